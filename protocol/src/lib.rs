@@ -1,0 +1,3 @@
+//! bytes
+extern crate alloc;
+pub mod env_map;
