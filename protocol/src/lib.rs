@@ -1,3 +1,32 @@
-//! bytes
+//! The bytes that the key service, `capy` and `capy-inline` agree on.
+//!
+//! Owns keys, wraps, blobs, sealed values and the wire types. It refuses to do IO, to wait and to look at a
+//! clock; its only effect is to ask the system for randomness where something is minted. The same code runs
+//! natively and as wasm inside a Worker.
+//!
+//! Primitives: AES-256-GCM (NIST SP 800-38D), HKDF-SHA-256 (RFC 5869), BIP-39 recovery phrases.
+#![cfg_attr(not(test), no_std)]
+
 extern crate alloc;
+
+pub mod api;
+pub mod blob;
+mod blob_v0;
 pub mod env_map;
+pub mod env_value;
+mod error;
+pub mod id;
+mod kdf;
+pub mod key;
+pub mod mint;
+pub mod phrase;
+pub mod seal;
+pub mod store_row;
+pub mod text;
+pub mod wrap;
+pub mod wrap_v0;
+
+pub use error::Error;
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = core::result::Result<T, E>;

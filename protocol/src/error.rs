@@ -1,0 +1,52 @@
+//! The one error type of this crate. It names structural faults and stays silent about key material.
+
+/// Why bytes could not be parsed, opened or made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Text is not canonical, padded standard base64 (RFC 4648, section 4).
+    #[error("not canonical base64")]
+    Base64,
+    /// Bytes end before the structure does.
+    #[error("cut short")]
+    Truncated,
+    /// The blob says a version that this program does not know.
+    #[error("format version {0} is not supported")]
+    UnknownVersion(u8),
+    /// A key is not exactly 64 hexadecimal digits.
+    #[error("a key is 64 hexadecimal digits")]
+    MalformedKey,
+    /// A deploy id is not exactly 64 lower-case hexadecimal digits.
+    #[error("a deploy id is 64 lower-case hexadecimal digits")]
+    MalformedDeployId,
+    /// A project id has other characters than `A-Z a-z 0-9 _ -`, or not 1 to 64 of them.
+    #[error("a project id has 1 to 64 letters, digits, `_` or `-`")]
+    MalformedProjectId,
+    /// A list of wrap roots does not follow `kid:hex[,kid:hex…]`, or repeats a key id.
+    #[error("wrap roots are written kid:hex[,kid:hex…], each kid once")]
+    MalformedWrapRoots,
+    /// A sealed value does not have its prefix or its three parts.
+    #[error("not a sealed value")]
+    MalformedSealedValue,
+    /// The words are not a valid 24-word BIP-39 phrase.
+    #[error("not a 24-word recovery phrase")]
+    MalformedPhrase,
+    /// The outer blob names a wrap root that is not in the ring.
+    #[error("no wrap root has key id {0}")]
+    UnknownWrapRoot(crate::id::KeyId),
+    /// The key commitment does not match: this key is not the one the blob was made for.
+    #[error("wrong key")]
+    WrongKey,
+    /// Authentication failed. Deliberately says nothing more.
+    #[error("authentication failed")]
+    Unauthentic,
+    /// The bytes are authentic but do not hold a map of names to values.
+    #[error("the decrypted content is not a map of names to values")]
+    MalformedEnvMap,
+    /// The operating system, or the runtime, gave no randomness.
+    #[error("no randomness available")]
+    Randomness,
+    /// More bytes than the format, or the cipher, can carry.
+    #[error("too large")]
+    TooLarge,
+}

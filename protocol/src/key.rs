@@ -1,0 +1,146 @@
+//! Every key of the protocol as an opaque type. Wiped on drop, compared in constant time, never printed.
+//!
+//! A key is read through `expose_secret` only: search for it to find each place that can see key material.
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::id::{DeployId, ProjectId};
+use crate::kdf::hkdf;
+use crate::{Error, Result};
+
+macro_rules! secret_key {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Zeroize, ZeroizeOnDrop)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// Takes 32 bytes as they are.
+            pub fn new(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// Reads exactly 64 hexadecimal digits, of either case.
+            ///
+            /// # Errors
+            /// [`Error::MalformedKey`].
+            pub fn parse_hex(text: &str) -> Result<Self> {
+                let mut bytes = Zeroizing::new([0; 32]);
+                hex::decode_to_slice(text, bytes.as_mut()).map_err(|_| Error::MalformedKey)?;
+                Ok(Self(*bytes))
+            }
+
+            /// 64 lower-case hexadecimal digits, in memory that is wiped on drop.
+            pub fn serialize_hex(&self) -> Zeroizing<alloc::string::String> {
+                Zeroizing::new(hex::encode(self.0))
+            }
+
+            /// The key's 32 bytes.
+            pub fn expose_secret(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.0.ct_eq(&other.0).into()
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    };
+}
+
+macro_rules! random_key {
+    ($name:ident) => {
+        impl $name {
+            /// A fresh random key.
+            ///
+            /// # Errors
+            /// [`Error::Randomness`].
+            pub fn generate() -> Result<Self> {
+                crate::seal::random().map(Self)
+            }
+        }
+    };
+}
+
+secret_key! {
+    /// `M`: the first 32 bytes of the BIP-39 seed. Stays on the laptop.
+    MasterKey
+}
+secret_key! {
+    /// `PK`: one project's key, derived from [`MasterKey`]. Stays on the laptop.
+    ProjectKey
+}
+secret_key! {
+    /// `K_d`: opens one deployment's blob and nothing else. The platform holds it as `PROJECT_KEY`.
+    DeployProjectKey
+}
+secret_key! {
+    /// `DT`: wraps `K_d`. With the deploy-key credential the platform holds it; otherwise it is dropped.
+    DeployToken
+}
+secret_key! {
+    /// A root of the key service, from which each project's wrap key is derived.
+    WrapRoot
+}
+secret_key! {
+    /// The service's half of a deployment's key.
+    ServiceKey
+}
+secret_key! {
+    /// `ENCRYPTION_KEY` of the project store.
+    StoreKey
+}
+random_key!(DeployToken);
+random_key!(WrapRoot);
+random_key!(StoreKey);
+
+impl MasterKey {
+    /// `PK = HKDF(M, project_id, "capy/v1/project-key/" + epoch, 32)`, the epoch in decimal.
+    pub fn project_key(&self, project_id: &ProjectId, epoch: u32) -> ProjectKey {
+        let info = alloc::format!("capy/v1/project-key/{epoch}");
+        ProjectKey(*hkdf(&[&self.0], project_id.as_bytes(), &[info.as_bytes()]))
+    }
+}
+
+impl ProjectKey {
+    /// `K_d = HKDF(PK, deploy_id, "capy/v1/deploy-project-key", 32)`.
+    pub fn deploy_project_key(&self, deploy_id: &DeployId) -> DeployProjectKey {
+        DeployProjectKey(*hkdf(
+            &[&self.0],
+            deploy_id.as_bytes(),
+            &[b"capy/v1/deploy-project-key"],
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_prints_itself() {
+        let key = DeployToken::new([0x5a; 32]);
+        assert_eq!(alloc::format!("{key:?}"), "DeployToken(…)");
+    }
+
+    #[test]
+    fn a_key_is_exactly_64_hex_digits() {
+        let text = "5A".repeat(32);
+        assert_eq!(WrapRoot::parse_hex(&text).unwrap(), WrapRoot::new([0x5a; 32]));
+        for bad in ["", "5a", &"5a".repeat(33), &"5g".repeat(32), &format!(" {text}")] {
+            assert_eq!(WrapRoot::parse_hex(bad), Err(Error::MalformedKey), "{bad}");
+        }
+    }
+}
