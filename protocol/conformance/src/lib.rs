@@ -1,1 +1,79 @@
+//! Checks the protocol against vectors made by an independent implementation.
 //!
+//! Owns what each vector file means. The same checks run natively (`protocol/tests/vectors.rs`) and as wasm
+//! inside the Workers runtime (`worker.mjs` beside this crate); it reads no files itself.
+
+mod bad;
+mod deployments;
+mod local;
+#[cfg(target_family = "wasm")]
+mod wasm;
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+/// What one case came to.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    /// The case's name.
+    pub case: String,
+    /// What is wrong; nothing when the case passed.
+    pub fault: Option<String>,
+}
+
+impl Outcome {
+    fn of(case: impl Into<String>, result: Check) -> Self {
+        Self {
+            case: case.into(),
+            fault: result.err(),
+        }
+    }
+}
+
+type Check = Result<(), String>;
+
+/// The meaning of a vector file, by its name.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum VectorFile {
+    /// `secrets_blob_v1.json`, `secrets_blob_v0.json`.
+    Deployments(Vec<deployments::Case>),
+    /// `secrets_blob_bad.json`.
+    Bad(Vec<bad::Case>),
+    /// `local_keys.json`.
+    Local(local::Keys),
+    /// `store_rows.json`.
+    Rows(local::Rows),
+}
+
+impl VectorFile {
+    /// Runs every case of the file. The vectors are public: a fault may show what was expected.
+    pub fn check(&self) -> Vec<Outcome> {
+        match self {
+            Self::Deployments(cases) => cases.iter().map(deployments::Case::check).collect(),
+            Self::Bad(cases) => cases.iter().map(bad::Case::check).collect(),
+            Self::Local(keys) => keys.check(),
+            Self::Rows(rows) => rows.check(),
+        }
+    }
+}
+
+fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Check {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{what}: found {found:?}, expected {expected:?}"))
+    }
+}
+
+/// Adds to a failed step what was being done.
+trait Doing<T> {
+    fn doing(self, what: &str) -> Result<T, String>;
+}
+
+impl<T> Doing<T> for capy_protocol::Result<T> {
+    fn doing(self, what: &str) -> Result<T, String> {
+        self.map_err(|error| format!("{what}: {error}"))
+    }
+}
