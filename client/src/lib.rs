@@ -1,1 +1,76 @@
+//! What `capy` and `capy-inline` share: from credentials in the environment to open variables.
 //!
+//! Owns the choice of credentials, where the service is, the calls to it with their retries and deadline, and
+//! the errors with their stable codes. It refuses to print, to read the environment behind the caller's back
+//! (all but [`open_from_process_env`]) and to keep anything on disk. Blocking, without a runtime: both programs
+//! make one call and go on.
+
+pub mod credentials;
+mod error;
+pub mod exit;
+mod http;
+pub mod project_file;
+mod retry;
+pub mod service;
+pub mod service_url;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use capy_protocol::env_map::EnvMap;
+
+pub use credentials::Credentials;
+pub use error::Error;
+pub use project_file::ProjectFile;
+pub use retry::Deadline;
+pub use service::Service;
+pub use service_url::{ServiceUrl, service_url};
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Opens the deployment's variables with the credentials of this process's environment.
+///
+/// `None` when no credential is set. The service is `CAPY_SERVICE_URL`, else the one that the nearest
+/// `capy.toml` at or above `start_dir` names; the deadline is `CAPY_TIMEOUT` seconds, else 30.
+///
+/// # Errors
+/// Everything in [`Error`] that is not about an API token.
+pub fn open_from_process_env(start_dir: &Path) -> Result<Option<EnvMap>> {
+    open_from_env(|name| std::env::var_os(name), start_dir)
+}
+
+/// [`open_from_process_env`] for any environment.
+///
+/// # Errors
+/// As [`open_from_process_env`].
+pub fn open_from_env(lookup: impl Fn(&str) -> Option<OsString>, start_dir: &Path) -> Result<Option<EnvMap>> {
+    let Some(credentials) = Credentials::from_env(&lookup)? else {
+        return Ok(None);
+    };
+    let deadline = Deadline::from_env(&lookup)?;
+    let service = Service::new(service_url(&lookup, start_dir)?);
+    open(&credentials, &service, deadline).map(Some)
+}
+
+/// Opens the deployment's variables through `service`.
+///
+/// # Errors
+/// Those of [`Service::decrypt`], then those of [`Credentials::open`].
+pub fn open(credentials: &Credentials, service: &Service, deadline: Deadline) -> Result<EnvMap> {
+    let answer = service.decrypt(credentials, deadline)?;
+    credentials.open(&answer, service.url())
+}
+
+/// The variable's text; unset, empty and blank are all `None`, because platforms keep emptied variables.
+pub(crate) fn text_of(
+    lookup: impl Fn(&str) -> Option<OsString>,
+    name: &'static str,
+) -> Result<Option<String>> {
+    match lookup(name).map(OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) if text.trim().is_empty() => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => Err(Error::VariableNotUnicode { variable: name }),
+    }
+}

@@ -1,0 +1,300 @@
+//! The one error type of this crate: each case with a stable code, an exit code and at most one hint.
+//!
+//! Messages name variables, files, the service's URL and the first digits of a deployment's id. None of them
+//! holds a key or a value. What the service writes is cleaned before it is shown.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use capy_protocol::api::ErrorCode;
+use capy_protocol::id::DeployId;
+
+use crate::credentials::Names;
+use crate::{ServiceUrl, exit};
+
+/// Why the variables could not be opened, or the service did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Half a pair of credentials is set.
+    #[error("{found} is set but {missing} is not")]
+    CredentialsIncomplete {
+        /// The variable that is set.
+        found: &'static str,
+        /// Its other half.
+        missing: &'static str,
+    },
+    /// Variables of both pairs are set.
+    #[error("variables of two credential pairs are set: {}", found.join(", "))]
+    CredentialsAmbiguous {
+        /// All that are set.
+        found: Vec<&'static str>,
+    },
+    /// The blob cannot be parsed.
+    #[error("{variable} is damaged: {source}")]
+    BlobMalformed {
+        /// The variable that holds it.
+        variable: &'static str,
+        /// What is wrong with it.
+        source: capy_protocol::Error,
+    },
+    /// The blob's format is newer than this program.
+    #[error("{variable} has format version {version}, which this program cannot read")]
+    BlobUnsupported {
+        /// The variable that holds it.
+        variable: &'static str,
+        /// The version it says.
+        version: u8,
+    },
+    /// The key is not 64 hexadecimal digits.
+    #[error("{variable} is not a key: a key is 64 hexadecimal digits")]
+    KeyMalformed {
+        /// The variable that holds it.
+        variable: &'static str,
+    },
+    /// A variable is not UTF-8.
+    #[error("{variable} is not valid UTF-8")]
+    VariableNotUnicode {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// The key is not the one that the blob was made for.
+    #[error("{} is not the key that this {} was made for", names.key, names.blob)]
+    WrongKey {
+        /// The variables in use.
+        names: Names,
+    },
+    /// The deployment was made for the other kind of credential.
+    #[error("this deployment was made for PROJECT_KEY, not for {}", names.key)]
+    WrongCredentialKind {
+        /// The variables in use.
+        names: Names,
+    },
+    /// Authentication failed: a byte was altered.
+    #[error("{blob} was altered or damaged: it is not what was deployed")]
+    BlobTampered {
+        /// The variable that holds it.
+        blob: &'static str,
+    },
+    /// An original-format blob does not open, and its format cannot tell why.
+    #[error("{} does not open: {} is another deployment's, or the blob was altered", names.blob, names.key)]
+    BlobDoesNotOpen {
+        /// The variables in use.
+        names: Names,
+    },
+    /// The blob is authentic, but what it holds is not a map of names to values.
+    #[error("{blob} opens, but what is inside is not a set of variables")]
+    ContentMalformed {
+        /// The variable that holds it.
+        blob: &'static str,
+    },
+    /// The service does not hold the wrap root that the blob names.
+    #[error("the blob was made by another service than {url}, or its wrap root is gone")]
+    BlobOfAnotherService {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// The service does not know the id.
+    #[error("{url} knows no deployment {}", short(id))]
+    DeployUnknown {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// The id.
+        id: DeployId,
+    },
+    /// The deployment was revoked.
+    #[error("deployment {} was revoked", short(id))]
+    DeployRevoked {
+        /// The id.
+        id: DeployId,
+    },
+    /// The id is taken. After a retry this may be this program's own first try.
+    #[error("{url} already has deployment {}", short(id))]
+    DeployExists {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// The id.
+        id: DeployId,
+    },
+    /// No usable answer before the deadline.
+    #[error(
+        "the key service at {url} did not answer: {reason} ({attempts} {} in {:.1} s)",
+        if *attempts == 1 { "attempt" } else { "attempts" },
+        elapsed.as_secs_f32()
+    )]
+    ServiceUnreachable {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// What happened to the last attempt.
+        reason: String,
+        /// How many times it was tried.
+        attempts: u32,
+        /// For how long.
+        elapsed: Duration,
+    },
+    /// TLS failed: the certificate is not trusted, or the peer does not speak TLS.
+    #[error("no trusted connection to {url}: {source}")]
+    ServiceUntrusted {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// What failed.
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    /// An answer that does not follow the protocol.
+    #[error("{url} did not answer like a key service: {reason}")]
+    ServiceProtocol {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// A refusal that has no case of its own.
+    #[error("{url} refused: {text} ({status})")]
+    ServiceRefused {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// The HTTP status.
+        status: u16,
+        /// The service's stable code.
+        code: ErrorCode,
+        /// The service's text, cleaned.
+        text: String,
+    },
+    /// The API token is missing, wrong or too weak.
+    #[error("{url} does not accept the API token")]
+    Unauthorized {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// Nothing says where the service is.
+    #[error("no key service is named: CAPY_SERVICE_URL is not set and no capy.toml is here or above")]
+    ServiceUrlMissing,
+    /// The URL cannot be used.
+    #[error("{origin} does not name a usable service URL: {reason}")]
+    ServiceUrlMalformed {
+        /// Where it comes from.
+        origin: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// `CAPY_TIMEOUT` is not a number of seconds.
+    #[error("CAPY_TIMEOUT is not a number of seconds from 1 to 3600")]
+    TimeoutMalformed,
+    /// `capy.toml` cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    ProjectFileUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `capy.toml` says something else than it should.
+    #[error("{} is not a project file: {reason}", path.display())]
+    ProjectFileMalformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Stable, for programs and for searching.
+    pub fn code(&self) -> &'static str {
+        self.codes().0
+    }
+
+    /// What a program that stops because of this exits with: see [`crate::exit`].
+    pub fn exit_code(&self) -> u8 {
+        self.codes().1
+    }
+
+    fn codes(&self) -> (&'static str, u8) {
+        match self {
+            Self::CredentialsIncomplete { .. } => ("CREDENTIALS_INCOMPLETE", exit::CREDENTIALS_INCOMPLETE),
+            Self::CredentialsAmbiguous { .. } => ("CREDENTIALS_AMBIGUOUS", exit::CREDENTIALS_AMBIGUOUS),
+            Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED),
+            Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED),
+            Self::KeyMalformed { variable } if *variable == Names::DEPLOY_KEY.key => {
+                ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED)
+            }
+            Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
+            Self::VariableNotUnicode { .. } => ("VARIABLE_NOT_UNICODE", exit::CREDENTIALS_MALFORMED),
+            Self::WrongKey { names } if *names == Names::DEPLOY_KEY => ("WRONG_DEPLOY_KEY", exit::WRONG_KEY),
+            Self::WrongKey { .. } => ("WRONG_PROJECT_KEY", exit::WRONG_KEY),
+            Self::WrongCredentialKind { .. } => ("WRONG_CREDENTIAL_KIND", exit::WRONG_KEY),
+            Self::BlobTampered { .. } => ("BLOB_TAMPERED", exit::BLOB_TAMPERED),
+            Self::BlobDoesNotOpen { .. } => ("BLOB_DOES_NOT_OPEN", exit::BLOB_DOES_NOT_OPEN),
+            Self::ContentMalformed { .. } => ("CONTENT_MALFORMED", exit::CREDENTIALS_MALFORMED),
+            Self::BlobOfAnotherService { .. } => ("BLOB_OF_ANOTHER_SERVICE", exit::BLOB_OF_ANOTHER_SERVICE),
+            Self::DeployUnknown { .. } => ("DEPLOY_UNKNOWN", exit::DEPLOY_UNKNOWN),
+            Self::DeployRevoked { .. } => ("DEPLOY_REVOKED", exit::DEPLOY_REVOKED),
+            Self::DeployExists { .. } => ("DEPLOY_EXISTS", exit::SERVICE_ERROR),
+            Self::ServiceUnreachable { .. } => ("SERVICE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
+            Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR),
+            Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR),
+            Self::ServiceRefused { .. } => ("SERVICE_REFUSED", exit::SERVICE_ERROR),
+            Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED),
+            Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
+            Self::ServiceUrlMalformed { .. } => ("SERVICE_URL_MALFORMED", exit::USAGE),
+            Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),
+            Self::ProjectFileUnreadable { .. } => ("PROJECT_FILE_UNREADABLE", exit::NOT_SET_UP),
+            Self::ProjectFileMalformed { .. } => ("PROJECT_FILE_MALFORMED", exit::NOT_SET_UP),
+        }
+    }
+
+    /// One thing to do about it, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::CredentialsIncomplete { missing, .. } => {
+                return Some(format!("set {missing} too; `capy deploy` prints both"));
+            }
+            Self::CredentialsAmbiguous { .. } => {
+                "keep SECRETS_BLOB and PROJECT_KEY, or _CAPY_SECRETS_BLOB and _CAPY_DEPLOY_KEY, and remove the others"
+            }
+            Self::BlobMalformed { .. } | Self::KeyMalformed { .. } | Self::VariableNotUnicode { .. } => {
+                "paste it again, whole, as `capy deploy` printed it"
+            }
+            Self::BlobUnsupported { .. } => "update capy to the version that made it",
+            Self::WrongKey { .. } | Self::BlobDoesNotOpen { .. } => {
+                "both variables must come from the same `capy deploy`; make a new deployment and set both"
+            }
+            Self::WrongCredentialKind { .. } => {
+                "set SECRETS_BLOB and PROJECT_KEY, or make a deployment with --credential deploy-key"
+            }
+            Self::BlobTampered { .. } | Self::ContentMalformed { .. } => {
+                "make a new deployment with `capy deploy` and set its variables"
+            }
+            Self::BlobOfAnotherService { .. } => {
+                "set CAPY_SERVICE_URL to the service that the deployment was made with, or make a new deployment"
+            }
+            Self::DeployUnknown { .. } => {
+                "check CAPY_SERVICE_URL, or make a new deployment with `capy deploy`"
+            }
+            Self::DeployRevoked { .. } => "make a new deployment with `capy deploy` and set its variables",
+            Self::DeployExists { .. } => "run `capy deploy` again: it draws a new id",
+            Self::ServiceUnreachable { .. } => {
+                "check that the service is up and its URL right; CAPY_TIMEOUT sets how many seconds to try"
+            }
+            Self::ServiceUntrusted { .. } => "check the URL and the service's certificate",
+            Self::ServiceProtocol { .. } => "check that the URL is the key service's own",
+            Self::ServiceRefused { .. } => return None,
+            Self::Unauthorized { .. } => "log in again with `capy login`",
+            Self::ServiceUrlMissing => "set CAPY_SERVICE_URL to the key service's URL",
+            Self::ServiceUrlMalformed { .. } => "a service URL looks like https://keys.example.com",
+            Self::TimeoutMalformed => "set it to a number such as 30, or remove it",
+            Self::ProjectFileUnreadable { .. } | Self::ProjectFileMalformed { .. } => {
+                "repair the file; `capy init` shows what belongs into it"
+            }
+        };
+        Some(hint.into())
+    }
+}
+
+/// Enough of an id to find it in `capy deploy list`.
+fn short(id: &DeployId) -> String {
+    let mut text = id.to_string();
+    text.truncate(12);
+    text
+}

@@ -1,0 +1,30 @@
+//! The exit codes of every failure that this crate can report. `capy help exit-codes` prints the whole table.
+
+/// The command line or an environment setting is not understood.
+pub const USAGE: u8 = 2;
+/// Something is not set up: no project, no login, no service URL.
+pub const NOT_SET_UP: u8 = 10;
+/// The service gave no usable answer before the deadline.
+pub const SERVICE_UNREACHABLE: u8 = 20;
+/// The service answered with something that cannot be used.
+pub const SERVICE_ERROR: u8 = 21;
+/// The service refuses the API token.
+pub const UNAUTHORIZED: u8 = 22;
+/// Half a pair of credentials is set.
+pub const CREDENTIALS_INCOMPLETE: u8 = 30;
+/// Variables of two pairs of credentials are set.
+pub const CREDENTIALS_AMBIGUOUS: u8 = 31;
+/// A credential is not what its name says.
+pub const CREDENTIALS_MALFORMED: u8 = 32;
+/// The key is not the one that the blob was made for.
+pub const WRONG_KEY: u8 = 40;
+/// The blob was altered.
+pub const BLOB_TAMPERED: u8 = 41;
+/// The blob was made by another service.
+pub const BLOB_OF_ANOTHER_SERVICE: u8 = 42;
+/// The service does not know the deployment.
+pub const DEPLOY_UNKNOWN: u8 = 43;
+/// The deployment was revoked.
+pub const DEPLOY_REVOKED: u8 = 44;
+/// An original-format blob does not open: wrong key or altered, which that format cannot tell apart.
+pub const BLOB_DOES_NOT_OPEN: u8 = 45;

@@ -1,0 +1,104 @@
+//! `capy.toml`: which project a folder belongs to and where its service is. It holds no secret and is committed.
+
+use std::path::{Path, PathBuf};
+
+use capy_protocol::id::ProjectId;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// The file's name.
+pub const NAME: &str = "capy.toml";
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// An older program must not pass over a setting that a newer one relies on.
+#[serde(deny_unknown_fields)]
+pub struct ProjectFile {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The key service's URL.
+    pub service_url: String,
+    /// Which of the project's keys, counted from 0; it goes up when the key is rotated.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(epoch: &u32) -> bool {
+    *epoch == 0
+}
+
+impl ProjectFile {
+    /// The nearest file at or above `start_dir`, with its path; `None` when there is none up to the root.
+    ///
+    /// # Errors
+    /// Those of [`ProjectFile::read`].
+    pub fn find(start_dir: &Path) -> Result<Option<(PathBuf, Self)>> {
+        for folder in start_dir.ancestors() {
+            let path = folder.join(NAME);
+            match Self::read(&path) {
+                Ok(file) => return Ok(Some((path, file))),
+                Err(Error::ProjectFileUnreadable { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// [`Error::ProjectFileUnreadable`], [`Error::ProjectFileMalformed`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::ProjectFileUnreadable {
+            path: path.into(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|fault| Error::ProjectFileMalformed {
+            path: path.into(),
+            reason: fault.message().into(),
+        })
+    }
+
+    /// The file's text.
+    pub fn serialize(&self) -> String {
+        toml::to_string(self).expect("two strings and a number are always TOML")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn project_file_format_unchanged() {
+        let mut file = ProjectFile {
+            project_id: ProjectId::parse("prj_a").unwrap(),
+            service_url: "https://keys.example.com".into(),
+            epoch: 0,
+        };
+        let text = "project_id = \"prj_a\"\nservice_url = \"https://keys.example.com\"\n";
+        assert_eq!(file.serialize(), text);
+        assert_eq!(toml::from_str::<ProjectFile>(text).unwrap(), file);
+        file.epoch = 2;
+        assert_eq!(file.serialize(), format!("{text}epoch = 2\n"));
+    }
+
+    #[test]
+    fn an_unknown_setting_or_a_bad_id_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        for bad in [
+            "",
+            "project_id = \"prj_a\"",
+            "project_id = \"../a\"\nservice_url = \"https://a\"",
+            "project_id = \"prj_a\"\nservice_url = \"https://a\"\nsecret = \"x\"",
+        ] {
+            std::fs::write(&path, bad).unwrap();
+            let error = ProjectFile::find(folder.path()).unwrap_err();
+            assert_eq!(error.code(), "PROJECT_FILE_MALFORMED", "{bad}");
+        }
+    }
+}

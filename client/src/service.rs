@@ -1,0 +1,195 @@
+//! The key service's routes as calls: what is sent, and which error each refusal becomes.
+
+use capy_protocol::api::{
+    DecryptRequest, DecryptResponse, DeployList, ErrorBody, ErrorCode, RegisterRequest, RegisterResponse,
+    RevokeResponse,
+};
+use capy_protocol::id::{DeployId, ProjectId};
+use capy_protocol::text::{parse_base64, serialize_base64};
+use capy_protocol::wrap::OuterBlob;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+use zeroize::Zeroizing;
+
+use crate::http::{self, Answer, Method, Request};
+use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
+
+const SMALL: u64 = 64 * 1024;
+/// A list of deployments: some forty thousand of them.
+const LARGE: u64 = 16 * 1024 * 1024;
+
+/// An API token of the service. Wiped on drop, never printed.
+pub struct ApiToken(Zeroizing<String>);
+
+impl ApiToken {
+    /// Takes a token as it was typed; white space around it is dropped. `None` for what no header can carry.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        visible.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// The token. Search for this call to find every place that can see it.
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for ApiToken {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("ApiToken(…)")
+    }
+}
+
+/// A key service.
+#[derive(Debug)]
+pub struct Service {
+    url: ServiceUrl,
+    agent: Agent,
+    token: Option<ApiToken>,
+}
+
+impl Service {
+    /// The service at `url`, for what needs no API token.
+    pub fn new(url: ServiceUrl) -> Self {
+        let agent = http::agent(&url);
+        Self {
+            url,
+            agent,
+            token: None,
+        }
+    }
+
+    /// The same, with an API token.
+    #[must_use]
+    pub fn with_token(mut self, token: ApiToken) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &ServiceUrl {
+        &self.url
+    }
+
+    /// Asks for the service's half of a deployment's key: `POST /deploy/{id}/decrypt`.
+    ///
+    /// # Errors
+    /// [`Error::DeployUnknown`], [`Error::DeployRevoked`], [`Error::BlobOfAnotherService`],
+    /// [`Error::BlobTampered`]; [`Error::ServiceUnreachable`] and the other service errors.
+    pub fn decrypt(&self, credentials: &Credentials, deadline: Deadline) -> Result<DecryptResponse> {
+        let blob = credentials.blob();
+        let id = blob.deploy_id();
+        let body = DecryptRequest {
+            ciphertext: serialize_base64(blob.outer_blob()),
+        };
+        let request = Request {
+            method: post(&body),
+            path: format!("/deploy/{id}/decrypt"),
+            bearer: None,
+            max_bytes: SMALL,
+        };
+        self.ask(&request, &id, deadline).map_err(|error| match error {
+            Error::ServiceRefused {
+                code: ErrorCode::BlobRejected,
+                ..
+            } => credentials.tampered(),
+            other => other,
+        })
+    }
+
+    /// Registers a deployment and returns its wrapped key: `POST /deploy`.
+    ///
+    /// A try whose answer got lost leaves the id taken, and the next one is answered with
+    /// [`Error::DeployExists`]: nobody holds that deployment's keys. Revoke it and mint another.
+    ///
+    /// # Errors
+    /// [`Error::DeployExists`], [`Error::Unauthorized`], and the service errors.
+    pub fn register(&self, body: &RegisterRequest, deadline: Deadline) -> Result<OuterBlob> {
+        let request = self.authorized(post(body), "/deploy".into(), SMALL);
+        let answer: RegisterResponse = self.ask(&request, &body.deploy_id, deadline)?;
+        parse_base64(&answer.outer_blob)
+            .and_then(|bytes| OuterBlob::from_bytes(&bytes))
+            .map_err(|_| Error::ServiceProtocol {
+                url: self.url.clone(),
+                reason: "its outer_blob is not one".into(),
+            })
+    }
+
+    /// Revokes a deployment: `DELETE /deploy/{id}`. Once it returned, no key is released any more.
+    ///
+    /// # Errors
+    /// [`Error::DeployUnknown`], [`Error::Unauthorized`], and the service errors.
+    pub fn revoke(&self, id: &DeployId, deadline: Deadline) -> Result<RevokeResponse> {
+        let request = self.authorized(Method::Delete, format!("/deploy/{id}"), SMALL);
+        self.ask(&request, id, deadline)
+    }
+
+    /// A project's deployments, newest first: `GET /projects/{project_id}/deploys`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors.
+    pub fn list(&self, project: &ProjectId, deadline: Deadline) -> Result<DeployList> {
+        let request = self.authorized(Method::Get, format!("/projects/{project}/deploys"), LARGE);
+        let answer = http::send(&self.agent, &self.url, &request, deadline)?;
+        if answer.status == 200 {
+            return answer.json(&self.url);
+        }
+        Err(self.refusal(&answer, None))
+    }
+
+    fn authorized(&self, method: Method, path: String, max_bytes: u64) -> Request<'_> {
+        let bearer = self.token.as_ref().map(ApiToken::expose_secret);
+        Request {
+            method,
+            path,
+            bearer,
+            max_bytes,
+        }
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+        id: &DeployId,
+        deadline: Deadline,
+    ) -> Result<T> {
+        let answer = http::send(&self.agent, &self.url, request, deadline)?;
+        match answer.status {
+            200 | 201 => answer.json(&self.url),
+            _ => Err(self.refusal(&answer, Some(*id))),
+        }
+    }
+
+    /// The error that a refusal stands for. The code decides, never the text.
+    fn refusal(&self, answer: &Answer, id: Option<DeployId>) -> Error {
+        let url = self.url.clone();
+        if (300..400).contains(&answer.status) {
+            let reason = format!("it redirects elsewhere ({})", answer.status);
+            return Error::ServiceProtocol { url, reason };
+        }
+        let Ok(body) = answer.json::<ErrorBody>(&url) else {
+            let reason = format!("it answered {} without an error of its own", answer.status);
+            return Error::ServiceProtocol { url, reason };
+        };
+        match (body.code, id) {
+            (ErrorCode::DeployUnknown, Some(id)) => Error::DeployUnknown { url, id },
+            (ErrorCode::DeployRevoked, Some(id)) => Error::DeployRevoked { id },
+            (ErrorCode::DeployExists, Some(id)) => Error::DeployExists { url, id },
+            (ErrorCode::WrapRootUnknown, _) => Error::BlobOfAnotherService { url },
+            (ErrorCode::Unauthorized | ErrorCode::Forbidden, _) => Error::Unauthorized { url },
+            (code, _) => Error::ServiceRefused {
+                url,
+                status: answer.status,
+                code,
+                text: http::clean(&body.error),
+            },
+        }
+    }
+}
+
+fn post(body: &impl Serialize) -> Method {
+    let json = serde_json::to_vec(body).expect("a request of strings is always JSON");
+    Method::Post(Zeroizing::new(json))
+}

@@ -1,0 +1,335 @@
+//! A stand-in for the key service on loopback: true to the protocol's bytes, and able to fail in every way.
+//!
+//! It keeps what it was sent, so that a test can look for secrets in it. What the real service decides and
+//! stores is proved elsewhere, against the real one.
+#![expect(dead_code, reason = "each test program uses another part of it")]
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use capy_protocol::api::{Credential, DecryptRequest, DecryptResponse, Deploy, RegisterRequest};
+use capy_protocol::blob::Format;
+use capy_protocol::id::DeployId;
+use capy_protocol::text::{parse_base64, serialize_base64};
+use capy_protocol::wrap::{InnerBlob, OuterBlob, WrapRoots};
+use serde_json::{Value, json};
+
+pub(crate) const ADMIN_TOKEN: &str = "stand-in-admin-token-of-40-characters-ok";
+
+/// A way to fail, instead of an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// This status with an error body.
+    Status(u16),
+    /// 429 with `retry-after`.
+    RetryAfter(u64),
+    /// This status with `code`.
+    Refuse(u16, &'static str),
+    /// Accepts and never answers.
+    Hang,
+    /// Sends the answer's head a byte at a time.
+    Drip,
+    /// Closes without a word.
+    Close,
+    /// 200 with something that is not JSON.
+    Garbage,
+    /// 200 with a body that does not end.
+    Endless,
+    /// 307 to another place.
+    Redirect(String),
+    /// Does the work and then closes: the answer is lost.
+    LoseAnswer,
+}
+
+/// One request as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+struct State {
+    roots: WrapRoots,
+    deploys: HashMap<String, (RegisterRequest, Deploy)>,
+    faults: VecDeque<Fault>,
+    always: Option<Fault>,
+    seen: Vec<Seen>,
+}
+
+/// The running stand-in; stops when dropped.
+pub(crate) struct StandIn {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl StandIn {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let roots = format!("{}:{}", address.port(), "5a".repeat(32));
+        let state = Arc::new(Mutex::new(State {
+            roots: WrapRoots::parse(&roots).unwrap(),
+            deploys: HashMap::new(),
+            faults: VecDeque::new(),
+            always: None,
+            seen: Vec::new(),
+        }));
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (shared, stop) = (Arc::clone(&state), Arc::clone(&stopped));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+                std::thread::spawn(move || serve(&stream, &shared, &stop));
+            }
+        });
+        Self {
+            address,
+            state,
+            stopped,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Fails the next requests so, one after the other.
+    pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.lock().faults.extend(faults);
+    }
+
+    /// Fails every request so.
+    pub(crate) fn fail_always(&self, fault: Fault) {
+        self.lock().always = Some(fault);
+    }
+
+    pub(crate) fn recover(&self) {
+        let mut state = self.lock();
+        state.always = None;
+        state.faults.clear();
+    }
+
+    /// What arrived so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.lock().seen.clone()
+    }
+
+    pub(crate) fn deploys(&self) -> Vec<Deploy> {
+        self.lock()
+            .deploys
+            .values()
+            .map(|(_, deploy)| deploy.clone())
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn serve(stream: &TcpStream, state: &Mutex<State>, stopped: &AtomicBool) {
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut hello = [0; 4096];
+    if stream.peek(&mut hello).is_ok() && hello[0] == 0x16 {
+        let _ = (&*stream).read(&mut hello);
+        return write_json(stream, 400, "", &json!("a TLS handshake at a plain port"));
+    }
+    let mut reader = BufReader::new(stream);
+    while let Some(seen) = read_request(&mut reader) {
+        let (answer, fault) = {
+            let mut state = state.lock().unwrap();
+            state.seen.push(seen.clone());
+            let fault = state.always.clone().or_else(|| state.faults.pop_front());
+            let works = matches!(fault, None | Some(Fault::LoseAnswer));
+            (works.then(|| state.answer(&seen)), fault)
+        };
+        match fault {
+            None => {
+                let (status, body) = answer.expect("there was no fault");
+                write_json(stream, status, "", &body);
+            }
+            Some(fault) => return fail(stream, &fault, stopped),
+        }
+    }
+}
+
+fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let length = head
+        .lines()
+        .find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length:")?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut words = head.split(' ');
+    Some(Seen {
+        method: words.next()?.into(),
+        path: words.next()?.into(),
+        head: head.clone(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+fn write_json(mut stream: &TcpStream, status: u16, headers: &str, body: &Value) {
+    let body = body.to_string();
+    let length = body.len();
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    );
+}
+
+fn fail(mut stream: &TcpStream, fault: &Fault, stopped: &AtomicBool) {
+    let error = json!({"error": "injected \u{1b}[31mfault", "code": "INTERNAL"});
+    let going = || !stopped.load(Ordering::SeqCst);
+    match fault {
+        Fault::Status(status) => write_json(stream, *status, "", &error),
+        Fault::RetryAfter(seconds) => {
+            write_json(stream, 429, &format!("retry-after: {seconds}\r\n"), &error);
+        }
+        Fault::Refuse(status, code) => write_json(stream, *status, "", &json!({"error": "no", "code": code})),
+        Fault::Redirect(to) => write_json(stream, 307, &format!("location: {to}\r\n"), &error),
+        Fault::Garbage => write_json(stream, 200, "", &json!("<html>")),
+        Fault::Close | Fault::LoseAnswer => {}
+        Fault::Hang => {
+            while going() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        Fault::Drip => {
+            for byte in b"HTTP/1.1 200 OK\r\n".iter().chain(b"x: y\r\n".iter().cycle()) {
+                std::thread::sleep(Duration::from_millis(50));
+                if !going() || stream.write_all(&[*byte]).is_err() {
+                    break;
+                }
+            }
+        }
+        Fault::Endless => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n");
+            while going() && stream.write_all(&[b' '; 4096]).is_ok() {}
+        }
+    }
+}
+
+impl State {
+    fn answer(&mut self, seen: &Seen) -> (u16, Value) {
+        let parts: Vec<_> = seen.path.trim_matches('/').split('/').collect();
+        match (seen.method.as_str(), &parts[..]) {
+            ("POST", ["deploy", id, "decrypt"]) => self.decrypt(id, &seen.body),
+            _ if !authorized(&seen.head) => refuse(401, "UNAUTHORIZED"),
+            ("POST", ["deploy"]) => self.register(&seen.body),
+            ("DELETE", ["deploy", id]) => self.revoke(id),
+            ("GET", ["projects", _, "deploys"]) => {
+                let mut deploys: Vec<_> = self.deploys.values().map(|(_, deploy)| deploy).collect();
+                deploys.sort_by_key(|deploy| std::cmp::Reverse(deploy.created_at));
+                (200, json!({ "deploys": deploys }))
+            }
+            _ => refuse(404, "NOT_FOUND"),
+        }
+    }
+
+    fn register(&mut self, body: &str) -> (u16, Value) {
+        let Ok(request) = serde_json::from_str::<RegisterRequest>(body) else {
+            return refuse(400, "BAD_REQUEST");
+        };
+        let id = request.deploy_id.to_string();
+        if self.deploys.contains_key(&id) {
+            return refuse(409, "DEPLOY_EXISTS");
+        }
+        let inner = InnerBlob::parse_base64(request.inner_blob.expose_secret()).unwrap();
+        let outer = self
+            .roots
+            .wrap(&request.deploy_id, &request.project_id, &inner)
+            .unwrap();
+        let deploy = Deploy {
+            deploy_id: request.deploy_id,
+            label: request.label.clone(),
+            platform: request.platform.clone(),
+            credential: request.credential,
+            format: request.format,
+            created_at: 1_700_000_000_000 + 60_000 * self.deploys.len() as u64,
+            last_used_at: None,
+            uses: 0,
+            revoked_at: None,
+        };
+        self.deploys.insert(id, (request, deploy));
+        (201, json!({"outer_blob": serialize_base64(outer.as_bytes())}))
+    }
+
+    fn decrypt(&mut self, id: &str, body: &str) -> (u16, Value) {
+        let (Ok(id_bytes), Ok(request)) = (DeployId::parse(id), serde_json::from_str::<DecryptRequest>(body))
+        else {
+            return refuse(400, "BAD_REQUEST");
+        };
+        let Ok(outer) = parse_base64(&request.ciphertext).and_then(|bytes| OuterBlob::from_bytes(&bytes))
+        else {
+            return refuse(422, "BLOB_REJECTED");
+        };
+        if self.roots.root(outer.kid()).is_err() {
+            return refuse(422, "WRAP_ROOT_UNKNOWN");
+        }
+        let Some((registered, deploy)) = self.deploys.get_mut(id) else {
+            return refuse(404, "DEPLOY_UNKNOWN");
+        };
+        if deploy.revoked_at.is_some() {
+            return refuse(410, "DEPLOY_REVOKED");
+        }
+        let Ok(inner) = self.roots.unwrap_outer(&outer, &id_bytes, &registered.project_id) else {
+            return refuse(422, "BLOB_REJECTED");
+        };
+        deploy.uses += 1;
+        deploy.last_used_at = Some(1_700_000_100_000);
+        let format = Format::from_number(registered.format).unwrap();
+        let key = format.service_key(&inner, &id_bytes, &registered.project_id);
+        let shown = (registered.credential == Credential::DeployKey).then_some(&inner);
+        let answer = DecryptResponse::new(&key, registered.project_id.clone(), shown);
+        (200, serde_json::to_value(answer).unwrap())
+    }
+
+    fn revoke(&mut self, id: &str) -> (u16, Value) {
+        let Some((_, deploy)) = self.deploys.get_mut(id) else {
+            return refuse(404, "DEPLOY_UNKNOWN");
+        };
+        let at = *deploy.revoked_at.get_or_insert(1_700_000_200_000);
+        (200, json!({"deploy_id": id, "revoked_at": at}))
+    }
+}
+
+fn authorized(head: &str) -> bool {
+    let expected = format!("bearer {}", ADMIN_TOKEN.to_ascii_lowercase());
+    head.to_ascii_lowercase()
+        .lines()
+        .any(|line| line == format!("authorization: {expected}"))
+}
+
+fn refuse(status: u16, code: &str) -> (u16, Value) {
+    (status, json!({"error": "refused", "code": code}))
+}
