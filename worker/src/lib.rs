@@ -1,1 +1,23 @@
+//! The key service: registers deployments, releases their keys, revokes them.
 //!
+//! The routes are an axum router over one [`Store`](store::Store), so that the same code answers on Workers, in
+//! native tests and in any other host. This file owns the way in from Workers: bindings become an
+//! [`App`](app::App), a request becomes an `http` one, and nothing else happens here.
+
+pub mod app;
+mod auth;
+mod body;
+pub mod caller;
+mod error;
+mod handlers;
+pub mod log;
+mod path;
+pub mod policy;
+mod routes;
+pub mod secrets;
+pub mod store;
+
+pub use routes::router;
+
+#[cfg(target_family = "wasm")]
+mod workers;

@@ -1,0 +1,57 @@
+//! Who is calling, as the audit trail records it.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::USER_AGENT;
+use axum::http::request::Parts;
+
+/// The longest user agent that is recorded, in bytes.
+const USER_AGENT_MAX: usize = 256;
+
+/// What the host knows about the connection. It sets this as an extension of the request; a header that the
+/// client may have written itself is not taken for it.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The client's address.
+    pub address: Option<String>,
+    /// The client's country: two letters, ISO 3166-1.
+    pub country: Option<String>,
+}
+
+/// The peer, and what it says about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// What the host knows.
+    pub peer: Peer,
+    /// The client's own claim, cut after 256 bytes.
+    pub user_agent: Option<String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let agent = parts.headers.get(USER_AGENT);
+        Ok(Self {
+            peer: parts.extensions.get::<Peer>().cloned().unwrap_or_default(),
+            user_agent: agent.map(|value| cut(&String::from_utf8_lossy(value.as_bytes()))),
+        })
+    }
+}
+
+fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(USER_AGENT_MAX)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_long_user_agent_is_cut_between_characters() {
+        assert_eq!(cut("curl/8"), "curl/8");
+        assert_eq!(cut(&"é".repeat(300)), "é".repeat(128));
+        assert_eq!(cut(&format!("a{}", "é".repeat(300))).len(), 255);
+    }
+}

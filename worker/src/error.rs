@@ -1,0 +1,143 @@
+//! The service's errors, and the only place that turns one into an answer.
+//!
+//! The client gets a status, a stable code and a short text; the detail of a 503 goes to the log.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use capy_protocol::api::{ErrorBody, ErrorCode};
+
+use crate::policy::Denial;
+use crate::secrets::SecretFault;
+use crate::store::StoreError;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    BadRequest(Cow<'static, str>),
+    Unauthorized,
+    NotFound,
+    MethodNotAllowed,
+    DeployExists,
+    Denied(Denial),
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    BlobRejected,
+    WrapRootUnknown,
+    Unavailable(Fault),
+}
+
+/// What does not work, for the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretFault),
+    #[error("health check: {0}")]
+    Health(String),
+    #[error("wrapping failed: {0}")]
+    Wrap(capy_protocol::Error),
+}
+
+/// Goes with a 5xx as an extension of the response, for the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Detail(pub(crate) String);
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<SecretFault> for ApiError {
+    fn from(fault: SecretFault) -> Self {
+        Self::Unavailable(fault.into())
+    }
+}
+
+impl From<Denial> for ApiError {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl ApiError {
+    fn parts(&self) -> (StatusCode, ErrorCode, &str) {
+        use ErrorCode as Code;
+        match self {
+            Self::BadRequest(text) => (StatusCode::BAD_REQUEST, Code::BadRequest, text),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                Code::Unauthorized,
+                "a valid bearer token is needed",
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, Code::NotFound, "no such route"),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                Code::MethodNotAllowed,
+                "this route has no such method",
+            ),
+            Self::DeployExists => (
+                StatusCode::CONFLICT,
+                Code::DeployExists,
+                "this deploy id is taken",
+            ),
+            Self::Denied(Denial::Unknown) => (
+                StatusCode::NOT_FOUND,
+                Code::DeployUnknown,
+                "no deployment has this id",
+            ),
+            Self::Denied(Denial::Revoked) => (
+                StatusCode::GONE,
+                Code::DeployRevoked,
+                "this deployment is revoked",
+            ),
+            Self::PayloadTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Code::PayloadTooLarge,
+                "the body is too large",
+            ),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Code::UnsupportedMediaType,
+                "the body must be application/json",
+            ),
+            Self::BlobRejected => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::BlobRejected,
+                "the outer blob does not open",
+            ),
+            Self::WrapRootUnknown => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::WrapRootUnknown,
+                "the blob was made by another service, or its wrap root is gone",
+            ),
+            Self::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Code::Unavailable,
+                "the service cannot answer now",
+            ),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code, text) = self.parts();
+        let error = text.to_owned();
+        let mut response = (status, Json(ErrorBody { error, code })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Self::Unavailable(fault) = self {
+            response.extensions_mut().insert(Detail(fault.to_string()));
+        }
+        response
+    }
+}

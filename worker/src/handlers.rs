@@ -1,0 +1,5 @@
+//! One file per resource. A handler parses, asks the policy, uses the store and answers; it decides nothing itself.
+
+pub(crate) mod decrypt;
+pub(crate) mod deploys;
+pub(crate) mod health;

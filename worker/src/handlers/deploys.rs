@@ -1,0 +1,114 @@
+//! Registering, revoking and listing deployments. All of it is the owner's: the admin token is needed.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use capy_protocol::api::{Deploy, DeployList, RegisterRequest, RegisterResponse, RevokeResponse};
+use capy_protocol::id::{DeployId, KeyId, ProjectId};
+use capy_protocol::text::serialize_base64;
+use capy_protocol::wrap::InnerBlob;
+
+use crate::app::App;
+use crate::auth::Admin;
+use crate::body::JsonBody;
+use crate::caller::Caller;
+use crate::error::{ApiError, Fault};
+use crate::path::PathId;
+use crate::policy::{self, Denial};
+use crate::store::{Action, Event, Record, Store};
+
+/// `POST /deploy`
+/// 1. The admin token: 401. The body: 400, 413, 415.
+/// 2. The policy on its fields, and the inner blob's shape: 400.
+/// 3. The wrap, under the newest root.
+/// 4. The record and its event, without any blob: 409 when the id is taken, 503.
+/// 5. 201 with the outer blob, which the service does not keep.
+pub(crate) async fn register<S: Store>(
+    State(app): State<Arc<App<S>>>,
+    _: Admin,
+    caller: Caller,
+    JsonBody(request): JsonBody<RegisterRequest>,
+) -> Result<(StatusCode, Json<RegisterResponse>), ApiError> {
+    policy::registration(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
+    let inner = InnerBlob::parse_base64(request.inner_blob.expose_secret())
+        .map_err(|_| ApiError::BadRequest("inner_blob is not base64 of 60 bytes".into()))?;
+    let outer = app
+        .secrets
+        .wrap_roots()?
+        .wrap(&request.deploy_id, &request.project_id, &inner)
+        .map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
+    let at = (app.clock)();
+    let record = record(request, outer.kid(), at);
+    let event = Event {
+        action: Action::Register,
+        at,
+        caller,
+    };
+    if !app.store.insert(&record, &event).await? {
+        return Err(ApiError::DeployExists);
+    }
+    let outer_blob = serialize_base64(outer.as_bytes());
+    Ok((StatusCode::CREATED, Json(RegisterResponse { outer_blob })))
+}
+
+fn record(request: RegisterRequest, key_id: KeyId, created_at: u64) -> Record {
+    Record {
+        project_id: request.project_id,
+        key_id,
+        deploy: Deploy {
+            deploy_id: request.deploy_id,
+            label: request.label,
+            platform: request.platform,
+            credential: request.credential,
+            format: request.format,
+            created_at,
+            last_used_at: None,
+            uses: 0,
+            revoked_at: None,
+        },
+    }
+}
+
+/// `DELETE /deploy/{id}`
+/// 1. The admin token: 401. The path: 400.
+/// 2. The database, which decides: 404 for an unknown id, 503 when it did not take the revocation.
+/// 3. The revocation list. If that fails the revocation still holds, and the log says so.
+/// 4. 200 with the time of the first revocation, however often it is asked for.
+pub(crate) async fn revoke<S: Store>(
+    State(app): State<Arc<App<S>>>,
+    _: Admin,
+    PathId(deploy_id): PathId<DeployId>,
+    caller: Caller,
+) -> Result<Json<RevokeResponse>, ApiError> {
+    let event = Event {
+        action: Action::Revoke,
+        at: (app.clock)(),
+        caller,
+    };
+    let revoked_at = app
+        .store
+        .revoke(&deploy_id, &event)
+        .await?
+        .ok_or(Denial::Unknown)?;
+    if let Err(error) = app.store.list_revoked(&deploy_id, revoked_at).await {
+        app.log.warn(&error);
+    }
+    Ok(Json(RevokeResponse {
+        deploy_id,
+        revoked_at,
+    }))
+}
+
+/// `GET /projects/{project_id}/deploys`
+/// 1. The admin token: 401. The path: 400.
+/// 2. 200 with the project's deployments, newest first; a project that is not known has none. 503.
+pub(crate) async fn list<S: Store>(
+    State(app): State<Arc<App<S>>>,
+    _: Admin,
+    PathId(project_id): PathId<ProjectId>,
+) -> Result<Json<DeployList>, ApiError> {
+    let deploys = app.store.deploys(&project_id).await?;
+    Ok(Json(DeployList { deploys }))
+}

@@ -1,0 +1,45 @@
+//! `GET /health`: whether each binding answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use capy_protocol::api::{Bindings, Health};
+
+use crate::app::App;
+use crate::error::{Detail, Fault};
+use crate::store::Store;
+
+/// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only.
+pub(crate) async fn health<S: Store>(State(app): State<Arc<App<S>>>) -> Response {
+    let mut faults = Vec::new();
+    let bindings = Bindings {
+        database: state(app.store.check_database().await, &mut faults),
+        revocations: state(app.store.check_revocations().await, &mut faults),
+        secrets: state(app.secrets.check(), &mut faults),
+    };
+    let (status, word) = match faults.is_empty() {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+    };
+    let health = Health {
+        status: word.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        bindings,
+    };
+    let detail = Detail(Fault::Health(faults.join("; ")).to_string());
+    (status, Extension(detail), Json(health)).into_response()
+}
+
+fn state<E: fmt::Display>(check: Result<(), E>, faults: &mut Vec<String>) -> String {
+    match check {
+        Ok(()) => "ok".to_owned(),
+        Err(fault) => {
+            faults.push(fault.to_string());
+            "error".to_owned()
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The operator's log: one JSON object a line. Refuses key material by taking only errors that carry none.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Detail;
+use crate::store::Store;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A sink for lines.
+#[derive(Clone)]
+pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Log {
+    /// Lines go to `sink`.
+    pub fn new(sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(sink))
+    }
+
+    /// Records a fault that did not change the answer.
+    pub(crate) fn warn(&self, fault: &dyn fmt::Display) {
+        let detail = fault.to_string();
+        self.line(&Line {
+            level: "warn",
+            detail: &detail,
+            request: None,
+        });
+    }
+
+    fn line(&self, line: &Line<'_>) {
+        let text = serde_json::to_string(line).unwrap_or_else(|_| line.detail.to_owned());
+        (self.0)(&text);
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Log(…)")
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    level: &'static str,
+    detail: &'a str,
+    #[serde(flatten)]
+    request: Option<Subject<'a>>,
+}
+
+#[derive(Serialize)]
+struct Subject<'a> {
+    request_id: &'a str,
+    method: &'a str,
+    /// The route's pattern: the path itself holds ids.
+    route: &'a str,
+    status: u16,
+}
+
+/// Gives every answer its id and forbids caches to keep it; logs why it is a 5xx.
+pub(crate) async fn observe<S: Store>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if response.status().is_server_error() {
+        report(&app.log, &id, &method, route.as_ref(), &response);
+    }
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn report(log: &Log, request_id: &str, method: &Method, route: Option<&MatchedPath>, response: &Response) {
+    let detail = response.extensions().get::<Detail>();
+    log.line(&Line {
+        level: "error",
+        detail: detail.map_or("", |Detail(text)| text),
+        request: Some(Subject {
+            request_id,
+            method: method.as_str(),
+            route: route.map_or("", MatchedPath::as_str),
+            status: response.status().as_u16(),
+        }),
+    });
+}
+
+/// Cloudflare's own id for the request, or a random one.
+fn request_id(headers: &HeaderMap) -> String {
+    let ray = headers.get("cf-ray").and_then(|value| value.to_str().ok());
+    match ray {
+        Some(ray) if (1..=64).contains(&ray.len()) => ray.to_owned(),
+        _ => random_id(),
+    }
+}
+
+fn random_id() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness the id only gets less useful.
+    let _ = getrandom::fill(&mut bytes);
+    hex::encode(bytes)
+}

@@ -1,0 +1,102 @@
+//! The service's own secrets: the admin token and the wrap roots.
+//!
+//! A secret that is missing or malformed stops only the routes that need it; the log names it, never its content.
+
+use capy_protocol::wrap::WrapRoots;
+use zeroize::Zeroizing;
+
+use crate::auth::AdminToken;
+
+const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
+const WRAP_ROOTS: &str = "WRAP_ROOTS";
+
+/// What is wrong with a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SecretFault {
+    /// It is not set.
+    #[error("secret {0} is not set")]
+    Missing(&'static str),
+    /// It is set to something else.
+    #[error("secret {0} is malformed: expected {1}")]
+    Malformed(&'static str, &'static str),
+}
+
+/// The secrets, each parsed or with its fault.
+#[derive(Debug)]
+pub struct Secrets {
+    admin_token: Result<AdminToken, SecretFault>,
+    wrap_roots: Result<WrapRoots, SecretFault>,
+}
+
+impl Secrets {
+    /// Reads `ADMIN_TOKEN` (32 or more visible ASCII characters) and `WRAP_ROOTS` (`kid:hex[,kid:hex…]`, the newest
+    /// last). White space around either is forgiven: it comes with a pipe into `wrangler secret put`.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let read = |name: &'static str| lookup(name).map(Zeroizing::new).ok_or(SecretFault::Missing(name));
+        Self {
+            admin_token: read(ADMIN_TOKEN).and_then(|text| {
+                let expected = "at least 32 visible ASCII characters";
+                AdminToken::parse(text.trim()).ok_or(SecretFault::Malformed(ADMIN_TOKEN, expected))
+            }),
+            wrap_roots: read(WRAP_ROOTS).and_then(|text| {
+                let expected = "kid:hex[,kid:hex…], each kid once";
+                WrapRoots::parse(text.trim()).map_err(|_| SecretFault::Malformed(WRAP_ROOTS, expected))
+            }),
+        }
+    }
+
+    pub(crate) fn admin_token(&self) -> Result<&AdminToken, SecretFault> {
+        self.admin_token.as_ref().map_err(|fault| *fault)
+    }
+
+    pub(crate) fn wrap_roots(&self) -> Result<&WrapRoots, SecretFault> {
+        self.wrap_roots.as_ref().map_err(|fault| *fault)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), SecretFault> {
+        self.admin_token()?;
+        self.wrap_roots().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(token: Option<&str>, roots: Option<&str>) -> [Option<SecretFault>; 2] {
+        let secrets = Secrets::parse(|name| {
+            let value = if name == ADMIN_TOKEN { token } else { roots };
+            value.map(str::to_owned)
+        });
+        [secrets.admin_token().err(), secrets.wrap_roots().err()]
+    }
+
+    #[test]
+    fn a_good_pair_parses_with_the_newline_of_a_pipe() {
+        let roots = format!("7:{}\n", "11".repeat(32));
+        assert_eq!(
+            faults(Some(&format!("{}\n", "t".repeat(32))), Some(&roots)),
+            [None, None]
+        );
+    }
+
+    #[test]
+    fn each_fault_names_its_secret_and_not_its_content() {
+        for (token, roots) in [
+            (Some("canary.short.x9".to_owned()), Some("7:canary.x9".to_owned())),
+            (Some("canary x9 ".repeat(9)), Some(String::new())),
+            (None, None),
+        ] {
+            let [token, roots] =
+                faults(token.as_deref(), roots.as_deref()).map(|fault| fault.unwrap().to_string());
+            assert!(
+                token.starts_with("secret ADMIN_TOKEN is ") && !token.contains("canary"),
+                "{token}"
+            );
+            assert!(
+                roots.starts_with("secret WRAP_ROOTS is ") && !roots.contains("canary"),
+                "{roots}"
+            );
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The statements, for every relational store. Parameters are numbered; times are milliseconds.
+//!
+//! A change and its event are run in one transaction, the event first: both carry the same condition, so that the
+//! change cannot hide from the event what the event needs to see.
+
+/// Any read that needs the table.
+pub const CHECK: &str = "SELECT 1 FROM deploys LIMIT 1";
+
+/// The deployment ?1.
+pub const FIND: &str = "SELECT * FROM deploys WHERE deploy_id = ?1";
+
+/// The deployments of project ?1, newest first.
+pub const LIST: &str = "SELECT * FROM deploys WHERE project_id = ?1 ORDER BY created_at DESC, deploy_id";
+
+/// The event of a registration: of deployment ?1 in project ?2, then as in [`EVENT_IF_LIVE`] from ?3.
+pub const EVENT_IF_NEW: &str = "INSERT INTO audit \
+    (project_id, deploy_id, action, result, at, address, country, user_agent) \
+    SELECT ?2, ?1, ?3, 'ok', ?4, ?5, ?6, ?7 \
+    WHERE NOT EXISTS (SELECT 1 FROM deploys WHERE deploy_id = ?1)";
+
+/// A new deployment; one row unless the id is taken.
+pub const INSERT: &str = "INSERT INTO deploys \
+    (deploy_id, project_id, key_id, format, credential, label, platform, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+    ON CONFLICT (deploy_id) DO NOTHING RETURNING deploy_id";
+
+/// An event of deployment ?1 unless it is revoked: ?2 action, ?3 time, ?4 address, ?5 country, ?6 user agent.
+pub const EVENT_IF_LIVE: &str = "INSERT INTO audit \
+    (project_id, deploy_id, action, result, at, address, country, user_agent) \
+    SELECT project_id, deploy_id, ?2, 'ok', ?3, ?4, ?5, ?6 \
+    FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL";
+
+/// A use of deployment ?1 at ?2; one row unless it is revoked.
+pub const RELEASE: &str = "UPDATE deploys SET uses = uses + 1, last_used_at = ?2 \
+    WHERE deploy_id = ?1 AND revoked_at IS NULL RETURNING uses";
+
+/// The revocation of ?1 at ?2, unless it is revoked already.
+pub const REVOKE: &str = "UPDATE deploys SET revoked_at = ?2 WHERE deploy_id = ?1 AND revoked_at IS NULL";
+
+/// When ?1 was revoked.
+pub const REVOKED_AT: &str = "SELECT revoked_at FROM deploys WHERE deploy_id = ?1";

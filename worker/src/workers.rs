@@ -1,0 +1,66 @@
+//! The way in from Cloudflare Workers. With `store::cloudflare` the only code that knows that platform.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{self, HeaderValue};
+use axum::response::{IntoResponse, Response as HttpResponse};
+use http_body_util::BodyExt;
+use tower_service::Service;
+use worker::{Cf, Context, Date, Env, Response, Result, console_error, event, request_from_wasm, web_sys};
+
+use crate::app::App;
+use crate::caller::Peer;
+use crate::error::ApiError;
+use crate::log::Log;
+use crate::router;
+use crate::secrets::Secrets;
+use crate::store::cloudflare::CloudflareStore;
+
+#[event(fetch)]
+async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<Response> {
+    let Ok(request) = request_from_wasm(request) else {
+        let unreadable = ApiError::BadRequest("the request's address or headers cannot be read".into());
+        return whole(unreadable.into_response()).await;
+    };
+    let mut request = request.map(Body::new);
+    let peer = peer(&request);
+    request.extensions_mut().insert(peer);
+    let Ok(response) = router(Arc::new(bind(env))).call(request).await;
+    whole(response).await
+}
+
+fn bind(env: Env) -> App<CloudflareStore> {
+    App {
+        store: CloudflareStore::bind(&env),
+        secrets: Secrets::parse(|name| env.secret(name).ok().map(|secret| secret.to_string())),
+        clock: || Date::now().as_millis(),
+        log: Log::new(|line| console_error!("{line}")),
+    }
+}
+
+/// Cloudflare sets this header itself, over whatever the client sent.
+fn peer<B>(request: &http::Request<B>) -> Peer {
+    let address = request.headers().get("cf-connecting-ip").map(HeaderValue::to_str);
+    Peer {
+        address: address.and_then(|value| value.ok()).map(str::to_owned),
+        country: request.extensions().get().and_then(Cf::country),
+    }
+}
+
+/// Sends the body in one piece: a stream out of wasm would break when another call's panic replaces the instance.
+async fn whole(response: HttpResponse) -> Result<Response> {
+    let (head, body) = response.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map_err(|error| error.to_string())?
+        .to_bytes();
+    let response = match body.is_empty() {
+        true => Response::empty()?,
+        false => Response::from_bytes(body.to_vec())?,
+    };
+    Ok(response
+        .with_status(head.status.as_u16())
+        .with_headers(head.headers.into()))
+}

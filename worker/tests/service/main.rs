@@ -1,0 +1,6 @@
+//! The routes, called natively over a store that fails on request.
+
+mod decrypt;
+mod deploys;
+mod http;
+mod support;

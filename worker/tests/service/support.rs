@@ -1,0 +1,177 @@
+//! A service over the memory store, called without a network.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Request, StatusCode};
+use capy_protocol::blob::Format;
+use capy_protocol::id::{DeployId, ProjectId};
+use capy_protocol::key::ProjectKey;
+use capy_protocol::mint::Minting;
+use capy_worker::app::App;
+use capy_worker::caller::Peer;
+use capy_worker::log::Log;
+use capy_worker::router;
+use capy_worker::secrets::Secrets;
+use capy_worker::store::memory::{Faults, MemoryStore};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) const TOKEN: &str = "admin-token-0123456789abcdef0123456789";
+pub(crate) const ROOTS: &str = "7:1111111111111111111111111111111111111111111111111111111111111111,\
+                         9:2222222222222222222222222222222222222222222222222222222222222222";
+/// What the clock shows.
+pub(crate) const NOW: u64 = 1_790_000_000_000;
+
+pub(crate) struct Service {
+    router: Router,
+    app: Arc<App<MemoryStore>>,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) json: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// Status and code, as tests compare them.
+    pub(crate) fn refusal(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.json["code"].as_str().unwrap_or(""))
+    }
+}
+
+impl Service {
+    pub(crate) fn new() -> Self {
+        Self::with_secrets(Some(TOKEN), Some(ROOTS))
+    }
+
+    pub(crate) fn with_secrets(token: Option<&str>, roots: Option<&str>) -> Self {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&log);
+        let app = Arc::new(App {
+            store: MemoryStore::default(),
+            secrets: Secrets::parse(|name| {
+                let value = if name == "ADMIN_TOKEN" { token } else { roots };
+                value.map(str::to_owned)
+            }),
+            clock: || NOW,
+            log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
+        });
+        Self {
+            router: router(Arc::clone(&app)),
+            app,
+            log,
+        }
+    }
+
+    pub(crate) fn store(&self) -> &MemoryStore {
+        &self.app.store
+    }
+
+    pub(crate) fn inject(&self, faults: Faults) {
+        self.store().inject(faults);
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// Sends JSON, or nothing for `Value::Null`, with the admin token.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.send(request(method, path, Some(TOKEN), body)).await
+    }
+
+    /// Registers a fresh deployment of `prj_a`.
+    pub(crate) async fn register(&self, format: Format, credential: &str) -> Deployment {
+        let project = ProjectId::parse("prj_a").unwrap();
+        let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project).unwrap();
+        let body = json!({
+            "deploy_id": minting.deploy_id(), "project_id": project, "format": format.number(),
+            "inner_blob": *minting.inner_blob().serialize_base64(), "credential": credential,
+            "label": "main", "platform": "vercel",
+        });
+        let answer = self.call("POST", "/deploy", body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let outer = answer.json["outer_blob"].as_str().unwrap().to_owned();
+        Deployment {
+            id: minting.deploy_id(),
+            project,
+            format,
+            minting,
+            outer,
+        }
+    }
+
+    pub(crate) async fn decrypt(&self, deployment: &Deployment) -> Answer {
+        self.decrypt_outer(&deployment.id, &deployment.outer).await
+    }
+
+    pub(crate) async fn decrypt_outer(&self, id: &DeployId, outer: &str) -> Answer {
+        let body = json!({ "ciphertext": outer });
+        self.send(request("POST", &format!("/deploy/{id}/decrypt"), None, body))
+            .await
+    }
+
+    pub(crate) async fn revoke(&self, deployment: &Deployment) -> Answer {
+        self.call("DELETE", &format!("/deploy/{}", deployment.id), Value::Null)
+            .await
+    }
+}
+
+pub(crate) struct Deployment {
+    pub(crate) id: DeployId,
+    pub(crate) project: ProjectId,
+    pub(crate) format: Format,
+    pub(crate) minting: Minting,
+    /// Base64.
+    pub(crate) outer: String,
+}
+
+impl Deployment {
+    /// What the service must answer as its half of the key.
+    pub(crate) fn service_key(&self) -> String {
+        let key = self
+            .format
+            .service_key(self.minting.inner_blob(), &self.id, &self.project);
+        key.serialize_hex().to_string()
+    }
+}
+
+pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Value) -> Request<Body> {
+    let mut builder = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("user-agent", "test/1");
+    builder = builder.extension(Peer {
+        address: Some("192.0.2.7".into()),
+        country: Some("IS".into()),
+    });
+    if let Some(token) = token {
+        builder = builder.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    if body.is_null() {
+        return builder.body(Body::empty()).unwrap();
+    }
+    builder
+        .header(CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap()
+}

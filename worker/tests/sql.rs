@@ -1,0 +1,154 @@
+//! The statements and the migrations on SQLite, where a race is a plain sequence: D1 is SQLite too, but there no
+//! test can stop between two calls.
+
+use capy_worker::store::sql;
+use rusqlite::{Connection, ToSql, params};
+
+const ID: &str = "abababababababababababababababababababababababababababababababab";
+
+fn database() -> Connection {
+    let database = Connection::open_in_memory().unwrap();
+    database
+        .execute_batch(include_str!("../migrations/0001_deploys.sql"))
+        .unwrap();
+    database
+}
+
+/// One transaction, as D1 runs a batch; the number of rows that the last statement returned.
+fn transaction(database: &mut Connection, statements: &[(&str, &[&dyn ToSql])]) -> usize {
+    let transaction = database.transaction().unwrap();
+    let mut returned = 0;
+    for (sql, values) in statements {
+        let mut statement = transaction.prepare(sql).unwrap();
+        let mut rows = statement.query(*values).unwrap();
+        returned = 0;
+        while rows.next().unwrap().is_some() {
+            returned += 1;
+        }
+    }
+    transaction.commit().unwrap();
+    returned
+}
+
+fn register(database: &mut Connection) -> bool {
+    let none = Option::<String>::None;
+    let at = 5.0;
+    let event: &[&dyn ToSql] = params![ID, "prj_a", "register", at, "192.0.2.7", "IS", none];
+    let row: &[&dyn ToSql] = params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at];
+    transaction(database, &[(sql::EVENT_IF_NEW, event), (sql::INSERT, row)]) == 1
+}
+
+fn release(database: &mut Connection, at: f64) -> bool {
+    let none = Option::<String>::None;
+    let event: &[&dyn ToSql] = params![ID, "decrypt", at, none, none, none];
+    transaction(
+        database,
+        &[(sql::EVENT_IF_LIVE, event), (sql::RELEASE, params![ID, at])],
+    ) == 1
+}
+
+fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
+    let none = Option::<String>::None;
+    let event: &[&dyn ToSql] = params![ID, "revoke", at, none, none, none];
+    transaction(
+        database,
+        &[(sql::EVENT_IF_LIVE, event), (sql::REVOKE, params![ID, at])],
+    );
+    database
+        .query_row(sql::REVOKED_AT, [ID], |row| row.get(0))
+        .unwrap()
+}
+
+fn events(database: &Connection) -> Vec<String> {
+    let mut statement = database
+        .prepare("SELECT project_id || ' ' || action || ' ' || at FROM audit ORDER BY id")
+        .unwrap();
+    statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
+}
+
+#[test]
+fn an_id_is_inserted_once_with_one_event() {
+    let mut database = database();
+    assert!(register(&mut database));
+    assert!(!register(&mut database));
+    assert_eq!(events(&database), ["prj_a register 5"]);
+}
+
+#[test]
+fn a_release_after_the_revocation_counts_nothing_and_writes_no_event() {
+    let mut database = database();
+    assert!(!release(&mut database, 6.0), "not registered yet");
+    register(&mut database);
+    assert!(release(&mut database, 7.0));
+    assert_eq!(revoke(&mut database, 8.0), Some(8));
+    assert!(!release(&mut database, 9.0));
+    assert_eq!(revoke(&mut database, 10.0), Some(8), "the first time stays");
+    assert_eq!(
+        events(&database),
+        ["prj_a register 5", "prj_a decrypt 7", "prj_a revoke 8"]
+    );
+    let counted: (i64, i64) = database
+        .query_row(sql::FIND, [ID], |row| {
+            Ok((row.get("uses")?, row.get("last_used_at")?))
+        })
+        .unwrap();
+    assert_eq!(counted, (1, 7));
+}
+
+#[test]
+fn the_list_is_newest_first_and_uses_its_index() {
+    let database = database();
+    for (id, project, at) in [("a", "p", 1), ("b", "p", 3), ("c", "p", 2), ("d", "q", 4)] {
+        let row: &[&dyn ToSql] = params![
+            id.repeat(64),
+            project,
+            1,
+            1,
+            "deploy-key",
+            None::<String>,
+            None::<String>,
+            at
+        ];
+        database
+            .prepare(sql::INSERT)
+            .unwrap()
+            .query(row)
+            .unwrap()
+            .next()
+            .unwrap();
+    }
+    let mut statement = database.prepare(sql::LIST).unwrap();
+    let times = statement
+        .query_map(["p"], |row| row.get::<_, i64>("created_at"))
+        .unwrap()
+        .map(Result::unwrap);
+    assert_eq!(times.collect::<Vec<_>>(), [3, 2, 1]);
+    let explain = format!("EXPLAIN QUERY PLAN {}", sql::LIST);
+    let plan: String = database
+        .query_row(&explain, ["p"], |row| row.get("detail"))
+        .unwrap();
+    assert!(plan.contains("deploys_of_project"), "{plan}");
+    assert!(database.prepare(sql::CHECK).unwrap().exists([]).unwrap());
+}
+
+#[test]
+fn the_audit_trail_is_append_only() {
+    let mut database = database();
+    register(&mut database);
+    for change in [
+        "DELETE FROM audit",
+        "UPDATE audit SET action = 'x'",
+        "REPLACE INTO audit SELECT * FROM audit",
+    ] {
+        let refused = database.execute(change, []);
+        assert!(
+            refused.is_err_and(|error| error.to_string().contains("append-only")),
+            "{change}"
+        );
+    }
+    assert_eq!(events(&database).len(), 1);
+}
