@@ -1,0 +1,212 @@
+//! Turns a crate into what `wrangler` bundles: `index_bg.wasm`, its glue `index.js`, and the entry.
+//!
+//! It does what `worker-build` does, without downloading tools: `wasm-bindgen-cli-support` is the library inside
+//! wasm-bindgen's own command line. It refuses to guess where cargo put the wasm; cargo says so itself.
+
+use std::env;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::workspace_root;
+
+/// What to build, and where to.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// The package that holds the crate.
+    pub package: String,
+    /// The `cdylib` example to build instead of the package's library.
+    pub example: Option<String>,
+    /// The cargo profile.
+    pub profile: String,
+    /// The folder to fill; what was in it goes.
+    pub out_dir: PathBuf,
+    /// The module that `wrangler` starts from. It is copied beside `index.js`, which it imports.
+    pub entry: PathBuf,
+}
+
+impl Build {
+    /// The key service, into `build/worker/`.
+    pub fn service() -> Self {
+        Self::package("capy-worker", "worker")
+    }
+
+    /// A library crate, into `build/<out>/`, under the service's entry and profile.
+    pub fn package(package: &str, out: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            example: None,
+            profile: "service".to_owned(),
+            out_dir: workspace_root().join("build").join(out),
+            entry: workspace_root().join("worker/entry.mjs"),
+        }
+    }
+}
+
+/// Builds, and returns the path of the copied entry.
+///
+/// # Errors
+/// When cargo fails, when the crate makes no wasm, and for files that cannot be written.
+pub fn build_worker(build: &Build) -> Result<PathBuf> {
+    let wasm = compile(build)?;
+    let name = build.entry.file_name().context("the entry is not a file")?;
+    let entry = build.out_dir.join(name);
+    let (_lock, stamp) = (lock(&build.out_dir)?, stamp(&wasm, &build.entry)?);
+    let stamp_file = build.out_dir.join("stamp");
+    if fs::read_to_string(&stamp_file).is_ok_and(|made_from| made_from == stamp) {
+        return Ok(entry);
+    }
+    generate(&wasm, &build.out_dir)?;
+    fs::copy(&build.entry, &entry)?;
+    fs::write(&stamp_file, stamp)?;
+    Ok(entry)
+}
+
+/// Runs cargo and returns the path of the wasm it made.
+fn compile(build: &Build) -> Result<PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace_root()).stderr(Stdio::inherit());
+    cargo.args([
+        "build",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--profile",
+        &build.profile,
+    ]);
+    cargo.args([
+        "--package",
+        &build.package,
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    match &build.example {
+        Some(example) => cargo.args(["--example", example]),
+        None => cargo.arg("--lib"),
+    };
+    // The bindings that the `worker` crate uses are then the published js-sys, not wasm-bindgen's own copy.
+    cargo.env("WASM_BINDGEN_USE_JS_SYS", "1");
+    let output = cargo.output().context("cargo could not be started")?;
+    ensure!(output.status.success(), "cargo build of {} failed", build.package);
+    let messages = String::from_utf8(output.stdout)?;
+    let name = build
+        .example
+        .clone()
+        .unwrap_or_else(|| build.package.replace('-', "_"));
+    find_wasm(&messages, &name).with_context(|| format!("{} makes no wasm: is it a cdylib?", build.package))
+}
+
+/// The wasm file in cargo's report on the target with this name.
+fn find_wasm(messages: &str, target: &str) -> Option<PathBuf> {
+    let artifacts = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    artifacts
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == target)
+        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
+        .filter_map(|file| file.as_str().map(PathBuf::from))
+        .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+}
+
+/// One writer at a time: tests in several processes build the same Worker.
+fn lock(out_dir: &Path) -> Result<File> {
+    fs::create_dir_all(out_dir)?;
+    let file = File::create(out_dir.with_extension("lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// What an output is made from: the same stamp is the same output, which a running server may be reading.
+fn stamp(wasm: &Path, entry: &Path) -> Result<String> {
+    let this_program = include_str!("build_worker.rs");
+    let mut hasher = DefaultHasher::new();
+    let inputs = [fs::read(wasm), fs::read(entry), Ok(this_program.into())];
+    for input in inputs {
+        input
+            .with_context(|| format!("{} or {}", wasm.display(), entry.display()))?
+            .hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn generate(wasm: &Path, out_dir: &Path) -> Result<()> {
+    fs::remove_dir_all(out_dir)?;
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(wasm)
+        .out_name("index")
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .reset_state_function(true)
+        .force_enable_abort_handler(true);
+    bindgen.module(true)?.generate(out_dir)?;
+    let glue = out_dir.join("index.js");
+    let script = fs::read_to_string(&glue)?;
+    fs::write(&glue, announce_abort(&plain_import(&script)?)?)?;
+    Ok(())
+}
+
+/// `import source x from "x.wasm"` is a proposal that bundlers do not parse yet; on Workers a plain import of
+/// wasm already is the compiled module.
+fn plain_import(script: &str) -> Result<String> {
+    replace_once(script, "import source ", "import ")
+}
+
+/// The glue notices every trap, wherever in the event loop it happens, but tells only wasm. The entry has to know
+/// too: calls in flight are its own. `var`, because a trap during start-up comes before the last line runs.
+fn announce_abort(script: &str) -> Result<String> {
+    let hook = "function __wbg_call_abort_hook() {";
+    let calling = format!("{hook}\n    __abort_listener?.();");
+    let listener = "\nvar __abort_listener;\n\
+        export function __on_abort(listener) { __abort_listener = listener; }\n";
+    Ok(replace_once(script, hook, &calling)? + listener)
+}
+
+/// The versions of both sides are pinned: glue of another shape is a mistake, not something to guess about.
+fn replace_once(script: &str, from: &str, to: &str) -> Result<String> {
+    match script.matches(from).count() {
+        1 => Ok(script.replace(from, to)),
+        found => bail!("expected `{from}` once in the glue, found it {found} times"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn glue_of_another_shape_is_refused() {
+        let glue = "import source m from \"./x.wasm\";\nfunction __wbg_call_abort_hook() {\n}\n";
+        let patched = announce_abort(&plain_import(glue).unwrap()).unwrap();
+        assert!(patched.starts_with("import m from"));
+        assert!(patched.contains("{\n    __abort_listener?.();\n}"));
+        assert!(plain_import("import m from").is_err());
+        assert!(announce_abort("").is_err());
+    }
+
+    #[test]
+    fn the_wasm_is_found_by_the_targets_name() {
+        let line = |name: &str, file: &str| {
+            let message = serde_json::json!({
+                "reason": "compiler-artifact", "target": { "name": name }, "filenames": ["/t/lib.rlib", file],
+            });
+            message.to_string()
+        };
+        let messages = [
+            line("other", "/t/other.wasm"),
+            "not json".into(),
+            line("capy_worker", "/t/w.wasm"),
+        ]
+        .join("\n");
+        assert_eq!(
+            find_wasm(&messages, "capy_worker"),
+            Some(PathBuf::from("/t/w.wasm"))
+        );
+        assert_eq!(find_wasm(&messages, "absent"), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! Runs a built Worker on the real runtime, `workerd` under `wrangler dev`, on a loopback port of its own.
+//!
+//! It leaves nothing behind: no process, whatever ends the caller, and no secret: those reach wrangler in its
+//! environment, never in an argument or a file. It prints nothing; what wrangler printed is in the errors.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use crate::node::Node;
+use crate::workspace_root;
+
+const READY: &str = "Ready on ";
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Starts `"$@"`, and ends its process group when standard input ends: by `Drop`, or because the caller died. A
+/// signal to wrangler alone would leave its children. The group has five seconds to end by itself.
+const GUARD: &str = r#"
+trap : TERM
+"$@" </dev/null & child=$!
+exec >/dev/null 2>&1
+cat
+kill -TERM 0
+(sleep 5; kill -KILL 0) &
+while kill -0 $child; do wait $child; done
+kill -KILL 0
+"#;
+
+/// What to run, and on which data.
+#[derive(Clone, Debug)]
+pub struct Options<'a> {
+    /// The built entry, as [`build_worker`](crate::build_worker::build_worker) returns it.
+    pub entry: &'a Path,
+    /// Where D1 and KV are kept.
+    pub persist: &'a Path,
+    /// The Worker's secrets by name; the names are those that `wrangler.toml` requires.
+    pub secrets: &'a [(&'a str, &'a str)],
+}
+
+/// A running Worker. Stopped on drop.
+#[derive(Debug)]
+pub struct Workerd {
+    url: String,
+    guard: Child,
+    output: Output,
+    _config: TempDir,
+}
+
+impl Workerd {
+    /// Applies the migrations and starts the Worker with the bindings of the workspace's `wrangler.toml`.
+    ///
+    /// # Errors
+    /// With what wrangler printed: when a migration fails, and when there is no answer after a minute.
+    pub fn start(node: &Node, options: &Options<'_>) -> Result<Self> {
+        let config = write_config(options)?;
+        migrate(node, config.path(), options.persist)?;
+        let mut command = node.wrangler();
+        command.args([
+            "dev",
+            "--local",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--inspector-port",
+            "0",
+        ]);
+        command
+            .args(["--show-interactive-dev-session=false", "--persist-to"])
+            .arg(options.persist);
+        command
+            .env("HOME", config.path())
+            .envs(options.secrets.iter().copied());
+        let mut guard = guarded(&command, config.path())
+            .spawn()
+            .context("sh could not be started")?;
+        let output = Output::default();
+        let ready = output.follow(&mut guard);
+        let mut workerd = Self {
+            url: String::new(),
+            guard,
+            output,
+            _config: config,
+        };
+        workerd.url = match ready.recv_timeout(START_DEADLINE) {
+            Ok(url) => url,
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("the Worker did not start in a minute:\n{}", workerd.log())
+            }
+            Err(RecvTimeoutError::Disconnected) => bail!("wrangler ended at once:\n{}", workerd.log()),
+        };
+        Ok(workerd)
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What wrangler and the Worker printed so far.
+    pub fn log(&self) -> String {
+        self.output.text()
+    }
+}
+
+impl Drop for Workerd {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while matches!(self.guard.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Only a guard that was stopped itself is still there; its group is out of reach by then.
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
+    }
+}
+
+/// The lines of standard output and standard error, as they come.
+#[derive(Clone, Default, Debug)]
+struct Output(Arc<Mutex<String>>);
+
+impl Output {
+    fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads until the processes end; the address goes to the receiver, which is cut off when there was none.
+    fn follow(&self, child: &mut Child) -> mpsc::Receiver<String> {
+        let (found, ready) = mpsc::channel();
+        self.collect(child.stdout.take(), found.clone());
+        self.collect(child.stderr.take(), found);
+        ready
+    }
+
+    fn collect(&self, pipe: Option<impl Read + Send + 'static>, found: Sender<String>) {
+        let (all, Some(pipe)) = (self.clone(), pipe) else {
+            return;
+        };
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                if let Some(url) = parse_ready(&line) {
+                    let _ = found.send(url);
+                }
+                let mut text = all.0.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+    }
+}
+
+fn parse_ready(line: &str) -> Option<String> {
+    let (_, url) = line.split_once(READY)?;
+    Some(url.trim().trim_end_matches('/').to_owned())
+}
+
+/// Under the guard, in a process group of its own.
+fn guarded(command: &Command, folder: &Path) -> Command {
+    let mut guard = Command::new("sh");
+    guard
+        .args(["-c", GUARD, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => guard.env(name, value),
+            None => guard.env_remove(name),
+        };
+    }
+    guard.current_dir(folder).process_group(0);
+    guard
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    guard
+}
+
+/// The tests' tables are made by the migrations that a deployment gets.
+fn migrate(node: &Node, config: &Path, persist: &Path) -> Result<()> {
+    let mut command = node.wrangler();
+    command
+        .args(["d1", "migrations", "apply", "DB", "--local", "--persist-to"])
+        .arg(persist);
+    let output = command
+        .env("HOME", config)
+        .current_dir(config)
+        .stdin(Stdio::null())
+        .output()?;
+    let text = [output.stdout, output.stderr].concat();
+    ensure!(
+        output.status.success(),
+        "the migrations failed:\n{}",
+        String::from_utf8_lossy(&text)
+    );
+    Ok(())
+}
+
+/// A folder with the workspace's configuration and a copy of the build: wrangler restarts a Worker whose files
+/// change, and another process may build again at any time.
+fn write_config(options: &Options<'_>) -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("capy-workerd-").tempdir()?;
+    let source = workspace_root().join("wrangler.toml");
+    let text = fs::read_to_string(&source).with_context(|| source.display().to_string())?;
+    let (build, name) = options
+        .entry
+        .parent()
+        .zip(options.entry.file_name())
+        .context("the entry is not a file")?;
+    let copy = folder.path().join("build");
+    copy_folder(build, &copy)?;
+    let config = moved(&text, &copy.join(name))?;
+    fs::write(folder.path().join("wrangler.toml"), config)?;
+    Ok(folder)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true => copy_folder(&entry.path(), &target)?,
+            false => fs::copy(entry.path(), target).map(drop)?,
+        }
+    }
+    Ok(())
+}
+
+/// The same bindings around an entry that is built already.
+fn moved(config: &str, entry: &Path) -> Result<String> {
+    let mut config: Table = config.parse()?;
+    config.remove("build");
+    config.insert("main".to_owned(), path_value(entry.to_owned())?);
+    let databases = config.get_mut("d1_databases").and_then(Value::as_array_mut);
+    for database in databases.into_iter().flatten().filter_map(Value::as_table_mut) {
+        if let Some(migrations) = database.get("migrations_dir").and_then(Value::as_str) {
+            let absolute = path_value(workspace_root().join(migrations))?;
+            database.insert("migrations_dir".to_owned(), absolute);
+        }
+    }
+    Ok(toml::to_string(&config)?)
+}
+
+fn path_value(path: PathBuf) -> Result<Value> {
+    let text = path.into_os_string().into_string();
+    text.map(Value::String).ok().context("the path is not UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_is_read() {
+        let url = Some("http://127.0.0.1:4711".to_owned());
+        assert_eq!(parse_ready("[wrangler:info] Ready on http://127.0.0.1:4711"), url);
+        assert_eq!(parse_ready("Ready on http://127.0.0.1:4711/\r"), url);
+        assert_eq!(parse_ready("Not yet"), None);
+    }
+
+    #[test]
+    fn a_moved_configuration_builds_nothing_and_keeps_its_bindings() {
+        let text = fs::read_to_string(workspace_root().join("wrangler.toml")).unwrap();
+        let config: Table = moved(&text, Path::new("/x/entry.mjs")).unwrap().parse().unwrap();
+        assert!(!config.contains_key("build"));
+        assert_eq!(config["main"].as_str(), Some("/x/entry.mjs"));
+        assert_eq!(config["d1_databases"][0]["binding"].as_str(), Some("DB"));
+        let migrations = config["d1_databases"][0]["migrations_dir"].as_str().unwrap();
+        assert!(Path::new(migrations).join("0001_deploys.sql").is_file());
+    }
+}
