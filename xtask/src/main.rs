@@ -1,1 +1,43 @@
-fn main() {}
+//! `cargo xtask`: the workspace's own commands.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::build_worker::{Build, build_worker};
+use xtask::{bench, demo, run_tests};
+
+/// The workspace's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set up, then show the main job on a real application, from login to revoked.
+    Demo,
+    /// Set up, then run every test of the workspace.
+    Test {
+        /// What the test binaries take, such as a part of a test's name.
+        #[arg(last = true)]
+        filter: Vec<String>,
+    },
+    /// Set up, then measure our programs against their peers and print the README's table.
+    Bench {
+        /// Counted runs of each side.
+        #[arg(long, default_value_t = 15)]
+        runs: u32,
+    },
+    /// Build the key service into build/worker, as wrangler bundles it.
+    BuildWorker,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Demo => demo::run(),
+        Command::Test { filter } => run_tests::run(&filter),
+        Command::Bench { runs } => bench::run(runs),
+        Command::BuildWorker => build_worker(&Build::service()).map(drop),
+    }
+}

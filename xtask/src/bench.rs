@@ -1,0 +1,224 @@
+//! `cargo xtask bench`: whole processes against their peers, in turn, as medians and ratios of one run.
+//!
+//! It prints the README's table. It judges nothing: machines differ, ratios travel.
+
+mod measure;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::desk::{Desk, with_stdin};
+use crate::key_service::KeyService;
+use crate::node::Node;
+use crate::setup;
+use crate::shop::{Shop, VARIABLES, collect};
+use crate::steps::{heading, say};
+use crate::workspace_root;
+use measure::{Row, compare};
+
+/// Runs every comparison and prints a table.
+///
+/// # Errors
+/// When a peer is missing or a command fails.
+pub fn run(runs: u32) -> Result<()> {
+    heading("set-up");
+    setup::everything()?;
+    setup::npm_ci("xtask/peers")?;
+    let programs = setup::programs("release")?;
+    let node = Node::find()?;
+    let upload = upload_size(&node)?;
+    let scratch = setup::scratch("bench")?;
+    let service = KeyService::start(&node)?;
+
+    heading("measuring");
+    let mut rows = Vec::new();
+    rows.extend(start_up(&programs, scratch.path(), &service, runs)?);
+    rows.extend(inlining(&programs, scratch.path(), &service, runs)?);
+    heading("results");
+    print_table(&rows, &upload)
+}
+
+/// `capy run -- true` with local secrets.
+fn start_up(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) -> Result<Vec<Row>> {
+    let ours = scratch.join("start-up");
+    let theirs = scratch.join("dotenvx");
+    fs::create_dir_all(&ours)?;
+    fs::create_dir_all(&theirs)?;
+    let desk = Desk::new(programs, &ours)?;
+    desk.set_up(service.url(), service.admin_token(), &VARIABLES)?;
+
+    let plain = || Ok(Command::new("true"));
+    let capy = || Ok(desk.capy(&["run", "--", "true"]));
+    let dotenvx = dotenvx_project(&theirs)?;
+    let dotenvx = || {
+        let mut command = Command::new(&dotenvx);
+        command
+            .args(["run", "--quiet", "--", "true"])
+            .current_dir(&theirs);
+        Ok(command)
+    };
+    Ok(vec![
+        compare(
+            "`capy run -- true`, 14 sealed values",
+            "`true`",
+            runs,
+            &capy,
+            &plain,
+        )?,
+        compare(
+            "`capy run -- true`, 14 sealed values",
+            "`dotenvx run -- true`, the same, encrypted",
+            runs,
+            &capy,
+            &dotenvx,
+        )?,
+    ])
+}
+
+/// The peer's project: the same values, encrypted by its own tool.
+fn dotenvx_project(folder: &Path) -> Result<PathBuf> {
+    let dotenvx = workspace_root().join("xtask/peers/node_modules/.bin/dotenvx");
+    let quoted = |value: &str| value.replace(['\n', '\r', '\'', '\u{2028}'], " ");
+    let lines = VARIABLES.map(|(name, value)| format!("{name}='{}'\n", quoted(value)));
+    fs::write(folder.join(".env"), lines.concat())?;
+    let output = Command::new(&dotenvx)
+        .arg("encrypt")
+        .current_dir(folder)
+        .output()
+        .context("dotenvx")?;
+    ensure!(
+        output.status.success(),
+        "dotenvx encrypt: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let sealed = fs::read_to_string(folder.join(".env"))?;
+    ensure!(
+        sealed.matches("encrypted:").count() >= VARIABLES.len(),
+        "dotenvx encrypted nothing"
+    );
+    Ok(dotenvx)
+}
+
+/// `capy-inline` on the example's build, against esbuild's `--define` on the same server files.
+fn inlining(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) -> Result<Vec<Row>> {
+    let shop = Shop::copy_to(&scratch.join("shop"))?;
+    let mut next = Command::new(setup::node_tool("node")?);
+    next.args(["node_modules/next/dist/bin/next", "build"])
+        .current_dir(shop.dir());
+    crate::steps::quiet("next build", next.env("NEXT_TELEMETRY_DISABLED", "1"))?;
+    let built = scratch.join("built");
+    copy_tree(&shop.dir().join(".next"), &built)?;
+
+    let desk = Desk::new(programs, shop.dir())?;
+    desk.set_up(service.url(), service.admin_token(), &VARIABLES)?;
+    let credentials = desk.deploy(&[])?;
+    let inline = programs.join("capy-inline");
+    let ours = || {
+        // Each run starts from the build as Next left it.
+        fs::remove_dir_all(shop.dir().join(".next"))?;
+        copy_tree(&built, &shop.dir().join(".next"))?;
+        let mut command = Command::new(&inline);
+        command
+            .current_dir(shop.dir())
+            .envs(credentials.variables.iter().cloned());
+        Ok(command)
+    };
+    let esbuild = esbuild(&built, scratch)?;
+    let theirs = || Ok(program(&esbuild));
+    Ok(vec![compare(
+        "`capy-inline`, the example's build",
+        "`esbuild --define`, the same server files",
+        runs,
+        &ours,
+        &theirs,
+    )?])
+}
+
+fn program(args: &[OsString]) -> Command {
+    let mut command = Command::new(&args[0]);
+    command.args(&args[1..]);
+    command
+}
+
+/// esbuild's own binary, without the script that starts it, on every server file that `capy-inline` may rewrite.
+fn esbuild(built: &Path, scratch: &Path) -> Result<Vec<OsString>> {
+    let mut files = Vec::new();
+    collect(&built.join("server"), &mut files)?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "js"));
+    ensure!(!files.is_empty(), "the example's build has no server file");
+    let mut args: Vec<OsString> = vec![esbuild_binary()?.into(), "--log-level=error".into()];
+    for (name, value) in VARIABLES {
+        args.push(format!("--define:process.env.{name}={}", serde_json::to_string(value)?).into());
+    }
+    args.push(format!("--outdir={}", scratch.join("esbuild").display()).into());
+    args.extend(files.into_iter().map(Into::into));
+    Ok(args)
+}
+
+fn esbuild_binary() -> Result<PathBuf> {
+    let platforms = workspace_root().join("xtask/peers/node_modules/@esbuild");
+    let mut folders = fs::read_dir(&platforms).with_context(|| platforms.display().to_string())?;
+    let platform = folders
+        .next()
+        .context("esbuild has no binary for this system")??;
+    Ok(platform.path().join("bin/esbuild"))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    let status = Command::new("cp")
+        .arg("-R")
+        .arg(from)
+        .arg(to)
+        .status()
+        .context("cp")?;
+    ensure!(status.success(), "cp {}: {status}", from.display());
+    Ok(())
+}
+
+/// What `wrangler deploy --dry-run` says that it would upload.
+fn upload_size(node: &Node) -> Result<String> {
+    let out = tempfile::TempDir::new()?;
+    let mut wrangler = node.wrangler();
+    wrangler
+        .args(["deploy", "--dry-run", "--outdir"])
+        .arg(out.path())
+        .current_dir(workspace_root());
+    let output = with_stdin(wrangler.stdout(Stdio::piped()).stderr(Stdio::piped()), "")?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = printed
+        .lines()
+        .find(|line| line.contains("gzip"))
+        .context("wrangler tells no size")?;
+    Ok(line.trim().to_owned())
+}
+
+fn print_table(rows: &[Row], upload: &str) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "| ours | peer | CPU: ours, peer | peer / ours | wall: ours, peer | peer / ours |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|")?;
+    for Row {
+        ours,
+        peer,
+        cpu: [a, b, ratio],
+        wall: [c, d, wall_ratio],
+    } in rows
+    {
+        let ms = |seconds: &f64| format!("{:.1} ms", seconds * 1e3);
+        let (a, b, c, d) = (ms(a), ms(b), ms(c), ms(d));
+        writeln!(
+            out,
+            "| {ours} | {peer} | {a}, {b} | {ratio:.2} | {c}, {d} | {wall_ratio:.2} |"
+        )?;
+    }
+    writeln!(out, "\nupload of the key service: {upload}")?;
+    say("");
+    Ok(())
+}

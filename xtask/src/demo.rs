@@ -1,0 +1,129 @@
+//! `cargo xtask demo`: the main job on real input, from a bare machine to a refused build.
+
+use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::desk::{Credentials, Desk};
+use crate::key_service::KeyService;
+use crate::node::Node;
+use crate::setup;
+use crate::shop::{Answer, NextServer, Shop, VARIABLES, answers, canary_in};
+use crate::steps::{heading, say};
+
+/// Runs the whole demonstration; leaves nothing running and nothing outside the target folder.
+///
+/// # Errors
+/// When any step does not do what it says.
+pub fn run() -> Result<()> {
+    heading("1. set-up (long on the first run only)");
+    setup::everything()?;
+    let programs = setup::programs("dev")?;
+
+    heading("2. the key service, in the Workers runtime with a local D1 and KV");
+    let service = KeyService::start(&Node::find()?)?;
+    say(format!("   listening on {}", service.url()));
+
+    let scratch = setup::scratch("demo")?;
+    let shop = Shop::copy_to(&scratch.path().join("shop"))?;
+    let desk = Desk::new(&programs, shop.dir())?;
+    let credentials = mint(&desk, &service)?;
+    build(&desk, &shop, &credentials)?;
+    serve(&shop)?;
+    search(&shop)?;
+    revoke(&desk, &shop, &credentials)?;
+    heading("done: the service and the server are stopped, the scratch folder is removed");
+    drop(service);
+    close(scratch)
+}
+
+fn mint(desk: &Desk, service: &KeyService) -> Result<Credentials> {
+    heading("3. at the desk: capy login, init, set, deploy");
+    desk.set_up(service.url(), service.admin_token(), &VARIABLES)?;
+    say("   .env as it stands on the disk:");
+    indent(
+        &std::fs::read_to_string(desk.project().join(".env"))?
+            .lines()
+            .take(3)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
+    let credentials = desk.deploy(&["--label", "demo"])?;
+    for (name, value) in &credentials.variables {
+        say(format!("   {name}: {} characters for the platform", value.len()));
+    }
+    // The platform has a checkout of the repository, not the laptop's .env.
+    std::fs::remove_file(desk.project().join(".env"))?;
+    Ok(credentials)
+}
+
+fn build(desk: &Desk, shop: &Shop, credentials: &Credentials) -> Result<()> {
+    heading("4. on the platform: capy run -- next build");
+    let next = ["run", "--", "node_modules/.bin/next", "build"];
+    let output = desk.on_platform(shop.dir(), credentials, &next).output()?;
+    indent(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    ensure!(output.status.success(), "the build failed: {}", output.status);
+    Ok(())
+}
+
+fn serve(shop: &Shop) -> Result<()> {
+    heading("5. the built server in an empty environment, and again with the variables set");
+    let bare = ask(shop.dir(), &[])?;
+    let expected = ask(shop.dir(), &VARIABLES)?;
+    for (answer, expected) in bare.iter().zip(&expected) {
+        let verdict = if answer == expected {
+            "same answer"
+        } else {
+            "DIFFERENT"
+        };
+        say(format!("   {:<42} {}  {verdict}", answer.probe, answer.status));
+    }
+    ensure!(bare == expected, "the inlined server answers differently");
+    Ok(())
+}
+
+fn ask(dir: &Path, environment: &[(&str, &str)]) -> Result<Vec<Answer>> {
+    let server = NextServer::start(dir, environment)?;
+    answers(server.url())
+}
+
+fn search(shop: &Shop) -> Result<()> {
+    heading("6. what the public can fetch");
+    let files = shop.public_files()?;
+    for (path, bytes) in &files {
+        if let Some(name) = canary_in(bytes) {
+            bail!("the value of {name} stands in {}", path.display());
+        }
+    }
+    say(format!(
+        "   {} public files and source maps searched: no secret",
+        files.len()
+    ));
+    Ok(())
+}
+
+fn revoke(desk: &Desk, shop: &Shop, credentials: &Credentials) -> Result<()> {
+    heading("7. capy deploy revoke, then the next build");
+    let printed = desk.run(&["deploy", "revoke", &credentials.deploy_id[..12]], "")?;
+    indent(&printed);
+    let next = ["run", "--", "node_modules/.bin/next", "build"];
+    let output = desk.on_platform(shop.dir(), credentials, &next).output()?;
+    indent(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    ensure!(!output.status.success(), "a revoked deployment was built");
+    say(format!(
+        "   refused with exit code {}",
+        output.status.code().unwrap_or_default()
+    ));
+    Ok(())
+}
+
+fn indent(text: &str) {
+    for line in text.lines() {
+        say(format!("   | {line}"));
+    }
+}
+
+fn close(scratch: TempDir) -> Result<()> {
+    Ok(scratch.close()?)
+}

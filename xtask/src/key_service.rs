@@ -1,0 +1,89 @@
+//! The key service as an owner would run it, for demo, journeys and benchmarks: built once for each process,
+//! with fresh secrets and empty data of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, anyhow};
+use tempfile::TempDir;
+
+use crate::build_worker::{Build, build_worker};
+use crate::node::Node;
+use crate::workerd::{Options, Workerd};
+
+/// A running key service. Stopped, and its data removed, on drop.
+#[derive(Debug)]
+pub struct KeyService {
+    workerd: Workerd,
+    persist: TempDir,
+    admin_token: String,
+}
+
+impl KeyService {
+    /// Builds the Worker if this process has not yet, and starts it with a token and a wrap root of its own.
+    ///
+    /// # Errors
+    /// When it cannot be built or does not start.
+    pub fn start(node: &Node) -> Result<Self> {
+        let entry = built()?;
+        let persist = TempDir::with_prefix("capy-key-service-")?;
+        let admin_token = random_hex()?;
+        let wrap_roots = format!("{}:{}", random_key_id()?, random_hex()?);
+        let secrets = [("ADMIN_TOKEN", admin_token.as_str()), ("WRAP_ROOTS", &wrap_roots)];
+        let options = Options {
+            entry: &entry,
+            persist: persist.path(),
+            secrets: &secrets,
+        };
+        let workerd = Workerd::start(node, &options)?;
+        Ok(Self {
+            workerd,
+            persist,
+            admin_token,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        self.workerd.url()
+    }
+
+    /// The bearer token that may do everything.
+    pub fn admin_token(&self) -> &str {
+        &self.admin_token
+    }
+
+    /// Where D1 and KV are kept.
+    pub fn persist_dir(&self) -> &Path {
+        self.persist.path()
+    }
+
+    /// What the runtime and the service printed.
+    pub fn log(&self) -> String {
+        self.workerd.log()
+    }
+}
+
+/// The build of this process: another while a server runs would restart it.
+fn built() -> Result<PathBuf> {
+    static ENTRY: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut entry = ENTRY
+        .lock()
+        .map_err(|_| anyhow!("another build of the key service failed"))?;
+    if entry.is_none() {
+        *entry = Some(build_worker(&Build::service()).context("build of the key service")?);
+    }
+    entry.clone().context("the key service is built")
+}
+
+fn random_key_id() -> Result<u32> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
+fn random_hex() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    Ok(hex::encode(bytes))
+}

@@ -1,0 +1,105 @@
+//! `cargo xtask test`: sets up, runs every test of the workspace, and closes with one line that counts them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::setup;
+use crate::steps::{heading, say};
+use crate::workspace_root;
+
+/// How many tests came to what.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+}
+
+impl Tally {
+    /// Adds a test binary's closing line; any other line counts nothing.
+    fn add(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let count = |what: &str| {
+            let before = counts.split(what).next().filter(|before| *before != counts)?;
+            before.trim_end().rsplit([' ', ';']).next()?.parse::<u32>().ok()
+        };
+        self.passed += count("passed").unwrap_or_default();
+        self.failed += count("failed").unwrap_or_default();
+        self.skipped += count("ignored").unwrap_or_default();
+    }
+}
+
+/// Runs everything; `filter` is handed to the test binaries.
+///
+/// # Errors
+/// When a step of the set-up fails, when a test does, and when no test ran.
+pub fn run(filter: &[String]) -> Result<()> {
+    heading("set-up");
+    setup::everything()?;
+
+    heading("tests");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["test", "--workspace", "--no-fail-fast", "--"])
+        .args(filter)
+        .current_dir(workspace_root());
+    let (tally, success) = count(&mut cargo)?;
+    say("");
+    // A test run's closing line, alone on its line.
+    let Tally {
+        passed,
+        failed,
+        skipped,
+    } = tally;
+    writeln!(
+        std::io::stdout(),
+        "{passed} passed, {failed} failed, {skipped} skipped"
+    )?;
+    ensure!(success && failed == 0, "tests failed");
+    ensure!(passed > 0, "no test ran");
+    Ok(())
+}
+
+/// Shows the run's output as it comes and counts what the test binaries report.
+fn count(cargo: &mut Command) -> Result<(Tally, bool)> {
+    let mut child = cargo
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo test")?;
+    let stdout = child.stdout.take().context("cargo test has no stdout")?;
+    let (mut tally, mut out) = (Tally::default(), std::io::stdout());
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        tally.add(&line);
+        writeln!(out, "{line}")?;
+    }
+    Ok((tally, child.wait()?.success()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_added_up() {
+        let mut tally = Tally::default();
+        tally.add(
+            "test result: ok. 29 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.03s",
+        );
+        tally.add("test a_test ... ok");
+        tally.add("test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 3 filtered out");
+        assert_eq!(
+            tally,
+            Tally {
+                passed: 33,
+                failed: 2,
+                skipped: 1
+            }
+        );
+    }
+}

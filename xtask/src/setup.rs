@@ -1,0 +1,152 @@
+//! What a fresh machine with rustup and Node still lacks: the wasm target, npm's packages, our own programs.
+//!
+//! Every step is skipped when its result is already there and newer than what it is made from.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::steps::{quiet, say};
+use crate::workspace_root;
+
+/// All that demo and tests need.
+///
+/// # Errors
+/// When a step fails.
+pub fn everything() -> Result<()> {
+    wasm_target()?;
+    check_node()?;
+    npm_ci("")?;
+    npm_ci("examples/next")
+}
+
+/// The wasm target that the key service is compiled for.
+///
+/// # Errors
+/// When rustup cannot add it.
+pub fn wasm_target() -> Result<()> {
+    let sysroot = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output()
+        .context("rustc: cannot start")?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
+    if sysroot.join("lib/rustlib/wasm32-unknown-unknown").is_dir() {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    quiet(
+        "rustup target add wasm32-unknown-unknown",
+        rustup.args(["target", "add", "wasm32-unknown-unknown"]),
+    )
+}
+
+/// `npm ci` in a folder of the workspace, unless what is installed is newer than the lockfile.
+///
+/// # Errors
+/// When npm is missing or fails.
+pub fn npm_ci(folder: &str) -> Result<()> {
+    let dir = workspace_root().join(folder);
+    let modified = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
+    let installed = modified(dir.join("node_modules/.package-lock.json"));
+    if installed.is_some() && installed >= modified(dir.join("package-lock.json")) {
+        return Ok(());
+    }
+    let what = format!(
+        "npm ci in {}",
+        if folder.is_empty() { "the root" } else { folder }
+    );
+    let mut npm = Command::new(node_tool("npm")?);
+    quiet(
+        &what,
+        npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(dir),
+    )
+}
+
+/// `node` or `npm` on PATH.
+///
+/// # Errors
+/// When it is not there, with the way out.
+pub fn node_tool(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
+    candidates.find(|file| file.is_file()).with_context(|| {
+        format!(
+            "{name} is not on PATH\n\nhint: install Node 20.9 or newer, with npm, from your system's packages"
+        )
+    })
+}
+
+/// Refuses a Node that Next cannot run on.
+///
+/// # Errors
+/// When node is missing or older than 20.
+pub fn check_node() -> Result<()> {
+    let output = Command::new(node_tool("node")?)
+        .arg("--version")
+        .output()
+        .context("node: cannot start")?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let major = version
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < 20) {
+        bail!("node is {version}\n\nhint: the example needs Node 20.9 or newer");
+    }
+    say(format!("   node {version}"));
+    Ok(())
+}
+
+/// Builds `capy` and `capy-inline` and returns the folder that they are in.
+///
+/// # Errors
+/// When cargo fails.
+pub fn programs(profile: &str) -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "build",
+        "--profile",
+        profile,
+        "--package",
+        "capy",
+        "--package",
+        "capy-inliner",
+        "--bins",
+    ]);
+    quiet(
+        &format!("cargo build capy and capy-inline ({profile})"),
+        cargo.current_dir(workspace_root()),
+    )?;
+    Ok(target_dir()?.join(if profile == "dev" { "debug" } else { profile }))
+}
+
+/// Cargo's target folder, wherever it has been moved to.
+///
+/// # Errors
+/// When cargo does not tell.
+pub fn target_dir() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(workspace_root());
+    let output = cargo.output().context("cargo metadata: cannot start")?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let folder = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(folder))
+}
+
+/// A folder for copies of the example, on the disk of the workspace (packages are linked into it), removed on drop.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
+    let parent = target_dir()?.join("scratch");
+    std::fs::create_dir_all(&parent).with_context(|| parent.display().to_string())?;
+    Ok(tempfile::Builder::new()
+        .prefix(&format!("{name}-"))
+        .tempdir_in(parent)?)
+}
