@@ -7,7 +7,7 @@ mod bad;
 mod deployments;
 mod local;
 #[cfg(target_family = "wasm")]
-mod wasm;
+pub mod wasm;
 
 use std::fmt::Debug;
 
