@@ -1,1 +1,143 @@
+//! Bakes a deployment's decrypted values into a framework's finished server bundles.
 //!
+//! [`inline`] plans everything, then writes: it reads the environment of no process, prints nothing and keeps no state.
+//! It refuses to write anything when a value is found where the public can fetch it, or when a bundle would still lack
+//! a variable that it reads.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `layout` | which files are the server's, which are public |
+//! | `subject` | which variables, and the names of their functions |
+//! | `prefilter`, `syntax`, `reads` | bytes → tree → reads of the environment |
+//! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
+//! | `leak`, `public` | the search of everything public |
+//! | `bundle`, `plan`, `write` | one file, all files, the disk |
+
+mod bundle;
+mod edit;
+mod error;
+mod layout;
+mod leak;
+mod map;
+mod place;
+mod plan;
+mod prefilter;
+mod public;
+mod reads;
+mod replace;
+mod report;
+mod rewrite;
+mod subject;
+mod syntax;
+mod tail;
+mod write;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use capy_protocol::env_map::EnvMap;
+
+pub use error::Error;
+pub use report::{Encoding, Finding, Leak, NotSearched, Reason, Report, Root, RootKind, Severity, Variable};
+
+/// What to inline, and where.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The names and values of the deployment.
+    pub values: &'a EnvMap,
+    /// Folders of applications whose build output is recognised by its manifests.
+    pub apps: Vec<PathBuf>,
+    /// Folders of server bundles that the caller vouches for.
+    pub server: Vec<PathBuf>,
+    /// Further folders that the public can fetch.
+    pub public: Vec<PathBuf>,
+    /// Leave outputs alone whose manifest is older.
+    pub written_since: Option<SystemTime>,
+    /// Variables whose values may stand in public files.
+    pub allow_leak: BTreeSet<String>,
+    pub policy: Policy,
+}
+
+impl<'a> Request<'a> {
+    /// A request for these values and nothing else yet.
+    pub fn new(values: &'a EnvMap) -> Self {
+        Self {
+            values,
+            apps: Vec::new(),
+            server: Vec::new(),
+            public: Vec::new(),
+            written_since: None,
+            allow_leak: BTreeSet::new(),
+            policy: Policy::default(),
+        }
+    }
+}
+
+/// What fails a run besides a leak.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// A read that certainly wants one of the variables and stays as it was.
+    #[default]
+    Missing,
+    /// That, and everything that may read one: whole-object uses and computed names.
+    Strict,
+    /// Neither; both are reported.
+    Lenient,
+}
+
+/// Plans and, if nothing speaks against it, writes.
+///
+/// A run that fails by its [`Policy`] or by a leak answers `Ok` with [`Report::worst`] at [`Severity::Failure`] and
+/// [`Report::written`] unset.
+///
+/// # Errors
+/// When the files cannot be read or written, or the layout is refused: see [`Error`].
+pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
+    // Trees are as deep as the longest chain of operators; a thread's stack is only used as far as it is needed.
+    const STACK: usize = 512 << 20;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .stack_size(STACK)
+        .build()
+        .map_err(|_| Error::Threads)?;
+    pool.install(|| run(request))
+}
+
+fn run(request: &Request<'_>) -> Result<Report, Error> {
+    let inventory = layout::inventory(request)?;
+    let server_roots = inventory
+        .roots
+        .iter()
+        .filter(|root| root.kind == RootKind::Server);
+    let _locks = write::lock(server_roots.map(|root| root.path.as_path()))?;
+    write::sweep(&inventory.leftovers)?;
+    let (mut report, changes) = plan::plan(request, &inventory)?;
+    report.written = report.worst() != Some(Severity::Failure);
+    if report.written {
+        write::commit(&changes, write::replace_file)?;
+    }
+    Ok(report)
+}
+
+/// For the fuzzer and the table of one-line tests.
+#[doc(hidden)]
+pub mod testing {
+    use capy_protocol::env_map::EnvMap;
+
+    pub use crate::plan::Inlined;
+
+    /// Whether the parser accepts this text.
+    pub fn parses(text: &str) -> bool {
+        crate::syntax::parse(text).is_ok()
+    }
+
+    /// One bundle without a file system.
+    pub fn inline(text: &str, values: &EnvMap) -> Inlined {
+        crate::plan::inline_text(text, None, values)
+    }
+
+    /// The same, with its source map.
+    pub fn inline_with_map(text: &str, map: &str, values: &EnvMap) -> Inlined {
+        crate::plan::inline_text(text, Some(map), values)
+    }
+}

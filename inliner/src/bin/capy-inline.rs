@@ -1,0 +1,117 @@
+//! `capy-inline`: the inliner as a program of its own.
+//!
+//! Owns the command line, the exit codes and the only printing. Credentials come from the environment alone.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use capy_inliner::{Policy, Report, Request, Severity};
+use clap::{Parser, ValueEnum};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Bakes a deployment's secrets into a finished build, and into nothing that the public can fetch
+///
+/// Opens SECRETS_BLOB with PROJECT_KEY (or the _CAPY_ pair) through the key service, replaces the reads of the
+/// environment in the server bundles, and searches everything public for the values. Nothing is written when a value is
+/// found there, or when a bundle would still lack a variable that it reads.
+#[derive(Parser)]
+#[command(name = "capy-inline", version, after_help = EXIT_CODES)]
+struct Cli {
+    /// Applications, or the build folders themselves [default: .]
+    #[arg(value_name = "DIR")]
+    apps: Vec<PathBuf>,
+    /// A folder of server bundles, where the layout is not known
+    #[arg(long, value_name = "DIR")]
+    server: Vec<PathBuf>,
+    /// A folder that the public can fetch
+    #[arg(long, value_name = "DIR")]
+    public: Vec<PathBuf>,
+    /// Accept this variable's value in public files
+    #[arg(long, value_name = "NAME")]
+    allow_leak: Vec<String>,
+    /// What to do about reads that stay as they are
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Unreplaced::Missing)]
+    fail_on: Unreplaced,
+    /// Print the whole report on stdout
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    report: Option<Format>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a leak, a missing variable or a file that cannot be read or written; \
+                          2 wrong use; others as in `capy run`";
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Unreplaced {
+    /// Fail when a read certainly wants one of the variables
+    Missing,
+    /// Fail, too, when the environment is used in a way that may
+    Any,
+    /// Only report them
+    Never,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Json,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let here = PathBuf::from(".");
+    let start = cli.apps.first().unwrap_or(&here);
+    let values = match capy_client::open_from_process_env(start) {
+        Ok(Some(values)) => values,
+        Ok(None) => {
+            let hint = "set SECRETS_BLOB and PROJECT_KEY, as `capy deploy` printed them";
+            return fail("no credentials in the environment", Some(hint), 2);
+        }
+        Err(error) => return fail(&error.to_string(), error.hint().as_deref(), error.exit_code()),
+    };
+    let mut request = Request::new(&values);
+    request.apps = if cli.apps.is_empty() && cli.server.is_empty() {
+        vec![here]
+    } else {
+        cli.apps
+    };
+    request.server = cli.server;
+    request.public = cli.public;
+    request.allow_leak = BTreeSet::from_iter(cli.allow_leak);
+    request.policy = match cli.fail_on {
+        Unreplaced::Missing => Policy::Missing,
+        Unreplaced::Any => Policy::Strict,
+        Unreplaced::Never => Policy::Lenient,
+    };
+    match capy_inliner::inline(&request) {
+        Ok(report) => finish(&report, cli.report),
+        Err(error) => fail(&error.to_string(), error.hint(), 1),
+    }
+}
+
+fn finish(report: &Report, format: Option<Format>) -> ExitCode {
+    let printed = report
+        .print(&mut io::stderr().lock())
+        .and_then(|()| match format {
+            None => Ok(()),
+            Some(Format::Json) => {
+                let mut out = io::stdout().lock();
+                serde_json::to_writer_pretty(&mut out, report)?;
+                writeln!(out)
+            }
+        });
+    let failed = printed.is_err() || report.worst() == Some(Severity::Failure);
+    ExitCode::from(u8::from(failed))
+}
+
+fn fail(what: &str, hint: Option<&str>, code: u8) -> ExitCode {
+    let mut text = format!("error: {what}\n");
+    if let Some(hint) = hint {
+        text.push_str(&format!("\nhint: {hint}\n"));
+    }
+    // Nobody is left to tell when stderr is gone.
+    let _ = io::stderr().write_all(text.as_bytes());
+    ExitCode::from(code)
+}

@@ -1,0 +1,141 @@
+//! One server file: read, taken apart, understood.
+//!
+//! Owns the decision whether to parse at all, and drops the text of files that need no edit. It refuses nothing: what
+//! cannot be understood becomes a finding.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
+
+use crate::leak::Search;
+use crate::prefilter::Prefilter;
+use crate::reads::{self, FileReads, Wanted};
+use crate::report::{Finding, Leak, Reason};
+use crate::{Error, place, public, syntax, tail};
+
+/// A server file after reading.
+#[derive(Debug, Default)]
+pub(crate) struct Bundle {
+    pub(crate) path: PathBuf,
+    pub(crate) real: PathBuf,
+    /// Kept only while there is something to edit or to compare.
+    pub(crate) source: Option<String>,
+    pub(crate) reads: FileReads,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) leaks: Vec<Leak>,
+    pub(crate) parsed: bool,
+    /// Text of the author's that looks like one of our functions.
+    pub(crate) uses_our_prefix: bool,
+}
+
+/// What every file is read with.
+pub(crate) struct Reader<'a> {
+    pub(crate) wanted: &'a (dyn Wanted + Sync),
+    pub(crate) prefilter: &'a Prefilter,
+    pub(crate) search: &'a Search,
+}
+
+impl Reader<'_> {
+    pub(crate) fn read(&self, real: &Path, path: &Path) -> Result<Bundle, Error> {
+        let bytes = fs::read(real).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let mut bundle = match String::from_utf8(bytes) {
+            Ok(source) => self.understand(source, path),
+            Err(error) => self.not_text(error.as_bytes(), path),
+        };
+        bundle.real = real.to_owned();
+        Ok(bundle)
+    }
+
+    fn not_text(&self, bytes: &[u8], path: &Path) -> Bundle {
+        let mut bundle = Bundle {
+            path: path.to_owned(),
+            ..Bundle::default()
+        };
+        if let Some((start, end)) = self.prefilter.names_one(bytes) {
+            let name = String::from_utf8_lossy(&bytes[start..end]).into_owned();
+            bundle.add(Reason::NotJavaScript, Some(name), (1, 1));
+        }
+        bundle
+    }
+
+    /// Finds the reads of one text.
+    pub(crate) fn understand(&self, source: String, path: &Path) -> Bundle {
+        let mut bundle = Bundle {
+            path: path.to_owned(),
+            ..Bundle::default()
+        };
+        bundle.leaks = inline_map_leaks(&source, path, self.search);
+        let inlined = tail::is_inlined(&source);
+        if !inlined && !self.prefilter.is_worth_parsing(source.as_bytes()) {
+            return bundle;
+        }
+        let Some(parts) = tail::split(&source) else {
+            bundle.add(Reason::OtherValues, None, (1, 1));
+            return bundle;
+        };
+        bundle.uses_our_prefix = !inlined && memmem::find(source.as_bytes(), b"__capy").is_some();
+        if self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
+            bundle.parsed = true;
+            self.parse(parts.body, &mut bundle);
+        }
+        let reads = &bundle.reads;
+        if inlined || !reads.reads.is_empty() || !reads.objects.is_empty() || !reads.writes.is_empty() {
+            bundle.source = Some(source);
+        }
+        bundle
+    }
+
+    fn parse(&self, body: &str, bundle: &mut Bundle) {
+        match syntax::parse(body) {
+            Ok(program) => {
+                bundle.reads = reads::find(&program, self.wanted);
+                for note in std::mem::take(&mut bundle.reads.notes) {
+                    bundle.add(note.reason, note.name, place::of(body, note.at as usize));
+                }
+            }
+            Err(fault) => {
+                let name = self.prefilter.names_one(body.as_bytes());
+                let name = name.map(|(start, end)| body[start..end].to_owned());
+                bundle.add(Reason::NotJavaScript, name, place::of(body, fault.at as usize));
+            }
+        }
+    }
+}
+
+impl Bundle {
+    pub(crate) fn add(&mut self, reason: Reason, name: Option<String>, (line, column): (usize, usize)) {
+        let severity = reason.severity(name.is_some());
+        self.findings.push(Finding {
+            severity,
+            file: self.path.clone(),
+            line,
+            column,
+            name,
+            reason,
+        });
+    }
+}
+
+/// A map inside a server file carries the sources with it.
+fn inline_map_leaks(source: &str, path: &Path, search: &Search) -> Vec<Leak> {
+    let Some(map) = inline_map(source) else {
+        return Vec::new();
+    };
+    let mut leaks = public::leaks(map.as_bytes(), path, search);
+    let line = place::of(source, source.len()).0;
+    leaks.iter_mut().for_each(|leak| leak.line = line);
+    leaks
+}
+
+/// The decoded `data:` map at the end of a file.
+pub(crate) fn inline_map(source: &str) -> Option<String> {
+    let at = memmem::rfind(source.as_bytes(), b"sourceMappingURL=data:")?;
+    let (_, data) = source[at..].lines().next()?.split_once(";base64,")?;
+    String::from_utf8(STANDARD.decode(data.trim()).ok()?).ok()
+}

@@ -1,0 +1,62 @@
+//! Edits on bytes. Knows no JavaScript.
+//!
+//! Owns the order and the application of replacements. It refuses overlapping ones.
+
+/// Replace `start..end` by `text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) text: String,
+}
+
+/// Sorts edits by place and drops repeated ones; `None` if two of them overlap.
+pub(crate) fn in_order(mut edits: Vec<Edit>) -> Option<Vec<Edit>> {
+    edits.sort_by_key(|edit| (edit.start, edit.end));
+    edits.dedup();
+    let apart = edits.windows(2).all(|pair| pair[0].end <= pair[1].start);
+    apart.then_some(edits)
+}
+
+/// The source with ordered, disjoint edits applied; every other byte is copied.
+pub(crate) fn apply(source: &str, edits: &[Edit]) -> String {
+    let grown: usize = edits.iter().map(|edit| edit.text.len()).sum();
+    let mut out = String::with_capacity(source.len() + grown);
+    let mut from = 0;
+    for edit in edits {
+        out.push_str(&source[from..edit.start]);
+        out.push_str(&edit.text);
+        from = edit.end;
+    }
+    out.push_str(&source[from..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(start: usize, end: usize, text: &str) -> Edit {
+        Edit {
+            start,
+            end,
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn bytes_between_edits_are_copied() {
+        let edits = in_order(vec![edit(4, 5, "EE"), edit(0, 1, "A")]).unwrap();
+        assert_eq!(apply("abcdef", &edits), "AbcdEEf");
+    }
+
+    #[test]
+    fn overlapping_edits_are_refused() {
+        assert_eq!(in_order(vec![edit(0, 3, "x"), edit(2, 4, "y")]), None);
+    }
+
+    #[test]
+    fn the_same_edit_twice_is_one_edit() {
+        assert_eq!(in_order(vec![edit(0, 3, "x"), edit(0, 3, "x")]).unwrap().len(), 1);
+    }
+}

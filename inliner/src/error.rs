@@ -1,0 +1,66 @@
+//! Why a run could not be carried out.
+//!
+//! Owns the crate's one error type. It never holds a value or a piece of a bundle.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A run that stopped. Files written before are whole, and a second run finishes the job.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("{} is not a folder", path.display())]
+    NoFolder { path: PathBuf },
+    #[error("{} holds no build output that is known", path.display())]
+    UnknownLayout { path: PathBuf },
+    #[error("{} is reachable from a public root, so nothing may be written into it", path.display())]
+    PublicBundle { path: PathBuf },
+    #[error("{} leads out of the application's folder", path.display())]
+    LinkLeavesTree { path: PathBuf },
+    #[error("{} is being inlined by another run", path.display())]
+    Busy { path: PathBuf },
+    #[error("{} is not a manifest of this framework: {source}", path.display())]
+    Manifest {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot start threads")]
+    Threads,
+}
+
+impl Error {
+    /// A stable name for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoFolder { .. } => "NO_FOLDER",
+            Self::UnknownLayout { .. } => "UNKNOWN_LAYOUT",
+            Self::PublicBundle { .. } => "PUBLIC_BUNDLE",
+            Self::LinkLeavesTree { .. } => "LINK_LEAVES_TREE",
+            Self::Busy { .. } => "BUSY",
+            Self::Manifest { .. } => "BAD_MANIFEST",
+            Self::Read { .. } => "CANNOT_READ",
+            Self::Write { .. } => "CANNOT_WRITE",
+            Self::Threads => "NO_THREADS",
+        }
+    }
+
+    /// One thing to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::UnknownLayout { .. } => {
+                Some("build first, or name the folders with `--server DIR` and `--public DIR`")
+            }
+            Self::PublicBundle { .. } => Some("keep server bundles out of the folders that are served"),
+            Self::LinkLeavesTree { .. } => Some("copy the file into the application's folder"),
+            Self::Busy { .. } => Some("wait for the other run, then try again"),
+            Self::Write { .. } => {
+                Some("make room or make the file writable, then run it again: it finishes the job")
+            }
+            _ => None,
+        }
+    }
+}

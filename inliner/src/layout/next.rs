@@ -1,0 +1,148 @@
+//! Next.js: `.next` or whatever `distDir` says, and its standalone copy.
+//!
+//! Owns where Next's manifests are and what they mean. A folder counts only with its `required-server-files.json`:
+//! an unfinished build has none.
+//!
+//! ```text
+//! <app>/public/                            public
+//! <dist>/required-server-files.json        the authority
+//! <dist>/static/                           public, as /_next/static
+//! <dist>/server/**/*.js                    rewritten
+//! <dist>/server/**/*.{html,rsc,body,…}     prerendered: public
+//! <dist>/server/**/*.map                   scanned
+//! <dist>/standalone/<app>/…                the same again
+//! ```
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use walkdir::{DirEntry, WalkDir};
+
+use super::{Detected, Layout};
+use crate::Error;
+
+const MANIFEST: &str = "required-server-files.json";
+/// A `distDir` such as `build/next` is looked for this deep.
+const DEEPEST: usize = 4;
+/// File times come from a clock that ticks more slowly than the one that callers ask.
+const CLOCK_TICK: Duration = Duration::from_millis(50);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    config: Config,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    dist_dir: PathBuf,
+}
+
+/// Every finished Next build in `folder`, which is an app's folder or a build's own.
+pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let mut found = Vec::new();
+    for dist in manifests(folder, DEEPEST, &["node_modules", "standalone", "cache", ".git"]) {
+        let fresh = is_fresh(&dist.join(MANIFEST), written_since)?;
+        found.push(Detected {
+            layout: layout(&dist)?,
+            fresh,
+        });
+        let standalone = dist.join("standalone");
+        for copy in manifests(&standalone, usize::MAX, &["node_modules", "cache"]) {
+            found.push(Detected {
+                layout: layout(&copy)?,
+                fresh,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Folders with a manifest of Next's.
+fn manifests(folder: &Path, depth: usize, skipped: &[&str]) -> Vec<PathBuf> {
+    let wanted =
+        |entry: &DirEntry| entry.depth() == 0 || !skipped.iter().any(|name| entry.file_name() == *name);
+    let entries = WalkDir::new(folder)
+        .max_depth(depth)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(wanted);
+    let manifests = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_file() && entry.file_name() == MANIFEST);
+    let folders = manifests.filter_map(|entry| entry.path().parent().map(Path::to_owned));
+    folders.filter(|dist| dist.join("server").is_dir()).collect()
+}
+
+fn layout(dist: &Path) -> Result<Layout, Error> {
+    let path = dist.join(MANIFEST);
+    let text = fs::read(&path).map_err(|source| Error::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let manifest: Manifest =
+        serde_json::from_slice(&text).map_err(|source| Error::Manifest { path, source })?;
+    let app = app_folder(dist, &manifest.config.dist_dir);
+    let served_files = ["prerender-manifest.json", "routes-manifest.json"].map(|name| dist.join(name));
+    Ok(Layout {
+        name: "next",
+        tree: app
+            .clone()
+            .filter(|app| app.is_dir())
+            .unwrap_or_else(|| dist.to_owned()),
+        server: vec![dist.join("server")],
+        is_served,
+        public: [Some(dist.join("static")), app.map(|app| app.join("public"))]
+            .into_iter()
+            .flatten()
+            .collect(),
+        served_files: served_files.to_vec(),
+    })
+}
+
+/// The folder that `distDir` is relative to, if the build still lies where it says.
+fn app_folder(dist: &Path, dist_dir: &Path) -> Option<PathBuf> {
+    let names: Vec<_> = dist_dir
+        .components()
+        .filter(|part| !matches!(part, Component::CurDir))
+        .collect();
+    if names.iter().any(|part| !matches!(part, Component::Normal(_))) {
+        return dist.parent().map(Path::to_owned);
+    }
+    // `.` has no parent by its text.
+    let dist = dist.canonicalize().ok()?;
+    let app = dist.ancestors().nth(names.len())?;
+    Some(if dist.ends_with(dist_dir) {
+        app.to_owned()
+    } else {
+        dist.parent()?.to_owned()
+    })
+}
+
+/// Prerendered pages, payloads and headers lie among the bundles. Of the JSON files only page data is served.
+fn is_served(inside: &Path) -> bool {
+    let extension = inside
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    match extension {
+        "js" | "mjs" | "cjs" | "map" | "wasm" | "node" => false,
+        "json" => inside.starts_with("pages") && !inside.to_string_lossy().ends_with(".nft.json"),
+        _ => true,
+    }
+}
+
+fn is_fresh(manifest: &Path, written_since: Option<SystemTime>) -> Result<bool, Error> {
+    let Some(since) = written_since else {
+        return Ok(true);
+    };
+    let written = fs::metadata(manifest).and_then(|metadata| metadata.modified());
+    let written = written.map_err(|source| Error::Read {
+        path: manifest.to_owned(),
+        source,
+    })?;
+    Ok(written + CLOCK_TICK >= since)
+}

@@ -1,0 +1,78 @@
+//! Byte offsets to lines and columns.
+//!
+//! Owns the two ways of counting: people's (from one) and source maps' (from zero), both in UTF-16 units. Offsets that
+//! are asked for in order cost one pass over the text.
+
+/// A cursor that only goes forward.
+pub(crate) struct Places<'a> {
+    text: &'a str,
+    at: usize,
+    line: u32,
+    column: u32,
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            line: 0,
+            column: 0,
+        }
+    }
+
+    /// Line and column from zero. Offsets must not go back.
+    pub(crate) fn zero_based(&mut self, offset: usize) -> (u32, u32) {
+        let passed = &self.text[self.at..offset.max(self.at)];
+        let rest = match last_line_end(passed) {
+            Some((lines, end)) => {
+                self.line += lines;
+                self.column = 0;
+                &passed[end..]
+            }
+            None => passed,
+        };
+        self.column += rest.encode_utf16().count() as u32;
+        self.at += passed.len();
+        (self.line, self.column)
+    }
+}
+
+/// How many lines end in `text`, and where the last of them does. `\r\n` is one end, and so is a lone `\r`.
+fn last_line_end(text: &str) -> Option<(u32, usize)> {
+    let bytes = text.as_bytes();
+    let (mut lines, mut end) = (0, 0);
+    for at in memchr::memchr2_iter(b'\n', b'\r', bytes) {
+        if bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n') {
+            continue;
+        }
+        lines += 1;
+        end = at + 1;
+    }
+    (lines > 0).then_some((lines, end))
+}
+
+/// Line and column from one, for people.
+pub(crate) fn of(text: &str, offset: usize) -> (usize, usize) {
+    let (line, column) = Places::new(text).zero_based(floor(text, offset));
+    (line as usize + 1, column as usize + 1)
+}
+
+fn floor(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_utf16_units() {
+        assert_eq!(of("a😀b", 5), (1, 4));
+        assert_eq!(of("a\r\nbc\n\nd", 8), (4, 2));
+        assert_eq!(of("a\rb", 2), (2, 1));
+    }
+}

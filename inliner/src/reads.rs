@@ -1,0 +1,64 @@
+//! A file's syntax tree to its reads of the environment, and to what is not understood.
+//!
+//! Owns the words for both. A name is never matched without scopes, and nothing that touches a wanted name is left
+//! out: it is a read, a write, or a note with a reason.
+
+mod flow;
+mod resolve;
+mod scope;
+mod value;
+mod walk;
+
+pub(crate) use resolve::find;
+
+use crate::report::Reason;
+
+/// Which names are looked for.
+pub(crate) trait Wanted {
+    fn is_wanted(&self, name: &str) -> bool;
+}
+
+/// What one file does with the environment. Offsets are bytes.
+#[derive(Debug, Default)]
+pub(crate) struct FileReads {
+    pub(crate) reads: Vec<Read>,
+    pub(crate) objects: Vec<ObjectRead>,
+    /// Names that are assigned, updated or deleted, and where.
+    pub(crate) writes: Vec<(String, u32)>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// `start..end` evaluates to one variable.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) name: String,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Everything before this offset has effects and must still be evaluated (`(t = process.env).X`).
+    pub(crate) keep_until: Option<u32>,
+    /// The read begins the callee of a `new`.
+    pub(crate) constructed: bool,
+}
+
+/// `start..end` evaluates to the environment, or to `process`, and only these names are then taken from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObjectRead {
+    pub(crate) of: Object,
+    pub(crate) names: Vec<String>,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Object {
+    Env,
+    Process,
+}
+
+/// Something that is left as it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) at: u32,
+    pub(crate) name: Option<String>,
+    pub(crate) reason: Reason,
+}

@@ -1,0 +1,106 @@
+//! The words in which a walk describes what it saw: a name, the properties taken from it, and where the value goes.
+//!
+//! Owns no judgement: whether `process` here is the real one, and what follows, is decided in `resolve`.
+
+use swc_atoms::Atom;
+
+use super::scope::ScopeId;
+
+/// One property access in a chain; offsets are those of the whole expression up to and including it.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    /// The property's name; `None` when it is computed.
+    pub(super) key: Option<Atom>,
+    /// Where the name itself is written.
+    pub(super) at: u32,
+    /// Where the chain up to here starts (parentheses may move it to the left of the name) and ends.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Where the object ends, its parentheses included.
+    pub(super) object_end: u32,
+}
+
+/// Where the value of an expression goes.
+#[derive(Debug, Clone)]
+pub(super) enum Sink {
+    /// Nowhere, or only its type, truth or identity is looked at.
+    Drop,
+    /// To a place that cannot be followed.
+    Escape(Escape),
+    /// The expression is assigned, updated or deleted.
+    Write,
+    /// Taken apart by an object pattern, and then the rest.
+    Keys(Pattern, Box<Sink>),
+    /// Assigned to a name, and then the rest.
+    Bind(Binding, Box<Sink>),
+    /// More properties, taken after something in between (`(t = process.env).X`).
+    Then(Vec<Step>, Box<Sink>),
+}
+
+/// How a value is lost from sight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Escape {
+    Value,
+    /// `"NAME" in value`.
+    In(Option<Atom>),
+}
+
+/// A name that takes a value, where it is written, and the scope it is written in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Binding {
+    pub(super) name: Atom,
+    pub(super) scope: ScopeId,
+    pub(super) at: u32,
+}
+
+/// An object pattern.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pattern {
+    pub(super) keys: Vec<PatternKey>,
+    /// A rest element or a computed key: any property may be taken.
+    pub(super) open: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct PatternKey {
+    pub(super) name: Atom,
+    pub(super) at: u32,
+    pub(super) value: PatternValue,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum PatternValue {
+    Bind(Binding),
+    Nested(Pattern),
+    Other,
+}
+
+/// One occurrence of a tracked name as a value.
+#[derive(Debug, Clone)]
+pub(super) struct Use {
+    pub(super) name: Atom,
+    pub(super) scope: ScopeId,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) steps: Vec<Step>,
+    pub(super) sink: Sink,
+    /// The expression begins the callee of a `new`: a call there would be constructed.
+    pub(super) constructed: Option<u32>,
+    /// Inside a `with` body names may be properties of an object.
+    pub(super) inside_with: bool,
+}
+
+/// A tracked name that takes some value at `at`: an initialiser, an assignment, a parameter, an import …
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    pub(super) binding: Binding,
+}
+
+/// A wanted name that occurs as a property, a pattern's key or a whole string.
+#[derive(Debug, Clone)]
+pub(super) struct Mention {
+    pub(super) name: Atom,
+    pub(super) at: u32,
+    /// Written as `<something>.env.NAME`.
+    pub(super) like_a_read: bool,
+}

@@ -1,0 +1,336 @@
+//! Expressions: chains of properties that start at a tracked name, and where their values go.
+//!
+//! Owns which syntax lets a value through unchanged (parentheses, sequences, `=`, `||` after something that is always
+//! true) and which only looks at its truth. It refuses to follow calls, returns and containers: those are escapes.
+
+use swc_atoms::Atom;
+use swc_common::{Span, Spanned};
+use swc_ecma_ast::*;
+use swc_ecma_visit::VisitWith;
+
+use super::flow::{Escape, Mention, Pattern, PatternKey, PatternValue, Sink, Step, Use};
+use super::walk::Walk;
+use crate::syntax::range;
+
+impl Walk<'_> {
+    /// Visits `expr`, whose value goes to `sink`.
+    pub(super) fn flow(&mut self, expr: &Expr, sink: Sink) {
+        match expr {
+            Expr::Paren(paren) => self.flow(&paren.expr, sink),
+            Expr::Ident(ident) => self.ident(ident, Vec::new(), sink),
+            Expr::Member(_) | Expr::OptChain(_) => self.chain(expr, Vec::new(), sink),
+            Expr::Assign(assign) => self.assign(assign, sink),
+            Expr::Seq(sequence) => self.sequence(sequence, sink),
+            Expr::Bin(binary) => self.binary(binary, sink),
+            Expr::Cond(choice) => self.choice(choice, sink),
+            Expr::Unary(unary) => self.flow(&unary.arg, unary_sink(unary.op)),
+            Expr::Update(update) => self.flow(&update.arg, Sink::Write),
+            Expr::New(new) => self.construct(new),
+            other => other.visit_children_with(self),
+        }
+    }
+
+    pub(super) fn ident(&mut self, ident: &Ident, steps: Vec<Step>, sink: Sink) {
+        if !self.is_tracked(&ident.sym) {
+            return;
+        }
+        if matches!(sink, Sink::Write) && steps.is_empty() {
+            self.write(ident);
+        }
+        let (start, end) = range(ident.span);
+        let inside_with = self.with_depth > 0;
+        let (scope, constructed) = (self.scope, self.constructed);
+        let name = ident.sym.clone();
+        self.facts.uses.push(Use {
+            name,
+            scope,
+            start,
+            end,
+            steps,
+            sink,
+            constructed,
+            inside_with,
+        });
+    }
+
+    fn chain(&mut self, mut current: &Expr, mut steps: Vec<Step>, sink: Sink) {
+        let root = loop {
+            let (member, whole) = match current {
+                Expr::Paren(paren) => {
+                    current = &paren.expr;
+                    continue;
+                }
+                Expr::Member(member) => (member, member.span),
+                Expr::OptChain(chain) => match &*chain.base {
+                    OptChainBase::Member(member) => (member, chain.span),
+                    OptChainBase::Call(_) => break current,
+                },
+                root => break root,
+            };
+            steps.push(self.step(member, whole));
+            current = &member.obj;
+        };
+        steps.reverse();
+        self.mention_steps(&steps);
+        match root {
+            Expr::Ident(ident) => self.ident(ident, steps, sink),
+            Expr::OptChain(chain) => chain.visit_children_with(self),
+            Expr::Assign(_) | Expr::Seq(_) | Expr::Bin(_) | Expr::Cond(_) => {
+                self.flow(root, Sink::Then(steps, Box::new(sink)));
+            }
+            other => other.visit_children_with(self),
+        }
+    }
+
+    fn step(&mut self, member: &MemberExpr, whole: Span) -> Step {
+        let (start, end) = range(whole);
+        let at = range(member.prop.span()).0;
+        let key = match &member.prop {
+            MemberProp::Ident(name) => Some(name.sym.clone()),
+            MemberProp::PrivateName(name) => Some(Atom::from(format!("#{}", name.name))),
+            MemberProp::Computed(computed) => {
+                let key = constant(&computed.expr);
+                if key.is_none() {
+                    self.flow(&computed.expr, Sink::Escape(Escape::Value));
+                }
+                key
+            }
+        };
+        let object_end = range(member.obj.span()).1;
+        Step {
+            key,
+            at,
+            start,
+            end,
+            object_end,
+        }
+    }
+
+    fn assign(&mut self, assign: &AssignExpr, sink: Sink) {
+        match (&assign.left, assign.op) {
+            (AssignTarget::Simple(SimpleAssignTarget::Ident(ident)), AssignOp::Assign) => {
+                self.write(&ident.id);
+                let binding = self.binding(&ident.id);
+                self.flow(&assign.right, Sink::Bind(binding, Box::new(sink)));
+            }
+            (AssignTarget::Pat(AssignTargetPat::Object(object)), AssignOp::Assign) => {
+                self.object_pattern(object, None);
+                let keys = self.keys_of(object);
+                self.flow(&assign.right, Sink::Keys(keys, Box::new(sink)));
+            }
+            (AssignTarget::Simple(target), op) => {
+                let own = op == AssignOp::Assign && names_env(target) && is_process_env(&assign.right);
+                let (target_sink, value_sink) = if own {
+                    (Sink::Drop, Sink::Drop)
+                } else {
+                    (Sink::Write, Sink::Escape(Escape::Value))
+                };
+                self.simple_target(target, target_sink);
+                self.flow(&assign.right, value_sink);
+            }
+            (AssignTarget::Pat(pattern), _) => {
+                if let AssignTargetPat::Array(array) = pattern {
+                    array
+                        .elems
+                        .iter()
+                        .flatten()
+                        .for_each(|item| self.pattern(item, None));
+                }
+                self.flow(&assign.right, Sink::Escape(Escape::Value));
+            }
+        }
+    }
+
+    /// A target is no expression of its own in this tree: visitors of expressions never see it.
+    fn simple_target(&mut self, target: &SimpleAssignTarget, sink: Sink) {
+        match target {
+            SimpleAssignTarget::Ident(ident) => self.ident(&ident.id, Vec::new(), sink),
+            SimpleAssignTarget::Member(member) => self.target_member(member, member.span, sink),
+            SimpleAssignTarget::OptChain(chain) => match &*chain.base {
+                OptChainBase::Member(member) => self.target_member(member, chain.span, sink),
+                OptChainBase::Call(_) => chain.visit_children_with(self),
+            },
+            SimpleAssignTarget::Paren(paren) => self.flow(&paren.expr, sink),
+            other => other.visit_children_with(self),
+        }
+    }
+
+    fn target_member(&mut self, member: &MemberExpr, whole: Span, sink: Sink) {
+        let last = self.step(member, whole);
+        self.chain(&member.obj, vec![last], sink);
+    }
+
+    fn sequence(&mut self, sequence: &SeqExpr, sink: Sink) {
+        let Some((last, before)) = sequence.exprs.split_last() else {
+            return;
+        };
+        before.iter().for_each(|expr| self.flow(expr, Sink::Drop));
+        self.flow(last, sink);
+    }
+
+    fn binary(&mut self, binary: &BinExpr, sink: Sink) {
+        use BinaryOp::*;
+        let right = if matches!(sink, Sink::Drop) {
+            Sink::Drop
+        } else {
+            Sink::Escape(Escape::Value)
+        };
+        match binary.op {
+            // An object is always true: the left side is the value.
+            LogicalOr | NullishCoalescing => {
+                self.flow(&binary.left, sink);
+                self.flow(&binary.right, right);
+            }
+            LogicalAnd => {
+                self.flow(&binary.left, Sink::Drop);
+                self.flow(&binary.right, right);
+            }
+            EqEq | NotEq | EqEqEq | NotEqEq | InstanceOf => {
+                self.flow(&binary.left, Sink::Drop);
+                self.flow(&binary.right, Sink::Drop);
+            }
+            In => {
+                self.flow(&binary.left, Sink::Escape(Escape::Value));
+                self.flow(&binary.right, Sink::Escape(Escape::In(constant(&binary.left))));
+            }
+            _ => binary.visit_children_with(self),
+        }
+    }
+
+    fn choice(&mut self, choice: &CondExpr, sink: Sink) {
+        self.flow(&choice.test, Sink::Drop);
+        for branch in [&choice.cons, &choice.alt] {
+            let sink = if matches!(sink, Sink::Drop) {
+                Sink::Drop
+            } else {
+                Sink::Escape(Escape::Value)
+            };
+            self.flow(branch, sink);
+        }
+    }
+
+    fn construct(&mut self, new: &NewExpr) {
+        let outer = self.constructed.replace(range(new.callee.span()).0);
+        self.flow(&new.callee, Sink::Escape(Escape::Value));
+        self.constructed = outer;
+        new.args.visit_with(self);
+    }
+
+    /// The pattern's keys; defaults and targets are visited elsewhere.
+    pub(super) fn keys_of(&self, object: &ObjectPat) -> Pattern {
+        let mut pattern = Pattern::default();
+        for prop in &object.props {
+            match prop {
+                ObjectPatProp::Assign(short) => pattern.keys.push(PatternKey {
+                    name: short.key.id.sym.clone(),
+                    at: range(short.key.id.span).0,
+                    value: PatternValue::Bind(self.binding(&short.key.id)),
+                }),
+                ObjectPatProp::KeyValue(pair) => match property_name(&pair.key) {
+                    Some(name) => {
+                        let value = self.pattern_value(&pair.value);
+                        pattern.keys.push(PatternKey {
+                            name,
+                            at: range(pair.key.span()).0,
+                            value,
+                        });
+                    }
+                    None => pattern.open = true,
+                },
+                ObjectPatProp::Rest(_) => pattern.open = true,
+            }
+        }
+        pattern
+    }
+
+    fn pattern_value(&self, value: &Pat) -> PatternValue {
+        match value {
+            Pat::Ident(ident) => PatternValue::Bind(self.binding(&ident.id)),
+            Pat::Object(object) => PatternValue::Nested(self.keys_of(object)),
+            Pat::Assign(assign) => self.pattern_value(&assign.left),
+            _ => PatternValue::Other,
+        }
+    }
+
+    pub(super) fn mention_key(&mut self, key: &PropName) {
+        if let Some(name) = property_name(key) {
+            self.mention(&name, key.span(), false);
+        }
+    }
+
+    fn mention_steps(&mut self, steps: &[Step]) {
+        let Some(wanted) = self.wanted else { return };
+        for (index, step) in steps.iter().enumerate() {
+            if let Some(name) = step.key.as_ref().filter(|name| wanted.is_wanted(name)) {
+                let before = index
+                    .checked_sub(1)
+                    .and_then(|before| steps[before].key.as_deref());
+                let mention = Mention {
+                    name: name.clone(),
+                    at: step.at,
+                    like_a_read: before == Some("env"),
+                };
+                self.facts.mentions.push(mention);
+            }
+        }
+    }
+
+    pub(super) fn mention(&mut self, name: &str, span: Span, like_a_read: bool) {
+        if self.wanted.is_some_and(|wanted| wanted.is_wanted(name)) {
+            self.facts.mentions.push(Mention {
+                name: Atom::from(name),
+                at: range(span).0,
+                like_a_read,
+            });
+        }
+    }
+}
+
+fn unary_sink(op: UnaryOp) -> Sink {
+    match op {
+        UnaryOp::Delete => Sink::Write,
+        UnaryOp::TypeOf | UnaryOp::Bang | UnaryOp::Void => Sink::Drop,
+        UnaryOp::Minus | UnaryOp::Plus | UnaryOp::Tilde => Sink::Escape(Escape::Value),
+    }
+}
+
+/// The text of a key that is written out.
+fn constant(expr: &Expr) -> Option<Atom> {
+    match expr {
+        Expr::Lit(Lit::Str(string)) => string.value.as_str().map(Atom::from),
+        Expr::Lit(Lit::Num(number)) => Some(Atom::from(number.value.to_string())),
+        Expr::Tpl(template) if template.exprs.is_empty() => {
+            let cooked = template.quasis.first()?.cooked.as_ref()?;
+            cooked.as_str().map(Atom::from)
+        }
+        Expr::Paren(paren) => constant(&paren.expr),
+        _ => None,
+    }
+}
+
+fn property_name(key: &PropName) -> Option<Atom> {
+    match key {
+        PropName::Ident(name) => Some(name.sym.clone()),
+        PropName::Str(string) => string.value.as_str().map(Atom::from),
+        PropName::Num(number) => Some(Atom::from(number.value.to_string())),
+        PropName::Computed(computed) => constant(&computed.expr),
+        PropName::BigInt(_) => None,
+    }
+}
+
+/// `process.env` as a target, whatever `process` is.
+fn names_env(target: &SimpleAssignTarget) -> bool {
+    let SimpleAssignTarget::Member(member) = target else {
+        return false;
+    };
+    member.prop.is_ident_with("env")
+}
+
+/// `<anything>.process.env`: a runtime's wrapper hands the real environment on.
+fn is_process_env(expr: &Expr) -> bool {
+    let Expr::Member(env) = expr else { return false };
+    let Expr::Member(process) = &*env.obj else {
+        return false;
+    };
+    env.prop.is_ident_with("env") && process.prop.is_ident_with("process")
+}

@@ -1,0 +1,458 @@
+//! One walk over a file's tree: scopes, bindings, and every occurrence of the tracked names.
+//!
+//! Owns the statements and declarations; expressions are in `value`. It collects and refuses to judge.
+
+use std::collections::HashSet;
+
+use swc_atoms::Atom;
+use swc_common::Spanned;
+use swc_ecma_ast::*;
+use swc_ecma_visit::{Visit, VisitWith};
+
+use super::Wanted;
+use super::flow::{Binding, Escape, Mention, Sink, Use, Write};
+use super::scope::{ScopeId, Scopes};
+use crate::syntax::range;
+
+/// Names to look for.
+pub(super) type Tracked = HashSet<Atom>;
+
+/// What a walk found.
+pub(super) struct Facts {
+    pub(super) scopes: Scopes,
+    pub(super) uses: Vec<Use>,
+    pub(super) writes: Vec<Write>,
+    pub(super) mentions: Vec<Mention>,
+    /// Bindings that an `import` of the process module makes, with the imported name.
+    pub(super) imports: Vec<(Binding, Imported)>,
+    /// Names that `export` hands to other files.
+    pub(super) exported: Vec<(Atom, ScopeId, u32)>,
+}
+
+/// What an import takes from the process module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Imported {
+    /// The default export or the namespace: the process object, or something with the same properties.
+    Process,
+    Env,
+}
+
+pub(super) struct Walk<'a> {
+    pub(super) tracked: &'a Tracked,
+    /// Wanted names are looked for on the first walk only.
+    pub(super) wanted: Option<&'a dyn Wanted>,
+    pub(super) facts: Facts,
+    pub(super) scope: ScopeId,
+    pub(super) constructed: Option<u32>,
+    pub(super) with_depth: u32,
+}
+
+/// Walks `program` once.
+pub(super) fn walk(program: &Program, tracked: &Tracked, wanted: Option<&dyn Wanted>) -> Facts {
+    let facts = Facts {
+        scopes: Scopes::new(),
+        uses: Vec::new(),
+        writes: Vec::new(),
+        mentions: Vec::new(),
+        imports: Vec::new(),
+        exported: Vec::new(),
+    };
+    let mut walk = Walk {
+        tracked,
+        wanted,
+        facts,
+        scope: 0,
+        constructed: None,
+        with_depth: 0,
+    };
+    program.visit_children_with(&mut walk);
+    walk.facts
+}
+
+impl Walk<'_> {
+    fn scoped(&mut self, hoists: bool, body: impl FnOnce(&mut Self)) {
+        self.scope = self.facts.scopes.open(self.scope, hoists);
+        body(self);
+        self.scope = self.facts.scopes.parent(self.scope);
+    }
+
+    pub(super) fn is_tracked(&self, name: &Atom) -> bool {
+        self.tracked.contains(name)
+    }
+
+    fn declare(&mut self, ident: &Ident, kind: Declared) {
+        if !self.tracked.contains(&ident.sym) {
+            return;
+        }
+        let home = match kind {
+            Declared::Var => self.facts.scopes.hoist_target(self.scope),
+            Declared::Here => self.scope,
+        };
+        self.facts.scopes.bind(home, &ident.sym);
+    }
+
+    /// A declaration whose value is none of ours: a function, a class, a parameter, an import.
+    fn declare_other(&mut self, ident: &Ident, kind: Declared) {
+        self.declare(ident, kind);
+        self.write(ident);
+    }
+
+    pub(super) fn binding(&self, ident: &Ident) -> Binding {
+        Binding {
+            name: ident.sym.clone(),
+            scope: self.scope,
+            at: range(ident.span).0,
+        }
+    }
+
+    pub(super) fn write(&mut self, ident: &Ident) {
+        if self.tracked.contains(&ident.sym) {
+            let binding = self.binding(ident);
+            self.facts.writes.push(Write { binding });
+        }
+    }
+
+    /// Declares (`kind`) or assigns (`None`) every name of a pattern; visits defaults and computed keys.
+    pub(super) fn pattern(&mut self, pattern: &Pat, kind: Option<Declared>) {
+        match pattern {
+            Pat::Ident(ident) => self.target(&ident.id, kind),
+            Pat::Array(array) => array
+                .elems
+                .iter()
+                .flatten()
+                .for_each(|item| self.pattern(item, kind)),
+            Pat::Rest(rest) => self.pattern(&rest.arg, kind),
+            Pat::Object(object) => self.object_pattern(object, kind),
+            Pat::Assign(assign) => {
+                self.pattern(&assign.left, kind);
+                self.flow(&assign.right, Sink::Escape(Escape::Value));
+            }
+            Pat::Expr(target) => self.flow(target, Sink::Write),
+            Pat::Invalid(_) => {}
+        }
+    }
+
+    pub(super) fn object_pattern(&mut self, object: &ObjectPat, kind: Option<Declared>) {
+        for prop in &object.props {
+            match prop {
+                ObjectPatProp::KeyValue(pair) => {
+                    pair.key.visit_with(self);
+                    self.mention_key(&pair.key);
+                    self.pattern(&pair.value, kind);
+                }
+                ObjectPatProp::Assign(short) => {
+                    self.mention(&short.key.id.sym, short.key.id.span, false);
+                    self.target(&short.key.id, kind);
+                    if let Some(default) = &short.value {
+                        self.flow(default, Sink::Escape(Escape::Value));
+                    }
+                }
+                ObjectPatProp::Rest(rest) => self.pattern(&rest.arg, kind),
+            }
+        }
+    }
+
+    fn target(&mut self, ident: &Ident, kind: Option<Declared>) {
+        if let Some(kind) = kind {
+            self.declare(ident, kind);
+        }
+        self.write(ident);
+    }
+
+    fn parameters<'p>(&mut self, parameters: impl Iterator<Item = &'p Pat>) {
+        for parameter in parameters {
+            self.pattern(parameter, Some(Declared::Here));
+        }
+    }
+
+    fn body(&mut self, statements: &[Stmt]) {
+        self.scoped(true, |walk| {
+            statements.iter().for_each(|statement| statement.visit_with(walk))
+        });
+    }
+
+    fn declare_vars(&mut self, declaration: &VarDecl, assigned: bool) {
+        let kind = if declaration.kind == VarDeclKind::Var {
+            Declared::Var
+        } else {
+            Declared::Here
+        };
+        for declarator in &declaration.decls {
+            self.declarator(declarator, kind, assigned);
+        }
+    }
+
+    /// `assigned`: a `for … of` head, whose names take values without an initialiser.
+    fn declarator(&mut self, declarator: &VarDeclarator, kind: Declared, assigned: bool) {
+        match &declarator.name {
+            Pat::Ident(ident) if declarator.init.is_none() && !assigned => self.declare(&ident.id, kind),
+            pattern => self.pattern(pattern, Some(kind)),
+        }
+        let Some(init) = &declarator.init else { return };
+        let sink = match &declarator.name {
+            Pat::Ident(ident) => Sink::Bind(self.binding(&ident.id), Box::new(Sink::Drop)),
+            Pat::Object(object) => Sink::Keys(self.keys_of(object), Box::new(Sink::Drop)),
+            _ => Sink::Escape(Escape::Value),
+        };
+        self.flow(init, sink);
+    }
+
+    fn export(&mut self, ident: &Ident) {
+        if self.is_tracked(&ident.sym) {
+            self.facts
+                .exported
+                .push((ident.sym.clone(), self.scope, range(ident.span).0));
+        }
+    }
+}
+
+/// Where a declaration binds its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Declared {
+    /// The nearest function.
+    Var,
+    /// The current scope.
+    Here,
+}
+
+impl Visit for Walk<'_> {
+    fn visit_expr(&mut self, expr: &Expr) {
+        self.flow(expr, Sink::Escape(Escape::Value));
+    }
+
+    fn visit_expr_stmt(&mut self, statement: &ExprStmt) {
+        self.flow(&statement.expr, Sink::Drop);
+    }
+
+    fn visit_prop(&mut self, prop: &Prop) {
+        match prop {
+            Prop::Shorthand(ident) => {
+                self.mention(&ident.sym, ident.span, false);
+                self.ident(ident, Vec::new(), Sink::Escape(Escape::Value));
+            }
+            other => other.visit_children_with(self),
+        }
+    }
+
+    fn visit_var_decl(&mut self, declaration: &VarDecl) {
+        self.declare_vars(declaration, false);
+    }
+
+    fn visit_using_decl(&mut self, declaration: &UsingDecl) {
+        for declarator in &declaration.decls {
+            self.declarator(declarator, Declared::Here, true);
+        }
+    }
+
+    fn visit_pat(&mut self, pattern: &Pat) {
+        self.pattern(pattern, None);
+    }
+
+    fn visit_function(&mut self, function: &Function) {
+        self.scoped(false, |walk| {
+            walk.parameters(function.params.iter().map(|parameter| &parameter.pat));
+            walk.body(function.body.as_ref().map_or(&[], |body| &body.stmts));
+        });
+    }
+
+    fn visit_fn_decl(&mut self, declaration: &FnDecl) {
+        self.declare_other(&declaration.ident, Declared::Here);
+        // In a block of a sloppy script it is a `var` as well.
+        self.declare(&declaration.ident, Declared::Var);
+        declaration.function.visit_with(self);
+    }
+
+    fn visit_fn_expr(&mut self, expr: &FnExpr) {
+        self.scoped(false, |walk| {
+            if let Some(ident) = &expr.ident {
+                walk.declare_other(ident, Declared::Here);
+            }
+            expr.function.visit_with(walk);
+        });
+    }
+
+    fn visit_arrow_expr(&mut self, arrow: &ArrowExpr) {
+        self.scoped(false, |walk| {
+            walk.parameters(arrow.params.iter());
+            match &*arrow.body {
+                ArrowFunctionBody::FunctionBody(body) => walk.body(&body.stmts),
+                ArrowFunctionBody::Expr(value) => walk.flow(value, Sink::Escape(Escape::Value)),
+            }
+        });
+    }
+
+    fn visit_constructor(&mut self, constructor: &Constructor) {
+        constructor.key.visit_with(self);
+        self.scoped(false, |walk| {
+            for parameter in &constructor.params {
+                if let ParamOrTsParamProp::Param(parameter) = parameter {
+                    walk.parameters(std::iter::once(&parameter.pat));
+                }
+            }
+            walk.body(constructor.body.as_ref().map_or(&[], |body| &body.stmts));
+        });
+    }
+
+    fn visit_static_block(&mut self, block: &StaticBlock) {
+        self.body(&block.body.stmts);
+    }
+
+    fn visit_class_decl(&mut self, declaration: &ClassDecl) {
+        self.declare_other(&declaration.ident, Declared::Here);
+        declaration.class.visit_with(self);
+    }
+
+    fn visit_class_expr(&mut self, expr: &ClassExpr) {
+        self.scoped(false, |walk| {
+            if let Some(ident) = &expr.ident {
+                walk.declare_other(ident, Declared::Here);
+            }
+            expr.class.visit_with(walk);
+        });
+    }
+
+    fn visit_block_stmt(&mut self, block: &BlockStmt) {
+        self.scoped(false, |walk| block.stmts.visit_with(walk));
+    }
+
+    fn visit_for_stmt(&mut self, statement: &ForStmt) {
+        self.scoped(false, |walk| {
+            match &statement.init {
+                Some(VarDeclOrExpr::Expr(init)) => walk.flow(init, Sink::Drop),
+                other => other.visit_with(walk),
+            }
+            if let Some(test) = &statement.test {
+                walk.flow(test, Sink::Drop);
+            }
+            if let Some(update) = &statement.update {
+                walk.flow(update, Sink::Drop);
+            }
+            statement.body.visit_with(walk);
+        });
+    }
+
+    fn visit_for_in_stmt(&mut self, statement: &ForInStmt) {
+        self.scoped(false, |walk| {
+            walk.visit_for_head(&statement.left);
+            walk.flow(&statement.right, Sink::Escape(Escape::Value));
+            statement.body.visit_with(walk);
+        });
+    }
+
+    fn visit_for_of_stmt(&mut self, statement: &ForOfStmt) {
+        self.scoped(false, |walk| {
+            walk.visit_for_head(&statement.left);
+            walk.flow(&statement.right, Sink::Escape(Escape::Value));
+            statement.body.visit_with(walk);
+        });
+    }
+
+    fn visit_for_head(&mut self, head: &ForHead) {
+        match head {
+            ForHead::VarDecl(declaration) => self.declare_vars(declaration, true),
+            ForHead::UsingDecl(declaration) => self.visit_using_decl(declaration),
+            ForHead::Pat(pattern) => self.pattern(pattern, None),
+        }
+    }
+
+    fn visit_switch_stmt(&mut self, statement: &SwitchStmt) {
+        self.flow(&statement.discriminant, Sink::Drop);
+        self.scoped(false, |walk| statement.cases.visit_with(walk));
+    }
+
+    fn visit_if_stmt(&mut self, statement: &IfStmt) {
+        self.flow(&statement.test, Sink::Drop);
+        statement.cons.visit_with(self);
+        statement.alt.visit_with(self);
+    }
+
+    fn visit_while_stmt(&mut self, statement: &WhileStmt) {
+        self.flow(&statement.test, Sink::Drop);
+        statement.body.visit_with(self);
+    }
+
+    fn visit_do_while_stmt(&mut self, statement: &DoWhileStmt) {
+        statement.body.visit_with(self);
+        self.flow(&statement.test, Sink::Drop);
+    }
+
+    fn visit_catch_clause(&mut self, clause: &CatchClause) {
+        self.scoped(false, |walk| {
+            walk.parameters(clause.param.iter());
+            clause.body.visit_with(walk);
+        });
+    }
+
+    fn visit_with_stmt(&mut self, statement: &WithStmt) {
+        self.flow(&statement.obj, Sink::Escape(Escape::Value));
+        self.with_depth += 1;
+        statement.body.visit_with(self);
+        self.with_depth -= 1;
+    }
+
+    fn visit_import_decl(&mut self, import: &ImportDecl) {
+        let from_process = matches!(import.src.value.as_str(), Some("process" | "node:process"));
+        for specifier in &import.specifiers {
+            let local = specifier.local();
+            self.declare_other(local, Declared::Here);
+            if from_process {
+                self.import_of_process(specifier, local);
+            }
+        }
+    }
+
+    fn visit_named_export(&mut self, export: &NamedExport) {
+        if export.src.is_some() {
+            return;
+        }
+        for specifier in &export.specifiers {
+            if let ExportSpecifier::Named(ExportNamedSpecifier {
+                orig: ModuleExportName::Ident(ident),
+                ..
+            }) = specifier
+            {
+                self.export(ident);
+            }
+        }
+    }
+
+    fn visit_export_decl(&mut self, export: &ExportDecl) {
+        export.decl.visit_with(self);
+        if let Decl::Var(declaration) = &export.decl {
+            for declarator in &declaration.decls {
+                if let Pat::Ident(ident) = &declarator.name {
+                    self.export(&ident.id);
+                }
+            }
+        }
+    }
+
+    // Labels are not references.
+    fn visit_labeled_stmt(&mut self, statement: &LabeledStmt) {
+        statement.body.visit_with(self);
+    }
+    fn visit_break_stmt(&mut self, _: &BreakStmt) {}
+    fn visit_continue_stmt(&mut self, _: &ContinueStmt) {}
+
+    fn visit_str(&mut self, string: &Str) {
+        if let Some(text) = string.value.as_str() {
+            self.mention(text, string.span(), false);
+        }
+    }
+}
+
+impl Walk<'_> {
+    fn import_of_process(&mut self, specifier: &ImportSpecifier, local: &Ident) {
+        let imported = match specifier {
+            ImportSpecifier::Default(_) | ImportSpecifier::Namespace(_) => Imported::Process,
+            ImportSpecifier::Named(named) => match named.imported.as_ref().map(|name| name.atom()) {
+                None if local.sym == "env" => Imported::Env,
+                Some(name) if &**name == "env" => Imported::Env,
+                Some(name) if &**name == "default" => Imported::Process,
+                _ => return,
+            },
+        };
+        let binding = self.binding(local);
+        self.facts.imports.push((binding, imported));
+    }
+}

@@ -1,0 +1,165 @@
+//! A read and a value to inserted text.
+//!
+//! Owns the shape of what is written into a bundle: calls in place of reads, padded so that nothing moves, and the
+//! functions that hold the values. Every literal is printed from a syntax tree.
+//!
+//! ```text
+//! function __capy_NAME(){return(      a stack overflow is reported on this line,
+//! "value"                             the value is on a line of its own where nothing can throw
+//! )}
+//! ```
+
+use swc_common::{DUMMY_SP, SourceMap, sync::Lrc};
+use swc_ecma_ast::{Expr, Lit, Str};
+use swc_ecma_codegen::{Config, Emitter, Node, text_writer::JsWriter};
+
+use crate::edit::Edit;
+use crate::reads::{Object, ObjectRead, Read};
+use crate::subject::{function_name, object_name};
+
+/// The edits that make a read call the variable's function.
+pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
+    let call = format!("{}()", function_name(prefix, &read.name));
+    let (start, end) = (read.start as usize, read.end as usize);
+    match read.keep_until {
+        Some(kept) => vec![
+            Edit {
+                start,
+                end: start,
+                text: "(".to_owned(),
+            },
+            Edit {
+                start: kept as usize,
+                end,
+                text: format!(",{call})"),
+            },
+        ],
+        None => {
+            let call = if read.constructed {
+                format!("({call})")
+            } else {
+                call
+            };
+            vec![Edit {
+                start,
+                end,
+                text: fit(source, start, end, call),
+            }]
+        }
+    }
+}
+
+/// The edit that makes an object read take from an object of ours.
+pub(crate) fn object(source: &str, prefix: &str, read: &ObjectRead) -> Edit {
+    let call = format!("{}()", object_name(prefix, read.of, &read.names));
+    let (start, end) = (read.start as usize, read.end as usize);
+    Edit {
+        start,
+        end,
+        text: fit(source, start, end, call),
+    }
+}
+
+/// Pads with spaces to the old columns; a call that is longer than a one-line original moves the rest of its line.
+/// Line terminators stay, so that no line moves.
+fn fit(source: &str, start: usize, end: usize, call: String) -> String {
+    // `return(process).env.X`: the parenthesis was all that kept the words apart.
+    let glued = source[..start].chars().next_back().is_some_and(is_word);
+    let mut text = if glued { format!(" {call}") } else { call };
+    let mut lines = source[start..end].split_inclusive(is_line_end);
+    let first = lines.next().unwrap_or_default();
+    let columns = first.trim_end_matches(is_line_end).encode_utf16().count();
+    text.extend(std::iter::repeat_n(' ', columns.saturating_sub(text.len())));
+    text.extend(first.chars().filter(|letter| is_line_end(*letter)));
+    for line in lines {
+        for letter in line.chars() {
+            if is_line_end(letter) {
+                text.push(letter);
+            } else {
+                text.extend(std::iter::repeat_n(' ', letter.len_utf16()));
+            }
+        }
+    }
+    text
+}
+
+fn is_line_end(letter: char) -> bool {
+    matches!(letter, '\n' | '\r' | '\u{2028}' | '\u{2029}')
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '_' | '$' | '\u{200c}' | '\u{200d}')
+}
+
+/// The function that returns a variable's value.
+pub(crate) fn value_function(prefix: &str, variable: &str, value: &str) -> String {
+    let name = function_name(prefix, variable);
+    format!("function {name}(){{return(\n{}\n)}}\n", literal(value))
+}
+
+/// The function that returns an object with these variables and all that the live one has.
+pub(crate) fn object_function(prefix: &str, of: Object, variables: &[String]) -> String {
+    let name = object_name(prefix, of, variables);
+    let own: Vec<String> = variables
+        .iter()
+        .map(|variable| format!("{}:{}()", literal(variable), function_name(prefix, variable)))
+        .collect();
+    let env = format!("{{__proto__:globalThis.process?.env,{}}}", own.join(","));
+    let body = match of {
+        Object::Env => env,
+        Object::Process => format!("{{__proto__:globalThis.process,env:{env}}}"),
+    };
+    format!("function {name}(){{return{body}}}\n")
+}
+
+/// A string literal in ASCII, on one line, that no HTML parser takes for the end of a script.
+fn literal(text: &str) -> String {
+    let node = Expr::Lit(Lit::Str(Str {
+        span: DUMMY_SP,
+        value: text.into(),
+        raw: None,
+    }));
+    let map: Lrc<SourceMap> = Lrc::default();
+    let mut out = Vec::with_capacity(text.len() + 2);
+    let cfg = Config::default()
+        .with_ascii_only(true)
+        .with_inline_script(true)
+        .with_minify(true);
+    let wr = JsWriter::new(map.clone(), "\n", &mut out, None);
+    let mut emitter = Emitter {
+        cfg,
+        cm: map,
+        comments: None,
+        wr,
+    };
+    node.emit_with(&mut emitter)
+        .expect("writing to memory does not fail");
+    String::from_utf8(out).expect("the printer writes ASCII here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_is_one_ascii_line() {
+        let text = literal("a\"b'c`${d}\\\n\r\u{2028}</script><!-- é 😀\0\u{1}1");
+        assert!(text.is_ascii() && !text.contains(['\n', '\r']), "{text}");
+        assert!(!text.contains("</script"), "{text}");
+    }
+
+    #[test]
+    fn line_ends_inside_a_read_stay_where_they_are() {
+        let source = "x = process\n  .env\r\n.LONG + 1";
+        let text = fit(source, 4, source.len() - 4, "__capy_LONG()".to_owned());
+        assert_eq!(text, "__capy_LONG()\n      \r\n     ");
+    }
+
+    #[test]
+    fn a_call_is_not_glued_to_the_word_before_it() {
+        assert_eq!(
+            fit("return(process).env.A", 6, 21, "__capy_A()".to_owned()),
+            " __capy_A()    "
+        );
+    }
+}

@@ -1,0 +1,320 @@
+//! What a run found and did, for people and for scripts.
+//!
+//! Owns the words. No field can hold a value: names, places and counts only. It prints to a writer that it is given.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Severity {
+    /// Worth knowing; nothing is known to be missing.
+    Note,
+    /// A read that may want one of the variables; fails a strict run.
+    Warning,
+    /// The deployed program lacks a variable that it reads, or a value is where it must not be.
+    Failure,
+}
+
+/// Why something was left as it is. The serialised names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The name is assigned, updated or deleted in some server file.
+    Assigned,
+    /// The read goes through a name that also takes other values.
+    AliasReassigned,
+    /// The pattern has a rest element or a computed key.
+    OpenPattern,
+    /// The object that the pattern takes apart is used for more than that.
+    Indirect,
+    /// `"NAME" in process.env`.
+    In,
+    /// Inside a `with` statement.
+    InsideWith,
+    /// The environment is used as a whole: passed on, spread, listed, returned.
+    WholeObject,
+    /// `process.env[key]` with a key that is not written out.
+    DynamicKey,
+    /// `process.env[key] = …`.
+    DynamicWrite,
+    /// `process.env = …`.
+    EnvReplaced,
+    /// `process` is passed on.
+    ProcessEscapes,
+    /// `<something>.env.NAME`, where it is not certain that this is the environment.
+    Unproven,
+    /// The name occurs as a property, a key or a string.
+    Mentioned,
+    /// A public file reads this name: its server-rendered copy would print the value.
+    ReadByClient,
+    /// The edit would move columns and the file's source map cannot be adjusted.
+    SourceMap,
+    /// The file does not parse; a failure when it names a variable.
+    NotJavaScript,
+    /// The file was inlined before, with other values.
+    OtherValues,
+}
+
+impl Reason {
+    /// How much it matters that a variable (`named`), or perhaps one, is concerned.
+    pub(crate) fn severity(self, named: bool) -> Severity {
+        match self {
+            Self::OtherValues => Severity::Failure,
+            Self::NotJavaScript if !named => Severity::Note,
+            Self::ProcessEscapes | Self::Mentioned => Severity::Note,
+            Self::WholeObject
+            | Self::DynamicKey
+            | Self::DynamicWrite
+            | Self::EnvReplaced
+            | Self::Unproven => Severity::Warning,
+            _ if named => Severity::Failure,
+            _ => Severity::Warning,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Assigned => "is assigned or deleted somewhere on the server, so its reads stay",
+            Self::AliasReassigned => "is read through a name that also holds other things",
+            Self::OpenPattern => "is taken from the environment together with everything else",
+            Self::Indirect => "is taken from an object that is used in other ways too",
+            Self::In => "is looked up with `in`",
+            Self::InsideWith => "is read inside `with`",
+            Self::WholeObject => "the environment is used as a whole",
+            Self::DynamicKey => "a variable is read by a computed name",
+            Self::DynamicWrite => "a variable is written by a computed name",
+            Self::EnvReplaced => "the environment is replaced",
+            Self::ProcessEscapes => "`process` is passed on",
+            Self::Unproven => "is read from something that is not certainly the environment",
+            Self::Mentioned => "is mentioned",
+            Self::ReadByClient => "is read in a public file, so its server-rendered copy would print it",
+            Self::SourceMap => "cannot be replaced without breaking the file's source map",
+            Self::NotJavaScript => "is named in a file that does not parse",
+            Self::OtherValues => "was built in with another value; build again",
+        }
+    }
+}
+
+/// Something that was left as it is, and where. Lines and columns count from one, columns in UTF-16 units.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    pub severity: Severity,
+    pub file: PathBuf,
+    pub line: usize,
+    pub column: usize,
+    pub name: Option<String>,
+    pub reason: Reason,
+}
+
+/// How a leaked value was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Encoding {
+    Plain,
+    Json,
+    Url,
+    Html,
+    Base64,
+}
+
+/// A value in a file that the public can fetch, or in a source map.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Leak {
+    pub file: PathBuf,
+    pub line: usize,
+    pub name: String,
+    pub encoding: Encoding,
+    /// The caller accepted it beforehand.
+    pub allowed: bool,
+}
+
+/// Why a value was not looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NotSearched {
+    /// Too short to mean anything where it is found.
+    Short,
+    /// A word such as `production`.
+    Common,
+    /// The name, or another name with the same value, is public by its prefix.
+    Public,
+}
+
+/// What became of one variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Variable {
+    pub name: String,
+    /// Reads that now hold the value, and the files they are in.
+    pub replaced: usize,
+    pub files: usize,
+    /// Reads that certainly want it and stay as they were.
+    pub missing: usize,
+    /// Never touched: public by prefix or the framework's own.
+    pub left_alone: bool,
+    pub not_searched: Option<NotSearched>,
+}
+
+/// Whose files a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RootKind {
+    Server,
+    Public,
+}
+
+/// A folder that took part.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Root {
+    pub path: PathBuf,
+    pub kind: RootKind,
+    /// `next`, or `named` when the caller named it.
+    pub layout: &'static str,
+}
+
+/// What a run found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    pub roots: Vec<Root>,
+    pub server_files: usize,
+    pub parsed_files: usize,
+    /// Files that were written, or, when the run failed, that would have been.
+    pub changed_files: usize,
+    pub scanned_files: usize,
+    /// Public files that are compressed: their contents were not searched.
+    pub unreadable_files: usize,
+    pub variables: Vec<Variable>,
+    pub findings: Vec<Finding>,
+    pub leaks: Vec<Leak>,
+    /// Whether the tree now holds what this run planned. A failed run writes nothing.
+    pub written: bool,
+}
+
+impl Report {
+    /// The worst thing that happened, or nothing.
+    pub fn worst(&self) -> Option<Severity> {
+        let leak = self
+            .leaks
+            .iter()
+            .any(|leak| !leak.allowed)
+            .then_some(Severity::Failure);
+        self.findings
+            .iter()
+            .map(|finding| finding.severity)
+            .max()
+            .max(leak)
+    }
+
+    /// How many reads hold a value now.
+    pub fn replaced(&self) -> usize {
+        self.variables.iter().map(|variable| variable.replaced).sum()
+    }
+
+    /// Prints the summary for people: a table of the variables, then what needs attention.
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let width = self
+            .variables
+            .iter()
+            .map(|variable| variable.name.len())
+            .max()
+            .unwrap_or(0);
+        for variable in &self.variables {
+            writeln!(out, "  {:width$}  {}", variable.name, describe(variable))?;
+        }
+        for leak in self.leaks.iter().filter(|leak| !leak.allowed) {
+            let (file, line, name) = (leak.file.display(), leak.line, &leak.name);
+            writeln!(
+                out,
+                "leak: {file}:{line}: the value of {name} is in a file that the public can fetch"
+            )?;
+        }
+        self.print_findings(out)?;
+        let verb = if self.written { "wrote" } else { "nothing written;" };
+        let (files, changed) = (self.server_files, self.changed_files);
+        writeln!(
+            out,
+            "{verb} {changed} of {files} server files, {} reads inlined",
+            self.replaced()
+        )
+    }
+
+    /// Failures and warnings one by one, notes as a count per reason.
+    fn print_findings(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut notes: BTreeMap<Reason, usize> = BTreeMap::new();
+        for finding in &self.findings {
+            let level = match finding.severity {
+                Severity::Failure => "error",
+                Severity::Warning => "warning",
+                Severity::Note => {
+                    *notes.entry(finding.reason).or_default() += 1;
+                    continue;
+                }
+            };
+            let (file, line, column) = (finding.file.display(), finding.line, finding.column);
+            let name = finding
+                .name
+                .as_deref()
+                .map(|name| format!("{name} "))
+                .unwrap_or_default();
+            writeln!(
+                out,
+                "{level}: {file}:{line}:{column}: {name}{}",
+                finding.reason.text()
+            )?;
+        }
+        for (reason, count) in notes {
+            writeln!(
+                out,
+                "note: {count} times a variable or `process` {}",
+                note_text(reason)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn note_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ProcessEscapes => "is passed on",
+        Reason::NotJavaScript => "may be read in a file that does not parse",
+        _ => "is mentioned without being read",
+    }
+}
+
+fn describe(variable: &Variable) -> String {
+    if variable.left_alone {
+        return "left alone: public or the framework's own".to_owned();
+    }
+    let reads = match (variable.replaced, variable.files) {
+        (0, _) => "not read".to_owned(),
+        (1, _) => "1 read".to_owned(),
+        (reads, 1) => format!("{reads} reads in 1 file"),
+        (reads, files) => format!("{reads} reads in {files} files"),
+    };
+    let missing = if variable.missing == 0 {
+        String::new()
+    } else {
+        format!(", {} left", variable.missing)
+    };
+    let search = match variable.not_searched {
+        None => "",
+        Some(NotSearched::Short) => " (too short to search for)",
+        Some(NotSearched::Common) => " (too common to search for)",
+        Some(NotSearched::Public) => " (public by name, not searched for)",
+    };
+    format!("{reads}{missing}{search}")
+}

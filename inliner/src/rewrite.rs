@@ -1,0 +1,279 @@
+//! One bundle and its map to their new texts.
+//!
+//! Owns the choice between an edit that moves nothing and one that needs the map, and the check of a bundle that was
+//! inlined before. Where the map cannot be kept exact the read stays and is reported.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use capy_protocol::env_map::EnvMap;
+use sha2::{Digest, Sha256};
+
+use crate::edit::{self, Edit};
+use crate::map::{self, Shift};
+use crate::place::{self, Places};
+use crate::reads::FileReads;
+use crate::replace;
+use crate::report::Reason;
+use crate::subject::{function_name, object_name};
+use crate::tail::{self, Parts};
+
+/// What every bundle of a run is rewritten with.
+pub(crate) struct Context<'a> {
+    pub(crate) values: &'a EnvMap,
+    /// Start of our functions' names, used by nobody else.
+    pub(crate) prefix: String,
+    /// Variables whose reads stay, and why.
+    pub(crate) kept: BTreeMap<String, Reason>,
+}
+
+/// Where a bundle's map is.
+pub(crate) enum MapAt {
+    Nowhere,
+    /// A file beside the bundle, with its text.
+    File(String),
+    /// In the bundle's last comment.
+    Inline,
+    /// Somewhere that cannot be written.
+    Elsewhere,
+}
+
+/// What a bundle becomes.
+#[derive(Debug, Default)]
+pub(crate) struct Rewritten {
+    /// The new text, if it differs.
+    pub(crate) text: Option<String>,
+    /// The new text of the map beside it, if it differs.
+    pub(crate) map: Option<String>,
+    /// Reads that hold a value now, by variable.
+    pub(crate) replaced: BTreeMap<String, usize>,
+    /// Reads that stay: reason, variable, line and column.
+    pub(crate) left: Vec<(Reason, String, (usize, usize))>,
+    /// Functions of an earlier run that do not hold today's values.
+    pub(crate) stale: Vec<String>,
+}
+
+/// One replacement and the variables that it needs.
+struct Piece {
+    edits: Vec<Edit>,
+    names: Vec<String>,
+    function: Option<(String, String)>,
+}
+
+/// Plans the new texts. `find_map` is asked only when columns move.
+pub(crate) fn rewrite(
+    source: &str,
+    reads: &FileReads,
+    context: &Context<'_>,
+    find_map: impl FnOnce(&str) -> MapAt,
+) -> Rewritten {
+    let mut out = Rewritten::default();
+    let Some(parts) = tail::split(source) else {
+        return out;
+    };
+    out.stale = stale(&parts.functions, context);
+    let mut pieces = pieces(parts.body, reads, context, &mut out);
+    if pieces.is_empty() {
+        return out;
+    }
+    let mut trailer = parts.trailer.to_owned();
+    if !shifts(parts.body, &all_edits(&pieces)).is_empty() {
+        match move_map(&parts, &pieces, find_map) {
+            Ok(Moved::Nothing) => {}
+            Ok(Moved::File(map)) => out.map = map,
+            Ok(Moved::Trailer(text)) => trailer = text,
+            Err(map::Unsupported) => leave_moving(parts.body, &mut pieces, &mut out),
+        }
+    }
+    let edits = all_edits(&pieces);
+    if edits.is_empty() {
+        return out;
+    }
+    for name in pieces.iter().flat_map(|piece| &piece.names) {
+        *out.replaced.entry(name.clone()).or_default() += 1;
+    }
+    let functions = functions(&parts, &pieces, context);
+    out.text = Some(tail::join(&edit::apply(parts.body, &edits), &functions, &trailer));
+    out
+}
+
+fn pieces(body: &str, reads: &FileReads, context: &Context<'_>, out: &mut Rewritten) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for read in &reads.reads {
+        if let Some(reason) = context.kept.get(&read.name) {
+            out.left
+                .push((*reason, read.name.clone(), place::of(body, read.start as usize)));
+            continue;
+        }
+        let edits = replace::read(body, &context.prefix, read);
+        pieces.push(Piece {
+            edits,
+            names: vec![read.name.clone()],
+            function: None,
+        });
+    }
+    for read in &reads.objects {
+        let mut read = read.clone();
+        let start = read.start as usize;
+        read.names.retain(|name| match context.kept.get(name) {
+            Some(reason) => {
+                out.left.push((*reason, name.clone(), place::of(body, start)));
+                false
+            }
+            None => true,
+        });
+        if read.names.is_empty() {
+            continue;
+        }
+        let edits = vec![replace::object(body, &context.prefix, &read)];
+        let name = object_name(&context.prefix, read.of, &read.names);
+        let function = replace::object_function(&context.prefix, read.of, &read.names);
+        pieces.push(Piece {
+            edits,
+            names: read.names,
+            function: Some((name, function)),
+        });
+    }
+    pieces
+}
+
+fn all_edits(pieces: &[Piece]) -> Vec<Edit> {
+    let edits = pieces
+        .iter()
+        .flat_map(|piece| piece.edits.iter().cloned())
+        .collect();
+    edit::in_order(edits).expect("reads do not overlap: each ends where its variable's name does")
+}
+
+/// How columns move; edits that keep every column are not in it.
+fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
+    let mut places = Places::new(body);
+    let mut shifts = Vec::new();
+    for edit in edits {
+        let old = &body[edit.start..edit.end];
+        if old.contains(['\n', '\r']) {
+            continue;
+        }
+        let by = edit
+            .text
+            .encode_utf16()
+            .count()
+            .saturating_sub(old.encode_utf16().count()) as u32;
+        if by > 0 {
+            let (line, column) = places.zero_based(edit.end);
+            shifts.push(Shift { line, column, by });
+        }
+    }
+    shifts
+}
+
+enum Moved {
+    Nothing,
+    /// The map beside the bundle; `None` when a killed run moved it already.
+    File(Option<String>),
+    Trailer(String),
+}
+
+fn move_map(
+    parts: &Parts<'_>,
+    pieces: &[Piece],
+    find_map: impl FnOnce(&str) -> MapAt,
+) -> Result<Moved, map::Unsupported> {
+    let edits = all_edits(pieces);
+    let shifts = shifts(parts.body, &edits);
+    let (from, to) = (digest(parts.body), digest(&edit::apply(parts.body, &edits)));
+    match find_map(parts.trailer) {
+        MapAt::Nowhere => Ok(Moved::Nothing),
+        MapAt::Elsewhere => Err(map::Unsupported),
+        MapAt::File(map) => match map::stamp(&map) {
+            Some((old_from, old_to)) if old_from == from && old_to == to => Ok(Moved::File(None)),
+            Some((_, old_to)) if old_to != from => Err(map::Unsupported),
+            _ => map::shift(&map, &shifts, &from, &to).map(|map| Moved::File(Some(map))),
+        },
+        MapAt::Inline => {
+            let url = tail::map_url(parts.trailer).ok_or(map::Unsupported)?;
+            let (head, data) = url.split_once(";base64,").ok_or(map::Unsupported)?;
+            let map = STANDARD
+                .decode(data)
+                .ok()
+                .and_then(|map| String::from_utf8(map).ok())
+                .ok_or(map::Unsupported)?;
+            let moved = STANDARD.encode(map::shift(&map, &shifts, &from, &to)?);
+            Ok(Moved::Trailer(
+                parts.trailer.replace(url, &format!("{head};base64,{moved}")),
+            ))
+        }
+    }
+}
+
+/// Names a text without its values; the blank line before our own lines does not count.
+fn digest(body: &str) -> String {
+    let digest = Sha256::digest(body.trim_end_matches('\n'));
+    digest.iter().take(16).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Gives up every replacement that would move a column.
+fn leave_moving(body: &str, pieces: &mut Vec<Piece>, out: &mut Rewritten) {
+    let moves = |piece: &Piece| !shifts(body, &piece.edits).is_empty();
+    for piece in pieces.iter().filter(|piece| moves(piece)) {
+        let at = place::of(body, piece.edits[0].start);
+        out.left.extend(
+            piece
+                .names
+                .iter()
+                .map(|name| (Reason::SourceMap, name.clone(), at)),
+        );
+    }
+    pieces.retain(|piece| !moves(piece));
+}
+
+/// The functions of an earlier run, and those that are new, in order of name.
+fn functions(parts: &Parts<'_>, pieces: &[Piece], context: &Context<'_>) -> Vec<String> {
+    let mut new: BTreeMap<String, String> = BTreeMap::new();
+    for piece in pieces {
+        new.extend(piece.function.clone());
+        for name in &piece.names {
+            let value = context.values.get(name).map_or("", |value| value.expose_secret());
+            let function = function_name(&context.prefix, name);
+            new.entry(function)
+                .or_insert_with(|| replace::value_function(&context.prefix, name, value));
+        }
+    }
+    let mut functions: Vec<String> = parts
+        .functions
+        .iter()
+        .map(|function| (*function).to_owned())
+        .collect();
+    functions.extend(
+        new.into_values()
+            .filter(|function| !parts.functions.contains(&function.as_str())),
+    );
+    functions
+}
+
+/// Variables of an earlier run's functions that are not, or not so, in today's map.
+fn stale(functions: &[&str], context: &Context<'_>) -> Vec<String> {
+    let held = functions
+        .iter()
+        .filter(|function| function.contains("{return(\n"));
+    let is_current = |function: &str| {
+        let name = function
+            .strip_prefix("function ")
+            .and_then(|rest| rest.split_once('('))
+            .map_or("", |(name, _)| name);
+        let prefix = name.split_inclusive('_').take(3).collect::<String>();
+        context.values.iter().any(|(variable, value)| {
+            function_name(&prefix, variable) == name
+                && replace::value_function(&prefix, variable, value.expose_secret()) == function
+        })
+    };
+    let stale = held.filter(|function| !is_current(function));
+    stale
+        .map(|function| function.split(['(', ' ']).nth(1).unwrap_or_default().to_owned())
+        .collect()
+}

@@ -1,0 +1,175 @@
+//! The lines that we add at the end of a bundle.
+//!
+//! Owns their place (before a `//# sourceMappingURL=` line) and their recognition in a bundle that was inlined before.
+//! It refuses to judge whether the values in them are still right: it hands out the functions as text.
+
+use memchr::memmem;
+
+const MARK: &str = "/* capy-inline 1 */\n";
+const PRAGMAS: [&str; 4] = [
+    "//# sourceMappingURL=",
+    "//@ sourceMappingURL=",
+    "//# debugId=",
+    "//# sourceURL=",
+];
+
+/// A bundle in three parts: its own code, our functions, and the comments that tools look for at the very end.
+pub(crate) struct Parts<'a> {
+    pub(crate) body: &'a str,
+    pub(crate) functions: Vec<&'a str>,
+    pub(crate) trailer: &'a str,
+}
+
+/// Whether this text was written by us before.
+pub(crate) fn is_inlined(source: &str) -> bool {
+    memmem::find(source.as_bytes(), MARK.as_bytes()).is_some()
+}
+
+/// Takes a bundle apart. `None` when our mark is there and what follows it is not what we write.
+pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
+    match memmem::rfind(source.as_bytes(), MARK.as_bytes()) {
+        None => {
+            let end = trailer_start(source);
+            Some(Parts {
+                body: &source[..end],
+                functions: Vec::new(),
+                trailer: &source[end..],
+            })
+        }
+        Some(mark) => {
+            let (functions, trailer) = functions(&source[mark + MARK.len()..])?;
+            Some(Parts {
+                body: &source[..mark],
+                functions,
+                trailer,
+            })
+        }
+    }
+}
+
+/// Puts a bundle together.
+pub(crate) fn join(body: &str, functions: &[String], trailer: &str) -> String {
+    let gap = if body.is_empty() || body.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    [body, gap, MARK, &functions.concat(), trailer].concat()
+}
+
+fn functions(mut text: &str) -> Option<(Vec<&str>, &str)> {
+    let mut functions = Vec::new();
+    while text.starts_with("function ") {
+        let first = text.find('\n')? + 1;
+        let end = if text[..first].ends_with("{return(\n") {
+            let value = first + text[first..].find('\n')? + 1;
+            value + text[value..].starts_with(")}\n").then_some(3)?
+        } else {
+            first
+        };
+        functions.push(&text[..end]);
+        text = &text[end..];
+    }
+    let only_comments = text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.starts_with("//"));
+    only_comments.then_some((functions, text))
+}
+
+/// Where the trailing pragma comments start: at the end, or after the last code.
+fn trailer_start(source: &str) -> usize {
+    let mut end = source.len();
+    loop {
+        let text = source[..end].trim_end_matches(['\n', '\r', ' ', '\t']);
+        let line = text.rfind('\n').map_or(0, |at| at + 1);
+        match PRAGMAS
+            .iter()
+            .filter_map(|pragma| text[line..].rfind(pragma))
+            .max()
+        {
+            // On a line of its own, or after code on the same line.
+            Some(at) if text[line..line + at].trim().is_empty() => end = line,
+            Some(at) if is_last_word(&text[line + at..]) => return line + at,
+            _ => return end,
+        }
+    }
+}
+
+/// A pragma's value has no spaces and no quotes: text in a string literal is not one.
+fn is_last_word(pragma: &str) -> bool {
+    !pragma[2..]
+        .trim_start_matches(['#', '@'])
+        .trim()
+        .contains([' ', '"', '\'', '`', '\\', '*'])
+}
+
+/// The address in the last `sourceMappingURL` comment.
+pub(crate) fn map_url(trailer: &str) -> Option<&str> {
+    let mut pragmas = trailer
+        .lines()
+        .rev()
+        .filter_map(|line| line.trim_start().split_once("sourceMappingURL="));
+    pragmas.find_map(|(comment, url)| matches!(comment, "//# " | "//@ ").then_some(url.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn functions() -> Vec<String> {
+        vec![
+            "function f(){return(\n\"v\"\n)}\n".to_owned(),
+            "function g(){return{a:f()}}\n".to_owned(),
+        ]
+    }
+
+    #[test]
+    fn our_lines_go_before_the_source_map_comment() {
+        for (source, expected_body, expected_trailer) in [
+            (
+                "a();\n//# sourceMappingURL=a.js.map",
+                "a();\n",
+                "//# sourceMappingURL=a.js.map",
+            ),
+            (
+                "a();\n//# sourceMappingURL=a.js.map\n",
+                "a();\n",
+                "//# sourceMappingURL=a.js.map\n",
+            ),
+            (
+                "a();//# sourceMappingURL=a.js.map\n",
+                "a();",
+                "//# sourceMappingURL=a.js.map\n",
+            ),
+            (
+                "a();\n\n//# debugId=1\n//# sourceMappingURL=x\n",
+                "a();\n\n",
+                "//# debugId=1\n//# sourceMappingURL=x\n",
+            ),
+            ("a()", "a()", ""),
+            ("a('//# sourceMappingURL=b')", "a('//# sourceMappingURL=b')", ""),
+        ] {
+            let parts = split(source).unwrap();
+            assert_eq!(
+                (parts.body, parts.trailer),
+                (expected_body, expected_trailer),
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_joined_can_be_split() {
+        let joined = join("a()", &functions(), "//# sourceMappingURL=a.js.map\n");
+        let parts = split(&joined).unwrap();
+        assert_eq!(parts.body, "a()\n");
+        assert_eq!(parts.functions, functions());
+        assert_eq!(map_url(parts.trailer), Some("a.js.map"));
+        assert_eq!(join(parts.body, &functions(), parts.trailer), joined);
+    }
+
+    #[test]
+    fn code_after_our_mark_is_not_ours() {
+        assert!(split("a()\n/* capy-inline 1 */\nfunction f(){return(\n\"v\"\n)}\nb()\n").is_none());
+    }
+}

@@ -1,0 +1,488 @@
+//! One line per shape: what is replaced, and what is left alone and why.
+
+mod support;
+
+use capy_protocol::env_map::SecretValue;
+use support::{body, inlined};
+
+/// `input` becomes `expected`, our own lines aside, and nothing is left to report.
+#[track_caller]
+fn check(input: &str, expected: &str) {
+    let out = inlined(input);
+    assert_eq!(squeezed(body(&out.text)), squeezed(expected), "from {input}");
+    assert!(out.findings.is_empty(), "{input}: {:?}", out.findings);
+}
+
+/// Without the spaces that pad a call: `padding_keeps_every_column` counts them.
+fn squeezed(text: &str) -> String {
+    let parts = text.trim_end_matches(['\n', '\r', ' ']).split("()");
+    parts
+        .map(|part| part.trim_start_matches(' '))
+        .collect::<Vec<_>>()
+        .join("()")
+}
+
+#[test]
+fn padding_keeps_every_column() {
+    for input in [
+        "f(process.env.A, 1)",
+        "f(process.env.STRIPE_KEY)",
+        "f(process.env[\"ODD-NAME\"], /* é😀 */ process/*é😀*/.env.B, 2)",
+    ] {
+        let out = inlined(input);
+        let column = |text: &str| text.encode_utf16().count();
+        assert_eq!(
+            column(body(&out.text).trim_end_matches('\n')),
+            column(input),
+            "{}",
+            out.text
+        );
+        assert_eq!(out.text.split(", ").count(), input.split(", ").count());
+    }
+}
+
+/// `input` stays as it is, with these reasons.
+#[track_caller]
+fn check_same(input: &str, reasons: &[&str]) {
+    let out = inlined(input);
+    assert_eq!(out.text, input);
+    assert_eq!(reasons_of(&out), reasons, "{input}");
+}
+
+fn reasons_of(out: &capy_inliner::testing::Inlined) -> Vec<String> {
+    let words = out.findings.iter().map(|finding| match &finding.name {
+        Some(name) => format!("{:?} {name}", finding.reason),
+        None => format!("{:?}", finding.reason),
+    });
+    words.collect()
+}
+
+#[test]
+fn a_read_by_name_becomes_a_call_of_the_same_length() {
+    check("f(process.env.STRIPE_KEY)", "f(__capy_STRIPE_KEY()   )");
+    check("f(process.env.A);", "f(__capy_A()  );");
+    check("f(process.env[\"A\"]);", "f(__capy_A()     );");
+    check("f(process.env['A']);", "f(__capy_A()     );");
+    check("f(process.env[`A`]);", "f(__capy_A()     );");
+    check("f(process[\"env\"].A);", "f(__capy_A()     );");
+    check("f(process?.env?.A);", "f(__capy_A()    );");
+    check("f(process.env?.[\"A\"]);", "f(__capy_A()       );");
+    check("f((process.env).A);", "f(__capy_A()    );");
+    check("f(((process)).env.A);", "f(__capy_A()      );");
+    check("f(process.env[\"ODD-NAME\"]);", "f(__capy_ODD$2d$NAME()     );");
+}
+
+#[test]
+fn a_read_may_stand_wherever_an_expression_may() {
+    check("`a${process.env.A}b`", "`a${__capy_A()  }b`");
+    check(
+        "let x = process.env.A || 'd', y = process.env.B ?? 1",
+        "let x = __capy_A()   || 'd', y = __capy_B()   ?? 1",
+    );
+    check(
+        "class C { x = process.env.A; static y = process.env.B }",
+        "class C { x = __capy_A()  ; static y = __capy_B()   }",
+    );
+    check(
+        "function f(a = process.env.A) {}",
+        "function f(a = __capy_A()  ) {}",
+    );
+    check("export default process.env.A", "export default __capy_A()");
+    check(
+        "export const a = process.env.A;",
+        "export const a = __capy_A()  ;",
+    );
+    check(
+        "({ a: process.env.A, [process.env.B]: 1 })",
+        "({ a: __capy_A()  , [__capy_B()  ]: 1 })",
+    );
+    check("typeof process.env.A", "typeof __capy_A()");
+    check(
+        "process.env.A.split(',').length",
+        "__capy_A()  .split(',').length",
+    );
+    check("process.env.A?.trim()", "__capy_A()  ?.trim()");
+    check("process.env.A`x`", "__capy_A()  `x`");
+    check("tag`${process.env.A}`", "tag`${__capy_A()  }`");
+    check("async () => await process.env.A", "async () => await __capy_A()");
+    check(
+        "for (const x of process.env.A) f(x)",
+        "for (const x of __capy_A()  ) f(x)",
+    );
+    check(
+        "switch (process.env.A) { case process.env.B: }",
+        "switch (__capy_A()  ) { case __capy_B()  : }",
+    );
+}
+
+#[test]
+fn a_read_that_is_constructed_keeps_its_parentheses() {
+    check("new process.env.A", "new (__capy_A())");
+    check("new process.env.A(1)", "new (__capy_A()) (1)");
+    check("new process.env.A.C()", "new (__capy_A()) .C()");
+    check("new (process.env.A)()", "new (__capy_A()  )()");
+    check("new C(process.env.A)", "new C(__capy_A()  )");
+}
+
+#[test]
+fn words_are_not_glued_together() {
+    check(
+        "function f(){return(process.env).A}",
+        "function f(){return __capy_A()    }",
+    );
+    check("typeof(process).env.A", "typeof __capy_A()");
+    check("f(process.env['A']in x)", "f(__capy_A()     in x)");
+}
+
+#[test]
+fn lines_stay_where_they_are() {
+    check("f(process\n  .env\n  .A, 1)", "f(__capy_A()\n      \n    , 1)");
+    check(
+        "f(() => { return process // c\r\n.env.A })",
+        "f(() => { return __capy_A()  \r\n       })",
+    );
+    check(
+        "\"use strict\";\nprocess.env.A;\n",
+        "\"use strict\";\n__capy_A()  ;",
+    );
+}
+
+#[test]
+fn a_first_statement_does_not_become_a_directive() {
+    check("process.env.A;f()", "__capy_A()  ;f()");
+}
+
+#[test]
+fn the_global_object_may_stand_in_front() {
+    check("globalThis.process.env.A", "__capy_A()");
+    check("global.process.env.A", "__capy_A()");
+    check("globalThis.process?.env[\"A\"]", "__capy_A()");
+    check("globalThis.global.process.env.A", "__capy_A()");
+}
+
+#[test]
+fn an_alias_that_is_never_anything_else_is_followed() {
+    check(
+        "const e = process.env; f(e.A)",
+        "const e = process.env; f(__capy_A())",
+    );
+    check(
+        "let {env: e} = process; f(e.A, e['B'])",
+        "let {env: e} = process; f(__capy_A(), __capy_B())",
+    );
+    check(
+        "const p = process; f(p.env.A)",
+        "const p = process; f(__capy_A())",
+    );
+    check(
+        "const g = globalThis; f(g.process.env.A)",
+        "const g = globalThis; f(__capy_A()          )"
+            .replace("          ", "    ")
+            .as_str(),
+    );
+    check(
+        "var e; e = process.env; f(e.A)",
+        "var e; e = process.env; f(__capy_A())",
+    );
+    check(
+        "const p = process, {env: e} = p, d = e; f(d.A)",
+        "const p = process, {env: e} = p, d = e; f(__capy_A())",
+    );
+    check(
+        "var t; f((t = process.env).A, t.B)",
+        "var t; f(((t = process.env),__capy_A()), __capy_B())",
+    );
+    check(
+        "var t; f((t = process).env.A)",
+        "var t; f(((t = process).env,__capy_A()))",
+    );
+    check(
+        "const e = process.env || {}; f(e.A)",
+        "const e = process.env || {}; f(__capy_A())",
+    );
+    check("f((process.env || {}).A)", "f(((process.env || {}),__capy_A()))");
+    check(
+        "import p from 'node:process'; f(p.env.A)",
+        "import p from 'node:process'; f(__capy_A())",
+    );
+    check(
+        "import {env as e} from 'process'; f(e.A)",
+        "import {env as e} from 'process'; f(__capy_A())",
+    );
+    check(
+        "import * as n from 'node:process'; f(n.env.A)",
+        "import * as n from 'node:process'; f(__capy_A())",
+    );
+}
+
+#[test]
+fn an_alias_that_is_also_something_else_is_reported() {
+    check_same(
+        "let e = process.env; e = other; f(e.A)",
+        &["AliasReassigned", "AliasReassigned A"],
+    );
+    check_same(
+        "function f(e) { e = process.env; return e.A }",
+        &["AliasReassigned", "AliasReassigned A"],
+    );
+    check_same(
+        "for (let e = process.env; ; e = e.next) f(e.A)",
+        &["AliasReassigned", "AliasReassigned A"],
+    );
+    check_same(
+        "let e = process.env; for (e of xs) f(e.A)",
+        &["AliasReassigned", "AliasReassigned A"],
+    );
+}
+
+#[test]
+fn an_alias_is_only_followed_in_its_own_scope() {
+    check(
+        "{ let e = process.env; f(e.A) } g(e)",
+        "{ let e = process.env; f(__capy_A()) } g(e)",
+    );
+    check_same("{ let e = process.env } f(e.A)", &["Mentioned A"]);
+    check_same(
+        "let e = process.env; function g(e) { return e.A }",
+        &["Mentioned A"],
+    );
+}
+
+#[test]
+fn names_taken_by_a_pattern_come_from_an_object() {
+    for (input, head, tail) in [
+        (
+            "const {A, B: b = 'd'} = process.env; f(A, b)",
+            "const {A, B: b = 'd'} = __capy_$env_",
+            "(); f(A, b)",
+        ),
+        (
+            "let A; ({A} = process.env);",
+            "let A; ({A} = __capy_$env_",
+            "());",
+        ),
+        (
+            "const {env: {A}} = process;",
+            "const {env: {A}} = __capy_$process_",
+            "();",
+        ),
+        (
+            "const {env: {A: a = 1}, platform: p} = process;",
+            "const {env: {A: a = 1}, platform: p} = __capy_$process_",
+            "();",
+        ),
+        (
+            "const e = process.env, {A} = e;",
+            "const e = process.env, {A} = __capy_$env_",
+            "();",
+        ),
+        (
+            "const {A, OTHER} = process.env || {};",
+            "const {A, OTHER} = __capy_$env_",
+            "() || {};",
+        ),
+    ] {
+        let out = inlined(input);
+        let text = body(&out.text).trim_end();
+        assert!(text.starts_with(head) && text.ends_with(tail), "{text}");
+        assert!(out.findings.is_empty(), "{:?}", out.findings);
+    }
+}
+
+#[test]
+fn a_pattern_that_takes_everything_is_reported() {
+    check_same(
+        "const {A, ...rest} = process.env",
+        &["WholeObject", "OpenPattern A"],
+    );
+    check_same(
+        "const {A, [k]: v} = process.env",
+        &["WholeObject", "OpenPattern A"],
+    );
+}
+
+#[test]
+fn a_shadowed_process_is_not_the_environment() {
+    check_same("function f(process) { return process.env.A }", &["Unproven A"]);
+    check_same("import process from './shim'; f(process.env.A)", &["Unproven A"]);
+    check_same("{ const process = shim; f(process.env.A) }", &["Unproven A"]);
+    check_same("try {} catch (process) { f(process.env.A) }", &["Unproven A"]);
+    check_same("f(function process() { process.env.A })", &["Unproven A"]);
+    check_same("class process {} f(process.env.A)", &["Unproven A"]);
+    check_same("function f() { g(process.env.A); var process }", &["Unproven A"]);
+    check_same("f(process.env.A); { function process() {} }", &["Unproven A"]);
+    check_same(
+        "const globalThis = {}; f(globalThis.process.env.A)",
+        &["Unproven A"],
+    );
+    check_same("var r = {env: {}, browser: !0}; f(r.env.A)", &["Unproven A"]);
+    check_same("with (o) { f(process.env.A) }", &["InsideWith A"]);
+    check(
+        "{ let process = 1 } f(process.env.A)",
+        "{ let process = 1 } f(__capy_A()  )",
+    );
+    check(
+        "process: for (;;) { f(process.env.A); break process }",
+        "process: for (;;) { f(__capy_A()  ); break process }",
+    );
+}
+
+#[test]
+fn a_name_that_is_written_keeps_all_its_reads() {
+    for write in [
+        "process.env.A = 1",
+        "process.env.A ||= 'd'",
+        "process.env.A++",
+        "delete process.env.A",
+        "delete process?.env?.A",
+        "for (process.env.A of xs) {}",
+        "for (process.env.A in xs) {}",
+        "[process.env.A] = xs",
+        "[x, ...process.env.A] = xs",
+        "({a: process.env.A} = b)",
+        "({a: process.env.A = 1} = b)",
+        "(process.env.A) = 1",
+        "globalThis.process.env.A = 1",
+    ] {
+        check_same(
+            &format!("{write}; f(process.env.A)"),
+            &["Assigned A", "Assigned A"],
+        );
+    }
+    check_same(
+        "const e = process.env; e.A = 1; f(process.env.A)",
+        &["Assigned A", "Assigned A"],
+    );
+}
+
+#[test]
+fn a_write_elsewhere_leaves_reads_alone() {
+    check("a[process.env.A] = 1", "a[__capy_A()  ] = 1");
+    check("process.env.A.x = 1", "__capy_A()  .x = 1");
+    check(
+        "process.env.OTHER = 1; f(process.env.A)",
+        "process.env.OTHER = 1; f(__capy_A()  )",
+    );
+}
+
+#[test]
+fn uses_that_name_no_variable_are_reported() {
+    check_same("f(process.env)", &["WholeObject"]);
+    check_same("({...process.env})", &["WholeObject"]);
+    check_same("Object.keys(process.env)", &["WholeObject"]);
+    check_same("for (const k in process.env) f(k)", &["WholeObject"]);
+    check_same("process.env.hasOwnProperty(k)", &["WholeObject"]);
+    check_same("export const env = process.env", &["WholeObject"]);
+    check_same("const env = process.env; export {env}", &["WholeObject"]);
+    check_same("process.env[k]", &["DynamicKey"]);
+    check_same("process.env[k] = v", &["DynamicWrite"]);
+    check_same("process.env = {}", &["EnvReplaced"]);
+    check_same("'A' in process.env", &["Mentioned A", "In A"]);
+    check_same(
+        "f(process, process.env.OTHER, process.env[k])",
+        &["ProcessEscapes", "DynamicKey"],
+    );
+    check_same("f(x.env.A)", &["Unproven A"]);
+    check_same(
+        "const {default: {env: {A}}} = require('process')",
+        &["Mentioned A"],
+    );
+}
+
+#[test]
+fn looking_at_the_truth_of_the_environment_is_no_use_of_it() {
+    check_same(
+        "if (typeof process < 'u' && process.env && !process.env[`OTHER`]) f()",
+        &[],
+    );
+    check(
+        "'undefined' != typeof process && process.env && f(process.env.A)",
+        "'undefined' != typeof process && process.env && f(__capy_A()  )",
+    );
+    check_same("process !== c.g.process && (process.env = c.g.process.env)", &[]);
+    check_same(
+        "globalThis.process ??= {}; globalThis.process.env ??= {}",
+        &["EnvReplaced"],
+    );
+}
+
+#[test]
+fn text_is_not_code() {
+    check_same(
+        "f('process.env.A', /process.env.A/, `process.env.A`) // process.env.A",
+        &[],
+    );
+    check_same("f(process.env.NODE_ENV, process.env.NEXT_PUBLIC_A)", &[]);
+}
+
+#[test]
+fn our_lines_stand_before_the_source_map_comment() {
+    let out = inlined("f(process.env.A)\n//# sourceMappingURL=data:,\n");
+    assert_eq!(
+        out.text,
+        "f(__capy_A()   )\n/* capy-inline 1 */\nfunction __capy_A(){return(\n\"canary.A.x9\"\n)}\n\
+         //# sourceMappingURL=data:,\n"
+    );
+}
+
+#[test]
+fn a_hashbang_a_byte_order_mark_and_crlf_are_kept() {
+    check(
+        "#!/usr/bin/env node\nf(process.env.A)",
+        "#!/usr/bin/env node\nf(__capy_A()  )",
+    );
+    check("\u{feff}f(process.env.A)", "\u{feff}f(__capy_A()  )");
+    check(
+        "'use client';\r\nf(process.env.A);\r\ng('é😀');\r\n",
+        "'use client';\r\nf(__capy_A()  );\r\ng('é😀');\r",
+    );
+}
+
+#[test]
+fn names_that_look_like_ours_are_avoided() {
+    let out = inlined("var __capy_A = 1; f(process.env.A, __capy_A)");
+    assert!(
+        body(&out.text).starts_with("var __capy_A = 1; f(__capyInlined_A(), __capy_A)"),
+        "{}",
+        out.text
+    );
+}
+
+#[test]
+fn what_does_not_parse_is_named_when_it_names_a_variable() {
+    for (input, reason) in [
+        ("f(process.env.A", "NotJavaScript A"),
+        ("f(process.env", "NotJavaScript"),
+    ] {
+        let out = capy_inliner::testing::inline(input, &support::values());
+        assert_eq!(
+            (out.text.as_str(), reasons_of(&out)),
+            (input, vec![reason.to_owned()])
+        );
+    }
+}
+
+#[test]
+fn other_values_than_last_time_are_refused() {
+    let first = inlined("f(process.env.A)").text;
+    let mut other = support::values();
+    other
+        .try_insert("A", SecretValue::new("other".to_owned()))
+        .unwrap();
+    let second = capy_inliner::testing::inline(&first, &other);
+    assert_eq!(second.text, first);
+    assert_eq!(reasons_of(&second), ["OtherValues"]);
+}
+
+#[test]
+fn a_later_run_may_add_variables() {
+    let first = capy_inliner::testing::inline("f(process.env.A, process.env.B)", &support::map(&["A"])).text;
+    assert!(first.starts_with("f(__capy_A()   , process.env.B)\n"), "{first}");
+    let second = inlined(&first);
+    assert!(
+        second.text.starts_with("f(__capy_A()   , __capy_B()   )\n"),
+        "{}",
+        second.text
+    );
+    assert_eq!(second.text.matches("function __capy_A(").count(), 1);
+}

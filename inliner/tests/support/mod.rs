@@ -1,0 +1,61 @@
+//! What the tests share: a map of variables and node.
+
+#![expect(dead_code, reason = "each test file uses its own part")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use capy_inliner::testing::{Inlined, inline, parses};
+use capy_protocol::env_map::{EnvMap, SecretValue};
+
+pub(crate) const MARK: &str = "/* capy-inline 1 */\n";
+
+/// The variables of every test: `A`, `B` and two longer ones, each with a canary for a value.
+pub(crate) fn values() -> EnvMap {
+    map(&["A", "B", "STRIPE_KEY", "DATABASE_URL", "ODD-NAME"])
+}
+
+pub(crate) fn map(names: &[&str]) -> EnvMap {
+    let mut map = EnvMap::new();
+    for name in names {
+        map.try_insert(name, SecretValue::new(canary(name))).unwrap();
+    }
+    map
+}
+
+pub(crate) fn canary(name: &str) -> String {
+    format!("canary.{name}.x9")
+}
+
+/// Inlines, and checks what holds for every input: the output parses, and a second pass changes nothing.
+pub(crate) fn inlined(input: &str) -> Inlined {
+    let values = values();
+    let out = inline(input, &values);
+    assert!(
+        parses(&out.text),
+        "the output of {input:?} does not parse:\n{}",
+        out.text
+    );
+    let again = inline(&out.text, &values);
+    assert_eq!(again.text, out.text, "a second pass changes {input:?}");
+    out
+}
+
+/// The text above our lines.
+pub(crate) fn body(text: &str) -> &str {
+    text.split(MARK).next().unwrap_or_default()
+}
+
+/// Runs a file with nothing in the environment but `variables`.
+pub(crate) fn node(folder: &Path, file: &str, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new("node");
+    command
+        .current_dir(folder)
+        .args(["--no-warnings", "--stack-size=200", file]);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command
+        .env_clear()
+        .env("PATH", path)
+        .envs(variables.iter().copied());
+    command.output().expect("node runs")
+}
