@@ -1,1 +1,32 @@
-fn main() {}
+//! `capy`: from the command line to an exit code. Each room below owns one thing; see its own first lines.
+
+mod build_command;
+mod child;
+mod cli;
+mod commands;
+mod config;
+mod disk;
+mod env_file;
+mod error;
+mod exit;
+mod git;
+mod input;
+mod names;
+mod platforms;
+mod printer;
+mod project;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::dispatch(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            printer::error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! From a pair of variables to open values, and each way in which that is refused.
 
+#[expect(dead_code, reason = "the command line's tests use the rest")]
 mod support;
 
 use std::collections::HashMap;

@@ -2,7 +2,6 @@
 //!
 //! It keeps what it was sent, so that a test can look for secrets in it. What the real service decides and
 //! stores is proved elsewhere, against the real one.
-#![expect(dead_code, reason = "each test program uses another part of it")]
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};

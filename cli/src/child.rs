@@ -1,0 +1,160 @@
+//! The command that runs with the secrets: in this process's place, or beside it when there is work after it.
+//!
+//! It refuses to pass on credentials and capy's own settings. While a build runs, signals go on to it; once it
+//! is done they end this process as they would any other.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use capy_protocol::env_map::EnvMap;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::error::{Error, Result};
+use crate::names;
+
+/// Keeps other processes of this user from reading credentials out of this one, and itself out of core dumps.
+///
+/// Best effort: the command below gets what it needs by other means, and root reads everything anyway.
+pub(crate) fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// Replaces this process; returns only when that failed.
+pub(crate) fn exec(command: &[OsString], env: &EnvMap) -> Error {
+    failure(command, prepare(command, env).exec())
+}
+
+/// How a command that ran beside this process ended.
+pub(crate) enum Ended {
+    Well,
+    /// With this exit code; 128 + N for signal N.
+    Badly(u8),
+}
+
+/// Runs the command beside this process and waits for it.
+pub(crate) fn run(command: &[OsString], env: &EnvMap) -> Result<Ended> {
+    let watch = Watch::begin().map_err(|source| failure(command, source))?;
+    let mut child = watch
+        .spawn(&mut prepare(command, env))
+        .map_err(|source| failure(command, source))?;
+    let status = watch
+        .wait(&mut child)
+        .map_err(|source| failure(command, source))?;
+    Ok(match (status.code(), status.signal().or(watch.received())) {
+        (Some(0), None) => Ended::Well,
+        (Some(code), None) => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
+        (Some(code), Some(_)) if code != 0 => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
+        (_, signal) => Ended::Badly(128 + u8::try_from(signal.unwrap_or(0)).unwrap_or(0)),
+    })
+}
+
+fn prepare(command: &[OsString], env: &EnvMap) -> Command {
+    let (program, arguments) = command.split_first().expect("clap asks for one word at least");
+    let mut prepared = Command::new(program);
+    prepared.args(arguments);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(names::is_reserved) {
+            prepared.env_remove(name);
+        }
+    }
+    for (name, value) in env.iter().filter(|(name, _)| !names::is_reserved(name)) {
+        prepared.env(name, value.expose_secret());
+    }
+    prepared
+}
+
+fn failure(command: &[OsString], source: io::Error) -> Error {
+    let program = command[0].to_string_lossy().into_owned();
+    match source.kind() {
+        ErrorKind::NotFound => Error::CommandNotFound { program },
+        _ => Error::CommandNotExecutable { program, source },
+    }
+}
+
+/// Passes signals on to the child while there is one.
+struct Watch(Arc<Mutex<Watched>>);
+
+#[derive(Default)]
+struct Watched {
+    child: Option<Pid>,
+    received: Option<i32>,
+}
+
+impl Watch {
+    fn begin() -> io::Result<Self> {
+        let watched = Arc::new(Mutex::new(Watched::default()));
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+        let shared = Arc::clone(&watched);
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                for number in signals.forever() {
+                    // Taken before looking: while a child is being started, the signal waits for it.
+                    lock(&shared).handle(number);
+                }
+            })?;
+        Ok(Self(watched))
+    }
+
+    fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        let mut watched = lock(&self.0);
+        let child = command.spawn()?;
+        watched.child = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
+        Ok(child)
+    }
+
+    /// Waits without reaping first, so that no signal goes to a process that took over the number.
+    fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        let pid = lock(&self.0).child;
+        if let Some(pid) = pid {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(fault) = rustix::process::waitid(WaitId::Pid(pid), options) {
+                if fault != rustix::io::Errno::INTR {
+                    return Err(fault.into());
+                }
+            }
+        }
+        lock(&self.0).child = None;
+        child.wait()
+    }
+
+    fn received(&self) -> Option<i32> {
+        lock(&self.0).received
+    }
+}
+
+impl Watched {
+    fn handle(&mut self, number: i32) {
+        let Some(pid) = self.child else {
+            let _ = signal_hook::low_level::emulate_default_handler(number);
+            return;
+        };
+        self.received = Some(number);
+        if !came_from_terminal(number)
+            && let Some(signal) = Signal::from_named_raw(number)
+        {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+}
+
+fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
+    watched.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ctrl-C and Ctrl-\ reach every process in the foreground: the child has had its own already.
+fn came_from_terminal(number: i32) -> bool {
+    if number != SIGINT && number != SIGQUIT {
+        return false;
+    }
+    let Ok(terminal) = std::fs::File::open("/dev/tty") else {
+        return false;
+    };
+    rustix::termios::tcgetpgrp(&terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+}

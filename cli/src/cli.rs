@@ -1,0 +1,242 @@
+//! The command line: clap derive and nothing else.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Secrets for applications deployed where nobody can wrap the process.
+///
+/// Values are sealed on this machine, in `.env`. `capy deploy` makes one deployment's pair of variables for a
+/// platform; there `capy run -- <command>` opens them through the key service, and bakes them into the servers
+/// that a build makes. The platform's half and the service's half open nothing without each other.
+#[derive(Parser)]
+#[command(
+    name = "capy",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+First steps:
+  capy login --url https://keys.example.com    # once per machine
+  capy init                                    # once per project; shows 24 words to keep
+  capy set DATABASE_URL                        # asks for the value
+  capy deploy --platform vercel --print        # what to set on the platform
+  capy run -- next build                       # there, as the build command; here, with .env
+
+Environment:
+  SECRETS_BLOB, PROJECT_KEY              credentials, as `capy deploy` prints them
+  _CAPY_SECRETS_BLOB, _CAPY_DEPLOY_KEY   the same with --credential deploy-key
+  CAPY_SERVICE_URL                       the key service, in place of the one in capy.toml
+  CAPY_TIMEOUT                           seconds to try the service for (30)
+  CAPY_TOKEN                             API token, in place of a login (for CI)
+  CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy)
+  CAPY_ALLOW_HTTP=1                      plain http to another machine, for a private network
+
+Exit codes: capy help exit-codes"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Keep an API token of a key service on this machine
+    Login(Login),
+    /// Forget the API token of a key service
+    Logout(Logout),
+    /// Make this folder a project: draws its 24 words and shows them once
+    Init(Init),
+    /// Seal a variable into .env; the value is asked for, or read from stdin
+    Set(Set),
+    /// Remove variables from .env
+    Unset(Unset),
+    /// Show the names in .env, and which of them are sealed
+    List(List),
+    /// Seal every plaintext value of .env in place
+    Encrypt(EnvFileArg),
+    /// Make a deployment's variables for a platform; list and revoke deployments
+    Deploy(Box<Deploy>),
+    /// Run a command with the secrets in its environment; a build is followed by inlining
+    Run(Run),
+    /// For who runs a key service
+    #[command(subcommand)]
+    Service(Service),
+    /// Show every exit code and what it means
+    #[command(name = "exit-codes", long_about = crate::exit::table())]
+    ExitCodes,
+}
+
+#[derive(Args)]
+pub(crate) struct Login {
+    /// The service's URL [default: the project's]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Logout {
+    /// The service's URL [default: the project's]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Init {
+    /// The key service's URL [default: that of the only login]
+    #[arg(long, conflicts_with = "recover")]
+    pub(crate) url: Option<String>,
+    /// Take the 24 words of a project that has a capy.toml already, on a new machine
+    #[arg(long)]
+    pub(crate) recover: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct EnvFileArg {
+    /// The file [default: .env beside capy.toml, else here]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Set {
+    /// The variable's name. There is no argument for the value: arguments are seen by every process
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
+}
+
+#[derive(Args)]
+pub(crate) struct Unset {
+    /// The variables' names
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Deploy {
+    #[command(subcommand)]
+    pub(crate) command: Option<DeployCommand>,
+    #[command(flatten)]
+    pub(crate) mint: Mint,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DeployCommand {
+    /// Show the project's deployments, newest first
+    List(DeployList),
+    /// Revoke a deployment: from now on the service releases no key for it
+    Revoke(DeployRevoke),
+}
+
+#[derive(Args)]
+pub(crate) struct Mint {
+    /// Where it goes: vercel, cloudflare-pages, cloudflare-workers, docker or other
+    #[arg(long, value_name = "ID", required = true)]
+    pub(crate) platform: Option<String>,
+    /// Print the variables as NAME=value lines, and the steps to take on stderr
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Print the variables and the deployment's id as JSON
+    #[arg(long, conflicts_with = "print")]
+    pub(crate) json: bool,
+    /// Deploy these variables and no others, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
+    /// A note that `capy deploy list` shows
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+    /// What the platform holds beside the blob
+    #[arg(long, value_enum, default_value = "project-key")]
+    pub(crate) credential: Credential,
+    /// The blob's layout; v0 is that of the original system
+    #[arg(long, value_enum, default_value = "v1")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Credential {
+    /// PROJECT_KEY, which never travels
+    ProjectKey,
+    /// _CAPY_DEPLOY_KEY, the token itself
+    DeployKey,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    V1,
+    V0,
+}
+
+#[derive(Args)]
+pub(crate) struct DeployList {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DeployRevoke {
+    /// The deployment's id, or its first digits (four at least)
+    pub(crate) id: String,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+The secrets come from the deployment whose credentials are in the environment, else from .env.
+A deployment's values replace variables that are set already; those of .env do so with --override
+only. The command never sees the credentials, nor any CAPY_ setting.
+
+A build (next build, vite build, nuxt build, astro build, npm run build, …) is followed by inlining
+of what it wrote. Any other command takes this process's place: signals and exit code are its own.")]
+pub(crate) struct Run {
+    /// Inline after the command, whatever it is; DIR is where the application is [default: here]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
+    pub(crate) inline: Option<PathBuf>,
+    /// Do not inline, even after a build
+    #[arg(long, conflicts_with = "inline")]
+    pub(crate) no_inline: bool,
+    /// Let the value of NAME stand in public files; may be given more than once
+    #[arg(long, value_name = "NAME", conflicts_with = "no_inline")]
+    pub(crate) allow_leak: Vec<String>,
+    /// Refuse to inline as well where it is not certain which variable is read
+    #[arg(long, conflicts_with = "no_inline")]
+    pub(crate) strict: bool,
+    /// Values of .env replace variables that are set already
+    #[arg(long = "override")]
+    pub(crate) override_existing: bool,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Service {
+    /// Print a fresh wrap root, for `wrangler secret put WRAP_ROOTS`
+    Keygen(Keygen),
+}
+
+#[derive(Args)]
+pub(crate) struct Keygen {
+    /// Print a fresh admin token instead, for `wrangler secret put ADMIN_TOKEN`
+    #[arg(long)]
+    pub(crate) admin_token: bool,
+}

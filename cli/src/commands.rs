@@ -1,0 +1,42 @@
+//! One file per subcommand; each reads its arguments, asks the rooms, and prints.
+
+mod deploy;
+mod deploy_list;
+mod deploy_revoke;
+mod encrypt;
+mod exit_codes;
+mod init;
+mod list;
+mod login;
+mod logout;
+mod run;
+mod service;
+mod set;
+mod unset;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, DeployCommand, Service};
+use crate::error::Result;
+
+/// Runs what the command line asks for.
+pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Run(run) => return run::run(run),
+        Command::Login(login) => login::run(&login),
+        Command::Logout(logout) => logout::run(&logout),
+        Command::Init(init) => init::run(&init),
+        Command::Set(set) => set::run(set),
+        Command::Unset(unset) => unset::run(unset),
+        Command::List(list) => list::run(list),
+        Command::Encrypt(file) => encrypt::run(file),
+        Command::Deploy(deploy) => match deploy.command {
+            None => deploy::run(deploy.mint),
+            Some(DeployCommand::List(list)) => deploy_list::run(&list),
+            Some(DeployCommand::Revoke(revoke)) => deploy_revoke::run(&revoke),
+        },
+        Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
+        Command::ExitCodes => exit_codes::run(),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

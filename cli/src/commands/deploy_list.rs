@@ -1,0 +1,86 @@
+//! `capy deploy list`: the project's deployments, newest first.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use capy_protocol::api::Deploy;
+
+use crate::cli::DeployList;
+use crate::error::Result;
+use crate::printer;
+use crate::project::{Project, deadline};
+
+const HEAD: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];
+
+pub(super) fn run(arguments: &DeployList) -> Result<()> {
+    let project = Project::find()?;
+    let list = project.service()?.list(project.id(), deadline()?)?;
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
+        return printer::data(&(json + "\n"));
+    }
+    if list.deploys.is_empty() {
+        printer::note("no deployments yet");
+        return Ok(());
+    }
+    let mut rows = vec![HEAD.map(String::from)];
+    rows.extend(list.deploys.iter().map(row));
+    printer::data(&table(&rows))
+}
+
+fn row(deploy: &Deploy) -> [String; 7] {
+    let mut id = deploy.deploy_id.to_string();
+    id.truncate(12);
+    let state = match deploy.revoked_at {
+        Some(at) => format!("revoked {}", time(at)),
+        None => "live".into(),
+    };
+    [
+        id,
+        shown(deploy.platform.as_deref()),
+        shown(deploy.label.as_deref()),
+        time(deploy.created_at),
+        deploy.last_used_at.map_or_else(|| "never".into(), time),
+        deploy.uses.to_string(),
+        state,
+    ]
+}
+
+/// Somebody else's text, fit for a terminal.
+fn shown(text: Option<&str>) -> String {
+    let text: String = text
+        .unwrap_or("-")
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.is_empty() { "-".into() } else { text }
+}
+
+fn time(millis: u64) -> String {
+    let at = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
+    // Past the year 9999 the formatter gives up.
+    let sane = at.filter(|_| millis < 253_402_300_800_000);
+    sane.map_or_else(
+        || "?".into(),
+        |at| humantime::format_rfc3339_seconds(at).to_string(),
+    )
+}
+
+fn table(rows: &[[String; 7]]) -> String {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..HEAD.len()).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

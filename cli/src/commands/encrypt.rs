@@ -1,0 +1,71 @@
+//! `capy encrypt`: seals every plaintext value of `.env` in place. What is sealed, public or empty stays.
+
+use capy_protocol::env_value;
+
+use crate::cli::EnvFileArg;
+use crate::env_file::{Entry, EnvFile};
+use crate::error::{Error, Result};
+use crate::project::{Project, env_path, read_env_file, report_doubts};
+use crate::{disk, git, names, printer};
+
+pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
+    let project = Project::find()?;
+    let key = project.key()?;
+    let path = env_path(arguments.env_file, Some(&project));
+    let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    refuse_doubts(&file, &path)?;
+
+    let mut sealed = 0;
+    let text = file.try_rewrite(|entry| {
+        if !wants_sealing(entry) {
+            return Ok(None);
+        }
+        sealed += 1;
+        env_value::seal(&key, project.id(), &entry.name, &entry.value).map(Some)
+    });
+    let text = text.map_err(Error::Seal)?;
+    if sealed > 0 {
+        disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+    }
+    report(&file, &path, sealed);
+    Ok(())
+}
+
+fn wants_sealing(entry: &Entry) -> bool {
+    let value = entry.value.expose_secret();
+    !(value.is_empty()
+        || env_value::is_sealed(value)
+        || names::is_public(&entry.name)
+        || names::is_reserved(&entry.name))
+}
+
+/// A line that may be meant otherwise could be sealed in half: the rest of the secret would stay readable.
+fn refuse_doubts(file: &EnvFile, path: &std::path::Path) -> Result<()> {
+    report_doubts(file, path);
+    match file.doubts().iter().find(|doubt| doubt.kind.is_about_value()) {
+        Some(doubt) => Err(Error::EnvFileInDoubt {
+            path: path.into(),
+            doubt: *doubt,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn report(file: &EnvFile, path: &std::path::Path, sealed: usize) {
+    let s = if sealed == 1 { "" } else { "s" };
+    printer::note(&format!("{sealed} value{s} sealed in {}", path.display()));
+    let plain: Vec<_> = file
+        .effective()
+        .filter(|entry| names::is_public(&entry.name) && !env_value::is_sealed(entry.value.expose_secret()))
+        .map(|entry| entry.name.as_str())
+        .collect();
+    if !plain.is_empty() {
+        printer::note(&format!("left readable, public by prefix: {}", plain.join(", ")));
+    }
+    if sealed > 0 && git::is_tracked(path) {
+        printer::note(
+            "warning: git tracks this file, so its history may hold the plain values\n\nhint: git rm --cached .env, and change the values that were committed",
+        );
+    }
+}

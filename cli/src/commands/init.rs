@@ -1,0 +1,166 @@
+//! `capy init`: a new project, or with `--recover` the key of a known one on a new machine.
+//!
+//! The words are shown before anything is written: they cannot be computed back from the key that is kept.
+
+use std::path::Path;
+
+use capy_client::project_file::NAME;
+use capy_client::{ProjectFile, ServiceUrl};
+use capy_protocol::env_value;
+use capy_protocol::id::ProjectId;
+use capy_protocol::key::MasterKey;
+use capy_protocol::phrase::RecoveryPhrase;
+use zeroize::Zeroizing;
+
+use crate::cli::Init;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::project::{Project, open_sealed, plain_http, read_env_file};
+use crate::{disk, git, input, printer};
+
+const WORDS: usize = 24;
+
+pub(super) fn run(arguments: &Init) -> Result<()> {
+    if arguments.recover {
+        recover()
+    } else {
+        create(arguments.url.as_deref())
+    }
+}
+
+fn create(url: Option<&str>) -> Result<()> {
+    let path = Path::new(NAME);
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::AlreadyInitialised { path: path.into() });
+    }
+    let config = Config::find()?;
+    let url = choose_url(url, &config)?;
+    let phrase = RecoveryPhrase::generate().map_err(Error::Seal)?;
+    let project_id = ProjectId::generate().map_err(Error::Seal)?;
+    show(&phrase)?;
+    write(&config, &project_id, &phrase.master_key(), &url)?;
+    printer::note(&format!(
+        "\nproject {project_id} is ready: {NAME} is to be committed, it holds no secret\n\
+         next: capy set NAME, or capy encrypt to seal an .env that is there"
+    ));
+    protect_env_file()
+}
+
+/// The words on stdout, numbered; the rest is for people only.
+fn show(phrase: &RecoveryPhrase) -> Result<()> {
+    printer::note(
+        "These 24 words are the project's recovery phrase. Write them on paper: they are shown once,\nand with them anybody can open every value of this project.\n",
+    );
+    let mut text = Zeroizing::new(String::with_capacity(1024));
+    let words = phrase.expose_secret();
+    for (index, word) in words.split(' ').enumerate() {
+        let end = if index % 4 == 3 { "\n" } else { "" };
+        let gap = if index % 4 == 3 { 0 } else { 10 };
+        text.push_str(&Zeroizing::new(format!("{:>2}. {word:<gap$}{end}", index + 1)));
+    }
+    printer::data(&text)
+}
+
+/// The key first: a project file without its key would be worse than a key without its project.
+fn write(config: &Config, id: &ProjectId, key: &MasterKey, url: &ServiceUrl) -> Result<()> {
+    let key_path = config.save_master_key(id, key)?;
+    let file = ProjectFile {
+        project_id: id.clone(),
+        service_url: url.as_str().into(),
+        epoch: 0,
+    };
+    let path = Path::new(NAME);
+    disk::create(path, file.serialize().as_bytes(), 0o644).map_err(|error| {
+        let _ = std::fs::remove_file(key_path);
+        Error::file("write", path)(error)
+    })
+}
+
+fn choose_url(named: Option<&str>, config: &Config) -> Result<ServiceUrl> {
+    if let Some(text) = named {
+        return Ok(ServiceUrl::parse(text, "--url", plain_http())?);
+    }
+    match &config.services()?[..] {
+        [only] => Ok(ServiceUrl::parse(only, "the login", plain_http())?),
+        several => Err(Error::WhichService {
+            known: several.to_vec(),
+        }),
+    }
+}
+
+fn protect_env_file() -> Result<()> {
+    let env = Path::new(".env");
+    if git::ensure_ignored(Path::new("."))? {
+        printer::note(".gitignore now keeps .env out of git");
+    }
+    if git::is_tracked(env) {
+        printer::note("warning: git tracks .env already\n\nhint: git rm --cached .env");
+    } else if git::is_exposed(env) {
+        printer::note(
+            "warning: a later rule of .gitignore takes .env up again\n\nhint: git check-ignore -v .env",
+        );
+    }
+    Ok(())
+}
+
+fn recover() -> Result<()> {
+    let project = Project::find()?;
+    let config = Config::find()?;
+    let typed = input::words("The project's 24 words:\n", WORDS)?;
+    let phrase = parse(&typed)?;
+    let key = phrase.master_key();
+    let checked = check_against_env_file(&project, &key)?;
+    match config.master_key(project.id()) {
+        Ok(known) if known == key => {
+            printer::note("this machine has this key already");
+            return Ok(());
+        }
+        Err(Error::LocalKeyMissing { .. }) => {}
+        Ok(_) | Err(Error::LocalKeyMalformed { .. }) => {
+            return Err(Error::LocalKeyDiffers {
+                path: config.key_path(project.id()),
+            });
+        }
+        Err(error) => return Err(error),
+    }
+    config.save_master_key(project.id(), &key)?;
+    let note = if checked {
+        ""
+    } else {
+        "; there is no sealed value here to check the words against"
+    };
+    printer::note(&format!(
+        "the key of project {} is on this machine{note}",
+        project.id()
+    ));
+    Ok(())
+}
+
+/// Numbers in front of the words, as `capy init` prints them, are forgiven.
+fn parse(typed: &str) -> Result<RecoveryPhrase> {
+    let is_number = |word: &&str| {
+        word.trim_end_matches('.')
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+    };
+    let words: Vec<_> = typed.split_whitespace().filter(|word| !is_number(word)).collect();
+    RecoveryPhrase::parse(&Zeroizing::new(words.join(" "))).map_err(|_| Error::PhraseMalformed)
+}
+
+/// Whether a sealed value was there to prove the key; the error when it proves the contrary.
+fn check_against_env_file(project: &Project, key: &MasterKey) -> Result<bool> {
+    let path = project.env_path();
+    let Some(file) = read_env_file(&path)? else {
+        return Ok(false);
+    };
+    let key = project.key_of(key);
+    let sealed = |entry: &&crate::env_file::Entry| env_value::is_sealed(entry.value.expose_secret());
+    let mut sealed = file.effective().filter(sealed).peekable();
+    let Some(first) = sealed.peek().map(|entry| entry.name.clone()) else {
+        return Ok(false);
+    };
+    if sealed.any(|entry| open_sealed(entry, &path, project, &key).is_ok()) {
+        return Ok(true);
+    }
+    Err(Error::PhraseWrong { name: first, path })
+}

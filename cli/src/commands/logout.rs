@@ -1,0 +1,15 @@
+//! `capy logout`: forgets an API token. The service still accepts it, should somebody else have it.
+
+use crate::cli::Logout;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::printer;
+
+pub(super) fn run(arguments: &Logout) -> Result<()> {
+    let url = super::login::service_url(arguments.url.as_deref())?;
+    if !Config::find()?.remove_login(&url)? {
+        return Err(Error::NotLoggedIn { url });
+    }
+    printer::note(&format!("logged out of {url}"));
+    Ok(())
+}

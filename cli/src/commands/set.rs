@@ -1,0 +1,38 @@
+//! `capy set`: seals one value into `.env`. A public variable stays readable: everybody gets to see it anyway.
+
+use capy_protocol::env_map::SecretValue;
+use capy_protocol::env_value;
+use zeroize::Zeroizing;
+
+use crate::cli::Set;
+use crate::env_file::{self, EnvFile};
+use crate::error::{Error, Result};
+use crate::project::{Project, env_path, read_env_file};
+use crate::{disk, input, names, printer};
+
+pub(super) fn run(arguments: Set) -> Result<()> {
+    let name = arguments.name;
+    names::check(&name)?;
+    let project = Project::find()?;
+    let key = project.key()?;
+    let path = env_path(arguments.file.env_file, Some(&project));
+    let value = input::secret(&format!("{name}: "))?;
+    if value.contains('\0') {
+        return Err(Error::ValueUnusable);
+    }
+    let readable = names::is_public(&name).then(|| env_file::quote(&value)).flatten();
+    let (written, how) = match readable {
+        Some(written) => (written, "is set, and readable: its prefix makes it public"),
+        None => {
+            let value = SecretValue::new(value.to_string());
+            let sealed = env_value::seal(&key, project.id(), &name, &value).map_err(Error::Seal)?;
+            (sealed, "is sealed")
+        }
+    };
+    let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let file = read_env_file(&path)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
+    let text = file.set(&name, &written);
+    disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+    printer::note(&format!("{name} {how} in {}", path.display()));
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! `capy unset`: removes variables from `.env`, all of them or none.
+
+use crate::cli::Unset;
+use crate::error::{Error, Result};
+use crate::project::{Project, env_path, read_env_file};
+use crate::{disk, printer};
+
+pub(super) fn run(arguments: Unset) -> Result<()> {
+    let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
+    let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    for name in &arguments.names {
+        if !file.entries().iter().any(|entry| entry.name == *name) {
+            return Err(Error::NameNotFound {
+                name: name.clone(),
+                path,
+            });
+        }
+    }
+    let text = file.unset(&arguments.names);
+    disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+    printer::note(&format!(
+        "{} removed from {}",
+        arguments.names.join(", "),
+        path.display()
+    ));
+    Ok(())
+}

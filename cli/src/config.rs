@@ -1,0 +1,153 @@
+//! What belongs to the person and not to the project: logins and local keys, in files that only they can read.
+//!
+//! ```text
+//! <config>/credentials.toml     API tokens by service URL                     0600
+//! <config>/keys/<project id>    the project's master key, 64 hex digits       0600
+//! ```
+//! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use capy_client::ServiceUrl;
+use capy_client::service::ApiToken;
+use capy_protocol::id::ProjectId;
+use capy_protocol::key::MasterKey;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::disk;
+use crate::error::{Error, Result};
+
+/// The folder.
+pub(crate) struct Config(PathBuf);
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Logins {
+    #[serde(default)]
+    services: BTreeMap<String, Login>,
+}
+
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    token: String,
+}
+
+impl Config {
+    /// Finds the folder; it need not exist.
+    pub(crate) fn find() -> Result<Self> {
+        let set = |name| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        set("CAPY_CONFIG_DIR")
+            .or_else(|| {
+                Some(
+                    set("XDG_CONFIG_HOME")
+                        .filter(|path| path.is_absolute())?
+                        .join("capy"),
+                )
+            })
+            .or_else(|| Some(set("HOME")?.join(".config/capy")))
+            .map(Self)
+            .ok_or(Error::NoConfigFolder)
+    }
+
+    /// The token for a service: `CAPY_TOKEN`, else that of its login.
+    pub(crate) fn token(&self, url: &ServiceUrl) -> Result<ApiToken> {
+        if let Some(token) = env::var("CAPY_TOKEN")
+            .ok()
+            .map(Zeroizing::new)
+            .and_then(|text| ApiToken::parse(&text))
+        {
+            return Ok(token);
+        }
+        let logins = self.read_logins()?;
+        let login = logins.services.get(url.as_str());
+        login
+            .and_then(|login| ApiToken::parse(&login.token))
+            .ok_or_else(|| Error::NotLoggedIn { url: url.clone() })
+    }
+
+    /// The URLs of all logins.
+    pub(crate) fn services(&self) -> Result<Vec<String>> {
+        Ok(self.read_logins()?.services.into_keys().collect())
+    }
+
+    /// Keeps a login.
+    pub(crate) fn save_login(&self, url: &ServiceUrl, token: &ApiToken) -> Result<PathBuf> {
+        let mut logins = self.read_logins()?;
+        let token = token.expose_secret().to_owned();
+        logins.services.insert(url.as_str().to_owned(), Login { token });
+        self.write_logins(&logins)
+    }
+
+    /// Forgets a login; whether there was one.
+    pub(crate) fn remove_login(&self, url: &ServiceUrl) -> Result<bool> {
+        let mut logins = self.read_logins()?;
+        let known = logins.services.remove(url.as_str()).is_some();
+        if known {
+            self.write_logins(&logins)?;
+        }
+        Ok(known)
+    }
+
+    /// The project's master key.
+    pub(crate) fn master_key(&self, project: &ProjectId) -> Result<MasterKey> {
+        let path = self.key_path(project);
+        match std::fs::read_to_string(&path).map(Zeroizing::new) {
+            Ok(text) => MasterKey::parse_hex(text.trim()).map_err(|_| Error::LocalKeyMalformed { path }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::LocalKeyMissing {
+                project: project.clone(),
+            }),
+            Err(error) => Err(Error::file("read", &path)(error)),
+        }
+    }
+
+    /// Keeps a project's master key in a new file.
+    pub(crate) fn save_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<PathBuf> {
+        let path = self.key_path(project);
+        let folder = self.0.join("keys");
+        disk::create_private_folder(&folder).map_err(Error::file("create", &folder))?;
+        let mut text = key.serialize_hex();
+        text.push('\n');
+        disk::create(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+        Ok(path)
+    }
+
+    /// Where a project's master key is kept.
+    pub(crate) fn key_path(&self, project: &ProjectId) -> PathBuf {
+        self.0.join("keys").join(project.as_str())
+    }
+
+    fn logins_path(&self) -> PathBuf {
+        self.0.join("credentials.toml")
+    }
+
+    fn read_logins(&self) -> Result<Logins> {
+        let path = self.logins_path();
+        let text = match std::fs::read_to_string(&path).map(Zeroizing::new) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Logins::default()),
+            Err(error) => return Err(Error::file("read", &path)(error)),
+        };
+        toml::from_str(&text).map_err(|_| Error::LoginsMalformed {
+            path,
+            // The parser's own words quote the line, and with it a token.
+            reason: "it is not the TOML that `capy login` writes".into(),
+        })
+    }
+
+    fn write_logins(&self, logins: &Logins) -> Result<PathBuf> {
+        let path = self.logins_path();
+        disk::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
+        let text = Zeroizing::new(toml::to_string(logins).expect("tables of strings are always TOML"));
+        disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+        Ok(path)
+    }
+}

@@ -1,0 +1,365 @@
+//! `.env`: reading it as Node reads it, and editing it without touching any other byte.
+//!
+//! The reading is that of `util.parseEnv` of Node 22: `NAME=value`, `export` in front, `#` comments, values in
+//! `'`, `"` or `` ` `` over several lines, `\n` meaning a new line in double quotes only, no expansion of `$NAME`,
+//! the last of several assignments wins. On purpose otherwise:
+//!
+//! - A byte order mark at the start is skipped; Node makes it part of the first name.
+//! - A comment may be indented; Node takes a name from it.
+//! - A value of nothing but blanks is empty; Node takes the next line for it.
+//! - Blanks after an unclosed quote are dropped, as they are after any value without quotes.
+//! - A line that assigns nothing, and a name with blanks or quotes in it, is passed over and reported.
+//!
+//! Where a person may have meant something else than Node reads (`A=se#cret`), the value is Node's and the line
+//! is reported as a [`Doubt`]; what would seal half a secret refuses such a line.
+
+use std::ops::Range;
+
+use capy_protocol::env_map::SecretValue;
+use zeroize::Zeroizing;
+
+const BLANK: [char; 3] = [' ', '\t', '\r'];
+const QUOTES: [char; 3] = ['"', '\'', '`'];
+
+/// A parsed file. Wiped on drop: it may hold plaintext.
+pub(crate) struct EnvFile {
+    text: Zeroizing<String>,
+    entries: Vec<Entry>,
+    doubts: Vec<Doubt>,
+}
+
+/// One assignment.
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) value: SecretValue,
+    /// Counted from 1.
+    pub(crate) line: usize,
+    /// Its lines, with the line end.
+    lines: Range<usize>,
+    /// The value as written, with its quotes; up to the end of the line where that is in doubt.
+    raw: Range<usize>,
+}
+
+/// A line that may mean something else than it is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    /// Counted from 1.
+    pub(crate) line: usize,
+    pub(crate) kind: DoubtKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DoubtKind {
+    NoAssignment,
+    BadName,
+    HashInValue,
+    TextAfterQuote,
+    OpenQuote,
+}
+
+impl DoubtKind {
+    /// What is odd about the line, without quoting it.
+    pub(crate) fn explain(self) -> &'static str {
+        match self {
+            Self::NoAssignment => "is no NAME=value and is passed over",
+            Self::BadName => "has a name that cannot be used and is passed over",
+            Self::HashInValue => {
+                "has a `#` that begins a comment; put quotes around the value if it belongs to it"
+            }
+            Self::TextAfterQuote => "has text after the closing quote, which is not read",
+            Self::OpenQuote => "has a quote that is never closed",
+        }
+    }
+
+    /// Whether the line is an assignment whose value may be meant otherwise.
+    pub(crate) fn is_about_value(self) -> bool {
+        !matches!(self, Self::NoAssignment | Self::BadName)
+    }
+}
+
+impl EnvFile {
+    /// Reads a file's text. Nothing is refused: see [`EnvFile::doubts`].
+    pub(crate) fn parse(text: Zeroizing<String>) -> Self {
+        let mut reader = Reader {
+            text: &text,
+            at: if text.starts_with('\u{feff}') {
+                '\u{feff}'.len_utf8()
+            } else {
+                0
+            },
+            line: 1,
+            entries: Vec::new(),
+            doubts: Vec::new(),
+        };
+        while reader.at < text.len() {
+            reader.read_line();
+        }
+        let Reader { entries, doubts, .. } = reader;
+        Self {
+            text,
+            entries,
+            doubts,
+        }
+    }
+
+    /// Every assignment, in order; of several for one name the last one counts.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The assignments that count, in order.
+    pub(crate) fn effective(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| {
+            let later = &self.entries[index + 1..];
+            later
+                .iter()
+                .all(|other| other.name != entry.name)
+                .then_some(entry)
+        })
+    }
+
+    /// Lines that may be meant otherwise.
+    pub(crate) fn doubts(&self) -> &[Doubt] {
+        &self.doubts
+    }
+
+    /// The text with some values rewritten: `rewrite` gives what to write in place of an entry's value.
+    pub(crate) fn try_rewrite<E>(
+        &self,
+        mut rewrite: impl FnMut(&Entry) -> Result<Option<String>, E>,
+    ) -> Result<Zeroizing<String>, E> {
+        let mut edits = Vec::new();
+        for entry in &self.entries {
+            if let Some(value) = rewrite(entry)? {
+                edits.push((entry.raw.clone(), value));
+            }
+        }
+        Ok(self.apply(edits))
+    }
+
+    /// The text with `name` assigned once: in place of its last assignment, or on a new last line.
+    pub(crate) fn set(&self, name: &str, written: &str) -> Zeroizing<String> {
+        let mut found: Vec<_> = self.entries.iter().filter(|entry| entry.name == name).collect();
+        let Some(last) = found.pop() else {
+            return self.append(name, written);
+        };
+        let mut edits: Vec<_> = found
+            .iter()
+            .map(|entry| (entry.lines.clone(), String::new()))
+            .collect();
+        edits.push((last.raw.clone(), written.to_owned()));
+        self.apply(edits)
+    }
+
+    /// The text without any assignment of these names.
+    pub(crate) fn unset(&self, names: &[String]) -> Zeroizing<String> {
+        let gone = self.entries.iter().filter(|entry| names.contains(&entry.name));
+        self.apply(gone.map(|entry| (entry.lines.clone(), String::new())).collect())
+    }
+
+    fn append(&self, name: &str, written: &str) -> Zeroizing<String> {
+        let end = self.text.len();
+        let crlf = self
+            .text
+            .find('\n')
+            .is_some_and(|at| self.text[..at].ends_with('\r'));
+        let newline = if crlf { "\r\n" } else { "\n" };
+        let lead = if self.text.is_empty() || self.text.ends_with('\n') {
+            ""
+        } else {
+            newline
+        };
+        self.apply(vec![(end..end, format!("{lead}{name}={written}{newline}"))])
+    }
+
+    /// Applies edits that are in order and do not overlap.
+    fn apply(&self, edits: Vec<(Range<usize>, String)>) -> Zeroizing<String> {
+        let grown: usize = edits.iter().map(|(_, new)| new.len() + 1).sum();
+        let mut out = Zeroizing::new(String::with_capacity(self.text.len() + grown));
+        let mut at = 0;
+        for (range, new) in edits {
+            out.push_str(&self.text[at..range.start]);
+            out.push_str(&new);
+            at = range.end;
+            // `"x"# note` must not become one unquoted value with a `#` in it.
+            if !new.is_empty() && self.text[at..].starts_with('#') {
+                out.push(' ');
+            }
+        }
+        out.push_str(&self.text[at..]);
+        out
+    }
+}
+
+/// How a plaintext value is written so that it reads back the same; `None` when no form can hold it.
+pub(crate) fn quote(value: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=~".contains(c);
+    if value.chars().all(plain) {
+        return Some(value.to_owned());
+    }
+    let kept = |quote: char| {
+        let read = format!("A={quote}{value}{quote}\n");
+        let file = EnvFile::parse(Zeroizing::new(read));
+        let same = file.entries.len() == 1 && file.entries[0].value.expose_secret() == value;
+        (same && file.doubts.is_empty()).then(|| format!("{quote}{value}{quote}"))
+    };
+    QUOTES.into_iter().find_map(kept)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+    entries: Vec<Entry>,
+    doubts: Vec<Doubt>,
+}
+
+/// A value as it was found: what it means, where it stands, where its last line ends.
+struct Found {
+    value: Zeroizing<String>,
+    raw: Range<usize>,
+    line_end: usize,
+    doubt: Option<DoubtKind>,
+}
+
+impl Reader<'_> {
+    fn read_line(&mut self) {
+        let end = self.end_of_line(self.at);
+        let line = self.text[self.at..end].trim_matches(BLANK);
+        if line.is_empty() || line.starts_with('#') {
+            return self.finish_lines(end);
+        }
+        let Some((before, _)) = self.text[self.at..end].split_once('=') else {
+            return self.pass_over(end, DoubtKind::NoAssignment);
+        };
+        let after_equals = self.at + before.len() + 1;
+        let name = before.trim_matches(BLANK);
+        let name = name
+            .strip_prefix("export ")
+            .map_or(name, |rest| rest.trim_matches(BLANK));
+        if !is_readable_name(name) {
+            return self.pass_over(end, DoubtKind::BadName);
+        }
+        let found = self.read_value(after_equals, end);
+        if let Some(kind) = found.doubt {
+            self.doubts.push(Doubt {
+                line: self.line,
+                kind,
+            });
+        }
+        self.entries.push(Entry {
+            name: name.to_owned(),
+            value: SecretValue::new(found.value.to_string()),
+            line: self.line,
+            lines: self.at..(found.line_end + 1).min(self.text.len()),
+            raw: found.raw,
+        });
+        self.finish_lines(found.line_end);
+    }
+
+    fn read_value(&self, after_equals: usize, end: usize) -> Found {
+        let rest = &self.text[after_equals..end];
+        let written = rest.trim_matches(BLANK);
+        let start = after_equals + (rest.len() - rest.trim_start_matches(BLANK).len());
+        match written.chars().next() {
+            None => Found {
+                value: Zeroizing::default(),
+                raw: after_equals..after_equals,
+                line_end: end,
+                doubt: None,
+            },
+            Some(quote) if QUOTES.contains(&quote) => self.read_quoted(quote, start, end),
+            Some(_) => self.read_unquoted(after_equals, start, end),
+        }
+    }
+
+    fn read_unquoted(&self, after_equals: usize, start: usize, end: usize) -> Found {
+        let line = &self.text[start..end];
+        let value = line.split('#').next().unwrap_or_default();
+        let glued = value.len() < line.len()
+            && if value.is_empty() {
+                start == after_equals
+            } else {
+                !value.ends_with(BLANK)
+            };
+        let value = value.trim_end_matches(BLANK);
+        let (raw, doubt) = match (glued, value.is_empty()) {
+            (true, _) => (
+                start..start + line.trim_end_matches(BLANK).len(),
+                Some(DoubtKind::HashInValue),
+            ),
+            (false, true) => (after_equals..after_equals, None),
+            (false, false) => (start..start + value.len(), None),
+        };
+        Found {
+            value: without_cr(value),
+            raw,
+            line_end: end,
+            doubt,
+        }
+    }
+
+    fn read_quoted(&self, quote: char, start: usize, end: usize) -> Found {
+        let Some(len) = self.text[start + 1..].find(quote) else {
+            let line = self.text[start..end].trim_end_matches(BLANK);
+            return Found {
+                value: without_cr(line),
+                raw: start..start + line.len(),
+                line_end: end,
+                doubt: Some(DoubtKind::OpenQuote),
+            };
+        };
+        let close = start + 1 + len;
+        let line_end = self.end_of_line(close);
+        let tail = self.text[close + 1..line_end].trim_matches(BLANK);
+        let value = without_cr(&self.text[start + 1..close]);
+        let odd = !tail.is_empty() && !tail.starts_with('#');
+        let raw_end = if odd {
+            close + 1 + self.text[close + 1..line_end].trim_end_matches(BLANK).len()
+        } else {
+            close + 1
+        };
+        Found {
+            value: if quote == '"' {
+                Zeroizing::new(value.replace("\\n", "\n"))
+            } else {
+                value
+            },
+            raw: start..raw_end,
+            line_end,
+            doubt: odd.then_some(DoubtKind::TextAfterQuote),
+        }
+    }
+
+    fn end_of_line(&self, from: usize) -> usize {
+        self.text[from..]
+            .find('\n')
+            .map_or(self.text.len(), |len| from + len)
+    }
+
+    fn pass_over(&mut self, end: usize, kind: DoubtKind) {
+        self.doubts.push(Doubt {
+            line: self.line,
+            kind,
+        });
+        self.finish_lines(end);
+    }
+
+    fn finish_lines(&mut self, end: usize) {
+        self.line += self.text[self.at..end].matches('\n').count() + 1;
+        self.at = end + 1;
+    }
+}
+
+/// Node drops every carriage return before it reads.
+fn without_cr(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.replace('\r', ""))
+}
+
+fn is_readable_name(name: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || QUOTES.contains(&c);
+    !name.is_empty() && !name.contains(odd)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! Reading against Node's own `util.parseEnv`, editing against "nothing else changes".
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use super::*;
+
+type Values = BTreeMap<String, String>;
+
+fn parse(text: &str) -> EnvFile {
+    EnvFile::parse(Zeroizing::new(text.to_owned()))
+}
+
+fn values(text: &str) -> Values {
+    let pair = |entry: &Entry| (entry.name.clone(), entry.value.expose_secret().to_owned());
+    parse(text).effective().map(pair).collect()
+}
+
+fn check(text: &str, expected: &[(&str, &str)]) {
+    let expected = expected
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
+    assert_eq!(values(text), expected.collect(), "{text:?}");
+}
+
+/// What both this reader and Node are asked to read.
+const SAME_AS_NODE: [&str; 34] = [
+    "",
+    "A=1",
+    "A=1\n",
+    "A=1\r\nB=2\r\n",
+    "  A = 1  \n",
+    "\tA\t=\t1\t\n",
+    "export A=1\nexport  B=2\n",
+    "# A=1\n#B=2\nC=3",
+    "A=1 # note\nB=2# glued\nC=#all\nD= # blank",
+    "A=\nB=2",
+    "A=1\nA=2\n",
+    "A='x # y'\nB=\"x # y\"\nC=`x # y`",
+    "A='it\\'s'\nB=1",
+    "A=\"a\\nb\\tc\\\\n\"",
+    "A='a\\nb'\nB=`a\\nb`\nC=a\\nb",
+    "A=\"line 1\nline 2\"\nB=2",
+    "A='line 1\r\nline 2'\r\nB=2",
+    "A=`line \"1\"\n'2'`\nB=2",
+    "A=\"\"\nB=''\nC=``",
+    "A=\"x\" # note\nB=2",
+    "A=\"x\" rest\nB=2",
+    "A=a\"b\"c\nB=a'b",
+    "A=\"open\nB=2",
+    "A='open",
+    "A=$B ${C} $(d)",
+    "A=a=b==c",
+    "A_B.C-D=1\n1A=2\nnaïve=é🦫",
+    "A=x y  z  ",
+    "A=  'x'  ",
+    "A='x'\n\n\n\nB=2\n\n",
+    "A={\"a\": \"b\"}",
+    "A=https://u:p@h/p?q=1&r=2",
+    "A=capy:v1:AAAA+/==",
+    "A='-----BEGIN KEY-----\nabc\n-----END KEY-----'\n",
+];
+
+#[test]
+fn reads_what_node_reads() {
+    let inputs: Vec<String> = SAME_AS_NODE
+        .iter()
+        .map(|text| (*text).to_owned())
+        .chain(generated())
+        .collect();
+    let Some(expected) = node_reads(&inputs) else {
+        return;
+    };
+    assert_eq!(expected.len(), inputs.len());
+    let mut compared = 0;
+    for (input, expected) in inputs.iter().zip(expected) {
+        if has_documented_deviation(input) {
+            continue;
+        }
+        assert_eq!(values(input), expected, "{input:?}");
+        compared += 1;
+    }
+    assert!(compared > inputs.len() / 3, "{compared} of {}", inputs.len());
+}
+
+/// The deviations of this module's head, and nothing else.
+fn has_documented_deviation(text: &str) -> bool {
+    let file = parse(text);
+    let passed_over = file.doubts().iter().any(|doubt| !doubt.kind.is_about_value());
+    let blank_value = file.entries().iter().any(|entry| {
+        entry.raw.is_empty() && !text[entry.raw.end..].trim_start_matches(BLANK).starts_with('#')
+    });
+    let indented = |line: &str| line.starts_with(BLANK) && line.trim_start_matches(BLANK).starts_with('#');
+    let open = file
+        .doubts()
+        .iter()
+        .any(|doubt| doubt.kind == DoubtKind::OpenQuote);
+    let blank_end = open && text.lines().any(|line| line.ends_with(BLANK));
+    passed_over || blank_value || blank_end || text.lines().any(indented) || text.starts_with('\u{feff}')
+}
+
+/// Files out of pieces that matter to the grammar. Deterministic, so that a failure can be had again.
+fn generated() -> Vec<String> {
+    const PIECES: [&str; 17] = [
+        "A", "B", "=", "=", "\n", " ", " #", "#", "\"", "'", "`", "\\n", "\\", "x", "y z", "x", "$B",
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut draw = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let mut files = Vec::new();
+    for _ in 0..3000 {
+        let lines = 1 + draw(5);
+        let mut text = String::new();
+        for _ in 0..lines {
+            text.push_str(["A=", "B=", " C = ", "export D=", "A=\"", "B='", "", "#"][draw(8)]);
+            for _ in 0..draw(7) {
+                text.push_str(PIECES[draw(PIECES.len())]);
+            }
+            text.push_str(["\n", "\r\n"][draw(2)]);
+        }
+        files.push(text);
+    }
+    files
+}
+
+/// Node as this repository installs it, else the system's. Releases before 22 read less well.
+const NODES: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../node_modules/.bin/node"),
+    "node",
+];
+
+const SCRIPT: &str = "
+    if (parseInt(process.versions.node) < 22) process.exit(3);
+    let text = '';
+    process.stdin.on('data', part => text += part).on('end', () => process.stdout.write(JSON.stringify(
+        JSON.parse(text).map(input => ({...require('node:util').parseEnv(input)})))));
+";
+
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn node_reads(inputs: &[String]) -> Option<Vec<Values>> {
+    let json = serde_json::to_vec(inputs).unwrap();
+    let read = NODES.iter().find_map(|node| run_node(node, json.clone()));
+    if read.is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "Node 22 or newer is needed in CI"
+        );
+        eprintln!("skipped: Node 22 or newer is not here");
+    }
+    read
+}
+
+fn run_node(node: &str, json: Vec<u8>) -> Option<Vec<Values>> {
+    let mut child = Command::new(node)
+        .args(["-e", SCRIPT])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut stdin = child.stdin.take()?;
+    let writer = std::thread::spawn(move || stdin.write_all(&json));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join();
+    (output.status.code() != Some(3)).then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn reads_otherwise_than_node_only_where_it_says_so() {
+    check("\u{feff}A=1", &[("A", "1")]);
+    check("A=1\n  # B=2\n", &[("A", "1")]);
+    check("A= \nB=2\n", &[("A", ""), ("B", "2")]);
+    check("A\nB=2\nC D=3\n=4\n\"E\"=5\nF=6", &[("B", "2"), ("F", "6")]);
+}
+
+#[test]
+fn lines_that_may_be_meant_otherwise_are_reported() {
+    let doubts = |text: &str| {
+        let file = parse(text);
+        file.doubts()
+            .iter()
+            .map(|doubt| (doubt.line, doubt.kind))
+            .collect::<Vec<_>>()
+    };
+    use DoubtKind::*;
+    for (text, expected) in [
+        ("A=1\nB='x' # y\nC= # y\nD=\"a\nb\" # c\n", vec![]),
+        ("A=1\nB=se#cret\n", vec![(2, HashInValue)]),
+        ("A=#secret", vec![(1, HashInValue)]),
+        ("A='a\nb'\nB='x'y\n", vec![(3, TextAfterQuote)]),
+        ("A='a", vec![(1, OpenQuote)]),
+        ("\nA\n", vec![(2, NoAssignment)]),
+        ("A B=1\n=2", vec![(1, BadName), (2, BadName)]),
+    ] {
+        assert_eq!(doubts(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn setting_changes_one_value_and_no_other_byte() {
+    for (before, after) in [
+        ("", "A=new\n"),
+        ("B=1", "B=1\nA=new\n"),
+        ("B=1\r\n", "B=1\r\nA=new\r\n"),
+        ("A=1", "A=new"),
+        (
+            "# c\n\n export A = 1 # note\r\nB=2\r\n",
+            "# c\n\n export A = new # note\r\nB=2\r\n",
+        ),
+        ("A='x\ny' # note\nB=2", "A=new # note\nB=2"),
+        ("A=\"x\"# note\n", "A=new # note\n"),
+        ("A=\nB=2", "A=new\nB=2"),
+        ("A= # note\n", "A=new # note\n"),
+        ("A=#secret\nB=2", "A=new\nB=2"),
+        ("A=se#cret\n", "A=new\n"),
+        ("A='x'y\n", "A=new\n"),
+        ("A='open\nB=2\n", "A=new\nB=2\n"),
+        ("A=1\nB=2\nA=3\n", "B=2\nA=new\n"),
+        ("\u{feff}A=1\n", "\u{feff}A=new\n"),
+    ] {
+        let text = parse(before).set("A", "new");
+        assert_eq!(*text, after, "{before:?}");
+        assert_eq!(values(&text)["A"], "new");
+    }
+}
+
+#[test]
+fn unsetting_removes_every_assignment_and_no_other_byte() {
+    let text = parse("# c\nA='x\ny' # z\nB=2\r\nA=1").unset(&["A".into()]);
+    assert_eq!(*text, "# c\nB=2\r\n");
+}
+
+#[test]
+fn rewriting_touches_the_chosen_values_only() {
+    for input in SAME_AS_NODE.map(str::to_owned).into_iter().chain(generated()) {
+        let file = parse(&input);
+        let same = file.try_rewrite(|_| Ok::<_, ()>(None)).unwrap();
+        assert_eq!(*same, input);
+        let sealed = file
+            .try_rewrite(|entry| Ok::<_, ()>(Some(format!("s:{}", entry.line))))
+            .unwrap();
+        let again = parse(&sealed);
+        let names = |file: &EnvFile| {
+            file.entries()
+                .iter()
+                .map(|entry| entry.name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&again), names(&file), "{input:?} -> {:?}", *sealed);
+        let mut written = file.entries().iter().map(|entry| format!("s:{}", entry.line));
+        for entry in again.entries() {
+            assert_eq!(
+                Some(entry.value.expose_secret()),
+                written.next().as_deref(),
+                "{input:?} -> {:?}",
+                *sealed
+            );
+        }
+    }
+}
+
+#[test]
+fn a_quoted_value_reads_back_the_same_or_is_not_quoted() {
+    for value in [
+        "",
+        "a",
+        "a b",
+        "a#b",
+        "a\nb",
+        "it's",
+        "say \"x\"",
+        "`x`",
+        "a\\nb",
+        "$A",
+        "{\"a\":'b'}",
+        " a ",
+        "é🦫",
+    ] {
+        let quoted = quote(value).unwrap();
+        assert_eq!(values(&format!("A={quoted}\n"))["A"], value);
+    }
+    assert_eq!(quote("'\"`"), None);
+    assert_eq!(quote("a\r\nb"), None);
+}

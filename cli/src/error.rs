@@ -1,0 +1,211 @@
+//! Everything that can stop a command, with its stable code, exit code and hint. Names and paths, never values.
+
+use std::path::{Path, PathBuf};
+
+use capy_client::ServiceUrl;
+use capy_protocol::id::ProjectId;
+
+use crate::env_file::Doubt;
+use crate::exit;
+
+/// Result with this program's [`Error`].
+pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Why a command stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Client(#[from] capy_client::Error),
+    #[error("no capy.toml is here or above")]
+    NotInitialised,
+    #[error("{} exists already: this is a project", path.display())]
+    AlreadyInitialised { path: PathBuf },
+    #[error("not logged in to {url}")]
+    NotLoggedIn { url: ServiceUrl },
+    #[error("no key service is named: pass --url")]
+    WhichService { known: Vec<String> },
+    #[error("the home folder is not known: neither CAPY_CONFIG_DIR, XDG_CONFIG_HOME nor HOME is set")]
+    NoConfigFolder,
+    #[error("{} cannot be read: {reason}", path.display())]
+    LoginsMalformed { path: PathBuf, reason: String },
+    #[error("this machine has no key for project {project}")]
+    LocalKeyMissing { project: ProjectId },
+    #[error("{} does not hold a key", path.display())]
+    LocalKeyMalformed { path: PathBuf },
+    #[error("{} holds another key than these words make", path.display())]
+    LocalKeyDiffers { path: PathBuf },
+    #[error("these are not the 24 words of a recovery phrase")]
+    PhraseMalformed,
+    #[error("these words do not open {name} in {}: they are another project's", path.display())]
+    PhraseWrong { name: String, path: PathBuf },
+    #[error("{name} (line {line} of {}) does not open: {reason}", path.display())]
+    SealedValue {
+        name: String,
+        line: usize,
+        path: PathBuf,
+        reason: &'static str,
+    },
+    #[error("there are no secrets to run with: no credentials are set and {} does not exist", path.display())]
+    NoSecrets { path: PathBuf },
+    #[error("{} does not exist", path.display())]
+    NoEnvFile { path: PathBuf },
+    #[error("line {} of {} {}", doubt.line, path.display(), doubt.kind.explain())]
+    EnvFileInDoubt { path: PathBuf, doubt: Doubt },
+    #[error("{name} is not in {}", path.display())]
+    NameNotFound { name: String, path: PathBuf },
+    #[error("{name:?} is not a variable's name")]
+    NameMalformed { name: String },
+    #[error("{name} is capy's own and cannot be a secret's name")]
+    NameReserved { name: String },
+    #[error("the value holds a zero byte, which no environment can carry")]
+    ValueUnusable,
+    #[error("the value is not valid UTF-8")]
+    ValueNotUnicode,
+    #[error("nothing was typed")]
+    NothingTyped,
+    #[error("several lines were pasted, and this prompt takes one")]
+    SeveralLines,
+    #[error("{} has no variable to deploy", path.display())]
+    NothingToDeploy { path: PathBuf },
+    #[error("there is no platform {id:?}")]
+    PlatformUnknown { id: String, known: String },
+    #[error("neither --print nor --json is given")]
+    NoOutput,
+    #[error("{} deployments begin with {prefix}:\n{}", candidates.len(), candidates.join("\n"))]
+    PrefixAmbiguous { prefix: String, candidates: Vec<String> },
+    #[error("no deployment of this project begins with {prefix}")]
+    PrefixUnknown { prefix: String },
+    #[error("{prefix:?} is not the beginning of a deployment's id: 4 to 64 digits of 0-9 a-f")]
+    PrefixMalformed { prefix: String },
+    #[error("{program} was not found")]
+    CommandNotFound { program: String },
+    #[error("{program} cannot be executed: {source}")]
+    CommandNotExecutable { program: String, source: std::io::Error },
+    #[error(transparent)]
+    Inline(#[from] capy_inliner::Error),
+    #[error("the command wrote no build output in {} that could be inlined", path.display())]
+    NothingToInline { path: PathBuf },
+    #[error("the build lacks secrets or shows them, so nothing was inlined: see above")]
+    InlineRefused,
+    #[error("cannot {doing} {}: {source}", path.display())]
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot write the output: {0}")]
+    Output(#[source] std::io::Error),
+    #[error("cannot read the input: {0}")]
+    Input(#[source] std::io::Error),
+    #[error("cannot seal a value: {0}")]
+    Seal(#[source] capy_protocol::Error),
+}
+
+impl Error {
+    /// An IO error with what was being done to which file.
+    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File {
+            doing,
+            path: path.into(),
+            source,
+        }
+    }
+
+    /// Stable, for programs and for searching.
+    pub(crate) fn code(&self) -> &'static str {
+        self.codes().0
+    }
+
+    /// What the program exits with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.codes().1
+    }
+
+    fn codes(&self) -> (&'static str, u8) {
+        match self {
+            Self::Client(error) => (error.code(), error.exit_code()),
+            Self::NotInitialised => ("NOT_INITIALISED", exit::NOT_SET_UP),
+            Self::AlreadyInitialised { .. } => ("ALREADY_INITIALISED", exit::FAILED),
+            Self::NotLoggedIn { .. } => ("NOT_LOGGED_IN", exit::NOT_SET_UP),
+            Self::WhichService { .. } => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
+            Self::NoConfigFolder => ("NO_CONFIG_FOLDER", exit::NOT_SET_UP),
+            Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP),
+            Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY),
+            Self::LocalKeyMalformed { .. } => ("LOCAL_KEY_MALFORMED", exit::LOCAL_KEY),
+            Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY),
+            Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY),
+            Self::PhraseWrong { .. } => ("PHRASE_WRONG", exit::LOCAL_KEY),
+            Self::SealedValue { .. } => ("SEALED_VALUE_DOES_NOT_OPEN", exit::LOCAL_KEY),
+            Self::NoSecrets { .. } => ("NO_SECRETS", exit::NOT_SET_UP),
+            Self::NoEnvFile { .. } => ("NO_ENV_FILE", exit::NOT_SET_UP),
+            Self::EnvFileInDoubt { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
+            Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
+            Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
+            Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE),
+            Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
+            Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
+            Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
+            Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
+            Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
+            Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
+            Self::NoOutput => ("NO_OUTPUT", exit::USAGE),
+            Self::PrefixAmbiguous { .. } => ("PREFIX_AMBIGUOUS", exit::FAILED),
+            Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN),
+            Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE),
+            Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
+            Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
+            Self::Inline(error) => (error.code(), exit::FAILED),
+            Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED),
+            Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED),
+            Self::File { .. } => ("FILE_ERROR", exit::FAILED),
+            Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
+            Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
+            Self::Seal(_) => ("SEAL_FAILED", exit::FAILED),
+        }
+    }
+
+    /// One thing to do about it, where there is one.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Client(error) => return error.hint(),
+            Self::NotInitialised => "run `capy init` in the project's folder",
+            Self::AlreadyInitialised { .. } => "on a new machine, `capy init --recover` takes the 24 words",
+            Self::NotLoggedIn { url } => return Some(format!("run `capy login --url {url}`")),
+            Self::WhichService { known } if known.is_empty() => "run `capy login --url https://…` first",
+            Self::WhichService { known } => return Some(format!("logged in to: {}", known.join(", "))),
+            Self::NoConfigFolder => "set CAPY_CONFIG_DIR to a folder that only you can read",
+            Self::LoginsMalformed { .. } => "remove the file and log in again with `capy login`",
+            Self::LocalKeyMissing { .. } | Self::LocalKeyMalformed { .. } => {
+                "run `capy init --recover` and type the project's 24 words"
+            }
+            Self::LocalKeyDiffers { .. } => "move that file away first if these are the right words",
+            Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",
+            Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",
+            Self::SealedValue { name, .. } => return Some(format!("set it again with `capy set {name}`")),
+            Self::NoSecrets { .. } => {
+                "set SECRETS_BLOB and PROJECT_KEY as `capy deploy` prints them, or `capy set NAME` here"
+            }
+            Self::NoEnvFile { .. } => "set a first variable with `capy set NAME`",
+            Self::EnvFileInDoubt { .. } => "make the line say what it means, then try again",
+            Self::NameNotFound { .. } => "`capy list` shows the names",
+            Self::NameMalformed { .. } => {
+                "a name has letters, digits and `_`, and does not begin with a digit"
+            }
+            Self::NameReserved { .. } => "choose another name",
+            Self::SeveralLines => "pipe the value: capy set NAME < file",
+            Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
+            Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
+            Self::NoOutput => "pass --print for lines to paste, or --json for a script",
+            Self::PrefixAmbiguous { .. } => "give more digits",
+            Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",
+            Self::CommandNotFound { .. } => "check the command's name and PATH",
+            Self::Inline(error) => return error.hint().map(Into::into),
+            Self::NothingToInline { .. } => "name the application's folder: --inline=DIR",
+            Self::InlineRefused => {
+                "repair what the table names and build again; --no-inline builds without inlining"
+            }
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}

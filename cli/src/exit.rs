@@ -1,0 +1,117 @@
+//! Exit codes: every one, what it means and which error codes end with it. `capy help exit-codes` prints it.
+
+pub(crate) use capy_client::exit::{
+    BLOB_DOES_NOT_OPEN, BLOB_OF_ANOTHER_SERVICE, BLOB_TAMPERED, CREDENTIALS_AMBIGUOUS,
+    CREDENTIALS_INCOMPLETE, CREDENTIALS_MALFORMED, DEPLOY_REVOKED, DEPLOY_UNKNOWN, NOT_SET_UP, SERVICE_ERROR,
+    SERVICE_UNREACHABLE, UNAUTHORIZED, USAGE, WRONG_KEY,
+};
+
+/// Anything without a number of its own, and what the inliner found.
+pub(crate) const FAILED: u8 = 1;
+/// The local key is missing or wrong, or a sealed value of `.env` does not open.
+pub(crate) const LOCAL_KEY: u8 = 11;
+/// The command was found and cannot be executed, as shells say it.
+pub(crate) const NOT_EXECUTABLE: u8 = 126;
+/// The command was not found, as shells say it.
+pub(crate) const NOT_FOUND: u8 = 127;
+
+/// Number, meaning, error codes.
+pub(crate) const TABLE: [(u8, &str, &str); 19] = [
+    (0, "done", ""),
+    (
+        FAILED,
+        "failed, or the inliner found something",
+        "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …",
+    ),
+    (
+        USAGE,
+        "the command line or a setting is not understood",
+        "NAME_RESERVED, TIMEOUT_MALFORMED, …",
+    ),
+    (
+        NOT_SET_UP,
+        "no project, no login, no secrets here",
+        "NOT_INITIALISED, NOT_LOGGED_IN, NO_SECRETS, SERVICE_URL_MISSING, …",
+    ),
+    (
+        LOCAL_KEY,
+        "the local key is missing or does not open .env",
+        "LOCAL_KEY_MISSING, SEALED_VALUE_DOES_NOT_OPEN, …",
+    ),
+    (
+        SERVICE_UNREACHABLE,
+        "the service gave no answer in time",
+        "SERVICE_UNREACHABLE",
+    ),
+    (
+        SERVICE_ERROR,
+        "the service's answer cannot be used",
+        "SERVICE_ERROR, SERVICE_REFUSED, SERVICE_UNTRUSTED, …",
+    ),
+    (
+        UNAUTHORIZED,
+        "the service does not accept the API token",
+        "UNAUTHORIZED",
+    ),
+    (
+        CREDENTIALS_INCOMPLETE,
+        "half a pair of credentials is set",
+        "CREDENTIALS_INCOMPLETE",
+    ),
+    (
+        CREDENTIALS_AMBIGUOUS,
+        "variables of two pairs are set",
+        "CREDENTIALS_AMBIGUOUS",
+    ),
+    (
+        CREDENTIALS_MALFORMED,
+        "a credential is damaged",
+        "BLOB_MALFORMED, BLOB_UNSUPPORTED, PROJECT_KEY_MALFORMED, …",
+    ),
+    (
+        WRONG_KEY,
+        "the key belongs to another deployment",
+        "WRONG_PROJECT_KEY, WRONG_DEPLOY_KEY, WRONG_CREDENTIAL_KIND",
+    ),
+    (BLOB_TAMPERED, "the blob was altered", "BLOB_TAMPERED"),
+    (
+        BLOB_OF_ANOTHER_SERVICE,
+        "the blob was made by another service",
+        "BLOB_OF_ANOTHER_SERVICE",
+    ),
+    (
+        DEPLOY_UNKNOWN,
+        "the service does not know the deployment",
+        "DEPLOY_UNKNOWN",
+    ),
+    (DEPLOY_REVOKED, "the deployment was revoked", "DEPLOY_REVOKED"),
+    (
+        BLOB_DOES_NOT_OPEN,
+        "an original-format blob: wrong key, or altered",
+        "BLOB_DOES_NOT_OPEN",
+    ),
+    (
+        NOT_EXECUTABLE,
+        "`capy run`: the command cannot be executed",
+        "COMMAND_NOT_EXECUTABLE",
+    ),
+    (
+        NOT_FOUND,
+        "`capy run`: the command was not found",
+        "COMMAND_NOT_FOUND",
+    ),
+];
+
+/// The table as text.
+pub(crate) fn table() -> String {
+    let mut text = String::from("code  meaning                                            error codes\n");
+    for (number, meaning, codes) in TABLE {
+        text.push_str(format!("{number:>4}  {meaning:<49}  {codes}").trim_end());
+        text.push('\n');
+    }
+    text.push_str(
+        "\n`capy run` otherwise ends as its command does: with its exit code, or by its signal; a build that was\n\
+         ended by signal N makes 128+N.\n",
+    );
+    text
+}

@@ -1,0 +1,32 @@
+//! The only place that writes to the terminal: data to stdout, everything else to stderr, no colour.
+
+use std::io::{self, Write};
+
+use crate::error::{Error, Result};
+
+/// Writes data to stdout, whole: an error means that the reader may not have got it.
+pub(crate) fn data(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
+}
+
+/// Writes a line for people to stderr. Nobody to read it is no reason to stop.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes text for people to stderr as it is.
+pub(crate) fn prompt(text: &str) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
+/// Writes an error: what failed, an empty line, and what to do.
+pub(crate) fn error(error: &Error) {
+    note(&format!("error[{}]: {error}", error.code()));
+    if let Some(hint) = error.hint() {
+        note(&format!("\nhint: {hint}"));
+    }
+}

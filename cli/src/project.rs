@@ -1,0 +1,169 @@
+//! The project around the current folder: its `capy.toml`, its `.env`, its local key.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use capy_client::service_url::PlainHttp;
+use capy_client::{Deadline, ProjectFile, Service, ServiceUrl};
+use capy_protocol::Error as ProtocolError;
+use capy_protocol::env_map::{EnvMap, SecretValue};
+use capy_protocol::env_value;
+use capy_protocol::id::ProjectId;
+use capy_protocol::key::ProjectKey;
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::env_file::{Entry, EnvFile};
+use crate::error::{Error, Result};
+use crate::{names, printer};
+
+/// A project that was found.
+pub(crate) struct Project {
+    path: PathBuf,
+    file: ProjectFile,
+}
+
+impl Project {
+    /// The nearest `capy.toml` at or above the current folder.
+    pub(crate) fn find() -> Result<Self> {
+        Self::find_if_any()?.ok_or(Error::NotInitialised)
+    }
+
+    /// The same, `None` when there is none.
+    pub(crate) fn find_if_any() -> Result<Option<Self>> {
+        let here = std::env::current_dir().map_err(Error::file("find", Path::new(".")))?;
+        let found = ProjectFile::find(&here)?;
+        Ok(found.map(|(path, file)| Self { path, file }))
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> &ProjectId {
+        &self.file.project_id
+    }
+
+    /// `.env` beside `capy.toml`.
+    pub(crate) fn env_path(&self) -> PathBuf {
+        self.path.with_file_name(".env")
+    }
+
+    /// The key that seals this project's values, from the local master key.
+    pub(crate) fn key(&self) -> Result<ProjectKey> {
+        let master = Config::find()?.master_key(self.id())?;
+        Ok(master.project_key(self.id(), self.file.epoch))
+    }
+
+    /// The key that a master key makes for this project.
+    pub(crate) fn key_of(&self, master: &capy_protocol::key::MasterKey) -> ProjectKey {
+        master.project_key(self.id(), self.file.epoch)
+    }
+
+    /// The service, with the API token of its login.
+    pub(crate) fn service(&self) -> Result<Service> {
+        let url = self.service_url()?;
+        let token = Config::find()?.token(&url)?;
+        Ok(Service::new(url).with_token(token))
+    }
+
+    /// `CAPY_SERVICE_URL`, else what `capy.toml` says.
+    pub(crate) fn service_url(&self) -> Result<ServiceUrl> {
+        Ok(capy_client::service_url(
+            |name| std::env::var_os(name),
+            self.path.parent().unwrap_or(Path::new(".")),
+        )?)
+    }
+}
+
+/// Whether plain http to another machine is allowed here.
+pub(crate) fn plain_http() -> PlainHttp {
+    PlainHttp::from_env(|name| std::env::var_os(name))
+}
+
+/// The deadline for what asks the service.
+pub(crate) fn deadline() -> Result<Deadline> {
+    Ok(Deadline::from_env(|name| std::env::var_os(name))?)
+}
+
+/// The `.env` to use: the one that is named, else the project's, else the current folder's.
+pub(crate) fn env_path(named: Option<PathBuf>, project: Option<&Project>) -> PathBuf {
+    named.unwrap_or_else(|| project.map_or_else(|| PathBuf::from(".env"), Project::env_path))
+}
+
+/// Reads and parses a `.env`; `None` when there is none.
+pub(crate) fn read_env_file(path: &Path) -> Result<Option<EnvFile>> {
+    match std::fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => Ok(Some(EnvFile::parse(text))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path)(error)),
+    }
+}
+
+/// Says on stderr which lines may be meant otherwise than they are read.
+pub(crate) fn report_doubts(file: &EnvFile, path: &Path) {
+    for doubt in file.doubts() {
+        printer::note(&format!(
+            "warning: line {} of {} {}",
+            doubt.line,
+            path.display(),
+            doubt.kind.explain()
+        ));
+    }
+}
+
+/// The values of a `.env` that count, sealed ones opened. The local key is only asked for when one is sealed.
+pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Project>) -> Result<EnvMap> {
+    report_doubts(file, path);
+    let mut key = None;
+    let mut env = EnvMap::new();
+    for entry in file.effective() {
+        if names::is_reserved(&entry.name) {
+            printer::note(&format!(
+                "warning: {} in {} is capy's own name and is passed over",
+                entry.name,
+                path.display()
+            ));
+            continue;
+        }
+        let value = open_entry(entry, path, project, &mut key)?;
+        env.try_insert(&entry.name, value)
+            .map_err(|_| Error::ValueUnusable)?;
+    }
+    Ok(env)
+}
+
+fn open_entry(
+    entry: &Entry,
+    path: &Path,
+    project: Option<&Project>,
+    key: &mut Option<ProjectKey>,
+) -> Result<SecretValue> {
+    if !env_value::is_sealed(entry.value.expose_secret()) {
+        return Ok(entry.value.clone());
+    }
+    let project = project.ok_or(Error::NotInitialised)?;
+    let key = match key {
+        Some(key) => key,
+        None => key.insert(project.key()?),
+    };
+    open_sealed(entry, path, project, key)
+}
+
+/// Opens one sealed value.
+pub(crate) fn open_sealed(
+    entry: &Entry,
+    path: &Path,
+    project: &Project,
+    key: &ProjectKey,
+) -> Result<SecretValue> {
+    env_value::open(key, project.id(), &entry.name, entry.value.expose_secret()).map_err(|fault| {
+        Error::SealedValue {
+            name: entry.name.clone(),
+            line: entry.line,
+            path: path.into(),
+            reason: match fault {
+                ProtocolError::Unauthentic => "it was sealed for another name or project, or altered",
+                ProtocolError::MalformedSealedValue => "it was sealed by a newer capy",
+                _ => "it is damaged",
+            },
+        }
+    })
+}

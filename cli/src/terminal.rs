@@ -1,0 +1,128 @@
+//! One hidden line at the terminal.
+//!
+//! Not in the terminal's own line mode: that cuts a line at 4,095 bytes, and keys are longer. So this owns the few
+//! keys that edit a line, sets the terminal back before a signal ends the program, and refuses a paste of
+//! several lines: what follows the first would land in the shell.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGINT, SIGQUIT};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::printer;
+
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const CTRL_U: u8 = 0x15;
+const CTRL_BACKSLASH: u8 = 0x1c;
+const ESCAPE: u8 = 0x1b;
+const DELETE: u8 = 0x7f;
+/// A value is not longer: it would not fit into an environment.
+const MAX_BYTES: usize = 1024 * 1024;
+/// A person does not type the next line this soon, a paste does.
+const PASTE_GAP: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 40_000_000,
+};
+
+/// Asks and reads one line that is not shown.
+pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
+    let terminal = File::open("/dev/tty").map_err(Error::Input)?;
+    let quiet = Quiet::begin(&terminal).map_err(Error::Input)?;
+    printer::prompt(prompt);
+    let line = read_line(&terminal);
+    drop(quiet);
+    printer::prompt("\n");
+    match line? {
+        Line::Typed(bytes) => {
+            let text = std::str::from_utf8(&bytes).map_err(|_| Error::ValueNotUnicode)?;
+            Ok(Zeroizing::new(text.to_owned()))
+        }
+        Line::Interrupted(signal) => {
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+            Err(Error::NothingTyped)
+        }
+    }
+}
+
+/// Keys are neither shown nor turned into lines and signals while this lives.
+struct Quiet<'a> {
+    terminal: BorrowedFd<'a>,
+    before: Termios,
+}
+
+impl<'a> Quiet<'a> {
+    fn begin(terminal: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        // What was typed before the prompt was shown, and is not meant for it.
+        tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
+        let terminal = terminal.as_fd();
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        // Flushing keeps the rest of a paste out of the shell.
+        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+enum Line {
+    Typed(Zeroizing<Vec<u8>>),
+    Interrupted(i32),
+}
+
+fn read_line(terminal: &File) -> Result<Line> {
+    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
+    loop {
+        match read_key(terminal)? {
+            b'\r' | b'\n' if is_more_coming(terminal) => return Err(Error::SeveralLines),
+            b'\r' | b'\n' => return Ok(Line::Typed(line)),
+            CTRL_C => return Ok(Line::Interrupted(SIGINT)),
+            CTRL_BACKSLASH => return Ok(Line::Interrupted(SIGQUIT)),
+            CTRL_D if line.is_empty() => return Err(Error::NothingTyped),
+            CTRL_U => line.clear(),
+            BACKSPACE | DELETE => remove_last_char(&mut line),
+            ESCAPE => skip_sequence(terminal)?,
+            key @ (b'\t' | b' '..) if line.len() < MAX_BYTES => line.push(key),
+            _ => {}
+        }
+    }
+}
+
+fn read_key(mut terminal: &File) -> Result<u8> {
+    let mut key = [0];
+    terminal.read_exact(&mut key).map_err(Error::Input)?;
+    Ok(key[0])
+}
+
+fn is_more_coming(terminal: &File) -> bool {
+    let mut waiting = [PollFd::new(terminal, PollFlags::IN)];
+    poll(&mut waiting, Some(&PASTE_GAP)).is_ok_and(|ready| ready > 0)
+}
+
+/// One character of UTF-8, however many bytes it has.
+fn remove_last_char(line: &mut Vec<u8>) {
+    while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+}
+
+/// An arrow key and its like: `ESC [ … letter`, `ESC O letter`.
+fn skip_sequence(terminal: &File) -> Result<()> {
+    if !matches!(read_key(terminal)?, b'[' | b'O') {
+        return Ok(());
+    }
+    while !matches!(read_key(terminal)?, 0x40..=0x7e) {}
+    Ok(())
+}

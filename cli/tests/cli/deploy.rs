@@ -1,0 +1,174 @@
+//! `capy deploy`, `deploy list`, `deploy revoke`.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::sandbox::{CANARY, Sandbox};
+use crate::stand_in::Fault;
+
+const PRINT: [&str; 4] = ["deploy", "--platform", "other", "--print"];
+
+fn with_secrets() -> Sandbox {
+    let sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    sandbox.write(".env", &format!("{}B='canary.B.x9'\n", sandbox.read(".env")));
+    sandbox
+}
+
+#[test]
+fn lines_go_to_stdout_and_steps_to_stderr() {
+    let sandbox = with_secrets();
+    for platform in ["vercel", "docker"] {
+        let outcome = sandbox
+            .capy(&["deploy", "--platform", platform, "--print"])
+            .succeeds();
+        insta::assert_snapshot!(format!("deploy_{platform}"), outcome.shown());
+    }
+    let json = sandbox
+        .capy(&["deploy", "--platform", "vercel", "--json", "--label", "preview"])
+        .succeeds();
+    insta::assert_snapshot!("deploy_json", json.shown());
+}
+
+#[test]
+fn no_value_and_no_key_reaches_the_service() {
+    let sandbox = with_secrets();
+    let lines = sandbox.capy(&PRINT).succeeds().stdout;
+    let key = lines
+        .lines()
+        .find_map(|line| line.strip_prefix("PROJECT_KEY="))
+        .unwrap();
+    let sent = format!("{:?}", sandbox.service.seen());
+    assert!(sent.contains("inner_blob"));
+    assert!(!sent.contains(key) && !sent.contains(CANARY));
+}
+
+#[test]
+fn each_credential_and_format_opens_on_the_platform() {
+    for extra in [
+        &[][..],
+        &["--credential", "deploy-key"],
+        &["--format", "v0"],
+        &["--format", "v0", "--credential", "deploy-key"],
+    ] {
+        let mut sandbox = with_secrets();
+        let lines = sandbox.capy(&[&PRINT, extra].concat()).succeeds().stdout;
+        assert_eq!(
+            lines.contains("_CAPY_DEPLOY_KEY="),
+            extra.contains(&"deploy-key"),
+            "{lines}"
+        );
+        sandbox.become_platform(&lines);
+        let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A $B"]).succeeds();
+        assert_eq!(run.stdout, "canary.A.x9 canary.B.x9\n", "{extra:?}");
+    }
+}
+
+#[test]
+fn only_the_named_variables_are_deployed() {
+    let mut sandbox = with_secrets();
+    sandbox
+        .capy(&[&PRINT[..], &["--only", "A,NOPE"]].concat())
+        .fails(1, "NAME_NOT_FOUND");
+    assert!(sandbox.service.deploys().is_empty());
+    let lines = sandbox
+        .capy(&[&PRINT[..], &["--only", "B"]].concat())
+        .succeeds()
+        .stdout;
+    sandbox.become_platform(&lines);
+    let run = sandbox
+        .capy(&["run", "--", "sh", "-c", "echo ${A-unset} $B"])
+        .succeeds();
+    assert_eq!(run.stdout, "unset canary.B.x9\n");
+}
+
+#[test]
+fn what_cannot_be_deployed_registers_nothing() {
+    let sandbox = Sandbox::project();
+    sandbox.capy(&PRINT).fails(10, "NO_ENV_FILE");
+    sandbox.write(".env", "# nothing\n");
+    sandbox.capy(&PRINT).fails(1, "NOTHING_TO_DEPLOY");
+    sandbox.write(".env", "A=1\n");
+    sandbox
+        .capy(&["deploy", "--platform", "other"])
+        .fails(2, "NO_OUTPUT");
+    sandbox
+        .capy(&["deploy", "--platform", "nope", "--print"])
+        .fails(2, "PLATFORM_UNKNOWN");
+    assert!(sandbox.service.deploys().is_empty());
+}
+
+#[test]
+fn a_deployment_that_could_not_be_printed_is_revoked_again() {
+    let sandbox = with_secrets();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = sandbox.command(&PRINT);
+    let status = command.stdout(full).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let deploys = sandbox.service.deploys();
+    assert!(deploys.len() == 1 && deploys[0].revoked_at.is_some());
+}
+
+#[test]
+fn a_registration_whose_answer_got_lost_is_revoked_and_made_anew() {
+    let mut sandbox = with_secrets();
+    sandbox.service.fail_next([Fault::LoseAnswer]);
+    let lines = sandbox.capy(&PRINT).succeeds().stdout;
+    let deploys = sandbox.service.deploys();
+    assert_eq!(deploys.len(), 2);
+    assert_eq!(
+        deploys
+            .iter()
+            .filter(|deploy| deploy.revoked_at.is_some())
+            .count(),
+        1
+    );
+    sandbox.become_platform(&lines);
+    sandbox.capy(&["run", "--", "true"]).succeeds();
+}
+
+#[test]
+fn deployments_are_listed_and_revoked_by_a_prefix() {
+    let sandbox = with_secrets();
+    assert_eq!(sandbox.capy(&["deploy", "list"]).succeeds().stdout, "");
+    let json = sandbox
+        .capy(&["deploy", "--platform", "vercel", "--json", "--label", "for main"])
+        .succeeds()
+        .stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let id = json["deploy_id"].as_str().unwrap();
+    insta::assert_snapshot!(
+        "deploy_list",
+        sandbox.capy(&["deploy", "list"]).succeeds().shown()
+    );
+
+    sandbox
+        .capy(&["deploy", "revoke", &id[..3]])
+        .fails(2, "PREFIX_MALFORMED");
+    sandbox
+        .capy(&["deploy", "revoke", "../.."])
+        .fails(2, "PREFIX_MALFORMED");
+    let other = if id.starts_with("ffff") { "0000" } else { "ffff" };
+    sandbox
+        .capy(&["deploy", "revoke", other])
+        .fails(43, "PREFIX_UNKNOWN");
+    insta::assert_snapshot!(
+        "deploy_revoke",
+        sandbox.capy(&["deploy", "revoke", &id[..12]]).succeeds().shown()
+    );
+    sandbox.capy(&["deploy", "revoke", id]).succeeds();
+    let listed = sandbox.capy(&["deploy", "list"]).succeeds().stdout;
+    assert!(listed.contains("revoked 2023-11-14T22:16:40Z"), "{listed}");
+    let json = sandbox.capy(&["deploy", "list", "--json"]).succeeds().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["deploys"][0]["deploy_id"], id);
+}
+
+#[test]
+fn a_wrong_login_cannot_deploy() {
+    let sandbox = with_secrets();
+    let login = sandbox.config("credentials.toml");
+    let text = fs::read_to_string(&login).unwrap().replace("admin", "other");
+    fs::write(&login, text).unwrap();
+    sandbox.capy(&PRINT).fails(22, "UNAUTHORIZED");
+}

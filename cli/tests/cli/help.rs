@@ -1,0 +1,52 @@
+//! What a stranger reads first.
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn help_texts() {
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!("help", sandbox.capy(&["--help"]).succeeds().shown());
+    insta::assert_snapshot!("help_run", sandbox.capy(&["help", "run"]).succeeds().shown());
+    insta::assert_snapshot!(
+        "help_deploy",
+        sandbox.capy(&["help", "deploy"]).succeeds().shown()
+    );
+    insta::assert_snapshot!("exit_codes", sandbox.capy(&["exit-codes"]).succeeds().shown());
+    let help = sandbox.capy(&["help", "exit-codes"]).succeeds();
+    assert!(help.stdout.contains("DEPLOY_REVOKED"));
+}
+
+#[test]
+fn version_says_the_name() {
+    let version = Sandbox::new().capy(&["--version"]).succeeds();
+    assert_eq!(version.stdout, format!("capy {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_ends_with_2() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &[][..],
+        &["frobnicate"],
+        &["run"],
+        &["deploy"],
+        &["set"],
+        &["set", "A", "value"],
+        &["run", "true"],
+    ] {
+        let outcome = sandbox.capy(arguments);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn keygen_prints_a_root_that_the_service_reads_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let one = sandbox.capy(&["service", "keygen"]).succeeds();
+    let two = sandbox.capy(&["service", "keygen"]).succeeds();
+    assert_eq!(one.stderr, "");
+    assert_ne!(one.stdout, two.stdout);
+    assert!(capy_protocol::wrap::WrapRoots::parse(&one.stdout).is_ok());
+    let token = sandbox.capy(&["service", "keygen", "--admin-token"]).succeeds();
+    assert!(token.stdout.starts_with("capy_admin_") && token.stdout.len() > 64);
+}

@@ -1,0 +1,171 @@
+//! Builds: run beside this process, then inlined. The build here is a script that writes what Next would.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::sandbox::{CANARY, Sandbox};
+
+const BUILD: &str = r#"#!/bin/sh
+[ "$1" = build ] || exit 9
+mkdir -p .next/server .next/static
+echo '{"version":1,"config":{"distDir":".next"},"appDir":"","files":[]}' > .next/required-server-files.json
+echo 'module.exports=()=>process.env.A;' > .next/server/page.js
+echo "console.log('public')" > .next/static/client.js
+"#;
+
+fn sandbox(script: &str) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.write(".env", "A=canary.A.x9\n");
+    sandbox.write_program("next", script);
+    sandbox
+}
+
+fn page(sandbox: &Sandbox) -> String {
+    sandbox.read(".next/server/page.js")
+}
+
+#[test]
+fn a_build_is_followed_by_inlining() {
+    let sandbox = sandbox(BUILD);
+    let outcome = sandbox.capy(&["run", "--", "next", "build"]).succeeds();
+    assert_eq!(outcome.stdout, "");
+    assert!(!outcome.stderr.contains(CANARY), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains('A'), "{}", outcome.stderr);
+    assert!(page(&sandbox).contains("canary.A.x9"), "{}", page(&sandbox));
+}
+
+#[test]
+fn what_was_set_for_the_build_is_what_is_inlined() {
+    let mut sandbox = sandbox(BUILD);
+    sandbox.env.insert("A".into(), "canary.set.x9".into());
+    sandbox.capy(&["run", "--", "next", "build"]).succeeds();
+    assert!(page(&sandbox).contains("canary.set.x9"), "{}", page(&sandbox));
+}
+
+#[test]
+fn inlining_can_be_left_out_and_asked_for() {
+    let sandbox = sandbox(BUILD);
+    sandbox
+        .capy(&["run", "--no-inline", "--", "next", "build"])
+        .succeeds();
+    assert!(!page(&sandbox).contains(CANARY));
+    sandbox
+        .capy(&[
+            "run",
+            "--inline",
+            "--",
+            "sh",
+            "-c",
+            "true; touch .next/required-server-files.json",
+        ])
+        .succeeds();
+    assert!(page(&sandbox).contains(CANARY));
+}
+
+#[test]
+fn a_failed_build_is_not_inlined_and_its_exit_code_is_kept() {
+    let sandbox = sandbox(&format!("{BUILD}exit 3\n"));
+    assert_eq!(sandbox.capy(&["run", "--", "next", "build"]).code, 3);
+    assert!(!page(&sandbox).contains(CANARY));
+    sandbox.write("bin/next", "#!/bin/sh\nkill -KILL $$\n");
+    assert_eq!(sandbox.capy(&["run", "--", "next", "build"]).code, 137);
+}
+
+#[test]
+fn only_what_this_build_wrote_is_touched() {
+    let sandbox = sandbox(BUILD);
+    sandbox
+        .capy(&["run", "--no-inline", "--", "next", "build"])
+        .succeeds();
+    let old = std::time::SystemTime::now() - Duration::from_secs(60);
+    let manifest = std::fs::File::options()
+        .write(true)
+        .open(sandbox.path(".next/required-server-files.json"));
+    manifest.unwrap().set_modified(old).unwrap();
+    sandbox.write("bin/next", "#!/bin/sh\ntrue\n");
+    let outcome = sandbox.capy(&["run", "--", "next", "build"]).succeeds();
+    assert!(
+        outcome
+            .stderr
+            .starts_with("note: the command wrote no build output"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!page(&sandbox).contains(CANARY));
+}
+
+#[test]
+fn a_build_without_known_output_is_fine_unless_inlining_was_asked_for() {
+    let sandbox = sandbox("#!/bin/sh\n");
+    let outcome = sandbox.capy(&["run", "--", "next", "build"]).succeeds();
+    insta::assert_snapshot!("nothing_to_inline", outcome.shown());
+    sandbox
+        .capy(&["run", "--inline", "--", "next", "build"])
+        .fails(1, "NOTHING_TO_INLINE");
+}
+
+#[test]
+fn a_leak_fails_and_nothing_is_written() {
+    let script = format!("{BUILD}echo \"x='$A'\" > .next/static/client.js\n");
+    let sandbox = sandbox(&script);
+    sandbox
+        .capy(&["run", "--", "next", "build"])
+        .fails(1, "INLINE_REFUSED");
+    assert!(!page(&sandbox).contains(CANARY));
+    sandbox
+        .capy(&["run", "--allow-leak", "A", "--", "next", "build"])
+        .succeeds();
+    assert!(page(&sandbox).contains(CANARY));
+}
+
+#[test]
+fn signals_reach_the_build_and_end_the_run() {
+    for (signal, script, code) in [
+        (Signal::TERM, "", 143),
+        (Signal::HUP, "", 129),
+        (Signal::INT, "trap 'exit 5' INT\n", 5),
+        (Signal::TERM, "trap 'exit 0' TERM\n", 143),
+    ] {
+        let script = format!("{BUILD}{script}touch started\nwhile :; do sleep 0.05; done\n");
+        let sandbox = sandbox(&script);
+        let outcome = interrupt(&sandbox, signal);
+        assert_eq!(outcome, Some(code), "{signal:?} {script}");
+        assert!(!page(&sandbox).contains(CANARY), "{signal:?}");
+    }
+}
+
+fn interrupt(sandbox: &Sandbox, signal: Signal) -> Option<i32> {
+    let mut command = sandbox.command(&["run", "--", "next", "build"]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while !sandbox.path("started").exists() {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn the_build_cannot_read_the_credentials_from_its_parent() {
+    let mut sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    let lines = sandbox
+        .capy(&["deploy", "--platform", "other", "--print"])
+        .succeeds()
+        .stdout;
+    sandbox.become_platform(&lines);
+    sandbox.write_program("next", "#!/bin/sh\nstat -c %u /proc/$PPID/environ; env\n");
+    let command = sandbox.command_as_nobody(&["run", "--", "next", "build"]);
+    let outcome = sandbox.finish(command, "").succeeds();
+    assert_eq!(
+        outcome.stdout.lines().next(),
+        Some("0"),
+        "readable for root alone"
+    );
+    for name in ["SECRETS_BLOB", "PROJECT_KEY", "CAPY_"] {
+        assert!(!outcome.stdout.contains(name), "{name}");
+    }
+}

@@ -1,0 +1,14 @@
+//! The program as a person or a platform runs it: exit code, stdout, stderr, and what it leaves on disk.
+
+#[path = "../../../client/tests/support/mod.rs"]
+mod stand_in;
+
+mod deploy;
+mod env_file;
+mod help;
+mod init;
+mod inline;
+mod login;
+mod run;
+mod sandbox;
+mod terminal;

@@ -1,0 +1,256 @@
+//! `capy run`: where the secrets come from, what the command sees, how it ends.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{CANARY, Sandbox};
+use crate::stand_in::{Fault, StandIn};
+
+/// A sandbox with a deployment's variables in its environment and nothing else.
+fn platform() -> Sandbox {
+    let mut sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    let lines = sandbox
+        .capy(&["deploy", "--platform", "other", "--print"])
+        .succeeds()
+        .stdout;
+    sandbox.become_platform(&lines);
+    sandbox
+}
+
+/// A sandbox with a plain `.env` and no project.
+fn local() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write(".env", "A=canary.A.x9\n");
+    sandbox
+}
+
+fn touch(sandbox: &Sandbox) -> [String; 4] {
+    [
+        "run".into(),
+        "--".into(),
+        "touch".into(),
+        sandbox.path("ran").display().to_string(),
+    ]
+}
+
+fn run_touch(sandbox: &Sandbox) -> crate::sandbox::Outcome {
+    let arguments = touch(sandbox);
+    sandbox.capy(&arguments.each_ref().map(String::as_str))
+}
+
+#[test]
+fn the_command_sees_the_secrets_and_no_credential() {
+    let mut sandbox = platform();
+    sandbox.env.insert("CAPY_TOKEN".into(), "canary".into());
+    sandbox.env.insert("_CAPY_OTHER".into(), "canary".into());
+    sandbox.env.insert("KEPT".into(), "1".into());
+    let run = sandbox.capy(&["run", "--", "env"]).succeeds();
+    let mut names: Vec<_> = run
+        .stdout
+        .lines()
+        .filter_map(|line| Some(line.split_once('=')?.0))
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["A", "HOME", "KEPT", "PATH"]);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn no_secret_is_in_any_command_line() {
+    let sandbox = platform();
+    let script = "for id in self $$ $PPID; do tr '\\0' ' ' < /proc/$id/cmdline; done";
+    for inline in [&[][..], &["--inline"]] {
+        let run = sandbox.capy(&[&["run"], inline, &["--", "sh", "-c", script]].concat());
+        assert!(run.stdout.contains("sh -c"), "{}", run.stdout);
+        assert!(
+            !run.stdout.contains(CANARY) && !run.stdout.contains(&sandbox.env["PROJECT_KEY"]),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
+type Breakage = (i32, &'static str, fn(&mut Sandbox, &StandIn));
+
+#[test]
+fn five_faults_make_five_exit_codes_and_the_command_does_not_run() {
+    let faults: [Breakage; 5] = [
+        (40, "WRONG_PROJECT_KEY", |sandbox, _| {
+            sandbox.env.insert("PROJECT_KEY".into(), "11".repeat(32));
+        }),
+        (41, "BLOB_TAMPERED", |sandbox, _| flip(sandbox, |len| len - 1)),
+        (42, "BLOB_OF_ANOTHER_SERVICE", |sandbox, other| {
+            sandbox.env.insert("CAPY_SERVICE_URL".into(), other.url());
+        }),
+        (43, "DEPLOY_UNKNOWN", |sandbox, _| flip(sandbox, |_| 5)),
+        (44, "DEPLOY_REVOKED", |sandbox, _| {
+            sandbox.service.fail_always(Fault::Refuse(410, "DEPLOY_REVOKED"))
+        }),
+    ];
+    let other = StandIn::start();
+    let mut messages = String::new();
+    for (exit_code, code, break_it) in faults {
+        let mut sandbox = platform();
+        break_it(&mut sandbox, &other);
+        let outcome = run_touch(&sandbox).fails(exit_code, code);
+        assert!(!sandbox.path("ran").exists(), "{code}");
+        messages += &outcome.shown().replace(&other.url(), "http://other");
+    }
+    insta::assert_snapshot!("five_faults", messages);
+}
+
+fn flip(sandbox: &mut Sandbox, index: impl Fn(usize) -> usize) {
+    use capy_protocol::text::{parse_base64, serialize_base64};
+    let mut bytes = parse_base64(&sandbox.env["SECRETS_BLOB"]).unwrap();
+    let at = index(bytes.len());
+    bytes[at] ^= 1;
+    sandbox
+        .env
+        .insert("SECRETS_BLOB".into(), serialize_base64(&bytes));
+}
+
+#[test]
+fn half_a_pair_or_two_pairs_say_what_was_found() {
+    let mut sandbox = platform();
+    let key = sandbox.env.remove("PROJECT_KEY").unwrap();
+    let half = run_touch(&sandbox).fails(30, "CREDENTIALS_INCOMPLETE");
+    insta::assert_snapshot!("half_a_pair", half.shown());
+    sandbox.env.insert("PROJECT_KEY".into(), key.clone());
+    sandbox.env.insert("_CAPY_DEPLOY_KEY".into(), key);
+    let both = run_touch(&sandbox).fails(31, "CREDENTIALS_AMBIGUOUS");
+    insta::assert_snapshot!("two_pairs", both.shown());
+    assert!(!sandbox.path("ran").exists());
+}
+
+#[test]
+fn a_service_that_is_down_is_retried_until_the_deadline_and_the_command_does_not_run() {
+    let sandbox = platform();
+    for fault in [
+        Fault::Status(500),
+        Fault::RetryAfter(0),
+        Fault::Close,
+        Fault::Hang,
+        Fault::Drip,
+    ] {
+        let before = sandbox.service.seen().len();
+        sandbox.service.fail_always(fault.clone());
+        let start = Instant::now();
+        let outcome = run_touch(&sandbox).fails(20, "SERVICE_UNREACHABLE");
+        let took = start.elapsed();
+        assert!(took < Duration::from_millis(3500), "{fault:?} took {took:?}");
+        assert!(
+            outcome.stderr.contains(&sandbox.service.url()),
+            "{}",
+            outcome.stderr
+        );
+        assert!(outcome.stderr.contains("\n\nhint: "), "{}", outcome.stderr);
+        if !matches!(fault, Fault::Hang | Fault::Drip) {
+            assert!(
+                sandbox.service.seen().len() - before >= 2,
+                "{fault:?} was not retried"
+            );
+        }
+    }
+    for fault in [
+        Fault::Garbage,
+        Fault::Endless,
+        Fault::Redirect("http://127.0.0.1:1/".into()),
+    ] {
+        sandbox.service.fail_always(fault);
+        run_touch(&sandbox).fails(21, "SERVICE_ERROR");
+    }
+    assert!(!sandbox.path("ran").exists());
+    sandbox.service.recover();
+    sandbox.service.fail_next([Fault::Status(503), Fault::Close]);
+    run_touch(&sandbox).succeeds();
+    assert!(sandbox.path("ran").exists());
+}
+
+#[test]
+fn a_deployment_wins_over_what_is_set_and_says_so() {
+    let mut sandbox = platform();
+    sandbox.env.insert("A".into(), "set".into());
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
+    assert_eq!(run.stdout, "canary.A.x9\n");
+    assert_eq!(
+        run.stderr,
+        "note: the deployment's value replaces the one that is set: A\n"
+    );
+}
+
+#[test]
+fn what_is_set_wins_over_the_env_file_but_for_override() {
+    let mut sandbox = local();
+    sandbox.env.insert("A".into(), "set".into());
+    let echo = ["--", "sh", "-c", "echo $A"];
+    assert_eq!(
+        sandbox.capy(&[&["run"], &echo[..]].concat()).succeeds().stdout,
+        "set\n"
+    );
+    let run = sandbox
+        .capy(&[&["run", "--override"], &echo[..]].concat())
+        .succeeds();
+    assert_eq!(run.stdout, "canary.A.x9\n");
+}
+
+#[test]
+fn an_env_file_needs_no_project_while_nothing_in_it_is_sealed() {
+    let sandbox = local();
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
+    assert_eq!(run.stdout, "canary.A.x9\n");
+    sandbox.write(".env", "A=capy:v1:AAAA\n");
+    sandbox.capy(&["run", "--", "true"]).fails(10, "NOT_INITIALISED");
+    let empty = Sandbox::new();
+    empty.capy(&["run", "--", "true"]).fails(10, "NO_SECRETS");
+}
+
+#[test]
+fn reserved_and_odd_lines_are_passed_over_aloud() {
+    let sandbox = local();
+    sandbox.write(".env", "PROJECT_KEYS=1\nCAPY_TOKEN=canary\nodd line\nB=2\n");
+    let run = sandbox
+        .capy(&["run", "--", "sh", "-c", "echo $B ${CAPY_TOKEN-unset}"])
+        .succeeds();
+    assert_eq!(run.stdout, "2 unset\n");
+    insta::assert_snapshot!("odd_lines", run.shown());
+}
+
+#[test]
+fn the_command_takes_the_process_over() {
+    let sandbox = local();
+    let mut child = sandbox
+        .command(&["run", "--", "sh", "-c", "echo $$; exit 7"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = child.id();
+    let output = {
+        let mut text = String::new();
+        std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut text).unwrap();
+        text
+    };
+    assert_eq!(output.trim(), id.to_string());
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    assert_eq!(
+        sandbox.capy(&["run", "--", "sh", "-c", "kill -TERM $$"]).code,
+        -15
+    );
+}
+
+#[test]
+fn a_command_that_cannot_run_ends_as_in_a_shell() {
+    let sandbox = local();
+    for program in ["no-such-program", "next"] {
+        let arguments = if program == "next" {
+            vec!["run", "--", "./bin/next", "build"]
+        } else {
+            vec!["run", "--", program]
+        };
+        sandbox.capy(&arguments).fails(127, "COMMAND_NOT_FOUND");
+    }
+    sandbox.write("data", "x");
+    sandbox
+        .capy(&["run", "--", "./data"])
+        .fails(126, "COMMAND_NOT_EXECUTABLE");
+}

@@ -1,0 +1,151 @@
+//! At a terminal: what is typed is not echoed, and Ctrl-C ends the program.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::sandbox::{CANARY, Sandbox};
+
+/// The program with a terminal of its own, by way of util-linux's `setsid`.
+struct Terminal {
+    child: Child,
+    keys: File,
+    screen: mpsc::Receiver<Vec<u8>>,
+    shown: String,
+}
+
+impl Terminal {
+    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let side = || File::options().read(true).write(true).open(&name).unwrap();
+        let plain = sandbox.command(arguments);
+        let mut command = Command::new("setsid");
+        command
+            .args(["--ctty", "--wait"])
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        command
+            .current_dir(sandbox.path(""))
+            .env_clear()
+            .envs(&sandbox.env);
+        let child = command
+            .stdin(side())
+            .stdout(side())
+            .stderr(side())
+            .spawn()
+            .unwrap();
+        let keys = File::from(master);
+        let mut reader = keys.try_clone().unwrap();
+        let (sender, screen) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(len @ 1..) = reader.read(&mut buffer) {
+                let _ = sender.send(buffer[..len].to_vec());
+            }
+        });
+        Self {
+            child,
+            keys,
+            screen,
+            shown: String::new(),
+        }
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !self.shown.contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let more = self.screen.recv_timeout(left);
+            let more = more.unwrap_or_else(|_| panic!("no {text:?} in {:?}", self.shown));
+            self.shown.push_str(&String::from_utf8_lossy(&more));
+        }
+    }
+
+    fn type_keys(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        while let Ok(more) = self.screen.try_recv() {
+            self.shown.push_str(&String::from_utf8_lossy(&more));
+        }
+        (status.code(), self.shown)
+    }
+}
+
+#[test]
+fn a_typed_value_is_sealed_and_never_shown() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::start(&sandbox, &["set", "A"]);
+    terminal.wait_for("A: ");
+    terminal.type_keys("canary.A.x9\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(!shown.contains(CANARY), "{shown}");
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
+    assert_eq!(run.stdout, "canary.A.x9\n");
+}
+
+#[test]
+fn ctrl_c_at_the_prompt_changes_nothing() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::start(&sandbox, &["set", "A"]);
+    terminal.wait_for("A: ");
+    terminal.type_keys("canary\u{3}");
+    let (code, shown) = terminal.end();
+    assert_ne!(code, Some(0), "{shown}");
+    assert!(
+        !shown.contains(CANARY) && !sandbox.path(".env").exists(),
+        "{shown}"
+    );
+}
+
+#[test]
+fn keys_that_edit_a_line_edit_it_and_a_long_value_is_whole() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::start(&sandbox, &["set", "A"]);
+    terminal.wait_for("A: ");
+    let long = "x".repeat(6000);
+    terminal.type_keys(&format!("wrong\u{15}a\u{1b}[Dé\u{7f}\tb{long}\r"));
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo \"$A\""]).succeeds();
+    assert_eq!(run.stdout, format!("a\tb{long}\n"));
+}
+
+#[test]
+fn a_paste_of_several_lines_is_refused_and_does_not_spill() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::start(&sandbox, &["set", "A"]);
+    terminal.wait_for("A: ");
+    terminal.type_keys("line 1\ncanary line 2\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(
+        shown.contains("error[SEVERAL_LINES]") && !shown.contains(CANARY),
+        "{shown}"
+    );
+    assert!(!sandbox.path(".env").exists());
+}
+
+#[test]
+fn ctrl_c_reaches_a_build_once() {
+    let mut sandbox = Sandbox::new();
+    sandbox.write(".env", "A=1\n");
+    sandbox.write_program("next", "#!/bin/sh\ntrap 'echo once >> interrupts' INT\necho ready\nn=0; while [ $n -lt 20 ]; do sleep 0.05; n=$((n+1)); done\nexit 4\n");
+    let mut terminal = Terminal::start(&sandbox, &["run", "--", "next", "build"]);
+    terminal.wait_for("ready");
+    terminal.type_keys("\u{3}");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(4), "{shown}");
+    assert_eq!(sandbox.read("interrupts"), "once\n");
+}
