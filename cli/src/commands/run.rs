@@ -59,7 +59,8 @@ fn nothing_to_inline(arguments: &Run, folder: &Path) -> Result<()> {
     if arguments.inline.is_some() {
         return Err(error);
     }
-    printer::note(&format!("note: {error}"));
+    let hint = error.hint().unwrap_or_default();
+    printer::note(&format!("note: {error}, so nothing was inlined\n\nhint: {hint}"));
     Ok(())
 }
 
