@@ -3,6 +3,8 @@
 //! Owns the words for both. A name is never matched without scopes, and nothing that touches a wanted name is left
 //! out: it is a read, a write, or a note with a reason.
 
+mod alias;
+mod declare;
 mod flow;
 mod resolve;
 mod scope;

@@ -9,25 +9,11 @@ use std::collections::{HashMap, HashSet};
 use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
+use super::alias::{Alias, Binds, Home, Kind, aliases};
 use super::flow::{Binding, Escape, Pattern, PatternValue, Sink, Step, Use};
-use super::scope::ScopeId;
 use super::walk::{Facts, Imported, Tracked, walk};
 use super::{FileReads, Note, Object, ObjectRead, Read, Wanted};
 use crate::report::Reason;
-
-/// What an expression is known to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Global,
-    Process,
-    Env,
-}
-
-/// A name and the scope that binds it.
-type Home = (Atom, ScopeId);
-
-/// Everything that was found to be assigned one of the three objects.
-type Binds = HashMap<Binding, (Kind, Option<Home>)>;
 
 const ROOTS: [(&str, Kind); 3] = [
     ("process", Kind::Process),
@@ -62,14 +48,6 @@ fn tracked(binds: &Binds) -> Tracked {
     roots
         .chain(binds.keys().map(|binding| binding.name.clone()))
         .collect()
-}
-
-/// What is known about a name that takes one of the objects.
-struct Alias {
-    kind: Kind,
-    /// Every value it takes is of that kind.
-    certain: bool,
-    parents: Vec<Home>,
 }
 
 struct Judge<'a> {
@@ -392,56 +370,4 @@ fn is_object_method(name: &str) -> bool {
         name,
         "hasOwnProperty" | "propertyIsEnumerable" | "toString" | "toLocaleString" | "valueOf" | "__proto__"
     )
-}
-
-/// Gathers the aliases of a round and decides which of them are certain.
-fn aliases(facts: &Facts, binds: &Binds) -> HashMap<Home, Alias> {
-    let mut aliases: HashMap<Home, Alias> = HashMap::new();
-    for (binding, (kind, parent)) in binds {
-        let Some(scope) = facts.scopes.resolve(binding.scope, &binding.name) else {
-            continue;
-        };
-        let home = (binding.name.clone(), scope);
-        let alias = aliases.entry(home).or_insert(Alias {
-            kind: *kind,
-            certain: true,
-            parents: Vec::new(),
-        });
-        alias.certain &= alias.kind == *kind;
-        alias.parents.extend(parent.clone());
-    }
-    for write in &facts.writes {
-        if binds.contains_key(&write.binding) {
-            continue;
-        }
-        let binding = &write.binding;
-        if let Some(scope) = facts.scopes.resolve(binding.scope, &binding.name)
-            && let Some(alias) = aliases.get_mut(&(binding.name.clone(), scope))
-        {
-            alias.certain = false;
-        }
-    }
-    doubt_children(&mut aliases);
-    aliases
-}
-
-/// An alias of something uncertain is uncertain.
-fn doubt_children(aliases: &mut HashMap<Home, Alias>) {
-    loop {
-        let doubted: HashSet<Home> = aliases
-            .iter()
-            .filter(|(_, alias)| !alias.certain)
-            .map(|(home, _)| home.clone())
-            .collect();
-        let mut changed = false;
-        for alias in aliases.values_mut() {
-            if alias.certain && alias.parents.iter().any(|parent| doubted.contains(parent)) {
-                alias.certain = false;
-                changed = true;
-            }
-        }
-        if !changed {
-            return;
-        }
-    }
 }

@@ -10,9 +10,9 @@ use swc_ecma_ast::*;
 use swc_ecma_visit::{Visit, VisitWith};
 
 use super::Wanted;
+use super::declare::Declared;
 use super::flow::{Binding, Escape, Mention, Sink, Use, Write};
 use super::scope::{ScopeId, Scopes};
-use crate::syntax::range;
 
 /// Names to look for.
 pub(super) type Tracked = HashSet<Atom>;
@@ -70,149 +70,11 @@ pub(super) fn walk(program: &Program, tracked: &Tracked, wanted: Option<&dyn Wan
 }
 
 impl Walk<'_> {
-    fn scoped(&mut self, hoists: bool, body: impl FnOnce(&mut Self)) {
+    pub(super) fn scoped(&mut self, hoists: bool, body: impl FnOnce(&mut Self)) {
         self.scope = self.facts.scopes.open(self.scope, hoists);
         body(self);
         self.scope = self.facts.scopes.parent(self.scope);
     }
-
-    pub(super) fn is_tracked(&self, name: &Atom) -> bool {
-        self.tracked.contains(name)
-    }
-
-    fn declare(&mut self, ident: &Ident, kind: Declared) {
-        if !self.tracked.contains(&ident.sym) {
-            return;
-        }
-        let home = match kind {
-            Declared::Var => self.facts.scopes.hoist_target(self.scope),
-            Declared::Here => self.scope,
-        };
-        self.facts.scopes.bind(home, &ident.sym);
-    }
-
-    /// A declaration whose value is none of ours: a function, a class, a parameter, an import.
-    fn declare_other(&mut self, ident: &Ident, kind: Declared) {
-        self.declare(ident, kind);
-        self.write(ident);
-    }
-
-    pub(super) fn binding(&self, ident: &Ident) -> Binding {
-        Binding {
-            name: ident.sym.clone(),
-            scope: self.scope,
-            at: range(ident.span).0,
-        }
-    }
-
-    pub(super) fn write(&mut self, ident: &Ident) {
-        if self.tracked.contains(&ident.sym) {
-            let binding = self.binding(ident);
-            self.facts.writes.push(Write { binding });
-        }
-    }
-
-    /// Declares (`kind`) or assigns (`None`) every name of a pattern; visits defaults and computed keys.
-    pub(super) fn pattern(&mut self, pattern: &Pat, kind: Option<Declared>) {
-        match pattern {
-            Pat::Ident(ident) => self.target(&ident.id, kind),
-            Pat::Array(array) => array
-                .elems
-                .iter()
-                .flatten()
-                .for_each(|item| self.pattern(item, kind)),
-            Pat::Rest(rest) => self.pattern(&rest.arg, kind),
-            Pat::Object(object) => self.object_pattern(object, kind),
-            Pat::Assign(assign) => {
-                self.pattern(&assign.left, kind);
-                self.flow(&assign.right, Sink::Escape(Escape::Value));
-            }
-            Pat::Expr(target) => self.flow(target, Sink::Write),
-            Pat::Invalid(_) => {}
-        }
-    }
-
-    pub(super) fn object_pattern(&mut self, object: &ObjectPat, kind: Option<Declared>) {
-        for prop in &object.props {
-            match prop {
-                ObjectPatProp::KeyValue(pair) => {
-                    pair.key.visit_with(self);
-                    self.mention_key(&pair.key);
-                    self.pattern(&pair.value, kind);
-                }
-                ObjectPatProp::Assign(short) => {
-                    self.mention(&short.key.id.sym, short.key.id.span, false);
-                    self.target(&short.key.id, kind);
-                    if let Some(default) = &short.value {
-                        self.flow(default, Sink::Escape(Escape::Value));
-                    }
-                }
-                ObjectPatProp::Rest(rest) => self.pattern(&rest.arg, kind),
-            }
-        }
-    }
-
-    fn target(&mut self, ident: &Ident, kind: Option<Declared>) {
-        if let Some(kind) = kind {
-            self.declare(ident, kind);
-        }
-        self.write(ident);
-    }
-
-    fn parameters<'p>(&mut self, parameters: impl Iterator<Item = &'p Pat>) {
-        for parameter in parameters {
-            self.pattern(parameter, Some(Declared::Here));
-        }
-    }
-
-    fn body(&mut self, statements: &[Stmt]) {
-        self.scoped(true, |walk| {
-            statements.iter().for_each(|statement| statement.visit_with(walk))
-        });
-    }
-
-    fn declare_vars(&mut self, declaration: &VarDecl, assigned: bool) {
-        let kind = if declaration.kind == VarDeclKind::Var {
-            Declared::Var
-        } else {
-            Declared::Here
-        };
-        for declarator in &declaration.decls {
-            self.declarator(declarator, kind, assigned);
-        }
-    }
-
-    /// `assigned`: a `for … of` head, whose names take values without an initialiser.
-    fn declarator(&mut self, declarator: &VarDeclarator, kind: Declared, assigned: bool) {
-        match &declarator.name {
-            Pat::Ident(ident) if declarator.init.is_none() && !assigned => self.declare(&ident.id, kind),
-            pattern => self.pattern(pattern, Some(kind)),
-        }
-        let Some(init) = &declarator.init else { return };
-        let sink = match &declarator.name {
-            Pat::Ident(ident) => Sink::Bind(self.binding(&ident.id), Box::new(Sink::Drop)),
-            Pat::Object(object) => Sink::Keys(self.keys_of(object), Box::new(Sink::Drop)),
-            _ => Sink::Escape(Escape::Value),
-        };
-        self.flow(init, sink);
-    }
-
-    fn export(&mut self, ident: &Ident) {
-        if self.is_tracked(&ident.sym) {
-            self.facts
-                .exported
-                .push((ident.sym.clone(), self.scope, range(ident.span).0));
-        }
-    }
-}
-
-/// Where a declaration binds its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Declared {
-    /// The nearest function.
-    Var,
-    /// The current scope.
-    Here,
 }
 
 impl Visit for Walk<'_> {
@@ -438,21 +300,5 @@ impl Visit for Walk<'_> {
         if let Some(text) = string.value.as_str() {
             self.mention(text, string.span(), false);
         }
-    }
-}
-
-impl Walk<'_> {
-    fn import_of_process(&mut self, specifier: &ImportSpecifier, local: &Ident) {
-        let imported = match specifier {
-            ImportSpecifier::Default(_) | ImportSpecifier::Namespace(_) => Imported::Process,
-            ImportSpecifier::Named(named) => match named.imported.as_ref().map(|name| name.atom()) {
-                None if local.sym == "env" => Imported::Env,
-                Some(name) if &**name == "env" => Imported::Env,
-                Some(name) if &**name == "default" => Imported::Process,
-                _ => return,
-            },
-        };
-        let binding = self.binding(local);
-        self.facts.imports.push((binding, imported));
     }
 }

@@ -59,3 +59,36 @@ pub(crate) fn node(folder: &Path, file: &str, variables: &[(&str, &str)]) -> Out
         .envs(variables.iter().copied());
     command.output().expect("node runs")
 }
+
+/// `input` becomes `expected`, our own lines aside, and nothing is left to report.
+#[track_caller]
+pub(crate) fn check(input: &str, expected: &str) {
+    let out = inlined(input);
+    assert_eq!(squeezed(body(&out.text)), squeezed(expected), "from {input}");
+    assert!(out.findings.is_empty(), "{input}: {:?}", out.findings);
+}
+
+/// Without the spaces that pad a call: `padding_keeps_every_column` counts them.
+pub(crate) fn squeezed(text: &str) -> String {
+    let parts = text.trim_end_matches(['\n', '\r', ' ']).split("()");
+    parts
+        .map(|part| part.trim_start_matches(' '))
+        .collect::<Vec<_>>()
+        .join("()")
+}
+
+/// `input` stays as it is, with these reasons.
+#[track_caller]
+pub(crate) fn check_same(input: &str, reasons: &[&str]) {
+    let out = inlined(input);
+    assert_eq!(out.text, input);
+    assert_eq!(reasons_of(&out), reasons, "{input}");
+}
+
+pub(crate) fn reasons_of(out: &Inlined) -> Vec<String> {
+    let words = out.findings.iter().map(|finding| match &finding.name {
+        Some(name) => format!("{:?} {name}", finding.reason),
+        None => format!("{:?}", finding.reason),
+    });
+    words.collect()
+}

@@ -1,0 +1,166 @@
+//! Declarations, patterns and imports: which names are bound where, and every place that gives one a value.
+//!
+//! Owns the rule that a name's every value must be seen: what is not an initialiser or a plain assignment is recorded as a
+//! write of something unknown.
+
+use swc_atoms::Atom;
+use swc_ecma_ast::*;
+use swc_ecma_visit::VisitWith;
+
+use super::flow::{Binding, Escape, Sink, Write};
+use super::walk::{Imported, Walk};
+use crate::syntax::range;
+
+/// Where a declaration binds its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Declared {
+    /// The nearest function.
+    Var,
+    /// The current scope.
+    Here,
+}
+
+impl Walk<'_> {
+    pub(super) fn is_tracked(&self, name: &Atom) -> bool {
+        self.tracked.contains(name)
+    }
+
+    pub(super) fn declare(&mut self, ident: &Ident, kind: Declared) {
+        if !self.tracked.contains(&ident.sym) {
+            return;
+        }
+        let home = match kind {
+            Declared::Var => self.facts.scopes.hoist_target(self.scope),
+            Declared::Here => self.scope,
+        };
+        self.facts.scopes.bind(home, &ident.sym);
+    }
+
+    /// A declaration whose value is none of ours: a function, a class, a parameter, an import.
+    pub(super) fn declare_other(&mut self, ident: &Ident, kind: Declared) {
+        self.declare(ident, kind);
+        self.write(ident);
+    }
+
+    pub(super) fn binding(&self, ident: &Ident) -> Binding {
+        Binding {
+            name: ident.sym.clone(),
+            scope: self.scope,
+            at: range(ident.span).0,
+        }
+    }
+
+    pub(super) fn write(&mut self, ident: &Ident) {
+        if self.tracked.contains(&ident.sym) {
+            let binding = self.binding(ident);
+            self.facts.writes.push(Write { binding });
+        }
+    }
+
+    /// Declares (`kind`) or assigns (`None`) every name of a pattern; visits defaults and computed keys.
+    pub(super) fn pattern(&mut self, pattern: &Pat, kind: Option<Declared>) {
+        match pattern {
+            Pat::Ident(ident) => self.target(&ident.id, kind),
+            Pat::Array(array) => array
+                .elems
+                .iter()
+                .flatten()
+                .for_each(|item| self.pattern(item, kind)),
+            Pat::Rest(rest) => self.pattern(&rest.arg, kind),
+            Pat::Object(object) => self.object_pattern(object, kind),
+            Pat::Assign(assign) => {
+                self.pattern(&assign.left, kind);
+                self.flow(&assign.right, Sink::Escape(Escape::Value));
+            }
+            Pat::Expr(target) => self.flow(target, Sink::Write),
+            Pat::Invalid(_) => {}
+        }
+    }
+
+    pub(super) fn object_pattern(&mut self, object: &ObjectPat, kind: Option<Declared>) {
+        for prop in &object.props {
+            match prop {
+                ObjectPatProp::KeyValue(pair) => {
+                    pair.key.visit_with(self);
+                    self.mention_key(&pair.key);
+                    self.pattern(&pair.value, kind);
+                }
+                ObjectPatProp::Assign(short) => {
+                    self.mention(&short.key.id.sym, short.key.id.span, false);
+                    self.target(&short.key.id, kind);
+                    if let Some(default) = &short.value {
+                        self.flow(default, Sink::Escape(Escape::Value));
+                    }
+                }
+                ObjectPatProp::Rest(rest) => self.pattern(&rest.arg, kind),
+            }
+        }
+    }
+
+    pub(super) fn target(&mut self, ident: &Ident, kind: Option<Declared>) {
+        if let Some(kind) = kind {
+            self.declare(ident, kind);
+        }
+        self.write(ident);
+    }
+
+    pub(super) fn parameters<'p>(&mut self, parameters: impl Iterator<Item = &'p Pat>) {
+        for parameter in parameters {
+            self.pattern(parameter, Some(Declared::Here));
+        }
+    }
+
+    pub(super) fn body(&mut self, statements: &[Stmt]) {
+        self.scoped(true, |walk| {
+            statements.iter().for_each(|statement| statement.visit_with(walk))
+        });
+    }
+
+    pub(super) fn declare_vars(&mut self, declaration: &VarDecl, assigned: bool) {
+        let kind = if declaration.kind == VarDeclKind::Var {
+            Declared::Var
+        } else {
+            Declared::Here
+        };
+        for declarator in &declaration.decls {
+            self.declarator(declarator, kind, assigned);
+        }
+    }
+
+    /// `assigned`: a `for … of` head, whose names take values without an initialiser.
+    pub(super) fn declarator(&mut self, declarator: &VarDeclarator, kind: Declared, assigned: bool) {
+        match &declarator.name {
+            Pat::Ident(ident) if declarator.init.is_none() && !assigned => self.declare(&ident.id, kind),
+            pattern => self.pattern(pattern, Some(kind)),
+        }
+        let Some(init) = &declarator.init else { return };
+        let sink = match &declarator.name {
+            Pat::Ident(ident) => Sink::Bind(self.binding(&ident.id), Box::new(Sink::Drop)),
+            Pat::Object(object) => Sink::Keys(self.keys_of(object), Box::new(Sink::Drop)),
+            _ => Sink::Escape(Escape::Value),
+        };
+        self.flow(init, sink);
+    }
+
+    pub(super) fn export(&mut self, ident: &Ident) {
+        if self.is_tracked(&ident.sym) {
+            self.facts
+                .exported
+                .push((ident.sym.clone(), self.scope, range(ident.span).0));
+        }
+    }
+
+    pub(super) fn import_of_process(&mut self, specifier: &ImportSpecifier, local: &Ident) {
+        let imported = match specifier {
+            ImportSpecifier::Default(_) | ImportSpecifier::Namespace(_) => Imported::Process,
+            ImportSpecifier::Named(named) => match named.imported.as_ref().map(|name| name.atom()) {
+                None if local.sym == "env" => Imported::Env,
+                Some(name) if &**name == "env" => Imported::Env,
+                Some(name) if &**name == "default" => Imported::Process,
+                _ => return,
+            },
+        };
+        let binding = self.binding(local);
+        self.facts.imports.push((binding, imported));
+    }
+}
