@@ -1,18 +1,29 @@
-//! Inlines the variables of a JSON file without a key service, to try things out: `inline FILE DIR…`.
+//! Inlines the variables of a JSON file without a key service, to try things out: `inline FILE DIR…`. A folder whose
+//! layout is not known is taken for one of server bundles, and nothing fails the run but a leak.
 
 use std::io;
 use std::path::PathBuf;
 
-use capy_inliner::{Request, inline};
+use capy_inliner::{Error, Policy, Request, inline};
 use capy_protocol::env_map::EnvMap;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let file = arguments.next().ok_or("a JSON file of names and values")?;
     let values = EnvMap::parse_json(&std::fs::read(file)?)?;
-    let mut request = Request::new(&values);
-    request.apps = arguments.map(PathBuf::from).collect();
-    let report = inline(&request)?;
-    report.print(&mut io::stderr())?;
+    for folder in arguments.map(PathBuf::from) {
+        let mut request = Request::new(&values);
+        request.apps = vec![folder.clone()];
+        let report = match inline(&request) {
+            Err(Error::UnknownLayout { .. }) => {
+                request.apps.clear();
+                request.server = vec![folder];
+                request.policy = Policy::Lenient;
+                inline(&request)?
+            }
+            other => other?,
+        };
+        report.print(&mut io::stderr())?;
+    }
     Ok(())
 }

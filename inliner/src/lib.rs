@@ -95,7 +95,7 @@ pub enum Policy {
 /// When the files cannot be read or written, or the layout is refused: see [`Error`].
 pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
     // Trees are as deep as the longest chain of operators; a thread's stack is only used as far as it is needed.
-    const STACK: usize = 512 << 20;
+    const STACK: usize = 256 << 20;
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(STACK)
         .build()

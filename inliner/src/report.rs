@@ -237,19 +237,28 @@ impl Report {
         }
         for leak in self.leaks.iter().filter(|leak| !leak.allowed) {
             let (file, line, name) = (leak.file.display(), leak.line, &leak.name);
-            writeln!(
-                out,
-                "leak: {file}:{line}: the value of {name} is in a file that the public can fetch"
-            )?;
+            writeln!(out, "leak: {file}:{line}: holds the value of {name}")?;
         }
         self.print_findings(out)?;
-        let verb = if self.written { "wrote" } else { "nothing written;" };
-        let (files, changed) = (self.server_files, self.changed_files);
-        writeln!(
-            out,
-            "{verb} {changed} of {files} server files, {} reads inlined",
-            self.replaced()
-        )
+        if self.unreadable_files > 0 {
+            writeln!(
+                out,
+                "note: {} compressed public files were not searched",
+                self.unreadable_files
+            )?;
+        }
+        let (files, changed, reads) = (self.server_files, self.changed_files, self.replaced());
+        if self.written {
+            writeln!(
+                out,
+                "inlined {reads} reads; wrote {changed} of {files} server files"
+            )
+        } else {
+            writeln!(
+                out,
+                "nothing was written: {reads} reads in {changed} of {files} server files would have been inlined"
+            )
+        }
     }
 
     /// Failures and warnings one by one, notes as a count per reason.

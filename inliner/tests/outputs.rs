@@ -287,6 +287,26 @@ fn a_link_that_leaves_the_tree_is_refused() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_no_files() {
+    let tree = Tree::new();
+    std::os::unix::fs::symlink("/nowhere/at/all", tree.path("public/dangling")).unwrap();
+    std::os::unix::fs::symlink(tree.path("public"), tree.path("public/loop")).unwrap();
+    assert!(tree.inline(&values()).unwrap().written);
+}
+
+#[test]
+fn a_bundle_may_be_as_deep_as_its_longest_sum() {
+    let tree = Tree::new();
+    tree.write(
+        ".next/server/x.js",
+        &format!("f(\"\"{}+process.env.A)", "+\"text\"".repeat(50_000)),
+    );
+    let report = tree.inline(&values()).unwrap();
+    assert_eq!(report.changed_files, 5);
+}
+
 #[test]
 fn two_runs_at_once_are_refused() {
     let tree = Tree::new();
@@ -345,6 +365,6 @@ fn no_report_holds_a_value() {
     for text in [&table, &json, &format!("{report:?}")] {
         assert!(!text.contains("canary."), "{text}");
     }
-    assert!(table.contains("x.js:1: the value of A"), "{table}");
+    assert!(table.contains("x.js:1: holds the value of A"), "{table}");
     assert!(json.contains("\"encoding\":\"plain\""), "{json}");
 }

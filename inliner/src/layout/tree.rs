@@ -1,6 +1,6 @@
 //! Files below a folder, through links, with where they really are.
 //!
-//! Owns the walk. It refuses nothing but what cannot be read; a loop of links is an error.
+//! Owns the walk. It refuses only what cannot be read; links that lead nowhere hold no file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,11 @@ pub(super) fn entries(root: &Path, skip_node_modules: bool) -> Result<Vec<Entry>
         .into_iter()
         .filter_entry(wanted)
     {
-        let entry = entry.map_err(|error| failed(root, error))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if is_no_file(&error) => continue,
+            Err(error) => return Err(failed(root, error)),
+        };
         if linked_folder
             .as_ref()
             .is_some_and(|folder| !entry.path().starts_with(folder))
@@ -62,6 +66,15 @@ pub(super) fn entries(root: &Path, skip_node_modules: bool) -> Result<Vec<Entry>
         found.push(Entry { path, real, linked });
     }
     Ok(found)
+}
+
+/// A link to nothing, or to a folder that it lies in: what is there is visited anyway.
+fn is_no_file(error: &walkdir::Error) -> bool {
+    let is_link = error.path().is_some_and(Path::is_symlink);
+    let leads_nowhere = error
+        .io_error()
+        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+    is_link && (leads_nowhere || error.loop_ancestor().is_some())
 }
 
 fn failed(root: &Path, error: walkdir::Error) -> Error {

@@ -1,0 +1,39 @@
+//! `capy-inline` as a program: exit codes, and what goes to which stream. Opening a blob is the journeys' part.
+#![cfg(feature = "bin")]
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_capy-inline"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied());
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn assert_fails(out: &Output, code: i32, words: &str) {
+    let text = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(code), "{text}");
+    assert!(text.contains(words), "{text}");
+    assert!(out.stdout.is_empty());
+}
+
+#[test]
+fn without_credentials_it_says_which_ones_it_wants() {
+    assert_fails(&run(&[], &[]), 2, "hint: set SECRETS_BLOB and PROJECT_KEY");
+}
+
+#[test]
+fn half_a_pair_names_what_was_found_and_prints_no_value() {
+    let out = run(&[], &[("PROJECT_KEY", "canary.PROJECT_KEY.x9")]);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && text.contains("PROJECT_KEY"), "{text}");
+    assert!(!text.contains("canary."), "{text}");
+}
+
+#[test]
+fn an_unknown_flag_is_wrong_use() {
+    assert_fails(&run(&["--no-such-flag"], &[]), 2, "--no-such-flag");
+}
