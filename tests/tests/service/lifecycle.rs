@@ -1,0 +1,172 @@
+//! From registration to revocation, and what is kept of it.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use capy_journeys::needles::{Needle, assert_absent};
+use capy_protocol::blob::Format;
+use serde_json::Value;
+use xtask::key_service::KeyService;
+use xtask::node::{Node, require_node};
+use xtask::workspace_root;
+
+use crate::support::{Deployment, owner, registration};
+
+#[test]
+fn a_deployment_lives_until_it_is_revoked() {
+    let Some(node) = require_node() else { return };
+    let service = KeyService::start(&node).unwrap();
+    for (format, credential) in [(Format::V1, "project-key"), (Format::V0, "deploy-key")] {
+        let deployment = Deployment::register(&service, format, credential);
+        for uses in 1..=2 {
+            let answer = deployment.decrypt(service.url());
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert_eq!(answer.headers["cache-control"], "no-store");
+            assert_eq!(answer.json["service_key"], deployment.service_key());
+            let inner = answer.json.get("inner_blob").and_then(Value::as_str);
+            let expected = deployment.minting.inner_blob().serialize_base64();
+            assert_eq!(inner, (credential == "deploy-key").then_some(expected.as_str()));
+            let listed = owner(&service, "GET", "/projects/prj_a/deploys", &Value::Null);
+            let newest = &listed.json["deploys"][0];
+            assert_eq!(newest["uses"], uses, "{}", listed.text);
+            assert_eq!(newest["label"], "Zürich \"main\" 🦫");
+            assert_eq!(newest["deploy_id"], deployment.id().to_string());
+            assert!(newest["last_used_at"].as_u64() >= newest["created_at"].as_u64());
+            assert!(
+                newest["created_at"].as_u64() > Some(1_700_000_000_000),
+                "milliseconds"
+            );
+        }
+        let again = registration(&deployment.minting, format, credential);
+        assert_eq!(
+            owner(&service, "POST", "/deploy", &again).refusal(),
+            (409, "DEPLOY_EXISTS")
+        );
+
+        let first = deployment.revoke(&service);
+        assert_eq!(first.status, 200, "{}", first.text);
+        assert_eq!(
+            deployment.decrypt(service.url()).refusal(),
+            (410, "DEPLOY_REVOKED")
+        );
+        thread::sleep(Duration::from_millis(5));
+        assert_eq!(
+            deployment.revoke(&service).json,
+            first.json,
+            "the first time stays"
+        );
+        let listed = owner(&service, "GET", "/projects/prj_a/deploys", &Value::Null);
+        assert_eq!(listed.json["deploys"][0]["revoked_at"], first.json["revoked_at"]);
+    }
+    let unknown = format!("/deploy/{}", "cd".repeat(32));
+    assert_eq!(
+        owner(&service, "DELETE", &unknown, &Value::Null).refusal(),
+        (404, "DEPLOY_UNKNOWN")
+    );
+    assert_events(
+        &node,
+        &service,
+        &["register", "decrypt", "decrypt", "revoke"].repeat(2),
+    );
+}
+
+/// The audit trail as the database holds it, oldest first; and that it cannot be shortened.
+fn assert_events(node: &Node, service: &KeyService, expected: &[&str]) {
+    let rows = execute(
+        node,
+        service,
+        "SELECT action, at, user_agent, result FROM audit ORDER BY id",
+    )
+    .unwrap();
+    let actions: Vec<&str> = rows.iter().filter_map(|row| row["action"].as_str()).collect();
+    assert_eq!(actions, expected);
+    assert!(
+        rows.iter()
+            .all(|row| row["at"].as_u64() > Some(1_700_000_000_000) && row["result"] == "ok")
+    );
+    assert!(rows.iter().all(|row| {
+        row["user_agent"]
+            .as_str()
+            .is_some_and(|agent| agent.starts_with("ureq"))
+    }));
+    for change in [
+        "DELETE FROM audit",
+        "UPDATE audit SET at = 0",
+        "REPLACE INTO audit SELECT * FROM audit",
+    ] {
+        let refused = execute(node, service, change).unwrap_err();
+        assert!(refused.contains("append-only"), "{refused}");
+    }
+}
+
+/// Runs a statement on the local database; its rows, or what wrangler printed.
+fn execute(node: &Node, service: &KeyService, sql: &str) -> Result<Vec<Value>, String> {
+    let mut wrangler = node.wrangler();
+    wrangler.args([
+        "d1",
+        "execute",
+        "DB",
+        "--local",
+        "--json",
+        "--command",
+        sql,
+        "--persist-to",
+    ]);
+    let home = tempfile::tempdir().unwrap();
+    let config = workspace_root().join("wrangler.toml");
+    wrangler
+        .arg(service.persist_dir())
+        .arg("--config")
+        .arg(config)
+        .env("HOME", home.path());
+    let output = wrangler.output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    if !output.status.success() {
+        return Err(text);
+    }
+    let batches: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+    Ok(batches[0]["results"].as_array().unwrap().clone())
+}
+
+#[test]
+fn database_files_and_logs_hold_no_key_material() {
+    let Some(node) = require_node() else { return };
+    let service = KeyService::start(&node).unwrap();
+    let mut needles = vec![Needle::new("the admin token", service.admin_token().as_bytes())];
+    let mut ids = Vec::new();
+    for (format, credential) in [(Format::V1, "deploy-key"), (Format::V0, "project-key")] {
+        let deployment = Deployment::register(&service, format, credential);
+        assert_eq!(deployment.decrypt(service.url()).status, 200);
+        assert_eq!(deployment.revoke(&service).status, 200);
+        let outer = capy_protocol::text::parse_base64(&deployment.outer).unwrap();
+        needles.push(Needle::new(
+            "the inner blob",
+            deployment.minting.inner_blob().expose_secret(),
+        ));
+        needles.push(Needle::new("the outer blob", &outer));
+        needles.push(Needle::new(
+            "the service key",
+            &hex::decode(deployment.service_key()).unwrap(),
+        ));
+        ids.push(deployment.id().to_string());
+    }
+    let mut kept = service.log().into_bytes();
+    read_below(service.persist_dir(), &mut kept);
+    for id in ids {
+        let found = kept.windows(id.len()).any(|window| window == id.as_bytes());
+        assert!(found, "the search finds what is there");
+    }
+    assert_absent("what the service keeps", &kept, &needles);
+}
+
+fn read_below(folder: &Path, into: &mut Vec<u8>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => read_below(&path, into),
+            false => into.extend(fs::read(&path).unwrap()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The moment of a revocation, under calls that run all the time.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use capy_protocol::blob::Format;
+use xtask::key_service::KeyService;
+use xtask::node::require_node;
+
+use crate::support::Deployment;
+
+#[test]
+fn no_call_that_begins_after_the_revocation_gets_a_key() {
+    const CALLERS: usize = 6;
+    let Some(node) = require_node() else { return };
+    let service = KeyService::start(&node).unwrap();
+    let deployment = Deployment::register(&service, Format::V1, "project-key");
+    let (stop, released) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let caller = || {
+        let mut calls = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            let answer = deployment.decrypt(service.url());
+            let keyed = answer.text.contains(&deployment.service_key());
+            assert_eq!(keyed, answer.status == 200, "{}", answer.text);
+            released.fetch_add(usize::from(keyed), Ordering::Relaxed);
+            calls.push((began, answer.status));
+        }
+        calls
+    };
+    let (revoked, calls) = thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(caller)).collect();
+        let patience = Instant::now() + Duration::from_secs(20);
+        while released.load(Ordering::Relaxed) < 2 * CALLERS && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let answer = deployment.revoke(&service);
+        let revoked = Instant::now();
+        thread::sleep(Duration::from_millis(700));
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        (
+            revoked,
+            callers
+                .into_iter()
+                .flat_map(|caller| caller.join().unwrap())
+                .collect::<Vec<_>>(),
+        )
+    });
+    assert!(
+        calls.iter().all(|(_, status)| [200, 410].contains(status)),
+        "{calls:?}"
+    );
+    let after: Vec<u16> = calls
+        .iter()
+        .filter(|(began, _)| *began > revoked)
+        .map(|(_, status)| *status)
+        .collect();
+    assert!(
+        after.len() >= CALLERS,
+        "only {} calls came after the revocation",
+        after.len()
+    );
+    assert!(after.iter().all(|status| *status == 410), "{after:?}");
+    assert!(
+        released.load(Ordering::Relaxed) >= 2 * CALLERS,
+        "keys flowed before"
+    );
+}
