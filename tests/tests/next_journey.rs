@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use capy_journeys::{printed, programs};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use xtask::desk::{Credentials, Desk};
 use xtask::key_service::KeyService;
@@ -110,6 +111,31 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
+/// What `/api/status` tells of the secrets that it was given, without the other headers and fields.
+fn fingerprints(content: &str) -> BTreeMap<String, String> {
+    let json: serde_json::Value = serde_json::from_str(&content[content.find('{').unwrap()..]).unwrap();
+    let of = |field: &str| (field.to_owned(), json[field].as_str().unwrap_or_default().to_owned());
+    ["database", "stripe", "mail", "invoice", "sessions", "carrier", "region"].map(of).into()
+}
+
+/// The same, worked out here from the values themselves.
+fn fingerprints_of_the_variables() -> BTreeMap<String, String> {
+    let value = |name: &str| VARIABLES.iter().find(|(known, _)| *known == name).unwrap().1;
+    let fingerprint = |text: &str| hex::encode(Sha256::digest(text))[..12].to_owned();
+    let sessions = format!("{}/{}", value("SESSION_SECRET"), value("SESSION_SECRET_PREVIOUS"));
+    [
+        ("database", fingerprint(value("DATABASE_URL"))),
+        ("stripe", fingerprint(value("STRIPE_SECRET_KEY"))),
+        ("mail", fingerprint(value("SMTP_URL"))),
+        ("invoice", fingerprint(value("INVOICE_KEY"))),
+        ("sessions", fingerprint(&sessions)),
+        ("carrier", fingerprint(value("CARRIER_TOKEN"))),
+        ("region", value("CARRIER_REGION").to_owned()),
+    ]
+    .map(|(field, text)| (field.to_owned(), text))
+    .into()
+}
+
 /// The built server answers alike with an empty environment and with the variables set.
 fn assert_same_answers(start: impl Fn(&[(&str, &str)]) -> anyhow::Result<NextServer>) {
     let bare = start(&[]).unwrap();
@@ -123,6 +149,8 @@ fn assert_same_answers(start: impl Fn(&[(&str, &str)]) -> anyhow::Result<NextSer
     let full = start(&VARIABLES).unwrap();
     let expected = answers(full.url()).unwrap();
     assert_eq!(found, expected);
+    let known = expected.iter().find(|answer| answer.probe == "node route /api/status").unwrap();
+    assert_eq!(fingerprints(&known.content), fingerprints_of_the_variables(), "{}", known.content);
     let status = |probe: &str| {
         expected
             .iter()
