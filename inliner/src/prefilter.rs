@@ -38,7 +38,19 @@ impl Prefilter {
         if self.names_one(text).is_some() {
             return true;
         }
-        self.process.find(text).is_some()
+        let mut passed_on = false;
+        for at in self
+            .process
+            .find_iter(text)
+            .filter(|at| is_word(text, *at, at + 7))
+        {
+            match after_process(text, at) {
+                Process::Env(end) if !is_followed_by_a_name(&text[end..]) => return true,
+                Process::PassedOn => passed_on = true,
+                Process::Env(_) | Process::Other => {}
+            }
+        }
+        passed_on
             && self
                 .env
                 .find_iter(text)
@@ -46,8 +58,75 @@ impl Prefilter {
     }
 }
 
+/// What an occurrence of the word `process` may be.
+enum Process {
+    /// Its environment, up to this offset.
+    Env(usize),
+    /// The object itself goes somewhere: `p = process`, `f(process)`, `from "process"`.
+    PassedOn,
+    /// Another property, a key, `typeof process`, or a word in a comment.
+    Other,
+}
+
+fn after_process(text: &[u8], at: usize) -> Process {
+    let after = text[at + 7..].trim_ascii_start();
+    let dotted = after.strip_prefix(b"?.").or_else(|| after.strip_prefix(b"."));
+    if let Some(property) = dotted.or_else(|| after.strip_prefix(b"[")) {
+        let property = property.trim_ascii_start();
+        let name = property.strip_prefix(b"[").unwrap_or(property).trim_ascii_start();
+        let (name, quoted) = match name
+            .strip_prefix(b"\"")
+            .or_else(|| name.strip_prefix(b"'"))
+            .or_else(|| name.strip_prefix(b"`"))
+        {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        return match name.strip_prefix(b"env") {
+            Some(rest) if !rest.first().is_some_and(is_part) => {
+                let rest = if quoted {
+                    rest.get(1..).unwrap_or_default().trim_ascii_start()
+                } else {
+                    rest
+                };
+                let rest = if quoted {
+                    rest.strip_prefix(b"]").unwrap_or(rest)
+                } else {
+                    rest
+                };
+                Process::Env(text.len() - rest.len())
+            }
+            _ if dotted.is_none() && !quoted => Process::PassedOn,
+            _ => Process::Other,
+        };
+    }
+    let before = text[..at].trim_ascii_end();
+    let word = before.iter().rev().take_while(|byte| is_part(byte)).count();
+    let word = &before[before.len() - word..];
+    let is_value = if word.is_empty() {
+        !matches!(before.last(), Some(b'/' | b'*'))
+    } else {
+        BEFORE_A_VALUE.contains(&word)
+    };
+    // Two words in a row are prose, but for `process in x` and the like, which take nothing from it.
+    if is_value && !after.first().is_some_and(is_part) {
+        Process::PassedOn
+    } else {
+        Process::Other
+    }
+}
+
+/// Words after which a value follows; `typeof` only looks at its kind.
+const BEFORE_A_VALUE: [&[u8]; 14] = [
+    b"return", b"yield", b"await", b"in", b"of", b"case", b"default", b"delete", b"throw", b"new",
+    b"extends", b"else", b"do", b"void",
+];
+
+fn is_part(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
+}
+
 fn is_word(text: &[u8], start: usize, end: usize) -> bool {
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
     let before = start.checked_sub(1).and_then(|at| text.get(at));
     !before.is_some_and(is_part) && !text.get(end).is_some_and(is_part)
 }
@@ -89,6 +168,20 @@ mod tests {
             ("process.env.hasOwnProperty(x)", true),
             ("const {env: e} = process", true),
             ("environment(process)", false),
+            ("let p = process; f(p.env)", true),
+            ("import p from 'process'; f(p.env[k])", true),
+            ("f(require(`node:process`).env)", true),
+            ("globalThis.process.env[k]", true),
+            ("process[\"env\"][k]", true),
+            ("process['env'].NODE_ENV", false),
+            ("(process || {}).env", true),
+            ("() => process, e.env", true),
+            ("return process; e.env", true),
+            (
+                "// to process an env, the process starts\nenv = 1; process.cwd()",
+                false,
+            ),
+            ("typeof process; process.nextTick(f, {env: 1})", false),
             ("KEY", false),
         ] {
             assert_eq!(filter.is_worth_parsing(text.as_bytes()), expected, "{text}");
