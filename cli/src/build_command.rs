@@ -64,10 +64,9 @@ fn builds(words: &[&str], depth: usize) -> bool {
         "sh" | "bash" | "dash" | "ash" | "zsh" => {
             shell_script(rest).is_some_and(|text| script_builds(text, depth))
         }
-        "node" | "nodejs" => next(after_flags(
-            rest,
-            &["-r", "--require", "--import", "--loader", "--env-file"],
-        )),
+        "node" | "nodejs" => {
+            next(after_flags(rest, &["-r", "--require", "--import", "--loader", "--env-file"]))
+        }
         "npx" | "bunx" | "pnpx" => next(after_flags(rest, &["-p", "--package"])),
         manager @ ("npm" | "pnpm" | "yarn" | "bun") => manager_builds(manager, rest, depth),
         wrapper if WRAPPERS.contains(&wrapper) => next(after_wrapper(rest)),
@@ -120,9 +119,7 @@ fn manager_builds(manager: &str, rest: &[&str], depth: usize) -> bool {
         return false;
     };
     match *subcommand {
-        "run" | "run-script" => after_flags(rest, valued)
-            .first()
-            .is_some_and(|name| is_build_script(name)),
+        "run" | "run-script" => after_flags(rest, valued).first().is_some_and(|name| is_build_script(name)),
         "exec" | "dlx" | "x" => builds(after_flags(rest, &["-c", "--package", "-p"]), depth + 1),
         "workspace" if manager == "yarn" => manager_builds(manager, rest.get(1..).unwrap_or_default(), depth),
         // `npm build` runs no script, and `bun build` is a bundler of its own.

@@ -40,12 +40,8 @@ pub(crate) enum Ended {
 /// Runs the command beside this process and waits for it.
 pub(crate) fn run(command: &[OsString], env: &EnvMap) -> Result<Ended> {
     let watch = Watch::begin().map_err(|source| failure(command, source))?;
-    let mut child = watch
-        .spawn(&mut prepare(command, env))
-        .map_err(|source| failure(command, source))?;
-    let status = watch
-        .wait(&mut child)
-        .map_err(|source| failure(command, source))?;
+    let mut child = watch.spawn(&mut prepare(command, env)).map_err(|source| failure(command, source))?;
+    let status = watch.wait(&mut child).map_err(|source| failure(command, source))?;
     Ok(match (status.code(), status.signal().or(watch.received())) {
         (Some(0), None) => Ended::Well,
         (Some(code), None) => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
@@ -91,14 +87,12 @@ impl Watch {
         let watched = Arc::new(Mutex::new(Watched::default()));
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
         let shared = Arc::clone(&watched);
-        std::thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || {
-                for number in signals.forever() {
-                    // Taken before looking: while a child is being started, the signal waits for it.
-                    lock(&shared).handle(number);
-                }
-            })?;
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            for number in signals.forever() {
+                // Taken before looking: while a child is being started, the signal waits for it.
+                lock(&shared).handle(number);
+            }
+        })?;
         Ok(Self(watched))
     }
 

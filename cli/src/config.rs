@@ -40,19 +40,9 @@ struct Login {
 impl Config {
     /// Finds the folder; it need not exist.
     pub(crate) fn find() -> Result<Self> {
-        let set = |name| {
-            env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         set("CAPY_CONFIG_DIR")
-            .or_else(|| {
-                Some(
-                    set("XDG_CONFIG_HOME")
-                        .filter(|path| path.is_absolute())?
-                        .join("capy"),
-                )
-            })
+            .or_else(|| Some(set("XDG_CONFIG_HOME").filter(|path| path.is_absolute())?.join("capy")))
             .or_else(|| Some(set("HOME")?.join(".config/capy")))
             .map(Self)
             .ok_or(Error::NoConfigFolder)
@@ -60,10 +50,8 @@ impl Config {
 
     /// The token for a service: `CAPY_TOKEN`, else that of its login.
     pub(crate) fn token(&self, url: &ServiceUrl) -> Result<ApiToken> {
-        if let Some(token) = env::var("CAPY_TOKEN")
-            .ok()
-            .map(Zeroizing::new)
-            .and_then(|text| ApiToken::parse(&text))
+        if let Some(token) =
+            env::var("CAPY_TOKEN").ok().map(Zeroizing::new).and_then(|text| ApiToken::parse(&text))
         {
             return Ok(token);
         }
@@ -102,9 +90,9 @@ impl Config {
         let path = self.key_path(project);
         match std::fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => MasterKey::parse_hex(text.trim()).map_err(|_| Error::LocalKeyMalformed { path }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::LocalKeyMissing {
-                project: project.clone(),
-            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Error::LocalKeyMissing { project: project.clone() })
+            }
             Err(error) => Err(Error::file("read", &path)(error)),
         }
     }

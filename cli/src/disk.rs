@@ -11,11 +11,7 @@ pub(crate) const PRIVATE: u32 = 0o600;
 
 /// Creates a file that must not exist yet.
 pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     if written.is_err() {
         let _ = fs::remove_file(path);
@@ -30,13 +26,10 @@ pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let target = follow(path)?;
     let kept = fs::metadata(&target).map(|data| data.permissions().mode() & 0o7777);
-    let mut temporary = tempfile::Builder::new()
-        .prefix(&temporary_prefix(&target))
-        .tempfile_in(parent(&target))?;
+    let mut temporary =
+        tempfile::Builder::new().prefix(&temporary_prefix(&target)).tempfile_in(parent(&target))?;
     temporary.write_all(content)?;
-    temporary
-        .as_file()
-        .set_permissions(Permissions::from_mode(kept.unwrap_or(mode)))?;
+    temporary.as_file().set_permissions(Permissions::from_mode(kept.unwrap_or(mode)))?;
     temporary.as_file().sync_all()?;
     temporary.persist(&target).map_err(|error| error.error)?;
     sync_folder(&target)

@@ -82,11 +82,7 @@ impl EnvFile {
     pub(crate) fn parse(text: Zeroizing<String>) -> Self {
         let mut reader = Reader {
             text: &text,
-            at: if text.starts_with('\u{feff}') {
-                '\u{feff}'.len_utf8()
-            } else {
-                0
-            },
+            at: if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 },
             line: 1,
             entries: Vec::new(),
             doubts: Vec::new(),
@@ -95,11 +91,7 @@ impl EnvFile {
             reader.read_line();
         }
         let Reader { entries, doubts, .. } = reader;
-        Self {
-            text,
-            entries,
-            doubts,
-        }
+        Self { text, entries, doubts }
     }
 
     /// Every assignment, in order; of several for one name the last one counts.
@@ -111,10 +103,7 @@ impl EnvFile {
     pub(crate) fn effective(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| {
             let later = &self.entries[index + 1..];
-            later
-                .iter()
-                .all(|other| other.name != entry.name)
-                .then_some(entry)
+            later.iter().all(|other| other.name != entry.name).then_some(entry)
         })
     }
 
@@ -143,10 +132,7 @@ impl EnvFile {
         let Some(last) = found.pop() else {
             return self.append(name, written);
         };
-        let mut edits: Vec<_> = found
-            .iter()
-            .map(|entry| (entry.lines.clone(), String::new()))
-            .collect();
+        let mut edits: Vec<_> = found.iter().map(|entry| (entry.lines.clone(), String::new())).collect();
         edits.push((last.raw.clone(), written.to_owned()));
         self.apply(edits)
     }
@@ -159,16 +145,9 @@ impl EnvFile {
 
     fn append(&self, name: &str, written: &str) -> Zeroizing<String> {
         let end = self.text.len();
-        let crlf = self
-            .text
-            .find('\n')
-            .is_some_and(|at| self.text[..at].ends_with('\r'));
+        let crlf = self.text.find('\n').is_some_and(|at| self.text[..at].ends_with('\r'));
         let newline = if crlf { "\r\n" } else { "\n" };
-        let lead = if self.text.is_empty() || self.text.ends_with('\n') {
-            ""
-        } else {
-            newline
-        };
+        let lead = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { newline };
         self.apply(vec![(end..end, format!("{lead}{name}={written}{newline}"))])
     }
 
@@ -234,18 +213,13 @@ impl Reader<'_> {
         };
         let after_equals = self.at + before.len() + 1;
         let name = before.trim_matches(BLANK);
-        let name = name
-            .strip_prefix("export ")
-            .map_or(name, |rest| rest.trim_matches(BLANK));
+        let name = name.strip_prefix("export ").map_or(name, |rest| rest.trim_matches(BLANK));
         if !is_readable_name(name) {
             return self.pass_over(end, DoubtKind::BadName);
         }
         let found = self.read_value(after_equals, end);
         if let Some(kind) = found.doubt {
-            self.doubts.push(Doubt {
-                line: self.line,
-                kind,
-            });
+            self.doubts.push(Doubt { line: self.line, kind });
         }
         self.entries.push(Entry {
             name: name.to_owned(),
@@ -277,26 +251,14 @@ impl Reader<'_> {
         let line = &self.text[start..end];
         let value = line.split('#').next().unwrap_or_default();
         let glued = value.len() < line.len()
-            && if value.is_empty() {
-                start == after_equals
-            } else {
-                !value.ends_with(BLANK)
-            };
+            && if value.is_empty() { start == after_equals } else { !value.ends_with(BLANK) };
         let value = value.trim_end_matches(BLANK);
         let (raw, doubt) = match (glued, value.is_empty()) {
-            (true, _) => (
-                start..start + line.trim_end_matches(BLANK).len(),
-                Some(DoubtKind::HashInValue),
-            ),
+            (true, _) => (start..start + line.trim_end_matches(BLANK).len(), Some(DoubtKind::HashInValue)),
             (false, true) => (after_equals..after_equals, None),
             (false, false) => (start..start + value.len(), None),
         };
-        Found {
-            value: without_cr(value),
-            raw,
-            line_end: end,
-            doubt,
-        }
+        Found { value: without_cr(value), raw, line_end: end, doubt }
     }
 
     fn read_quoted(&self, quote: char, start: usize, end: usize) -> Found {
@@ -320,11 +282,7 @@ impl Reader<'_> {
             close + 1
         };
         Found {
-            value: if quote == '"' {
-                Zeroizing::new(value.replace("\\n", "\n"))
-            } else {
-                value
-            },
+            value: if quote == '"' { Zeroizing::new(value.replace("\\n", "\n")) } else { value },
             raw: start..raw_end,
             line_end,
             doubt: odd.then_some(DoubtKind::TextAfterQuote),
@@ -332,16 +290,11 @@ impl Reader<'_> {
     }
 
     fn end_of_line(&self, from: usize) -> usize {
-        self.text[from..]
-            .find('\n')
-            .map_or(self.text.len(), |len| from + len)
+        self.text[from..].find('\n').map_or(self.text.len(), |len| from + len)
     }
 
     fn pass_over(&mut self, end: usize, kind: DoubtKind) {
-        self.doubts.push(Doubt {
-            line: self.line,
-            kind,
-        });
+        self.doubts.push(Doubt { line: self.line, kind });
         self.finish_lines(end);
     }
 

@@ -39,12 +39,7 @@ pub(crate) enum Error {
     #[error("these words do not open {name} in {}: they are another project's", path.display())]
     PhraseWrong { name: String, path: PathBuf },
     #[error("{name} (line {line} of {}) does not open: {reason}", path.display())]
-    SealedValue {
-        name: String,
-        line: usize,
-        path: PathBuf,
-        reason: &'static str,
-    },
+    SealedValue { name: String, line: usize, path: PathBuf, reason: &'static str },
     #[error("there are no secrets to run with: no credentials are set and {} does not exist", path.display())]
     NoSecrets { path: PathBuf },
     #[error("{} does not exist", path.display())]
@@ -88,11 +83,7 @@ pub(crate) enum Error {
     #[error("the build lacks secrets or shows them, so nothing was inlined: see above")]
     InlineRefused,
     #[error("cannot {doing} {}: {source}", path.display())]
-    File {
-        doing: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    File { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error("cannot write the output: {0}")]
     Output(#[source] std::io::Error),
     #[error("cannot read the input: {0}")]
@@ -104,11 +95,7 @@ pub(crate) enum Error {
 impl Error {
     /// An IO error with what was being done to which file.
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::File {
-            doing,
-            path: path.into(),
-            source,
-        }
+        move |source| Self::File { doing, path: path.into(), source }
     }
 
     /// Stable, for programs and for searching.

@@ -18,16 +18,8 @@ pub(crate) const NOT_FOUND: u8 = 127;
 /// Number, meaning, error codes.
 pub(crate) const TABLE: [(u8, &str, &str); 19] = [
     (0, "done", ""),
-    (
-        FAILED,
-        "failed, or the inliner found something",
-        "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …",
-    ),
-    (
-        USAGE,
-        "the command line or a setting is not understood",
-        "NAME_RESERVED, TIMEOUT_MALFORMED, …",
-    ),
+    (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
+    (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
     (
         NOT_SET_UP,
         "no project, no login, no secrets here",
@@ -38,31 +30,15 @@ pub(crate) const TABLE: [(u8, &str, &str); 19] = [
         "the local key is missing or does not open .env",
         "LOCAL_KEY_MISSING, SEALED_VALUE_DOES_NOT_OPEN, …",
     ),
-    (
-        SERVICE_UNREACHABLE,
-        "the service gave no answer in time",
-        "SERVICE_UNREACHABLE",
-    ),
+    (SERVICE_UNREACHABLE, "the service gave no answer in time", "SERVICE_UNREACHABLE"),
     (
         SERVICE_ERROR,
         "the service's answer cannot be used",
         "SERVICE_ERROR, SERVICE_REFUSED, SERVICE_UNTRUSTED, …",
     ),
-    (
-        UNAUTHORIZED,
-        "the service does not accept the API token",
-        "UNAUTHORIZED",
-    ),
-    (
-        CREDENTIALS_INCOMPLETE,
-        "half a pair of credentials is set",
-        "CREDENTIALS_INCOMPLETE",
-    ),
-    (
-        CREDENTIALS_AMBIGUOUS,
-        "variables of two pairs are set",
-        "CREDENTIALS_AMBIGUOUS",
-    ),
+    (UNAUTHORIZED, "the service does not accept the API token", "UNAUTHORIZED"),
+    (CREDENTIALS_INCOMPLETE, "half a pair of credentials is set", "CREDENTIALS_INCOMPLETE"),
+    (CREDENTIALS_AMBIGUOUS, "variables of two pairs are set", "CREDENTIALS_AMBIGUOUS"),
     (
         CREDENTIALS_MALFORMED,
         "a credential is damaged",
@@ -74,32 +50,12 @@ pub(crate) const TABLE: [(u8, &str, &str); 19] = [
         "WRONG_PROJECT_KEY, WRONG_DEPLOY_KEY, WRONG_CREDENTIAL_KIND",
     ),
     (BLOB_TAMPERED, "the blob was altered", "BLOB_TAMPERED"),
-    (
-        BLOB_OF_ANOTHER_SERVICE,
-        "the blob was made by another service",
-        "BLOB_OF_ANOTHER_SERVICE",
-    ),
-    (
-        DEPLOY_UNKNOWN,
-        "the service does not know the deployment",
-        "DEPLOY_UNKNOWN",
-    ),
+    (BLOB_OF_ANOTHER_SERVICE, "the blob was made by another service", "BLOB_OF_ANOTHER_SERVICE"),
+    (DEPLOY_UNKNOWN, "the service does not know the deployment", "DEPLOY_UNKNOWN"),
     (DEPLOY_REVOKED, "the deployment was revoked", "DEPLOY_REVOKED"),
-    (
-        BLOB_DOES_NOT_OPEN,
-        "an original-format blob: wrong key, or altered",
-        "BLOB_DOES_NOT_OPEN",
-    ),
-    (
-        NOT_EXECUTABLE,
-        "`capy run`: the command cannot be executed",
-        "COMMAND_NOT_EXECUTABLE",
-    ),
-    (
-        NOT_FOUND,
-        "`capy run`: the command was not found",
-        "COMMAND_NOT_FOUND",
-    ),
+    (BLOB_DOES_NOT_OPEN, "an original-format blob: wrong key, or altered", "BLOB_DOES_NOT_OPEN"),
+    (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE"),
+    (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),
 ];
 
 /// The table as text.

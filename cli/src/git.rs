@@ -11,10 +11,7 @@ use crate::error::{Error, Result};
 const NEEDED: [(&str, &[&str]); 3] = [
     (".env", &[".env", "/.env", "**/.env", ".env*", "/.env*"]),
     (".env.*", &[".env.*", "/.env.*", "**/.env.*", ".env*", "/.env*"]),
-    (
-        "!.env.example",
-        &["!.env.example", "!/.env.example", "!**/.env.example"],
-    ),
+    ("!.env.example", &["!.env.example", "!/.env.example", "!**/.env.example"]),
 ];
 
 /// Adds what is missing to `.gitignore` in `folder`, at its end; whether anything was.
@@ -36,11 +33,7 @@ pub(crate) fn ensure_ignored(folder: &Path) -> Result<bool> {
 
 fn with_needed_lines(text: &str) -> Option<String> {
     let has = |same: &[&str]| text.lines().any(|line| same.contains(&line.trim_end()));
-    let missing: Vec<_> = NEEDED
-        .iter()
-        .filter(|(_, same)| !has(same))
-        .map(|(line, _)| *line)
-        .collect();
+    let missing: Vec<_> = NEEDED.iter().filter(|(_, same)| !has(same)).map(|(line, _)| *line).collect();
     if missing.is_empty() {
         return None;
     }
@@ -97,16 +90,10 @@ mod tests {
             ("", Some(whole)),
             (whole, None),
             ("/.env\n.env.*\n!.env.example", None),
-            (
-                "node_modules",
-                Some("node_modules\n.env\n.env.*\n!.env.example\n"),
-            ),
+            ("node_modules", Some("node_modules\n.env\n.env.*\n!.env.example\n")),
             ("a\r\n.env\r\n", Some("a\r\n.env\r\n.env.*\r\n!.env.example\r\n")),
             (".env*\n", Some(".env*\n!.env.example\n")),
-            (
-                "!.env.example\n.env\n",
-                Some("!.env.example\n.env\n.env.*\n!.env.example\n"),
-            ),
+            ("!.env.example\n.env\n", Some("!.env.example\n.env\n.env.*\n!.env.example\n")),
             ("# .env\n", Some("# .env\n.env\n.env.*\n!.env.example\n")),
         ] {
             let new = with_needed_lines(text);

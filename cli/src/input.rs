@@ -40,8 +40,6 @@ fn piped() -> Result<Zeroizing<String>> {
     let mut stdin = io::stdin().lock().take(MAX_BYTES);
     stdin.read_to_end(&mut bytes).map_err(Error::Input)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Error::ValueNotUnicode)?;
-    let text = text
-        .strip_suffix('\n')
-        .map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    let text = text.strip_suffix('\n').map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));
     Ok(Zeroizing::new(text.to_owned()))
 }

@@ -41,10 +41,7 @@ pub(crate) fn find(id: &str) -> Result<Platform> {
     let mut all = all();
     match all.iter().position(|platform| platform.id == id) {
         Some(index) => Ok(all.swap_remove(index)),
-        None => Err(Error::PlatformUnknown {
-            id: id.into(),
-            known: ids(),
-        }),
+        None => Err(Error::PlatformUnknown { id: id.into(), known: ids() }),
     }
 }
 
@@ -68,11 +65,7 @@ mod tests {
         let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/platforms")).unwrap();
         assert_eq!(files.count(), FILES.len());
         for platform in all() {
-            assert!(
-                !platform.steps.is_empty() && platform.command.contains("capy"),
-                "{}",
-                platform.id
-            );
+            assert!(!platform.steps.is_empty() && platform.command.contains("capy"), "{}", platform.id);
             let command = format!("`{}`", platform.command);
             assert_eq!(find(&platform.id).unwrap().name, platform.name, "{command}");
         }

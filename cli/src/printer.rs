@@ -7,9 +7,7 @@ use crate::error::{Error, Result};
 /// Writes data to stdout, whole: an error means that the reader may not have got it.
 pub(crate) fn data(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(Error::Output)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
 }
 
 /// Writes a line for people to stderr. Nobody to read it is no reason to stop.

@@ -124,8 +124,7 @@ pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Projec
             continue;
         }
         let value = open_entry(entry, path, project, &mut key)?;
-        env.try_insert(&entry.name, value)
-            .map_err(|_| Error::ValueUnusable)?;
+        env.try_insert(&entry.name, value).map_err(|_| Error::ValueUnusable)?;
     }
     Ok(env)
 }

@@ -26,10 +26,7 @@ const DELETE: u8 = 0x7f;
 /// A value is not longer: it would not fit into an environment.
 const MAX_BYTES: usize = 1024 * 1024;
 /// A person does not type the next line this soon, a paste does.
-const PASTE_GAP: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 40_000_000,
-};
+const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 40_000_000 };
 
 /// Asks and reads one line that is not shown.
 pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {

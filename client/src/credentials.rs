@@ -32,15 +32,9 @@ pub struct Names {
 
 impl Names {
     /// The default pair.
-    pub const PROJECT_KEY: Self = Self {
-        blob: "SECRETS_BLOB",
-        key: "PROJECT_KEY",
-    };
+    pub const PROJECT_KEY: Self = Self { blob: "SECRETS_BLOB", key: "PROJECT_KEY" };
     /// The pair of `--credential deploy-key`.
-    pub const DEPLOY_KEY: Self = Self {
-        blob: "_CAPY_SECRETS_BLOB",
-        key: "_CAPY_DEPLOY_KEY",
-    };
+    pub const DEPLOY_KEY: Self = Self { blob: "_CAPY_SECRETS_BLOB", key: "_CAPY_DEPLOY_KEY" };
 
     fn all(self) -> [&'static str; 2] {
         [self.blob, self.key]
@@ -48,12 +42,8 @@ impl Names {
 }
 
 /// Every credential's variable. A child process never sees them.
-pub const VARIABLES: [&str; 4] = [
-    Names::PROJECT_KEY.blob,
-    Names::PROJECT_KEY.key,
-    Names::DEPLOY_KEY.blob,
-    Names::DEPLOY_KEY.key,
-];
+pub const VARIABLES: [&str; 4] =
+    [Names::PROJECT_KEY.blob, Names::PROJECT_KEY.key, Names::DEPLOY_KEY.blob, Names::DEPLOY_KEY.key];
 
 /// A parsed blob and the key that goes with it.
 #[derive(Debug)]
@@ -106,14 +96,11 @@ impl Credentials {
     /// [`Error::WrongCredentialKind`], [`Error::ContentMalformed`]; [`Error::ServiceProtocol`] when the answer's
     /// own parts cannot be parsed.
     pub fn open(&self, answer: &DecryptResponse, url: &ServiceUrl) -> Result<EnvMap> {
-        let service_key = answer
-            .parse_service_key()
-            .map_err(|_| garbled(url, "its service_key is not a key"))?;
+        let service_key =
+            answer.parse_service_key().map_err(|_| garbled(url, "its service_key is not a key"))?;
         let opened = match &self.key {
             Key::Project(k_d) => self.blob.open(k_d, &service_key),
-            Key::Deploy(token) => self
-                .blob
-                .open(&self.unwrap_key(token, answer, url)?, &service_key),
+            Key::Deploy(token) => self.blob.open(&self.unwrap_key(token, answer, url)?, &service_key),
         };
         opened.map_err(|fault| self.explain(fault))
     }
@@ -125,10 +112,7 @@ impl Credentials {
         url: &ServiceUrl,
     ) -> Result<DeployProjectKey> {
         let names = self.names();
-        let inner = answer
-            .inner_blob
-            .as_ref()
-            .ok_or(Error::WrongCredentialKind { names })?;
+        let inner = answer.inner_blob.as_ref().ok_or(Error::WrongCredentialKind { names })?;
         let inner = InnerBlob::parse_base64(inner.expose_secret())
             .map_err(|_| garbled(url, "its inner_blob is not one"))?;
         self.blob
@@ -139,9 +123,7 @@ impl Credentials {
 
     /// The blob was altered.
     pub(crate) fn tampered(&self) -> Error {
-        Error::BlobTampered {
-            blob: self.names().blob,
-        }
+        Error::BlobTampered { blob: self.names().blob }
     }
 
     fn explain(&self, fault: ProtocolError) -> Error {
@@ -168,16 +150,10 @@ fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<Names>> {
             [] => return Ok(None),
             [a, b] if [a, b] == [blob, key] => return Ok(Some(names)),
             [only] if only == blob => {
-                return Err(Error::CredentialsIncomplete {
-                    found: blob,
-                    missing: key,
-                });
+                return Err(Error::CredentialsIncomplete { found: blob, missing: key });
             }
             [only] if only == key => {
-                return Err(Error::CredentialsIncomplete {
-                    found: key,
-                    missing: blob,
-                });
+                return Err(Error::CredentialsIncomplete { found: key, missing: blob });
             }
             _ => {}
         }
@@ -203,10 +179,7 @@ fn parse_key(names: Names, text: &str) -> Result<Key> {
 }
 
 fn garbled(url: &ServiceUrl, reason: &str) -> Error {
-    Error::ServiceProtocol {
-        url: url.clone(),
-        reason: reason.into(),
-    }
+    Error::ServiceProtocol { url: url.clone(), reason: reason.into() }
 }
 
 #[cfg(test)]
@@ -229,24 +202,12 @@ mod tests {
             (&["PROJECT_KEY"], Some("CREDENTIALS_INCOMPLETE")),
             (&["_CAPY_SECRETS_BLOB"], Some("CREDENTIALS_INCOMPLETE")),
             (&["_CAPY_DEPLOY_KEY"], Some("CREDENTIALS_INCOMPLETE")),
-            (
-                &["SECRETS_BLOB", "_CAPY_DEPLOY_KEY"],
-                Some("CREDENTIALS_AMBIGUOUS"),
-            ),
-            (
-                &["_CAPY_SECRETS_BLOB", "PROJECT_KEY"],
-                Some("CREDENTIALS_AMBIGUOUS"),
-            ),
-            (
-                &["SECRETS_BLOB", "PROJECT_KEY", "_CAPY_DEPLOY_KEY"],
-                Some("CREDENTIALS_AMBIGUOUS"),
-            ),
+            (&["SECRETS_BLOB", "_CAPY_DEPLOY_KEY"], Some("CREDENTIALS_AMBIGUOUS")),
+            (&["_CAPY_SECRETS_BLOB", "PROJECT_KEY"], Some("CREDENTIALS_AMBIGUOUS")),
+            (&["SECRETS_BLOB", "PROJECT_KEY", "_CAPY_DEPLOY_KEY"], Some("CREDENTIALS_AMBIGUOUS")),
             (&VARIABLES, Some("CREDENTIALS_AMBIGUOUS")),
             (&["SECRETS_BLOB", "PROJECT_KEY"], Some("BLOB_MALFORMED")),
-            (
-                &["_CAPY_SECRETS_BLOB", "_CAPY_DEPLOY_KEY"],
-                Some("BLOB_MALFORMED"),
-            ),
+            (&["_CAPY_SECRETS_BLOB", "_CAPY_DEPLOY_KEY"], Some("BLOB_MALFORMED")),
         ] {
             let set: Vec<_> = set.iter().map(|name| (*name, "x")).collect();
             assert_eq!(code_for(&set), code, "{set:?}");
@@ -256,10 +217,7 @@ mod tests {
     #[test]
     fn an_emptied_variable_counts_as_unset() {
         assert_eq!(code_for(&[("SECRETS_BLOB", ""), ("PROJECT_KEY", " \n")]), None);
-        assert_eq!(
-            code_for(&[("SECRETS_BLOB", "x"), ("PROJECT_KEY", "")]),
-            Some("CREDENTIALS_INCOMPLETE")
-        );
+        assert_eq!(code_for(&[("SECRETS_BLOB", "x"), ("PROJECT_KEY", "")]), Some("CREDENTIALS_INCOMPLETE"));
     }
 
     #[test]

@@ -85,12 +85,7 @@ pub(crate) fn send(
             None => break,
         }
     }
-    Err(Error::ServiceUnreachable {
-        url: url.clone(),
-        reason,
-        attempts,
-        elapsed: deadline.elapsed(),
-    })
+    Err(Error::ServiceUnreachable { url: url.clone(), reason, attempts, elapsed: deadline.elapsed() })
 }
 
 fn attempt(
@@ -124,9 +119,7 @@ fn call(
     timeout: Duration,
 ) -> Result<Response<Body>, ureq::Error> {
     let target = format!("{url}{}", request.path);
-    let bearer = request
-        .bearer
-        .map(|token| Zeroizing::new(format!("Bearer {token}")));
+    let bearer = request.bearer.map(|token| Zeroizing::new(format!("Bearer {token}")));
     macro_rules! prepared {
         ($builder:expr) => {{
             let builder = $builder.config().timeout_global(Some(timeout)).build();
@@ -139,9 +132,9 @@ fn call(
     match &request.method {
         Method::Get => prepared!(agent.get(&target)).call(),
         Method::Delete => prepared!(agent.delete(&target)).call(),
-        Method::Post(body) => prepared!(agent.post(&target))
-            .content_type("application/json")
-            .send(body.as_slice()),
+        Method::Post(body) => {
+            prepared!(agent.post(&target)).content_type("application/json").send(body.as_slice())
+        }
     }
 }
 
@@ -153,20 +146,15 @@ fn read_body(response: &mut Response<Body>, max_bytes: u64) -> Result<Zeroizing<
 /// Sorts a failed call: worth another try, or final.
 fn setback_of(fault: ureq::Error, url: &ServiceUrl) -> Result<Setback> {
     use ureq::Error as Fault;
-    let protocol = |reason: &str| Error::ServiceProtocol {
-        url: url.clone(),
-        reason: reason.into(),
-    };
+    let protocol = |reason: &str| Error::ServiceProtocol { url: url.clone(), reason: reason.into() };
     match fault {
-        Fault::Tls(_) | Fault::Rustls(_) | Fault::TlsRequired => Err(Error::ServiceUntrusted {
-            url: url.clone(),
-            source: Box::new(fault),
-        }),
+        Fault::Tls(_) | Fault::Rustls(_) | Fault::TlsRequired => {
+            Err(Error::ServiceUntrusted { url: url.clone(), source: Box::new(fault) })
+        }
         // What rustls finds wrong while it reads comes wrapped in an IO error of this kind.
-        Fault::Io(ref io) if io.kind() == std::io::ErrorKind::InvalidData => Err(Error::ServiceUntrusted {
-            url: url.clone(),
-            source: Box::new(fault),
-        }),
+        Fault::Io(ref io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            Err(Error::ServiceUntrusted { url: url.clone(), source: Box::new(fault) })
+        }
         Fault::BodyExceedsLimit(_) | Fault::LargeResponseHeader(..) => {
             Err(protocol("its answer is too large"))
         }
@@ -180,10 +168,7 @@ fn setback_of(fault: ureq::Error, url: &ServiceUrl) -> Result<Setback> {
 }
 
 fn setback(reason: &str) -> Setback {
-    Setback {
-        reason: clean(reason),
-        asked_pause: None,
-    }
+    Setback { reason: clean(reason), asked_pause: None }
 }
 
 /// `retry-after` in seconds (RFC 9110, section 10.2.3). The form with a date is rare and left to the backoff.

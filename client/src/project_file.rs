@@ -52,10 +52,8 @@ impl ProjectFile {
     /// # Errors
     /// [`Error::ProjectFileUnreadable`], [`Error::ProjectFileMalformed`].
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::ProjectFileUnreadable {
-            path: path.into(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::ProjectFileUnreadable { path: path.into(), source })?;
         toml::from_str(&text).map_err(|fault| Error::ProjectFileMalformed {
             path: path.into(),
             reason: fault.message().into(),

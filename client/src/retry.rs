@@ -26,10 +26,7 @@ pub struct Deadline {
 impl Deadline {
     /// `total` from now.
     pub fn after(total: Duration) -> Self {
-        Self {
-            started: Instant::now(),
-            total,
-        }
+        Self { started: Instant::now(), total }
     }
 
     /// `CAPY_TIMEOUT` seconds from now, else 30.

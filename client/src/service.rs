@@ -54,11 +54,7 @@ impl Service {
     /// The service at `url`, for what needs no API token.
     pub fn new(url: ServiceUrl) -> Self {
         let agent = http::agent(&url);
-        Self {
-            url,
-            agent,
-            token: None,
-        }
+        Self { url, agent, token: None }
     }
 
     /// The same, with an API token.
@@ -81,9 +77,7 @@ impl Service {
     pub fn decrypt(&self, credentials: &Credentials, deadline: Deadline) -> Result<DecryptResponse> {
         let blob = credentials.blob();
         let id = blob.deploy_id();
-        let body = DecryptRequest {
-            ciphertext: serialize_base64(blob.outer_blob()),
-        };
+        let body = DecryptRequest { ciphertext: serialize_base64(blob.outer_blob()) };
         let request = Request {
             method: post(&body),
             path: format!("/deploy/{id}/decrypt"),
@@ -91,10 +85,7 @@ impl Service {
             max_bytes: SMALL,
         };
         self.ask(&request, &id, deadline).map_err(|error| match error {
-            Error::ServiceRefused {
-                code: ErrorCode::BlobRejected,
-                ..
-            } => credentials.tampered(),
+            Error::ServiceRefused { code: ErrorCode::BlobRejected, .. } => credentials.tampered(),
             other => other,
         })
     }
@@ -109,12 +100,9 @@ impl Service {
     pub fn register(&self, body: &RegisterRequest, deadline: Deadline) -> Result<OuterBlob> {
         let request = self.authorized(post(body), "/deploy".into(), SMALL);
         let answer: RegisterResponse = self.ask(&request, &body.deploy_id, deadline)?;
-        parse_base64(&answer.outer_blob)
-            .and_then(|bytes| OuterBlob::from_bytes(&bytes))
-            .map_err(|_| Error::ServiceProtocol {
-                url: self.url.clone(),
-                reason: "its outer_blob is not one".into(),
-            })
+        parse_base64(&answer.outer_blob).and_then(|bytes| OuterBlob::from_bytes(&bytes)).map_err(|_| {
+            Error::ServiceProtocol { url: self.url.clone(), reason: "its outer_blob is not one".into() }
+        })
     }
 
     /// Revokes a deployment: `DELETE /deploy/{id}`. Once it returned, no key is released any more.
@@ -141,12 +129,7 @@ impl Service {
 
     fn authorized(&self, method: Method, path: String, max_bytes: u64) -> Request<'_> {
         let bearer = self.token.as_ref().map(ApiToken::expose_secret);
-        Request {
-            method,
-            path,
-            bearer,
-            max_bytes,
-        }
+        Request { method, path, bearer, max_bytes }
     }
 
     fn ask<T: DeserializeOwned>(
@@ -179,12 +162,9 @@ impl Service {
             (ErrorCode::DeployExists, Some(id)) => Error::DeployExists { url, id },
             (ErrorCode::WrapRootUnknown, _) => Error::BlobOfAnotherService { url },
             (ErrorCode::Unauthorized | ErrorCode::Forbidden, _) => Error::Unauthorized { url },
-            (code, _) => Error::ServiceRefused {
-                url,
-                status: answer.status,
-                code,
-                text: http::clean(&body.error),
-            },
+            (code, _) => {
+                Error::ServiceRefused { url, status: answer.status, code, text: http::clean(&body.error) }
+            }
         }
     }
 }

@@ -45,10 +45,8 @@ impl ServiceUrl {
     /// # Errors
     /// [`Error::ServiceUrlMalformed`].
     pub fn parse(text: &str, origin: &str, plain: PlainHttp) -> Result<Self> {
-        Self::check(text.trim(), plain).map_err(|reason| Error::ServiceUrlMalformed {
-            origin: origin.into(),
-            reason,
-        })
+        Self::check(text.trim(), plain)
+            .map_err(|reason| Error::ServiceUrlMalformed { origin: origin.into(), reason })
     }
 
     fn check(text: &str, plain: PlainHttp) -> Result<Self, &'static str> {
@@ -66,10 +64,7 @@ impl ServiceUrl {
             "http" => return Err("plain http is for loopback only (CAPY_ALLOW_HTTP=1 allows it elsewhere)"),
             _ => return Err("it does not begin with https://"),
         }
-        Ok(Self {
-            text: text.trim_end_matches('/').to_owned(),
-            loopback,
-        })
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), loopback })
     }
 
     /// The URL as text.
@@ -122,10 +117,7 @@ mod tests {
     fn https_anywhere_and_http_on_loopback_only() {
         for (text, expected) in [
             ("https://keys.example.com", "https://keys.example.com"),
-            (
-                " https://keys.example.com/capy/ \n",
-                "https://keys.example.com/capy",
-            ),
+            (" https://keys.example.com/capy/ \n", "https://keys.example.com/capy"),
             ("http://127.0.0.1:8787/", "http://127.0.0.1:8787"),
             ("http://localhost:1", "http://localhost:1"),
             ("http://[::1]:1", "http://[::1]:1"),
@@ -166,30 +158,18 @@ mod tests {
         let inner = root.path().join("a/b");
         std::fs::create_dir_all(&inner).unwrap();
         let none = |_: &str| None;
-        assert_eq!(
-            service_url(none, &inner).unwrap_err().code(),
-            "SERVICE_URL_MISSING"
-        );
+        assert_eq!(service_url(none, &inner).unwrap_err().code(), "SERVICE_URL_MISSING");
         let write = |folder: &Path, url: &str| {
             let text = format!("project_id = \"prj_a\"\nservice_url = \"{url}\"\n");
             std::fs::write(folder.join("capy.toml"), text).unwrap();
         };
         write(root.path(), "https://outer.example");
-        assert_eq!(
-            service_url(none, &inner).unwrap().as_str(),
-            "https://outer.example"
-        );
+        assert_eq!(service_url(none, &inner).unwrap().as_str(), "https://outer.example");
         write(&inner, "https://inner.example");
-        assert_eq!(
-            service_url(none, &inner).unwrap().as_str(),
-            "https://inner.example"
-        );
+        assert_eq!(service_url(none, &inner).unwrap().as_str(), "https://inner.example");
         let env = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "https://env.example".into());
         assert_eq!(service_url(env, &inner).unwrap().as_str(), "https://env.example");
         let emptied = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "".into());
-        assert_eq!(
-            service_url(emptied, &inner).unwrap().as_str(),
-            "https://inner.example"
-        );
+        assert_eq!(service_url(emptied, &inner).unwrap().as_str(), "https://inner.example");
     }
 }

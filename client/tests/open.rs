@@ -52,11 +52,9 @@ fn mint(stand_in: &StandIn, format: Format, credential: Credential) -> Env {
     let mut variables = Env::from([("CAPY_SERVICE_URL", stand_in.url()), ("CAPY_TIMEOUT", "2".into())]);
     let (blob, key, secret) = match credential {
         Credential::ProjectKey => ("SECRETS_BLOB", "PROJECT_KEY", minted.project_key.serialize_hex()),
-        Credential::DeployKey => (
-            "_CAPY_SECRETS_BLOB",
-            "_CAPY_DEPLOY_KEY",
-            minted.deploy_token.serialize_hex(),
-        ),
+        Credential::DeployKey => {
+            ("_CAPY_SECRETS_BLOB", "_CAPY_DEPLOY_KEY", minted.deploy_token.serialize_hex())
+        }
     };
     variables.insert(blob, minted.blob.serialize());
     variables.insert(key, secret.to_string());
@@ -94,11 +92,7 @@ fn either_credential_and_either_format_opens() {
     for format in [Format::V0, Format::V1] {
         for credential in [Credential::ProjectKey, Credential::DeployKey] {
             let env = open(&mint(&stand_in, format, credential)).unwrap().unwrap();
-            assert_eq!(
-                env.get("A").unwrap().expose_secret(),
-                CANARY,
-                "{format:?} {credential:?}"
-            );
+            assert_eq!(env.get("A").unwrap().expose_secret(), CANARY, "{format:?} {credential:?}");
         }
     }
 }
@@ -111,10 +105,9 @@ fn nothing_set_is_none_and_asks_nobody() {
 #[test]
 fn the_key_never_travels() {
     let stand_in = StandIn::start();
-    for (credential, key) in [
-        (Credential::ProjectKey, "PROJECT_KEY"),
-        (Credential::DeployKey, "_CAPY_DEPLOY_KEY"),
-    ] {
+    for (credential, key) in
+        [(Credential::ProjectKey, "PROJECT_KEY"), (Credential::DeployKey, "_CAPY_DEPLOY_KEY")]
+    {
         let env = mint(&stand_in, Format::V1, credential);
         open(&env).unwrap();
         let sent = format!("{:?}", stand_in.seen());
@@ -199,10 +192,7 @@ fn a_wrong_deploy_key_and_the_wrong_kind_are_told_apart() {
     assert_eq!(refusal(&env).code(), "WRONG_DEPLOY_KEY");
 
     let mut env = mint(&stand_in, Format::V1, Credential::ProjectKey);
-    for (from, to) in [
-        ("SECRETS_BLOB", "_CAPY_SECRETS_BLOB"),
-        ("PROJECT_KEY", "_CAPY_DEPLOY_KEY"),
-    ] {
+    for (from, to) in [("SECRETS_BLOB", "_CAPY_SECRETS_BLOB"), ("PROJECT_KEY", "_CAPY_DEPLOY_KEY")] {
         let value = env.remove(from).unwrap();
         env.insert(to, value);
     }
@@ -225,12 +215,7 @@ fn the_original_format_cannot_tell_a_wrong_key_from_tampering() {
 fn passing_faults_are_outlived() {
     let stand_in = StandIn::start();
     let env = mint(&stand_in, Format::V1, Credential::ProjectKey);
-    for fault in [
-        Fault::Status(500),
-        Fault::Status(503),
-        Fault::RetryAfter(0),
-        Fault::Close,
-    ] {
+    for fault in [Fault::Status(500), Fault::Status(503), Fault::RetryAfter(0), Fault::Close] {
         stand_in.fail_next([fault.clone()]);
         let before = stand_in.seen().len();
         assert!(open(&env).is_ok(), "{fault:?}");
@@ -252,10 +237,7 @@ fn lasting_faults_end_at_the_deadline_with_an_error_that_names_the_url() {
         assert!(!error.to_string().contains('\u{1b}'), "{error:?}");
         assert!(took < Duration::from_millis(2600), "{fault:?} took {took:?}");
         if !matches!(fault, Fault::Hang | Fault::Drip) {
-            assert!(
-                matches!(error, Error::ServiceUnreachable { attempts: 2.., .. }),
-                "{error}"
-            );
+            assert!(matches!(error, Error::ServiceUnreachable { attempts: 2.., .. }), "{error}");
         }
     }
 }
@@ -337,9 +319,7 @@ fn a_wrong_api_token_is_refused_without_showing_it() {
     let stand_in = StandIn::start();
     let url = ServiceUrl::parse(&stand_in.url(), "test", PlainHttp::Loopback).unwrap();
     let service = Service::new(url).with_token(ApiToken::parse("wrong-canary").unwrap());
-    let error = service
-        .list(&ProjectId::parse("prj_a").unwrap(), soon())
-        .unwrap_err();
+    let error = service.list(&ProjectId::parse("prj_a").unwrap(), soon()).unwrap_err();
     assert_eq!(error.code(), "UNAUTHORIZED");
     assert!(!format!("{error} {error:?} {service:?}").contains("canary"));
 }

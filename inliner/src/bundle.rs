@@ -40,10 +40,7 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     pub(crate) fn read(&self, real: &Path, path: &Path) -> Result<Bundle, Error> {
-        let bytes = fs::read(real).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = fs::read(real).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let mut bundle = match String::from_utf8(bytes) {
             Ok(source) => self.understand(source, path),
             Err(error) => self.not_text(error.as_bytes(), path),
@@ -53,10 +50,7 @@ impl Reader<'_> {
     }
 
     fn not_text(&self, bytes: &[u8], path: &Path) -> Bundle {
-        let mut bundle = Bundle {
-            path: path.to_owned(),
-            ..Bundle::default()
-        };
+        let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
         if let Some((start, end)) = self.prefilter.names_one(bytes) {
             let name = String::from_utf8_lossy(&bytes[start..end]).into_owned();
             bundle.add(Reason::NotJavaScript, Some(name), (1, 1));
@@ -66,10 +60,7 @@ impl Reader<'_> {
 
     /// Finds the reads of one text.
     pub(crate) fn understand(&self, source: String, path: &Path) -> Bundle {
-        let mut bundle = Bundle {
-            path: path.to_owned(),
-            ..Bundle::default()
-        };
+        let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
         bundle.leaks = inline_map_leaks(&source, path, self.search);
         let inlined = tail::is_inlined(&source);
         if !inlined && !self.prefilter.is_worth_parsing(source.as_bytes()) {
@@ -111,14 +102,7 @@ impl Reader<'_> {
 impl Bundle {
     pub(crate) fn add(&mut self, reason: Reason, name: Option<String>, (line, column): (usize, usize)) {
         let severity = reason.severity(name.is_some());
-        self.findings.push(Finding {
-            severity,
-            file: self.path.clone(),
-            line,
-            column,
-            name,
-            reason,
-        });
+        self.findings.push(Finding { severity, file: self.path.clone(), line, column, name, reason });
     }
 }
 

@@ -37,11 +37,7 @@ mod tests {
     use super::*;
 
     fn edit(start: usize, end: usize, text: &str) -> Edit {
-        Edit {
-            start,
-            end,
-            text: text.to_owned(),
-        }
+        Edit { start, end, text: text.to_owned() }
     }
 
     #[test]

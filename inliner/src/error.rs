@@ -20,10 +20,7 @@ pub enum Error {
     #[error("{} is being inlined by another run", path.display())]
     Busy { path: PathBuf },
     #[error("{} is not a manifest of this framework: {source}", path.display())]
-    Manifest {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
+    Manifest { path: PathBuf, source: serde_json::Error },
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]

@@ -65,21 +65,13 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
 /// Asks each framework's module in turn.
 fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout>, Error> {
     if !folder.is_dir() {
-        return Err(Error::NoFolder {
-            path: folder.to_owned(),
-        });
+        return Err(Error::NoFolder { path: folder.to_owned() });
     }
     let found = next::detect(folder, written_since)?;
     if found.is_empty() {
-        return Err(Error::UnknownLayout {
-            path: folder.to_owned(),
-        });
+        return Err(Error::UnknownLayout { path: folder.to_owned() });
     }
-    Ok(found
-        .into_iter()
-        .filter(|found| found.fresh)
-        .map(|found| found.layout)
-        .collect())
+    Ok(found.into_iter().filter(|found| found.fresh).map(|found| found.layout).collect())
 }
 
 /// A build output that was recognised.
@@ -116,11 +108,7 @@ impl Inventory {
     }
 
     fn add_server(&mut self, layout: &Layout, root: &Path, tree: &Path) -> Result<(), Error> {
-        self.roots.push(Root {
-            path: root.to_owned(),
-            kind: RootKind::Server,
-            layout: layout.name,
-        });
+        self.roots.push(Root { path: root.to_owned(), kind: RootKind::Server, layout: layout.name });
         for entry in entries(root, true)? {
             let Entry { path, real, linked } = entry;
             if linked && !real.starts_with(tree) {
@@ -141,14 +129,9 @@ impl Inventory {
     }
 
     fn add_public(&mut self, layout: &'static str, root: &Path) -> Result<(), Error> {
-        self.roots.push(Root {
-            path: root.to_owned(),
-            kind: RootKind::Public,
-            layout,
-        });
+        self.roots.push(Root { path: root.to_owned(), kind: RootKind::Public, layout });
         let files = entries(root, false)?;
-        self.public
-            .extend(files.into_iter().map(|entry| (entry.real, entry.path)));
+        self.public.extend(files.into_iter().map(|entry| (entry.real, entry.path)));
         Ok(())
     }
 
@@ -169,9 +152,6 @@ pub(crate) fn is_script(path: &Path) -> bool {
 }
 
 fn is_leftover(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.starts_with(crate::write::TEMPORARY_PREFIX) && name.ends_with(crate::write::TEMPORARY_SUFFIX)
 }

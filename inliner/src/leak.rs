@@ -100,12 +100,7 @@ impl Search {
         }
         let texts = patterns.iter().map(|pattern| pattern.as_bytes());
         let patterns = AhoCorasick::new(texts).expect("the values of one environment fit an automaton");
-        Self {
-            names,
-            not_searched,
-            patterns,
-            meaning,
-        }
+        Self { names, not_searched, patterns, meaning }
     }
 
     /// Every place where a value stands, once per place and name.
@@ -113,11 +108,7 @@ impl Search {
         let mut found: Vec<Found> = Vec::new();
         for hit in self.patterns.find_overlapping_iter(text) {
             let (name, encoding) = self.meaning[hit.pattern().as_usize()];
-            found.push(Found {
-                at: hit.start(),
-                name,
-                encoding,
-            });
+            found.push(Found { at: hit.start(), name, encoding });
         }
         found.sort();
         found.dedup_by_key(|found| (found.at, found.name));
@@ -164,10 +155,7 @@ fn forms(value: &str) -> Vec<(Zeroizing<String>, Encoding)> {
 /// As a JSON string, with the escapes that are safe inside HTML, in ASCII, and as JSON inside JSON (a React payload).
 fn json_forms(value: &str) -> Vec<String> {
     let plain = json(value);
-    let safe = plain
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026");
+    let safe = plain.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
     let safe_lines = safe.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     let slashes = plain.replace('/', "\\/");
     let ascii = ascii_escapes(&plain);
@@ -175,12 +163,7 @@ fn json_forms(value: &str) -> Vec<String> {
     let mut forms = vec![plain, safe, safe_lines, slashes, ascii, ascii_safe];
     let twice: Vec<String> = forms.iter().map(|form| json(form)).collect();
     forms.extend(twice);
-    forms.push(
-        value
-            .replace('\\', "\\\\")
-            .replace('\'', "\\'")
-            .replace('\n', "\\n"),
-    );
+    forms.push(value.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"));
     forms
 }
 
@@ -197,10 +180,7 @@ fn ascii_escapes(text: &str) -> String {
             out.push(letter);
         } else {
             let mut units = [0; 2];
-            letter
-                .encode_utf16(&mut units)
-                .iter()
-                .for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+            letter.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
         }
     }
     out
@@ -209,34 +189,21 @@ fn ascii_escapes(text: &str) -> String {
 fn url_forms(value: &str) -> Vec<String> {
     let component = utf8_percent_encode(value, COMPONENT).to_string();
     let strict = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-    let form = component
-        .replace("%20", "+")
-        .replace('~', "%7E")
-        .replace('\'', "%27");
-    let lower = component
-        .split('%')
-        .enumerate()
-        .map(|(index, part)| match (index, part.get(..2)) {
-            (0, _) | (_, None) => part.to_owned(),
-            (_, Some(digits)) => format!("%{}{}", digits.to_ascii_lowercase(), &part[2..]),
-        });
+    let form = component.replace("%20", "+").replace('~', "%7E").replace('\'', "%27");
+    let lower = component.split('%').enumerate().map(|(index, part)| match (index, part.get(..2)) {
+        (0, _) | (_, None) => part.to_owned(),
+        (_, Some(digits)) => format!("%{}{}", digits.to_ascii_lowercase(), &part[2..]),
+    });
     let lower: String = lower.collect();
     vec![component, strict, form, lower]
 }
 
 fn html_forms(value: &str) -> Vec<String> {
-    let base = value
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let base = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let double = ["&quot;", "&#34;", "\""];
     let single = ["&#x27;", "&#39;", "&apos;", "'"];
-    let pairs = double
-        .iter()
-        .flat_map(|double| single.iter().map(move |single| (double, single)));
-    pairs
-        .map(|(double, single)| base.replace('"', double).replace('\'', single))
-        .collect()
+    let pairs = double.iter().flat_map(|double| single.iter().map(move |single| (double, single)));
+    pairs.map(|(double, single)| base.replace('"', double).replace('\'', single)).collect()
 }
 
 /// Base64 of the value at each of the three places it can have within a longer text: only the letters that do not
@@ -273,18 +240,13 @@ mod tests {
     fn search(values: &[(&str, &str)]) -> Search {
         let mut map = EnvMap::new();
         for (name, value) in values {
-            map.try_insert(name, SecretValue::new((*value).to_owned()))
-                .unwrap();
+            map.try_insert(name, SecretValue::new((*value).to_owned())).unwrap();
         }
         Search::new(&map)
     }
 
     fn encodings(text: &str) -> Vec<Encoding> {
-        search(&[("KEY", VALUE)])
-            .scan(text.as_bytes())
-            .into_iter()
-            .map(|found| found.encoding)
-            .collect()
+        search(&[("KEY", VALUE)]).scan(text.as_bytes()).into_iter().map(|found| found.encoding).collect()
     }
 
     #[test]
@@ -292,34 +254,13 @@ mod tests {
         let json = serde_json::to_string(VALUE).unwrap();
         assert_eq!(encodings(&format!("a{VALUE}b")), [Encoding::Plain]);
         assert_eq!(encodings(&json), [Encoding::Json]);
-        assert_eq!(
-            encodings(&serde_json::to_string(&json).unwrap()),
-            [Encoding::Json]
-        );
-        assert_eq!(
-            encodings(r#"p\u0026\"s/\u003cw'o\u003e\\rd +\u00fc\ud83d\ude00\n~x"#),
-            [Encoding::Json]
-        );
-        assert_eq!(
-            encodings("p%26%22s%2F%3Cw'o%3E%5Crd%20%2B%C3%BC%F0%9F%98%80%0A~x"),
-            [Encoding::Url]
-        );
-        assert_eq!(
-            encodings("p%26%22s%2f%3cw'o%3e%5crd%20%2b%c3%bc%f0%9f%98%80%0a~x"),
-            [Encoding::Url]
-        );
-        assert_eq!(
-            encodings("p%26%22s%2F%3Cw%27o%3E%5Crd+%2B%C3%BC%F0%9F%98%80%0A%7Ex"),
-            [Encoding::Url]
-        );
-        assert_eq!(
-            encodings("p&amp;&quot;s/&lt;w&#x27;o&gt;\\rd +ü😀\n~x"),
-            [Encoding::Html]
-        );
-        assert_eq!(
-            encodings("p&amp;\"s/&lt;w&#39;o&gt;\\rd +ü😀\n~x"),
-            [Encoding::Html]
-        );
+        assert_eq!(encodings(&serde_json::to_string(&json).unwrap()), [Encoding::Json]);
+        assert_eq!(encodings(r#"p\u0026\"s/\u003cw'o\u003e\\rd +\u00fc\ud83d\ude00\n~x"#), [Encoding::Json]);
+        assert_eq!(encodings("p%26%22s%2F%3Cw'o%3E%5Crd%20%2B%C3%BC%F0%9F%98%80%0A~x"), [Encoding::Url]);
+        assert_eq!(encodings("p%26%22s%2f%3cw'o%3e%5crd%20%2b%c3%bc%f0%9f%98%80%0a~x"), [Encoding::Url]);
+        assert_eq!(encodings("p%26%22s%2F%3Cw%27o%3E%5Crd+%2B%C3%BC%F0%9F%98%80%0A%7Ex"), [Encoding::Url]);
+        assert_eq!(encodings("p&amp;&quot;s/&lt;w&#x27;o&gt;\\rd +ü😀\n~x"), [Encoding::Html]);
+        assert_eq!(encodings("p&amp;\"s/&lt;w&#39;o&gt;\\rd +ü😀\n~x"), [Encoding::Html]);
     }
 
     #[test]
@@ -353,10 +294,6 @@ mod tests {
         let reasons: Vec<NotSearched> = search.not_searched.iter().map(|(_, reason)| *reason).collect();
         use NotSearched::*;
         assert_eq!(reasons, [Short, Common, Public, Short, Public]);
-        assert!(
-            search
-                .scan(b"true 3000 production https://shop.example")
-                .is_empty()
-        );
+        assert!(search.scan(b"true 3000 production https://shop.example").is_empty());
     }
 }

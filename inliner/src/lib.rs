@@ -96,19 +96,13 @@ pub enum Policy {
 pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
     // Trees are as deep as the longest chain of operators; a thread's stack is only used as far as it is needed.
     const STACK: usize = 256 << 20;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .build()
-        .map_err(|_| Error::Threads)?;
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build().map_err(|_| Error::Threads)?;
     pool.install(|| run(request))
 }
 
 fn run(request: &Request<'_>) -> Result<Report, Error> {
     let inventory = layout::inventory(request)?;
-    let server_roots = inventory
-        .roots
-        .iter()
-        .filter(|root| root.kind == RootKind::Server);
+    let server_roots = inventory.roots.iter().filter(|root| root.kind == RootKind::Server);
     let _locks = write::lock(server_roots.map(|root| root.path.as_path()))?;
     write::sweep(&inventory.leftovers)?;
     let (mut report, changes) = plan::plan(request, &inventory)?;

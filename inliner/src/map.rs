@@ -121,9 +121,7 @@ fn shift_sections(
     for (index, section) in sections.iter().enumerate() {
         let start = starts[index];
         let next = starts.get(index + 1).copied().unwrap_or((u32::MAX, u32::MAX));
-        let before = shifts
-            .iter()
-            .filter(|shift| shift.line == start.0 && shift.column <= start.1);
+        let before = shifts.iter().filter(|shift| shift.line == start.0 && shift.column <= start.1);
         let moved: u32 = before.map(|shift| shift.by).sum();
         if moved > 0 {
             let raw = section.offset.column.get();
@@ -131,37 +129,21 @@ fn shift_sections(
             patches.push((at, at + raw.len(), (start.1 + moved).to_string()));
         }
         let own = |shift: &&Shift| (shift.line, shift.column) > start && (shift.line, shift.column) < next;
-        let inner: Vec<Shift> = shifts
-            .iter()
-            .filter(own)
-            .map(|shift| relative(*shift, start))
-            .collect();
+        let inner: Vec<Shift> = shifts.iter().filter(own).map(|shift| relative(*shift, start)).collect();
         if inner.is_empty() {
             continue;
         }
         // A section that is a reference to another file, or indexed itself, is not followed.
         let inner_map: Map<'_> =
             serde_json::from_str(section.map.ok_or(Unsupported)?.get()).map_err(|_| Unsupported)?;
-        patches.push(shift_mappings(
-            map,
-            inner_map.mappings.ok_or(Unsupported)?,
-            &inner,
-        )?);
+        patches.push(shift_mappings(map, inner_map.mappings.ok_or(Unsupported)?, &inner)?);
     }
     Ok(())
 }
 
 fn relative(shift: Shift, start: (u32, u32)) -> Shift {
-    let column = if shift.line == start.0 {
-        shift.column - start.1
-    } else {
-        shift.column
-    };
-    Shift {
-        line: shift.line - start.0,
-        column,
-        by: shift.by,
-    }
+    let column = if shift.line == start.0 { shift.column - start.1 } else { shift.column };
+    Shift { line: shift.line - start.0, column, by: shift.by }
 }
 
 fn number(raw: &RawValue) -> Result<u32, Unsupported> {
@@ -187,10 +169,7 @@ fn shift_mappings(
         if line > 0 {
             out.push(';');
         }
-        let here = shifts
-            .iter()
-            .take_while(|shift| shift.line as usize == line)
-            .count();
+        let here = shifts.iter().take_while(|shift| shift.line as usize == line).count();
         let (now, later) = shifts.split_at(here);
         shifts = later;
         if now.is_empty() {
@@ -214,19 +193,13 @@ fn shift_line(segments: &str, mut shifts: &[Shift], out: &mut String) -> Result<
         }
         let (delta, rest) = decode(segment)?;
         column += delta;
-        let passed = shifts
-            .iter()
-            .take_while(|shift| i64::from(shift.column) <= column)
-            .count();
+        let passed = shifts.iter().take_while(|shift| i64::from(shift.column) <= column).count();
         let (now, later) = shifts.split_at(passed);
         shifts = later;
         if now.is_empty() {
             out.push_str(segment);
         } else {
-            encode(
-                delta + now.iter().map(|shift| i64::from(shift.by)).sum::<i64>(),
-                out,
-            );
+            encode(delta + now.iter().map(|shift| i64::from(shift.by)).sum::<i64>(), out);
             out.push_str(rest);
         }
     }
@@ -239,20 +212,14 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 fn decode(segment: &str) -> Result<(i64, &str), Unsupported> {
     let mut value: i64 = 0;
     for (index, letter) in segment.bytes().enumerate() {
-        let digit = DIGITS
-            .iter()
-            .position(|digit| *digit == letter)
-            .ok_or(Unsupported)? as i64;
+        let digit = DIGITS.iter().position(|digit| *digit == letter).ok_or(Unsupported)? as i64;
         if index > 6 {
             return Err(Unsupported);
         }
         value |= (digit & 31) << (5 * index);
         if digit & 32 == 0 {
             let magnitude = value >> 1;
-            return Ok((
-                if value & 1 == 1 { -magnitude } else { magnitude },
-                &segment[index + 1..],
-            ));
+            return Ok((if value & 1 == 1 { -magnitude } else { magnitude }, &segment[index + 1..]));
         }
     }
     Err(Unsupported)
@@ -307,13 +274,7 @@ mod tests {
 
     #[test]
     fn a_map_that_is_not_understood_is_refused() {
-        for map in [
-            "",
-            "[]",
-            r#"{"version":3}"#,
-            r#"{"mappings":"!"}"#,
-            r#"{"mappings":"AA\u0041A"}"#,
-        ] {
+        for map in ["", "[]", r#"{"version":3}"#, r#"{"mappings":"!"}"#, r#"{"mappings":"AA\u0041A"}"#] {
             assert_eq!(shift(map, &[at(0, 0, 1)], "f", "t"), Err(Unsupported), "{map}");
         }
     }

@@ -13,12 +13,7 @@ pub(crate) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            at: 0,
-            line: 0,
-            column: 0,
-        }
+        Self { text, at: 0, line: 0, column: 0 }
     }
 
     /// Line and column from zero. Offsets must not go back.
@@ -59,10 +54,7 @@ pub(crate) fn of(text: &str, offset: usize) -> (usize, usize) {
 }
 
 fn floor(text: &str, offset: usize) -> usize {
-    (0..=offset.min(text.len()))
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0)
+    (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 #[cfg(test)]

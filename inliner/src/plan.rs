@@ -33,13 +33,10 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
         .into_par_iter()
         .map(|mut bundle| {
             let source = bundle.source.take();
-            let map = source
-                .as_deref()
-                .and_then(|source| map_path(&bundle.real, source));
+            let map = source.as_deref().and_then(|source| map_path(&bundle.real, source));
             let rewritten = source.map_or_else(Rewritten::default, |source| {
-                let rewritten = rewrite(&source, &bundle.reads, &context, |trailer| {
-                    find_map(trailer, map.as_deref())
-                });
+                let rewritten =
+                    rewrite(&source, &bundle.reads, &context, |trailer| find_map(trailer, map.as_deref()));
                 note_writes(&mut bundle, &source);
                 rewritten
             });
@@ -52,17 +49,9 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
 /// Every server file, the largest first so that no thread ends up alone with it.
 fn read_all(inventory: &Inventory, subjects: &Subjects, search: &Search) -> Result<Vec<Bundle>, Error> {
     let prefilter = Prefilter::new(subjects.iter());
-    let reader = Reader {
-        wanted: subjects,
-        prefilter: &prefilter,
-        search,
-    };
+    let reader = Reader { wanted: subjects, prefilter: &prefilter, search };
     let size = |real: &Path| fs::metadata(real).map_or(0, |metadata| metadata.len());
-    let mut files: Vec<_> = inventory
-        .server
-        .iter()
-        .map(|(real, path)| (size(real), real, path))
-        .collect();
+    let mut files: Vec<_> = inventory.server.iter().map(|(real, path)| (size(real), real, path)).collect();
     files.sort_by(|a, b| b.cmp(a));
     let mut bundles: Vec<Bundle> = files
         .par_iter()
@@ -74,13 +63,9 @@ fn read_all(inventory: &Inventory, subjects: &Subjects, search: &Search) -> Resu
 }
 
 fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], read_by_client: &BTreeSet<String>) -> Context<'a> {
-    let by_client = read_by_client
-        .iter()
-        .map(|name| (name.clone(), Reason::ReadByClient));
+    let by_client = read_by_client.iter().map(|name| (name.clone(), Reason::ReadByClient));
     let written = bundles.iter().flat_map(|bundle| &bundle.reads.writes);
-    let kept = by_client
-        .chain(written.map(|(name, _)| (name.clone(), Reason::Assigned)))
-        .collect();
+    let kept = by_client.chain(written.map(|(name, _)| (name.clone(), Reason::Assigned))).collect();
     let taken = bundles.iter().any(|bundle| bundle.uses_our_prefix);
     // Somebody's own `__capy…` is in the way: ours must differ from it in every file.
     let prefix = if taken { "__capyInlined_" } else { "__capy_" }.to_owned();
@@ -101,11 +86,7 @@ fn map_path(bundle: &Path, source: &str) -> Option<PathBuf> {
         Some(url) if url.starts_with("data:") || url.contains("://") || url.starts_with('/') => None,
         Some(url) => {
             let url = url.split(['?', '#']).next().unwrap_or(url);
-            Some(
-                bundle
-                    .parent()?
-                    .join(&*percent_decode_str(url).decode_utf8().ok()?),
-            )
+            Some(bundle.parent()?.join(&*percent_decode_str(url).decode_utf8().ok()?))
         }
         None => Some(beside),
     }
@@ -160,10 +141,7 @@ fn gather(
         }
         if let Some(text) = rewritten.text {
             report.changed_files += 1;
-            changes.push(Change {
-                path: bundle.real,
-                text,
-            });
+            changes.push(Change { path: bundle.real, text });
         }
     }
     finish(request, search, &replaced, &mut report);
@@ -230,11 +208,7 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
     let subjects = Subjects::of(values);
     let search = Search::new(values);
     let prefilter = Prefilter::new(subjects.iter());
-    let reader = Reader {
-        wanted: &subjects,
-        prefilter: &prefilter,
-        search: &search,
-    };
+    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search };
     let mut bundles = vec![reader.understand(text.to_owned(), Path::new("input.js"))];
     let context = context(values, &bundles, &BTreeSet::new());
     let mut bundle = bundles.remove(0);
@@ -259,9 +233,5 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
     }
     let mut findings = bundle.findings;
     findings.sort();
-    Inlined {
-        text: rewritten.text.unwrap_or_else(|| text.to_owned()),
-        map: rewritten.map,
-        findings,
-    }
+    Inlined { text: rewritten.text.unwrap_or_else(|| text.to_owned()), map: rewritten.map, findings }
 }

@@ -15,11 +15,7 @@ pub(crate) struct Prefilter {
 impl Prefilter {
     pub(crate) fn new<'n>(names: impl Iterator<Item = &'n str>) -> Self {
         let names = AhoCorasick::new(names).expect("names of variables are far below the automaton's limits");
-        Self {
-            env: Finder::new("env"),
-            process: Finder::new("process"),
-            names,
-        }
+        Self { env: Finder::new("env"), process: Finder::new("process"), names }
     }
 
     /// The first wanted name that stands in `text` as a word.
@@ -39,11 +35,7 @@ impl Prefilter {
             return true;
         }
         let mut passed_on = false;
-        for at in self
-            .process
-            .find_iter(text)
-            .filter(|at| is_word(text, *at, at + 7))
-        {
+        for at in self.process.find_iter(text).filter(|at| is_word(text, *at, at + 7)) {
             match after_process(text, at) {
                 Process::Env(end) if !is_followed_by_a_name(&text[end..]) => return true,
                 Process::PassedOn => passed_on = true,
@@ -84,16 +76,8 @@ fn after_process(text: &[u8], at: usize) -> Process {
         };
         return match name.strip_prefix(b"env") {
             Some(rest) if !rest.first().is_some_and(is_part) => {
-                let rest = if quoted {
-                    rest.get(1..).unwrap_or_default().trim_ascii_start()
-                } else {
-                    rest
-                };
-                let rest = if quoted {
-                    rest.strip_prefix(b"]").unwrap_or(rest)
-                } else {
-                    rest
-                };
+                let rest = if quoted { rest.get(1..).unwrap_or_default().trim_ascii_start() } else { rest };
+                let rest = if quoted { rest.strip_prefix(b"]").unwrap_or(rest) } else { rest };
                 Process::Env(text.len() - rest.len())
             }
             _ if dotted.is_none() && !quoted => Process::PassedOn,
@@ -109,11 +93,7 @@ fn after_process(text: &[u8], at: usize) -> Process {
         BEFORE_A_VALUE.contains(&word)
     };
     // Two words in a row are prose, but for `process in x` and the like, which take nothing from it.
-    if is_value && !after.first().is_some_and(is_part) {
-        Process::PassedOn
-    } else {
-        Process::Other
-    }
+    if is_value && !after.first().is_some_and(is_part) { Process::PassedOn } else { Process::Other }
 }
 
 /// Words after which a value follows; `typeof` only looks at its kind.
@@ -177,10 +157,7 @@ mod tests {
             ("(process || {}).env", true),
             ("() => process, e.env", true),
             ("return process; e.env", true),
-            (
-                "// to process an env, the process starts\nenv = 1; process.cwd()",
-                false,
-            ),
+            ("// to process an env, the process starts\nenv = 1; process.cwd()", false),
             ("typeof process; process.nextTick(f, {env: 1})", false),
             ("KEY", false),
         ] {

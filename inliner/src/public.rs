@@ -42,31 +42,18 @@ pub(crate) fn scan(inventory: &Inventory, search: &Search, subjects: &Subjects) 
     let names: Vec<&str> = subjects.iter().collect();
     let finder = AhoCorasick::new(&names).expect("names of variables are far below the automaton's limits");
     let public = inventory.public.iter().map(|file| (file, true));
-    let maps = inventory
-        .maps
-        .iter()
-        .filter(|(real, _)| !inventory.public.contains_key(*real));
+    let maps = inventory.maps.iter().filter(|(real, _)| !inventory.public.contains_key(*real));
     let files: Vec<_> = public.chain(maps.map(|file| (file, false))).collect();
     let one = |((real, path), is_public): &((&std::path::PathBuf, &std::path::PathBuf), bool)| {
-        let text = fs::read(real).map_err(|source| Error::Read {
-            path: (*path).clone(),
-            source,
-        })?;
-        let mut public = Public {
-            scanned: 1,
-            leaks: leaks(&text, path, search),
-            ..Public::default()
-        };
+        let text = fs::read(real).map_err(|source| Error::Read { path: (*path).clone(), source })?;
+        let mut public = Public { scanned: 1, leaks: leaks(&text, path, search), ..Public::default() };
         public.unreadable = usize::from(is_compressed(path));
         if *is_public && is_script(path) {
             public.read_by_client = client_reads(&text, &names, &finder);
         }
         Ok(public)
     };
-    files
-        .par_iter()
-        .map(one)
-        .try_reduce(Public::default, |all, one| Ok(all.merge(one)))
+    files.par_iter().map(one).try_reduce(Public::default, |all, one| Ok(all.merge(one)))
 }
 
 /// Values in one text, once per line and variable.
@@ -87,8 +74,7 @@ pub(crate) fn leaks(text: &[u8], path: &Path, search: &Search) -> Vec<Leak> {
 }
 
 fn is_compressed(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "gz" || extension == "br" || extension == "zst")
+    path.extension().is_some_and(|extension| extension == "gz" || extension == "br" || extension == "zst")
 }
 
 /// Names that stand as `env.NAME`, `env["NAME"]` or in a pattern that is taken from something called `env`.
@@ -123,9 +109,7 @@ fn is_property_of_env(before: &[u8]) -> bool {
         }
     };
     let object = object.trim_ascii_end();
-    object
-        .strip_suffix(b"env")
-        .is_some_and(|rest| !rest.last().is_some_and(is_word))
+    object.strip_suffix(b"env").is_some_and(|rest| !rest.last().is_some_and(is_word))
 }
 
 /// `{…, NAME: a, …} = <something>.env`.
@@ -168,14 +152,7 @@ mod tests {
         ] {
             assert!(reads(text), "{text}");
         }
-        for text in [
-            "set KEY first",
-            "e.KEY",
-            "{KEY:1}",
-            "env.MONKEY",
-            "fenv.KEY",
-            "{KEY:1},b=2;env",
-        ] {
+        for text in ["set KEY first", "e.KEY", "{KEY:1}", "env.MONKEY", "fenv.KEY", "{KEY:1},b=2;env"] {
             assert!(!reads(text), "{text}");
         }
     }

@@ -23,28 +23,12 @@ pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
     let (start, end) = (read.start as usize, read.end as usize);
     match read.keep_until {
         Some(kept) => vec![
-            Edit {
-                start,
-                end: start,
-                text: "(".to_owned(),
-            },
-            Edit {
-                start: kept as usize,
-                end,
-                text: format!(",{call})"),
-            },
+            Edit { start, end: start, text: "(".to_owned() },
+            Edit { start: kept as usize, end, text: format!(",{call})") },
         ],
         None => {
-            let call = if read.constructed {
-                format!("({call})")
-            } else {
-                call
-            };
-            vec![Edit {
-                start,
-                end,
-                text: fit(source, start, end, call),
-            }]
+            let call = if read.constructed { format!("({call})") } else { call };
+            vec![Edit { start, end, text: fit(source, start, end, call) }]
         }
     }
 }
@@ -53,11 +37,7 @@ pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
 pub(crate) fn object(source: &str, prefix: &str, read: &ObjectRead) -> Edit {
     let call = format!("{}()", object_name(prefix, read.of, &read.names));
     let (start, end) = (read.start as usize, read.end as usize);
-    Edit {
-        start,
-        end,
-        text: fit(source, start, end, call),
-    }
+    Edit { start, end, text: fit(source, start, end, call) }
 }
 
 /// Pads with spaces to the old columns; a call that is longer than a one-line original moves the rest of its line.
@@ -114,26 +94,13 @@ pub(crate) fn object_function(prefix: &str, of: Object, variables: &[String]) ->
 
 /// A string literal in ASCII, on one line, that no HTML parser takes for the end of a script.
 fn literal(text: &str) -> String {
-    let node = Expr::Lit(Lit::Str(Str {
-        span: DUMMY_SP,
-        value: text.into(),
-        raw: None,
-    }));
+    let node = Expr::Lit(Lit::Str(Str { span: DUMMY_SP, value: text.into(), raw: None }));
     let map: Lrc<SourceMap> = Lrc::default();
     let mut out = Vec::with_capacity(text.len() + 2);
-    let cfg = Config::default()
-        .with_ascii_only(true)
-        .with_inline_script(true)
-        .with_minify(true);
+    let cfg = Config::default().with_ascii_only(true).with_inline_script(true).with_minify(true);
     let wr = JsWriter::new(map.clone(), "\n", &mut out, None);
-    let mut emitter = Emitter {
-        cfg,
-        cm: map,
-        comments: None,
-        wr,
-    };
-    node.emit_with(&mut emitter)
-        .expect("writing to memory does not fail");
+    let mut emitter = Emitter { cfg, cm: map, comments: None, wr };
+    node.emit_with(&mut emitter).expect("writing to memory does not fail");
     String::from_utf8(out).expect("the printer writes ASCII here")
 }
 
@@ -157,9 +124,6 @@ mod tests {
 
     #[test]
     fn a_call_is_not_glued_to_the_word_before_it() {
-        assert_eq!(
-            fit("return(process).env.A", 6, 21, "__capy_A()".to_owned()),
-            " __capy_A()    "
-        );
+        assert_eq!(fit("return(process).env.A", 6, 21, "__capy_A()".to_owned()), " __capy_A()    ");
     }
 }

@@ -207,16 +207,8 @@ pub struct Report {
 impl Report {
     /// The worst thing that happened, or nothing.
     pub fn worst(&self) -> Option<Severity> {
-        let leak = self
-            .leaks
-            .iter()
-            .any(|leak| !leak.allowed)
-            .then_some(Severity::Failure);
-        self.findings
-            .iter()
-            .map(|finding| finding.severity)
-            .max()
-            .max(leak)
+        let leak = self.leaks.iter().any(|leak| !leak.allowed).then_some(Severity::Failure);
+        self.findings.iter().map(|finding| finding.severity).max().max(leak)
     }
 
     /// How many reads hold a value now.
@@ -226,12 +218,7 @@ impl Report {
 
     /// Prints the summary for people: a table of the variables, then what needs attention.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let width = self
-            .variables
-            .iter()
-            .map(|variable| variable.name.len())
-            .max()
-            .unwrap_or(0);
+        let width = self.variables.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
         for variable in &self.variables {
             writeln!(out, "  {:width$}  {}", variable.name, describe(variable))?;
         }
@@ -241,18 +228,11 @@ impl Report {
         }
         self.print_findings(out)?;
         if self.unreadable_files > 0 {
-            writeln!(
-                out,
-                "note: {} compressed public files were not searched",
-                self.unreadable_files
-            )?;
+            writeln!(out, "note: {} compressed public files were not searched", self.unreadable_files)?;
         }
         let (files, changed, reads) = (self.server_files, self.changed_files, self.replaced());
         if self.written {
-            writeln!(
-                out,
-                "inlined {reads} reads; wrote {changed} of {files} server files"
-            )
+            writeln!(out, "inlined {reads} reads; wrote {changed} of {files} server files")
         } else {
             writeln!(
                 out,
@@ -274,23 +254,11 @@ impl Report {
                 }
             };
             let (file, line, column) = (finding.file.display(), finding.line, finding.column);
-            let name = finding
-                .name
-                .as_deref()
-                .map(|name| format!("{name} "))
-                .unwrap_or_default();
-            writeln!(
-                out,
-                "{level}: {file}:{line}:{column}: {name}{}",
-                finding.reason.text()
-            )?;
+            let name = finding.name.as_deref().map(|name| format!("{name} ")).unwrap_or_default();
+            writeln!(out, "{level}: {file}:{line}:{column}: {name}{}", finding.reason.text())?;
         }
         for (reason, count) in notes {
-            writeln!(
-                out,
-                "note: {count} times a variable or `process` {}",
-                note_text(reason)
-            )?;
+            writeln!(out, "note: {count} times a variable or `process` {}", note_text(reason))?;
         }
         Ok(())
     }
@@ -314,11 +282,7 @@ fn describe(variable: &Variable) -> String {
         (reads, 1) => format!("{reads} reads in 1 file"),
         (reads, files) => format!("{reads} reads in {files} files"),
     };
-    let missing = if variable.missing == 0 {
-        String::new()
-    } else {
-        format!(", {} left", variable.missing)
-    };
+    let missing = if variable.missing == 0 { String::new() } else { format!(", {} left", variable.missing) };
     let search = match variable.not_searched {
         None => "",
         Some(NotSearched::Short) => " (too short to search for)",

@@ -103,16 +103,11 @@ fn pieces(body: &str, reads: &FileReads, context: &Context<'_>, out: &mut Rewrit
     let mut pieces = Vec::new();
     for read in &reads.reads {
         if let Some(reason) = context.kept.get(&read.name) {
-            out.left
-                .push((*reason, read.name.clone(), place::of(body, read.start as usize)));
+            out.left.push((*reason, read.name.clone(), place::of(body, read.start as usize)));
             continue;
         }
         let edits = replace::read(body, &context.prefix, read);
-        pieces.push(Piece {
-            edits,
-            names: vec![read.name.clone()],
-            function: None,
-        });
+        pieces.push(Piece { edits, names: vec![read.name.clone()], function: None });
     }
     for read in &reads.objects {
         let mut read = read.clone();
@@ -130,20 +125,13 @@ fn pieces(body: &str, reads: &FileReads, context: &Context<'_>, out: &mut Rewrit
         let edits = vec![replace::object(body, &context.prefix, &read)];
         let name = object_name(&context.prefix, read.of, &read.names);
         let function = replace::object_function(&context.prefix, read.of, &read.names);
-        pieces.push(Piece {
-            edits,
-            names: read.names,
-            function: Some((name, function)),
-        });
+        pieces.push(Piece { edits, names: read.names, function: Some((name, function)) });
     }
     pieces
 }
 
 fn all_edits(pieces: &[Piece]) -> Vec<Edit> {
-    let edits = pieces
-        .iter()
-        .flat_map(|piece| piece.edits.iter().cloned())
-        .collect();
+    let edits = pieces.iter().flat_map(|piece| piece.edits.iter().cloned()).collect();
     edit::in_order(edits).expect("reads do not overlap: each ends where its variable's name does")
 }
 
@@ -156,11 +144,7 @@ fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
         if old.contains(['\n', '\r']) {
             continue;
         }
-        let by = edit
-            .text
-            .encode_utf16()
-            .count()
-            .saturating_sub(old.encode_utf16().count()) as u32;
+        let by = edit.text.encode_utf16().count().saturating_sub(old.encode_utf16().count()) as u32;
         if by > 0 {
             let (line, column) = places.zero_based(edit.end);
             shifts.push(Shift { line, column, by });
@@ -201,9 +185,7 @@ fn move_map(
                 .and_then(|map| String::from_utf8(map).ok())
                 .ok_or(map::Unsupported)?;
             let moved = STANDARD.encode(map::shift(&map, &shifts, &from, &to)?);
-            Ok(Moved::Trailer(
-                parts.trailer.replace(url, &format!("{head};base64,{moved}")),
-            ))
+            Ok(Moved::Trailer(parts.trailer.replace(url, &format!("{head};base64,{moved}"))))
         }
     }
 }
@@ -222,12 +204,7 @@ fn leave_moving(body: &str, pieces: &mut Vec<Piece>, out: &mut Rewritten) {
     let moves = |piece: &Piece| !shifts(body, &piece.edits).is_empty();
     for piece in pieces.iter().filter(|piece| moves(piece)) {
         let at = place::of(body, piece.edits[0].start);
-        out.left.extend(
-            piece
-                .names
-                .iter()
-                .map(|name| (Reason::SourceMap, name.clone(), at)),
-        );
+        out.left.extend(piece.names.iter().map(|name| (Reason::SourceMap, name.clone(), at)));
     }
     pieces.retain(|piece| !moves(piece));
 }
@@ -240,27 +217,17 @@ fn functions(parts: &Parts<'_>, pieces: &[Piece], context: &Context<'_>) -> Vec<
         for name in &piece.names {
             let value = context.values.get(name).map_or("", |value| value.expose_secret());
             let function = function_name(&context.prefix, name);
-            new.entry(function)
-                .or_insert_with(|| replace::value_function(&context.prefix, name, value));
+            new.entry(function).or_insert_with(|| replace::value_function(&context.prefix, name, value));
         }
     }
-    let mut functions: Vec<String> = parts
-        .functions
-        .iter()
-        .map(|function| (*function).to_owned())
-        .collect();
-    functions.extend(
-        new.into_values()
-            .filter(|function| !parts.functions.contains(&function.as_str())),
-    );
+    let mut functions: Vec<String> = parts.functions.iter().map(|function| (*function).to_owned()).collect();
+    functions.extend(new.into_values().filter(|function| !parts.functions.contains(&function.as_str())));
     functions
 }
 
 /// Variables of an earlier run's functions that are not, or not so, in today's map.
 fn stale(functions: &[&str], context: &Context<'_>) -> Vec<String> {
-    let held = functions
-        .iter()
-        .filter(|function| function.contains("{return(\n"));
+    let held = functions.iter().filter(|function| function.contains("{return(\n"));
     let is_current = |function: &str| {
         let name = function
             .strip_prefix("function ")
@@ -273,7 +240,5 @@ fn stale(functions: &[&str], context: &Context<'_>) -> Vec<String> {
         })
     };
     let stale = held.filter(|function| !is_current(function));
-    stale
-        .map(|function| function.split(['(', ' ']).nth(1).unwrap_or_default().to_owned())
-        .collect()
+    stale.map(|function| function.split(['(', ' ']).nth(1).unwrap_or_default().to_owned()).collect()
 }

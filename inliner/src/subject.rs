@@ -37,13 +37,7 @@ pub(crate) struct Subjects(HashSet<String>);
 
 impl Subjects {
     pub(crate) fn of(values: &EnvMap) -> Self {
-        Self(
-            values
-                .names()
-                .filter(|name| !is_left_alone(name))
-                .map(str::to_owned)
-                .collect(),
-        )
+        Self(values.names().filter(|name| !is_left_alone(name)).map(str::to_owned).collect())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
@@ -96,15 +90,9 @@ mod tests {
 
     #[test]
     fn public_and_framework_names_are_left_alone() {
-        for name in [
-            "NODE_ENV",
-            "NEXT_PUBLIC_X",
-            "NEXT_RUNTIME",
-            "__NEXT_ID",
-            "VITE_X",
-            "PUBLIC_X",
-            "REACT_APP_X",
-        ] {
+        for name in
+            ["NODE_ENV", "NEXT_PUBLIC_X", "NEXT_RUNTIME", "__NEXT_ID", "VITE_X", "PUBLIC_X", "REACT_APP_X"]
+        {
             assert!(is_left_alone(name), "{name}");
         }
         assert!(!is_left_alone("NEXTAUTH_SECRET"));

@@ -26,9 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<Program, NotJavaScript> {
     let input = StringInput::new(text, BytePos(1), BytePos(1 + end));
     let lexer = Lexer::new(Syntax::Es(dialect()), EsVersion::EsNext, input, None);
     let mut parser = Parser::new_from(lexer);
-    let fault = |span: Span| NotJavaScript {
-        at: range(span).0.min(end),
-    };
+    let fault = |span: Span| NotJavaScript { at: range(span).0.min(end) };
     let program = parser.parse_program().map_err(|error| fault(error.span()))?;
     match parser.take_errors().first() {
         Some(error) => Err(fault(error.span())),

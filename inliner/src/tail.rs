@@ -6,12 +6,8 @@
 use memchr::memmem;
 
 const MARK: &str = "/* capy-inline 1 */\n";
-const PRAGMAS: [&str; 4] = [
-    "//# sourceMappingURL=",
-    "//@ sourceMappingURL=",
-    "//# debugId=",
-    "//# sourceURL=",
-];
+const PRAGMAS: [&str; 4] =
+    ["//# sourceMappingURL=", "//@ sourceMappingURL=", "//# debugId=", "//# sourceURL="];
 
 /// A bundle in three parts: its own code, our functions, and the comments that tools look for at the very end.
 pub(crate) struct Parts<'a> {
@@ -30,30 +26,18 @@ pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
     match memmem::rfind(source.as_bytes(), MARK.as_bytes()) {
         None => {
             let end = trailer_start(source);
-            Some(Parts {
-                body: &source[..end],
-                functions: Vec::new(),
-                trailer: &source[end..],
-            })
+            Some(Parts { body: &source[..end], functions: Vec::new(), trailer: &source[end..] })
         }
         Some(mark) => {
             let (functions, trailer) = functions(&source[mark + MARK.len()..])?;
-            Some(Parts {
-                body: &source[..mark],
-                functions,
-                trailer,
-            })
+            Some(Parts { body: &source[..mark], functions, trailer })
         }
     }
 }
 
 /// Puts a bundle together.
 pub(crate) fn join(body: &str, functions: &[String], trailer: &str) -> String {
-    let gap = if body.is_empty() || body.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
+    let gap = if body.is_empty() || body.ends_with('\n') { "" } else { "\n" };
     [body, gap, MARK, &functions.concat(), trailer].concat()
 }
 
@@ -70,9 +54,7 @@ fn functions(mut text: &str) -> Option<(Vec<&str>, &str)> {
         functions.push(&text[..end]);
         text = &text[end..];
     }
-    let only_comments = text
-        .lines()
-        .all(|line| line.trim().is_empty() || line.starts_with("//"));
+    let only_comments = text.lines().all(|line| line.trim().is_empty() || line.starts_with("//"));
     only_comments.then_some((functions, text))
 }
 
@@ -82,11 +64,7 @@ fn trailer_start(source: &str) -> usize {
     loop {
         let text = source[..end].trim_end_matches(['\n', '\r', ' ', '\t']);
         let line = text.rfind('\n').map_or(0, |at| at + 1);
-        match PRAGMAS
-            .iter()
-            .filter_map(|pragma| text[line..].rfind(pragma))
-            .max()
-        {
+        match PRAGMAS.iter().filter_map(|pragma| text[line..].rfind(pragma)).max() {
             // On a line of its own, or after code on the same line.
             Some(at) if text[line..line + at].trim().is_empty() => end = line,
             Some(at) if is_last_word(&text[line + at..]) => return line + at,
@@ -97,18 +75,13 @@ fn trailer_start(source: &str) -> usize {
 
 /// A pragma's value has no spaces and no quotes: text in a string literal is not one.
 fn is_last_word(pragma: &str) -> bool {
-    !pragma[2..]
-        .trim_start_matches(['#', '@'])
-        .trim()
-        .contains([' ', '"', '\'', '`', '\\', '*'])
+    !pragma[2..].trim_start_matches(['#', '@']).trim().contains([' ', '"', '\'', '`', '\\', '*'])
 }
 
 /// The address in the last `sourceMappingURL` comment.
 pub(crate) fn map_url(trailer: &str) -> Option<&str> {
-    let mut pragmas = trailer
-        .lines()
-        .rev()
-        .filter_map(|line| line.trim_start().split_once("sourceMappingURL="));
+    let mut pragmas =
+        trailer.lines().rev().filter_map(|line| line.trim_start().split_once("sourceMappingURL="));
     pragmas.find_map(|(comment, url)| matches!(comment, "//# " | "//@ ").then_some(url.trim()))
 }
 
@@ -117,30 +90,15 @@ mod tests {
     use super::*;
 
     fn functions() -> Vec<String> {
-        vec![
-            "function f(){return(\n\"v\"\n)}\n".to_owned(),
-            "function g(){return{a:f()}}\n".to_owned(),
-        ]
+        vec!["function f(){return(\n\"v\"\n)}\n".to_owned(), "function g(){return{a:f()}}\n".to_owned()]
     }
 
     #[test]
     fn our_lines_go_before_the_source_map_comment() {
         for (source, expected_body, expected_trailer) in [
-            (
-                "a();\n//# sourceMappingURL=a.js.map",
-                "a();\n",
-                "//# sourceMappingURL=a.js.map",
-            ),
-            (
-                "a();\n//# sourceMappingURL=a.js.map\n",
-                "a();\n",
-                "//# sourceMappingURL=a.js.map\n",
-            ),
-            (
-                "a();//# sourceMappingURL=a.js.map\n",
-                "a();",
-                "//# sourceMappingURL=a.js.map\n",
-            ),
+            ("a();\n//# sourceMappingURL=a.js.map", "a();\n", "//# sourceMappingURL=a.js.map"),
+            ("a();\n//# sourceMappingURL=a.js.map\n", "a();\n", "//# sourceMappingURL=a.js.map\n"),
+            ("a();//# sourceMappingURL=a.js.map\n", "a();", "//# sourceMappingURL=a.js.map\n"),
             (
                 "a();\n\n//# debugId=1\n//# sourceMappingURL=x\n",
                 "a();\n\n",
@@ -150,11 +108,7 @@ mod tests {
             ("a('//# sourceMappingURL=b')", "a('//# sourceMappingURL=b')", ""),
         ] {
             let parts = split(source).unwrap();
-            assert_eq!(
-                (parts.body, parts.trailer),
-                (expected_body, expected_trailer),
-                "{source}"
-            );
+            assert_eq!((parts.body, parts.trailer), (expected_body, expected_trailer), "{source}");
         }
     }
 

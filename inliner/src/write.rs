@@ -26,10 +26,8 @@ pub(crate) fn commit(
     mut replace: impl FnMut(&Path, &[u8]) -> io::Result<()>,
 ) -> Result<(), Error> {
     for change in changes {
-        replace(&change.path, change.text.as_bytes()).map_err(|source| Error::Write {
-            path: change.path.clone(),
-            source,
-        })?;
+        replace(&change.path, change.text.as_bytes())
+            .map_err(|source| Error::Write { path: change.path.clone(), source })?;
     }
     Ok(())
 }
@@ -43,15 +41,10 @@ pub(crate) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let mut builder = tempfile::Builder::new();
-    let mut temporary = builder
-        .prefix(TEMPORARY_PREFIX)
-        .suffix(TEMPORARY_SUFFIX)
-        .tempfile_in(folder)?;
+    let mut temporary = builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)?;
     temporary.write_all(text)?;
     keep_owner(temporary.as_file(), &metadata);
-    temporary
-        .as_file()
-        .set_permissions(Permissions::clone(&metadata.permissions()))?;
+    temporary.as_file().set_permissions(Permissions::clone(&metadata.permissions()))?;
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
@@ -82,10 +75,7 @@ pub(crate) fn sweep(leftovers: &[PathBuf]) -> Result<(), Error> {
     for path in leftovers {
         match fs::remove_file(path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::Write {
-                    path: path.clone(),
-                    source,
-                });
+                return Err(Error::Write { path: path.clone(), source });
             }
             _ => {}
         }
@@ -101,9 +91,7 @@ pub(crate) fn lock<'p>(folders: impl Iterator<Item = &'p Path>) -> Result<Vec<Fi
         match file.try_lock() {
             Ok(()) => locks.push(file),
             Err(fs::TryLockError::WouldBlock) => {
-                return Err(Error::Busy {
-                    path: folder.to_owned(),
-                });
+                return Err(Error::Busy { path: folder.to_owned() });
             }
             Err(fs::TryLockError::Error(_)) => {}
         }
@@ -117,10 +105,7 @@ mod tests {
 
     #[test]
     fn the_first_failure_stops_the_rest() {
-        let change = |name: &str| Change {
-            path: name.into(),
-            text: name.to_owned(),
-        };
+        let change = |name: &str| Change { path: name.into(), text: name.to_owned() };
         let mut done = Vec::new();
         let result = commit(&[change("a"), change("b"), change("c")], |path, _| {
             if path == Path::new("b") {

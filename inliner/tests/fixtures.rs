@@ -18,12 +18,7 @@ fn every_bundle_becomes_what_is_on_file() {
         if std::env::var_os("CAPY_WRITE_FIXTURES").is_some() {
             fs::write(case.join("output.js"), &output).unwrap();
         }
-        assert_eq!(
-            output,
-            fs::read_to_string(case.join("output.js")).unwrap(),
-            "{}",
-            case.display()
-        );
+        assert_eq!(output, fs::read_to_string(case.join("output.js")).unwrap(), "{}", case.display());
         cases += 1;
     }
     assert!(cases >= 3);

@@ -63,11 +63,7 @@ fn a_killed_run_leaves_whole_files_and_the_next_one_finishes() {
         child.wait().unwrap();
         let mut changed = 0;
         for (path, text) in tree.contents() {
-            let is_temporary = path
-                .file_name()
-                .unwrap()
-                .to_string_lossy()
-                .starts_with(".capy-inline-");
+            let is_temporary = path.file_name().unwrap().to_string_lossy().starts_with(".capy-inline-");
             let is_whole = is_temporary || text == old[&path] || text == *new_at(&path);
             assert!(is_whole, "{} is neither old nor new", path.display());
             changed += usize::from(!is_temporary && text != old[&path]);
@@ -85,14 +81,8 @@ fn a_killed_run_leaves_whole_files_and_the_next_one_finishes() {
 
 fn run_child(tree: &Tree) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "child", "--ignored", "--quiet"])
-        .env(FOLDER, tree.root());
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+    command.args(["--exact", "child", "--ignored", "--quiet"]).env(FOLDER, tree.root());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// A rename gives the path another inode. With the first file this is as early as a write can be seen.

@@ -54,28 +54,17 @@ fn assert_exact(old: &str, new: &str, map: &[u8]) {
     let mut found = 0;
     for (index, (_, _, word)) in words(old).iter().enumerate() {
         // Words outside the reads are numbered, so that each stands once.
-        let Some((line, column, _)) = moved
-            .iter()
-            .find(|(_, _, other)| word.starts_with('w') && other == word)
+        let Some((line, column, _)) =
+            moved.iter().find(|(_, _, other)| word.starts_with('w') && other == word)
         else {
             continue;
         };
         let token = map.lookup_token(*line, *column).expect("a token at every word");
-        assert_eq!(
-            (token.get_dst_line(), token.get_dst_col()),
-            (*line, *column),
-            "{word} in {new}"
-        );
+        assert_eq!((token.get_dst_line(), token.get_dst_col()), (*line, *column), "{word} in {new}");
         assert_eq!(token.get_src_line(), index as u32, "{word} in {new}");
         found += 1;
     }
-    assert_eq!(
-        found,
-        words(old)
-            .iter()
-            .filter(|(_, _, word)| word.starts_with('w'))
-            .count()
-    );
+    assert_eq!(found, words(old).iter().filter(|(_, _, word)| word.starts_with('w')).count());
 }
 
 const PROGRAM: &str = "let w0=process.env,w1=w2(w0x.STRIPE_KEY),é='😀',w3=e.A+w4;w5(e.B,w6)\r\nw7(e.A,process.env.A,w8);\nvar{A:w9}=process.env,w10";
@@ -126,9 +115,8 @@ fn an_indexed_map_stays_exact() {
             builder.into_sourcemap().to_writer(&mut map).unwrap();
             let map = String::from_utf8(map).unwrap();
             if !part.is_empty() {
-                sections.push(format!(
-                    "{{\"offset\":{{\"line\":{line},\"column\":{column}}},\"map\":{map}}}"
-                ));
+                sections
+                    .push(format!("{{\"offset\":{{\"line\":{line},\"column\":{column}}},\"map\":{map}}}"));
             }
         }
     }

@@ -28,10 +28,7 @@ fn server_files_are_inlined_and_nothing_else_is_touched() {
         assert_eq!(text != before[&path], is_bundle, "{}", path.display());
     }
     let text = tree.read(".next/standalone/apps/shop/.next/server/app/api/route.js");
-    assert!(
-        text.contains("e.s(__capy_DATABASE_URL(),__capy_STRIPE_KEY()   )"),
-        "{text}"
-    );
+    assert!(text.contains("e.s(__capy_DATABASE_URL(),__capy_STRIPE_KEY()   )"), "{text}");
 }
 
 #[test]
@@ -48,20 +45,11 @@ fn a_second_run_changes_nothing() {
 #[test]
 fn other_values_are_refused_and_say_build_again() {
     let tree = Tree::new();
-    tree.inline(&support::map(&["A", "STRIPE_KEY", "DATABASE_URL"]))
-        .unwrap();
+    tree.inline(&support::map(&["A", "STRIPE_KEY", "DATABASE_URL"])).unwrap();
     let after = tree.contents();
-    let report = tree
-        .inline_with(&support::map(&["A"]), |request| request.policy = Policy::Lenient)
-        .unwrap();
+    let report = tree.inline_with(&support::map(&["A"]), |request| request.policy = Policy::Lenient).unwrap();
     assert!(has_failed(&report));
-    assert!(
-        report
-            .findings
-            .iter()
-            .all(|finding| finding.reason == Reason::OtherValues),
-        "{report:?}"
-    );
+    assert!(report.findings.iter().all(|finding| finding.reason == Reason::OtherValues), "{report:?}");
     assert_eq!(tree.contents(), after);
 }
 
@@ -72,28 +60,18 @@ fn a_value_in_a_public_file_stops_everything() {
         (".next/static/chunks/x.js", canary("A"), Encoding::Plain),
         ("public/data.json", json, Encoding::Plain),
         (".next/server/app/terms.rsc", canary("A"), Encoding::Plain),
-        (
-            ".next/server/app/terms.segments/a/_tree.segment.rsc",
-            canary("A"),
-            Encoding::Plain,
-        ),
+        (".next/server/app/terms.segments/a/_tree.segment.rsc", canary("A"), Encoding::Plain),
         (".next/server/pages/index.json", canary("A"), Encoding::Plain),
         (".next/server/x.js.map", canary("A"), Encoding::Plain),
         (".next/routes-manifest.json", canary("A"), Encoding::Plain),
-        (
-            ".next/static/b.bin",
-            "eY2FuYXJ5LkEueDk".to_owned(),
-            Encoding::Base64,
-        ),
+        (".next/static/b.bin", "eY2FuYXJ5LkEueDk".to_owned(), Encoding::Base64),
     ] {
         let tree = Tree::new();
         tree.write(file, &format!("one\ntwo {text}"));
         let before = tree.contents();
         let report = tree.inline(&values()).unwrap();
         assert!(has_failed(&report), "{file}");
-        let [leak] = &report.leaks[..] else {
-            panic!("{file}: {:?}", report.leaks)
-        };
+        let [leak] = &report.leaks[..] else { panic!("{file}: {:?}", report.leaks) };
         assert_eq!(
             (leak.file.clone(), leak.line, leak.name.as_str(), leak.encoding),
             (tree.path(file), 2, "A", encoding)
@@ -110,10 +88,7 @@ fn a_value_in_a_public_file_stops_everything() {
 fn a_value_in_an_inline_server_map_is_a_leak() {
     use base64::Engine as _;
     let tree = Tree::new();
-    let map = format!(
-        r#"{{"version":3,"mappings":"","sourcesContent":["{}"]}}"#,
-        canary("B")
-    );
+    let map = format!(r#"{{"version":3,"mappings":"","sourcesContent":["{}"]}}"#, canary("B"));
     let data = base64::engine::general_purpose::STANDARD.encode(map);
     tree.write(
         ".next/server/x.js",
@@ -130,55 +105,27 @@ fn a_name_that_client_code_reads_is_left_alone_and_fails() {
     tree.write(".next/static/chunks/x.js", "f(e.default.env.A)");
     let report = tree.inline(&values()).unwrap();
     assert!(has_failed(&report));
-    assert!(
-        report
-            .findings
-            .iter()
-            .all(|finding| finding.reason == Reason::ReadByClient),
-        "{report:?}"
-    );
-    let lenient = tree
-        .inline_with(&values(), |request| request.policy = Policy::Lenient)
-        .unwrap();
+    assert!(report.findings.iter().all(|finding| finding.reason == Reason::ReadByClient), "{report:?}");
+    let lenient = tree.inline_with(&values(), |request| request.policy = Policy::Lenient).unwrap();
     assert!(!has_failed(&lenient));
-    assert!(
-        tree.read(".next/server/edge/chunks/a.js")
-            .starts_with("f(process.env.A)")
-    );
-    assert!(
-        tree.read(".next/server/app/api/route.js")
-            .contains("__capy_STRIPE_KEY")
-    );
+    assert!(tree.read(".next/server/edge/chunks/a.js").starts_with("f(process.env.A)"));
+    assert!(tree.read(".next/server/app/api/route.js").contains("__capy_STRIPE_KEY"));
 }
 
 #[test]
 fn a_name_written_in_one_file_is_left_alone_in_all() {
     let tree = Tree::new();
     tree.write(".next/server/x.js", "process.env.A='1'");
-    let report = tree
-        .inline_with(&values(), |request| request.policy = Policy::Lenient)
-        .unwrap();
-    assert!(
-        report
-            .findings
-            .iter()
-            .all(|finding| finding.reason == Reason::Assigned)
-    );
-    assert!(
-        tree.read(".next/server/edge/chunks/a.js")
-            .starts_with("f(process.env.A)")
-    );
+    let report = tree.inline_with(&values(), |request| request.policy = Policy::Lenient).unwrap();
+    assert!(report.findings.iter().all(|finding| finding.reason == Reason::Assigned));
+    assert!(tree.read(".next/server/edge/chunks/a.js").starts_with("f(process.env.A)"));
 }
 
 #[test]
 fn only_a_strict_run_fails_on_uses_that_name_no_variable() {
     let tree = Tree::new();
     tree.write(".next/server/x.js", "f(process.env)");
-    assert!(has_failed(
-        &tree
-            .inline_with(&values(), |request| request.policy = Policy::Strict)
-            .unwrap()
-    ));
+    assert!(has_failed(&tree.inline_with(&values(), |request| request.policy = Policy::Strict).unwrap()));
     let report = tree.inline(&values()).unwrap();
     assert!(!has_failed(&report));
     assert_eq!(report.findings[0].reason, Reason::WholeObject);
@@ -207,10 +154,7 @@ fn folders_can_be_named() {
     let report = capy_inliner::inline(&request).unwrap();
     assert_eq!((report.server_files, report.changed_files), (1, 1));
     request.public.push(folder.path().to_owned());
-    assert!(matches!(
-        capy_inliner::inline(&request),
-        Err(Error::PublicBundle { .. })
-    ));
+    assert!(matches!(capy_inliner::inline(&request), Err(Error::PublicBundle { .. })));
 }
 
 #[test]
@@ -218,17 +162,10 @@ fn a_custom_dist_folder_is_found_by_its_manifest() {
     let tree = Tree::new();
     std::fs::create_dir(tree.path("build")).unwrap();
     std::fs::rename(tree.path(".next"), tree.path("build/next")).unwrap();
-    tree.write(
-        "build/next/required-server-files.json",
-        r#"{"config":{"distDir":"build/next"},"files":[]}"#,
-    );
+    tree.write("build/next/required-server-files.json", r#"{"config":{"distDir":"build/next"},"files":[]}"#);
     tree.write("public/leak.txt", &canary("A"));
     let report = tree.inline(&values()).unwrap();
-    assert_eq!(
-        report.leaks.len(),
-        1,
-        "the public folder beside it is known: {report:?}"
-    );
+    assert_eq!(report.leaks.len(), 1, "the public folder beside it is known: {report:?}");
     std::fs::remove_file(tree.path("public/leak.txt")).unwrap();
     assert_eq!(tree.inline(&values()).unwrap().changed_files, 4);
 }
@@ -237,14 +174,10 @@ fn a_custom_dist_folder_is_found_by_its_manifest() {
 fn outputs_of_an_earlier_run_are_left_alone() {
     let tree = Tree::new();
     let later = SystemTime::now() + Duration::from_secs(60);
-    let report = tree
-        .inline_with(&values(), |request| request.written_since = Some(later))
-        .unwrap();
+    let report = tree.inline_with(&values(), |request| request.written_since = Some(later)).unwrap();
     assert_eq!((report.roots.len(), report.changed_files), (0, 0));
     let earlier = SystemTime::now() - Duration::from_secs(60);
-    let report = tree
-        .inline_with(&values(), |request| request.written_since = Some(earlier))
-        .unwrap();
+    let report = tree.inline_with(&values(), |request| request.written_since = Some(earlier)).unwrap();
     assert_eq!(report.changed_files, 4);
 }
 
@@ -253,15 +186,11 @@ fn outputs_of_an_earlier_run_are_left_alone() {
 fn a_bundle_that_the_public_can_reach_is_refused() {
     let tree = Tree::new();
     let before = tree.contents();
-    for (target, link) in [
-        (".next/server/app/api/route.js", ".next/static/route.js"),
-        (".next/server", "public/server"),
-    ] {
+    for (target, link) in
+        [(".next/server/app/api/route.js", ".next/static/route.js"), (".next/server", "public/server")]
+    {
         std::os::unix::fs::symlink(tree.path(target), tree.path(link)).unwrap();
-        assert!(
-            matches!(tree.inline(&values()), Err(Error::PublicBundle { .. })),
-            "{link}"
-        );
+        assert!(matches!(tree.inline(&values()), Err(Error::PublicBundle { .. })), "{link}");
         std::fs::remove_file(tree.path(link)).unwrap();
     }
     assert_eq!(tree.contents(), before);
@@ -276,15 +205,9 @@ fn a_link_that_leaves_the_tree_is_refused() {
         let tree = Tree::new();
         std::os::unix::fs::symlink(outside.path().join(target), tree.path(".next/server").join(link))
             .unwrap();
-        assert!(
-            matches!(tree.inline(&values()), Err(Error::LinkLeavesTree { .. })),
-            "{link}"
-        );
+        assert!(matches!(tree.inline(&values()), Err(Error::LinkLeavesTree { .. })), "{link}");
     }
-    assert_eq!(
-        std::fs::read_to_string(outside.path().join("x.js")).unwrap(),
-        "f(process.env.A)"
-    );
+    assert_eq!(std::fs::read_to_string(outside.path().join("x.js")).unwrap(), "f(process.env.A)");
 }
 
 #[cfg(unix)]
@@ -299,10 +222,7 @@ fn links_that_lead_nowhere_are_no_files() {
 #[test]
 fn a_bundle_may_be_as_deep_as_its_longest_sum() {
     let tree = Tree::new();
-    tree.write(
-        ".next/server/x.js",
-        &format!("f(\"\"{}+process.env.A)", "+\"text\"".repeat(50_000)),
-    );
+    tree.write(".next/server/x.js", &format!("f(\"\"{}+process.env.A)", "+\"text\"".repeat(50_000)));
     let report = tree.inline(&values()).unwrap();
     assert_eq!(report.changed_files, 5);
 }
@@ -331,24 +251,15 @@ fn a_run_killed_between_a_map_and_its_bundle_is_finished() {
     let finished = Tree::new();
     let interrupted = Tree::new();
     for tree in [&finished, &interrupted] {
-        tree.write(
-            ".next/server/app/api/route.js",
-            &format!("{ROUTE}\n//# sourceMappingURL=route.js.map"),
-        );
-        tree.write(
-            ".next/server/app/api/route.js.map",
-            r#"{"version":3,"mappings":"AAAA,gEAAgE,gBAAgB"}"#,
-        );
+        tree.write(".next/server/app/api/route.js", &format!("{ROUTE}\n//# sourceMappingURL=route.js.map"));
+        tree.write(".next/server/app/api/route.js.map", r#"{"version":3,"mappings":"AAAA,gEAAgE,gBAAgB"}"#);
     }
     finished.inline(&values()).unwrap();
     let map = finished.read(".next/server/app/api/route.js.map");
     assert!(map.contains("x_capy"), "{map}");
     interrupted.write(".next/server/app/api/route.js.map", &map);
     assert!(!has_failed(&interrupted.inline(&values()).unwrap()));
-    for name in [
-        ".next/server/app/api/route.js",
-        ".next/server/app/api/route.js.map",
-    ] {
+    for name in [".next/server/app/api/route.js", ".next/server/app/api/route.js.map"] {
         assert_eq!(interrupted.read(name), finished.read(name));
     }
 }

@@ -14,12 +14,7 @@ fn padding_keeps_every_column() {
     ] {
         let out = inlined(input);
         let column = |text: &str| text.encode_utf16().count();
-        assert_eq!(
-            column(body(&out.text).trim_end_matches('\n')),
-            column(input),
-            "{}",
-            out.text
-        );
+        assert_eq!(column(body(&out.text).trim_end_matches('\n')), column(input), "{}", out.text);
         assert_eq!(out.text.split(", ").count(), input.split(", ").count());
     }
 }
@@ -50,36 +45,18 @@ fn a_read_may_stand_wherever_an_expression_may() {
         "class C { x = process.env.A; static y = process.env.B }",
         "class C { x = __capy_A()  ; static y = __capy_B()   }",
     );
-    check(
-        "function f(a = process.env.A) {}",
-        "function f(a = __capy_A()  ) {}",
-    );
+    check("function f(a = process.env.A) {}", "function f(a = __capy_A()  ) {}");
     check("export default process.env.A", "export default __capy_A()");
-    check(
-        "export const a = process.env.A;",
-        "export const a = __capy_A()  ;",
-    );
-    check(
-        "({ a: process.env.A, [process.env.B]: 1 })",
-        "({ a: __capy_A()  , [__capy_B()  ]: 1 })",
-    );
+    check("export const a = process.env.A;", "export const a = __capy_A()  ;");
+    check("({ a: process.env.A, [process.env.B]: 1 })", "({ a: __capy_A()  , [__capy_B()  ]: 1 })");
     check("typeof process.env.A", "typeof __capy_A()");
-    check(
-        "process.env.A.split(',').length",
-        "__capy_A()  .split(',').length",
-    );
+    check("process.env.A.split(',').length", "__capy_A()  .split(',').length");
     check("process.env.A?.trim()", "__capy_A()  ?.trim()");
     check("process.env.A`x`", "__capy_A()  `x`");
     check("tag`${process.env.A}`", "tag`${__capy_A()  }`");
     check("async () => await process.env.A", "async () => await __capy_A()");
-    check(
-        "for (const x of process.env.A) f(x)",
-        "for (const x of __capy_A()  ) f(x)",
-    );
-    check(
-        "switch (process.env.A) { case process.env.B: }",
-        "switch (__capy_A()  ) { case __capy_B()  : }",
-    );
+    check("for (const x of process.env.A) f(x)", "for (const x of __capy_A()  ) f(x)");
+    check("switch (process.env.A) { case process.env.B: }", "switch (__capy_A()  ) { case __capy_B()  : }");
 }
 
 #[test]
@@ -93,10 +70,7 @@ fn a_read_that_is_constructed_keeps_its_parentheses() {
 
 #[test]
 fn words_are_not_glued_together() {
-    check(
-        "function f(){return(process.env).A}",
-        "function f(){return __capy_A()    }",
-    );
+    check("function f(){return(process.env).A}", "function f(){return __capy_A()    }");
     check("typeof(process).env.A", "typeof __capy_A()");
     check("f(process.env['A']in x)", "f(__capy_A()     in x)");
 }
@@ -104,14 +78,8 @@ fn words_are_not_glued_together() {
 #[test]
 fn lines_stay_where_they_are() {
     check("f(process\n  .env\n  .A, 1)", "f(__capy_A()\n      \n    , 1)");
-    check(
-        "f(() => { return process // c\r\n.env.A })",
-        "f(() => { return __capy_A()  \r\n       })",
-    );
-    check(
-        "\"use strict\";\nprocess.env.A;\n",
-        "\"use strict\";\n__capy_A()  ;",
-    );
+    check("f(() => { return process // c\r\n.env.A })", "f(() => { return __capy_A()  \r\n       })");
+    check("\"use strict\";\nprocess.env.A;\n", "\"use strict\";\n__capy_A()  ;");
 }
 
 #[test]
@@ -129,53 +97,24 @@ fn the_global_object_may_stand_in_front() {
 
 #[test]
 fn an_alias_that_is_never_anything_else_is_followed() {
-    check(
-        "const e = process.env; f(e.A)",
-        "const e = process.env; f(__capy_A())",
-    );
-    check(
-        "let {env: e} = process; f(e.A, e['B'])",
-        "let {env: e} = process; f(__capy_A(), __capy_B())",
-    );
-    check(
-        "const p = process; f(p.env.A)",
-        "const p = process; f(__capy_A())",
-    );
+    check("const e = process.env; f(e.A)", "const e = process.env; f(__capy_A())");
+    check("let {env: e} = process; f(e.A, e['B'])", "let {env: e} = process; f(__capy_A(), __capy_B())");
+    check("const p = process; f(p.env.A)", "const p = process; f(__capy_A())");
     check(
         "const g = globalThis; f(g.process.env.A)",
-        "const g = globalThis; f(__capy_A()          )"
-            .replace("          ", "    ")
-            .as_str(),
+        "const g = globalThis; f(__capy_A()          )".replace("          ", "    ").as_str(),
     );
-    check(
-        "var e; e = process.env; f(e.A)",
-        "var e; e = process.env; f(__capy_A())",
-    );
+    check("var e; e = process.env; f(e.A)", "var e; e = process.env; f(__capy_A())");
     check(
         "const p = process, {env: e} = p, d = e; f(d.A)",
         "const p = process, {env: e} = p, d = e; f(__capy_A())",
     );
-    check(
-        "var t; f((t = process.env).A, t.B)",
-        "var t; f(((t = process.env),__capy_A()), __capy_B())",
-    );
-    check(
-        "var t; f((t = process).env.A)",
-        "var t; f(((t = process).env,__capy_A()))",
-    );
-    check(
-        "const e = process.env || {}; f(e.A)",
-        "const e = process.env || {}; f(__capy_A())",
-    );
+    check("var t; f((t = process.env).A, t.B)", "var t; f(((t = process.env),__capy_A()), __capy_B())");
+    check("var t; f((t = process).env.A)", "var t; f(((t = process).env,__capy_A()))");
+    check("const e = process.env || {}; f(e.A)", "const e = process.env || {}; f(__capy_A())");
     check("f((process.env || {}).A)", "f(((process.env || {}),__capy_A()))");
-    check(
-        "import p from 'node:process'; f(p.env.A)",
-        "import p from 'node:process'; f(__capy_A())",
-    );
-    check(
-        "import {env as e} from 'process'; f(e.A)",
-        "import {env as e} from 'process'; f(__capy_A())",
-    );
+    check("import p from 'node:process'; f(p.env.A)", "import p from 'node:process'; f(__capy_A())");
+    check("import {env as e} from 'process'; f(e.A)", "import {env as e} from 'process'; f(__capy_A())");
     check(
         "import * as n from 'node:process'; f(n.env.A)",
         "import * as n from 'node:process'; f(__capy_A())",
@@ -184,35 +123,17 @@ fn an_alias_that_is_never_anything_else_is_followed() {
 
 #[test]
 fn an_alias_that_is_also_something_else_is_reported() {
-    check_same(
-        "let e = process.env; e = other; f(e.A)",
-        &["AliasReassigned", "AliasReassigned A"],
-    );
-    check_same(
-        "function f(e) { e = process.env; return e.A }",
-        &["AliasReassigned", "AliasReassigned A"],
-    );
-    check_same(
-        "for (let e = process.env; ; e = e.next) f(e.A)",
-        &["AliasReassigned", "AliasReassigned A"],
-    );
-    check_same(
-        "let e = process.env; for (e of xs) f(e.A)",
-        &["AliasReassigned", "AliasReassigned A"],
-    );
+    check_same("let e = process.env; e = other; f(e.A)", &["AliasReassigned", "AliasReassigned A"]);
+    check_same("function f(e) { e = process.env; return e.A }", &["AliasReassigned", "AliasReassigned A"]);
+    check_same("for (let e = process.env; ; e = e.next) f(e.A)", &["AliasReassigned", "AliasReassigned A"]);
+    check_same("let e = process.env; for (e of xs) f(e.A)", &["AliasReassigned", "AliasReassigned A"]);
 }
 
 #[test]
 fn an_alias_is_only_followed_in_its_own_scope() {
-    check(
-        "{ let e = process.env; f(e.A) } g(e)",
-        "{ let e = process.env; f(__capy_A()) } g(e)",
-    );
+    check("{ let e = process.env; f(e.A) } g(e)", "{ let e = process.env; f(__capy_A()) } g(e)");
     check_same("{ let e = process.env } f(e.A)", &["Mentioned A"]);
-    check_same(
-        "let e = process.env; function g(e) { return e.A }",
-        &["Mentioned A"],
-    );
+    check_same("let e = process.env; function g(e) { return e.A }", &["Mentioned A"]);
 }
 
 #[test]
@@ -223,31 +144,15 @@ fn names_taken_by_a_pattern_come_from_an_object() {
             "const {A, B: b = 'd'} = __capy_$env_",
             "(); f(A, b)",
         ),
-        (
-            "let A; ({A} = process.env);",
-            "let A; ({A} = __capy_$env_",
-            "());",
-        ),
-        (
-            "const {env: {A}} = process;",
-            "const {env: {A}} = __capy_$process_",
-            "();",
-        ),
+        ("let A; ({A} = process.env);", "let A; ({A} = __capy_$env_", "());"),
+        ("const {env: {A}} = process;", "const {env: {A}} = __capy_$process_", "();"),
         (
             "const {env: {A: a = 1}, platform: p} = process;",
             "const {env: {A: a = 1}, platform: p} = __capy_$process_",
             "();",
         ),
-        (
-            "const e = process.env, {A} = e;",
-            "const e = process.env, {A} = __capy_$env_",
-            "();",
-        ),
-        (
-            "const {A, OTHER} = process.env || {};",
-            "const {A, OTHER} = __capy_$env_",
-            "() || {};",
-        ),
+        ("const e = process.env, {A} = e;", "const e = process.env, {A} = __capy_$env_", "();"),
+        ("const {A, OTHER} = process.env || {};", "const {A, OTHER} = __capy_$env_", "() || {};"),
     ] {
         let out = inlined(input);
         let text = body(&out.text).trim_end();
@@ -258,10 +163,7 @@ fn names_taken_by_a_pattern_come_from_an_object() {
 
 #[test]
 fn text_is_not_code() {
-    check_same(
-        "f('process.env.A', /process.env.A/, `process.env.A`) // process.env.A",
-        &[],
-    );
+    check_same("f('process.env.A', /process.env.A/, `process.env.A`) // process.env.A", &[]);
     check_same("f(process.env.NODE_ENV, process.env.NEXT_PUBLIC_A)", &[]);
 }
 
@@ -277,10 +179,7 @@ fn our_lines_stand_before_the_source_map_comment() {
 
 #[test]
 fn a_hashbang_a_byte_order_mark_and_crlf_are_kept() {
-    check(
-        "#!/usr/bin/env node\nf(process.env.A)",
-        "#!/usr/bin/env node\nf(__capy_A()  )",
-    );
+    check("#!/usr/bin/env node\nf(process.env.A)", "#!/usr/bin/env node\nf(__capy_A()  )");
     check("\u{feff}f(process.env.A)", "\u{feff}f(__capy_A()  )");
     check(
         "'use client';\r\nf(process.env.A);\r\ng('é😀');\r\n",
@@ -291,24 +190,14 @@ fn a_hashbang_a_byte_order_mark_and_crlf_are_kept() {
 #[test]
 fn names_that_look_like_ours_are_avoided() {
     let out = inlined("var __capy_A = 1; f(process.env.A, __capy_A)");
-    assert!(
-        body(&out.text).starts_with("var __capy_A = 1; f(__capyInlined_A(), __capy_A)"),
-        "{}",
-        out.text
-    );
+    assert!(body(&out.text).starts_with("var __capy_A = 1; f(__capyInlined_A(), __capy_A)"), "{}", out.text);
 }
 
 #[test]
 fn what_does_not_parse_is_named_when_it_names_a_variable() {
-    for (input, reason) in [
-        ("f(process.env.A", "NotJavaScript A"),
-        ("f(process.env", "NotJavaScript"),
-    ] {
+    for (input, reason) in [("f(process.env.A", "NotJavaScript A"), ("f(process.env", "NotJavaScript")] {
         let out = capy_inliner::testing::inline(input, &support::values());
-        assert_eq!(
-            (out.text.as_str(), reasons_of(&out)),
-            (input, vec![reason.to_owned()])
-        );
+        assert_eq!((out.text.as_str(), reasons_of(&out)), (input, vec![reason.to_owned()]));
     }
 }
 
@@ -316,9 +205,7 @@ fn what_does_not_parse_is_named_when_it_names_a_variable() {
 fn other_values_than_last_time_are_refused() {
     let first = inlined("f(process.env.A)").text;
     let mut other = support::values();
-    other
-        .try_insert("A", SecretValue::new("other".to_owned()))
-        .unwrap();
+    other.try_insert("A", SecretValue::new("other".to_owned())).unwrap();
     let second = capy_inliner::testing::inline(&first, &other);
     assert_eq!(second.text, first);
     assert_eq!(reasons_of(&second), ["OtherValues"]);
@@ -329,10 +216,6 @@ fn a_later_run_may_add_variables() {
     let first = capy_inliner::testing::inline("f(process.env.A, process.env.B)", &support::map(&["A"])).text;
     assert!(first.starts_with("f(__capy_A()   , process.env.B)\n"), "{first}");
     let second = inlined(&first);
-    assert!(
-        second.text.starts_with("f(__capy_A()   , __capy_B()   )\n"),
-        "{}",
-        second.text
-    );
+    assert!(second.text.starts_with("f(__capy_A()   , __capy_B()   )\n"), "{}", second.text);
     assert_eq!(second.text.matches("function __capy_A(").count(), 1);
 }

@@ -10,30 +10,17 @@ use support::{MARK, canary, inlined, node};
 #[track_caller]
 fn same_answers(name: &str, program: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let extension = if program.contains("import ") || program.contains("export ") {
-        "mjs"
-    } else {
-        "js"
-    };
+    let extension = if program.contains("import ") || program.contains("export ") { "mjs" } else { "js" };
     let (before, after) = (format!("before.{extension}"), format!("after.{extension}"));
     fs::write(folder.path().join(&before), program).unwrap();
     fs::write(folder.path().join(&after), inlined(program).text).unwrap();
     let (a, b) = (canary("A"), canary("B"));
     let expected = node(folder.path(), &before, &[("A", &a), ("B", &b)]);
-    assert!(
-        expected.status.success(),
-        "{name}: {}",
-        String::from_utf8_lossy(&expected.stderr)
-    );
+    assert!(expected.status.success(), "{name}: {}", String::from_utf8_lossy(&expected.stderr));
     for variables in [&[][..], &[("A", "something else"), ("B", "")][..]] {
         let got = node(folder.path(), &after, variables);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(
-            text(&got.stdout),
-            text(&expected.stdout),
-            "{program}\n{}",
-            text(&got.stderr)
-        );
+        assert_eq!(text(&got.stdout), text(&expected.stdout), "{program}\n{}", text(&got.stderr));
     }
 }
 
@@ -97,22 +84,14 @@ fn an_uncaught_error_prints_no_value() {
     ];
     for (index, program) in programs.iter().enumerate() {
         let file = format!("p{index}.js");
-        fs::write(
-            folder.path().join(&file),
-            inlined(&format!("{reads}{program}")).text,
-        )
-        .unwrap();
+        fs::write(folder.path().join(&file), inlined(&format!("{reads}{program}")).text).unwrap();
         assert_silent(folder.path(), &file, program);
     }
     // Where exactly the stack ends decides which line is shown.
     for depth in 0..40 {
         let pad =
             format!("function pad(n){{if(n===0)return f();let a=1,b=2;return pad(n-1)+a+b}}pad({depth});");
-        for call in [
-            "process.env.A.length",
-            "[{A,B}=process.env].length",
-            "[{env:{A}}=process].length",
-        ] {
+        for call in ["process.env.A.length", "[{A,B}=process.env].length", "[{env:{A}}=process].length"] {
             let program =
                 format!("{reads}var A,B;function f(){{return {call}+f()}}{pad}").replace("A,B:b", "A:a,B:b");
             let program = program.replace("u=[e.A,process.env.B,A,b]", "u=[a,b]");
@@ -125,10 +104,7 @@ fn an_uncaught_error_prints_no_value() {
 #[track_caller]
 fn assert_silent(folder: &std::path::Path, file: &str, program: &str) {
     let text = fs::read_to_string(folder.join(file)).unwrap();
-    assert!(
-        text.contains(MARK) && text.contains("canary."),
-        "{program} was not inlined"
-    );
+    assert!(text.contains(MARK) && text.contains("canary."), "{program} was not inlined");
     let out = node(folder, file, &[]);
     assert!(!out.status.success(), "{program} did not fail");
     for bytes in [&out.stdout, &out.stderr] {
@@ -142,10 +118,8 @@ fn assert_silent(folder: &std::path::Path, file: &str, program: &str) {
 #[test]
 fn every_value_survives_its_literal() {
     let folder = tempfile::tempdir().unwrap();
-    let all: String = (0u32..0x300)
-        .chain([0x2028, 0x2029, 0xfeff, 0xfffd, 0x1f600])
-        .filter_map(char::from_u32)
-        .collect();
+    let all: String =
+        (0u32..0x300).chain([0x2028, 0x2029, 0xfeff, 0xfffd, 0x1f600]).filter_map(char::from_u32).collect();
     let texts = [
         "",
         "</script><!--",
@@ -160,9 +134,7 @@ fn every_value_survives_its_literal() {
     for text in texts {
         let mut values = capy_protocol::env_map::EnvMap::new();
         let value = text.replace('\0', "");
-        values
-            .try_insert("A", capy_protocol::env_map::SecretValue::new(value.clone()))
-            .unwrap();
+        values.try_insert("A", capy_protocol::env_map::SecretValue::new(value.clone())).unwrap();
         let out = capy_inliner::testing::inline(
             "process.stdout.write(Buffer.from(process.env.A).toString('hex'))",
             &values,

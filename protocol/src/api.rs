@@ -268,14 +268,8 @@ mod tests {
                 *blob
             )
         );
-        let body = ErrorBody {
-            error: "no".into(),
-            code: ErrorCode::WrapRootUnknown,
-        };
-        assert_eq!(
-            serde_json::to_string(&body).unwrap(),
-            r#"{"error":"no","code":"WRAP_ROOT_UNKNOWN"}"#
-        );
+        let body = ErrorBody { error: "no".into(), code: ErrorCode::WrapRootUnknown };
+        assert_eq!(serde_json::to_string(&body).unwrap(), r#"{"error":"no","code":"WRAP_ROOT_UNKNOWN"}"#);
     }
 
     #[test]

@@ -209,11 +209,7 @@ impl SecretsBlob {
 
     fn header(&self) -> Vec<u8> {
         let len = u32::try_from(self.outer_blob.len()).expect("parsed from a u32 or 93 bytes long");
-        let magic: &[&[u8]] = if self.format == Format::V1 {
-            &[MAGIC, &[VERSION]]
-        } else {
-            &[]
-        };
+        let magic: &[&[u8]] = if self.format == Format::V1 { &[MAGIC, &[VERSION]] } else { &[] };
         let rest: &[&[u8]] = &[self.deploy_id.as_bytes(), &len.to_be_bytes(), &self.outer_blob];
         [magic, rest].concat().concat()
     }

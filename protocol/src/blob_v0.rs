@@ -17,11 +17,7 @@ pub(crate) fn seal_env(
     deploy_id: &DeployId,
     env: &EnvMap,
 ) -> Result<Vec<u8>> {
-    seal::seal(
-        &env_key(k_d, service_key, deploy_id),
-        b"",
-        env.serialize_json().as_bytes(),
-    )
+    seal::seal(&env_key(k_d, service_key, deploy_id), b"", env.serialize_json().as_bytes())
 }
 
 pub(crate) fn open_env(

@@ -72,11 +72,7 @@ impl EnvMap {
     /// A JSON object of strings in order of name, in memory that is wiped on drop.
     pub fn serialize_json(&self) -> Zeroizing<String> {
         // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
-        let bytes = self
-            .0
-            .iter()
-            .map(|(name, value)| 6 * (name.len() + value.0.len()) + 6)
-            .sum::<usize>();
+        let bytes = self.0.iter().map(|(name, value)| 6 * (name.len() + value.0.len()) + 6).sum::<usize>();
         let mut json = Zeroizing::new(String::with_capacity(bytes + 2));
         json.push('{');
         for (index, (name, value)) in self.0.iter().enumerate() {
@@ -118,9 +114,7 @@ impl EnvMap {
 }
 
 fn push_json_string(json: &mut String, text: &str) {
-    let quoted = serde_json::to_string(text)
-        .map(Zeroizing::new)
-        .expect("a str is always valid JSON");
+    let quoted = serde_json::to_string(text).map(Zeroizing::new).expect("a str is always valid JSON");
     json.push_str(&quoted);
 }
 
@@ -165,22 +159,15 @@ mod tests {
     #[test]
     fn a_value_never_prints_itself() {
         let mut env = EnvMap::new();
-        env.try_insert("A", SecretValue::new("canary.A.x9".into()))
-            .unwrap();
-        assert_eq!(
-            alloc::format!("{env:?} {:?}", env.get("A")),
-            "{\"A\"} Some(SecretValue(…))"
-        );
+        env.try_insert("A", SecretValue::new("canary.A.x9".into())).unwrap();
+        assert_eq!(alloc::format!("{env:?} {:?}", env.get("A")), "{\"A\"} Some(SecretValue(…))");
     }
 
     #[test]
     fn awkward_values_survive_json() {
         let mut env = EnvMap::new();
-        for (name, value) in [
-            ("A", ""),
-            ("B", "\"\\\n\t\u{1}\u{2028}🦫"),
-            ("naïve", "${HOME} $$ </script>"),
-        ] {
+        for (name, value) in [("A", ""), ("B", "\"\\\n\t\u{1}\u{2028}🦫"), ("naïve", "${HOME} $$ </script>")]
+        {
             env.try_insert(name, SecretValue::new(value.into())).unwrap();
         }
         assert_eq!(EnvMap::parse_json(env.serialize_json().as_bytes()).unwrap(), env);
@@ -198,11 +185,7 @@ mod tests {
             "[]",
             "",
         ] {
-            assert_eq!(
-                EnvMap::parse_json(bad.as_bytes()),
-                Err(Error::MalformedEnvMap),
-                "{bad}"
-            );
+            assert_eq!(EnvMap::parse_json(bad.as_bytes()), Err(Error::MalformedEnvMap), "{bad}");
         }
     }
 }

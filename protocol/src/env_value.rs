@@ -55,11 +55,7 @@ pub fn open(key: &ProjectKey, project_id: &ProjectId, name: &str, text: &str) ->
 }
 
 fn value_key(key: &ProjectKey, project_id: &ProjectId) -> Zeroizing<[u8; 32]> {
-    hkdf(
-        &[key.expose_secret()],
-        project_id.as_bytes(),
-        &[b"capy/v1/env-value"],
-    )
+    hkdf(&[key.expose_secret()], project_id.as_bytes(), &[b"capy/v1/env-value"])
 }
 
 fn aad(project_id: &ProjectId, name: &str) -> String {
@@ -78,28 +74,14 @@ mod tests {
         assert!(is_sealed(&sealed));
         assert_eq!(open(&key, &project, "A", &sealed).unwrap().expose_secret(), "x");
         assert_eq!(open(&key, &project, "B", &sealed), Err(Error::Unauthentic));
-        assert_eq!(
-            open(&key, &ProjectId::parse("prj_b").unwrap(), "A", &sealed),
-            Err(Error::Unauthentic)
-        );
-        assert_eq!(
-            open(&ProjectKey::new([2; 32]), &project, "A", &sealed),
-            Err(Error::Unauthentic)
-        );
+        assert_eq!(open(&key, &ProjectId::parse("prj_b").unwrap(), "A", &sealed), Err(Error::Unauthentic));
+        assert_eq!(open(&ProjectKey::new([2; 32]), &project, "A", &sealed), Err(Error::Unauthentic));
     }
 
     #[test]
     fn only_the_prefix_makes_a_sealed_value() {
         assert!(is_sealed("capy:v2:AAAA"));
-        for plain in [
-            "",
-            "capy",
-            "capy:",
-            "capy:v:",
-            "capy:vx:AAAA",
-            "CAPY:v1:AAAA",
-            " capy:v1:AAAA",
-        ] {
+        for plain in ["", "capy", "capy:", "capy:v:", "capy:vx:AAAA", "CAPY:v1:AAAA", " capy:v1:AAAA"] {
             assert!(!is_sealed(plain), "{plain}");
         }
     }

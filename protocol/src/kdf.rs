@@ -24,10 +24,7 @@ mod tests {
         let okm = hkdf::<42>(
             &[&[0x0b; 22]],
             &hex::decode("000102030405060708090a0b0c").unwrap(),
-            &[
-                &hex::decode("f0f1f2f3f4").unwrap(),
-                &hex::decode("f5f6f7f8f9").unwrap(),
-            ],
+            &[&hex::decode("f0f1f2f3f4").unwrap(), &hex::decode("f5f6f7f8f9").unwrap()],
         );
         assert_eq!(
             hex::encode(okm.as_slice()),

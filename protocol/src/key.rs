@@ -117,11 +117,7 @@ impl MasterKey {
 impl ProjectKey {
     /// `K_d = HKDF(PK, deploy_id, "capy/v1/deploy-project-key", 32)`.
     pub fn deploy_project_key(&self, deploy_id: &DeployId) -> DeployProjectKey {
-        DeployProjectKey(*hkdf(
-            &[&self.0],
-            deploy_id.as_bytes(),
-            &[b"capy/v1/deploy-project-key"],
-        ))
+        DeployProjectKey(*hkdf(&[&self.0], deploy_id.as_bytes(), &[b"capy/v1/deploy-project-key"]))
     }
 }
 

@@ -43,14 +43,7 @@ impl Minting {
             Format::V0 => wrap_v0::seal_inner(&deploy_token, project_id, &k_d)?,
             Format::V1 => InnerBlob::seal(&deploy_token, &deploy_id, project_id, &k_d)?,
         };
-        Ok(Self {
-            format,
-            project_id: project_id.clone(),
-            deploy_id,
-            deploy_token,
-            k_d,
-            inner_blob,
-        })
+        Ok(Self { format, project_id: project_id.clone(), deploy_id, deploy_token, k_d, inner_blob })
     }
 
     /// The new deployment's id.
@@ -68,19 +61,13 @@ impl Minting {
     /// # Errors
     /// [`crate::Error::Randomness`], [`crate::Error::TooLarge`].
     pub fn finish(self, outer_blob: &OuterBlob, env: &EnvMap) -> Result<Minted> {
-        let service_key = self
-            .format
-            .service_key(&self.inner_blob, &self.deploy_id, &self.project_id);
+        let service_key = self.format.service_key(&self.inner_blob, &self.deploy_id, &self.project_id);
         let seal = match self.format {
             Format::V0 => SecretsBlob::seal_v0,
             Format::V1 => SecretsBlob::seal,
         };
         let blob = seal(self.deploy_id, outer_blob, &self.k_d, &service_key, env)?;
-        Ok(Minted {
-            blob,
-            project_key: self.k_d,
-            deploy_token: self.deploy_token,
-        })
+        Ok(Minted { blob, project_key: self.k_d, deploy_token: self.deploy_token })
     }
 }
 
@@ -95,8 +82,7 @@ mod tests {
         let roots = WrapRoots::parse(&format!("9:{}", "11".repeat(32))).unwrap();
         let project = ProjectId::parse("prj_a").unwrap();
         let mut env = EnvMap::new();
-        env.try_insert("A", SecretValue::new("\"\n$</script>🦫".into()))
-            .unwrap();
+        env.try_insert("A", SecretValue::new("\"\n$</script>🦫".into())).unwrap();
         for format in [Format::V0, Format::V1] {
             let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project).unwrap();
             let id = minting.deploy_id();
@@ -108,9 +94,7 @@ mod tests {
             let inner = roots.unwrap_outer(&outer, &id, &project).unwrap();
             let service_key = format.service_key(&inner, &id, &project);
             assert_eq!(blob.open(&minted.project_key, &service_key).unwrap(), env);
-            let k_d = format
-                .open_inner(&inner, &minted.deploy_token, &id, &project)
-                .unwrap();
+            let k_d = format.open_inner(&inner, &minted.deploy_token, &id, &project).unwrap();
             assert_eq!(k_d, minted.project_key);
         }
     }

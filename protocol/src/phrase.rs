@@ -67,10 +67,7 @@ mod tests {
         let words = phrase.expose_secret();
         assert_eq!(words.split(' ').count(), WORDS);
         let typed = words.to_uppercase().replace(' ', "  \n");
-        assert_eq!(
-            RecoveryPhrase::parse(&typed).unwrap().master_key(),
-            phrase.master_key()
-        );
+        assert_eq!(RecoveryPhrase::parse(&typed).unwrap().master_key(), phrase.master_key());
     }
 
     #[test]
@@ -78,11 +75,7 @@ mod tests {
         let twelve = format!("{}about", "abandon ".repeat(11));
         let bad_sum = "abandon ".repeat(24);
         for bad in ["", &twelve, &bad_sum, "not words at all"] {
-            assert_eq!(
-                RecoveryPhrase::parse(bad).unwrap_err(),
-                Error::MalformedPhrase,
-                "{bad}"
-            );
+            assert_eq!(RecoveryPhrase::parse(bad).unwrap_err(), Error::MalformedPhrase, "{bad}");
         }
     }
 }

@@ -64,12 +64,7 @@ pub(crate) fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Zeroizin
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(Error::Truncated)?;
     let mut plaintext = Zeroizing::new(ciphertext.to_vec());
     Aes256Gcm::new(key.into())
-        .decrypt_inout_detached(
-            &Nonce::from(*nonce),
-            aad,
-            plaintext.as_mut_slice().into(),
-            tag.into(),
-        )
+        .decrypt_inout_detached(&Nonce::from(*nonce), aad, plaintext.as_mut_slice().into(), tag.into())
         .map_err(|_| Error::Unauthentic)?;
     Ok(plaintext)
 }
@@ -81,10 +76,7 @@ mod tests {
     #[test]
     fn sealed_format_unchanged() {
         let sealed = seal_with_nonce(&[1; 32], &[2; 12], b"aad", b"text").unwrap();
-        assert_eq!(
-            hex::encode(&sealed),
-            "02020202020202020202020273b3b13d54cfe228cbad2d6628ff5360ab2ade42"
-        );
+        assert_eq!(hex::encode(&sealed), "02020202020202020202020273b3b13d54cfe228cbad2d6628ff5360ab2ade42");
     }
 
     #[test]
@@ -103,19 +95,12 @@ mod tests {
     #[test]
     fn too_few_bytes_are_truncated_not_a_panic() {
         for len in 0..OVERHEAD {
-            assert_eq!(
-                open(&[1; 32], b"", &alloc::vec![0; len]),
-                Err(Error::Truncated),
-                "{len}"
-            );
+            assert_eq!(open(&[1; 32], b"", &alloc::vec![0; len]), Err(Error::Truncated), "{len}");
         }
     }
 
     #[test]
     fn two_seals_of_one_text_differ() {
-        assert_ne!(
-            seal(&[1; 32], b"", b"text").unwrap(),
-            seal(&[1; 32], b"", b"text").unwrap()
-        );
+        assert_ne!(seal(&[1; 32], b"", b"text").unwrap(), seal(&[1; 32], b"", b"text").unwrap());
     }
 }

@@ -32,12 +32,7 @@ fn seal_with_iv(key: &StoreKey, iv: [u8; 16], value: &SecretValue) -> Result<Str
     let tag = Cipher::new(key.expose_secret().into())
         .encrypt_inout_detached(&Nonce::from(iv), b"", bytes.as_mut_slice().into())
         .map_err(|_| Error::TooLarge)?;
-    Ok(format!(
-        "{}:{}:{}",
-        hex::encode(iv),
-        hex::encode(tag),
-        hex::encode(&*bytes)
-    ))
+    Ok(format!("{}:{}:{}", hex::encode(iv), hex::encode(tag), hex::encode(&*bytes)))
 }
 
 /// Opens one row.
@@ -73,23 +68,13 @@ mod tests {
     #[test]
     fn row_format_unchanged() {
         let row = seal_with_iv(&StoreKey::new([1; 32]), [2; 16], &SecretValue::new("text".into())).unwrap();
-        assert_eq!(
-            row,
-            "02020202020202020202020202020202:7a3b6c35d89db5a30563a855175aaa2f:0453ef3e"
-        );
+        assert_eq!(row, "02020202020202020202020202020202:7a3b6c35d89db5a30563a855175aaa2f:0453ef3e");
     }
 
     #[test]
     fn a_malformed_row_is_named_as_such() {
         let key = StoreKey::new([1; 32]);
-        for bad in [
-            "",
-            ":",
-            "::",
-            "00:00:00",
-            &format!("{0}:{0}:0", "00".repeat(16)),
-            "a:b:c:d",
-        ] {
+        for bad in ["", ":", "::", "00:00:00", &format!("{0}:{0}:0", "00".repeat(16)), "a:b:c:d"] {
             assert_eq!(open(&key, bad), Err(Error::MalformedSealedValue), "{bad}");
         }
         let row = seal(&key, &SecretValue::new("naïve 🦫".into())).unwrap();

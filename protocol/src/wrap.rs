@@ -47,11 +47,7 @@ impl InnerBlob {
         k_d: &DeployProjectKey,
     ) -> Result<Self> {
         let key = inner_key(token, project_id);
-        Self::from_bytes(&seal::seal(
-            &key,
-            &inner_aad(deploy_id, project_id),
-            k_d.expose_secret(),
-        )?)
+        Self::from_bytes(&seal::seal(&key, &inner_aad(deploy_id, project_id), k_d.expose_secret())?)
     }
 
     /// Opens to `K_d`.
@@ -117,27 +113,15 @@ pub(crate) fn service_key(
 }
 
 pub(crate) fn deploy_project_key(opened: &[u8]) -> Result<DeployProjectKey> {
-    opened
-        .try_into()
-        .map(DeployProjectKey::new)
-        .map_err(|_| Error::Truncated)
+    opened.try_into().map(DeployProjectKey::new).map_err(|_| Error::Truncated)
 }
 
 fn inner_key(token: &DeployToken, project_id: &ProjectId) -> Zeroizing<[u8; 32]> {
-    hkdf(
-        &[token.expose_secret()],
-        project_id.as_bytes(),
-        &[b"capy/v1/inner-wrap"],
-    )
+    hkdf(&[token.expose_secret()], project_id.as_bytes(), &[b"capy/v1/inner-wrap"])
 }
 
 fn inner_aad(deploy_id: &DeployId, project_id: &ProjectId) -> Vec<u8> {
-    [
-        b"capy/v1/inner",
-        deploy_id.as_bytes().as_slice(),
-        project_id.as_bytes(),
-    ]
-    .concat()
+    [b"capy/v1/inner", deploy_id.as_bytes().as_slice(), project_id.as_bytes()].concat()
 }
 
 /// The service's wrap roots by key id, the newest last. Written `kid:hex[,kid:hex…]`.
@@ -219,11 +203,8 @@ impl OuterBlob {
         project_id: &ProjectId,
         inner: &InnerBlob,
     ) -> Result<Self> {
-        let sealed = seal::seal(
-            &wrap_key(root, project_id),
-            &outer_aad(kid, deploy_id, project_id),
-            &inner.0,
-        )?;
+        let sealed =
+            seal::seal(&wrap_key(root, project_id), &outer_aad(kid, deploy_id, project_id), &inner.0)?;
         Self::from_bytes(&[&[OUTER_VERSION], kid.0.to_be_bytes().as_slice(), &sealed].concat())
     }
 
@@ -261,11 +242,7 @@ impl OuterBlob {
 }
 
 fn wrap_key(root: &WrapRoot, project_id: &ProjectId) -> Zeroizing<[u8; 32]> {
-    hkdf(
-        &[root.expose_secret()],
-        project_id.as_bytes(),
-        &[b"capy/v1/outer-wrap"],
-    )
+    hkdf(&[root.expose_secret()], project_id.as_bytes(), &[b"capy/v1/outer-wrap"])
 }
 
 fn outer_aad(kid: KeyId, deploy_id: &DeployId, project_id: &ProjectId) -> Vec<u8> {
@@ -297,10 +274,7 @@ mod tests {
         assert_eq!(both.unwrap_outer(&outer, &id, &project).unwrap(), inner);
         let newer = both.wrap(&id, &project, &inner).unwrap();
         assert_eq!(newer.kid(), KeyId(2));
-        assert_eq!(
-            old.unwrap_outer(&newer, &id, &project),
-            Err(Error::UnknownWrapRoot(KeyId(2)))
-        );
+        assert_eq!(old.unwrap_outer(&newer, &id, &project), Err(Error::UnknownWrapRoot(KeyId(2))));
     }
 
     #[test]
@@ -309,33 +283,17 @@ mod tests {
         let root = WrapRoot::new([1; 32]);
         let inner = InnerBlob::from_bytes(&[9; INNER_LEN]).unwrap();
         let outer = OuterBlob::seal(KeyId(1), &root, &id, &project, &inner).unwrap();
-        assert_eq!(
-            outer.open(&root, &DeployId::new([8; 32]), &project),
-            Err(Error::Unauthentic)
-        );
-        assert_eq!(
-            outer.open(&root, &id, &ProjectId::parse("prj_b").unwrap()),
-            Err(Error::Unauthentic)
-        );
+        assert_eq!(outer.open(&root, &DeployId::new([8; 32]), &project), Err(Error::Unauthentic));
+        assert_eq!(outer.open(&root, &id, &ProjectId::parse("prj_b").unwrap()), Err(Error::Unauthentic));
     }
 
     #[test]
     fn a_ring_of_roots_is_parsed_strictly() {
         let key = "11".repeat(32);
-        for bad in [
-            "",
-            ",",
-            &key,
-            &format!("1:{key},"),
-            &format!("1:{key},1:{key}"),
-            "1:11",
-            &format!("-1:{key}"),
-        ] {
-            assert_eq!(
-                WrapRoots::parse(bad).unwrap_err(),
-                Error::MalformedWrapRoots,
-                "{bad}"
-            );
+        for bad in
+            ["", ",", &key, &format!("1:{key},"), &format!("1:{key},1:{key}"), "1:11", &format!("-1:{key}")]
+        {
+            assert_eq!(WrapRoots::parse(bad).unwrap_err(), Error::MalformedWrapRoots, "{bad}");
         }
     }
 }

@@ -24,9 +24,7 @@ fn mint(format: Format, variables: &EnvMap) -> (SecretsBlob, DeployProjectKey, S
     let roots = WrapRoots::parse(&format!("9:{}", "11".repeat(32))).unwrap();
     let project = ProjectId::parse("prj_a").unwrap();
     let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project).unwrap();
-    let outer = roots
-        .wrap(&minting.deploy_id(), &project, minting.inner_blob())
-        .unwrap();
+    let outer = roots.wrap(&minting.deploy_id(), &project, minting.inner_blob()).unwrap();
     let service_key = format.service_key(minting.inner_blob(), &minting.deploy_id(), &project);
     let minted = minting.finish(&outer, variables).unwrap();
     (minted.blob, minted.project_key, service_key)
@@ -69,14 +67,7 @@ proptest! {
 
 #[test]
 fn a_huge_length_field_is_truncated_not_an_allocation() {
-    let header = [
-        b"capy\x01".as_slice(),
-        DeployId::new([1; 32]).as_bytes(),
-        &u32::MAX.to_be_bytes(),
-    ]
-    .concat();
-    assert_eq!(
-        SecretsBlob::parse(&serialize_base64(&header)),
-        Err(Error::Truncated)
-    );
+    let header =
+        [b"capy\x01".as_slice(), DeployId::new([1; 32]).as_bytes(), &u32::MAX.to_be_bytes()].concat();
+    assert_eq!(SecretsBlob::parse(&serialize_base64(&header)), Err(Error::Truncated));
 }

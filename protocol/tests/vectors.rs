@@ -1,8 +1,5 @@
 //! The shared vectors, natively. The same checks run as wasm in `tests/tests/wasm_vectors.rs`.
-#![expect(
-    clippy::print_stdout,
-    reason = "each case's name belongs into the test's output"
-)]
+#![expect(clippy::print_stdout, reason = "each case's name belongs into the test's output")]
 
 use std::path::Path;
 

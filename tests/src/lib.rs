@@ -24,9 +24,5 @@ pub fn programs() -> PathBuf {
 
 /// stdout and stderr as one text, for messages and searches.
 pub fn printed(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

@@ -26,17 +26,12 @@ impl Needle {
                 spellings.push(alphabet.encode(whole).into_bytes());
             }
         }
-        Self {
-            what: what.into(),
-            spellings,
-        }
+        Self { what: what.into(), spellings }
     }
 
     /// Whether the secret stands in these bytes.
     pub fn is_in(&self, haystack: &[u8]) -> bool {
-        self.spellings
-            .iter()
-            .any(|spelling| memmem::find(haystack, spelling).is_some())
+        self.spellings.iter().any(|spelling| memmem::find(haystack, spelling).is_some())
     }
 }
 

@@ -18,10 +18,7 @@ impl Recorder {
     /// # Panics
     /// When no port can be had.
     pub fn start(service: &str) -> Self {
-        let target = service
-            .trim_start_matches("http://")
-            .trim_end_matches('/')
-            .to_owned();
+        let target = service.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let record = Arc::new(Mutex::new(Vec::new()));
@@ -66,10 +63,7 @@ fn pump(mut from: TcpStream, mut to: TcpStream, record: &Mutex<Vec<u8>>) {
     let _ = from.set_read_timeout(Some(Duration::from_secs(60)));
     let mut buffer = [0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        record
-            .lock()
-            .expect("no thread panicked")
-            .extend_from_slice(&buffer[..read]);
+        record.lock().expect("no thread panicked").extend_from_slice(&buffer[..read]);
         if to.write_all(&buffer[..read]).is_err() {
             break;
         }

@@ -28,18 +28,11 @@ impl Journey {
         let shop = Shop::copy_to(&scratch.path().join("shop")).unwrap();
         let service = KeyService::start(node).unwrap();
         let desk = Desk::new(&programs(), shop.dir()).unwrap();
-        desk.set_up(service.url(), service.admin_token(), &VARIABLES)
-            .unwrap();
+        desk.set_up(service.url(), service.admin_token(), &VARIABLES).unwrap();
         let credentials = desk.deploy(&["--label", name]).unwrap();
         // The platform has the repository, not the laptop's `.env`.
         std::fs::remove_file(shop.dir().join(".env")).unwrap();
-        Self {
-            desk,
-            shop,
-            service,
-            credentials,
-            _scratch: scratch,
-        }
+        Self { desk, shop, service, credentials, _scratch: scratch }
     }
 
     fn capy_run(&self, command: &[&str]) -> Command {
@@ -48,11 +41,7 @@ impl Journey {
     }
 
     fn build(&self, command: &[&str], environment: &[(&str, &str)]) -> String {
-        let output = self
-            .capy_run(command)
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
+        let output = self.capy_run(command).envs(environment.iter().copied()).output().unwrap();
         let text = printed(&output);
         assert!(output.status.success(), "{text}");
         assert_eq!(canary_in(text.as_bytes()), None, "a value was printed:\n{text}");
@@ -70,29 +59,20 @@ impl Journey {
                 continue;
             };
             let relative = file.strip_prefix(self.shop.dir()).unwrap();
-            assert!(
-                is_server_script(relative),
-                "the value of {name} stands in {}",
-                relative.display()
-            );
+            assert!(is_server_script(relative), "the value of {name} stands in {}", relative.display());
             baked += 1;
         }
         assert!(baked > 0, "no server file holds a value: nothing was inlined");
     }
 
     fn assert_revocation_ends_it(&self) {
-        self.desk
-            .run(&["deploy", "revoke", &self.credentials.deploy_id[..12]], "")
-            .unwrap();
+        self.desk.run(&["deploy", "revoke", &self.credentials.deploy_id[..12]], "").unwrap();
         let before = tree(&self.shop.dir().join(".next"));
         let output = self.capy_run(&["build"]).output().unwrap();
         let text = printed(&output);
         assert_eq!(output.status.code(), Some(44), "{text}");
         assert!(text.contains("DEPLOY_REVOKED"), "{text}");
-        assert!(
-            tree(&self.shop.dir().join(".next")) == before,
-            "a refused build changed files"
-        );
+        assert!(tree(&self.shop.dir().join(".next")) == before, "a refused build changed files");
     }
 }
 
@@ -105,10 +85,7 @@ fn is_server_script(relative: &Path) -> bool {
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = Vec::new();
     collect(folder, &mut files).unwrap();
-    files
-        .into_iter()
-        .map(|file| (file.clone(), std::fs::read(file).unwrap()))
-        .collect()
+    files.into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
 }
 
 /// What `/api/status` tells of the secrets that it was given, without the other headers and fields.
@@ -141,23 +118,13 @@ fn assert_same_answers(start: impl Fn(&[(&str, &str)]) -> anyhow::Result<NextSer
     let bare = start(&[]).unwrap();
     let found = answers(bare.url()).unwrap();
     let log = bare.stop();
-    assert_eq!(
-        canary_in(log.as_bytes()),
-        None,
-        "the server's log holds a value:\n{log}"
-    );
+    assert_eq!(canary_in(log.as_bytes()), None, "the server's log holds a value:\n{log}");
     let full = start(&VARIABLES).unwrap();
     let expected = answers(full.url()).unwrap();
     assert_eq!(found, expected);
     let known = expected.iter().find(|answer| answer.probe == "node route /api/status").unwrap();
     assert_eq!(fingerprints(&known.content), fingerprints_of_the_variables(), "{}", known.content);
-    let status = |probe: &str| {
-        expected
-            .iter()
-            .find(|answer| answer.probe == probe)
-            .unwrap()
-            .status
-    };
+    let status = |probe: &str| expected.iter().find(|answer| answer.probe == probe).unwrap().status;
     assert_eq!(status("edge route /api/webhook, signed"), 200);
     assert_eq!(status("edge route /api/webhook, forged"), 401);
     assert_eq!(status("middleware with session"), 200);
@@ -175,18 +142,10 @@ fn a_turbopack_build_answers_alike_in_an_empty_environment_and_leaks_nothing() {
     // `next start` writes its own caches: the second run is compared from here.
     let before = tree(&journey.shop.dir().join(".next/server"));
     let mut again = Command::new(programs().join("capy-inline"));
-    again
-        .current_dir(journey.shop.dir())
-        .envs(journey.credentials.variables.iter().cloned());
-    let output = again
-        .env("CAPY_SERVICE_URL", journey.service.url())
-        .output()
-        .unwrap();
+    again.current_dir(journey.shop.dir()).envs(journey.credentials.variables.iter().cloned());
+    let output = again.env("CAPY_SERVICE_URL", journey.service.url()).output().unwrap();
     assert!(output.status.success(), "{}", printed(&output));
-    assert!(
-        tree(&journey.shop.dir().join(".next/server")) == before,
-        "a second run changed files"
-    );
+    assert!(tree(&journey.shop.dir().join(".next/server")) == before, "a second run changed files");
 
     journey.assert_revocation_ends_it();
 }
@@ -204,10 +163,7 @@ fn a_webpack_build_with_source_maps_answers_alike_in_an_empty_environment_and_le
 fn a_standalone_build_answers_alike_in_an_empty_environment_and_leaks_nothing() {
     let Some(node) = require_node() else { return };
     let journey = Journey::begin(&node, "standalone");
-    journey.build(
-        &["build"],
-        &[("NEXT_OUTPUT", "standalone"), ("NEXT_SOURCE_MAPS", "1")],
-    );
+    journey.build(&["build"], &[("NEXT_OUTPUT", "standalone"), ("NEXT_SOURCE_MAPS", "1")]);
     journey.assert_no_leak();
     assert_same_answers(|environment| NextServer::start_standalone(journey.shop.dir(), environment));
 }

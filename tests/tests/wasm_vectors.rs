@@ -16,11 +16,7 @@ fn every_vector_passes_as_wasm_in_workerd() {
     let entry = build_worker(&build).unwrap();
     let persist = tempfile::TempDir::new().unwrap();
     let secrets = [("ADMIN_TOKEN", "unused"), ("WRAP_ROOTS", "unused")];
-    let options = Options {
-        entry: &entry,
-        persist: persist.path(),
-        secrets: &secrets,
-    };
+    let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
     let worker = Workerd::start(&node, &options).unwrap();
 
     let folder = workspace_root().join("protocol/tests/vectors");
@@ -34,17 +30,11 @@ fn every_vector_passes_as_wasm_in_workerd() {
 /// Posts one file and returns how many of its cases passed.
 fn check(file: &Path, url: &str) -> usize {
     let body = std::fs::read(file).unwrap();
-    let mut answer = ureq::post(url)
-        .config()
-        .timeout_global(Some(Duration::from_secs(30)))
-        .build()
-        .send(&body)
-        .unwrap();
+    let mut answer =
+        ureq::post(url).config().timeout_global(Some(Duration::from_secs(30))).build().send(&body).unwrap();
     let text = answer.body_mut().read_to_string().unwrap();
     let outcomes: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let outcomes = outcomes
-        .as_array()
-        .unwrap_or_else(|| panic!("{}: {text}", file.display()));
+    let outcomes = outcomes.as_array().unwrap_or_else(|| panic!("{}: {text}", file.display()));
     for outcome in outcomes {
         assert!(outcome["fault"].is_null(), "{outcome}");
     }

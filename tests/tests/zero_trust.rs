@@ -19,13 +19,10 @@ fn variable<'a>(credentials: &'a Credentials, name: &str) -> &'a str {
 
 /// The 24 words that `capy init` prints, numbered or not.
 fn phrase(printed: &str) -> RecoveryPhrase {
-    let words = printed
-        .split_whitespace()
-        .filter(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
+    let words =
+        printed.split_whitespace().filter(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
     let words: Vec<&str> = words.collect();
-    let found = words
-        .windows(24)
-        .find_map(|window| RecoveryPhrase::parse(&window.join(" ")).ok());
+    let found = words.windows(24).find_map(|window| RecoveryPhrase::parse(&window.join(" ")).ok());
     found.unwrap_or_else(|| panic!("no recovery phrase in {printed:?}"))
 }
 
@@ -38,8 +35,7 @@ fn the_service_sees_and_stores_no_key_and_no_value() {
     let desk = Desk::new(&programs(), project.path()).unwrap();
 
     // From init to revoke, with both kinds of credential.
-    desk.run(&["login", "--url", &recorder.url()], service.admin_token())
-        .unwrap();
+    desk.run(&["login", "--url", &recorder.url()], service.admin_token()).unwrap();
     let shown = desk.capy(&["init", "--url", &recorder.url()]).output().unwrap();
     assert!(shown.status.success(), "{}", printed(&shown));
     for (name, value) in VARIABLES {
@@ -48,42 +44,25 @@ fn the_service_sees_and_stores_no_key_and_no_value() {
     let by_project_key = desk.deploy(&[]).unwrap();
     let by_deploy_key = desk.deploy(&["--credential", "deploy-key"]).unwrap();
     for credentials in [&by_project_key, &by_deploy_key] {
-        let opened = desk
-            .on_platform(project.path(), credentials, &["run", "--", "env"])
-            .output()
-            .unwrap();
-        assert!(
-            printed(&opened).contains("canary.STRIPE_SECRET_KEY.x9"),
-            "{}",
-            printed(&opened)
-        );
+        let opened = desk.on_platform(project.path(), credentials, &["run", "--", "env"]).output().unwrap();
+        assert!(printed(&opened).contains("canary.STRIPE_SECRET_KEY.x9"), "{}", printed(&opened));
     }
     desk.run(&["deploy", "list"], "").unwrap();
     for credentials in [&by_project_key, &by_deploy_key] {
-        desk.run(&["deploy", "revoke", &credentials.deploy_id], "")
-            .unwrap();
-        let refused = desk
-            .on_platform(project.path(), credentials, &["run", "--", "true"])
-            .output()
-            .unwrap();
+        desk.run(&["deploy", "revoke", &credentials.deploy_id], "").unwrap();
+        let refused = desk.on_platform(project.path(), credentials, &["run", "--", "true"]).output().unwrap();
         assert!(!refused.status.success());
     }
 
     let file = std::fs::read_to_string(project.path().join("capy.toml")).unwrap();
-    let id = file
-        .lines()
-        .find_map(|line| line.strip_prefix("project_id = \"")?.strip_suffix('"'))
-        .unwrap();
+    let id = file.lines().find_map(|line| line.strip_prefix("project_id = \"")?.strip_suffix('"')).unwrap();
     let project_id = ProjectId::parse(id).unwrap();
     let master = phrase(&printed(&shown)).master_key();
     let project_key = master.project_key(&project_id, 0);
     let mut needles = vec![
         Needle::new("M", master.expose_secret()),
         Needle::new("PK", project_key.expose_secret()),
-        Needle::new(
-            "DT",
-            &hex::decode(variable(&by_deploy_key, "_CAPY_DEPLOY_KEY")).unwrap(),
-        ),
+        Needle::new("DT", &hex::decode(variable(&by_deploy_key, "_CAPY_DEPLOY_KEY")).unwrap()),
     ];
     for credentials in [&by_project_key, &by_deploy_key] {
         let k_d = project_key.deploy_project_key(&DeployId::parse(&credentials.deploy_id).unwrap());
@@ -91,9 +70,7 @@ fn the_service_sees_and_stores_no_key_and_no_value() {
     }
     assert_eq!(
         variable(&by_project_key, "PROJECT_KEY"),
-        *project_key
-            .deploy_project_key(&DeployId::parse(&by_project_key.deploy_id).unwrap())
-            .serialize_hex(),
+        *project_key.deploy_project_key(&DeployId::parse(&by_project_key.deploy_id).unwrap()).serialize_hex(),
         "the keys searched for are the real ones"
     );
     for (name, value) in VARIABLES {

@@ -79,12 +79,7 @@ mod tests {
 
     #[test]
     fn a_token_that_could_be_guessed_or_not_sent_is_none() {
-        for bad in [
-            "",
-            &"a".repeat(31),
-            &"é".repeat(32),
-            &format!("{} b", "a".repeat(32)),
-        ] {
+        for bad in ["", &"a".repeat(31), &"é".repeat(32), &format!("{} b", "a".repeat(32))] {
             assert!(AdminToken::parse(bad).is_none(), "{bad}");
         }
     }

@@ -40,9 +40,7 @@ async fn read(body: Body) -> Result<Bytes, ApiError> {
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::PayloadTooLarge),
-        Err(_) => Err(ApiError::BadRequest(
-            "the body could not be read to its end".into(),
-        )),
+        Err(_) => Err(ApiError::BadRequest("the body could not be read to its end".into())),
     }
 }
 

@@ -70,57 +70,39 @@ impl ApiError {
         use ErrorCode as Code;
         match self {
             Self::BadRequest(text) => (StatusCode::BAD_REQUEST, Code::BadRequest, text),
-            Self::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                Code::Unauthorized,
-                "a valid bearer token is needed",
-            ),
+            Self::Unauthorized => {
+                (StatusCode::UNAUTHORIZED, Code::Unauthorized, "a valid bearer token is needed")
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, Code::NotFound, "no such route"),
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                Code::MethodNotAllowed,
-                "this route has no such method",
-            ),
-            Self::DeployExists => (
-                StatusCode::CONFLICT,
-                Code::DeployExists,
-                "this deploy id is taken",
-            ),
-            Self::Denied(Denial::Unknown) => (
-                StatusCode::NOT_FOUND,
-                Code::DeployUnknown,
-                "no deployment has this id",
-            ),
-            Self::Denied(Denial::Revoked) => (
-                StatusCode::GONE,
-                Code::DeployRevoked,
-                "this deployment is revoked",
-            ),
-            Self::PayloadTooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                Code::PayloadTooLarge,
-                "the body is too large",
-            ),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "this route has no such method")
+            }
+            Self::DeployExists => (StatusCode::CONFLICT, Code::DeployExists, "this deploy id is taken"),
+            Self::Denied(Denial::Unknown) => {
+                (StatusCode::NOT_FOUND, Code::DeployUnknown, "no deployment has this id")
+            }
+            Self::Denied(Denial::Revoked) => {
+                (StatusCode::GONE, Code::DeployRevoked, "this deployment is revoked")
+            }
+            Self::PayloadTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, Code::PayloadTooLarge, "the body is too large")
+            }
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Code::UnsupportedMediaType,
                 "the body must be application/json",
             ),
-            Self::BlobRejected => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Code::BlobRejected,
-                "the outer blob does not open",
-            ),
+            Self::BlobRejected => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Code::BlobRejected, "the outer blob does not open")
+            }
             Self::WrapRootUnknown => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 Code::WrapRootUnknown,
                 "the blob was made by another service, or its wrap root is gone",
             ),
-            Self::Unavailable(_) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                Code::Unavailable,
-                "the service cannot answer now",
-            ),
+            Self::Unavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the service cannot answer now")
+            }
         }
     }
 }
@@ -131,9 +113,7 @@ impl IntoResponse for ApiError {
         let error = text.to_owned();
         let mut response = (status, Json(ErrorBody { error, code })).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Self::Unavailable(fault) = self {
             response.extensions_mut().insert(Detail(fault.to_string()));

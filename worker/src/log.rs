@@ -29,11 +29,7 @@ impl Log {
     /// Records a fault that did not change the answer.
     pub(crate) fn warn(&self, fault: &dyn fmt::Display) {
         let detail = fault.to_string();
-        self.line(&Line {
-            level: "warn",
-            detail: &detail,
-            request: None,
-        });
+        self.line(&Line { level: "warn", detail: &detail, request: None });
     }
 
     fn line(&self, line: &Line<'_>) {

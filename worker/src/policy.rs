@@ -65,11 +65,7 @@ pub fn registration(request: &RegisterRequest) -> Result<Format, Unfit> {
     if request.label.as_deref().is_some_and(|label| !is_label(label)) {
         return Err(Unfit::Label);
     }
-    if request
-        .platform
-        .as_deref()
-        .is_some_and(|platform| !is_platform(platform))
-    {
+    if request.platform.as_deref().is_some_and(|platform| !is_platform(platform)) {
         return Err(Unfit::Platform);
     }
     Ok(format)
@@ -104,11 +100,7 @@ mod tests {
             uses: 0,
             revoked_at,
         };
-        Record {
-            project_id: ProjectId::parse("prj_a").unwrap(),
-            key_id: KeyId(1),
-            deploy,
-        }
+        Record { project_id: ProjectId::parse("prj_a").unwrap(), key_id: KeyId(1), deploy }
     }
 
     #[test]
@@ -154,11 +146,7 @@ mod tests {
                 label: label.map(str::to_owned),
                 platform: platform.map(str::to_owned),
             };
-            assert_eq!(
-                registration(&request),
-                expected,
-                "{format} {label:?} {platform:?}"
-            );
+            assert_eq!(registration(&request), expected, "{format} {label:?} {platform:?}");
         }
     }
 }

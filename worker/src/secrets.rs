@@ -74,10 +74,7 @@ mod tests {
     #[test]
     fn a_good_pair_parses_with_the_newline_of_a_pipe() {
         let roots = format!("7:{}\n", "11".repeat(32));
-        assert_eq!(
-            faults(Some(&format!("{}\n", "t".repeat(32))), Some(&roots)),
-            [None, None]
-        );
+        assert_eq!(faults(Some(&format!("{}\n", "t".repeat(32))), Some(&roots)), [None, None]);
     }
 
     #[test]
@@ -89,14 +86,8 @@ mod tests {
         ] {
             let [token, roots] =
                 faults(token.as_deref(), roots.as_deref()).map(|fault| fault.unwrap().to_string());
-            assert!(
-                token.starts_with("secret ADMIN_TOKEN is ") && !token.contains("canary"),
-                "{token}"
-            );
-            assert!(
-                roots.starts_with("secret WRAP_ROOTS is ") && !roots.contains("canary"),
-                "{roots}"
-            );
+            assert!(token.starts_with("secret ADMIN_TOKEN is ") && !token.contains("canary"), "{token}");
+            assert!(roots.starts_with("secret WRAP_ROOTS is ") && !roots.contains("canary"), "{roots}");
         }
     }
 }

@@ -51,16 +51,10 @@ fn peer<B>(request: &http::Request<B>) -> Peer {
 /// Sends the body in one piece: a stream out of wasm would break when another call's panic replaces the instance.
 async fn whole(response: HttpResponse) -> Result<Response> {
     let (head, body) = response.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map_err(|error| error.to_string())?
-        .to_bytes();
+    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
     let response = match body.is_empty() {
         true => Response::empty()?,
         false => Response::from_bytes(body.to_vec())?,
     };
-    Ok(response
-        .with_status(head.status.as_u16())
-        .with_headers(head.headers.into()))
+    Ok(response.with_status(head.status.as_u16()).with_headers(head.headers.into()))
 }

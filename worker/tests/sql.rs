@@ -8,9 +8,7 @@ const ID: &str = "ababababababababababababababababababababababababababababababab
 
 fn database() -> Connection {
     let database = Connection::open_in_memory().unwrap();
-    database
-        .execute_batch(include_str!("../migrations/0001_deploys.sql"))
-        .unwrap();
+    database.execute_batch(include_str!("../migrations/0001_deploys.sql")).unwrap();
     database
 }
 
@@ -41,33 +39,20 @@ fn register(database: &mut Connection) -> bool {
 fn release(database: &mut Connection, at: f64) -> bool {
     let none = Option::<String>::None;
     let event: &[&dyn ToSql] = params![ID, "decrypt", at, none, none, none];
-    transaction(
-        database,
-        &[(sql::EVENT_IF_LIVE, event), (sql::RELEASE, params![ID, at])],
-    ) == 1
+    transaction(database, &[(sql::EVENT_IF_LIVE, event), (sql::RELEASE, params![ID, at])]) == 1
 }
 
 fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
     let none = Option::<String>::None;
     let event: &[&dyn ToSql] = params![ID, "revoke", at, none, none, none];
-    transaction(
-        database,
-        &[(sql::EVENT_IF_LIVE, event), (sql::REVOKE, params![ID, at])],
-    );
-    database
-        .query_row(sql::REVOKED_AT, [ID], |row| row.get(0))
-        .unwrap()
+    transaction(database, &[(sql::EVENT_IF_LIVE, event), (sql::REVOKE, params![ID, at])]);
+    database.query_row(sql::REVOKED_AT, [ID], |row| row.get(0)).unwrap()
 }
 
 fn events(database: &Connection) -> Vec<String> {
-    let mut statement = database
-        .prepare("SELECT project_id || ' ' || action || ' ' || at FROM audit ORDER BY id")
-        .unwrap();
-    statement
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect()
+    let mut statement =
+        database.prepare("SELECT project_id || ' ' || action || ' ' || at FROM audit ORDER BY id").unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
@@ -87,15 +72,9 @@ fn a_release_after_the_revocation_counts_nothing_and_writes_no_event() {
     assert_eq!(revoke(&mut database, 8.0), Some(8));
     assert!(!release(&mut database, 9.0));
     assert_eq!(revoke(&mut database, 10.0), Some(8), "the first time stays");
-    assert_eq!(
-        events(&database),
-        ["prj_a register 5", "prj_a decrypt 7", "prj_a revoke 8"]
-    );
-    let counted: (i64, i64) = database
-        .query_row(sql::FIND, [ID], |row| {
-            Ok((row.get("uses")?, row.get("last_used_at")?))
-        })
-        .unwrap();
+    assert_eq!(events(&database), ["prj_a register 5", "prj_a decrypt 7", "prj_a revoke 8"]);
+    let counted: (i64, i64) =
+        database.query_row(sql::FIND, [ID], |row| Ok((row.get("uses")?, row.get("last_used_at")?))).unwrap();
     assert_eq!(counted, (1, 7));
 }
 
@@ -103,34 +82,16 @@ fn a_release_after_the_revocation_counts_nothing_and_writes_no_event() {
 fn the_list_is_newest_first_and_uses_its_index() {
     let database = database();
     for (id, project, at) in [("a", "p", 1), ("b", "p", 3), ("c", "p", 2), ("d", "q", 4)] {
-        let row: &[&dyn ToSql] = params![
-            id.repeat(64),
-            project,
-            1,
-            1,
-            "deploy-key",
-            None::<String>,
-            None::<String>,
-            at
-        ];
-        database
-            .prepare(sql::INSERT)
-            .unwrap()
-            .query(row)
-            .unwrap()
-            .next()
-            .unwrap();
+        let row: &[&dyn ToSql] =
+            params![id.repeat(64), project, 1, 1, "deploy-key", None::<String>, None::<String>, at];
+        database.prepare(sql::INSERT).unwrap().query(row).unwrap().next().unwrap();
     }
     let mut statement = database.prepare(sql::LIST).unwrap();
-    let times = statement
-        .query_map(["p"], |row| row.get::<_, i64>("created_at"))
-        .unwrap()
-        .map(Result::unwrap);
+    let times =
+        statement.query_map(["p"], |row| row.get::<_, i64>("created_at")).unwrap().map(Result::unwrap);
     assert_eq!(times.collect::<Vec<_>>(), [3, 2, 1]);
     let explain = format!("EXPLAIN QUERY PLAN {}", sql::LIST);
-    let plan: String = database
-        .query_row(&explain, ["p"], |row| row.get("detail"))
-        .unwrap();
+    let plan: String = database.query_row(&explain, ["p"], |row| row.get("detail")).unwrap();
     assert!(plan.contains("deploys_of_project"), "{plan}");
     assert!(database.prepare(sql::CHECK).unwrap().exists([]).unwrap());
 }
@@ -139,16 +100,11 @@ fn the_list_is_newest_first_and_uses_its_index() {
 fn the_audit_trail_is_append_only() {
     let mut database = database();
     register(&mut database);
-    for change in [
-        "DELETE FROM audit",
-        "UPDATE audit SET action = 'x'",
-        "REPLACE INTO audit SELECT * FROM audit",
-    ] {
+    for change in
+        ["DELETE FROM audit", "UPDATE audit SET action = 'x'", "REPLACE INTO audit SELECT * FROM audit"]
+    {
         let refused = database.execute(change, []);
-        assert!(
-            refused.is_err_and(|error| error.to_string().contains("append-only")),
-            "{change}"
-        );
+        assert!(refused.is_err_and(|error| error.to_string().contains("append-only")), "{change}");
     }
     assert_eq!(events(&database).len(), 1);
 }

@@ -56,19 +56,11 @@ fn start_up(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) ->
     let dotenvx = dotenvx_project(&theirs)?;
     let dotenvx = || {
         let mut command = Command::new(&dotenvx);
-        command
-            .args(["run", "--quiet", "--", "true"])
-            .current_dir(&theirs);
+        command.args(["run", "--quiet", "--", "true"]).current_dir(&theirs);
         Ok(command)
     };
     Ok(vec![
-        compare(
-            "`capy run -- true`, 14 sealed values",
-            "`true`",
-            runs,
-            &capy,
-            &plain,
-        )?,
+        compare("`capy run -- true`, 14 sealed values", "`true`", runs, &capy, &plain)?,
         compare(
             "`capy run -- true`, 14 sealed values",
             "`dotenvx run -- true`, the same, encrypted",
@@ -85,21 +77,10 @@ fn dotenvx_project(folder: &Path) -> Result<PathBuf> {
     let quoted = |value: &str| value.replace(['\n', '\r', '\'', '\u{2028}'], " ");
     let lines = VARIABLES.map(|(name, value)| format!("{name}='{}'\n", quoted(value)));
     fs::write(folder.join(".env"), lines.concat())?;
-    let output = Command::new(&dotenvx)
-        .arg("encrypt")
-        .current_dir(folder)
-        .output()
-        .context("dotenvx")?;
-    ensure!(
-        output.status.success(),
-        "dotenvx encrypt: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(&dotenvx).arg("encrypt").current_dir(folder).output().context("dotenvx")?;
+    ensure!(output.status.success(), "dotenvx encrypt: {}", String::from_utf8_lossy(&output.stderr));
     let sealed = fs::read_to_string(folder.join(".env"))?;
-    ensure!(
-        sealed.matches("encrypted:").count() >= VARIABLES.len(),
-        "dotenvx encrypted nothing"
-    );
+    ensure!(sealed.matches("encrypted:").count() >= VARIABLES.len(), "dotenvx encrypted nothing");
     Ok(dotenvx)
 }
 
@@ -107,8 +88,7 @@ fn dotenvx_project(folder: &Path) -> Result<PathBuf> {
 fn inlining(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) -> Result<Vec<Row>> {
     let shop = Shop::copy_to(&scratch.join("shop"))?;
     let mut next = Command::new(setup::node_tool("node")?);
-    next.args(["node_modules/next/dist/bin/next", "build"])
-        .current_dir(shop.dir());
+    next.args(["node_modules/next/dist/bin/next", "build"]).current_dir(shop.dir());
     crate::steps::quiet("next build", next.env("NEXT_TELEMETRY_DISABLED", "1"))?;
     let built = scratch.join("built");
     copy_tree(&shop.dir().join(".next"), &built)?;
@@ -122,9 +102,7 @@ fn inlining(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) ->
         fs::remove_dir_all(shop.dir().join(".next"))?;
         copy_tree(&built, &shop.dir().join(".next"))?;
         let mut command = Command::new(&inline);
-        command
-            .current_dir(shop.dir())
-            .envs(credentials.variables.iter().cloned());
+        command.current_dir(shop.dir()).envs(credentials.variables.iter().cloned());
         Ok(command)
     };
     let esbuild = esbuild(&built, scratch)?;
@@ -162,19 +140,12 @@ fn esbuild(built: &Path, scratch: &Path) -> Result<Vec<OsString>> {
 fn esbuild_binary() -> Result<PathBuf> {
     let platforms = workspace_root().join("xtask/peers/node_modules/@esbuild");
     let mut folders = fs::read_dir(&platforms).with_context(|| platforms.display().to_string())?;
-    let platform = folders
-        .next()
-        .context("esbuild has no binary for this system")??;
+    let platform = folders.next().context("esbuild has no binary for this system")??;
     Ok(platform.path().join("bin/esbuild"))
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    let status = Command::new("cp")
-        .arg("-R")
-        .arg(from)
-        .arg(to)
-        .status()
-        .context("cp")?;
+    let status = Command::new("cp").arg("-R").arg(from).arg(to).status().context("cp")?;
     ensure!(status.success(), "cp {}: {status}", from.display());
     Ok(())
 }
@@ -183,40 +154,22 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 fn upload_size(node: &Node) -> Result<String> {
     let out = tempfile::TempDir::new()?;
     let mut wrangler = node.wrangler();
-    wrangler
-        .args(["deploy", "--dry-run", "--outdir"])
-        .arg(out.path())
-        .current_dir(workspace_root());
+    wrangler.args(["deploy", "--dry-run", "--outdir"]).arg(out.path()).current_dir(workspace_root());
     let output = with_stdin(wrangler.stdout(Stdio::piped()).stderr(Stdio::piped()), "")?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = printed
-        .lines()
-        .find(|line| line.contains("gzip"))
-        .context("wrangler tells no size")?;
+    let line = printed.lines().find(|line| line.contains("gzip")).context("wrangler tells no size")?;
     Ok(line.trim().to_owned())
 }
 
 fn print_table(rows: &[Row], upload: &str) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "| ours | peer | CPU: ours, peer | peer / ours | wall: ours, peer | peer / ours |"
-    )?;
+    writeln!(out, "| ours | peer | CPU: ours, peer | peer / ours | wall: ours, peer | peer / ours |")?;
     writeln!(out, "|---|---|---|---|---|---|")?;
-    for Row {
-        ours,
-        peer,
-        cpu: [a, b, ratio],
-        wall: [c, d, wall_ratio],
-    } in rows
-    {
+    for Row { ours, peer, cpu: [a, b, ratio], wall: [c, d, wall_ratio] } in rows {
         let ms = |seconds: &f64| format!("{:.1} ms", seconds * 1e3);
         let (a, b, c, d) = (ms(a), ms(b), ms(c), ms(d));
-        writeln!(
-            out,
-            "| {ours} | {peer} | {a}, {b} | {ratio:.2} | {c}, {d} | {wall_ratio:.2} |"
-        )?;
+        writeln!(out, "| {ours} | {peer} | {a}, {b} | {ratio:.2} | {c}, {d} | {wall_ratio:.2} |")?;
     }
     writeln!(out, "\nupload of the key service: {upload}")?;
     say("");

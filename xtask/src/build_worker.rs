@@ -71,19 +71,8 @@ pub fn build_worker(build: &Build) -> Result<PathBuf> {
 fn compile(build: &Build) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace_root()).stderr(Stdio::inherit());
-    cargo.args([
-        "build",
-        "--target",
-        "wasm32-unknown-unknown",
-        "--profile",
-        &build.profile,
-    ]);
-    cargo.args([
-        "--package",
-        &build.package,
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
+    cargo.args(["build", "--target", "wasm32-unknown-unknown", "--profile", &build.profile]);
+    cargo.args(["--package", &build.package, "--message-format", "json-render-diagnostics"]);
     match &build.example {
         Some(example) => cargo.args(["--example", example]),
         None => cargo.arg("--lib"),
@@ -93,18 +82,13 @@ fn compile(build: &Build) -> Result<PathBuf> {
     let output = cargo.output().context("cargo could not be started")?;
     ensure!(output.status.success(), "cargo build of {} failed", build.package);
     let messages = String::from_utf8(output.stdout)?;
-    let name = build
-        .example
-        .clone()
-        .unwrap_or_else(|| build.package.replace('-', "_"));
+    let name = build.example.clone().unwrap_or_else(|| build.package.replace('-', "_"));
     find_wasm(&messages, &name).with_context(|| format!("{} makes no wasm: is it a cdylib?", build.package))
 }
 
 /// The wasm file in cargo's report on the target with this name.
 fn find_wasm(messages: &str, target: &str) -> Option<PathBuf> {
-    let artifacts = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     artifacts
         .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == target)
         .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
@@ -126,9 +110,7 @@ fn stamp(wasm: &Path, entry: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     let inputs = [fs::read(wasm), fs::read(entry), Ok(this_program.into())];
     for input in inputs {
-        input
-            .with_context(|| format!("{} or {}", wasm.display(), entry.display()))?
-            .hash(&mut hasher);
+        input.with_context(|| format!("{} or {}", wasm.display(), entry.display()))?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
@@ -197,16 +179,9 @@ mod tests {
             });
             message.to_string()
         };
-        let messages = [
-            line("other", "/t/other.wasm"),
-            "not json".into(),
-            line("capy_worker", "/t/w.wasm"),
-        ]
-        .join("\n");
-        assert_eq!(
-            find_wasm(&messages, "capy_worker"),
-            Some(PathBuf::from("/t/w.wasm"))
-        );
+        let messages =
+            [line("other", "/t/other.wasm"), "not json".into(), line("capy_worker", "/t/w.wasm")].join("\n");
+        assert_eq!(find_wasm(&messages, "capy_worker"), Some(PathBuf::from("/t/w.wasm")));
         assert_eq!(find_wasm(&messages, "absent"), None);
     }
 }

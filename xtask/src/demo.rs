@@ -43,11 +43,7 @@ fn mint(desk: &Desk, service: &KeyService) -> Result<Credentials> {
     desk.set_up(service.url(), service.admin_token(), &VARIABLES)?;
     say("   .env as it stands on the disk:");
     indent(
-        &std::fs::read_to_string(desk.project().join(".env"))?
-            .lines()
-            .take(3)
-            .collect::<Vec<_>>()
-            .join("\n"),
+        &std::fs::read_to_string(desk.project().join(".env"))?.lines().take(3).collect::<Vec<_>>().join("\n"),
     );
     let credentials = desk.deploy(&["--label", "demo"])?;
     for (name, value) in &credentials.variables {
@@ -72,11 +68,7 @@ fn serve(shop: &Shop) -> Result<()> {
     let bare = ask(shop.dir(), &[])?;
     let expected = ask(shop.dir(), &VARIABLES)?;
     for (answer, expected) in bare.iter().zip(&expected) {
-        let verdict = if answer == expected {
-            "same answer"
-        } else {
-            "DIFFERENT"
-        };
+        let verdict = if answer == expected { "same answer" } else { "DIFFERENT" };
         say(format!("   {:<42} {}  {verdict}", answer.probe, answer.status));
     }
     ensure!(bare == expected, "the inlined server answers differently");
@@ -96,10 +88,7 @@ fn search(shop: &Shop) -> Result<()> {
             bail!("the value of {name} stands in {}", path.display());
         }
     }
-    say(format!(
-        "   {} public files and source maps searched: no secret",
-        files.len()
-    ));
+    say(format!("   {} public files and source maps searched: no secret", files.len()));
     Ok(())
 }
 
@@ -111,10 +100,7 @@ fn revoke(desk: &Desk, shop: &Shop, credentials: &Credentials) -> Result<()> {
     let output = desk.on_platform(shop.dir(), credentials, &next).output()?;
     indent(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
     ensure!(!output.status.success(), "a revoked deployment was built");
-    say(format!(
-        "   refused with exit code {}",
-        output.status.code().unwrap_or_default()
-    ));
+    say(format!("   refused with exit code {}", output.status.code().unwrap_or_default()));
     Ok(())
 }
 

@@ -33,11 +33,7 @@ impl Desk {
     /// When no temporary folder can be made.
     pub fn new(programs: &Path, project: &Path) -> Result<Self> {
         let home = TempDir::with_prefix("capy-desk-")?;
-        Ok(Self {
-            programs: programs.to_path_buf(),
-            home,
-            project: project.to_path_buf(),
-        })
+        Ok(Self { programs: programs.to_path_buf(), home, project: project.to_path_buf() })
     }
 
     /// `capy` with arguments, in the project folder, without the caller's variables.
@@ -57,12 +53,7 @@ impl Desk {
     pub fn run(&self, args: &[&str], stdin: &str) -> Result<String> {
         let output = with_stdin(&mut self.capy(args), stdin)?;
         let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "capy {}: {}\n{errors}",
-            args.join(" "),
-            output.status
-        );
+        ensure!(output.status.success(), "capy {}: {}\n{errors}", args.join(" "), output.status);
         Ok(String::from_utf8(output.stdout)?)
     }
 
@@ -84,27 +75,19 @@ impl Desk {
     /// # Errors
     /// When the command fails or does not print what it documents.
     pub fn deploy(&self, more: &[&str]) -> Result<Credentials> {
-        let printed = self.run(
-            &[&["deploy", "--platform", "vercel", "--json"], more].concat(),
-            "",
-        )?;
+        let printed = self.run(&[&["deploy", "--platform", "vercel", "--json"], more].concat(), "")?;
         let json: serde_json::Value = serde_json::from_str(&printed).context("capy deploy --json")?;
         let deploy_id = json["deploy_id"].as_str().context("no deploy_id")?.to_owned();
         let variables = json["variables"].as_object().context("no variables")?;
         let text =
             |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_str()?.to_owned()));
-        Ok(Credentials {
-            deploy_id,
-            variables: variables.iter().filter_map(text).collect(),
-        })
+        Ok(Credentials { deploy_id, variables: variables.iter().filter_map(text).collect() })
     }
 
     /// A command on the platform: the credentials in the environment, nothing of the laptop.
     pub fn on_platform(&self, folder: &Path, credentials: &Credentials, args: &[&str]) -> Command {
         let mut command = bare(&self.programs.join("capy"), folder);
-        command
-            .args(args)
-            .envs(credentials.variables.iter().map(|(name, value)| (name, value)));
+        command.args(args).envs(credentials.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -123,15 +106,8 @@ impl Desk {
 fn bare(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     let path: OsString = std::env::var_os("PATH").unwrap_or_default();
-    command
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", path)
-        .env("NEXT_TELEMETRY_DISABLED", "1");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.current_dir(folder).env_clear().env("PATH", path).env("NEXT_TELEMETRY_DISABLED", "1");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

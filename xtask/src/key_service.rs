@@ -30,17 +30,9 @@ impl KeyService {
         let admin_token = random_hex()?;
         let wrap_roots = format!("{}:{}", random_key_id()?, random_hex()?);
         let secrets = [("ADMIN_TOKEN", admin_token.as_str()), ("WRAP_ROOTS", &wrap_roots)];
-        let options = Options {
-            entry: &entry,
-            persist: persist.path(),
-            secrets: &secrets,
-        };
+        let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
         let workerd = Workerd::start(node, &options)?;
-        Ok(Self {
-            workerd,
-            persist,
-            admin_token,
-        })
+        Ok(Self { workerd, persist, admin_token })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -67,9 +59,7 @@ impl KeyService {
 /// The build of this process: another while a server runs would restart it.
 fn built() -> Result<PathBuf> {
     static ENTRY: Mutex<Option<PathBuf>> = Mutex::new(None);
-    let mut entry = ENTRY
-        .lock()
-        .map_err(|_| anyhow!("another build of the key service failed"))?;
+    let mut entry = ENTRY.lock().map_err(|_| anyhow!("another build of the key service failed"))?;
     if entry.is_none() {
         *entry = Some(build_worker(&Build::service()).context("build of the key service")?);
     }

@@ -31,11 +31,7 @@ impl Node {
         let wrangler = modules.join("wrangler/wrangler-dist/cli.js");
         ensure!(wrangler.is_file(), "wrangler is not installed\n\nhint: npm ci");
         let local = modules.join(".bin/node");
-        let node = if local.is_file() {
-            local
-        } else {
-            PathBuf::from("node")
-        };
+        let node = if local.is_file() { local } else { PathBuf::from("node") };
         let version = version(&node)?;
         let Some(found) = parse_version(&version) else {
             bail!("{} calls itself {version:?}", node.display());
@@ -51,9 +47,7 @@ impl Node {
     /// A call of wrangler that finds the same Node again, reports nothing home and asks nothing.
     pub fn wrangler(&self) -> Command {
         let mut command = Command::new(&self.node);
-        command
-            .args(["--no-warnings".as_ref(), self.wrangler.as_os_str()])
-            .env("PATH", self.path());
+        command.args(["--no-warnings".as_ref(), self.wrangler.as_os_str()]).env("PATH", self.path());
         // Neither secrets nor settings of the caller's own environment are meant for the Worker.
         for name in ["ADMIN_TOKEN", "WRAP_ROOTS", "XDG_CONFIG_HOME"] {
             command.env_remove(name);
@@ -72,11 +66,7 @@ impl Node {
     /// `PATH` with this Node's folder first.
     pub fn path(&self) -> OsString {
         let old = env::var_os("PATH").unwrap_or_default();
-        let own = self
-            .node
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .map(Path::to_owned);
+        let own = self.node.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
         env::join_paths(own.into_iter().chain(env::split_paths(&old))).unwrap_or(old)
     }
 }

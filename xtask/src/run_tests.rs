@@ -43,22 +43,12 @@ pub fn run(filter: &[String]) -> Result<()> {
 
     heading("tests");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["test", "--workspace", "--no-fail-fast", "--"])
-        .args(filter)
-        .current_dir(workspace_root());
+    cargo.args(["test", "--workspace", "--no-fail-fast", "--"]).args(filter).current_dir(workspace_root());
     let (tally, success) = count(&mut cargo)?;
     say("");
     // A test run's closing line, alone on its line.
-    let Tally {
-        passed,
-        failed,
-        skipped,
-    } = tally;
-    writeln!(
-        std::io::stdout(),
-        "{passed} passed, {failed} failed, {skipped} skipped"
-    )?;
+    let Tally { passed, failed, skipped } = tally;
+    writeln!(std::io::stdout(), "{passed} passed, {failed} failed, {skipped} skipped")?;
     ensure!(success && failed == 0, "tests failed");
     ensure!(passed > 0, "no test ran");
     Ok(())
@@ -66,11 +56,7 @@ pub fn run(filter: &[String]) -> Result<()> {
 
 /// Shows the run's output as it comes and counts what the test binaries report.
 fn count(cargo: &mut Command) -> Result<(Tally, bool)> {
-    let mut child = cargo
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cargo test")?;
+    let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cargo test")?;
     let stdout = child.stdout.take().context("cargo test has no stdout")?;
     let (mut tally, mut out) = (Tally::default(), std::io::stdout());
     for line in BufReader::new(stdout).lines() {
@@ -93,13 +79,6 @@ mod tests {
         );
         tally.add("test a_test ... ok");
         tally.add("test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 3 filtered out");
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 33,
-                failed: 2,
-                skipped: 1
-            }
-        );
+        assert_eq!(tally, Tally { passed: 33, failed: 2, skipped: 1 });
     }
 }

@@ -26,10 +26,8 @@ pub fn everything() -> Result<()> {
 /// # Errors
 /// When rustup cannot add it.
 pub fn wasm_target() -> Result<()> {
-    let sysroot = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()
-        .context("rustc: cannot start")?;
+    let sysroot =
+        Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc: cannot start")?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
     if sysroot.join("lib/rustlib/wasm32-unknown-unknown").is_dir() {
         return Ok(());
@@ -52,15 +50,9 @@ pub fn npm_ci(folder: &str) -> Result<()> {
     if installed.is_some() && installed >= modified(dir.join("package-lock.json")) {
         return Ok(());
     }
-    let what = format!(
-        "npm ci in {}",
-        if folder.is_empty() { "the root" } else { folder }
-    );
+    let what = format!("npm ci in {}", if folder.is_empty() { "the root" } else { folder });
     let mut npm = Command::new(node_tool("npm")?);
-    quiet(
-        &what,
-        npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(dir),
-    )
+    quiet(&what, npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
 }
 
 /// `node` or `npm` on PATH.
@@ -82,16 +74,9 @@ pub fn node_tool(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// When node is missing or older than 20.
 pub fn check_node() -> Result<()> {
-    let output = Command::new(node_tool("node")?)
-        .arg("--version")
-        .output()
-        .context("node: cannot start")?;
+    let output = Command::new(node_tool("node")?).arg("--version").output().context("node: cannot start")?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let major = version
-        .trim_start_matches('v')
-        .split('.')
-        .next()
-        .and_then(|major| major.parse::<u32>().ok());
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
     if major.is_none_or(|major| major < 20) {
         bail!("node is {version}\n\nhint: the example needs Node 20.9 or newer");
     }
@@ -105,20 +90,8 @@ pub fn check_node() -> Result<()> {
 /// When cargo fails.
 pub fn programs(profile: &str) -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "build",
-        "--profile",
-        profile,
-        "--package",
-        "capy",
-        "--package",
-        "capy-inliner",
-        "--bins",
-    ]);
-    quiet(
-        &format!("cargo build capy and capy-inline ({profile})"),
-        cargo.current_dir(workspace_root()),
-    )?;
+    cargo.args(["build", "--profile", profile, "--package", "capy", "--package", "capy-inliner", "--bins"]);
+    quiet(&format!("cargo build capy and capy-inline ({profile})"), cargo.current_dir(workspace_root()))?;
     Ok(target_dir()?.join(if profile == "dev" { "debug" } else { profile }))
 }
 
@@ -128,14 +101,10 @@ pub fn programs(profile: &str) -> Result<PathBuf> {
 /// When cargo does not tell.
 pub fn target_dir() -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
-        .current_dir(workspace_root());
+    cargo.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(workspace_root());
     let output = cargo.output().context("cargo metadata: cannot start")?;
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    let folder = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target folder")?;
+    let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
     Ok(PathBuf::from(folder))
 }
 
@@ -146,7 +115,5 @@ pub fn target_dir() -> Result<PathBuf> {
 pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
     let parent = target_dir()?.join("scratch");
     std::fs::create_dir_all(&parent).with_context(|| parent.display().to_string())?;
-    Ok(tempfile::Builder::new()
-        .prefix(&format!("{name}-"))
-        .tempdir_in(parent)?)
+    Ok(tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(parent)?)
 }

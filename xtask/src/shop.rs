@@ -18,10 +18,7 @@ use crate::workspace_root;
 
 /// The shop's variables. The awkward value has all that quoting gets wrong.
 pub const VARIABLES: [(&str, &str); 14] = [
-    (
-        "DATABASE_URL",
-        "postgres://shop:canary.DATABASE_URL.x9@db.example:5432/orders",
-    ),
+    ("DATABASE_URL", "postgres://shop:canary.DATABASE_URL.x9@db.example:5432/orders"),
     ("STRIPE_SECRET_KEY", "sk_live_canary.STRIPE_SECRET_KEY.x9"),
     ("SESSION_SECRET", "canary.SESSION_SECRET.x9"),
     ("SESSION_SECRET_PREVIOUS", "canary.SESSION_SECRET_PREVIOUS.x9"),
@@ -29,10 +26,7 @@ pub const VARIABLES: [(&str, &str); 14] = [
     ("ORDER_SIGNING_KEY", "canary.ORDER_SIGNING_KEY.x9"),
     ("CARRIER_TOKEN", "canary.CARRIER_TOKEN.x9"),
     ("SMTP_URL", "smtp://shop:canary.SMTP_URL.x9@mail.example"),
-    (
-        "INVOICE_KEY",
-        "canary.INVOICE_KEY.x9\n'\"`\\ $& ${HOME} $$ <!--</script>\u{2028}\t🦫\r\nend",
-    ),
+    ("INVOICE_KEY", "canary.INVOICE_KEY.x9\n'\"`\\ $& ${HOME} $$ <!--</script>\u{2028}\t🦫\r\nend"),
     ("STRIPE_ACCOUNT", "canary.STRIPE_ACCOUNT.x9"),
     ("SHOP_CURRENCY", "SEK"),
     ("SHOP_OWNER_EMAIL", "canary.SHOP_OWNER_EMAIL.x9@owner.example"),
@@ -64,13 +58,8 @@ impl Shop {
                 quietly_copy(&entry.path(), dir, "-R")?;
             }
         }
-        quiet(
-            "link the example's packages",
-            &mut copy(&example.join("node_modules"), dir, "-al"),
-        )?;
-        Ok(Self {
-            dir: dir.to_path_buf(),
-        })
+        quiet("link the example's packages", &mut copy(&example.join("node_modules"), dir, "-al"))?;
+        Ok(Self { dir: dir.to_path_buf() })
     }
 
     /// The folder.
@@ -89,10 +78,7 @@ impl Shop {
         }
         let next = self.dir.join(".next");
         files.retain(|path| is_public(path.strip_prefix(&next).unwrap_or(path)));
-        files
-            .into_iter()
-            .map(|path| Ok((path.clone(), std::fs::read(path)?)))
-            .collect()
+        files.into_iter().map(|path| Ok((path.clone(), std::fs::read(path)?))).collect()
     }
 }
 

@@ -24,10 +24,7 @@ pub fn heading(text: &str) {
 pub fn quiet(what: &str, command: &mut Command) -> Result<()> {
     say(format!("   {what} …"));
     let start = Instant::now();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{what}: cannot start"))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("{what}: cannot start"))?;
     if !output.status.success() {
         let printed = [output.stdout, output.stderr].concat();
         bail!("{what}: {}\n{}", output.status, String::from_utf8_lossy(&printed));
@@ -42,10 +39,7 @@ pub fn quiet(what: &str, command: &mut Command) -> Result<()> {
 /// When it cannot start, or fails.
 pub fn loud(what: &str, command: &mut Command) -> Result<()> {
     say(format!("   {what} …"));
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("{what}: cannot start"))?;
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("{what}: cannot start"))?;
     if !status.success() {
         bail!("{what}: {status}");
     }

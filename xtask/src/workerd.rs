@@ -66,33 +66,13 @@ impl Workerd {
         let config = write_config(options)?;
         migrate(node, config.path(), options.persist)?;
         let mut command = node.wrangler();
-        command.args([
-            "dev",
-            "--local",
-            "--ip",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--inspector-port",
-            "0",
-        ]);
-        command
-            .args(["--show-interactive-dev-session=false", "--persist-to"])
-            .arg(options.persist);
-        command
-            .env("HOME", config.path())
-            .envs(options.secrets.iter().copied());
-        let mut guard = guarded(&command, config.path())
-            .spawn()
-            .context("sh could not be started")?;
+        command.args(["dev", "--local", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"]);
+        command.args(["--show-interactive-dev-session=false", "--persist-to"]).arg(options.persist);
+        command.env("HOME", config.path()).envs(options.secrets.iter().copied());
+        let mut guard = guarded(&command, config.path()).spawn().context("sh could not be started")?;
         let output = Output::default();
         let ready = output.follow(&mut guard);
-        let mut workerd = Self {
-            url: String::new(),
-            guard,
-            output,
-            _config: config,
-        };
+        let mut workerd = Self { url: String::new(), guard, output, _config: config };
         workerd.url = match ready.recv_timeout(START_DEADLINE) {
             Ok(url) => url,
             Err(RecvTimeoutError::Timeout) => {
@@ -170,10 +150,7 @@ fn parse_ready(line: &str) -> Option<String> {
 /// Under the guard, in a process group of its own.
 fn guarded(command: &Command, folder: &Path) -> Command {
     let mut guard = Command::new("sh");
-    guard
-        .args(["-c", GUARD, "sh"])
-        .arg(command.get_program())
-        .args(command.get_args());
+    guard.args(["-c", GUARD, "sh"]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => guard.env(name, value),
@@ -181,30 +158,17 @@ fn guarded(command: &Command, folder: &Path) -> Command {
         };
     }
     guard.current_dir(folder).process_group(0);
-    guard
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    guard.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     guard
 }
 
 /// The tests' tables are made by the migrations that a deployment gets.
 fn migrate(node: &Node, config: &Path, persist: &Path) -> Result<()> {
     let mut command = node.wrangler();
-    command
-        .args(["d1", "migrations", "apply", "DB", "--local", "--persist-to"])
-        .arg(persist);
-    let output = command
-        .env("HOME", config)
-        .current_dir(config)
-        .stdin(Stdio::null())
-        .output()?;
+    command.args(["d1", "migrations", "apply", "DB", "--local", "--persist-to"]).arg(persist);
+    let output = command.env("HOME", config).current_dir(config).stdin(Stdio::null()).output()?;
     let text = [output.stdout, output.stderr].concat();
-    ensure!(
-        output.status.success(),
-        "the migrations failed:\n{}",
-        String::from_utf8_lossy(&text)
-    );
+    ensure!(output.status.success(), "the migrations failed:\n{}", String::from_utf8_lossy(&text));
     Ok(())
 }
 
@@ -214,11 +178,8 @@ fn write_config(options: &Options<'_>) -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("capy-workerd-").tempdir()?;
     let source = workspace_root().join("wrangler.toml");
     let text = fs::read_to_string(&source).with_context(|| source.display().to_string())?;
-    let (build, name) = options
-        .entry
-        .parent()
-        .zip(options.entry.file_name())
-        .context("the entry is not a file")?;
+    let (build, name) =
+        options.entry.parent().zip(options.entry.file_name()).context("the entry is not a file")?;
     let copy = folder.path().join("build");
     copy_folder(build, &copy)?;
     let config = moved(&text, &copy.join(name))?;

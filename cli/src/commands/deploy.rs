@@ -31,16 +31,10 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
     let service = project.service()?;
     let (id, minted) = mint(&service, &project, &arguments, &platform, &env)?;
     let output = Output::new(&service, id, &minted, &arguments, &platform);
-    let text = if arguments.json {
-        output.json()
-    } else {
-        output.lines()
-    };
+    let text = if arguments.json { output.json() } else { output.lines() };
     if let Err(error) = printer::data(&text) {
         if let Err(fault) = service.revoke(&id, deadline()?) {
-            printer::note(&format!(
-                "warning: deployment {id} could not be revoked again: {fault}"
-            ));
+            printer::note(&format!("warning: deployment {id} could not be revoked again: {fault}"));
         }
         return Err(error);
     }
@@ -55,20 +49,13 @@ fn variables(arguments: &Mint, project: &Project) -> Result<EnvMap> {
     let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     let all = open_env_file(&file, &path, Some(project))?;
     let Some(only) = &arguments.only else {
-        return if all.is_empty() {
-            Err(Error::NothingToDeploy { path })
-        } else {
-            Ok(all)
-        };
+        return if all.is_empty() { Err(Error::NothingToDeploy { path }) } else { Ok(all) };
     };
     let mut env = EnvMap::new();
     for name in only {
-        let value = all.get(name).ok_or_else(|| Error::NameNotFound {
-            name: name.clone(),
-            path: path.clone(),
-        })?;
-        env.try_insert(name, value.clone())
-            .map_err(|_| Error::ValueUnusable)?;
+        let value =
+            all.get(name).ok_or_else(|| Error::NameNotFound { name: name.clone(), path: path.clone() })?;
+        env.try_insert(name, value.clone()).map_err(|_| Error::ValueUnusable)?;
     }
     Ok(env)
 }
@@ -172,11 +159,7 @@ impl Output {
             deploy_id: &self.deploy_id,
             platform: &self.platform,
             command: &self.command,
-            variables: self
-                .variables
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))
-                .collect(),
+            variables: self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect(),
         };
         let mut text = Zeroizing::new(serde_json::to_string_pretty(&json).expect("strings are always JSON"));
         text.push('\n');
@@ -184,11 +167,7 @@ impl Output {
     }
 
     fn longest(&self) -> usize {
-        self.variables
-            .values()
-            .map(|value| value.len())
-            .max()
-            .unwrap_or(0)
+        self.variables.values().map(|value| value.len()).max().unwrap_or(0)
     }
 }
 

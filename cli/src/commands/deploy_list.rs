@@ -47,11 +47,7 @@ fn row(deploy: &Deploy) -> [String; 7] {
 
 /// Somebody else's text, fit for a terminal.
 fn shown(text: Option<&str>) -> String {
-    let text: String = text
-        .unwrap_or("-")
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let text: String = text.unwrap_or("-").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.is_empty() { "-".into() } else { text }
 }
 
@@ -59,26 +55,15 @@ fn time(millis: u64) -> String {
     let at = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
     // Past the year 9999 the formatter gives up.
     let sane = at.filter(|_| millis < 253_402_300_800_000);
-    sane.map_or_else(
-        || "?".into(),
-        |at| humantime::format_rfc3339_seconds(at).to_string(),
-    )
+    sane.map_or_else(|| "?".into(), |at| humantime::format_rfc3339_seconds(at).to_string())
 }
 
 fn table(rows: &[[String; 7]]) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..HEAD.len()).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
     }

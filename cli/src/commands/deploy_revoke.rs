@@ -39,15 +39,9 @@ fn parse(text: &str) -> Result<String> {
 fn choose(prefix: &str, deploys: &[Deploy]) -> Result<DeployId> {
     let begins = |deploy: &&Deploy| deploy.deploy_id.to_string().starts_with(prefix);
     let found: Vec<_> = deploys.iter().filter(begins).collect();
-    let live: Vec<_> = found
-        .iter()
-        .filter(|deploy| deploy.revoked_at.is_none())
-        .copied()
-        .collect();
+    let live: Vec<_> = found.iter().filter(|deploy| deploy.revoked_at.is_none()).copied().collect();
     match (&found[..], &live[..]) {
-        ([], _) => Err(Error::PrefixUnknown {
-            prefix: prefix.into(),
-        }),
+        ([], _) => Err(Error::PrefixUnknown { prefix: prefix.into() }),
         ([only], _) | (_, [only]) => Ok(only.deploy_id),
         _ => Err(Error::PrefixAmbiguous {
             prefix: prefix.into(),
@@ -58,11 +52,7 @@ fn choose(prefix: &str, deploys: &[Deploy]) -> Result<DeployId> {
 
 fn describe(deploy: &Deploy) -> String {
     let platform = deploy.platform.as_deref().unwrap_or("-");
-    let state = if deploy.revoked_at.is_some() {
-        "revoked"
-    } else {
-        "live"
-    };
+    let state = if deploy.revoked_at.is_some() { "revoked" } else { "live" };
     let platform: String = platform.chars().filter(|c| !c.is_control()).collect();
     format!("  {}  {platform}  {state}", deploy.deploy_id)
 }

@@ -44,10 +44,7 @@ fn wants_sealing(entry: &Entry) -> bool {
 fn refuse_doubts(file: &EnvFile, path: &std::path::Path) -> Result<()> {
     report_doubts(file, path);
     match file.doubts().iter().find(|doubt| doubt.kind.is_about_value()) {
-        Some(doubt) => Err(Error::EnvFileInDoubt {
-            path: path.into(),
-            doubt: *doubt,
-        }),
+        Some(doubt) => Err(Error::EnvFileInDoubt { path: path.into(), doubt: *doubt }),
         None => Ok(()),
     }
 }

@@ -21,11 +21,7 @@ use crate::{disk, git, input, printer};
 const WORDS: usize = 24;
 
 pub(super) fn run(arguments: &Init) -> Result<()> {
-    if arguments.recover {
-        recover()
-    } else {
-        create(arguments.url.as_deref())
-    }
+    if arguments.recover { recover() } else { create(arguments.url.as_deref()) }
 }
 
 fn create(url: Option<&str>) -> Result<()> {
@@ -64,11 +60,7 @@ fn show(phrase: &RecoveryPhrase) -> Result<()> {
 /// The key first: a project file without its key would be worse than a key without its project.
 fn write(config: &Config, id: &ProjectId, key: &MasterKey, url: &ServiceUrl) -> Result<()> {
     let key_path = config.save_master_key(id, key)?;
-    let file = ProjectFile {
-        project_id: id.clone(),
-        service_url: url.as_str().into(),
-        epoch: 0,
-    };
+    let file = ProjectFile { project_id: id.clone(), service_url: url.as_str().into(), epoch: 0 };
     let path = Path::new(NAME);
     disk::create(path, file.serialize().as_bytes(), 0o644).map_err(|error| {
         let _ = std::fs::remove_file(key_path);
@@ -82,9 +74,7 @@ fn choose_url(named: Option<&str>, config: &Config) -> Result<ServiceUrl> {
     }
     match &config.services()?[..] {
         [only] => Ok(ServiceUrl::parse(only, "the login", plain_http())?),
-        several => Err(Error::WhichService {
-            known: several.to_vec(),
-        }),
+        several => Err(Error::WhichService { known: several.to_vec() }),
     }
 }
 
@@ -117,32 +107,19 @@ fn recover() -> Result<()> {
         }
         Err(Error::LocalKeyMissing { .. }) => {}
         Ok(_) | Err(Error::LocalKeyMalformed { .. }) => {
-            return Err(Error::LocalKeyDiffers {
-                path: config.key_path(project.id()),
-            });
+            return Err(Error::LocalKeyDiffers { path: config.key_path(project.id()) });
         }
         Err(error) => return Err(error),
     }
     config.save_master_key(project.id(), &key)?;
-    let note = if checked {
-        ""
-    } else {
-        "; there is no sealed value here to check the words against"
-    };
-    printer::note(&format!(
-        "the key of project {} is on this machine{note}",
-        project.id()
-    ));
+    let note = if checked { "" } else { "; there is no sealed value here to check the words against" };
+    printer::note(&format!("the key of project {} is on this machine{note}", project.id()));
     Ok(())
 }
 
 /// Numbers in front of the words, as `capy init` prints them, are forgiven.
 fn parse(typed: &str) -> Result<RecoveryPhrase> {
-    let is_number = |word: &&str| {
-        word.trim_end_matches('.')
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-    };
+    let is_number = |word: &&str| word.trim_end_matches('.').bytes().all(|byte| byte.is_ascii_digit());
     let words: Vec<_> = typed.split_whitespace().filter(|word| !is_number(word)).collect();
     RecoveryPhrase::parse(&Zeroizing::new(words.join(" "))).map_err(|_| Error::PhraseMalformed)
 }

@@ -30,11 +30,7 @@ pub(super) fn run(arguments: List) -> Result<()> {
         let json = serde_json::to_string_pretty(&Listing { variables }).expect("names are always JSON");
         return printer::data(&(json + "\n"));
     }
-    let width = variables
-        .iter()
-        .map(|variable| variable.name.len())
-        .max()
-        .unwrap_or(0);
+    let width = variables.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
     let line = |variable: &Variable<'_>| format!("{:<width$}  {}\n", variable.name, variable.state);
     printer::data(&variables.iter().map(line).collect::<String>())
 }

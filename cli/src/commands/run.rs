@@ -108,9 +108,7 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
             // Not text: it stays as it is, and nothing could inline it.
             Some(Err(_)) => continue,
         };
-        effective
-            .try_insert(name, value)
-            .map_err(|_| Error::ValueUnusable)?;
+        effective.try_insert(name, value).map_err(|_| Error::ValueUnusable)?;
     }
     Ok(effective)
 }

@@ -11,18 +11,11 @@ pub(super) fn run(arguments: Unset) -> Result<()> {
     let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     for name in &arguments.names {
         if !file.entries().iter().any(|entry| entry.name == *name) {
-            return Err(Error::NameNotFound {
-                name: name.clone(),
-                path,
-            });
+            return Err(Error::NameNotFound { name: name.clone(), path });
         }
     }
     let text = file.unset(&arguments.names);
     disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
-    printer::note(&format!(
-        "{} removed from {}",
-        arguments.names.join(", "),
-        path.display()
-    ));
+    printer::note(&format!("{} removed from {}", arguments.names.join(", "), path.display()));
     Ok(())
 }

@@ -18,9 +18,7 @@ fn values(text: &str) -> Values {
 }
 
 fn check(text: &str, expected: &[(&str, &str)]) {
-    let expected = expected
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_string()));
+    let expected = expected.iter().map(|(name, value)| (name.to_string(), value.to_string()));
     assert_eq!(values(text), expected.collect(), "{text:?}");
 }
 
@@ -64,11 +62,7 @@ const SAME_AS_NODE: [&str; 34] = [
 
 #[test]
 fn reads_what_node_reads() {
-    let inputs: Vec<String> = SAME_AS_NODE
-        .iter()
-        .map(|text| (*text).to_owned())
-        .chain(generated())
-        .collect();
+    let inputs: Vec<String> = SAME_AS_NODE.iter().map(|text| (*text).to_owned()).chain(generated()).collect();
     let Some(expected) = node_reads(&inputs) else {
         return;
     };
@@ -92,19 +86,15 @@ fn has_documented_deviation(text: &str) -> bool {
         entry.raw.is_empty() && !text[entry.raw.end..].trim_start_matches(BLANK).starts_with('#')
     });
     let indented = |line: &str| line.starts_with(BLANK) && line.trim_start_matches(BLANK).starts_with('#');
-    let open = file
-        .doubts()
-        .iter()
-        .any(|doubt| doubt.kind == DoubtKind::OpenQuote);
+    let open = file.doubts().iter().any(|doubt| doubt.kind == DoubtKind::OpenQuote);
     let blank_end = open && text.lines().any(|line| line.ends_with(BLANK));
     passed_over || blank_value || blank_end || text.lines().any(indented) || text.starts_with('\u{feff}')
 }
 
 /// Files out of pieces that matter to the grammar. Deterministic, so that a failure can be had again.
 fn generated() -> Vec<String> {
-    const PIECES: [&str; 17] = [
-        "A", "B", "=", "=", "\n", " ", " #", "#", "\"", "'", "`", "\\n", "\\", "x", "y z", "x", "$B",
-    ];
+    const PIECES: [&str; 17] =
+        ["A", "B", "=", "=", "\n", " ", " #", "#", "\"", "'", "`", "\\n", "\\", "x", "y z", "x", "$B"];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut draw = |below: usize| {
         state ^= state << 13;
@@ -129,10 +119,7 @@ fn generated() -> Vec<String> {
 }
 
 /// Node as this repository installs it, else the system's. Releases before 22 read less well.
-const NODES: [&str; 2] = [
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../node_modules/.bin/node"),
-    "node",
-];
+const NODES: [&str; 2] = [concat!(env!("CARGO_MANIFEST_DIR"), "/../node_modules/.bin/node"), "node"];
 
 const SCRIPT: &str = "
     if (parseInt(process.versions.node) < 22) process.exit(3);
@@ -146,22 +133,15 @@ fn node_reads(inputs: &[String]) -> Option<Vec<Values>> {
     let json = serde_json::to_vec(inputs).unwrap();
     let read = NODES.iter().find_map(|node| run_node(node, json.clone()));
     if read.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "Node 22 or newer is needed in CI"
-        );
+        assert!(std::env::var_os("CI").is_none(), "Node 22 or newer is needed in CI");
         eprintln!("skipped: Node 22 or newer is not here");
     }
     read
 }
 
 fn run_node(node: &str, json: Vec<u8>) -> Option<Vec<Values>> {
-    let mut child = Command::new(node)
-        .args(["-e", SCRIPT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .ok()?;
+    let mut child =
+        Command::new(node).args(["-e", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
     let mut stdin = child.stdin.take()?;
     let writer = std::thread::spawn(move || stdin.write_all(&json));
     let output = child.wait_with_output().unwrap();
@@ -181,10 +161,7 @@ fn reads_otherwise_than_node_only_where_it_says_so() {
 fn lines_that_may_be_meant_otherwise_are_reported() {
     let doubts = |text: &str| {
         let file = parse(text);
-        file.doubts()
-            .iter()
-            .map(|doubt| (doubt.line, doubt.kind))
-            .collect::<Vec<_>>()
+        file.doubts().iter().map(|doubt| (doubt.line, doubt.kind)).collect::<Vec<_>>()
     };
     use DoubtKind::*;
     for (text, expected) in [
@@ -207,10 +184,7 @@ fn setting_changes_one_value_and_no_other_byte() {
         ("B=1", "B=1\nA=new\n"),
         ("B=1\r\n", "B=1\r\nA=new\r\n"),
         ("A=1", "A=new"),
-        (
-            "# c\n\n export A = 1 # note\r\nB=2\r\n",
-            "# c\n\n export A = new # note\r\nB=2\r\n",
-        ),
+        ("# c\n\n export A = 1 # note\r\nB=2\r\n", "# c\n\n export A = new # note\r\nB=2\r\n"),
         ("A='x\ny' # note\nB=2", "A=new # note\nB=2"),
         ("A=\"x\"# note\n", "A=new # note\n"),
         ("A=\nB=2", "A=new\nB=2"),
@@ -240,16 +214,10 @@ fn rewriting_touches_the_chosen_values_only() {
         let file = parse(&input);
         let same = file.try_rewrite(|_| Ok::<_, ()>(None)).unwrap();
         assert_eq!(*same, input);
-        let sealed = file
-            .try_rewrite(|entry| Ok::<_, ()>(Some(format!("s:{}", entry.line))))
-            .unwrap();
+        let sealed = file.try_rewrite(|entry| Ok::<_, ()>(Some(format!("s:{}", entry.line)))).unwrap();
         let again = parse(&sealed);
-        let names = |file: &EnvFile| {
-            file.entries()
-                .iter()
-                .map(|entry| entry.name.clone())
-                .collect::<Vec<_>>()
-        };
+        let names =
+            |file: &EnvFile| file.entries().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&again), names(&file), "{input:?} -> {:?}", *sealed);
         let mut written = file.entries().iter().map(|entry| format!("s:{}", entry.line));
         for entry in again.entries() {

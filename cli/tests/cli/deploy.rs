@@ -19,14 +19,10 @@ fn with_secrets() -> Sandbox {
 fn lines_go_to_stdout_and_steps_to_stderr() {
     let sandbox = with_secrets();
     for platform in ["vercel", "docker"] {
-        let outcome = sandbox
-            .capy(&["deploy", "--platform", platform, "--print"])
-            .succeeds();
+        let outcome = sandbox.capy(&["deploy", "--platform", platform, "--print"]).succeeds();
         insta::assert_snapshot!(format!("deploy_{platform}"), outcome.shown());
     }
-    let json = sandbox
-        .capy(&["deploy", "--platform", "vercel", "--json", "--label", "preview"])
-        .succeeds();
+    let json = sandbox.capy(&["deploy", "--platform", "vercel", "--json", "--label", "preview"]).succeeds();
     insta::assert_snapshot!("deploy_json", json.shown());
 }
 
@@ -34,10 +30,7 @@ fn lines_go_to_stdout_and_steps_to_stderr() {
 fn no_value_and_no_key_reaches_the_service() {
     let sandbox = with_secrets();
     let lines = sandbox.capy(&PRINT).succeeds().stdout;
-    let key = lines
-        .lines()
-        .find_map(|line| line.strip_prefix("PROJECT_KEY="))
-        .unwrap();
+    let key = lines.lines().find_map(|line| line.strip_prefix("PROJECT_KEY=")).unwrap();
     let sent = format!("{:?}", sandbox.service.seen());
     assert!(sent.contains("inner_blob"));
     assert!(!sent.contains(key) && !sent.contains(CANARY));
@@ -53,11 +46,7 @@ fn each_credential_and_format_opens_on_the_platform() {
     ] {
         let mut sandbox = with_secrets();
         let lines = sandbox.capy(&[&PRINT, extra].concat()).succeeds().stdout;
-        assert_eq!(
-            lines.contains("_CAPY_DEPLOY_KEY="),
-            extra.contains(&"deploy-key"),
-            "{lines}"
-        );
+        assert_eq!(lines.contains("_CAPY_DEPLOY_KEY="), extra.contains(&"deploy-key"), "{lines}");
         sandbox.become_platform(&lines);
         let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A $B"]).succeeds();
         assert_eq!(run.stdout, "canary.A.x9 canary.B.x9\n", "{extra:?}");
@@ -67,18 +56,11 @@ fn each_credential_and_format_opens_on_the_platform() {
 #[test]
 fn only_the_named_variables_are_deployed() {
     let mut sandbox = with_secrets();
-    sandbox
-        .capy(&[&PRINT[..], &["--only", "A,NOPE"]].concat())
-        .fails(1, "NAME_NOT_FOUND");
+    sandbox.capy(&[&PRINT[..], &["--only", "A,NOPE"]].concat()).fails(1, "NAME_NOT_FOUND");
     assert!(sandbox.service.deploys().is_empty());
-    let lines = sandbox
-        .capy(&[&PRINT[..], &["--only", "B"]].concat())
-        .succeeds()
-        .stdout;
+    let lines = sandbox.capy(&[&PRINT[..], &["--only", "B"]].concat()).succeeds().stdout;
     sandbox.become_platform(&lines);
-    let run = sandbox
-        .capy(&["run", "--", "sh", "-c", "echo ${A-unset} $B"])
-        .succeeds();
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo ${A-unset} $B"]).succeeds();
     assert_eq!(run.stdout, "unset canary.B.x9\n");
 }
 
@@ -89,12 +71,8 @@ fn what_cannot_be_deployed_registers_nothing() {
     sandbox.write(".env", "# nothing\n");
     sandbox.capy(&PRINT).fails(1, "NOTHING_TO_DEPLOY");
     sandbox.write(".env", "A=1\n");
-    sandbox
-        .capy(&["deploy", "--platform", "other"])
-        .fails(2, "NO_OUTPUT");
-    sandbox
-        .capy(&["deploy", "--platform", "nope", "--print"])
-        .fails(2, "PLATFORM_UNKNOWN");
+    sandbox.capy(&["deploy", "--platform", "other"]).fails(2, "NO_OUTPUT");
+    sandbox.capy(&["deploy", "--platform", "nope", "--print"]).fails(2, "PLATFORM_UNKNOWN");
     assert!(sandbox.service.deploys().is_empty());
 }
 
@@ -116,13 +94,7 @@ fn a_registration_whose_answer_got_lost_is_revoked_and_made_anew() {
     let lines = sandbox.capy(&PRINT).succeeds().stdout;
     let deploys = sandbox.service.deploys();
     assert_eq!(deploys.len(), 2);
-    assert_eq!(
-        deploys
-            .iter()
-            .filter(|deploy| deploy.revoked_at.is_some())
-            .count(),
-        1
-    );
+    assert_eq!(deploys.iter().filter(|deploy| deploy.revoked_at.is_some()).count(), 1);
     sandbox.become_platform(&lines);
     sandbox.capy(&["run", "--", "true"]).succeeds();
 }
@@ -131,27 +103,16 @@ fn a_registration_whose_answer_got_lost_is_revoked_and_made_anew() {
 fn deployments_are_listed_and_revoked_by_a_prefix() {
     let sandbox = with_secrets();
     assert_eq!(sandbox.capy(&["deploy", "list"]).succeeds().stdout, "");
-    let json = sandbox
-        .capy(&["deploy", "--platform", "vercel", "--json", "--label", "for main"])
-        .succeeds()
-        .stdout;
+    let json =
+        sandbox.capy(&["deploy", "--platform", "vercel", "--json", "--label", "for main"]).succeeds().stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let id = json["deploy_id"].as_str().unwrap();
-    insta::assert_snapshot!(
-        "deploy_list",
-        sandbox.capy(&["deploy", "list"]).succeeds().shown()
-    );
+    insta::assert_snapshot!("deploy_list", sandbox.capy(&["deploy", "list"]).succeeds().shown());
 
-    sandbox
-        .capy(&["deploy", "revoke", &id[..3]])
-        .fails(2, "PREFIX_MALFORMED");
-    sandbox
-        .capy(&["deploy", "revoke", "../.."])
-        .fails(2, "PREFIX_MALFORMED");
+    sandbox.capy(&["deploy", "revoke", &id[..3]]).fails(2, "PREFIX_MALFORMED");
+    sandbox.capy(&["deploy", "revoke", "../.."]).fails(2, "PREFIX_MALFORMED");
     let other = if id.starts_with("ffff") { "0000" } else { "ffff" };
-    sandbox
-        .capy(&["deploy", "revoke", other])
-        .fails(43, "PREFIX_UNKNOWN");
+    sandbox.capy(&["deploy", "revoke", other]).fails(43, "PREFIX_UNKNOWN");
     insta::assert_snapshot!(
         "deploy_revoke",
         sandbox.capy(&["deploy", "revoke", &id[..12]]).succeeds().shown()

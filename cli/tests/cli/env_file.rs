@@ -8,30 +8,19 @@ use crate::sandbox::{CANARY, Sandbox, contains, mode};
 #[test]
 fn a_value_is_sealed_under_its_name_and_listed() {
     let sandbox = Sandbox::project();
-    let outcome = sandbox
-        .capy_with(&["set", "DATABASE_URL"], "canary.A.x9\n")
-        .succeeds();
+    let outcome = sandbox.capy_with(&["set", "DATABASE_URL"], "canary.A.x9\n").succeeds();
     insta::assert_snapshot!("set", outcome.shown());
     assert_eq!(mode(&sandbox.path(".env")), 0o600);
     assert!(sandbox.read(".env").starts_with("DATABASE_URL=capy:v1:"));
-    assert!(
-        sandbox
-            .files()
-            .iter()
-            .all(|(_, content)| !contains(content, CANARY))
-    );
+    assert!(sandbox.files().iter().all(|(_, content)| !contains(content, CANARY)));
 
-    sandbox
-        .capy_with(&["set", "NEXT_PUBLIC_SITE"], "https://shop.example")
-        .succeeds();
+    sandbox.capy_with(&["set", "NEXT_PUBLIC_SITE"], "https://shop.example").succeeds();
     sandbox.write(".env", &format!("{}PLAIN=1\nCAPY_X=1\n", sandbox.read(".env")));
     insta::assert_snapshot!("list", sandbox.capy(&["list"]).succeeds().shown());
     insta::assert_snapshot!("list_json", sandbox.capy(&["list", "--json"]).succeeds().shown());
     sandbox.capy(&["unset", "DATABASE_URL"]).succeeds();
     assert!(!sandbox.read(".env").contains("DATABASE_URL"));
-    sandbox
-        .capy(&["unset", "PLAIN", "DATABASE_URL"])
-        .fails(1, "NAME_NOT_FOUND");
+    sandbox.capy(&["unset", "PLAIN", "DATABASE_URL"]).fails(1, "NAME_NOT_FOUND");
     assert!(sandbox.read(".env").contains("PLAIN"));
 }
 
@@ -49,18 +38,9 @@ fn any_text_comes_back_as_it_was() {
         "é🦫\u{2028}</script>",
     ] {
         for name in ["A", "NEXT_PUBLIC_A"] {
-            sandbox
-                .capy_with(&["set", name], &format!("{value}\n"))
-                .succeeds();
-            let run = sandbox
-                .capy(&["run", "--", "sh", "-c", &format!("printf %s. \"${name}\"")])
-                .succeeds();
-            assert_eq!(
-                run.stdout,
-                format!("{value}."),
-                "{name}: {}",
-                sandbox.read(".env")
-            );
+            sandbox.capy_with(&["set", name], &format!("{value}\n")).succeeds();
+            let run = sandbox.capy(&["run", "--", "sh", "-c", &format!("printf %s. \"${name}\"")]).succeeds();
+            assert_eq!(run.stdout, format!("{value}."), "{name}: {}", sandbox.read(".env"));
         }
     }
 }
@@ -81,9 +61,7 @@ fn names_that_cannot_be_set_are_refused_before_the_value_is_read() {
         sandbox.capy_with(&["set", name], "canary").fails(2, code);
     }
     assert!(!sandbox.path(".env").exists());
-    sandbox
-        .capy_with(&["set", "A"], "canary\0")
-        .fails(2, "VALUE_UNUSABLE");
+    sandbox.capy_with(&["set", "A"], "canary\0").fails(2, "VALUE_UNUSABLE");
 }
 
 const PLAIN: &str = "# shop\r\nexport A='canary one' # note\n\nB=\"canary\\ntwo\nthree\"\nNEXT_PUBLIC_X=open\nEMPTY=\nA2=canary";
@@ -111,22 +89,9 @@ fn encrypting_changes_values_and_no_other_byte() {
         "# shop\r\nexport A=<sealed> # note\n\nB=<sealed>\nNEXT_PUBLIC_X=open\nEMPTY=\nA2=<sealed>"
     );
     assert_eq!(mode(&sandbox.path(".env")), 0o640);
-    assert!(
-        sandbox
-            .files()
-            .iter()
-            .all(|(_, content)| !contains(content, CANARY))
-    );
+    assert!(sandbox.files().iter().all(|(_, content)| !contains(content, CANARY)));
 
-    let run = sandbox
-        .capy(&[
-            "run",
-            "--",
-            "sh",
-            "-c",
-            "echo \"$A|$B|$A2|$EMPTY|$NEXT_PUBLIC_X\"",
-        ])
-        .succeeds();
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo \"$A|$B|$A2|$EMPTY|$NEXT_PUBLIC_X\""]).succeeds();
     assert_eq!(run.stdout, "canary one|canary\ntwo\nthree|canary||open\n");
     sandbox.capy(&["encrypt"]).succeeds();
     assert_eq!(sandbox.read(".env"), sealed, "what is sealed stays as it is");
@@ -137,11 +102,7 @@ fn killed_at_any_moment_the_file_is_whole_and_another_run_finishes() {
     let sandbox = Sandbox::project();
     for round in 0..40 {
         sandbox.write(".env", PLAIN);
-        let mut child = sandbox
-            .command(&["encrypt"])
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = sandbox.command(&["encrypt"]).stderr(std::process::Stdio::null()).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_micros(round * 300));
         let _ = child.kill();
         child.wait().unwrap();
@@ -154,10 +115,7 @@ fn killed_at_any_moment_the_file_is_whole_and_another_run_finishes() {
     for (path, content) in sandbox.files() {
         assert!(!contains(&content, CANARY), "{}", path.display());
         let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(
-            !name.contains(".capy-") || name.starts_with(".env.capy-"),
-            "{name}"
-        );
+        assert!(!name.contains(".capy-") || name.starts_with(".env.capy-"), "{name}");
     }
 }
 
@@ -192,14 +150,7 @@ fn several_edits_at_once_lose_none() {
             scope.spawn(move || {
                 let mut command = sandbox.command(&["set", name]);
                 let input = fs::File::open("/dev/null").unwrap();
-                assert!(
-                    command
-                        .stdin(input)
-                        .stderr(std::process::Stdio::null())
-                        .status()
-                        .unwrap()
-                        .success()
-                );
+                assert!(command.stdin(input).stderr(std::process::Stdio::null()).status().unwrap().success());
             });
         }
     });
@@ -211,13 +162,9 @@ fn several_edits_at_once_lose_none() {
 #[test]
 fn another_file_can_be_named() {
     let sandbox = Sandbox::project();
-    sandbox
-        .capy_with(&["set", "A", "--env-file", "other.env"], "1")
-        .succeeds();
+    sandbox.capy_with(&["set", "A", "--env-file", "other.env"], "1").succeeds();
     assert!(!sandbox.path(".env").exists());
-    let run = sandbox
-        .capy(&["run", "--env-file", "other.env", "--", "sh", "-c", "echo $A"])
-        .succeeds();
+    let run = sandbox.capy(&["run", "--env-file", "other.env", "--", "sh", "-c", "echo $A"]).succeeds();
     assert_eq!(run.stdout, "1\n");
 }
 
@@ -226,24 +173,16 @@ fn a_sealed_value_under_another_name_or_altered_does_not_open() {
     let sandbox = Sandbox::project();
     sandbox.capy_with(&["set", "A"], "canary").succeeds();
     let sealed = sandbox.read(".env");
-    for text in [
-        sealed.replace("A=", "B="),
-        sealed.replace("v1:", "v2:"),
-        sealed.replace("v1:", "v1:AAAA"),
-    ] {
+    for text in [sealed.replace("A=", "B="), sealed.replace("v1:", "v2:"), sealed.replace("v1:", "v1:AAAA")] {
         sandbox.write(".env", &text);
-        sandbox
-            .capy(&["run", "--", "true"])
-            .fails(11, "SEALED_VALUE_DOES_NOT_OPEN");
+        sandbox.capy(&["run", "--", "true"]).fails(11, "SEALED_VALUE_DOES_NOT_OPEN");
     }
 }
 
 #[test]
 fn outside_of_a_project_nothing_can_be_sealed() {
     let sandbox = Sandbox::new();
-    sandbox
-        .capy_with(&["set", "A"], "canary")
-        .fails(10, "NOT_INITIALISED");
+    sandbox.capy_with(&["set", "A"], "canary").fails(10, "NOT_INITIALISED");
     sandbox.write(".env", "A=canary\n");
     sandbox.capy(&["encrypt"]).fails(10, "NOT_INITIALISED");
     assert_eq!(sandbox.read(".env"), "A=canary\n");

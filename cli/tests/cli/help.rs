@@ -7,10 +7,7 @@ fn help_texts() {
     let sandbox = Sandbox::new();
     insta::assert_snapshot!("help", sandbox.capy(&["--help"]).succeeds().shown());
     insta::assert_snapshot!("help_run", sandbox.capy(&["help", "run"]).succeeds().shown());
-    insta::assert_snapshot!(
-        "help_deploy",
-        sandbox.capy(&["help", "deploy"]).succeeds().shown()
-    );
+    insta::assert_snapshot!("help_deploy", sandbox.capy(&["help", "deploy"]).succeeds().shown());
     insta::assert_snapshot!("exit_codes", sandbox.capy(&["exit-codes"]).succeeds().shown());
     let help = sandbox.capy(&["help", "exit-codes"]).succeeds();
     assert!(help.stdout.contains("DEPLOY_REVOKED"));
@@ -25,15 +22,9 @@ fn version_says_the_name() {
 #[test]
 fn a_command_line_that_is_not_understood_ends_with_2() {
     let sandbox = Sandbox::new();
-    for arguments in [
-        &[][..],
-        &["frobnicate"],
-        &["run"],
-        &["deploy"],
-        &["set"],
-        &["set", "A", "value"],
-        &["run", "true"],
-    ] {
+    for arguments in
+        [&[][..], &["frobnicate"], &["run"], &["deploy"], &["set"], &["set", "A", "value"], &["run", "true"]]
+    {
         let outcome = sandbox.capy(arguments);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{arguments:?}");
     }

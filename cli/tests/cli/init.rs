@@ -8,18 +8,13 @@ use crate::stand_in::ADMIN_TOKEN;
 
 /// The words without their numbers.
 fn words(stdout: &str) -> Vec<&str> {
-    stdout
-        .split_whitespace()
-        .filter(|word| !word.ends_with('.'))
-        .collect()
+    stdout.split_whitespace().filter(|word| !word.ends_with('.')).collect()
 }
 
 fn logged_in() -> Sandbox {
     let sandbox = Sandbox::new();
     let url = sandbox.service.url();
-    sandbox
-        .capy_with(&["login", "--url", &url], ADMIN_TOKEN)
-        .succeeds();
+    sandbox.capy_with(&["login", "--url", &url], ADMIN_TOKEN).succeeds();
     sandbox
 }
 
@@ -30,10 +25,7 @@ fn a_new_project_shows_24_words_once_and_keeps_its_key_private() {
     let words = words(&outcome.stdout);
     assert_eq!(words.len(), 24);
     assert_eq!(outcome.stdout.lines().count(), 6, "{}", outcome.stdout);
-    insta::assert_snapshot!(
-        "init_stderr",
-        outcome.shown().split("-- stderr\n").nth(1).unwrap()
-    );
+    insta::assert_snapshot!("init_stderr", outcome.shown().split("-- stderr\n").nth(1).unwrap());
     assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\n!.env.example\n");
 
     let toml = sandbox.read("capy.toml");
@@ -43,12 +35,7 @@ fn a_new_project_shows_24_words_once_and_keeps_its_key_private() {
     let key = sandbox.config("keys").join(id);
     assert_eq!((mode(&key), mode(&sandbox.config("keys"))), (0o600, 0o700));
     let phrase = words.join(" ");
-    assert!(
-        sandbox
-            .files()
-            .iter()
-            .all(|(_, content)| !contains(content, &phrase))
-    );
+    assert!(sandbox.files().iter().all(|(_, content)| !contains(content, &phrase)));
 }
 
 #[test]
@@ -64,11 +51,7 @@ fn words_that_could_not_be_shown_leave_no_project() {
     let sandbox = logged_in();
     let mut command = sandbox.command(&["init"]);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let status = command
-        .stdout(full)
-        .stderr(std::process::Stdio::null())
-        .status()
-        .unwrap();
+    let status = command.stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(1));
     assert!(!sandbox.path("capy.toml").exists() && !sandbox.config("keys").exists());
 }
@@ -77,9 +60,7 @@ fn words_that_could_not_be_shown_leave_no_project() {
 fn without_a_login_the_url_must_be_named() {
     let sandbox = Sandbox::new();
     sandbox.capy(&["init"]).fails(10, "SERVICE_URL_MISSING");
-    sandbox
-        .capy(&["init", "--url", "https://keys.example.com"])
-        .succeeds();
+    sandbox.capy(&["init", "--url", "https://keys.example.com"]).succeeds();
     assert!(sandbox.read("capy.toml").contains("https://keys.example.com"));
 }
 
@@ -89,17 +70,11 @@ fn the_words_bring_the_key_to_another_machine() {
     let shown = sandbox.capy(&["init"]).succeeds().stdout;
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     fs::remove_dir_all(sandbox.config("keys")).unwrap();
-    sandbox
-        .capy(&["run", "--", "true"])
-        .fails(11, "LOCAL_KEY_MISSING");
+    sandbox.capy(&["run", "--", "true"]).fails(11, "LOCAL_KEY_MISSING");
 
-    sandbox
-        .capy_with(&["init", "--recover"], "abandon abandon")
-        .fails(11, "PHRASE_MALFORMED");
+    sandbox.capy_with(&["init", "--recover"], "abandon abandon").fails(11, "PHRASE_MALFORMED");
     let others = format!("{}art", "abandon ".repeat(23));
-    sandbox
-        .capy_with(&["init", "--recover"], &others)
-        .fails(11, "PHRASE_WRONG");
+    sandbox.capy_with(&["init", "--recover"], &others).fails(11, "PHRASE_WRONG");
     assert!(!sandbox.config("keys").exists());
 
     // As it was printed, numbers included.
@@ -107,9 +82,7 @@ fn the_words_bring_the_key_to_another_machine() {
     assert!(!outcome.stderr.contains("no sealed value"), "{}", outcome.stderr);
     let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
     assert_eq!(run.stdout, "canary.A.x9\n");
-    sandbox
-        .capy_with(&["init", "--recover"], &words(&shown).join("\n"))
-        .succeeds();
+    sandbox.capy_with(&["init", "--recover"], &words(&shown).join("\n")).succeeds();
 }
 
 #[test]
@@ -117,9 +90,7 @@ fn recovery_never_replaces_another_key() {
     let sandbox = Sandbox::project();
     let others = format!("{}art", "abandon ".repeat(23));
     let before = sandbox.files();
-    sandbox
-        .capy_with(&["init", "--recover"], &others)
-        .fails(11, "LOCAL_KEY_DIFFERS");
+    sandbox.capy_with(&["init", "--recover"], &others).fails(11, "LOCAL_KEY_DIFFERS");
     assert_eq!(sandbox.files(), before);
 }
 
@@ -129,28 +100,17 @@ fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
     sandbox.write(".env", "A=1\n");
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
-        let done = command
-            .args(arguments)
-            .current_dir(sandbox.path(""))
-            .env("HOME", sandbox.path(""))
-            .output();
+        let done =
+            command.args(arguments).current_dir(sandbox.path("")).env("HOME", sandbox.path("")).output();
         assert!(done.unwrap().status.success());
     };
     git(&["init", "-q"]);
     sandbox.write(".gitignore", ".env\n.env.*\n!.env.example\n!.env\n");
     let exposed = sandbox.capy(&["init"]).succeeds();
-    assert!(
-        exposed.stderr.contains("takes .env up again"),
-        "{}",
-        exposed.stderr
-    );
+    assert!(exposed.stderr.contains("takes .env up again"), "{}", exposed.stderr);
     fs::remove_file(sandbox.path("capy.toml")).unwrap();
     git(&["add", ".env"]);
     let outcome = sandbox.capy(&["init"]).succeeds();
     assert!(outcome.stderr.contains("git tracks .env"), "{}", outcome.stderr);
-    assert!(
-        outcome.stderr.contains("hint: git rm --cached .env"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.contains("hint: git rm --cached .env"), "{}", outcome.stderr);
 }

@@ -47,19 +47,10 @@ fn what_was_set_for_the_build_is_what_is_inlined() {
 #[test]
 fn inlining_can_be_left_out_and_asked_for() {
     let sandbox = sandbox(BUILD);
-    sandbox
-        .capy(&["run", "--no-inline", "--", "next", "build"])
-        .succeeds();
+    sandbox.capy(&["run", "--no-inline", "--", "next", "build"]).succeeds();
     assert!(!page(&sandbox).contains(CANARY));
     sandbox
-        .capy(&[
-            "run",
-            "--inline",
-            "--",
-            "sh",
-            "-c",
-            "true; touch .next/required-server-files.json",
-        ])
+        .capy(&["run", "--inline", "--", "sh", "-c", "true; touch .next/required-server-files.json"])
         .succeeds();
     assert!(page(&sandbox).contains(CANARY));
 }
@@ -76,23 +67,14 @@ fn a_failed_build_is_not_inlined_and_its_exit_code_is_kept() {
 #[test]
 fn only_what_this_build_wrote_is_touched() {
     let sandbox = sandbox(BUILD);
-    sandbox
-        .capy(&["run", "--no-inline", "--", "next", "build"])
-        .succeeds();
+    sandbox.capy(&["run", "--no-inline", "--", "next", "build"]).succeeds();
     let old = std::time::SystemTime::now() - Duration::from_secs(60);
-    let manifest = std::fs::File::options()
-        .write(true)
-        .open(sandbox.path(".next/required-server-files.json"));
+    let manifest =
+        std::fs::File::options().write(true).open(sandbox.path(".next/required-server-files.json"));
     manifest.unwrap().set_modified(old).unwrap();
     sandbox.write("bin/next", "#!/bin/sh\ntrue\n");
     let outcome = sandbox.capy(&["run", "--", "next", "build"]).succeeds();
-    assert!(
-        outcome
-            .stderr
-            .starts_with("note: the command wrote no build output"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.starts_with("note: the command wrote no build output"), "{}", outcome.stderr);
     assert!(!page(&sandbox).contains(CANARY));
 }
 
@@ -101,22 +83,16 @@ fn a_build_without_known_output_is_fine_unless_inlining_was_asked_for() {
     let sandbox = sandbox("#!/bin/sh\n");
     let outcome = sandbox.capy(&["run", "--", "next", "build"]).succeeds();
     insta::assert_snapshot!("nothing_to_inline", outcome.shown());
-    sandbox
-        .capy(&["run", "--inline", "--", "next", "build"])
-        .fails(1, "NOTHING_TO_INLINE");
+    sandbox.capy(&["run", "--inline", "--", "next", "build"]).fails(1, "NOTHING_TO_INLINE");
 }
 
 #[test]
 fn a_leak_fails_and_nothing_is_written() {
     let script = format!("{BUILD}echo \"x='$A'\" > .next/static/client.js\n");
     let sandbox = sandbox(&script);
-    sandbox
-        .capy(&["run", "--", "next", "build"])
-        .fails(1, "INLINE_REFUSED");
+    sandbox.capy(&["run", "--", "next", "build"]).fails(1, "INLINE_REFUSED");
     assert!(!page(&sandbox).contains(CANARY));
-    sandbox
-        .capy(&["run", "--allow-leak", "A", "--", "next", "build"])
-        .succeeds();
+    sandbox.capy(&["run", "--allow-leak", "A", "--", "next", "build"]).succeeds();
     assert!(page(&sandbox).contains(CANARY));
 }
 
@@ -152,19 +128,12 @@ fn interrupt(sandbox: &Sandbox, signal: Signal) -> Option<i32> {
 fn the_build_cannot_read_the_credentials_from_its_parent() {
     let mut sandbox = Sandbox::project();
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
-    let lines = sandbox
-        .capy(&["deploy", "--platform", "other", "--print"])
-        .succeeds()
-        .stdout;
+    let lines = sandbox.capy(&["deploy", "--platform", "other", "--print"]).succeeds().stdout;
     sandbox.become_platform(&lines);
     sandbox.write_program("next", "#!/bin/sh\nstat -c %u /proc/$PPID/environ; env\n");
     let command = sandbox.command_as_nobody(&["run", "--", "next", "build"]);
     let outcome = sandbox.finish(command, "").succeeds();
-    assert_eq!(
-        outcome.stdout.lines().next(),
-        Some("0"),
-        "readable for root alone"
-    );
+    assert_eq!(outcome.stdout.lines().next(), Some("0"), "readable for root alone");
     for name in ["SECRETS_BLOB", "PROJECT_KEY", "CAPY_"] {
         assert!(!outcome.stdout.contains(name), "{name}");
     }

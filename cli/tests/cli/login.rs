@@ -7,39 +7,24 @@ use crate::stand_in::{ADMIN_TOKEN, Fault};
 fn a_login_is_checked_and_kept_for_this_user_alone() {
     let sandbox = Sandbox::new();
     let url = sandbox.service.url();
-    let outcome = sandbox
-        .capy_with(&["login", "--url", &url], &format!("{ADMIN_TOKEN}\n"))
-        .succeeds();
+    let outcome = sandbox.capy_with(&["login", "--url", &url], &format!("{ADMIN_TOKEN}\n")).succeeds();
     insta::assert_snapshot!("login", outcome.shown());
     assert!(!outcome.stderr.contains(ADMIN_TOKEN));
     assert_eq!(mode(&sandbox.config("credentials.toml")), 0o600);
     assert_eq!(mode(&sandbox.config("")), 0o700);
     sandbox.capy(&["logout", "--url", &url]).succeeds();
-    assert!(
-        sandbox
-            .files()
-            .iter()
-            .all(|(_, content)| !contains(content, ADMIN_TOKEN))
-    );
-    sandbox
-        .capy(&["logout", "--url", &url])
-        .fails(10, "NOT_LOGGED_IN");
+    assert!(sandbox.files().iter().all(|(_, content)| !contains(content, ADMIN_TOKEN)));
+    sandbox.capy(&["logout", "--url", &url]).fails(10, "NOT_LOGGED_IN");
 }
 
 #[test]
 fn a_wrong_token_is_not_kept() {
     let sandbox = Sandbox::new();
     let url = sandbox.service.url();
-    sandbox
-        .capy_with(&["login", "--url", &url], "canary-token")
-        .fails(22, "UNAUTHORIZED");
-    sandbox
-        .capy_with(&["login", "--url", &url], "")
-        .fails(2, "NOTHING_TYPED");
+    sandbox.capy_with(&["login", "--url", &url], "canary-token").fails(22, "UNAUTHORIZED");
+    sandbox.capy_with(&["login", "--url", &url], "").fails(2, "NOTHING_TYPED");
     sandbox.service.fail_always(Fault::Status(503));
-    sandbox
-        .capy_with(&["login", "--url", &url], ADMIN_TOKEN)
-        .fails(20, "SERVICE_UNREACHABLE");
+    sandbox.capy_with(&["login", "--url", &url], ADMIN_TOKEN).fails(20, "SERVICE_UNREACHABLE");
     assert!(!sandbox.config("credentials.toml").exists());
 }
 

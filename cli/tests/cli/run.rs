@@ -10,10 +10,7 @@ use crate::stand_in::{Fault, StandIn};
 fn platform() -> Sandbox {
     let mut sandbox = Sandbox::project();
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
-    let lines = sandbox
-        .capy(&["deploy", "--platform", "other", "--print"])
-        .succeeds()
-        .stdout;
+    let lines = sandbox.capy(&["deploy", "--platform", "other", "--print"]).succeeds().stdout;
     sandbox.become_platform(&lines);
     sandbox
 }
@@ -26,12 +23,7 @@ fn local() -> Sandbox {
 }
 
 fn touch(sandbox: &Sandbox) -> [String; 4] {
-    [
-        "run".into(),
-        "--".into(),
-        "touch".into(),
-        sandbox.path("ran").display().to_string(),
-    ]
+    ["run".into(), "--".into(), "touch".into(), sandbox.path("ran").display().to_string()]
 }
 
 fn run_touch(sandbox: &Sandbox) -> crate::sandbox::Outcome {
@@ -46,11 +38,7 @@ fn the_command_sees_the_secrets_and_no_credential() {
     sandbox.env.insert("_CAPY_OTHER".into(), "canary".into());
     sandbox.env.insert("KEPT".into(), "1".into());
     let run = sandbox.capy(&["run", "--", "env"]).succeeds();
-    let mut names: Vec<_> = run
-        .stdout
-        .lines()
-        .filter_map(|line| Some(line.split_once('=')?.0))
-        .collect();
+    let mut names: Vec<_> = run.stdout.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.sort_unstable();
     assert_eq!(names, ["A", "HOME", "KEPT", "PATH"]);
     assert_eq!(run.stderr, "");
@@ -105,9 +93,7 @@ fn flip(sandbox: &mut Sandbox, index: impl Fn(usize) -> usize) {
     let mut bytes = parse_base64(&sandbox.env["SECRETS_BLOB"]).unwrap();
     let at = index(bytes.len());
     bytes[at] ^= 1;
-    sandbox
-        .env
-        .insert("SECRETS_BLOB".into(), serialize_base64(&bytes));
+    sandbox.env.insert("SECRETS_BLOB".into(), serialize_base64(&bytes));
 }
 
 #[test]
@@ -126,37 +112,20 @@ fn half_a_pair_or_two_pairs_say_what_was_found() {
 #[test]
 fn a_service_that_is_down_is_retried_until_the_deadline_and_the_command_does_not_run() {
     let sandbox = platform();
-    for fault in [
-        Fault::Status(500),
-        Fault::RetryAfter(0),
-        Fault::Close,
-        Fault::Hang,
-        Fault::Drip,
-    ] {
+    for fault in [Fault::Status(500), Fault::RetryAfter(0), Fault::Close, Fault::Hang, Fault::Drip] {
         let before = sandbox.service.seen().len();
         sandbox.service.fail_always(fault.clone());
         let start = Instant::now();
         let outcome = run_touch(&sandbox).fails(20, "SERVICE_UNREACHABLE");
         let took = start.elapsed();
         assert!(took < Duration::from_millis(3500), "{fault:?} took {took:?}");
-        assert!(
-            outcome.stderr.contains(&sandbox.service.url()),
-            "{}",
-            outcome.stderr
-        );
+        assert!(outcome.stderr.contains(&sandbox.service.url()), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("\n\nhint: "), "{}", outcome.stderr);
         if !matches!(fault, Fault::Hang | Fault::Drip) {
-            assert!(
-                sandbox.service.seen().len() - before >= 2,
-                "{fault:?} was not retried"
-            );
+            assert!(sandbox.service.seen().len() - before >= 2, "{fault:?} was not retried");
         }
     }
-    for fault in [
-        Fault::Garbage,
-        Fault::Endless,
-        Fault::Redirect("http://127.0.0.1:1/".into()),
-    ] {
+    for fault in [Fault::Garbage, Fault::Endless, Fault::Redirect("http://127.0.0.1:1/".into())] {
         sandbox.service.fail_always(fault);
         run_touch(&sandbox).fails(21, "SERVICE_ERROR");
     }
@@ -173,10 +142,7 @@ fn a_deployment_wins_over_what_is_set_and_says_so() {
     sandbox.env.insert("A".into(), "set".into());
     let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
     assert_eq!(run.stdout, "canary.A.x9\n");
-    assert_eq!(
-        run.stderr,
-        "note: the deployment's value replaces the one that is set: A\n"
-    );
+    assert_eq!(run.stderr, "note: the deployment's value replaces the one that is set: A\n");
 }
 
 #[test]
@@ -184,13 +150,8 @@ fn what_is_set_wins_over_the_env_file_but_for_override() {
     let mut sandbox = local();
     sandbox.env.insert("A".into(), "set".into());
     let echo = ["--", "sh", "-c", "echo $A"];
-    assert_eq!(
-        sandbox.capy(&[&["run"], &echo[..]].concat()).succeeds().stdout,
-        "set\n"
-    );
-    let run = sandbox
-        .capy(&[&["run", "--override"], &echo[..]].concat())
-        .succeeds();
+    assert_eq!(sandbox.capy(&[&["run"], &echo[..]].concat()).succeeds().stdout, "set\n");
+    let run = sandbox.capy(&[&["run", "--override"], &echo[..]].concat()).succeeds();
     assert_eq!(run.stdout, "canary.A.x9\n");
 }
 
@@ -209,9 +170,7 @@ fn an_env_file_needs_no_project_while_nothing_in_it_is_sealed() {
 fn reserved_and_odd_lines_are_passed_over_aloud() {
     let sandbox = local();
     sandbox.write(".env", "PROJECT_KEYS=1\nCAPY_TOKEN=canary\nodd line\nB=2\n");
-    let run = sandbox
-        .capy(&["run", "--", "sh", "-c", "echo $B ${CAPY_TOKEN-unset}"])
-        .succeeds();
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $B ${CAPY_TOKEN-unset}"]).succeeds();
     assert_eq!(run.stdout, "2 unset\n");
     insta::assert_snapshot!("odd_lines", run.shown());
 }
@@ -232,10 +191,7 @@ fn the_command_takes_the_process_over() {
     };
     assert_eq!(output.trim(), id.to_string());
     assert_eq!(child.wait().unwrap().code(), Some(7));
-    assert_eq!(
-        sandbox.capy(&["run", "--", "sh", "-c", "kill -TERM $$"]).code,
-        -15
-    );
+    assert_eq!(sandbox.capy(&["run", "--", "sh", "-c", "kill -TERM $$"]).code, -15);
 }
 
 #[test]
@@ -250,7 +206,5 @@ fn a_command_that_cannot_run_ends_as_in_a_shell() {
         sandbox.capy(&arguments).fails(127, "COMMAND_NOT_FOUND");
     }
     sandbox.write("data", "x");
-    sandbox
-        .capy(&["run", "--", "./data"])
-        .fails(126, "COMMAND_NOT_EXECUTABLE");
+    sandbox.capy(&["run", "--", "./data"]).fails(126, "COMMAND_NOT_EXECUTABLE");
 }

@@ -43,20 +43,14 @@ impl Sandbox {
         let path = std::env::var("PATH").unwrap();
         let env = [("PATH", path), ("HOME", home), ("CAPY_TIMEOUT", "2".into())];
         let env = env.map(|(name, value)| (name.to_owned(), value)).into();
-        Self {
-            root,
-            service: StandIn::start(),
-            env,
-        }
+        Self { root, service: StandIn::start(), env }
     }
 
     /// Logged in, initialised.
     pub(crate) fn project() -> Self {
         let sandbox = Self::new();
         let url = sandbox.service.url();
-        sandbox
-            .capy_with(&["login", "--url", &url], ADMIN_TOKEN)
-            .succeeds();
+        sandbox.capy_with(&["login", "--url", &url], ADMIN_TOKEN).succeeds();
         sandbox.capy(&["init"]).succeeds();
         sandbox
     }
@@ -114,11 +108,7 @@ impl Sandbox {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(CAPY);
-        command
-            .args(arguments)
-            .current_dir(self.path(""))
-            .env_clear()
-            .envs(&self.env);
+        command.args(arguments).current_dir(self.path("")).env_clear().envs(&self.env);
         command
     }
 
@@ -131,20 +121,11 @@ impl Sandbox {
         fs::copy(CAPY, &program).unwrap();
         let root = self.root.path().to_owned();
         let folders = [root.clone(), root.join("project"), root.join("project/bin")];
-        for path in folders
-            .into_iter()
-            .chain(self.files().into_iter().map(|(path, _)| path))
-        {
+        for path in folders.into_iter().chain(self.files().into_iter().map(|(path, _)| path)) {
             chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
         }
         let mut nobody = Command::new(program);
-        nobody
-            .args(arguments)
-            .current_dir(self.path(""))
-            .env_clear()
-            .envs(&self.env)
-            .uid(NOBODY)
-            .gid(NOBODY);
+        nobody.args(arguments).current_dir(self.path("")).env_clear().envs(&self.env).uid(NOBODY).gid(NOBODY);
         nobody
     }
 
@@ -172,15 +153,8 @@ impl Sandbox {
         let (stdout, stderr) = (fs::read_to_string(out).unwrap(), fs::read_to_string(err).unwrap());
         use std::os::unix::process::ExitStatusExt;
         let code = status.code().unwrap_or_else(|| -status.signal().unwrap());
-        let shown = self.redact(&format!(
-            "exit code {code}\n-- stdout\n{stdout}-- stderr\n{stderr}"
-        ));
-        Outcome {
-            code,
-            stdout,
-            stderr,
-            shown,
-        }
+        let shown = self.redact(&format!("exit code {code}\n-- stdout\n{stdout}-- stderr\n{stderr}"));
+        Outcome { code, stdout, stderr, shown }
     }
 
     /// Without what differs from run to run.
@@ -239,11 +213,7 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn fails(self, exit_code: i32, code: &str) -> Self {
         assert_eq!(self.code, exit_code, "{}", self.shown);
-        assert!(
-            self.stderr.contains(&format!("error[{code}]: ")),
-            "{}",
-            self.shown
-        );
+        assert!(self.stderr.contains(&format!("error[{code}]: ")), "{}", self.shown);
         assert!(!self.stderr.contains(CANARY), "{}", self.shown);
         assert_eq!(self.stdout, "", "{}", self.shown);
         self
@@ -260,7 +230,5 @@ pub(crate) fn mode(path: &Path) -> u32 {
 }
 
 pub(crate) fn contains(haystack: &[u8], needle: &str) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle.as_bytes())
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }

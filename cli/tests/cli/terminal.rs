@@ -27,20 +27,9 @@ impl Terminal {
         let side = || File::options().read(true).write(true).open(&name).unwrap();
         let plain = sandbox.command(arguments);
         let mut command = Command::new("setsid");
-        command
-            .args(["--ctty", "--wait"])
-            .arg(plain.get_program())
-            .args(plain.get_args());
-        command
-            .current_dir(sandbox.path(""))
-            .env_clear()
-            .envs(&sandbox.env);
-        let child = command
-            .stdin(side())
-            .stdout(side())
-            .stderr(side())
-            .spawn()
-            .unwrap();
+        command.args(["--ctty", "--wait"]).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+        let child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
         let keys = File::from(master);
         let mut reader = keys.try_clone().unwrap();
         let (sender, screen) = mpsc::channel();
@@ -50,12 +39,7 @@ impl Terminal {
                 let _ = sender.send(buffer[..len].to_vec());
             }
         });
-        Self {
-            child,
-            keys,
-            screen,
-            shown: String::new(),
-        }
+        Self { child, keys, screen, shown: String::new() }
     }
 
     fn wait_for(&mut self, text: &str) {
@@ -103,10 +87,7 @@ fn ctrl_c_at_the_prompt_changes_nothing() {
     terminal.type_keys("canary\u{3}");
     let (code, shown) = terminal.end();
     assert_ne!(code, Some(0), "{shown}");
-    assert!(
-        !shown.contains(CANARY) && !sandbox.path(".env").exists(),
-        "{shown}"
-    );
+    assert!(!shown.contains(CANARY) && !sandbox.path(".env").exists(), "{shown}");
 }
 
 #[test]
@@ -130,10 +111,7 @@ fn a_paste_of_several_lines_is_refused_and_does_not_spill() {
     terminal.type_keys("line 1\ncanary line 2\n");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(2), "{shown}");
-    assert!(
-        shown.contains("error[SEVERAL_LINES]") && !shown.contains(CANARY),
-        "{shown}"
-    );
+    assert!(shown.contains("error[SEVERAL_LINES]") && !shown.contains(CANARY), "{shown}");
     assert!(!sandbox.path(".env").exists());
 }
 

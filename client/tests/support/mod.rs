@@ -91,11 +91,7 @@ impl StandIn {
                 std::thread::spawn(move || serve(&stream, &shared, &stop));
             }
         });
-        Self {
-            address,
-            state,
-            stopped,
-        }
+        Self { address, state, stopped }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -124,11 +120,7 @@ impl StandIn {
     }
 
     pub(crate) fn deploys(&self) -> Vec<Deploy> {
-        self.lock()
-            .deploys
-            .values()
-            .map(|(_, deploy)| deploy.clone())
-            .collect()
+        self.lock().deploys.values().map(|(_, deploy)| deploy.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -178,13 +170,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
     }
     let length = head
         .lines()
-        .find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("content-length:")?
-                .trim()
-                .parse()
-                .ok()
-        })
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok())
         .unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
@@ -264,10 +250,7 @@ impl State {
             return refuse(409, "DEPLOY_EXISTS");
         }
         let inner = InnerBlob::parse_base64(request.inner_blob.expose_secret()).unwrap();
-        let outer = self
-            .roots
-            .wrap(&request.deploy_id, &request.project_id, &inner)
-            .unwrap();
+        let outer = self.roots.wrap(&request.deploy_id, &request.project_id, &inner).unwrap();
         let deploy = Deploy {
             deploy_id: request.deploy_id,
             label: request.label.clone(),
@@ -324,9 +307,7 @@ impl State {
 
 fn authorized(head: &str) -> bool {
     let expected = format!("bearer {}", ADMIN_TOKEN.to_ascii_lowercase());
-    head.to_ascii_lowercase()
-        .lines()
-        .any(|line| line == format!("authorization: {expected}"))
+    head.to_ascii_lowercase().lines().any(|line| line == format!("authorization: {expected}"))
 }
 
 fn refuse(status: u16, code: &str) -> (u16, Value) {

@@ -72,11 +72,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error.to_string(), error.hint().as_deref(), error.exit_code()),
     };
     let mut request = Request::new(&values);
-    request.apps = if cli.apps.is_empty() && cli.server.is_empty() {
-        vec![here]
-    } else {
-        cli.apps
-    };
+    request.apps = if cli.apps.is_empty() && cli.server.is_empty() { vec![here] } else { cli.apps };
     request.server = cli.server;
     request.public = cli.public;
     request.allow_leak = BTreeSet::from_iter(cli.allow_leak);
@@ -92,16 +88,14 @@ fn main() -> ExitCode {
 }
 
 fn finish(report: &Report, format: Option<Format>) -> ExitCode {
-    let printed = report
-        .print(&mut io::stderr().lock())
-        .and_then(|()| match format {
-            None => Ok(()),
-            Some(Format::Json) => {
-                let mut out = io::stdout().lock();
-                serde_json::to_writer_pretty(&mut out, report)?;
-                writeln!(out)
-            }
-        });
+    let printed = report.print(&mut io::stderr().lock()).and_then(|()| match format {
+        None => Ok(()),
+        Some(Format::Json) => {
+            let mut out = io::stdout().lock();
+            serde_json::to_writer_pretty(&mut out, report)?;
+            writeln!(out)
+        }
+    });
     let failed = printed.is_err() || report.worst() == Some(Severity::Failure);
     ExitCode::from(u8::from(failed))
 }

@@ -46,16 +46,10 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
     let mut found = Vec::new();
     for dist in manifests(folder, DEEPEST, &["node_modules", "standalone", "cache", ".git"]) {
         let fresh = is_fresh(&dist.join(MANIFEST), written_since)?;
-        found.push(Detected {
-            layout: layout(&dist)?,
-            fresh,
-        });
+        found.push(Detected { layout: layout(&dist)?, fresh });
         let standalone = dist.join("standalone");
         for copy in manifests(&standalone, usize::MAX, &["node_modules", "cache"]) {
-            found.push(Detected {
-                layout: layout(&copy)?,
-                fresh,
-            });
+            found.push(Detected { layout: layout(&copy)?, fresh });
         }
     }
     Ok(found)
@@ -65,34 +59,23 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
 fn manifests(folder: &Path, depth: usize, skipped: &[&str]) -> Vec<PathBuf> {
     let wanted =
         |entry: &DirEntry| entry.depth() == 0 || !skipped.iter().any(|name| entry.file_name() == *name);
-    let entries = WalkDir::new(folder)
-        .max_depth(depth)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(wanted);
-    let manifests = entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_file() && entry.file_name() == MANIFEST);
+    let entries = WalkDir::new(folder).max_depth(depth).sort_by_file_name().into_iter().filter_entry(wanted);
+    let manifests =
+        entries.flatten().filter(|entry| entry.file_type().is_file() && entry.file_name() == MANIFEST);
     let folders = manifests.filter_map(|entry| entry.path().parent().map(Path::to_owned));
     folders.filter(|dist| dist.join("server").is_dir()).collect()
 }
 
 fn layout(dist: &Path) -> Result<Layout, Error> {
     let path = dist.join(MANIFEST);
-    let text = fs::read(&path).map_err(|source| Error::Read {
-        path: path.clone(),
-        source,
-    })?;
+    let text = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
     let manifest: Manifest =
         serde_json::from_slice(&text).map_err(|source| Error::Manifest { path, source })?;
     let app = app_folder(dist, &manifest.config.dist_dir);
     let served_files = ["prerender-manifest.json", "routes-manifest.json"].map(|name| dist.join(name));
     Ok(Layout {
         name: "next",
-        tree: app
-            .clone()
-            .filter(|app| app.is_dir())
-            .unwrap_or_else(|| dist.to_owned()),
+        tree: app.clone().filter(|app| app.is_dir()).unwrap_or_else(|| dist.to_owned()),
         server: vec![dist.join("server")],
         is_served,
         public: [Some(dist.join("static")), app.map(|app| app.join("public"))]
@@ -105,29 +88,19 @@ fn layout(dist: &Path) -> Result<Layout, Error> {
 
 /// The folder that `distDir` is relative to, if the build still lies where it says.
 fn app_folder(dist: &Path, dist_dir: &Path) -> Option<PathBuf> {
-    let names: Vec<_> = dist_dir
-        .components()
-        .filter(|part| !matches!(part, Component::CurDir))
-        .collect();
+    let names: Vec<_> = dist_dir.components().filter(|part| !matches!(part, Component::CurDir)).collect();
     if names.iter().any(|part| !matches!(part, Component::Normal(_))) {
         return dist.parent().map(Path::to_owned);
     }
     // `.` has no parent by its text.
     let dist = dist.canonicalize().ok()?;
     let app = dist.ancestors().nth(names.len())?;
-    Some(if dist.ends_with(dist_dir) {
-        app.to_owned()
-    } else {
-        dist.parent()?.to_owned()
-    })
+    Some(if dist.ends_with(dist_dir) { app.to_owned() } else { dist.parent()?.to_owned() })
 }
 
 /// Prerendered pages, payloads and headers lie among the bundles. Of the JSON files only page data is served.
 fn is_served(inside: &Path) -> bool {
-    let extension = inside
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
+    let extension = inside.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension {
         "js" | "mjs" | "cjs" | "map" | "wasm" | "node" => false,
         "json" => inside.starts_with("pages") && !inside.to_string_lossy().ends_with(".nft.json"),
@@ -140,9 +113,6 @@ fn is_fresh(manifest: &Path, written_since: Option<SystemTime>) -> Result<bool, 
         return Ok(true);
     };
     let written = fs::metadata(manifest).and_then(|metadata| metadata.modified());
-    let written = written.map_err(|source| Error::Read {
-        path: manifest.to_owned(),
-        source,
-    })?;
+    let written = written.map_err(|source| Error::Read { path: manifest.to_owned(), source })?;
     Ok(written + CLOCK_TICK >= since)
 }

@@ -18,10 +18,7 @@ pub(super) struct Entry {
 }
 
 pub(super) fn real(path: &Path) -> Result<PathBuf, Error> {
-    path.canonicalize().map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 /// Every file below `root`, in no order; third-party code in `node_modules` is left out on request.
@@ -31,20 +28,13 @@ pub(super) fn entries(root: &Path, skip_node_modules: bool) -> Result<Vec<Entry>
     let mut found = Vec::new();
     // Once a link to a folder was passed, everything below it is somewhere else.
     let mut linked_folder: Option<PathBuf> = None;
-    for entry in WalkDir::new(root)
-        .follow_links(true)
-        .into_iter()
-        .filter_entry(wanted)
-    {
+    for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(wanted) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) if is_no_file(&error) => continue,
             Err(error) => return Err(failed(root, error)),
         };
-        if linked_folder
-            .as_ref()
-            .is_some_and(|folder| !entry.path().starts_with(folder))
-        {
+        if linked_folder.as_ref().is_some_and(|folder| !entry.path().starts_with(folder)) {
             linked_folder = None;
         }
         if entry.path_is_symlink()
@@ -71,9 +61,7 @@ pub(super) fn entries(root: &Path, skip_node_modules: bool) -> Result<Vec<Entry>
 /// A link to nothing, or to a folder that it lies in: what is there is visited anyway.
 fn is_no_file(error: &walkdir::Error) -> bool {
     let is_link = error.path().is_some_and(Path::is_symlink);
-    let leads_nowhere = error
-        .io_error()
-        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let leads_nowhere = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
     is_link && (leads_nowhere || error.loop_ancestor().is_some())
 }
 

@@ -41,11 +41,7 @@ pub(super) fn aliases(facts: &Facts, binds: &Binds) -> HashMap<Home, Alias> {
             continue;
         };
         let home = (binding.name.clone(), scope);
-        let alias = aliases.entry(home).or_insert(Alias {
-            kind: *kind,
-            certain: true,
-            parents: Vec::new(),
-        });
+        let alias = aliases.entry(home).or_insert(Alias { kind: *kind, certain: true, parents: Vec::new() });
         alias.certain &= alias.kind == *kind;
         alias.parents.extend(parent.clone());
     }
@@ -67,11 +63,8 @@ pub(super) fn aliases(facts: &Facts, binds: &Binds) -> HashMap<Home, Alias> {
 /// An alias of something uncertain is uncertain.
 fn doubt_children(aliases: &mut HashMap<Home, Alias>) {
     loop {
-        let doubted: HashSet<Home> = aliases
-            .iter()
-            .filter(|(_, alias)| !alias.certain)
-            .map(|(home, _)| home.clone())
-            .collect();
+        let doubted: HashSet<Home> =
+            aliases.iter().filter(|(_, alias)| !alias.certain).map(|(home, _)| home.clone()).collect();
         let mut changed = false;
         for alias in aliases.values_mut() {
             if alias.certain && alias.parents.iter().any(|parent| doubted.contains(parent)) {

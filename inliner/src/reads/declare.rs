@@ -43,11 +43,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn binding(&self, ident: &Ident) -> Binding {
-        Binding {
-            name: ident.sym.clone(),
-            scope: self.scope,
-            at: range(ident.span).0,
-        }
+        Binding { name: ident.sym.clone(), scope: self.scope, at: range(ident.span).0 }
     }
 
     pub(super) fn write(&mut self, ident: &Ident) {
@@ -61,11 +57,7 @@ impl Walk<'_> {
     pub(super) fn pattern(&mut self, pattern: &Pat, kind: Option<Declared>) {
         match pattern {
             Pat::Ident(ident) => self.target(&ident.id, kind),
-            Pat::Array(array) => array
-                .elems
-                .iter()
-                .flatten()
-                .for_each(|item| self.pattern(item, kind)),
+            Pat::Array(array) => array.elems.iter().flatten().for_each(|item| self.pattern(item, kind)),
             Pat::Rest(rest) => self.pattern(&rest.arg, kind),
             Pat::Object(object) => self.object_pattern(object, kind),
             Pat::Assign(assign) => {
@@ -111,17 +103,11 @@ impl Walk<'_> {
     }
 
     pub(super) fn body(&mut self, statements: &[Stmt]) {
-        self.scoped(true, |walk| {
-            statements.iter().for_each(|statement| statement.visit_with(walk))
-        });
+        self.scoped(true, |walk| statements.iter().for_each(|statement| statement.visit_with(walk)));
     }
 
     pub(super) fn declare_vars(&mut self, declaration: &VarDecl, assigned: bool) {
-        let kind = if declaration.kind == VarDeclKind::Var {
-            Declared::Var
-        } else {
-            Declared::Here
-        };
+        let kind = if declaration.kind == VarDeclKind::Var { Declared::Var } else { Declared::Here };
         for declarator in &declaration.decls {
             self.declarator(declarator, kind, assigned);
         }
@@ -144,9 +130,7 @@ impl Walk<'_> {
 
     pub(super) fn export(&mut self, ident: &Ident) {
         if self.is_tracked(&ident.sym) {
-            self.facts
-                .exported
-                .push((ident.sym.clone(), self.scope, range(ident.span).0));
+            self.facts.exported.push((ident.sym.clone(), self.scope, range(ident.span).0));
         }
     }
 

@@ -15,11 +15,8 @@ use super::walk::{Facts, Imported, Tracked, walk};
 use super::{FileReads, Note, Object, ObjectRead, Read, Wanted};
 use crate::report::Reason;
 
-const ROOTS: [(&str, Kind); 3] = [
-    ("process", Kind::Process),
-    ("globalThis", Kind::Global),
-    ("global", Kind::Global),
-];
+const ROOTS: [(&str, Kind); 3] =
+    [("process", Kind::Process), ("globalThis", Kind::Global), ("global", Kind::Global)];
 
 /// Chains of aliases longer than this are not followed; what they read is noted as a mention.
 const MOST_ROUNDS: usize = 8;
@@ -45,9 +42,7 @@ pub(crate) fn find(program: &Program, wanted: &dyn Wanted) -> FileReads {
 
 fn tracked(binds: &Binds) -> Tracked {
     let roots = ROOTS.iter().map(|(name, _)| Atom::from(*name));
-    roots
-        .chain(binds.keys().map(|binding| binding.name.clone()))
-        .collect()
+    roots.chain(binds.keys().map(|binding| binding.name.clone())).collect()
 }
 
 struct Judge<'a> {
@@ -71,50 +66,27 @@ impl<'a> Judge<'a> {
     fn new(facts: &'a Facts, binds: &Binds, wanted: &'a dyn Wanted) -> Self {
         let aliases = aliases(facts, binds);
         let (found, accounted, out) = (Binds::new(), HashSet::new(), FileReads::default());
-        Self {
-            facts,
-            wanted,
-            aliases,
-            found,
-            accounted,
-            out,
-        }
+        Self { facts, wanted, aliases, found, accounted, out }
     }
 
     fn all(&mut self) {
         for (binding, imported) in &self.facts.imports {
-            let kind = if *imported == Imported::Env {
-                Kind::Env
-            } else {
-                Kind::Process
-            };
+            let kind = if *imported == Imported::Env { Kind::Env } else { Kind::Process };
             self.found.insert(binding.clone(), (kind, None));
         }
         for used in &self.facts.uses {
             self.judge(used);
         }
         for (name, scope, at) in &self.facts.exported {
-            let home = self
-                .facts
-                .scopes
-                .resolve(*scope, name)
-                .map(|home| (name.clone(), home));
-            if home.is_some_and(|home| {
-                self.aliases
-                    .get(&home)
-                    .is_some_and(|alias| alias.kind == Kind::Env)
-            }) {
+            let home = self.facts.scopes.resolve(*scope, name).map(|home| (name.clone(), home));
+            if home.is_some_and(|home| self.aliases.get(&home).is_some_and(|alias| alias.kind == Kind::Env)) {
                 self.note(*at, None, Reason::WholeObject);
             }
         }
     }
 
     fn judge(&mut self, used: &Use) {
-        let home = self
-            .facts
-            .scopes
-            .resolve(used.scope, &used.name)
-            .map(|scope| (used.name.clone(), scope));
+        let home = self.facts.scopes.resolve(used.scope, &used.name).map(|scope| (used.name.clone(), scope));
         let (kind, certain) = match &home {
             Some(home) => match self.aliases.get(home) {
                 Some(alias) => (alias.kind, alias.certain),
@@ -131,14 +103,7 @@ impl<'a> Judge<'a> {
             _ => None,
         };
         let place = Place { used, home, doubt };
-        self.follow(
-            &place,
-            kind,
-            &used.steps,
-            &used.sink,
-            false,
-            (used.start, used.end),
-        );
+        self.follow(&place, kind, &used.steps, &used.sink, false, (used.start, used.end));
     }
 
     /// Goes along `steps` from a value of `kind`; `kept` says that something with effects lies in between.
@@ -265,11 +230,7 @@ impl<'a> Judge<'a> {
         if taken.names.is_empty() {
             return;
         }
-        let of = if kind == Kind::Process {
-            Object::Process
-        } else {
-            Object::Env
-        };
+        let of = if kind == Kind::Process { Object::Process } else { Object::Env };
         let doubt = match (place.doubt, node, kind) {
             (Some(reason), ..) => Some(reason),
             _ if taken.open => Some(Reason::OpenPattern),
@@ -279,19 +240,11 @@ impl<'a> Judge<'a> {
         match (doubt, node) {
             (None, Some((start, end))) => {
                 self.accounted.extend(taken.names.iter().map(|(_, at)| *at));
-                let mut names: Vec<String> = taken
-                    .names
-                    .into_iter()
-                    .map(|(name, _)| name.to_string())
-                    .collect();
+                let mut names: Vec<String> =
+                    taken.names.into_iter().map(|(name, _)| name.to_string()).collect();
                 names.sort();
                 names.dedup();
-                self.out.objects.push(ObjectRead {
-                    of,
-                    names,
-                    start,
-                    end,
-                });
+                self.out.objects.push(ObjectRead { of, names, start, end });
             }
             (doubt, _) => {
                 for (name, at) in taken.names {
@@ -330,28 +283,16 @@ impl<'a> Judge<'a> {
         if name.is_some() {
             self.accounted.insert(at);
         }
-        self.out.notes.push(Note {
-            at,
-            name: name.map(ToString::to_string),
-            reason,
-        });
+        self.out.notes.push(Note { at, name: name.map(ToString::to_string), reason });
     }
 
     /// What remains are wanted names that occur without being any of the above.
     fn finish(mut self) -> FileReads {
         for mention in &self.facts.mentions {
             if self.accounted.insert(mention.at) {
-                let reason = if mention.like_a_read {
-                    Reason::Unproven
-                } else {
-                    Reason::Mentioned
-                };
+                let reason = if mention.like_a_read { Reason::Unproven } else { Reason::Mentioned };
                 let name = Some(mention.name.to_string());
-                self.out.notes.push(Note {
-                    at: mention.at,
-                    name,
-                    reason,
-                });
+                self.out.notes.push(Note { at: mention.at, name, reason });
             }
         }
         self.out

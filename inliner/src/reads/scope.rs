@@ -23,13 +23,7 @@ pub(super) struct Scopes {
 
 impl Scopes {
     pub(super) fn new() -> Self {
-        Self {
-            scopes: vec![Scope {
-                parent: 0,
-                hoists: true,
-            }],
-            bound: HashSet::new(),
-        }
+        Self { scopes: vec![Scope { parent: 0, hoists: true }], bound: HashSet::new() }
     }
 
     pub(super) fn open(&mut self, parent: ScopeId, hoists: bool) -> ScopeId {

@@ -41,16 +41,7 @@ impl Walk<'_> {
         let inside_with = self.with_depth > 0;
         let (scope, constructed) = (self.scope, self.constructed);
         let name = ident.sym.clone();
-        self.facts.uses.push(Use {
-            name,
-            scope,
-            start,
-            end,
-            steps,
-            sink,
-            constructed,
-            inside_with,
-        });
+        self.facts.uses.push(Use { name, scope, start, end, steps, sink, constructed, inside_with });
     }
 
     fn chain(&mut self, mut current: &Expr, mut steps: Vec<Step>, sink: Sink) {
@@ -97,13 +88,7 @@ impl Walk<'_> {
             }
         };
         let object_end = range(member.obj.span()).1;
-        Step {
-            key,
-            at,
-            start,
-            end,
-            object_end,
-        }
+        Step { key, at, start, end, object_end }
     }
 
     fn assign(&mut self, assign: &AssignExpr, sink: Sink) {
@@ -120,21 +105,14 @@ impl Walk<'_> {
             }
             (AssignTarget::Simple(target), op) => {
                 let own = op == AssignOp::Assign && names_env(target) && is_process_env(&assign.right);
-                let (target_sink, value_sink) = if own {
-                    (Sink::Drop, Sink::Drop)
-                } else {
-                    (Sink::Write, Sink::Escape(Escape::Value))
-                };
+                let (target_sink, value_sink) =
+                    if own { (Sink::Drop, Sink::Drop) } else { (Sink::Write, Sink::Escape(Escape::Value)) };
                 self.simple_target(target, target_sink);
                 self.flow(&assign.right, value_sink);
             }
             (AssignTarget::Pat(pattern), _) => {
                 if let AssignTargetPat::Array(array) = pattern {
-                    array
-                        .elems
-                        .iter()
-                        .flatten()
-                        .for_each(|item| self.pattern(item, None));
+                    array.elems.iter().flatten().for_each(|item| self.pattern(item, None));
                 }
                 self.flow(&assign.right, Sink::Escape(Escape::Value));
             }
@@ -170,11 +148,7 @@ impl Walk<'_> {
 
     fn binary(&mut self, binary: &BinExpr, sink: Sink) {
         use BinaryOp::*;
-        let right = if matches!(sink, Sink::Drop) {
-            Sink::Drop
-        } else {
-            Sink::Escape(Escape::Value)
-        };
+        let right = if matches!(sink, Sink::Drop) { Sink::Drop } else { Sink::Escape(Escape::Value) };
         match binary.op {
             // An object is always true: the left side is the value.
             LogicalOr | NullishCoalescing => {
@@ -200,11 +174,7 @@ impl Walk<'_> {
     fn choice(&mut self, choice: &CondExpr, sink: Sink) {
         self.flow(&choice.test, Sink::Drop);
         for branch in [&choice.cons, &choice.alt] {
-            let sink = if matches!(sink, Sink::Drop) {
-                Sink::Drop
-            } else {
-                Sink::Escape(Escape::Value)
-            };
+            let sink = if matches!(sink, Sink::Drop) { Sink::Drop } else { Sink::Escape(Escape::Value) };
             self.flow(branch, sink);
         }
     }
@@ -229,11 +199,7 @@ impl Walk<'_> {
                 ObjectPatProp::KeyValue(pair) => match property_name(&pair.key) {
                     Some(name) => {
                         let value = self.pattern_value(&pair.value);
-                        pattern.keys.push(PatternKey {
-                            name,
-                            at: range(pair.key.span()).0,
-                            value,
-                        });
+                        pattern.keys.push(PatternKey { name, at: range(pair.key.span()).0, value });
                     }
                     None => pattern.open = true,
                 },
@@ -262,14 +228,8 @@ impl Walk<'_> {
         let Some(wanted) = self.wanted else { return };
         for (index, step) in steps.iter().enumerate() {
             if let Some(name) = step.key.as_ref().filter(|name| wanted.is_wanted(name)) {
-                let before = index
-                    .checked_sub(1)
-                    .and_then(|before| steps[before].key.as_deref());
-                let mention = Mention {
-                    name: name.clone(),
-                    at: step.at,
-                    like_a_read: before == Some("env"),
-                };
+                let before = index.checked_sub(1).and_then(|before| steps[before].key.as_deref());
+                let mention = Mention { name: name.clone(), at: step.at, like_a_read: before == Some("env") };
                 self.facts.mentions.push(mention);
             }
         }
@@ -277,11 +237,7 @@ impl Walk<'_> {
 
     pub(super) fn mention(&mut self, name: &str, span: Span, like_a_read: bool) {
         if self.wanted.is_some_and(|wanted| wanted.is_wanted(name)) {
-            self.facts.mentions.push(Mention {
-                name: Atom::from(name),
-                at: range(span).0,
-                like_a_read,
-            });
+            self.facts.mentions.push(Mention { name: Atom::from(name), at: range(span).0, like_a_read });
         }
     }
 }

@@ -57,14 +57,7 @@ pub(super) fn walk(program: &Program, tracked: &Tracked, wanted: Option<&dyn Wan
         imports: Vec::new(),
         exported: Vec::new(),
     };
-    let mut walk = Walk {
-        tracked,
-        wanted,
-        facts,
-        scope: 0,
-        constructed: None,
-        with_depth: 0,
-    };
+    let mut walk = Walk { tracked, wanted, facts, scope: 0, constructed: None, with_depth: 0 };
     program.visit_children_with(&mut walk);
     walk.facts
 }
@@ -269,8 +262,7 @@ impl Visit for Walk<'_> {
         }
         for specifier in &export.specifiers {
             if let ExportSpecifier::Named(ExportNamedSpecifier {
-                orig: ModuleExportName::Ident(ident),
-                ..
+                orig: ModuleExportName::Ident(ident), ..
             }) = specifier
             {
                 self.export(ident);

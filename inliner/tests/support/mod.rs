@@ -31,11 +31,7 @@ pub(crate) fn canary(name: &str) -> String {
 pub(crate) fn inlined(input: &str) -> Inlined {
     let values = values();
     let out = inline(input, &values);
-    assert!(
-        parses(&out.text),
-        "the output of {input:?} does not parse:\n{}",
-        out.text
-    );
+    assert!(parses(&out.text), "the output of {input:?} does not parse:\n{}", out.text);
     let again = inline(&out.text, &values);
     assert_eq!(again.text, out.text, "a second pass changes {input:?}");
     out
@@ -49,14 +45,9 @@ pub(crate) fn body(text: &str) -> &str {
 /// Runs a file with nothing in the environment but `variables`.
 pub(crate) fn node(folder: &Path, file: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new("node");
-    command
-        .current_dir(folder)
-        .args(["--no-warnings", "--stack-size=200", file]);
+    command.current_dir(folder).args(["--no-warnings", "--stack-size=200", file]);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    command
-        .env_clear()
-        .env("PATH", path)
-        .envs(variables.iter().copied());
+    command.env_clear().env("PATH", path).envs(variables.iter().copied());
     command.output().expect("node runs")
 }
 
@@ -71,10 +62,7 @@ pub(crate) fn check(input: &str, expected: &str) {
 /// Without the spaces that pad a call: `padding_keeps_every_column` counts them.
 pub(crate) fn squeezed(text: &str) -> String {
     let parts = text.trim_end_matches(['\n', '\r', ' ']).split("()");
-    parts
-        .map(|part| part.trim_start_matches(' '))
-        .collect::<Vec<_>>()
-        .join("()")
+    parts.map(|part| part.trim_start_matches(' ')).collect::<Vec<_>>().join("()")
 }
 
 /// `input` stays as it is, with these reasons.

@@ -45,11 +45,7 @@ impl Case {
         let k_d = DeployProjectKey::parse_hex(&self.project_key).doing("PROJECT_KEY")?;
         let token = DeployToken::parse_hex(&self.deploy_token).doing("deploy token")?;
         let inner = InnerBlob::parse_base64(&self.inner_blob).doing("inner blob")?;
-        same(
-            "K_d in the inner blob",
-            format.open_inner(&inner, &token, &id, &project).doing("inner")?,
-            k_d,
-        )?;
+        same("K_d in the inner blob", format.open_inner(&inner, &token, &id, &project).doing("inner")?, k_d)?;
         if format == Format::V1 {
             self.check_roots(&id, &project, &inner)?;
         }
@@ -60,21 +56,13 @@ impl Case {
     fn check_roots(&self, id: &DeployId, project: &ProjectId, inner: &InnerBlob) -> Check {
         let given = |field: &Option<String>| field.clone().ok_or("a v1 case lacks a root");
         let root = ProjectKey::parse_hex(&given(&self.project_key_root)?).doing("project key")?;
-        same(
-            "K_d",
-            &*root.deploy_project_key(id).serialize_hex(),
-            &self.project_key,
-        )?;
+        same("K_d", &*root.deploy_project_key(id).serialize_hex(), &self.project_key)?;
 
         let outer = OuterBlob::from_bytes(&parse_base64(&self.outer_blob).doing("outer blob")?)
             .doing("outer blob")?;
         same("key id", Some(outer.kid()), self.kid.map(KeyId))?;
         let wrap_root = WrapRoot::parse_hex(&given(&self.wrap_root)?).doing("wrap root")?;
-        same(
-            "inner blob in the outer",
-            &outer.open(&wrap_root, id, project).doing("outer")?,
-            inner,
-        )
+        same("inner blob in the outer", &outer.open(&wrap_root, id, project).doing("outer")?, inner)
     }
 
     fn check_blob(&self, format: Format, id: &DeployId, project: &ProjectId, inner: &InnerBlob) -> Check {
@@ -84,23 +72,13 @@ impl Case {
         let blob = SecretsBlob::parse(&self.secrets_blob).doing("blob")?;
         same("format", blob.format(), format)?;
         same("deploy id in the blob", blob.deploy_id(), *id)?;
-        same(
-            "outer blob",
-            blob.outer_blob(),
-            &parse_base64(&self.outer_blob).doing("outer blob")?,
-        )?;
+        same("outer blob", blob.outer_blob(), &parse_base64(&self.outer_blob).doing("outer blob")?)?;
         same("blob written again", blob.serialize(), self.secrets_blob.clone())?;
         let k_d = DeployProjectKey::parse_hex(&self.project_key).doing("PROJECT_KEY")?;
-        same(
-            "variables",
-            plain(&blob.open(&k_d, &service_key).doing("open")?),
-            self.env.clone(),
-        )
+        same("variables", plain(&blob.open(&k_d, &service_key).doing("open")?), self.env.clone())
     }
 }
 
 fn plain(env: &EnvMap) -> BTreeMap<String, String> {
-    env.iter()
-        .map(|(name, value)| (name.to_owned(), value.expose_secret().to_owned()))
-        .collect()
+    env.iter().map(|(name, value)| (name.to_owned(), value.expose_secret().to_owned())).collect()
 }

@@ -24,10 +24,7 @@ pub struct Outcome {
 
 impl Outcome {
     fn of(case: impl Into<String>, result: Check) -> Self {
-        Self {
-            case: case.into(),
-            fault: result.err(),
-        }
+        Self { case: case.into(), fault: result.err() }
     }
 }
 
@@ -60,11 +57,7 @@ impl VectorFile {
 }
 
 fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Check {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(format!("{what}: found {found:?}, expected {expected:?}"))
-    }
+    if found == expected { Ok(()) } else { Err(format!("{what}: found {found:?}, expected {expected:?}")) }
 }
 
 /// Adds to a failed step what was being done.

@@ -31,14 +31,8 @@ impl Keys {
     pub(crate) fn check(&self) -> Vec<Outcome> {
         let keys = [
             Outcome::of("local phrase", self.phrase()),
-            Outcome::of(
-                "local project key, epoch 0",
-                self.project_key(0, &self.project_key_epoch_0),
-            ),
-            Outcome::of(
-                "local project key, epoch 1",
-                self.project_key(1, &self.project_key_epoch_1),
-            ),
+            Outcome::of("local project key, epoch 0", self.project_key(0, &self.project_key_epoch_0)),
+            Outcome::of("local project key, epoch 1", self.project_key(1, &self.project_key_epoch_1)),
         ];
         let values = self.values.iter();
         let values = values.map(|value| Outcome::of(format!("local {}", value.name), self.value(value)));
@@ -48,26 +42,18 @@ impl Keys {
     fn phrase(&self) -> Check {
         let phrase = RecoveryPhrase::parse(&self.words).doing("phrase")?;
         same("words", &*phrase.expose_secret(), &self.words)?;
-        same(
-            "master key",
-            &*phrase.master_key().serialize_hex(),
-            &self.master_key,
-        )
+        same("master key", &*phrase.master_key().serialize_hex(), &self.master_key)
     }
 
     fn project_key(&self, epoch: u32, expected: &String) -> Check {
         let project = ProjectId::parse(&self.project_id).doing("project id")?;
-        let key = MasterKey::parse_hex(&self.master_key)
-            .doing("master key")?
-            .project_key(&project, epoch);
+        let key = MasterKey::parse_hex(&self.master_key).doing("master key")?.project_key(&project, epoch);
         same("project key", &*key.serialize_hex(), expected)
     }
 
     fn value(&self, value: &Value) -> Check {
         let project = ProjectId::parse(&self.project_id).doing("project id")?;
-        let key = MasterKey::parse_hex(&self.master_key)
-            .doing("master key")?
-            .project_key(&project, 0);
+        let key = MasterKey::parse_hex(&self.master_key).doing("master key")?.project_key(&project, 0);
         let opened = env_value::open(&key, &project, &value.name, &value.sealed).doing("open")?;
         same("value", opened.expose_secret(), &value.value)
     }
@@ -90,8 +76,7 @@ struct Row {
 impl Rows {
     pub(crate) fn check(&self) -> Vec<Outcome> {
         let rows = self.rows.iter().enumerate();
-        rows.map(|(index, row)| Outcome::of(format!("store row {index}"), self.row(row)))
-            .collect()
+        rows.map(|(index, row)| Outcome::of(format!("store row {index}"), self.row(row))).collect()
     }
 
     fn row(&self, row: &Row) -> Check {

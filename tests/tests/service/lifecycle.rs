@@ -34,68 +34,35 @@ fn a_deployment_lives_until_it_is_revoked() {
             assert_eq!(newest["label"], "Zürich \"main\" 🦫");
             assert_eq!(newest["deploy_id"], deployment.id().to_string());
             assert!(newest["last_used_at"].as_u64() >= newest["created_at"].as_u64());
-            assert!(
-                newest["created_at"].as_u64() > Some(1_700_000_000_000),
-                "milliseconds"
-            );
+            assert!(newest["created_at"].as_u64() > Some(1_700_000_000_000), "milliseconds");
         }
         let again = registration(&deployment.minting, format, credential);
-        assert_eq!(
-            owner(&service, "POST", "/deploy", &again).refusal(),
-            (409, "DEPLOY_EXISTS")
-        );
+        assert_eq!(owner(&service, "POST", "/deploy", &again).refusal(), (409, "DEPLOY_EXISTS"));
 
         let first = deployment.revoke(&service);
         assert_eq!(first.status, 200, "{}", first.text);
-        assert_eq!(
-            deployment.decrypt(service.url()).refusal(),
-            (410, "DEPLOY_REVOKED")
-        );
+        assert_eq!(deployment.decrypt(service.url()).refusal(), (410, "DEPLOY_REVOKED"));
         thread::sleep(Duration::from_millis(5));
-        assert_eq!(
-            deployment.revoke(&service).json,
-            first.json,
-            "the first time stays"
-        );
+        assert_eq!(deployment.revoke(&service).json, first.json, "the first time stays");
         let listed = owner(&service, "GET", "/projects/prj_a/deploys", &Value::Null);
         assert_eq!(listed.json["deploys"][0]["revoked_at"], first.json["revoked_at"]);
     }
     let unknown = format!("/deploy/{}", "cd".repeat(32));
-    assert_eq!(
-        owner(&service, "DELETE", &unknown, &Value::Null).refusal(),
-        (404, "DEPLOY_UNKNOWN")
-    );
-    assert_events(
-        &node,
-        &service,
-        &["register", "decrypt", "decrypt", "revoke"].repeat(2),
-    );
+    assert_eq!(owner(&service, "DELETE", &unknown, &Value::Null).refusal(), (404, "DEPLOY_UNKNOWN"));
+    assert_events(&node, &service, &["register", "decrypt", "decrypt", "revoke"].repeat(2));
 }
 
 /// The audit trail as the database holds it, oldest first; and that it cannot be shortened.
 fn assert_events(node: &Node, service: &KeyService, expected: &[&str]) {
-    let rows = execute(
-        node,
-        service,
-        "SELECT action, at, user_agent, result FROM audit ORDER BY id",
-    )
-    .unwrap();
+    let rows =
+        execute(node, service, "SELECT action, at, user_agent, result FROM audit ORDER BY id").unwrap();
     let actions: Vec<&str> = rows.iter().filter_map(|row| row["action"].as_str()).collect();
     assert_eq!(actions, expected);
+    assert!(rows.iter().all(|row| row["at"].as_u64() > Some(1_700_000_000_000) && row["result"] == "ok"));
     assert!(
-        rows.iter()
-            .all(|row| row["at"].as_u64() > Some(1_700_000_000_000) && row["result"] == "ok")
+        rows.iter().all(|row| { row["user_agent"].as_str().is_some_and(|agent| agent.starts_with("ureq")) })
     );
-    assert!(rows.iter().all(|row| {
-        row["user_agent"]
-            .as_str()
-            .is_some_and(|agent| agent.starts_with("ureq"))
-    }));
-    for change in [
-        "DELETE FROM audit",
-        "UPDATE audit SET at = 0",
-        "REPLACE INTO audit SELECT * FROM audit",
-    ] {
+    for change in ["DELETE FROM audit", "UPDATE audit SET at = 0", "REPLACE INTO audit SELECT * FROM audit"] {
         let refused = execute(node, service, change).unwrap_err();
         assert!(refused.contains("append-only"), "{refused}");
     }
@@ -104,23 +71,10 @@ fn assert_events(node: &Node, service: &KeyService, expected: &[&str]) {
 /// Runs a statement on the local database; its rows, or what wrangler printed.
 fn execute(node: &Node, service: &KeyService, sql: &str) -> Result<Vec<Value>, String> {
     let mut wrangler = node.wrangler();
-    wrangler.args([
-        "d1",
-        "execute",
-        "DB",
-        "--local",
-        "--json",
-        "--command",
-        sql,
-        "--persist-to",
-    ]);
+    wrangler.args(["d1", "execute", "DB", "--local", "--json", "--command", sql, "--persist-to"]);
     let home = tempfile::tempdir().unwrap();
     let config = workspace_root().join("wrangler.toml");
-    wrangler
-        .arg(service.persist_dir())
-        .arg("--config")
-        .arg(config)
-        .env("HOME", home.path());
+    wrangler.arg(service.persist_dir()).arg("--config").arg(config).env("HOME", home.path());
     let output = wrangler.output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     if !output.status.success() {
@@ -141,15 +95,9 @@ fn database_files_and_logs_hold_no_key_material() {
         assert_eq!(deployment.decrypt(service.url()).status, 200);
         assert_eq!(deployment.revoke(&service).status, 200);
         let outer = capy_protocol::text::parse_base64(&deployment.outer).unwrap();
-        needles.push(Needle::new(
-            "the inner blob",
-            deployment.minting.inner_blob().expose_secret(),
-        ));
+        needles.push(Needle::new("the inner blob", deployment.minting.inner_blob().expose_secret()));
         needles.push(Needle::new("the outer blob", &outer));
-        needles.push(Needle::new(
-            "the service key",
-            &hex::decode(deployment.service_key()).unwrap(),
-        ));
+        needles.push(Needle::new("the service key", &hex::decode(deployment.service_key()).unwrap()));
         ids.push(deployment.id().to_string());
     }
     let mut kept = service.log().into_bytes();

@@ -18,30 +18,18 @@ fn a_panic_ends_the_calls_in_flight_and_not_the_next_one() {
     build.example = Some("panics".to_owned());
     let entry = build_worker(&build).unwrap();
     let persist = tempfile::tempdir().unwrap();
-    let options = Options {
-        entry: &entry,
-        persist: persist.path(),
-        secrets: &[],
-    };
+    let options = Options { entry: &entry, persist: persist.path(), secrets: &[] };
     let worker = Workerd::start(&node, &options).unwrap();
     let get = |path: &str| call(worker.url(), "GET", path, None, &Value::Null);
     assert_eq!(get("/").text, "1");
     assert_eq!(get("/").text, "2", "one instance serves many calls");
     for path in ["/panic", "/panic-later", "/trap", "/overflow"] {
         thread::scope(|scope| {
-            let waiting: Vec<_> = (0..3)
-                .map(|_| scope.spawn(|| (get("/wait"), Instant::now())))
-                .collect();
+            let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| (get("/wait"), Instant::now()))).collect();
             thread::sleep(Duration::from_millis(200));
             let began = Instant::now();
             let panicked = get(path);
-            assert_eq!(
-                panicked.refusal(),
-                (500, "INTERNAL"),
-                "{path}: {}\n{}",
-                panicked.text,
-                worker.log()
-            );
+            assert_eq!(panicked.refusal(), (500, "INTERNAL"), "{path}: {}\n{}", panicked.text, worker.log());
             assert_eq!(panicked.headers["cache-control"], "no-store");
             assert!(!panicked.text.contains("canary"), "{path}");
             assert_eq!(get("/").text, "1", "{path}: the next call has a new instance");
@@ -56,8 +44,5 @@ fn a_panic_ends_the_calls_in_flight_and_not_the_next_one() {
         });
         assert_eq!(get("/").text, "2", "{path}: and that instance stays");
     }
-    assert!(
-        worker.log().contains("canary.PANIC.x9"),
-        "the operator sees what panicked"
-    );
+    assert!(worker.log().contains("canary.PANIC.x9"), "the operator sees what panicked");
 }

@@ -18,54 +18,24 @@ fn only_the_owner_is_let_in_and_no_request_gets_a_500() {
     assert_eq!(health.json["bindings"], all_ok);
 
     let wrong = "0".repeat(64);
-    for token in [
-        None,
-        Some(""),
-        Some("wrong"),
-        Some(wrong.as_str()),
-        Some(&service.admin_token()[1..]),
-    ] {
+    for token in [None, Some(""), Some("wrong"), Some(wrong.as_str()), Some(&service.admin_token()[1..])] {
         for (method, path) in [("POST", "/deploy"), ("GET", "/projects/prj_a/deploys")] {
             let answer = call(service.url(), method, path, token, &Value::Null);
-            assert_eq!(
-                answer.refusal(),
-                (401, "UNAUTHORIZED"),
-                "{method} {path} {token:?}"
-            );
+            assert_eq!(answer.refusal(), (401, "UNAUTHORIZED"), "{method} {path} {token:?}");
             assert_eq!(answer.headers["www-authenticate"], "Bearer");
         }
     }
     let decrypt = format!("/deploy/{}/decrypt", "cd".repeat(32));
     for (method, path, body, expected) in [
         ("POST", decrypt.as_str(), json!({}), (400, "BAD_REQUEST")),
-        (
-            "POST",
-            &decrypt,
-            json!({ "ciphertext": "*" }),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            "POST",
-            &decrypt,
-            json!({ "ciphertext": "" }),
-            (422, "BLOB_REJECTED"),
-        ),
-        (
-            "POST",
-            &decrypt,
-            json!({ "ciphertext": "A".repeat(100_000) }),
-            (413, "PAYLOAD_TOO_LARGE"),
-        ),
+        ("POST", &decrypt, json!({ "ciphertext": "*" }), (400, "BAD_REQUEST")),
+        ("POST", &decrypt, json!({ "ciphertext": "" }), (422, "BLOB_REJECTED")),
+        ("POST", &decrypt, json!({ "ciphertext": "A".repeat(100_000) }), (413, "PAYLOAD_TOO_LARGE")),
         ("POST", &decrypt, Value::Null, (415, "UNSUPPORTED_MEDIA_TYPE")),
         ("GET", &decrypt, Value::Null, (405, "METHOD_NOT_ALLOWED")),
         ("OPTIONS", "/deploy", Value::Null, (405, "METHOD_NOT_ALLOWED")),
         ("DELETE", "/deploy/xyz", Value::Null, (400, "BAD_REQUEST")),
-        (
-            "GET",
-            "/projects/a%00b/deploys",
-            Value::Null,
-            (400, "BAD_REQUEST"),
-        ),
+        ("GET", "/projects/a%00b/deploys", Value::Null, (400, "BAD_REQUEST")),
         ("GET", "/nowhere?a=%FF", Value::Null, (404, "NOT_FOUND")),
         ("GET", "/a|b^c", Value::Null, (404, "NOT_FOUND")),
     ] {
@@ -84,11 +54,7 @@ fn a_service_without_its_secrets_says_so_and_gives_no_key() {
     let entry = build_worker(&Build::service()).unwrap();
     let persist = tempfile::tempdir().unwrap();
     let secrets = [("ADMIN_TOKEN", "canary.short.x9")];
-    let options = Options {
-        entry: &entry,
-        persist: persist.path(),
-        secrets: &secrets,
-    };
+    let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
     let worker = Workerd::start(&node, &options).unwrap();
     let health = call(worker.url(), "GET", "/health", None, &Value::Null);
     assert_eq!(health.status, 503);
@@ -97,13 +63,7 @@ fn a_service_without_its_secrets_says_so_and_gives_no_key() {
     let decrypt = format!("/deploy/{}/decrypt", "cd".repeat(32));
     let answer = call(worker.url(), "POST", &decrypt, None, &json!({ "ciphertext": "" }));
     assert_eq!(answer.refusal(), (503, "UNAVAILABLE"));
-    let answer = call(
-        worker.url(),
-        "GET",
-        "/projects/p/deploys",
-        Some("canary.short.x9"),
-        &Value::Null,
-    );
+    let answer = call(worker.url(), "GET", "/projects/p/deploys", Some("canary.short.x9"), &Value::Null);
     assert_eq!(answer.refusal(), (503, "UNAVAILABLE"));
     let log = worker.log();
     assert!(

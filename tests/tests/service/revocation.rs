@@ -40,31 +40,12 @@ fn no_call_that_begins_after_the_revocation_gets_a_key() {
         thread::sleep(Duration::from_millis(700));
         stop.store(true, Ordering::Relaxed);
         assert_eq!(answer.status, 200, "{}", answer.text);
-        (
-            revoked,
-            callers
-                .into_iter()
-                .flat_map(|caller| caller.join().unwrap())
-                .collect::<Vec<_>>(),
-        )
+        (revoked, callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect::<Vec<_>>())
     });
-    assert!(
-        calls.iter().all(|(_, status)| [200, 410].contains(status)),
-        "{calls:?}"
-    );
-    let after: Vec<u16> = calls
-        .iter()
-        .filter(|(began, _)| *began > revoked)
-        .map(|(_, status)| *status)
-        .collect();
-    assert!(
-        after.len() >= CALLERS,
-        "only {} calls came after the revocation",
-        after.len()
-    );
+    assert!(calls.iter().all(|(_, status)| [200, 410].contains(status)), "{calls:?}");
+    let after: Vec<u16> =
+        calls.iter().filter(|(began, _)| *began > revoked).map(|(_, status)| *status).collect();
+    assert!(after.len() >= CALLERS, "only {} calls came after the revocation", after.len());
     assert!(after.iter().all(|status| *status == 410), "{after:?}");
-    assert!(
-        released.load(Ordering::Relaxed) >= 2 * CALLERS,
-        "keys flowed before"
-    );
+    assert!(released.load(Ordering::Relaxed) >= 2 * CALLERS, "keys flowed before");
 }

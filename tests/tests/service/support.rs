@@ -36,24 +36,12 @@ pub(crate) fn call(url: &str, method: &str, path: &str, token: Option<&str>, bod
     }
     let answer = match body {
         Value::Null => agent.run(request.body(()).unwrap()),
-        json => agent.run(
-            request
-                .header("content-type", "application/json")
-                .body(json.to_string())
-                .unwrap(),
-        ),
+        json => agent.run(request.header("content-type", "application/json").body(json.to_string()).unwrap()),
     };
-    let (head, mut body) = answer
-        .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
-        .into_parts();
+    let (head, mut body) = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}")).into_parts();
     let text = body.read_to_string().unwrap();
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        text,
-        json,
-    }
+    Answer { status: head.status.as_u16(), headers: head.headers, text, json }
 }
 
 /// A deployment that the service knows.
@@ -70,19 +58,10 @@ pub(crate) fn project() -> ProjectId {
 impl Deployment {
     pub(crate) fn register(service: &KeyService, format: Format, credential: &str) -> Self {
         let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project()).unwrap();
-        let answer = owner(
-            service,
-            "POST",
-            "/deploy",
-            &registration(&minting, format, credential),
-        );
+        let answer = owner(service, "POST", "/deploy", &registration(&minting, format, credential));
         assert_eq!(answer.status, 201, "{}", answer.text);
         let outer = answer.json["outer_blob"].as_str().unwrap().to_owned();
-        Self {
-            minting,
-            format,
-            outer,
-        }
+        Self { minting, format, outer }
     }
 
     pub(crate) fn id(&self) -> DeployId {
@@ -99,9 +78,7 @@ impl Deployment {
     }
 
     pub(crate) fn service_key(&self) -> String {
-        let key = self
-            .format
-            .service_key(self.minting.inner_blob(), &self.id(), &project());
+        let key = self.format.service_key(self.minting.inner_blob(), &self.id(), &project());
         key.serialize_hex().to_string()
     }
 }

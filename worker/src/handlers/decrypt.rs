@@ -38,14 +38,8 @@ pub(crate) async fn decrypt<S: Store>(
     let roots = app.secrets.wrap_roots()?;
     let outer = parse_outer(&bytes, roots)?;
     let record = ask_record(&app, &id).await?;
-    let inner = roots
-        .unwrap_outer(&outer, &id, &record.project_id)
-        .map_err(|_| ApiError::BlobRejected)?;
-    let event = Event {
-        action: Action::Decrypt,
-        at: (app.clock)(),
-        caller,
-    };
+    let inner = roots.unwrap_outer(&outer, &id, &record.project_id).map_err(|_| ApiError::BlobRejected)?;
+    let event = Event { action: Action::Decrypt, at: (app.clock)(), caller };
     if !app.store.release(&id, &event).await? {
         return Err(Denial::Revoked.into());
     }
@@ -78,9 +72,7 @@ async fn ask_record<S: Store>(app: &App<S>, id: &DeployId) -> Result<Record, Api
 }
 
 fn answer(record: &Record, inner: &InnerBlob) -> Result<Json<DecryptResponse>, ApiError> {
-    let Record {
-        project_id, deploy, ..
-    } = record;
+    let Record { project_id, deploy, .. } = record;
     let format = Format::from_number(deploy.format)
         .map_err(|error| StoreError::Database(format!("a record's format: {error}")))?;
     let key = format.service_key(inner, &deploy.deploy_id, project_id);

@@ -41,11 +41,7 @@ pub(crate) async fn register<S: Store>(
         .map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
     let at = (app.clock)();
     let record = record(request, outer.kid(), at);
-    let event = Event {
-        action: Action::Register,
-        at,
-        caller,
-    };
+    let event = Event { action: Action::Register, at, caller };
     if !app.store.insert(&record, &event).await? {
         return Err(ApiError::DeployExists);
     }
@@ -82,23 +78,12 @@ pub(crate) async fn revoke<S: Store>(
     PathId(deploy_id): PathId<DeployId>,
     caller: Caller,
 ) -> Result<Json<RevokeResponse>, ApiError> {
-    let event = Event {
-        action: Action::Revoke,
-        at: (app.clock)(),
-        caller,
-    };
-    let revoked_at = app
-        .store
-        .revoke(&deploy_id, &event)
-        .await?
-        .ok_or(Denial::Unknown)?;
+    let event = Event { action: Action::Revoke, at: (app.clock)(), caller };
+    let revoked_at = app.store.revoke(&deploy_id, &event).await?.ok_or(Denial::Unknown)?;
     if let Err(error) = app.store.list_revoked(&deploy_id, revoked_at).await {
         app.log.warn(&error);
     }
-    Ok(Json(RevokeResponse {
-        deploy_id,
-        revoked_at,
-    }))
+    Ok(Json(RevokeResponse { deploy_id, revoked_at }))
 }
 
 /// `GET /projects/{project_id}/deploys`

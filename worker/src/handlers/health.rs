@@ -25,11 +25,7 @@ pub(crate) async fn health<S: Store>(State(app): State<Arc<App<S>>>) -> Response
         true => (StatusCode::OK, "ok"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
     };
-    let health = Health {
-        status: word.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        bindings,
-    };
+    let health = Health { status: word.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), bindings };
     let detail = Detail(Fault::Health(faults.join("; ")).to_string());
     (status, Extension(detail), Json(health)).into_response()
 }

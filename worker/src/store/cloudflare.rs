@@ -72,9 +72,7 @@ impl Store for CloudflareStore {
     fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send {
         SendFuture::new(async move {
             let list = self.revocations.as_ref().map_err(Clone::clone)?;
-            let put = list
-                .put(&id.to_string(), revoked_at.to_string())
-                .map_err(list_error)?;
+            let put = list.put(&id.to_string(), revoked_at.to_string()).map_err(list_error)?;
             put.execute().await.map_err(list_error)
         })
     }
@@ -88,11 +86,7 @@ impl Store for CloudflareStore {
 
     fn insert(&self, record: &Record, event: &Event) -> impl Future<Output = Result<bool>> + Send {
         SendFuture::new(async {
-            let Record {
-                project_id,
-                key_id,
-                deploy,
-            } = record;
+            let Record { project_id, key_id, deploy } = record;
             let mut of_event = vec![text(deploy.deploy_id.to_string()), text(project_id.as_str())];
             of_event.extend(event_values(event));
             let of_deploy = [

@@ -145,10 +145,7 @@ impl Store for MemoryStore {
 
     async fn deploys(&self, project_id: &ProjectId) -> Result<Vec<Deploy>> {
         let state = self.read()?;
-        let of_project = state
-            .deploys
-            .values()
-            .filter(|record| record.project_id == *project_id);
+        let of_project = state.deploys.values().filter(|record| record.project_id == *project_id);
         let mut deploys: Vec<Deploy> = of_project.map(|record| record.deploy.clone()).collect();
         deploys.sort_by_key(|deploy| std::cmp::Reverse(deploy.created_at));
         Ok(deploys)

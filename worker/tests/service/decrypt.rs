@@ -31,10 +31,7 @@ async fn the_inner_blob_goes_to_the_deploy_key_credential_only() {
     let service = Service::new();
     let deployment = service.register(Format::V1, "deploy-key").await;
     let answer = service.decrypt(&deployment).await;
-    assert_eq!(
-        answer.json["inner_blob"],
-        *deployment.minting.inner_blob().serialize_base64()
-    );
+    assert_eq!(answer.json["inner_blob"], *deployment.minting.inner_blob().serialize_base64());
 }
 
 #[tokio::test]
@@ -43,9 +40,7 @@ async fn a_use_is_counted_and_its_event_names_the_caller() {
     let deployment = service.register(Format::V1, "project-key").await;
     service.decrypt(&deployment).await;
     service.decrypt(&deployment).await;
-    let listed = service
-        .call("GET", "/projects/prj_a/deploys", serde_json::Value::Null)
-        .await;
+    let listed = service.call("GET", "/projects/prj_a/deploys", serde_json::Value::Null).await;
     assert_eq!(listed.json["deploys"][0]["uses"], 2);
     assert_eq!(listed.json["deploys"][0]["last_used_at"], NOW);
     let events = service.store().events();
@@ -65,82 +60,15 @@ async fn no_fault_of_the_store_releases_a_key_of_a_revoked_deployment() {
     let ok = (200, "");
     for (faults, live, revoked) in [
         (works, ok, REVOKED),
-        (
-            Faults {
-                list_lags: true,
-                ..works
-            },
-            ok,
-            REVOKED,
-        ),
-        (
-            Faults {
-                list_reads: true,
-                ..works
-            },
-            ok,
-            REVOKED,
-        ),
-        (
-            Faults {
-                list_writes: true,
-                list_lags: true,
-                ..works
-            },
-            ok,
-            REVOKED,
-        ),
-        (
-            Faults {
-                database: true,
-                ..works
-            },
-            UNAVAILABLE,
-            REVOKED,
-        ),
-        (
-            Faults {
-                database: true,
-                list_lags: true,
-                ..works
-            },
-            UNAVAILABLE,
-            UNAVAILABLE,
-        ),
-        (
-            Faults {
-                database: true,
-                list_reads: true,
-                ..works
-            },
-            UNAVAILABLE,
-            UNAVAILABLE,
-        ),
-        (
-            Faults {
-                database_writes: true,
-                ..works
-            },
-            UNAVAILABLE,
-            REVOKED,
-        ),
-        (
-            Faults {
-                database_writes: true,
-                list_reads: true,
-                ..works
-            },
-            UNAVAILABLE,
-            REVOKED,
-        ),
-        (
-            Faults {
-                revoked_between: true,
-                ..works
-            },
-            REVOKED,
-            REVOKED,
-        ),
+        (Faults { list_lags: true, ..works }, ok, REVOKED),
+        (Faults { list_reads: true, ..works }, ok, REVOKED),
+        (Faults { list_writes: true, list_lags: true, ..works }, ok, REVOKED),
+        (Faults { database: true, ..works }, UNAVAILABLE, REVOKED),
+        (Faults { database: true, list_lags: true, ..works }, UNAVAILABLE, UNAVAILABLE),
+        (Faults { database: true, list_reads: true, ..works }, UNAVAILABLE, UNAVAILABLE),
+        (Faults { database_writes: true, ..works }, UNAVAILABLE, REVOKED),
+        (Faults { database_writes: true, list_reads: true, ..works }, UNAVAILABLE, REVOKED),
+        (Faults { revoked_between: true, ..works }, REVOKED, REVOKED),
     ] {
         let service = Service::new();
         let of_live = service.register(Format::V1, "project-key").await;
@@ -160,10 +88,7 @@ async fn no_fault_of_the_store_releases_a_key_of_a_revoked_deployment() {
 async fn a_revocation_between_lookup_and_release_leaves_no_event() {
     let service = Service::new();
     let deployment = service.register(Format::V1, "project-key").await;
-    service.inject(Faults {
-        revoked_between: true,
-        ..Faults::default()
-    });
+    service.inject(Faults { revoked_between: true, ..Faults::default() });
     assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED);
     assert_eq!(service.store().events().len(), 1, "only the registration");
 }
@@ -172,28 +97,14 @@ async fn a_revocation_between_lookup_and_release_leaves_no_event() {
 async fn a_list_that_missed_a_revocation_is_mended_by_the_next_call() {
     let service = Service::new();
     let deployment = service.register(Format::V1, "project-key").await;
-    service.inject(Faults {
-        list_writes: true,
-        ..Faults::default()
-    });
-    assert_eq!(
-        service.revoke(&deployment).await.status,
-        200,
-        "the database is the authority"
-    );
+    service.inject(Faults { list_writes: true, ..Faults::default() });
+    assert_eq!(service.revoke(&deployment).await.status, 200, "the database is the authority");
     assert!(service.store().listed().is_empty());
     service.inject(Faults::default());
     assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED);
     assert_eq!(service.store().listed(), [deployment.id]);
-    service.inject(Faults {
-        database: true,
-        ..Faults::default()
-    });
-    assert_eq!(
-        service.decrypt(&deployment).await.refusal(),
-        REVOKED,
-        "now without the database"
-    );
+    service.inject(Faults { database: true, ..Faults::default() });
+    assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED, "now without the database");
 }
 
 #[tokio::test]
@@ -230,18 +141,9 @@ async fn faults_of_blob_and_id_are_told_apart() {
 #[tokio::test]
 async fn another_services_blob_is_told_apart_even_without_a_database() {
     let deployment = Service::new().register(Format::V1, "project-key").await;
-    let service = Service::with_secrets(
-        Some(crate::support::TOKEN),
-        Some(&format!("1:{}", "33".repeat(32))),
-    );
-    service.inject(Faults {
-        database: true,
-        ..Faults::default()
-    });
-    assert_eq!(
-        service.decrypt(&deployment).await.refusal(),
-        (422, "WRAP_ROOT_UNKNOWN")
-    );
+    let service = Service::with_secrets(Some(crate::support::TOKEN), Some(&format!("1:{}", "33".repeat(32))));
+    service.inject(Faults { database: true, ..Faults::default() });
+    assert_eq!(service.decrypt(&deployment).await.refusal(), (422, "WRAP_ROOT_UNKNOWN"));
 }
 
 #[tokio::test]
@@ -250,11 +152,7 @@ async fn without_wrap_roots_no_key_and_a_log_that_names_the_secret() {
         let deployment = Service::new().register(Format::V1, "project-key").await;
         let service = Service::with_secrets(Some(crate::support::TOKEN), roots);
         assert_eq!(service.decrypt(&deployment).await.refusal(), UNAVAILABLE);
-        assert!(
-            service.log().contains("secret WRAP_ROOTS is"),
-            "{}",
-            service.log()
-        );
+        assert!(service.log().contains("secret WRAP_ROOTS is"), "{}", service.log());
         assert!(!service.log().contains("canary"));
     }
 }

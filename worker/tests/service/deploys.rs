@@ -17,13 +17,7 @@ fn inner() -> String {
 #[tokio::test]
 async fn an_id_is_registered_once() {
     let service = Service::new();
-    assert_eq!(
-        service
-            .call("POST", "/deploy", registration(&inner()))
-            .await
-            .status,
-        201
-    );
+    assert_eq!(service.call("POST", "/deploy", registration(&inner())).await.status, 201);
     let again = service.call("POST", "/deploy", registration(&inner())).await;
     assert_eq!(again.refusal(), (409, "DEPLOY_EXISTS"));
     assert!(again.json.get("outer_blob").is_none());
@@ -74,24 +68,12 @@ async fn a_database_that_is_down_registers_and_revokes_nothing() {
     let service = Service::new();
     let deployment = service.register(Format::V1, "project-key").await;
     for faults in [
-        Faults {
-            database: true,
-            ..Faults::default()
-        },
-        Faults {
-            database_writes: true,
-            ..Faults::default()
-        },
+        Faults { database: true, ..Faults::default() },
+        Faults { database_writes: true, ..Faults::default() },
     ] {
         service.inject(faults);
         let unavailable = (503, "UNAVAILABLE");
-        assert_eq!(
-            service
-                .call("POST", "/deploy", registration(&inner()))
-                .await
-                .refusal(),
-            unavailable
-        );
+        assert_eq!(service.call("POST", "/deploy", registration(&inner())).await.refusal(), unavailable);
         assert_eq!(service.revoke(&deployment).await.refusal(), unavailable);
         assert!(
             service.store().listed().is_empty(),
@@ -110,23 +92,12 @@ async fn revoking_twice_tells_the_first_time_and_is_one_event() {
     for _ in 0..2 {
         let answer = service.revoke(&deployment).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(
-            answer.json,
-            json!({ "deploy_id": deployment.id, "revoked_at": NOW })
-        );
+        assert_eq!(answer.json, json!({ "deploy_id": deployment.id, "revoked_at": NOW }));
     }
-    let actions: Vec<Action> = service
-        .store()
-        .events()
-        .iter()
-        .map(|(_, event)| event.action)
-        .collect();
+    let actions: Vec<Action> = service.store().events().iter().map(|(_, event)| event.action).collect();
     assert_eq!(actions, [Action::Register, Action::Revoke]);
     let unknown = format!("/deploy/{}", "cd".repeat(32));
-    assert_eq!(
-        service.call("DELETE", &unknown, Value::Null).await.refusal(),
-        (404, "DEPLOY_UNKNOWN")
-    );
+    assert_eq!(service.call("DELETE", &unknown, Value::Null).await.refusal(), (404, "DEPLOY_UNKNOWN"));
 }
 
 #[tokio::test]
@@ -155,19 +126,11 @@ async fn the_owners_routes_answer_nobody_else() {
         ("DELETE", id.as_str(), Value::Null),
         ("GET", "/projects/prj_a/deploys", Value::Null),
     ] {
-        for token in [
-            None,
-            Some(""),
-            Some("wrong"),
-            Some(&TOKEN[1..]),
-            Some("0123456789abcdef0123456789abcdef012345"),
-        ] {
+        for token in
+            [None, Some(""), Some("wrong"), Some(&TOKEN[1..]), Some("0123456789abcdef0123456789abcdef012345")]
+        {
             let answer = service.send(request(method, path, token, body.clone())).await;
-            assert_eq!(
-                answer.refusal(),
-                (401, "UNAUTHORIZED"),
-                "{method} {path} {token:?}"
-            );
+            assert_eq!(answer.refusal(), (401, "UNAUTHORIZED"), "{method} {path} {token:?}");
             assert_eq!(answer.headers["www-authenticate"], "Bearer");
         }
     }
@@ -179,16 +142,13 @@ async fn without_an_admin_token_the_owners_routes_are_shut_and_keys_still_flow()
     for token in [None, Some("too-short")] {
         let service = Service::with_secrets(token, Some(crate::support::ROOTS));
         for presented in [None, Some(""), token] {
-            let answer = service
-                .send(request("GET", "/projects/prj_a/deploys", presented, Value::Null))
-                .await;
+            let answer =
+                service.send(request("GET", "/projects/prj_a/deploys", presented, Value::Null)).await;
             assert_eq!(answer.refusal(), (503, "UNAVAILABLE"));
         }
         assert!(service.log().contains("secret ADMIN_TOKEN is"));
         assert!(!service.log().contains("too-short"));
-        let unknown = service
-            .decrypt_outer(&capy_protocol::id::DeployId::new([1; 32]), &outer())
-            .await;
+        let unknown = service.decrypt_outer(&capy_protocol::id::DeployId::new([1; 32]), &outer()).await;
         assert_eq!(unknown.refusal(), (404, "DEPLOY_UNKNOWN"));
     }
 }
@@ -206,19 +166,13 @@ async fn the_store_and_the_log_hold_no_key_material() {
     for format in [Format::V0, Format::V1] {
         let deployment = service.register(format, "deploy-key").await;
         service.decrypt(&deployment).await;
-        service.inject(Faults {
-            database: true,
-            ..Faults::default()
-        });
+        service.inject(Faults { database: true, ..Faults::default() });
         service.decrypt(&deployment).await;
         service.inject(Faults::default());
         service.revoke(&deployment).await;
         let inner = deployment.minting.inner_blob();
         let kept = format!("{}{}", service.store().dump(), service.log());
-        assert!(
-            kept.contains(&deployment.id.to_string()),
-            "the search would find what is there"
-        );
+        assert!(kept.contains(&deployment.id.to_string()), "the search would find what is there");
         for secret in [
             inner.serialize_base64().to_string(),
             hex::encode(inner.expose_secret()),

@@ -21,78 +21,24 @@ async fn every_malformed_request_is_a_4xx_with_a_code() {
     let json_type = Some("application/json");
     let huge = || Body::from(format!(r#"{{"ciphertext":"{}"}}"#, "A".repeat(9000)));
     for (request, expected) in [
-        (
-            post(&decrypt, None, Body::from("{}")),
-            (415, "UNSUPPORTED_MEDIA_TYPE"),
-        ),
-        (
-            post(&decrypt, Some("text/plain"), Body::from("{}")),
-            (415, "UNSUPPORTED_MEDIA_TYPE"),
-        ),
-        (
-            post(&decrypt, Some("application/jsonx"), Body::from("{}")),
-            (415, "UNSUPPORTED_MEDIA_TYPE"),
-        ),
-        (
-            post(
-                &decrypt,
-                Some("Application/JSON; charset=utf-8"),
-                Body::from("{}"),
-            ),
-            (400, "BAD_REQUEST"),
-        ),
+        (post(&decrypt, None, Body::from("{}")), (415, "UNSUPPORTED_MEDIA_TYPE")),
+        (post(&decrypt, Some("text/plain"), Body::from("{}")), (415, "UNSUPPORTED_MEDIA_TYPE")),
+        (post(&decrypt, Some("application/jsonx"), Body::from("{}")), (415, "UNSUPPORTED_MEDIA_TYPE")),
+        (post(&decrypt, Some("Application/JSON; charset=utf-8"), Body::from("{}")), (400, "BAD_REQUEST")),
         (post(&decrypt, json_type, huge()), (413, "PAYLOAD_TOO_LARGE")),
         (post("/deploy", json_type, huge()), (413, "PAYLOAD_TOO_LARGE")),
         (post(&decrypt, json_type, Body::empty()), (400, "BAD_REQUEST")),
         (post(&decrypt, json_type, Body::from("{")), (400, "BAD_REQUEST")),
-        (
-            post(&decrypt, json_type, Body::from("null")),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            post(&decrypt, json_type, Body::from(vec![0xff, 0xfe])),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            post(&decrypt, json_type, Body::from("[".repeat(5000))),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            post(&decrypt, json_type, Body::from(r#"{"ciphertext":""} {}"#)),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            post(&decrypt, json_type, Body::from(r#"{"ciphertext":1}"#)),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            post(&decrypt, json_type, Body::from(r#"{"ciphertext":"","x":1}"#)),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            post(
-                "/deploy/ab/decrypt",
-                json_type,
-                Body::from(r#"{"ciphertext":""}"#),
-            ),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            post(
-                "/deploy/%FF/decrypt",
-                json_type,
-                Body::from(r#"{"ciphertext":""}"#),
-            ),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            request("DELETE", "/deploy/AB", Some(TOKEN), Value::Null),
-            (400, "BAD_REQUEST"),
-        ),
-        (
-            request("GET", "/projects/a%2Fb/deploys", Some(TOKEN), Value::Null),
-            (400, "BAD_REQUEST"),
-        ),
+        (post(&decrypt, json_type, Body::from("null")), (400, "BAD_REQUEST")),
+        (post(&decrypt, json_type, Body::from(vec![0xff, 0xfe])), (400, "BAD_REQUEST")),
+        (post(&decrypt, json_type, Body::from("[".repeat(5000))), (400, "BAD_REQUEST")),
+        (post(&decrypt, json_type, Body::from(r#"{"ciphertext":""} {}"#)), (400, "BAD_REQUEST")),
+        (post(&decrypt, json_type, Body::from(r#"{"ciphertext":1}"#)), (400, "BAD_REQUEST")),
+        (post(&decrypt, json_type, Body::from(r#"{"ciphertext":"","x":1}"#)), (400, "BAD_REQUEST")),
+        (post("/deploy/ab/decrypt", json_type, Body::from(r#"{"ciphertext":""}"#)), (400, "BAD_REQUEST")),
+        (post("/deploy/%FF/decrypt", json_type, Body::from(r#"{"ciphertext":""}"#)), (400, "BAD_REQUEST")),
+        (request("DELETE", "/deploy/AB", Some(TOKEN), Value::Null), (400, "BAD_REQUEST")),
+        (request("GET", "/projects/a%2Fb/deploys", Some(TOKEN), Value::Null), (400, "BAD_REQUEST")),
         (request("GET", "/", None, Value::Null), (404, "NOT_FOUND")),
         (request("GET", "/deploy/", None, Value::Null), (404, "NOT_FOUND")),
         (request("POST", "/health/", None, Value::Null), (404, "NOT_FOUND")),
@@ -101,10 +47,7 @@ async fn every_malformed_request_is_a_4xx_with_a_code() {
         let name = format!("{request:?}");
         let answer = service.send(request).await;
         assert_eq!(answer.refusal(), expected, "{name}: {}", answer.text);
-        assert!(
-            answer.json["error"].as_str().is_some_and(|text| !text.is_empty()),
-            "{name}"
-        );
+        assert!(answer.json["error"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
         assert_eq!(answer.headers["content-type"], "application/json");
         assert_eq!(answer.headers["cache-control"], "no-store");
     }
@@ -123,9 +66,7 @@ async fn another_method_is_405_and_names_the_right_one() {
         ("/health".to_owned(), "GET,HEAD"),
     ] {
         for method in ["OPTIONS", "PUT", "PATCH", "BREW"] {
-            let answer = service
-                .send(request(method, &path, Some(TOKEN), Value::Null))
-                .await;
+            let answer = service.send(request(method, &path, Some(TOKEN), Value::Null)).await;
             assert_eq!(answer.refusal(), (405, "METHOD_NOT_ALLOWED"), "{method} {path}");
             assert_eq!(answer.headers["allow"], allowed, "{path}");
         }
@@ -161,22 +102,8 @@ async fn health_tells_what_is_down() {
     let works = Faults::default();
     for (faults, token, expected) in [
         (works, TOKEN, (200, "ok", ["ok", "ok", "ok"])),
-        (
-            Faults {
-                database: true,
-                ..works
-            },
-            TOKEN,
-            (503, "degraded", ["error", "ok", "ok"]),
-        ),
-        (
-            Faults {
-                list_reads: true,
-                ..works
-            },
-            TOKEN,
-            (503, "degraded", ["ok", "error", "ok"]),
-        ),
+        (Faults { database: true, ..works }, TOKEN, (503, "degraded", ["error", "ok", "ok"])),
+        (Faults { list_reads: true, ..works }, TOKEN, (503, "degraded", ["ok", "error", "ok"])),
         (works, "canary.short.x9", (503, "degraded", ["ok", "ok", "error"])),
     ] {
         let service = Service::with_secrets(Some(token), Some(crate::support::ROOTS));
@@ -200,10 +127,7 @@ async fn health_tells_what_is_down() {
 async fn a_5xx_is_logged_under_the_id_that_the_client_sees_and_without_the_path() {
     let service = Service::new();
     let deployment = service.register(Format::V1, "project-key").await;
-    service.inject(Faults {
-        database: true,
-        ..Faults::default()
-    });
+    service.inject(Faults { database: true, ..Faults::default() });
     let answer = service.decrypt(&deployment).await;
     let line: Value = serde_json::from_str(&service.log()).unwrap();
     assert_eq!(
@@ -214,8 +138,6 @@ async fn a_5xx_is_logged_under_the_id_that_the_client_sees_and_without_the_path(
         })
     );
     let mut request = request("GET", "/health", None, Value::Null);
-    request
-        .headers_mut()
-        .insert("cf-ray", "8f0a-KEF".parse().unwrap());
+    request.headers_mut().insert("cf-ray", "8f0a-KEF".parse().unwrap());
     assert_eq!(service.send(request).await.headers["x-request-id"], "8f0a-KEF");
 }

@@ -63,11 +63,7 @@ impl Service {
             clock: || NOW,
             log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
         });
-        Self {
-            router: router(Arc::clone(&app)),
-            app,
-            log,
-        }
+        Self { router: router(Arc::clone(&app)), app, log }
     }
 
     pub(crate) fn store(&self) -> &MemoryStore {
@@ -111,13 +107,7 @@ impl Service {
         let answer = self.call("POST", "/deploy", body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
         let outer = answer.json["outer_blob"].as_str().unwrap().to_owned();
-        Deployment {
-            id: minting.deploy_id(),
-            project,
-            format,
-            minting,
-            outer,
-        }
+        Deployment { id: minting.deploy_id(), project, format, minting, outer }
     }
 
     pub(crate) async fn decrypt(&self, deployment: &Deployment) -> Answer {
@@ -126,13 +116,11 @@ impl Service {
 
     pub(crate) async fn decrypt_outer(&self, id: &DeployId, outer: &str) -> Answer {
         let body = json!({ "ciphertext": outer });
-        self.send(request("POST", &format!("/deploy/{id}/decrypt"), None, body))
-            .await
+        self.send(request("POST", &format!("/deploy/{id}/decrypt"), None, body)).await
     }
 
     pub(crate) async fn revoke(&self, deployment: &Deployment) -> Answer {
-        self.call("DELETE", &format!("/deploy/{}", deployment.id), Value::Null)
-            .await
+        self.call("DELETE", &format!("/deploy/{}", deployment.id), Value::Null).await
     }
 }
 
@@ -148,30 +136,19 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// What the service must answer as its half of the key.
     pub(crate) fn service_key(&self) -> String {
-        let key = self
-            .format
-            .service_key(self.minting.inner_blob(), &self.id, &self.project);
+        let key = self.format.service_key(self.minting.inner_blob(), &self.id, &self.project);
         key.serialize_hex().to_string()
     }
 }
 
 pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Value) -> Request<Body> {
-    let mut builder = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("user-agent", "test/1");
-    builder = builder.extension(Peer {
-        address: Some("192.0.2.7".into()),
-        country: Some("IS".into()),
-    });
+    let mut builder = Request::builder().method(method).uri(path).header("user-agent", "test/1");
+    builder = builder.extension(Peer { address: Some("192.0.2.7".into()), country: Some("IS".into()) });
     if let Some(token) = token {
         builder = builder.header(AUTHORIZATION, format!("Bearer {token}"));
     }
     if body.is_null() {
         return builder.body(Body::empty()).unwrap();
     }
-    builder
-        .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_string()))
-        .unwrap()
+    builder.header(CONTENT_TYPE, "application/json").body(Body::from(body.to_string())).unwrap()
 }

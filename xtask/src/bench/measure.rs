@@ -49,12 +49,7 @@ pub(super) fn compare(ours: &str, peer: &str, runs: u32, a: Prepare<'_>, b: Prep
         ]
     };
     let (cpu, wall) = (medians(|taken| taken.cpu), medians(|taken| taken.wall));
-    Ok(Row {
-        ours: ours.to_owned(),
-        peer: peer.to_owned(),
-        cpu,
-        wall,
-    })
+    Ok(Row { ours: ours.to_owned(), peer: peer.to_owned(), cpu, wall })
 }
 
 /// One run, alone: no other child may end meanwhile, since the kernel sums up all of them.
@@ -74,10 +69,7 @@ fn take(command: &mut Command) -> Result<Taken> {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(Taken {
-        cpu: children()? - before,
-        wall,
-    })
+    Ok(Taken { cpu: children()? - before, wall })
 }
 
 fn children() -> Result<Duration> {
@@ -94,9 +86,5 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        f64::midpoint(values[middle - 1], values[middle])
-    }
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }

@@ -30,41 +30,21 @@ pub fn answers(url: &str) -> Result<Vec<Answer>> {
     let customer = Customer { url, agent: agent() };
     let page = customer.get("/", None)?;
     let order = customer.order(&page.body)?;
-    let receipt = order
-        .headers
-        .get("location")
-        .cloned()
-        .context("the server action did not redirect")?;
+    let receipt = order.headers.get("location").cloned().context("the server action did not redirect")?;
     let session = order.headers.get("set-cookie").cloned().unwrap_or_default();
     let session = session.split(';').next().unwrap_or_default().to_owned();
     let receipt = receipt.strip_prefix(url).unwrap_or(&receipt).to_owned();
     Ok(vec![
         page.answer("server component /"),
         order.answer("server action"),
-        customer
-            .get(&receipt, None)?
-            .answer("server component /orders/[id]"),
-        customer
-            .get("/account", None)?
-            .answer("middleware without session"),
-        customer
-            .get("/account", Some(&session))?
-            .answer("middleware with session"),
-        customer
-            .get("/api/status", None)?
-            .answer("node route /api/status"),
-        customer
-            .get("/api/checkout?item=shirt", None)?
-            .answer("node route /api/checkout"),
-        customer
-            .get("/api/shipping?to=pole", None)?
-            .answer("edge route /api/shipping"),
-        customer
-            .webhook(&secret("WEBHOOK_SECRET"))?
-            .answer("edge route /api/webhook, signed"),
-        customer
-            .webhook("guess")?
-            .answer("edge route /api/webhook, forged"),
+        customer.get(&receipt, None)?.answer("server component /orders/[id]"),
+        customer.get("/account", None)?.answer("middleware without session"),
+        customer.get("/account", Some(&session))?.answer("middleware with session"),
+        customer.get("/api/status", None)?.answer("node route /api/status"),
+        customer.get("/api/checkout?item=shirt", None)?.answer("node route /api/checkout"),
+        customer.get("/api/shipping?to=pole", None)?.answer("edge route /api/shipping"),
+        customer.webhook(&secret("WEBHOOK_SECRET"))?.answer("edge route /api/webhook, signed"),
+        customer.webhook("guess")?.answer("edge route /api/webhook, forged"),
         customer.get("/terms", None)?.answer("prerendered /terms"),
     ])
 }
@@ -103,18 +83,12 @@ impl Customer<'_> {
         body += &format!("--{boundary}--\r\n");
         let request = Request::post(format!("{}/", self.url))
             .header("origin", self.url)
-            .header(
-                "content-type",
-                format!("multipart/form-data; boundary={boundary}"),
-            );
+            .header("content-type", format!("multipart/form-data; boundary={boundary}"));
         self.send(request.body(body)?)
     }
 
     fn webhook(&self, secret: &str) -> Result<Page> {
-        let (sent, body) = (
-            SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
-            r#"{"paid":true}"#,
-        );
+        let (sent, body) = (SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(), r#"{"paid":true}"#);
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
         mac.update(format!("{sent}.{body}").as_bytes());
         let signature = format!("t={sent},v1={}", hex::encode(mac.finalize().into_bytes()));
@@ -126,26 +100,16 @@ impl Customer<'_> {
         let what = format!("{} {}", request.method(), request.uri());
         let mut response = self.agent.run(request).with_context(|| what.clone())?;
         let body = response.body_mut().read_to_string().context(what)?;
-        Ok(Page {
-            status: response.status().as_u16(),
-            headers: headers(&response),
-            body,
-        })
+        Ok(Page { status: response.status().as_u16(), headers: headers(&response), body })
     }
 }
 
 impl Page {
     fn answer(&self, probe: &'static str) -> Answer {
         let header = |name: &str| self.headers.get(name).map(|value| format!("{name}: {value}\n"));
-        let headers: String = ["location", "set-cookie", "x-shop-signature"]
-            .into_iter()
-            .filter_map(header)
-            .collect();
-        Answer {
-            probe,
-            status: self.status,
-            content: headers + visible(&self.body),
-        }
+        let headers: String =
+            ["location", "set-cookie", "x-shop-signature"].into_iter().filter_map(header).collect();
+        Answer { probe, status: self.status, content: headers + visible(&self.body) }
     }
 }
 
@@ -157,9 +121,8 @@ fn visible(body: &str) -> &str {
 
 fn headers<B>(response: &Response<B>) -> BTreeMap<String, String> {
     let headers: &HeaderMap = response.headers();
-    let text = headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    let text =
+        headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
     text.collect()
 }
 
@@ -167,25 +130,12 @@ fn headers<B>(response: &Response<B>) -> BTreeMap<String, String> {
 fn hidden_fields(page: &str) -> Vec<(String, String)> {
     let attribute = |tag: &str, name: &str| {
         let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
-        Some(
-            rest.split('"')
-                .next()?
-                .replace("&quot;", "\"")
-                .replace("&amp;", "&"),
-        )
+        Some(rest.split('"').next()?.replace("&quot;", "\"").replace("&amp;", "&"))
     };
-    let tags = page
-        .split("<input")
-        .skip(1)
-        .filter_map(|rest| rest.split('>').next());
+    let tags = page.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
     let hidden = tags.filter(|tag| tag.contains("type=\"hidden\""));
     hidden
-        .filter_map(|tag| {
-            Some((
-                attribute(tag, "name")?,
-                attribute(tag, "value").unwrap_or_default(),
-            ))
-        })
+        .filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())))
         .collect()
 }
 

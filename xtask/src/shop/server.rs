@@ -27,14 +27,7 @@ impl NextServer {
     /// # Errors
     /// When it does not say that it is ready within a minute: then with what it printed.
     pub fn start(dir: &Path, environment: &[(&str, &str)]) -> Result<Self> {
-        let args = [
-            "node_modules/next/dist/bin/next",
-            "start",
-            "--hostname",
-            "127.0.0.1",
-            "--port",
-            "0",
-        ];
+        let args = ["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1", "--port", "0"];
         Self::spawn(Command::new(node_tool("node")?).args(args), dir, environment)
     }
 
@@ -50,15 +43,8 @@ impl NextServer {
     }
 
     fn spawn(command: &mut Command, dir: &Path, environment: &[(&str, &str)]) -> Result<Self> {
-        command
-            .current_dir(dir)
-            .env_clear()
-            .envs(environment.iter().copied());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+        command.current_dir(dir).env_clear().envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().context("next start")?;
         let (ready, url) = mpsc::channel();
         let stdout = child.stdout.take().context("no stdout")?;
