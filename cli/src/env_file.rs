@@ -11,7 +11,7 @@
 //! - A line that assigns nothing, and a name with blanks or quotes in it, is passed over and reported.
 //!
 //! Where a person may have meant something else than Node reads (`A=se#cret`), the value is Node's and the line
-//! is reported as a [`Doubt`]; what would seal half a secret refuses such a line.
+//! is reported as a [`Doubt`]; what would seal or deploy half a secret refuses the file.
 
 use std::ops::Range;
 
@@ -61,19 +61,14 @@ impl DoubtKind {
     /// What is odd about the line, without quoting it.
     pub(crate) fn explain(self) -> &'static str {
         match self {
-            Self::NoAssignment => "is no NAME=value and is passed over",
-            Self::BadName => "has a name that cannot be used and is passed over",
+            Self::NoAssignment => "is no NAME=value, and no variable is read from it",
+            Self::BadName => "has a name that cannot be used, and no variable is read from it",
             Self::HashInValue => {
                 "has a `#` that begins a comment; put quotes around the value if it belongs to it"
             }
             Self::TextAfterQuote => "has text after the closing quote, which is not read",
             Self::OpenQuote => "has a quote that is never closed",
         }
-    }
-
-    /// Whether the line is an assignment whose value may be meant otherwise.
-    pub(crate) fn is_about_value(self) -> bool {
-        !matches!(self, Self::NoAssignment | Self::BadName)
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) enum Error {
     NameReserved { name: String },
     #[error("the value holds a zero byte, which no environment can carry")]
     ValueUnusable,
+    #[error("the value is too long: name and value together have room for 131,070 bytes")]
+    ValueTooLong,
     #[error("the value is not valid UTF-8")]
     ValueNotUnicode,
     #[error("nothing was typed")]
@@ -130,6 +132,7 @@ impl Error {
             Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
             Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE),
             Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
+            Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
             Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
             Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
             Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
@@ -179,6 +182,7 @@ impl Error {
                 "a name has letters, digits and `_`, and does not begin with a digit"
             }
             Self::NameReserved { .. } => "choose another name",
+            Self::ValueTooLong => "keep it in a file or a store of its own, and set what opens that",
             Self::SeveralLines => "pipe the value: capy set NAME < file",
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),

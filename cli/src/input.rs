@@ -2,13 +2,14 @@
 
 use std::io::{self, IsTerminal, Read};
 
+use rustix::termios::{QueueSelector, tcflush};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::{printer, terminal};
 
-/// A longer value is a mistake: no environment carries it.
-const MAX_BYTES: u64 = 1024 * 1024;
+/// Linux takes no longer string into an environment (`MAX_ARG_STRLEN`): name, `=`, value and a zero byte.
+pub(crate) const MAX_BYTES: usize = 128 * 1024;
 
 /// One secret: typed without echo at a terminal, else the whole of stdin without one newline at its end.
 pub(crate) fn secret(prompt: &str) -> Result<Zeroizing<String>> {
@@ -18,27 +19,44 @@ pub(crate) fn secret(prompt: &str) -> Result<Zeroizing<String>> {
     terminal::read_hidden(prompt)
 }
 
-/// Words: lines at a terminal until there are `count` of them, else the whole of stdin.
+/// Words: lines at a terminal until there are `count` of them, numbers aside, else the whole of stdin.
 ///
-/// Echoed: two dozen words cannot be typed blind, and they were shown on a screen before.
+/// Echoed: two dozen words cannot be typed blind, and they were shown on a screen before. What was pasted after
+/// them is dropped: it would land in the shell, and in its history.
 pub(crate) fn words(prompt: &str, count: usize) -> Result<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
         return piped();
     }
     printer::prompt(prompt);
+    let read = read_words(count);
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    read.map_err(Error::Input)
+}
+
+fn read_words(count: usize) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::with_capacity(1024));
-    while text.split_whitespace().count() < count {
-        if io::stdin().read_line(&mut text).map_err(Error::Input)? == 0 {
+    while unnumbered(&text).count() < count {
+        if io::stdin().read_line(&mut text)? == 0 {
             break;
         }
     }
     Ok(text)
 }
 
+/// The words of a text without the numbers that `capy init` prints in front of them.
+pub(crate) fn unnumbered(text: &str) -> impl Iterator<Item = &str> {
+    let is_number = |word: &str| word.trim_end_matches('.').bytes().all(|byte| byte.is_ascii_digit());
+    text.split_whitespace().filter(move |word| !is_number(word))
+}
+
 fn piped() -> Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
-    let mut stdin = io::stdin().lock().take(MAX_BYTES);
+    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
+    let mut stdin = io::stdin().lock().take(MAX_BYTES as u64 + 1);
     stdin.read_to_end(&mut bytes).map_err(Error::Input)?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::ValueTooLong);
+    }
     let text = std::str::from_utf8(&bytes).map_err(|_| Error::ValueNotUnicode)?;
     let text = text.strip_suffix('\n').map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));
     Ok(Zeroizing::new(text.to_owned()))

@@ -109,6 +109,17 @@ pub(crate) fn report_doubts(file: &EnvFile, path: &Path) {
     }
 }
 
+/// Refuses a file with such a line, for what would make half a secret of it.
+pub(crate) fn refuse_doubts(file: &EnvFile, path: &Path) -> Result<()> {
+    match file.doubts().split_first() {
+        None => Ok(()),
+        Some((doubt, _)) => {
+            report_doubts(file, path);
+            Err(Error::EnvFileInDoubt { path: path.into(), doubt: *doubt })
+        }
+    }
+}
+
 /// The values of a `.env` that count, sealed ones opened. The local key is only asked for when one is sealed.
 pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Project>) -> Result<EnvMap> {
     report_doubts(file, path);

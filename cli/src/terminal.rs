@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGINT, SIGQUIT};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::input::MAX_BYTES;
 use crate::printer;
 
 const CTRL_C: u8 = 0x03;
@@ -23,8 +24,6 @@ const CTRL_U: u8 = 0x15;
 const CTRL_BACKSLASH: u8 = 0x1c;
 const ESCAPE: u8 = 0x1b;
 const DELETE: u8 = 0x7f;
-/// A value is not longer: it would not fit into an environment.
-const MAX_BYTES: usize = 1024 * 1024;
 /// A person does not type the next line this soon, a paste does.
 const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 40_000_000 };
 
@@ -93,7 +92,8 @@ fn read_line(terminal: &File) -> Result<Line> {
             CTRL_U => line.clear(),
             BACKSPACE | DELETE => remove_last_char(&mut line),
             ESCAPE => skip_sequence(terminal)?,
-            key @ (b'\t' | b' '..) if line.len() < MAX_BYTES => line.push(key),
+            b'\t' | b' '.. if line.len() == MAX_BYTES => return Err(Error::ValueTooLong),
+            key @ (b'\t' | b' '..) => line.push(key),
             _ => {}
         }
     }

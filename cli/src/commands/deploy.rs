@@ -19,7 +19,7 @@ use crate::cli::{Credential, Format, Mint};
 use crate::error::{Error, Result};
 use crate::platforms::{self, Pattern, Platform};
 use crate::printer;
-use crate::project::{Project, deadline, env_path, open_env_file, read_env_file};
+use crate::project::{Project, deadline, env_path, open_env_file, read_env_file, refuse_doubts};
 
 pub(super) fn run(arguments: Mint) -> Result<()> {
     let platform = platforms::find(arguments.platform.as_deref().unwrap_or_default())?;
@@ -47,6 +47,7 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
 fn variables(arguments: &Mint, project: &Project) -> Result<EnvMap> {
     let path = env_path(arguments.file.env_file.clone(), Some(project));
     let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    refuse_doubts(&file, &path)?;
     let all = open_env_file(&file, &path, Some(project))?;
     let Some(only) = &arguments.only else {
         return if all.is_empty() { Err(Error::NothingToDeploy { path }) } else { Ok(all) };

@@ -5,7 +5,7 @@ use capy_protocol::env_value;
 use crate::cli::EnvFileArg;
 use crate::env_file::{Entry, EnvFile};
 use crate::error::{Error, Result};
-use crate::project::{Project, env_path, read_env_file, report_doubts};
+use crate::project::{Project, env_path, read_env_file, refuse_doubts};
 use crate::{disk, git, names, printer};
 
 pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
@@ -14,6 +14,7 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     let path = env_path(arguments.env_file, Some(&project));
     let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    // Sealed in half, the rest of a secret would stay readable.
     refuse_doubts(&file, &path)?;
 
     let mut sealed = 0;
@@ -38,15 +39,6 @@ fn wants_sealing(entry: &Entry) -> bool {
         || env_value::is_sealed(value)
         || names::is_public(&entry.name)
         || names::is_reserved(&entry.name))
-}
-
-/// A line that may be meant otherwise could be sealed in half: the rest of the secret would stay readable.
-fn refuse_doubts(file: &EnvFile, path: &std::path::Path) -> Result<()> {
-    report_doubts(file, path);
-    match file.doubts().iter().find(|doubt| doubt.kind.is_about_value()) {
-        Some(doubt) => Err(Error::EnvFileInDoubt { path: path.into(), doubt: *doubt }),
-        None => Ok(()),
-    }
 }
 
 fn report(file: &EnvFile, path: &std::path::Path, sealed: usize) {

@@ -119,8 +119,7 @@ fn recover() -> Result<()> {
 
 /// Numbers in front of the words, as `capy init` prints them, are forgiven.
 fn parse(typed: &str) -> Result<RecoveryPhrase> {
-    let is_number = |word: &&str| word.trim_end_matches('.').bytes().all(|byte| byte.is_ascii_digit());
-    let words: Vec<_> = typed.split_whitespace().filter(|word| !is_number(word)).collect();
+    let words: Vec<_> = input::unnumbered(typed).collect();
     RecoveryPhrase::parse(&Zeroizing::new(words.join(" "))).map_err(|_| Error::PhraseMalformed)
 }
 

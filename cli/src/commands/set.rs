@@ -20,6 +20,9 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     if value.contains('\0') {
         return Err(Error::ValueUnusable);
     }
+    if name.len() + value.len() + "=\0".len() > input::MAX_BYTES {
+        return Err(Error::ValueTooLong);
+    }
     let readable = names::is_public(&name).then(|| env_file::quote(&value)).flatten();
     let (written, how) = match readable {
         Some(written) => (written, "is set, and readable: its prefix makes it public"),

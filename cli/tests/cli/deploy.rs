@@ -70,6 +70,10 @@ fn what_cannot_be_deployed_registers_nothing() {
     sandbox.capy(&PRINT).fails(10, "NO_ENV_FILE");
     sandbox.write(".env", "# nothing\n");
     sandbox.capy(&PRINT).fails(1, "NOTHING_TO_DEPLOY");
+    for doubtful in ["A=can#ary\n", "A=canary\nline two\n"] {
+        sandbox.write(".env", doubtful);
+        sandbox.capy(&PRINT).fails(1, "ENV_FILE_IN_DOUBT");
+    }
     sandbox.write(".env", "A=1\n");
     sandbox.capy(&["deploy", "--platform", "other"]).fails(2, "NO_OUTPUT");
     sandbox.capy(&["deploy", "--platform", "nope", "--print"]).fails(2, "PLATFORM_UNKNOWN");

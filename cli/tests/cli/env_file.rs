@@ -122,7 +122,8 @@ fn killed_at_any_moment_the_file_is_whole_and_another_run_finishes() {
 #[test]
 fn a_line_that_would_be_sealed_in_half_is_refused() {
     let sandbox = Sandbox::project();
-    for line in ["A=can#ary", "A='can'ary", "A=\"canary"] {
+    let pem = "A=-----BEGIN KEY-----\ncanary+/==\n-----END KEY-----";
+    for line in ["A=can#ary", "A='can'ary", "A=\"canary", pem, "A\u{a0}=canary"] {
         let text = format!("B=1\n{line}\n");
         sandbox.write(".env", &text);
         sandbox.capy(&["encrypt"]).fails(1, "ENV_FILE_IN_DOUBT");
@@ -186,4 +187,18 @@ fn outside_of_a_project_nothing_can_be_sealed() {
     sandbox.write(".env", "A=canary\n");
     sandbox.capy(&["encrypt"]).fails(10, "NOT_INITIALISED");
     assert_eq!(sandbox.read(".env"), "A=canary\n");
+}
+
+#[test]
+fn a_value_that_fits_no_environment_is_refused_whole() {
+    let sandbox = Sandbox::project();
+    let longest = "x".repeat(128 * 1024 - "A=\0".len());
+    sandbox.capy_with(&["set", "A"], &format!("{longest}\r\n")).succeeds();
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo ${#A}"]).succeeds();
+    assert_eq!(run.stdout, format!("{}\n", longest.len()));
+    let before = sandbox.read(".env");
+    for value in [format!("{longest}x"), longest.repeat(20)] {
+        sandbox.capy_with(&["set", "A"], &value).fails(2, "VALUE_TOO_LONG");
+    }
+    assert_eq!(sandbox.read(".env"), before);
 }

@@ -4,23 +4,15 @@ use std::fs;
 use std::process::Command;
 
 use crate::sandbox::{Sandbox, contains, mode};
-use crate::stand_in::ADMIN_TOKEN;
 
 /// The words without their numbers.
 fn words(stdout: &str) -> Vec<&str> {
     stdout.split_whitespace().filter(|word| !word.ends_with('.')).collect()
 }
 
-fn logged_in() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let url = sandbox.service.url();
-    sandbox.capy_with(&["login", "--url", &url], ADMIN_TOKEN).succeeds();
-    sandbox
-}
-
 #[test]
 fn a_new_project_shows_24_words_once_and_keeps_its_key_private() {
-    let sandbox = logged_in();
+    let sandbox = Sandbox::logged_in();
     let outcome = sandbox.capy(&["init"]).succeeds();
     let words = words(&outcome.stdout);
     assert_eq!(words.len(), 24);
@@ -48,7 +40,7 @@ fn nothing_is_overwritten() {
 
 #[test]
 fn words_that_could_not_be_shown_leave_no_project() {
-    let sandbox = logged_in();
+    let sandbox = Sandbox::logged_in();
     let mut command = sandbox.command(&["init"]);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = command.stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
@@ -66,7 +58,7 @@ fn without_a_login_the_url_must_be_named() {
 
 #[test]
 fn the_words_bring_the_key_to_another_machine() {
-    let sandbox = logged_in();
+    let sandbox = Sandbox::logged_in();
     let shown = sandbox.capy(&["init"]).succeeds().stdout;
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     fs::remove_dir_all(sandbox.config("keys")).unwrap();
@@ -96,7 +88,7 @@ fn recovery_never_replaces_another_key() {
 
 #[test]
 fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
-    let sandbox = logged_in();
+    let sandbox = Sandbox::logged_in();
     sandbox.write(".env", "A=1\n");
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");

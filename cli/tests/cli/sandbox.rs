@@ -46,11 +46,17 @@ impl Sandbox {
         Self { root, service: StandIn::start(), env }
     }
 
-    /// Logged in, initialised.
-    pub(crate) fn project() -> Self {
+    /// Logged in, no project.
+    pub(crate) fn logged_in() -> Self {
         let sandbox = Self::new();
         let url = sandbox.service.url();
         sandbox.capy_with(&["login", "--url", &url], ADMIN_TOKEN).succeeds();
+        sandbox
+    }
+
+    /// Logged in, initialised.
+    pub(crate) fn project() -> Self {
+        let sandbox = Self::logged_in();
         sandbox.capy(&["init"]).succeeds();
         sandbox
     }

@@ -20,12 +20,24 @@ struct Terminal {
 
 impl Terminal {
     fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        Self::start_program(sandbox, &sandbox.command(arguments))
+    }
+
+    /// In a shell that shows what the program left in the terminal for it.
+    fn start_in_shell(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let plain = sandbox.command(arguments);
+        let mut shell = Command::new("sh");
+        let script = "\"$@\"; code=$?; stty -echo -icanon min 0 time 3; echo \"rest<$(cat)>\"; exit $code";
+        shell.args(["-c", script, "sh"]).arg(plain.get_program()).args(plain.get_args());
+        Self::start_program(sandbox, &shell)
+    }
+
+    fn start_program(sandbox: &Sandbox, plain: &Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let side = || File::options().read(true).write(true).open(&name).unwrap();
-        let plain = sandbox.command(arguments);
         let mut command = Command::new("setsid");
         command.args(["--ctty", "--wait"]).arg(plain.get_program()).args(plain.get_args());
         command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
@@ -126,4 +138,28 @@ fn ctrl_c_reaches_a_build_once() {
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(4), "{shown}");
     assert_eq!(sandbox.read("interrupts"), "once\n");
+}
+
+#[test]
+fn a_value_that_fits_no_environment_is_refused_at_the_terminal() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::start(&sandbox, &["set", "A"]);
+    terminal.wait_for("A: ");
+    terminal.type_keys(&"x".repeat(128 * 1024 + 1));
+    let (code, shown) = terminal.end();
+    assert!(code == Some(2) && shown.contains("error[VALUE_TOO_LONG]"), "{shown}");
+    assert!(!sandbox.path(".env").exists());
+}
+
+#[test]
+fn words_pasted_as_they_were_printed_are_taken_whole_and_nothing_spills() {
+    let sandbox = Sandbox::logged_in();
+    let words = sandbox.capy(&["init"]).succeeds().stdout;
+    std::fs::remove_dir_all(sandbox.config("keys")).unwrap();
+    let mut terminal = Terminal::start_in_shell(&sandbox, &["init", "--recover"]);
+    terminal.wait_for("24 words:");
+    terminal.type_keys(&format!("{words}echo spilled\n"));
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("rest<>"), "{shown}");
 }
