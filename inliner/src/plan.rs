@@ -1,7 +1,7 @@
 //! All bundles together.
 //!
 //! Owns what only the whole tree can tell: a variable that is written anywhere keeps all its reads, and so does one that
-//! client code reads. It refuses to write: it hands out changes in the order in which they must be made.
+//! client code names. It refuses to write: it hands out changes in the order in which they must be made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,7 +28,7 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
     let search = Search::new(request.values);
     let public = public::scan(inventory, &search, &subjects)?;
     let bundles = read_all(inventory, &subjects, &search)?;
-    let context = context(request.values, &bundles, &public.read_by_client);
+    let context = context(request.values, &bundles, &public.named_by_client);
     let rewritten: Vec<(Bundle, Rewritten, Option<PathBuf>)> = bundles
         .into_par_iter()
         .map(|mut bundle| {
@@ -62,8 +62,8 @@ fn read_all(inventory: &Inventory, subjects: &Subjects, search: &Search) -> Resu
     Ok(bundles)
 }
 
-fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], read_by_client: &BTreeSet<String>) -> Context<'a> {
-    let by_client = read_by_client.iter().map(|name| (name.clone(), Reason::ReadByClient));
+fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSet<String>) -> Context<'a> {
+    let by_client = named_by_client.iter().map(|name| (name.clone(), Reason::ReadByClient));
     let written = bundles.iter().flat_map(|bundle| &bundle.reads.writes);
     let kept = by_client.chain(written.map(|(name, _)| (name.clone(), Reason::Assigned))).collect();
     let taken = bundles.iter().any(|bundle| bundle.uses_our_prefix);

@@ -1,14 +1,13 @@
-//! What the public can fetch: does it hold a value, and which variables does it read?
+//! What the public can fetch: does it hold a value, and which variables does it name?
 //!
-//! Owns the reading of public files and source maps. A client file that reads a variable has a copy on the server that
-//! renders the same component: baked in there, the value would be printed into HTML.
+//! Owns the reading of public files and source maps. A client file that names a variable may read it, and has a copy on
+//! the server that renders the same component: baked in there, the value would be printed into HTML.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use aho_corasick::AhoCorasick;
-use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::Error;
@@ -21,8 +20,8 @@ use crate::subject::Subjects;
 #[derive(Debug, Default)]
 pub(crate) struct Public {
     pub(crate) leaks: Vec<Leak>,
-    /// Variables that client code reads.
-    pub(crate) read_by_client: BTreeSet<String>,
+    /// Variables that client code names.
+    pub(crate) named_by_client: BTreeSet<String>,
     pub(crate) scanned: usize,
     pub(crate) unreadable: usize,
 }
@@ -30,7 +29,7 @@ pub(crate) struct Public {
 impl Public {
     fn merge(mut self, other: Self) -> Self {
         self.leaks.extend(other.leaks);
-        self.read_by_client.extend(other.read_by_client);
+        self.named_by_client.extend(other.named_by_client);
         self.scanned += other.scanned;
         self.unreadable += other.unreadable;
         self
@@ -49,7 +48,7 @@ pub(crate) fn scan(inventory: &Inventory, search: &Search, subjects: &Subjects) 
         let mut public = Public { scanned: 1, leaks: leaks(&text, path, search), ..Public::default() };
         public.unreadable = usize::from(is_compressed(path));
         if *is_public && is_script(path) {
-            public.read_by_client = client_reads(&text, &names, &finder);
+            public.named_by_client = mentions(&text, &names, &finder);
         }
         Ok(public)
     };
@@ -77,83 +76,47 @@ fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "gz" || extension == "br" || extension == "zst")
 }
 
-/// Names that stand as `env.NAME`, `env["NAME"]` or in a pattern that is taken from something called `env`.
-fn client_reads(text: &[u8], names: &[&str], finder: &AhoCorasick) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+/// Names that stand anywhere in a script as a whole word. Between a client's `env` and the name there may be any number
+/// of aliases and patterns, so a mention is enough.
+fn mentions(text: &[u8], names: &[&str], finder: &AhoCorasick) -> BTreeSet<String> {
+    let mut found = vec![false; names.len()];
     for hit in finder.find_overlapping_iter(text) {
-        let (before, after) = (&text[..hit.start()], &text[hit.end()..]);
-        let glued = before.last().is_some_and(is_word) || after.first().is_some_and(is_word);
-        if !glued && (is_property_of_env(before) || is_taken_from_env(before, after)) {
-            found.insert(names[hit.pattern().as_usize()].to_owned());
+        let (before, after) = (text[..hit.start()].last(), text[hit.end()..].first());
+        if !before.is_some_and(is_word) && !after.is_some_and(is_word) {
+            found[hit.pattern().as_usize()] = true;
         }
     }
-    found
+    names.iter().zip(found).filter(|(_, found)| *found).map(|(name, _)| (*name).to_owned()).collect()
 }
 
 fn is_word(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
 }
 
-fn is_property_of_env(before: &[u8]) -> bool {
-    let before = before.trim_ascii_end();
-    let object = match before.strip_suffix(b".") {
-        Some(object) => object.strip_suffix(b"?").unwrap_or(object),
-        None => {
-            let Some((b'"' | b'\'' | b'`', open)) = before.split_last() else {
-                return false;
-            };
-            let Some(object) = open.trim_ascii_end().strip_suffix(b"[") else {
-                return false;
-            };
-            object.strip_suffix(b"?.").unwrap_or(object)
-        }
-    };
-    let object = object.trim_ascii_end();
-    object.strip_suffix(b"env").is_some_and(|rest| !rest.last().is_some_and(is_word))
-}
-
-/// `{…, NAME: a, …} = <something>.env`.
-fn is_taken_from_env(before: &[u8], after: &[u8]) -> bool {
-    const NEAR: usize = 600;
-    if !matches!(before.trim_ascii_end().last(), Some(b'{' | b',' | b'"' | b'\'')) {
-        return false;
-    }
-    let after = &after[..after.len().min(NEAR)];
-    let Some(close) = memchr::memchr(b'}', after) else {
-        return false;
-    };
-    let Some(value) = after[close + 1..].trim_ascii_start().strip_prefix(b"=") else {
-        return false;
-    };
-    let value = &value[..memchr::memchr3(b';', b'\n', b'{', value).unwrap_or(value.len())];
-    memmem::find_iter(value, b"env").any(|at| {
-        let before = at.checked_sub(1).and_then(|at| value.get(at));
-        !before.is_some_and(is_word) && !value.get(at + 3).is_some_and(is_word)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn reads(text: &str) -> bool {
+    fn mentioned(text: &str) -> bool {
         let finder = AhoCorasick::new(["KEY"]).unwrap();
-        !client_reads(text.as_bytes(), &["KEY"], &finder).is_empty()
+        !mentions(text.as_bytes(), &["KEY"], &finder).is_empty()
     }
 
     #[test]
-    fn a_client_read_is_told_from_a_mention() {
+    fn any_mention_by_a_client_counts() {
         for text in [
             "e.default.env.KEY",
             "process.env?.KEY",
             "x.env[\"KEY\"]",
             "let{A:a,KEY:k}=r.default.env,b",
-            "env.KEY",
+            "let o=e.default.env;f(o.KEY)",
+            "let{env:{KEY:i}}=e.default",
+            "let o=\"KEY\";f(r.default.env[o])",
         ] {
-            assert!(reads(text), "{text}");
+            assert!(mentioned(text), "{text}");
         }
-        for text in ["set KEY first", "e.KEY", "{KEY:1}", "env.MONKEY", "fenv.KEY", "{KEY:1},b=2;env"] {
-            assert!(!reads(text), "{text}");
+        for text in ["env.MONKEY", "env.KEYS", "KEY_2", "$KEY"] {
+            assert!(!mentioned(text), "{text}");
         }
     }
 }

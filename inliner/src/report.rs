@@ -52,7 +52,7 @@ pub enum Reason {
     Unproven,
     /// The name occurs as a property, a key or a string.
     Mentioned,
-    /// A public file reads this name: its server-rendered copy would print the value.
+    /// A public file names this variable: its server-rendered copy could print the value.
     ReadByClient,
     /// The edit would move columns and the file's source map cannot be adjusted.
     SourceMap,
@@ -94,7 +94,7 @@ impl Reason {
             Self::ProcessEscapes => "`process` is passed on",
             Self::Unproven => "is read from something that is not certainly the environment",
             Self::Mentioned => "is mentioned",
-            Self::ReadByClient => "is read in a public file, so its server-rendered copy would print it",
+            Self::ReadByClient => "is named in a public file, so its server-rendered copy could print it",
             Self::SourceMap => "cannot be replaced without breaking the file's source map",
             Self::NotJavaScript => "is named in a file that does not parse",
             Self::OtherValues => "was built in with another value; build again",

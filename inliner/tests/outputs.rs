@@ -57,7 +57,7 @@ fn other_values_are_refused_and_say_build_again() {
 fn a_value_in_a_public_file_stops_everything() {
     let json = serde_json::to_string(&canary("A")).unwrap();
     for (file, text, encoding) in [
-        (".next/static/chunks/x.js", canary("A"), Encoding::Plain),
+        (".next/static/chunks/x.css", canary("A"), Encoding::Plain),
         ("public/data.json", json, Encoding::Plain),
         (".next/server/app/terms.rsc", canary("A"), Encoding::Plain),
         (".next/server/app/terms.segments/a/_tree.segment.rsc", canary("A"), Encoding::Plain),
@@ -100,12 +100,16 @@ fn a_value_in_an_inline_server_map_is_a_leak() {
 }
 
 #[test]
-fn a_name_that_client_code_reads_is_left_alone_and_fails() {
+fn a_name_that_client_code_mentions_is_left_alone_and_fails() {
     let tree = Tree::new();
-    tree.write(".next/static/chunks/x.js", "f(e.default.env.A)");
-    let report = tree.inline(&values()).unwrap();
-    assert!(has_failed(&report));
-    assert!(report.findings.iter().all(|finding| finding.reason == Reason::ReadByClient), "{report:?}");
+    for client in
+        ["f(e.default.env.A)", "let o=e.default.env;f(o.A)", "let{env:{A:i}}=e.default", "f(o[\"A\"])"]
+    {
+        tree.write(".next/static/chunks/x.js", client);
+        let report = tree.inline(&values()).unwrap();
+        assert!(has_failed(&report), "{client}");
+        assert!(report.findings.iter().all(|finding| finding.reason == Reason::ReadByClient), "{report:?}");
+    }
     let lenient = tree.inline_with(&values(), |request| request.policy = Policy::Lenient).unwrap();
     assert!(!has_failed(&lenient));
     assert!(tree.read(".next/server/edge/chunks/a.js").starts_with("f(process.env.A)"));
