@@ -30,7 +30,7 @@ Environment:
   _CAPY_SECRETS_BLOB, _CAPY_DEPLOY_KEY   the same with --credential deploy-key
   CAPY_SERVICE_URL                       the key service, in place of the one in capy.toml
   CAPY_TIMEOUT                           seconds to try the service for (30)
-  CAPY_TOKEN                             API token, in place of a login (for CI)
+  CAPY_TOKEN                             API token, in place of a login (for CI); with CAPY_SERVICE_URL
   CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy)
   CAPY_ALLOW_HTTP=1                      plain http to another machine, for a private network
 

@@ -4,10 +4,12 @@
 //! <config>/credentials.toml     API tokens by service URL                     0600
 //! <config>/keys/<project id>    the project's master key, 64 hex digits       0600
 //! ```
-//! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`.
+//! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`. A folder of the name
+//! `capy` is made 0700 whenever something is kept in it; another may be shared, and keeps its mode.
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -50,9 +52,7 @@ impl Config {
 
     /// The token for a service: `CAPY_TOKEN`, else that of its login.
     pub(crate) fn token(&self, url: &ServiceUrl) -> Result<ApiToken> {
-        if let Some(token) =
-            env::var("CAPY_TOKEN").ok().map(Zeroizing::new).and_then(|text| ApiToken::parse(&text))
-        {
+        if let Some(token) = token_from_env()? {
             return Ok(token);
         }
         let logins = self.read_logins()?;
@@ -69,6 +69,8 @@ impl Config {
 
     /// Keeps a login.
     pub(crate) fn save_login(&self, url: &ServiceUrl, token: &ApiToken) -> Result<PathBuf> {
+        disk::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
+        let _lock = self.lock_logins()?;
         let mut logins = self.read_logins()?;
         let token = token.expose_secret().to_owned();
         logins.services.insert(url.as_str().to_owned(), Login { token });
@@ -77,6 +79,10 @@ impl Config {
 
     /// Forgets a login; whether there was one.
     pub(crate) fn remove_login(&self, url: &ServiceUrl) -> Result<bool> {
+        if !self.logins_path().exists() {
+            return Ok(false);
+        }
+        let _lock = self.lock_logins()?;
         let mut logins = self.read_logins()?;
         let known = logins.services.remove(url.as_str()).is_some();
         if known {
@@ -88,8 +94,11 @@ impl Config {
     /// The project's master key.
     pub(crate) fn master_key(&self, project: &ProjectId) -> Result<MasterKey> {
         let path = self.key_path(project);
-        match std::fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(text) => MasterKey::parse_hex(text.trim()).map_err(|_| Error::LocalKeyMalformed { path }),
+        match disk::read_private(&path) {
+            Ok(None) => Err(Error::LocalKeyExposed { path }),
+            Ok(Some(text)) => {
+                MasterKey::parse_hex(text.trim()).map_err(|_| Error::LocalKeyMalformed { path })
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(Error::LocalKeyMissing { project: project.clone() })
             }
@@ -101,7 +110,9 @@ impl Config {
     pub(crate) fn save_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<PathBuf> {
         let path = self.key_path(project);
         let folder = self.0.join("keys");
-        disk::create_private_folder(&folder).map_err(Error::file("create", &folder))?;
+        disk::create_private_folder(&folder)
+            .and_then(|()| disk::make_private(&folder))
+            .map_err(Error::file("create", &folder))?;
         let mut text = key.serialize_hex();
         text.push('\n');
         disk::create(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
@@ -111,6 +122,12 @@ impl Config {
     /// Where a project's master key is kept.
     pub(crate) fn key_path(&self, project: &ProjectId) -> PathBuf {
         self.0.join("keys").join(project.as_str())
+    }
+
+    /// So that of two logins at once neither is lost.
+    fn lock_logins(&self) -> Result<File> {
+        let path = self.logins_path();
+        disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))
     }
 
     fn logins_path(&self) -> PathBuf {
@@ -133,9 +150,27 @@ impl Config {
 
     fn write_logins(&self, logins: &Logins) -> Result<PathBuf> {
         let path = self.logins_path();
-        disk::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
+        if self.0.file_name() == Some("capy".as_ref()) {
+            disk::make_private(&self.0).map_err(Error::file("protect", &self.0))?;
+        }
         let text = Zeroizing::new(toml::to_string(logins).expect("tables of strings are always TOML"));
-        disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+        disk::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))?;
         Ok(path)
     }
+}
+
+/// `CAPY_TOKEN`; blank counts as unset, as everywhere.
+///
+/// It comes with `CAPY_SERVICE_URL` only: else the nearest `capy.toml`, a pull request's for one, could name a
+/// service that it goes to.
+fn token_from_env() -> Result<Option<ApiToken>> {
+    let is_set = |name| env::var_os(name).is_some_and(|text| !text.to_string_lossy().trim().is_empty());
+    if !is_set("CAPY_TOKEN") {
+        return Ok(None);
+    }
+    if !is_set("CAPY_SERVICE_URL") {
+        return Err(Error::TokenWithoutUrl);
+    }
+    let text = env::var("CAPY_TOKEN").map(Zeroizing::new);
+    text.ok().and_then(|text| ApiToken::parse(&text)).map(Some).ok_or(Error::TokenMalformed)
 }

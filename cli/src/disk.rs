@@ -2,12 +2,17 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 /// The mode of what holds a secret.
 pub(crate) const PRIVATE: u32 = 0o600;
+
+/// No key is longer.
+const MAX_ROOM: usize = 64 * 1024;
 
 /// Creates a file that must not exist yet.
 pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
@@ -26,13 +31,36 @@ pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let target = follow(path)?;
     let kept = fs::metadata(&target).map(|data| data.permissions().mode() & 0o7777);
+    write_over(&target, content, kept.unwrap_or(mode))
+}
+
+/// [`replace`] for what is this user's alone, whatever mode it had.
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_over(&follow(path)?, content, PRIVATE)
+}
+
+fn write_over(target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut temporary =
-        tempfile::Builder::new().prefix(&temporary_prefix(&target)).tempfile_in(parent(&target))?;
+        tempfile::Builder::new().prefix(&temporary_prefix(target)).tempfile_in(parent(target))?;
     temporary.write_all(content)?;
-    temporary.as_file().set_permissions(Permissions::from_mode(kept.unwrap_or(mode)))?;
+    temporary.as_file().set_permissions(Permissions::from_mode(mode))?;
     temporary.as_file().sync_all()?;
-    temporary.persist(&target).map_err(|error| error.error)?;
-    sync_folder(&target)
+    temporary.persist(target).map_err(|error| error.error)?;
+    sync_folder(target)
+}
+
+/// Reads a file that nobody else may read; `None` when others may.
+pub(crate) fn read_private(path: &Path) -> io::Result<Option<Zeroizing<String>>> {
+    let mut file = File::open(path)?;
+    let data = file.metadata()?;
+    if data.permissions().mode() & 0o077 != 0 {
+        return Ok(None);
+    }
+    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    let room = usize::try_from(data.len()).unwrap_or(0).min(MAX_ROOM);
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    file.read_to_string(&mut text)?;
+    Ok(Some(text))
 }
 
 /// `.env.capy-…`: the rules that keep `.env` out of git keep out what a killed edit of it leaves behind, too.
@@ -53,6 +81,11 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
 /// Creates a folder, and what is missing above it, for this user alone.
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Takes a folder away from everybody else.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
 /// A lock on the folder of `path`, so that two edits of one file follow each other. Released on drop.

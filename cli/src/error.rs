@@ -32,6 +32,12 @@ pub(crate) enum Error {
     LocalKeyMissing { project: ProjectId },
     #[error("{} does not hold a key", path.display())]
     LocalKeyMalformed { path: PathBuf },
+    #[error("{} can be read by other users of this machine", path.display())]
+    LocalKeyExposed { path: PathBuf },
+    #[error("CAPY_TOKEN is set but CAPY_SERVICE_URL is not, so nothing says which service may see it")]
+    TokenWithoutUrl,
+    #[error("CAPY_TOKEN cannot be a token: a token is one word of letters, digits and signs")]
+    TokenMalformed,
     #[error("{} holds another key than these words make", path.display())]
     LocalKeyDiffers { path: PathBuf },
     #[error("these are not the 24 words of a recovery phrase")]
@@ -121,6 +127,9 @@ impl Error {
             Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP),
             Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY),
             Self::LocalKeyMalformed { .. } => ("LOCAL_KEY_MALFORMED", exit::LOCAL_KEY),
+            Self::LocalKeyExposed { .. } => ("LOCAL_KEY_EXPOSED", exit::LOCAL_KEY),
+            Self::TokenWithoutUrl => ("TOKEN_WITHOUT_SERVICE_URL", exit::NOT_SET_UP),
+            Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE),
             Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY),
             Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY),
             Self::PhraseWrong { .. } => ("PHRASE_WRONG", exit::LOCAL_KEY),
@@ -168,6 +177,11 @@ impl Error {
             Self::LocalKeyMissing { .. } | Self::LocalKeyMalformed { .. } => {
                 "run `capy init --recover` and type the project's 24 words"
             }
+            Self::LocalKeyExposed { path } => {
+                return Some(format!("chmod 600 {}", shell_words::quote(&path.display().to_string())));
+            }
+            Self::TokenWithoutUrl => "set CAPY_SERVICE_URL to the service that the token is for",
+            Self::TokenMalformed => "set it again as the service's operator gave it, or remove it",
             Self::LocalKeyDiffers { .. } => "move that file away first if these are the right words",
             Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",
             Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use capy_client::project_file::check_owner;
 use capy_client::service_url::PlainHttp;
 use capy_client::{Deadline, ProjectFile, Service, ServiceUrl};
 use capy_protocol::Error as ProtocolError;
@@ -29,11 +30,17 @@ impl Project {
         Self::find_if_any()?.ok_or(Error::NotInitialised)
     }
 
-    /// The same, `None` when there is none.
+    /// The same, `None` when there is none. Neither it nor its `.env` is taken from another user's hands.
     pub(crate) fn find_if_any() -> Result<Option<Self>> {
         let here = std::env::current_dir().map_err(Error::file("find", Path::new(".")))?;
-        let found = ProjectFile::find(&here)?;
-        Ok(found.map(|(path, file)| Self { path, file }))
+        let Some((path, file)) = ProjectFile::find(&here)? else {
+            return Ok(None);
+        };
+        let project = Self { path, file };
+        if project.path.parent() != Some(&here) {
+            check_owner(&project.env_path())?;
+        }
+        Ok(Some(project))
     }
 
     /// Its id.

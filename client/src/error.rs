@@ -189,6 +189,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file above the current folder that somebody else put there.
+    #[error("{} is above this folder and belongs to user {owner}, who is neither you nor root", path.display())]
+    FileOfAnotherUser {
+        /// The file.
+        path: PathBuf,
+        /// The user's number.
+        owner: u32,
+    },
     /// `capy.toml` says something else than it should.
     #[error("{} is not a project file: {reason}", path.display())]
     ProjectFileMalformed {
@@ -240,6 +248,7 @@ impl Error {
             Self::ServiceUrlMalformed { .. } => ("SERVICE_URL_MALFORMED", exit::USAGE),
             Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),
             Self::ProjectFileUnreadable { .. } => ("PROJECT_FILE_UNREADABLE", exit::NOT_SET_UP),
+            Self::FileOfAnotherUser { .. } => ("FILE_OF_ANOTHER_USER", exit::NOT_SET_UP),
             Self::ProjectFileMalformed { .. } => ("PROJECT_FILE_MALFORMED", exit::NOT_SET_UP),
         }
     }
@@ -284,6 +293,9 @@ impl Error {
             Self::ServiceUrlMissing => "set CAPY_SERVICE_URL to the key service's URL",
             Self::ServiceUrlMalformed { .. } => "a service URL looks like https://keys.example.com",
             Self::TimeoutMalformed => "set it to a number such as 30, or remove it",
+            Self::FileOfAnotherUser { .. } => {
+                "if you trust it, run capy in that file's own folder, or make the file yours"
+            }
             Self::ProjectFileUnreadable { .. } | Self::ProjectFileMalformed { .. } => {
                 "repair the file; `capy init` shows what belongs into it"
             }

@@ -1,4 +1,7 @@
 //! `capy.toml`: which project a folder belongs to and where its service is. It holds no secret and is committed.
+//!
+//! It refuses a file above the start folder that is another user's: whoever can write to `/tmp` must not choose
+//! the service and the variables of everybody who works below it (compare CVE-2022-24765 in git).
 
 use std::path::{Path, PathBuf};
 
@@ -33,10 +36,13 @@ impl ProjectFile {
     /// The nearest file at or above `start_dir`, with its path; `None` when there is none up to the root.
     ///
     /// # Errors
-    /// Those of [`ProjectFile::read`].
+    /// Those of [`ProjectFile::read`], and of [`check_owner`] for a file above `start_dir`.
     pub fn find(start_dir: &Path) -> Result<Option<(PathBuf, Self)>> {
         for folder in start_dir.ancestors() {
             let path = folder.join(NAME);
+            if folder != start_dir {
+                check_owner(&path)?;
+            }
             match Self::read(&path) {
                 Ok(file) => return Ok(Some((path, file))),
                 Err(Error::ProjectFileUnreadable { source, .. })
@@ -66,9 +72,59 @@ impl ProjectFile {
     }
 }
 
+/// Refuses a file that belongs neither to this user nor to root; a link, and what it leads to. One that is not
+/// there passes.
+///
+/// # Errors
+/// [`Error::FileOfAnotherUser`].
+#[cfg(unix)]
+pub fn check_owner(path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    let found = [path.symlink_metadata(), path.metadata()];
+    let foreign = found.into_iter().flatten().map(|data| data.uid()).find(|owner| ![me, 0].contains(owner));
+    match foreign {
+        Some(owner) => Err(Error::FileOfAnotherUser { path: path.into(), owner }),
+        None => Ok(()),
+    }
+}
+
+/// Where files have no such owner.
+#[cfg(not(unix))]
+pub fn check_owner(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    fn another_users_file_above_the_start_folder_is_refused() {
+        use std::os::unix::fs::{chown, symlink};
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root can give a file away");
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let (below, path) = (root.path().join("below"), root.path().join(NAME));
+        std::fs::create_dir(&below).unwrap();
+        std::fs::write(&path, "project_id = \"prj_a\"\nservice_url = \"https://a\"\n").unwrap();
+        assert!(ProjectFile::find(&below).unwrap().is_some());
+        chown(&path, Some(65534), None).unwrap();
+        assert_eq!(ProjectFile::find(&below).unwrap_err().code(), "FILE_OF_ANOTHER_USER");
+        assert!(ProjectFile::find(root.path()).unwrap().is_some(), "this folder was chosen by the user");
+        // Neither by a link of one's own to it, nor by another's link to a file of one's own.
+        let linked = below.join(NAME);
+        symlink("../capy.toml", &linked).unwrap();
+        assert_eq!(check_owner(&linked).unwrap_err().code(), "FILE_OF_ANOTHER_USER");
+        chown(&path, Some(0), None).unwrap();
+        assert!(check_owner(&linked).is_ok());
+        std::os::unix::fs::lchown(&linked, Some(65534), None).unwrap();
+        assert_eq!(check_owner(&linked).unwrap_err().code(), "FILE_OF_ANOTHER_USER");
+    }
 
     #[test]
     fn project_file_format_unchanged() {

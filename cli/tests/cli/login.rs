@@ -1,7 +1,12 @@
 //! `capy login` and `capy logout`.
 
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::Stdio;
+
 use crate::sandbox::{Sandbox, contains, mode};
-use crate::stand_in::{ADMIN_TOKEN, Fault};
+use crate::stand_in::{ADMIN_TOKEN, Fault, StandIn};
 
 #[test]
 fn a_login_is_checked_and_kept_for_this_user_alone() {
@@ -41,7 +46,20 @@ fn a_token_in_the_environment_needs_no_login() {
     std::fs::remove_file(sandbox.config("credentials.toml")).unwrap();
     sandbox.capy(&["deploy", "list"]).fails(10, "NOT_LOGGED_IN");
     sandbox.env.insert("CAPY_TOKEN".into(), ADMIN_TOKEN.into());
+    sandbox.env.insert("CAPY_SERVICE_URL".into(), sandbox.service.url());
     sandbox.capy(&["deploy", "list"]).succeeds();
+}
+
+#[test]
+fn a_token_in_the_environment_goes_to_no_service_that_only_a_file_names() {
+    let mut sandbox = Sandbox::project();
+    let before = sandbox.service.seen().len();
+    sandbox.env.insert("CAPY_TOKEN".into(), "canary".into());
+    sandbox.capy(&["deploy", "list"]).fails(10, "TOKEN_WITHOUT_SERVICE_URL");
+    sandbox.env.insert("CAPY_SERVICE_URL".into(), sandbox.service.url());
+    sandbox.env.insert("CAPY_TOKEN".into(), "canary two".into());
+    sandbox.capy(&["deploy", "list"]).fails(2, "TOKEN_MALFORMED");
+    assert_eq!(sandbox.service.seen().len(), before);
 }
 
 #[test]
@@ -50,4 +68,64 @@ fn plain_http_to_another_machine_is_refused() {
     sandbox
         .capy_with(&["login", "--url", "http://keys.example.com"], ADMIN_TOKEN)
         .fails(2, "SERVICE_URL_MALFORMED");
+}
+
+#[test]
+fn what_others_could_read_is_taken_from_them_or_refused() {
+    let sandbox = Sandbox::project();
+    let loosen =
+        |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let logins = sandbox.config("credentials.toml");
+    loosen(&logins, 0o644);
+    loosen(&sandbox.config(""), 0o755);
+    let url = sandbox.service.url();
+    sandbox.capy_with(&["login", "--url", &url], ADMIN_TOKEN).succeeds();
+    assert_eq!((mode(&logins), mode(&sandbox.config(""))), (0o600, 0o700));
+
+    sandbox.capy_with(&["set", "A"], "1").succeeds();
+    let key = fs::read_dir(sandbox.config("keys")).unwrap().next().unwrap().unwrap().path();
+    loosen(&key, 0o640);
+    let refused = sandbox.capy(&["run", "--", "true"]).fails(11, "LOCAL_KEY_EXPOSED");
+    assert!(refused.stderr.contains(&format!("hint: chmod 600 {}", key.display())), "{}", refused.stderr);
+    loosen(&key, 0o600);
+    sandbox.capy(&["run", "--", "true"]).succeeds();
+}
+
+#[test]
+fn logins_at_once_lose_none() {
+    let sandbox = Sandbox::new();
+    let services: Vec<_> = (0..8).map(|_| StandIn::start()).collect();
+    std::thread::scope(|scope| {
+        for service in &services {
+            let mut command = sandbox.command(&["login", "--url", &service.url()]);
+            scope.spawn(move || {
+                let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+                child.stdin.take().unwrap().write_all(ADMIN_TOKEN.as_bytes()).unwrap();
+                assert!(child.wait().unwrap().success());
+            });
+        }
+    });
+    let kept = fs::read_to_string(sandbox.config("credentials.toml")).unwrap();
+    assert!(services.iter().all(|service| kept.contains(&service.url())), "{}", kept.len());
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn another_users_env_file_above_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can give a file away");
+        return;
+    }
+    let sandbox = Sandbox::project();
+    sandbox.write(".env", "A=canary\n");
+    sandbox.write("below/.keep", "");
+    let list = || {
+        let mut command = sandbox.command(&["list"]);
+        command.current_dir(sandbox.path("below"));
+        sandbox.finish(command, "")
+    };
+    list().succeeds();
+    chown(sandbox.path(".env"), Some(65534), None).unwrap();
+    list().fails(10, "FILE_OF_ANOTHER_USER");
+    sandbox.capy(&["list"]).succeeds();
 }
