@@ -138,6 +138,19 @@ impl EnvFile {
         self.apply(gone.map(|entry| (entry.lines.clone(), String::new())).collect())
     }
 
+    /// Whether `edited` assigns `value` to `names`, or nothing for `None`, and all else as this file does.
+    pub(crate) fn differs_only_in(&self, edited: &str, names: &[String], value: Option<&str>) -> bool {
+        let edited = Self::parse(Zeroizing::new(edited.to_owned()));
+        let named = |entry: &&Entry| names.contains(&entry.name);
+        let now = edited.entries.iter().filter(named).map(|entry| entry.value.expose_secret());
+        self.without(names).eq(edited.without(names)) && now.eq(value)
+    }
+
+    fn without(&self, names: &[String]) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.entries.iter().filter(|entry| !names.contains(&entry.name));
+        others.map(|entry| (entry.name.as_str(), entry.value.expose_secret()))
+    }
+
     fn append(&self, name: &str, written: &str) -> Zeroizing<String> {
         let end = self.text.len();
         let crlf = self.text.find('\n').is_some_and(|at| self.text[..at].ends_with('\r'));

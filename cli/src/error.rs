@@ -52,6 +52,8 @@ pub(crate) enum Error {
     NoEnvFile { path: PathBuf },
     #[error("line {} of {} {}", doubt.line, path.display(), doubt.kind.explain())]
     EnvFileInDoubt { path: PathBuf, doubt: Doubt },
+    #[error("this would change more of {} than was asked, so nothing was written", path.display())]
+    EditChangesMore { path: PathBuf },
     #[error("{name} is not in {}", path.display())]
     NameNotFound { name: String, path: PathBuf },
     #[error("{name:?} is not a variable's name")]
@@ -136,6 +138,7 @@ impl Error {
             Self::SealedValue { .. } => ("SEALED_VALUE_DOES_NOT_OPEN", exit::LOCAL_KEY),
             Self::NoSecrets { .. } => ("NO_SECRETS", exit::NOT_SET_UP),
             Self::NoEnvFile { .. } => ("NO_ENV_FILE", exit::NOT_SET_UP),
+            Self::EditChangesMore { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
             Self::EnvFileInDoubt { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
             Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
             Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
@@ -191,6 +194,9 @@ impl Error {
             }
             Self::NoEnvFile { .. } => "set a first variable with `capy set NAME`",
             Self::EnvFileInDoubt { .. } => "make the line say what it means, then try again",
+            Self::EditChangesMore { .. } => {
+                "`capy list` names the lines in doubt; make them say what they mean"
+            }
             Self::NameNotFound { .. } => "`capy list` shows the names",
             Self::NameMalformed { .. } => {
                 "a name has letters, digits and `_`, and does not begin with a digit"

@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::{Deadline, Error, Result, ServiceUrl};
 
+/// The longest body of a 429 or 5xx that is looked into for its reason.
+const LONGEST_EXCUSE: u64 = 64 * 1024;
+
 /// What is asked.
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
@@ -94,22 +97,23 @@ fn attempt(
     request: &Request<'_>,
     timeout: Duration,
 ) -> Result<Result<Answer, Setback>> {
-    let answered = call(agent, url, request, timeout).and_then(|mut response| {
-        let body = read_body(&mut response, request.max_bytes)?;
-        Ok((response, body))
-    });
-    let (response, body) = match answered {
-        Ok(answered) => answered,
+    let mut response = match call(agent, url, request, timeout) {
+        Ok(response) => response,
         Err(fault) => return setback_of(fault, url).map(Err),
     };
     let status = response.status().as_u16();
     if status == 429 || status >= 500 {
+        // Whatever its body is: a proxy's error page may be of any size, and end in the middle.
+        let body = read_body(&mut response, LONGEST_EXCUSE).unwrap_or_default();
         return Ok(Err(Setback {
             reason: format!("it answered {status}{}", said(&body)),
             asked_pause: retry_after(response.headers()),
         }));
     }
-    Ok(Ok(Answer { status, body }))
+    match read_body(&mut response, request.max_bytes) {
+        Ok(body) => Ok(Ok(Answer { status, body })),
+        Err(fault) => setback_of(fault, url).map(Err),
+    }
 }
 
 fn call(

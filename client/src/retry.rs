@@ -64,8 +64,10 @@ impl Deadline {
     ///
     /// `asked` is the service's own wish (`retry-after`): never less than that.
     pub(crate) fn pause(&self, attempts: u32, asked: Option<Duration>) -> Option<Duration> {
-        let pause = asked.unwrap_or_default() + backoff(attempts).mul_f64(fastrand::f64());
-        (pause + SHORTEST_CALL < self.remaining()).then_some(pause)
+        let jitter = backoff(attempts).mul_f64(fastrand::f64());
+        // Saturating: the wish is the service's, and may be any number.
+        let pause = asked.unwrap_or_default().saturating_add(jitter);
+        (pause.saturating_add(SHORTEST_CALL) < self.remaining()).then_some(pause)
     }
 }
 
@@ -102,6 +104,7 @@ mod tests {
         let wish = Duration::from_secs(3);
         assert!(deadline.pause(1, Some(wish)).unwrap() >= wish);
         assert_eq!(deadline.pause(1, Some(Duration::from_secs(21))), None);
+        assert_eq!(deadline.pause(1, Some(Duration::from_secs(u64::MAX))), None);
         assert_eq!(Deadline::after(Duration::ZERO).next_call(), None);
         assert_eq!(deadline.next_call(), Some(LONGEST_CALL));
     }

@@ -215,7 +215,14 @@ fn the_original_format_cannot_tell_a_wrong_key_from_tampering() {
 fn passing_faults_are_outlived() {
     let stand_in = StandIn::start();
     let env = mint(&stand_in, Format::V1, Credential::ProjectKey);
-    for fault in [Fault::Status(500), Fault::Status(503), Fault::RetryAfter(0), Fault::Close] {
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(503),
+        Fault::RetryAfter(0),
+        Fault::Close,
+        Fault::Endless(502),
+        Fault::Endless(429),
+    ] {
         stand_in.fail_next([fault.clone()]);
         let before = stand_in.seen().len();
         assert!(open(&env).is_ok(), "{fault:?}");
@@ -246,10 +253,12 @@ fn lasting_faults_end_at_the_deadline_with_an_error_that_names_the_url() {
 fn a_wish_beyond_the_deadline_is_not_waited_for() {
     let stand_in = StandIn::start();
     let env = mint(&stand_in, Format::V1, Credential::ProjectKey);
-    stand_in.fail_always(Fault::RetryAfter(60));
-    let start = Instant::now();
-    assert_eq!(refusal(&env).code(), "SERVICE_UNREACHABLE");
-    assert!(start.elapsed() < Duration::from_secs(1));
+    for wish in [60, u64::MAX] {
+        stand_in.fail_always(Fault::RetryAfter(wish));
+        let start = Instant::now();
+        assert_eq!(refusal(&env).code(), "SERVICE_UNREACHABLE");
+        assert!(start.elapsed() < Duration::from_secs(1));
+    }
 }
 
 #[test]
@@ -268,7 +277,7 @@ fn final_answers_are_not_asked_for_twice() {
     let env = mint(&stand_in, Format::V1, Credential::ProjectKey);
     for (fault, code) in [
         (Fault::Garbage, "SERVICE_ERROR"),
-        (Fault::Endless, "SERVICE_ERROR"),
+        (Fault::Endless(200), "SERVICE_ERROR"),
         (Fault::Redirect(elsewhere.url()), "SERVICE_ERROR"),
         (Fault::Status(404), "SERVICE_REFUSED"),
         (Fault::Refuse(413, "PAYLOAD_TOO_LARGE"), "SERVICE_REFUSED"),

@@ -35,14 +35,14 @@ fn parse(text: &str) -> Result<String> {
     Ok(prefix)
 }
 
-/// The one deployment that is meant. A live one is preferred: a revoked one needs no revoking.
+/// The one deployment that is meant. Of several, revoked ones among them, none is: the digits may be copied from
+/// the list's line of another.
 fn choose(prefix: &str, deploys: &[Deploy]) -> Result<DeployId> {
     let begins = |deploy: &&Deploy| deploy.deploy_id.to_string().starts_with(prefix);
     let found: Vec<_> = deploys.iter().filter(begins).collect();
-    let live: Vec<_> = found.iter().filter(|deploy| deploy.revoked_at.is_none()).copied().collect();
-    match (&found[..], &live[..]) {
-        ([], _) => Err(Error::PrefixUnknown { prefix: prefix.into() }),
-        ([only], _) | (_, [only]) => Ok(only.deploy_id),
+    match found[..] {
+        [] => Err(Error::PrefixUnknown { prefix: prefix.into() }),
+        [only] => Ok(only.deploy_id),
         _ => Err(Error::PrefixAmbiguous {
             prefix: prefix.into(),
             candidates: found.iter().map(|deploy| describe(deploy)).collect(),
@@ -55,4 +55,38 @@ fn describe(deploy: &Deploy) -> String {
     let state = if deploy.revoked_at.is_some() { "revoked" } else { "live" };
     let platform: String = platform.chars().filter(|c| !c.is_control()).collect();
     format!("  {}  {platform}  {state}", deploy.deploy_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use capy_protocol::api::Credential;
+
+    use super::*;
+
+    fn deploy(id: &str, revoked_at: Option<u64>) -> Deploy {
+        Deploy {
+            deploy_id: DeployId::parse(&format!("{id:0<64}")).unwrap(),
+            label: None,
+            platform: None,
+            credential: Credential::ProjectKey,
+            format: 1,
+            created_at: 0,
+            last_used_at: None,
+            uses: 0,
+            revoked_at,
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_a_live_and_a_revoked_deployment_means_neither() {
+        let deploys = [deploy("abcd1", Some(1)), deploy("abcd2", None)];
+        let error = choose("abcd", &deploys).unwrap_err();
+        assert_eq!(error.code(), "PREFIX_AMBIGUOUS");
+        let shown = error.to_string();
+        assert!(deploys.iter().all(|deploy| shown.contains(&deploy.deploy_id.to_string())), "{shown}");
+        for only in &deploys {
+            assert_eq!(choose(&only.deploy_id.to_string()[..5], &deploys).unwrap(), only.deploy_id);
+        }
+        assert_eq!(choose("abce", &deploys).unwrap_err().code(), "PREFIX_UNKNOWN");
+    }
 }

@@ -24,17 +24,20 @@ pub(super) fn run(arguments: Set) -> Result<()> {
         return Err(Error::ValueTooLong);
     }
     let readable = names::is_public(&name).then(|| env_file::quote(&value)).flatten();
-    let (written, how) = match readable {
-        Some(written) => (written, "is set, and readable: its prefix makes it public"),
+    let (written, read, how) = match readable {
+        Some(written) => (written, value, "is set, and readable: its prefix makes it public"),
         None => {
             let value = SecretValue::new(value.to_string());
             let sealed = env_value::seal(&key, project.id(), &name, &value).map_err(Error::Seal)?;
-            (sealed, "is sealed")
+            (sealed.clone(), Zeroizing::new(sealed), "is sealed")
         }
     };
     let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file = read_env_file(&path)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
     let text = file.set(&name, &written);
+    if !file.differs_only_in(&text, std::slice::from_ref(&name), Some(&read)) {
+        return Err(Error::EditChangesMore { path });
+    }
     disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
     printer::note(&format!("{name} {how} in {}", path.display()));
     Ok(())

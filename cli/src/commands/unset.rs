@@ -15,6 +15,9 @@ pub(super) fn run(arguments: Unset) -> Result<()> {
         }
     }
     let text = file.unset(&arguments.names);
+    if !file.differs_only_in(&text, &arguments.names, None) {
+        return Err(Error::EditChangesMore { path });
+    }
     disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
     printer::note(&format!("{} removed from {}", arguments.names.join(", "), path.display()));
     Ok(())

@@ -255,3 +255,23 @@ fn a_quoted_value_reads_back_the_same_or_is_not_quoted() {
     assert_eq!(quote("'\"`"), None);
     assert_eq!(quote("a\r\nb"), None);
 }
+
+#[test]
+fn an_edit_is_compared_by_what_is_read() {
+    let names = ["A".to_owned()];
+    for (before, after, value, expected) in [
+        ("A=1\nB=2", "A=new\nB=2", Some("new"), true),
+        ("B=2", "A=new\nB=2", Some("new"), true),
+        ("A=1\nB=2", "A=other\nB=2", Some("new"), false),
+        ("A=1\nB=2", "A=new\nB=3", Some("new"), false),
+        ("A=1\nB=2", "A=new", Some("new"), false),
+        ("A=1", "A=new\nB=2", Some("new"), false),
+        ("A=1", "A=new\nA=new", Some("new"), false),
+        ("A=1\nB=2", "B=2", None, true),
+        ("A=1\nB=2", "A=1\nB=2", None, false),
+        ("A=1\nB=2", "", None, false),
+        ("B='x", "B='x\nA='new'", Some("new"), false),
+    ] {
+        assert_eq!(parse(before).differs_only_in(after, &names, value), expected, "{before:?} {after:?}");
+    }
+}

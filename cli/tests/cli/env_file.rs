@@ -202,3 +202,15 @@ fn a_value_that_fits_no_environment_is_refused_whole() {
     }
     assert_eq!(sandbox.read(".env"), before);
 }
+
+#[test]
+fn an_edit_that_would_change_another_variable_is_not_made() {
+    let sandbox = Sandbox::project();
+    // The quote is open until an edit closes it.
+    sandbox.write(".env", "B='canary\n");
+    sandbox.capy_with(&["set", "NEXT_PUBLIC_A"], "two words 'in' \"quotes\"").fails(1, "ENV_FILE_IN_DOUBT");
+    assert_eq!(sandbox.read(".env"), "B='canary\n");
+    sandbox.capy_with(&["set", "NEXT_PUBLIC_A"], "it's").fails(1, "ENV_FILE_IN_DOUBT");
+    assert_eq!(sandbox.read(".env"), "B='canary\n");
+    sandbox.capy_with(&["set", "A"], "it's").succeeds();
+}

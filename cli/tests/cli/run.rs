@@ -125,7 +125,7 @@ fn a_service_that_is_down_is_retried_until_the_deadline_and_the_command_does_not
             assert!(sandbox.service.seen().len() - before >= 2, "{fault:?} was not retried");
         }
     }
-    for fault in [Fault::Garbage, Fault::Endless, Fault::Redirect("http://127.0.0.1:1/".into())] {
+    for fault in [Fault::Garbage, Fault::Endless(200), Fault::Redirect("http://127.0.0.1:1/".into())] {
         sandbox.service.fail_always(fault);
         run_touch(&sandbox).fails(21, "SERVICE_ERROR");
     }

@@ -36,8 +36,8 @@ pub(crate) enum Fault {
     Close,
     /// 200 with something that is not JSON.
     Garbage,
-    /// 200 with a body that does not end.
-    Endless,
+    /// This status with a body that does not end.
+    Endless(u16),
     /// 307 to another place.
     Redirect(String),
     /// Does the work and then closes: the answer is lost.
@@ -217,8 +217,8 @@ fn fail(mut stream: &TcpStream, fault: &Fault, stopped: &AtomicBool) {
                 }
             }
         }
-        Fault::Endless => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n");
+        Fault::Endless(status) => {
+            let _ = write!(stream, "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n\r\n");
             while going() && stream.write_all(&[b' '; 4096]).is_ok() {}
         }
     }
