@@ -27,8 +27,8 @@ const TOOLS: [(&str, &[&str]); 15] = [
 /// Task runners: any of their words may be the task.
 const RUNNERS: [&str; 3] = ["turbo", "nx", "lerna"];
 
-/// Commands that run the command after them.
-const WRAPPERS: [&str; 11] = [
+/// Commands, and words of the shell, that run the command after them.
+const WRAPPERS: [&str; 16] = [
     "env",
     "cross-env",
     "time",
@@ -40,6 +40,11 @@ const WRAPPERS: [&str; 11] = [
     "dotenv",
     "dotenvx",
     "varlock",
+    "{",
+    "!",
+    "then",
+    "do",
+    "else",
 ];
 
 /// Deeper nesting of wrappers is no build that a person wrote.
@@ -69,7 +74,7 @@ fn builds(words: &[&str], depth: usize) -> bool {
         }
         "npx" | "bunx" | "pnpx" => next(after_flags(rest, &["-p", "--package"])),
         manager @ ("npm" | "pnpm" | "yarn" | "bun") => manager_builds(manager, rest, depth),
-        wrapper if WRAPPERS.contains(&wrapper) => next(after_wrapper(rest)),
+        wrapper if WRAPPERS.contains(&wrapper) => next(after_dashes(rest)) || next(after_wrapper(rest)),
         runner if RUNNERS.contains(&runner) => rest.iter().any(|word| is_build_script(word)),
         tool => tool_builds(tool, rest),
     }
@@ -122,6 +127,11 @@ fn manager_builds(manager: &str, rest: &[&str], depth: usize) -> bool {
         "run" | "run-script" => after_flags(rest, valued).first().is_some_and(|name| is_build_script(name)),
         "exec" | "dlx" | "x" => builds(after_flags(rest, &["-c", "--package", "-p"]), depth + 1),
         "workspace" if manager == "yarn" => manager_builds(manager, rest.get(1..).unwrap_or_default(), depth),
+        "workspaces" if manager == "yarn" => {
+            let rest = rest.strip_prefix(&["foreach"]).unwrap_or(rest);
+            let flags = ["--from", "--include", "--exclude", "-j", "--jobs"];
+            manager_builds(manager, after_flags(rest, &flags), depth)
+        }
         // `npm build` runs no script, and `bun build` is a bundler of its own.
         name if manager == "pnpm" || manager == "yarn" => {
             is_build_script(name) || tool_builds(tool_name(name), rest)
@@ -149,15 +159,18 @@ fn after_flags<'a, 'b>(mut words: &'a [&'b str], valued: &[&str]) -> &'a [&'b st
     words
 }
 
-/// The wrapped command: after `--` where there is one, else after flags and assignments.
+/// What follows the first `--`: the wrapped command, or that command's own arguments.
+fn after_dashes<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
+    let at = words.iter().position(|word| *word == "--");
+    at.map_or(&[], |at| &words[at + 1..])
+}
+
+/// The wrapped command: after flags, and a `run` with flags of its own, as `dotenvx` has it.
 fn after_wrapper<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
-    if let Some(at) = words.iter().position(|word| *word == "--") {
-        return &words[at + 1..];
-    }
-    let words = after_flags(words, &["-u", "--unset", "-n", "-e", "-f"]);
-    // `dotenvx run next build` and the like.
+    const VALUED: [&str; 6] = ["-u", "--unset", "-n", "-e", "-f", "--env-file"];
+    let words = after_flags(words, &VALUED);
     match words.split_first() {
-        Some((&"run", rest)) => rest,
+        Some((&"run", rest)) => after_flags(rest, &VALUED),
         _ => words,
     }
 }
@@ -186,13 +199,35 @@ fn shell_script<'a>(words: &[&'a str]) -> Option<&'a str> {
 
 /// Whether one of a script's simple commands builds. Quotes are understood, expansions are not.
 fn script_builds(script: &str, depth: usize) -> bool {
-    let spaced = script.replace("&&", " && ").replace([';', '\n'], " ; ");
-    let Ok(words) = shell_words::split(&spaced) else {
+    let Ok(words) = shell_words::split(&with_operators_apart(script)) else {
         return false;
     };
     words
-        .split(|word| matches!(word.as_str(), "&&" | "||" | ";" | "|" | "&"))
+        .split(|word| word == OPERATOR)
         .any(|command| builds(&command.iter().map(String::as_str).collect::<Vec<_>>(), depth + 1))
+}
+
+/// A word that no argument can be.
+const OPERATOR: &str = "\0";
+
+/// Each operator of a script as a word of its own: [`OPERATOR`], whichever it is.
+fn with_operators_apart(script: &str) -> String {
+    let (mut apart, mut quote, mut escaped) = (String::with_capacity(2 * script.len()), None, false);
+    for c in script.chars() {
+        let is_plain = quote.is_none() && !escaped;
+        if is_plain && matches!(c, ';' | '&' | '|' | '(' | ')' | '\n') {
+            apart.extend([" ", OPERATOR, " "]);
+        } else {
+            apart.push(c);
+        }
+        quote = match quote {
+            None if is_plain && matches!(c, '\'' | '"') => Some(c),
+            Some(open) if !escaped && c == open => None,
+            same => same,
+        };
+        escaped = c == '\\' && !escaped && quote != Some('\'');
+    }
+    apart
 }
 
 #[cfg(test)]
@@ -263,10 +298,26 @@ mod tests {
             "bash -lc 'cd web; npm run build'",
             "sh -ec 'A=1 exec next build'",
             "sh -c 'next build;true'",
+            "sh -c 'next build|tee log'",
+            "sh -c 'next build 2>&1 | tee log'",
+            "sh -c 'test -d out||next build'",
+            "sh -c '(next build)'",
+            "sh -c '(cd web&&next build)&'",
+            "sh -c '{ next build; }'",
+            "sh -c 'if true; then npm run build -- --debug; fi'",
+            "sh -c 'echo \"a;b\";next build'",
             "env NODE_ENV=production next build",
+            "env A=1 npm run build -- --debug",
             "env -u X A=1 npm run build",
             "cross-env NODE_ENV=production vite build",
             "dotenv -e .env.production -- next build",
+            "dotenvx run -- next build",
+            "dotenvx run -f .env -- next build",
+            "dotenvx run -f .env next build",
+            "npx dotenvx run --env-file=.env -- npm run build -- --debug",
+            "yarn workspaces run build",
+            "yarn workspaces foreach -A run build",
+            "yarn workspaces foreach --all --exclude docs -j 2 run build",
             "time next build",
             "NODE_ENV=production next build",
         ] {
@@ -307,6 +358,12 @@ mod tests {
             "./build",
             "echo next build",
             "sh -c 'echo next build'",
+            "sh -c 'echo \"; next build\"'",
+            "sh -c 'echo \\; next build'",
+            "sh -c 'echo a\\\"; next start'",
+            "yarn workspaces foreach run dev",
+            "yarn workspaces list",
+            "dotenvx run -f .env -- next start",
             "sh next build",
             "sh -c 'next start'",
             "sh -c 'unclosed \" next build'",

@@ -212,10 +212,10 @@ pub(crate) struct Run {
     /// Do not inline, even after a build
     #[arg(long, conflicts_with = "inline")]
     pub(crate) no_inline: bool,
-    /// Let the value of NAME stand in public files; may be given more than once
+    /// Let the value of NAME stand in public files; may be given more than once, and implies --inline
     #[arg(long, value_name = "NAME", conflicts_with = "no_inline")]
     pub(crate) allow_leak: Vec<String>,
-    /// Refuse to inline as well where it is not certain which variable is read
+    /// Refuse to inline as well where it is not certain which variable is read; implies --inline
     #[arg(long, conflicts_with = "no_inline")]
     pub(crate) strict: bool,
     /// Values of .env replace variables that are set already

@@ -17,7 +17,8 @@ use crate::{build_command, child, printer};
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     child::keep_memory_private();
     let env = secrets(&arguments)?;
-    if arguments.inline.is_none() && (arguments.no_inline || !build_command::is_build(&arguments.command)) {
+    let inlines = asks_to_inline(&arguments) || build_command::is_build(&arguments.command);
+    if arguments.no_inline || !inlines {
         return Err(child::exec(&arguments.command, &env));
     }
     let began = SystemTime::now();
@@ -26,6 +27,12 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
         child::Ended::Well => inline(&arguments, &env, began)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A check on what is inlined asks for inlining: passed over for a command that is not known to build, it would
+/// seem to have been made.
+fn asks_to_inline(arguments: &Run) -> bool {
+    arguments.inline.is_some() || arguments.strict || !arguments.allow_leak.is_empty()
 }
 
 /// Inlines what the build wrote. A build whose output is not known is fine, unless inlining was asked for.
@@ -56,7 +63,7 @@ fn inline(arguments: &Run, env: &EnvMap, began: SystemTime) -> Result<()> {
 
 fn nothing_to_inline(arguments: &Run, folder: &Path) -> Result<()> {
     let error = Error::NothingToInline { path: folder.into() };
-    if arguments.inline.is_some() {
+    if asks_to_inline(arguments) {
         return Err(error);
     }
     let hint = error.hint().unwrap_or_default();

@@ -56,6 +56,18 @@ fn inlining_can_be_left_out_and_asked_for() {
 }
 
 #[test]
+fn a_check_on_inlining_asks_for_it_whatever_the_command_is() {
+    for check in [&["--strict"][..], &["--allow-leak", "B"]] {
+        let sandbox = sandbox(BUILD);
+        let script = ["--", "sh", "-c", "./bin/next \"$0\"", "build"];
+        sandbox.capy(&[&["run"], check, &script].concat()).succeeds();
+        assert!(page(&sandbox).contains(CANARY), "{check:?}");
+        std::fs::remove_dir_all(sandbox.path(".next")).unwrap();
+        sandbox.capy(&[&["run"], check, &["--", "true"]].concat()).fails(1, "NOTHING_TO_INLINE");
+    }
+}
+
+#[test]
 fn a_failed_build_is_not_inlined_and_its_exit_code_is_kept() {
     let sandbox = sandbox(&format!("{BUILD}exit 3\n"));
     assert_eq!(sandbox.capy(&["run", "--", "next", "build"]).code, 3);
