@@ -1,7 +1,7 @@
 //! The command that runs with the secrets: in this process's place, or beside it when there is work after it.
 //!
 //! It refuses to pass on credentials and capy's own settings. While a build runs, signals go on to it; once it
-//! is done they end this process as they would any other.
+//! is done they end this process as they would any other. What the parent had this process ignore stays ignored.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use capy_protocol::env_map::EnvMap;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGINT, SIGQUIT};
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use crate::error::{Error, Result};
-use crate::names;
+use crate::{names, signals};
 
 /// Keeps other processes of this user from reading credentials out of this one, and itself out of core dumps.
 ///
@@ -85,12 +87,12 @@ struct Watched {
 impl Watch {
     fn begin() -> io::Result<Self> {
         let watched = Arc::new(Mutex::new(Watched::default()));
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+        let mut caught = SignalsInfo::<WithOrigin>::new(signals::to_catch())?;
         let shared = Arc::clone(&watched);
         std::thread::Builder::new().name("signals".into()).spawn(move || {
-            for number in signals.forever() {
+            for origin in caught.forever() {
                 // Taken before looking: while a child is being started, the signal waits for it.
-                lock(&shared).handle(number);
+                lock(&shared).handle(&origin);
             }
         })?;
         Ok(Self(watched))
@@ -124,13 +126,14 @@ impl Watch {
 }
 
 impl Watched {
-    fn handle(&mut self, number: i32) {
+    fn handle(&mut self, origin: &Origin) {
+        let number = origin.signal;
         let Some(pid) = self.child else {
             let _ = signal_hook::low_level::emulate_default_handler(number);
             return;
         };
         self.received = Some(number);
-        if !came_from_terminal(number)
+        if !came_from_terminal(origin)
             && let Some(signal) = Signal::from_named_raw(number)
         {
             let _ = rustix::process::kill_process(pid, signal);
@@ -142,11 +145,20 @@ fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
     watched.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ctrl-C and Ctrl-\ reach every process in the foreground: the child has had its own already.
-fn came_from_terminal(number: i32) -> bool {
-    if number != SIGINT && number != SIGQUIT {
-        return false;
-    }
+/// Ctrl-C and Ctrl-\ reach every process in the foreground: the child has had its own already. The kernel sends
+/// those; what somebody sends to this process alone is passed on.
+fn came_from_terminal(origin: &Origin) -> bool {
+    let is_a_key = matches!(origin.signal, SIGINT | SIGQUIT);
+    is_a_key
+        && match origin.cause {
+            Cause::Kernel => true,
+            Cause::Sent(_) => false,
+            // Only Linux says that it was the kernel.
+            _ => is_in_foreground(),
+        }
+}
+
+fn is_in_foreground() -> bool {
     let Ok(terminal) = std::fs::File::open("/dev/tty") else {
         return false;
     };

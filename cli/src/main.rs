@@ -15,6 +15,7 @@ mod names;
 mod platforms;
 mod printer;
 mod project;
+mod signals;
 mod terminal;
 
 use std::process::ExitCode;

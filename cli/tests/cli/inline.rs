@@ -1,6 +1,6 @@
 //! Builds: run beside this process, then inlined. The build here is a script that writes what Next would.
 
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -126,16 +126,36 @@ fn signals_reach_the_build_and_end_the_run() {
     }
 }
 
+#[test]
+fn a_signal_that_nohup_has_ignored_stays_ignored() {
+    let script = format!("{BUILD}touch started\nwhile [ ! -e go ]; do sleep 0.05; done\n");
+    let sandbox = sandbox(&script);
+    let plain = sandbox.command(&["run", "--", "next", "build"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    send_when_started(&sandbox, &child, Signal::HUP);
+    std::thread::sleep(Duration::from_millis(200));
+    sandbox.write("go", "");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(page(&sandbox).contains(CANARY));
+}
+
 fn interrupt(sandbox: &Sandbox, signal: Signal) -> Option<i32> {
     let mut command = sandbox.command(&["run", "--", "next", "build"]);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    send_when_started(sandbox, &child, signal);
+    child.wait().unwrap().code()
+}
+
+fn send_when_started(sandbox: &Sandbox, child: &Child, signal: Signal) {
     let start = Instant::now();
     while !sandbox.path("started").exists() {
         assert!(start.elapsed() < Duration::from_secs(30));
         std::thread::sleep(Duration::from_millis(10));
     }
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
-    child.wait().unwrap().code()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::sandbox::{CANARY, Sandbox};
@@ -68,6 +69,14 @@ impl Terminal {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
+    /// To the program alone: `setsid` has made way for it.
+    fn send(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        let name = std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap();
+        assert_eq!(name.trim(), "capy");
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
     fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         std::thread::sleep(Duration::from_millis(50));
@@ -127,11 +136,27 @@ fn a_paste_of_several_lines_is_refused_and_does_not_spill() {
     assert!(!sandbox.path(".env").exists());
 }
 
-#[test]
-fn ctrl_c_reaches_a_build_once() {
+fn patient_build() -> Sandbox {
     let mut sandbox = Sandbox::new();
     sandbox.write(".env", "A=1\n");
     sandbox.write_program("next", "#!/bin/sh\ntrap 'echo once >> interrupts' INT\necho ready\nn=0; while [ $n -lt 20 ]; do sleep 0.05; n=$((n+1)); done\nexit 4\n");
+    sandbox
+}
+
+#[test]
+fn an_interrupt_sent_to_capy_alone_reaches_the_build_too() {
+    let sandbox = patient_build();
+    let mut terminal = Terminal::start(&sandbox, &["run", "--", "next", "build"]);
+    terminal.wait_for("ready");
+    terminal.send(Signal::INT);
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(4), "{shown}");
+    assert_eq!(sandbox.read("interrupts"), "once\n");
+}
+
+#[test]
+fn ctrl_c_reaches_a_build_once() {
+    let sandbox = patient_build();
     let mut terminal = Terminal::start(&sandbox, &["run", "--", "next", "build"]);
     terminal.wait_for("ready");
     terminal.type_keys("\u{3}");
