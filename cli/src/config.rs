@@ -102,6 +102,7 @@ impl Config {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(Error::LocalKeyMissing { project: project.clone() })
             }
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(Error::LocalKeyMalformed { path }),
             Err(error) => Err(Error::file("read", &path)(error)),
         }
     }
@@ -113,10 +114,14 @@ impl Config {
         disk::create_private_folder(&folder)
             .and_then(|()| disk::make_private(&folder))
             .map_err(Error::file("create", &folder))?;
-        let mut text = key.serialize_hex();
-        text.push('\n');
-        disk::create(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+        disk::create(&path, key_text(key).as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
         Ok(path)
+    }
+
+    /// Puts a project's master key in place of a file that holds none.
+    pub(crate) fn replace_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<()> {
+        let path = self.key_path(project);
+        disk::replace_private(&path, key_text(key).as_bytes()).map_err(Error::file("write", &path))
     }
 
     /// Where a project's master key is kept.
@@ -157,6 +162,13 @@ impl Config {
         disk::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))?;
         Ok(path)
     }
+}
+
+fn key_text(key: &MasterKey) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * 32 + 1));
+    text.push_str(&key.serialize_hex());
+    text.push('\n');
+    text
 }
 
 /// `CAPY_TOKEN`; blank counts as unset, as everywhere.

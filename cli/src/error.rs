@@ -1,5 +1,6 @@
 //! Everything that can stop a command, with its stable code, exit code and hint. Names and paths, never values.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use capy_client::ServiceUrl;
@@ -172,7 +173,9 @@ impl Error {
             Self::Client(error) => return error.hint(),
             Self::NotInitialised => "run `capy init` in the project's folder",
             Self::AlreadyInitialised { .. } => "on a new machine, `capy init --recover` takes the 24 words",
-            Self::NotLoggedIn { url } => return Some(format!("run `capy login --url {url}`")),
+            Self::NotLoggedIn { url } => {
+                return Some(format!("run `capy login --url {}`", quoted(url.as_str())));
+            }
             Self::WhichService { known } if known.is_empty() => "run `capy login --url https://…` first",
             Self::WhichService { known } => return Some(format!("logged in to: {}", known.join(", "))),
             Self::NoConfigFolder => "set CAPY_CONFIG_DIR to a folder that only you can read",
@@ -181,14 +184,16 @@ impl Error {
                 "run `capy init --recover` and type the project's 24 words"
             }
             Self::LocalKeyExposed { path } => {
-                return Some(format!("chmod 600 {}", shell_words::quote(&path.display().to_string())));
+                return Some(format!("chmod 600 {}", quoted(&path.display().to_string())));
             }
             Self::TokenWithoutUrl => "set CAPY_SERVICE_URL to the service that the token is for",
             Self::TokenMalformed => "set it again as the service's operator gave it, or remove it",
             Self::LocalKeyDiffers { .. } => "move that file away first if these are the right words",
             Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",
             Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",
-            Self::SealedValue { name, .. } => return Some(format!("set it again with `capy set {name}`")),
+            Self::SealedValue { name, .. } => {
+                return Some(format!("set it again with `capy set {}`", quoted(name)));
+            }
             Self::NoSecrets { .. } => {
                 "set SECRETS_BLOB and PROJECT_KEY as `capy deploy` prints them, or `capy set NAME` here"
             }
@@ -219,4 +224,9 @@ impl Error {
         };
         Some(hint.into())
     }
+}
+
+/// A word of a command that is made to be copied: it may come from somebody else's file.
+fn quoted(word: &str) -> Cow<'_, str> {
+    shell_words::quote(word)
 }

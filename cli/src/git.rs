@@ -1,6 +1,6 @@
 //! Keeps `.env` out of git: the ignore file's lines, and a look at what git already tracks.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,42 +14,71 @@ const NEEDED: [(&str, &[&str]); 3] = [
     ("!.env.example", &["!.env.example", "!/.env.example", "!**/.env.example"]),
 ];
 
-/// Adds what is missing to `.gitignore` in `folder`, at its end; whether anything was.
+/// What became of `.gitignore`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ignoring {
+    /// It had the lines.
+    Kept,
+    /// It has them now.
+    Added,
+    /// It is a link to a file outside of the folder, which is not the project's to change.
+    LinkedElsewhere,
+}
+
+/// Adds what is missing to `.gitignore` in `folder`, at its end.
 ///
 /// Also outside of a repository: the day that somebody runs `git init` there, it is too late.
-pub(crate) fn ensure_ignored(folder: &Path) -> Result<bool> {
+pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
     let path = folder.join(".gitignore");
-    let text = match std::fs::read_to_string(&path) {
+    if leads_out_of(folder, &path).map_err(Error::file("follow", &path))? {
+        return Ok(Ignoring::LinkedElsewhere);
+    }
+    let text = match std::fs::read(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(Error::file("read", &path)(error)),
     };
     let Some(new) = with_needed_lines(&text) else {
-        return Ok(false);
+        return Ok(Ignoring::Kept);
     };
-    disk::replace(&path, new.as_bytes(), 0o644).map_err(Error::file("write", &path))?;
-    Ok(true)
+    disk::replace(&path, &new, 0o644).map_err(Error::file("write", &path))?;
+    Ok(Ignoring::Added)
 }
 
-fn with_needed_lines(text: &str) -> Option<String> {
-    let has = |same: &[&str]| text.lines().any(|line| same.contains(&line.trim_end()));
+/// Whether a link ends outside of the folder, or nowhere.
+fn leads_out_of(folder: &Path, path: &Path) -> io::Result<bool> {
+    if !path.is_symlink() {
+        return Ok(false);
+    }
+    match path.canonicalize() {
+        Ok(target) => Ok(!target.starts_with(folder.canonicalize()?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// On bytes: git asks for no encoding.
+fn with_needed_lines(text: &[u8]) -> Option<Vec<u8>> {
+    const EXAMPLE: &[u8] = b"!.env.example";
+    let lines = || text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let has = |same: &[&str]| lines().any(|line| same.iter().any(|one| one.as_bytes() == line));
     let missing: Vec<_> = NEEDED.iter().filter(|(_, same)| !has(same)).map(|(line, _)| *line).collect();
     if missing.is_empty() {
         return None;
     }
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let newline: &[u8] = if text.windows(2).any(|pair| pair == b"\r\n") { b"\r\n" } else { b"\n" };
     let mut new = text.to_owned();
-    if !new.is_empty() && !new.ends_with('\n') {
-        new.push_str(newline);
+    if !new.is_empty() && !new.ends_with(b"\n") {
+        new.extend(newline);
     }
     for line in missing {
-        new.push_str(line);
-        new.push_str(newline);
+        new.extend(line.as_bytes());
+        new.extend(newline);
     }
     // A pattern that was just added must not hide the example that an earlier line had spared.
-    if !new.trim_end().ends_with("!.env.example") {
-        new.push_str("!.env.example");
-        new.push_str(newline);
+    if !new.trim_ascii_end().ends_with(EXAMPLE) {
+        new.extend(EXAMPLE);
+        new.extend(newline);
     }
     Some(new)
 }
@@ -96,9 +125,30 @@ mod tests {
             ("!.env.example\n.env\n", Some("!.env.example\n.env\n.env.*\n!.env.example\n")),
             ("# .env\n", Some("# .env\n.env\n.env.*\n!.env.example\n")),
         ] {
-            let new = with_needed_lines(text);
-            assert_eq!(new.as_deref(), expected, "{text:?}");
+            let new = with_needed_lines(text.as_bytes());
+            assert_eq!(new.as_deref(), expected.map(str::as_bytes), "{text:?}");
             assert_eq!(new.as_deref().and_then(with_needed_lines), None, "{text:?}");
         }
+        assert_eq!(with_needed_lines(b"\xff\n").unwrap(), [b"\xff\n", whole.as_bytes()].concat());
+    }
+
+    #[test]
+    fn a_link_is_followed_inside_of_the_folder_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("project");
+        std::fs::create_dir(&project).unwrap();
+        let (outside, link) = (folder.path().join("outside"), project.join(".gitignore"));
+        std::fs::write(&outside, "node_modules\n").unwrap();
+        for target in ["../outside", "nowhere"] {
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::LinkedElsewhere, "{target}");
+            std::fs::remove_file(&link).unwrap();
+        }
+        assert_eq!(std::fs::read(&outside).unwrap(), b"node_modules\n");
+        std::fs::write(project.join("rules"), "").unwrap();
+        std::os::unix::fs::symlink("rules", &link).unwrap();
+        assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::Added);
+        assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::Kept);
+        assert!(link.is_symlink());
     }
 }

@@ -1,4 +1,6 @@
 //! The only place that writes to the terminal: data to stdout, everything else to stderr, no colour.
+//!
+//! What goes to stderr may quote others: a file of a repository, an answer, a path. None of it steers the terminal.
 
 use std::io::{self, Write};
 
@@ -12,13 +14,13 @@ pub(crate) fn data(text: &str) -> Result<()> {
 
 /// Writes a line for people to stderr. Nobody to read it is no reason to stop.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", clean(text));
 }
 
-/// Writes text for people to stderr as it is.
+/// Writes text for people to stderr, without a new line after it.
 pub(crate) fn prompt(text: &str) {
     let mut err = io::stderr().lock();
-    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    let _ = err.write_all(clean(text).as_bytes()).and_then(|()| err.flush());
 }
 
 /// Writes an error: what failed, an empty line, and what to do.
@@ -26,5 +28,26 @@ pub(crate) fn error(error: &Error) {
     note(&format!("error[{}]: {error}", error.code()));
     if let Some(hint) = error.hint() {
         note(&format!("\nhint: {hint}"));
+    }
+}
+
+/// The text with a blank for each character that steers a terminal; lines stay lines.
+fn clean(text: &str) -> String {
+    let is_kept = |c: char| c == '\n' || c == '\t' || !steers(c);
+    text.chars().map(|c| if is_kept(c) { c } else { ' ' }).collect()
+}
+
+/// Control characters, and those that turn the direction of what follows (Unicode's bidi controls).
+pub(crate) fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_shown() {
+        assert_eq!(clean("é\ta\n\u{1b}[31mb\r\u{9b}1mc\u{7}\u{202e}d"), "é\ta\n [31mb  1mc  d");
     }
 }

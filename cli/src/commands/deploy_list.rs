@@ -47,7 +47,8 @@ fn row(deploy: &Deploy) -> [String; 7] {
 
 /// Somebody else's text, fit for a terminal.
 fn shown(text: Option<&str>) -> String {
-    let text: String = text.unwrap_or("-").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String =
+        text.unwrap_or("-").chars().map(|c| if printer::steers(c) { ' ' } else { c }).collect();
     if text.is_empty() { "-".into() } else { text }
 }
 

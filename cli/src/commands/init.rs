@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::cli::Init;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::git::Ignoring;
 use crate::project::{Project, open_sealed, plain_http, read_env_file};
 use crate::{disk, git, input, printer};
 
@@ -33,13 +34,15 @@ fn create(url: Option<&str>) -> Result<()> {
     let url = choose_url(url, &config)?;
     let phrase = RecoveryPhrase::generate().map_err(Error::Seal)?;
     let project_id = ProjectId::generate().map_err(Error::Seal)?;
+    let ignoring = git::ensure_ignored(Path::new("."))?;
     show(&phrase)?;
     write(&config, &project_id, &phrase.master_key(), &url)?;
     printer::note(&format!(
         "\nproject {project_id} is ready: {NAME} is to be committed, it holds no secret\n\
          next: capy set NAME, or capy encrypt to seal an .env that is there"
     ));
-    protect_env_file()
+    report_on_git(ignoring);
+    Ok(())
 }
 
 /// The words on stdout, numbered; the rest is for people only.
@@ -78,10 +81,14 @@ fn choose_url(named: Option<&str>, config: &Config) -> Result<ServiceUrl> {
     }
 }
 
-fn protect_env_file() -> Result<()> {
+fn report_on_git(ignoring: Ignoring) {
     let env = Path::new(".env");
-    if git::ensure_ignored(Path::new("."))? {
-        printer::note(".gitignore now keeps .env out of git");
+    match ignoring {
+        Ignoring::Kept => {}
+        Ignoring::Added => printer::note(".gitignore now keeps .env out of git"),
+        Ignoring::LinkedElsewhere => printer::note(
+            "warning: .gitignore leads out of this folder and was left as it is\n\nhint: add .env and .env.* to it",
+        ),
     }
     if git::is_tracked(env) {
         printer::note("warning: git tracks .env already\n\nhint: git rm --cached .env");
@@ -90,7 +97,6 @@ fn protect_env_file() -> Result<()> {
             "warning: a later rule of .gitignore takes .env up again\n\nhint: git check-ignore -v .env",
         );
     }
-    Ok(())
 }
 
 fn recover() -> Result<()> {
@@ -105,13 +111,13 @@ fn recover() -> Result<()> {
             printer::note("this machine has this key already");
             return Ok(());
         }
-        Err(Error::LocalKeyMissing { .. }) => {}
-        Ok(_) | Err(Error::LocalKeyMalformed { .. }) => {
-            return Err(Error::LocalKeyDiffers { path: config.key_path(project.id()) });
+        Ok(_) => return Err(Error::LocalKeyDiffers { path: config.key_path(project.id()) }),
+        Err(Error::LocalKeyMissing { .. }) => {
+            config.save_master_key(project.id(), &key)?;
         }
+        Err(Error::LocalKeyMalformed { .. }) => config.replace_master_key(project.id(), &key)?,
         Err(error) => return Err(error),
     }
-    config.save_master_key(project.id(), &key)?;
     let note = if checked { "" } else { "; there is no sealed value here to check the words against" };
     printer::note(&format!("the key of project {} is on this machine{note}", project.id()));
     Ok(())

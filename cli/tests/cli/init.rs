@@ -106,3 +106,25 @@ fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
     assert!(outcome.stderr.contains("git tracks .env"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("hint: git rm --cached .env"), "{}", outcome.stderr);
 }
+
+#[test]
+fn a_gitignore_that_cannot_be_kept_right_leaves_no_project() {
+    let sandbox = Sandbox::logged_in();
+    fs::create_dir(sandbox.path(".gitignore")).unwrap();
+    sandbox.capy(&["init"]).fails(1, "FILE_ERROR");
+    assert!(!sandbox.path("capy.toml").exists() && !sandbox.config("keys").exists());
+}
+
+#[test]
+fn a_key_file_that_holds_no_key_is_replaced_by_the_words() {
+    let sandbox = Sandbox::logged_in();
+    let shown = sandbox.capy(&["init"]).succeeds().stdout;
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    let key = fs::read_dir(sandbox.config("keys")).unwrap().next().unwrap().unwrap().path();
+    for broken in [&b"canary"[..], b"\xff"] {
+        fs::write(&key, broken).unwrap();
+        sandbox.capy(&["run", "--", "true"]).fails(11, "LOCAL_KEY_MALFORMED");
+        sandbox.capy_with(&["init", "--recover"], &shown).succeeds();
+        assert_eq!(sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds().stdout, "canary.A.x9\n");
+    }
+}

@@ -129,3 +129,16 @@ fn another_users_env_file_above_is_refused() {
     list().fails(10, "FILE_OF_ANOTHER_USER");
     sandbox.capy(&["list"]).succeeds();
 }
+
+#[test]
+fn a_project_file_of_somebody_else_steers_neither_terminal_nor_shell() {
+    let sandbox = Sandbox::project();
+    let project = sandbox.read("capy.toml");
+    sandbox.write("capy.toml", &format!("{project}\"\\u001b]0;x\\u0007\" = 1\n"));
+    let refused = sandbox.capy(&["deploy", "list"]).fails(10, "PROJECT_FILE_MALFORMED");
+    assert!(!refused.stderr.contains(['\u{1b}', '\u{7}']), "{:?}", refused.stderr);
+    let url = "https://keys.example.com/;$(id)";
+    sandbox.write("capy.toml", &project.replace(&sandbox.service.url(), url));
+    let refused = sandbox.capy(&["deploy", "list"]).fails(10, "NOT_LOGGED_IN");
+    assert!(refused.stderr.contains(&format!("--url '{url}'`")), "{}", refused.stderr);
+}
