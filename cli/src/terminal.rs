@@ -6,16 +6,21 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGINT, SIGQUIT};
+use signal_hook::flag::register_conditional_default;
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::input::MAX_BYTES;
-use crate::printer;
+use crate::{printer, signals};
 
 const CTRL_C: u8 = 0x03;
 const CTRL_D: u8 = 0x04;
@@ -41,36 +46,95 @@ pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
             Ok(Zeroizing::new(text.to_owned()))
         }
         Line::Interrupted(signal) => {
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
+            let _ = emulate_default_handler(signal);
             Err(Error::NothingTyped)
         }
     }
 }
 
 /// Keys are neither shown nor turned into lines and signals while this lives.
-struct Quiet<'a> {
-    terminal: BorrowedFd<'a>,
-    before: Termios,
+struct Quiet {
+    end: Arc<Ending>,
+    signals: Handle,
+    watch: Option<JoinHandle<()>>,
 }
 
-impl<'a> Quiet<'a> {
-    fn begin(terminal: &'a File) -> io::Result<Self> {
+/// What has to be done once, by the end of the prompt or by a signal that ends the program.
+struct Ending {
+    terminal: File,
+    before: Termios,
+    /// Held while the terminal is set, so that a signal does not set it back too early.
+    setting: Mutex<()>,
+    /// From then on signals end the program by themselves.
+    done: Arc<AtomicBool>,
+}
+
+impl Quiet {
+    fn begin(terminal: &File) -> io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut quiet = before.clone();
         quiet.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        // What was typed before the prompt was shown, and is not meant for it.
-        tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
-        let terminal = terminal.as_fd();
-        Ok(Self { terminal, before })
+        let end = Ending {
+            terminal: terminal.try_clone()?,
+            before,
+            setting: Mutex::new(()),
+            done: Arc::new(AtomicBool::new(false)),
+        };
+        let this = Self::watch(Arc::new(end))?;
+        {
+            let _setting = this.end.lock();
+            // What was typed before the prompt was shown, and is not meant for it.
+            tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
+        }
+        Ok(this)
+    }
+
+    /// Sets the terminal back before a signal ends the program: a shell without echo is hard to leave.
+    fn watch(end: Arc<Ending>) -> io::Result<Self> {
+        let caught = signals::to_catch();
+        for number in &caught {
+            register_conditional_default(*number, Arc::clone(&end.done))?;
+        }
+        let mut arriving = Signals::new(caught)?;
+        let signals = arriving.handle();
+        let shared = Arc::clone(&end);
+        let watch = std::thread::Builder::new().name("prompt".into()).spawn(move || {
+            for number in arriving.forever() {
+                let _setting = shared.lock();
+                shared.set_back();
+                let _ = emulate_default_handler(number);
+            }
+            // Came in the moment before this was closed.
+            for number in arriving.pending() {
+                let _ = emulate_default_handler(number);
+            }
+        })?;
+        Ok(Self { end, signals, watch: Some(watch) })
     }
 }
 
-impl Drop for Quiet<'_> {
-    fn drop(&mut self) {
+impl Ending {
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.setting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_back(&self) {
         // Flushing keeps the rest of a paste out of the shell.
-        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        {
+            let _setting = self.end.lock();
+            self.end.set_back();
+            self.end.done.store(true, Ordering::SeqCst);
+        }
+        self.signals.close();
+        let _ = self.watch.take().map(JoinHandle::join);
     }
 }
 
@@ -84,8 +148,8 @@ fn read_line(terminal: &File) -> Result<Line> {
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
     loop {
         match read_key(terminal)? {
-            b'\r' | b'\n' if is_more_coming(terminal) => return Err(Error::SeveralLines),
-            b'\r' | b'\n' => return Ok(Line::Typed(line)),
+            b'\r' | b'\n' if is_last_line(terminal)? => return Ok(Line::Typed(line)),
+            b'\r' | b'\n' => return Err(Error::SeveralLines),
             CTRL_C => return Ok(Line::Interrupted(SIGINT)),
             CTRL_BACKSLASH => return Ok(Line::Interrupted(SIGQUIT)),
             CTRL_D if line.is_empty() => return Err(Error::NothingTyped),
@@ -103,6 +167,14 @@ fn read_key(mut terminal: &File) -> Result<u8> {
     let mut key = [0];
     terminal.read_exact(&mut key).map_err(Error::Input)?;
     Ok(key[0])
+}
+
+/// Whether nothing follows a line's end but, in a paste from Windows, its second half.
+fn is_last_line(terminal: &File) -> Result<bool> {
+    if !is_more_coming(terminal) {
+        return Ok(true);
+    }
+    Ok(matches!(read_key(terminal)?, b'\r' | b'\n') && !is_more_coming(terminal))
 }
 
 fn is_more_coming(terminal: &File) -> bool {

@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::sandbox::{CANARY, Sandbox};
+use crate::stand_in::Fault;
 
 /// The program with a terminal of its own, by way of util-linux's `setsid`.
 struct Terminal {
@@ -187,4 +190,51 @@ fn words_pasted_as_they_were_printed_are_taken_whole_and_nothing_spills() {
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("rest<>"), "{shown}");
+}
+
+#[test]
+fn a_signal_at_the_prompt_ends_it_and_sets_the_terminal_back() {
+    let sandbox = Sandbox::project();
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let mut terminal = Terminal::start(&sandbox, &["set", "A"]);
+        terminal.wait_for("A: ");
+        let modes = |terminal: &Terminal| tcgetattr(&terminal.keys).unwrap().local_modes;
+        assert!(!modes(&terminal).intersects(LocalModes::ECHO | LocalModes::ICANON), "{signal:?}");
+        terminal.send(signal);
+        let status = terminal.child.wait().unwrap();
+        assert_eq!(status.signal(), Some(signal.as_raw()));
+        assert!(
+            modes(&terminal).contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG),
+            "{signal:?}"
+        );
+    }
+}
+
+#[test]
+fn a_signal_after_the_prompt_still_ends_the_program() {
+    let sandbox = Sandbox::new();
+    sandbox.service.fail_always(Fault::Hang);
+    let url = sandbox.service.url();
+    let mut terminal = Terminal::start(&sandbox, &["login", "--url", &url]);
+    terminal.wait_for("API token");
+    terminal.type_keys("canary\n");
+    let start = Instant::now();
+    while sandbox.service.seen().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    terminal.send(Signal::TERM);
+    assert_eq!(terminal.child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+}
+
+#[test]
+fn one_line_from_windows_is_one_line() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::start(&sandbox, &["set", "A"]);
+    terminal.wait_for("A: ");
+    terminal.type_keys("canary.A.x9\r\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
+    assert_eq!(run.stdout, "canary.A.x9\n");
 }
