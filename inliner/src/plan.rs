@@ -64,8 +64,11 @@ fn read_all(inventory: &Inventory, subjects: &Subjects, search: &Search) -> Resu
 
 fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSet<String>) -> Context<'a> {
     let by_client = named_by_client.iter().map(|name| (name.clone(), Reason::ReadByClient));
+    let replaced = bundles.iter().any(|bundle| bundle.reads.replaces_process);
+    let all = values.names().filter(|_| replaced).map(|name| (name.to_owned(), Reason::Replaced));
     let written = bundles.iter().flat_map(|bundle| &bundle.reads.writes);
-    let kept = by_client.chain(written.map(|(name, _)| (name.clone(), Reason::Assigned))).collect();
+    let written = written.map(|(name, _, reason)| (name.clone(), *reason));
+    let kept = all.chain(by_client).chain(written).collect();
     let taken = bundles.iter().any(|bundle| bundle.uses_our_prefix);
     // Somebody's own `__capy…` is in the way: ours must differ from it in every file.
     let prefix = if taken { "__capyInlined_" } else { "__capy_" }.to_owned();
@@ -73,8 +76,8 @@ fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSe
 }
 
 fn note_writes(bundle: &mut Bundle, source: &str) {
-    for (name, at) in std::mem::take(&mut bundle.reads.writes) {
-        bundle.add(Reason::Assigned, Some(name), place::of(source, at as usize));
+    for (name, at, reason) in std::mem::take(&mut bundle.reads.writes) {
+        bundle.add(reason, Some(name), place::of(source, at as usize));
     }
 }
 

@@ -4,6 +4,7 @@
 //! out: it is a read, a write, or a note with a reason.
 
 mod alias;
+mod calls;
 mod declare;
 mod flow;
 mod resolve;
@@ -26,8 +27,27 @@ pub(crate) struct FileReads {
     pub(crate) reads: Vec<Read>,
     pub(crate) objects: Vec<ObjectRead>,
     /// Names that are assigned, updated or deleted, and where.
-    pub(crate) writes: Vec<(String, u32)>,
+    pub(crate) writes: Vec<(String, u32, Reason)>,
+    /// `process` or its environment is replaced where every file sees it.
+    pub(crate) replaces_process: bool,
     pub(crate) notes: Vec<Note>,
+}
+
+impl FileReads {
+    /// Turns reads into notes, where `reason` has one for the name.
+    fn leave(&mut self, reason: impl Fn(&str) -> Option<Reason>) {
+        let notes = &mut self.notes;
+        let mut stays = |name: &str, at: u32| {
+            let reason = reason(name);
+            notes.extend(reason.map(|reason| Note { at, name: Some(name.to_owned()), reason }));
+            reason.is_none()
+        };
+        self.reads.retain(|read| stays(&read.name, read.start));
+        for object in &mut self.objects {
+            object.names.retain(|name| stays(name, object.start));
+        }
+        self.objects.retain(|object| !object.names.is_empty());
+    }
 }
 
 /// `start..end` evaluates to one variable.

@@ -30,6 +30,18 @@ pub enum Reason {
     Assigned,
     /// The read goes through a name that also takes other values.
     AliasReassigned,
+    /// The read goes through a name or an expression that may be something else at that moment.
+    Sometimes,
+    /// Certainly a read of the environment, but in a form that is not followed: `require("process")`, a long chain.
+    NotFollowed,
+    /// A direct `eval` may change what is read.
+    Eval,
+    /// The file, or another one for all of them, replaces `process` or its environment.
+    Replaced,
+    /// The file writes variables by computed names, and has this name as a key or a string.
+    PerhapsAssigned,
+    /// Named in a call that is given the whole environment.
+    PassedOn,
     /// The pattern has a rest element or a computed key.
     OpenPattern,
     /// The object that the pattern takes apart is used for more than that.
@@ -50,6 +62,8 @@ pub enum Reason {
     ProcessEscapes,
     /// `<something>.env.NAME`, where it is not certain that this is the environment.
     Unproven,
+    /// `….process.env.NAME`, where it is not certain that this is the real `process`.
+    UnprovenProcess,
     /// The name occurs as a property, a key or a string.
     Mentioned,
     /// A public file names this variable: its server-rendered copy could print the value.
@@ -83,6 +97,12 @@ impl Reason {
         match self {
             Self::Assigned => "is assigned or deleted somewhere on the server, so its reads stay",
             Self::AliasReassigned => "is read through a name that also holds other things",
+            Self::Sometimes => "is read from something that is not always the environment",
+            Self::NotFollowed => "is read from the environment in a way that is not followed",
+            Self::Eval => "is read where `eval` may change what is read",
+            Self::Replaced => "is read although the program replaces `process` or its environment",
+            Self::PerhapsAssigned => "may be assigned by a computed name, so its reads stay",
+            Self::PassedOn => "is named in a call that is given the whole environment",
             Self::OpenPattern => "is taken from the environment together with everything else",
             Self::Indirect => "is taken from an object that is used in other ways too",
             Self::In => "is looked up with `in`",
@@ -93,6 +113,7 @@ impl Reason {
             Self::EnvReplaced => "the environment is replaced",
             Self::ProcessEscapes => "`process` is passed on",
             Self::Unproven => "is read from something that is not certainly the environment",
+            Self::UnprovenProcess => "is read from a `process` that is not certainly the real one",
             Self::Mentioned => "is mentioned",
             Self::ReadByClient => "is named in a public file, so its server-rendered copy could print it",
             Self::SourceMap => "cannot be replaced without breaking the file's source map",
@@ -268,7 +289,7 @@ fn note_text(reason: Reason) -> &'static str {
     match reason {
         Reason::ProcessEscapes => "is passed on",
         Reason::NotJavaScript => "may be read in a file that does not parse",
-        _ => "is mentioned without being read",
+        _ => "is mentioned where no read of the environment is recognised",
     }
 }
 

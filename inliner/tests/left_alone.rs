@@ -12,15 +12,15 @@ fn a_pattern_that_takes_everything_is_reported() {
 
 #[test]
 fn a_shadowed_process_is_not_the_environment() {
-    check_same("function f(process) { return process.env.A }", &["Unproven A"]);
-    check_same("import process from './shim'; f(process.env.A)", &["Unproven A"]);
-    check_same("{ const process = shim; f(process.env.A) }", &["Unproven A"]);
-    check_same("try {} catch (process) { f(process.env.A) }", &["Unproven A"]);
-    check_same("f(function process() { process.env.A })", &["Unproven A"]);
-    check_same("class process {} f(process.env.A)", &["Unproven A"]);
-    check_same("function f() { g(process.env.A); var process }", &["Unproven A"]);
-    check_same("f(process.env.A); { function process() {} }", &["Unproven A"]);
-    check_same("const globalThis = {}; f(globalThis.process.env.A)", &["Unproven A"]);
+    check_same("function f(process) { return process.env.A }", &["UnprovenProcess A"]);
+    check_same("import process from './shim'; f(process.env.A)", &["UnprovenProcess A"]);
+    check_same("{ const process = shim; f(process.env.A) }", &["UnprovenProcess A"]);
+    check_same("try {} catch (process) { f(process.env.A) }", &["UnprovenProcess A"]);
+    check_same("f(function process() { process.env.A })", &["UnprovenProcess A"]);
+    check_same("class process {} f(process.env.A)", &["UnprovenProcess A"]);
+    check_same("function f() { g(process.env.A); var process }", &["UnprovenProcess A"]);
+    check_same("f(process.env.A); { function process() {} }", &["UnprovenProcess A"]);
+    check_same("const globalThis = {}; f(globalThis.process.env.A)", &["UnprovenProcess A"]);
     check_same("var r = {env: {}, browser: !0}; f(r.env.A)", &["Unproven A"]);
     check_same("with (o) { f(process.env.A) }", &["InsideWith A"]);
     check("{ let process = 1 } f(process.env.A)", "{ let process = 1 } f(__capy_A()  )");
@@ -74,7 +74,6 @@ fn uses_that_name_no_variable_are_reported() {
     check_same("'A' in process.env", &["Mentioned A", "In A"]);
     check_same("f(process, process.env.OTHER, process.env[k])", &["ProcessEscapes", "DynamicKey"]);
     check_same("f(x.env.A)", &["Unproven A"]);
-    check_same("const {default: {env: {A}}} = require('process')", &["Mentioned A"]);
 }
 
 #[test]
@@ -84,6 +83,143 @@ fn looking_at_the_truth_of_the_environment_is_no_use_of_it() {
         "'undefined' != typeof process && process.env && f(process.env.A)",
         "'undefined' != typeof process && process.env && f(__capy_A()  )",
     );
-    check_same("process !== c.g.process && (process.env = c.g.process.env)", &[]);
-    check_same("globalThis.process ??= {}; globalThis.process.env ??= {}", &["EnvReplaced"]);
+}
+
+#[test]
+fn an_alias_that_may_be_something_else_is_reported() {
+    for input in [
+        "let e; if (c) e = process.env; f(e?.A ?? 'none')",
+        "let e; if (c) e = process.env; f((e || {OTHER: 'd'}).A)",
+        "let e; try { g(); e = process.env } catch {} f(e?.A)",
+        "var t; f((t = process.env).OTHER, t?.A)",
+        "f(e?.A); var e = process.env",
+        "if (c) { var e = process.env } f(e?.A)",
+        "if (c) var e = process.env; f(e?.A)",
+        "switch (c) { case 1: var e = process.env; break; case 2: f(e?.A) }",
+        "for (; c;) var e = process.env; f(e?.A)",
+        "f((c ? process.env : {}).A)",
+        "const e = c && process.env; f(e.A)",
+        "const {A} = c ? process.env : {}",
+        "let e, d; if (c) e = process.env; if (e) d = e; f(d?.A)",
+    ] {
+        check_same(input, &["Sometimes A"]);
+    }
+    for input in [
+        "function f(e) { var e; if (!e) e = process.env; return e.A }",
+        "function f(e) { if (e) var e = process.env; return e.A }",
+        "var e = process; e = e.env; f(e.A)",
+        "{ function e() {} } var e = process.env; f(e.A)",
+        "var p = process; { function p() {} } f(p.env.A)",
+    ] {
+        let out = support::inlined(input);
+        assert_eq!(out.text, input);
+        assert!(support::reasons_of(&out).contains(&"AliasReassigned A".to_owned()), "{input}: {out:?}");
+    }
+    check_same("export default function process() {} f(process.env.A)", &["UnprovenProcess A"]);
+    check_same("export default class process {} f(process.env.A)", &["UnprovenProcess A"]);
+    check("if (c) { var e = process.env; f(e.A) }", "if (c) { var e = process.env; f(__capy_A()) }");
+    check("f(() => e.A); var e = process.env", "f(() => __capy_A()); var e = process.env");
+}
+
+#[test]
+fn a_name_with_two_kinds_is_always_reported_alike() {
+    let report = || support::reasons_of(&support::inlined("var e = process; f(e.env.A); e = e.env; f(e.B)"));
+    let first = report();
+    assert!(first.contains(&"AliasReassigned A".to_owned()), "{first:?}");
+    assert!((0..20).all(|_| report() == first), "{first:?}");
+}
+
+#[test]
+fn a_replaced_process_keeps_the_reads_of_its_file() {
+    for input in [
+        "process = {env: {A: 'mine'}};",
+        "globalThis.process = {env: {A: 'mine'}};",
+        "global.process = shim;",
+        "({process} = shim);",
+        "for (process of xs);",
+        "delete globalThis.process;",
+        "Object.defineProperty(globalThis, 'process', {});",
+        "process.env = x.process.env;",
+        "process.env = {};",
+        "process.env = {...x};",
+        "process.env = c.g.process.env;",
+        "globalThis.process.env = {};",
+    ] {
+        let input = format!("{input} f(process.env.A); const {{B}} = process.env");
+        let out = support::inlined(&input);
+        let reasons = support::reasons_of(&out);
+        assert_eq!(out.text, input);
+        for reason in ["EnvReplaced", "Replaced B"] {
+            assert!(reasons.contains(&reason.to_owned()), "{input}: {reasons:?}");
+        }
+    }
+    for kept in [
+        "process ??= {}",
+        "globalThis.process ??= {}; globalThis.process.env ??= {}",
+        "process = globalThis.process || {env: {}}",
+        "m((e) => { process !== e.g.process && (process.env = e.g.process.env, e.g.process = process) })",
+    ] {
+        check(&format!("{kept}; f(process.env.A)"), &format!("{kept}; f(__capy_A()  )"));
+    }
+}
+
+#[test]
+fn writes_through_calls_keep_all_reads() {
+    for write in [
+        "Object.assign(process.env, {A: 'mine'})",
+        "Reflect.deleteProperty(process.env, 'A')",
+        "Reflect.set(process.env, 'A', 'mine')",
+        "Object.defineProperty(process.env, 'A', {value: 'mine'})",
+        "(0, Object.defineProperties)(process.env, {A: {value: 'mine'}})",
+    ] {
+        check_same(&format!("{write}; f(process.env.A)"), &["WholeObject", "Assigned A", "Assigned A"]);
+    }
+    check_same("g(process.env, 'A'); f(process.env.A)", &["WholeObject", "PassedOn A", "PassedOn A"]);
+    check_same("Reflect.get(process.env, 'A')", &["WholeObject", "PassedOn A"]);
+    for write in ["process.env[k] = 'mine'", "delete process.env[k]"] {
+        check_same(
+            &format!("k = 'A'; {write}; f(process.env.A)"),
+            &["Mentioned A", "DynamicWrite", "PerhapsAssigned A"],
+        );
+    }
+    let input = "const o = {A: 1}; Object.assign(process.env, o); f(process.env.A)";
+    check_same(input, &["Mentioned A", "WholeObject", "DynamicWrite", "PerhapsAssigned A"]);
+    let out = support::inlined("for (k in xs) process.env[k] = xs[k]; f(process.env.A)");
+    assert_eq!(support::reasons_of(&out), ["DynamicWrite"]);
+    assert!(out.text.contains("f(__capy_A()"), "{}", out.text);
+}
+
+#[test]
+fn forms_that_are_not_followed_are_reported() {
+    for input in [
+        "require('process').env.A",
+        "const {env} = require('process'); f(env.A)",
+        "const p = require('node:process'); f(p.env.A)",
+        "const {default: {env: {A}}} = require('process')",
+        "const {env: {A}} = await import('node:process'); f(1)",
+        "f((await import('process')).env.A)",
+    ] {
+        check_same(input, &["NotFollowed A"]);
+    }
+    check_same("var _a, _b; _b = (_a = process) == null ? void 0 : _a.env; f(_b.A)", &["Sometimes A"]);
+    check_same("export const {env} = process; f(1)", &["WholeObject"]);
+    check_same("export {env} from 'node:process'; f(1)", &["WholeObject"]);
+    check_same("import {env} from './other'; f(env.A)", &["Unproven A"]);
+    check_same("import('process').then(({env: e}) => e.A)", &["Unproven A"]);
+    check_same("function m(e) { e.h.process.env.A }", &["UnprovenProcess A"]);
+    let chain = |length: usize| {
+        let links = (1..length).map(|i| format!("const e{i} = e{};", i - 1)).collect::<String>();
+        format!("const e0 = process.env; {links} f(e{}.A)", length - 1)
+    };
+    assert!(support::inlined(&chain(20)).text.contains("f(__capy_A()"));
+    check_same(&chain(60), &["NotFollowed A"]);
+}
+
+#[test]
+fn a_direct_eval_makes_the_reads_around_it_doubtful() {
+    check_same("function g() { eval(x); return process.env.A }", &["Eval A"]);
+    check_same("const e = process.env; function g() { eval(x) } function h() { f(e.A) }", &["Eval A"]);
+    check("function g() { eval(x) } f(process.env.A)", "function g() { eval(x) } f(__capy_A()  )");
+    check("eval('require'); f(process.env.A)", "eval('require'); f(__capy_A()  )");
+    check("(0, eval)(x); f(process.env.A)", "(0, eval)(x); f(__capy_A()  )");
 }

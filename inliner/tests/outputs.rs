@@ -126,6 +126,23 @@ fn a_name_written_in_one_file_is_left_alone_in_all() {
 }
 
 #[test]
+fn a_process_replaced_in_one_file_is_left_alone_in_all() {
+    for (text, everywhere) in [
+        ("globalThis.process = {env: {}}", true),
+        ("process = {env: {}}", true),
+        ("process.env = {}", false),
+        ("process ??= {env: {}}", false),
+    ] {
+        let tree = Tree::new();
+        tree.write(".next/server/x.js", text);
+        let report = tree.inline(&values()).unwrap();
+        assert_eq!(has_failed(&report), everywhere, "{text}: {report:?}");
+        let kept = tree.read(".next/server/edge/chunks/a.js").starts_with("f(process.env.A)");
+        assert_eq!(kept, everywhere, "{text}");
+    }
+}
+
+#[test]
 fn only_a_strict_run_fails_on_uses_that_name_no_variable() {
     let tree = Tree::new();
     tree.write(".next/server/x.js", "f(process.env)");

@@ -33,7 +33,7 @@ fn programs_answer_alike_without_the_variables() {
         "const {env: {A}, title, platform, argv: [x]} = process; log(A, typeof title, typeof platform, typeof x)",
         "let A; log(typeof ({A} = process.env), A)",
         "const e = process.env; log(e.A, e?.B, e['A'], 'A' in {}, typeof e.PATH)",
-        "var t; log((t = process.env).A, t.B, (process.env || {}).A)",
+        "var t; log((t = process.env).A, typeof t.PATH, (process.env || {}).A)",
         "log(hoisted()); function hoisted() { return process.env.A } var x = process.env.B; log(x)",
         "class C { static s = process.env.A; f = process.env.B; g(x = process.env.A) { return x } }\nlog(C.s, new C().f, new C().g())",
         "function f(){return(process.env).A}; log(f(), typeof(process).env.B)",

@@ -1,18 +1,20 @@
 //! Names that stand for `process`, its environment or the global object.
 //!
-//! Owns the decision which of them are certain: every value that the name ever takes must be known. A parameter, a loop's
-//! variable or a second assignment makes it uncertain, and so does an uncertain parent.
+//! Owns the decision which of them are certain: every value that the name ever takes must be known, and it must have taken
+//! it before it is read. It refuses a parameter, a loop's variable, an assignment, and whatever comes from a doubtful name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use swc_atoms::Atom;
 
-use super::flow::Binding;
-use super::scope::ScopeId;
+use super::declare::Declared;
+use super::flow::{Binding, Use};
+use super::scope::{Opens, ScopeId};
 use super::walk::Facts;
+use crate::report::Reason;
 
 /// What an expression is known to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Global,
     Process,
@@ -22,55 +24,124 @@ pub(super) enum Kind {
 /// A name and the scope that binds it.
 pub(super) type Home = (Atom, ScopeId);
 
+/// A value that a name is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bound {
+    pub(super) kind: Kind,
+    pub(super) parent: Option<Home>,
+    /// Why it may be something else after all.
+    pub(super) doubt: Option<Reason>,
+}
+
 /// Everything that was found to be assigned one of the three objects.
-pub(super) type Binds = HashMap<Binding, (Kind, Option<Home>)>;
+pub(super) type Binds = BTreeMap<Binding, Bound>;
+
+/// Adds what a round found; says whether that changes anything. A place with two kinds counts as the later one, so
+/// that rounds come to an end.
+pub(super) fn merge(binds: &mut Binds, found: Binds) -> bool {
+    let mut changed = false;
+    for (binding, new) in found {
+        match binds.get_mut(&binding) {
+            None => {
+                binds.insert(binding, new);
+                changed = true;
+            }
+            Some(old) => {
+                let kind = old.kind.max(new.kind);
+                let doubt = old.doubt.or(new.doubt);
+                changed |= (kind, doubt) != (old.kind, old.doubt);
+                (old.kind, old.doubt) = (kind, doubt);
+            }
+        }
+    }
+    changed
+}
 
 /// What is known about a name that takes one of the objects.
 pub(super) struct Alias {
     pub(super) kind: Kind,
-    /// Every value it takes is of that kind.
-    pub(super) certain: bool,
+    /// Why it may hold something else.
+    pub(super) doubt: Option<Reason>,
     parents: Vec<Home>,
+    /// Each `var` that gives it its value.
+    vars: Vec<Binding>,
+}
+
+impl Alias {
+    /// Why this use may find something else.
+    pub(super) fn doubt_at(&self, facts: &Facts, home: &Home, used: &Use) -> Option<Reason> {
+        let late = !self.vars.is_empty() && !self.vars.iter().any(|var| reaches(facts, home, var, used));
+        self.doubt.or(late.then_some(Reason::Sometimes))
+    }
+}
+
+/// Whether a `var` certainly has its value at `used`, as far as one function can tell: it is run whenever the function
+/// is, or it is in a block around the use; and it comes first. Other functions run later than the file that declares them.
+fn reaches(facts: &Facts, home: &Home, var: &Binding, used: &Use) -> bool {
+    let scopes = &facts.scopes;
+    let always = var.scope == home.1;
+    let around = scopes.is_within(used.scope, var.scope);
+    let elsewhere = scopes.function(used.scope) != scopes.function(var.scope);
+    around && (var.at < used.start || always && elsewhere)
 }
 
 /// Gathers the aliases of a round and decides which of them are certain.
-pub(super) fn aliases(facts: &Facts, binds: &Binds) -> HashMap<Home, Alias> {
-    let mut aliases: HashMap<Home, Alias> = HashMap::new();
-    for (binding, (kind, parent)) in binds {
+pub(super) fn aliases(facts: &Facts, binds: &Binds) -> BTreeMap<Home, Alias> {
+    let mut aliases: BTreeMap<Home, Alias> = BTreeMap::new();
+    for (binding, bound) in binds {
         let Some(scope) = facts.scopes.resolve(binding.scope, &binding.name) else {
             continue;
         };
         let home = (binding.name.clone(), scope);
-        let alias = aliases.entry(home).or_insert(Alias { kind: *kind, certain: true, parents: Vec::new() });
-        alias.certain &= alias.kind == *kind;
-        alias.parents.extend(parent.clone());
-    }
-    for write in &facts.writes {
-        if binds.contains_key(&write.binding) {
-            continue;
+        let new = Alias { kind: bound.kind, doubt: None, parents: Vec::new(), vars: Vec::new() };
+        let alias = aliases.entry(home).or_insert(new);
+        if alias.kind != bound.kind {
+            alias.kind = alias.kind.max(bound.kind);
+            alias.doubt = Some(Reason::AliasReassigned);
         }
+        alias.doubt = alias.doubt.or(bound.doubt);
+        alias.parents.extend(bound.parent.clone());
+        match facts.declared.get(&binding.at) {
+            Some(Declared::Var) if facts.scopes.opens(binding.scope) != Opens::Switch => {
+                alias.vars.push(binding.clone());
+            }
+            Some(Declared::Here) => {}
+            _ => alias.doubt = alias.doubt.or(Some(Reason::Sometimes)),
+        }
+    }
+    for write in facts.writes.iter().filter(|write| !binds.contains_key(&write.binding)) {
         let binding = &write.binding;
         if let Some(scope) = facts.scopes.resolve(binding.scope, &binding.name)
             && let Some(alias) = aliases.get_mut(&(binding.name.clone(), scope))
         {
-            alias.certain = false;
+            alias.doubt = Some(Reason::AliasReassigned);
         }
     }
+    doubt_evaluated(facts, &mut aliases);
     doubt_children(&mut aliases);
     aliases
 }
 
+/// A direct `eval` sees every name around it.
+fn doubt_evaluated(facts: &Facts, aliases: &mut BTreeMap<Home, Alias>) {
+    for ((_, scope), alias) in aliases {
+        if facts.evals.iter().any(|eval| facts.scopes.is_within(*eval, *scope)) {
+            alias.doubt = alias.doubt.or(Some(Reason::Eval));
+        }
+    }
+}
+
 /// An alias of something uncertain is uncertain.
-fn doubt_children(aliases: &mut HashMap<Home, Alias>) {
+fn doubt_children(aliases: &mut BTreeMap<Home, Alias>) {
     loop {
-        let doubted: HashSet<Home> =
-            aliases.iter().filter(|(_, alias)| !alias.certain).map(|(home, _)| home.clone()).collect();
+        let doubted: BTreeMap<Home, Reason> = aliases
+            .iter()
+            .filter_map(|(home, alias)| alias.doubt.map(|doubt| (home.clone(), doubt)))
+            .collect();
         let mut changed = false;
-        for alias in aliases.values_mut() {
-            if alias.certain && alias.parents.iter().any(|parent| doubted.contains(parent)) {
-                alias.certain = false;
-                changed = true;
-            }
+        for alias in aliases.values_mut().filter(|alias| alias.doubt.is_none()) {
+            alias.doubt = alias.parents.iter().find_map(|parent| doubted.get(parent).copied());
+            changed |= alias.doubt.is_some();
         }
         if !changed {
             return;

@@ -8,6 +8,7 @@ use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
 
 use super::flow::{Binding, Escape, Sink, Write};
+use super::scope::Opens;
 use super::walk::{Imported, Walk};
 use crate::syntax::range;
 
@@ -18,6 +19,8 @@ pub(super) enum Declared {
     Var,
     /// The current scope.
     Here,
+    /// The current scope, which is that of a function's parameters.
+    Parameter,
 }
 
 impl Walk<'_> {
@@ -29,17 +32,33 @@ impl Walk<'_> {
         if !self.tracked.contains(&ident.sym) {
             return;
         }
-        let home = match kind {
-            Declared::Var => self.facts.scopes.hoist_target(self.scope),
-            Declared::Here => self.scope,
-        };
-        self.facts.scopes.bind(home, &ident.sym);
+        let scopes = &mut self.facts.scopes;
+        match kind {
+            Declared::Var => scopes.bind_var(self.scope, &ident.sym),
+            Declared::Here => scopes.bind(self.scope, &ident.sym),
+            Declared::Parameter => scopes.bind_parameter(self.scope, &ident.sym),
+        }
+        self.facts.declared.insert(range(ident.span).0, kind);
     }
 
     /// A declaration whose value is none of ours: a function, a class, a parameter, an import.
     pub(super) fn declare_other(&mut self, ident: &Ident, kind: Declared) {
         self.declare(ident, kind);
         self.write(ident);
+    }
+
+    /// A function of that name: in a block of a sloppy script the block sets a `var` of the function around it as well.
+    pub(super) fn declare_function(&mut self, ident: &Ident) {
+        if !self.is_tracked(&ident.sym) {
+            return;
+        }
+        self.declare(ident, Declared::Var);
+        self.declare_other(ident, Declared::Here);
+        let around = self.facts.scopes.hoist_target(self.scope);
+        if around != self.scope {
+            let binding = Binding { scope: around, ..self.binding(ident) };
+            self.facts.writes.push(Write { binding });
+        }
     }
 
     pub(super) fn binding(&self, ident: &Ident) -> Binding {
@@ -78,7 +97,7 @@ impl Walk<'_> {
                     self.pattern(&pair.value, kind);
                 }
                 ObjectPatProp::Assign(short) => {
-                    self.mention(&short.key.id.sym, short.key.id.span, false);
+                    self.mention(&short.key.id.sym, short.key.id.span);
                     self.target(&short.key.id, kind);
                     if let Some(default) = &short.value {
                         self.flow(default, Sink::Escape(Escape::Value));
@@ -98,12 +117,12 @@ impl Walk<'_> {
 
     pub(super) fn parameters<'p>(&mut self, parameters: impl Iterator<Item = &'p Pat>) {
         for parameter in parameters {
-            self.pattern(parameter, Some(Declared::Here));
+            self.pattern(parameter, Some(Declared::Parameter));
         }
     }
 
     pub(super) fn body(&mut self, statements: &[Stmt]) {
-        self.scoped(true, |walk| statements.iter().for_each(|statement| statement.visit_with(walk)));
+        self.scoped(Opens::Body, |walk| statements.iter().for_each(|statement| statement.visit_with(walk)));
     }
 
     pub(super) fn declare_vars(&mut self, declaration: &VarDecl, assigned: bool) {
@@ -126,6 +145,21 @@ impl Walk<'_> {
             _ => Sink::Escape(Escape::Value),
         };
         self.flow(init, sink);
+    }
+
+    pub(super) fn export_names(&mut self, pattern: &Pat) {
+        match pattern {
+            Pat::Ident(ident) => self.export(&ident.id),
+            Pat::Array(array) => array.elems.iter().flatten().for_each(|item| self.export_names(item)),
+            Pat::Rest(rest) => self.export_names(&rest.arg),
+            Pat::Assign(assign) => self.export_names(&assign.left),
+            Pat::Object(object) => object.props.iter().for_each(|prop| match prop {
+                ObjectPatProp::KeyValue(pair) => self.export_names(&pair.value),
+                ObjectPatProp::Assign(short) => self.export(&short.key.id),
+                ObjectPatProp::Rest(rest) => self.export_names(&rest.arg),
+            }),
+            Pat::Expr(_) | Pat::Invalid(_) => {}
+        }
     }
 
     pub(super) fn export(&mut self, ident: &Ident) {

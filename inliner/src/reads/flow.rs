@@ -2,6 +2,8 @@
 //!
 //! Owns no judgement: whether `process` here is the real one, and what follows, is decided in `resolve`.
 
+use std::ops::Range;
+
 use swc_atoms::Atom;
 
 use super::scope::ScopeId;
@@ -35,6 +37,10 @@ pub(super) enum Sink {
     Bind(Binding, Box<Sink>),
     /// More properties, taken after something in between (`(t = process.env).X`).
     Then(Vec<Step>, Box<Sink>),
+    /// To the rest, unless another value does (`c ? process.env : {}`).
+    Maybe(Box<Sink>),
+    /// Assigned to `….process` or `….env`, whose name is written at this offset.
+    Restore(u32),
 }
 
 /// How a value is lost from sight.
@@ -43,14 +49,19 @@ pub(super) enum Escape {
     Value,
     /// `"NAME" in value`.
     In(Option<Atom>),
+    /// Argument `index` of `Facts::calls[call]`.
+    Argument {
+        call: usize,
+        index: usize,
+    },
 }
 
-/// A name that takes a value, where it is written, and the scope it is written in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A name that takes a value, where it is written, and the scope it is written in. Ordered as in the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Binding {
+    pub(super) at: u32,
     pub(super) name: Atom,
     pub(super) scope: ScopeId,
-    pub(super) at: u32,
 }
 
 /// An object pattern.
@@ -75,10 +86,11 @@ pub(super) enum PatternValue {
     Other,
 }
 
-/// One occurrence of a tracked name as a value.
+/// One occurrence of a tracked name, or of the process module, as a value.
 #[derive(Debug, Clone)]
 pub(super) struct Use {
-    pub(super) name: Atom,
+    /// `None` for `require("process")` and `import("process")`.
+    pub(super) name: Option<Atom>,
     pub(super) scope: ScopeId,
     pub(super) start: u32,
     pub(super) end: u32,
@@ -101,6 +113,45 @@ pub(super) struct Write {
 pub(super) struct Mention {
     pub(super) name: Atom,
     pub(super) at: u32,
-    /// Written as `<something>.env.NAME`.
-    pub(super) like_a_read: bool,
+    pub(super) written: Written,
+}
+
+/// How a mention is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// `process.env.NAME`, whatever stands in front.
+    AfterProcessEnv,
+    /// `env.NAME`, whatever stands in front.
+    AfterEnv,
+    /// `<something else>.NAME`.
+    Property,
+    /// A key or a string.
+    Text,
+}
+
+/// A call of which some argument may be one of the objects.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) does: Does,
+    /// The mentions inside its arguments.
+    pub(super) mentions: Range<usize>,
+}
+
+/// What a called function does with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Does {
+    /// Writes properties of its first argument.
+    Write(Keys),
+    /// Only reads.
+    Read,
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Keys {
+    One(Atom),
+    /// Those of object literals.
+    WrittenOut,
+    /// Computed, or another object's.
+    Any,
 }

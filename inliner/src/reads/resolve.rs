@@ -4,13 +4,13 @@
 //! each chain of properties therefore reads. An alias counts only when every value it can take is known; it refuses
 //! the others by name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
-use super::alias::{Alias, Binds, Home, Kind, aliases};
-use super::flow::{Binding, Escape, Pattern, PatternValue, Sink, Step, Use};
+use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, merge};
+use super::flow::{Binding, Does, Escape, Keys, Pattern, PatternValue, Sink, Step, Use, Written};
 use super::walk::{Facts, Imported, Tracked, walk};
 use super::{FileReads, Note, Object, ObjectRead, Read, Wanted};
 use crate::report::Reason;
@@ -18,39 +18,52 @@ use crate::report::Reason;
 const ROOTS: [(&str, Kind); 3] =
     [("process", Kind::Process), ("globalThis", Kind::Global), ("global", Kind::Global)];
 
-/// Chains of aliases longer than this are not followed; what they read is noted as a mention.
-const MOST_ROUNDS: usize = 8;
+/// Chains of aliases longer than this are not followed, and nothing in their file is replaced.
+const MOST_ROUNDS: usize = 32;
 
 /// Finds every read of the wanted names in a file.
 pub(crate) fn find(program: &Program, wanted: &dyn Wanted) -> FileReads {
     let mut binds = Binds::new();
-    let mut rounds = 0;
-    loop {
-        let facts = walk(program, &tracked(&binds), Some(wanted));
+    let mut factories = BTreeSet::new();
+    for round in 1.. {
+        let facts = walk(program, &tracked(&binds, &factories), Some(wanted));
         let mut judge = Judge::new(&facts, &binds, wanted);
         judge.all();
-        rounds += 1;
-        let known = binds.len();
         let found = std::mem::take(&mut judge.found);
-        if rounds == MOST_ROUNDS || found.keys().all(|binding| binds.contains_key(binding)) {
+        let grown = merge(&mut binds, found) || facts.factories.len() > factories.len();
+        if !grown {
             return judge.finish();
         }
-        binds.extend(found);
-        debug_assert!(binds.len() > known);
+        if round == MOST_ROUNDS {
+            judge.lost = Some(Reason::NotFollowed);
+            return judge.finish();
+        }
+        factories = facts.factories;
     }
+    unreachable!("the last round returns")
 }
 
-fn tracked(binds: &Binds) -> Tracked {
+fn tracked(binds: &Binds, factories: &BTreeSet<Atom>) -> Tracked {
     let roots = ROOTS.iter().map(|(name, _)| Atom::from(*name));
-    roots.chain(binds.keys().map(|binding| binding.name.clone())).collect()
+    roots.chain(binds.keys().map(|binding| binding.name.clone())).chain(factories.iter().cloned()).collect()
 }
 
 struct Judge<'a> {
     facts: &'a Facts,
     wanted: &'a dyn Wanted,
-    aliases: HashMap<Home, Alias>,
+    aliases: BTreeMap<Home, Alias>,
+    /// Parameters whose `.g` is the global object.
+    factories: HashSet<Home>,
     found: Binds,
     accounted: HashSet<u32>,
+    /// Where `process` or its environment is assigned, and whether other files see that.
+    replaced: BTreeMap<u32, bool>,
+    /// Those of them that assign what was there before.
+    restored: HashSet<u32>,
+    writes_any: bool,
+    loads_process: bool,
+    /// Why nothing in this file may be replaced.
+    lost: Option<Reason>,
     out: FileReads,
 }
 
@@ -58,24 +71,41 @@ struct Judge<'a> {
 struct Place<'u> {
     used: &'u Use,
     home: Option<Home>,
+    /// It starts at the global object.
+    global: bool,
     /// Why nothing may be replaced here, if so.
     doubt: Option<Reason>,
 }
 
 impl<'a> Judge<'a> {
     fn new(facts: &'a Facts, binds: &Binds, wanted: &'a dyn Wanted) -> Self {
-        let aliases = aliases(facts, binds);
-        let (found, accounted, out) = (Binds::new(), HashSet::new(), FileReads::default());
-        Self { facts, wanted, aliases, found, accounted, out }
+        Self {
+            facts,
+            wanted,
+            aliases: aliases(facts, binds),
+            factories: factories(facts),
+            found: Binds::new(),
+            accounted: HashSet::new(),
+            replaced: BTreeMap::new(),
+            restored: HashSet::new(),
+            writes_any: false,
+            loads_process: false,
+            lost: None,
+            out: FileReads::default(),
+        }
     }
 
     fn all(&mut self) {
         for (binding, imported) in &self.facts.imports {
             let kind = if *imported == Imported::Env { Kind::Env } else { Kind::Process };
-            self.found.insert(binding.clone(), (kind, None));
+            self.found.insert(binding.clone(), Bound { kind, parent: None, doubt: None });
         }
         for used in &self.facts.uses {
             self.judge(used);
+        }
+        self.roots_written();
+        for at in &self.facts.reexported {
+            self.note(*at, None, Reason::WholeObject);
         }
         for (name, scope, at) in &self.facts.exported {
             let home = self.facts.scopes.resolve(*scope, name).map(|home| (name.clone(), home));
@@ -85,25 +115,60 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// `process = …` where nothing in the file binds the name: every file sees it.
+    fn roots_written(&mut self) {
+        for write in &self.facts.writes {
+            let binding = &write.binding;
+            let root = ROOTS.iter().find(|(name, _)| *name == &*binding.name);
+            let Some((_, kind)) = root else { continue };
+            if self.facts.scopes.resolve(binding.scope, &binding.name).is_some() {
+                continue;
+            }
+            let known = self.found.get(binding);
+            if !known.is_some_and(|bound| bound.kind == *kind && bound.doubt.is_none()) {
+                self.replaced.insert(binding.at, true);
+            }
+        }
+    }
+
     fn judge(&mut self, used: &Use) {
-        let home = self.facts.scopes.resolve(used.scope, &used.name).map(|scope| (used.name.clone(), scope));
-        let (kind, certain) = match &home {
-            Some(home) => match self.aliases.get(home) {
-                Some(alias) => (alias.kind, alias.certain),
-                None => return,
-            },
-            None => match ROOTS.iter().find(|(name, _)| *name == &*used.name) {
-                Some((_, kind)) => (*kind, true),
-                None => return,
-            },
+        let mut steps = &used.steps[..];
+        let mut home = None;
+        let (kind, doubt) = match &used.name {
+            None => {
+                self.loads_process = true;
+                (Kind::Process, Some(Reason::NotFollowed))
+            }
+            Some(name) => {
+                home = self.facts.scopes.resolve(used.scope, name).map(|scope| (name.clone(), scope));
+                match &home {
+                    Some(home) => match self.aliases.get(home) {
+                        Some(alias) => (alias.kind, alias.doubt_at(self.facts, home, used)),
+                        None if self.factories.contains(home) && is_global(steps) => {
+                            steps = &steps[1..];
+                            (Kind::Global, None)
+                        }
+                        None => return,
+                    },
+                    None => match ROOTS.iter().find(|(root, _)| *root == &**name) {
+                        Some((_, kind)) => (*kind, None),
+                        None => return,
+                    },
+                }
+            }
         };
-        let doubt = match (certain, used.inside_with) {
-            (_, true) => Some(Reason::InsideWith),
-            (false, _) => Some(Reason::AliasReassigned),
-            _ => None,
-        };
-        let place = Place { used, home, doubt };
-        self.follow(&place, kind, &used.steps, &used.sink, false, (used.start, used.end));
+        let doubt = if used.inside_with { Some(Reason::InsideWith) } else { doubt.or(self.evaluated(used)) };
+        let place = Place { used, home, global: kind == Kind::Global, doubt };
+        let start = if steps.len() < used.steps.len() { used.steps[0].start } else { used.start };
+        let end = if steps.len() < used.steps.len() { used.steps[0].end } else { used.end };
+        self.follow(&place, kind, steps, &used.sink, false, (start, end));
+    }
+
+    /// A direct `eval` in the same function may declare a `process` of its own.
+    fn evaluated(&self, used: &Use) -> Option<Reason> {
+        let scopes = &self.facts.scopes;
+        let evals = || self.facts.evals.iter().map(|eval| scopes.function(*eval));
+        evals().any(|function| scopes.is_within(used.scope, function)).then_some(Reason::Eval)
     }
 
     /// Goes along `steps` from a value of `kind`; `kept` says that something with effects lies in between.
@@ -121,6 +186,7 @@ impl<'a> Judge<'a> {
             let Some(key) = &step.key else {
                 return self.computed(kind, step, last && matches!(sink, Sink::Write));
             };
+            let end = last && matches!(sink, Sink::Write);
             kind = match (kind, &**key) {
                 (Kind::Global, "process") => Kind::Process,
                 (Kind::Global, "globalThis" | "global") => Kind::Global,
@@ -130,11 +196,17 @@ impl<'a> Judge<'a> {
                 (Kind::Env, name) if is_object_method(name) => {
                     return self.note(step.at, None, Reason::WholeObject);
                 }
-                (Kind::Env, _) if last && matches!(sink, Sink::Write) => return self.written(key, step.at),
+                // An alias of both.
+                (Kind::Env, "env") if place.doubt.is_some() && !end => Kind::Env,
+                (Kind::Env, _) if end => return self.written(key, step.at, Reason::Assigned),
                 (Kind::Env, _) => return self.read(place, key, step, kept),
                 _ => return,
             };
             node = (step.start, step.end);
+            if end && kind != Kind::Global {
+                self.replaced.insert(step.at, place.global || kind == Kind::Process);
+                return;
+            }
         }
         self.drain(place, kind, sink, (!kept).then_some(node));
     }
@@ -142,7 +214,7 @@ impl<'a> Judge<'a> {
     fn computed(&mut self, kind: Kind, step: &Step, write: bool) {
         match (kind, write) {
             (Kind::Env, false) => self.note(step.at, None, Reason::DynamicKey),
-            (Kind::Env, true) => self.note(step.at, None, Reason::DynamicWrite),
+            (Kind::Env, true) => self.writes_any(step.at),
             (Kind::Process, _) => self.note(step.at, None, Reason::ProcessEscapes),
             (Kind::Global, _) => {}
         }
@@ -167,11 +239,15 @@ impl<'a> Judge<'a> {
         });
     }
 
-    fn written(&mut self, key: &Atom, at: u32) {
-        if self.wanted.is_wanted(key) {
-            self.accounted.insert(at);
-            self.out.writes.push((key.to_string(), at));
+    fn written(&mut self, key: &Atom, at: u32, reason: Reason) {
+        if self.wanted.is_wanted(key) && self.accounted.insert(at) {
+            self.out.writes.push((key.to_string(), at, reason));
         }
+    }
+
+    fn writes_any(&mut self, at: u32) {
+        self.writes_any = true;
+        self.note(at, None, Reason::DynamicWrite);
     }
 
     /// A value of `kind` arrives at `sink`; `node` is the text that makes it, when that may be replaced.
@@ -181,15 +257,22 @@ impl<'a> Judge<'a> {
             Sink::Drop => {}
             // What a reused name holds here is anybody's guess: its reads by name are noted, and the alias once.
             Sink::Write | Sink::Escape(_) if place.doubt == Some(Reason::AliasReassigned) => {}
-            Sink::Write if kind == Kind::Env && node.is_some_and(|node| node.1 != place.used.end) => {
-                self.note(at, None, Reason::EnvReplaced);
-            }
             Sink::Write => {}
             Sink::Escape(Escape::In(Some(name))) if kind == Kind::Env => {
                 let name = Some(name).filter(|name| self.wanted.is_wanted(name)).cloned();
                 self.note(at, name.as_ref(), Reason::In);
             }
+            Sink::Escape(Escape::Argument { call, index }) => self.passed(kind, *call, *index, at),
             Sink::Escape(_) => self.escapes(kind, at),
+            Sink::Restore(_) if place.doubt.is_some() => self.escapes(kind, at),
+            Sink::Restore(target) => {
+                self.restored.insert(*target);
+            }
+            Sink::Maybe(then) => {
+                let doubt = place.doubt.or(Some(Reason::Sometimes));
+                let place = Place { home: place.home.clone(), doubt, ..*place };
+                self.drain(&place, kind, then, None);
+            }
             Sink::Keys(pattern, then) => {
                 let alone = matches!(**then, Sink::Drop);
                 self.taken(place, kind, pattern, node.filter(|_| alone), at);
@@ -199,7 +282,7 @@ impl<'a> Judge<'a> {
                 if self.is_reassigned(binding) {
                     self.note(at, None, Reason::AliasReassigned);
                 }
-                self.found.insert(binding.clone(), (kind, place.home.clone()));
+                self.bound(place, binding, kind);
                 self.drain(place, kind, then, None);
             }
             Sink::Then(steps, then) => {
@@ -209,10 +292,44 @@ impl<'a> Judge<'a> {
         }
     }
 
+    fn bound(&mut self, place: &Place<'_>, binding: &Binding, kind: Kind) {
+        let (parent, doubt) = (place.home.clone(), place.doubt);
+        self.found.insert(binding.clone(), Bound { kind, parent, doubt });
+    }
+
+    /// A value is an argument of a call that may write what else is named there.
+    fn passed(&mut self, kind: Kind, call: usize, index: usize, at: u32) {
+        let call = &self.facts.calls[call];
+        self.escapes(kind, at);
+        match (&call.does, kind) {
+            (Does::Write(_), _) if index > 0 => return,
+            (Does::Write(Keys::Any), Kind::Env) => self.writes_any(at),
+            (Does::Write(Keys::One(key)), Kind::Process) if &**key == "env" => {
+                self.replaced.insert(at, false);
+            }
+            (Does::Write(Keys::One(key)), Kind::Global) if &**key == "process" => {
+                self.replaced.insert(at, true);
+            }
+            _ => {}
+        }
+        if kind != Kind::Env {
+            return;
+        }
+        let facts = self.facts;
+        let named = facts.mentions[call.mentions.clone()].iter().filter(|one| one.written == Written::Text);
+        for mention in named {
+            match &call.does {
+                Does::Read => self.note(mention.at, Some(&mention.name), Reason::PassedOn),
+                Does::Write(_) => self.written(&mention.name, mention.at, Reason::Assigned),
+                Does::Unknown => self.written(&mention.name, mention.at, Reason::PassedOn),
+            }
+        }
+    }
+
     fn is_reassigned(&self, binding: &Binding) -> bool {
         let home = self.facts.scopes.resolve(binding.scope, &binding.name);
         let alias = home.and_then(|scope| self.aliases.get(&(binding.name.clone(), scope)));
-        alias.is_some_and(|alias| alias.kind == Kind::Env && !alias.certain)
+        alias.is_some_and(|alias| alias.kind == Kind::Env && alias.doubt == Some(Reason::AliasReassigned))
     }
 
     fn escapes(&mut self, kind: Kind, at: u32) {
@@ -233,6 +350,8 @@ impl<'a> Judge<'a> {
         let of = if kind == Kind::Process { Object::Process } else { Object::Env };
         let doubt = match (place.doubt, node, kind) {
             (Some(reason), ..) => Some(reason),
+            // Ours would take what is written to the environment by that name.
+            _ if taken.env => Some(Reason::Indirect),
             _ if taken.open => Some(Reason::OpenPattern),
             (None, None, _) | (None, _, Kind::Global) => Some(Reason::Indirect),
             _ => None,
@@ -271,38 +390,101 @@ impl<'a> Judge<'a> {
             };
             match &key.value {
                 PatternValue::Bind(binding) => {
-                    self.found.insert(binding.clone(), (inner, place.home.clone()));
+                    taken.env |= inner == Kind::Env;
+                    self.bound(place, binding, inner);
                 }
                 PatternValue::Nested(nested) => self.collect(place, inner, nested, key.at, taken),
-                PatternValue::Other => self.escapes(inner, key.at),
+                PatternValue::Other => {
+                    taken.env |= inner == Kind::Env;
+                    self.escapes(inner, key.at);
+                }
             }
         }
     }
 
     fn note(&mut self, at: u32, name: Option<&Atom>, reason: Reason) {
-        if name.is_some() {
-            self.accounted.insert(at);
+        if name.is_some() && !self.accounted.insert(at) {
+            return;
         }
         self.out.notes.push(Note { at, name: name.map(ToString::to_string), reason });
     }
 
     /// What remains are wanted names that occur without being any of the above.
     fn finish(mut self) -> FileReads {
+        self.replaced.retain(|at, _| !self.restored.contains(at));
+        for at in self.replaced.keys() {
+            self.out.notes.push(Note { at: *at, name: None, reason: Reason::EnvReplaced });
+            self.lost = self.lost.or(Some(Reason::Replaced));
+        }
+        self.out.replaces_process = self.replaced.values().any(|everywhere| *everywhere);
+        let texts: BTreeSet<String> = self
+            .facts
+            .mentions
+            .iter()
+            .filter(|one| one.written == Written::Text && !self.accounted.contains(&one.at))
+            .map(|one| one.name.to_string())
+            .collect();
+        let (lost, writes_any) = (self.lost, self.writes_any);
+        self.out
+            .leave(|name| lost.or((writes_any && texts.contains(name)).then_some(Reason::PerhapsAssigned)));
         for mention in &self.facts.mentions {
-            if self.accounted.insert(mention.at) {
-                let reason = if mention.like_a_read { Reason::Unproven } else { Reason::Mentioned };
-                let name = Some(mention.name.to_string());
-                self.out.notes.push(Note { at: mention.at, name, reason });
+            if !self.accounted.insert(mention.at) {
+                continue;
             }
+            let reason = match mention.written {
+                _ if self.lost == Some(Reason::NotFollowed) => Reason::NotFollowed,
+                Written::AfterProcessEnv => Reason::UnprovenProcess,
+                Written::AfterEnv => Reason::Unproven,
+                Written::Property | Written::Text if self.loads_process => Reason::Unproven,
+                Written::Property | Written::Text => Reason::Mentioned,
+            };
+            let name = Some(mention.name.to_string());
+            self.out.notes.push(Note { at: mention.at, name, reason });
         }
         self.out
     }
+}
+
+/// `.g` and then more than a write of it.
+fn is_global(steps: &[Step]) -> bool {
+    steps.len() > 1 && steps[0].key.as_deref() == Some("g")
+}
+
+/// Parameters that nothing but a call gives a value, and whose `.g` is never written.
+fn factories(facts: &Facts) -> HashSet<Home> {
+    let home = |scope, name: &Atom| facts.scopes.resolve(scope, name).map(|scope| (name.clone(), scope));
+    let named = |name: &Atom| facts.factories.contains(name);
+    let mut written: BTreeMap<Home, usize> = BTreeMap::new();
+    for write in facts.writes.iter().filter(|write| named(&write.binding.name)) {
+        if let Some(home) = home(write.binding.scope, &write.binding.name) {
+            *written.entry(home).or_default() += 1;
+        }
+    }
+    let is_write = |used: &&Use| {
+        matches!(used.sink, Sink::Write)
+            && used.steps.len() == 1
+            && used.steps[0].key.as_ref().is_none_or(|key| &**key == "g")
+    };
+    for used in facts.uses.iter().filter(is_write) {
+        if let Some(home) =
+            used.name.as_ref().filter(|name| named(name)).and_then(|name| home(used.scope, name))
+        {
+            *written.entry(home).or_default() += 1;
+        }
+    }
+    let is_factory = |((name, scope), writes): &(Home, usize)| {
+        // The parameter itself is one.
+        *writes == 1 && facts.scopes.is_parameter(*scope, name)
+    };
+    written.into_iter().filter(is_factory).map(|(home, _)| home).collect()
 }
 
 #[derive(Default)]
 struct Taken {
     names: Vec<(Atom, u32)>,
     open: bool,
+    /// The environment itself gets a name.
+    env: bool,
 }
 
 /// Properties of every object: asking the environment for one of them asks about all of it.

@@ -9,26 +9,40 @@ use swc_atoms::Atom;
 
 pub(super) type ScopeId = u32;
 
+/// What opens a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opens {
+    Block,
+    /// A `switch`: what one case declares, another sees without it.
+    Switch,
+    Parameters,
+    /// A function's body, or the file: a `var` stops here.
+    Body,
+}
+
 struct Scope {
     parent: ScopeId,
-    /// Whether a `var` stops here.
-    hoists: bool,
+    opens: Opens,
 }
 
 /// The tree of scopes; scope 0 is the file.
 pub(super) struct Scopes {
     scopes: Vec<Scope>,
     bound: HashSet<(ScopeId, Atom)>,
+    parameters: HashSet<(ScopeId, Atom)>,
+}
+
+impl Default for Scopes {
+    fn default() -> Self {
+        let file = Scope { parent: 0, opens: Opens::Body };
+        Self { scopes: vec![file], bound: HashSet::new(), parameters: HashSet::new() }
+    }
 }
 
 impl Scopes {
-    pub(super) fn new() -> Self {
-        Self { scopes: vec![Scope { parent: 0, hoists: true }], bound: HashSet::new() }
-    }
-
-    pub(super) fn open(&mut self, parent: ScopeId, hoists: bool) -> ScopeId {
+    pub(super) fn open(&mut self, parent: ScopeId, opens: Opens) -> ScopeId {
         let id = self.scopes.len() as ScopeId;
-        self.scopes.push(Scope { parent, hoists });
+        self.scopes.push(Scope { parent, opens });
         id
     }
 
@@ -37,16 +51,56 @@ impl Scopes {
         self.scopes[id as usize].parent
     }
 
+    pub(super) fn opens(&self, id: ScopeId) -> Opens {
+        self.scopes[id as usize].opens
+    }
+
     pub(super) fn bind(&mut self, scope: ScopeId, name: &Atom) {
         self.bound.insert((scope, name.clone()));
     }
 
-    /// Where a `var` or a sloppy function declaration in `scope` ends up.
+    pub(super) fn bind_parameter(&mut self, scope: ScopeId, name: &Atom) {
+        self.bind(scope, name);
+        self.parameters.insert((scope, name.clone()));
+    }
+
+    pub(super) fn is_parameter(&self, scope: ScopeId, name: &Atom) -> bool {
+        self.parameters.contains(&(scope, name.clone()))
+    }
+
+    /// Binds a `var` or a sloppy function declaration in `scope`; one that repeats a parameter is that parameter.
+    pub(super) fn bind_var(&mut self, scope: ScopeId, name: &Atom) {
+        let body = self.hoist_target(scope);
+        if !self.is_parameter(self.parent(body), name) {
+            self.bind(body, name);
+        }
+    }
+
+    /// Where a `var` in `scope` ends up.
     pub(super) fn hoist_target(&self, mut scope: ScopeId) -> ScopeId {
-        while !self.scopes[scope as usize].hoists {
-            scope = self.scopes[scope as usize].parent;
+        while self.opens(scope) != Opens::Body {
+            scope = self.parent(scope);
         }
         scope
+    }
+
+    /// The scope of the function around `scope`, its parameters included.
+    pub(super) fn function(&self, mut scope: ScopeId) -> ScopeId {
+        while matches!(self.opens(scope), Opens::Block | Opens::Switch) {
+            scope = self.parent(scope);
+        }
+        let around = self.parent(scope);
+        let has_parameters = self.opens(scope) == Opens::Body && self.opens(around) == Opens::Parameters;
+        if has_parameters { around } else { scope }
+    }
+
+    /// Whether `scope` is `outer` or lies in it.
+    pub(super) fn is_within(&self, mut scope: ScopeId, outer: ScopeId) -> bool {
+        // A scope is numbered after those around it.
+        while scope > outer {
+            scope = self.parent(scope);
+        }
+        scope == outer
     }
 
     /// The scope that binds `name` for a reference in `scope`; `None` when nothing in the file does.
@@ -61,7 +115,7 @@ impl Scopes {
             if scope == 0 {
                 return None;
             }
-            scope = self.scopes[scope as usize].parent;
+            scope = self.parent(scope);
         }
     }
 }

@@ -8,7 +8,8 @@ use swc_common::{Span, Spanned};
 use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
 
-use super::flow::{Escape, Mention, Pattern, PatternKey, PatternValue, Sink, Step, Use};
+use super::calls::loads_process;
+use super::flow::{Escape, Mention, Pattern, PatternKey, PatternValue, Sink, Step, Use, Written};
 use super::walk::Walk;
 use crate::syntax::range;
 
@@ -26,6 +27,9 @@ impl Walk<'_> {
             Expr::Unary(unary) => self.flow(&unary.arg, unary_sink(unary.op)),
             Expr::Update(update) => self.flow(&update.arg, Sink::Write),
             Expr::New(new) => self.construct(new),
+            Expr::Call(_) | Expr::Await(_) if loads_process(expr) => {
+                self.process_module(expr, Vec::new(), sink)
+            }
             other => other.visit_children_with(self),
         }
     }
@@ -40,7 +44,7 @@ impl Walk<'_> {
         let (start, end) = range(ident.span);
         let inside_with = self.with_depth > 0;
         let (scope, constructed) = (self.scope, self.constructed);
-        let name = ident.sym.clone();
+        let name = Some(ident.sym.clone());
         self.facts.uses.push(Use { name, scope, start, end, steps, sink, constructed, inside_with });
     }
 
@@ -62,9 +66,17 @@ impl Walk<'_> {
             current = &member.obj;
         };
         steps.reverse();
-        self.mention_steps(&steps);
+        let before = match root {
+            Expr::Ident(ident) => Some(&ident.sym),
+            _ => None,
+        };
+        self.mention_steps(before, &steps);
         match root {
-            Expr::Ident(ident) => self.ident(ident, steps, sink),
+            Expr::Call(_) | Expr::Await(_) if loads_process(root) => self.process_module(root, steps, sink),
+            Expr::Ident(ident) => {
+                self.note_factory(ident, &steps);
+                self.ident(ident, steps, sink);
+            }
             Expr::OptChain(chain) => chain.visit_children_with(self),
             Expr::Assign(_) | Expr::Seq(_) | Expr::Bin(_) | Expr::Cond(_) => {
                 self.flow(root, Sink::Then(steps, Box::new(sink)));
@@ -104,9 +116,13 @@ impl Walk<'_> {
                 self.flow(&assign.right, Sink::Keys(keys, Box::new(sink)));
             }
             (AssignTarget::Simple(target), op) => {
-                let own = op == AssignOp::Assign && names_env(target) && is_process_env(&assign.right);
-                let (target_sink, value_sink) =
-                    if own { (Sink::Drop, Sink::Drop) } else { (Sink::Write, Sink::Escape(Escape::Value)) };
+                let value = Sink::Escape(Escape::Value);
+                let (target_sink, value_sink) = match (op, special(target)) {
+                    // They are always there, and an object is always true.
+                    (AssignOp::NullishAssign | AssignOp::OrAssign, Some(_)) => (Sink::Drop, value),
+                    (AssignOp::Assign, Some(at)) => (Sink::Write, Sink::Restore(at)),
+                    _ => (Sink::Write, value),
+                };
                 self.simple_target(target, target_sink);
                 self.flow(&assign.right, value_sink);
             }
@@ -148,7 +164,7 @@ impl Walk<'_> {
 
     fn binary(&mut self, binary: &BinExpr, sink: Sink) {
         use BinaryOp::*;
-        let right = if matches!(sink, Sink::Drop) { Sink::Drop } else { Sink::Escape(Escape::Value) };
+        let right = maybe(&sink);
         match binary.op {
             // An object is always true: the left side is the value.
             LogicalOr | NullishCoalescing => {
@@ -174,8 +190,7 @@ impl Walk<'_> {
     fn choice(&mut self, choice: &CondExpr, sink: Sink) {
         self.flow(&choice.test, Sink::Drop);
         for branch in [&choice.cons, &choice.alt] {
-            let sink = if matches!(sink, Sink::Drop) { Sink::Drop } else { Sink::Escape(Escape::Value) };
-            self.flow(branch, sink);
+            self.flow(branch, maybe(&sink));
         }
     }
 
@@ -220,24 +235,33 @@ impl Walk<'_> {
 
     pub(super) fn mention_key(&mut self, key: &PropName) {
         if let Some(name) = property_name(key) {
-            self.mention(&name, key.span(), false);
+            self.mention(&name, key.span());
         }
     }
 
-    fn mention_steps(&mut self, steps: &[Step]) {
+    /// `root` is the name that the steps are taken from.
+    fn mention_steps(&mut self, root: Option<&Atom>, steps: &[Step]) {
         let Some(wanted) = self.wanted else { return };
         for (index, step) in steps.iter().enumerate() {
             if let Some(name) = step.key.as_ref().filter(|name| wanted.is_wanted(name)) {
-                let before = index.checked_sub(1).and_then(|before| steps[before].key.as_deref());
-                let mention = Mention { name: name.clone(), at: step.at, like_a_read: before == Some("env") };
-                self.facts.mentions.push(mention);
+                let key = |back: usize| match index.checked_sub(back) {
+                    Some(before) => steps[before].key.as_deref(),
+                    None => root.filter(|_| index + 1 == back).map(|root| &**root),
+                };
+                let written = match (key(2), key(1)) {
+                    (Some("process"), Some("env")) => Written::AfterProcessEnv,
+                    (_, Some("env")) => Written::AfterEnv,
+                    _ => Written::Property,
+                };
+                self.facts.mentions.push(Mention { name: name.clone(), at: step.at, written });
             }
         }
     }
 
-    pub(super) fn mention(&mut self, name: &str, span: Span, like_a_read: bool) {
+    pub(super) fn mention(&mut self, name: &str, span: Span) {
         if self.wanted.is_some_and(|wanted| wanted.is_wanted(name)) {
-            self.facts.mentions.push(Mention { name: Atom::from(name), at: range(span).0, like_a_read });
+            let written = Written::Text;
+            self.facts.mentions.push(Mention { name: Atom::from(name), at: range(span).0, written });
         }
     }
 }
@@ -251,7 +275,7 @@ fn unary_sink(op: UnaryOp) -> Sink {
 }
 
 /// The text of a key that is written out.
-fn constant(expr: &Expr) -> Option<Atom> {
+pub(super) fn constant(expr: &Expr) -> Option<Atom> {
     match expr {
         Expr::Lit(Lit::Str(string)) => string.value.as_str().map(Atom::from),
         Expr::Lit(Lit::Num(number)) => Some(Atom::from(number.value.to_string())),
@@ -264,7 +288,7 @@ fn constant(expr: &Expr) -> Option<Atom> {
     }
 }
 
-fn property_name(key: &PropName) -> Option<Atom> {
+pub(super) fn property_name(key: &PropName) -> Option<Atom> {
     match key {
         PropName::Ident(name) => Some(name.sym.clone()),
         PropName::Str(string) => string.value.as_str().map(Atom::from),
@@ -274,19 +298,30 @@ fn property_name(key: &PropName) -> Option<Atom> {
     }
 }
 
-/// `process.env` as a target, whatever `process` is.
-fn names_env(target: &SimpleAssignTarget) -> bool {
-    let SimpleAssignTarget::Member(member) = target else {
-        return false;
-    };
-    member.prop.is_ident_with("env")
+/// Where a value goes that may not be the one.
+fn maybe(sink: &Sink) -> Sink {
+    match sink {
+        Sink::Drop => Sink::Drop,
+        Sink::Maybe(_) => sink.clone(),
+        sink => Sink::Maybe(Box::new(sink.clone())),
+    }
 }
 
-/// `<anything>.process.env`: a runtime's wrapper hands the real environment on.
-fn is_process_env(expr: &Expr) -> bool {
-    let Expr::Member(env) = expr else { return false };
-    let Expr::Member(process) = &*env.obj else {
-        return false;
-    };
-    env.prop.is_ident_with("env") && process.prop.is_ident_with("process")
+/// Whether a target may be one of the objects themselves, and where its name is written.
+fn special(target: &SimpleAssignTarget) -> Option<u32> {
+    match target {
+        SimpleAssignTarget::Ident(ident) => {
+            matches!(&*ident.sym, "process" | "globalThis" | "global").then_some(range(ident.span).0)
+        }
+        SimpleAssignTarget::Member(member) => {
+            let name = match &member.prop {
+                MemberProp::Ident(name) => Some(name.sym.clone()),
+                MemberProp::Computed(computed) => constant(&computed.expr),
+                MemberProp::PrivateName(_) => None,
+            };
+            let named = name.is_some_and(|name| matches!(&*name, "process" | "env"));
+            named.then_some(range(member.prop.span()).0)
+        }
+        _ => None,
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the statements and declarations; expressions are in `value`. It collects and refuses to judge.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use swc_atoms::Atom;
 use swc_common::Spanned;
@@ -10,14 +10,17 @@ use swc_ecma_ast::*;
 use swc_ecma_visit::{Visit, VisitWith};
 
 use super::Wanted;
+use super::calls::is_process_module;
 use super::declare::Declared;
-use super::flow::{Binding, Escape, Mention, Sink, Use, Write};
-use super::scope::{ScopeId, Scopes};
+use super::flow::{Binding, Call, Escape, Mention, Sink, Use, Write};
+use super::scope::{Opens, ScopeId, Scopes};
+use crate::syntax::range;
 
 /// Names to look for.
 pub(super) type Tracked = HashSet<Atom>;
 
 /// What a walk found.
+#[derive(Default)]
 pub(super) struct Facts {
     pub(super) scopes: Scopes,
     pub(super) uses: Vec<Use>,
@@ -27,6 +30,15 @@ pub(super) struct Facts {
     pub(super) imports: Vec<(Binding, Imported)>,
     /// Names that `export` hands to other files.
     pub(super) exported: Vec<(Atom, ScopeId, u32)>,
+    /// `export … from "process"`.
+    pub(super) reexported: Vec<u32>,
+    /// How the tracked name that is written here is declared; assignments are not in it.
+    pub(super) declared: HashMap<u32, Declared>,
+    pub(super) calls: Vec<Call>,
+    /// Where a direct `eval` is called.
+    pub(super) evals: Vec<ScopeId>,
+    /// Names that stand as `<name>.g.process`: a bundler's way to write `globalThis` in a module's factory.
+    pub(super) factories: BTreeSet<Atom>,
 }
 
 /// What an import takes from the process module.
@@ -49,22 +61,15 @@ pub(super) struct Walk<'a> {
 
 /// Walks `program` once.
 pub(super) fn walk(program: &Program, tracked: &Tracked, wanted: Option<&dyn Wanted>) -> Facts {
-    let facts = Facts {
-        scopes: Scopes::new(),
-        uses: Vec::new(),
-        writes: Vec::new(),
-        mentions: Vec::new(),
-        imports: Vec::new(),
-        exported: Vec::new(),
-    };
+    let facts = Facts::default();
     let mut walk = Walk { tracked, wanted, facts, scope: 0, constructed: None, with_depth: 0 };
     program.visit_children_with(&mut walk);
     walk.facts
 }
 
 impl Walk<'_> {
-    pub(super) fn scoped(&mut self, hoists: bool, body: impl FnOnce(&mut Self)) {
-        self.scope = self.facts.scopes.open(self.scope, hoists);
+    pub(super) fn scoped(&mut self, opens: Opens, body: impl FnOnce(&mut Self)) {
+        self.scope = self.facts.scopes.open(self.scope, opens);
         body(self);
         self.scope = self.facts.scopes.parent(self.scope);
     }
@@ -82,8 +87,12 @@ impl Visit for Walk<'_> {
     fn visit_prop(&mut self, prop: &Prop) {
         match prop {
             Prop::Shorthand(ident) => {
-                self.mention(&ident.sym, ident.span, false);
+                self.mention(&ident.sym, ident.span);
                 self.ident(ident, Vec::new(), Sink::Escape(Escape::Value));
+            }
+            Prop::KeyValue(pair) => {
+                self.mention_key(&pair.key);
+                pair.visit_children_with(self);
             }
             other => other.visit_children_with(self),
         }
@@ -104,21 +113,19 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_function(&mut self, function: &Function) {
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Parameters, |walk| {
             walk.parameters(function.params.iter().map(|parameter| &parameter.pat));
             walk.body(function.body.as_ref().map_or(&[], |body| &body.stmts));
         });
     }
 
     fn visit_fn_decl(&mut self, declaration: &FnDecl) {
-        self.declare_other(&declaration.ident, Declared::Here);
-        // In a block of a sloppy script it is a `var` as well.
-        self.declare(&declaration.ident, Declared::Var);
+        self.declare_function(&declaration.ident);
         declaration.function.visit_with(self);
     }
 
     fn visit_fn_expr(&mut self, expr: &FnExpr) {
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Block, |walk| {
             if let Some(ident) = &expr.ident {
                 walk.declare_other(ident, Declared::Here);
             }
@@ -127,7 +134,7 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_arrow_expr(&mut self, arrow: &ArrowExpr) {
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Parameters, |walk| {
             walk.parameters(arrow.params.iter());
             match &*arrow.body {
                 ArrowFunctionBody::FunctionBody(body) => walk.body(&body.stmts),
@@ -138,7 +145,7 @@ impl Visit for Walk<'_> {
 
     fn visit_constructor(&mut self, constructor: &Constructor) {
         constructor.key.visit_with(self);
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Parameters, |walk| {
             for parameter in &constructor.params {
                 if let ParamOrTsParamProp::Param(parameter) = parameter {
                     walk.parameters(std::iter::once(&parameter.pat));
@@ -158,7 +165,7 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_class_expr(&mut self, expr: &ClassExpr) {
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Block, |walk| {
             if let Some(ident) = &expr.ident {
                 walk.declare_other(ident, Declared::Here);
             }
@@ -167,11 +174,11 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_block_stmt(&mut self, block: &BlockStmt) {
-        self.scoped(false, |walk| block.stmts.visit_with(walk));
+        self.scoped(Opens::Block, |walk| block.stmts.visit_with(walk));
     }
 
     fn visit_for_stmt(&mut self, statement: &ForStmt) {
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Block, |walk| {
             match &statement.init {
                 Some(VarDeclOrExpr::Expr(init)) => walk.flow(init, Sink::Drop),
                 other => other.visit_with(walk),
@@ -187,7 +194,7 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_for_in_stmt(&mut self, statement: &ForInStmt) {
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Block, |walk| {
             walk.visit_for_head(&statement.left);
             walk.flow(&statement.right, Sink::Escape(Escape::Value));
             statement.body.visit_with(walk);
@@ -195,7 +202,7 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_for_of_stmt(&mut self, statement: &ForOfStmt) {
-        self.scoped(false, |walk| {
+        self.scoped(Opens::Block, |walk| {
             walk.visit_for_head(&statement.left);
             walk.flow(&statement.right, Sink::Escape(Escape::Value));
             statement.body.visit_with(walk);
@@ -212,18 +219,19 @@ impl Visit for Walk<'_> {
 
     fn visit_switch_stmt(&mut self, statement: &SwitchStmt) {
         self.flow(&statement.discriminant, Sink::Drop);
-        self.scoped(false, |walk| statement.cases.visit_with(walk));
+        self.scoped(Opens::Switch, |walk| statement.cases.visit_with(walk));
     }
 
     fn visit_if_stmt(&mut self, statement: &IfStmt) {
         self.flow(&statement.test, Sink::Drop);
-        statement.cons.visit_with(self);
-        statement.alt.visit_with(self);
+        // A branch without braces may hold a `var`.
+        self.scoped(Opens::Block, |walk| statement.cons.visit_with(walk));
+        self.scoped(Opens::Block, |walk| statement.alt.visit_with(walk));
     }
 
     fn visit_while_stmt(&mut self, statement: &WhileStmt) {
         self.flow(&statement.test, Sink::Drop);
-        statement.body.visit_with(self);
+        self.scoped(Opens::Block, |walk| statement.body.visit_with(walk));
     }
 
     fn visit_do_while_stmt(&mut self, statement: &DoWhileStmt) {
@@ -232,8 +240,8 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_catch_clause(&mut self, clause: &CatchClause) {
-        self.scoped(false, |walk| {
-            walk.parameters(clause.param.iter());
+        self.scoped(Opens::Block, |walk| {
+            clause.param.iter().for_each(|parameter| walk.pattern(parameter, Some(Declared::Here)));
             clause.body.visit_with(walk);
         });
     }
@@ -246,7 +254,7 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_import_decl(&mut self, import: &ImportDecl) {
-        let from_process = matches!(import.src.value.as_str(), Some("process" | "node:process"));
+        let from_process = is_process_module(&import.src);
         for specifier in &import.specifiers {
             let local = specifier.local();
             self.declare_other(local, Declared::Here);
@@ -257,7 +265,10 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_named_export(&mut self, export: &NamedExport) {
-        if export.src.is_some() {
+        if let Some(source) = &export.src {
+            if is_process_module(source) {
+                self.facts.reexported.push(range(export.span).0);
+            }
             return;
         }
         for specifier in &export.specifiers {
@@ -274,11 +285,39 @@ impl Visit for Walk<'_> {
         export.decl.visit_with(self);
         if let Decl::Var(declaration) = &export.decl {
             for declarator in &declaration.decls {
-                if let Pat::Ident(ident) = &declarator.name {
-                    self.export(&ident.id);
-                }
+                self.export_names(&declarator.name);
             }
         }
+    }
+
+    fn visit_export_all(&mut self, export: &ExportAll) {
+        if is_process_module(&export.src) {
+            self.facts.reexported.push(range(export.span).0);
+        }
+    }
+
+    fn visit_export_default_decl(&mut self, export: &ExportDefaultDecl) {
+        let ident = match &export.decl {
+            DefaultDecl::Fn(function) => &function.ident,
+            DefaultDecl::Class(class) => &class.ident,
+            DefaultDecl::TsInterfaceDecl(_) => &None,
+        };
+        if let Some(ident) = ident {
+            self.declare_other(ident, Declared::Here);
+        }
+        export.visit_children_with(self);
+    }
+
+    fn visit_call_expr(&mut self, call: &CallExpr) {
+        call.callee.visit_with(self);
+        self.note_eval(call);
+        let callee = call.callee.as_expr().map(|callee| &**callee);
+        self.arguments(callee, &call.args);
+    }
+
+    fn visit_opt_call(&mut self, call: &OptCall) {
+        call.callee.visit_with(self);
+        self.arguments(Some(&call.callee), &call.args);
     }
 
     // Labels are not references.
@@ -290,7 +329,7 @@ impl Visit for Walk<'_> {
 
     fn visit_str(&mut self, string: &Str) {
         if let Some(text) = string.value.as_str() {
-            self.mention(text, string.span(), false);
+            self.mention(text, string.span());
         }
     }
 }
