@@ -33,19 +33,26 @@ pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
     }
 }
 
-/// The edit that makes an object read take from an object of ours.
-pub(crate) fn object(source: &str, prefix: &str, read: &ObjectRead) -> Edit {
-    let call = format!("{}()", object_name(prefix, read.of, &read.names));
+/// The edits that make an object read take from an object of ours, around the original.
+pub(crate) fn object(source: &str, prefix: &str, read: &ObjectRead) -> Vec<Edit> {
+    let name = object_name(prefix, read.of, &read.names);
     let (start, end) = (read.start as usize, read.end as usize);
-    Edit { start, end, text: fit(source, start, end, call) }
+    let space = if is_glued(source, start) { " " } else { "" };
+    vec![
+        Edit { start, end: start, text: format!("{space}{name}(") },
+        Edit { start: end, end, text: ")".to_owned() },
+    ]
+}
+
+/// `return(process).env.X`: the parenthesis was all that kept the words apart.
+fn is_glued(source: &str, start: usize) -> bool {
+    source[..start].chars().next_back().is_some_and(is_word)
 }
 
 /// Pads with spaces to the old columns; a call that is longer than a one-line original moves the rest of its line.
 /// Line terminators stay, so that no line moves.
 fn fit(source: &str, start: usize, end: usize, call: String) -> String {
-    // `return(process).env.X`: the parenthesis was all that kept the words apart.
-    let glued = source[..start].chars().next_back().is_some_and(is_word);
-    let mut text = if glued { format!(" {call}") } else { call };
+    let mut text = if is_glued(source, start) { format!(" {call}") } else { call };
     let mut lines = source[start..end].split_inclusive(is_line_end);
     let first = lines.next().unwrap_or_default();
     let columns = first.trim_end_matches(is_line_end).encode_utf16().count();
@@ -77,19 +84,24 @@ pub(crate) fn value_function(prefix: &str, variable: &str, value: &str) -> Strin
     format!("function {name}(){{return(\n{}\n)}}\n", literal(value))
 }
 
-/// The function that returns an object with these variables and all that the live one has.
+/// The function that returns an object with these variables and all that the one it is given has. A module may have
+/// names of its own for `process` and the global object: the function knows neither.
 pub(crate) fn object_function(prefix: &str, of: Object, variables: &[String]) -> String {
     let name = object_name(prefix, of, variables);
     let own: Vec<String> = variables
         .iter()
         .map(|variable| format!("{}:{}()", literal(variable), function_name(prefix, variable)))
         .collect();
-    let env = format!("{{__proto__:globalThis.process?.env,{}}}", own.join(","));
+    let from = match of {
+        Object::Env => "o",
+        Object::Process => "o.env",
+    };
+    let env = format!("{{__proto__:{from},{}}}", own.join(","));
     let body = match of {
         Object::Env => env,
-        Object::Process => format!("{{__proto__:globalThis.process,env:{env}}}"),
+        Object::Process => format!("{{__proto__:o,env:{env}}}"),
     };
-    format!("function {name}(){{return{body}}}\n")
+    format!("function {name}(o){{return{body}}}\n")
 }
 
 /// A string literal in ASCII, on one line, that no HTML parser takes for the end of a script.

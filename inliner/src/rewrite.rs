@@ -122,7 +122,7 @@ fn pieces(body: &str, reads: &FileReads, context: &Context<'_>, out: &mut Rewrit
         if read.names.is_empty() {
             continue;
         }
-        let edits = vec![replace::object(body, &context.prefix, &read)];
+        let edits = replace::object(body, &context.prefix, &read);
         let name = object_name(&context.prefix, read.of, &read.names);
         let function = replace::object_function(&context.prefix, read.of, &read.names);
         pieces.push(Piece { edits, names: read.names, function: Some((name, function)) });

@@ -150,23 +150,30 @@ fn names_taken_by_a_pattern_come_from_an_object() {
         (
             "const {A, B: b = 'd'} = process.env; f(A, b)",
             "const {A, B: b = 'd'} = __capy_$env_",
-            "(); f(A, b)",
+            "(process.env); f(A, b)",
         ),
-        ("let A; ({A} = process.env);", "let A; ({A} = __capy_$env_", "());"),
-        ("const {env: {A}} = process;", "const {env: {A}} = __capy_$process_", "();"),
+        ("let A; ({A} = process.env);", "let A; ({A} = __capy_$env_", "(process.env));"),
+        ("const {env: {A}} = process;", "const {env: {A}} = __capy_$process_", "(process);"),
         (
             "const {env: {A: a = 1}, platform: p} = process;",
             "const {env: {A: a = 1}, platform: p} = __capy_$process_",
-            "();",
+            "(process);",
         ),
-        ("const e = process.env, {A} = e;", "const e = process.env, {A} = __capy_$env_", "();"),
-        ("const {A, OTHER} = process.env || {};", "const {A, OTHER} = __capy_$env_", "() || {};"),
+        ("const e = process.env, {A} = e;", "const e = process.env, {A} = __capy_$env_", "(e);"),
+        ("const {A, OTHER} = process.env || {};", "const {A, OTHER} = __capy_$env_", "(process.env) || {};"),
     ] {
         let out = inlined(input);
         let text = body(&out.text).trim_end();
         assert!(text.starts_with(head) && text.ends_with(tail), "{text}");
         assert!(out.findings.is_empty(), "{:?}", out.findings);
+        let again = inlined(&out.text);
+        let reasons = reasons_of(&again);
+        assert!(reasons.iter().all(|reason| reason.starts_with("Mentioned")), "a second run: {reasons:?}");
     }
+    check_same("const {env, env: {A}} = process; env.OTHER = '1'", &["Indirect A"]);
+    check_same("let env; ({env, env: {A}} = process)", &["Indirect A"]);
+    let out = inlined("for (const x of(process).env) {} function f() { let {A} = (process).env; return A }");
+    assert!(out.text.contains("(process).env); return A"), "{}", out.text);
 }
 
 #[test]
