@@ -7,6 +7,7 @@ mod alias;
 mod calls;
 mod declare;
 mod flow;
+mod patterns;
 mod resolve;
 mod scope;
 mod value;

@@ -140,6 +140,8 @@ fn a_replaced_process_keeps_the_reads_of_its_file() {
         "delete globalThis.process;",
         "Object.defineProperty(globalThis, 'process', {});",
         "process.env = x.process.env;",
+        "Object.assign(process, {env: {A: 'mine'}});",
+        "Object.defineProperty(process, 'env', {});",
         "process.env = {};",
         "process.env = {...x};",
         "process.env = c.g.process.env;",

@@ -3,12 +3,12 @@
 //! Owns the decision which of them are certain: every value that the name ever takes must be known, and it must have taken
 //! it before it is read. It refuses a parameter, a loop's variable, an assignment, and whatever comes from a doubtful name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use swc_atoms::Atom;
 
 use super::declare::Declared;
-use super::flow::{Binding, Use};
+use super::flow::{Binding, Sink, Use};
 use super::scope::{Opens, ScopeId};
 use super::walk::Facts;
 use crate::report::Reason;
@@ -147,4 +147,33 @@ fn doubt_children(aliases: &mut BTreeMap<Home, Alias>) {
             return;
         }
     }
+}
+
+/// Parameters that nothing but a call gives a value, and whose `.g` is never written.
+pub(super) fn factories(facts: &Facts) -> HashSet<Home> {
+    let home = |scope, name: &Atom| facts.scopes.resolve(scope, name).map(|scope| (name.clone(), scope));
+    let named = |name: &Atom| facts.factories.contains(name);
+    let mut written: BTreeMap<Home, usize> = BTreeMap::new();
+    for write in facts.writes.iter().filter(|write| named(&write.binding.name)) {
+        if let Some(home) = home(write.binding.scope, &write.binding.name) {
+            *written.entry(home).or_default() += 1;
+        }
+    }
+    let is_write = |used: &&Use| {
+        matches!(used.sink, Sink::Write)
+            && used.steps.len() == 1
+            && used.steps[0].key.as_ref().is_none_or(|key| &**key == "g")
+    };
+    for used in facts.uses.iter().filter(is_write) {
+        if let Some(home) =
+            used.name.as_ref().filter(|name| named(name)).and_then(|name| home(used.scope, name))
+        {
+            *written.entry(home).or_default() += 1;
+        }
+    }
+    let is_factory = |((name, scope), writes): &(Home, usize)| {
+        // The parameter itself is one.
+        *writes == 1 && facts.scopes.is_parameter(*scope, name)
+    };
+    written.into_iter().filter(is_factory).map(|(home, _)| home).collect()
 }

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
-use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, merge};
-use super::flow::{Binding, Does, Escape, Keys, Pattern, PatternValue, Sink, Step, Use, Written};
+use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, factories, merge};
+use super::flow::{Binding, Does, Escape, Keys, Sink, Step, Use, Written};
 use super::walk::{Facts, Imported, Tracked, walk};
-use super::{FileReads, Note, Object, ObjectRead, Read, Wanted};
+use super::{FileReads, Note, Read, Wanted};
 use crate::report::Reason;
 
 const ROOTS: [(&str, Kind); 3] =
@@ -48,14 +48,14 @@ fn tracked(binds: &Binds, factories: &BTreeSet<Atom>) -> Tracked {
     roots.chain(binds.keys().map(|binding| binding.name.clone())).chain(factories.iter().cloned()).collect()
 }
 
-struct Judge<'a> {
+pub(super) struct Judge<'a> {
     facts: &'a Facts,
-    wanted: &'a dyn Wanted,
+    pub(super) wanted: &'a dyn Wanted,
     aliases: BTreeMap<Home, Alias>,
     /// Parameters whose `.g` is the global object.
     factories: HashSet<Home>,
     found: Binds,
-    accounted: HashSet<u32>,
+    pub(super) accounted: HashSet<u32>,
     /// Where `process` or its environment is assigned, and whether other files see that.
     replaced: BTreeMap<u32, bool>,
     /// Those of them that assign what was there before.
@@ -64,17 +64,17 @@ struct Judge<'a> {
     loads_process: bool,
     /// Why nothing in this file may be replaced.
     lost: Option<Reason>,
-    out: FileReads,
+    pub(super) out: FileReads,
 }
 
 /// The occurrence that is being judged.
-struct Place<'u> {
+pub(super) struct Place<'u> {
     used: &'u Use,
     home: Option<Home>,
     /// It starts at the global object.
     global: bool,
     /// Why nothing may be replaced here, if so.
-    doubt: Option<Reason>,
+    pub(super) doubt: Option<Reason>,
 }
 
 impl<'a> Judge<'a> {
@@ -292,7 +292,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn bound(&mut self, place: &Place<'_>, binding: &Binding, kind: Kind) {
+    pub(super) fn bound(&mut self, place: &Place<'_>, binding: &Binding, kind: Kind) {
         let (parent, doubt) = (place.home.clone(), place.doubt);
         self.found.insert(binding.clone(), Bound { kind, parent, doubt });
     }
@@ -304,7 +304,8 @@ impl<'a> Judge<'a> {
         match (&call.does, kind) {
             (Does::Write(_), _) if index > 0 => return,
             (Does::Write(Keys::Any), Kind::Env) => self.writes_any(at),
-            (Does::Write(Keys::One(key)), Kind::Process) if &**key == "env" => {
+            (Does::Write(Keys::One(key)), Kind::Process) if &**key != "env" => {}
+            (Does::Write(_), Kind::Process) => {
                 self.replaced.insert(at, false);
             }
             (Does::Write(Keys::One(key)), Kind::Global) if &**key == "process" => {
@@ -332,7 +333,7 @@ impl<'a> Judge<'a> {
         alias.is_some_and(|alias| alias.kind == Kind::Env && alias.doubt == Some(Reason::AliasReassigned))
     }
 
-    fn escapes(&mut self, kind: Kind, at: u32) {
+    pub(super) fn escapes(&mut self, kind: Kind, at: u32) {
         match kind {
             Kind::Env => self.note(at, None, Reason::WholeObject),
             Kind::Process => self.note(at, None, Reason::ProcessEscapes),
@@ -340,69 +341,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// An object pattern takes properties of a value.
-    fn taken(&mut self, place: &Place<'_>, kind: Kind, pattern: &Pattern, node: Option<(u32, u32)>, at: u32) {
-        let mut taken = Taken::default();
-        self.collect(place, kind, pattern, at, &mut taken);
-        if taken.names.is_empty() {
-            return;
-        }
-        let of = if kind == Kind::Process { Object::Process } else { Object::Env };
-        let doubt = match (place.doubt, node, kind) {
-            (Some(reason), ..) => Some(reason),
-            // Ours would take what is written to the environment by that name.
-            _ if taken.env => Some(Reason::Indirect),
-            _ if taken.open => Some(Reason::OpenPattern),
-            (None, None, _) | (None, _, Kind::Global) => Some(Reason::Indirect),
-            _ => None,
-        };
-        match (doubt, node) {
-            (None, Some((start, end))) => {
-                self.accounted.extend(taken.names.iter().map(|(_, at)| *at));
-                let mut names: Vec<String> =
-                    taken.names.into_iter().map(|(name, _)| name.to_string()).collect();
-                names.sort();
-                names.dedup();
-                self.out.objects.push(ObjectRead { of, names, start, end });
-            }
-            (doubt, _) => {
-                for (name, at) in taken.names {
-                    self.note(at, Some(&name), doubt.unwrap_or(Reason::Indirect));
-                }
-            }
-        }
-    }
-
-    fn collect(&mut self, place: &Place<'_>, kind: Kind, pattern: &Pattern, at: u32, taken: &mut Taken) {
-        if pattern.open {
-            taken.open = true;
-            self.escapes(kind, at);
-        }
-        for key in &pattern.keys {
-            let inner = match (kind, &*key.name) {
-                (Kind::Env, name) if self.wanted.is_wanted(name) => {
-                    taken.names.push((key.name.clone(), key.at));
-                    continue;
-                }
-                (Kind::Process, "env") => Kind::Env,
-                (Kind::Process, "default") | (Kind::Global, "process") => Kind::Process,
-                _ => continue,
-            };
-            match &key.value {
-                PatternValue::Bind(binding) => {
-                    taken.env |= inner == Kind::Env;
-                    self.bound(place, binding, inner);
-                }
-                PatternValue::Nested(nested) => self.collect(place, inner, nested, key.at, taken),
-                PatternValue::Other => {
-                    taken.env |= inner == Kind::Env;
-                    self.escapes(inner, key.at);
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, at: u32, name: Option<&Atom>, reason: Reason) {
+    pub(super) fn note(&mut self, at: u32, name: Option<&Atom>, reason: Reason) {
         if name.is_some() && !self.accounted.insert(at) {
             return;
         }
@@ -448,43 +387,6 @@ impl<'a> Judge<'a> {
 /// `.g` and then more than a write of it.
 fn is_global(steps: &[Step]) -> bool {
     steps.len() > 1 && steps[0].key.as_deref() == Some("g")
-}
-
-/// Parameters that nothing but a call gives a value, and whose `.g` is never written.
-fn factories(facts: &Facts) -> HashSet<Home> {
-    let home = |scope, name: &Atom| facts.scopes.resolve(scope, name).map(|scope| (name.clone(), scope));
-    let named = |name: &Atom| facts.factories.contains(name);
-    let mut written: BTreeMap<Home, usize> = BTreeMap::new();
-    for write in facts.writes.iter().filter(|write| named(&write.binding.name)) {
-        if let Some(home) = home(write.binding.scope, &write.binding.name) {
-            *written.entry(home).or_default() += 1;
-        }
-    }
-    let is_write = |used: &&Use| {
-        matches!(used.sink, Sink::Write)
-            && used.steps.len() == 1
-            && used.steps[0].key.as_ref().is_none_or(|key| &**key == "g")
-    };
-    for used in facts.uses.iter().filter(is_write) {
-        if let Some(home) =
-            used.name.as_ref().filter(|name| named(name)).and_then(|name| home(used.scope, name))
-        {
-            *written.entry(home).or_default() += 1;
-        }
-    }
-    let is_factory = |((name, scope), writes): &(Home, usize)| {
-        // The parameter itself is one.
-        *writes == 1 && facts.scopes.is_parameter(*scope, name)
-    };
-    written.into_iter().filter(is_factory).map(|(home, _)| home).collect()
-}
-
-#[derive(Default)]
-struct Taken {
-    names: Vec<(Atom, u32)>,
-    open: bool,
-    /// The environment itself gets a name.
-    env: bool,
 }
 
 /// Properties of every object: asking the environment for one of them asks about all of it.
