@@ -28,16 +28,15 @@ impl Prefilter {
 
     /// Whether a parse could find a read.
     pub(crate) fn is_worth_parsing(&self, text: &[u8]) -> bool {
-        if self.env.find(text).is_none() {
-            return false;
-        }
-        if self.names_one(text).is_some() {
+        let spelt = self.env.find(text).is_some();
+        if spelt && self.names_one(text).is_some() {
             return true;
         }
         let mut passed_on = false;
         for at in self.process.find_iter(text).filter(|at| is_word(text, *at, at + 7)) {
             match after_process(text, at) {
-                Process::Env(end) if !is_followed_by_a_name(&text[end..]) => return true,
+                Process::Env(rest) if !is_followed_by_a_name(rest) => return true,
+                Process::Unclear => return true,
                 Process::PassedOn => passed_on = true,
                 Process::Env(_) | Process::Other => {}
             }
@@ -51,49 +50,91 @@ impl Prefilter {
 }
 
 /// What an occurrence of the word `process` may be.
-enum Process {
-    /// Its environment, up to this offset.
-    Env(usize),
+enum Process<'t> {
+    /// Its environment, before this text.
+    Env(&'t [u8]),
+    /// A property whose name is not written out plainly: it may be `env`.
+    Unclear,
     /// The object itself goes somewhere: `p = process`, `f(process)`, `from "process"`.
     PassedOn,
     /// Another property, a key, `typeof process`, or a word in a comment.
     Other,
 }
 
-fn after_process(text: &[u8], at: usize) -> Process {
-    let after = text[at + 7..].trim_ascii_start();
-    let dotted = after.strip_prefix(b"?.").or_else(|| after.strip_prefix(b"."));
-    if let Some(property) = dotted.or_else(|| after.strip_prefix(b"[")) {
-        let property = property.trim_ascii_start();
-        let name = property.strip_prefix(b"[").unwrap_or(property).trim_ascii_start();
-        let (name, quoted) = match name
-            .strip_prefix(b"\"")
-            .or_else(|| name.strip_prefix(b"'"))
-            .or_else(|| name.strip_prefix(b"`"))
-        {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
-        return match name.strip_prefix(b"env") {
-            Some(rest) if !rest.first().is_some_and(is_part) => {
-                let rest = if quoted { rest.get(1..).unwrap_or_default().trim_ascii_start() } else { rest };
-                let rest = if quoted { rest.strip_prefix(b"]").unwrap_or(rest) } else { rest };
-                Process::Env(text.len() - rest.len())
-            }
-            _ if dotted.is_none() && !quoted => Process::PassedOn,
-            _ => Process::Other,
-        };
+fn after_process(text: &[u8], at: usize) -> Process<'_> {
+    match property(&text[at + 7..]) {
+        Property::Named(b"env", rest) => return Process::Env(rest),
+        Property::Named(..) => return Process::Other,
+        Property::Unclear => return Process::Unclear,
+        // `process[key]`, or prose with a full stop.
+        Property::Computed => return Process::PassedOn,
+        Property::None => {}
     }
-    let before = text[..at].trim_ascii_end();
-    let word = before.iter().rev().take_while(|byte| is_part(byte)).count();
-    let word = &before[before.len() - word..];
+    let (line, after) = (before_on_line(&text[..at]), &text[at + 7..]);
+    let word = line.iter().rev().take_while(|byte| is_part(byte)).count();
+    let word = &line[line.len() - word..];
     let is_value = if word.is_empty() {
-        !matches!(before.last(), Some(b'/' | b'*'))
+        line.ends_with(b"*/") || !matches!(line.last(), Some(b'/' | b'*'))
     } else {
         BEFORE_A_VALUE.contains(&word)
     };
-    // Two words in a row are prose, but for `process in x` and the like, which take nothing from it.
-    if is_value && !after.first().is_some_and(is_part) { Process::PassedOn } else { Process::Other }
+    // Two words in a row are prose, but for `process in x` and the like, which take nothing from it. A line's end may
+    // be a statement's.
+    let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let prose = after.get(blanks).is_some_and(is_part);
+    if is_value && !prose { Process::PassedOn } else { Process::Other }
+}
+
+/// What stands before on the same line: nothing, if the word is the line's first.
+fn before_on_line(before: &[u8]) -> &[u8] {
+    let start = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1);
+    before[start..].trim_ascii()
+}
+
+/// What follows an object.
+enum Property<'t> {
+    /// `.NAME`, `?.NAME`, `["NAME"]`, and the text after it.
+    Named(&'t [u8], &'t [u8]),
+    /// A name with an escape in it, or behind a comment.
+    Unclear,
+    /// `[key]`, or a point with nothing of a name after it.
+    Computed,
+    None,
+}
+
+fn property(text: &[u8]) -> Property<'_> {
+    let text = text.trim_ascii_start();
+    let dotted = text.strip_prefix(b"?.").or_else(|| text.strip_prefix(b"."));
+    let key = dotted.unwrap_or(text).trim_ascii_start();
+    if let Some(key) = key.strip_prefix(b"[") {
+        return key_in_brackets(key.trim_ascii_start());
+    }
+    if dotted.is_none() {
+        return Property::None;
+    }
+    let length = key.iter().take_while(|byte| is_part(byte)).count();
+    let (name, rest) = key.split_at(length);
+    match rest.first() {
+        // An escape, a letter or a blank outside ASCII, a comment.
+        Some(b'\\' | b'\x0b' | 0x80..) => Property::Unclear,
+        Some(b'/') if name.is_empty() => Property::Unclear,
+        _ if name.is_empty() => Property::Computed,
+        _ => Property::Named(name, rest),
+    }
+}
+
+/// Only a whole literal without an escape is a name: `["STRIPE_" + k]` is none.
+fn key_in_brackets(key: &[u8]) -> Property<'_> {
+    let Some((quote @ (b'"' | b'\'' | b'`'), literal)) = key.split_first() else {
+        return Property::Computed;
+    };
+    let Some(end) = memchr::memchr3(*quote, b'\\', b'$', literal) else {
+        return Property::Unclear;
+    };
+    match literal[end + 1..].trim_ascii_start().strip_prefix(b"]") {
+        Some(rest) if literal[end] == *quote => Property::Named(&literal[..end], rest),
+        _ => Property::Unclear,
+    }
 }
 
 /// Words after which a value follows; `typeof` only looks at its kind.
@@ -111,24 +152,11 @@ fn is_word(text: &[u8], start: usize, end: usize) -> bool {
     !before.is_some_and(is_part) && !text.get(end).is_some_and(is_part)
 }
 
-/// `.NAME`, `?.NAME`, `["NAME"]`: a read of one variable, which is none of ours.
+/// A read of one variable, which is none of ours, and not of a method that is about all of them.
 fn is_followed_by_a_name(text: &[u8]) -> bool {
-    let text = text.trim_ascii_start();
-    let (text, optional) = match text.strip_prefix(b"?.") {
-        Some(rest) => (rest.trim_ascii_start(), true),
-        None => (text, false),
-    };
-    if let Some(key) = text.strip_prefix(b"[") {
-        return matches!(key.trim_ascii_start().first(), Some(b'"' | b'\''));
-    }
-    let name = match text.strip_prefix(b".") {
-        Some(rest) => rest.trim_ascii_start(),
-        None if optional => text,
-        None => return false,
-    };
-    let about_all: [&[u8]; 3] = [b"hasOwnProperty", b"propertyIsEnumerable", b"toString"];
-    matches!(name.first(), Some(byte) if byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$'))
-        && !about_all.iter().any(|method| name.starts_with(method))
+    let about_all: [&[u8]; 5] =
+        [b"hasOwnProperty", b"propertyIsEnumerable", b"toString", b"valueOf", b"__proto__"];
+    matches!(property(text), Property::Named(name, _) if !about_all.contains(&name))
 }
 
 #[cfg(test)]
@@ -160,6 +188,24 @@ mod tests {
             ("// to process an env, the process starts\nenv = 1; process.cwd()", false),
             ("typeof process; process.nextTick(f, {env: 1})", false),
             ("KEY", false),
+            ("process.env[\"STRIPE_\" + k]", true),
+            ("process.env['STRIPE_'.concat(k)]", true),
+            ("process.env[`STRIPE_${k}`]", true),
+            ("process.env[`NODE_ENV`]", false),
+            ("process.env [ 'NODE_ENV' ]", false),
+            ("const { env } = process\nmodule.exports = k => env[k]", true),
+            ("const { env } = process\r\nmodule.exports = k => env[k]", true),
+            ("const { env } = // the process\n  process; f(env)", true),
+            ("const { env } = /* the */ process; f(env)", true),
+            ("process.env[\"\\x41\"]", true),
+            ("process.env.\\u0041", true),
+            ("process.env.K\\u0045Y", true),
+            ("process[\"\\x65nv\"].KEY", true),
+            ("process.\\u0065nv[k]", true),
+            ("process[\"e\" + \"nv\"][k]", true),
+            ("process./* all */env[k]", true),
+            ("process.env.valueOf()[k]", true),
+            ("process.env.valueOfAll", false),
         ] {
             assert_eq!(filter.is_worth_parsing(text.as_bytes()), expected, "{text}");
         }
