@@ -24,7 +24,7 @@ pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
     match read.keep_until {
         Some(kept) => vec![
             Edit { start, end: start, text: "(".to_owned() },
-            Edit { start: kept as usize, end, text: format!(",{call})") },
+            Edit { start: kept as usize, end, text: fit(source, kept as usize, end, format!(",{call})")) },
         ],
         None => {
             let call = if read.constructed { format!("({call})") } else { call };
@@ -52,7 +52,8 @@ fn is_glued(source: &str, start: usize) -> bool {
 /// Pads with spaces to the old columns; a call that is longer than a one-line original moves the rest of its line.
 /// Line terminators stay, so that no line moves.
 fn fit(source: &str, start: usize, end: usize, call: String) -> String {
-    let mut text = if is_glued(source, start) { format!(" {call}") } else { call };
+    let glued = call.starts_with(is_word) && is_glued(source, start);
+    let mut text = if glued { format!(" {call}") } else { call };
     let mut lines = source[start..end].split_inclusive(is_line_end);
     let first = lines.next().unwrap_or_default();
     let columns = first.trim_end_matches(is_line_end).encode_utf16().count();
