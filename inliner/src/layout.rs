@@ -48,7 +48,9 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
     for folder in &request.apps {
         layouts.extend(detect(folder, request.written_since)?);
     }
-    layouts.extend(request.server.iter().map(|folder| named(folder)));
+    for folder in &request.server {
+        layouts.push(named(folder)?);
+    }
     let mut inventory = Inventory::default();
     for folder in &request.public {
         inventory.add_public("named", folder)?;
@@ -81,15 +83,30 @@ pub(crate) struct Detected {
     pub(crate) fresh: bool,
 }
 
-fn named(folder: &Path) -> Layout {
-    Layout {
+/// A folder that the caller vouches for. What builds in it and around it serve to the public stays public all the same.
+fn named(folder: &Path) -> Result<Layout, Error> {
+    if !folder.is_dir() {
+        return Err(Error::NoFolder { path: folder.to_owned() });
+    }
+    let (mut public, mut served_files) = (Vec::new(), Vec::new());
+    for layout in next::around(folder)? {
+        public.extend(layout.public);
+        served_files.extend(layout.served_files);
+    }
+    Ok(Layout {
         name: "named",
         tree: folder.to_owned(),
         server: vec![folder.to_owned()],
-        is_served: |_| false,
-        public: Vec::new(),
-        served_files: Vec::new(),
-    }
+        is_served: may_be_served,
+        public,
+        served_files,
+    })
+}
+
+/// Nothing says what becomes of the files beside the bundles, so none of them may hold a value.
+fn may_be_served(inside: &Path) -> bool {
+    let extension = inside.extension().and_then(|extension| extension.to_str());
+    !matches!(extension, Some("js" | "mjs" | "cjs" | "map" | "wasm" | "node"))
 }
 
 impl Inventory {

@@ -55,6 +55,25 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
     Ok(found)
 }
 
+/// Every build below a folder, and the nearest one that the folder belongs to.
+pub(super) fn around(folder: &Path) -> Result<Vec<Layout>, Error> {
+    let real = super::tree::real(folder)?;
+    let mut builds: Vec<PathBuf> = manifests(&real, usize::MAX, &["node_modules", "cache", ".git"]);
+    builds.extend(
+        real.ancestors().skip(1).map(builds_at).find(|builds| !builds.is_empty()).unwrap_or_default(),
+    );
+    builds.sort();
+    builds.dedup();
+    builds.iter().map(|dist| layout(dist)).collect()
+}
+
+/// A folder that is a build, or the builds right inside it.
+fn builds_at(folder: &Path) -> Vec<PathBuf> {
+    let inside = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let candidates = std::iter::once(folder.to_owned()).chain(inside);
+    candidates.filter(|dist| dist.join(MANIFEST).is_file()).collect()
+}
+
 /// Folders with a manifest of Next's.
 fn manifests(folder: &Path, depth: usize, skipped: &[&str]) -> Vec<PathBuf> {
     let wanted =
