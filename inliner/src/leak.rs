@@ -1,19 +1,21 @@
 //! The scan of everything public for values.
 //!
 //! Owns the ways in which a value can be written, and which values are not worth a search: a finding that means nothing
-//! hides the one that does. One pass over a file looks for all of them. A finding never holds the value.
+//! hides the one that does. One pass over a file looks for all of them, and one more for each layer of escapes that the
+//! file has: a Flight payload is JSON in JSON in HTML, and any mixture may hold a value. A finding never holds it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use capy_protocol::env_map::EnvMap;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use crate::report::{Encoding, NotSearched};
 use crate::subject::is_public;
+use crate::unescape::{self, Kind};
 
 /// Shorter values are found everywhere and mean nothing.
 const SHORTEST: usize = 6;
@@ -48,17 +50,8 @@ const COMMON: [&str; 24] = [
     "undefined",
 ];
 
-/// What `encodeURIComponent` leaves as it is.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
+/// More layers of escapes than anybody writes.
+const LAYERS: usize = 6;
 
 /// One value found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,21 +91,58 @@ impl Search {
             }
             names.push(name.to_owned());
         }
-        let texts = patterns.iter().map(|pattern| pattern.as_bytes());
+        let texts = patterns.iter().map(|pattern| pattern.as_slice());
         let patterns = AhoCorasick::new(texts).expect("the values of one environment fit an automaton");
         Self { names, not_searched, patterns, meaning }
     }
 
     /// Every place where a value stands, once per place and name.
     pub(crate) fn scan(&self, text: &[u8]) -> Vec<Found> {
-        let mut found: Vec<Found> = Vec::new();
-        for hit in self.patterns.find_overlapping_iter(text) {
-            let (name, encoding) = self.meaning[hit.pattern().as_usize()];
-            found.push(Found { at: hit.start(), name, encoding });
+        let mut found = Vec::new();
+        let mut layers: Vec<Vec<u8>> = Vec::new();
+        loop {
+            let top = layers.last().map_or(text, Vec::as_slice);
+            let hits = self.patterns.find_overlapping_iter(top);
+            let hits: Vec<_> = hits.map(|hit| (hit.start(), hit.end(), hit.pattern().as_usize())).collect();
+            let places = origins(text, &layers, hits.iter().flat_map(|(start, end, _)| [*start, *end]));
+            for (start, end, pattern) in hits {
+                let (name, encoding) = self.meaning[pattern];
+                let at = places[&start];
+                let encoding = match encoding {
+                    Encoding::Plain if !layers.is_empty() => encoding_of(&text[at..places[&end]]),
+                    encoding => encoding,
+                };
+                found.push(Found { at, name, encoding });
+            }
+            match unescape::once(top).filter(|_| layers.len() < LAYERS) {
+                Some(next) => layers.push(next),
+                None => break,
+            }
         }
         found.sort();
         found.dedup_by_key(|found| (found.at, found.name));
         found
+    }
+}
+
+/// Where in the file the places in its last layer are.
+fn origins(text: &[u8], layers: &[Vec<u8>], places: impl Iterator<Item = usize>) -> BTreeMap<usize, usize> {
+    let places: Vec<usize> = places.collect::<BTreeSet<_>>().into_iter().collect();
+    let mut there = places.clone();
+    if !places.is_empty() {
+        let below =
+            layers.iter().rev().skip(1).map(Vec::as_slice).chain((!layers.is_empty()).then_some(text));
+        below.for_each(|layer| unescape::origins(layer, &mut there));
+    }
+    places.into_iter().zip(there).collect()
+}
+
+fn encoding_of(written: &[u8]) -> Encoding {
+    match unescape::first(written) {
+        None => Encoding::Plain,
+        Some(Kind::Backslash) => Encoding::Json,
+        Some(Kind::Percent) => Encoding::Url,
+        Some(Kind::Reference) => Encoding::Html,
     }
 }
 
@@ -128,43 +158,42 @@ fn is_not_searched(name: &str, value: &str, declared_public: &BTreeSet<&str>) ->
     }
 }
 
-/// Every way in which the value may be written, without repetition.
-fn forms(value: &str) -> Vec<(Zeroizing<String>, Encoding)> {
-    let mut forms: Vec<(Zeroizing<String>, Encoding)> = Vec::new();
-    let mut add = |text: String, encoding| {
-        if !text.is_empty() && !forms.iter().any(|(known, _)| **known == text) {
+/// Every text that stands for the value once the escapes are undone, without repetition.
+fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
+    let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
+    let mut add = |text: Vec<u8>, encoding| {
+        if !forms.iter().any(|(known, _)| **known == text) {
             forms.push((Zeroizing::new(text), encoding));
         }
     };
-    add(value.to_owned(), Encoding::Plain);
-    for text in json_forms(value) {
-        add(text, Encoding::Json);
+    for text in unescaped(value) {
+        // The one escape of forms that is not told from itself.
+        let plus = text.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect();
+        add(text, Encoding::Plain);
+        add(plus, Encoding::Url);
     }
-    for text in url_forms(value) {
-        add(text, Encoding::Url);
+    for text in [value, &json(value)] {
+        base64_forms(text.as_bytes()).into_iter().for_each(|text| add(text.into(), Encoding::Base64));
     }
-    for text in html_forms(value) {
-        add(text, Encoding::Html);
-    }
-    for text in base64_forms(value.as_bytes()) {
-        add(text, Encoding::Base64);
+    for text in hex_forms(value.as_bytes()) {
+        add(text.into(), Encoding::Hex);
     }
     forms
 }
 
-/// As a JSON string, with the escapes that are safe inside HTML, in ASCII, and as JSON inside JSON (a React payload).
-fn json_forms(value: &str) -> Vec<String> {
-    let plain = json(value);
-    let safe = plain.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-    let safe_lines = safe.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let slashes = plain.replace('/', "\\/");
-    let ascii = ascii_escapes(&plain);
-    let ascii_safe = ascii_escapes(&safe_lines);
-    let mut forms = vec![plain, safe, safe_lines, slashes, ascii, ascii_safe];
-    let twice: Vec<String> = forms.iter().map(|form| json(form)).collect();
-    forms.extend(twice);
-    forms.push(value.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"));
-    forms
+/// The value, and what is left of it in a text whose escapes were undone although some of them were the value's own.
+fn unescaped(value: &str) -> Vec<Vec<u8>> {
+    let mut layers = vec![value.as_bytes().to_vec()];
+    while let Some(next) = unescape::once(&layers[layers.len() - 1]).filter(|_| layers.len() <= LAYERS) {
+        layers.push(next);
+    }
+    let own = layers.split_off(1);
+    layers.extend(own.into_iter().filter(|text| {
+        let is_common = COMMON.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+        text.iter().filter(|byte| byte.is_ascii_graphic() || !byte.is_ascii()).count() >= SHORTEST
+            && !is_common
+    }));
+    layers
 }
 
 /// The inside of a JSON string.
@@ -173,37 +202,14 @@ fn json(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-fn ascii_escapes(text: &str) -> String {
-    let mut out = String::new();
-    for letter in text.chars() {
-        if letter.is_ascii() {
-            out.push(letter);
-        } else {
-            let mut units = [0; 2];
-            letter.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
-        }
-    }
-    out
-}
-
-fn url_forms(value: &str) -> Vec<String> {
-    let component = utf8_percent_encode(value, COMPONENT).to_string();
-    let strict = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-    let form = component.replace("%20", "+").replace('~', "%7E").replace('\'', "%27");
-    let lower = component.split('%').enumerate().map(|(index, part)| match (index, part.get(..2)) {
-        (0, _) | (_, None) => part.to_owned(),
-        (_, Some(digits)) => format!("%{}{}", digits.to_ascii_lowercase(), &part[2..]),
-    });
-    let lower: String = lower.collect();
-    vec![component, strict, form, lower]
-}
-
-fn html_forms(value: &str) -> Vec<String> {
-    let base = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let double = ["&quot;", "&#34;", "\""];
-    let single = ["&#x27;", "&#39;", "&apos;", "'"];
-    let pairs = double.iter().flat_map(|double| single.iter().map(move |single| (double, single)));
-    pairs.map(|(double, single)| base.replace('"', double).replace('\'', single)).collect()
+fn hex_forms(value: &[u8]) -> [String; 2] {
+    let write = |mut text: String, byte: &u8| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    };
+    let lower = value.iter().fold(String::new(), write);
+    let upper = lower.to_ascii_uppercase();
+    [lower, upper]
 }
 
 /// Base64 of the value at each of the three places it can have within a longer text: only the letters that do not
@@ -261,6 +267,60 @@ mod tests {
         assert_eq!(encodings("p%26%22s%2F%3Cw%27o%3E%5Crd+%2B%C3%BC%F0%9F%98%80%0A%7Ex"), [Encoding::Url]);
         assert_eq!(encodings("p&amp;&quot;s/&lt;w&#x27;o&gt;\\rd +ü😀\n~x"), [Encoding::Html]);
         assert_eq!(encodings("p&amp;\"s/&lt;w&#39;o&gt;\\rd +ü😀\n~x"), [Encoding::Html]);
+    }
+
+    /// As Next writes a page, its payload and its attributes.
+    #[test]
+    fn a_value_is_found_in_escapes_of_escapes() {
+        let search = search(&[("KEY", r#"can"ary<&sec.x9"#)]);
+        for (text, expected) in [
+            (r#"self.__next_f.push([1,"a\\\"can\\\"ary\u003c\u0026sec.x9"])"#, Encoding::Json),
+            (r#"push([1,"can\\\"ary\\u003C\\u0026sec.x9"])"#, Encoding::Json),
+            (r"'can\x22ary\x3c\x26sec.x9'", Encoding::Json),
+            ("<p>can&#34;ary&#60;&#38;sec.x9", Encoding::Html),
+            ("<p>can&quot;ary&#x3c;&#x26;sec.x9", Encoding::Html),
+            ("<p data-x='can\\&quot;ary&lt;&amp;sec.x9'>", Encoding::Json),
+            ("<p>can&amp;quot;ary&amp;lt;&amp;amp;sec.x9", Encoding::Html),
+            ("<a href='?k=can%22ary%3C%26sec.x9'>", Encoding::Url),
+            ("<a href='?k=can%2522ary%253c%2526sec%2ex9'>", Encoding::Url),
+            (r#""can%22ary\u003c&amp;sec.x9""#, Encoding::Url),
+            ("63616e226172793c267365632e7839", Encoding::Hex),
+            ("63616E226172793C267365632E7839", Encoding::Hex),
+            ("Y2FuImFyeTwmc2VjLng5", Encoding::Base64),
+            // Of the JSON text.
+            ("ImNhblwiYXJ5PCZzZWMueDki", Encoding::Base64),
+        ] {
+            let found = search.scan(format!("<html>%41\\n{text}").as_bytes());
+            let encodings: Vec<Encoding> = found.iter().map(|found| found.encoding).collect();
+            assert_eq!(encodings, [expected], "{text}");
+        }
+        assert!(search.scan(br#"can\"ary<sec.x9 can%22ary"#).is_empty());
+    }
+
+    #[test]
+    fn a_value_that_looks_escaped_is_found_in_escapes() {
+        let values = [
+            "50%25&x\"yz",
+            r"C:\new\u0041pp",
+            "a b+c d",
+            "&lt;&amp;lt;tag&gt;",
+            "x%",
+            r"secret\",
+            "p%C3%BCss%",
+        ];
+        for value in values.into_iter().filter(|value| value.len() >= SHORTEST) {
+            let search = search(&[("KEY", value)]);
+            let json = json(value);
+            let percent: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let html = value.replace('&', "&amp;").replace('"', "&quot;");
+            let form = value.replace('%', "%25").replace('+', "%2B").replace('&', "%26").replace(' ', "+");
+            let twice = super::json(&json);
+            for text in
+                [value, &json, &twice, &percent, &html, &form, &super::json(&html), &super::json(&percent)]
+            {
+                assert_eq!(search.scan(format!("k=\"{text}\"").as_bytes()).len(), 1, "{value}: {text}");
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | `subject` | which variables, and the names of their functions |
 //! | `prefilter`, `syntax`, `reads` | bytes → tree → reads of the environment |
 //! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
-//! | `leak`, `public` | the search of everything public |
+//! | `leak`, `unescape`, `public` | the search of everything public |
 //! | `bundle`, `plan`, `write` | one file, all files, the disk |
 
 mod bundle;
@@ -30,6 +30,7 @@ mod rewrite;
 mod subject;
 mod syntax;
 mod tail;
+mod unescape;
 mod write;
 
 use std::collections::BTreeSet;

@@ -145,6 +145,7 @@ pub enum Encoding {
     Url,
     Html,
     Base64,
+    Hex,
 }
 
 /// A value in a file that the public can fetch, or in a source map.
