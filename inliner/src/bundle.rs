@@ -14,13 +14,15 @@ use crate::leak::Search;
 use crate::prefilter::Prefilter;
 use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
-use crate::{Error, place, public, syntax, tail};
+use crate::{Error, map_file, place, public, syntax, tail};
 
 /// A server file after reading.
 #[derive(Debug, Default)]
 pub(crate) struct Bundle {
     pub(crate) path: PathBuf,
     pub(crate) real: PathBuf,
+    /// The file of the source map that it names, if there is one.
+    pub(crate) map: Option<PathBuf>,
     /// Kept only while there is something to edit or to compare.
     pub(crate) source: Option<String>,
     pub(crate) reads: FileReads,
@@ -42,7 +44,10 @@ impl Reader<'_> {
     pub(crate) fn read(&self, real: &Path, path: &Path) -> Result<Bundle, Error> {
         let bytes = fs::read(real).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let mut bundle = match String::from_utf8(bytes) {
-            Ok(source) => self.understand(source, path),
+            Ok(source) => {
+                let map = map_file::claim(real, &source);
+                Bundle { map, ..self.understand(source, path) }
+            }
             Err(error) => self.not_text(error.as_bytes(), path),
         };
         bundle.real = real.to_owned();

@@ -11,6 +11,7 @@
 //! | `prefilter`, `syntax`, `reads` | bytes → tree → reads of the environment |
 //! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
 //! | `leak`, `unescape`, `public` | the search of everything public |
+//! | `map_file` | which map is a bundle's own |
 //! | `bundle`, `plan`, `write` | one file, all files, the disk |
 
 mod bundle;
@@ -19,6 +20,7 @@ mod error;
 mod layout;
 mod leak;
 mod map;
+mod map_file;
 mod place;
 mod plan;
 mod prefilter;

@@ -8,12 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use capy_protocol::env_map::EnvMap;
-use percent_encoding::percent_decode_str;
 use rayon::prelude::*;
 
 use crate::bundle::{Bundle, Reader};
 use crate::layout::Inventory;
 use crate::leak::Search;
+use crate::map_file::MapFiles;
 use crate::prefilter::Prefilter;
 use crate::public::{self, Public};
 use crate::report::{Finding, Reason, Report, Severity, Variable};
@@ -29,14 +29,18 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
     let public = public::scan(inventory, &search, &subjects)?;
     let bundles = read_all(inventory, &subjects, &search)?;
     let context = context(request.values, &bundles, &public.named_by_client);
+    let claims: Vec<PathBuf> = bundles.iter().filter_map(|bundle| bundle.map.clone()).collect();
+    let maps = MapFiles::new(inventory, claims.iter().map(PathBuf::as_path));
     let rewritten: Vec<(Bundle, Rewritten, Option<PathBuf>)> = bundles
         .into_par_iter()
         .map(|mut bundle| {
-            let source = bundle.source.take();
-            let map = source.as_deref().and_then(|source| map_path(&bundle.real, source));
-            let rewritten = source.map_or_else(Rewritten::default, |source| {
-                let rewritten =
-                    rewrite(&source, &bundle.reads, &context, |trailer| find_map(trailer, map.as_deref()));
+            let mut map = None;
+            let rewritten = bundle.source.take().map_or_else(Rewritten::default, |source| {
+                let rewritten = rewrite(&source, &bundle.reads, &context, |trailer| {
+                    let (found, path) = maps.find(&bundle.real, trailer);
+                    map = path;
+                    found
+                });
                 note_writes(&mut bundle, &source);
                 rewritten
             });
@@ -78,32 +82,6 @@ fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSe
 fn note_writes(bundle: &mut Bundle, source: &str) {
     for (name, at, reason) in std::mem::take(&mut bundle.reads.writes) {
         bundle.add(reason, Some(name), place::of(source, at as usize));
-    }
-}
-
-/// The map that a bundle's last comment names, or the one that lies beside it.
-fn map_path(bundle: &Path, source: &str) -> Option<PathBuf> {
-    let trailer = tail::split(source)?.trailer;
-    let beside = PathBuf::from(format!("{}.map", bundle.display()));
-    match tail::map_url(trailer) {
-        Some(url) if url.starts_with("data:") || url.contains("://") || url.starts_with('/') => None,
-        Some(url) => {
-            let url = url.split(['?', '#']).next().unwrap_or(url);
-            Some(bundle.parent()?.join(&*percent_decode_str(url).decode_utf8().ok()?))
-        }
-        None => Some(beside),
-    }
-}
-
-fn find_map(trailer: &str, path: Option<&Path>) -> MapAt {
-    match (tail::map_url(trailer), path) {
-        (Some(url), None) if url.starts_with("data:") => MapAt::Inline,
-        (_, None) => MapAt::Elsewhere,
-        (_, Some(path)) => match fs::read_to_string(path) {
-            Ok(map) => MapAt::File(map),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => MapAt::Nowhere,
-            Err(_) => MapAt::Elsewhere,
-        },
     }
 }
 

@@ -165,6 +165,9 @@ fn move_map(
     pieces: &[Piece],
     find_map: impl FnOnce(&str) -> MapAt,
 ) -> Result<Moved, map::Unsupported> {
+    if tail::map_url(parts.trailer).is_none() && tail::names_a_map(parts.body) {
+        return Err(map::Unsupported);
+    }
     let edits = all_edits(pieces);
     let shifts = shifts(parts.body, &edits);
     let (from, to) = (digest(parts.body), digest(&edit::apply(parts.body, &edits)));

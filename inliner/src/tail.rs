@@ -9,6 +9,8 @@ const MARK: &str = "/* capy-inline 1 */\n";
 const PRAGMAS: [&str; 4] =
     ["//# sourceMappingURL=", "//@ sourceMappingURL=", "//# debugId=", "//# sourceURL="];
 
+const NAMES_A_MAP: &str = "sourceMappingURL=";
+
 /// A bundle in three parts: its own code, our functions, and the comments that tools look for at the very end.
 pub(crate) struct Parts<'a> {
     pub(crate) body: &'a str,
@@ -80,9 +82,31 @@ fn is_last_word(pragma: &str) -> bool {
 
 /// The address in the last `sourceMappingURL` comment.
 pub(crate) fn map_url(trailer: &str) -> Option<&str> {
-    let mut pragmas =
-        trailer.lines().rev().filter_map(|line| line.trim_start().split_once("sourceMappingURL="));
+    let mut pragmas = trailer.lines().rev().filter_map(|line| line.trim_start().split_once(NAMES_A_MAP));
     pragmas.find_map(|(comment, url)| matches!(comment, "//# " | "//@ ").then_some(url.trim()))
+}
+
+/// The address in the last such comment near the end of a bundle, whatever follows it there.
+pub(crate) fn nearby_map_url(source: &str) -> Option<&str> {
+    const NEAR: usize = 4096;
+    let near = &source[source.ceil_char_boundary(source.len().saturating_sub(NEAR))..];
+    map_comments(near).last()
+}
+
+/// Whether a bundle's own code has such a comment with more than comments of tools after it.
+pub(crate) fn names_a_map(body: &str) -> bool {
+    map_comments(body).next().is_some()
+}
+
+/// Addresses in comments; text in a string literal has a quote or an escape after it.
+fn map_comments(text: &str) -> impl Iterator<Item = &str> {
+    memmem::find_iter(text.as_bytes(), NAMES_A_MAP.as_bytes()).filter_map(|at| {
+        let before = text[..at].trim_end_matches([' ', '\t']);
+        let is_comment = ["//#", "//@", "/*#", "/*@"].iter().any(|start| before.ends_with(start));
+        let url = text[at + NAMES_A_MAP.len()..].trim_start_matches([' ', '\t']);
+        let url = url.split(|letter: char| letter.is_whitespace() || letter == '*').next()?;
+        (is_comment && !url.is_empty() && !url.contains(['"', '\'', '`', '\\', '$'])).then_some(url)
+    })
 }
 
 #[cfg(test)]

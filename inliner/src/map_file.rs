@@ -1,0 +1,80 @@
+//! Which source map belongs to a bundle, and whether it may be written.
+//!
+//! Owns the way from a bundle's last comment to a file. It refuses a map that another bundle names too (it cannot be
+//! right for both afterwards), that the public can fetch, that is a link, or that lies outside the server's folders.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::percent_decode_str;
+
+use crate::layout::Inventory;
+use crate::report::RootKind;
+use crate::rewrite::MapAt;
+use crate::tail;
+
+/// The maps of all bundles of a run.
+pub(crate) struct MapFiles<'a> {
+    inventory: &'a Inventory,
+    roots: Vec<PathBuf>,
+    /// How many bundles name each map.
+    claims: BTreeMap<&'a Path, usize>,
+}
+
+impl<'a> MapFiles<'a> {
+    pub(crate) fn new(inventory: &'a Inventory, claims: impl Iterator<Item = &'a Path>) -> Self {
+        let server = inventory.roots.iter().filter(|root| root.kind == RootKind::Server);
+        let roots = server.filter_map(|root| root.path.canonicalize().ok()).collect();
+        let claims = claims.fold(BTreeMap::new(), |mut claims, map| {
+            *claims.entry(map).or_default() += 1;
+            claims
+        });
+        Self { inventory, roots, claims }
+    }
+
+    /// The map of a bundle, and the file that it is in.
+    pub(crate) fn find(&self, bundle: &Path, trailer: &str) -> (MapAt, Option<PathBuf>) {
+        let url = tail::map_url(trailer);
+        if url.is_some_and(|url| url.starts_with("data:")) {
+            return (MapAt::Inline, None);
+        }
+        let Some(named) = named(bundle, url) else {
+            return (MapAt::Elsewhere, None);
+        };
+        let path = match named.canonicalize() {
+            Ok(path) => path,
+            Err(error) if error.kind() == ErrorKind::NotFound => return (MapAt::Nowhere, None),
+            Err(_) => return (MapAt::Elsewhere, None),
+        };
+        match fs::read_to_string(&path) {
+            Ok(map) if self.is_own(bundle, &path) && !named.is_symlink() => (MapAt::File(map), Some(path)),
+            _ => (MapAt::Elsewhere, None),
+        }
+    }
+
+    fn is_own(&self, bundle: &Path, map: &Path) -> bool {
+        let is_inside =
+            self.roots.iter().any(|root| map.starts_with(root)) || map.parent() == bundle.parent();
+        let is_shared = self.claims.get(map).is_some_and(|bundles| *bundles > 1);
+        is_inside && !is_shared && !self.inventory.public.contains_key(map)
+    }
+}
+
+/// The map that a bundle names, if it is there; for every bundle, also those that nothing is replaced in.
+pub(crate) fn claim(bundle: &Path, source: &str) -> Option<PathBuf> {
+    named(bundle, tail::nearby_map_url(source))?.canonicalize().ok()
+}
+
+/// The map at an address, or the one that lies beside the bundle; `None` for what is no path.
+fn named(bundle: &Path, url: Option<&str>) -> Option<PathBuf> {
+    let Some(url) = url else {
+        return Some(PathBuf::from(format!("{}.map", bundle.display())));
+    };
+    if url.starts_with("data:") || url.contains("://") || url.starts_with('/') {
+        return None;
+    }
+    let url = url.split(['?', '#']).next().unwrap_or(url);
+    Some(bundle.parent()?.join(&*percent_decode_str(url).decode_utf8().ok()?))
+}
