@@ -5,25 +5,27 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::printable;
+
 /// A run that stopped. Files written before are whole, and a second run finishes the job.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    #[error("{} is not a folder", path.display())]
+    #[error("{} is not a folder", printable::path(path))]
     NoFolder { path: PathBuf },
-    #[error("{} holds no build output that is known", path.display())]
+    #[error("{} holds no build output that is known", printable::path(path))]
     UnknownLayout { path: PathBuf },
-    #[error("{} is reachable from a public root, so nothing may be written into it", path.display())]
+    #[error("{} is reachable from a public root, so nothing may be written into it", printable::path(path))]
     PublicBundle { path: PathBuf },
-    #[error("{} leads out of the application's folder", path.display())]
+    #[error("{} leads out of the application's folder", printable::path(path))]
     LinkLeavesTree { path: PathBuf },
-    #[error("{} is being inlined by another run", path.display())]
+    #[error("{} is being inlined by another run", printable::path(path))]
     Busy { path: PathBuf },
-    #[error("{} is not a manifest of this framework: {source}", path.display())]
+    #[error("{} is not a manifest of this framework: {source}", printable::path(path))]
     Manifest { path: PathBuf, source: serde_json::Error },
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", printable::path(path))]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", printable::path(path))]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot start threads")]
     Threads,

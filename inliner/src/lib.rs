@@ -12,6 +12,7 @@
 //! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
 //! | `leak`, `unescape`, `public` | the search of everything public |
 //! | `map_file` | which map is a bundle's own |
+//! | `report`, `printable` | what people and scripts are told |
 //! | `bundle`, `plan`, `write` | one file, all files, the disk |
 
 mod bundle;
@@ -24,6 +25,7 @@ mod map_file;
 mod place;
 mod plan;
 mod prefilter;
+mod printable;
 mod public;
 mod reads;
 mod replace;

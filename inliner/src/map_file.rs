@@ -70,7 +70,9 @@ pub(crate) fn claim(bundle: &Path, source: &str) -> Option<PathBuf> {
 /// The map at an address, or the one that lies beside the bundle; `None` for what is no path.
 fn named(bundle: &Path, url: Option<&str>) -> Option<PathBuf> {
     let Some(url) = url else {
-        return Some(PathBuf::from(format!("{}.map", bundle.display())));
+        let mut beside = bundle.as_os_str().to_owned();
+        beside.push(".map");
+        return Some(beside.into());
     };
     if url.starts_with("data:") || url.contains("://") || url.starts_with('/') {
         return None;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::printable;
+
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -240,12 +242,14 @@ impl Report {
 
     /// Prints the summary for people: a table of the variables, then what needs attention.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let width = self.variables.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
-        for variable in &self.variables {
-            writeln!(out, "  {:width$}  {}", variable.name, describe(variable))?;
+        let names = self.variables.iter().map(|variable| printable::name(&variable.name).to_string());
+        let names: Vec<String> = names.collect();
+        let width = names.iter().map(String::len).max().unwrap_or(0);
+        for (name, variable) in names.iter().zip(&self.variables) {
+            writeln!(out, "  {name:width$}  {}", describe(variable))?;
         }
         for leak in self.leaks.iter().filter(|leak| !leak.allowed) {
-            let (file, line, name) = (leak.file.display(), leak.line, &leak.name);
+            let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
             writeln!(out, "leak: {file}:{line}: holds the value of {name}")?;
         }
         self.print_findings(out)?;
@@ -275,8 +279,9 @@ impl Report {
                     continue;
                 }
             };
-            let (file, line, column) = (finding.file.display(), finding.line, finding.column);
-            let name = finding.name.as_deref().map(|name| format!("{name} ")).unwrap_or_default();
+            let (file, line, column) = (printable::path(&finding.file), finding.line, finding.column);
+            let name = finding.name.as_deref().map(|name| format!("{} ", printable::name(name)));
+            let name = name.unwrap_or_default();
             writeln!(out, "{level}: {file}:{line}:{column}: {name}{}", finding.reason.text())?;
         }
         for (reason, count) in notes {

@@ -1,0 +1,52 @@
+//! Names and paths for a terminal.
+//!
+//! Owns what is shown of text that somebody else chose: a file's name may move the cursor, forge a line of the report
+//! or turn the rest of it around. It refuses to pass such characters on: they are written as escapes.
+
+use std::fmt::{self, Display, Formatter, Write as _};
+use std::path::Path;
+
+/// A path that shows each of its characters.
+pub(crate) fn path(path: &Path) -> impl Display {
+    name(&path.to_string_lossy()).to_string()
+}
+
+/// A name that shows each of its characters.
+pub(crate) fn name(text: &str) -> impl Display {
+    Printable(text)
+}
+
+struct Printable<'t>(&'t str);
+
+impl Display for Printable<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|letter| match letter {
+            letter if is_unseen(letter) => write!(out, "{}", letter.escape_default()),
+            letter => out.write_char(letter),
+        })
+    }
+}
+
+/// Control characters, line ends, and the marks of Unicode's annex 9 that change the order of what is read.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped() {
+        for (text, expected) in [
+            ("a b/[c]~é😀.js", "a b/[c]~é😀.js"),
+            ("a\nerror: b\r\u{1b}[2J", "a\\nerror: b\\r\\u{1b}[2J"),
+            ("\u{202e}sj.a\u{2066}\u{200f}\u{9b}\u{7f}", "\\u{202e}sj.a\\u{2066}\\u{200f}\\u{9b}\\u{7f}"),
+        ] {
+            assert_eq!(name(text).to_string(), expected);
+            assert_eq!(path(Path::new(text)).to_string(), expected);
+        }
+    }
+}
