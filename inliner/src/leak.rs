@@ -161,6 +161,8 @@ fn is_not_searched(name: &str, value: &str, declared_public: &BTreeSet<&str>) ->
 /// Every text that stands for the value once the escapes are undone, without repetition.
 fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
+    // Whoever writes a value often trims it: what is left is also part of the untrimmed one.
+    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
     let mut add = |text: Vec<u8>, encoding| {
         if !forms.iter().any(|(known, _)| **known == text) {
             forms.push((Zeroizing::new(text), encoding));
@@ -295,6 +297,14 @@ mod tests {
             assert_eq!(encodings, [expected], "{text}");
         }
         assert!(search.scan(br#"can\"ary<sec.x9 can%22ary"#).is_empty());
+    }
+
+    #[test]
+    fn a_value_is_found_without_the_blanks_around_it() {
+        let search = search(&[("KEY", " can\"ary\n"), ("BLANK", "      ")]);
+        for text in ["can\"ary", " can\"ary\n", r#"can\"ary"#, "Y2FuImFyeQ", "63616e22617279"] {
+            assert_eq!(search.scan(text.as_bytes()).len(), 1, "{text}");
+        }
     }
 
     #[test]
