@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "each test file uses its own part")]
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -40,6 +41,17 @@ pub(crate) fn inlined(input: &str) -> Inlined {
 /// The text above our lines.
 pub(crate) fn body(text: &str) -> &str {
     text.split(MARK).next().unwrap_or_default()
+}
+
+/// Whether Node is here; without it the test says that it is skipped, but never in CI.
+pub(crate) fn has_node() -> bool {
+    let found = Command::new("node").arg("--version").output().is_ok();
+    assert!(found || std::env::var_os("CI").is_none(), "node is needed in CI");
+    if !found {
+        // Past the capture of the test harness: who runs the tests is to see it.
+        let _ = writeln!(std::io::stderr(), "skipped: node is not on PATH");
+    }
+    found
 }
 
 /// Runs a file with nothing in the environment but `variables`.
