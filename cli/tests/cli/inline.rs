@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{CANARY, Sandbox};
+use crate::sandbox::{CANARY, DEFAULT_SIGNALS, Sandbox, ended};
 
 const BUILD: &str = r#"#!/bin/sh
 [ "$1" = build ] || exit 9
@@ -143,10 +143,14 @@ fn a_signal_that_nohup_has_ignored_stays_ignored() {
 }
 
 fn interrupt(sandbox: &Sandbox, signal: Signal) -> Option<i32> {
-    let mut command = sandbox.command(&["run", "--", "next", "build"]);
+    let plain = sandbox.command(&["run", "--", "next", "build"]);
+    let [env, defaults] = DEFAULT_SIGNALS;
+    let mut command = Command::new(env);
+    command.arg(defaults).arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     send_when_started(sandbox, &child, signal);
-    child.wait().unwrap().code()
+    ended(&mut child).code()
 }
 
 fn send_when_started(sandbox: &Sandbox, child: &Child, signal: Signal) {

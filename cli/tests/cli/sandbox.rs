@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::stand_in::{ADMIN_TOKEN, StandIn};
@@ -228,6 +228,24 @@ impl Outcome {
     /// Exit code, stdout and stderr as one text.
     pub(crate) fn shown(&self) -> &str {
         &self.shown
+    }
+}
+
+/// Puts a program's signals to their defaults, whatever the test's own caller ignores: a child inherits that.
+pub(crate) const DEFAULT_SIGNALS: [&str; 2] = ["env", "--default-signal=HUP,INT,QUIT,TERM"];
+
+/// Waits for the end of a program that was told to end.
+pub(crate) fn ended(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if start.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+            panic!("the program did not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::sandbox::{CANARY, Sandbox};
+use crate::sandbox::{CANARY, DEFAULT_SIGNALS, Sandbox, ended};
 use crate::stand_in::Fault;
 
 /// The program with a terminal of its own, by way of util-linux's `setsid`.
@@ -43,7 +43,11 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let side = || File::options().read(true).write(true).open(&name).unwrap();
         let mut command = Command::new("setsid");
-        command.args(["--ctty", "--wait"]).arg(plain.get_program()).args(plain.get_args());
+        command
+            .args(["--ctty", "--wait"])
+            .args(DEFAULT_SIGNALS)
+            .arg(plain.get_program())
+            .args(plain.get_args());
         command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
         let child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
         let keys = File::from(master);
@@ -201,7 +205,7 @@ fn a_signal_at_the_prompt_ends_it_and_sets_the_terminal_back() {
         let modes = |terminal: &Terminal| tcgetattr(&terminal.keys).unwrap().local_modes;
         assert!(!modes(&terminal).intersects(LocalModes::ECHO | LocalModes::ICANON), "{signal:?}");
         terminal.send(signal);
-        let status = terminal.child.wait().unwrap();
+        let status = ended(&mut terminal.child);
         assert_eq!(status.signal(), Some(signal.as_raw()));
         assert!(
             modes(&terminal).contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG),
@@ -224,7 +228,7 @@ fn a_signal_after_the_prompt_still_ends_the_program() {
         std::thread::sleep(Duration::from_millis(10));
     }
     terminal.send(Signal::TERM);
-    assert_eq!(terminal.child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+    assert_eq!(ended(&mut terminal.child).signal(), Some(Signal::TERM.as_raw()));
 }
 
 #[test]
