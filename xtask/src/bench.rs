@@ -15,7 +15,7 @@ use crate::desk::{Desk, with_stdin};
 use crate::key_service::KeyService;
 use crate::node::Node;
 use crate::setup;
-use crate::shop::{Shop, VARIABLES, collect};
+use crate::shop::{Shop, VARIABLES, collect, copy_tree};
 use crate::steps::{heading, say};
 use crate::workspace_root;
 use measure::{Row, compare};
@@ -142,12 +142,6 @@ fn esbuild_binary() -> Result<PathBuf> {
     let mut folders = fs::read_dir(&platforms).with_context(|| platforms.display().to_string())?;
     let platform = folders.next().context("esbuild has no binary for this system")??;
     Ok(platform.path().join("bin/esbuild"))
-}
-
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    let status = Command::new("cp").arg("-R").arg(from).arg(to).status().context("cp")?;
-    ensure!(status.success(), "cp {}: {status}", from.display());
-    Ok(())
 }
 
 /// What `wrangler deploy --dry-run` says that it would upload.

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
-use tempfile::TempDir;
 
 use crate::desk::{Credentials, Desk};
 use crate::key_service::KeyService;
@@ -35,7 +34,7 @@ pub fn run() -> Result<()> {
     revoke(&desk, &shop, &credentials)?;
     heading("done: the service and the server are stopped, the scratch folder is removed");
     drop(service);
-    close(scratch)
+    Ok(scratch.close()?)
 }
 
 fn mint(desk: &Desk, service: &KeyService) -> Result<Credentials> {
@@ -108,8 +107,4 @@ fn indent(text: &str) {
     for line in text.lines() {
         say(format!("   | {line}"));
     }
-}
-
-fn close(scratch: TempDir) -> Result<()> {
-    Ok(scratch.close()?)
 }

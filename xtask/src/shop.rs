@@ -55,10 +55,11 @@ impl Shop {
             let skip = [".next", "node_modules", "next-env.d.ts"];
             let local = name.to_string_lossy().starts_with(".env") && name != ".env.example";
             if !local && !skip.iter().any(|skipped| name == *skipped) {
-                quietly_copy(&entry.path(), dir, "-R")?;
+                copy_tree(&entry.path(), dir)?;
             }
         }
-        quiet("link the example's packages", &mut copy(&example.join("node_modules"), dir, "-al"))?;
+        let mut link = Command::new("cp");
+        quiet("link the example's packages", link.arg("-al").arg(example.join("node_modules")).arg(dir))?;
         Ok(Self { dir: dir.to_path_buf() })
     }
 
@@ -119,14 +120,12 @@ pub fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path, how: &str) -> Command {
-    let mut command = Command::new("cp");
-    command.arg(how).arg(from).arg(to);
-    command
-}
-
-fn quietly_copy(from: &Path, to: &Path, how: &str) -> Result<()> {
-    let status = copy(from, to, how).status().context("cp: cannot start")?;
+/// Copies a file or a whole folder.
+///
+/// # Errors
+/// When `cp` cannot.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    let status = Command::new("cp").arg("-R").arg(from).arg(to).status().context("cp: cannot start")?;
     anyhow::ensure!(status.success(), "cp {}: {status}", from.display());
     Ok(())
 }
