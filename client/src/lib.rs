@@ -13,6 +13,7 @@ pub mod project_file;
 mod retry;
 pub mod service;
 pub mod service_url;
+pub mod terminal_text;
 
 use std::ffi::OsString;
 use std::path::Path;

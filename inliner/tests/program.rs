@@ -19,7 +19,9 @@ fn assert_fails(out: &Output, code: i32, words: &str) {
 
 #[test]
 fn without_credentials_it_says_which_ones_it_wants() {
-    assert_fails(&run(&[], &[]), 2, "hint: set SECRETS_BLOB and PROJECT_KEY");
+    let out = run(&[], &[]);
+    assert_fails(&out, 2, "error[CREDENTIALS_MISSING]");
+    assert_fails(&out, 2, "hint: set SECRETS_BLOB and PROJECT_KEY");
 }
 
 #[test]
@@ -27,6 +29,7 @@ fn half_a_pair_names_what_was_found_and_prints_no_value() {
     let out = run(&[], &[("PROJECT_KEY", "canary.PROJECT_KEY.x9")]);
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(!out.status.success() && text.contains("PROJECT_KEY"), "{text}");
+    assert!(text.contains("error[CREDENTIALS_INCOMPLETE]"), "{text}");
     assert!(!text.contains("canary."), "{text}");
 }
 

@@ -47,8 +47,11 @@ fn row(deploy: &Deploy) -> [String; 7] {
 
 /// Somebody else's text, fit for a terminal.
 fn shown(text: Option<&str>) -> String {
-    let text: String =
-        text.unwrap_or("-").chars().map(|c| if printer::steers(c) { ' ' } else { c }).collect();
+    let text: String = text
+        .unwrap_or("-")
+        .chars()
+        .map(|c| if capy_client::terminal_text::steers(c) { ' ' } else { c })
+        .collect();
     if text.is_empty() { "-".into() } else { text }
 }
 

@@ -53,7 +53,7 @@ fn choose(prefix: &str, deploys: &[Deploy]) -> Result<DeployId> {
 fn describe(deploy: &Deploy) -> String {
     let platform = deploy.platform.as_deref().unwrap_or("-");
     let state = if deploy.revoked_at.is_some() { "revoked" } else { "live" };
-    let platform: String = platform.chars().filter(|c| !printer::steers(*c)).collect();
+    let platform: String = platform.chars().filter(|c| !capy_client::terminal_text::steers(*c)).collect();
     format!("  {}  {platform}  {state}", deploy.deploy_id)
 }
 

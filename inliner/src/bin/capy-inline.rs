@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use capy_client::terminal_text;
 use capy_inliner::{Policy, Report, Request, Severity};
 use clap::{Parser, ValueEnum};
 
@@ -67,9 +68,11 @@ fn main() -> ExitCode {
         Ok(Some(values)) => values,
         Ok(None) => {
             let hint = "set SECRETS_BLOB and PROJECT_KEY, as `capy deploy` printed them";
-            return fail("no credentials in the environment", Some(hint), 2);
+            return fail("CREDENTIALS_MISSING", "no credentials in the environment", Some(hint), 2);
         }
-        Err(error) => return fail(&error.to_string(), error.hint().as_deref(), error.exit_code()),
+        Err(error) => {
+            return fail(error.code(), &error.to_string(), error.hint().as_deref(), error.exit_code());
+        }
     };
     let mut request = Request::new(&values);
     request.apps = if cli.apps.is_empty() && cli.server.is_empty() { vec![here] } else { cli.apps };
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
     };
     match capy_inliner::inline(&request) {
         Ok(report) => finish(&report, cli.report),
-        Err(error) => fail(&error.to_string(), error.hint(), 1),
+        Err(error) => fail(error.code(), &error.to_string(), error.hint(), 1),
     }
 }
 
@@ -100,12 +103,12 @@ fn finish(report: &Report, format: Option<Format>) -> ExitCode {
     ExitCode::from(u8::from(failed))
 }
 
-fn fail(what: &str, hint: Option<&str>, code: u8) -> ExitCode {
-    let mut text = format!("error: {what}\n");
+fn fail(stable: &str, what: &str, hint: Option<&str>, code: u8) -> ExitCode {
+    let mut text = format!("error[{stable}]: {what}\n");
     if let Some(hint) = hint {
         text.push_str(&format!("\nhint: {hint}\n"));
     }
     // Nobody is left to tell when stderr is gone.
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(terminal_text::clean(&text).as_bytes());
     ExitCode::from(code)
 }
