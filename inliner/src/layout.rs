@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use crate::report::{Root, RootKind};
 use crate::{Error, Request};
-use tree::{Entry, entries};
+use tree::entries;
 
 /// Every file that takes part.
 #[derive(Debug, Default)]
@@ -24,8 +24,16 @@ pub(crate) struct Inventory {
     pub(crate) public: BTreeMap<PathBuf, PathBuf>,
     /// Source maps beside server files: not public, and never allowed to hold a value.
     pub(crate) maps: BTreeMap<PathBuf, PathBuf>,
+    /// Files that nobody runs or fetches, and that must not hold a value either: caches, copies of `.env`.
+    pub(crate) searched: BTreeMap<PathBuf, PathBuf>,
+    /// Bundles that a platform loads first, by real path.
+    pub(crate) entries: BTreeMap<PathBuf, Runtime>,
     /// Temporary files of a run that was killed.
     pub(crate) leftovers: Vec<PathBuf>,
+    /// What the layouts were recognised by.
+    pub(crate) evidence: Vec<(PathBuf, String)>,
+    /// Inside public roots, and not served: by real path.
+    withheld: Vec<PathBuf>,
 }
 
 /// What a framework's folder says about itself.
@@ -40,6 +48,53 @@ pub(crate) struct Layout {
     pub(crate) public: Vec<PathBuf>,
     /// Single files whose contents reach the public: headers and redirects.
     pub(crate) served_files: Vec<PathBuf>,
+    /// Single server bundles outside the server roots.
+    pub(crate) server_files: Vec<PathBuf>,
+    /// Files and folders inside a public root that the platform takes for itself and does not serve (`_worker.js`).
+    pub(crate) withheld: Vec<PathBuf>,
+    /// Files and folders that are neither run nor served, and must not hold a value all the same: caches, copies of `.env`.
+    pub(crate) searched: Vec<PathBuf>,
+    /// The modules that the platform loads first.
+    pub(crate) entries: Vec<Entry>,
+    /// What was read to know all this, and what it said, for people: `(file, "what it says")`.
+    pub(crate) evidence: Vec<(PathBuf, String)>,
+}
+
+/// A module that a platform loads before any other of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) path: PathBuf,
+    pub(crate) runtime: Runtime,
+}
+
+/// What runs a server bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    /// Node or something that behaves like it: `process.env` is the environment.
+    Node,
+    /// An edge sandbox: scripts in one global scope, `process.env` a copy.
+    Edge,
+    /// Cloudflare's: `env` of `cloudflare:workers` beside `process.env`.
+    Workers,
+}
+
+impl Layout {
+    /// A layout with nothing in it yet.
+    pub(crate) fn new(name: &'static str, tree: &Path) -> Self {
+        Self {
+            name,
+            tree: tree.to_owned(),
+            server: Vec::new(),
+            is_served: |_| false,
+            public: Vec::new(),
+            served_files: Vec::new(),
+            server_files: Vec::new(),
+            withheld: Vec::new(),
+            searched: Vec::new(),
+            entries: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
 }
 
 /// Lists the files of everything that was asked for.
@@ -51,7 +106,14 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
     for folder in &request.server {
         layouts.push(named(folder)?);
     }
+    for file in &request.files {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        layouts.push(Layout { server: Vec::new(), server_files: vec![file.clone()], ..named(folder)? });
+    }
     let mut inventory = Inventory::default();
+    for path in layouts.iter().flat_map(|layout| &layout.withheld).filter(|path| path.exists()) {
+        inventory.withheld.push(tree::real(path)?);
+    }
     for folder in &request.public {
         inventory.add_public("named", folder)?;
     }
@@ -94,12 +156,11 @@ fn named(folder: &Path) -> Result<Layout, Error> {
         served_files.extend(layout.served_files);
     }
     Ok(Layout {
-        name: "named",
-        tree: folder.to_owned(),
         server: vec![folder.to_owned()],
         is_served: may_be_served,
         public,
         served_files,
+        ..Layout::new("named", folder)
     })
 }
 
@@ -121,13 +182,42 @@ impl Inventory {
         for file in layout.served_files.iter().filter(|file| file.is_file()) {
             self.public.insert(tree::real(file)?, file.clone());
         }
+        for file in &layout.server_files {
+            self.add_server_file(file, &tree)?;
+        }
+        for entry in layout.entries.iter().filter(|entry| entry.path.is_file()) {
+            self.entries.insert(tree::real(&entry.path)?, entry.runtime);
+        }
+        for path in layout.searched.iter().filter(|path| path.exists()) {
+            let files = entries(path, false)?;
+            self.searched.extend(files.into_iter().map(|entry| (entry.real, entry.path)));
+        }
+        self.evidence.extend(layout.evidence.iter().cloned());
+        Ok(())
+    }
+
+    /// One bundle; a map beside it is searched.
+    fn add_server_file(&mut self, file: &Path, tree: &Path) -> Result<(), Error> {
+        let real = tree::real(file)?;
+        if !real.starts_with(tree) {
+            return Err(Error::LinkLeavesTree { path: file.to_owned() });
+        }
+        let beside = |path: &Path| {
+            let mut map = path.as_os_str().to_owned();
+            map.push(".map");
+            PathBuf::from(map)
+        };
+        if beside(&real).is_file() {
+            self.maps.insert(beside(&real), beside(file));
+        }
+        self.server.insert(real, file.to_owned());
         Ok(())
     }
 
     fn add_server(&mut self, layout: &Layout, root: &Path, tree: &Path) -> Result<(), Error> {
         self.roots.push(Root { path: root.to_owned(), kind: RootKind::Server, layout: layout.name });
         for entry in entries(root, true)? {
-            let Entry { path, real, linked } = entry;
+            let tree::Entry { path, real, linked } = entry;
             if linked && !real.starts_with(tree) {
                 return Err(Error::LinkLeavesTree { path });
             }
@@ -147,8 +237,11 @@ impl Inventory {
 
     fn add_public(&mut self, layout: &'static str, root: &Path) -> Result<(), Error> {
         self.roots.push(Root { path: root.to_owned(), kind: RootKind::Public, layout });
-        let files = entries(root, false)?;
-        self.public.extend(files.into_iter().map(|entry| (entry.real, entry.path)));
+        for entry in entries(root, false)? {
+            if !self.withheld.iter().any(|path| entry.real.starts_with(path)) {
+                self.public.insert(entry.real, entry.path);
+            }
+        }
         Ok(())
     }
 

@@ -55,12 +55,16 @@ pub struct Request<'a> {
     pub apps: Vec<PathBuf>,
     /// Folders of server bundles that the caller vouches for.
     pub server: Vec<PathBuf>,
+    /// Single server bundles that the caller vouches for.
+    pub files: Vec<PathBuf>,
     /// Further folders that the public can fetch.
     pub public: Vec<PathBuf>,
     /// Leave outputs alone whose manifest is older.
     pub written_since: Option<SystemTime>,
     /// Variables whose values may stand in public files.
     pub allow_leak: BTreeSet<String>,
+    /// Variables to inline although a public script names them.
+    pub allow_mention: BTreeSet<String>,
     pub policy: Policy,
 }
 
@@ -71,9 +75,11 @@ impl<'a> Request<'a> {
             values,
             apps: Vec::new(),
             server: Vec::new(),
+            files: Vec::new(),
             public: Vec::new(),
             written_since: None,
             allow_leak: BTreeSet::new(),
+            allow_mention: BTreeSet::new(),
             policy: Policy::default(),
         }
     }

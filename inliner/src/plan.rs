@@ -28,7 +28,9 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
     let search = Search::new(request.values);
     let public = public::scan(inventory, &search, &subjects)?;
     let bundles = read_all(inventory, &subjects, &search)?;
-    let context = context(request.values, &bundles, &public.named_by_client);
+    let named: BTreeSet<String> =
+        public.named_by_client.difference(&request.allow_mention).cloned().collect();
+    let context = context(request.values, &bundles, &named);
     let claims: Vec<PathBuf> = bundles.iter().filter_map(|bundle| bundle.map.clone()).collect();
     let maps = MapFiles::new(inventory, claims.iter().map(PathBuf::as_path));
     let rewritten: Vec<(Bundle, Rewritten, Option<PathBuf>)> = bundles

@@ -28,12 +28,18 @@ struct Cli {
     /// A folder of server bundles, where the layout is not known
     #[arg(long, value_name = "DIR")]
     server: Vec<PathBuf>,
+    /// One server bundle, where the layout is not known
+    #[arg(long, value_name = "FILE")]
+    file: Vec<PathBuf>,
     /// A folder that the public can fetch
     #[arg(long, value_name = "DIR")]
     public: Vec<PathBuf>,
     /// Accept this variable's value in public files
     #[arg(long, value_name = "NAME")]
     allow_leak: Vec<String>,
+    /// Inline this variable although a public script names it
+    #[arg(long, value_name = "NAME")]
+    allow_mention: Vec<String>,
     /// What to do about reads that stay as they are
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Unreplaced::Missing)]
     fail_on: Unreplaced,
@@ -75,10 +81,16 @@ fn main() -> ExitCode {
         }
     };
     let mut request = Request::new(&values);
-    request.apps = if cli.apps.is_empty() && cli.server.is_empty() { vec![here] } else { cli.apps };
+    request.apps = if cli.apps.is_empty() && cli.server.is_empty() && cli.file.is_empty() {
+        vec![here]
+    } else {
+        cli.apps
+    };
     request.server = cli.server;
+    request.files = cli.file;
     request.public = cli.public;
     request.allow_leak = BTreeSet::from_iter(cli.allow_leak);
+    request.allow_mention = BTreeSet::from_iter(cli.allow_mention);
     request.policy = match cli.fail_on {
         Unreplaced::Missing => Policy::Missing,
         Unreplaced::Any => Policy::Strict,

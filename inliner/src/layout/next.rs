@@ -92,9 +92,8 @@ fn layout(dist: &Path) -> Result<Layout, Error> {
         serde_json::from_slice(&text).map_err(|source| Error::Manifest { path, source })?;
     let app = app_folder(dist, &manifest.config.dist_dir);
     let served_files = ["prerender-manifest.json", "routes-manifest.json"].map(|name| dist.join(name));
+    let tree = app.clone().filter(|app| app.is_dir()).unwrap_or_else(|| dist.to_owned());
     Ok(Layout {
-        name: "next",
-        tree: app.clone().filter(|app| app.is_dir()).unwrap_or_else(|| dist.to_owned()),
         server: vec![dist.join("server")],
         is_served,
         public: [Some(dist.join("static")), app.map(|app| app.join("public"))]
@@ -102,6 +101,7 @@ fn layout(dist: &Path) -> Result<Layout, Error> {
             .flatten()
             .collect(),
         served_files: served_files.to_vec(),
+        ..Layout::new("next", &tree)
     })
 }
 
