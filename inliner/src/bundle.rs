@@ -6,8 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
 use crate::leak::Search;
@@ -66,7 +64,7 @@ impl Reader<'_> {
     /// Finds the reads of one text.
     pub(crate) fn understand(&self, source: String, path: &Path) -> Bundle {
         let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
-        bundle.leaks = inline_map_leaks(&source, path, self.search);
+        bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
         let inlined = tail::is_inlined(&source);
         if !inlined && !self.prefilter.is_worth_parsing(source.as_bytes()) {
             return bundle;
@@ -109,22 +107,4 @@ impl Bundle {
         let severity = reason.severity(name.is_some());
         self.findings.push(Finding { severity, file: self.path.clone(), line, column, name, reason });
     }
-}
-
-/// A map inside a server file carries the sources with it.
-fn inline_map_leaks(source: &str, path: &Path, search: &Search) -> Vec<Leak> {
-    let Some(map) = inline_map(source) else {
-        return Vec::new();
-    };
-    let mut leaks = public::leaks(map.as_bytes(), path, search);
-    let line = place::of(source, source.len()).0;
-    leaks.iter_mut().for_each(|leak| leak.line = line);
-    leaks
-}
-
-/// The decoded `data:` map at the end of a file.
-pub(crate) fn inline_map(source: &str) -> Option<String> {
-    let at = memmem::rfind(source.as_bytes(), b"sourceMappingURL=data:")?;
-    let (_, data) = source[at..].lines().next()?.split_once(";base64,")?;
-    String::from_utf8(STANDARD.decode(data.trim()).ok()?).ok()
 }

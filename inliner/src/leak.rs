@@ -1,55 +1,32 @@
 //! The scan of everything public for values.
 //!
-//! Owns the ways in which a value can be written, and which values are not worth a search: a finding that means nothing
-//! hides the one that does. One pass over a file looks for all of them, and one more for each layer of escapes that the
-//! file has: a Flight payload is JSON in JSON in HTML, and any mixture may hold a value. A finding never holds it.
+//! Owns the search of one text, and which values are not worth it: a finding that means nothing hides the one that does.
+//! One pass looks for all forms of all values. Where the text has escapes that a value may be written with, and only
+//! there, one more pass follows for each layer of them: a Flight payload is JSON in JSON in HTML, and any mixture may
+//! hold a value. What a text has in pieces (`pieces`) is searched together. A finding never holds the value.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `forms` | the texts that stand for a value |
+//! | `pieces` | base64 in lines, payloads in several scripts, CSS |
+//! | `unpack` | compressed files, read bit by bit |
+
+mod forms;
+mod pieces;
+pub(crate) mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use aho_corasick::AhoCorasick;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use capy_protocol::env_map::EnvMap;
-use zeroize::Zeroizing;
 
 use crate::report::{Encoding, NotSearched};
 use crate::subject::is_public;
 use crate::unescape::{self, Kind};
+use forms::forms;
 
 /// Shorter values are found everywhere and mean nothing.
 const SHORTEST: usize = 6;
-/// A base64 fragment needs this many letters to be told from chance.
-const SHORTEST_BASE64: usize = 8;
-
-/// Words that stand in public files whatever anybody's secrets are.
-const COMMON: [&str; 24] = [
-    "production",
-    "development",
-    "staging",
-    "preview",
-    "localhost",
-    "default",
-    "enabled",
-    "disabled",
-    "postgres",
-    "primary",
-    "public",
-    "private",
-    "secret",
-    "password",
-    "nodejs",
-    "vercel",
-    "cloudflare",
-    "127.0.0.1",
-    "0.0.0.0",
-    "us-east-1",
-    "eu-west-1",
-    "eu-central-1",
-    "Europe/Berlin",
-    "undefined",
-];
-
 /// More layers of escapes than anybody writes.
 const LAYERS: usize = 6;
 
@@ -68,6 +45,10 @@ pub(crate) struct Search {
     pub(crate) not_searched: Vec<(String, NotSearched)>,
     patterns: AhoCorasick,
     meaning: Vec<(usize, Encoding)>,
+    /// Bytes that an escape of interest stands for: those of the values, and those of further escapes.
+    letters: [bool; 256],
+    /// Length of the longest form.
+    longest: usize,
 }
 
 impl Search {
@@ -91,16 +72,71 @@ impl Search {
             }
             names.push(name.to_owned());
         }
+        let mut letters: [bool; 256] = std::array::from_fn(|byte| (byte as u8).is_ascii_alphanumeric());
+        let escapes = br"\%&#;{}".iter();
+        patterns.iter().flat_map(|pattern| pattern.iter()).chain(escapes).for_each(|byte| {
+            letters[usize::from(*byte)] = true;
+        });
+        let longest = patterns.iter().map(|pattern| pattern.len()).max().unwrap_or(0);
         let texts = patterns.iter().map(|pattern| pattern.as_slice());
         let patterns = AhoCorasick::new(texts).expect("the values of one environment fit an automaton");
-        Self { names, not_searched, patterns, meaning }
+        Self { names, not_searched, patterns, meaning, letters, longest }
+    }
+
+    /// How much of a text a value can take up, however it is escaped.
+    pub(crate) fn reach(&self) -> usize {
+        // `\u0041` for each byte, in a file that is read in parts.
+        self.longest * 6 + 64
     }
 
     /// Every place where a value stands, once per place and name.
     pub(crate) fn scan(&self, text: &[u8]) -> Vec<Found> {
+        let mut found = self.hits(text);
+        found.extend(self.escaped(text));
+        for joined in pieces::all(text) {
+            let mut inside = self.hits(&joined.text);
+            inside.extend(self.escaped(&joined.text));
+            found.extend(inside.into_iter().map(|found| Found {
+                at: joined.origin(found.at),
+                encoding: match found.encoding {
+                    Encoding::Plain | Encoding::Json => joined.encoding,
+                    encoding => encoding,
+                },
+                ..found
+            }));
+        }
+        found.sort();
+        found.dedup_by_key(|found| (found.at, found.name));
+        found
+    }
+
+    /// Forms that stand in the text as they are.
+    fn hits(&self, text: &[u8]) -> Vec<Found> {
+        let hits = self.patterns.find_overlapping_iter(text);
+        let hits = hits.map(|hit| {
+            let (name, encoding) = self.meaning[hit.pattern().as_usize()];
+            Found { at: hit.start(), name, encoding }
+        });
+        hits.collect()
+    }
+
+    /// Forms that are written with escapes.
+    fn escaped(&self, text: &[u8]) -> Vec<Found> {
+        let regions = unescape::regions(text, &self.letters, self.longest);
+        let inside = |start: usize, found: Found| Found { at: start + found.at, ..found };
+        let found = regions.into_iter().flat_map(|region| {
+            let start = region.start;
+            self.layers(&text[region]).into_iter().map(move |found| inside(start, found))
+        });
+        found.collect()
+    }
+
+    /// What is found after one pass over the escapes, after two, and so on.
+    fn layers(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         let mut layers: Vec<Vec<u8>> = Vec::new();
-        loop {
+        while let Some(next) = unescape::once(layers.last().map_or(text, Vec::as_slice)) {
+            layers.push(next);
             let top = layers.last().map_or(text, Vec::as_slice);
             let hits = self.patterns.find_overlapping_iter(top);
             let hits: Vec<_> = hits.map(|hit| (hit.start(), hit.end(), hit.pattern().as_usize())).collect();
@@ -109,18 +145,15 @@ impl Search {
                 let (name, encoding) = self.meaning[pattern];
                 let at = places[&start];
                 let encoding = match encoding {
-                    Encoding::Plain if !layers.is_empty() => encoding_of(&text[at..places[&end]]),
+                    Encoding::Plain => encoding_of(&text[at..places[&end]]),
                     encoding => encoding,
                 };
                 found.push(Found { at, name, encoding });
             }
-            match unescape::once(top).filter(|_| layers.len() < LAYERS) {
-                Some(next) => layers.push(next),
-                None => break,
+            if layers.len() == LAYERS {
+                break;
             }
         }
-        found.sort();
-        found.dedup_by_key(|found| (found.at, found.name));
         found
     }
 }
@@ -151,85 +184,11 @@ fn is_not_searched(name: &str, value: &str, declared_public: &BTreeSet<&str>) ->
         Some(NotSearched::Public)
     } else if value.len() < SHORTEST {
         Some(NotSearched::Short)
-    } else if COMMON.iter().any(|word| word.eq_ignore_ascii_case(value)) {
+    } else if forms::is_common(value.as_bytes()) {
         Some(NotSearched::Common)
     } else {
         None
     }
-}
-
-/// Every text that stands for the value once the escapes are undone, without repetition.
-fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
-    let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
-    // Whoever writes a value often trims it: what is left is also part of the untrimmed one.
-    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
-    let mut add = |text: Vec<u8>, encoding| {
-        if !forms.iter().any(|(known, _)| **known == text) {
-            forms.push((Zeroizing::new(text), encoding));
-        }
-    };
-    for text in unescaped(value) {
-        // The one escape of forms that is not told from itself.
-        let plus = text.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect();
-        add(text, Encoding::Plain);
-        add(plus, Encoding::Url);
-    }
-    for text in [value, &json(value)] {
-        base64_forms(text.as_bytes()).into_iter().for_each(|text| add(text.into(), Encoding::Base64));
-    }
-    for text in hex_forms(value.as_bytes()) {
-        add(text.into(), Encoding::Hex);
-    }
-    forms
-}
-
-/// The value, and what is left of it in a text whose escapes were undone although some of them were the value's own.
-fn unescaped(value: &str) -> Vec<Vec<u8>> {
-    let mut layers = vec![value.as_bytes().to_vec()];
-    while let Some(next) = unescape::once(&layers[layers.len() - 1]).filter(|_| layers.len() <= LAYERS) {
-        layers.push(next);
-    }
-    let own = layers.split_off(1);
-    layers.extend(own.into_iter().filter(|text| {
-        let is_common = COMMON.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
-        text.iter().filter(|byte| byte.is_ascii_graphic() || !byte.is_ascii()).count() >= SHORTEST
-            && !is_common
-    }));
-    layers
-}
-
-/// The inside of a JSON string.
-fn json(text: &str) -> String {
-    let quoted = serde_json::to_string(text).expect("a string is always JSON");
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
-fn hex_forms(value: &[u8]) -> [String; 2] {
-    let write = |mut text: String, byte: &u8| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    };
-    let lower = value.iter().fold(String::new(), write);
-    let upper = lower.to_ascii_uppercase();
-    [lower, upper]
-}
-
-/// Base64 of the value at each of the three places it can have within a longer text: only the letters that do not
-/// depend on its neighbours.
-fn base64_forms(value: &[u8]) -> Vec<String> {
-    let mut forms = Vec::new();
-    for lead in 0..3 {
-        let mut padded = vec![0; lead];
-        padded.extend_from_slice(value);
-        let first = [0, 2, 3][lead];
-        let last = padded.len() / 3 * 4 + [0, 1, 2][padded.len() % 3];
-        for text in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            if last >= first + SHORTEST_BASE64 {
-                forms.push(text[first..last].to_owned());
-            }
-        }
-    }
-    forms
 }
 
 /// The line, from one, that holds a byte.
@@ -240,6 +199,9 @@ pub(crate) fn line_of(text: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use capy_protocol::env_map::SecretValue;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
     use super::*;
 
@@ -320,13 +282,13 @@ mod tests {
         ];
         for value in values.into_iter().filter(|value| value.len() >= SHORTEST) {
             let search = search(&[("KEY", value)]);
-            let json = json(value);
+            let json = forms::json(value);
             let percent: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
             let html = value.replace('&', "&amp;").replace('"', "&quot;");
             let form = value.replace('%', "%25").replace('+', "%2B").replace('&', "%26").replace(' ', "+");
-            let twice = super::json(&json);
+            let twice = forms::json(&json);
             for text in
-                [value, &json, &twice, &percent, &html, &form, &super::json(&html), &super::json(&percent)]
+                [value, &json, &twice, &percent, &html, &form, &forms::json(&html), &forms::json(&percent)]
             {
                 assert_eq!(search.scan(format!("k=\"{text}\"").as_bytes()).len(), 1, "{value}: {text}");
             }

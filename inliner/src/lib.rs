@@ -16,12 +16,15 @@
 //! | `bundle`, `plan`, `write` | one file, all files, the disk |
 
 mod bundle;
+mod data_url;
 mod edit;
 mod error;
+mod how;
 mod layout;
 mod leak;
 mod map;
 mod map_file;
+mod mention;
 mod place;
 mod plan;
 mod prefilter;
@@ -44,7 +47,11 @@ use std::time::SystemTime;
 use capy_protocol::env_map::EnvMap;
 
 pub use error::Error;
-pub use report::{Encoding, Finding, Leak, NotSearched, Reason, Report, Root, RootKind, Severity, Variable};
+pub use how::How;
+pub use report::{
+    Encoding, Finding, Leak, NotScanned, NotSearched, Reason, Report, Root, RootKind, Severity, Unscanned,
+    Variable,
+};
 
 /// What to inline, and where.
 #[derive(Debug, Clone)]

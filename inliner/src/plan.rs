@@ -98,7 +98,7 @@ fn gather(
         roots: inventory.roots.clone(),
         server_files: inventory.server.len(),
         scanned_files: public.scanned,
-        unreadable_files: public.unreadable,
+        unscanned_files: public.unscanned,
         leaks: public.leaks,
         ..Report::default()
     };
@@ -147,6 +147,7 @@ fn finish(
     report.findings.sort();
     report.findings.dedup();
     report.leaks.sort();
+    report.unscanned_files.sort();
     for name in request.values.names() {
         let (reads, files) = replaced.get(name).copied().unwrap_or_default();
         let certain = |finding: &&Finding| {

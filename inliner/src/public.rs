@@ -1,20 +1,29 @@
-//! What the public can fetch: does it hold a value, and which variables does it name?
+//! Everything that must not hold a value: does it, and which variables does client code name?
 //!
-//! Owns the reading of public files and source maps. A client file that names a variable may read it, and has a copy on
-//! the server that renders the same component: baked in there, the value would be printed into HTML.
+//! Owns the reading of public files, of source maps and of what lies around a build. A file is read once, in parts that
+//! overlap by as much as a value can take up, so that neither a large file nor a small one that unpacks to a large one
+//! takes much memory.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
-use aho_corasick::AhoCorasick;
+use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::data_url::DataUrl;
+use crate::how::{Found, How};
 use crate::layout::{Inventory, is_script};
+use crate::leak::unpack::{MOST, Packed};
 use crate::leak::{Search, line_of};
-use crate::report::Leak;
+use crate::mention::Mentions;
+use crate::report::{Encoding, Leak, NotScanned, Unscanned};
 use crate::subject::Subjects;
+
+/// How much of a file is looked at together.
+const PART: usize = 8 << 20;
 
 /// What was found in all files together.
 #[derive(Debug, Default)]
@@ -23,7 +32,8 @@ pub(crate) struct Public {
     /// Variables that client code names.
     pub(crate) named_by_client: BTreeSet<String>,
     pub(crate) scanned: usize,
-    pub(crate) unreadable: usize,
+    /// Files that were not searched, or not whole.
+    pub(crate) unscanned: Vec<Unscanned>,
 }
 
 impl Public {
@@ -31,39 +41,132 @@ impl Public {
         self.leaks.extend(other.leaks);
         self.named_by_client.extend(other.named_by_client);
         self.scanned += other.scanned;
-        self.unreadable += other.unreadable;
+        self.unscanned.extend(other.unscanned);
         self
     }
 }
 
-/// Reads every public file and every source map once.
+/// Reads every public file, every source map, and what else is to be searched, once.
 pub(crate) fn scan(inventory: &Inventory, search: &Search, subjects: &Subjects) -> Result<Public, Error> {
-    let names: Vec<&str> = subjects.iter().collect();
-    let finder = AhoCorasick::new(&names).expect("names of variables are far below the automaton's limits");
-    let public = inventory.public.iter().map(|file| (file, true));
-    let maps = inventory.maps.iter().filter(|(real, _)| !inventory.public.contains_key(*real));
-    let files: Vec<_> = public.chain(maps.map(|file| (file, false))).collect();
-    let one = |((real, path), is_public): &((&std::path::PathBuf, &std::path::PathBuf), bool)| {
-        let text = fs::read(real).map_err(|source| Error::Read { path: (*path).clone(), source })?;
-        let mut public = Public { scanned: 1, leaks: leaks(&text, path, search), ..Public::default() };
-        public.unreadable = usize::from(is_compressed(path));
-        if *is_public && is_script(path) {
-            public.named_by_client = mentions(&text, &names, &finder);
-        }
-        Ok(public)
-    };
+    let mentions = Mentions::of(subjects);
+    let known = |real: &PathBuf| inventory.public.contains_key(real);
+    let public = inventory.public.iter().map(|file| (file, Found::Public));
+    let maps = inventory.maps.iter().map(|file| (file, Found::Map));
+    let searched = inventory.searched.iter().map(|file| (file, Found::Searched));
+    let others = maps.chain(searched.filter(|((real, _), _)| !inventory.maps.contains_key(*real)));
+    let files: Vec<_> = public.chain(others.filter(|((real, _), _)| !known(real))).collect();
+    let reader = Reader { search, mentions: &mentions };
+    let one = |((real, path), found): &((&PathBuf, &PathBuf), Found)| reader.read(real, path, *found);
     files.par_iter().map(one).try_reduce(Public::default, |all, one| Ok(all.merge(one)))
 }
 
+struct Reader<'a> {
+    search: &'a Search,
+    mentions: &'a Mentions,
+}
+
+/// One file on its way through the search.
+struct Subject<'a> {
+    path: &'a Path,
+    how: How,
+    /// Whether browsers run it.
+    is_client: bool,
+}
+
+impl Reader<'_> {
+    fn read(&self, real: &Path, path: &Path, found: Found) -> Result<Public, Error> {
+        let failed = |source| Error::Read { path: path.to_owned(), source };
+        let mut file = File::open(real).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        let how = How::of(path, found);
+        let subject = Subject { path, how, is_client: found == Found::Public && is_script(path) };
+        let mut public = Public { scanned: 1, ..Public::default() };
+        let Some(packed) = Packed::of(path) else {
+            self.parts(&mut file, size, &subject, &mut public).map_err(failed)?;
+            return Ok(public);
+        };
+        let fault = match packed.open(file) {
+            Err(reason) => Some(reason),
+            Ok(unpacked) => match self.parts(&mut unpacked.take(MOST), PART as u64, &subject, &mut public) {
+                Err(_) => Some(NotScanned::Damaged),
+                Ok(read) => (read == MOST).then_some(NotScanned::TooLarge),
+            },
+        };
+        public.unscanned.extend(fault.map(|reason| Unscanned { file: path.to_owned(), reason }));
+        Ok(public)
+    }
+
+    /// Reads to the end, or to where reading fails: what was there until then was searched.
+    fn parts(
+        &self,
+        from: &mut dyn Read,
+        size: u64,
+        subject: &Subject<'_>,
+        public: &mut Public,
+    ) -> io::Result<u64> {
+        let overlap = self.search.reach();
+        let part = PART.max(overlap * 4);
+        let mut buffer = vec![0; part.min(usize::try_from(size).map_or(part, |size| size + 1))];
+        let (mut kept, mut lines, mut read) = (0, 0, 0);
+        loop {
+            let (filled, fault) = fill(from, &mut buffer[kept..]);
+            let text = &buffer[..kept + filled];
+            read += filled as u64;
+            self.look_at(text, lines, subject, public);
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+            if text.len() < buffer.len() {
+                return Ok(read);
+            }
+            let passed = text.len().saturating_sub(overlap);
+            lines += line_of(text, passed) - 1;
+            kept = text.len() - passed;
+            buffer.copy_within(passed.., 0);
+            // Only a file that grew since it was listed is longer than its buffer.
+            buffer.resize(part, 0);
+        }
+    }
+
+    fn look_at(&self, text: &[u8], lines: usize, subject: &Subject<'_>, public: &mut Public) {
+        let mut found = leaks(text, subject.path, subject.how, self.search);
+        if subject.is_client {
+            self.mentions.note(text, &mut public.named_by_client);
+            found.extend(inline_map_leaks(text, subject.path, self.search));
+        }
+        found.iter_mut().for_each(|leak| leak.line += lines);
+        public.leaks.append(&mut found);
+        public.leaks.sort();
+        public.leaks.dedup_by(|a, b| (a.line, &a.name) == (b.line, &b.name));
+    }
+}
+
+/// Reads on until the buffer is full or nothing is left.
+fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Some(error)),
+        }
+    }
+    (filled, None)
+}
+
 /// Values in one text, once per line and variable.
-pub(crate) fn leaks(text: &[u8], path: &Path, search: &Search) -> Vec<Leak> {
+pub(crate) fn leaks(text: &[u8], path: &Path, how: How, search: &Search) -> Vec<Leak> {
+    let decoded = utf16(text);
+    let text = decoded.as_deref().unwrap_or(text);
     let found = search.scan(text).into_iter();
     let mut leaks: Vec<Leak> = found
         .map(|found| Leak {
             file: path.to_owned(),
             line: line_of(text, found.at),
             name: search.names[found.name].clone(),
-            encoding: found.encoding,
+            encoding: if decoded.is_some() { Encoding::Utf16 } else { found.encoding },
+            how,
             allowed: false,
         })
         .collect();
@@ -72,51 +175,28 @@ pub(crate) fn leaks(text: &[u8], path: &Path, search: &Search) -> Vec<Leak> {
     leaks
 }
 
-fn is_compressed(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "gz" || extension == "br" || extension == "zst")
+/// A map inside a bundle carries the sources with it. Its lines are none of the file's but the last.
+pub(crate) fn inline_map_leaks(text: &[u8], path: &Path, search: &Search) -> Vec<Leak> {
+    const COMMENT: &[u8] = b"sourceMappingURL=data:";
+    let Some(at) = memmem::rfind(text, COMMENT) else {
+        return Vec::new();
+    };
+    let url = &text[at + COMMENT.len() - "data:".len()..];
+    let end = memchr::memchr2(b'\n', b'\r', url).unwrap_or(url.len());
+    let map = std::str::from_utf8(&url[..end]).ok().and_then(|url| DataUrl::parse(url.trim())?.decode());
+    let mut leaks = map.map_or_else(Vec::new, |map| leaks(map.as_bytes(), path, How::SourceMap, search));
+    leaks.iter_mut().for_each(|leak| leak.line = line_of(text, at));
+    leaks
 }
 
-/// Names that stand anywhere in a script as a whole word. Between a client's `env` and the name there may be any number
-/// of aliases and patterns, so a mention is enough.
-fn mentions(text: &[u8], names: &[&str], finder: &AhoCorasick) -> BTreeSet<String> {
-    let mut found = vec![false; names.len()];
-    for hit in finder.find_overlapping_iter(text) {
-        let (before, after) = (text[..hit.start()].last(), text[hit.end()..].first());
-        if !before.is_some_and(is_word) && !after.is_some_and(is_word) {
-            found[hit.pattern().as_usize()] = true;
-        }
-    }
-    names.iter().zip(found).filter(|(_, found)| *found).map(|(name, _)| (*name).to_owned()).collect()
-}
-
-fn is_word(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mentioned(text: &str) -> bool {
-        let finder = AhoCorasick::new(["KEY"]).unwrap();
-        !mentions(text.as_bytes(), &["KEY"], &finder).is_empty()
-    }
-
-    #[test]
-    fn any_mention_by_a_client_counts() {
-        for text in [
-            "e.default.env.KEY",
-            "process.env?.KEY",
-            "x.env[\"KEY\"]",
-            "let{A:a,KEY:k}=r.default.env,b",
-            "let o=e.default.env;f(o.KEY)",
-            "let{env:{KEY:i}}=e.default",
-            "let o=\"KEY\";f(r.default.env[o])",
-        ] {
-            assert!(mentioned(text), "{text}");
-        }
-        for text in ["env.MONKEY", "env.KEYS", "KEY_2", "$KEY"] {
-            assert!(!mentioned(text), "{text}");
-        }
-    }
+/// The text of a file that says by its first bytes that it is UTF-16.
+fn utf16(text: &[u8]) -> Option<Vec<u8>> {
+    let unit = match text.get(..2)? {
+        b"\xff\xfe" => u16::from_le_bytes,
+        b"\xfe\xff" => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units = text[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    let letters = char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER));
+    Some(letters.collect::<String>().into_bytes())
 }

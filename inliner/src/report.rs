@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::how::{self, How};
 use crate::printable;
 
 /// How much a finding matters.
@@ -148,9 +149,11 @@ pub enum Encoding {
     Html,
     Base64,
     Hex,
+    Css,
+    Utf16,
 }
 
-/// A value in a file that the public can fetch, or in a source map.
+/// A value in a file that the public can fetch, in a source map, or in a place that is searched besides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Leak {
@@ -158,6 +161,8 @@ pub struct Leak {
     pub line: usize,
     pub name: String,
     pub encoding: Encoding,
+    /// What kind of file it is.
+    pub how: How,
     /// The caller accepted it beforehand.
     pub allowed: bool,
 }
@@ -173,6 +178,27 @@ pub enum NotSearched {
     Common,
     /// The name, or another name with the same value, is public by its prefix.
     Public,
+}
+
+/// Why a file was not searched, or not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NotScanned {
+    /// Packed in a way that is not undone here: archives, Turbopack's cache.
+    Unknown,
+    /// Its compressed contents are broken.
+    Damaged,
+    /// Its compressed contents go on after half a gigabyte.
+    TooLarge,
+}
+
+/// A file that was not searched whole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Unscanned {
+    pub file: PathBuf,
+    pub reason: NotScanned,
 }
 
 /// What became of one variable.
@@ -219,8 +245,8 @@ pub struct Report {
     /// Files that were written, or, when the run failed, that would have been.
     pub changed_files: usize,
     pub scanned_files: usize,
-    /// Public files that are compressed: their contents were not searched.
-    pub unreadable_files: usize,
+    /// Files whose contents were not searched, or not whole.
+    pub unscanned_files: Vec<Unscanned>,
     pub variables: Vec<Variable>,
     pub findings: Vec<Finding>,
     pub leaks: Vec<Leak>,
@@ -248,14 +274,9 @@ impl Report {
         for (name, variable) in names.iter().zip(&self.variables) {
             writeln!(out, "  {name:width$}  {}", describe(variable))?;
         }
-        for leak in self.leaks.iter().filter(|leak| !leak.allowed) {
-            let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
-            writeln!(out, "leak: {file}:{line}: holds the value of {name}")?;
-        }
+        how::print(&self.leaks, out)?;
         self.print_findings(out)?;
-        if self.unreadable_files > 0 {
-            writeln!(out, "note: {} compressed public files were not searched", self.unreadable_files)?;
-        }
+        how::print_unscanned(&self.unscanned_files, out)?;
         let (files, changed, reads) = (self.server_files, self.changed_files, self.replaced());
         if self.written {
             writeln!(out, "inlined {reads} reads; wrote {changed} of {files} server files")

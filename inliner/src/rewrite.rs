@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use capy_protocol::env_map::EnvMap;
 use sha2::{Digest, Sha256};
 
+use crate::data_url::DataUrl;
 use crate::edit::{self, Edit};
 use crate::map::{self, Shift};
 use crate::place::{self, Places};
@@ -181,14 +180,10 @@ fn move_map(
         },
         MapAt::Inline => {
             let url = tail::map_url(parts.trailer).ok_or(map::Unsupported)?;
-            let (head, data) = url.split_once(";base64,").ok_or(map::Unsupported)?;
-            let map = STANDARD
-                .decode(data)
-                .ok()
-                .and_then(|map| String::from_utf8(map).ok())
-                .ok_or(map::Unsupported)?;
-            let moved = STANDARD.encode(map::shift(&map, &shifts, &from, &to)?);
-            Ok(Moved::Trailer(parts.trailer.replace(url, &format!("{head};base64,{moved}"))))
+            let data = DataUrl::parse(url).ok_or(map::Unsupported)?;
+            let map = data.decode().ok_or(map::Unsupported)?;
+            let moved = data.encode(&map::shift(&map, &shifts, &from, &to)?);
+            Ok(Moved::Trailer(parts.trailer.replace(url, &moved)))
         }
     }
 }

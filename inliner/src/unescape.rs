@@ -4,6 +4,8 @@
 //! at once. It is for searching alone: what it makes of a program is no program. Each escape is longer than what it
 //! stands for, so that repeated passes come to an end.
 
+use std::ops::Range;
+
 /// How an escape begins.
 const MARKS: [u8; 3] = [b'\\', b'%', b'&'];
 
@@ -31,6 +33,41 @@ pub(crate) fn once(text: &[u8]) -> Option<Vec<u8>> {
         }
     }
     (out.len() != text.len()).then_some(out)
+}
+
+/// The parts of `text` in which a value may be written with escapes: what is around each escape whose letter is among
+/// `letters`, as far as `reach` bytes. An escape that stands for another letter cannot be inside a value, so that a part
+/// ends there.
+pub(crate) fn regions(text: &[u8], letters: &[bool; 256], reach: usize) -> Vec<Range<usize>> {
+    let mut regions = Vec::new();
+    let mut push = |(start, end): (usize, usize), limit: usize| regions.push(start..(end + reach).min(limit));
+    let mut open: Option<(usize, usize)> = None;
+    let mut barrier = 0;
+    let [a, b, c] = MARKS;
+    let mut at = 0;
+    while let Some(start) = memchr::memchr3(a, b, c, &text[at..]).map(|found| at + found) {
+        let Some((letter, length)) = escape(&text[start..]) else {
+            at = start + 1;
+            continue;
+        };
+        at = start + length;
+        // One right behind another may be what that one's letter escapes.
+        let is_next = open.is_some_and(|(_, end)| end == start);
+        let matters = letter.length == 0 || letters[usize::from(letter.bytes[0])];
+        match &mut open {
+            Some((_, end)) if (matters || is_next) && start - *end <= reach => *end = at,
+            _ => {
+                open.take().into_iter().for_each(|region| push(region, start));
+                if matters {
+                    open = Some((start.saturating_sub(reach).max(barrier), at));
+                } else {
+                    barrier = at;
+                }
+            }
+        }
+    }
+    open.into_iter().for_each(|region| push(region, text.len()));
+    regions
 }
 
 /// Turns places in the [`once`] of `text`, in ascending order, into places in `text`.
@@ -244,6 +281,26 @@ mod tests {
             (r"\u00g0\x0g%0g%u00&#;&#x;&nothing;&", r"\u00g0\x0g%0g%u00&#;&#x;&nothing;&"),
         ] {
             assert_eq!(undone(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_around_an_escape_of_a_values_letter_is_looked_at() {
+        let mut letters = [false; 256];
+        [b'<', b'\\'].into_iter().for_each(|letter| letters[usize::from(letter)] = true);
+        let found = |text: &'static str| -> Vec<&'static str> {
+            regions(text.as_bytes(), &letters, 3).into_iter().map(|region| &text[region]).collect()
+        };
+        for (text, expected) in [
+            (r"abcdef\n&amp;%20\d", vec![]),
+            (r"abcdef\x3cghijkl", vec![r"def\x3cghi"]),
+            (r"a\nb&lt;c\nd", vec!["b&lt;c"]),
+            (r"&lt;abc&lt;defg&lt;", vec!["&lt;abc&lt;def", "efg&lt;"]),
+            // What is left after the first pass is an escape again.
+            ("ab\\\\\\ncd", vec!["ab\\\\\\ncd"]),
+            ("ab\\\ncd", vec!["ab\\\ncd"]),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
         }
     }
 

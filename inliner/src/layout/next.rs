@@ -9,7 +9,9 @@
 //! <dist>/static/                           public, as /_next/static
 //! <dist>/server/**/*.js                    rewritten
 //! <dist>/server/**/*.{html,rsc,body,…}     prerendered: public
-//! <dist>/server/**/*.map                   scanned
+//! <dist>/server/**/*.map                   searched
+//! <dist>/{cache,diagnostics,trace}         searched
+//! <dist>/standalone/<app>/.env*            searched: copies
 //! <dist>/standalone/<app>/…                the same again
 //! ```
 
@@ -96,13 +98,26 @@ fn layout(dist: &Path) -> Result<Layout, Error> {
     Ok(Layout {
         server: vec![dist.join("server")],
         is_served,
-        public: [Some(dist.join("static")), app.map(|app| app.join("public"))]
+        public: [Some(dist.join("static")), app.as_ref().map(|app| app.join("public"))]
             .into_iter()
             .flatten()
             .collect(),
         served_files: served_files.to_vec(),
+        searched: searched(dist, app.as_deref()),
         ..Layout::new("next", &tree)
     })
+}
+
+/// What the build keeps for itself; and in a standalone copy, the `.env` files that Next copies into it.
+fn searched(dist: &Path, app: Option<&Path>) -> Vec<PathBuf> {
+    let mut searched = ["cache", "diagnostics", "trace", "trace-build"].map(|name| dist.join(name)).to_vec();
+    let is_copy = dist.ancestors().skip(1).any(|folder| folder.ends_with("standalone"));
+    if let Some(app) = app.filter(|_| is_copy) {
+        let files = fs::read_dir(app).into_iter().flatten().flatten();
+        let copies = files.filter(|file| file.file_name().to_string_lossy().starts_with(".env"));
+        searched.extend(copies.map(|file| file.path()));
+    }
+    searched
 }
 
 /// The folder that `distDir` is relative to, if the build still lies where it says.

@@ -21,7 +21,7 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, Error> {
     path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
-/// Every file below `root`, in no order; third-party code in `node_modules` is left out on request.
+/// Every file below `root`, or `root` itself if it is one, in no order; third-party code in `node_modules` is left out on request.
 pub(super) fn entries(root: &Path, skip_node_modules: bool) -> Result<Vec<Entry>, Error> {
     let real_root = real(root)?;
     let wanted = |entry: &walkdir::DirEntry| !skip_node_modules || entry.file_name() != "node_modules";
@@ -50,6 +50,7 @@ pub(super) fn entries(root: &Path, skip_node_modules: bool) -> Result<Vec<Entry>
         let linked = linked_folder.is_some() || entry.path_is_symlink();
         let path = entry.into_path();
         let real = match path.strip_prefix(root) {
+            Ok(inside) if inside.as_os_str().is_empty() => real_root.clone(),
             Ok(inside) if !linked => real_root.join(inside),
             _ => real(&path)?,
         };

@@ -1,0 +1,183 @@
+//! How a value got into a file where it must not be.
+//!
+//! Owns the kinds of files that are searched, told by where they were found and by their names, and for each the way
+//! out. It refuses to look at contents.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::printable;
+use crate::report::{Leak, NotScanned, Unscanned};
+
+/// What kind of file holds a value. The serialised names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum How {
+    /// HTML, a payload or data that was rendered while building.
+    Prerendered,
+    /// JavaScript for browsers.
+    ClientScript,
+    /// A style sheet.
+    StyleSheet,
+    /// A source map, beside a bundle or inside it.
+    SourceMap,
+    /// A manifest whose headers and redirects are sent to the public.
+    Manifest,
+    /// Something else that the public can fetch.
+    PublicFile,
+    /// What the framework keeps for its next build.
+    BuildCache,
+    /// A copy of an `.env` file, or of its contents.
+    EnvCopy,
+    /// Another file that nobody fetches.
+    Unserved,
+}
+
+/// Where a file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// In a public root, or served from a server root.
+    Public,
+    /// Beside a bundle.
+    Map,
+    /// In a place that is searched and not served.
+    Searched,
+}
+
+impl How {
+    /// The kind of a file; one that is compressed counts as what it is a copy of.
+    pub(crate) fn of(path: &Path, found: Found) -> Self {
+        let plain = path.extension().is_some_and(|end| end == "gz" || end == "br" || end == "zst");
+        let path = if plain { path.with_extension("") } else { path.to_owned() };
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        match (found, path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()) {
+            (Found::Map, _) | (_, "map") => Self::SourceMap,
+            _ if name.starts_with(".env") || name == "next-env.mjs" => Self::EnvCopy,
+            (Found::Searched, _) if path.iter().any(|part| part == "cache" || part == ".cache") => {
+                Self::BuildCache
+            }
+            (Found::Searched, _) => Self::Unserved,
+            (_, "js" | "mjs" | "cjs") => Self::ClientScript,
+            (_, "css") => Self::StyleSheet,
+            (_, "html" | "htm" | "rsc" | "body" | "meta" | "data") => Self::Prerendered,
+            (_, "json") if name.ends_with("-manifest.json") => Self::Manifest,
+            (_, "json") if name == "_payload.json" || path.iter().any(|part| part == "pages") => {
+                Self::Prerendered
+            }
+            _ => Self::PublicFile,
+        }
+    }
+
+    /// Says what the file is.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Prerendered => "a prerendered page or payload",
+            Self::ClientScript => "a client script",
+            Self::StyleSheet => "a style sheet",
+            Self::SourceMap => "a source map",
+            Self::Manifest => "a manifest of headers and redirects",
+            Self::PublicFile => "a public file",
+            Self::BuildCache => "a build cache",
+            Self::EnvCopy => "a copied env file",
+            Self::Unserved => "a file of the build's own",
+        }
+    }
+
+    /// One thing to do about it.
+    pub(crate) fn way_out(self) -> &'static str {
+        match self {
+            Self::Prerendered => {
+                "build without the values in the environment, or render that page for each request"
+            }
+            Self::ClientScript | Self::StyleSheet => "keep the variable out of the code that browsers load",
+            Self::SourceMap => "keep the value out of the source, or build without source maps",
+            Self::Manifest => "keep the value out of headers, redirects and rewrites",
+            Self::PublicFile => "remove the file from the public folder",
+            Self::BuildCache => "remove the cache before deploying",
+            Self::EnvCopy => "build without the env file, or remove the copy before deploying",
+            Self::Unserved => "remove the file before deploying",
+        }
+    }
+}
+
+/// Leaks one by one, a way out for each kind of file, and which of them were accepted.
+pub(crate) fn print(leaks: &[Leak], out: &mut impl Write) -> io::Result<()> {
+    let (allowed, refused): (Vec<&Leak>, Vec<&Leak>) = leaks.iter().partition(|leak| leak.allowed);
+    for leak in &refused {
+        let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
+        writeln!(out, "leak: {file}:{line}: holds the value of {name}: {}", kind(leak))?;
+    }
+    for how in refused.iter().map(|leak| leak.how).collect::<BTreeSet<_>>() {
+        writeln!(out, "hint: {}: {}", how.text(), how.way_out())?;
+    }
+    let names: BTreeSet<&str> = allowed.iter().map(|leak| leak.name.as_str()).collect();
+    for name in names {
+        let places = allowed.iter().filter(|leak| leak.name == name).count();
+        writeln!(out, "note: the value of {} was allowed in {places} places", printable::name(name))?;
+    }
+    Ok(())
+}
+
+fn kind(leak: &Leak) -> String {
+    let extension = leak.file.extension().and_then(|extension| extension.to_str());
+    match (extension, leak.file.file_stem()) {
+        (Some("gz" | "br" | "zst"), Some(twin)) => {
+            format!("{}, the compressed twin of {}", leak.how.text(), printable::path(Path::new(twin)))
+        }
+        _ => leak.how.text().to_owned(),
+    }
+}
+
+/// Files that were not searched whole: a few by name, more as a count.
+pub(crate) fn print_unscanned(files: &[Unscanned], out: &mut impl Write) -> io::Result<()> {
+    const FEW: usize = 5;
+    for reason in [NotScanned::Damaged, NotScanned::TooLarge, NotScanned::Unknown] {
+        let these: Vec<&Unscanned> = files.iter().filter(|file| file.reason == reason).collect();
+        for file in these.iter().take(FEW) {
+            writeln!(out, "warning: {} was not searched{}", printable::path(&file.file), why(reason))?;
+        }
+        if these.len() > FEW {
+            writeln!(out, "warning: {} more files were not searched{}", these.len() - FEW, why(reason))?;
+        }
+    }
+    Ok(())
+}
+
+fn why(reason: NotScanned) -> &'static str {
+    match reason {
+        NotScanned::Unknown => ": it is packed in a way that is not read here",
+        NotScanned::Damaged => " whole: its compressed contents are broken",
+        NotScanned::TooLarge => " whole: its compressed contents are too large",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_by_where_it_was_found_and_what_it_is() {
+        for (path, found, expected) in [
+            (".next/server/app/terms.rsc", Found::Public, How::Prerendered),
+            (".output/public/a/_payload.json.br", Found::Public, How::Prerendered),
+            (".next/server/pages/index.json", Found::Public, How::Prerendered),
+            ("dist/client/a.js.gz", Found::Public, How::ClientScript),
+            ("dist/client/a.js.map", Found::Public, How::SourceMap),
+            ("dist/client/a.css", Found::Public, How::StyleSheet),
+            (".next/server/a.js.map", Found::Map, How::SourceMap),
+            (".next/routes-manifest.json", Found::Public, How::Manifest),
+            ("public/data.json", Found::Public, How::PublicFile),
+            ("public/.env", Found::Public, How::EnvCopy),
+            (".next/cache/x.js", Found::Searched, How::BuildCache),
+            (".next/standalone/.env.production", Found::Searched, How::EnvCopy),
+            (".open-next/cloudflare/next-env.mjs", Found::Searched, How::EnvCopy),
+            (".next/trace", Found::Searched, How::Unserved),
+        ] {
+            assert_eq!(How::of(Path::new(path), found), expected, "{path}");
+        }
+    }
+}
