@@ -22,13 +22,34 @@ pub enum Error {
     #[error("{} is being inlined by another run", printable::path(path))]
     Busy { path: PathBuf },
     #[error("{} is not a manifest of this framework: {source}", printable::path(path))]
-    Manifest { path: PathBuf, source: serde_json::Error },
+    Manifest { path: PathBuf, source: ManifestFault },
     #[error("cannot read {}: {source}", printable::path(path))]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", printable::path(path))]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot start threads")]
     Threads,
+}
+
+/// Where a manifest is not what it should be. The parsers' own messages quote the text, so only the place is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}")]
+#[non_exhaustive]
+pub struct ManifestFault {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl From<serde_json::Error> for ManifestFault {
+    fn from(error: serde_json::Error) -> Self {
+        Self { line: error.line(), column: error.column() }
+    }
+}
+
+impl From<jsonc_parser::errors::ParseError> for ManifestFault {
+    fn from(error: jsonc_parser::errors::ParseError) -> Self {
+        Self { line: error.line_display(), column: error.column_display() }
+    }
 }
 
 impl Error {

@@ -3,8 +3,14 @@
 //! Owns the allow-list: server roots come from a framework's manifests or are named by the caller. It refuses a layout
 //! that it does not know, a server file that is also reachable from a public root, and a link that leaves the tree.
 
+mod manifest;
 mod next;
+mod nuxt;
+mod opennext;
 mod tree;
+mod vercel;
+mod worker;
+mod wrangler;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -131,11 +137,29 @@ fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout
     if !folder.is_dir() {
         return Err(Error::NoFolder { path: folder.to_owned() });
     }
-    let found = next::detect(folder, written_since)?;
+    let mut found = next::detect(folder, written_since)?;
+    found.extend(opennext::detect(folder, written_since)?);
+    found.extend(vercel::detect(folder, written_since)?);
+    found.extend(nuxt::detect(folder, written_since)?);
+    // A configuration of wrangler's also lies beside what other tools built.
+    let workers = worker::detect(folder, written_since)?;
+    found.extend(workers.into_iter().filter(|worker| !is_covered(worker, &found)).collect::<Vec<_>>());
     if found.is_empty() {
         return Err(Error::UnknownLayout { path: folder.to_owned() });
     }
     Ok(found.into_iter().filter(|found| found.fresh).map(|found| found.layout).collect())
+}
+
+/// Whether what a layout would rewrite belongs to another one already.
+fn is_covered(detected: &Detected, others: &[Detected]) -> bool {
+    let Layout { server, server_files, .. } = &detected.layout;
+    let roots: Vec<PathBuf> = others
+        .iter()
+        .flat_map(|other| &other.layout.server)
+        .filter_map(|root| root.canonicalize().ok())
+        .collect();
+    let mut paths = server.iter().chain(server_files).filter_map(|path| path.canonicalize().ok());
+    paths.any(|path| roots.iter().any(|root| path.starts_with(root) || root.starts_with(&path)))
 }
 
 /// A build output that was recognised.

@@ -12,24 +12,26 @@
 //! <dist>/server/**/*.map                   searched
 //! <dist>/{cache,diagnostics,trace}         searched
 //! <dist>/standalone/<app>/.env*            searched: copies
+//! <dist>/standalone/<app>/server.js        rewritten: it runs first
 //! <dist>/standalone/<app>/…                the same again
 //! ```
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Detected, Layout};
+use super::manifest::{is_fresh, read_json};
+use super::{Detected, Entry, Layout, Runtime};
 use crate::Error;
 
 const MANIFEST: &str = "required-server-files.json";
+/// What a standalone copy is started with.
+const SERVER: &str = "server.js";
 /// A `distDir` such as `build/next` is looked for this deep.
 const DEEPEST: usize = 4;
-/// File times come from a clock that ticks more slowly than the one that callers ask.
-const CLOCK_TICK: Duration = Duration::from_millis(50);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,12 +48,12 @@ struct Config {
 /// Every finished Next build in `folder`, which is an app's folder or a build's own.
 pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
     let mut found = Vec::new();
-    for dist in manifests(folder, DEEPEST, &["node_modules", "standalone", "cache", ".git"]) {
+    for dist in manifests(folder, DEEPEST, &["node_modules", "standalone", "cache", ".git", ".open-next"]) {
         let fresh = is_fresh(&dist.join(MANIFEST), written_since)?;
         found.push(Detected { layout: layout(&dist)?, fresh });
         let standalone = dist.join("standalone");
         for copy in manifests(&standalone, usize::MAX, &["node_modules", "cache"]) {
-            found.push(Detected { layout: layout(&copy)?, fresh });
+            found.push(Detected { layout: standalone_layout(&copy)?, fresh });
         }
     }
     Ok(found)
@@ -89,9 +91,7 @@ fn manifests(folder: &Path, depth: usize, skipped: &[&str]) -> Vec<PathBuf> {
 
 fn layout(dist: &Path) -> Result<Layout, Error> {
     let path = dist.join(MANIFEST);
-    let text = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|source| Error::Manifest { path, source })?;
+    let manifest: Manifest = read_json(&path)?;
     let app = app_folder(dist, &manifest.config.dist_dir);
     let served_files = ["prerender-manifest.json", "routes-manifest.json"].map(|name| dist.join(name));
     let tree = app.clone().filter(|app| app.is_dir()).unwrap_or_else(|| dist.to_owned());
@@ -104,8 +104,20 @@ fn layout(dist: &Path) -> Result<Layout, Error> {
             .collect(),
         served_files: served_files.to_vec(),
         searched: searched(dist, app.as_deref()),
+        evidence: vec![(path, format!("distDir {}", manifest.config.dist_dir.display()))],
         ..Layout::new("next", &tree)
     })
+}
+
+/// A copy of the build with a server of its own, which loads everything else.
+fn standalone_layout(dist: &Path) -> Result<Layout, Error> {
+    let mut layout = layout(dist)?;
+    let server = layout.tree.join(SERVER);
+    if server.is_file() {
+        layout.entries.push(Entry { path: server.clone(), runtime: Runtime::Node });
+        layout.server_files.push(server);
+    }
+    Ok(layout)
 }
 
 /// What the build keeps for itself; and in a standalone copy, the `.env` files that Next copies into it.
@@ -140,13 +152,4 @@ fn is_served(inside: &Path) -> bool {
         "json" => inside.starts_with("pages") && !inside.to_string_lossy().ends_with(".nft.json"),
         _ => true,
     }
-}
-
-fn is_fresh(manifest: &Path, written_since: Option<SystemTime>) -> Result<bool, Error> {
-    let Some(since) = written_since else {
-        return Ok(true);
-    };
-    let written = fs::metadata(manifest).and_then(|metadata| metadata.modified());
-    let written = written.map_err(|source| Error::Read { path: manifest.to_owned(), source })?;
-    Ok(written + CLOCK_TICK >= since)
 }

@@ -1,0 +1,57 @@
+//! OpenNext for Cloudflare: a Next build turned into a Worker that wrangler bundles when it deploys.
+//!
+//! Owns which of its many files hold the application's code: bundles that include everything they need. The copies of
+//! Next's own output beside them are not run. It refuses nothing by itself; outputs for other platforms are not known.
+//!
+//! ```text
+//! .open-next/worker.js                              the entry
+//! .open-next/middleware/handler.mjs                 rewritten: middleware or proxy
+//! .open-next/server-functions/<name>/handler.mjs    rewritten: everything else
+//! .open-next/assets/**                              public
+//! .open-next/cache/**                               public: prerendered pages, uploaded to a store
+//! .open-next/cloudflare/next-env.mjs                searched: every `.env` value of the build
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::manifest::is_fresh;
+use super::{Detected, Entry, Layout, Runtime};
+use crate::Error;
+
+const OUTPUT: &str = ".open-next";
+const ENTRY: &str = "worker.js";
+/// Only the output for Cloudflare has it.
+const PLATFORM: &str = "cloudflare/init.js";
+
+/// The finished build of an app's folder, or the one that the folder itself is.
+pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let mut found = Vec::new();
+    for output in [folder.join(OUTPUT), folder.to_owned()] {
+        let entry = output.join(ENTRY);
+        if entry.is_file() && output.join(PLATFORM).is_file() {
+            found.push(Detected { layout: layout(&output), fresh: is_fresh(&entry, written_since)? });
+        }
+    }
+    Ok(found)
+}
+
+fn layout(output: &Path) -> Layout {
+    let entry = output.join(ENTRY);
+    let mut server_files = vec![entry.clone(), output.join("middleware/handler.mjs")];
+    server_files.extend(folders(&output.join("server-functions")).map(|folder| folder.join("handler.mjs")));
+    server_files.retain(|file| file.is_file());
+    Layout {
+        server_files,
+        public: ["assets", "cache"].map(|name| output.join(name)).to_vec(),
+        searched: vec![output.join("cloudflare/next-env.mjs"), output.join("dynamodb-provider")],
+        entries: vec![Entry { path: entry.clone(), runtime: Runtime::Workers }],
+        evidence: vec![(entry, "OpenNext for Cloudflare".to_owned())],
+        ..Layout::new("opennext", output)
+    }
+}
+
+fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_dir())
+}

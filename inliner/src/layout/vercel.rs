@@ -1,0 +1,171 @@
+//! Vercel's Build Output API, version 3: what `vercel build` and adapters write.
+//!
+//! Owns which files each function is made of. It refuses a function's file that lies outside the project, and leaves
+//! functions alone that are not JavaScript.
+//!
+//! ```text
+//! .vercel/output/config.json                        the authority: `"version": 3`; its routes hold public headers
+//! .vercel/output/static/**                          public
+//! .vercel/output/functions/**/*.prerender-fallback.*   public
+//! .vercel/output/functions/**/<name>.func/          a function, or a link to one
+//!   .vc-config.json                                 runtime, entry, and `filePathMap`
+//!   **/*.js                                         rewritten
+//! <project>/<target of filePathMap>                 rewritten, unless it is a package's
+//! .vercel/output/{builds.json,diagnostics/}         searched
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use walkdir::WalkDir;
+
+use super::manifest::{is_fresh, read_json};
+use super::{Detected, Entry, Layout, Runtime, is_script, tree};
+use crate::Error;
+
+const OUTPUT: &str = ".vercel/output";
+const MANIFEST: &str = "config.json";
+const FUNCTION: &str = ".vc-config.json";
+const VERSION: u64 = 3;
+
+#[derive(Deserialize)]
+struct Manifest {
+    version: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Function {
+    #[serde(default)]
+    runtime: String,
+    handler: Option<PathBuf>,
+    entrypoint: Option<PathBuf>,
+    #[serde(default)]
+    file_path_map: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Function {
+    fn runtime(&self) -> Option<Runtime> {
+        match self.runtime.as_str() {
+            "edge" => Some(Runtime::Edge),
+            runtime if runtime.starts_with("nodejs") || runtime.starts_with("bun") => Some(Runtime::Node),
+            _ => None,
+        }
+    }
+}
+
+/// The finished build output of a project's folder, or the one that the folder itself is.
+pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let mut found = Vec::new();
+    for output in [folder.join(OUTPUT), folder.to_owned()] {
+        let manifest = output.join(MANIFEST);
+        if !manifest.is_file() || !output.join("static").is_dir() && !output.join("functions").is_dir() {
+            continue;
+        }
+        if read_json::<Manifest>(&manifest)?.version == Some(VERSION) {
+            let fresh = is_fresh(&manifest, written_since)?;
+            found.push(Detected { layout: layout(&output)?, fresh });
+        }
+    }
+    Ok(found)
+}
+
+fn layout(output: &Path) -> Result<Layout, Error> {
+    let project = project(output);
+    let functions = functions(&output.join("functions"))?;
+    let mut layout = Layout {
+        public: vec![output.join("static")],
+        served_files: vec![output.join(MANIFEST)],
+        searched: ["builds.json", "diagnostics"].map(|name| output.join(name)).to_vec(),
+        evidence: vec![(
+            output.join(MANIFEST),
+            format!("version {VERSION}, {} functions", functions.configs.len()),
+        )],
+        ..Layout::new("vercel", &project)
+    };
+    layout.served_files.extend(functions.fallbacks);
+    for config in &functions.configs {
+        add_function(&mut layout, config, &project)?;
+    }
+    layout.server_files.sort();
+    layout.server_files.dedup();
+    Ok(layout)
+}
+
+/// One function: its own folder, and what it takes from the rest of the project.
+fn add_function(layout: &mut Layout, config: &Path, project: &Path) -> Result<(), Error> {
+    let function: Function = read_json(config)?;
+    let Some(runtime) = function.runtime() else {
+        layout.evidence.push((config.to_owned(), format!("runtime {}: not JavaScript", function.runtime)));
+        return Ok(());
+    };
+    let folder = config.parent().unwrap_or(project);
+    layout.server.push(folder.to_owned());
+    for target in function.file_path_map.values() {
+        let path = project.join(target);
+        if is_environment(target) {
+            layout.searched.push(path);
+        } else if is_script(target) && !is_package(target) && path.is_file() {
+            layout.server_files.push(path);
+        }
+    }
+    let Some(entry) = function.entrypoint.or(function.handler) else {
+        return Ok(());
+    };
+    let mapped = function.file_path_map.get(&entry).map(|target| project.join(target));
+    let path = mapped.filter(|path| path.is_file()).unwrap_or_else(|| folder.join(entry));
+    layout.entries.push(Entry { path, runtime });
+    Ok(())
+}
+
+/// The folder that `filePathMap` is relative to: the one that `.vercel` lies in.
+fn project(output: &Path) -> PathBuf {
+    let real = output.canonicalize().unwrap_or_else(|_| output.to_owned());
+    let project = if real.ends_with(OUTPUT) { real.ancestors().nth(2) } else { None };
+    match (project, output.ends_with(OUTPUT)) {
+        // As the caller wrote it, where that is possible: people read these paths.
+        (Some(_), true) => output.ancestors().nth(2).unwrap_or(output).to_owned(),
+        (Some(project), false) => project.to_owned(),
+        (None, _) => output.to_owned(),
+    }
+}
+
+#[derive(Default)]
+struct Functions {
+    /// Each function's configuration.
+    configs: Vec<PathBuf>,
+    fallbacks: Vec<PathBuf>,
+}
+
+/// What a link leads to is found by itself, inside the same folder.
+fn functions(folder: &Path) -> Result<Functions, Error> {
+    let mut found = Functions::default();
+    if !folder.is_dir() {
+        return Ok(found);
+    }
+    let real = tree::real(folder)?;
+    for entry in WalkDir::new(folder).sort_by_file_name().into_iter().flatten() {
+        let name = entry.file_name().to_string_lossy();
+        if entry.path_is_symlink() && name.ends_with(".func") {
+            if !tree::real(entry.path())?.starts_with(&real) {
+                return Err(Error::LinkLeavesTree { path: entry.into_path() });
+            }
+        } else if name == FUNCTION {
+            found.configs.push(entry.into_path());
+        } else if name.contains(".prerender-fallback.") {
+            found.fallbacks.push(entry.into_path());
+        }
+    }
+    Ok(found)
+}
+
+fn is_package(target: &Path) -> bool {
+    target.components().any(|part| part.as_os_str() == "node_modules")
+}
+
+/// A copy of a `.env` file.
+fn is_environment(target: &Path) -> bool {
+    target.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".env"))
+}

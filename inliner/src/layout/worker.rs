@@ -1,0 +1,106 @@
+//! A Worker that wrangler bundled, or that it deploys as it is.
+//!
+//! Owns how a bundle is told from a source: wrangler's own note in its output folder, `no_bundle`, or a build tool's
+//! redirection. It never takes a configuration's `main` for a bundle otherwise: a source is kept in version control.
+//!
+//! ```text
+//! <outdir>/README.md            `This folder contains the built output assets for the worker "…"`
+//! <outdir>/*.js                 rewritten; the entry is named after the configuration's `main`
+//! <assets.directory>/**         public
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::manifest::{is_fresh, read_text};
+use super::wrangler::{self, Wrangler};
+use super::{Detected, Entry, Layout, Runtime};
+use crate::Error;
+
+const NOTE: &str = "README.md";
+const NOTE_BEGINS: &str = "This folder contains the built output assets for the worker ";
+/// An `--outdir` such as `build/worker` is looked for this deep.
+const DEEPEST: usize = 3;
+
+/// The bundles of the Worker that a folder's configuration describes, or the output folder that it is itself.
+pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let config = wrangler::of_folder(folder)?;
+    let mut found = Vec::new();
+    if let Some(layout) = config.as_ref().and_then(|config| as_it_is(folder, config)) {
+        let written_by = layout.entries.first().map_or(folder, |entry| &entry.path);
+        let fresh = is_fresh(written_by, written_since)?;
+        found.push(Detected { layout, fresh });
+    }
+    for output in outputs(folder) {
+        let layout = bundled(folder, &output, config.as_ref());
+        found.push(Detected { layout, fresh: is_fresh(&output.join(NOTE), written_since)? });
+    }
+    Ok(found)
+}
+
+/// What wrangler deploys without bundling it.
+fn as_it_is(folder: &Path, config: &Wrangler) -> Option<Layout> {
+    let is_built = config.no_bundle || config.redirected;
+    let main = config.main.as_ref().filter(|main| is_built && main.is_file())?;
+    let beside = main.parent().unwrap_or(folder);
+    let said = if config.redirected { "written by a build tool" } else { "no_bundle" };
+    let has_more = config.more_modules || config.redirected;
+    let server = if has_more { vec![beside.to_owned()] } else { Vec::new() };
+    Some(Layout {
+        server,
+        server_files: vec![main.clone()],
+        public: config.public.clone(),
+        withheld: withheld(main, &config.public),
+        entries: vec![Entry { path: main.clone(), runtime: Runtime::Workers }],
+        evidence: vec![(config.path.clone(), said.to_owned())],
+        ..Layout::new("worker", folder)
+    })
+}
+
+/// What wrangler bundled into a folder of its own.
+fn bundled(folder: &Path, output: &Path, config: Option<&Wrangler>) -> Layout {
+    let public = config.map(|config| config.public.clone()).unwrap_or_default();
+    let entry = config.and_then(|config| config.main.as_ref()).and_then(|main| main.file_stem());
+    let entry = entry.map(|name| output.join(name).with_extension("js"));
+    let entry = entry.filter(|path| path.is_file()).or_else(|| only_script(output));
+    let tree = if output.starts_with(folder) { folder } else { output };
+    Layout {
+        withheld: withheld(output, &public),
+        server: vec![output.to_owned()],
+        public,
+        entries: entry.into_iter().map(|path| Entry { path, runtime: Runtime::Workers }).collect(),
+        evidence: vec![(output.join(NOTE), "bundled by wrangler".to_owned())],
+        ..Layout::new("worker", tree)
+    }
+}
+
+/// Wrangler never uploads `_worker.js` as an asset.
+fn withheld(worker: &Path, public: &[PathBuf]) -> Vec<PathBuf> {
+    let is_pages = worker.components().any(|part| part.as_os_str() == "_worker.js");
+    let inside = public.iter().any(|public| worker.starts_with(public));
+    if is_pages && inside { vec![worker.to_owned()] } else { Vec::new() }
+}
+
+/// Folders with wrangler's note.
+fn outputs(folder: &Path) -> Vec<PathBuf> {
+    let wanted = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || name != "node_modules" && !name.starts_with('.')
+    };
+    let entries =
+        WalkDir::new(folder).max_depth(DEEPEST).sort_by_file_name().into_iter().filter_entry(wanted);
+    let notes = entries.flatten().filter(|entry| entry.file_name() == NOTE && is_note(entry.path()));
+    notes.filter_map(|entry| entry.path().parent().map(Path::to_owned)).collect()
+}
+
+fn is_note(path: &Path) -> bool {
+    read_text(path).is_ok_and(|text| text.starts_with(NOTE_BEGINS))
+}
+
+fn only_script(output: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(output).ok()?.flatten().map(|entry| entry.path());
+    let mut scripts = files.filter(|path| super::is_script(path));
+    scripts.next().filter(|_| scripts.next().is_none())
+}
