@@ -36,6 +36,8 @@ impl Prefilter {
         for at in self.process.find_iter(text).filter(|at| is_word(text, *at, at + 7)) {
             match after_process(text, at) {
                 Process::Env(rest) if !is_followed_by_a_name(rest) => return true,
+                // `globalThis.process = shim`: nobody need name the environment for that.
+                _ if is_assigned(&text[at + 7..]) => return true,
                 Process::Unclear => return true,
                 Process::PassedOn => passed_on = true,
                 Process::Env(_) | Process::Other => {}
@@ -47,6 +49,11 @@ impl Prefilter {
                 .find_iter(text)
                 .any(|at| is_word(text, at, at + 3) && !is_followed_by_a_name(&text[at + 3..]))
     }
+}
+
+/// `=` but neither `==` nor `=>` follows.
+fn is_assigned(after: &[u8]) -> bool {
+    matches!(after.trim_ascii_start(), [b'=', next, ..] if !matches!(next, b'=' | b'>'))
 }
 
 /// What an occurrence of the word `process` may be.
@@ -206,6 +213,8 @@ mod tests {
             ("process./* all */env[k]", true),
             ("process.env.valueOf()[k]", true),
             ("process.env.valueOfAll", false),
+            ("globalThis.process = shim", true),
+            ("globalThis.process == shim", false),
         ] {
             assert_eq!(filter.is_worth_parsing(text.as_bytes()), expected, "{text}");
         }

@@ -7,9 +7,14 @@ mod alias;
 mod calls;
 mod declare;
 mod flow;
+mod follow;
+mod interop;
+mod modules;
 mod patterns;
 mod resolve;
 mod scope;
+mod test;
+mod text;
 mod value;
 mod walk;
 

@@ -159,7 +159,7 @@ fn a_replaced_process_keeps_the_reads_of_its_file() {
         "process ??= {}",
         "globalThis.process ??= {}; globalThis.process.env ??= {}",
         "process = globalThis.process || {env: {}}",
-        "m((e) => { process !== e.g.process && (process.env = e.g.process.env, e.g.process = process) })",
+        "m.push([7, (e) => { process !== e.g.process && (process.env = e.g.process.env, e.g.process = process) }])",
     ] {
         check(&format!("{kept}; f(process.env.A)"), &format!("{kept}; f(__capy_A()  )"));
     }
@@ -194,16 +194,24 @@ fn writes_through_calls_keep_all_reads() {
 #[test]
 fn forms_that_are_not_followed_are_reported() {
     for input in [
-        "require('process').env.A",
-        "const {env} = require('process'); f(env.A)",
-        "const p = require('node:process'); f(p.env.A)",
-        "const {default: {env: {A}}} = require('process')",
-        "const {env: {A}} = await import('node:process'); f(1)",
-        "f((await import('process')).env.A)",
+        "import 'x'; require('process').env.A",
+        "const __require = shim; __require('process').env.A",
+        "require = shim; const {env} = require('process'); f(env.A)",
+        "import {makeRequire} from 'other'; const require = makeRequire(import.meta.url); require('process').env.A",
+        "import {createRequire} from 'other'; const require = createRequire(import.meta.url); require('process').env.A",
+        "import {createRequire} from 'module'; const require = createRequire(elsewhere); require('process').env.A",
     ] {
-        check_same(input, &["NotFollowed A"]);
+        let out = support::inlined(input);
+        let reasons = support::reasons_of(&out);
+        assert_eq!(out.text, input);
+        assert!(
+            ["NotFollowed A", "Unproven A"].iter().any(|reason| reasons.contains(&(*reason).to_owned())),
+            "{reasons:?}"
+        );
     }
-    check_same("var _a, _b; _b = (_a = process) == null ? void 0 : _a.env; f(_b.A)", &["Sometimes A"]);
+    check_same("const {default: {env: {A}}} = require('process')", &["Indirect A"]);
+    check_same("import * as n from 'process'; const {default: {env: {A}}} = n", &["Indirect A"]);
+    check_same("var _a, _b; _b = (_a = process) == null ? void 0 : other.env; f(_b.A)", &["Mentioned A"]);
     check_same("export const {env} = process; f(1)", &["WholeObject"]);
     check_same("export {env} from 'node:process'; f(1)", &["WholeObject"]);
     check_same("import {env} from './other'; f(env.A)", &["Unproven A"]);
@@ -224,4 +232,103 @@ fn a_direct_eval_makes_the_reads_around_it_doubtful() {
     check("function g() { eval(x) } f(process.env.A)", "function g() { eval(x) } f(__capy_A()  )");
     check("eval('require'); f(process.env.A)", "eval('require'); f(__capy_A()  )");
     check("(0, eval)(x); f(process.env.A)", "(0, eval)(x); f(__capy_A()  )");
+}
+
+#[test]
+fn a_function_is_only_interop_by_what_it_does() {
+    for function in [
+        "function i(e) { return other(e) }",
+        "function i(e) { return e && e.__esModule ? e : {default: other} }",
+        "var i = e => e && e.__esModule ? e : {default: e}; i = other;",
+        "var i = (e, n, t) => (t = {}, copy(define(t, 'default', {value: e}), e));",
+    ] {
+        let out = support::inlined(&format!("{function}; var p = i(require('process')); f(p.default.env.A)"));
+        assert!(out.text.contains("f(p.default.env.A)"), "{}", out.text);
+        assert!(
+            support::reasons_of(&out).iter().any(|reason| reason.ends_with(" A")),
+            "{:?}",
+            support::reasons_of(&out)
+        );
+    }
+    // Only `default` holds the object.
+    check_same(
+        "function i(e) { return e && e.__esModule ? e : {default: e} } var p = i(require('process')); f(p.env?.A)",
+        &["Unproven A"],
+    );
+}
+
+#[test]
+fn a_modules_table_is_only_followed_where_it_is_certain() {
+    for program in [
+        "const e = {7(e) { e.exports = require('process'); e.exports = other }};",
+        "const e = {7(e) { if (c) e.exports = require('process') }};",
+        "const e = {7: e => { e.exports = require('process') }, 7: e => {}};",
+        "const e = {7: e => { e.exports = require('process') }}; { const e = {8(e) {}} }",
+        "const e = {8: e => { e.exports = require('process') }};",
+    ] {
+        let run =
+            "function n(r) { var o = {exports: {}}; return e[r](o, o.exports, n), o.exports } f(n(7).env.A)";
+        let out = support::inlined(&format!("{program} {run}"));
+        assert!(out.text.contains("f(n(7).env.A)"), "{}", out.text);
+    }
+}
+
+#[test]
+fn a_destructured_parameter_is_no_bundlers() {
+    check_same("m(({e}) => e.g.process.env.A)", &["UnprovenProcess A"]);
+    check_same("m((e) => e.g.process.env.A)", &["UnprovenProcess A"]);
+    check_same("m([7, ({e}) => e.g.process.env.A])", &["UnprovenProcess A"]);
+    check_same("m([7, (t, e) => e.g.process.env.A])", &["UnprovenProcess A"]);
+    check_same("m({7: (e) => e.g.process.env.A})", &["UnprovenProcess A"]);
+}
+
+#[test]
+fn a_key_that_may_be_another_is_no_constant() {
+    for program in [
+        "let k = 'A'; k = 'B';",
+        "let k = 'A'; k += 'B';",
+        "let k = 'A'; function g() { [k] = xs }",
+        "let k = 'A'; for (k of xs);",
+        "for (var k = 'A' in xs);",
+        "if (c) { var k = 'A' }",
+        "let k = c ? 'A' : 'B';",
+        "let k = 'A' + n;",
+        "let n = 1, k = n + 'A';",
+        "let k; k = 'A';",
+        "let k = k2, k2 = k;",
+        "function k() {}",
+    ] {
+        let out = support::inlined(&format!("{program} f(process.env[k])"));
+        assert!(out.text.contains("f(process.env[k])"), "{}", out.text);
+        assert!(support::reasons_of(&out).contains(&"DynamicKey".to_owned()), "{program}");
+    }
+    check_same("f(process.env[k]); var k = 'A'", &["Mentioned A", "DynamicKey"]);
+    check_same(
+        "let k = 'A'; process.env[k] = 1; f(process.env.A)",
+        &["Mentioned A", "Assigned A", "Assigned A"],
+    );
+}
+
+#[test]
+fn a_test_of_something_else_proves_nothing() {
+    for program in [
+        "const e = c ? process.env : {}",
+        "const e = process.browser ? {} : process.env",
+        "const e = typeof window === 'undefined' ? process.env : {}",
+        "const e = typeof process === 'object' && c ? process.env : {}",
+        "const e = typeof process === 'function' ? process.env : {}",
+        "const e = process.env.C ? process.env : {}",
+        "const e = typeof process === 'undefined' ? process.env : {}",
+        "const e = x == null ? void 0 : process.env",
+        "let a; const e = (a = x) == null ? void 0 : process.env",
+        "let a, b; const e = (a = b.c) == null || (b = a.d) == null || (a = process) == null ? void 0 : a.env",
+    ] {
+        let out = support::inlined(&format!("{program}; f(e?.A)"));
+        assert!(out.text.ends_with("f(e?.A)"), "{}", out.text);
+        assert!(
+            support::reasons_of(&out).contains(&"Sometimes A".to_owned()),
+            "{program} {:?}",
+            support::reasons_of(&out)
+        );
+    }
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use capy_protocol::env_map::SecretValue;
-use support::{body, check, check_same, inlined, reasons_of};
+use support::{body, check, check_same, inlined, reasons_of, squeezed};
 
 #[test]
 fn padding_keeps_every_column() {
@@ -93,13 +93,16 @@ fn the_global_object_may_stand_in_front() {
     check("global.process.env.A", "__capy_A()");
     check("globalThis.process?.env[\"A\"]", "__capy_A()");
     check("globalThis.global.process.env.A", "__capy_A()");
-    check("m((e, t) => { t(e.g.process.env.A) })", "m((e, t) => { t(__capy_A()      ) })");
     check(
-        "m(function (a, b, c) { b(() => c.g.process.env.A) })",
-        "m(function (a, b, c) { b(() => __capy_A()      ) })",
+        "module.exports = [7, (e, t, r) => { t(e.g.process.env.A) }]",
+        "module.exports = [7, (e, t, r) => { t(__capy_A()      ) }]",
+    );
+    check(
+        "exports.modules = {7: function (a, b, c) { b(() => c.g.process.env.A) }, 8(a, b, c) { c.g.process.env.B }}",
+        "exports.modules = {7: function (a, b, c) { b(() => __capy_A()      ) }, 8(a, b, c) { __capy_B()       }}",
     );
     for left in ["e.g = {};", "e = {};", "var e = {};", "e[k] = {};"] {
-        check_same(&format!("m((e) => {{ {left} f(e.g.process.env.A) }})"), &["UnprovenProcess A"]);
+        check_same(&format!("m([7, (e) => {{ {left} f(e.g.process.env.A) }}])"), &["UnprovenProcess A"]);
     }
     check_same("const e = {g: {}}; f(e.g.process.env.A)", &["UnprovenProcess A"]);
 }
@@ -174,6 +177,97 @@ fn names_taken_by_a_pattern_come_from_an_object() {
     check_same("let env; ({env, env: {A}} = process)", &["Indirect A"]);
     let out = inlined("for (const x of(process).env) {} function f() { let {A} = (process).env; return A }");
     assert!(out.text.contains("(process).env); return A"), "{}", out.text);
+}
+
+#[test]
+fn the_process_module_is_the_process() {
+    for (input, expected) in [
+        ("f(require('process').env.A)", "f(__capy_A())"),
+        ("f((0, require)('node:process').env.A)", "f(__capy_A())"),
+        ("const {env} = require('process'); f(env.A)", "const {env} = require('process'); f(__capy_A())"),
+        ("const p = require('node:process'); f(p.env.A)", "const p = require('node:process'); f(__capy_A())"),
+        (
+            "const p = await import('process'); f(p.default.env.A)",
+            "const p = await import('process'); f(__capy_A())",
+        ),
+        ("f((await import('process')).env.A)", "f(((await import('process')).env,__capy_A()))"),
+        (
+            "import {createRequire as c} from 'module'; const require = c(import.meta.url); f(require('process').env.A)",
+            "import {createRequire as c} from 'module'; const require = c(import.meta.url); f(__capy_A())",
+        ),
+        (
+            "import m from 'node:module'; const r = m.createRequire(import.meta.url), p = r('process'); f(p.env.A)",
+            "import m from 'node:module'; const r = m.createRequire(import.meta.url), p = r('process'); f(__capy_A())",
+        ),
+        (
+            "m.push([7, (e, t) => { t.exports = e.x('process', () => require('process')) }, 8, (e) => { e.i(7).env.A }])",
+            "m.push([7, (e, t) => { t.exports = e.x('process', () => require('process')) }, 8, (e) => { __capy_A() }])",
+        ),
+    ] {
+        let out = inlined(input);
+        assert_eq!(squeezed(body(&out.text)), squeezed(expected), "from {input}");
+        let reasons = reasons_of(&out);
+        assert!(reasons.iter().all(|reason| reason == "ProcessEscapes"), "{input}: {reasons:?}");
+    }
+    let out = inlined("const {env: {A}} = await import('node:process'); f(A)");
+    assert!(body(&out.text).starts_with("const {env: {A}} = __capy_$process_"), "{}", out.text);
+}
+
+#[test]
+fn a_key_that_is_known_is_a_name() {
+    let reads = |program: &str, read: &str| {
+        let out = inlined(&format!("{program} f({read})"));
+        assert!(squeezed(body(&out.text)).ends_with("f(__capy_STRIPE_KEY())"), "{}", out.text);
+    };
+    reads("let k = 'STRIPE_KEY';", "process.env[k]");
+    reads("const a = 'STRIPE_';", "process.env[a + 'KEY']");
+    reads("const a = 'STRIPE_', b = `${a}K`;", "process.env[`${b}EY`]");
+    reads("const e = process.env; var a = 'STRIPE_KEY';", "e?.[a]");
+    reads("const p = 'env', k = 'STRIPE_KEY';", "process[p][k]");
+    reads("", "process.env['STRIPE_' + 'KEY']");
+}
+
+#[test]
+fn lowered_optional_chains_are_followed() {
+    for (input, expected) in [
+        ("f(process == null ? void 0 : process.env.A)", "f(process == null ? void 0 : __capy_A())"),
+        (
+            "var a, b; f((b = (a = process) == null ? void 0 : a.env) == null ? void 0 : b.A)",
+            "var a, b; f((b = (a = process) == null ? void 0 : a.env) == null ? void 0 : __capy_A())",
+        ),
+        (
+            "var a; f((a = process) === null || a === void 0 || (a = a.env) === null || a === void 0 ? void 0 : a.A)",
+            "var a; f((a = process) === null || a === void 0 || (a = a.env) === null || a === void 0 ? void 0 : __capy_A())",
+        ),
+        (
+            "var a; f(null == (a = x) ? void 0 : a.y, null == (a = process.env) ? void 0 : a.A)",
+            "var a; f(null == (a = x) ? void 0 : a.y, null == (a = process.env) ? void 0 : __capy_A())",
+        ),
+        (
+            "var r; f(process !== null && process !== void 0 && (r = process.env) && r.A)",
+            "var r; f(process !== null && process !== void 0 && (r = process.env) && __capy_A())",
+        ),
+        (
+            "const e = typeof process < 'u' ? process.env : {}; f(e.A)",
+            "const e = typeof process < 'u' ? process.env : {}; f(__capy_A())",
+        ),
+        (
+            "const e = 'undefined' == typeof process ? {} : process.env; f(e.A)",
+            "const e = 'undefined' == typeof process ? {} : process.env; f(__capy_A())",
+        ),
+        ("const e = process && process.env; f(e.A)", "const e = process && process.env; f(__capy_A())"),
+        (
+            "const e = globalThis.process && process.env && process.env; f(e.A)",
+            "const e = globalThis.process && process.env && process.env; f(__capy_A())",
+        ),
+        (
+            "var g, h; const e = (h = (g = globalThis.process) == null ? void 0 : g.env) != null ? h : {}; f(e.A)",
+            "var g, h; const e = (h = (g = globalThis.process) == null ? void 0 : g.env) != null ? h : {}; f(__capy_A())",
+        ),
+        ("var t; f((t = process.env, t.A))", "var t; f((t = process.env, __capy_A()))"),
+    ] {
+        check(input, expected);
+    }
 }
 
 #[test]

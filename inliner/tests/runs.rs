@@ -68,6 +68,34 @@ fn programs_answer_alike_without_the_variables() {
     }
 }
 
+/// What compilers make of one program must print the same, whatever they made of it.
+#[test]
+fn compiled_programs_answer_alike_without_the_variables() {
+    if !has_node() {
+        return;
+    }
+    let names = ["A", "B", "STRIPE_KEY"];
+    let values: Vec<String> = names.iter().map(|name| canary(name)).collect();
+    let variables: Vec<(&str, &str)> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
+    for case in [
+        "esbuild-es2019",
+        "esbuild-minified",
+        "esbuild-require",
+        "typescript-es2018",
+        "babel",
+        "babel-terser",
+        "swc",
+        "swc-minified",
+    ] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(case);
+        let before = node(&folder, "input.js", &variables);
+        let after = node(&folder, "output.js", &[]);
+        assert!(before.status.success() && !before.stdout.is_empty(), "{case}");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_eq!(text(&after.stdout), text(&before.stdout), "{case}: {}", text(&after.stderr));
+    }
+}
+
 /// Every way that an error can leave a program, from every line that we touched or added.
 #[test]
 fn an_uncaught_error_prints_no_value() {

@@ -9,6 +9,7 @@ use swc_atoms::Atom;
 
 use super::declare::Declared;
 use super::flow::{Binding, Sink, Use};
+use super::interop::Interop;
 use super::scope::{Opens, ScopeId};
 use super::walk::Facts;
 use crate::report::Reason;
@@ -16,6 +17,21 @@ use crate::report::Reason;
 /// What an expression is known to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    /// A function that loads modules by their names.
+    Require,
+    CreateRequire,
+    /// The module `module`.
+    ModuleModule,
+    /// Hands on the module that it is given.
+    Interop(Interop),
+    /// A bundler's way to the modules of the table that starts here.
+    Modules(u32),
+    /// webpack's `n.n`: makes a getter of a module.
+    Getters,
+    /// Such a getter of the process object.
+    Getter,
+    /// An object whose `default` is the process object.
+    Default,
     Global,
     Process,
     Env,
@@ -36,27 +52,6 @@ pub(super) struct Bound {
 /// Everything that was found to be assigned one of the three objects.
 pub(super) type Binds = BTreeMap<Binding, Bound>;
 
-/// Adds what a round found; says whether that changes anything. A place with two kinds counts as the later one, so
-/// that rounds come to an end.
-pub(super) fn merge(binds: &mut Binds, found: Binds) -> bool {
-    let mut changed = false;
-    for (binding, new) in found {
-        match binds.get_mut(&binding) {
-            None => {
-                binds.insert(binding, new);
-                changed = true;
-            }
-            Some(old) => {
-                let kind = old.kind.max(new.kind);
-                let doubt = old.doubt.or(new.doubt);
-                changed |= (kind, doubt) != (old.kind, old.doubt);
-                (old.kind, old.doubt) = (kind, doubt);
-            }
-        }
-    }
-    changed
-}
-
 /// What is known about a name that takes one of the objects.
 pub(super) struct Alias {
     pub(super) kind: Kind,
@@ -69,20 +64,20 @@ pub(super) struct Alias {
 
 impl Alias {
     /// Why this use may find something else.
-    pub(super) fn doubt_at(&self, facts: &Facts, home: &Home, used: &Use) -> Option<Reason> {
-        let late = !self.vars.is_empty() && !self.vars.iter().any(|var| reaches(facts, home, var, used));
+    pub(super) fn doubt_at(&self, facts: &Facts, home: &Home, scope: ScopeId, at: u32) -> Option<Reason> {
+        let late = !self.vars.is_empty() && !self.vars.iter().any(|var| reaches(facts, home, var, scope, at));
         self.doubt.or(late.then_some(Reason::Sometimes))
     }
 }
 
-/// Whether a `var` certainly has its value at `used`, as far as one function can tell: it is run whenever the function
+/// Whether a `var` certainly has its value in `used` at `at`, as far as one function can tell: it is run whenever the function
 /// is, or it is in a block around the use; and it comes first. Other functions run later than the file that declares them.
-fn reaches(facts: &Facts, home: &Home, var: &Binding, used: &Use) -> bool {
+pub(super) fn reaches(facts: &Facts, home: &Home, var: &Binding, used: ScopeId, at: u32) -> bool {
     let scopes = &facts.scopes;
     let always = var.scope == home.1;
-    let around = scopes.is_within(used.scope, var.scope);
-    let elsewhere = scopes.function(used.scope) != scopes.function(var.scope);
-    around && (var.at < used.start || always && elsewhere)
+    let around = scopes.is_within(used, var.scope);
+    let elsewhere = scopes.function(used) != scopes.function(var.scope);
+    around && (var.at < at || always && elsewhere)
 }
 
 /// Gathers the aliases of a round and decides which of them are certain.
@@ -149,31 +144,34 @@ fn doubt_children(aliases: &mut BTreeMap<Home, Alias>) {
     }
 }
 
-/// Parameters that nothing but a call gives a value, and whose `.g` is never written.
-pub(super) fn factories(facts: &Facts) -> HashSet<Home> {
-    let home = |scope, name: &Atom| facts.scopes.resolve(scope, name).map(|scope| (name.clone(), scope));
-    let named = |name: &Atom| facts.factories.contains(name);
+/// Parameters of bundlers' modules that nothing but the bundler gives a value.
+pub(super) fn given(facts: &Facts) -> HashSet<Home> {
+    let names: HashSet<&Atom> = facts.parameters.keys().map(|(name, _)| name).collect();
     let mut written: BTreeMap<Home, usize> = BTreeMap::new();
-    for write in facts.writes.iter().filter(|write| named(&write.binding.name)) {
-        if let Some(home) = home(write.binding.scope, &write.binding.name) {
-            *written.entry(home).or_default() += 1;
+    for write in facts.writes.iter().filter(|write| names.contains(&write.binding.name)) {
+        let Binding { name, scope, .. } = &write.binding;
+        if let Some(scope) = facts.scopes.resolve(*scope, name) {
+            *written.entry((name.clone(), scope)).or_default() += 1;
         }
     }
+    // The parameter itself is one.
+    facts.parameters.keys().filter(|home| written.get(home) == Some(&1)).cloned().collect()
+}
+
+/// Those of them whose `.g` is never written.
+pub(super) fn factories(facts: &Facts, given: &HashSet<Home>) -> HashSet<Home> {
     let is_write = |used: &&Use| {
         matches!(used.sink, Sink::Write)
             && used.steps.len() == 1
             && used.steps[0].key.as_ref().is_none_or(|key| &**key == "g")
     };
-    for used in facts.uses.iter().filter(is_write) {
-        if let Some(home) =
-            used.name.as_ref().filter(|name| named(name)).and_then(|name| home(used.scope, name))
+    let mut left = given.clone();
+    for used in facts.uses.iter().filter(|_| !given.is_empty()).filter(is_write) {
+        if let Some(name) = &used.name
+            && let Some(scope) = facts.scopes.resolve(used.scope, name)
         {
-            *written.entry(home).or_default() += 1;
+            left.remove(&(name.clone(), scope));
         }
     }
-    let is_factory = |((name, scope), writes): &(Home, usize)| {
-        // The parameter itself is one.
-        *writes == 1 && facts.scopes.is_parameter(*scope, name)
-    };
-    written.into_iter().filter(is_factory).map(|(home, _)| home).collect()
+    left
 }

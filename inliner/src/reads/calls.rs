@@ -2,21 +2,92 @@
 //!
 //! Owns the knowledge of what a called function does. It knows the language's own and refuses to guess any other's.
 
-use swc_common::Spanned;
-use swc_ecma_ast::*;
+use swc_common::Span;
+use swc_ecma_ast::{Callee as Called, *};
 use swc_ecma_visit::VisitWith;
 
-use super::flow::{Call, Does, Escape, Keys, Sink, Step, Use};
+use super::flow::{Call, Callee, Does, Escape, Keys, Outcome, Sink, Step, Use};
+use super::interop::{Role, role};
+use super::test::unparenthesised;
 use super::value::{constant, property_name};
 use super::walk::Walk;
 use crate::syntax::range;
 
 impl Walk<'_> {
-    /// `require("process")` and what is taken from it.
-    pub(super) fn process_module(&mut self, expr: &Expr, steps: Vec<Step>, sink: Sink) {
-        let (start, end) = range(expr.span());
+    /// `await import("process")` and what is taken from it.
+    pub(super) fn process_module(&mut self, expr: Span, steps: Vec<Step>, sink: Sink) {
+        let (start, end) = range(expr);
         let (scope, constructed, inside_with) = (self.scope, self.constructed, self.with_depth > 0);
         self.facts.uses.push(Use { name: None, scope, start, end, steps, sink, constructed, inside_with });
+    }
+
+    /// A call whose value goes through `steps` to `sink`.
+    pub(super) fn call(&mut self, call: &CallExpr, steps: Vec<Step>, sink: Sink) {
+        self.note_eval(call);
+        match &call.callee {
+            Called::Expr(callee) => {
+                let outcome = Outcome { steps, sink, node: range(call.span) };
+                self.called(callee, &call.args, outcome);
+            }
+            Called::Import(_) => {
+                let name = call.args.first().and_then(|argument| constant(&argument.expr));
+                self.facts.imports_process |= name.is_some_and(|name| is_process(&name));
+                call.args.visit_with(self);
+            }
+            Called::Super(_) => call.args.visit_with(self),
+        }
+    }
+
+    pub(super) fn called(&mut self, callee: &Expr, arguments: &[ExprOrSpread], outcome: Outcome) {
+        if is_ours(callee) {
+            arguments.iter().for_each(|argument| self.flow(&argument.expr, Sink::Drop));
+            return;
+        }
+        let (seen, call, first) = (self.occurrences, self.facts.calls.len(), self.facts.mentions.len());
+        let argument = arguments.first().filter(|argument| argument.spread.is_none());
+        self.facts.calls.push(Call {
+            does: does(callee, arguments),
+            mentions: first..first,
+            callee: self.callee(callee),
+            first: argument.and_then(|argument| constant(&argument.expr)),
+            arguments: arguments.len(),
+            first_is_here: argument.is_some_and(|argument| is_here(&argument.expr)),
+            outcome,
+        });
+        self.flow(callee, Sink::Called(call));
+        let first = self.facts.mentions.len();
+        for (index, argument) in arguments.iter().enumerate() {
+            match argument.spread {
+                Some(_) => argument.expr.visit_with(self),
+                None => self.flow(&argument.expr, Sink::Escape(Escape::Argument { call, index })),
+            }
+        }
+        if self.occurrences == seen {
+            self.facts.calls.truncate(call);
+        } else {
+            self.facts.calls[call].mentions = first..self.facts.mentions.len();
+        }
+    }
+
+    fn callee(&self, callee: &Expr) -> Callee {
+        if let Some(Role::Interop(interop)) =
+            matches!(callee, Expr::Paren(_) | Expr::Fn(_)).then(|| role(callee)).flatten()
+        {
+            return Callee::Interop(interop);
+        }
+        let last = match unparenthesised(callee) {
+            // `(0, _interop.default)(x)`
+            Expr::Seq(sequence) => sequence.exprs.last().map_or(callee, |last| &**last),
+            other => other,
+        };
+        self.condition(last).map_or(Callee::Other, Callee::Named)
+    }
+
+    /// Whether a call loads the process module, or one that is known to hand it on, by the name that is called.
+    pub(super) fn loads(&self, sink: &Sink) -> bool {
+        let Sink::Called(call) = sink else { return false };
+        let first = self.facts.calls[*call].first.as_ref();
+        first.is_some_and(|first| is_process(first) || self.modules.iter().any(|module| module.id == *first))
     }
 
     pub(super) fn note_factory(&mut self, ident: &Ident, steps: &[Step]) {
@@ -28,32 +99,11 @@ impl Walk<'_> {
 
     /// `eval` by its own name runs in the scope around it; a mere identifier as text does no harm.
     pub(super) fn note_eval(&mut self, call: &CallExpr) {
-        let Callee::Expr(callee) = &call.callee else { return };
+        let Called::Expr(callee) = &call.callee else { return };
         let text = call.args.first().and_then(|argument| constant(&argument.expr));
         let is_word = |text: &str| text.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
         if callee.is_ident_ref_to("eval") && !text.is_some_and(|text| is_word(&text)) {
             self.facts.evals.push(self.scope);
-        }
-    }
-
-    pub(super) fn arguments(&mut self, callee: Option<&Expr>, arguments: &[ExprOrSpread]) {
-        if callee.is_some_and(is_ours) {
-            arguments.iter().for_each(|argument| self.flow(&argument.expr, Sink::Drop));
-            return;
-        }
-        let (uses, call, first) = (self.facts.uses.len(), self.facts.calls.len(), self.facts.mentions.len());
-        let does = callee.map_or(Does::Unknown, |callee| does(callee, arguments));
-        self.facts.calls.push(Call { does, mentions: first..first });
-        for (index, argument) in arguments.iter().enumerate() {
-            match argument.spread {
-                Some(_) => argument.expr.visit_with(self),
-                None => self.flow(&argument.expr, Sink::Escape(Escape::Argument { call, index })),
-            }
-        }
-        if self.facts.uses.len() == uses {
-            self.facts.calls.truncate(call);
-        } else {
-            self.facts.calls[call].mentions = first..self.facts.mentions.len();
         }
     }
 }
@@ -65,30 +115,31 @@ fn is_ours(callee: &Expr) -> bool {
 }
 
 pub(super) fn is_process_module(name: &Str) -> bool {
-    matches!(name.value.as_str(), Some("process" | "node:process"))
+    name.value.as_str().is_some_and(is_process)
 }
 
-/// `require("process")` or `await import("process")`.
+pub(super) fn is_process(name: &str) -> bool {
+    matches!(name, "process" | "node:process")
+}
+
+/// `import.meta.url` or `__filename`.
+fn is_here(expr: &Expr) -> bool {
+    match unparenthesised(expr) {
+        Expr::Ident(ident) => &*ident.sym == "__filename",
+        Expr::Member(member) => {
+            matches!(&*member.obj, Expr::MetaProp(meta) if meta.kind == MetaPropKind::ImportMeta)
+                && member.prop.as_ident().is_some_and(|name| matches!(&*name.sym, "url" | "filename"))
+        }
+        _ => false,
+    }
+}
+
+/// `await import("process")`.
 pub(super) fn loads_process(expr: &Expr) -> bool {
-    let call = match expr {
-        Expr::Call(call) => call,
-        Expr::Await(awaited) => match &*awaited.arg {
-            Expr::Call(call) if matches!(call.callee, Callee::Import(_)) => call,
-            Expr::Paren(paren) => match &*paren.expr {
-                Expr::Call(call) if matches!(call.callee, Callee::Import(_)) => call,
-                _ => return false,
-            },
-            _ => return false,
-        },
-        _ => return false,
-    };
-    let loads = match &call.callee {
-        Callee::Expr(callee) => matches!(&**callee, Expr::Ident(ident) if ident.sym.ends_with("require")),
-        Callee::Import(_) => true,
-        Callee::Super(_) => false,
-    };
+    let Expr::Await(awaited) = expr else { return false };
+    let Expr::Call(call) = unparenthesised(&awaited.arg) else { return false };
     let name = call.args.first().and_then(|argument| constant(&argument.expr));
-    loads && matches!(name.as_deref(), Some("process" | "node:process"))
+    matches!(call.callee, Called::Import(_)) && name.is_some_and(|name| is_process(&name))
 }
 
 fn does(callee: &Expr, arguments: &[ExprOrSpread]) -> Does {

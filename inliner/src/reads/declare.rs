@@ -8,7 +8,9 @@ use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
 
 use super::flow::{Binding, Escape, Sink, Write};
+use super::interop::{of_function, role};
 use super::scope::Opens;
+use super::test::unparenthesised;
 use super::walk::{Imported, Walk};
 use crate::syntax::range;
 
@@ -139,12 +141,38 @@ impl Walk<'_> {
             pattern => self.pattern(pattern, Some(kind)),
         }
         let Some(init) = &declarator.init else { return };
+        if let (Pat::Ident(ident), false) = (&declarator.name, assigned) {
+            self.note_init(&ident.id, init);
+        }
         let sink = match &declarator.name {
             Pat::Ident(ident) => Sink::Bind(self.binding(&ident.id), Box::new(Sink::Drop)),
             Pat::Object(object) => Sink::Keys(self.keys_of(object), Box::new(Sink::Drop)),
             _ => Sink::Escape(Escape::Value),
         };
         self.flow(init, sink);
+    }
+
+    /// What the function does, when somebody asked for its name.
+    pub(super) fn note_function(&mut self, ident: &Ident, function: &Function) {
+        if self.is_tracked(&ident.sym)
+            && let Some(role) = of_function(function)
+        {
+            let binding = self.binding(ident);
+            self.facts.roles.push((binding, role));
+        }
+    }
+
+    fn note_init(&mut self, ident: &Ident, init: &Expr) {
+        if let Expr::Object(object) = unparenthesised(init) {
+            self.note_table(ident, object);
+        }
+        self.note_text(ident, init);
+        if self.is_tracked(&ident.sym)
+            && let Some(role) = role(init)
+        {
+            let binding = self.binding(ident);
+            self.facts.roles.push((binding, role));
+        }
     }
 
     pub(super) fn export_names(&mut self, pattern: &Pat) {
@@ -166,6 +194,23 @@ impl Walk<'_> {
         if self.is_tracked(&ident.sym) {
             self.facts.exported.push((ident.sym.clone(), self.scope, range(ident.span).0));
         }
+    }
+
+    /// `import {createRequire} from "module"`.
+    pub(super) fn import_of_module(&mut self, specifier: &ImportSpecifier, local: &Ident) {
+        let imported = match specifier {
+            ImportSpecifier::Default(_) | ImportSpecifier::Namespace(_) => Imported::ModuleModule,
+            ImportSpecifier::Named(named) => {
+                let name = named.imported.as_ref().map_or(local.sym.clone(), |name| name.atom().into_owned());
+                match &*name {
+                    "createRequire" => Imported::CreateRequire,
+                    "default" => Imported::ModuleModule,
+                    _ => return,
+                }
+            }
+        };
+        let binding = self.binding(local);
+        self.facts.imports.push((binding, imported));
     }
 
     pub(super) fn import_of_process(&mut self, specifier: &ImportSpecifier, local: &Ident) {

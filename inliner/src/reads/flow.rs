@@ -6,13 +6,17 @@ use std::ops::Range;
 
 use swc_atoms::Atom;
 
+use super::interop::Interop;
 use super::scope::ScopeId;
+use super::text::Text;
 
 /// One property access in a chain; offsets are those of the whole expression up to and including it.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     /// The property's name; `None` when it is computed.
     pub(super) key: Option<Atom>,
+    /// The computed name, when it is made of texts and names.
+    pub(super) text: Option<Box<Text>>,
     /// Where the name itself is written.
     pub(super) at: u32,
     /// Where the chain up to here starts (parentheses may move it to the left of the name) and ends.
@@ -39,6 +43,14 @@ pub(super) enum Sink {
     Then(Vec<Step>, Box<Sink>),
     /// To the rest, unless another value does (`c ? process.env : {}`).
     Maybe(Box<Sink>),
+    /// To the rest, if all of these are objects.
+    Given(Vec<Subject>, Box<Sink>),
+    /// Held by a name at these uses of it, which come right after it was assigned.
+    Held(Vec<Use>),
+    /// Called: `Facts::calls[call]`.
+    Called(usize),
+    /// To the exports of a bundler's module.
+    Module(Module),
     /// Assigned to `….process` or `….env`, whose name is written at this offset.
     Restore(u32),
 }
@@ -89,7 +101,7 @@ pub(super) enum PatternValue {
 /// One occurrence of a tracked name, or of the process module, as a value.
 #[derive(Debug, Clone)]
 pub(super) struct Use {
-    /// `None` for `require("process")` and `import("process")`.
+    /// `None` for `import("process")`.
     pub(super) name: Option<Atom>,
     pub(super) scope: ScopeId,
     pub(super) start: u32,
@@ -100,6 +112,22 @@ pub(super) struct Use {
     pub(super) constructed: Option<u32>,
     /// Inside a `with` body names may be properties of an object.
     pub(super) inside_with: bool,
+}
+
+/// A chain of properties that is only asked about.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub(super) name: Atom,
+    pub(super) scope: ScopeId,
+    pub(super) start: u32,
+    pub(super) steps: Vec<Atom>,
+}
+
+/// A module in a bundler's table: the table's place in the file and the module's id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Module {
+    pub(super) table: u32,
+    pub(super) id: Atom,
 }
 
 /// A tracked name that takes some value at `at`: an initialiser, an assignment, a parameter, an import …
@@ -129,12 +157,36 @@ pub(super) enum Written {
     Text,
 }
 
-/// A call of which some argument may be one of the objects.
+/// A call of which some argument, or the function, may be one of the objects.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) does: Does,
     /// The mentions inside its arguments.
     pub(super) mentions: Range<usize>,
+    pub(super) callee: Callee,
+    /// The first argument, when it is written out, and how many there are.
+    pub(super) first: Option<Atom>,
+    pub(super) arguments: usize,
+    /// The first argument says where this module is: `import.meta.url`, `__filename`.
+    pub(super) first_is_here: bool,
+    pub(super) outcome: Outcome,
+}
+
+/// What is called.
+#[derive(Debug, Clone)]
+pub(super) enum Callee {
+    Named(Subject),
+    /// A function expression that hands on a module: compilers' interop.
+    Interop(Interop),
+    Other,
+}
+
+/// Where the value of a call goes.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub(super) steps: Vec<Step>,
+    pub(super) sink: Sink,
+    pub(super) node: (u32, u32),
 }
 
 /// What a called function does with its arguments.

@@ -7,6 +7,7 @@ use swc_atoms::Atom;
 
 use super::alias::Kind;
 use super::flow::{Pattern, PatternValue};
+use super::follow::property;
 use super::resolve::{Judge, Place};
 use super::{Object, ObjectRead};
 use crate::report::Reason;
@@ -17,6 +18,8 @@ struct Taken {
     open: bool,
     /// The environment itself gets a name.
     env: bool,
+    /// A way to the environment that our objects do not have: `{default: {env: …}}`.
+    other_way: bool,
 }
 
 impl Judge<'_> {
@@ -38,10 +41,10 @@ impl Judge<'_> {
         let doubt = match (place.doubt, node, kind) {
             (Some(reason), ..) => Some(reason),
             // Ours would take what is written to the environment by that name.
-            _ if taken.env => Some(Reason::Indirect),
+            _ if taken.env || taken.other_way => Some(Reason::Indirect),
             _ if taken.open => Some(Reason::OpenPattern),
-            (None, None, _) | (None, _, Kind::Global) => Some(Reason::Indirect),
-            _ => None,
+            (None, Some(_), Kind::Env | Kind::Process) => None,
+            _ => Some(Reason::Indirect),
         };
         match (doubt, node) {
             (None, Some((start, end))) => {
@@ -71,16 +74,20 @@ impl Judge<'_> {
                     taken.names.push((key.name.clone(), key.at));
                     continue;
                 }
-                (Kind::Process, "env") => Kind::Env,
-                (Kind::Process, "default") | (Kind::Global, "process") => Kind::Process,
-                _ => continue,
+                (_, name) => match property(kind, name) {
+                    Some(inner) => inner,
+                    None => continue,
+                },
             };
             match &key.value {
                 PatternValue::Bind(binding) => {
                     taken.env |= inner == Kind::Env;
                     self.bound(place, binding, inner);
                 }
-                PatternValue::Nested(nested) => self.collect(place, inner, nested, key.at, taken),
+                PatternValue::Nested(nested) => {
+                    taken.other_way |= &*key.name == "default";
+                    self.collect(place, inner, nested, key.at, taken);
+                }
                 PatternValue::Other => {
                     taken.env |= inner == Kind::Env;
                     self.escapes(inner, key.at);

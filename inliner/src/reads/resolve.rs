@@ -9,8 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
-use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, factories, merge};
-use super::flow::{Binding, Does, Escape, Keys, Sink, Step, Use, Written};
+use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, factories, given};
+use super::flow::{Binding, Module, Step, Subject, Use, Written};
+use super::follow::property;
+use super::interop::Role;
+use super::scope::ScopeId;
+use super::text::Texts;
 use super::walk::{Facts, Imported, Tracked, walk};
 use super::{FileReads, Note, Read, Wanted};
 use crate::report::Reason;
@@ -21,75 +25,112 @@ const ROOTS: [(&str, Kind); 3] =
 /// Chains of aliases longer than this are not followed, and nothing in their file is replaced.
 const MOST_ROUNDS: usize = 32;
 
+/// What one round found out for the next.
+#[derive(Default)]
+struct Round {
+    binds: Binds,
+    /// Modules of bundlers that are the process module.
+    modules: BTreeSet<Module>,
+    /// Names that matter; once there, they stay.
+    names: Tracked,
+}
+
 /// Finds every read of the wanted names in a file.
 pub(crate) fn find(program: &Program, wanted: &dyn Wanted) -> FileReads {
-    let mut binds = Binds::new();
-    let mut factories = BTreeSet::new();
+    let mut last =
+        Round { names: ROOTS.iter().map(|(name, _)| Atom::from(*name)).collect(), ..Round::default() };
     for round in 1.. {
-        let facts = walk(program, &tracked(&binds, &factories), Some(wanted));
-        let mut judge = Judge::new(&facts, &binds, wanted);
+        let facts = walk(program, &last.names, &last.modules, Some(wanted));
+        let mut judge = Judge::new(&facts, &last, wanted);
         judge.all();
-        let found = std::mem::take(&mut judge.found);
-        let grown = merge(&mut binds, found) || facts.factories.len() > factories.len();
-        if !grown {
+        let (binds, modules) = (std::mem::take(&mut judge.found), std::mem::take(&mut judge.found_modules));
+        let mut names = std::mem::take(&mut judge.later);
+        names.extend(binds.keys().map(|binding| binding.name.clone()).chain(facts.factories.iter().cloned()));
+        names.retain(|name| !last.names.contains(name));
+        if binds == last.binds && modules == last.modules && names.is_empty() {
             return judge.finish();
         }
         if round == MOST_ROUNDS {
             judge.lost = Some(Reason::NotFollowed);
             return judge.finish();
         }
-        factories = facts.factories;
+        names.extend(std::mem::take(&mut last.names));
+        last = Round { binds, modules, names };
     }
     unreachable!("the last round returns")
 }
 
-fn tracked(binds: &Binds, factories: &BTreeSet<Atom>) -> Tracked {
-    let roots = ROOTS.iter().map(|(name, _)| Atom::from(*name));
-    roots.chain(binds.keys().map(|binding| binding.name.clone())).chain(factories.iter().cloned()).collect()
-}
-
 pub(super) struct Judge<'a> {
-    facts: &'a Facts,
+    pub(super) facts: &'a Facts,
+    tracked: &'a Tracked,
     pub(super) wanted: &'a dyn Wanted,
-    aliases: BTreeMap<Home, Alias>,
-    /// Parameters whose `.g` is the global object.
+    pub(super) aliases: BTreeMap<Home, Alias>,
+    pub(super) texts: Texts<'a>,
+    /// Parameters that only a bundler gives a value.
+    given: HashSet<Home>,
+    /// Those whose `.g` is the global object.
     factories: HashSet<Home>,
-    found: Binds,
+    /// Some text is loaded by a `require` that the file assigns.
+    require_written: bool,
+    modules: &'a BTreeSet<Module>,
+    pub(super) found: Binds,
+    pub(super) found_modules: BTreeSet<Module>,
+    /// Names that the next walk must look for.
+    pub(super) later: Tracked,
     pub(super) accounted: HashSet<u32>,
     /// Where `process` or its environment is assigned, and whether other files see that.
-    replaced: BTreeMap<u32, bool>,
+    pub(super) replaced: BTreeMap<u32, bool>,
     /// Those of them that assign what was there before.
-    restored: HashSet<u32>,
-    writes_any: bool,
-    loads_process: bool,
+    pub(super) restored: HashSet<u32>,
+    pub(super) writes_any: bool,
+    pub(super) loads_process: bool,
     /// Why nothing in this file may be replaced.
     lost: Option<Reason>,
     pub(super) out: FileReads,
 }
 
 /// The occurrence that is being judged.
+#[derive(Clone)]
 pub(super) struct Place<'u> {
-    used: &'u Use,
-    home: Option<Home>,
+    pub(super) used: &'u Use,
+    pub(super) home: Option<Home>,
     /// It starts at the global object.
-    global: bool,
+    pub(super) global: bool,
     /// Why nothing may be replaced here, if so.
     pub(super) doubt: Option<Reason>,
 }
 
+/// What a name, or a chain of properties, is.
+pub(super) enum Known {
+    Is(Kind, Option<Reason>, Option<Home>),
+    /// The next walk will tell.
+    Later,
+    Unknown,
+}
+
 impl<'a> Judge<'a> {
-    fn new(facts: &'a Facts, binds: &Binds, wanted: &'a dyn Wanted) -> Self {
+    fn new(facts: &'a Facts, last: &'a Round, wanted: &'a dyn Wanted) -> Self {
+        let given = given(facts);
+        let unbound = |binding: &Binding| facts.scopes.resolve(binding.scope, &binding.name).is_none();
+        let mut writes = facts.writes.iter().map(|write| &write.binding);
         Self {
             facts,
+            tracked: &last.names,
             wanted,
-            aliases: aliases(facts, binds),
-            factories: factories(facts),
+            aliases: aliases(facts, &last.binds),
+            texts: Texts::of(facts, &last.names),
+            factories: factories(facts, &given),
+            given,
+            require_written: writes.any(|binding| &*binding.name == "require" && unbound(binding)),
+            modules: &last.modules,
             found: Binds::new(),
+            found_modules: BTreeSet::new(),
+            later: Tracked::new(),
             accounted: HashSet::new(),
             replaced: BTreeMap::new(),
             restored: HashSet::new(),
             writes_any: false,
-            loads_process: false,
+            loads_process: facts.imports_process,
             lost: None,
             out: FileReads::default(),
         }
@@ -97,8 +138,16 @@ impl<'a> Judge<'a> {
 
     fn all(&mut self) {
         for (binding, imported) in &self.facts.imports {
-            let kind = if *imported == Imported::Env { Kind::Env } else { Kind::Process };
+            let kind = match imported {
+                Imported::Process => Kind::Process,
+                Imported::Env => Kind::Env,
+                Imported::CreateRequire => Kind::CreateRequire,
+                Imported::ModuleModule => Kind::ModuleModule,
+            };
             self.found.insert(binding.clone(), Bound { kind, parent: None, doubt: None });
+        }
+        for (binding, role) in &self.facts.roles {
+            self.role(binding, role);
         }
         for used in &self.facts.uses {
             self.judge(used);
@@ -131,37 +180,110 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn judge(&mut self, used: &Use) {
-        let mut steps = &used.steps[..];
-        let mut home = None;
-        let (kind, doubt) = match &used.name {
-            None => {
-                self.loads_process = true;
-                (Kind::Process, Some(Reason::NotFollowed))
-            }
-            Some(name) => {
-                home = self.facts.scopes.resolve(used.scope, name).map(|scope| (name.clone(), scope));
-                match &home {
-                    Some(home) => match self.aliases.get(home) {
-                        Some(alias) => (alias.kind, alias.doubt_at(self.facts, home, used)),
-                        None if self.factories.contains(home) && is_global(steps) => {
-                            steps = &steps[1..];
-                            (Kind::Global, None)
-                        }
-                        None => return,
-                    },
-                    None => match ROOTS.iter().find(|(root, _)| *root == &**name) {
-                        Some((_, kind)) => (*kind, None),
-                        None => return,
-                    },
+    fn role(&mut self, binding: &Binding, role: &Role) {
+        let kind = match role {
+            Role::Interop(interop) => Kind::Interop(*interop),
+            Role::Require => Kind::Require,
+            Role::Modules(name) => {
+                let mut tables = self.facts.tables.iter().filter(|(table, _)| table == name);
+                match (tables.next(), tables.next()) {
+                    (Some((_, table)), None) => Kind::Modules(*table),
+                    _ => return,
                 }
             }
         };
-        let doubt = if used.inside_with { Some(Reason::InsideWith) } else { doubt.or(self.evaluated(used)) };
+        let (mut parent, mut doubt) = (None, None);
+        if kind == Kind::Require {
+            match self.name(&Atom::from("require"), binding.scope, binding.at) {
+                Known::Is(Kind::Require, reason, home) => (parent, doubt) = (home, reason),
+                Known::Is(..) | Known::Unknown => doubt = Some(Reason::NotFollowed),
+                Known::Later => return,
+            }
+        }
+        self.found.insert(binding.clone(), Bound { kind, parent, doubt });
+    }
+
+    fn judge(&mut self, used: &'a Use) {
+        let Some(name) = &used.name else {
+            self.loads_process = true;
+            let doubt = self.doubt(used, None);
+            let place = Place { used, home: None, global: false, doubt };
+            return self.follow(&place, Kind::Process, &used.steps, &used.sink, true, (used.start, used.end));
+        };
+        let (kind, doubt, home) = match self.name(name, used.scope, used.start) {
+            Known::Is(kind, doubt, home) => (kind, doubt, home),
+            Known::Unknown if self.is_some_require(name, used) => {
+                (Kind::Require, Some(Reason::NotFollowed), None)
+            }
+            Known::Unknown | Known::Later => return,
+        };
+        let doubt = self.doubt(used, doubt);
+        let is_factory = home.as_ref().is_some_and(|home| self.factories.contains(home));
+        let (kind, steps, node) = if is_factory && is_global(&used.steps) {
+            (Kind::Global, &used.steps[1..], (used.steps[0].start, used.steps[0].end))
+        } else {
+            (kind, &used.steps[..], (used.start, used.end))
+        };
         let place = Place { used, home, global: kind == Kind::Global, doubt };
-        let start = if steps.len() < used.steps.len() { used.steps[0].start } else { used.start };
-        let end = if steps.len() < used.steps.len() { used.steps[0].end } else { used.end };
-        self.follow(&place, kind, steps, &used.sink, false, (start, end));
+        self.follow(&place, kind, steps, &used.sink, false, node);
+    }
+
+    /// Why the use of a name is doubtful wherever the name comes from.
+    pub(super) fn doubt(&self, used: &Use, doubt: Option<Reason>) -> Option<Reason> {
+        if used.inside_with { Some(Reason::InsideWith) } else { doubt.or(self.evaluated(used)) }
+    }
+
+    /// A function that is given the process module's name, and is called like the one that loads it.
+    fn is_some_require(&mut self, name: &Atom, used: &Use) -> bool {
+        let is = used.steps.is_empty() && name.ends_with("require") && self.calls_for_process(&used.sink);
+        self.loads_process |= is;
+        is
+    }
+
+    /// What a name stands for in `scope` at `at`.
+    pub(super) fn name(&mut self, name: &Atom, scope: ScopeId, at: u32) -> Known {
+        if !self.tracked.contains(name) {
+            self.later.insert(name.clone());
+            return Known::Later;
+        }
+        let Some(home) = self.facts.scopes.resolve(scope, name).map(|scope| (name.clone(), scope)) else {
+            let root = ROOTS.iter().find(|(root, _)| *root == &**name);
+            return match root {
+                Some((_, kind)) => Known::Is(*kind, None, None),
+                None if &**name == "require" => {
+                    let unknown = self.facts.is_module || self.require_written;
+                    Known::Is(Kind::Require, unknown.then_some(Reason::NotFollowed), None)
+                }
+                None => Known::Unknown,
+            };
+        };
+        if let Some(alias) = self.aliases.get(&home) {
+            return Known::Is(alias.kind, alias.doubt_at(self.facts, &home, scope, at), Some(home));
+        }
+        match self.facts.parameters.get(&home).filter(|_| self.given.contains(&home)) {
+            Some(table) => Known::Is(Kind::Modules(*table), None, Some(home)),
+            None => Known::Unknown,
+        }
+    }
+
+    /// What a chain of properties is.
+    pub(super) fn subject(&mut self, subject: &Subject) -> Known {
+        let mut known = self.name(&subject.name, subject.scope, subject.start);
+        for key in &subject.steps {
+            let Known::Is(kind, doubt, home) = known else { return known };
+            known = match property(kind, key) {
+                Some(kind) => Known::Is(kind, doubt, home),
+                None => return Known::Unknown,
+            };
+        }
+        known
+    }
+
+    /// Whether a bundler's module of this table is the process module, and no other has its id.
+    pub(super) fn is_process_module(&self, table: u32, id: &Atom) -> bool {
+        let module = Module { table, id: id.clone() };
+        let same = self.facts.defined.iter().filter(|other| **other == module);
+        self.modules.contains(&module) && same.count() == 1
     }
 
     /// A direct `eval` in the same function may declare a `process` of its own.
@@ -171,183 +293,6 @@ impl<'a> Judge<'a> {
         evals().any(|function| scopes.is_within(used.scope, function)).then_some(Reason::Eval)
     }
 
-    /// Goes along `steps` from a value of `kind`; `kept` says that something with effects lies in between.
-    fn follow(
-        &mut self,
-        place: &Place<'_>,
-        mut kind: Kind,
-        steps: &[Step],
-        sink: &Sink,
-        kept: bool,
-        mut node: (u32, u32),
-    ) {
-        for (index, step) in steps.iter().enumerate() {
-            let last = index + 1 == steps.len();
-            let Some(key) = &step.key else {
-                return self.computed(kind, step, last && matches!(sink, Sink::Write));
-            };
-            let end = last && matches!(sink, Sink::Write);
-            kind = match (kind, &**key) {
-                (Kind::Global, "process") => Kind::Process,
-                (Kind::Global, "globalThis" | "global") => Kind::Global,
-                (Kind::Process, "env") => Kind::Env,
-                // The namespace of the module has the object as its default export.
-                (Kind::Process, "default") => Kind::Process,
-                (Kind::Env, name) if is_object_method(name) => {
-                    return self.note(step.at, None, Reason::WholeObject);
-                }
-                // An alias of both.
-                (Kind::Env, "env") if place.doubt.is_some() && !end => Kind::Env,
-                (Kind::Env, _) if end => return self.written(key, step.at, Reason::Assigned),
-                (Kind::Env, _) => return self.read(place, key, step, kept),
-                _ => return,
-            };
-            node = (step.start, step.end);
-            if end && kind != Kind::Global {
-                self.replaced.insert(step.at, place.global || kind == Kind::Process);
-                return;
-            }
-        }
-        self.drain(place, kind, sink, (!kept).then_some(node));
-    }
-
-    fn computed(&mut self, kind: Kind, step: &Step, write: bool) {
-        match (kind, write) {
-            (Kind::Env, false) => self.note(step.at, None, Reason::DynamicKey),
-            (Kind::Env, true) => self.writes_any(step.at),
-            (Kind::Process, _) => self.note(step.at, None, Reason::ProcessEscapes),
-            (Kind::Global, _) => {}
-        }
-    }
-
-    fn read(&mut self, place: &Place<'_>, key: &Atom, step: &Step, kept: bool) {
-        if !self.wanted.is_wanted(key) {
-            return;
-        }
-        if let Some(reason) = place.doubt {
-            return self.note(step.at, Some(key), reason);
-        }
-        self.accounted.insert(step.at);
-        let constructed = place.used.constructed == Some(step.start);
-        let name = key.to_string();
-        self.out.reads.push(Read {
-            name,
-            start: step.start,
-            end: step.end,
-            keep_until: kept.then_some(step.object_end),
-            constructed,
-        });
-    }
-
-    fn written(&mut self, key: &Atom, at: u32, reason: Reason) {
-        if self.wanted.is_wanted(key) && self.accounted.insert(at) {
-            self.out.writes.push((key.to_string(), at, reason));
-        }
-    }
-
-    fn writes_any(&mut self, at: u32) {
-        self.writes_any = true;
-        self.note(at, None, Reason::DynamicWrite);
-    }
-
-    /// A value of `kind` arrives at `sink`; `node` is the text that makes it, when that may be replaced.
-    fn drain(&mut self, place: &Place<'_>, kind: Kind, sink: &Sink, node: Option<(u32, u32)>) {
-        let at = node.map_or(place.used.start, |node| node.0);
-        match sink {
-            Sink::Drop => {}
-            // What a reused name holds here is anybody's guess: its reads by name are noted, and the alias once.
-            Sink::Write | Sink::Escape(_) if place.doubt == Some(Reason::AliasReassigned) => {}
-            Sink::Write => {}
-            Sink::Escape(Escape::In(Some(name))) if kind == Kind::Env => {
-                let name = Some(name).filter(|name| self.wanted.is_wanted(name)).cloned();
-                self.note(at, name.as_ref(), Reason::In);
-            }
-            Sink::Escape(Escape::Argument { call, index }) => self.passed(kind, *call, *index, at),
-            Sink::Escape(_) => self.escapes(kind, at),
-            Sink::Restore(_) if place.doubt.is_some() => self.escapes(kind, at),
-            Sink::Restore(target) => {
-                self.restored.insert(*target);
-            }
-            Sink::Maybe(then) => {
-                let doubt = place.doubt.or(Some(Reason::Sometimes));
-                let place = Place { home: place.home.clone(), doubt, ..*place };
-                self.drain(&place, kind, then, None);
-            }
-            Sink::Keys(pattern, then) => {
-                let alone = matches!(**then, Sink::Drop);
-                self.taken(place, kind, pattern, node.filter(|_| alone), at);
-                self.drain(place, kind, then, None);
-            }
-            Sink::Bind(binding, then) => {
-                if self.is_reassigned(binding) {
-                    self.note(at, None, Reason::AliasReassigned);
-                }
-                self.bound(place, binding, kind);
-                self.drain(place, kind, then, None);
-            }
-            Sink::Then(steps, then) => {
-                let end = node.map_or(place.used.end, |node| node.1);
-                self.follow(place, kind, steps, then, true, (at, end));
-            }
-        }
-    }
-
-    pub(super) fn bound(&mut self, place: &Place<'_>, binding: &Binding, kind: Kind) {
-        let (parent, doubt) = (place.home.clone(), place.doubt);
-        self.found.insert(binding.clone(), Bound { kind, parent, doubt });
-    }
-
-    /// A value is an argument of a call that may write what else is named there.
-    fn passed(&mut self, kind: Kind, call: usize, index: usize, at: u32) {
-        let call = &self.facts.calls[call];
-        self.escapes(kind, at);
-        match (&call.does, kind) {
-            (Does::Write(_), _) if index > 0 => return,
-            (Does::Write(Keys::Any), Kind::Env) => self.writes_any(at),
-            (Does::Write(Keys::One(key)), Kind::Process) if &**key != "env" => {}
-            (Does::Write(_), Kind::Process) => {
-                self.replaced.insert(at, false);
-            }
-            (Does::Write(Keys::One(key)), Kind::Global) if &**key == "process" => {
-                self.replaced.insert(at, true);
-            }
-            _ => {}
-        }
-        if kind != Kind::Env {
-            return;
-        }
-        let facts = self.facts;
-        let named = facts.mentions[call.mentions.clone()].iter().filter(|one| one.written == Written::Text);
-        for mention in named {
-            match &call.does {
-                Does::Read => self.note(mention.at, Some(&mention.name), Reason::PassedOn),
-                Does::Write(_) => self.written(&mention.name, mention.at, Reason::Assigned),
-                Does::Unknown => self.written(&mention.name, mention.at, Reason::PassedOn),
-            }
-        }
-    }
-
-    fn is_reassigned(&self, binding: &Binding) -> bool {
-        let home = self.facts.scopes.resolve(binding.scope, &binding.name);
-        let alias = home.and_then(|scope| self.aliases.get(&(binding.name.clone(), scope)));
-        alias.is_some_and(|alias| alias.kind == Kind::Env && alias.doubt == Some(Reason::AliasReassigned))
-    }
-
-    pub(super) fn escapes(&mut self, kind: Kind, at: u32) {
-        match kind {
-            Kind::Env => self.note(at, None, Reason::WholeObject),
-            Kind::Process => self.note(at, None, Reason::ProcessEscapes),
-            Kind::Global => {}
-        }
-    }
-
-    pub(super) fn note(&mut self, at: u32, name: Option<&Atom>, reason: Reason) {
-        if name.is_some() && !self.accounted.insert(at) {
-            return;
-        }
-        self.out.notes.push(Note { at, name: name.map(ToString::to_string), reason });
-    }
-
     /// What remains are wanted names that occur without being any of the above.
     fn finish(mut self) -> FileReads {
         self.replaced.retain(|at, _| !self.restored.contains(at));
@@ -355,6 +300,7 @@ impl<'a> Judge<'a> {
             self.out.notes.push(Note { at: *at, name: None, reason: Reason::EnvReplaced });
             self.lost = self.lost.or(Some(Reason::Replaced));
         }
+        self.without_overlaps();
         self.out.replaces_process = self.replaced.values().any(|everywhere| *everywhere);
         let texts: BTreeSet<String> = self
             .facts
@@ -382,17 +328,31 @@ impl<'a> Judge<'a> {
         }
         self.out
     }
+
+    /// A read may be an argument of a call that is itself read: what is replaced as a whole needs no edit inside.
+    fn without_overlaps(&mut self) {
+        let range = |read: &Read| (read.keep_until.unwrap_or(read.start), read.end);
+        let inside = |(start, end), (from, to)| from <= start && end <= to && (from, to) != (start, end);
+        self.out.reads.sort_by_key(|read| (read.start, std::cmp::Reverse(read.end)));
+        self.out.reads.dedup_by_key(|read| (read.start, read.end));
+        let mut outer: Option<(u32, u32)> = None;
+        let mut whole = Vec::new();
+        for one in self.out.reads.iter().map(range) {
+            if outer.is_none_or(|outer| one.1 > outer.1) {
+                outer = Some(one);
+                whole.push(one);
+            }
+        }
+        let is_inside = |one: (u32, u32)| {
+            let before = whole.partition_point(|other| other.0 <= one.0);
+            whole[..before].last().is_some_and(|other| inside(one, *other))
+        };
+        self.out.reads.retain(|read| !is_inside(range(read)));
+        self.out.objects.retain(|object| !is_inside((object.start, object.end)));
+    }
 }
 
 /// `.g` and then more than a write of it.
 fn is_global(steps: &[Step]) -> bool {
     steps.len() > 1 && steps[0].key.as_deref() == Some("g")
-}
-
-/// Properties of every object: asking the environment for one of them asks about all of it.
-fn is_object_method(name: &str) -> bool {
-    matches!(
-        name,
-        "hasOwnProperty" | "propertyIsEnumerable" | "toString" | "toLocaleString" | "valueOf" | "__proto__"
-    )
 }

@@ -10,6 +10,7 @@ use swc_ecma_visit::VisitWith;
 
 use super::calls::loads_process;
 use super::flow::{Escape, Mention, Pattern, PatternKey, PatternValue, Sink, Step, Use, Written};
+use super::test::Test;
 use super::walk::Walk;
 use crate::syntax::range;
 
@@ -27,25 +28,32 @@ impl Walk<'_> {
             Expr::Unary(unary) => self.flow(&unary.arg, unary_sink(unary.op)),
             Expr::Update(update) => self.flow(&update.arg, Sink::Write),
             Expr::New(new) => self.construct(new),
-            Expr::Call(_) | Expr::Await(_) if loads_process(expr) => {
-                self.process_module(expr, Vec::new(), sink)
+            Expr::Call(call) => self.call(call, Vec::new(), sink),
+            Expr::Await(awaited) if loads_process(expr) => {
+                self.process_module(awaited.span, Vec::new(), sink)
             }
             other => other.visit_children_with(self),
         }
     }
 
     pub(super) fn ident(&mut self, ident: &Ident, steps: Vec<Step>, sink: Sink) {
-        if !self.is_tracked(&ident.sym) {
+        let (start, end) = range(ident.span);
+        let captured = !self.captures.is_empty() && self.captures.contains_key(&start);
+        if !captured && !self.is_tracked(&ident.sym) && !self.loads(&sink) {
             return;
         }
         if matches!(sink, Sink::Write) && steps.is_empty() {
             self.write(ident);
         }
-        let (start, end) = range(ident.span);
+        self.occurrences += 1;
         let inside_with = self.with_depth > 0;
         let (scope, constructed) = (self.scope, self.constructed);
         let name = Some(ident.sym.clone());
-        self.facts.uses.push(Use { name, scope, start, end, steps, sink, constructed, inside_with });
+        let used = Use { name, scope, start, end, steps, sink, constructed, inside_with };
+        match self.captures.get_mut(&start) {
+            Some(held) => *held = Some(used),
+            None => self.facts.uses.push(used),
+        }
     }
 
     fn chain(&mut self, mut current: &Expr, mut steps: Vec<Step>, sink: Sink) {
@@ -72,7 +80,8 @@ impl Walk<'_> {
         };
         self.mention_steps(before, &steps);
         match root {
-            Expr::Call(_) | Expr::Await(_) if loads_process(root) => self.process_module(root, steps, sink),
+            Expr::Call(call) => self.call(call, steps, sink),
+            Expr::Await(awaited) if loads_process(root) => self.process_module(awaited.span, steps, sink),
             Expr::Ident(ident) => {
                 self.note_factory(ident, &steps);
                 self.ident(ident, steps, sink);
@@ -88,6 +97,7 @@ impl Walk<'_> {
     fn step(&mut self, member: &MemberExpr, whole: Span) -> Step {
         let (start, end) = range(whole);
         let at = range(member.prop.span()).0;
+        let mut text = None;
         let key = match &member.prop {
             MemberProp::Ident(name) => Some(name.sym.clone()),
             MemberProp::PrivateName(name) => Some(Atom::from(format!("#{}", name.name))),
@@ -95,12 +105,13 @@ impl Walk<'_> {
                 let key = constant(&computed.expr);
                 if key.is_none() {
                     self.flow(&computed.expr, Sink::Escape(Escape::Value));
+                    text = self.text(&computed.expr).map(Box::new);
                 }
                 key
             }
         };
         let object_end = range(member.obj.span()).1;
-        Step { key, at, start, end, object_end }
+        Step { key, text, at, start, end, object_end }
     }
 
     fn assign(&mut self, assign: &AssignExpr, sink: Sink) {
@@ -117,7 +128,9 @@ impl Walk<'_> {
             }
             (AssignTarget::Simple(target), op) => {
                 let value = Sink::Escape(Escape::Value);
+                let exports = self.exports_of_module(target).filter(|_| op == AssignOp::Assign);
                 let (target_sink, value_sink) = match (op, special(target)) {
+                    _ if exports.is_some() => (Sink::Write, exports.map_or(Sink::Drop, Sink::Module)),
                     // They are always there, and an object is always true.
                     (AssignOp::NullishAssign | AssignOp::OrAssign, Some(_)) => (Sink::Drop, value),
                     (AssignOp::Assign, Some(at)) => (Sink::Write, Sink::Restore(at)),
@@ -158,8 +171,16 @@ impl Walk<'_> {
         let Some((last, before)) = sequence.exprs.split_last() else {
             return;
         };
-        before.iter().for_each(|expr| self.flow(expr, Sink::Drop));
-        self.flow(last, sink);
+        match before.split_last() {
+            Some((assign, before)) if matches!(assign.as_ref(), Expr::Assign(_)) => {
+                before.iter().for_each(|expr| self.flow(expr, Sink::Drop));
+                self.then(assign, last, sink);
+            }
+            _ => {
+                before.iter().for_each(|expr| self.flow(expr, Sink::Drop));
+                self.flow(last, sink);
+            }
+        }
     }
 
     fn binary(&mut self, binary: &BinExpr, sink: Sink) {
@@ -171,10 +192,13 @@ impl Walk<'_> {
                 self.flow(&binary.left, sink);
                 self.flow(&binary.right, right);
             }
-            LogicalAnd => {
-                self.flow(&binary.left, Sink::Drop);
-                self.flow(&binary.right, right);
-            }
+            LogicalAnd => match Test::of(&binary.left).filter(|test| test.holds) {
+                Some(test) => self.tested(&test, &binary.right, &sink),
+                None => {
+                    self.flow(&binary.left, Sink::Drop);
+                    self.flow(&binary.right, right);
+                }
+            },
             EqEq | NotEq | EqEqEq | NotEqEq | InstanceOf => {
                 self.flow(&binary.left, Sink::Drop);
                 self.flow(&binary.right, Sink::Drop);
@@ -188,9 +212,19 @@ impl Walk<'_> {
     }
 
     fn choice(&mut self, choice: &CondExpr, sink: Sink) {
-        self.flow(&choice.test, Sink::Drop);
-        for branch in [&choice.cons, &choice.alt] {
-            self.flow(branch, maybe(&sink));
+        match Test::of(&choice.test) {
+            Some(test) => {
+                let (then, other) =
+                    if test.holds { (&choice.cons, &choice.alt) } else { (&choice.alt, &choice.cons) };
+                self.tested(&test, then, &sink);
+                self.flow(other, maybe(&sink));
+            }
+            None => {
+                self.flow(&choice.test, Sink::Drop);
+                for branch in [&choice.cons, &choice.alt] {
+                    self.flow(branch, maybe(&sink));
+                }
+            }
         }
     }
 
@@ -299,7 +333,7 @@ pub(super) fn property_name(key: &PropName) -> Option<Atom> {
 }
 
 /// Where a value goes that may not be the one.
-fn maybe(sink: &Sink) -> Sink {
+pub(super) fn maybe(sink: &Sink) -> Sink {
     match sink {
         Sink::Drop => Sink::Drop,
         Sink::Maybe(_) => sink.clone(),

@@ -12,8 +12,11 @@ use swc_ecma_visit::{Visit, VisitWith};
 use super::Wanted;
 use super::calls::is_process_module;
 use super::declare::Declared;
-use super::flow::{Binding, Call, Escape, Mention, Sink, Use, Write};
+use super::flow::{Binding, Call, Escape, Mention, Module, Outcome, Sink, Use, Write};
+use super::interop::Role;
+use super::modules::{Factory, only_expression};
 use super::scope::{Opens, ScopeId, Scopes};
+use super::text::Text;
 use crate::syntax::range;
 
 /// Names to look for.
@@ -39,6 +42,20 @@ pub(super) struct Facts {
     pub(super) evals: Vec<ScopeId>,
     /// Names that stand as `<name>.g.process`: a bundler's way to write `globalThis` in a module's factory.
     pub(super) factories: BTreeSet<Atom>,
+    /// Parameters by which a bundler gives a module the others and the global object, and their tables.
+    pub(super) parameters: HashMap<(Atom, ScopeId), u32>,
+    /// Tables of modules by their names, and where they start.
+    pub(super) tables: Vec<(Atom, u32)>,
+    /// Modules that are defined, as often as they are.
+    pub(super) defined: Vec<Module>,
+    /// What the declared functions of tracked names do.
+    pub(super) roles: Vec<(Binding, Role)>,
+    /// The texts that declarations give tracked names.
+    pub(super) texts: HashMap<u32, Text>,
+    /// `import("process")`, whose promise goes who knows where.
+    pub(super) imports_process: bool,
+    /// An ES module: nothing but its own names and the global ones is in scope.
+    pub(super) is_module: bool,
 }
 
 /// What an import takes from the process module.
@@ -47,6 +64,10 @@ pub(super) enum Imported {
     /// The default export or the namespace: the process object, or something with the same properties.
     Process,
     Env,
+    /// `createRequire` of the module `module`.
+    CreateRequire,
+    /// That module itself.
+    ModuleModule,
 }
 
 pub(super) struct Walk<'a> {
@@ -57,12 +78,39 @@ pub(super) struct Walk<'a> {
     pub(super) scope: ScopeId,
     pub(super) constructed: Option<u32>,
     pub(super) with_depth: u32,
+    /// How many uses were seen so far.
+    pub(super) occurrences: usize,
+    /// Places at which a name holds what it was assigned right before, and the use that was found there.
+    pub(super) captures: HashMap<u32, Option<Use>>,
+    /// Bundlers' modules that hand on the process module.
+    pub(super) modules: &'a BTreeSet<Module>,
+    /// The function that is visited next is a module's.
+    pub(super) next: Option<Factory>,
+    /// The module whose only statement is visited, and its name for `module`.
+    pub(super) inside: Option<(Module, Atom)>,
 }
 
 /// Walks `program` once.
-pub(super) fn walk(program: &Program, tracked: &Tracked, wanted: Option<&dyn Wanted>) -> Facts {
-    let facts = Facts::default();
-    let mut walk = Walk { tracked, wanted, facts, scope: 0, constructed: None, with_depth: 0 };
+pub(super) fn walk(
+    program: &Program,
+    tracked: &Tracked,
+    modules: &BTreeSet<Module>,
+    wanted: Option<&dyn Wanted>,
+) -> Facts {
+    let facts = Facts { is_module: program.is_module(), ..Facts::default() };
+    let mut walk = Walk {
+        tracked,
+        wanted,
+        facts,
+        scope: 0,
+        constructed: None,
+        with_depth: 0,
+        occurrences: 0,
+        captures: HashMap::new(),
+        modules,
+        next: None,
+        inside: None,
+    };
     program.visit_children_with(&mut walk);
     walk.facts
 }
@@ -82,6 +130,14 @@ impl Visit for Walk<'_> {
 
     fn visit_expr_stmt(&mut self, statement: &ExprStmt) {
         self.flow(&statement.expr, Sink::Drop);
+    }
+
+    fn visit_array_lit(&mut self, array: &ArrayLit) {
+        self.module_list(array);
+    }
+
+    fn visit_object_lit(&mut self, object: &ObjectLit) {
+        self.module_table(object);
     }
 
     fn visit_prop(&mut self, prop: &Prop) {
@@ -114,13 +170,18 @@ impl Visit for Walk<'_> {
 
     fn visit_function(&mut self, function: &Function) {
         self.scoped(Opens::Parameters, |walk| {
+            let statements = function.body.as_ref().map_or(&[][..], |body| &body.stmts);
+            let parameter = |index: usize| function.params.get(index).map(|parameter| &parameter.pat);
+            let outer = walk.enter(parameter, only_expression(statements));
             walk.parameters(function.params.iter().map(|parameter| &parameter.pat));
-            walk.body(function.body.as_ref().map_or(&[], |body| &body.stmts));
+            walk.body(statements);
+            walk.inside = outer;
         });
     }
 
     fn visit_fn_decl(&mut self, declaration: &FnDecl) {
         self.declare_function(&declaration.ident);
+        self.note_function(&declaration.ident, &declaration.function);
         declaration.function.visit_with(self);
     }
 
@@ -135,11 +196,17 @@ impl Visit for Walk<'_> {
 
     fn visit_arrow_expr(&mut self, arrow: &ArrowExpr) {
         self.scoped(Opens::Parameters, |walk| {
+            let only = match &*arrow.body {
+                ArrowFunctionBody::FunctionBody(body) => only_expression(&body.stmts),
+                ArrowFunctionBody::Expr(value) => Some(&**value),
+            };
+            let outer = walk.enter(|index| arrow.params.get(index), only);
             walk.parameters(arrow.params.iter());
             match &*arrow.body {
                 ArrowFunctionBody::FunctionBody(body) => walk.body(&body.stmts),
                 ArrowFunctionBody::Expr(value) => walk.flow(value, Sink::Escape(Escape::Value)),
             }
+            walk.inside = outer;
         });
     }
 
@@ -255,11 +322,14 @@ impl Visit for Walk<'_> {
 
     fn visit_import_decl(&mut self, import: &ImportDecl) {
         let from_process = is_process_module(&import.src);
+        let from_module = matches!(import.src.value.as_str(), Some("module" | "node:module"));
         for specifier in &import.specifiers {
             let local = specifier.local();
             self.declare_other(local, Declared::Here);
             if from_process {
                 self.import_of_process(specifier, local);
+            } else if from_module {
+                self.import_of_module(specifier, local);
             }
         }
     }
@@ -309,15 +379,12 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_call_expr(&mut self, call: &CallExpr) {
-        call.callee.visit_with(self);
-        self.note_eval(call);
-        let callee = call.callee.as_expr().map(|callee| &**callee);
-        self.arguments(callee, &call.args);
+        self.call(call, Vec::new(), Sink::Escape(Escape::Value));
     }
 
     fn visit_opt_call(&mut self, call: &OptCall) {
-        call.callee.visit_with(self);
-        self.arguments(Some(&call.callee), &call.args);
+        let sink = Sink::Escape(Escape::Value);
+        self.called(&call.callee, &call.args, Outcome { steps: Vec::new(), sink, node: range(call.span) });
     }
 
     // Labels are not references.
