@@ -215,9 +215,12 @@ pub(crate) struct Run {
     /// Let the value of NAME stand in public files; may be given more than once, and implies --inline
     #[arg(long, value_name = "NAME", conflicts_with = "no_inline")]
     pub(crate) allow_leak: Vec<String>,
-    /// Refuse to inline as well where it is not certain which variable is read; implies --inline
-    #[arg(long, conflicts_with = "no_inline")]
-    pub(crate) strict: bool,
+    /// Inline NAME although a public script names it; may be given more than once, and implies --inline
+    #[arg(long, value_name = "NAME", conflicts_with = "no_inline")]
+    pub(crate) allow_mention: Vec<String>,
+    /// What becomes of uses of the environment that no value can replace [default: auto]; implies --inline
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with = "no_inline")]
+    pub(crate) dynamic: Option<Dynamic>,
     /// Values of .env replace variables that are set already
     #[arg(long = "override")]
     pub(crate) override_existing: bool,
@@ -226,6 +229,18 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Dynamic {
+    /// Set the variables that they may want before the program starts; fail where that cannot be done
+    Auto,
+    /// Set all variables so
+    Prelude,
+    /// Set nothing, only report them
+    Warn,
+    /// Set nothing, fail when one of them may want a variable
+    Error,
 }
 
 #[derive(Subcommand)]

@@ -1,10 +1,10 @@
 //! Inlines the variables of a JSON file without a key service, to try things out: `inline FILE DIR…`. A folder whose
-//! layout is not known is taken for one of server bundles, and nothing fails the run but a leak.
+//! layout is not known is taken for one of server bundles.
 
 use std::io;
 use std::path::PathBuf;
 
-use capy_inliner::{Error, Policy, Request, inline};
+use capy_inliner::{Error, Request, inline};
 use capy_protocol::env_map::EnvMap;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,7 +18,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Err(Error::UnknownLayout { .. }) => {
                 request.apps.clear();
                 request.server = vec![folder];
-                request.policy = Policy::Lenient;
                 inline(&request)?
             }
             other => other?,

@@ -105,6 +105,14 @@ impl Reader<'_> {
 impl Bundle {
     pub(crate) fn add(&mut self, reason: Reason, name: Option<String>, (line, column): (usize, usize)) {
         let severity = reason.severity(name.is_some());
-        self.findings.push(Finding { severity, file: self.path.clone(), line, column, name, reason });
+        self.findings.push(Finding {
+            severity,
+            file: self.path.clone(),
+            line,
+            column,
+            name,
+            reason,
+            prelude: false,
+        });
     }
 }

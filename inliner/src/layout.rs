@@ -250,7 +250,7 @@ impl Inventory {
                 self.leftovers.push(path);
             } else if (layout.is_served)(inside) {
                 self.public.insert(real, path);
-            } else if is_script(&path) {
+            } else if is_script(&path) && !is_prelude(&path) {
                 self.server.insert(real, path);
             } else if path.extension().is_some_and(|extension| extension == "map") {
                 self.maps.insert(real, path);
@@ -269,6 +269,14 @@ impl Inventory {
         Ok(())
     }
 
+    /// Whether a file in this folder, which is a real path, could be fetched by the public.
+    pub(crate) fn serves(&self, folder: &Path) -> bool {
+        let public = self.roots.iter().filter(|root| root.kind == RootKind::Public);
+        let mut public = public.filter_map(|root| root.path.canonicalize().ok());
+        public.any(|root| folder.starts_with(root))
+            && !self.withheld.iter().any(|path| folder.starts_with(path))
+    }
+
     /// The public roots were walked through their links: whatever they reach is public, wherever it lies.
     fn refuse_public_bundles(&self) -> Result<(), Error> {
         let server: BTreeSet<&PathBuf> = self.server.keys().collect();
@@ -283,6 +291,19 @@ impl Inventory {
 pub(crate) fn is_script(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("js" | "mjs" | "cjs"))
+}
+
+/// A module of ours, which is written anew where it is needed.
+fn is_prelude(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(crate::prelude::is_file_name)
+}
+
+/// Scripts of the packages inside a server's folder: they run with the bundles, and are not rewritten.
+pub(crate) fn packages(root: &Path) -> Result<Vec<PathBuf>, Error> {
+    let is_package = |path: &Path| path.components().any(|part| part.as_os_str() == "node_modules");
+    let all = entries(root, false)?.into_iter();
+    let inside = |path: &Path| path.strip_prefix(root).is_ok_and(is_package);
+    Ok(all.filter(|entry| inside(&entry.path) && is_script(&entry.path)).map(|entry| entry.real).collect())
 }
 
 fn is_leftover(path: &Path) -> bool {

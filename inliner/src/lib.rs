@@ -10,6 +10,7 @@
 //! | `subject` | which variables, and the names of their functions |
 //! | `prefilter`, `syntax`, `reads` | bytes → tree → reads of the environment |
 //! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
+//! | `prelude` | what is set before the program starts, because it cannot be replaced |
 //! | `leak`, `unescape`, `public` | the search of everything public |
 //! | `map_file` | which map is a bundle's own |
 //! | `report`, `printable` | what people and scripts are told |
@@ -28,6 +29,7 @@ mod mention;
 mod place;
 mod plan;
 mod prefilter;
+mod prelude;
 mod printable;
 mod public;
 mod reads;
@@ -72,7 +74,7 @@ pub struct Request<'a> {
     pub allow_leak: BTreeSet<String>,
     /// Variables to inline although a public script names them.
     pub allow_mention: BTreeSet<String>,
-    pub policy: Policy,
+    pub dynamic: Dynamic,
 }
 
 impl<'a> Request<'a> {
@@ -87,26 +89,28 @@ impl<'a> Request<'a> {
             written_since: None,
             allow_leak: BTreeSet::new(),
             allow_mention: BTreeSet::new(),
-            policy: Policy::default(),
+            dynamic: Dynamic::default(),
         }
     }
 }
 
-/// What fails a run besides a leak.
+/// What becomes of uses of the environment that cannot be replaced by a value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// A read that certainly wants one of the variables and stays as it was.
+pub enum Dynamic {
+    /// The variables that they may want are set before the program starts. What cannot be set fails the run.
     #[default]
-    Missing,
-    /// That, and everything that may read one: whole-object uses and computed names.
-    Strict,
-    /// Neither; both are reported.
-    Lenient,
+    Auto,
+    /// All variables are set before the program starts, beside the reads that are replaced.
+    Prelude,
+    /// Nothing is set; what stays is reported, and fails nothing.
+    Warn,
+    /// Nothing is set; whatever may read a variable fails the run.
+    Error,
 }
 
 /// Plans and, if nothing speaks against it, writes.
 ///
-/// A run that fails by its [`Policy`] or by a leak answers `Ok` with [`Report::worst`] at [`Severity::Failure`] and
+/// A run that fails by a read that stays or by a leak answers `Ok` with [`Report::worst`] at [`Severity::Failure`] and
 /// [`Report::written`] unset.
 ///
 /// # Errors

@@ -15,47 +15,132 @@ use crate::layout::Inventory;
 use crate::leak::Search;
 use crate::map_file::MapFiles;
 use crate::prefilter::Prefilter;
+use crate::prelude::{Placed, Prelude};
 use crate::public::{self, Public};
 use crate::report::{Finding, Reason, Report, Severity, Variable};
-use crate::rewrite::{Context, MapAt, Rewritten, rewrite};
+use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
 use crate::subject::{Subjects, is_left_alone};
+use crate::tail::Parts;
 use crate::write::Change;
-use crate::{Error, Policy, Request, place, tail};
+use crate::{Dynamic, Error, Request, place, tail};
+
+/// One bundle, and what it becomes.
+pub(crate) struct Outcome {
+    pub(crate) bundle: Bundle,
+    pub(crate) rewritten: Rewritten,
+    /// The file that holds its map, if the map changes.
+    map: Option<PathBuf>,
+}
+
+/// What all bundles are planned with.
+struct Planner<'a> {
+    inventory: &'a Inventory,
+    reader: Reader<'a>,
+    context: Context<'a>,
+    maps: MapFiles<'a>,
+}
 
 /// Reads everything and decides everything.
 pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Report, Vec<Change>), Error> {
     let subjects = Subjects::of(request.values);
     let search = Search::new(request.values);
     let public = public::scan(inventory, &search, &subjects)?;
-    let bundles = read_all(inventory, &subjects, &search)?;
+    let prefilter = Prefilter::new(subjects.iter());
+    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search };
+    let bundles = read_all(inventory, &reader)?;
     let named: BTreeSet<String> =
         public.named_by_client.difference(&request.allow_mention).cloned().collect();
     let context = context(request.values, &bundles, &named);
     let claims: Vec<PathBuf> = bundles.iter().filter_map(|bundle| bundle.map.clone()).collect();
     let maps = MapFiles::new(inventory, claims.iter().map(PathBuf::as_path));
-    let rewritten: Vec<(Bundle, Rewritten, Option<PathBuf>)> = bundles
+    let planner = Planner { inventory, reader, context, maps };
+    let outcomes: Vec<Outcome> = bundles
         .into_par_iter()
         .map(|mut bundle| {
-            let mut map = None;
-            let rewritten = bundle.source.take().map_or_else(Rewritten::default, |source| {
-                let rewritten = rewrite(&source, &bundle.reads, &context, |trailer| {
-                    let (found, path) = maps.find(&bundle.real, trailer);
-                    map = path;
-                    found
-                });
-                note_writes(&mut bundle, &source);
-                rewritten
-            });
-            (bundle, rewritten, map)
+            let source = bundle.source.take();
+            planner.outcome(bundle, source.as_deref(), |_| None)
         })
         .collect();
-    Ok(gather(request, inventory, &search, public, rewritten))
+    let prelude = Prelude::plan(request, inventory, &outcomes, &named)?;
+    let (outcomes, placed) = match &prelude {
+        Some(prelude) => planner.with_prelude(prelude, outcomes)?,
+        None => (outcomes, Placed::default()),
+    };
+    let (mut report, changes) = gather(inventory, public, outcomes, |finding, real| {
+        prelude.as_ref().is_some_and(|prelude| prelude.covers(finding, real, &placed))
+    });
+    finish(request, &search, prelude.as_ref(), &placed, &mut report);
+    Ok((report, changes))
+}
+
+impl Planner<'_> {
+    fn outcome(
+        &self,
+        mut bundle: Bundle,
+        source: Option<&str>,
+        prologue: impl FnOnce(&Parts<'_>) -> Option<Prologue>,
+    ) -> Outcome {
+        let mut map = None;
+        let rewritten = source.map_or_else(Rewritten::default, |source| {
+            let rewritten = rewrite(source, &bundle.reads, &self.context, prologue, |trailer| {
+                let (found, path) = self.maps.find(&bundle.real, trailer);
+                map = path;
+                found
+            });
+            note_writes(&mut bundle, source);
+            rewritten
+        });
+        for (reason, name, at) in &rewritten.left {
+            bundle.add(*reason, Some(name.clone()), *at);
+        }
+        if !rewritten.stale.is_empty() {
+            bundle.add(Reason::OtherValues, None, (1, 1));
+        }
+        Outcome { bundle, rewritten, map }
+    }
+
+    /// Plans the bundles again that have to set the variables first.
+    fn with_prelude(
+        &self,
+        prelude: &Prelude,
+        outcomes: Vec<Outcome>,
+    ) -> Result<(Vec<Outcome>, Placed), Error> {
+        let again = |outcome: Outcome| match prelude.sites.contains_key(&outcome.bundle.real) {
+            true => self.again(prelude, &outcome.bundle),
+            false => Ok(outcome),
+        };
+        let outcomes: Vec<Outcome> = outcomes.into_par_iter().map(again).collect::<Result<_, _>>()?;
+        let mut placed = Placed::new(self.inventory);
+        for Outcome { bundle, rewritten, .. } in &outcomes {
+            if rewritten.starts_first {
+                placed.sites.insert(bundle.real.clone());
+            } else if prelude.sites.contains_key(&bundle.real) {
+                placed.without.push(bundle.path.clone());
+            }
+        }
+        Ok((outcomes, placed))
+    }
+
+    fn again(&self, prelude: &Prelude, bundle: &Bundle) -> Result<Outcome, Error> {
+        let Bundle { real, path, map, .. } = bundle;
+        let bytes = fs::read(real).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let Ok(source) = String::from_utf8(bytes) else {
+            return Ok(Outcome {
+                bundle: self.reader.read(real, path)?,
+                rewritten: Rewritten::default(),
+                map: None,
+            });
+        };
+        let read = self.reader.understand(source.clone(), path);
+        let bundle = Bundle { real: real.clone(), map: map.clone(), ..read };
+        Ok(self.outcome(bundle, Some(&source), |parts| {
+            prelude.prologue(real, parts, &self.context, self.inventory)
+        }))
+    }
 }
 
 /// Every server file, the largest first so that no thread ends up alone with it.
-fn read_all(inventory: &Inventory, subjects: &Subjects, search: &Search) -> Result<Vec<Bundle>, Error> {
-    let prefilter = Prefilter::new(subjects.iter());
-    let reader = Reader { wanted: subjects, prefilter: &prefilter, search };
+fn read_all(inventory: &Inventory, reader: &Reader<'_>) -> Result<Vec<Bundle>, Error> {
     let size = |real: &Path| fs::metadata(real).map_or(0, |metadata| metadata.len());
     let mut files: Vec<_> = inventory.server.iter().map(|(real, path)| (size(real), real, path)).collect();
     files.sort_by(|a, b| b.cmp(a));
@@ -88,11 +173,10 @@ fn note_writes(bundle: &mut Bundle, source: &str) {
 }
 
 fn gather(
-    request: &Request<'_>,
     inventory: &Inventory,
-    search: &Search,
     public: Public,
-    rewritten: Vec<(Bundle, Rewritten, Option<PathBuf>)>,
+    outcomes: Vec<Outcome>,
+    is_covered: impl Fn(&Finding, &Path) -> bool,
 ) -> (Report, Vec<Change>) {
     let mut report = Report {
         roots: inventory.roots.clone(),
@@ -103,13 +187,10 @@ fn gather(
         ..Report::default()
     };
     let mut replaced: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let mut changes = Vec::new();
-    for (mut bundle, rewritten, map) in rewritten {
-        for (reason, name, at) in rewritten.left {
-            bundle.add(reason, Some(name), at);
-        }
-        if !rewritten.stale.is_empty() {
-            bundle.add(Reason::OtherValues, None, (1, 1));
+    let (mut modules, mut changes) = (BTreeMap::new(), Vec::new());
+    for Outcome { mut bundle, rewritten, map } in outcomes {
+        for finding in &mut bundle.findings {
+            finding.prelude = is_covered(finding, &bundle.real);
         }
         for (name, reads) in rewritten.replaced {
             let (all, files) = replaced.entry(name).or_default();
@@ -119,6 +200,10 @@ fn gather(
         report.parsed_files += usize::from(bundle.parsed);
         report.findings.append(&mut bundle.findings);
         report.leaks.append(&mut bundle.leaks);
+        if rewritten.starts_first {
+            report.preludes.push(bundle.path);
+        }
+        modules.extend(rewritten.module);
         if let (Some(text), Some(path)) = (rewritten.map, map) {
             changes.push(Change { path, text });
         }
@@ -127,19 +212,28 @@ fn gather(
             changes.push(Change { path: bundle.real, text });
         }
     }
-    finish(request, search, &replaced, &mut report);
-    (report, changes)
+    for (name, (reads, files)) in replaced {
+        report.variables.push(Variable { replaced: reads, files, ..Variable::named(name) });
+    }
+    // A bundle that imports a module must never be without it.
+    let is_new = |(path, text): &(PathBuf, String)| fs::read(path).ok().as_deref() != Some(text.as_bytes());
+    let modules = modules.into_iter().filter(is_new).map(|(path, text)| Change { path, text });
+    (report, modules.chain(changes).collect())
 }
 
-/// Applies the caller's policy and makes the table of variables.
+/// Applies the caller's policy and completes the table of variables.
 fn finish(
     request: &Request<'_>,
     search: &Search,
-    replaced: &BTreeMap<String, (usize, usize)>,
+    prelude: Option<&Prelude>,
+    placed: &Placed,
     report: &mut Report,
 ) {
+    if let Some(prelude) = prelude {
+        report.findings.extend(prelude.findings(placed, &report.findings));
+    }
     for finding in &mut report.findings {
-        finding.severity = judged(finding, request.policy);
+        finding.severity = judged(finding, request.dynamic);
     }
     for leak in &mut report.leaks {
         leak.allowed = request.allow_leak.contains(&leak.name);
@@ -148,31 +242,33 @@ fn finish(
     report.findings.dedup();
     report.leaks.sort();
     report.unscanned_files.sort();
+    let mut read: BTreeMap<String, Variable> =
+        report.variables.drain(..).map(|variable| (variable.name.clone(), variable)).collect();
     for name in request.values.names() {
-        let (reads, files) = replaced.get(name).copied().unwrap_or_default();
         let certain = |finding: &&Finding| {
-            finding.name.as_deref() == Some(name) && finding.reason.severity(true) == Severity::Failure
+            let is_named = finding.name.as_deref() == Some(name);
+            is_named && !finding.prelude && finding.reason.severity(true) == Severity::Failure
         };
         report.variables.push(Variable {
-            name: name.to_owned(),
-            replaced: reads,
-            files,
             missing: report.findings.iter().filter(certain).count(),
+            prelude: prelude.is_some_and(|prelude| prelude.sets(name, placed)),
             left_alone: is_left_alone(name),
             not_searched: search
                 .not_searched
                 .iter()
                 .find(|(other, _)| other == name)
                 .map(|(_, reason)| *reason),
+            ..read.remove(name).unwrap_or_else(|| Variable::named(name.to_owned()))
         });
     }
 }
 
-fn judged(finding: &Finding, policy: Policy) -> Severity {
-    match (policy, finding.severity) {
-        (Policy::Strict, Severity::Warning) => Severity::Failure,
+fn judged(finding: &Finding, dynamic: Dynamic) -> Severity {
+    match (dynamic, finding.severity) {
+        (Dynamic::Error, Severity::Warning) => Severity::Failure,
         // Other values are in the files already: no policy makes that a build.
-        (Policy::Lenient, Severity::Failure) if finding.reason != Reason::OtherValues => Severity::Warning,
+        (Dynamic::Warn, Severity::Failure) if finding.reason != Reason::OtherValues => Severity::Warning,
+        (_, _) if finding.prelude => Severity::Note,
         (_, severity) => severity,
     }
 }
@@ -203,7 +299,7 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
                 (None, Some(url)) if url.starts_with("data:") => MapAt::Inline,
                 _ => MapAt::Nowhere,
             };
-            let rewritten = rewrite(&source, &bundle.reads, &context, find);
+            let rewritten = rewrite(&source, &bundle.reads, &context, |_| None, find);
             note_writes(&mut bundle, &source);
             rewritten
         }

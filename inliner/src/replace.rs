@@ -106,7 +106,7 @@ pub(crate) fn object_function(prefix: &str, of: Object, variables: &[String]) ->
 }
 
 /// A string literal in ASCII, on one line, that no HTML parser takes for the end of a script.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let node = Expr::Lit(Lit::Str(Str { span: DUMMY_SP, value: text.into(), raw: None }));
     let map: Lrc<SourceMap> = Lrc::default();
     let mut out = Vec::with_capacity(text.len() + 2);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -77,6 +77,10 @@ pub enum Reason {
     NotJavaScript,
     /// The file was inlined before, with other values.
     OtherValues,
+    /// A package inside the server's folders names it, and nothing that runs before it could set it.
+    InPackage,
+    /// The variables could not be set before this file runs.
+    NoPrelude,
 }
 
 impl Reason {
@@ -86,6 +90,7 @@ impl Reason {
             Self::OtherValues => Severity::Failure,
             Self::NotJavaScript if !named => Severity::Note,
             Self::ProcessEscapes | Self::Mentioned => Severity::Note,
+            Self::InPackage | Self::NoPrelude => Severity::Warning,
             Self::WholeObject
             | Self::DynamicKey
             | Self::DynamicWrite
@@ -122,6 +127,8 @@ impl Reason {
             Self::SourceMap => "cannot be replaced without breaking the file's source map",
             Self::NotJavaScript => "is named in a file that does not parse",
             Self::OtherValues => "was built in with another value; build again",
+            Self::InPackage => "is named in a package, and nothing that runs before it could set it",
+            Self::NoPrelude => "the variables could not be set before this file runs",
         }
     }
 }
@@ -136,6 +143,17 @@ pub struct Finding {
     pub column: usize,
     pub name: Option<String>,
     pub reason: Reason,
+    /// The variable, or all that may be concerned, is set before the program starts: nothing is missing.
+    pub prelude: bool,
+}
+
+impl Finding {
+    /// Something about a file as a whole.
+    pub(crate) fn of_file(reason: Reason, name: Option<&str>, file: &Path) -> Self {
+        let severity = reason.severity(name.is_some());
+        let (file, name) = (file.to_owned(), name.map(str::to_owned));
+        Self { severity, file, line: 1, column: 1, name, reason, prelude: false }
+    }
 }
 
 /// How a leaked value was written.
@@ -209,11 +227,20 @@ pub struct Variable {
     /// Reads that now hold the value, and the files they are in.
     pub replaced: usize,
     pub files: usize,
-    /// Reads that certainly want it and stay as they were.
+    /// Reads that certainly want it, stay as they were and will not find it.
     pub missing: usize,
+    /// It is set before the program starts, for uses that cannot be replaced.
+    pub prelude: bool,
     /// Never touched: public by prefix or the framework's own.
     pub left_alone: bool,
     pub not_searched: Option<NotSearched>,
+}
+
+impl Variable {
+    pub(crate) fn named(name: String) -> Self {
+        let (replaced, files, missing) = (0, 0, 0);
+        Self { name, replaced, files, missing, prelude: false, left_alone: false, not_searched: None }
+    }
 }
 
 /// Whose files a folder holds.
@@ -247,6 +274,8 @@ pub struct Report {
     pub scanned_files: usize,
     /// Files whose contents were not searched, or not whole.
     pub unscanned_files: Vec<Unscanned>,
+    /// Server files that set variables before anything else.
+    pub preludes: Vec<PathBuf>,
     pub variables: Vec<Variable>,
     pub findings: Vec<Finding>,
     pub leaks: Vec<Leak>,
@@ -288,28 +317,55 @@ impl Report {
         }
     }
 
-    /// Failures and warnings one by one, notes as a count per reason.
+    /// Failures and warnings one by one, notes as a count per variable or reason.
     fn print_findings(&self, out: &mut impl Write) -> io::Result<()> {
+        self.print_preludes(out)?;
         let mut notes: BTreeMap<Reason, usize> = BTreeMap::new();
         for finding in &self.findings {
             let level = match finding.severity {
                 Severity::Failure => "error",
                 Severity::Warning => "warning",
+                Severity::Note if finding.prelude => continue,
                 Severity::Note => {
                     *notes.entry(finding.reason).or_default() += 1;
                     continue;
                 }
             };
-            let (file, line, column) = (printable::path(&finding.file), finding.line, finding.column);
+            let place = place(finding);
             let name = finding.name.as_deref().map(|name| format!("{} ", printable::name(name)));
             let name = name.unwrap_or_default();
-            writeln!(out, "{level}: {file}:{line}:{column}: {name}{}", finding.reason.text())?;
+            writeln!(out, "{level}: {place}: {name}{}", finding.reason.text())?;
         }
         for (reason, count) in notes {
             writeln!(out, "note: {count} times a variable or `process` {}", note_text(reason))?;
         }
         Ok(())
     }
+}
+
+impl Report {
+    /// What is read at run time, once per variable and reason.
+    fn print_preludes(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut places: BTreeMap<(Option<&str>, Reason), Vec<&Finding>> = BTreeMap::new();
+        for finding in self.findings.iter().filter(|finding| finding.prelude) {
+            places.entry((finding.name.as_deref(), finding.reason)).or_default().push(finding);
+        }
+        for ((name, reason), findings) in places {
+            let name = name.map(|name| format!("{} ", printable::name(name))).unwrap_or_default();
+            let more = match findings.len() {
+                1 => String::new(),
+                all => format!(" (and {} more)", all - 1),
+            };
+            let (place, text) = (place(findings[0]), reason.text());
+            let set = if name.is_empty() { "; the variables are set before" } else { "; it is set before" };
+            writeln!(out, "note: {place}{more}: {name}{text}{set} the program starts")?;
+        }
+        Ok(())
+    }
+}
+
+fn place(finding: &Finding) -> String {
+    format!("{}:{}:{}", printable::path(&finding.file), finding.line, finding.column)
 }
 
 fn note_text(reason: Reason) -> &'static str {
@@ -325,6 +381,7 @@ fn describe(variable: &Variable) -> String {
         return "left alone: public or the framework's own".to_owned();
     }
     let reads = match (variable.replaced, variable.files) {
+        (0, _) if variable.prelude => "read at run time".to_owned(),
         (0, _) => "not read".to_owned(),
         (1, _) => "1 read".to_owned(),
         (reads, 1) => format!("{reads} reads in 1 file"),
@@ -337,5 +394,6 @@ fn describe(variable: &Variable) -> String {
         Some(NotSearched::Common) => " (too common to search for)",
         Some(NotSearched::Public) => " (public by name, not searched for)",
     };
-    format!("{reads}{missing}{search}")
+    let prelude = if variable.prelude { ", set before the program starts" } else { "" };
+    format!("{reads}{prelude}{missing}{search}")
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use capy_protocol::env_map::EnvMap;
 use sha2::{Digest, Sha256};
@@ -39,6 +40,18 @@ pub(crate) enum MapAt {
     Elsewhere,
 }
 
+/// What a bundle does before anything else.
+#[derive(Debug)]
+pub(crate) struct Prologue {
+    /// `None` when an earlier run put it there.
+    pub(crate) edit: Option<Edit>,
+    /// Variables whose functions it calls, and its own function.
+    pub(crate) names: Vec<String>,
+    pub(crate) function: Option<(String, String)>,
+    /// The module that it imports: path and text.
+    pub(crate) module: Option<(PathBuf, String)>,
+}
+
 /// What a bundle becomes.
 #[derive(Debug, Default)]
 pub(crate) struct Rewritten {
@@ -52,6 +65,10 @@ pub(crate) struct Rewritten {
     pub(crate) left: Vec<(Reason, String, (usize, usize))>,
     /// Functions of an earlier run that do not hold today's values.
     pub(crate) stale: Vec<String>,
+    /// The prologue is there.
+    pub(crate) starts_first: bool,
+    /// The module that the prologue imports.
+    pub(crate) module: Option<(PathBuf, String)>,
 }
 
 /// One replacement and the variables that it needs.
@@ -59,6 +76,7 @@ struct Piece {
     edits: Vec<Edit>,
     names: Vec<String>,
     function: Option<(String, String)>,
+    is_prologue: bool,
 }
 
 /// Plans the new texts. `find_map` is asked only when columns move.
@@ -66,6 +84,7 @@ pub(crate) fn rewrite(
     source: &str,
     reads: &FileReads,
     context: &Context<'_>,
+    prologue: impl FnOnce(&Parts<'_>) -> Option<Prologue>,
     find_map: impl FnOnce(&str) -> MapAt,
 ) -> Rewritten {
     let mut out = Rewritten::default();
@@ -73,7 +92,9 @@ pub(crate) fn rewrite(
         return out;
     };
     out.stale = stale(&parts.functions, context);
-    let mut pieces = pieces(parts.body, reads, context, &mut out);
+    // It goes in front of a read that begins at the same place.
+    let mut pieces = Vec::from_iter(prologue(&parts).and_then(|prologue| first_piece(prologue, &mut out)));
+    add_reads(parts.body, reads, context, &mut pieces, &mut out);
     if pieces.is_empty() {
         return out;
     }
@@ -90,7 +111,7 @@ pub(crate) fn rewrite(
     if edits.is_empty() {
         return out;
     }
-    for name in pieces.iter().flat_map(|piece| &piece.names) {
+    for name in pieces.iter().filter(|piece| !piece.is_prologue).flat_map(|piece| &piece.names) {
         *out.replaced.entry(name.clone()).or_default() += 1;
     }
     let functions = functions(&parts, &pieces, context);
@@ -98,15 +119,27 @@ pub(crate) fn rewrite(
     out
 }
 
-fn pieces(body: &str, reads: &FileReads, context: &Context<'_>, out: &mut Rewritten) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+fn first_piece(prologue: Prologue, out: &mut Rewritten) -> Option<Piece> {
+    let Prologue { edit, names, function, module } = prologue;
+    (out.starts_first, out.module) = (true, module);
+    edit.map(|edit| Piece { edits: vec![edit], names, function, is_prologue: true })
+}
+
+fn add_reads(
+    body: &str,
+    reads: &FileReads,
+    context: &Context<'_>,
+    pieces: &mut Vec<Piece>,
+    out: &mut Rewritten,
+) {
     for read in &reads.reads {
         if let Some(reason) = context.kept.get(&read.name) {
             out.left.push((*reason, read.name.clone(), place::of(body, read.start as usize)));
             continue;
         }
         let edits = replace::read(body, &context.prefix, read);
-        pieces.push(Piece { edits, names: vec![read.name.clone()], function: None });
+        let names = vec![read.name.clone()];
+        pieces.push(Piece { edits, names, function: None, is_prologue: false });
     }
     for read in &reads.objects {
         let mut read = read.clone();
@@ -124,9 +157,9 @@ fn pieces(body: &str, reads: &FileReads, context: &Context<'_>, out: &mut Rewrit
         let edits = replace::object(body, &context.prefix, &read);
         let name = object_name(&context.prefix, read.of, &read.names);
         let function = replace::object_function(&context.prefix, read.of, &read.names);
-        pieces.push(Piece { edits, names: read.names, function: Some((name, function)) });
+        let function = Some((name, function));
+        pieces.push(Piece { edits, names: read.names, function, is_prologue: false });
     }
-    pieces
 }
 
 fn all_edits(pieces: &[Piece]) -> Vec<Edit> {
@@ -140,7 +173,7 @@ fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
     let mut shifts = Vec::new();
     for edit in edits {
         let old = &body[edit.start..edit.end];
-        if old.contains(['\n', '\r']) {
+        if old.contains(['\n', '\r']) || old.is_empty() && is_end_of_code(&body[edit.end..]) {
             continue;
         }
         let by = edit.text.encode_utf16().count().saturating_sub(old.encode_utf16().count()) as u32;
@@ -150,6 +183,12 @@ fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
         }
     }
     shifts
+}
+
+/// Nothing but a comment stands on the rest of the line.
+fn is_end_of_code(rest: &str) -> bool {
+    let line = rest.split(['\n', '\r']).next().unwrap_or_default().trim_ascii();
+    line.is_empty() || line.starts_with("//")
 }
 
 enum Moved {
@@ -201,6 +240,10 @@ fn digest(body: &str) -> String {
 fn leave_moving(body: &str, pieces: &mut Vec<Piece>, out: &mut Rewritten) {
     let moves = |piece: &Piece| !shifts(body, &piece.edits).is_empty();
     for piece in pieces.iter().filter(|piece| moves(piece)) {
+        if piece.is_prologue {
+            (out.starts_first, out.module) = (false, None);
+            continue;
+        }
         let at = place::of(body, piece.edits[0].start);
         out.left.extend(piece.names.iter().map(|name| (Reason::SourceMap, name.clone(), at)));
     }

@@ -23,6 +23,11 @@ pub(crate) fn is_inlined(source: &str) -> bool {
     memmem::find(source.as_bytes(), MARK.as_bytes()).is_some()
 }
 
+/// The bytes in front of our lines.
+pub(crate) fn body(source: &[u8]) -> &[u8] {
+    &source[..memmem::rfind(source, MARK.as_bytes()).unwrap_or(source.len())]
+}
+
 /// Takes a bundle apart. `None` when our mark is there and what follows it is not what we write.
 pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
     match memmem::rfind(source.as_bytes(), MARK.as_bytes()) {

@@ -32,22 +32,40 @@ pub(crate) fn commit(
     Ok(())
 }
 
-/// Replaces a file whole, with the permissions it had.
+/// Replaces a file whole, with the permissions it had; a new one is for those who may use its folder.
 pub(crate) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let metadata = fs::metadata(path)?;
+    let (metadata, permissions) = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => of_a_new_file(folder)?,
+        found => found.map(|metadata| (metadata.clone(), metadata.permissions()))?,
+    };
     // A file that may not be written is not replaced behind its owner's back.
-    if metadata.permissions().readonly() {
+    if permissions.readonly() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let mut builder = tempfile::Builder::new();
     let mut temporary = builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)?;
     temporary.write_all(text)?;
     keep_owner(temporary.as_file(), &metadata);
-    temporary.as_file().set_permissions(Permissions::clone(&metadata.permissions()))?;
+    temporary.as_file().set_permissions(permissions)?;
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+#[cfg(unix)]
+fn of_a_new_file(folder: &Path) -> io::Result<(fs::Metadata, Permissions)> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = fs::metadata(folder)?;
+    let mode = metadata.permissions().mode() & 0o666;
+    Ok((metadata, Permissions::from_mode(mode)))
+}
+
+#[cfg(not(unix))]
+fn of_a_new_file(folder: &Path) -> io::Result<(fs::Metadata, Permissions)> {
+    let metadata = fs::metadata(folder)?;
+    let permissions = metadata.permissions();
+    Ok((metadata, permissions))
 }
 
 /// Only the superuser can give files away; for everyone else the owner is right already.

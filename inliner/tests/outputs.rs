@@ -6,7 +6,7 @@ mod tree;
 
 use std::time::{Duration, SystemTime};
 
-use capy_inliner::{Encoding, Error, Policy, Reason, Report, Severity};
+use capy_inliner::{Dynamic, Encoding, Error, Reason, Report, Severity};
 use support::{canary, values};
 use tree::{ROUTE, Tree};
 
@@ -47,7 +47,7 @@ fn other_values_are_refused_and_say_build_again() {
     let tree = Tree::new();
     tree.inline(&support::map(&["A", "STRIPE_KEY", "DATABASE_URL"])).unwrap();
     let after = tree.contents();
-    let report = tree.inline_with(&support::map(&["A"]), |request| request.policy = Policy::Lenient).unwrap();
+    let report = tree.inline_with(&support::map(&["A"]), |request| request.dynamic = Dynamic::Warn).unwrap();
     assert!(has_failed(&report));
     assert!(report.findings.iter().all(|finding| finding.reason == Reason::OtherValues), "{report:?}");
     assert_eq!(tree.contents(), after);
@@ -110,7 +110,7 @@ fn a_name_that_client_code_mentions_is_left_alone_and_fails() {
         assert!(has_failed(&report), "{client}");
         assert!(report.findings.iter().all(|finding| finding.reason == Reason::ReadByClient), "{report:?}");
     }
-    let lenient = tree.inline_with(&values(), |request| request.policy = Policy::Lenient).unwrap();
+    let lenient = tree.inline_with(&values(), |request| request.dynamic = Dynamic::Warn).unwrap();
     assert!(!has_failed(&lenient));
     assert!(tree.read(".next/server/edge/chunks/a.js").starts_with("f(process.env.A)"));
     assert!(tree.read(".next/server/app/api/route.js").contains("__capy_STRIPE_KEY"));
@@ -120,7 +120,7 @@ fn a_name_that_client_code_mentions_is_left_alone_and_fails() {
 fn a_name_written_in_one_file_is_left_alone_in_all() {
     let tree = Tree::new();
     tree.write(".next/server/x.js", "process.env.A='1'");
-    let report = tree.inline_with(&values(), |request| request.policy = Policy::Lenient).unwrap();
+    let report = tree.inline_with(&values(), |request| request.dynamic = Dynamic::Warn).unwrap();
     assert!(report.findings.iter().all(|finding| finding.reason == Reason::Assigned));
     assert!(tree.read(".next/server/edge/chunks/a.js").starts_with("f(process.env.A)"));
 }
@@ -136,8 +136,11 @@ fn a_process_replaced_in_one_file_is_left_alone_in_all() {
         let tree = Tree::new();
         tree.write(".next/server/x.js", text);
         let report = tree.inline(&values()).unwrap();
-        assert_eq!(has_failed(&report), everywhere, "{text}: {report:?}");
-        let kept = tree.read(".next/server/edge/chunks/a.js").starts_with("f(process.env.A)");
+        let replaced = report.findings.iter().any(|finding| finding.reason == Reason::Replaced);
+        assert_eq!((has_failed(&report), replaced), (false, everywhere), "{text}: {report:?}");
+        let set = report.findings.iter().all(|finding| finding.prelude);
+        assert!(set || !everywhere, "{text}: {report:?}");
+        let kept = tree.read(".next/server/edge/chunks/a.js").contains("f(process.env.A)");
         assert_eq!(kept, everywhere, "{text}");
     }
 }
@@ -146,7 +149,7 @@ fn a_process_replaced_in_one_file_is_left_alone_in_all() {
 fn only_a_strict_run_fails_on_uses_that_name_no_variable() {
     let tree = Tree::new();
     tree.write(".next/server/x.js", "f(process.env)");
-    assert!(has_failed(&tree.inline_with(&values(), |request| request.policy = Policy::Strict).unwrap()));
+    assert!(has_failed(&tree.inline_with(&values(), |request| request.dynamic = Dynamic::Error).unwrap()));
     let report = tree.inline(&values()).unwrap();
     assert!(!has_failed(&report));
     assert_eq!(report.findings[0].reason, Reason::WholeObject);

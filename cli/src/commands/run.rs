@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use capy_client::Credentials;
-use capy_inliner::{Policy, RootKind, Severity};
+use capy_inliner::{RootKind, Severity};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
-use crate::cli::Run;
+use crate::cli::{Dynamic, Run};
 use crate::error::{Error, Result};
 use crate::project::{self, Project, env_path, open_env_file, read_env_file};
 use crate::{build_command, child, printer};
@@ -32,7 +32,19 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
 /// A check on what is inlined asks for inlining: passed over for a command that is not known to build, it would
 /// seem to have been made.
 fn asks_to_inline(arguments: &Run) -> bool {
-    arguments.inline.is_some() || arguments.strict || !arguments.allow_leak.is_empty()
+    arguments.inline.is_some()
+        || arguments.dynamic.is_some()
+        || !arguments.allow_leak.is_empty()
+        || !arguments.allow_mention.is_empty()
+}
+
+fn dynamic(choice: Dynamic) -> capy_inliner::Dynamic {
+    match choice {
+        Dynamic::Auto => capy_inliner::Dynamic::Auto,
+        Dynamic::Prelude => capy_inliner::Dynamic::Prelude,
+        Dynamic::Warn => capy_inliner::Dynamic::Warn,
+        Dynamic::Error => capy_inliner::Dynamic::Error,
+    }
 }
 
 /// Inlines what the build wrote. A build whose output is not known is fine, unless inlining was asked for.
@@ -42,9 +54,8 @@ fn inline(arguments: &Run, env: &EnvMap, began: SystemTime) -> Result<()> {
     request.apps.push(folder.clone());
     request.written_since = Some(began);
     request.allow_leak.extend(arguments.allow_leak.iter().cloned());
-    if arguments.strict {
-        request.policy = Policy::Strict;
-    }
+    request.allow_mention.extend(arguments.allow_mention.iter().cloned());
+    request.dynamic = arguments.dynamic.map(dynamic).unwrap_or_default();
     let report = match capy_inliner::inline(&request) {
         Err(capy_inliner::Error::UnknownLayout { .. }) => return nothing_to_inline(arguments, &folder),
         result => result?,

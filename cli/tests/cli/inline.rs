@@ -57,7 +57,7 @@ fn inlining_can_be_left_out_and_asked_for() {
 
 #[test]
 fn a_check_on_inlining_asks_for_it_whatever_the_command_is() {
-    for check in [&["--strict"][..], &["--allow-leak", "B"]] {
+    for check in [&["--dynamic=error"][..], &["--allow-leak", "B"], &["--allow-mention", "B"]] {
         let sandbox = sandbox(BUILD);
         let script = ["--", "sh", "-c", "./bin/next \"$0\"", "build"];
         sandbox.capy(&[&["run"], check, &script].concat()).succeeds();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use capy_client::terminal_text;
-use capy_inliner::{Policy, Report, Request, Severity};
+use capy_inliner::{Report, Request, Severity};
 use clap::{Parser, ValueEnum};
 
 #[global_allocator]
@@ -40,9 +40,9 @@ struct Cli {
     /// Inline this variable although a public script names it
     #[arg(long, value_name = "NAME")]
     allow_mention: Vec<String>,
-    /// What to do about reads that stay as they are
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Unreplaced::Missing)]
-    fail_on: Unreplaced,
+    /// What becomes of uses of the environment that no value can replace
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Dynamic::Auto)]
+    dynamic: Dynamic,
     /// Print the whole report on stdout
     #[arg(long, value_enum, value_name = "FORMAT")]
     report: Option<Format>,
@@ -52,13 +52,15 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 a leak, a missing variable or a 
                           2 wrong use; others as in `capy run`";
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Unreplaced {
-    /// Fail when a read certainly wants one of the variables
-    Missing,
-    /// Fail, too, when the environment is used in a way that may
-    Any,
-    /// Only report them
-    Never,
+enum Dynamic {
+    /// Set the variables that they may want before the program starts; fail where that cannot be done
+    Auto,
+    /// Set all variables so
+    Prelude,
+    /// Set nothing, only report them
+    Warn,
+    /// Set nothing, fail when one of them may want a variable
+    Error,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -91,10 +93,11 @@ fn main() -> ExitCode {
     request.public = cli.public;
     request.allow_leak = BTreeSet::from_iter(cli.allow_leak);
     request.allow_mention = BTreeSet::from_iter(cli.allow_mention);
-    request.policy = match cli.fail_on {
-        Unreplaced::Missing => Policy::Missing,
-        Unreplaced::Any => Policy::Strict,
-        Unreplaced::Never => Policy::Lenient,
+    request.dynamic = match cli.dynamic {
+        Dynamic::Auto => capy_inliner::Dynamic::Auto,
+        Dynamic::Prelude => capy_inliner::Dynamic::Prelude,
+        Dynamic::Warn => capy_inliner::Dynamic::Warn,
+        Dynamic::Error => capy_inliner::Dynamic::Error,
     };
     match capy_inliner::inline(&request) {
         Ok(report) => finish(&report, cli.report),

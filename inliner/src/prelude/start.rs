@@ -1,0 +1,160 @@
+//! The place before everything that a bundle does.
+//!
+//! Owns where a first statement may stand: after a hashbang, a byte order mark and directives, and where it can at the end
+//! of a line that holds nothing else, so that no column moves. It refuses text that does not parse.
+
+use swc_common::Spanned;
+use swc_ecma_ast::*;
+
+use crate::edit::Edit;
+use crate::syntax::{self, range};
+
+/// A bundle's beginning.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// It has imports or exports.
+    pub(crate) is_module: bool,
+    /// What it imports, by any kind of statement, before its own code runs.
+    pub(crate) imports: Vec<String>,
+    at: usize,
+    after_bare_directive: bool,
+}
+
+impl Start {
+    /// `None` when the text does not parse or does nothing.
+    pub(crate) fn of(body: &str) -> Option<Self> {
+        let program = syntax::parse(body).ok()?;
+        let items: Vec<Item<'_>> = match &program {
+            Program::Module(module) => module.body.iter().map(Item::of).collect(),
+            Program::Script(script) => script.body.iter().map(Item::Stmt).collect(),
+        };
+        let directives = items.iter().take_while(|item| item.is_directive()).count();
+        let first = items.get(directives)?.start();
+        let (before, after_bare_directive) = match directives.checked_sub(1) {
+            Some(last) => {
+                let end = items[last].end();
+                (end, !body[..end].ends_with(';'))
+            }
+            None => (hashbang_end(body), false),
+        };
+        let gap = body.get(before..first)?;
+        let at = end_of_a_line(gap).map_or(first, |at| before + at);
+        let imports = items.iter().filter_map(Item::import).collect();
+        Some(Self { is_module: matches!(program, Program::Module(_)), imports, at, after_bare_directive })
+    }
+
+    /// The insertion of a statement there.
+    pub(crate) fn insert(&self, statement: &str) -> Edit {
+        let end = if self.after_bare_directive { ";" } else { "" };
+        Edit { start: self.at, end: self.at, text: format!("{end}{statement}") }
+    }
+}
+
+enum Item<'p> {
+    Stmt(&'p Stmt),
+    Decl(&'p ModuleDecl),
+}
+
+impl<'p> Item<'p> {
+    fn of(item: &'p ModuleItem) -> Self {
+        match item {
+            ModuleItem::Stmt(stmt) => Self::Stmt(stmt),
+            ModuleItem::ModuleDecl(decl) => Self::Decl(decl),
+        }
+    }
+
+    fn start(&self) -> usize {
+        let span = match self {
+            Self::Stmt(stmt) => stmt.span(),
+            Self::Decl(decl) => decl.span(),
+        };
+        range(span).0 as usize
+    }
+
+    fn end(&self) -> usize {
+        match self {
+            Self::Stmt(stmt) => range(stmt.span()).1 as usize,
+            Self::Decl(decl) => range(decl.span()).1 as usize,
+        }
+    }
+
+    fn is_directive(&self) -> bool {
+        matches!(self, Self::Stmt(Stmt::Expr(statement)) if matches!(&*statement.expr, Expr::Lit(Lit::Str(_))))
+    }
+
+    /// The module that this loads before the file's own code runs.
+    fn import(&self) -> Option<String> {
+        let source = match self {
+            Self::Decl(ModuleDecl::Import(import)) => Some(&import.src),
+            Self::Decl(ModuleDecl::ExportAll(export)) => Some(&export.src),
+            Self::Decl(ModuleDecl::ExportNamed(export)) => export.src.as_ref(),
+            _ => None,
+        };
+        source.map(|source| source.value.to_string_lossy().into_owned())
+    }
+}
+
+fn hashbang_end(body: &str) -> usize {
+    match body.strip_prefix("#!") {
+        Some(_) => body.find('\n').map_or(body.len(), |end| end + 1),
+        None => body.len() - body.trim_start_matches('\u{feff}').len(),
+    }
+}
+
+/// Where in blanks and comments a line ends outside a comment; a comment up to that end may follow.
+fn end_of_a_line(gap: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(letter) = gap[at..].chars().next() {
+        if matches!(letter, '\n' | '\r') || gap[at..].starts_with("//") {
+            return Some(at);
+        }
+        at += match gap[at..].strip_prefix("/*") {
+            Some(comment) => comment.find("*/")? + 4,
+            None if letter.is_whitespace() || letter == '\u{feff}' => letter.len_utf8(),
+            // An HTML-like comment.
+            None => return None,
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_statement_comes_after_the_prologue() {
+        for (input, expected) in [
+            ("f()", "P;f()"),
+            ("  f()", "  P;f()"),
+            ("\u{feff}f()", "\u{feff}P;f()"),
+            ("#!/usr/bin/env node\nf()", "#!/usr/bin/env node\nP;f()"),
+            ("#!/bin/node\r\n\r\nf()", "#!/bin/node\r\nP;\r\nf()"),
+            ("\"use strict\";f()", "\"use strict\";P;f()"),
+            ("'use strict'\nf()", "'use strict';P;\nf()"),
+            ("'use strict';\r\n'use client'; // c\r\nf()", "'use strict';\r\n'use client'; P;// c\r\nf()"),
+            ("'use strict' /* a\n b */ f()", "'use strict' /* a\n b */ ;P;f()"),
+            ("/*! licence\n */\nf()", "/*! licence\n */P;\nf()"),
+            ("// a\n\nf()", "P;// a\n\nf()"),
+            ("('a'); f()", "P;('a'); f()"),
+            ("'a'.b; f()", "P;'a'.b; f()"),
+            ("import a from 'b'; a()", "P;import a from 'b'; a()"),
+            ("'use client';import a from 'b'", "'use client';P;import a from 'b'"),
+            ("let a = 1;\nf(a)", "P;let a = 1;\nf(a)"),
+        ] {
+            let edit = Start::of(input).unwrap().insert("P;");
+            assert_eq!(crate::edit::apply(input, &[edit]), expected, "{input}");
+            assert!(syntax::parse(&expected.replace("P;", "P();")).is_ok(), "{expected}");
+        }
+        for input in ["", "// only a comment", "'use strict'", "f("] {
+            assert!(Start::of(input).is_none(), "{input}");
+        }
+    }
+
+    #[test]
+    fn what_runs_before_a_module_is_known() {
+        let imports = |text| Start::of(text).unwrap().imports;
+        assert_eq!(imports("f(); import './a'; export * from 'b'; export {c} from 'c'"), ["./a", "b", "c"]);
+        assert!(imports("import('./a'); export const x = 1").is_empty());
+    }
+}

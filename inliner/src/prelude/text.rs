@@ -1,0 +1,123 @@
+//! What a prelude is made of: a function that sets variables, the call of it, and the module that other modules import.
+//!
+//! Owns their text, and its recognition in a bundle that was written before. It refuses to overwrite: a variable that is
+//! set when the program starts keeps its value, be it empty.
+//!
+//! ```text
+//! function __capy_$prelude_<tag>(env){…;[["NAME",__capy_NAME],…]…}     values stay in functions of their own
+//! __capy_$prelude_<tag>();                                            a bundle's first statement, or
+//! import"./capy-prelude.mjs";                                         its first import
+//! ```
+
+use sha2::{Digest, Sha256};
+
+use crate::replace::{literal, value_function};
+use crate::subject::function_name;
+use crate::tail;
+
+/// Where variables are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    /// `process.env`.
+    Process,
+    /// That, and `env` of `cloudflare:workers`.
+    Workers,
+}
+
+/// The variables of a prelude, in order, and the start of our functions' names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wording<'a> {
+    pub(crate) prefix: &'a str,
+    pub(crate) names: &'a [String],
+    pub(crate) target: Target,
+}
+
+impl Wording<'_> {
+    /// Scripts may share one global scope: the name depends on all that the body depends on.
+    pub(crate) fn function_name(&self) -> String {
+        let digest = Sha256::digest(format!("{:?}\0{}", self.target, self.names.join("\0")));
+        let tag: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}$prelude_{tag}", self.prefix)
+    }
+
+    /// Sets what is missing, once per global object: what the program deletes later stays deleted. It never throws: an
+    /// environment that cannot be written is left as it is.
+    pub(crate) fn function(&self) -> String {
+        let name = self.function_name();
+        let pairs: Vec<String> = self.names.iter().map(|variable| self.pair(variable)).collect();
+        let (key, pairs) = (literal(&name), pairs.join(","));
+        format!(
+            "function {name}(w){{try{{var g=globalThis,k=Symbol.for({key}),e=g.process&&g.process.env;\
+             if(g[k]||!e&&!w)return;Object.defineProperty(g,k,{{value:1}});\
+             [{pairs}].forEach(function(v){{[e,w].forEach(function(o){{\
+             try{{if(o&&o[v[0]]==null)o[v[0]]=v[1]()}}catch(_){{}}}})}})}}catch(_){{}}}}\n"
+        )
+    }
+
+    /// Whether a function of an earlier run sets all of today's variables.
+    pub(crate) fn is_held_by(&self, function: &str) -> bool {
+        let is_prelude = function.strip_prefix("function ").is_some_and(|name| {
+            name.strip_prefix(self.prefix).is_some_and(|rest| rest.starts_with("$prelude_"))
+        });
+        is_prelude && self.names.iter().all(|variable| function.contains(&self.pair(variable)))
+    }
+
+    fn pair(&self, variable: &str) -> String {
+        format!("[{},{}]", literal(variable), function_name(self.prefix, variable))
+    }
+
+    /// The statement that runs it, in a bundle that holds the function.
+    pub(crate) fn call(&self) -> String {
+        let name = self.function_name();
+        match self.target {
+            Target::Process => format!("{name}();"),
+            // A namespace: where the runtime is too old for `env` there is no error.
+            Target::Workers => {
+                format!("import*as __capy_$workers from\"cloudflare:workers\";{name}(__capy_$workers.env);")
+            }
+        }
+    }
+
+    /// A module that other modules import first.
+    pub(crate) fn module<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
+        let mut functions: Vec<String> = self
+            .names
+            .iter()
+            .map(|name| value_function(self.prefix, name, value(name).unwrap_or_default()))
+            .collect();
+        functions.push(self.function());
+        tail::join(&self.call(), &functions, "")
+    }
+
+    /// What that module is called. A package's `type` decides what `.js` is, so that it ends like the bundle beside it.
+    pub(crate) fn file_name(&self, extension: &str) -> String {
+        match self.target {
+            Target::Process => format!("{FILE_PREFIX}.{extension}"),
+            Target::Workers => format!("{FILE_PREFIX}-workers.{extension}"),
+        }
+    }
+}
+
+const FILE_PREFIX: &str = "capy-prelude";
+
+/// Whether a file is called like a prelude's module.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    let rest = name.strip_prefix(FILE_PREFIX).map(|rest| rest.strip_prefix("-workers").unwrap_or(rest));
+    matches!(rest, Some(".js" | ".mjs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_of_an_earlier_run_is_recognised_by_its_variables() {
+        let (names, others) = (["A".to_owned(), "B-C".to_owned()], ["A".to_owned(), "C".to_owned()]);
+        let wording = |names| Wording { prefix: "__capy_", names, target: Target::Process };
+        let function = wording(&names).function();
+        assert!(wording(&names).is_held_by(&function) && wording(&names[..1]).is_held_by(&function));
+        assert!(!wording(&others).is_held_by(&function));
+        assert_ne!(wording(&names).function_name(), wording(&names[..1]).function_name());
+        assert_eq!(function.lines().count(), 1);
+    }
+}
