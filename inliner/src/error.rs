@@ -27,6 +27,8 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", printable::path(path))]
     Write { path: PathBuf, source: io::Error },
+    #[error("stopped before the work was done")]
+    Stopped,
     #[error("cannot start threads")]
     Threads,
 }
@@ -64,6 +66,7 @@ impl Error {
             Self::Manifest { .. } => "BAD_MANIFEST",
             Self::Read { .. } => "CANNOT_READ",
             Self::Write { .. } => "CANNOT_WRITE",
+            Self::Stopped => "STOPPED",
             Self::Threads => "NO_THREADS",
         }
     }
@@ -77,6 +80,7 @@ impl Error {
             Self::PublicBundle { .. } => Some("keep server bundles out of the folders that are served"),
             Self::LinkLeavesTree { .. } => Some("copy the file into the application's folder"),
             Self::Busy { .. } => Some("wait for the other run, then try again"),
+            Self::Stopped => Some("run it again: it finishes the job"),
             Self::Write { .. } => {
                 Some("make room or make the file writable, then run it again: it finishes the job")
             }

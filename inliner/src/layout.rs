@@ -277,6 +277,17 @@ impl Inventory {
             && !self.withheld.iter().any(|path| folder.starts_with(path))
     }
 
+    /// Every folder that bundles are written into lies in one of these.
+    pub(crate) fn written_folders(&self) -> impl Iterator<Item = &Path> {
+        let roots = self.roots.iter().filter(|root| root.kind == RootKind::Server);
+        let roots: Vec<&Path> = roots.map(|root| root.path.as_path()).collect();
+        let outside = self.server.iter().filter({
+            let roots = roots.clone();
+            move |(_, path)| !roots.iter().any(|root| path.starts_with(root))
+        });
+        roots.into_iter().chain(outside.filter_map(|(real, _)| real.parent()))
+    }
+
     /// The public roots were walked through their links: whatever they reach is public, wherever it lies.
     fn refuse_public_bundles(&self) -> Result<(), Error> {
         let server: BTreeSet<&PathBuf> = self.server.keys().collect();

@@ -17,10 +17,10 @@ pub(crate) mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aho_corasick::AhoCorasick;
 use capy_protocol::env_map::EnvMap;
 
 use crate::report::{Encoding, NotSearched};
+use crate::skip::Finder;
 use crate::subject::is_public;
 use crate::unescape::{self, Kind};
 use forms::forms;
@@ -43,7 +43,7 @@ pub(crate) struct Found {
 pub(crate) struct Search {
     pub(crate) names: Vec<String>,
     pub(crate) not_searched: Vec<(String, NotSearched)>,
-    patterns: AhoCorasick,
+    forms: Finder,
     meaning: Vec<(usize, Encoding)>,
     /// Bytes that an escape of interest stands for: those of the values, and those of further escapes.
     letters: [bool; 256],
@@ -78,9 +78,7 @@ impl Search {
             letters[usize::from(*byte)] = true;
         });
         let longest = patterns.iter().map(|pattern| pattern.len()).max().unwrap_or(0);
-        let texts = patterns.iter().map(|pattern| pattern.as_slice());
-        let patterns = AhoCorasick::new(texts).expect("the values of one environment fit an automaton");
-        Self { names, not_searched, patterns, meaning, letters, longest }
+        Self { names, not_searched, forms: Finder::new(patterns), meaning, letters, longest }
     }
 
     /// How much of a text a value can take up, however it is escaped.
@@ -112,12 +110,12 @@ impl Search {
 
     /// Forms that stand in the text as they are.
     fn hits(&self, text: &[u8]) -> Vec<Found> {
-        let hits = self.patterns.find_overlapping_iter(text);
-        let hits = hits.map(|hit| {
-            let (name, encoding) = self.meaning[hit.pattern().as_usize()];
-            Found { at: hit.start(), name, encoding }
+        let mut hits = Vec::new();
+        self.forms.each(text, |at, form| {
+            let (name, encoding) = self.meaning[form];
+            hits.push(Found { at, name, encoding });
         });
-        hits.collect()
+        hits
     }
 
     /// Forms that are written with escapes.
@@ -138,8 +136,9 @@ impl Search {
         while let Some(next) = unescape::once(layers.last().map_or(text, Vec::as_slice)) {
             layers.push(next);
             let top = layers.last().map_or(text, Vec::as_slice);
-            let hits = self.patterns.find_overlapping_iter(top);
-            let hits: Vec<_> = hits.map(|hit| (hit.start(), hit.end(), hit.pattern().as_usize())).collect();
+            let mut hits = Vec::new();
+            self.forms
+                .each(top, |start, form| hits.push((start, start + self.forms.texts()[form].len(), form)));
             let places = origins(text, &layers, hits.iter().flat_map(|(start, end, _)| [*start, *end]));
             for (start, end, pattern) in hits {
                 let (name, encoding) = self.meaning[pattern];

@@ -11,10 +11,10 @@
 //! | `prefilter`, `syntax`, `reads` | bytes → tree → reads of the environment |
 //! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
 //! | `prelude` | what is set before the program starts, because it cannot be replaced |
-//! | `leak`, `unescape`, `public` | the search of everything public |
+//! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
 //! | `map_file` | which map is a bundle's own |
 //! | `report`, `printable` | what people and scripts are told |
-//! | `bundle`, `plan`, `write` | one file, all files, the disk |
+//! | `bundle`, `plan`, `write`, `lock` | one file, all files, the disk |
 
 mod bundle;
 mod data_url;
@@ -23,6 +23,7 @@ mod error;
 mod how;
 mod layout;
 mod leak;
+mod lock;
 mod map;
 mod map_file;
 mod mention;
@@ -36,6 +37,7 @@ mod reads;
 mod replace;
 mod report;
 mod rewrite;
+mod skip;
 mod subject;
 mod syntax;
 mod tail;
@@ -44,6 +46,7 @@ mod write;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use capy_protocol::env_map::EnvMap;
@@ -75,6 +78,8 @@ pub struct Request<'a> {
     /// Variables to inline although a public script names them.
     pub allow_mention: BTreeSet<String>,
     pub dynamic: Dynamic,
+    /// Set by somebody else to stop the run: it fails with [`Error::Stopped`] and leaves no temporary file behind.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 impl<'a> Request<'a> {
@@ -90,6 +95,7 @@ impl<'a> Request<'a> {
             allow_leak: BTreeSet::new(),
             allow_mention: BTreeSet::new(),
             dynamic: Dynamic::default(),
+            stop: None,
         }
     }
 }
@@ -124,13 +130,12 @@ pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
 
 fn run(request: &Request<'_>) -> Result<Report, Error> {
     let inventory = layout::inventory(request)?;
-    let server_roots = inventory.roots.iter().filter(|root| root.kind == RootKind::Server);
-    let _locks = write::lock(server_roots.map(|root| root.path.as_path()))?;
+    let _locks = lock::lock(inventory.written_folders())?;
     write::sweep(&inventory.leftovers)?;
     let (mut report, changes) = plan::plan(request, &inventory)?;
     report.written = report.worst() != Some(Severity::Failure);
     if report.written {
-        write::commit(&changes, write::replace_file)?;
+        write::commit(&changes, request.stop)?;
     }
     Ok(report)
 }

@@ -7,14 +7,15 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::AhoCorasick;
+use zeroize::Zeroizing;
 
+use crate::skip::Finder;
 use crate::subject::Subjects;
 
 /// The names to look for.
 pub(crate) struct Mentions {
     names: Vec<String>,
-    finder: AhoCorasick,
+    finder: Finder,
 }
 
 impl Mentions {
@@ -24,17 +25,17 @@ impl Mentions {
 
     fn new(names: Vec<String>) -> Self {
         let finder =
-            AhoCorasick::new(&names).expect("names of variables are far below the automaton's limits");
+            Finder::new(names.iter().map(|name| Zeroizing::new(name.clone().into_bytes())).collect());
         Self { names, finder }
     }
 
     /// Adds the variables that `script` names.
     pub(crate) fn note(&self, script: &[u8], named: &mut BTreeSet<String>) {
         let mut found = vec![false; self.names.len()];
-        for hit in self.finder.find_overlapping_iter(script) {
-            let known = &mut found[hit.pattern().as_usize()];
-            *known = *known || may_read(&script[..hit.start()], &script[hit.end()..]);
-        }
+        self.finder.each(script, |start, name| {
+            let end = start + self.names[name].len();
+            found[name] = found[name] || may_read(&script[..start], &script[end..]);
+        });
         let found = self.names.iter().zip(found).filter(|(_, found)| *found);
         named.extend(found.map(|(name, _)| name.clone()));
     }

@@ -6,6 +6,8 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::path::Path;
 
+use serde::Serializer;
+
 /// A path that shows each of its characters.
 pub(crate) fn path(path: &Path) -> impl Display {
     name(&path.to_string_lossy()).to_string()
@@ -14,6 +16,11 @@ pub(crate) fn path(path: &Path) -> impl Display {
 /// A name that shows each of its characters.
 pub(crate) fn name(text: &str) -> impl Display {
     Printable(text)
+}
+
+/// A path for scripts: JSON has no bytes that are no text, so those are shown as U+FFFD.
+pub(crate) fn serialize_path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
 }
 
 struct Printable<'t>(&'t str);

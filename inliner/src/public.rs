@@ -178,7 +178,7 @@ pub(crate) fn leaks(text: &[u8], path: &Path, how: How, search: &Search) -> Vec<
 /// A map inside a bundle carries the sources with it. Its lines are none of the file's but the last.
 pub(crate) fn inline_map_leaks(text: &[u8], path: &Path, search: &Search) -> Vec<Leak> {
     const COMMENT: &[u8] = b"sourceMappingURL=data:";
-    let Some(at) = memmem::rfind(text, COMMENT) else {
+    let Some(at) = memmem::find_iter(text, COMMENT).last() else {
         return Vec::new();
     };
     let url = &text[at + COMMENT.len() - "data:".len()..];

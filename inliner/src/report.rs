@@ -138,6 +138,7 @@ impl Reason {
 #[non_exhaustive]
 pub struct Finding {
     pub severity: Severity,
+    #[serde(serialize_with = "printable::serialize_path")]
     pub file: PathBuf,
     pub line: usize,
     pub column: usize,
@@ -175,6 +176,7 @@ pub enum Encoding {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Leak {
+    #[serde(serialize_with = "printable::serialize_path")]
     pub file: PathBuf,
     pub line: usize,
     pub name: String,
@@ -215,6 +217,7 @@ pub enum NotScanned {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Unscanned {
+    #[serde(serialize_with = "printable::serialize_path")]
     pub file: PathBuf,
     pub reason: NotScanned,
 }
@@ -256,6 +259,7 @@ pub enum RootKind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Root {
+    #[serde(serialize_with = "printable::serialize_path")]
     pub path: PathBuf,
     pub kind: RootKind,
     /// `next`, or `named` when the caller named it.

@@ -1,12 +1,16 @@
 //! A plan to the disk.
 //!
-//! Owns the only writes of the crate: a temporary file in the same folder, its contents on the disk, then a rename.
+//! Owns the only writes of the crate: temporary files in the same folders, their contents on the disk, then renames.
 //! Each file is whole at every moment, old or new. Changes are made in the order given: a map goes before its bundle,
 //! so that a bundle that was written is proof that its map was.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tempfile::TempPath;
 
 use crate::Error;
 
@@ -20,20 +24,40 @@ pub(crate) struct Change {
     pub(crate) text: String,
 }
 
-/// Makes the changes one after the other with `replace`, and stops at the first that fails.
-pub(crate) fn commit(
-    changes: &[Change],
-    mut replace: impl FnMut(&Path, &[u8]) -> io::Result<()>,
-) -> Result<(), Error> {
-    for change in changes {
-        replace(&change.path, change.text.as_bytes())
-            .map_err(|source| Error::Write { path: change.path.clone(), source })?;
-    }
-    Ok(())
+/// A file that was written beside the one that it replaces.
+struct Staged<'a> {
+    temporary: TempPath,
+    path: &'a Path,
 }
 
-/// Replaces a file whole, with the permissions it had; a new one is for those who may use its folder.
-pub(crate) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
+/// Writes every new file beside its old one, then puts them in place in the order given. A disk that is full or a file
+/// that may not be written shows before anything was replaced.
+///
+/// What was staged is removed when a run fails or is stopped.
+pub(crate) fn commit(changes: &[Change], stop: Option<&AtomicBool>) -> Result<(), Error> {
+    let failed = |path: &Path, source| Error::Write { path: path.to_owned(), source };
+    let goes_on = || if is_stopped(stop) { Err(Error::Stopped) } else { Ok(()) };
+    let stage = |change: &'_ Change| {
+        goes_on()?;
+        stage(&change.path, change.text.as_bytes()).map_err(|source| failed(&change.path, source))
+    };
+    let staged = changes.iter().map(|change| Ok(Staged { temporary: stage(change)?, path: &change.path }));
+    let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
+    let folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
+    for Staged { temporary, path } in staged {
+        goes_on()?;
+        temporary.persist(path).map_err(|error| failed(path, error.error))?;
+    }
+    folders.into_iter().try_for_each(|folder| sync_folder(folder).map_err(|source| failed(folder, source)))
+}
+
+/// Whether the caller wants no more of it.
+pub(crate) fn is_stopped(stop: Option<&AtomicBool>) -> bool {
+    stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+}
+
+/// A whole file with the permissions of the one that it is to replace; a new one is for those who may use its folder.
+fn stage(path: &Path, text: &[u8]) -> io::Result<TempPath> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let (metadata, permissions) = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => of_a_new_file(folder)?,
@@ -49,8 +73,8 @@ pub(crate) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
     keep_owner(temporary.as_file(), &metadata);
     temporary.as_file().set_permissions(permissions)?;
     temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    // Closed: there may be more of them than files that may be open.
+    Ok(temporary.into_temp_path())
 }
 
 #[cfg(unix)]
@@ -101,39 +125,34 @@ pub(crate) fn sweep(leftovers: &[PathBuf]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps other runs out of these folders while it lives. Where folders cannot be locked, nothing is.
-pub(crate) fn lock<'p>(folders: impl Iterator<Item = &'p Path>) -> Result<Vec<File>, Error> {
-    let mut locks = Vec::new();
-    for folder in folders {
-        let Ok(file) = File::open(folder) else { continue };
-        match file.try_lock() {
-            Ok(()) => locks.push(file),
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(Error::Busy { path: folder.to_owned() });
-            }
-            Err(fs::TryLockError::Error(_)) => {}
-        }
-    }
-    Ok(locks)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn change(path: PathBuf, text: &str) -> Change {
+        Change { path, text: text.to_owned() }
+    }
+
+    fn texts(folder: &Path) -> Vec<String> {
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+
     #[test]
-    fn the_first_failure_stops_the_rest() {
-        let change = |name: &str| Change { path: name.into(), text: name.to_owned() };
-        let mut done = Vec::new();
-        let result = commit(&[change("a"), change("b"), change("c")], |path, _| {
-            if path == Path::new("b") {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            done.push(path.to_owned());
-            Ok(())
-        });
-        assert!(matches!(result, Err(Error::Write { path, .. }) if path == Path::new("b")));
-        assert_eq!(done, [Path::new("a")]);
+    fn a_failure_or_a_stop_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        ["a", "b"].iter().for_each(|name| fs::write(at(name), "old").unwrap());
+        let changes = [change(at("a"), "new"), change(at("missing/c"), "new"), change(at("b"), "new")];
+        let result = commit(&changes, None);
+        assert!(matches!(result, Err(Error::Write { path, .. }) if path == at("missing/c")));
+        let stopped = commit(&changes[..1], Some(&AtomicBool::new(true)));
+        assert!(matches!(stopped, Err(Error::Stopped)));
+        assert_eq!(texts(folder.path()), ["old", "old"]);
+        commit(&changes[..1], Some(&AtomicBool::new(false))).unwrap();
+        assert_eq!(texts(folder.path()), ["new", "old"]);
     }
 
     #[cfg(unix)]
@@ -144,7 +163,7 @@ mod tests {
         let path = folder.path().join("a.js");
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o754)).unwrap();
-        replace_file(&path, b"new").unwrap();
+        commit(&[change(path.clone(), "new")], None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o754);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
