@@ -112,7 +112,7 @@ fn a_folder_that_may_not_be_read_is_named_and_nothing_is_written() {
     const AGAIN: &str = "CAPY_TEST_NOBODY";
     let tree = Tree::new();
     fs::create_dir(tree.path("public/x")).unwrap();
-    fs::set_permissions(tree.path("public/x"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(tree.path("public/x"), Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(tree.path("public/x")).is_ok() {
         assert!(std::env::var_os(AGAIN).is_none(), "still the superuser");
         let mut command = Command::new("setpriv");
