@@ -90,7 +90,8 @@ impl Reason {
             Self::OtherValues => Severity::Failure,
             Self::NotJavaScript if !named => Severity::Note,
             Self::ProcessEscapes | Self::Mentioned => Severity::Note,
-            Self::InPackage | Self::NoPrelude => Severity::Warning,
+            Self::InPackage => Severity::Warning,
+            Self::NoPrelude => Severity::Failure,
             Self::WholeObject
             | Self::DynamicKey
             | Self::DynamicWrite

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use capy_inliner::{Dynamic, Report, Request, Severity, inline};
+use capy_inliner::{Dynamic, Reason, Report, Request, Severity, inline};
+use capy_protocol::env_map::SecretValue;
 use support::{canary, has_node, map, node};
 
 /// Between its fork and its start a child holds the locks of the test's other threads.
@@ -62,8 +63,12 @@ impl Bundles {
     }
 
     fn run(&self, file: &str, variables: &[(&str, &str)]) -> String {
+        self.run_in("out", file, variables)
+    }
+
+    fn run_in(&self, folder: &str, file: &str, variables: &[(&str, &str)]) -> String {
         let no_child = NO_CHILD.lock().unwrap_or_else(PoisonError::into_inner);
-        let out = node(&self.0.path().join("out"), file, variables);
+        let out = node(&self.0.path().join(folder), file, variables);
         drop(no_child);
         let stderr = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "{file}: {stderr}");
@@ -136,13 +141,21 @@ fn scripts_answer_alike() {
         return;
     }
     for program in USES {
-        same_answers(&[("a.js", &format!("{LOG}{OWN}{program}\n"))]);
-        if !program.starts_with("with") {
-            let strict = format!("#!/usr/bin/env node\n'use strict'\n{LOG}{OWN}{program}\n");
-            same_answers(&[("a.cjs", &strict)]);
+        let text = format!("{LOG}{OWN}{program}\n");
+        let bundles = same_answers(&[("a.js", &text)]);
+        assert!(bundles.read("a.js").contains("();const log"), "{}", bundles.read("a.js"));
+    }
+    for program in &USES[..4] {
+        for head in
+            ["#!/usr/bin/env node\n'use strict'\n", "\u{feff}\"use strict\";", "/* c */\r\n'use client'\r\n"]
+        {
+            same_answers(&[("a.cjs", &format!("{head}{LOG}{OWN}{program}\n"))]);
         }
     }
 }
+
+const REQUIRE: &str =
+    "import {createRequire} from 'node:module'; const require = createRequire(import.meta.url);\n";
 
 #[test]
 fn modules_answer_alike() {
@@ -150,14 +163,236 @@ fn modules_answer_alike() {
         return;
     }
     for program in USES.into_iter().filter(|program| !program.starts_with("with")) {
-        let head =
-            "import {createRequire} from 'node:module'; const require = createRequire(import.meta.url);\n";
-        let program = format!("{head}{LOG}{OWN}{program}\nexport {{}};\n");
-        same_answers(&[("a.mjs", &program)]);
-        same_answers(&[
-            ("a.mjs", &format!("import './b.mjs';\n{program}")),
-            ("b.mjs", "export const b = 1;"),
-        ]);
+        let program = format!("{REQUIRE}{LOG}{OWN}{program}\nexport {{}};\n");
+        let bundles = same_answers(&[("a.mjs", &program)]);
+        assert!(!bundles.path("capy-prelude.mjs").exists(), "a bundle of one file stays one");
+    }
+    for program in &USES[..4] {
+        let program = format!("import './b.mjs';\n{REQUIRE}{LOG}{OWN}{program}\n");
+        let bundles = same_answers(&[("a.mjs", &program), ("b.mjs", "export const b = 1;")]);
+        assert!(bundles.read("a.mjs").starts_with("import\"./capy-prelude.mjs\";import './b.mjs';\n"));
+        assert!(!bundles.read("a.mjs").contains("canary."));
+    }
+}
+
+#[test]
+fn a_module_that_reads_while_others_are_loaded_finds_its_variables() {
+    if !has_node() {
+        return;
+    }
+    for files in [
+        // In the middle of a cycle, before the first statement of the bundle that begins it.
+        &[
+            ("a.mjs", "import './b.mjs'; export function get(k) { return process.env[k] }"),
+            ("b.mjs", "import {get} from './a.mjs'; console.log(get('A'), get('B'))"),
+        ][..],
+        &[
+            ("a.mjs", "import {all} from './deep/b.mjs'; console.log(all.A)"),
+            ("deep/b.mjs", "import '../c.mjs'; export const all = {...process.env}"),
+            ("c.mjs", "await 0; console.log(Object.keys(process.env).includes('B'))"),
+        ],
+        &[
+            ("a.cjs", "exports.get = (k) => process.env[k]; require('./b.cjs')"),
+            ("b.cjs", "console.log(require('./a.cjs').get('A'))"),
+        ],
+        &[
+            ("a.mjs", "export * from './b.mjs'; export {default as c} from './c.cjs'"),
+            (
+                "b.mjs",
+                "export const env = process.env; console.log(JSON.stringify(env).includes('canary.A'))",
+            ),
+            (
+                "c.cjs",
+                "const e = process['env']; module.exports = (k) => e[k]; console.log(module.exports('B'))",
+            ),
+        ],
+    ] {
+        same_answers(files);
+    }
+}
+
+/// As an edge sandbox runs a function's files: scripts in one global scope, with an environment of its own.
+#[test]
+fn scripts_that_share_a_global_scope_answer_alike() {
+    if !has_node() {
+        return;
+    }
+    let run = "const vm = require('vm'), fs = require('fs'), out = []; const env = {...process.env};\n\
+               const globals = {out, ...(process.argv[2] ? {} : {process: {env}})};\n\
+               const context = vm.createContext(globals);\n\
+               for (const f of ['a', 'b', 'a']) vm.runInContext(fs.readFileSync(`out/${f}.js`, 'utf8'), context);\n\
+               console.log(JSON.stringify(out));";
+    let files = [
+        (
+            "a.js",
+            "(globalThis.list = globalThis.list || []).push((k) => process.env[k]); out.push({...process.env}.A);",
+        ),
+        (
+            "b.js",
+            "out.push(list[0]('B'), 'A' in process.env); delete process.env.A; out.push(process.env.A);",
+        ),
+    ];
+    let bundles = Bundles::new(&files);
+    fs::write(bundles.0.path().join("run.js"), run).unwrap();
+    let (a, b) = (canary("A"), canary("B"));
+    let expected = bundles.run_in("", "run.js", &[("A", &a), ("B", &b)]);
+    bundles.inlined(Dynamic::Auto);
+    assert_eq!(bundles.run_in("", "run.js", &[]), expected);
+    // Without any `process` nothing is set, and nothing fails that did not fail before.
+    fs::write(
+        bundles.path("a.js"),
+        "f(process.env[k]); function f() {}".replace("f(", "typeof process === 'object' && f("),
+    )
+    .unwrap();
+    fs::write(bundles.path("b.js"), "out.push(1)").unwrap();
+    bundles.inlined(Dynamic::Auto);
+    fs::write(bundles.0.path().join("run.js"), run.replace("process.argv[2]", "true")).unwrap();
+    assert_eq!(bundles.run_in("", "run.js", &[]), "[1]\n");
+}
+
+#[test]
+fn what_the_platform_sets_wins_be_it_empty() {
+    if !has_node() {
+        return;
+    }
+    let bundles = same_answers(&[(
+        "a.js",
+        "console.log(JSON.stringify([{...process.env}.A, process.env['B'.trim()]]))",
+    )]);
+    assert_eq!(bundles.run("a.js", &[("A", ""), ("B", "own")]), "[\"\",\"own\"]\n");
+}
+
+#[test]
+fn an_environment_that_cannot_be_written_stops_no_program() {
+    if !has_node() {
+        return;
+    }
+    let program = "console.log(process.env[['A'].join()])";
+    let bundles = Bundles::new(&[("a.js", program)]);
+    bundles.inlined(Dynamic::Auto);
+    let freeze = "Object.defineProperty(process, 'env', {value: Object.freeze({})}); require('./out/a.js')";
+    fs::write(bundles.0.path().join("run.js"), freeze).unwrap();
+    assert_eq!(bundles.run_in("", "run.js", &[]), "undefined\n");
+}
+
+#[test]
+fn only_variables_that_may_be_wanted_are_set() {
+    for (program, expected) in [
+        ("f({...process.env})", &["A", "B"][..]),
+        ("f(process.env[k])", &["A", "B"]),
+        ("f(x.env.A)", &["A"]),
+        ("f(process.env.A); process.env.A = 1", &["A"]),
+        ("f(process, process.env.B)", &[]),
+        ("f(process, 'A', process.env.B)", &["A"]),
+        ("f(process.env.A)", &[]),
+        ("f('A')", &[]),
+    ] {
+        let bundles = Bundles::new(&[("a.js", program)]);
+        let report = bundles.inlined(Dynamic::Auto);
+        let set: Vec<&str> = report
+            .variables
+            .iter()
+            .filter(|variable| variable.prelude)
+            .map(|variable| &*variable.name)
+            .collect();
+        assert_eq!(set, expected, "{program}");
+        assert_eq!(bundles.read("a.js").contains("$prelude"), !expected.is_empty(), "{program}");
+        assert_eq!(report.preludes.len(), usize::from(!expected.is_empty()), "{program}");
+    }
+}
+
+#[test]
+fn a_variable_that_a_public_script_names_is_never_set() {
+    let bundles = Bundles::new(&[("a.js", "f({...process.env})"), ("../public/c.js", "f(e.env.A)")]);
+    let public = bundles.path("../public");
+    for dynamic in [Dynamic::Auto, Dynamic::Prelude] {
+        let report = bundles.inline(|request| {
+            (request.dynamic, request.public) = (dynamic, vec![public.clone()]);
+        });
+        assert!(report.written && !bundles.read("a.js").contains("canary.A"), "{report:?}");
+        let left = report.findings.iter().find(|finding| finding.name.as_deref() == Some("A")).unwrap();
+        assert_eq!((left.reason, left.severity), (Reason::ReadByClient, Severity::Warning));
+    }
+    bundles.inline(|request| {
+        request.public = vec![public.clone()];
+        request.allow_mention.insert("A".to_owned());
+    });
+    assert!(bundles.read("a.js").contains("canary.A"));
+}
+
+#[test]
+fn the_modes_that_set_nothing_report_or_fail() {
+    for (program, dynamic, expected) in [
+        ("f({...process.env})", Dynamic::Warn, Severity::Warning),
+        ("f({...process.env})", Dynamic::Error, Severity::Failure),
+        ("f(process.env.A); process.env.A = 1", Dynamic::Warn, Severity::Warning),
+        ("f(process.env.A); process.env.A = 1", Dynamic::Error, Severity::Failure),
+    ] {
+        let bundles = Bundles::new(&[("a.js", program)]);
+        let report = bundles.inline(|request| request.dynamic = dynamic);
+        assert_eq!((report.worst(), report.written), (Some(expected), expected != Severity::Failure));
+        assert!(!bundles.read("a.js").contains("$prelude"));
+    }
+}
+
+#[test]
+fn a_variable_that_a_package_names_is_set_by_the_bundles_that_load_it() {
+    let bundles = Bundles::new(&[
+        ("a.js", "f(process.env.B); require('x')"),
+        ("node_modules/x/index.js", "module.exports = process.env.A"),
+    ]);
+    let report = bundles.inline(|_| {});
+    let left = &report.findings[0];
+    assert_eq!((left.reason, left.name.as_deref()), (Reason::InPackage, Some("A")), "{report:?}");
+    // No layout says which bundle runs first; all of them do it on request.
+    let report = bundles.inlined(Dynamic::Prelude);
+    assert!(report.findings.is_empty() && bundles.read("a.js").contains("canary.A"), "{report:?}");
+}
+
+#[test]
+fn other_values_than_last_time_are_refused_in_a_bundle_and_renewed_in_a_module() {
+    let bundles = Bundles::new(&[("a.js", "f({...process.env})")]);
+    bundles.inlined(Dynamic::Auto);
+    let mut other = map(&["B"]);
+    other.try_insert("A", SecretValue::new("other".to_owned())).unwrap();
+    let mut request = Request::new(&other);
+    request.server.push(bundles.path(""));
+    let report = inline(&request).unwrap();
+    let refused = report.findings.iter().any(|finding| finding.reason == Reason::OtherValues);
+    assert!(refused && !report.written, "{report:?}");
+    let bundles = Bundles::new(&[("a.mjs", "import './b.mjs'; f({...process.env})"), ("b.mjs", "")]);
+    bundles.inlined(Dynamic::Auto);
+    request.server = vec![bundles.path("")];
+    assert!(inline(&request).unwrap().written);
+    assert!(bundles.read("capy-prelude.mjs").contains("\"other\""));
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_not_overwritten() {
+    let bundles = Bundles::new(&[
+        ("a.mjs", "import './b.mjs'; f({...process.env}, x.env.A)"),
+        ("b.mjs", ""),
+        ("capy-prelude.mjs", "mine()"),
+    ]);
+    let report = bundles.inline(|_| {});
+    assert!(!report.written, "{report:?}");
+    assert_eq!(bundles.read("capy-prelude.mjs"), "mine()");
+}
+
+/// The value is in a function of its own; everything else stands on lines that hold none.
+#[test]
+fn an_error_beside_the_prelude_prints_no_value() {
+    if !has_node() {
+        return;
+    }
+    for program in
+        ["f(process.env[k])", "const e={...process.env};null.x", "(function f(){process.env[f()]})()"]
+    {
+        let bundles = Bundles::new(&[("a.js", program)]);
+        bundles.inlined(Dynamic::Auto);
+        let out = node(&bundles.path(""), "a.js", &[]);
+        assert!(!out.status.success() && bundles.read("a.js").contains("canary.A"));
+        assert!(!String::from_utf8_lossy(&out.stderr).contains("canary."), "{program}");
     }
 }
 
