@@ -4,7 +4,7 @@
 //! or turn the rest of it around. It refuses to pass such characters on: they are written as escapes.
 
 use std::fmt::{self, Display, Formatter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serializer;
 
@@ -21,6 +21,11 @@ pub(crate) fn name(text: &str) -> impl Display {
 /// A path for scripts: JSON has no bytes that are no text, so those are shown as U+FFFD.
 pub(crate) fn serialize_path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
+}
+
+/// The same for many.
+pub(crate) fn serialize_paths<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
 struct Printable<'t>(&'t str);

@@ -1,14 +1,14 @@
 //! What a run found and did, for people and for scripts.
 //!
-//! Owns the words. No field can hold a value: names, places and counts only. It prints to a writer that it is given.
+//! Owns the words. No field can hold a value: names, places and counts only. `print` is for people.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+mod print;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::how::{self, How};
+use crate::how::How;
 use crate::printable;
 
 /// How much a finding matters.
@@ -280,6 +280,8 @@ pub struct Report {
     /// Files whose contents were not searched, or not whole.
     pub unscanned_files: Vec<Unscanned>,
     /// Server files that set variables before anything else.
+    /// Server files that set variables before anything else.
+    #[serde(serialize_with = "printable::serialize_paths")]
     pub preludes: Vec<PathBuf>,
     pub variables: Vec<Variable>,
     pub findings: Vec<Finding>,
@@ -299,106 +301,4 @@ impl Report {
     pub fn replaced(&self) -> usize {
         self.variables.iter().map(|variable| variable.replaced).sum()
     }
-
-    /// Prints the summary for people: a table of the variables, then what needs attention.
-    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let names = self.variables.iter().map(|variable| printable::name(&variable.name).to_string());
-        let names: Vec<String> = names.collect();
-        let width = names.iter().map(String::len).max().unwrap_or(0);
-        for (name, variable) in names.iter().zip(&self.variables) {
-            writeln!(out, "  {name:width$}  {}", describe(variable))?;
-        }
-        how::print(&self.leaks, out)?;
-        self.print_findings(out)?;
-        how::print_unscanned(&self.unscanned_files, out)?;
-        let (files, changed, reads) = (self.server_files, self.changed_files, self.replaced());
-        if self.written {
-            writeln!(out, "inlined {reads} reads; wrote {changed} of {files} server files")
-        } else {
-            writeln!(
-                out,
-                "nothing was written: {reads} reads in {changed} of {files} server files would have been inlined"
-            )
-        }
-    }
-
-    /// Failures and warnings one by one, notes as a count per variable or reason.
-    fn print_findings(&self, out: &mut impl Write) -> io::Result<()> {
-        self.print_preludes(out)?;
-        let mut notes: BTreeMap<Reason, usize> = BTreeMap::new();
-        for finding in &self.findings {
-            let level = match finding.severity {
-                Severity::Failure => "error",
-                Severity::Warning => "warning",
-                Severity::Note if finding.prelude => continue,
-                Severity::Note => {
-                    *notes.entry(finding.reason).or_default() += 1;
-                    continue;
-                }
-            };
-            let place = place(finding);
-            let name = finding.name.as_deref().map(|name| format!("{} ", printable::name(name)));
-            let name = name.unwrap_or_default();
-            writeln!(out, "{level}: {place}: {name}{}", finding.reason.text())?;
-        }
-        for (reason, count) in notes {
-            writeln!(out, "note: {count} times a variable or `process` {}", note_text(reason))?;
-        }
-        Ok(())
-    }
-}
-
-impl Report {
-    /// What is read at run time, once per variable and reason.
-    fn print_preludes(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut places: BTreeMap<(Option<&str>, Reason), Vec<&Finding>> = BTreeMap::new();
-        for finding in self.findings.iter().filter(|finding| finding.prelude) {
-            places.entry((finding.name.as_deref(), finding.reason)).or_default().push(finding);
-        }
-        for ((name, reason), findings) in places {
-            let name = name.map(|name| format!("{} ", printable::name(name))).unwrap_or_default();
-            let more = match findings.len() {
-                1 => String::new(),
-                all => format!(" (and {} more)", all - 1),
-            };
-            let (place, text) = (place(findings[0]), reason.text());
-            let set = if name.is_empty() { "; the variables are set before" } else { "; it is set before" };
-            writeln!(out, "note: {place}{more}: {name}{text}{set} the program starts")?;
-        }
-        Ok(())
-    }
-}
-
-fn place(finding: &Finding) -> String {
-    format!("{}:{}:{}", printable::path(&finding.file), finding.line, finding.column)
-}
-
-fn note_text(reason: Reason) -> &'static str {
-    match reason {
-        Reason::ProcessEscapes => "is passed on",
-        Reason::NotJavaScript => "may be read in a file that does not parse",
-        _ => "is mentioned where no read of the environment is recognised",
-    }
-}
-
-fn describe(variable: &Variable) -> String {
-    if variable.left_alone {
-        return "left alone: public or the framework's own".to_owned();
-    }
-    let reads = match (variable.replaced, variable.files) {
-        (0, _) if variable.prelude => "read at run time".to_owned(),
-        (0, _) => "not read".to_owned(),
-        (1, _) => "1 read".to_owned(),
-        (reads, 1) => format!("{reads} reads in 1 file"),
-        (reads, files) => format!("{reads} reads in {files} files"),
-    };
-    let missing = if variable.missing == 0 { String::new() } else { format!(", {} left", variable.missing) };
-    let search = match variable.not_searched {
-        None => "",
-        Some(NotSearched::Short) => " (too short to search for)",
-        Some(NotSearched::Common) => " (too common to search for)",
-        Some(NotSearched::Public) => " (public by name, not searched for)",
-    };
-    let prelude = if variable.prelude { ", set before the program starts" } else { "" };
-    format!("{reads}{prelude}{missing}{search}")
 }

@@ -1,80 +1,14 @@
 //! Uses of the environment that no value can replace: the program answers as if the variables were set.
 
+#[path = "support/bundles.rs"]
+mod bundles;
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
-use capy_inliner::{Dynamic, Reason, Report, Request, Severity, inline};
-use capy_protocol::env_map::SecretValue;
-use support::{canary, has_node, map, node};
-
-/// Between its fork and its start a child holds the locks of the test's other threads.
-static NO_CHILD: Mutex<()> = Mutex::new(());
-
-/// A folder of bundles, named as a whole.
-struct Bundles(tempfile::TempDir);
-
-impl Bundles {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let bundles = Self(tempfile::tempdir().unwrap());
-        for (name, text) in files {
-            let path = bundles.path(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        bundles
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join("out").join(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn inline(&self, change: impl FnOnce(&mut Request<'_>)) -> Report {
-        let _no_child = NO_CHILD.lock().unwrap_or_else(PoisonError::into_inner);
-        let values = map(&["A", "B"]);
-        let mut request = Request::new(&values);
-        request.server.push(self.0.path().join("out"));
-        change(&mut request);
-        inline(&request).unwrap()
-    }
-
-    fn contents(&self) -> BTreeMap<PathBuf, String> {
-        let files = walkdir::WalkDir::new(self.0.path()).into_iter().flatten();
-        let files = files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
-        files.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
-    }
-
-    /// Inlines, and checks that a second run changes nothing.
-    fn inlined(&self, dynamic: Dynamic) -> Report {
-        let report = self.inline(|request| request.dynamic = dynamic);
-        assert!(report.written, "{report:?}");
-        let after = self.contents();
-        let again = self.inline(|request| request.dynamic = dynamic);
-        assert_eq!((again.changed_files, again.written), (0, true), "{again:?}");
-        assert_eq!(self.contents(), after);
-        report
-    }
-
-    fn run(&self, file: &str, variables: &[(&str, &str)]) -> String {
-        self.run_in("out", file, variables)
-    }
-
-    fn run_in(&self, folder: &str, file: &str, variables: &[(&str, &str)]) -> String {
-        let no_child = NO_CHILD.lock().unwrap_or_else(PoisonError::into_inner);
-        let out = node(&self.0.path().join(folder), file, variables);
-        drop(no_child);
-        let stderr = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success(), "{file}: {stderr}");
-        String::from_utf8(out.stdout).unwrap()
-    }
-}
+use bundles::Bundles;
+use capy_inliner::{Dynamic, Severity};
+use support::{canary, has_node, node};
 
 /// Prints with the variables set what its inlined form prints without them.
 #[track_caller]
@@ -239,11 +173,7 @@ fn scripts_that_share_a_global_scope_answer_alike() {
     bundles.inlined(Dynamic::Auto);
     assert_eq!(bundles.run_in("", "run.js", &[]), expected);
     // Without any `process` nothing is set, and nothing fails that did not fail before.
-    fs::write(
-        bundles.path("a.js"),
-        "f(process.env[k]); function f() {}".replace("f(", "typeof process === 'object' && f("),
-    )
-    .unwrap();
+    fs::write(bundles.path("a.js"), "typeof process === 'object' && process.env[out];").unwrap();
     fs::write(bundles.path("b.js"), "out.push(1)").unwrap();
     bundles.inlined(Dynamic::Auto);
     fs::write(bundles.0.path().join("run.js"), run.replace("process.argv[2]", "true")).unwrap();
@@ -273,110 +203,6 @@ fn an_environment_that_cannot_be_written_stops_no_program() {
     let freeze = "Object.defineProperty(process, 'env', {value: Object.freeze({})}); require('./out/a.js')";
     fs::write(bundles.0.path().join("run.js"), freeze).unwrap();
     assert_eq!(bundles.run_in("", "run.js", &[]), "undefined\n");
-}
-
-#[test]
-fn only_variables_that_may_be_wanted_are_set() {
-    for (program, expected) in [
-        ("f({...process.env})", &["A", "B"][..]),
-        ("f(process.env[k])", &["A", "B"]),
-        ("f(x.env.A)", &["A"]),
-        ("f(process.env.A); process.env.A = 1", &["A"]),
-        ("f(process, process.env.B)", &[]),
-        ("f(process, 'A', process.env.B)", &["A"]),
-        ("f(process.env.A)", &[]),
-        ("f('A')", &[]),
-    ] {
-        let bundles = Bundles::new(&[("a.js", program)]);
-        let report = bundles.inlined(Dynamic::Auto);
-        let set: Vec<&str> = report
-            .variables
-            .iter()
-            .filter(|variable| variable.prelude)
-            .map(|variable| &*variable.name)
-            .collect();
-        assert_eq!(set, expected, "{program}");
-        assert_eq!(bundles.read("a.js").contains("$prelude"), !expected.is_empty(), "{program}");
-        assert_eq!(report.preludes.len(), usize::from(!expected.is_empty()), "{program}");
-    }
-}
-
-#[test]
-fn a_variable_that_a_public_script_names_is_never_set() {
-    let bundles = Bundles::new(&[("a.js", "f({...process.env})"), ("../public/c.js", "f(e.env.A)")]);
-    let public = bundles.path("../public");
-    for dynamic in [Dynamic::Auto, Dynamic::Prelude] {
-        let report = bundles.inline(|request| {
-            (request.dynamic, request.public) = (dynamic, vec![public.clone()]);
-        });
-        assert!(report.written && !bundles.read("a.js").contains("canary.A"), "{report:?}");
-        let left = report.findings.iter().find(|finding| finding.name.as_deref() == Some("A")).unwrap();
-        assert_eq!((left.reason, left.severity), (Reason::ReadByClient, Severity::Warning));
-    }
-    bundles.inline(|request| {
-        request.public = vec![public.clone()];
-        request.allow_mention.insert("A".to_owned());
-    });
-    assert!(bundles.read("a.js").contains("canary.A"));
-}
-
-#[test]
-fn the_modes_that_set_nothing_report_or_fail() {
-    for (program, dynamic, expected) in [
-        ("f({...process.env})", Dynamic::Warn, Severity::Warning),
-        ("f({...process.env})", Dynamic::Error, Severity::Failure),
-        ("f(process.env.A); process.env.A = 1", Dynamic::Warn, Severity::Warning),
-        ("f(process.env.A); process.env.A = 1", Dynamic::Error, Severity::Failure),
-    ] {
-        let bundles = Bundles::new(&[("a.js", program)]);
-        let report = bundles.inline(|request| request.dynamic = dynamic);
-        assert_eq!((report.worst(), report.written), (Some(expected), expected != Severity::Failure));
-        assert!(!bundles.read("a.js").contains("$prelude"));
-    }
-}
-
-#[test]
-fn a_variable_that_a_package_names_is_set_by_the_bundles_that_load_it() {
-    let bundles = Bundles::new(&[
-        ("a.js", "f(process.env.B); require('x')"),
-        ("node_modules/x/index.js", "module.exports = process.env.A"),
-    ]);
-    let report = bundles.inline(|_| {});
-    let left = &report.findings[0];
-    assert_eq!((left.reason, left.name.as_deref()), (Reason::InPackage, Some("A")), "{report:?}");
-    // No layout says which bundle runs first; all of them do it on request.
-    let report = bundles.inlined(Dynamic::Prelude);
-    assert!(report.findings.is_empty() && bundles.read("a.js").contains("canary.A"), "{report:?}");
-}
-
-#[test]
-fn other_values_than_last_time_are_refused_in_a_bundle_and_renewed_in_a_module() {
-    let bundles = Bundles::new(&[("a.js", "f({...process.env})")]);
-    bundles.inlined(Dynamic::Auto);
-    let mut other = map(&["B"]);
-    other.try_insert("A", SecretValue::new("other".to_owned())).unwrap();
-    let mut request = Request::new(&other);
-    request.server.push(bundles.path(""));
-    let report = inline(&request).unwrap();
-    let refused = report.findings.iter().any(|finding| finding.reason == Reason::OtherValues);
-    assert!(refused && !report.written, "{report:?}");
-    let bundles = Bundles::new(&[("a.mjs", "import './b.mjs'; f({...process.env})"), ("b.mjs", "")]);
-    bundles.inlined(Dynamic::Auto);
-    request.server = vec![bundles.path("")];
-    assert!(inline(&request).unwrap().written);
-    assert!(bundles.read("capy-prelude.mjs").contains("\"other\""));
-}
-
-#[test]
-fn a_file_of_somebody_elses_is_not_overwritten() {
-    let bundles = Bundles::new(&[
-        ("a.mjs", "import './b.mjs'; f({...process.env}, x.env.A)"),
-        ("b.mjs", ""),
-        ("capy-prelude.mjs", "mine()"),
-    ]);
-    let report = bundles.inline(|_| {});
-    assert!(!report.written, "{report:?}");
-    assert_eq!(bundles.read("capy-prelude.mjs"), "mine()");
 }
 
 /// The value is in a function of its own; everything else stands on lines that hold none.

@@ -180,6 +180,7 @@ fn relative(from: &Path, to: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Root;
 
     #[test]
     fn the_way_between_folders_is_relative() {
@@ -187,6 +188,29 @@ mod tests {
         assert_eq!(way("/a/b", "/a/b/c").as_deref(), Some("./c/"));
         assert_eq!(way("/a/b", "/a/.c/d").as_deref(), Some("../.c/d/"));
         assert_eq!(way("/a/b", "/a/c d"), None);
+    }
+
+    #[test]
+    fn no_module_of_ours_lies_where_the_public_can_fetch_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for name in ["public/_worker.js", "public/app.js", "server/index.js"] {
+            std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            std::fs::write(root.join(name), "").unwrap();
+        }
+        let mut inventory = Inventory::default();
+        inventory.roots.push(Root { path: root.join("public"), kind: RootKind::Public, layout: "named" });
+        for name in ["public/_worker.js", "server/index.js"] {
+            inventory.server.insert(root.join(name), root.join(name));
+        }
+        let of = |file: &str, imports: &[&str]| {
+            let imports: Vec<String> = imports.iter().map(|import| (*import).to_owned()).collect();
+            super::folder(&root.join(file), &imports, &inventory)
+        };
+        assert_eq!(of("server/index.js", &[]), Some((root.join("server"), "./".to_owned())));
+        let beside = Some((root.join("server"), "../server/".to_owned()));
+        assert_eq!(of("public/_worker.js", &["./app.js", "x", "../server/index.js"]), beside);
+        assert_eq!(of("public/_worker.js", &["./app.js"]), None);
     }
 
     #[test]

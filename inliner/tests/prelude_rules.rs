@@ -1,0 +1,115 @@
+//! Which variables a prelude sets, where it goes, and what is said about it.
+
+#[expect(dead_code, reason = "the other user runs programs")]
+#[path = "support/bundles.rs"]
+mod bundles;
+mod support;
+
+use bundles::Bundles;
+use capy_inliner::{Dynamic, Reason, Request, Severity, inline};
+use capy_protocol::env_map::SecretValue;
+use support::map;
+
+#[test]
+fn only_variables_that_may_be_wanted_are_set() {
+    for (program, expected) in [
+        ("f({...process.env})", &["A", "B"][..]),
+        ("f(process.env[k])", &["A", "B"]),
+        ("f(x.env.A)", &["A"]),
+        ("f(process.env.A); process.env.A = 1", &["A"]),
+        ("f(process, process.env.B)", &[]),
+        ("f(process, 'A', process.env.B)", &["A"]),
+        ("f(process.env.A)", &[]),
+        ("f('A')", &[]),
+    ] {
+        let bundles = Bundles::new(&[("a.js", program)]);
+        let report = bundles.inlined(Dynamic::Auto);
+        let set: Vec<&str> = report
+            .variables
+            .iter()
+            .filter(|variable| variable.prelude)
+            .map(|variable| &*variable.name)
+            .collect();
+        assert_eq!(set, expected, "{program}");
+        assert_eq!(bundles.read("a.js").contains("$prelude"), !expected.is_empty(), "{program}");
+        assert_eq!(report.preludes.len(), usize::from(!expected.is_empty()), "{program}");
+    }
+}
+
+#[test]
+fn a_variable_that_a_public_script_names_is_never_set() {
+    let bundles = Bundles::new(&[("a.js", "f({...process.env})"), ("../public/c.js", "f(e.env.A)")]);
+    let public = bundles.path("../public");
+    for dynamic in [Dynamic::Auto, Dynamic::Prelude] {
+        let report = bundles.inline(|request| {
+            (request.dynamic, request.public) = (dynamic, vec![public.clone()]);
+        });
+        assert!(report.written && !bundles.read("a.js").contains("canary.A"), "{report:?}");
+        let left = report.findings.iter().find(|finding| finding.name.as_deref() == Some("A")).unwrap();
+        assert_eq!((left.reason, left.severity), (Reason::ReadByClient, Severity::Warning));
+    }
+    bundles.inline(|request| {
+        request.public = vec![public.clone()];
+        request.allow_mention.insert("A".to_owned());
+    });
+    assert!(bundles.read("a.js").contains("canary.A"));
+}
+
+#[test]
+fn the_modes_that_set_nothing_report_or_fail() {
+    for (program, dynamic, expected) in [
+        ("f({...process.env})", Dynamic::Warn, Severity::Warning),
+        ("f({...process.env})", Dynamic::Error, Severity::Failure),
+        ("f(process.env.A); process.env.A = 1", Dynamic::Warn, Severity::Warning),
+        ("f(process.env.A); process.env.A = 1", Dynamic::Error, Severity::Failure),
+    ] {
+        let bundles = Bundles::new(&[("a.js", program)]);
+        let report = bundles.inline(|request| request.dynamic = dynamic);
+        assert_eq!((report.worst(), report.written), (Some(expected), expected != Severity::Failure));
+        assert!(!bundles.read("a.js").contains("$prelude"));
+    }
+}
+
+#[test]
+fn a_variable_that_a_package_names_is_set_by_the_bundles_that_load_it() {
+    let bundles = Bundles::new(&[
+        ("a.js", "f(process.env.B); require('x')"),
+        ("node_modules/x/index.js", "module.exports = process.env.A"),
+    ]);
+    let report = bundles.inline(|_| {});
+    let left = &report.findings[0];
+    assert_eq!((left.reason, left.name.as_deref()), (Reason::InPackage, Some("A")), "{report:?}");
+    // No layout says which bundle runs first; all of them do it on request.
+    let report = bundles.inlined(Dynamic::Prelude);
+    assert!(report.findings.is_empty() && bundles.read("a.js").contains("canary.A"), "{report:?}");
+}
+
+#[test]
+fn other_values_than_last_time_are_refused_in_a_bundle_and_renewed_in_a_module() {
+    let bundles = Bundles::new(&[("a.js", "f({...process.env})")]);
+    bundles.inlined(Dynamic::Auto);
+    let mut other = map(&["B"]);
+    other.try_insert("A", SecretValue::new("other".to_owned())).unwrap();
+    let mut request = Request::new(&other);
+    request.server.push(bundles.path(""));
+    let report = inline(&request).unwrap();
+    let refused = report.findings.iter().any(|finding| finding.reason == Reason::OtherValues);
+    assert!(refused && !report.written, "{report:?}");
+    let bundles = Bundles::new(&[("a.mjs", "import './b.mjs'; f({...process.env})"), ("b.mjs", "")]);
+    bundles.inlined(Dynamic::Auto);
+    request.server = vec![bundles.path("")];
+    assert!(inline(&request).unwrap().written);
+    assert!(bundles.read("capy-prelude.mjs").contains("\"other\""));
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_not_overwritten() {
+    let bundles = Bundles::new(&[
+        ("a.mjs", "import './b.mjs'; f({...process.env}, x.env.A)"),
+        ("b.mjs", ""),
+        ("capy-prelude.mjs", "mine()"),
+    ]);
+    let report = bundles.inline(|_| {});
+    assert!(!report.written, "{report:?}");
+    assert_eq!(bundles.read("capy-prelude.mjs"), "mine()");
+}
