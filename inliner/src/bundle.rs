@@ -75,8 +75,7 @@ impl Reader<'_> {
         };
         bundle.uses_our_prefix = !inlined && memmem::find(source.as_bytes(), b"__capy").is_some();
         if self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
-            bundle.parsed = true;
-            self.parse(parts.body, &mut bundle);
+            self.find_reads(parts.body, &mut bundle);
         }
         let reads = &bundle.reads;
         if inlined || !reads.reads.is_empty() || !reads.objects.is_empty() || !reads.writes.is_empty() {
@@ -85,14 +84,18 @@ impl Reader<'_> {
         bundle
     }
 
+    /// From the tokens, or from the tree where they are not enough.
+    fn find_reads(&self, body: &str, bundle: &mut Bundle) {
+        match self.prefilter.tokens(body, self.wanted) {
+            Ok(reads) => bundle.take(reads, body),
+            Err(_) => self.parse(body, bundle),
+        }
+    }
+
     fn parse(&self, body: &str, bundle: &mut Bundle) {
+        bundle.parsed = true;
         match syntax::parse(body) {
-            Ok(program) => {
-                bundle.reads = reads::find(&program, self.wanted);
-                for note in std::mem::take(&mut bundle.reads.notes) {
-                    bundle.add(note.reason, note.name, place::of(body, note.at as usize));
-                }
-            }
+            Ok(program) => bundle.take(reads::find(&program, self.wanted), body),
             Err(fault) => {
                 let name = self.prefilter.names_one(body.as_bytes());
                 let name = name.map(|(start, end)| body[start..end].to_owned());
@@ -103,6 +106,13 @@ impl Reader<'_> {
 }
 
 impl Bundle {
+    fn take(&mut self, reads: FileReads, body: &str) {
+        self.reads = reads;
+        for note in std::mem::take(&mut self.reads.notes) {
+            self.add(note.reason, note.name, place::of(body, note.at as usize));
+        }
+    }
+
     pub(crate) fn add(&mut self, reason: Reason, name: Option<String>, (line, column): (usize, usize)) {
         let severity = reason.severity(name.is_some());
         self.findings.push(Finding {

@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `layout` | which files are the server's, which are public |
 //! | `subject` | which variables, and the names of their functions |
-//! | `prefilter`, `syntax`, `reads` | bytes → tree → reads of the environment |
+//! | `prefilter`, `scan` | bytes → tokens → reads of the environment, where that is certain |
+//! | `syntax`, `reads` | bytes → tree → reads of the environment |
 //! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
 //! | `prelude` | what is set before the program starts, because it cannot be replaced |
 //! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
@@ -37,6 +38,7 @@ mod reads;
 mod replace;
 mod report;
 mod rewrite;
+mod scan;
 mod skip;
 mod subject;
 mod syntax;
@@ -146,6 +148,34 @@ pub mod testing {
     use capy_protocol::env_map::EnvMap;
 
     pub use crate::plan::Inlined;
+    use crate::prefilter::Prefilter;
+    pub use crate::scan::Doubt;
+    use crate::subject::Subjects;
+
+    /// Whether tokens and tree tell the same about a text.
+    #[derive(Debug, PartialEq, Eq)]
+    pub enum Agreement {
+        NotSure(Doubt),
+        /// So many reads and notes.
+        Same(usize),
+        /// What the tokens tell, and what the tree does; nothing when the text does not parse.
+        Different(String, Option<String>),
+    }
+
+    /// Asks both.
+    pub fn tokens_and_tree(text: &str, values: &EnvMap) -> Agreement {
+        let subjects = Subjects::of(values);
+        let tokens = match Prefilter::new(subjects.iter()).tokens(text, &subjects) {
+            Ok(reads) => reads.in_order(),
+            Err(doubt) => return Agreement::NotSure(doubt),
+        };
+        let tree =
+            crate::syntax::parse(text).ok().map(|program| crate::reads::find(&program, &subjects).in_order());
+        match tree {
+            Some(tree) if tree == tokens => Agreement::Same(tree.reads.len() + tree.notes.len()),
+            tree => Agreement::Different(format!("{tokens:?}"), tree.map(|tree| format!("{tree:?}"))),
+        }
+    }
 
     /// Whether the parser accepts this text.
     pub fn parses(text: &str) -> bool {

@@ -3,27 +3,51 @@
 //! Owns a fast "no": a file without the word `env`, or one that reads only other variables by name, costs nothing but
 //! its reading. It never says yes to a replacement, and when in doubt it asks for a parse.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem::Finder;
+
+use crate::reads::{FileReads, Wanted};
+use crate::scan::{Doubt, Scanner};
 
 pub(crate) struct Prefilter {
     env: Finder<'static>,
     process: Finder<'static>,
     names: AhoCorasick,
+    /// Names of letters, digits, `_` and `$` alone: no match that is a whole word can lie inside another.
+    plain: bool,
+    scanner: Scanner,
 }
 
 impl Prefilter {
     pub(crate) fn new<'n>(names: impl Iterator<Item = &'n str>) -> Self {
-        let names = AhoCorasick::new(names).expect("names of variables are far below the automaton's limits");
-        Self { env: Finder::new("env"), process: Finder::new("process"), names }
+        let names: Vec<&str> = names.collect();
+        let plain = names.iter().all(|name| name.bytes().all(|byte| is_part(&byte)));
+        // Only the other kind of automaton finds overlapping matches, and it is several times slower.
+        let kind = if plain { MatchKind::LeftmostLongest } else { MatchKind::Standard };
+        let automaton = AhoCorasick::builder().match_kind(kind).build(&names);
+        Self {
+            env: Finder::new("env"),
+            process: Finder::new("process"),
+            names: automaton.expect("names of variables are far below the automaton's limits"),
+            plain,
+            scanner: Scanner::new(&names),
+        }
     }
 
     /// The first wanted name that stands in `text` as a word.
     pub(crate) fn names_one(&self, text: &[u8]) -> Option<(usize, usize)> {
-        let mut found = self.names.find_overlapping_iter(text);
-        found
-            .find(|found| is_word(text, found.start(), found.end()))
-            .map(|found| (found.start(), found.end()))
+        let is_word = |start, end| is_word(text, start, end).then_some((start, end));
+        if self.plain {
+            self.names.find_iter(text).find_map(|found| is_word(found.start(), found.end()))
+        } else {
+            let mut found = self.names.find_overlapping_iter(text);
+            found.find_map(|found| is_word(found.start(), found.end()))
+        }
+    }
+
+    /// The reads of a text without a tree, where its tokens tell enough.
+    pub(crate) fn tokens(&self, text: &str, wanted: &dyn Wanted) -> Result<FileReads, Doubt> {
+        self.scanner.find(text, wanted)
     }
 
     /// Whether a parse could find a read.

@@ -28,7 +28,7 @@ pub(crate) trait Wanted {
 }
 
 /// What one file does with the environment. Offsets are bytes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct FileReads {
     pub(crate) reads: Vec<Read>,
     pub(crate) objects: Vec<ObjectRead>,
@@ -40,6 +40,13 @@ pub(crate) struct FileReads {
 }
 
 impl FileReads {
+    /// As a file has them, whatever found them.
+    pub(crate) fn in_order(mut self) -> Self {
+        self.reads.sort_by_key(|read| read.start);
+        self.notes.sort_by_key(|note| (note.at, note.reason));
+        self
+    }
+
     /// Turns reads into notes, where `reason` has one for the name.
     fn leave(&mut self, reason: impl Fn(&str) -> Option<Reason>) {
         let notes = &mut self.notes;

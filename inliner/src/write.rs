@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::prelude::*;
 use tempfile::TempPath;
 
 use crate::Error;
@@ -41,7 +42,9 @@ pub(crate) fn commit(changes: &[Change], stop: Option<&AtomicBool>) -> Result<()
         goes_on()?;
         stage(&change.path, change.text.as_bytes()).map_err(|source| failed(&change.path, source))
     };
-    let staged = changes.iter().map(|change| Ok(Staged { temporary: stage(change)?, path: &change.path }));
+    // Side by side: the disk commits many files at once as quickly as one.
+    let staged = changes.par_iter().with_max_len(1);
+    let staged = staged.map(|change| Ok(Staged { temporary: stage(change)?, path: &change.path }));
     let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
     let folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
     for Staged { temporary, path } in staged {

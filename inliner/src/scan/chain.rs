@@ -1,0 +1,408 @@
+//! The words that matter, each judged where it stands.
+//!
+//! Owns the plain forms: `process.env.NAME`, another property of `process`, `typeof process`, and the whole environment or
+//! `process` as one argument of a plain call. Everything else is a [`Doubt`].
+
+use super::Doubt;
+use super::lexer::{Kind, Lexer, Listener, Open, Token, is_part};
+use super::words;
+use crate::reads::{FileReads, Note, Read, Wanted};
+use crate::report::Reason;
+
+pub(super) struct Chains<'w> {
+    hits: Vec<usize>,
+    next_hit: usize,
+    wanted: &'w dyn Wanted,
+    /// The name or the literal that the read before this place ends with.
+    judged: Option<usize>,
+    /// Decided when the bracket at this depth closes.
+    waiting: Vec<(usize, Waiting)>,
+    /// The last word that must not lie in a pattern.
+    last_target: Option<usize>,
+    /// The global object goes somewhere.
+    bare_global: bool,
+    has_process_property: bool,
+    out: FileReads,
+}
+
+/// What is known once the bracket is closed.
+enum Waiting {
+    /// A note, if the parenthesis was a call's.
+    Argument(Note),
+    /// A note, if the element is not assigned.
+    Element(Note),
+}
+
+/// What follows an object.
+enum Next<'t> {
+    /// A property by name: where it is written, and where the expression ends.
+    Named { name: &'t [u8], at: usize, end: usize },
+    /// `[` of a computed key.
+    Computed { at: usize },
+    /// Neither; where the next token begins.
+    Nothing(Option<usize>),
+}
+
+impl<'w> Chains<'w> {
+    pub(super) fn new(hits: Vec<usize>, wanted: &'w dyn Wanted) -> Self {
+        Self {
+            hits,
+            next_hit: 0,
+            wanted,
+            judged: None,
+            waiting: Vec::new(),
+            last_target: None,
+            bare_global: false,
+            has_process_property: false,
+            out: FileReads::default(),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<FileReads, Doubt> {
+        if self.bare_global && self.has_process_property { Err(Doubt::Global) } else { Ok(self.out) }
+    }
+
+    fn literal(&self, text: &[u8], token: Token) -> Result<(), Doubt> {
+        if !matches!(text[token.start], b'"' | b'\'' | b'`') {
+            return Err(Doubt::Name);
+        }
+        let inner = &text[token.start + 1..token.end - 1];
+        match inner {
+            b"process" | b"node:process" => Err(Doubt::Module),
+            _ if self.is_wanted(inner) && self.judged != Some(token.start) => Err(Doubt::Name),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_wanted(&self, name: &[u8]) -> bool {
+        std::str::from_utf8(name).is_ok_and(|name| self.wanted.is_wanted(name))
+    }
+
+    fn word(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
+        let is_property = token.kind == Kind::Property;
+        let is_private = lexer.sign_before() == b'#';
+        match lexer.slice(token) {
+            _ if is_private => Ok(()),
+            b"process" if is_property => self.process_property(lexer),
+            b"process" => self.process(lexer, token),
+            b"global" | b"globalThis" if !is_property => self.global(lexer, token),
+            b"eval" if !is_property && lexer.calls_for_text() => Err(Doubt::Scope),
+            word if word.starts_with(b"__capy") => Err(Doubt::Ours),
+            word if self.is_wanted(word) && self.judged != Some(token.start) => Err(Doubt::Name),
+            _ => Ok(()),
+        }
+    }
+
+    fn process_property(&mut self, lexer: &Lexer<'_>) -> Result<(), Doubt> {
+        // A bundler's own way to write the global object.
+        let before = lexer.text[..lexer.before.start].trim_ascii_end();
+        let before = before.strip_suffix(b"?").unwrap_or(before).trim_ascii_end();
+        let is_word = !before.iter().rev().nth(1).is_some_and(|byte| is_part(*byte));
+        if before.ends_with(b"g") && is_word
+            || [&b"g\"]"[..], b"g']", b"g`]"].iter().any(|key| before.ends_with(key))
+        {
+            return Err(Doubt::Global);
+        }
+        self.has_process_property = true;
+        Ok(())
+    }
+
+    fn global(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
+        self.last_target = Some(token.start);
+        match next(lexer, token.end)? {
+            Next::Named { name: b"process" | b"global" | b"globalThis", .. } => Err(Doubt::Global),
+            Next::Named { .. } => Ok(()),
+            Next::Computed { .. } => {
+                self.bare_global = true;
+                Ok(())
+            }
+            Next::Nothing(at) => {
+                if is_written(lexer, at) {
+                    return Err(Doubt::Written);
+                }
+                // `typeof`, and what only asks whether it is there.
+                let asked = is_after(lexer, b"typeof");
+                self.bare_global |= !asked;
+                Ok(())
+            }
+        }
+    }
+
+    fn process(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
+        self.last_target = Some(token.start);
+        if is_after(lexer, b"delete") || is_after(lexer, b"new") || is_doubled(lexer) {
+            return Err(Doubt::Written);
+        }
+        match next(lexer, token.end)? {
+            Next::Named { name: b"env", end, .. } => self.env(lexer, token.start, end),
+            Next::Named { name: b"default", .. } | Next::Computed { .. } => Err(Doubt::Process),
+            Next::Named { .. } => Ok(()),
+            Next::Nothing(at) => {
+                let after = at.map_or(0, |at| lexer.text[at]);
+                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') {
+                    return Ok(());
+                }
+                let note = Note { at: token.start as u32, name: None, reason: Reason::ProcessEscapes };
+                self.argument(lexer, after, note).map_err(|_| Doubt::Process)
+            }
+        }
+    }
+
+    /// `process.env`, which ends at `end`.
+    fn env(&mut self, lexer: &Lexer<'_>, start: usize, end: usize) -> Result<(), Doubt> {
+        match next(lexer, end)? {
+            Next::Named { name, at, end } => self.variable(lexer, name, (start, at, end)),
+            Next::Computed { at } => self.element(lexer, at),
+            Next::Nothing(at) => {
+                if is_written(lexer, at) {
+                    return Err(Doubt::Written);
+                }
+                let after = at.map_or(0, |at| lexer.text[at]);
+                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') {
+                    return Ok(());
+                }
+                let note = Note { at: start as u32, name: None, reason: Reason::WholeObject };
+                let is_spread = lexer.sign_before() == b'.' && lexer.is_spread();
+                if is_spread && matches!(after, b',' | b'}' | b']' | b')') {
+                    self.out.notes.push(note);
+                    return Ok(());
+                }
+                self.argument(lexer, after, note)
+            }
+        }
+    }
+
+    fn variable(
+        &mut self,
+        lexer: &Lexer<'_>,
+        name: &[u8],
+        (start, at, end): (usize, usize, usize),
+    ) -> Result<(), Doubt> {
+        if is_about_all(name) {
+            self.out.notes.push(Note { at: at as u32, name: None, reason: Reason::WholeObject });
+            return Ok(());
+        }
+        if !self.is_wanted(name) {
+            return Ok(());
+        }
+        let after = lexer.skip(end);
+        let in_parentheses = lexer.sign_before() == b'(' && after.is_some_and(|at| lexer.text[at] == b')');
+        if is_written(lexer, after) || in_parentheses && !is_argument(lexer) && !is_tested(lexer) {
+            return Err(Doubt::Written);
+        }
+        // Of a key in brackets it is the literal that is met later.
+        self.judged = if lexer.text[at] == b'[' { lexer.skip(at + 1) } else { Some(at) };
+        self.out.reads.push(Read {
+            name: String::from_utf8_lossy(name).into_owned(),
+            start: start as u32,
+            end: end as u32,
+            keep_until: None,
+            constructed: false,
+        });
+        Ok(())
+    }
+
+    /// `process.env[key]`: certainly no constant if the key begins with a call or if nothing ever gives it a value.
+    fn element(&mut self, lexer: &Lexer<'_>, at: usize) -> Result<(), Doubt> {
+        let key = lexer.skip(at + 1).ok_or(Doubt::Key)?;
+        let length = lexer.text[key..].iter().take_while(|byte| is_part(**byte)).count();
+        let (name, rest) = lexer.text[key..].split_at(length);
+        let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit());
+        if !is_name || !rest.starts_with(b"]") || is_ever_assigned(lexer.text, name) {
+            return Err(Doubt::Key);
+        }
+        let note = Note { at: at as u32, name: None, reason: Reason::DynamicKey };
+        self.waiting.push((lexer.open.len(), Waiting::Element(note)));
+        Ok(())
+    }
+
+    /// A value after `(` or `,` and before `,` or `)`.
+    fn argument(&mut self, lexer: &Lexer<'_>, after: u8, note: Note) -> Result<(), Doubt> {
+        let is_alone = matches!(lexer.sign_before(), b'(' | b',') && matches!(after, b',' | b')');
+        if !is_alone || !is_argument(lexer) {
+            return Err(Doubt::WholeEnv);
+        }
+        self.waiting.push((lexer.open.len() - 1, Waiting::Argument(note)));
+        Ok(())
+    }
+}
+
+impl Listener for Chains<'_> {
+    #[inline]
+    fn next(&self) -> usize {
+        self.hits.get(self.next_hit).copied().unwrap_or(usize::MAX)
+    }
+
+    #[cold]
+    fn token(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
+        while self.next() < token.start {
+            self.next_hit += 1;
+        }
+        if self.next() >= token.end {
+            return Ok(());
+        }
+        match token.kind {
+            Kind::Literal => self.literal(lexer.text, token),
+            _ => self.word(lexer, token),
+        }
+    }
+
+    #[inline]
+    fn closed(&mut self, lexer: &Lexer<'_>, open: &Open) -> Result<(), Doubt> {
+        if open.byte == b'(' && open.before.kind == Kind::Word && lexer.slice(open.before) == b"with" {
+            return Err(Doubt::Scope);
+        }
+        if open.byte != b'(' && self.last_target.is_some_and(|target| target > open.at) {
+            self.pattern(lexer, open)?;
+        }
+        while self.waiting.last().is_some_and(|(depth, _)| *depth >= lexer.open.len()) {
+            let Some((_, waiting)) = self.waiting.pop() else { break };
+            let after = lexer.skip(lexer.at);
+            let rest = after.map_or(&[][..], |at| &lexer.text[at..]);
+            let (note, doubt) = match waiting {
+                Waiting::Argument(note) => (note, rest.starts_with(b"{") || rest.starts_with(b"=>")),
+                Waiting::Element(note) => (note, is_written(lexer, after)),
+            };
+            if doubt {
+                return Err(Doubt::Written);
+            }
+            self.out.notes.push(note);
+        }
+        Ok(())
+    }
+}
+
+impl Chains<'_> {
+    /// Brackets with one of our words in them must not be assigned to.
+    #[cold]
+    fn pattern(&self, lexer: &Lexer<'_>, open: &Open) -> Result<(), Doubt> {
+        let is_element = open.byte == b'['
+            && match open.before.kind {
+                Kind::Word => !words::goes_before_a_word(lexer.slice(open.before)),
+                Kind::Property | Kind::Literal => true,
+                Kind::Sign => matches!(lexer.text[open.before.start], b')' | b']'),
+                Kind::Start => false,
+            };
+        if !is_element && is_written(lexer, lexer.skip(lexer.at)) { Err(Doubt::Written) } else { Ok(()) }
+    }
+}
+
+/// Whether the word before is this keyword.
+fn is_after(lexer: &Lexer<'_>, keyword: &[u8]) -> bool {
+    lexer.before.kind == Kind::Word && lexer.slice(lexer.before) == keyword
+}
+
+/// After `++` or `--`.
+fn is_doubled(lexer: &Lexer<'_>) -> bool {
+    let sign = lexer.sign_before();
+    matches!(sign, b'+' | b'-') && lexer.before.start > 0 && lexer.text[lexer.before.start - 1] == sign
+}
+
+/// Whether the innermost bracket is the parenthesis of a plain call that does not write its first argument.
+fn is_argument(lexer: &Lexer<'_>) -> bool {
+    let Some(open) = lexer.open.last().filter(|open| open.byte == b'(') else { return false };
+    let callee = lexer.slice(open.before);
+    match open.before.kind {
+        Kind::Word => !words::is_no_callee(callee),
+        Kind::Property => {
+            let writes = [&b"assign"[..], b"defineProperties", b"defineProperty", b"set", b"deleteProperty"];
+            !writes.contains(&callee) || lexer.sign_before() == b','
+        }
+        _ => false,
+    }
+}
+
+/// Whether the innermost bracket is that of `if (…)` and the like.
+fn is_tested(lexer: &Lexer<'_>) -> bool {
+    lexer.open.last().is_some_and(|open| {
+        open.byte == b'(' && open.before.kind == Kind::Word && words::has_a_head(lexer.slice(open.before))
+    })
+}
+
+/// The property that is taken from what ends at `at`.
+fn next<'t>(lexer: &Lexer<'t>, at: usize) -> Result<Next<'t>, Doubt> {
+    let text = lexer.text;
+    let Some(at) = lexer.skip(at) else { return Ok(Next::Nothing(None)) };
+    let rest = &text[at..];
+    let dotted = match rest {
+        [b'?', b'.', digit, ..] if digit.is_ascii_digit() => return Ok(Next::Nothing(Some(at))),
+        [b'?', b'.', ..] => Some(at + 2),
+        [b'.', ..] => Some(at + 1),
+        _ => None,
+    };
+    let name = match dotted {
+        Some(point) => lexer.skip(point).ok_or(Doubt::Process)?,
+        None if rest[0] == b'[' => at,
+        None => return Ok(Next::Nothing(Some(at))),
+    };
+    if text[name] == b'[' {
+        return key_in_brackets(lexer, name);
+    }
+    let length = text[name..].iter().take_while(|byte| is_part(**byte)).count();
+    let end = name + length;
+    match text.get(end) {
+        Some(byte) if *byte == b'\\' || !byte.is_ascii() => Err(Doubt::Letters),
+        _ if length == 0 => Err(Doubt::Process),
+        _ => Ok(Next::Named { name: &text[name..end], at: name, end }),
+    }
+}
+
+/// Only a whole literal without an escape is a name.
+fn key_in_brackets<'t>(lexer: &Lexer<'t>, at: usize) -> Result<Next<'t>, Doubt> {
+    let text = lexer.text;
+    let key = lexer.skip(at + 1).ok_or(Doubt::Key)?;
+    let quote = text[key];
+    if !matches!(quote, b'"' | b'\'' | b'`') {
+        return Ok(Next::Computed { at });
+    }
+    let from = key + 1;
+    let end = from + memchr::memchr3(quote, b'\\', b'$', &text[from..]).ok_or(Doubt::Literal)?;
+    match lexer.skip(end + 1) {
+        Some(close) if text[end] == quote && text[close] == b']' => {
+            Ok(Next::Named { name: &text[from..end], at, end: close + 1 })
+        }
+        _ => Err(Doubt::Key),
+    }
+}
+
+/// Whether what stands before `at` is assigned, updated, or the head of a loop.
+fn is_written(lexer: &Lexer<'_>, at: Option<usize>) -> bool {
+    let Some(at) = at else { return false };
+    match &lexer.text[at..] {
+        [b'=', b'=' | b'>', ..] => false,
+        [b'=', ..] | [b'+', b'+' | b'=', ..] | [b'-', b'-' | b'=', ..] => true,
+        [b'*' | b'/' | b'%' | b'&' | b'|' | b'^', b'=', ..] => true,
+        [b'*', b'*', b'=', ..] | [b'&', b'&', b'=', ..] | [b'|', b'|', b'=', ..] | [b'?', b'?', b'=', ..] => {
+            true
+        }
+        [b'<', b'<', b'=', ..] | [b'>', b'>', b'=', ..] | [b'>', b'>', b'>', b'=', ..] => true,
+        [b'o', b'f', rest @ ..] | [b'i', b'n', rest @ ..] => !rest.first().is_some_and(|byte| is_part(*byte)),
+        _ => false,
+    }
+}
+
+/// Whether the name is ever followed by `=`: a declaration or an assignment may give it a text.
+fn is_ever_assigned(text: &[u8], name: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, name).any(|at| {
+        let end = at + name.len();
+        let is_whole = !text[..at].last().is_some_and(|byte| is_part(*byte))
+            && !text.get(end).is_some_and(|byte| is_part(*byte));
+        let rest = text[end..].trim_ascii_start();
+        // A comment may hide the sign.
+        let gives = rest.starts_with(b"=") && !rest.starts_with(b"==") && !rest.starts_with(b"=>");
+        is_whole && (gives || rest.starts_with(b"/"))
+    })
+}
+
+/// Properties of every object, as `reads` knows them.
+fn is_about_all(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"hasOwnProperty"
+            | b"propertyIsEnumerable"
+            | b"toString"
+            | b"toLocaleString"
+            | b"valueOf"
+            | b"__proto__"
+    )
+}

@@ -1,0 +1,97 @@
+//! What the tokens alone tell is what the tree tells; and where they cannot know, they say so.
+
+use capy_inliner::testing::{Agreement, Doubt, tokens_and_tree};
+
+mod support;
+
+use support::values;
+
+fn ask(text: &str) -> Agreement {
+    tokens_and_tree(text, &values())
+}
+
+/// `[(text, how many reads and notes)]`
+#[test]
+fn plain_forms_are_certain_without_a_tree() {
+    let mut wrong = Vec::new();
+    for (text, expected) in [
+        ("f(process.env.A, process.env['A'], process?.env?.A, process.env[`A`], process['env'].A)", 5),
+        ("if (process.env.A) ++n; else x = { a: process.env.A, [process.env.A]: 1 }", 3),
+        ("a[process.env.A] = 1; new Foo(process.env.A); process.env.A.b = 1", 3),
+        ("// process.env = 1\n/* process */ x = 'process.env' + `process.env ${process.env.A} process`", 1),
+        ("x = a / process.env.A / 2; y = /process.env[/]'/.test(b); z = (a) / 1; if (a) /'/.test(b)", 1),
+        ("typeof process !== 'undefined' && typeof process.env !== 'object' && process.exit()", 0),
+        ("f(process); g.h(1, process.env); i({ ...process.env })", 3),
+        ("process.env.hasOwnProperty(k); for (const k of l) process.env[k]", 2),
+        ("class C { process2() {} #process = 1; a() { return this.#process } } process.env.A", 1),
+        ("x = `a${`b${process.env.A}`}c`; process\n  .env /* here */ . A", 2),
+        ("function f(a = process.env.A, {b = 1}) { return a / b / process.env.A }", 2),
+    ] {
+        if ask(text) != Agreement::Same(expected) {
+            wrong.push((text, ask(text)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn whatever_is_not_plain_is_left_to_the_tree() {
+    use Doubt::*;
+    let mut wrong = Vec::new();
+    for (text, expected) in [
+        ("process.env.A = 1", Written),
+        ("process.env.A ??= 1", Written),
+        ("process.env.A++", Written),
+        ("--process.env.A", Written),
+        ("delete process.env.A", Written),
+        ("delete (process.env.A)", Written),
+        ("(process.env.A) = 1", Written),
+        ("for (process.env.A of b);", Written),
+        ("[process.env.A] = b", Written),
+        ("({ a: process.env.A } = b)", Written),
+        ("for ([process.env.A] of b);", Written),
+        ("process.env[k] = 1", Written),
+        ("let k = 'a'; process.env[k]", Key),
+        ("process.env['A' + b]", Key),
+        ("process.env\u{b}= {}; process.env.A", Written),
+        ("process.env\u{a0}= {}; process.env.A", Letters),
+        ("new process.env.A", Written),
+        ("function f(process) { return process.env.A }", Written),
+        ("(process) => process.env.A", Process),
+        ("f(async (process) => process.env.A)", Process),
+        ("let process = {}; process.env.A", Process),
+        ("const { env } = process; env.A", Process),
+        ("class C { process() {} }", Process),
+        ("const e = process.env; e.A", WholeEnv),
+        ("Object.assign(process.env, { A: 1 })", WholeEnv),
+        ("globalThis.process.env.A", Global),
+        ("let g = globalThis; g.process = { env: {} }; process.env.A", Global),
+        ("global = {}; process.env.A", Written),
+        ("e.g.process.env.A", Global),
+        ("require('process').env.A", Module),
+        ("import(`node:process`)", Module),
+        ("require('\\x70rocess').env.A", Escapes),
+        ("process.env.\\u0041", Letters),
+        ("pr\\u006fcess.env.A", Letters),
+        ("with (o) { process.env.A }", Scope),
+        ("eval(code); process.env.A", Scope),
+        ("x.A + process.env.A", Name),
+        ("x = 'A'", Name),
+        ("__capy_A()", Ours),
+        ("x = process.env.A /* ", Literal),
+        ("x = 'process.env.A", Literal),
+        ("f(process.env.A", Brackets),
+        ("f(process.env.A]", Brackets),
+        ("x = process.env.A y", Neighbours),
+        ("x = ; process.env.A", Neighbours),
+        ("<!-- \nprocess.env.A", Neighbours),
+        ("x = function () {} /process.env.A/ 1", Slash),
+        ("a++ /process.env.A/ 1", Slash),
+        ("// \u{2028} process.env.A", Letters),
+    ] {
+        if ask(text) != Agreement::NotSure(expected) {
+            wrong.push((text, ask(text)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
