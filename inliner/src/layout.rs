@@ -309,12 +309,13 @@ fn is_prelude(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(crate::prelude::is_file_name)
 }
 
-/// Scripts of the packages inside a server's folder: they run with the bundles, and are not rewritten.
+/// Scripts of the packages inside a folder, or of a folder of packages: they run with the bundles, and are not rewritten.
 pub(crate) fn packages(root: &Path) -> Result<Vec<PathBuf>, Error> {
     let is_package = |path: &Path| path.components().any(|part| part.as_os_str() == "node_modules");
-    let all = entries(root, false)?.into_iter();
-    let inside = |path: &Path| path.strip_prefix(root).is_ok_and(is_package);
-    Ok(all.filter(|entry| inside(&entry.path) && is_script(&entry.path)).map(|entry| entry.real).collect())
+    let is_inside =
+        |path: &Path| root.ends_with("node_modules") || path.strip_prefix(root).is_ok_and(is_package);
+    let wanted = |entry: &tree::Entry| is_inside(&entry.path) && is_script(&entry.path);
+    Ok(entries(root, false)?.into_iter().filter(wanted).map(|entry| entry.real).collect())
 }
 
 fn is_leftover(path: &Path) -> bool {

@@ -4,11 +4,15 @@
 #[path = "support/bundles.rs"]
 mod bundles;
 mod support;
+#[expect(dead_code, reason = "the other users read files and name folders")]
+#[path = "support/tree.rs"]
+mod tree;
 
 use bundles::Bundles;
 use capy_inliner::{Dynamic, Reason, Request, Severity, inline};
 use capy_protocol::env_map::SecretValue;
-use support::map;
+use support::{map, values};
+use tree::Tree;
 
 #[test]
 fn only_variables_that_may_be_wanted_are_set() {
@@ -112,4 +116,26 @@ fn a_file_of_somebody_elses_is_not_overwritten() {
     let report = bundles.inline(|_| {});
     assert!(!report.written, "{report:?}");
     assert_eq!(bundles.read("capy-prelude.mjs"), "mine()");
+}
+
+#[test]
+fn an_entry_sets_the_variables_for_all_below_it_and_for_packages_beside_it() {
+    let tree = Tree::new();
+    let app = ".next/standalone/apps/shop";
+    tree.write(&format!("{app}/server.js"), "const path = require('path'); require('next')");
+    tree.write(&format!("{app}/.next/server/app/page.js"), "f({...process.env})");
+    tree.write(&format!("{app}/node_modules/x/index.js"), "module.exports = process.env.B");
+    let report = tree.inline(&values()).unwrap();
+    assert!(report.written && report.findings.iter().all(|finding| finding.prelude), "{report:?}");
+    assert_eq!(report.preludes, [tree.path(&format!("{app}/server.js"))]);
+    let server = tree.read(&format!("{app}/server.js"));
+    assert!(server.starts_with("__capy_$prelude_") && server.contains("canary.B"), "{server}");
+    assert!(!tree.read(&format!("{app}/.next/server/app/page.js")).contains("capy"));
+    // Nothing but a package reads it.
+    let tree = Tree::new();
+    tree.write(&format!("{app}/server.js"), "require('next')");
+    tree.write(&format!("{app}/node_modules/x/index.js"), "module.exports = process.env.B");
+    let report = tree.inline(&values()).unwrap();
+    let set = report.variables.iter().filter(|variable| variable.prelude).map(|variable| &*variable.name);
+    assert_eq!(set.collect::<Vec<_>>(), ["B"], "{report:?}");
 }

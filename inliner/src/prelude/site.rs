@@ -3,7 +3,7 @@
 //! Owns the reach of a layout's entries: an entry answers for its folder and everything below. A file that none answers
 //! for sets the variables itself. It refuses a folder that the public can fetch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::need::is_open;
@@ -113,11 +113,15 @@ fn runtime_of(file: &Path) -> Runtime {
     }
 }
 
-/// Scripts of packages inside the server's folders.
+/// Scripts of packages inside the server's folders, and beside its entries: a standalone copy has them there.
 pub(super) fn packages(inventory: &Inventory) -> Result<Vec<PathBuf>, Error> {
+    let roots = inventory.roots.iter().filter(|root| root.kind == RootKind::Server);
+    let inside = roots.map(|root| root.path.clone());
+    let beside = entries(inventory).filter_map(|entry| Some(entry.parent()?.join("node_modules")));
+    let folders: BTreeSet<PathBuf> = inside.chain(beside.filter(|folder| folder.is_dir())).collect();
     let mut found = Vec::new();
-    for root in inventory.roots.iter().filter(|root| root.kind == RootKind::Server) {
-        found.extend(crate::layout::packages(&root.path)?);
+    for folder in folders {
+        found.extend(crate::layout::packages(&folder)?);
     }
     found.sort();
     found.dedup();
