@@ -1,7 +1,7 @@
 //! The command that runs with the secrets: in this process's place, or beside it when there is work after it.
 //!
 //! It refuses to pass on credentials and capy's own settings. While a build runs, signals go on to it; once it
-//! is done they end this process as they would any other. What the parent had this process ignore stays ignored.
+//! is done they end this process as they would any other, after the work that follows has tidied up. What the parent had this process ignore stays ignored.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -9,6 +9,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use capy_client::signals::{self, Interrupt};
 use capy_protocol::env_map::EnvMap;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use signal_hook::consts::{SIGINT, SIGQUIT};
@@ -17,7 +18,7 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use crate::error::{Error, Result};
-use crate::{names, signals};
+use crate::names;
 
 /// Keeps other processes of this user from reading credentials out of this one, and itself out of core dumps.
 ///
@@ -40,10 +41,10 @@ pub(crate) enum Ended {
 }
 
 /// Runs the command beside this process and waits for it.
-pub(crate) fn run(command: &[OsString], env: &EnvMap) -> Result<Ended> {
+pub(crate) fn run(command: &[OsString], env: &EnvMap, afterwards: &Interrupt) -> Result<Ended> {
     let watch = Watch::begin().map_err(|source| failure(command, source))?;
     let mut child = watch.spawn(&mut prepare(command, env)).map_err(|source| failure(command, source))?;
-    let status = watch.wait(&mut child).map_err(|source| failure(command, source))?;
+    let status = watch.wait(&mut child, afterwards).map_err(|source| failure(command, source))?;
     Ok(match (status.code(), status.signal().or(watch.received())) {
         (Some(0), None) => Ended::Well,
         (Some(code), None) => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
@@ -82,6 +83,8 @@ struct Watch(Arc<Mutex<Watched>>);
 struct Watched {
     child: Option<Pid>,
     received: Option<i32>,
+    /// The work after the child, which tidies up before it ends.
+    afterwards: Option<Interrupt>,
 }
 
 impl Watch {
@@ -106,7 +109,7 @@ impl Watch {
     }
 
     /// Waits without reaping first, so that no signal goes to a process that took over the number.
-    fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
+    fn wait(&self, child: &mut Child, afterwards: &Interrupt) -> io::Result<ExitStatus> {
         let pid = lock(&self.0).child;
         if let Some(pid) = pid {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -116,7 +119,10 @@ impl Watch {
                 }
             }
         }
-        lock(&self.0).child = None;
+        let mut watched = lock(&self.0);
+        watched.child = None;
+        watched.afterwards = Some(afterwards.clone());
+        drop(watched);
         child.wait()
     }
 
@@ -129,7 +135,10 @@ impl Watched {
     fn handle(&mut self, origin: &Origin) {
         let number = origin.signal;
         let Some(pid) = self.child else {
-            let _ = signal_hook::low_level::emulate_default_handler(number);
+            match &self.afterwards {
+                Some(interrupt) => interrupt.note(number),
+                None => drop(signal_hook::low_level::emulate_default_handler(number)),
+            }
             return;
         };
         self.received = Some(number);

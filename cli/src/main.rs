@@ -15,7 +15,6 @@ mod names;
 mod platforms;
 mod printer;
 mod project;
-mod signals;
 mod terminal;
 
 use std::process::ExitCode;

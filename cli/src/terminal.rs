@@ -20,7 +20,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::input::MAX_BYTES;
-use crate::{printer, signals};
+use capy_client::signals;
+
+use crate::printer;
 
 const CTRL_C: u8 = 0x03;
 const CTRL_D: u8 = 0x04;

@@ -13,6 +13,8 @@ pub mod project_file;
 mod retry;
 pub mod service;
 pub mod service_url;
+#[cfg(unix)]
+pub mod signals;
 pub mod terminal_text;
 
 use std::ffi::OsString;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use capy_protocol::env_map::EnvMap;
 use rayon::prelude::*;
@@ -21,7 +22,7 @@ use crate::report::{Finding, Reason, Report, Severity, Variable};
 use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
 use crate::subject::{Subjects, is_left_alone};
 use crate::tail::Parts;
-use crate::write::Change;
+use crate::write::{self, Change};
 use crate::{Dynamic, Error, Request, place, tail};
 
 /// One bundle, and what it becomes.
@@ -44,10 +45,10 @@ struct Planner<'a> {
 pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Report, Vec<Change>), Error> {
     let subjects = Subjects::of(request.values);
     let search = Search::new(request.values);
-    let public = public::scan(inventory, &search, &subjects)?;
+    let public = public::scan(inventory, &search, &subjects, request.stop)?;
     let prefilter = Prefilter::new(subjects.iter());
     let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search };
-    let bundles = read_all(inventory, &reader)?;
+    let bundles = read_all(inventory, &reader, request.stop)?;
     let named: BTreeSet<String> =
         public.named_by_client.difference(&request.allow_mention).cloned().collect();
     let context = context(request.values, &bundles, &named);
@@ -140,14 +141,18 @@ impl Planner<'_> {
 }
 
 /// Every server file, the largest first so that no thread ends up alone with it.
-fn read_all(inventory: &Inventory, reader: &Reader<'_>) -> Result<Vec<Bundle>, Error> {
+fn read_all(
+    inventory: &Inventory,
+    reader: &Reader<'_>,
+    stop: Option<&AtomicBool>,
+) -> Result<Vec<Bundle>, Error> {
     let size = |real: &Path| fs::metadata(real).map_or(0, |metadata| metadata.len());
     let mut files: Vec<_> = inventory.server.iter().map(|(real, path)| (size(real), real, path)).collect();
     files.sort_by(|a, b| b.cmp(a));
     let mut bundles: Vec<Bundle> = files
         .par_iter()
         .with_max_len(1)
-        .map(|(_, real, path)| reader.read(real, path))
+        .map(|(_, real, path)| write::goes_on(stop).and_then(|()| reader.read(real, path)))
         .collect::<Result<_, _>>()?;
     bundles.sort_by(|a, b| a.real.cmp(&b.real));
     Ok(bundles)

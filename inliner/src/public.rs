@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use memchr::memmem;
 use rayon::prelude::*;
@@ -21,6 +22,7 @@ use crate::leak::{Search, line_of};
 use crate::mention::Mentions;
 use crate::report::{Encoding, Leak, NotScanned, Unscanned};
 use crate::subject::Subjects;
+use crate::write;
 
 /// How much of a file is looked at together.
 const PART: usize = 8 << 20;
@@ -47,7 +49,12 @@ impl Public {
 }
 
 /// Reads every public file, every source map, and what else is to be searched, once.
-pub(crate) fn scan(inventory: &Inventory, search: &Search, subjects: &Subjects) -> Result<Public, Error> {
+pub(crate) fn scan(
+    inventory: &Inventory,
+    search: &Search,
+    subjects: &Subjects,
+    stop: Option<&AtomicBool>,
+) -> Result<Public, Error> {
     let mentions = Mentions::of(subjects);
     let known = |real: &PathBuf| inventory.public.contains_key(real);
     let public = inventory.public.iter().map(|file| (file, Found::Public));
@@ -56,7 +63,10 @@ pub(crate) fn scan(inventory: &Inventory, search: &Search, subjects: &Subjects) 
     let others = maps.chain(searched.filter(|((real, _), _)| !inventory.maps.contains_key(*real)));
     let files: Vec<_> = public.chain(others.filter(|((real, _), _)| !known(real))).collect();
     let reader = Reader { search, mentions: &mentions };
-    let one = |((real, path), found): &((&PathBuf, &PathBuf), Found)| reader.read(real, path, *found);
+    let one = |((real, path), found): &((&PathBuf, &PathBuf), Found)| {
+        write::goes_on(stop)?;
+        reader.read(real, path, *found)
+    };
     files.par_iter().map(one).try_reduce(Public::default, |all, one| Ok(all.merge(one)))
 }
 

@@ -37,9 +37,8 @@ struct Staged<'a> {
 /// What was staged is removed when a run fails or is stopped.
 pub(crate) fn commit(changes: &[Change], stop: Option<&AtomicBool>) -> Result<(), Error> {
     let failed = |path: &Path, source| Error::Write { path: path.to_owned(), source };
-    let goes_on = || if is_stopped(stop) { Err(Error::Stopped) } else { Ok(()) };
     let stage = |change: &'_ Change| {
-        goes_on()?;
+        goes_on(stop)?;
         stage(&change.path, change.text.as_bytes()).map_err(|source| failed(&change.path, source))
     };
     // Side by side: the disk commits many files at once as quickly as one.
@@ -48,15 +47,15 @@ pub(crate) fn commit(changes: &[Change], stop: Option<&AtomicBool>) -> Result<()
     let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
     let folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
     for Staged { temporary, path } in staged {
-        goes_on()?;
+        goes_on(stop)?;
         temporary.persist(path).map_err(|error| failed(path, error.error))?;
     }
     folders.into_iter().try_for_each(|folder| sync_folder(folder).map_err(|source| failed(folder, source)))
 }
 
-/// Whether the caller wants no more of it.
-pub(crate) fn is_stopped(stop: Option<&AtomicBool>) -> bool {
-    stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+/// Fails once the caller wants no more of it.
+pub(crate) fn goes_on(stop: Option<&AtomicBool>) -> Result<(), Error> {
+    if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) { Err(Error::Stopped) } else { Ok(()) }
 }
 
 /// A whole file with the permissions of the one that it is to replace; a new one is for those who may use its folder.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use capy_client::Credentials;
+use capy_client::signals::Interrupt;
 use capy_inliner::{RootKind, Severity};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
@@ -22,9 +23,10 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
         return Err(child::exec(&arguments.command, &env));
     }
     let began = SystemTime::now();
-    match child::run(&arguments.command, &env)? {
+    let interrupt = Interrupt::default();
+    match child::run(&arguments.command, &env, &interrupt)? {
         child::Ended::Badly(code) => return Ok(ExitCode::from(code)),
-        child::Ended::Well => inline(&arguments, &env, began)?,
+        child::Ended::Well => inline(&arguments, &env, began, &interrupt)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -48,7 +50,7 @@ fn dynamic(choice: Dynamic) -> capy_inliner::Dynamic {
 }
 
 /// Inlines what the build wrote. A build whose output is not known is fine, unless inlining was asked for.
-fn inline(arguments: &Run, env: &EnvMap, began: SystemTime) -> Result<()> {
+fn inline(arguments: &Run, env: &EnvMap, began: SystemTime, interrupt: &Interrupt) -> Result<()> {
     let folder = arguments.inline.clone().unwrap_or_else(|| PathBuf::from("."));
     let mut request = capy_inliner::Request::new(env);
     request.apps.push(folder.clone());
@@ -56,7 +58,12 @@ fn inline(arguments: &Run, env: &EnvMap, began: SystemTime) -> Result<()> {
     request.allow_leak.extend(arguments.allow_leak.iter().cloned());
     request.allow_mention.extend(arguments.allow_mention.iter().cloned());
     request.dynamic = arguments.dynamic.map(dynamic).unwrap_or_default();
-    let report = match capy_inliner::inline(&request) {
+    request.stop = Some(interrupt.stop());
+    let result = capy_inliner::inline(&request);
+    if matches!(result, Err(capy_inliner::Error::Stopped)) {
+        interrupt.end();
+    }
+    let report = match result {
         Err(capy_inliner::Error::UnknownLayout { .. }) => return nothing_to_inline(arguments, &folder),
         result => result?,
     };

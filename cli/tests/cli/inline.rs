@@ -1,5 +1,6 @@
 //! Builds: run beside this process, then inlined. The build here is a script that writes what Next would.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -142,15 +143,54 @@ fn a_signal_that_nohup_has_ignored_stays_ignored() {
     assert!(page(&sandbox).contains(CANARY));
 }
 
+/// Staged files hold values: they must not outlive the run.
+#[test]
+fn a_signal_while_files_are_written_leaves_no_temporary_file() {
+    const FILES: usize = 1500;
+    let more = format!("for i in $(seq {FILES}); do cp .next/server/page.js .next/server/$i.js; done\n");
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let sandbox = sandbox(&format!("{BUILD}{more}"));
+        let mut child = spawn(&sandbox);
+        let server = sandbox.path(".next/server");
+        let names = || -> Vec<String> {
+            let entries = std::fs::read_dir(&server).into_iter().flatten().flatten();
+            entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+        };
+        let is_temporary = |name: &String| name.starts_with(".capy-inline-");
+        let start = Instant::now();
+        while !names().iter().any(is_temporary) {
+            assert!(start.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        }
+        kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+        let status = ended(&mut child);
+        assert!(status.signal() == Some(code - 128) || status.code() == Some(code), "{status:?}");
+        let names = names();
+        assert_eq!(names.len(), FILES + 1);
+        assert!(!names.iter().any(is_temporary), "{names:?}");
+        for name in &names {
+            let text = std::fs::read_to_string(server.join(name)).unwrap();
+            assert!(
+                text == "module.exports=()=>process.env.A;\n" || text.ends_with("\"canary.A.x9\"\n)}\n"),
+                "{text}"
+            );
+        }
+    }
+}
+
 fn interrupt(sandbox: &Sandbox, signal: Signal) -> Option<i32> {
+    let mut child = spawn(sandbox);
+    send_when_started(sandbox, &child, signal);
+    ended(&mut child).code()
+}
+
+/// A build, with no signal ignored.
+fn spawn(sandbox: &Sandbox) -> Child {
     let plain = sandbox.command(&["run", "--", "next", "build"]);
     let [env, defaults] = DEFAULT_SIGNALS;
     let mut command = Command::new(env);
     command.arg(defaults).arg(plain.get_program()).args(plain.get_args());
     command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
-    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-    send_when_started(sandbox, &child, signal);
-    ended(&mut child).code()
+    command.stderr(Stdio::null()).spawn().unwrap()
 }
 
 fn send_when_started(sandbox: &Sandbox, child: &Child, signal: Signal) {

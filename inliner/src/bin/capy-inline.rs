@@ -99,10 +99,28 @@ fn main() -> ExitCode {
         Dynamic::Warn => capy_inliner::Dynamic::Warn,
         Dynamic::Error => capy_inliner::Dynamic::Error,
     };
-    match capy_inliner::inline(&request) {
+    match inline(&request) {
         Ok(report) => finish(&report, cli.report),
         Err(error) => fail(error.code(), &error.to_string(), error.hint(), 1),
     }
+}
+
+/// A signal stops the work, which removes what it has not put in place, and then ends the program.
+#[cfg(unix)]
+fn inline(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
+    let Ok(interrupt) = capy_client::signals::Interrupt::catch() else {
+        return capy_inliner::inline(request);
+    };
+    let result = capy_inliner::inline(&Request { stop: Some(interrupt.stop()), ..request.clone() });
+    if matches!(result, Err(capy_inliner::Error::Stopped)) {
+        interrupt.end();
+    }
+    result
+}
+
+#[cfg(not(unix))]
+fn inline(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
+    capy_inliner::inline(request)
 }
 
 fn finish(report: &Report, format: Option<Format>) -> ExitCode {
