@@ -3,10 +3,14 @@
 //! Owns the allow-list: server roots come from a framework's manifests or are named by the caller. It refuses a layout
 //! that it does not know, a server file that is also reachable from a public root, and a link that leaves the tree.
 
+mod astro;
+mod find;
 mod manifest;
 mod next;
 mod nuxt;
 mod opennext;
+mod react_router;
+mod sveltekit;
 mod tree;
 mod vercel;
 mod worker;
@@ -132,15 +136,19 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
     Ok(inventory)
 }
 
+/// What finds a framework's build in a folder, or takes the folder for one itself.
+const DETECTORS: &[Detector] =
+    &[opennext::detect, vercel::detect, nuxt::detect, astro::detect, react_router::detect, sveltekit::detect];
+
+type Detector = fn(&Path, Option<SystemTime>) -> Result<Vec<Detected>, Error>;
+
 /// Asks each framework's module in turn.
 fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout>, Error> {
     if !folder.is_dir() {
         return Err(Error::NoFolder { path: folder.to_owned() });
     }
     let mut found = next::detect(folder, written_since)?;
-    found.extend(opennext::detect(folder, written_since)?);
-    found.extend(vercel::detect(folder, written_since)?);
-    found.extend(nuxt::detect(folder, written_since)?);
+    found.extend(detect_in(&find::below(folder, find::DEEPEST), written_since)?);
     // A configuration of wrangler's also lies beside what other tools built.
     let workers = worker::detect(folder, written_since)?;
     found.extend(workers.into_iter().filter(|worker| !is_covered(worker, &found)).collect::<Vec<_>>());
@@ -148,6 +156,21 @@ fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout
         return Err(Error::UnknownLayout { path: folder.to_owned() });
     }
     Ok(found.into_iter().filter(|found| found.fresh).map(|found| found.layout).collect())
+}
+
+/// The builds that any of these folders has or is, each once.
+fn detect_in(folders: &[PathBuf], written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
+    for folder in folders {
+        for detect in DETECTORS {
+            let found = detect(folder, written_since)?.into_iter();
+            all.extend(found.filter(|found| {
+                let manifest = found.layout.evidence.first().and_then(|(path, _)| path.canonicalize().ok());
+                seen.insert((found.layout.name, manifest))
+            }));
+        }
+    }
+    Ok(all)
 }
 
 /// Whether what a layout would rewrite belongs to another one already.
@@ -174,18 +197,27 @@ fn named(folder: &Path) -> Result<Layout, Error> {
     if !folder.is_dir() {
         return Err(Error::NoFolder { path: folder.to_owned() });
     }
-    let (mut public, mut served_files) = (Vec::new(), Vec::new());
-    for layout in next::around(folder)? {
-        public.extend(layout.public);
-        served_files.extend(layout.served_files);
+    let mut named =
+        Layout { server: vec![folder.to_owned()], is_served: may_be_served, ..Layout::new("named", folder) };
+    for layout in next::around(folder)?.into_iter().chain(around(folder)?) {
+        named.public.extend(layout.public);
+        named.served_files.extend(layout.served_files);
+        named.withheld.extend(layout.withheld);
     }
-    Ok(Layout {
-        server: vec![folder.to_owned()],
-        is_served: may_be_served,
-        public,
-        served_files,
-        ..Layout::new("named", folder)
-    })
+    Ok(named)
+}
+
+/// Builds below a folder, and the nearest ones that it may belong to.
+fn around(folder: &Path) -> Result<Vec<Layout>, Error> {
+    let mut found = detect_in(&find::below(folder, usize::MAX), None)?;
+    for folders in find::above(folder)? {
+        let nearest = detect_in(&folders, None)?;
+        if !nearest.is_empty() {
+            found.extend(nearest);
+            break;
+        }
+    }
+    Ok(found.into_iter().map(|found| found.layout).collect())
 }
 
 /// Nothing says what becomes of the files beside the bundles, so none of them may hold a value.

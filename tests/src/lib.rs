@@ -1,5 +1,6 @@
-//! What the journeys share: the programs under test, canaries and keys as they might be found, and a recorder.
+//! What the journeys share: the programs under test, frameworks' apps, canaries and keys as they might be found, and a recorder.
 
+pub mod frameworks;
 pub mod needles;
 pub mod recorder;
 

@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask` is a thin command line over these modules; the tests use them too.
 
+pub mod apps;
 pub mod bench;
 pub mod build_worker;
 pub mod demo;

@@ -63,6 +63,14 @@ impl Node {
         command
     }
 
+    /// What it calls itself: `v22.12.0`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn version(&self) -> Result<String> {
+        version(&self.node)
+    }
+
     /// `PATH` with this Node's folder first.
     pub fn path(&self) -> OsString {
         let old = env::var_os("PATH").unwrap_or_default();

@@ -3,6 +3,7 @@
 //! It leaves nothing behind: no process, whatever ends the caller, and no secret: those reach wrangler in its
 //! environment, never in an argument or a file. It prints nothing; what wrangler printed is in the errors.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -14,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use toml::{Table, Value};
 
 use crate::node::Node;
@@ -54,7 +55,8 @@ pub struct Workerd {
     url: String,
     guard: Child,
     output: Output,
-    _config: TempDir,
+    /// What it reads while it runs, removed with it.
+    _files: (TempDir, Option<NamedTempFile>),
 }
 
 impl Workerd {
@@ -65,14 +67,31 @@ impl Workerd {
     pub fn start(node: &Node, options: &Options<'_>) -> Result<Self> {
         let config = write_config(options)?;
         migrate(node, config.path(), options.persist)?;
-        let mut command = node.wrangler();
-        command.args(["dev", "--local", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"]);
-        command.args(["--show-interactive-dev-session=false", "--persist-to"]).arg(options.persist);
-        command.env("HOME", config.path()).envs(options.secrets.iter().copied());
-        let mut guard = guarded(&command, config.path()).spawn().context("sh could not be started")?;
+        let mut command = dev(node, config.path());
+        command.arg("--persist-to").arg(options.persist).envs(options.secrets.iter().copied());
+        Self::spawn(&command, (config, None))
+    }
+
+    /// Starts the Worker of another configuration, where it stands, with these variables for its `vars`: in a copy
+    /// of the configuration beside it, which is removed again.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read or copied, and as [`Workerd::start`].
+    pub fn serve(node: &Node, config: &Path, variables: &BTreeMap<String, String>) -> Result<Self> {
+        let folder = config.parent().context("the configuration lies nowhere")?;
+        let home = tempfile::Builder::new().prefix("capy-workerd-").tempdir()?;
+        let copy = with_vars(config, variables)?;
+        let mut command = dev(node, home.path());
+        command.current_dir(folder).arg("--config").arg(copy.path()).arg("--persist-to").arg(home.path());
+        Self::spawn(&command, (home, Some(copy)))
+    }
+
+    fn spawn(command: &Command, files: (TempDir, Option<NamedTempFile>)) -> Result<Self> {
+        let folder = command.get_current_dir().unwrap_or(files.0.path());
+        let mut guard = guarded(command, folder).spawn().context("sh could not be started")?;
         let output = Output::default();
         let ready = output.follow(&mut guard);
-        let mut workerd = Self { url: String::new(), guard, output, _config: config };
+        let mut workerd = Self { url: String::new(), guard, output, _files: files };
         workerd.url = match ready.recv_timeout(START_DEADLINE) {
             Ok(url) => url,
             Err(RecvTimeoutError::Timeout) => {
@@ -105,6 +124,32 @@ impl Drop for Workerd {
         let _ = self.guard.kill();
         let _ = self.guard.wait();
     }
+}
+
+/// `wrangler dev` on a loopback port of its own, with a home of its own.
+fn dev(node: &Node, home: &Path) -> Command {
+    let mut command = node.wrangler();
+    command.args(["dev", "--local", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"]);
+    command.arg("--show-interactive-dev-session=false").env("HOME", home);
+    command
+}
+
+/// A copy of a configuration in the same folder, in JSON, with these `vars` in addition to its own.
+fn with_vars(config: &Path, variables: &BTreeMap<String, String>) -> Result<NamedTempFile> {
+    let text = fs::read_to_string(config).with_context(|| config.display().to_string())?;
+    let mut settings: serde_json::Map<String, serde_json::Value> =
+        if config.extension().is_some_and(|kind| kind == "toml") {
+            serde_json::from_value(serde_json::to_value(text.parse::<Table>()?)?)?
+        } else {
+            serde_json::from_str(&text).with_context(|| config.display().to_string())?
+        };
+    let vars = settings.entry("vars").or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()));
+    let vars = vars.as_object_mut().context("`vars` is not a table")?;
+    vars.extend(variables.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    let folder = config.parent().context("the configuration lies nowhere")?;
+    let copy = tempfile::Builder::new().prefix("wrangler-with-vars-").suffix(".json").tempfile_in(folder)?;
+    serde_json::to_writer(copy.as_file(), &settings)?;
+    Ok(copy)
 }
 
 /// The lines of standard output and standard error, as they come.

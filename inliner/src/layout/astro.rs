@@ -1,0 +1,72 @@
+//! Astro with a server: `dist/`, or whatever `outDir` says, from the adapters for Node and Cloudflare.
+//!
+//! Owns how such a build is recognised: by Astro's entry, which carries the app's manifest, beside a client. The
+//! Cloudflare adapter also writes a configuration for wrangler, which names the entry and the folder of assets.
+//!
+//! ```text
+//! <dist>/server/entry.mjs           the authority and the entry
+//! <dist>/server/wrangler.json       Cloudflare: `main`, `assets.directory`
+//! <dist>/server/**                  rewritten
+//! <dist>/server/.dev.vars*          copied there by Cloudflare's plugin for Vite: searched
+//! <dist>/client/                    public, prerendered pages among it
+//! ```
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::manifest::is_fresh;
+use super::{Detected, Entry, Layout, Runtime, find, wrangler};
+use crate::Error;
+
+/// The finished build that a folder is.
+pub(super) fn detect(dist: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let server = dist.join("server");
+    if !dist.join("client").is_dir() || !is_astro(&server) {
+        return Ok(Vec::new());
+    }
+    let wrangler = server.join("wrangler.json");
+    let (layout, manifest) = if wrangler.is_file() {
+        (cloudflare(dist, &wrangler)?, wrangler)
+    } else {
+        (node(dist), server.join("entry.mjs"))
+    };
+    Ok(vec![Detected { layout, fresh: is_fresh(&manifest, written_since)? }])
+}
+
+/// Astro names its virtual modules in what it bundles of them.
+fn is_astro(server: &Path) -> bool {
+    server.join("entry.mjs").is_file()
+        && (find::named(server, "virtual_astro", ".mjs").is_some()
+            || find::named(&server.join("chunks"), "_virtual_astro", ".mjs").is_some()
+            || find::says(&server.join("entry.mjs"), "astro"))
+}
+
+fn node(dist: &Path) -> Layout {
+    let entry = dist.join("server/entry.mjs");
+    Layout {
+        entries: vec![Entry { path: entry.clone(), runtime: Runtime::Node }],
+        evidence: vec![(entry, "the entry of Astro's server".to_owned())],
+        ..common("astro-node", dist)
+    }
+}
+
+fn cloudflare(dist: &Path, config: &Path) -> Result<Layout, Error> {
+    let wrangler = wrangler::of_file(config)?;
+    let mut layout = common("astro-cloudflare", dist);
+    layout.public.extend(wrangler.public);
+    layout.public.dedup();
+    layout.entries.extend(wrangler.main.map(|path| Entry { path, runtime: Runtime::Workers }));
+    layout.evidence.push((config.to_owned(), "what wrangler deploys of Astro's build".to_owned()));
+    Ok(layout)
+}
+
+fn common(name: &'static str, dist: &Path) -> Layout {
+    let server = dist.join("server");
+    let variables: Vec<_> = find::named(&server, ".dev.vars", "").into_iter().collect();
+    Layout {
+        server: vec![server],
+        public: vec![dist.join("client")],
+        searched: variables,
+        ..Layout::new(name, dist)
+    }
+}

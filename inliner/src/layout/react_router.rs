@@ -1,0 +1,47 @@
+//! React Router in framework mode: `build/`, or whatever `buildDirectory` says.
+//!
+//! Owns how such a build is recognised. The name of its folder is a setting that the build does not record; what it
+//! always has, beside a server, is a client whose manifest sets `__reactRouterManifest`.
+//!
+//! ```text
+//! <build>/client/                          public, prerendered pages among it
+//! <build>/client/assets/manifest-*.js      the authority
+//! <build>/server/**/*.js                   rewritten
+//! <build>/server/index.js                  the entry; with `serverBundles` one in each folder
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::manifest::is_fresh;
+use super::{Detected, Entry, Layout, Runtime, find};
+use crate::Error;
+
+/// The variable that the client's manifest sets.
+const SAYS: &str = "__reactRouterManifest";
+
+/// The finished build that a folder is.
+pub(super) fn detect(build: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let manifest = find::named(&build.join("client/assets"), "manifest-", ".js");
+    let manifest = manifest.filter(|path| build.join("server").is_dir() && find::says(path, SAYS));
+    let found = manifest.map(|manifest| {
+        let fresh = is_fresh(&manifest, written_since)?;
+        Ok(Detected { layout: layout(build, manifest), fresh })
+    });
+    found.into_iter().collect()
+}
+
+fn layout(build: &Path, manifest: PathBuf) -> Layout {
+    let server = build.join("server");
+    let folders = find::below(&server, 1);
+    let entries = folders.iter().map(|folder| folder.join("index.js")).filter(|entry| entry.is_file());
+    let entries = entries.map(|path| Entry { path, runtime: Runtime::Node }).collect();
+    let evidence = "the client's manifest of React Router; its server is in `server`".to_owned();
+    Layout {
+        server: vec![server],
+        public: vec![build.join("client")],
+        entries,
+        evidence: vec![(manifest, evidence)],
+        ..Layout::new("react-router", build)
+    }
+}

@@ -1,0 +1,73 @@
+//! SvelteKit with the adapters for Node and Cloudflare. The one for Vercel writes Vercel's own output.
+//!
+//! Owns what the adapters write. Kit itself writes `.svelte-kit/output`, which the Node adapter bundles again and the
+//! Cloudflare adapter's worker imports: only there it is what runs.
+//!
+//! ```text
+//! <app>/build/{handler,index,env,shims}.js         Node: rewritten; handler.js beside server/ is the authority
+//! <app>/build/server/**                            rewritten
+//! <app>/build/{client,prerendered}/                public, with .gz and .br twins
+//! <app>/.svelte-kit/cloudflare-tmp/manifest.js     Cloudflare: the authority; rewritten
+//! <app>/.svelte-kit/output/server/**               rewritten
+//! <app>/.svelte-kit/cloudflare/                    public, but for _worker.js, which is the entry
+//! <app>/.svelte-kit/output/{client,prerendered}/   what the public folders are copied from: searched
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::manifest::is_fresh;
+use super::{Detected, Entry, Layout, Runtime, find};
+use crate::Error;
+
+/// The finished build that a folder is.
+pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+    let mut found = Vec::new();
+    if is_node(folder) {
+        let handler = folder.join("handler.js");
+        found.push(Detected { fresh: is_fresh(&handler, written_since)?, layout: node(folder, handler) });
+    }
+    let manifest = folder.join("cloudflare-tmp/manifest.js");
+    if manifest.is_file() && folder.join("output/server/index.js").is_file() {
+        let fresh = is_fresh(&manifest, written_since)?;
+        found.push(Detected { layout: cloudflare(folder, manifest), fresh });
+    }
+    Ok(found)
+}
+
+/// The adapter's own four files beside what it bundled.
+fn is_node(build: &Path) -> bool {
+    let files =
+        ["handler.js", "index.js", "env.js", "shims.js"].iter().all(|name| build.join(name).is_file());
+    files && build.join("server").is_dir() && find::says(&build.join("handler.js"), "as handler")
+}
+
+fn node(build: &Path, handler: PathBuf) -> Layout {
+    let files = ["env.js", "handler.js", "index.js", "shims.js"].map(|name| build.join(name));
+    // `handler.js` is also loaded by servers of people's own.
+    let entries = [build.join("index.js"), handler.clone()];
+    let kit = build.parent().map(|app| app.join(".svelte-kit/output"));
+    Layout {
+        server: vec![build.join("server")],
+        server_files: files.into(),
+        public: vec![build.join("client"), build.join("prerendered")],
+        entries: entries.into_iter().map(|path| Entry { path, runtime: Runtime::Node }).collect(),
+        searched: kit.into_iter().collect(),
+        evidence: vec![(handler, "written by SvelteKit's adapter for Node".to_owned())],
+        ..Layout::new("sveltekit-node", build)
+    }
+}
+
+fn cloudflare(kit: &Path, manifest: PathBuf) -> Layout {
+    let worker = kit.join("cloudflare/_worker.js");
+    Layout {
+        server: vec![kit.join("output/server"), kit.join("cloudflare-tmp")],
+        server_files: vec![worker.clone()].into_iter().filter(|worker| worker.is_file()).collect(),
+        withheld: vec![worker.clone()],
+        public: vec![kit.join("cloudflare")],
+        searched: ["client", "prerendered"].map(|name| kit.join("output").join(name)).into(),
+        entries: vec![Entry { path: worker, runtime: Runtime::Workers }],
+        evidence: vec![(manifest, "written by SvelteKit's adapter for Cloudflare".to_owned())],
+        ..Layout::new("sveltekit-cloudflare", kit)
+    }
+}

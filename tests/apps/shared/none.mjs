@@ -1,0 +1,2 @@
+// For runtimes without `require`.
+export const probes = {};

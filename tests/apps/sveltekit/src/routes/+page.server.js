@@ -1,0 +1,1 @@
+export const load = () => ({ length: process.env.APP_LOADER?.length ?? 0 });

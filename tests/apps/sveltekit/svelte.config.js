@@ -1,0 +1,6 @@
+// One app, three platforms: the variant's build says which.
+const { default: adapter } = await import(`@sveltejs/adapter-${process.env.ADAPTER}`);
+
+const options = { node: { precompress: true }, vercel: { runtime: "nodejs22.x" } };
+
+export default { kit: { adapter: adapter(options[process.env.ADAPTER] ?? {}) } };

@@ -1,0 +1,100 @@
+//! The journey of a framework's app: built by its own tool, inlined, and asked in an empty environment.
+//!
+//! Panics where a claim does not hold, as tests do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use capy_inliner::{Report, Request, inline};
+use capy_protocol::env_map::{EnvMap, SecretValue};
+use xtask::apps::{Answers, App, Copy, canary_in, variables};
+use xtask::node::require_node;
+
+/// Every variable of the probes, as the inliner takes them.
+///
+/// # Panics
+/// When one cannot be a variable.
+pub fn values() -> EnvMap {
+    let mut values = EnvMap::new();
+    for (name, value) in variables() {
+        values.try_insert(name, SecretValue::new(value.clone())).expect("a usable name and value");
+    }
+    values
+}
+
+/// An inlined build with an empty environment answers every probe like the untouched one with the variables set; no
+/// value stands anywhere but in private scripts, or in what either server prints; a second run changes nothing.
+///
+/// `missing` names probes that are known to differ.
+///
+/// # Panics
+/// When any of that does not hold.
+pub fn assert_answers_alike(name: &str, variant: &str, missing: &[&str]) {
+    let Some(node) = require_node() else { return };
+    let app = App::find(&node, name, variant).expect("the app is described");
+    let expected = expected_answers(&app);
+    let inlined = app.built().expect("the app builds");
+    let report = inline_app(&inlined);
+    assert!(report.written, "{report:#?}");
+    let before = contents(inlined.dir());
+    inline_app(&inlined);
+    assert!(contents(inlined.dir()) == before, "a second run changed files");
+    assert_bare_answers(&inlined, &expected, missing);
+}
+
+/// What the untouched build answers with the variables set: nothing is missing and nothing fails.
+///
+/// # Panics
+/// When a probe finds nothing although its variable is set.
+pub fn expected_answers(app: &App) -> Answers {
+    let untouched = app.built().expect("the app builds");
+    let server = untouched.start(variables()).expect("the untouched build starts");
+    let answers = untouched.ask(&server).expect("the untouched build answers");
+    let log = server.stop();
+    let unset = answers.iter().filter(|(probe, answer)| {
+        !probe.contains(" absent") && (*answer == "undefined" || answer.starts_with("threw "))
+    });
+    let unset: Vec<_> = unset.collect();
+    assert!(unset.is_empty(), "with the variables set: {unset:?}\n{log}");
+    assert!(answers.len() > 60, "only {} answers: {answers:?}", answers.len());
+    answers
+}
+
+/// The same answers with nothing set, and no value in a place or a line where it must not be.
+///
+/// # Panics
+/// When an answer differs, or a value is found.
+pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers, missing: &[&str]) {
+    inlined.check_places().expect("values stand in private scripts alone");
+    let server = inlined.start(&BTreeMap::new()).expect("the inlined build starts");
+    let found = inlined.ask(&server).expect("the inlined build answers");
+    let log = server.stop();
+    assert_eq!(canary_in(log.as_bytes()), None, "the server printed a value:\n{log}");
+    let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    let differing = names.into_iter().filter(|name| expected.get(*name) != found.get(*name));
+    let differing: Vec<_> =
+        differing.filter(|name| !missing.contains(&name.rsplit(' ').next().unwrap_or_default())).collect();
+    assert!(differing.is_empty(), "{} of {} differ: {differing:#?}\n{log}", differing.len(), expected.len());
+}
+
+/// Inlines through the library, as every run does that is told nothing else.
+fn inline_app(copy: &Copy<'_>) -> Report {
+    let values = values();
+    let mut request = Request::new(&values);
+    request.apps.push(copy.dir().to_owned());
+    inline(&request).expect("the layout is known")
+}
+
+/// Every file of an app but its packages.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the copy can be listed") {
+        let path = entry.expect("the copy can be listed").path();
+        if path.is_file() {
+            files.push(path);
+        } else if !path.ends_with("node_modules") {
+            xtask::shop::collect(&path, &mut files).expect("the copy can be listed");
+        }
+    }
+    files.into_iter().map(|file| (file.clone(), std::fs::read(file).expect("it can be read"))).collect()
+}

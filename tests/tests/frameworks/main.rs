@@ -1,0 +1,5 @@
+//! Frameworks' own builds: inlined, they answer every probe in an empty environment, and leak nothing.
+
+mod astro;
+mod react_router;
+mod sveltekit;

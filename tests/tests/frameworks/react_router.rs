@@ -1,0 +1,8 @@
+//! React Router with Vite: one server bundle, a client with source maps, a prerendered page.
+
+use capy_journeys::frameworks::assert_answers_alike;
+
+#[test]
+fn react_router_answers_alike_in_an_empty_environment() {
+    assert_answers_alike("react-router", "node", &[]);
+}

@@ -1,0 +1,236 @@
+//! The framework applications of `tests/apps`: how each is installed, built by its own tool, and started.
+//!
+//! Owns `app.toml`, which has one table for each variant of an app:
+//!
+//! ```toml
+//! [node]
+//! build = [["vite", "build"]]       # commands; a first word is looked up in node_modules/.bin
+//! environment = { ADAPTER = "node" } # while it builds; never one of the probes' variables
+//! keep = ["build", "package.json"]  # what is deployed, beside node_modules
+//! private = ["build/server"]        # the only places of it where a value may stand, in scripts
+//! start = ["node", "build"]         # started with PORT and HOST …
+//! config = "wrangler.json"          # … or wrangler's configuration of a Worker
+//! paths = ["/probes"]               # what is asked
+//! ```
+//!
+//! A built app is kept between runs, by what it was made from. It refuses to build with the probes' variables set.
+
+mod cache;
+mod probes;
+mod server;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+pub use probes::{Answers, canary_in, variables};
+pub use server::Server;
+
+use crate::node::Node;
+use crate::shop::copy_tree;
+use crate::workspace_root;
+
+/// One variant of an app.
+#[derive(Debug)]
+pub struct App {
+    /// The folder's name and the variant's: `sveltekit-cloudflare`.
+    pub label: String,
+    source: PathBuf,
+    recipe: Recipe,
+    node: Node,
+}
+
+/// How a variant is built and run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe {
+    build: Vec<Vec<String>>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    keep: Vec<PathBuf>,
+    private: Vec<PathBuf>,
+    #[serde(default)]
+    start: Vec<String>,
+    config: Option<PathBuf>,
+    paths: Vec<String>,
+}
+
+/// A copy of an app's build, or of its sources, with its packages, that may be changed and thrown away.
+#[derive(Debug)]
+pub struct Copy<'a> {
+    app: &'a App,
+    scratch: TempDir,
+}
+
+impl App {
+    /// The app in `tests/apps/<name>`, as its `app.toml` describes this variant.
+    ///
+    /// # Errors
+    /// When there is no such app or variant.
+    pub fn find(node: &Node, name: &str, variant: &str) -> Result<Self> {
+        let source = apps_folder().join(name);
+        let path = source.join("app.toml");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let mut variants: BTreeMap<String, Recipe> =
+            toml::from_str(&text).with_context(|| path.display().to_string())?;
+        let recipe = variants.remove(variant);
+        let recipe = recipe.with_context(|| format!("{} has no variant {variant}", path.display()))?;
+        ensure!(
+            recipe.start.is_empty() == recipe.config.is_some(),
+            "{}: either `start` or `config`",
+            path.display()
+        );
+        Ok(Self { label: format!("{name}-{variant}"), source, recipe, node: node.clone() })
+    }
+
+    /// The finished build as its tool left it; built now, unless it is kept from an earlier run.
+    ///
+    /// # Errors
+    /// When it cannot be installed or built.
+    pub fn built(&self) -> Result<Copy<'_>> {
+        let cache = cache::Cache::open(self)?;
+        let built = cache.built()?;
+        let copy = self.scratch(&cache)?;
+        copy_tree(&built.join("."), copy.dir())?;
+        copy.link_packages(&cache)?;
+        Ok(copy)
+    }
+
+    /// The sources, ready to be built.
+    ///
+    /// # Errors
+    /// When it cannot be installed.
+    pub fn sources(&self) -> Result<Copy<'_>> {
+        let cache = cache::Cache::open(self)?;
+        let copy = self.scratch(&cache)?;
+        self.copy_sources(copy.dir())?;
+        copy.link_packages(&cache)?;
+        Ok(copy)
+    }
+
+    fn scratch(&self, cache: &cache::Cache<'_>) -> Result<Copy<'_>> {
+        let scratch =
+            tempfile::Builder::new().prefix(&format!("{}-", self.label)).tempdir_in(cache.scratch())?;
+        Ok(Copy { app: self, scratch })
+    }
+
+    fn copy_sources(&self, to: &Path) -> Result<()> {
+        copy_tree(&self.source.join("."), to)?;
+        copy_tree(&apps_folder().join("shared"), to)
+    }
+
+    /// A build command of this app, without any variable of the caller's but PATH.
+    fn build_command(&self, folder: &Path, words: &[String]) -> Result<Command> {
+        let (program, rest) = words.split_first().context("an empty build command")?;
+        let local = folder.join("node_modules/.bin").join(program);
+        let mut command = Command::new(if local.is_file() { local } else { PathBuf::from(program) });
+        command.args(rest).current_dir(folder).env_clear().envs(self.build_environment(folder));
+        Ok(command)
+    }
+
+    /// What every build gets: our Node first on PATH, a home of its own, and no call home.
+    fn build_environment(&self, folder: &Path) -> BTreeMap<String, std::ffi::OsString> {
+        let mut all: BTreeMap<String, std::ffi::OsString> = BTreeMap::new();
+        all.insert("PATH".to_owned(), self.node.path());
+        all.insert("HOME".to_owned(), folder.join(".home").into());
+        for name in QUIET {
+            all.insert(name.to_owned(), "1".into());
+        }
+        all.insert("WRANGLER_SEND_METRICS".to_owned(), "false".into());
+        all.insert("CLOUDFLARE_CF_FETCH_ENABLED".to_owned(), "false".into());
+        all.extend(self.recipe.environment.iter().map(|(name, value)| (name.clone(), value.into())));
+        all
+    }
+}
+
+/// Switches that keep tools from calling home, asking, and colouring.
+const QUIET: [&str; 8] = [
+    "ASTRO_TELEMETRY_DISABLED",
+    "CI",
+    "DO_NOT_TRACK",
+    "NEXT_TELEMETRY_DISABLED",
+    "NO_COLOR",
+    "NO_UPDATE_NOTIFIER",
+    "NUXT_TELEMETRY_DISABLED",
+    "VERCEL_TELEMETRY_DISABLED",
+];
+
+impl Copy<'_> {
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The build's commands, each as a list of words that a shell of the platform would run here.
+    pub fn build_words(&self) -> &[Vec<String>] {
+        &self.app.recipe.build
+    }
+
+    /// What a build on the platform has in its environment, the secrets aside.
+    pub fn build_environment(&self) -> BTreeMap<String, std::ffi::OsString> {
+        self.app.build_environment(self.dir())
+    }
+
+    /// Starts what was built with these variables, and beside them nothing but what any process has.
+    ///
+    /// # Errors
+    /// When it does not answer in time: then with what it printed.
+    pub fn start(&self, variables: &BTreeMap<String, String>) -> Result<Server> {
+        let recipe = &self.app.recipe;
+        match &recipe.config {
+            Some(config) => Server::start_worker(&self.app.node, &self.dir().join(config), variables),
+            None => Server::start_node(&self.app.node, self.dir(), &recipe.start, variables),
+        }
+    }
+
+    /// What it answers on each of the app's paths.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn ask(&self, server: &Server) -> Result<Answers> {
+        probes::ask(server.url(), &self.app.recipe.paths)
+    }
+
+    /// Fails unless values stand in private scripts alone, and in one of them at least.
+    ///
+    /// # Errors
+    /// When a value stands elsewhere, or nowhere.
+    pub fn check_places(&self) -> Result<()> {
+        let mut files = Vec::new();
+        for kept in &self.app.recipe.keep {
+            let kept = self.dir().join(kept);
+            if kept.is_file() { files.push(kept) } else { crate::shop::collect(&kept, &mut files)? }
+        }
+        let mut baked = 0;
+        for file in files {
+            if let Some(name) = canary_in(&std::fs::read(&file)?) {
+                let inside = file.strip_prefix(self.dir())?;
+                ensure!(self.is_private(inside), "the value of {name} stands in {}", inside.display());
+                baked += 1;
+            }
+        }
+        ensure!(baked > 0, "no server file holds a value: nothing was inlined");
+        Ok(())
+    }
+
+    fn is_private(&self, inside: &Path) -> bool {
+        let script = inside.extension().is_some_and(|kind| kind == "js" || kind == "mjs" || kind == "cjs");
+        script && self.app.recipe.private.iter().any(|private| inside.starts_with(private))
+    }
+
+    /// Packages as hard links: nothing writes into them.
+    fn link_packages(&self, cache: &cache::Cache<'_>) -> Result<()> {
+        let packages = cache.packages()?.join("node_modules");
+        let status = Command::new("cp").arg("-al").arg(&packages).arg(self.dir()).status()?;
+        ensure!(status.success(), "cp -al {}: {status}", packages.display());
+        Ok(())
+    }
+}
+
+fn apps_folder() -> PathBuf {
+    workspace_root().join("tests/apps")
+}
