@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 
 use crate::leak::Search;
+use crate::link::{Links, Seen};
 use crate::prefilter::Prefilter;
 use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
@@ -36,6 +37,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) wanted: &'a (dyn Wanted + Sync),
     pub(crate) prefilter: &'a Prefilter,
     pub(crate) search: &'a Search,
+    /// What other files hand on, as far as that is known.
+    pub(crate) links: &'a Links,
 }
 
 impl Reader<'_> {
@@ -44,7 +47,7 @@ impl Reader<'_> {
         let mut bundle = match String::from_utf8(bytes) {
             Ok(source) => {
                 let map = map_file::claim(real, &source);
-                Bundle { map, ..self.understand(source, path) }
+                Bundle { map, ..self.understand(source, real, path) }
             }
             Err(error) => self.not_text(error.as_bytes(), path),
         };
@@ -62,11 +65,11 @@ impl Reader<'_> {
     }
 
     /// Finds the reads of one text.
-    pub(crate) fn understand(&self, source: String, path: &Path) -> Bundle {
+    pub(crate) fn understand(&self, source: String, real: &Path, path: &Path) -> Bundle {
         let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
         bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
         let inlined = tail::is_inlined(&source);
-        if !inlined && !self.prefilter.is_worth_parsing(source.as_bytes()) {
+        if !inlined && !self.is_worth_parsing(source.as_bytes()) {
             return bundle;
         }
         let Some(parts) = tail::split(&source) else {
@@ -74,8 +77,9 @@ impl Reader<'_> {
             return bundle;
         };
         bundle.uses_our_prefix = !inlined && memmem::find(source.as_bytes(), b"__capy").is_some();
-        if self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
-            self.find_reads(parts.body, &mut bundle);
+        let linked = self.links.concern(parts.body.as_bytes());
+        if linked || self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
+            self.find_reads(parts.body, real, linked, &mut bundle);
         }
         let reads = &bundle.reads;
         if inlined || !reads.reads.is_empty() || !reads.objects.is_empty() || !reads.writes.is_empty() {
@@ -85,17 +89,23 @@ impl Reader<'_> {
     }
 
     /// From the tokens, or from the tree where they are not enough.
-    fn find_reads(&self, body: &str, bundle: &mut Bundle) {
-        match self.prefilter.tokens(body, self.wanted) {
-            Ok(reads) => bundle.take(reads, body),
-            Err(_) => self.parse(body, bundle),
+    fn find_reads(&self, body: &str, real: &Path, linked: bool, bundle: &mut Bundle) {
+        let tokens = (!linked).then(|| self.prefilter.tokens(body, self.wanted));
+        match tokens {
+            Some(Ok(reads)) => bundle.take(reads, body),
+            _ => self.parse(body, real, bundle),
         }
     }
 
-    fn parse(&self, body: &str, bundle: &mut Bundle) {
+    fn is_worth_parsing(&self, text: &[u8]) -> bool {
+        self.prefilter.is_worth_parsing(text) || self.links.concern(text)
+    }
+
+    fn parse(&self, body: &str, real: &Path, bundle: &mut Bundle) {
         bundle.parsed = true;
+        let others = Seen { links: self.links, folder: real.parent().unwrap_or(real) };
         match syntax::parse(body) {
-            Ok(program) => bundle.take(reads::find(&program, self.wanted), body),
+            Ok(program) => bundle.take(reads::find(&program, self.wanted, &others), body),
             Err(fault) => {
                 let name = self.prefilter.names_one(body.as_bytes());
                 let name = name.map(|(start, end)| body[start..end].to_owned());

@@ -13,6 +13,7 @@
 //! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
 //! | `prelude` | what is set before the program starts, because it cannot be replaced |
 //! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
+//! | `link` | what server files hand to each other |
 //! | `map_file` | which map is a bundle's own |
 //! | `report`, `printable` | what people and scripts are told |
 //! | `bundle`, `plan`, `write`, `lock` | one file, all files, the disk |
@@ -24,6 +25,7 @@ mod error;
 mod how;
 mod layout;
 mod leak;
+mod link;
 mod lock;
 mod map;
 mod map_file;
@@ -169,8 +171,11 @@ pub mod testing {
             Ok(reads) => reads.in_order(),
             Err(doubt) => return Agreement::NotSure(doubt),
         };
-        let tree =
-            crate::syntax::parse(text).ok().map(|program| crate::reads::find(&program, &subjects).in_order());
+        let links = crate::link::Links::default();
+        let nobody = crate::link::Seen { links: &links, folder: std::path::Path::new("") };
+        let tree = crate::syntax::parse(text)
+            .ok()
+            .map(|program| crate::reads::find(&program, &subjects, &nobody).in_order());
         match tree {
             Some(tree) if tree == tokens => Agreement::Same(tree.reads.len() + tree.notes.len()),
             tree => Agreement::Different(format!("{tokens:?}"), tree.map(|tree| format!("{tree:?}"))),

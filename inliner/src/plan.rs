@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::bundle::{Bundle, Reader};
 use crate::layout::Inventory;
 use crate::leak::Search;
+use crate::link::{self, Links};
 use crate::map_file::MapFiles;
 use crate::prefilter::Prefilter;
 use crate::prelude::{Placed, Prelude};
@@ -47,8 +48,11 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
     let search = Search::new(request.values);
     let public = public::scan(inventory, &search, &subjects, request.stop)?;
     let prefilter = Prefilter::new(subjects.iter());
-    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search };
-    let bundles = read_all(inventory, &reader, request.stop)?;
+    let nothing = Links::default();
+    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &nothing };
+    let mut bundles = read_all(inventory, &reader, request.stop)?;
+    let links = link::link(&mut bundles, &reader)?;
+    let reader = Reader { links: &links, ..reader };
     let named: BTreeSet<String> =
         public.named_by_client.difference(&request.allow_mention).cloned().collect();
     let context = context(request.values, &bundles, &named);
@@ -132,7 +136,7 @@ impl Planner<'_> {
                 map: None,
             });
         };
-        let read = self.reader.understand(source.clone(), path);
+        let read = self.reader.understand(source.clone(), real, path);
         let bundle = Bundle { real: real.clone(), map: map.clone(), ..read };
         Ok(self.outcome(bundle, Some(&source), |parts| {
             prelude.prologue(real, parts, &self.context, self.inventory)
@@ -293,8 +297,9 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
     let subjects = Subjects::of(values);
     let search = Search::new(values);
     let prefilter = Prefilter::new(subjects.iter());
-    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search };
-    let mut bundles = vec![reader.understand(text.to_owned(), Path::new("input.js"))];
+    let links = Links::default();
+    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &links };
+    let mut bundles = vec![reader.understand(text.to_owned(), Path::new("input.js"), Path::new("input.js"))];
     let context = context(values, &bundles, &BTreeSet::new());
     let mut bundle = bundles.remove(0);
     let rewritten = match bundle.source.take() {

@@ -12,6 +12,7 @@ use crate::scan::{Doubt, Scanner};
 pub(crate) struct Prefilter {
     env: Finder<'static>,
     process: Finder<'static>,
+    export: Finder<'static>,
     names: AhoCorasick,
     /// Names of letters, digits, `_` and `$` alone: no match that is a whole word can lie inside another.
     plain: bool,
@@ -28,6 +29,7 @@ impl Prefilter {
         Self {
             env: Finder::new("env"),
             process: Finder::new("process"),
+            export: Finder::new("export"),
             names: automaton.expect("names of variables are far below the automaton's limits"),
             plain,
             scanner: Scanner::new(&names),
@@ -67,11 +69,14 @@ impl Prefilter {
                 Process::Env(_) | Process::Other => {}
             }
         }
-        passed_on
-            && self
-                .env
-                .find_iter(text)
-                .any(|at| is_word(text, at, at + 3) && !is_followed_by_a_name(&text[at + 3..]))
+        // Another file may take it from there.
+        let handed_on =
+            || self.export.find_iter(text).any(|at| matches!(text.get(at + 6), Some(b' ' | b'{' | b'*')));
+        let named = || {
+            let mut found = self.env.find_iter(text);
+            found.any(|at| is_word(text, at, at + 3) && !is_followed_by_a_name(&text[at + 3..]))
+        };
+        passed_on && (named() || handed_on())
     }
 }
 
@@ -238,6 +243,8 @@ mod tests {
             ("process.env.valueOf()[k]", true),
             ("process.env.valueOfAll", false),
             ("globalThis.process = shim", true),
+            ("import p from 'process'; export{p}", true),
+            ("exports.p = process", false),
             ("globalThis.process == shim", false),
         ] {
             assert_eq!(filter.is_worth_parsing(text.as_bytes()), expected, "{text}");

@@ -11,6 +11,7 @@ mod follow;
 mod interop;
 mod modules;
 mod patterns;
+mod ports;
 mod resolve;
 mod scope;
 mod test;
@@ -20,12 +21,28 @@ mod walk;
 
 pub(crate) use resolve::find;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::report::Reason;
 
 /// Which names are looked for.
 pub(crate) trait Wanted {
     fn is_wanted(&self, name: &str) -> bool;
 }
+
+/// What other files hand on.
+pub(crate) trait Others {
+    /// The export of a file that is imported as `source`.
+    fn exported(&self, source: &str, name: &str) -> Option<Shared>;
+    /// All exports of that file that are known.
+    fn all(&self, source: &str) -> Vec<(String, Shared)>;
+    /// Whether a bundler's module is nothing but the process module.
+    fn is_process(&self, id: &str) -> bool;
+}
+
+/// Something that one file hands to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shared(alias::Kind);
 
 /// What one file does with the environment. Offsets are bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,6 +54,11 @@ pub(crate) struct FileReads {
     /// `process` or its environment is replaced where every file sees it.
     pub(crate) replaces_process: bool,
     pub(crate) notes: Vec<Note>,
+    /// What other files can take from this one, for certain.
+    pub(crate) exports: BTreeMap<String, Shared>,
+    /// Turbopack's modules that are the process module, and those that are not although another file says so.
+    pub(crate) modules: BTreeSet<String>,
+    pub(crate) refuted: BTreeSet<String>,
 }
 
 impl FileReads {

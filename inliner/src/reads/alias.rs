@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Interop(Interop),
     /// A bundler's way to the modules of the table that starts here.
     Modules(u32),
+    /// Turbopack's context of a module in the table that starts here: its way to the others.
+    Context(u32),
     /// webpack's `n.n`: makes a getter of a module.
     Getters,
     /// Such a getter of the process object.
@@ -35,6 +37,13 @@ pub(super) enum Kind {
     Global,
     Process,
     Env,
+}
+
+impl Kind {
+    /// Whether it is the same in every file.
+    pub(super) fn is_shared(self) -> bool {
+        !matches!(self, Self::Modules(_) | Self::Context(_) | Self::Getters | Self::Getter)
+    }
 }
 
 /// A name and the scope that binds it.
@@ -63,6 +72,11 @@ pub(super) struct Alias {
 }
 
 impl Alias {
+    /// Whether other files find it whenever they run after this one.
+    pub(super) fn is_settled(&self, home: &Home) -> bool {
+        self.doubt.is_none() && (self.vars.is_empty() || self.vars.iter().any(|var| var.scope == home.1))
+    }
+
     /// Why this use may find something else.
     pub(super) fn doubt_at(&self, facts: &Facts, home: &Home, scope: ScopeId, at: u32) -> Option<Reason> {
         let late = !self.vars.is_empty() && !self.vars.iter().any(|var| reaches(facts, home, var, scope, at));

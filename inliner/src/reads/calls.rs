@@ -8,6 +8,7 @@ use swc_ecma_visit::VisitWith;
 
 use super::flow::{Call, Callee, Does, Escape, Keys, Outcome, Sink, Step, Use};
 use super::interop::{Role, role};
+use super::scope::Opens;
 use super::test::unparenthesised;
 use super::value::{constant, property_name};
 use super::walk::Walk;
@@ -25,6 +26,13 @@ impl Walk<'_> {
     pub(super) fn call(&mut self, call: &CallExpr, steps: Vec<Step>, sink: Sink) {
         self.note_eval(call);
         match &call.callee {
+            Called::Expr(callee) if call.args.is_empty() && only_value(callee).is_some() => {
+                // `(() => value)()`
+                let sink = if steps.is_empty() { sink } else { Sink::Then(steps, Box::new(sink)) };
+                self.scoped(Opens::Parameters, |walk| {
+                    only_value(callee).into_iter().for_each(|value| walk.flow(value, sink.clone()));
+                });
+            }
             Called::Expr(callee) => {
                 let outcome = Outcome { steps, sink, node: range(call.span) };
                 self.called(callee, &call.args, outcome);
@@ -87,7 +95,11 @@ impl Walk<'_> {
     pub(super) fn loads(&self, sink: &Sink) -> bool {
         let Sink::Called(call) = sink else { return false };
         let first = self.facts.calls[*call].first.as_ref();
-        first.is_some_and(|first| is_process(first) || self.modules.iter().any(|module| module.id == *first))
+        first.is_some_and(|first| {
+            is_process(first)
+                || self.modules.iter().any(|module| module.id == *first)
+                || self.others.is_process(first)
+        })
     }
 
     pub(super) fn note_factory(&mut self, ident: &Ident, steps: &[Step]) {
@@ -105,6 +117,15 @@ impl Walk<'_> {
         if callee.is_ident_ref_to("eval") && !text.is_some_and(|text| is_word(&text)) {
             self.facts.evals.push(self.scope);
         }
+    }
+}
+
+/// What an arrow function without parameters returns, when it does nothing else.
+fn only_value(callee: &Expr) -> Option<&Expr> {
+    let arrow = unparenthesised(callee).as_arrow()?;
+    match &*arrow.body {
+        ArrowFunctionBody::Expr(value) if arrow.params.is_empty() && !arrow.is_async => Some(value),
+        _ => None,
     }
 }
 

@@ -177,22 +177,16 @@ impl Walk<'_> {
 
     pub(super) fn export_names(&mut self, pattern: &Pat) {
         match pattern {
-            Pat::Ident(ident) => self.export(&ident.id),
+            Pat::Ident(ident) => self.export(&ident.id, &ident.id.sym),
             Pat::Array(array) => array.elems.iter().flatten().for_each(|item| self.export_names(item)),
             Pat::Rest(rest) => self.export_names(&rest.arg),
             Pat::Assign(assign) => self.export_names(&assign.left),
             Pat::Object(object) => object.props.iter().for_each(|prop| match prop {
                 ObjectPatProp::KeyValue(pair) => self.export_names(&pair.value),
-                ObjectPatProp::Assign(short) => self.export(&short.key.id),
+                ObjectPatProp::Assign(short) => self.export(&short.key.id, &short.key.id.sym),
                 ObjectPatProp::Rest(rest) => self.export_names(&rest.arg),
             }),
             Pat::Expr(_) | Pat::Invalid(_) => {}
-        }
-    }
-
-    pub(super) fn export(&mut self, ident: &Ident) {
-        if self.is_tracked(&ident.sym) {
-            self.facts.exported.push((ident.sym.clone(), self.scope, range(ident.span).0));
         }
     }
 

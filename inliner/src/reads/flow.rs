@@ -49,6 +49,8 @@ pub(super) enum Sink {
     Held(Vec<Use>),
     /// Called: `Facts::calls[call]`.
     Called(usize),
+    /// To other files, as the default export.
+    Exported,
     /// To the exports of a bundler's module.
     Module(Module),
     /// Assigned to `….process` or `….env`, whose name is written at this offset.

@@ -11,7 +11,7 @@ use super::flow::{Binding, Call, Callee, Does, Escape, Keys, Outcome, Sink, Step
 use super::interop::Interop;
 use super::resolve::{Judge, Known, Place};
 use super::text::Knowledge;
-use super::{Note, Read};
+use super::{Note, Read, Shared};
 use crate::report::Reason;
 
 impl<'a> Judge<'a> {
@@ -143,6 +143,12 @@ impl<'a> Judge<'a> {
                 self.found_modules.insert(module.clone());
             }
             Sink::Module(_) => self.escapes(kind, at),
+            Sink::Exported => {
+                if place.doubt.is_none() && kind.is_shared() {
+                    self.out.exports.insert("default".to_owned(), Shared(kind));
+                }
+                self.escapes(kind, at);
+            }
             Sink::Keys(pattern, then) => {
                 let alone = matches!(**then, Sink::Drop);
                 self.taken(place, kind, pattern, node.filter(|_| alone), at);
@@ -191,7 +197,10 @@ impl<'a> Judge<'a> {
                 self.loads_process = true;
                 Kind::Process
             }
-            (Kind::Modules(table), Some(id)) if self.is_process_module(table, id) => Kind::Process,
+            (Kind::Modules(table) | Kind::Context(table), Some(id)) if self.is_process_module(table, id) => {
+                Kind::Process
+            }
+            (Kind::Context(_), Some(id)) if self.is_shared_process(id) => Kind::Process,
             (Kind::CreateRequire, _) if call.first_is_here => Kind::Require,
             (Kind::Getter, _) if call.arguments == 0 => Kind::Process,
             (Kind::Process | Kind::Env, _) => return self.escapes(kind, at),
@@ -332,8 +341,8 @@ pub(super) fn property(kind: Kind, key: &str) -> Option<Kind> {
         (Kind::Process | Kind::Default, "default") => Some(Kind::Process),
         (Kind::ModuleModule, "createRequire") => Some(Kind::CreateRequire),
         (Kind::ModuleModule, "default") => Some(Kind::ModuleModule),
-        (Kind::Modules(_), "i" | "r") => Some(kind),
-        (Kind::Modules(_), "x") => Some(Kind::Require),
+        (Kind::Context(_), "i" | "r") => Some(kind),
+        (Kind::Context(_), "x") => Some(Kind::Require),
         (Kind::Modules(_), "n") => Some(Kind::Getters),
         (Kind::Getter, "a") => Some(Kind::Process),
         _ => None,

@@ -243,7 +243,7 @@ fn asks_for_es_module<'e>(node: &'e (impl VisitWith<Asks<'e>> + ?Sized), module:
     asks.found
 }
 
-/// `module.__esModule`, or `"default" in module`.
+/// `module.__esModule`, `"default" in module`, or `….call(module, "default")`.
 struct Asks<'e> {
     module: &'e Ident,
     found: bool,
@@ -260,6 +260,14 @@ impl Visit for Asks<'_> {
         binary.visit_children_with(self);
         let asks = binary.op == BinaryOp::In && is_name(&binary.right, self.module);
         self.found |= asks && constant(&binary.left).is_some_and(|key| &*key == "default");
+    }
+
+    fn visit_call_expr(&mut self, call: &CallExpr) {
+        call.visit_children_with(self);
+        if let [module, key] = &call.args[..] {
+            let asks = is_name(&module.expr, self.module);
+            self.found |= asks && constant(&key.expr).is_some_and(|key| &*key == "default");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use swc_atoms::Atom;
 use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
 
+use super::alias::Kind;
 use super::flow::Module;
 use super::test::unparenthesised;
 use super::value::property_name;
@@ -80,9 +81,13 @@ impl Walk<'_> {
             Bundler::Webpack => (name(2), name(0)),
         };
         if let Some(given) = given.filter(|given| self.is_tracked(given)) {
-            self.facts.parameters.insert((given, self.scope), module.table);
+            let kind = match bundler {
+                Bundler::Turbopack => Kind::Context(module.table),
+                Bundler::Webpack => Kind::Modules(module.table),
+            };
+            self.facts.parameters.insert((given, self.scope), kind);
         }
-        if !self.modules.is_empty() {
+        if !self.modules.is_empty() || self.others.is_process(&module.id) {
             self.facts.defined.push(module.clone());
         }
         let assigns = only.is_some_and(|only| matches!(unparenthesised(only), Expr::Assign(_)));

@@ -16,7 +16,7 @@ use super::interop::Role;
 use super::scope::ScopeId;
 use super::text::Texts;
 use super::walk::{Facts, Imported, Tracked, walk};
-use super::{FileReads, Note, Read, Wanted};
+use super::{FileReads, Note, Others, Read, Shared, Wanted};
 use crate::report::Reason;
 
 const ROOTS: [(&str, Kind); 3] =
@@ -36,12 +36,12 @@ struct Round {
 }
 
 /// Finds every read of the wanted names in a file.
-pub(crate) fn find(program: &Program, wanted: &dyn Wanted) -> FileReads {
+pub(crate) fn find(program: &Program, wanted: &dyn Wanted, others: &dyn Others) -> FileReads {
     let mut last =
         Round { names: ROOTS.iter().map(|(name, _)| Atom::from(*name)).collect(), ..Round::default() };
     for round in 1.. {
-        let facts = walk(program, &last.names, &last.modules, Some(wanted));
-        let mut judge = Judge::new(&facts, &last, wanted);
+        let facts = walk(program, &last.names, &last.modules, others, Some(wanted));
+        let mut judge = Judge::new(&facts, &last, wanted, others);
         judge.all();
         let (binds, modules) = (std::mem::take(&mut judge.found), std::mem::take(&mut judge.found_modules));
         let mut names = std::mem::take(&mut judge.later);
@@ -73,6 +73,7 @@ pub(super) struct Judge<'a> {
     /// Some text is loaded by a `require` that the file assigns.
     require_written: bool,
     modules: &'a BTreeSet<Module>,
+    others: &'a dyn Others,
     pub(super) found: Binds,
     pub(super) found_modules: BTreeSet<Module>,
     /// Names that the next walk must look for.
@@ -109,7 +110,7 @@ pub(super) enum Known {
 }
 
 impl<'a> Judge<'a> {
-    fn new(facts: &'a Facts, last: &'a Round, wanted: &'a dyn Wanted) -> Self {
+    fn new(facts: &'a Facts, last: &'a Round, wanted: &'a dyn Wanted, others: &'a dyn Others) -> Self {
         let given = given(facts);
         let unbound = |binding: &Binding| facts.scopes.resolve(binding.scope, &binding.name).is_none();
         let mut writes = facts.writes.iter().map(|write| &write.binding);
@@ -123,6 +124,7 @@ impl<'a> Judge<'a> {
             given,
             require_written: writes.any(|binding| &*binding.name == "require" && unbound(binding)),
             modules: &last.modules,
+            others,
             found: Binds::new(),
             found_modules: BTreeSet::new(),
             later: Tracked::new(),
@@ -156,11 +158,33 @@ impl<'a> Judge<'a> {
         for at in &self.facts.reexported {
             self.note(*at, None, Reason::WholeObject);
         }
-        for (name, scope, at) in &self.facts.exported {
-            let home = self.facts.scopes.resolve(*scope, name).map(|home| (name.clone(), home));
-            if home.is_some_and(|home| self.aliases.get(&home).is_some_and(|alias| alias.kind == Kind::Env)) {
-                self.note(*at, None, Reason::WholeObject);
+        self.exports();
+    }
+
+    /// What other files can take from this one.
+    fn exports(&mut self) {
+        for export in &self.facts.exported {
+            let scope = self.facts.scopes.resolve(export.scope, &export.local);
+            let Some(home) = scope.map(|scope| (export.local.clone(), scope)) else { continue };
+            let Some(alias) = self.aliases.get(&home) else { continue };
+            let kind = alias.kind;
+            if alias.is_settled(&home) && kind.is_shared() {
+                self.out.exports.insert(export.name.to_string(), Shared(kind));
             }
+            if kind == Kind::Env {
+                self.note(export.at, None, Reason::WholeObject);
+            }
+        }
+        for (name, shared) in &self.facts.forwarded {
+            self.out.exports.insert(name.to_string(), *shared);
+        }
+        for (name, shared) in &self.facts.stars {
+            if !self.facts.export_names.contains(name) {
+                self.out.exports.insert(name.to_string(), *shared);
+            }
+        }
+        for (binding, Shared(kind)) in &self.facts.linked {
+            self.found.insert(binding.clone(), Bound { kind: *kind, parent: None, doubt: None });
         }
     }
 
@@ -261,7 +285,7 @@ impl<'a> Judge<'a> {
             return Known::Is(alias.kind, alias.doubt_at(self.facts, &home, scope, at), Some(home));
         }
         match self.facts.parameters.get(&home).filter(|_| self.given.contains(&home)) {
-            Some(table) => Known::Is(Kind::Modules(*table), None, Some(home)),
+            Some(kind) => Known::Is(*kind, None, Some(home)),
             None => Known::Unknown,
         }
     }
@@ -284,6 +308,11 @@ impl<'a> Judge<'a> {
         let module = Module { table, id: id.clone() };
         let same = self.facts.defined.iter().filter(|other| **other == module);
         self.modules.contains(&module) && same.count() == 1
+    }
+
+    /// Whether a module of this id, which is not in this file, is the process module.
+    pub(super) fn is_shared_process(&self, id: &Atom) -> bool {
+        self.others.is_process(id) && !self.facts.defined.iter().any(|module| module.id == *id)
     }
 
     /// A direct `eval` in the same function may declare a `process` of its own.
@@ -309,6 +338,7 @@ impl<'a> Judge<'a> {
             .filter(|one| one.written == Written::Text && !self.accounted.contains(&one.at))
             .map(|one| one.name.to_string())
             .collect();
+        self.shared_modules();
         let (lost, writes_any) = (self.lost, self.writes_any);
         self.out
             .leave(|name| lost.or((writes_any && texts.contains(name)).then_some(Reason::PerhapsAssigned)));
@@ -327,6 +357,20 @@ impl<'a> Judge<'a> {
             self.out.notes.push(Note { at: mention.at, name, reason });
         }
         self.out
+    }
+
+    /// Turbopack's modules have one id in all files.
+    fn shared_modules(&mut self) {
+        for module in &self.facts.defined {
+            let is_process =
+                self.modules.contains(module) && self.is_process_module(module.table, &module.id);
+            let known = self.modules.iter().any(|other| other.id == module.id);
+            if is_process {
+                self.out.modules.insert(module.id.to_string());
+            } else if known || self.others.is_process(&module.id) {
+                self.out.refuted.insert(module.id.to_string());
+            }
+        }
     }
 
     /// A read may be an argument of a call that is itself read: what is replaced as a whole needs no edit inside.

@@ -9,14 +9,14 @@ use swc_common::Spanned;
 use swc_ecma_ast::*;
 use swc_ecma_visit::{Visit, VisitWith};
 
-use super::Wanted;
-use super::calls::is_process_module;
+use super::alias::Kind;
 use super::declare::Declared;
 use super::flow::{Binding, Call, Escape, Mention, Module, Outcome, Sink, Use, Write};
 use super::interop::Role;
 use super::modules::{Factory, only_expression};
 use super::scope::{Opens, ScopeId, Scopes};
 use super::text::Text;
+use super::{Others, Shared, Wanted};
 use crate::syntax::range;
 
 /// Names to look for.
@@ -32,7 +32,15 @@ pub(super) struct Facts {
     /// Bindings that an `import` of the process module makes, with the imported name.
     pub(super) imports: Vec<(Binding, Imported)>,
     /// Names that `export` hands to other files.
-    pub(super) exported: Vec<(Atom, ScopeId, u32)>,
+    pub(super) exported: Vec<Export>,
+    /// All names under which it does, of whatever.
+    pub(super) export_names: HashSet<Atom>,
+    /// What other files handed on is handed on again.
+    pub(super) forwarded: Vec<(Atom, Shared)>,
+    /// The same, by `export *`.
+    pub(super) stars: Vec<(Atom, Shared)>,
+    /// Imports of what other files hand on.
+    pub(super) linked: Vec<(Binding, Shared)>,
     /// `export … from "process"`.
     pub(super) reexported: Vec<u32>,
     /// How the tracked name that is written here is declared; assignments are not in it.
@@ -43,7 +51,7 @@ pub(super) struct Facts {
     /// Names that stand as `<name>.g.process`: a bundler's way to write `globalThis` in a module's factory.
     pub(super) factories: BTreeSet<Atom>,
     /// Parameters by which a bundler gives a module the others and the global object, and their tables.
-    pub(super) parameters: HashMap<(Atom, ScopeId), u32>,
+    pub(super) parameters: HashMap<(Atom, ScopeId), Kind>,
     /// Tables of modules by their names, and where they start.
     pub(super) tables: Vec<(Atom, u32)>,
     /// Modules that are defined, as often as they are.
@@ -56,6 +64,14 @@ pub(super) struct Facts {
     pub(super) imports_process: bool,
     /// An ES module: nothing but its own names and the global ones is in scope.
     pub(super) is_module: bool,
+}
+
+/// A name of this file that others see.
+pub(super) struct Export {
+    pub(super) local: Atom,
+    pub(super) scope: ScopeId,
+    pub(super) at: u32,
+    pub(super) name: Atom,
 }
 
 /// What an import takes from the process module.
@@ -82,6 +98,7 @@ pub(super) struct Walk<'a> {
     pub(super) occurrences: usize,
     /// Places at which a name holds what it was assigned right before, and the use that was found there.
     pub(super) captures: HashMap<u32, Option<Use>>,
+    pub(super) others: &'a dyn Others,
     /// Bundlers' modules that hand on the process module.
     pub(super) modules: &'a BTreeSet<Module>,
     /// The function that is visited next is a module's.
@@ -95,6 +112,7 @@ pub(super) fn walk(
     program: &Program,
     tracked: &Tracked,
     modules: &BTreeSet<Module>,
+    others: &dyn Others,
     wanted: Option<&dyn Wanted>,
 ) -> Facts {
     let facts = Facts { is_module: program.is_module(), ..Facts::default() };
@@ -107,6 +125,7 @@ pub(super) fn walk(
         with_depth: 0,
         occurrences: 0,
         captures: HashMap::new(),
+        others,
         modules,
         next: None,
         inside: None,
@@ -321,49 +340,24 @@ impl Visit for Walk<'_> {
     }
 
     fn visit_import_decl(&mut self, import: &ImportDecl) {
-        let from_process = is_process_module(&import.src);
-        let from_module = matches!(import.src.value.as_str(), Some("module" | "node:module"));
-        for specifier in &import.specifiers {
-            let local = specifier.local();
-            self.declare_other(local, Declared::Here);
-            if from_process {
-                self.import_of_process(specifier, local);
-            } else if from_module {
-                self.import_of_module(specifier, local);
-            }
-        }
+        self.import(import);
     }
 
     fn visit_named_export(&mut self, export: &NamedExport) {
-        if let Some(source) = &export.src {
-            if is_process_module(source) {
-                self.facts.reexported.push(range(export.span).0);
-            }
-            return;
-        }
-        for specifier in &export.specifiers {
-            if let ExportSpecifier::Named(ExportNamedSpecifier {
-                orig: ModuleExportName::Ident(ident), ..
-            }) = specifier
-            {
-                self.export(ident);
-            }
-        }
+        self.named_export(export);
     }
 
     fn visit_export_decl(&mut self, export: &ExportDecl) {
         export.decl.visit_with(self);
-        if let Decl::Var(declaration) = &export.decl {
-            for declarator in &declaration.decls {
-                self.export_names(&declarator.name);
-            }
-        }
+        self.exported_declaration(&export.decl);
     }
 
     fn visit_export_all(&mut self, export: &ExportAll) {
-        if is_process_module(&export.src) {
-            self.facts.reexported.push(range(export.span).0);
-        }
+        self.export_all(export);
+    }
+
+    fn visit_export_default_expr(&mut self, export: &ExportDefaultExpr) {
+        self.flow(&export.expr, Sink::Exported);
     }
 
     fn visit_export_default_decl(&mut self, export: &ExportDefaultDecl) {
