@@ -4,6 +4,7 @@
 //! out: it is a read, a write, or a note with a reason.
 
 mod alias;
+mod answer;
 mod calls;
 mod declare;
 mod flow;

@@ -10,13 +10,13 @@ use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
 use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, factories, given};
-use super::flow::{Binding, Module, Step, Subject, Use, Written};
+use super::flow::{Binding, Module, Step, Subject, Use};
 use super::follow::property;
 use super::interop::Role;
 use super::scope::ScopeId;
 use super::text::Texts;
 use super::walk::{Facts, Imported, Tracked, walk};
-use super::{FileReads, Note, Others, Read, Shared, Wanted};
+use super::{FileReads, Others, Shared, Wanted};
 use crate::report::Reason;
 
 const ROOTS: [(&str, Kind); 3] =
@@ -72,8 +72,8 @@ pub(super) struct Judge<'a> {
     factories: HashSet<Home>,
     /// Some text is loaded by a `require` that the file assigns.
     require_written: bool,
-    modules: &'a BTreeSet<Module>,
-    others: &'a dyn Others,
+    pub(super) modules: &'a BTreeSet<Module>,
+    pub(super) others: &'a dyn Others,
     pub(super) found: Binds,
     pub(super) found_modules: BTreeSet<Module>,
     /// Names that the next walk must look for.
@@ -86,7 +86,7 @@ pub(super) struct Judge<'a> {
     pub(super) writes_any: bool,
     pub(super) loads_process: bool,
     /// Why nothing in this file may be replaced.
-    lost: Option<Reason>,
+    pub(super) lost: Option<Reason>,
     pub(super) out: FileReads,
 }
 
@@ -320,79 +320,6 @@ impl<'a> Judge<'a> {
         let scopes = &self.facts.scopes;
         let evals = || self.facts.evals.iter().map(|eval| scopes.function(*eval));
         evals().any(|function| scopes.is_within(used.scope, function)).then_some(Reason::Eval)
-    }
-
-    /// What remains are wanted names that occur without being any of the above.
-    fn finish(mut self) -> FileReads {
-        self.replaced.retain(|at, _| !self.restored.contains(at));
-        for at in self.replaced.keys() {
-            self.out.notes.push(Note { at: *at, name: None, reason: Reason::EnvReplaced });
-            self.lost = self.lost.or(Some(Reason::Replaced));
-        }
-        self.without_overlaps();
-        self.out.replaces_process = self.replaced.values().any(|everywhere| *everywhere);
-        let texts: BTreeSet<String> = self
-            .facts
-            .mentions
-            .iter()
-            .filter(|one| one.written == Written::Text && !self.accounted.contains(&one.at))
-            .map(|one| one.name.to_string())
-            .collect();
-        self.shared_modules();
-        let (lost, writes_any) = (self.lost, self.writes_any);
-        self.out
-            .leave(|name| lost.or((writes_any && texts.contains(name)).then_some(Reason::PerhapsAssigned)));
-        for mention in &self.facts.mentions {
-            if !self.accounted.insert(mention.at) {
-                continue;
-            }
-            let reason = match mention.written {
-                _ if self.lost == Some(Reason::NotFollowed) => Reason::NotFollowed,
-                Written::AfterProcessEnv => Reason::UnprovenProcess,
-                Written::AfterEnv => Reason::Unproven,
-                Written::Property | Written::Text if self.loads_process => Reason::Unproven,
-                Written::Property | Written::Text => Reason::Mentioned,
-            };
-            let name = Some(mention.name.to_string());
-            self.out.notes.push(Note { at: mention.at, name, reason });
-        }
-        self.out
-    }
-
-    /// Turbopack's modules have one id in all files.
-    fn shared_modules(&mut self) {
-        for module in &self.facts.defined {
-            let is_process =
-                self.modules.contains(module) && self.is_process_module(module.table, &module.id);
-            let known = self.modules.iter().any(|other| other.id == module.id);
-            if is_process {
-                self.out.modules.insert(module.id.to_string());
-            } else if known || self.others.is_process(&module.id) {
-                self.out.refuted.insert(module.id.to_string());
-            }
-        }
-    }
-
-    /// A read may be an argument of a call that is itself read: what is replaced as a whole needs no edit inside.
-    fn without_overlaps(&mut self) {
-        let range = |read: &Read| (read.keep_until.unwrap_or(read.start), read.end);
-        let inside = |(start, end), (from, to)| from <= start && end <= to && (from, to) != (start, end);
-        self.out.reads.sort_by_key(|read| (read.start, std::cmp::Reverse(read.end)));
-        self.out.reads.dedup_by_key(|read| (read.start, read.end));
-        let mut outer: Option<(u32, u32)> = None;
-        let mut whole = Vec::new();
-        for one in self.out.reads.iter().map(range) {
-            if outer.is_none_or(|outer| one.1 > outer.1) {
-                outer = Some(one);
-                whole.push(one);
-            }
-        }
-        let is_inside = |one: (u32, u32)| {
-            let before = whole.partition_point(|other| other.0 <= one.0);
-            whole[..before].last().is_some_and(|other| inside(one, *other))
-        };
-        self.out.reads.retain(|read| !is_inside(range(read)));
-        self.out.objects.retain(|object| !is_inside((object.start, object.end)));
     }
 }
 
