@@ -13,7 +13,9 @@ pub(crate) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, line: 0, column: 0 }
+        // A mark of byte order is no part of the text for anybody who counts.
+        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        Self { text, at, line: 0, column: 0 }
     }
 
     /// Line and column from zero. Offsets must not go back.
@@ -66,5 +68,6 @@ mod tests {
         assert_eq!(of("a😀b", 5), (1, 4));
         assert_eq!(of("a\r\nbc\n\nd", 8), (4, 2));
         assert_eq!(of("a\rb", 2), (2, 1));
+        assert_eq!((of("\u{feff}ab", 4), of("\u{feff}a", 0)), ((1, 2), (1, 1)));
     }
 }

@@ -29,6 +29,8 @@ fn many_files() -> Tree {
             r#"{"version":3,"mappings":"AAAA,kBAAkB,OAAO"}"#,
         );
     }
+    // One that needs its variables set before it starts.
+    tree.write(".next/server/chunks/all.js", "module.exports=Object.keys(process.env)");
     tree
 }
 
@@ -52,30 +54,50 @@ fn a_killed_run_leaves_whole_files_and_the_next_one_finishes() {
     let new_at = |path: &Path| &new[&finished.root().join(path.strip_prefix(tree.root()).unwrap())];
     let written: Vec<_> = old.keys().filter(|path| old[*path] != *new_at(path)).collect();
     let mut in_between = 0;
-    for step in 0..12 {
+    let mut staged = 0;
+    for step in 0..16usize {
+        for path in tree.contents().into_keys().filter(|path| !old.contains_key(path)) {
+            std::fs::remove_file(path).unwrap();
+        }
         for (path, text) in &old {
             std::fs::write(path, text).unwrap();
         }
         let mut child = run_child(&tree);
-        wait_until_replaced(written[step * written.len() / 12], &mut child);
+        match step.checked_sub(4) {
+            None => wait_until_staged(&tree, 10 * (step + 1), &mut child),
+            Some(step) => wait_until_replaced(written[step * written.len() / 12], &mut child),
+        }
         child.kill().unwrap();
         child.wait().unwrap();
+        staged += usize::from(leftovers(&tree) > 0);
         let mut changed = 0;
         for (path, text) in tree.contents() {
             let is_temporary = path.file_name().unwrap().to_string_lossy().starts_with(".capy-inline-");
-            let is_whole = is_temporary || text == old[&path] || text == *new_at(&path);
+            let is_whole = is_temporary || old.get(&path) == Some(&text) || text == *new_at(&path);
             assert!(is_whole, "{} is neither old nor new", path.display());
-            changed += usize::from(!is_temporary && text != old[&path]);
+            changed += usize::from(!is_temporary && old.get(&path) != Some(&text));
         }
         in_between += usize::from(changed > 0 && changed < written.len());
         assert!(tree.inline(&values()).unwrap().written);
         let done = tree.contents();
-        assert_eq!(done.len(), old.len(), "something was left behind");
+        assert_eq!(done.len(), new.len(), "something was left behind");
         for (path, text) in done {
             assert!(text == *new_at(&path), "{} is not finished", path.display());
         }
     }
     assert!(in_between > 0, "no run was killed between two writes");
+    assert!(staged > 0, "no run was killed with files beside those that they replace");
+}
+
+fn leftovers(tree: &Tree) -> usize {
+    let names = std::fs::read_dir(tree.path(".next/server/chunks")).unwrap().flatten();
+    names.filter(|entry| entry.file_name().to_string_lossy().starts_with(".capy-inline-")).count()
+}
+
+fn wait_until_staged(tree: &Tree, files: usize, child: &mut Child) {
+    while leftovers(tree) < files && child.try_wait().unwrap().is_none() {
+        std::hint::spin_loop();
+    }
 }
 
 fn run_child(tree: &Tree) -> Child {

@@ -127,6 +127,80 @@ fn an_indexed_map_stays_exact() {
     assert_exact(&old, &out.text, out.map.expect("columns moved").as_bytes());
 }
 
+/// The map of a text in sections, each of which starts at one of these words.
+fn sections(text: &str, starts: &[usize]) -> String {
+    let words = words(text);
+    let ends = starts.iter().skip(1).copied().chain([words.len()]);
+    let section = |(first, end): (&usize, usize)| {
+        let (line, column, _) = words[*first];
+        let mut builder = SourceMapBuilder::new(None);
+        for (index, (at_line, at_column, _)) in words.iter().enumerate().take(end).skip(*first) {
+            let at_column = if *at_line == line { at_column - column } else { *at_column };
+            builder.add(at_line - line, at_column, index as u32, 7, Some("source.ts"), None, false);
+        }
+        let mut map = Vec::new();
+        builder.into_sourcemap().to_writer(&mut map).unwrap();
+        let map = String::from_utf8(map).unwrap();
+        format!("{{\"offset\":{{\"line\":{line},\"column\":{column}}},\"map\":{map}}}")
+    };
+    let sections: Vec<String> = starts.iter().zip(ends).map(section).collect();
+    format!("{{\"version\":3,\"sections\":[{}]}}", sections.join(","))
+}
+
+/// Only generated columns move: names, ignored sources, ids and whatever else a tool wrote stay to the byte.
+#[test]
+fn every_other_byte_of_a_map_stays() {
+    let old = program();
+    let map = String::from_utf8(map_of(&old)).unwrap();
+    let more =
+        r#"{ "debugId" : "1-2", "x_google_ignoreList":[0],"ignoreList":[ 0 ], "x_é":{"a":[1e3,"\u0041"]},"#;
+    for guard in ["", ")]}'\n"] {
+        let map = format!("{guard}{}", map.replacen('{', more, 1));
+        let moved = inline_with_map(&old, &map, &values()).map.expect("columns moved");
+        let (before, after) = map.split_once("\"mappings\":\"").unwrap();
+        let rest = moved.replacen(
+            &moved[moved.find("\"x_capy\"").unwrap()..moved.find(" \"debugId\"").unwrap()],
+            "",
+            1,
+        );
+        let (start, end) = rest.split_once("\"mappings\":\"").unwrap();
+        assert_eq!(start, before);
+        assert_eq!(end.split_once('"').unwrap().1, after.split_once('"').unwrap().1);
+    }
+}
+
+/// A decoder removes the mark of byte order before it counts: what stands right behind a read moves with it.
+#[test]
+fn a_mark_of_byte_order_takes_no_column() {
+    let old = "let e=process.env;f(e.A,1)";
+    let comma = old.find(',').unwrap() as u32;
+    let mut builder = SourceMapBuilder::new(None);
+    builder.add(0, comma, 5, 7, Some("source.ts"), None, false);
+    let mut map = Vec::new();
+    builder.into_sourcemap().to_writer(&mut map).unwrap();
+    let out = inline_with_map(&format!("\u{feff}{old}"), &String::from_utf8(map).unwrap(), &values());
+    let Ok(DecodedMap::Regular(moved)) = decode_slice(out.map.unwrap().as_bytes()) else { panic!() };
+    let text = out.text.strip_prefix('\u{feff}').unwrap();
+    assert!(text.starts_with("let e=process.env;f(__capy_A(),1)"), "{text}");
+    assert_eq!(moved.tokens().next().unwrap().get_dst(), (0, text.find(',').unwrap() as u32));
+}
+
+#[test]
+fn a_map_inside_a_bundle_stays_exact_however_it_is_written() {
+    let old = program();
+    let map = String::from_utf8(map_of(&old)).unwrap();
+    let percent: String = map.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for head in ["data:application/json,", "data:application/json;charset=utf-8,", "data:,"] {
+        let out = inline(&format!("{old}\n//# sourceMappingURL={head}{percent}\n"), &values());
+        assert_eq!(out.findings, []);
+        let url = out.text.lines().last().unwrap();
+        let data = url.strip_prefix(&format!("//# sourceMappingURL={head}")).unwrap();
+        assert!(!data.contains([' ', '"', '\'', '*', '{']), "{data}");
+        let moved: Vec<u8> = percent_encoding::percent_decode_str(data).collect();
+        assert_exact(&old, &out.text, &moved);
+    }
+}
+
 #[test]
 fn a_map_that_cannot_be_kept_exact_keeps_the_read() {
     let out = inline_with_map("const e=process.env;f(e.A,process.env.B)", "{}", &values());
@@ -136,24 +210,49 @@ fn a_map_that_cannot_be_kept_exact_keeps_the_read() {
 
 proptest! {
     #[test]
-    fn any_line_of_reads_keeps_its_map(parts in prop::collection::vec(0usize..9, 1..40)) {
-        let mut old = "var e=process.env;".to_owned();
-        for (index, part) in parts.iter().enumerate() {
-            let text = match part {
-                0 => "e.A;",
-                1 => "process.env.STRIPE_KEY;",
-                2 => "\n",
-                3 => "'é😀';",
-                4 => "(t=process.env).B;",
-                5 => "{let{A:x}=process.env}",
-                6 => "e\n.A;",
-                7 => "new process.env.B;",
-                _ => "\r\n",
-            };
-            old.push_str(&format!("w{index}x();{text}"));
-        }
-        let map = String::from_utf8(map_of(&old)).unwrap();
+    fn any_line_of_reads_keeps_its_map(
+        parts in prop::collection::vec(0usize..9, 1..40),
+        cuts in prop::collection::btree_set(1usize..60, 0..6),
+        kind in 0..3,
+    ) {
+        let old = any_program(&parts);
+        let plain = String::from_utf8(map_of(&old)).unwrap();
+        let map = match kind {
+            0 => plain,
+            1 => {
+                let last = words(&old).len();
+                let starts: Vec<usize> = [0].into_iter().chain(cuts.into_iter().filter(|cut| *cut < last)).collect();
+                sections(&old, &starts)
+            }
+            _ => {
+                let url = format!("//# sourceMappingURL=data:application/json;base64,{}", STANDARD.encode(plain));
+                let out = inline(&format!("{old}\n{url}"), &values());
+                let data = out.text.lines().last().unwrap().split_once(";base64,").unwrap().1;
+                assert_exact(&old, &out.text, &STANDARD.decode(data).unwrap());
+                return Ok(());
+            }
+        };
         let out = inline_with_map(&old, &map, &values());
         assert_exact(&old, &out.text, out.map.as_deref().unwrap_or(&map).as_bytes());
     }
+}
+
+/// Lines of reads and of other words, each of which is numbered.
+fn any_program(parts: &[usize]) -> String {
+    let mut old = "var e=process.env;".to_owned();
+    for (index, part) in parts.iter().enumerate() {
+        let text = match part {
+            0 => "e.A;",
+            1 => "process.env.STRIPE_KEY;",
+            2 => "\n",
+            3 => "'é😀';",
+            4 => "(t=process.env).B;",
+            5 => "{let{A:x}=process.env}",
+            6 => "e\n.A;",
+            7 => "new process.env.B;",
+            _ => "\r\n",
+        };
+        old.push_str(&format!("w{index}x();{text}"));
+    }
+    old
 }
