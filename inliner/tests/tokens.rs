@@ -1,6 +1,7 @@
 //! What the tokens alone tell is what the tree tells; and where they cannot know, they say so.
 
 use capy_inliner::testing::{Agreement, Doubt, tokens_and_tree};
+use proptest::prelude::*;
 
 mod support;
 
@@ -94,4 +95,96 @@ fn whatever_is_not_plain_is_left_to_the_tree() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Pieces that matter to either side, and some that only stand in the way.
+const PIECES: [&str; 74] = [
+    "process",
+    "process.env",
+    "process.env.A",
+    "process.env['A']",
+    "process?.env?.A",
+    "process.env[k]",
+    "process.cwd()",
+    "typeof",
+    "new",
+    "delete",
+    "A",
+    "'A'",
+    "`A`",
+    "k",
+    "f(",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "${",
+    "`",
+    "'",
+    "\"",
+    "/",
+    "//",
+    "/*",
+    "*/",
+    "=",
+    "==",
+    "=>",
+    "+=",
+    "++",
+    "--",
+    "+",
+    "-",
+    "!",
+    "?",
+    ":",
+    "?.",
+    ".",
+    "...",
+    ",",
+    ";",
+    "\n",
+    " ",
+    "<",
+    ">",
+    "&&",
+    "||",
+    "??=",
+    "in",
+    "of",
+    "for(",
+    "if(",
+    "else",
+    "return",
+    "function",
+    "class",
+    "let",
+    "const",
+    "var",
+    "async",
+    "await",
+    "global",
+    "globalThis",
+    ".process",
+    "eval(",
+    "with(",
+    "0",
+    "1.5",
+    "/x/",
+    "\\",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tokens_never_tell_other_than_the_tree(picks in prop::collection::vec((0..PIECES.len(), any::<bool>()), 1..14)) {
+        let pieces = picks.iter().map(|(piece, glued)| [PIECES[*piece], if *glued { "" } else { " " }].concat());
+        let text: String = pieces.collect();
+        for text in [text.clone(), format!("{text};process.env.A"), format!("x = {{ a: [{text}] }}; f({text})")] {
+            let answer = ask(&text);
+            prop_assert!(!matches!(answer, Agreement::Different(_, Some(_))), "{text}\n{answer:#?}");
+        }
+    }
 }

@@ -117,7 +117,7 @@ impl<'w> Chains<'w> {
                 Ok(())
             }
             Next::Nothing(at) => {
-                if is_written(lexer, at) {
+                if is_written(lexer, at) || is_after(lexer, b"delete") || lexer.is_doubled() {
                     return Err(Doubt::Written);
                 }
                 // `typeof`, and what only asks whether it is there.
@@ -130,7 +130,7 @@ impl<'w> Chains<'w> {
 
     fn process(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
         self.last_target = Some(token.start);
-        if is_after(lexer, b"delete") || is_after(lexer, b"new") || is_doubled(lexer) {
+        if is_after(lexer, b"delete") || is_after(lexer, b"new") || lexer.is_doubled() {
             return Err(Doubt::Written);
         }
         match next(lexer, token.end)? {
@@ -290,12 +290,6 @@ impl Chains<'_> {
 /// Whether the word before is this keyword.
 fn is_after(lexer: &Lexer<'_>, keyword: &[u8]) -> bool {
     lexer.before.kind == Kind::Word && lexer.slice(lexer.before) == keyword
-}
-
-/// After `++` or `--`.
-fn is_doubled(lexer: &Lexer<'_>) -> bool {
-    let sign = lexer.sign_before();
-    matches!(sign, b'+' | b'-') && lexer.before.start > 0 && lexer.text[lexer.before.start - 1] == sign
 }
 
 /// Whether the innermost bracket is the parenthesis of a plain call that does not write its first argument.

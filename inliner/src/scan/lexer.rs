@@ -150,6 +150,13 @@ impl<'t> Lexer<'t> {
         if self.before.kind == Kind::Sign { self.text[self.before.start] } else { 0 }
     }
 
+    /// After `++` or `--`.
+    pub(super) fn is_doubled(&self) -> bool {
+        let sign = self.sign_before();
+        let at = self.before.start;
+        matches!(sign, b'+' | b'-') && at > 0 && self.text[at - 1] == sign
+    }
+
     pub(super) fn slice(&self, token: Token) -> &'t [u8] {
         &self.text[token.start..token.end]
     }
@@ -283,10 +290,9 @@ impl<'t> Lexer<'t> {
 
     /// After an operator. `++` and `--` may be at either end of an operand.
     fn expects_operand(&self) -> bool {
-        let at = self.before.start;
         match self.sign_before() {
             0 | b')' | b']' | b'}' => false,
-            sign @ (b'+' | b'-') => at == 0 || self.text[at - 1] != sign,
+            b'+' | b'-' => !self.is_doubled(),
             _ => true,
         }
     }
@@ -471,7 +477,7 @@ impl<'t> Lexer<'t> {
                 b']' => Ok(true),
                 b')' => self.divides_after_parenthesis(),
                 b'}' => self.divides_after_brace(),
-                sign @ (b'+' | b'-') if self.text[self.before.start - 1] == sign => Err(Doubt::Slash),
+                b'+' | b'-' if self.is_doubled() => Err(Doubt::Slash),
                 b'.' => Err(Doubt::Slash),
                 _ => Ok(false),
             },
