@@ -66,7 +66,7 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
             planner.outcome(bundle, source.as_deref(), |_| None)
         })
         .collect();
-    let prelude = Prelude::plan(request, inventory, &outcomes, &named)?;
+    let prelude = Prelude::plan(request, inventory, &outcomes, &named, &planner.context.prefix)?;
     let (outcomes, placed) = match &prelude {
         Some(prelude) => planner.with_prelude(prelude, outcomes)?,
         None => (outcomes, Placed::default()),

@@ -51,6 +51,7 @@ impl Prelude {
         inventory: &Inventory,
         outcomes: &[Outcome],
         named_by_client: &BTreeSet<String>,
+        prefix: &str,
     ) -> Result<Option<Self>, Error> {
         if !matches!(request.dynamic, Dynamic::Auto | Dynamic::Prelude) {
             return Ok(None);
@@ -61,7 +62,7 @@ impl Prelude {
         let need = if request.dynamic == Dynamic::Prelude {
             Need::all(&able)
         } else {
-            Need::of(&able, inventory, outcomes)?
+            Need::of(&able, prefix, inventory, outcomes)?
         };
         if need.names.is_empty() {
             return Ok(None);
@@ -71,7 +72,7 @@ impl Prelude {
             _ if need.in_packages.is_empty() => Reach::Uses,
             _ => Reach::Packages,
         };
-        let sites = site::sites(inventory, outcomes, reach);
+        let sites = site::sites(inventory, outcomes, reach, &need.loaders);
         let unset = need::unset(named_by_client, outcomes);
         Ok(Some(Self {
             names: need.names.into_iter().collect(),

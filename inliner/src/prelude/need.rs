@@ -2,8 +2,10 @@
 //!
 //! Owns the meaning of a finding for that question. A use of the whole environment, or of a computed name, may want any
 //! variable, also one whose name is written nowhere; whatever else is open wants at most those that the server's output
-//! or its packages name.
+//! or its packages name. A variable that nothing reads is for packages that are no part of the output, where some are
+//! loaded.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -13,73 +15,122 @@ use rayon::prelude::*;
 use super::site;
 use super::words::Words;
 use crate::Error;
+use crate::bundle::Bundle;
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
 use crate::report::{Finding, Reason, Severity};
+use crate::subject::function_name;
 use crate::tail;
 
 /// Variables that have to be set.
-pub(crate) struct Need {
-    pub(crate) names: BTreeSet<String>,
+pub(super) struct Need {
+    pub(super) names: BTreeSet<String>,
     /// Those that packages beside the bundles name, and where first.
-    pub(crate) in_packages: BTreeMap<String, PathBuf>,
+    pub(super) in_packages: BTreeMap<String, PathBuf>,
+    /// Bundles that load packages from elsewhere, while there are variables that nothing here reads.
+    pub(super) loaders: BTreeSet<PathBuf>,
 }
 
 impl Need {
     /// Every variable that may be set at all.
-    pub(crate) fn all(able: &BTreeSet<&str>) -> Self {
-        Self { names: able.iter().map(|name| (*name).to_owned()).collect(), in_packages: BTreeMap::new() }
+    pub(super) fn all(able: &BTreeSet<&str>) -> Self {
+        let names = able.iter().map(|name| (*name).to_owned()).collect();
+        Self { names, in_packages: BTreeMap::new(), loaders: BTreeSet::new() }
     }
 
-    pub(crate) fn of(
+    pub(super) fn of(
         able: &BTreeSet<&str>,
+        prefix: &str,
         inventory: &Inventory,
         outcomes: &[Outcome],
     ) -> Result<Self, Error> {
         let findings = || outcomes.iter().flat_map(|outcome| &outcome.bundle.findings);
-        if findings().any(|finding| sight(finding) == Sight::Any) {
-            return Ok(Self::all(able));
-        }
         let named = findings().filter_map(|finding| match sight(finding) {
             Sight::This(name) => Some(name),
             _ => None,
         });
         let mut names: BTreeSet<&str> = named.filter(|name| able.contains(name)).collect();
+        let is_replaced = |name: &str| outcomes.iter().any(|one| one.rewritten.replaced.contains_key(name));
         let is_open = findings().any(|finding| sight(finding) != Sight::Nothing)
             // A Worker's program may take them from `env`, which is no read of the environment.
             || inventory.entries.values().any(|runtime| *runtime == Runtime::Workers);
-        if is_open {
-            let words = Words::new(able.difference(&names).copied());
-            names.extend(written(&words, outcomes)?);
+        let seen = if is_open || able.iter().any(|name| !names.contains(name) && !is_replaced(name)) {
+            Seen::in_all(able, prefix, outcomes)?
+        } else {
+            Seen::default()
+        };
+        let is_read = |name: &str| {
+            is_replaced(name)
+                || names.contains(name)
+                || seen.called.contains(name)
+                || seen.written.contains(name)
+        };
+        // What nothing here reads is for packages that are loaded from elsewhere, if for anything.
+        let unread: Vec<&str> = able.iter().copied().filter(|name| !is_read(name)).collect();
+        let loaders = if unread.is_empty() { BTreeSet::new() } else { seen.loaders };
+        if findings().any(|finding| sight(finding) == Sight::Any) {
+            return Ok(Self { loaders, ..Self::all(able) });
         }
+        names.extend(unread.into_iter().filter(|_| !loaders.is_empty()));
+        names.extend(seen.written.into_iter().filter(|_| is_open));
         let mut names: BTreeSet<String> = names.into_iter().map(str::to_owned).collect();
         let words = Words::new(able.iter().copied());
         let in_packages = in_packages(&words, inventory)?;
         names.extend(in_packages.keys().cloned());
-        Ok(Self { names, in_packages })
+        Ok(Self { names, in_packages, loaders })
     }
 }
 
-/// Names that stand in the bundles once the reads that hold a value are gone.
-fn written<'n>(words: &Words<'n>, outcomes: &[Outcome]) -> Result<BTreeSet<&'n str>, Error> {
-    let one = |outcome: &Outcome| {
-        let read;
-        let text = match &outcome.rewritten.text {
-            Some(text) => text.as_bytes(),
-            None => {
-                let path = &outcome.bundle.path;
-                let real = &outcome.bundle.real;
-                read = fs::read(real).map_err(|source| Error::Read { path: path.clone(), source })?;
-                &read
-            }
+/// What stands in the bundles once the reads that hold a value are gone.
+#[derive(Default)]
+struct Seen<'n> {
+    /// Variables whose names are written out.
+    written: BTreeSet<&'n str>,
+    /// Variables whose functions are called: their reads were replaced, now or by an earlier run.
+    called: BTreeSet<&'n str>,
+    /// Bundles that load packages.
+    loaders: BTreeSet<PathBuf>,
+}
+
+impl<'n> Seen<'n> {
+    fn in_all(able: &BTreeSet<&'n str>, prefix: &str, outcomes: &[Outcome]) -> Result<Self, Error> {
+        let functions: Vec<(String, &str)> =
+            able.iter().map(|name| (function_name(prefix, name), *name)).collect();
+        let (words, calls) =
+            (Words::new(able.iter().copied()), Words::new(functions.iter().map(|(name, _)| name.as_str())));
+        let one = |outcome: &Outcome| {
+            let text = new_text(outcome)?;
+            let body = tail::body(&text);
+            let called = calls.within(body);
+            let called = functions.iter().filter(|(name, _)| called.contains(name.as_str()));
+            let loads = site::loads_packages(body).then(|| outcome.bundle.real.clone());
+            Ok(Self {
+                written: words.within(body),
+                called: called.map(|(_, name)| *name).collect(),
+                loaders: loads.into_iter().collect(),
+            })
         };
-        Ok(words.within(tail::body(text)))
-    };
-    let merge = |mut all: BTreeSet<&'n str>, one| {
-        all.extend(one);
-        Ok(all)
-    };
-    outcomes.par_iter().map(one).try_reduce(BTreeSet::new, merge)
+        outcomes.par_iter().map(one).try_reduce(Self::default, |all, one| Ok(all.merge(one)))
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        self.written.extend(other.written);
+        self.called.extend(other.called);
+        self.loaders.extend(other.loaders);
+        self
+    }
+}
+
+/// A bundle's text as it will be.
+fn new_text(outcome: &Outcome) -> Result<Cow<'_, [u8]>, Error> {
+    match &outcome.rewritten.text {
+        Some(text) => Ok(Cow::Borrowed(text.as_bytes())),
+        None => {
+            let Bundle { path, real, .. } = &outcome.bundle;
+            let text = fs::read(real).map_err(|source| Error::Read { path: path.clone(), source })?;
+            Ok(Cow::Owned(text))
+        }
+    }
 }
 
 /// Names in packages that are part of the output. They are not rewritten, so that a name there may be a read.

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use memchr::memmem;
+
 use super::need::is_open;
 use crate::Error;
 use crate::layout::{Inventory, Runtime};
@@ -84,7 +86,12 @@ pub(super) enum Reach {
 }
 
 /// The files that set the variables: entries above each file that needs them, else the file itself.
-pub(super) fn sites(inventory: &Inventory, outcomes: &[Outcome], reach: Reach) -> BTreeMap<PathBuf, Runtime> {
+pub(super) fn sites(
+    inventory: &Inventory,
+    outcomes: &[Outcome],
+    reach: Reach,
+    loaders: &BTreeSet<PathBuf>,
+) -> BTreeMap<PathBuf, Runtime> {
     let runtime = |entry: &PathBuf| (entry.clone(), inventory.entries[entry]);
     let workers = entries(inventory).filter(|entry| inventory.entries[*entry] == Runtime::Workers);
     let mut sites: BTreeMap<PathBuf, Runtime> = workers.map(runtime).collect();
@@ -92,10 +99,11 @@ pub(super) fn sites(inventory: &Inventory, outcomes: &[Outcome], reach: Reach) -
         sites.extend(entries(inventory).map(runtime));
     }
     for outcome in outcomes {
-        if reach != Reach::Everything && !outcome.bundle.findings.iter().any(is_open) {
+        let file = &outcome.bundle.real;
+        let uses = outcome.bundle.findings.iter().any(is_open) || loaders.contains(file);
+        if reach != Reach::Everything && !uses {
             continue;
         }
-        let file = &outcome.bundle.real;
         let mut above = above(entries(inventory), file).peekable();
         if above.peek().is_none() {
             sites.entry(file.clone()).or_insert_with(|| runtime_of(file));
@@ -144,6 +152,33 @@ fn is_path(specifier: &str) -> bool {
 fn is_of_the_runtime(specifier: &str) -> bool {
     let name = specifier.split('/').next().unwrap_or_default();
     specifier.contains(':') || BUILT_IN.contains(&name)
+}
+
+/// Whether a bundle loads a package, as far as its text tells: `require("x")`, `import("x")`, `from"x"`, `import"x"`.
+pub(super) fn loads_packages(text: &[u8]) -> bool {
+    [&b"require("[..], b"import", b"from"].into_iter().any(|word| {
+        memmem::find_iter(text, word).any(|at| {
+            specifier(&text[at + word.len()..]).is_some_and(|name| {
+                let package = name.split('/').next().unwrap_or_default();
+                !is_path(name) && !is_of_the_runtime(name) && !QUIET.contains(&package)
+            })
+        })
+    })
+}
+
+/// Packages that are loaded by frameworks everywhere and read no variable of the program's.
+const QUIET: [&str; 3] = ["next", "react", "react-dom"];
+
+fn specifier(after: &[u8]) -> Option<&str> {
+    const LONGEST: usize = 214;
+    let after = after.trim_ascii_start();
+    let after = after.strip_prefix(b"(").unwrap_or(after).trim_ascii_start();
+    let (quote @ (b'"' | b'\''), rest) = after.split_first()? else { return None };
+    let end = rest.iter().take(LONGEST).position(|byte| byte == quote)?;
+    let is_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'/' | b':');
+    let name = &rest[..end];
+    (!name.is_empty() && name.iter().all(is_name)).then(|| std::str::from_utf8(name).ok())?
 }
 
 /// Where the module of a prelude may lie, and the way there: beside the bundle, or, where that folder is served, beside a
@@ -215,6 +250,32 @@ mod tests {
         let beside = Some((root.join("server"), "../server/".to_owned()));
         assert_eq!(of("public/_worker.js", &["./app.js", "x", "../server/index.js"]), beside);
         assert_eq!(of("public/_worker.js", &["./app.js"]), None);
+    }
+
+    #[test]
+    fn what_loads_a_package_is_seen() {
+        for text in [
+            "require(\"pg\")",
+            "e.x('pg-1a2b',()=>require( 'pg-1a2b' ))",
+            "import a from '@x/y/z'",
+            "import{a}from\"pg\"",
+            "import\"pg\"",
+            "await import('pg')",
+        ] {
+            assert!(loads_packages(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "require('./pg')",
+            "require(\"node:fs\")",
+            "require('next/dist/server')",
+            "from 'fs/promises'",
+            "import(name)",
+            "from = 'pg'",
+            "important('pg x')",
+            "require",
+        ] {
+            assert!(!loads_packages(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn describe(variable: &Variable) -> String {
         return "left alone: public or the framework's own".to_owned();
     }
     let reads = match (variable.replaced, variable.files) {
-        (0, _) if variable.prelude => "read at run time".to_owned(),
+        (0, _) if variable.prelude => "no read replaced".to_owned(),
         (0, _) => "not read".to_owned(),
         (1, _) => "1 read".to_owned(),
         (reads, 1) => format!("{reads} reads in 1 file"),
