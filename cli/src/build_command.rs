@@ -91,6 +91,10 @@ fn tool_name(program: &str) -> &str {
 }
 
 fn tool_builds(tool: &str, rest: &[&str]) -> bool {
+    if tool == "wrangler" {
+        // Without that flag it deploys what it built, and there is nothing left to inline.
+        return rest.contains(&"deploy") && rest.contains(&"--dry-run");
+    }
     let Some((_, subcommands)) = TOOLS.iter().find(|(name, _)| *name == tool) else {
         return false;
     };
@@ -320,6 +324,7 @@ mod tests {
             "yarn workspaces foreach --all --exclude docs -j 2 run build",
             "time next build",
             "NODE_ENV=production next build",
+            "npx wrangler deploy --dry-run --outdir dist",
         ] {
             assert!(check(command), "{command}");
         }
@@ -371,6 +376,8 @@ mod tests {
             "env A=1",
             "npx",
             "turbo dev",
+            "wrangler deploy",
+            "wrangler dev",
             "true",
         ] {
             assert!(!check(command), "{command}");

@@ -81,7 +81,10 @@ pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers, missing: &[&s
 fn inline_app(copy: &Copy<'_>) -> Report {
     let values = values();
     let mut request = Request::new(&values);
-    request.apps.push(copy.dir().to_owned());
+    request.files = copy.named_files();
+    if request.files.is_empty() {
+        request.apps.push(copy.dir().to_owned());
+    }
     inline(&request).expect("the layout is known")
 }
 

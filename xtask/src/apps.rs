@@ -10,6 +10,7 @@
 //! private = ["build/server"]        # the only places of it where a value may stand, in scripts
 //! start = ["node", "build"]         # started with PORT and HOST …
 //! config = "wrangler.json"          # … or wrangler's configuration of a Worker
+//! files = ["dist/index.cjs"]        # bundles that are named by hand, where nothing tells them from sources
 //! paths = ["/probes"]               # what is asked
 //! ```
 //!
@@ -56,6 +57,8 @@ struct Recipe {
     #[serde(default)]
     start: Vec<String>,
     config: Option<PathBuf>,
+    #[serde(default)]
+    files: Vec<PathBuf>,
     paths: Vec<String>,
 }
 
@@ -163,6 +166,11 @@ impl Copy<'_> {
     /// Where it is.
     pub fn dir(&self) -> &Path {
         self.scratch.path()
+    }
+
+    /// The bundles that have to be named; empty where the layout is recognised.
+    pub fn named_files(&self) -> Vec<PathBuf> {
+        self.app.recipe.files.iter().map(|file| self.dir().join(file)).collect()
     }
 
     /// The build's commands, each as a list of words that a shell of the platform would run here.
