@@ -27,6 +27,8 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", printable::path(path))]
     Write { path: PathBuf, source: io::Error },
+    #[error("{} was changed by somebody else meanwhile", printable::path(path))]
+    Changed { path: PathBuf },
     #[error("stopped before the work was done")]
     Stopped,
     #[error("cannot start threads")]
@@ -66,6 +68,7 @@ impl Error {
             Self::Manifest { .. } => "BAD_MANIFEST",
             Self::Read { .. } => "CANNOT_READ",
             Self::Write { .. } => "CANNOT_WRITE",
+            Self::Changed { .. } => "CHANGED",
             Self::Stopped => "STOPPED",
             Self::Threads => "NO_THREADS",
         }
@@ -80,6 +83,7 @@ impl Error {
             Self::PublicBundle { .. } => Some("keep server bundles out of the folders that are served"),
             Self::LinkLeavesTree { .. } => Some("copy the file into the application's folder"),
             Self::Busy { .. } => Some("wait for the other run, then try again"),
+            Self::Changed { .. } => Some("wait for the build to end, then run it again"),
             Self::Stopped => Some("run it again: it finishes the job"),
             Self::Write { .. } => {
                 Some("make room or make the file writable, then run it again: it finishes the job")

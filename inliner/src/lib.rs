@@ -16,7 +16,7 @@
 //! | `link` | what server files hand to each other |
 //! | `map_file` | which map is a bundle's own |
 //! | `report`, `printable` | what people and scripts are told |
-//! | `bundle`, `plan`, `write`, `lock` | one file, all files, the disk |
+//! | `bundle`, `plan`, `write`, `seen`, `lock` | one file, all files, the disk |
 
 mod bundle;
 mod data_url;
@@ -41,6 +41,7 @@ mod replace;
 mod report;
 mod rewrite;
 mod scan;
+mod seen;
 mod skip;
 mod subject;
 mod syntax;
@@ -54,6 +55,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use capy_protocol::env_map::EnvMap;
+
+use seen::Seen;
 
 pub use error::Error;
 pub use how::How;
@@ -136,10 +139,11 @@ fn run(request: &Request<'_>) -> Result<Report, Error> {
     let inventory = layout::inventory(request)?;
     let _locks = lock::lock(inventory.written_folders())?;
     write::sweep(&inventory.leftovers)?;
+    let seen = Seen::now(inventory.server.keys().chain(inventory.maps.keys()));
     let (mut report, changes) = plan::plan(request, &inventory)?;
     report.written = report.worst() != Some(Severity::Failure);
     if report.written {
-        write::commit(&changes, request.stop)?;
+        write::commit(&changes, &seen, request.stop)?;
     }
     Ok(report)
 }

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use tempfile::TempPath;
 
 use crate::Error;
+use crate::seen::Seen;
 
 pub(crate) const TEMPORARY_PREFIX: &str = ".capy-inline-";
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -32,19 +33,21 @@ struct Staged<'a> {
 }
 
 /// Writes every new file beside its old one, then puts them in place in the order given. A disk that is full or a file
-/// that may not be written shows before anything was replaced.
+/// that may not be written, or that somebody else wrote meanwhile, shows before anything was replaced.
 ///
 /// What was staged is removed when a run fails or is stopped.
-pub(crate) fn commit(changes: &[Change], stop: Option<&AtomicBool>) -> Result<(), Error> {
+pub(crate) fn commit(changes: &[Change], seen: &Seen, stop: Option<&AtomicBool>) -> Result<(), Error> {
     let failed = |path: &Path, source| Error::Write { path: path.to_owned(), source };
     let stage = |change: &'_ Change| {
         goes_on(stop)?;
+        seen.check(&change.path)?;
         stage(&change.path, change.text.as_bytes()).map_err(|source| failed(&change.path, source))
     };
     // Side by side: the disk commits many files at once as quickly as one.
     let staged = changes.par_iter().with_max_len(1);
     let staged = staged.map(|change| Ok(Staged { temporary: stage(change)?, path: &change.path }));
     let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
+    changes.iter().try_for_each(|change| seen.check(&change.path))?;
     let folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
     for Staged { temporary, path } in staged {
         goes_on(stop)?;
@@ -148,12 +151,12 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         ["a", "b"].iter().for_each(|name| fs::write(at(name), "old").unwrap());
         let changes = [change(at("a"), "new"), change(at("missing/c"), "new"), change(at("b"), "new")];
-        let result = commit(&changes, None);
+        let result = commit(&changes, &Seen::default(), None);
         assert!(matches!(result, Err(Error::Write { path, .. }) if path == at("missing/c")));
-        let stopped = commit(&changes[..1], Some(&AtomicBool::new(true)));
+        let stopped = commit(&changes[..1], &Seen::default(), Some(&AtomicBool::new(true)));
         assert!(matches!(stopped, Err(Error::Stopped)));
         assert_eq!(texts(folder.path()), ["old", "old"]);
-        commit(&changes[..1], Some(&AtomicBool::new(false))).unwrap();
+        commit(&changes[..1], &Seen::default(), Some(&AtomicBool::new(false))).unwrap();
         assert_eq!(texts(folder.path()), ["new", "old"]);
     }
 
@@ -165,7 +168,7 @@ mod tests {
         let path = folder.path().join("a.js");
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o754)).unwrap();
-        commit(&[change(path.clone(), "new")], None).unwrap();
+        commit(&[change(path.clone(), "new")], &Seen::default(), None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o754);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
