@@ -115,6 +115,8 @@ fn an_alias_that_may_be_something_else_is_reported() {
         assert_eq!(out.text, input);
         assert!(support::reasons_of(&out).contains(&"AliasReassigned A".to_owned()), "{input}: {out:?}");
     }
+    check_same("const g = (() => e?.A)(); var e = process.env", &["Sometimes A"]);
+    check_same("r = process.env; f(r['A' + k])", &["Mentioned A", "WholeObject"]);
     check_same("export default function process() {} f(process.env.A)", &["UnprovenProcess A"]);
     check_same("export default class process {} f(process.env.A)", &["UnprovenProcess A"]);
     check("if (c) { var e = process.env; f(e.A) }", "if (c) { var e = process.env; f(__capy_A()) }");
@@ -143,6 +145,9 @@ fn a_replaced_process_keeps_the_reads_of_its_file() {
         "Object.assign(process, {env: {A: 'mine'}});",
         "Object.defineProperty(process, 'env', {});",
         "process.env = {};",
+        "process.env = process;",
+        "process = process.env;",
+        "var e = process; e = e.env; e.env = {};",
         "process.env = {...x};",
         "process.env = c.g.process.env;",
         "globalThis.process.env = {};",

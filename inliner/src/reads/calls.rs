@@ -29,7 +29,8 @@ impl Walk<'_> {
             Called::Expr(callee) if call.args.is_empty() && only_value(callee).is_some() => {
                 // `(() => value)()`
                 let sink = if steps.is_empty() { sink } else { Sink::Then(steps, Box::new(sink)) };
-                self.scoped(Opens::Parameters, |walk| {
+                // It runs at once: what is around it has its value.
+                self.scoped(Opens::Block, |walk| {
                     only_value(callee).into_iter().for_each(|value| walk.flow(value, sink.clone()));
                 });
             }

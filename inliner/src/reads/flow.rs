@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use swc_atoms::Atom;
 
+use super::alias::Kind;
 use super::interop::Interop;
 use super::scope::ScopeId;
 use super::text::Text;
@@ -53,8 +54,8 @@ pub(super) enum Sink {
     Exported,
     /// To the exports of a bundler's module.
     Module(Module),
-    /// Assigned to `….process` or `….env`, whose name is written at this offset.
-    Restore(u32),
+    /// Assigned to `….process` or `….env`, whose name is written at this offset: nothing changes when it is the same object.
+    Restore(u32, Kind),
 }
 
 /// How a value is lost from sight.

@@ -35,7 +35,7 @@ impl<'a> Judge<'a> {
                     return self.note(step.at, None, Reason::WholeObject);
                 }
                 // An alias of both.
-                (Kind::Env, "env") if place.doubt.is_some() && !end => Kind::Env,
+                (Kind::Env, "env") if place.doubt.is_some() => Kind::Env,
                 (Kind::Env, _) if end => return self.written(key, step.at, Reason::Assigned),
                 (Kind::Env, _) => return self.read(place, key, step, kept),
                 (_, name) => match property(kind, name) {
@@ -121,8 +121,8 @@ impl<'a> Judge<'a> {
             Sink::Escape(Escape::Argument { call, index: 0 }) if self.handed_on(place, kind, *call) => {}
             Sink::Escape(Escape::Argument { call, index }) => self.passed(kind, *call, *index, at),
             Sink::Escape(_) => self.escapes(kind, at),
-            Sink::Restore(_) if place.doubt.is_some() => self.escapes(kind, at),
-            Sink::Restore(target) => {
+            Sink::Restore(_, same) if place.doubt.is_some() || *same != kind => self.escapes(kind, at),
+            Sink::Restore(target, _) => {
                 self.restored.insert(*target);
             }
             Sink::Maybe(then) => self.perhaps(place, kind, then, Some(Reason::Sometimes)),
@@ -157,6 +157,14 @@ impl<'a> Judge<'a> {
             Sink::Bind(binding, then) => {
                 if self.is_reassigned(binding) {
                     self.note(at, None, Reason::AliasReassigned);
+                }
+                let is_root = matches!(&*binding.name, "process" | "globalThis" | "global");
+                if !is_root
+                    && self.facts.scopes.resolve(binding.scope, &binding.name).is_none()
+                    && self.is_tracked(binding)
+                {
+                    // A global of the program's own: any file may read it.
+                    self.escapes(kind, at);
                 }
                 self.bound(place, binding, kind);
                 self.drain(place, kind, then, None);

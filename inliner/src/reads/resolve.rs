@@ -252,6 +252,11 @@ impl<'a> Judge<'a> {
         self.follow(&place, kind, steps, &used.sink, false, node);
     }
 
+    /// Whether this walk knows where the name is bound.
+    pub(super) fn is_tracked(&self, binding: &Binding) -> bool {
+        self.tracked.contains(&binding.name)
+    }
+
     /// Why the use of a name is doubtful wherever the name comes from.
     pub(super) fn doubt(&self, used: &Use, doubt: Option<Reason>) -> Option<Reason> {
         if used.inside_with { Some(Reason::InsideWith) } else { doubt.or(self.evaluated(used)) }

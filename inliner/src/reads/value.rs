@@ -8,6 +8,7 @@ use swc_common::{Span, Spanned};
 use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
 
+use super::alias::Kind;
 use super::calls::loads_process;
 use super::flow::{Escape, Mention, Pattern, PatternKey, PatternValue, Sink, Step, Use, Written};
 use super::test::Test;
@@ -133,7 +134,7 @@ impl Walk<'_> {
                     _ if exports.is_some() => (Sink::Write, exports.map_or(Sink::Drop, Sink::Module)),
                     // They are always there, and an object is always true.
                     (AssignOp::NullishAssign | AssignOp::OrAssign, Some(_)) => (Sink::Drop, value),
-                    (AssignOp::Assign, Some(at)) => (Sink::Write, Sink::Restore(at)),
+                    (AssignOp::Assign, Some((at, kind))) => (Sink::Write, Sink::Restore(at, kind)),
                     _ => (Sink::Write, value),
                 };
                 self.simple_target(target, target_sink);
@@ -341,21 +342,26 @@ pub(super) fn maybe(sink: &Sink) -> Sink {
     }
 }
 
-/// Whether a target may be one of the objects themselves, and where its name is written.
-fn special(target: &SimpleAssignTarget) -> Option<u32> {
-    match target {
-        SimpleAssignTarget::Ident(ident) => {
-            matches!(&*ident.sym, "process" | "globalThis" | "global").then_some(range(ident.span).0)
-        }
+/// Whether a target may be one of the objects themselves, which one, and where its name is written.
+fn special(target: &SimpleAssignTarget) -> Option<(u32, Kind)> {
+    let (name, span) = match target {
+        SimpleAssignTarget::Ident(ident) => (ident.sym.clone(), ident.span),
         SimpleAssignTarget::Member(member) => {
             let name = match &member.prop {
-                MemberProp::Ident(name) => Some(name.sym.clone()),
-                MemberProp::Computed(computed) => constant(&computed.expr),
-                MemberProp::PrivateName(_) => None,
+                MemberProp::Ident(name) => name.sym.clone(),
+                MemberProp::Computed(computed) => constant(&computed.expr)?,
+                MemberProp::PrivateName(_) => return None,
             };
-            let named = name.is_some_and(|name| matches!(&*name, "process" | "env"));
-            named.then_some(range(member.prop.span()).0)
+            (name, member.prop.span())
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let is_member = target.is_member();
+    let kind = match &*name {
+        "process" => Kind::Process,
+        "env" if is_member => Kind::Env,
+        "globalThis" | "global" if !is_member => Kind::Global,
+        _ => return None,
+    };
+    Some((range(span).0, kind))
 }
