@@ -337,3 +337,35 @@ fn a_test_of_something_else_proves_nothing() {
         );
     }
 }
+
+#[test]
+fn names_that_frameworks_decide_or_publish_are_left_alone() {
+    let names =
+        ["NODE_ENV", "NEXT_RUNTIME", "__NEXT_ID", "NEXT_PUBLIC_A", "VITE_A", "PUBLIC_A", "REACT_APP_A"];
+    for name in names {
+        let input = format!("f(process.env.{name}, process.env['{name}'], process.env.OTHER)");
+        let out = capy_inliner::testing::inline(&input, &support::map(&names));
+        assert_eq!(out.text, input);
+        assert!(out.findings.is_empty(), "{:?}", out.findings);
+    }
+}
+
+#[test]
+fn the_environment_that_a_worker_is_given_is_the_users_own() {
+    check_same("export default {fetch(request, env) { return f(env.A) }}", &["Unproven A"]);
+    check_same("app.get('/', (c) => f(c.env.A))", &["Unproven A"]);
+    check_same("import {env} from 'cloudflare:workers'; f(env.A)", &["Unproven A"]);
+}
+
+#[test]
+fn frameworks_own_lines_survive() {
+    for line in [
+        "process.env[key] = value;",
+        "globalThis.process ??= {};",
+        "globalThis.process.env ??= {};",
+        "process.env.TURBOPACK = '1';",
+    ] {
+        let out = support::inlined(&format!("{line} f(process.env.A)"));
+        assert!(support::body(&out.text).starts_with(&format!("{line} f(__capy_A()")), "{}", out.text);
+    }
+}
