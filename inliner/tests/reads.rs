@@ -184,6 +184,11 @@ fn the_process_module_is_the_process() {
     for (input, expected) in [
         ("f(require('process').env.A)", "f(__capy_A())"),
         ("f((0, require)('node:process').env.A)", "f(__capy_A())"),
+        ("f((x = 1, require)('process').env.A)", "f(((x = 1, require)('process').env,__capy_A()))"),
+        (
+            "var i = (m) => m && m.__esModule ? m : m; f(i(p = require('process')).env.A)",
+            "var i = (m) => m && m.__esModule ? m : m; f((i(p = require('process')).env,__capy_A()))",
+        ),
         ("const {env} = require('process'); f(env.A)", "const {env} = require('process'); f(__capy_A())"),
         ("const p = require('node:process'); f(p.env.A)", "const p = require('node:process'); f(__capy_A())"),
         (

@@ -35,7 +35,8 @@ impl Walk<'_> {
                 });
             }
             Called::Expr(callee) => {
-                let outcome = Outcome { steps, sink, node: range(call.span) };
+                let pure = is_pure_call(call);
+                let outcome = Outcome { steps, sink, node: range(call.span), pure };
                 self.called(callee, &call.args, outcome);
             }
             Called::Import(_) => {
@@ -127,6 +128,29 @@ fn only_value(callee: &Expr) -> Option<&Expr> {
     match &*arrow.body {
         ArrowFunctionBody::Expr(value) if arrow.params.is_empty() && !arrow.is_async => Some(value),
         _ => None,
+    }
+}
+
+/// Whether nothing is lost when the call of a loader or an interop function is not made.
+fn is_pure_call(call: &CallExpr) -> bool {
+    let Some((first, others)) = call.args.split_first() else {
+        return call.callee.as_expr().is_some_and(|callee| is_pure(callee));
+    };
+    let first = match unparenthesised(&first.expr) {
+        Expr::Call(inner) => is_pure_call(inner),
+        other => is_pure(other),
+    };
+    first
+        && call.callee.as_expr().is_some_and(|callee| is_pure(callee))
+        && others.iter().all(|other| is_pure(&other.expr))
+}
+
+fn is_pure(expr: &Expr) -> bool {
+    match unparenthesised(expr) {
+        Expr::Lit(_) | Expr::Ident(_) | Expr::Arrow(_) | Expr::Fn(_) | Expr::MetaProp(_) => true,
+        Expr::Member(member) => !member.prop.is_computed() && is_pure(&member.obj),
+        Expr::Seq(sequence) => sequence.exprs.iter().all(|expr| is_pure(expr)),
+        _ => false,
     }
 }
 

@@ -190,6 +190,8 @@ pub(super) struct Outcome {
     pub(super) steps: Vec<Step>,
     pub(super) sink: Sink,
     pub(super) node: (u32, u32),
+    /// The call does nothing besides: no argument has effects.
+    pub(super) pure: bool,
 }
 
 /// What a called function does with its arguments.

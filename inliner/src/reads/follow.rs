@@ -219,8 +219,8 @@ impl<'a> Judge<'a> {
 
     /// The value of a call goes on.
     fn outcome(&mut self, place: &Place<'a>, kind: Kind, call: &'a Call) {
-        let Outcome { steps, sink, node } = &call.outcome;
-        self.follow(place, kind, steps, sink, false, *node);
+        let Outcome { steps, sink, node, pure } = &call.outcome;
+        self.follow(place, kind, steps, sink, !pure, *node);
     }
 
     /// A module is given to a function that hands it on.

@@ -378,7 +378,11 @@ impl Visit for Walk<'_> {
 
     fn visit_opt_call(&mut self, call: &OptCall) {
         let sink = Sink::Escape(Escape::Value);
-        self.called(&call.callee, &call.args, Outcome { steps: Vec::new(), sink, node: range(call.span) });
+        self.called(
+            &call.callee,
+            &call.args,
+            Outcome { steps: Vec::new(), sink, node: range(call.span), pure: false },
+        );
     }
 
     // Labels are not references.
