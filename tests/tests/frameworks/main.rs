@@ -2,7 +2,10 @@
 
 mod astro;
 mod lambda;
+mod next;
 mod nuxt;
+mod opennext;
 mod react_router;
 mod sveltekit;
+mod vercel;
 mod worker;
