@@ -77,9 +77,9 @@ impl Error {
     /// One thing to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::UnknownLayout { .. } => {
-                Some("build first, or name the folders with `--server DIR` and `--public DIR`")
-            }
+            Self::UnknownLayout { .. } => Some(
+                "build first, or name the parts with `--server DIR` or `--file FILE`, and `--public DIR`",
+            ),
             Self::PublicBundle { .. } => Some("keep server bundles out of the folders that are served"),
             Self::LinkLeavesTree { .. } => Some("copy the file into the application's folder"),
             Self::Busy { .. } => Some("wait for the other run, then try again"),

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::explain::Evidence;
 use crate::report::{Root, RootKind};
 use crate::{Error, Request};
 use tree::entries;
@@ -41,9 +42,11 @@ pub(crate) struct Inventory {
     /// Temporary files of a run that was killed.
     pub(crate) leftovers: Vec<PathBuf>,
     /// What the layouts were recognised by.
-    pub(crate) evidence: Vec<(PathBuf, String)>,
+    pub(crate) evidence: Vec<Evidence>,
     /// Inside public roots, and not served: by real path.
-    withheld: Vec<PathBuf>,
+    pub(crate) withheld: Vec<PathBuf>,
+    /// What `searched` was listed from.
+    pub(crate) searched_roots: Vec<PathBuf>,
 }
 
 /// What a framework's folder says about itself.
@@ -246,9 +249,15 @@ impl Inventory {
         }
         for path in layout.searched.iter().filter(|path| path.exists()) {
             let files = entries(path, false)?;
+            self.searched_roots.push(path.clone());
             self.searched.extend(files.into_iter().map(|entry| (entry.real, entry.path)));
         }
-        self.evidence.extend(layout.evidence.iter().cloned());
+        let evidence = layout.evidence.iter();
+        self.evidence.extend(evidence.map(|(file, says)| Evidence {
+            layout: layout.name,
+            file: file.clone(),
+            says: says.clone(),
+        }));
         Ok(())
     }
 

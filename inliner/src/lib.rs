@@ -22,6 +22,7 @@ mod bundle;
 mod data_url;
 mod edit;
 mod error;
+mod explain;
 mod how;
 mod layout;
 mod leak;
@@ -59,6 +60,7 @@ use capy_protocol::env_map::EnvMap;
 use seen::Seen;
 
 pub use error::Error;
+pub use explain::{CountedRoot, EntryFile, Evidence, Explanation, explain};
 pub use how::How;
 pub use report::{
     Encoding, Finding, Leak, NotScanned, NotSearched, Reason, Report, Root, RootKind, Severity, Unscanned,

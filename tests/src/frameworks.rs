@@ -68,7 +68,7 @@ pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers, missing: &[&s
     inlined.check_places().expect("values stand in private scripts alone");
     let server = inlined.start(&BTreeMap::new()).expect("the inlined build starts");
     let found = inlined.ask(&server).expect("the inlined build answers");
-    let log = server.stop();
+    let log = inlined.stop(server).expect("the inlined build ends");
     assert_eq!(canary_in(log.as_bytes()), None, "the server printed a value:\n{log}");
     let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
     let differing = names.into_iter().filter(|name| expected.get(*name) != found.get(*name));

@@ -12,6 +12,7 @@
 //! config = "wrangler.json"          # … or wrangler's configuration of a Worker
 //! files = ["dist/index.cjs"]        # bundles that are named by hand, where nothing tells them from sources
 //! paths = ["/probes"]               # what is asked
+//! crash = "/probes?crash"           # ends a Node server with an error that nobody catches
 //! ```
 //!
 //! A built app is kept between runs, by what it was made from. It refuses to build with the probes' variables set.
@@ -60,6 +61,7 @@ struct Recipe {
     #[serde(default)]
     files: Vec<PathBuf>,
     paths: Vec<String>,
+    crash: Option<String>,
 }
 
 /// A copy of an app's build, or of its sources, with its packages, that may be changed and thrown away.
@@ -201,6 +203,21 @@ impl Copy<'_> {
     /// When it does not answer.
     pub fn ask(&self, server: &Server) -> Result<Answers> {
         probes::ask(server.url(), &self.app.recipe.paths)
+    }
+
+    /// All that it printed in the end. Where the app has a request that ends it with an error that nobody catches,
+    /// that comes first: Node then prints the whole line of the source that threw.
+    ///
+    /// # Errors
+    /// When it does not end by that request.
+    pub fn stop(&self, server: Server) -> Result<String> {
+        let Some(path) = &self.app.recipe.crash else {
+            return Ok(server.stop());
+        };
+        probes::ask_to_crash(&format!("{}{path}", server.url()));
+        let printed = server.wait_for_end()?;
+        ensure!(printed.contains("crashed with"), "the server ended otherwise:\n{printed}");
+        Ok(printed)
     }
 
     /// Fails unless values stand in private scripts alone, and in one of them at least.

@@ -1,7 +1,8 @@
 //! Says what is being done, on stderr, while it is done: a step, its time, and the output of what failed.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -25,11 +26,43 @@ pub fn quiet(what: &str, command: &mut Command) -> Result<()> {
     say(format!("   {what} …"));
     let start = Instant::now();
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{what}: cannot start"))?;
+    ensure_success(what, output)?;
+    say(format!("   {what}: {:.1} s", start.elapsed().as_secs_f32()));
+    Ok(())
+}
+
+/// [`quiet`], and ends whatever the command left running: build tools start servers that outlive them.
+///
+/// # Errors
+/// As [`quiet`].
+pub fn quiet_group(what: &str, command: &mut Command) -> Result<()> {
+    say(format!("   {what} …"));
+    let start = Instant::now();
+    let output = output_of_group(command).with_context(|| format!("{what}: cannot start"))?;
+    ensure_success(what, output)?;
+    say(format!("   {what}: {:.1} s", start.elapsed().as_secs_f32()));
+    Ok(())
+}
+
+/// Runs a command to its end in a process group of its own, and ends what is left of the group.
+///
+/// # Errors
+/// When it cannot start.
+pub fn output_of_group(command: &mut Command) -> std::io::Result<Output> {
+    let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = pipes.process_group(0).spawn()?;
+    let group = rustix::process::Pid::from_child(&child);
+    let output = child.wait_with_output();
+    // Mostly there is nobody left.
+    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    output
+}
+
+fn ensure_success(what: &str, output: Output) -> Result<()> {
     if !output.status.success() {
         let printed = [output.stdout, output.stderr].concat();
         bail!("{what}: {}\n{}", output.status, String::from_utf8_lossy(&printed));
     }
-    say(format!("   {what}: {:.1} s", start.elapsed().as_secs_f32()));
     Ok(())
 }
 

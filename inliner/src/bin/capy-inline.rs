@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use capy_client::terminal_text;
 use capy_inliner::{Report, Request, Severity};
+use capy_protocol::env_map::EnvMap;
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,6 +45,9 @@ struct Cli {
     /// What becomes of uses of the environment that no value can replace
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Dynamic::Auto)]
     dynamic: Dynamic,
+    /// Say what would be worked on and how it was recognised, and do nothing; needs no credentials
+    #[arg(long)]
+    explain: bool,
     /// Print the whole report on stdout
     #[arg(long, value_enum, value_name = "FORMAT")]
     report: Option<Format>,
@@ -70,6 +75,9 @@ enum Format {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.explain {
+        return explain(cli);
+    }
     let here = PathBuf::from(".");
     let start = cli.apps.first().unwrap_or(&here);
     let values = match capy_client::open_from_process_env(start) {
@@ -82,9 +90,18 @@ fn main() -> ExitCode {
             return fail(error.code(), &error.to_string(), error.hint().as_deref(), error.exit_code());
         }
     };
-    let mut request = Request::new(&values);
+    let format = cli.report;
+    let request = request(cli, &values);
+    match inline(&request) {
+        Ok(report) => finish(&report, format),
+        Err(error) => fail(error.code(), &error.to_string(), error.hint(), 1),
+    }
+}
+
+fn request(cli: Cli, values: &EnvMap) -> Request<'_> {
+    let mut request = Request::new(values);
     request.apps = if cli.apps.is_empty() && cli.server.is_empty() && cli.file.is_empty() {
-        vec![here]
+        vec![PathBuf::from(".")]
     } else {
         cli.apps
     };
@@ -99,10 +116,26 @@ fn main() -> ExitCode {
         Dynamic::Warn => capy_inliner::Dynamic::Warn,
         Dynamic::Error => capy_inliner::Dynamic::Error,
     };
-    match inline(&request) {
-        Ok(report) => finish(&report, cli.report),
-        Err(error) => fail(error.code(), &error.to_string(), error.hint(), 1),
-    }
+    request
+}
+
+fn explain(cli: Cli) -> ExitCode {
+    let (format, values) = (cli.report, EnvMap::new());
+    let explanation = match capy_inliner::explain(&request(cli, &values)) {
+        Ok(explanation) => explanation,
+        Err(error) => return fail(error.code(), &error.to_string(), error.hint(), 1),
+    };
+    let printed = match format {
+        None => explanation.print(&mut io::stdout().lock()),
+        Some(Format::Json) => print_json(&explanation),
+    };
+    ExitCode::from(u8::from(printed.is_err()))
+}
+
+fn print_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)
 }
 
 /// A signal stops the work, which removes what it has not put in place, and then ends the program.
@@ -126,11 +159,7 @@ fn inline(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
 fn finish(report: &Report, format: Option<Format>) -> ExitCode {
     let printed = report.print(&mut io::stderr().lock()).and_then(|()| match format {
         None => Ok(()),
-        Some(Format::Json) => {
-            let mut out = io::stdout().lock();
-            serde_json::to_writer_pretty(&mut out, report)?;
-            writeln!(out)
-        }
+        Some(Format::Json) => print_json(report),
     });
     let failed = printed.is_err() || report.worst() == Some(Severity::Failure);
     ExitCode::from(u8::from(failed))

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{App, apps_folder};
 use crate::setup;
 use crate::shop::{collect, copy_tree};
-use crate::steps::quiet;
+use crate::steps::{quiet, quiet_group};
 
 /// Builds that nobody used for this long are thrown away.
 const KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -93,7 +93,7 @@ impl<'a> Cache<'a> {
         copy.link_packages(self)?;
         for words in &self.app.recipe.build {
             let mut command = self.app.build_command(copy.dir(), words)?;
-            quiet(&format!("{}: {}", self.app.label, words.join(" ")), &mut command)?;
+            quiet_group(&format!("{}: {}", self.app.label, words.join(" ")), &mut command)?;
         }
         let kept = tempfile::tempdir_in(self.scratch())?;
         for path in &self.app.recipe.keep {

@@ -61,6 +61,12 @@ pub(super) fn ask(url: &str, paths: &[String]) -> Result<Answers> {
     Ok(answers)
 }
 
+/// Whether an answer comes before the process ends is all the same.
+pub(super) fn ask_to_crash(url: &str) {
+    let config = Agent::config_builder().timeout_global(Some(DEADLINE)).build();
+    let _ = Agent::from(config).get(url).call();
+}
+
 fn text(value: serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text,

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::node::Node;
 use crate::workerd::Workerd;
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
+const END_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A server on loopback.
 #[derive(Debug)]
@@ -69,6 +70,19 @@ impl Server {
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Waits until it ends by itself, and returns all that it printed.
+    pub(super) fn wait_for_end(self) -> Result<String> {
+        let Running::Node(mut process) = self.running else {
+            bail!("only a Node process ends by itself");
+        };
+        let deadline = Instant::now() + END_DEADLINE;
+        while process.child.try_wait()?.is_none() {
+            ensure!(Instant::now() < deadline, "the server did not end:\n{}", process.stop());
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(process.stop())
     }
 
     /// Stops it and returns all that it printed.
