@@ -105,8 +105,9 @@ impl Dice {
                 self.object(depth - 1)
             ),
             7 => format!("({} == null ? {{}} : {})", self.object(0), self.object(depth - 1)),
-            8 => format!("star({})", self.object(depth - 1)),
-            9 => format!("dflt({}).default", self.object(depth - 1)),
+            // Never the environment: what an unknown function does with that is reported, and cannot be followed.
+            8 => format!("star({})", self.pick(&["process", "require('process')", "(s = process)"])),
+            9 => format!("dflt({}).default", self.pick(&["process", "globalThis.process"])),
             10 => format!("(() => {})()", self.object(depth - 1)),
             11 => format!("({name} = {}, {name})", self.object(depth - 1)),
             12 => format!("{}?.env", self.object(depth - 1)),
