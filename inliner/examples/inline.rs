@@ -1,11 +1,15 @@
 //! Inlines the variables of a JSON file without a key service, to try things out: `inline FILE DIR…`. A folder whose
-//! layout is not known is taken for one of server bundles.
+//! layout is not known is taken for one of server bundles, and
+//! nothing fails its run but a leak.
 
 use std::io;
 use std::path::PathBuf;
 
-use capy_inliner::{Error, Request, inline};
+use capy_inliner::{Dynamic, Error, Request, inline};
 use capy_protocol::env_map::EnvMap;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -18,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Err(Error::UnknownLayout { .. }) => {
                 request.apps.clear();
                 request.server = vec![folder];
+                request.dynamic = Dynamic::Warn;
                 inline(&request)?
             }
             other => other?,

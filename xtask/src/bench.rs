@@ -3,6 +3,7 @@
 //! It prints the README's table. It judges nothing: machines differ, ratios travel.
 
 mod measure;
+mod tree;
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,28 +19,50 @@ use crate::setup;
 use crate::shop::{Shop, VARIABLES, collect, copy_tree};
 use crate::steps::{heading, say};
 use crate::workspace_root;
+pub use measure::tell;
 use measure::{Row, compare};
 
-/// Runs every comparison and prints a table.
+/// Groups of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Rows {
+    /// `capy run`.
+    StartUp,
+    /// The example's build.
+    Build,
+    /// Large trees and files.
+    Tree,
+}
+
+/// Runs every comparison, or one group, and prints a table.
 ///
 /// # Errors
 /// When a peer is missing or a command fails.
-pub fn run(runs: u32) -> Result<()> {
+pub fn run(runs: u32, only: Option<Rows>) -> Result<()> {
     heading("set-up");
-    setup::everything()?;
+    setup::npm_ci("examples/next")?;
     setup::npm_ci("xtask/peers")?;
-    let programs = setup::programs("release")?;
-    let node = Node::find()?;
-    let upload = upload_size(&node)?;
     let scratch = setup::scratch("bench")?;
-    let service = KeyService::start(&node)?;
-
-    heading("measuring");
     let mut rows = Vec::new();
-    rows.extend(start_up(&programs, scratch.path(), &service, runs)?);
-    rows.extend(inlining(&programs, scratch.path(), &service, runs)?);
+    let mut upload = None;
+    if only != Some(Rows::Tree) {
+        setup::everything()?;
+        let programs = setup::programs("release")?;
+        let node = Node::find()?;
+        upload = Some(upload_size(&node)?);
+        let service = KeyService::start(&node)?;
+        heading("measuring");
+        if only != Some(Rows::Build) {
+            rows.extend(start_up(&programs, scratch.path(), &service, runs)?);
+        }
+        if only != Some(Rows::StartUp) {
+            rows.extend(inlining(&programs, scratch.path(), &service, runs)?);
+        }
+    }
+    if only.is_none_or(|only| only == Rows::Tree) {
+        rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, runs)?);
+    }
     heading("results");
-    print_table(&rows, &upload)
+    print_table(&rows, upload.as_deref())
 }
 
 /// `capy run -- true` with local secrets.
@@ -155,17 +178,23 @@ fn upload_size(node: &Node) -> Result<String> {
     Ok(line.trim().to_owned())
 }
 
-fn print_table(rows: &[Row], upload: &str) -> Result<()> {
+fn print_table(rows: &[Row], upload: Option<&str>) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout();
-    writeln!(out, "| ours | peer | CPU: ours, peer | peer / ours | wall: ours, peer | peer / ours |")?;
-    writeln!(out, "|---|---|---|---|---|---|")?;
-    for Row { ours, peer, cpu: [a, b, ratio], wall: [c, d, wall_ratio] } in rows {
+    writeln!(
+        out,
+        "| ours | peer | CPU: ours, peer | peer / ours | wall: ours, peer | peer / ours | peak memory | peer / ours |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|")?;
+    for Row { ours, peer, cpu: [a, b, ratio], wall: [c, d, wall_ratio], peak: [e, f, peak_ratio] } in rows {
         let ms = |seconds: &f64| format!("{:.1} ms", seconds * 1e3);
         let (a, b, c, d) = (ms(a), ms(b), ms(c), ms(d));
-        writeln!(out, "| {ours} | {peer} | {a}, {b} | {ratio:.2} | {c}, {d} | {wall_ratio:.2} |")?;
+        write!(out, "| {ours} | {peer} | {a}, {b} | {ratio:.2} | {c}, {d} | {wall_ratio:.2} ")?;
+        writeln!(out, "| {e:.0} MiB, {f:.0} MiB | {peak_ratio:.2} |")?;
     }
-    writeln!(out, "\nupload of the key service: {upload}")?;
+    if let Some(upload) = upload {
+        writeln!(out, "\nupload of the key service: {upload}")?;
+    }
     say("");
     Ok(())
 }

@@ -28,6 +28,15 @@ enum Command {
         /// Counted runs of each side.
         #[arg(long, default_value_t = 15)]
         runs: u32,
+        /// Only the rows of: start-up, build, tree.
+        #[arg(value_name = "ROWS")]
+        only: Option<bench::Rows>,
+    },
+    /// What a command takes: CPU and wall time in microseconds, peak memory in KiB.
+    #[command(hide = true)]
+    Measure {
+        #[arg(last = true)]
+        command: Vec<std::ffi::OsString>,
     },
     /// Build the key service into build/worker, as wrangler bundles it.
     BuildWorker,
@@ -37,7 +46,8 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Demo => demo::run(),
         Command::Test { filter } => run_tests::run(&filter),
-        Command::Bench { runs } => bench::run(runs),
+        Command::Bench { runs, only } => bench::run(runs, only),
+        Command::Measure { command } => bench::tell(&command),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }
 }

@@ -1,4 +1,7 @@
-//! CPU and wall time of whole child processes, from the operating system's own accounting.
+//! CPU time, wall time and peak memory of whole child processes, from the operating system's own accounting.
+//!
+//! The kernel keeps one peak for all children of a process, so that each command runs under a process of its own that waits
+//! for it and tells: `cargo xtask measure`.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +15,8 @@ use nix::sys::time::TimeVal;
 struct Taken {
     cpu: Duration,
     wall: Duration,
+    /// In KiB, of the largest of the command's processes.
+    peak: u64,
 }
 
 /// Medians of both sides and of the ratios of neighbouring runs.
@@ -25,6 +30,8 @@ pub(super) struct Row {
     pub(super) cpu: [f64; 3],
     /// Wall seconds, likewise.
     pub(super) wall: [f64; 3],
+    /// Peak memory in MiB, likewise.
+    pub(super) peak: [f64; 3],
 }
 
 /// Makes the command of one run; what it prepares first is not measured.
@@ -35,46 +42,60 @@ pub(super) fn compare(ours: &str, peer: &str, runs: u32, a: Prepare<'_>, b: Prep
     crate::steps::say(format!("   {ours} against {peer}, {runs} runs each …"));
     let mut pairs = Vec::new();
     for run in 0..=runs {
-        let pair = (take(&mut a()?)?, take(&mut b()?)?);
+        let pair = (take(&a()?)?, take(&b()?)?);
         if run > 0 {
             pairs.push(pair);
         }
     }
-    let medians = |of: fn(&Taken) -> Duration| {
-        let seconds = |taken: &Taken| of(taken).as_secs_f64();
+    let medians = |of: fn(&Taken) -> f64| {
         [
-            median(pairs.iter().map(|(a, _)| seconds(a))),
-            median(pairs.iter().map(|(_, b)| seconds(b))),
-            median(pairs.iter().map(|(a, b)| seconds(b) / seconds(a))),
+            median(pairs.iter().map(|(a, _)| of(a))),
+            median(pairs.iter().map(|(_, b)| of(b))),
+            median(pairs.iter().map(|(a, b)| of(b) / of(a))),
         ]
     };
-    let (cpu, wall) = (medians(|taken| taken.cpu), medians(|taken| taken.wall));
-    Ok(Row { ours: ours.to_owned(), peer: peer.to_owned(), cpu, wall })
+    let cpu = medians(|taken| taken.cpu.as_secs_f64());
+    let wall = medians(|taken| taken.wall.as_secs_f64());
+    let peak = medians(|taken| taken.peak as f64 / 1024.0);
+    Ok(Row { ours: ours.to_owned(), peer: peer.to_owned(), cpu, wall, peak })
 }
 
-/// One run, alone: no other child may end meanwhile, since the kernel sums up all of them.
-fn take(command: &mut Command) -> Result<Taken> {
+/// One run under a process of its own.
+fn take(command: &Command) -> Result<Taken> {
     let what = command.get_program().to_string_lossy().into_owned();
-    let (before, start) = (children()?, Instant::now());
-    let output = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .context(what.clone())?;
-    let wall = start.elapsed();
-    ensure!(
-        output.status.success(),
-        "{what}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(Taken { cpu: children()? - before, wall })
+    let mut teller = Command::new(std::env::current_exe()?);
+    teller.arg("measure").arg("--").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => teller.env(name, value),
+            None => teller.env_remove(name),
+        };
+    }
+    command.get_current_dir().map(|folder| teller.current_dir(folder));
+    let output = teller.stdin(Stdio::null()).output().context(what.clone())?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{what}: {}\n{stderr}", output.status);
+    let told = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    ensure!(numbers.len() == 3, "{what}: its measure says {told:?}");
+    let (cpu, wall) = (Duration::from_micros(numbers[0]), Duration::from_micros(numbers[1]));
+    Ok(Taken { cpu, wall, peak: numbers[2] })
 }
 
-fn children() -> Result<Duration> {
+/// Runs a command and prints its CPU and wall time in microseconds and its peak memory in KiB.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub fn tell(command: &[std::ffi::OsString]) -> Result<()> {
+    let (program, arguments) = command.split_first().context("no command")?;
+    let start = Instant::now();
+    let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    let wall = start.elapsed();
+    ensure!(status.success(), "{status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    Ok(duration(usage.user_time()) + duration(usage.system_time()))
+    let cpu = duration(usage.user_time()) + duration(usage.system_time());
+    crate::steps::say(format!("{} {} {}", cpu.as_micros(), wall.as_micros(), usage.max_rss()));
+    Ok(())
 }
 
 fn duration(time: TimeVal) -> Duration {

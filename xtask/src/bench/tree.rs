@@ -1,0 +1,192 @@
+//! The inliner on large trees and files, without a key service, against bundlers that replace and against a mere copy.
+//!
+//! The tree is the scripts of Next's own `dist`. Its variables begin with `NEXT_`, which the inliner leaves to the framework,
+//! so that the copy calls them `APPL_`: the same bytes but for those four. Peers read the same files and write all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::measure::{Prepare, Row, compare};
+use super::program;
+use crate::setup;
+use crate::shop::{collect, copy_tree};
+use crate::workspace_root;
+
+/// One folder of scripts, and the names to inline there.
+struct Work {
+    what: String,
+    tree: PathBuf,
+    names: Vec<String>,
+}
+
+pub(super) fn rows(scratch: &Path, esbuild: &Path, runs: u32) -> Result<Vec<Row>> {
+    let inliner = inliner()?;
+    let tree = scratch.join("tree");
+    let read = renamed_copy(&tree)?;
+    let many: Vec<String> = most_read(&read, 10);
+    let few: Vec<String> =
+        read.iter().filter(|(_, files)| files.len() == 1).map(|(name, _)| name.clone()).take(10).collect();
+    let files: BTreeSet<&PathBuf> = many.iter().flat_map(|name| &read[name]).collect();
+    let work = |what: &str, tree: &Path, names: &[String]| Work {
+        what: what.to_owned(),
+        tree: tree.to_owned(),
+        names: names.to_vec(),
+    };
+    let all = work(&format!("ten names, read by {} files of {}", files.len(), size(&tree)?), &tree, &many);
+    let rare = work("the same, ten names that one file each reads", &tree, &few);
+    let one = work("one file of 9 MB", &one_file(scratch)?, &["APPL_ENV".to_owned()]);
+    let mut rows = Vec::new();
+    for work in [&all, &rare, &one] {
+        let ours = || inlining(&inliner, scratch, work);
+        let name = format!("inliner, {}", work.what);
+        let define = || esbuild_define(esbuild, scratch, work);
+        rows.push(compare(&name, "`esbuild --define`", runs, &ours, &define)?);
+        let oxc = || oxc_define(scratch, work);
+        rows.push(compare(&name, "`oxc-transform` with `define`", runs, &ours, &oxc)?);
+        let copy = || copying(scratch, work);
+        rows.push(compare(&name, "`cp -r`", runs, &ours, &copy)?);
+    }
+    rows.extend(doubled(&inliner, scratch, &all, runs)?);
+    Ok(rows)
+}
+
+/// Twice the tree, and twice the names, against the same once.
+fn doubled(inliner: &Path, scratch: &Path, once: &Work, runs: u32) -> Result<Vec<Row>> {
+    let double = scratch.join("double");
+    fs::create_dir_all(&double)?;
+    copy_tree(&once.tree, &double.join("one"))?;
+    copy_tree(&once.tree, &double.join("two"))?;
+    let unread = (0..once.names.len()).map(|number| format!("NEVER_READ_{number}"));
+    let trees = Work { what: "twice the tree".to_owned(), tree: double, names: once.names.clone() };
+    let names = Work {
+        what: "twice the names".to_owned(),
+        tree: once.tree.clone(),
+        names: once.names.iter().cloned().chain(unread).collect(),
+    };
+    let run = |work| move || inlining(inliner, scratch, work);
+    let base: Prepare<'_> = &run(once);
+    [&trees, &names]
+        .into_iter()
+        .map(|work| compare(&format!("inliner, {}", work.what), "itself, once", runs, &run(work), base))
+        .collect()
+}
+
+/// The inliner without a key service.
+fn inliner() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--release", "--package", "capy-inliner", "--example", "inline"]);
+    crate::steps::quiet("cargo build the inliner (release)", cargo.current_dir(workspace_root()))?;
+    Ok(setup::target_dir()?.join("release/examples/inline"))
+}
+
+/// Copies the scripts, and says which file reads which variable. Names that some file writes are left out.
+fn renamed_copy(to: &Path) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
+    let from = workspace_root().join("examples/next/node_modules/next/dist");
+    let mut files = Vec::new();
+    collect(&from, &mut files)?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "js"));
+    ensure!(!files.is_empty(), "{} has no scripts", from.display());
+    let (mut read, mut written) = (BTreeMap::<String, BTreeSet<PathBuf>>::new(), BTreeSet::new());
+    for file in files {
+        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let text = text.replace("env.NEXT_", "env.APPL_").replace("env.__NEXT_", "env.__APPL_");
+        let target = to.join(file.strip_prefix(&from)?);
+        fs::create_dir_all(target.parent().context("no folder")?)?;
+        fs::write(&target, &text)?;
+        for rest in text.split(".env.").skip(1) {
+            let length =
+                rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+            let (name, after) = rest.split_at(length);
+            let after = after.trim_start();
+            if after.starts_with('=') && !after.starts_with("==")
+                || after.starts_with("??=")
+                || after.starts_with("||=")
+            {
+                written.insert(name.to_owned());
+            }
+            if name.contains("APPL_") {
+                read.entry(name.to_owned()).or_default().insert(target.clone());
+            }
+        }
+    }
+    read.retain(|name, _| !written.contains(name));
+    Ok(read)
+}
+
+fn most_read(read: &BTreeMap<String, BTreeSet<PathBuf>>, count: usize) -> Vec<String> {
+    let mut names: Vec<(&String, usize)> = read.iter().map(|(name, files)| (name, files.len())).collect();
+    names.sort_by_key(|(_, files)| std::cmp::Reverse(*files));
+    names.into_iter().take(count).map(|(name, _)| name.clone()).collect()
+}
+
+/// TypeScript's compiler, which reads variables by name and by computed keys.
+fn one_file(scratch: &Path) -> Result<PathBuf> {
+    let folder = scratch.join("one");
+    fs::create_dir_all(&folder)?;
+    let typescript = workspace_root().join("examples/next/node_modules/typescript/lib/typescript.js");
+    let text = fs::read_to_string(&typescript).with_context(|| typescript.display().to_string())?;
+    let reads = "if (process.env.APPL_ENV === \"test\") exports.isTest = true;\n".repeat(20);
+    fs::write(folder.join("bundle.js"), [&text, "\n", &*reads].concat())?;
+    Ok(folder)
+}
+
+fn size(tree: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    collect(tree, &mut files)?;
+    let bytes: u64 =
+        files.iter().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum();
+    Ok(format!("{}, {} MB", files.len(), bytes / 1_000_000))
+}
+
+fn fresh(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(())
+}
+
+fn inlining(inliner: &Path, scratch: &Path, work: &Work) -> Result<Command> {
+    let (run, values) = (scratch.join("run"), scratch.join("values.json"));
+    fresh(&run)?;
+    copy_tree(&work.tree, &run)?;
+    let pairs = work.names.iter().map(|name| (name.clone(), format!("canary.{name}.x9").into()));
+    fs::write(&values, serde_json::Value::Object(pairs.collect()).to_string())?;
+    let mut command = Command::new(inliner);
+    command.arg(values).arg(run);
+    Ok(command)
+}
+
+fn copying(scratch: &Path, work: &Work) -> Result<Command> {
+    let copy = scratch.join("copy");
+    fresh(&copy)?;
+    let mut command = Command::new("cp");
+    command.arg("-r").arg(&work.tree).arg(copy);
+    Ok(command)
+}
+
+fn esbuild_define(esbuild: &Path, scratch: &Path, work: &Work) -> Result<Command> {
+    let out = scratch.join("esbuild-tree");
+    fresh(&out)?;
+    let mut files = Vec::new();
+    collect(&work.tree, &mut files)?;
+    let mut args: Vec<OsString> = vec![esbuild.into(), "--log-level=error".into(), "--charset=utf8".into()];
+    args.extend(
+        work.names.iter().map(|name| format!("--define:process.env.{name}=\"canary.{name}.x9\"").into()),
+    );
+    args.push(format!("--outdir={}", out.display()).into());
+    args.extend(files.into_iter().map(Into::into));
+    Ok(program(&args))
+}
+
+fn oxc_define(scratch: &Path, work: &Work) -> Result<Command> {
+    let out = scratch.join("oxc-tree");
+    fresh(&out)?;
+    let mut command = Command::new(setup::node_tool("node")?);
+    command.arg(workspace_root().join("xtask/peers/oxc.mjs")).arg(&work.tree).arg(out).args(&work.names);
+    Ok(command)
+}
