@@ -12,6 +12,8 @@ use crate::report::Reason;
 pub(super) struct Chains<'w> {
     hits: Vec<usize>,
     next_hit: usize,
+    /// Where that one is.
+    next: usize,
     wanted: &'w dyn Wanted,
     /// The name or the literal that the read before this place ends with.
     judged: Option<usize>,
@@ -46,6 +48,7 @@ enum Next<'t> {
 impl<'w> Chains<'w> {
     pub(super) fn new(hits: Vec<usize>, wanted: &'w dyn Wanted) -> Self {
         Self {
+            next: hits.first().copied().unwrap_or(usize::MAX),
             hits,
             next_hit: 0,
             wanted,
@@ -230,15 +233,16 @@ impl<'w> Chains<'w> {
 impl Listener for Chains<'_> {
     #[inline]
     fn next(&self) -> usize {
-        self.hits.get(self.next_hit).copied().unwrap_or(usize::MAX)
+        self.next
     }
 
     #[cold]
     fn token(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
-        while self.next() < token.start {
+        while self.next < token.start {
             self.next_hit += 1;
+            self.next = self.hits.get(self.next_hit).copied().unwrap_or(usize::MAX);
         }
-        if self.next() >= token.end {
+        if self.next >= token.end {
             return Ok(());
         }
         match token.kind {

@@ -105,8 +105,19 @@ fn class(byte: u8) -> Class {
     CLASSES[byte as usize]
 }
 
+const PARTS: [bool; 256] = {
+    let mut parts = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        parts[byte] = matches!(CLASSES[byte], Class::Word | Class::Digit);
+        byte += 1;
+    }
+    parts
+};
+
+/// A letter, a digit, `_` or `$`.
 pub(super) fn is_part(byte: u8) -> bool {
-    matches!(class(byte), Class::Word | Class::Digit)
+    PARTS[byte as usize]
 }
 
 /// Runs over a whole text.
@@ -127,7 +138,13 @@ impl<'t> Lexer<'t> {
     #[inline]
     fn one(&mut self, byte: u8, listener: &mut impl Listener) -> Result<(), Doubt> {
         match class(byte) {
-            Class::Blank => self.at += 1,
+            Class::Blank => {
+                self.at += 1;
+                // Indentation.
+                while self.text.get(self.at) == Some(&b' ') {
+                    self.at += 1;
+                }
+            }
             Class::Line => {
                 self.line_ended = true;
                 self.at += 1;
