@@ -1,7 +1,7 @@
-//! The inliner on large trees and files, without a key service, against bundlers that replace and against a mere copy.
+//! The inliner on large trees and files, without a key service, against a bundler that replaces and against a mere copy.
 //!
 //! The tree is the scripts of Next's own `dist`. Its variables begin with `NEXT_`, which the inliner leaves to the framework,
-//! so that the copy calls them `APPL_`: the same bytes but for those four. Peers read the same files and write all of them.
+//! so that the copy calls them `APPL_`: the same bytes but for those four. The peers read the same files and write all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -46,8 +46,6 @@ pub(super) fn rows(scratch: &Path, esbuild: &Path, runs: u32) -> Result<Vec<Row>
         let name = format!("inliner, {}", work.what);
         let define = || esbuild_define(esbuild, scratch, work);
         rows.push(compare(&name, "`esbuild --define`", runs, &ours, &define)?);
-        let oxc = || oxc_define(scratch, work);
-        rows.push(compare(&name, "`oxc-transform` with `define`", runs, &ours, &oxc)?);
         let copy = || copying(scratch, work);
         rows.push(compare(&name, "`cp -r`", runs, &ours, &copy)?);
     }
@@ -181,12 +179,4 @@ fn esbuild_define(esbuild: &Path, scratch: &Path, work: &Work) -> Result<Command
     args.push(format!("--outdir={}", out.display()).into());
     args.extend(files.into_iter().map(Into::into));
     Ok(program(&args))
-}
-
-fn oxc_define(scratch: &Path, work: &Work) -> Result<Command> {
-    let out = scratch.join("oxc-tree");
-    fresh(&out)?;
-    let mut command = Command::new(setup::node_tool("node")?);
-    command.arg(workspace_root().join("xtask/peers/oxc.mjs")).arg(&work.tree).arg(out).args(&work.names);
-    Ok(command)
 }
