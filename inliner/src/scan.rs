@@ -82,6 +82,6 @@ impl Scanner {
         let hits = self.words.find_iter(text.as_bytes()).map(|hit| hit.start()).collect();
         let mut chains = chain::Chains::new(hits, wanted);
         lexer::run(text.as_bytes(), &mut chains)?;
-        chains.finish()
+        chains.finish(text.as_bytes())
     }
 }

@@ -67,6 +67,7 @@ fn whatever_is_not_plain_is_left_to_the_tree() {
         ("Object.assign(process.env, { A: 1 })", WholeEnv),
         ("globalThis.process.env.A", Global),
         ("let g = globalThis; g.process = { env: {} }; process.env.A", Global),
+        ("export const g = globalThis; process.env.A", Global),
         ("global = {}; process.env.A", Written),
         ("e.g.process.env.A", Global),
         ("require('process').env.A", Module),

@@ -61,8 +61,10 @@ impl<'w> Chains<'w> {
         }
     }
 
-    pub(super) fn finish(self) -> Result<FileReads, Doubt> {
-        if self.bare_global && self.has_process_property { Err(Doubt::Global) } else { Ok(self.out) }
+    pub(super) fn finish(self, text: &[u8]) -> Result<FileReads, Doubt> {
+        // Another name for it may be asked for `process`, here or in a file that imports it.
+        let leads_on = || self.has_process_property || memchr::memmem::find(text, b"export").is_some();
+        if self.bare_global && leads_on() { Err(Doubt::Global) } else { Ok(self.out) }
     }
 
     fn literal(&self, text: &[u8], token: Token) -> Result<(), Doubt> {
