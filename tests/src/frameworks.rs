@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 use capy_inliner::{Report, Request, inline};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use xtask::apps::{Answers, App, Copy, canary_in, variables};
+use xtask::desk::Desk;
+use xtask::key_service::KeyService;
 use xtask::node::require_node;
+use xtask::steps::output_of_group;
+
+use crate::{printed, programs};
 
 /// Every variable of the probes, as the inliner takes them.
 ///
@@ -40,6 +45,35 @@ pub fn assert_answers_alike(name: &str, variant: &str, missing: &[&str]) {
     inline_app(&inlined);
     assert!(contents(inlined.dir()) == before, "a second run changed files");
     assert_bare_answers(&inlined, &expected, missing);
+}
+
+/// The same, when the platform builds and inlines with `capy run -- <build>` and the secrets in the build's environment.
+///
+/// # Panics
+/// When any of that does not hold.
+pub fn assert_capy_run_answers_alike(name: &str, variant: &str) {
+    let Some(node) = require_node() else { return };
+    let app = App::find(&node, name, variant).expect("the app is described");
+    let expected = expected_answers(&app);
+    let project = tempfile::tempdir().expect("a temporary folder");
+    let service = KeyService::start(&node).expect("the key service starts");
+    let desk = Desk::new(&programs(), project.path()).expect("a desk");
+    let variables: Vec<_> = variables().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    desk.set_up(service.url(), service.admin_token(), &variables).expect("a project");
+    let credentials = desk.deploy(&[]).expect("a deployment");
+    let sources = app.sources().expect("the app is installed");
+    for words in sources.build_words() {
+        let tool = format!("node_modules/.bin/{}", words[0]);
+        let words = words[1..].iter().map(String::as_str);
+        let words: Vec<&str> = ["run", "--", &tool].into_iter().chain(words).collect();
+        let mut build = desk.on_platform(sources.dir(), &credentials, &words);
+        build.envs(sources.build_environment()).env("CAPY_SERVICE_URL", service.url());
+        let output = output_of_group(&mut build).expect("capy starts");
+        let text = printed(&output);
+        assert!(output.status.success(), "{text}");
+        assert_eq!(canary_in(text.as_bytes()), None, "the build printed a value:\n{text}");
+    }
+    assert_bare_answers(&sources, &expected, &[]);
 }
 
 /// What the untouched build answers with the variables set: nothing is missing and nothing fails.

@@ -3,4 +3,5 @@ const { default: adapter } = await import(`@sveltejs/adapter-${process.env.ADAPT
 
 const options = { node: { precompress: true }, vercel: { runtime: "nodejs22.x" } };
 
-export default { kit: { adapter: adapter(options[process.env.ADAPTER] ?? {}) } };
+// A version of its own for each build would stand in its pages: two builds are compared.
+export default { kit: { adapter: adapter(options[process.env.ADAPTER] ?? {}), version: { name: "1" } } };

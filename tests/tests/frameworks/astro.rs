@@ -1,6 +1,6 @@
 //! Astro with a server: what each adapter makes of the same app.
 
-use capy_journeys::frameworks::assert_answers_alike;
+use capy_journeys::frameworks::{assert_answers_alike, assert_capy_run_answers_alike};
 
 #[test]
 fn astro_on_node_answers_alike_in_an_empty_environment() {
@@ -10,4 +10,9 @@ fn astro_on_node_answers_alike_in_an_empty_environment() {
 #[test]
 fn astro_on_cloudflare_answers_alike_in_an_empty_environment() {
     assert_answers_alike("astro", "cloudflare", &[]);
+}
+
+#[test]
+fn astro_built_by_capy_run_answers_alike_in_an_empty_environment() {
+    assert_capy_run_answers_alike("astro", "node");
 }

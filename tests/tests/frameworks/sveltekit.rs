@@ -1,6 +1,6 @@
 //! SvelteKit: what each adapter makes of the same app.
 
-use capy_journeys::frameworks::assert_answers_alike;
+use capy_journeys::frameworks::{assert_answers_alike, assert_capy_run_answers_alike};
 
 #[test]
 fn sveltekit_on_node_answers_alike_in_an_empty_environment() {
@@ -10,4 +10,9 @@ fn sveltekit_on_node_answers_alike_in_an_empty_environment() {
 #[test]
 fn sveltekit_on_cloudflare_answers_alike_in_an_empty_environment() {
     assert_answers_alike("sveltekit", "cloudflare", &[]);
+}
+
+#[test]
+fn sveltekit_built_by_capy_run_answers_alike_in_an_empty_environment() {
+    assert_capy_run_answers_alike("sveltekit", "cloudflare");
 }
