@@ -19,6 +19,12 @@ pub enum Error {
     PublicBundle { path: PathBuf },
     #[error("{} leads out of the application's folder", printable::path(path))]
     LinkLeavesTree { path: PathBuf },
+    #[error(
+        "{} is not there, and the build in {} needs it",
+        printable::path(path),
+        printable::path(named_by)
+    )]
+    Missing { path: PathBuf, named_by: PathBuf },
     #[error("{} is being inlined by another run", printable::path(path))]
     Busy { path: PathBuf },
     #[error("{} is not a manifest of this framework: {source}", printable::path(path))]
@@ -64,6 +70,7 @@ impl Error {
             Self::UnknownLayout { .. } => "UNKNOWN_LAYOUT",
             Self::PublicBundle { .. } => "PUBLIC_BUNDLE",
             Self::LinkLeavesTree { .. } => "LINK_LEAVES_TREE",
+            Self::Missing { .. } => "MISSING_FILE",
             Self::Busy { .. } => "BUSY",
             Self::Manifest { .. } => "BAD_MANIFEST",
             Self::Read { .. } => "CANNOT_READ",
@@ -82,6 +89,7 @@ impl Error {
             ),
             Self::PublicBundle { .. } => Some("keep server bundles out of the folders that are served"),
             Self::LinkLeavesTree { .. } => Some("copy the file into the application's folder"),
+            Self::Missing { .. } => Some("build again, or remove what an earlier build left"),
             Self::Busy { .. } => Some("wait for the other run, then try again"),
             Self::Changed { .. } => Some("wait for the build to end, then run it again"),
             Self::Stopped => Some("run it again: it finishes the job"),

@@ -133,6 +133,7 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
     for layout in &layouts {
         inventory.add(layout)?;
     }
+    inventory.keep_withheld_in_public();
     inventory.roots.sort();
     inventory.roots.dedup();
     inventory.refuse_public_bundles()?;
@@ -281,6 +282,9 @@ impl Inventory {
 
     fn add_server(&mut self, layout: &Layout, root: &Path, tree: &Path) -> Result<(), Error> {
         self.roots.push(Root { path: root.to_owned(), kind: RootKind::Server, layout: layout.name });
+        if !tree::real(root)?.starts_with(tree) {
+            return Err(Error::LinkLeavesTree { path: root.to_owned() });
+        }
         for entry in entries(root, true)? {
             let tree::Entry { path, real, linked } = entry;
             if linked && !real.starts_with(tree) {
@@ -308,6 +312,13 @@ impl Inventory {
             }
         }
         Ok(())
+    }
+
+    /// Elsewhere nothing is served anyway.
+    fn keep_withheld_in_public(&mut self) {
+        let public = self.roots.iter().filter(|root| root.kind == RootKind::Public);
+        let public: Vec<_> = public.filter_map(|root| root.path.canonicalize().ok()).collect();
+        self.withheld.retain(|path| public.iter().any(|root| path.starts_with(root)));
     }
 
     /// Whether a file in this folder, which is a real path, could be fetched by the public.

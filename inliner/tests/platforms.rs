@@ -1,73 +1,17 @@
 //! What Nitro, Vercel and wrangler write: which files are bundles, which are served, which stay as they are.
 
+#[path = "support/app.rs"]
+mod app;
 mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-use capy_inliner::{Error, Report, Request, inline};
+use app::{App, READ};
+use capy_inliner::{Error, Request, explain, inline};
 use support::{canary, values};
-use tempfile::TempDir;
-
-const READ: &str = "f(process.env.A)";
-
-/// A folder with these files, each a read of `A` unless it is given a text.
-struct App(TempDir);
-
-impl App {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let app = Self(tempfile::tempdir().unwrap());
-        for (name, text) in files {
-            app.write(name, text);
-        }
-        app
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn inline_in(&self, folder: &str) -> Result<Report, Error> {
-        let values = values();
-        let mut request = Request::new(&values);
-        request.apps.push(self.path(folder));
-        inline(&request)
-    }
-
-    fn inline(&self) -> Result<Report, Error> {
-        self.inline_in("")
-    }
-
-    /// Those of these files that hold a value.
-    fn baked<'n>(&self, names: &[&'n str]) -> BTreeSet<&'n str> {
-        let holds = |name: &&&str| fs::read_to_string(self.path(name)).unwrap().contains(&canary("A"));
-        names.iter().filter(holds).copied().collect()
-    }
-
-    #[track_caller]
-    fn assert_inlined(&self, bundles: &[&str], others: &[&str]) {
-        let report = self.inline().unwrap();
-        assert!(report.written, "{report:?}");
-        assert_eq!(self.baked(&[bundles, others].concat()), bundles.iter().copied().collect());
-        assert_eq!(report.changed_files, bundles.len(), "{report:?}");
-        assert_eq!(self.inline().unwrap().changed_files, 0, "a second run changes nothing");
-    }
-
-    #[track_caller]
-    fn assert_leak_in(&self, name: &str) {
-        self.write(name, &canary("A"));
-        let report = self.inline().unwrap();
-        assert!(!report.written, "{name}");
-        assert!(report.leaks.iter().any(|leak| leak.file.ends_with(name)), "{name}: {:?}", report.leaks);
-    }
-}
 
 fn nuxt(preset: &str) -> String {
     format!(r#"{{"preset":"{preset}","framework":{{"name":"nuxt","version":"4.5.2"}}}}"#)
@@ -104,8 +48,14 @@ fn nuxt_for_cloudflare_pages_has_its_server_inside_the_public_folder() {
 
 #[test]
 fn a_nitro_preset_with_another_layout_is_refused() {
-    let app = App::new(&[(".output/nitro.json", &nuxt("netlify")), (".output/main.mjs", READ)]);
-    assert!(matches!(app.inline(), Err(Error::UnknownLayout { .. })));
+    for server in [".output/main.mjs", ".output/server/main.mjs"] {
+        let app = App::new(&[
+            (".output/nitro.json", &nuxt("netlify")),
+            (server, READ),
+            ("dist/index.html", &canary("A")),
+        ]);
+        assert!(matches!(app.inline(), Err(Error::UnknownLayout { .. })), "{server}");
+    }
 }
 
 #[test]
@@ -116,6 +66,8 @@ fn opennext_is_inlined_in_its_bundles_and_searched_where_it_keeps_env_files() {
             (".open-next/cloudflare/init.js", READ),
             (".open-next/middleware/handler.mjs", READ),
             (".open-next/server-functions/default/handler.mjs", READ),
+            (".open-next/server-functions/default/apps/web/handler.mjs", READ),
+            (".open-next/server-functions/default/node_modules/x/handler.mjs", READ),
             (".open-next/server-functions/default/.next/server/a.js", READ),
             (".open-next/assets/a.js", ""),
         ])
@@ -125,8 +77,13 @@ fn opennext_is_inlined_in_its_bundles_and_searched_where_it_keeps_env_files() {
             ".open-next/worker.js",
             ".open-next/middleware/handler.mjs",
             ".open-next/server-functions/default/handler.mjs",
+            ".open-next/server-functions/default/apps/web/handler.mjs",
         ],
-        &[".open-next/cloudflare/init.js", ".open-next/server-functions/default/.next/server/a.js"],
+        &[
+            ".open-next/cloudflare/init.js",
+            ".open-next/server-functions/default/.next/server/a.js",
+            ".open-next/server-functions/default/node_modules/x/handler.mjs",
+        ],
     );
     app().assert_leak_in(".open-next/assets/terms.html");
     app().assert_leak_in(".open-next/cache/x/terms.cache");
@@ -171,6 +128,42 @@ fn a_vercel_output_named_by_itself_finds_its_project() {
     let app = vercel();
     app.inline_in(".vercel/output").unwrap();
     assert_eq!(app.baked(&["build/a.js", "build/b.js"]), BTreeSet::from(["build/a.js"]));
+}
+
+#[test]
+fn a_vercel_project_of_a_repository_maps_from_the_repositorys_folder() {
+    let config = r#"{"runtime":"nodejs22.x","handler":"apps/web/server/a.js","filePathMap":{
+        "apps/web/server/a.js":"apps/web/server/a.js","packages/b/b.js":"packages/b/b.js"}}"#;
+    let app = App::new(&[
+        ("apps/web/.vercel/output/config.json", r#"{"version":3}"#),
+        ("apps/web/.vercel/output/functions/a.func/.vc-config.json", config),
+        ("apps/web/server/a.js", READ),
+        ("packages/b/b.js", READ),
+        ("server/a.js", READ),
+    ]);
+    for folder in ["apps/web", "apps/web/.vercel/output", ""] {
+        app.write("apps/web/server/a.js", READ);
+        assert_eq!(app.inline_in(folder).unwrap().changed_files, if folder == "apps/web" { 2 } else { 1 });
+    }
+    let names = ["apps/web/server/a.js", "packages/b/b.js", "server/a.js"];
+    assert_eq!(app.baked(&names), BTreeSet::from([names[0], names[1]]));
+    fs::create_dir(app.path("apps/web/.git")).unwrap();
+    let error = app.inline_in("apps/web").unwrap_err();
+    assert_eq!(error.code(), "MISSING_FILE", "nothing outside a repository is mapped");
+}
+
+#[test]
+fn a_vercel_function_that_maps_a_missing_file_is_refused_unless_it_is_old() {
+    let app = vercel();
+    fs::remove_file(app.path("build/a.js")).unwrap();
+    let error = app.inline().unwrap_err();
+    assert_eq!(error.code(), "MISSING_FILE");
+    assert!(error.to_string().contains("build/a.js"), "{error}");
+    let values = values();
+    let mut request = Request::new(&values);
+    request.apps.push(app.path(""));
+    request.written_since = Some(SystemTime::now() + Duration::from_secs(60));
+    assert_eq!(inline(&request).unwrap().changed_files, 0);
 }
 
 #[test]
@@ -282,4 +275,48 @@ fn a_manifest_that_does_not_parse_is_not_quoted() {
         let said = format!("{error} {error:?}");
         assert!(said.contains(place) && !said.contains("canary"), "{said}");
     }
+}
+
+#[test]
+fn builds_in_folders_named_cache_are_inlined_and_caches_of_builds_are_not() {
+    let app = App::new(&[
+        ("cache/.output/nitro.json", &nuxt("node-server")),
+        ("cache/.output/server/index.mjs", READ),
+        ("cache/.output/public/a.css", ""),
+        ("packages/cache/.next/required-server-files.json", r#"{"config":{"distDir":".next"}}"#),
+        ("packages/cache/.next/server/a.js", READ),
+        ("packages/cache/.next/cache/.output/nitro.json", &nuxt("node-server")),
+        ("packages/cache/.next/cache/.output/server/index.mjs", READ),
+        ("packages/cache/.next/cache/.output/public/a.css", ""),
+    ]);
+    app.assert_inlined(
+        &["cache/.output/server/index.mjs", "packages/cache/.next/server/a.js"],
+        &["packages/cache/.next/cache/.output/server/index.mjs"],
+    );
+}
+
+#[test]
+fn only_what_lies_in_a_public_folder_is_said_to_be_withheld() {
+    for (folder, server, public, withheld) in
+        [(".output", "server", "public", 0), ("dist", "_worker.js", "_nuxt", 1)]
+    {
+        let app = App::new(&[
+            (&format!("{folder}/nitro.json"), &nuxt("cloudflare")),
+            (&format!("{folder}/{server}/index.mjs"), READ),
+            (&format!("{folder}/{public}/a.css"), ""),
+        ]);
+        let values = values();
+        let mut request = Request::new(&values);
+        request.apps.push(app.path(""));
+        assert_eq!(explain(&request).unwrap().withheld.len(), withheld, "{folder}");
+    }
+}
+
+#[test]
+fn a_server_folder_that_is_a_link_out_of_the_application_is_refused() {
+    let other = App::new(&[("server/index.mjs", READ)]);
+    let app = App::new(&[(".output/nitro.json", &nuxt("node-server")), (".output/public/a.css", "")]);
+    symlink(other.path("server"), app.path(".output/server")).unwrap();
+    assert!(matches!(app.inline(), Err(Error::LinkLeavesTree { .. })));
+    assert_eq!(other.baked(&["server/index.mjs"]), BTreeSet::new());
 }

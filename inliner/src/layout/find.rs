@@ -1,6 +1,7 @@
 //! Where builds may be: the folders of an application, and files by parts of their names.
 //!
-//! Owns the walk that every framework's module shares. It refuses to look into packages, caches and repositories.
+//! Owns the walk that every framework's module shares. It refuses to look into packages, into
+//! the caches of builds and into repositories.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,30 @@ use crate::Error;
 /// An output such as `apps/web/.svelte-kit/cloudflare` is looked for this deep.
 pub(super) const DEEPEST: usize = 4;
 /// Folders that hold no build of the application's own.
-const SKIPPED: [&str; 3] = ["node_modules", "cache", ".git"];
+const SKIPPED: [&str; 2] = ["node_modules", ".git"];
+/// Files of builds whose `cache` holds no build: Next's and OpenNext's.
+const BUILDS_WITH_CACHE: [&str; 2] = ["required-server-files.json", "cloudflare/init.js"];
 
 /// The folder itself and those below it, parents first.
 pub(super) fn below(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let wanted =
-        |entry: &DirEntry| entry.depth() == 0 || !SKIPPED.iter().any(|name| entry.file_name() == *name);
+    let wanted = |entry: &DirEntry| {
+        entry.depth() == 0
+            || !SKIPPED.iter().any(|name| entry.file_name() == *name) && !is_cache(entry.path())
+    };
     let entries = WalkDir::new(folder).max_depth(depth).sort_by_file_name().into_iter().filter_entry(wanted);
     entries.flatten().filter(|entry| entry.file_type().is_dir()).map(DirEntry::into_path).collect()
+}
+
+/// Whether this is what a build keeps for the next one. Other folders of that name are people's own.
+pub(super) fn is_cache(path: &Path) -> bool {
+    let is_of_build = |build: &Path| BUILDS_WITH_CACHE.iter().any(|manifest| build.join(manifest).is_file());
+    path.ends_with("cache") && path.parent().is_some_and(is_of_build)
+}
+
+/// This folder and those above it, the nearest first, up to the one that holds the repository.
+pub(super) fn in_repository(real: &Path) -> impl Iterator<Item = &Path> {
+    let last = real.ancestors().position(|folder| folder.join(".git").exists());
+    real.ancestors().take(last.map_or(usize::MAX, |last| last + 1))
 }
 
 /// Each folder above this one with what lies right inside it, the nearest first.

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use walkdir::{DirEntry, WalkDir};
 
 use super::manifest::{is_fresh, read_json};
-use super::{Detected, Entry, Layout, Runtime};
+use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
 
 const MANIFEST: &str = "required-server-files.json";
@@ -48,11 +48,11 @@ struct Config {
 /// Every finished Next build in `folder`, which is an app's folder or a build's own.
 pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
     let mut found = Vec::new();
-    for dist in manifests(folder, DEEPEST, &["node_modules", "standalone", "cache", ".git", ".open-next"]) {
+    for dist in manifests(folder, DEEPEST, &["node_modules", "standalone", ".git", ".open-next"]) {
         let fresh = is_fresh(&dist.join(MANIFEST), written_since)?;
         found.push(Detected { layout: layout(&dist)?, fresh });
         let standalone = dist.join("standalone");
-        for copy in manifests(&standalone, usize::MAX, &["node_modules", "cache"]) {
+        for copy in manifests(&standalone, usize::MAX, &["node_modules"]) {
             found.push(Detected { layout: standalone_layout(&copy)?, fresh });
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
 /// Every build below a folder, and the nearest one that the folder belongs to.
 pub(super) fn around(folder: &Path) -> Result<Vec<Layout>, Error> {
     let real = super::tree::real(folder)?;
-    let mut builds: Vec<PathBuf> = manifests(&real, usize::MAX, &["node_modules", "cache", ".git"]);
+    let mut builds: Vec<PathBuf> = manifests(&real, usize::MAX, &["node_modules", ".git"]);
     builds.extend(
         real.ancestors().skip(1).map(builds_at).find(|builds| !builds.is_empty()).unwrap_or_default(),
     );
@@ -80,8 +80,10 @@ fn builds_at(folder: &Path) -> Vec<PathBuf> {
 
 /// Folders with a manifest of Next's.
 fn manifests(folder: &Path, depth: usize, skipped: &[&str]) -> Vec<PathBuf> {
-    let wanted =
-        |entry: &DirEntry| entry.depth() == 0 || !skipped.iter().any(|name| entry.file_name() == *name);
+    let wanted = |entry: &DirEntry| {
+        entry.depth() == 0
+            || !skipped.iter().any(|name| entry.file_name() == *name) && !find::is_cache(entry.path())
+    };
     let entries = WalkDir::new(folder).max_depth(depth).sort_by_file_name().into_iter().filter_entry(wanted);
     let manifests =
         entries.flatten().filter(|entry| entry.file_type().is_file() && entry.file_name() == MANIFEST);

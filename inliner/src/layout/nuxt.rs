@@ -1,7 +1,7 @@
 //! Nitro's outputs: Nuxt, and every framework that builds with Nitro.
 //!
 //! Owns where Nitro puts a build for which preset, and what of it is served. It refuses to guess about presets that
-//! put the server somewhere else: their folders are not found here.
+//! put the server or the public files somewhere else: a build counts only with both where they are expected.
 //!
 //! ```text
 //! .output/nitro.json            the authority: preset and framework, written when the build is complete
@@ -59,7 +59,7 @@ fn layout(output: &Path, manifest: &Manifest) -> Option<Layout> {
     let pages = output.join(PAGES_WORKER);
     let (server, public) = if pages.is_dir() {
         (pages, output.to_owned())
-    } else if output.join("server").is_dir() || manifest.preset.ends_with("static") {
+    } else if is_whole(output, &manifest.preset) {
         (output.join("server"), output.join("public"))
     } else {
         return None;
@@ -76,6 +76,11 @@ fn layout(output: &Path, manifest: &Manifest) -> Option<Layout> {
         evidence: vec![(output.join(MANIFEST), evidence)],
         ..Layout::new(name, output)
     })
+}
+
+/// Nitro always makes the folder of public files: where it is missing, they lie in a folder that is not known.
+fn is_whole(output: &Path, preset: &str) -> bool {
+    (output.join("server").is_dir() || preset.ends_with("static")) && output.join("public").is_dir()
 }
 
 /// What lies among the public files of Cloudflare Pages and is not served.

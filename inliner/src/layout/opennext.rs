@@ -6,7 +6,8 @@
 //! ```text
 //! .open-next/worker.js                              the entry
 //! .open-next/middleware/handler.mjs                 rewritten: middleware or proxy
-//! .open-next/server-functions/<name>/handler.mjs    rewritten: everything else
+//! .open-next/server-functions/<name>/handler.mjs    rewritten: everything else; in a monorepo this one only
+//! …/<name>/<path of the app>/handler.mjs            hands on what that one holds, and both are rewritten
 //! .open-next/assets/**                              public
 //! .open-next/cache/**                               public: prerendered pages, uploaded to a store
 //! .open-next/cloudflare/next-env.mjs                searched: every `.env` value of the build
@@ -14,6 +15,8 @@
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use walkdir::{DirEntry, WalkDir};
 
 use super::manifest::is_fresh;
 use super::{Detected, Entry, Layout, Runtime};
@@ -39,7 +42,7 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
 fn layout(output: &Path) -> Layout {
     let entry = output.join(ENTRY);
     let mut server_files = vec![entry.clone(), output.join("middleware/handler.mjs")];
-    server_files.extend(folders(&output.join("server-functions")).map(|folder| folder.join("handler.mjs")));
+    server_files.extend(handlers(&output.join("server-functions")));
     server_files.retain(|file| file.is_file());
     Layout {
         server_files,
@@ -51,7 +54,9 @@ fn layout(output: &Path) -> Layout {
     }
 }
 
-fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.is_dir())
+/// The bundles below the folder of functions, each as deep as its app lies in its repository.
+fn handlers(functions: &Path) -> impl Iterator<Item = PathBuf> {
+    let wanted = |entry: &DirEntry| !["node_modules", ".next"].iter().any(|name| entry.file_name() == *name);
+    let entries = WalkDir::new(functions).sort_by_file_name().into_iter().filter_entry(wanted).flatten();
+    entries.filter(|entry| entry.file_name() == "handler.mjs").map(DirEntry::into_path)
 }

@@ -1,7 +1,7 @@
 //! Vercel's Build Output API, version 3: what `vercel build` and adapters write.
 //!
-//! Owns which files each function is made of. It refuses a function's file that lies outside the project, and leaves
-//! functions alone that are not JavaScript.
+//! Owns which files each function is made of. It refuses a function's file that lies outside the project or that is
+//! not there, and leaves functions alone that are not JavaScript.
 //!
 //! ```text
 //! .vercel/output/config.json                        the authority: `"version": 3`; its routes hold public headers
@@ -10,11 +10,11 @@
 //! .vercel/output/functions/**/<name>.func/          a function, or a link to one
 //!   .vc-config.json                                 runtime, entry, and `filePathMap`
 //!   **/*.js                                         rewritten
-//! <project>/<target of filePathMap>                 rewritten, unless it is a package's
+//! <project or repository>/<target of filePathMap>   rewritten, unless it is a package's
 //! .vercel/output/{builds.json,diagnostics/}         searched
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ use serde::Deserialize;
 use walkdir::WalkDir;
 
 use super::manifest::{is_fresh, read_json};
-use super::{Detected, Entry, Layout, Runtime, is_script, tree};
+use super::{Detected, Entry, Layout, Runtime, find, is_script, tree};
 use crate::Error;
 
 const OUTPUT: &str = ".vercel/output";
@@ -54,6 +54,11 @@ impl Function {
             _ => None,
         }
     }
+
+    /// The targets that are rewritten.
+    fn bundles(&self) -> impl Iterator<Item = &PathBuf> {
+        self.file_path_map.values().filter(|target| is_script(target) && !is_package(target))
+    }
 }
 
 /// The finished build output of a project's folder, or the one that the folder itself is.
@@ -66,61 +71,80 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
         }
         if read_json::<Manifest>(&manifest)?.version == Some(VERSION) {
             let fresh = is_fresh(&manifest, written_since)?;
-            found.push(Detected { layout: layout(&output)?, fresh });
+            found.push(Detected { layout: layout(&output, fresh)?, fresh });
         }
     }
     Ok(found)
 }
 
-fn layout(output: &Path) -> Result<Layout, Error> {
-    let project = project(output);
-    let functions = functions(&output.join("functions"))?;
+/// What an old output maps may be gone: that is a fault of a fresh one alone.
+fn layout(output: &Path, fresh: bool) -> Result<Layout, Error> {
+    let found = functions(&output.join("functions"))?;
+    let mut functions = Vec::new();
+    for config in &found.configs {
+        functions.push((config.as_path(), read_json::<Function>(config)?));
+    }
+    let base = base(&project(output), &functions);
     let mut layout = Layout {
         public: vec![output.join("static")],
         served_files: vec![output.join(MANIFEST)],
         searched: ["builds.json", "diagnostics"].map(|name| output.join(name)).to_vec(),
-        evidence: vec![(
-            output.join(MANIFEST),
-            format!("version {VERSION}, {} functions", functions.configs.len()),
-        )],
-        ..Layout::new("vercel", &project)
+        evidence: vec![(output.join(MANIFEST), format!("version {VERSION}, {} functions", functions.len()))],
+        ..Layout::new("vercel", &base)
     };
-    layout.served_files.extend(functions.fallbacks);
-    for config in &functions.configs {
-        add_function(&mut layout, config, &project)?;
+    layout.served_files.extend(found.fallbacks);
+    for (config, function) in functions {
+        add_function(&mut layout, config, function);
     }
     layout.server_files.sort();
     layout.server_files.dedup();
-    Ok(layout)
+    match layout.server_files.iter().find(|path| fresh && !path.is_file()) {
+        Some(path) => Err(Error::Missing { path: path.clone(), named_by: output.to_owned() }),
+        None => {
+            layout.server_files.retain(|path| path.is_file());
+            Ok(layout)
+        }
+    }
 }
 
 /// One function: its own folder, and what it takes from the rest of the project.
-fn add_function(layout: &mut Layout, config: &Path, project: &Path) -> Result<(), Error> {
-    let function: Function = read_json(config)?;
+fn add_function(layout: &mut Layout, config: &Path, function: Function) {
     let Some(runtime) = function.runtime() else {
         layout.evidence.push((config.to_owned(), format!("runtime {}: not JavaScript", function.runtime)));
-        return Ok(());
+        return;
     };
-    let folder = config.parent().unwrap_or(project);
+    let base = layout.tree.clone();
+    let folder = config.parent().unwrap_or(&base);
     layout.server.push(folder.to_owned());
-    for target in function.file_path_map.values() {
-        let path = project.join(target);
-        if is_environment(target) {
-            layout.searched.push(path);
-        } else if is_script(target) && !is_package(target) && path.is_file() {
-            layout.server_files.push(path);
-        }
-    }
+    layout.server_files.extend(function.bundles().map(|target| base.join(target)));
+    let environments = function.file_path_map.values().filter(|target| is_environment(target));
+    layout.searched.extend(environments.map(|target| base.join(target)));
     let Some(entry) = function.entrypoint.or(function.handler) else {
-        return Ok(());
+        return;
     };
-    let mapped = function.file_path_map.get(&entry).map(|target| project.join(target));
+    let mapped = function.file_path_map.get(&entry).map(|target| base.join(target));
     let path = mapped.filter(|path| path.is_file()).unwrap_or_else(|| folder.join(entry));
     layout.entries.push(Entry { path, runtime });
-    Ok(())
 }
 
-/// The folder that `filePathMap` is relative to: the one that `.vercel` lies in.
+/// The folder that `filePathMap` is relative to: the project's, or its repository's where the project is linked by that.
+/// The output does not say which, so it is the nearest one that holds the most of what is mapped.
+fn base(project: &Path, functions: &[(&Path, Function)]) -> PathBuf {
+    let scripts = functions.iter().filter(|(_, function)| function.runtime().is_some());
+    let bundles: BTreeSet<&PathBuf> = scripts.flat_map(|(_, function)| function.bundles()).collect();
+    let missing = |folder: &Path| bundles.iter().filter(|target| !folder.join(target).is_file()).count();
+    if missing(project) == 0 {
+        return project.to_owned();
+    }
+    let Ok(real) = project.canonicalize() else {
+        return project.to_owned();
+    };
+    let nearest = find::in_repository(&real).min_by_key(|folder| missing(folder));
+    // As the caller wrote it, where that is possible: people read these paths.
+    nearest.filter(|nearest| *nearest != real).unwrap_or(project).to_owned()
+}
+
+/// The folder that `.vercel` lies in.
 fn project(output: &Path) -> PathBuf {
     let real = output.canonicalize().unwrap_or_else(|_| output.to_owned());
     let project = if real.ends_with(OUTPUT) { real.ancestors().nth(2) } else { None };
