@@ -9,7 +9,8 @@
 //! keep = ["build", "package.json"]  # what is deployed, beside node_modules
 //! private = ["build/server"]        # the only places of it where a value may stand, in scripts
 //! start = ["node", "build"]         # started with PORT and HOST …
-//! config = "wrangler.json"          # … or wrangler's configuration of a Worker
+//! config = "wrangler.json"          # … or wrangler's configuration of a Worker …
+//! platform = "vercel"               # … or run by what stands in for a platform, in `tests/platforms`
 //! files = ["dist/index.cjs"]        # bundles that are named by hand, where nothing tells them from sources
 //! paths = ["/probes"]               # what is asked
 //! crash = "/probes?crash"           # ends a Node server with an error that nobody catches
@@ -58,6 +59,7 @@ struct Recipe {
     #[serde(default)]
     start: Vec<String>,
     config: Option<PathBuf>,
+    platform: Option<String>,
     #[serde(default)]
     files: Vec<PathBuf>,
     paths: Vec<String>,
@@ -84,9 +86,10 @@ impl App {
             toml::from_str(&text).with_context(|| path.display().to_string())?;
         let recipe = variants.remove(variant);
         let recipe = recipe.with_context(|| format!("{} has no variant {variant}", path.display()))?;
+        let ways = [!recipe.start.is_empty(), recipe.config.is_some(), recipe.platform.is_some()];
         ensure!(
-            recipe.start.is_empty() == recipe.config.is_some(),
-            "{}: either `start` or `config`",
+            ways.into_iter().filter(|way| *way).count() == 1,
+            "{}: one of `start`, `config` and `platform`",
             path.display()
         );
         Ok(Self { label: format!("{name}-{variant}"), source, recipe, node: node.clone() })
@@ -191,10 +194,16 @@ impl Copy<'_> {
     /// When it does not answer in time: then with what it printed.
     pub fn start(&self, variables: &BTreeMap<String, String>) -> Result<Server> {
         let recipe = &self.app.recipe;
-        match &recipe.config {
-            Some(config) => Server::start_worker(&self.app.node, &self.dir().join(config), variables),
-            None => Server::start_node(&self.app.node, self.dir(), &recipe.start, variables),
+        let node = &self.app.node;
+        if let Some(config) = &recipe.config {
+            return Server::start_worker(node, &self.dir().join(config), variables);
         }
+        let Some(platform) = &recipe.platform else {
+            return Server::start_node(node, self.dir(), &recipe.start, variables);
+        };
+        let program = workspace_root().join("tests/platforms").join(platform).join("platform.mjs");
+        let words = ["node".to_owned(), program.to_string_lossy().into_owned()];
+        Server::start_node(node, self.dir(), &words, variables)
     }
 
     /// What it answers on each of the app's paths.

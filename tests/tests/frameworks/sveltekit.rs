@@ -13,6 +13,11 @@ fn sveltekit_on_cloudflare_answers_alike_in_an_empty_environment() {
 }
 
 #[test]
+fn sveltekit_on_vercel_answers_alike_in_an_empty_environment() {
+    assert_answers_alike("sveltekit", "vercel", &[]);
+}
+
+#[test]
 fn sveltekit_built_by_capy_run_answers_alike_in_an_empty_environment() {
     assert_capy_run_answers_alike("sveltekit", "cloudflare");
 }

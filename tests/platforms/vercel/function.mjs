@@ -4,18 +4,21 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { SourceTextModule } from "node:vm";
-import { EdgeRuntime } from "edge-runtime";
 
 const folder = process.argv[2];
 const config = JSON.parse(readFileSync(join(folder, ".vc-config.json")));
 process.on("disconnect", () => process.exit());
 
+// The app's own packages: the one with the edge's sandbox is among them where an app has edge functions.
+const require = createRequire(join(process.cwd(), "package.json"));
+
 // The sandbox has web APIs, a copy of the environment, and the few modules that the edge knows.
 const known = ["assert", "async_hooks", "buffer", "events", "util"];
 
 async function edge() {
-  const require = createRequire(import.meta.url);
+  const { EdgeRuntime } = require("edge-runtime");
   const globals = {
     AsyncLocalStorage,
     process: { env: { ...process.env } },
@@ -40,8 +43,9 @@ function web(handle) {
 
 async function node() {
   process.chdir(folder);
-  const handle = createRequire(join(folder, "x.js"))(join(folder, config.handler));
-  return config.useWebApi ? web((url, headers) => handle(new Request(url, { headers }))) : handle;
+  const { default: handler } = await import(pathToFileURL(join(folder, config.handler)));
+  const fetch = config.useWebApi ? handler : handler.fetch;
+  return fetch ? web((url, headers) => fetch(new Request(url, { headers }))) : handler;
 }
 
 const server = createServer(config.runtime === "edge" ? await edge() : await node());

@@ -1,4 +1,5 @@
-// What Vercel does with its build output, as far as this app needs it: files, then middleware, then a path's function.
+// What Vercel does with its build output, as far as the apps need it: files, then middleware, then a path's function.
+// Runs in the project's folder.
 // Each function is a process of its own, in a folder that holds what its configuration maps and nothing else.
 import { fork } from "node:child_process";
 import { cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
@@ -7,7 +8,7 @@ import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const output = join(process.cwd(), ".vercel/output");
-const { routes } = JSON.parse(readFileSync(join(output, "config.json")));
+const { routes, overrides = {} } = JSON.parse(readFileSync(join(output, "config.json")));
 const scratch = mkdtempSync(join(process.cwd(), ".functions-"));
 const running = new Map();
 
@@ -47,10 +48,17 @@ function call(name, request) {
   });
 }
 
+// The static file of a path, which may be renamed.
+function staticFile(pathname) {
+  const renamed = Object.keys(overrides).find((name) => `/${overrides[name].path}` === pathname);
+  const file = join(output, "static", renamed ?? pathname);
+  return extname(file) && existsSync(file) ? file : undefined;
+}
+
 async function answer(request) {
   const { pathname } = new URL(request.url, "http://localhost");
-  const file = join(output, "static", pathname);
-  if (extname(file) && existsSync(file)) return new Response(readFileSync(file));
+  const file = staticFile(pathname);
+  if (file) return new Response(readFileSync(file));
   const middleware = routes.find((route) => route.middlewarePath && new RegExp(route.src).test(pathname));
   if (middleware) {
     const response = await call(middleware.middlewarePath, request);
