@@ -110,6 +110,29 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// Adds what another layout knows of the same bundles: what runs them, and what is served beside them.
+    fn learn(&mut self, other: Self) {
+        let is_known = |entry: &Entry| other.entries.iter().any(|known| is_same(&known.path, &entry.path));
+        self.entries.retain(|entry| !is_known(entry));
+        self.entries.extend(other.entries);
+        for public in other.public {
+            if !self.public.iter().any(|known| is_same(known, &public)) {
+                self.public.push(public);
+            }
+        }
+        self.withheld.extend(other.withheld);
+        self.searched.extend(other.searched);
+        let known: Vec<PathBuf> = self.evidence.iter().map(|(file, _)| file.clone()).collect();
+        let is_new = |file: &Path| !known.iter().any(|known| is_same(known, file));
+        self.evidence.extend(other.evidence.into_iter().filter(|(file, _)| is_new(file)));
+    }
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
 /// Lists the files of everything that was asked for.
 pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
     let mut layouts = Vec::new();
@@ -154,8 +177,12 @@ fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout
     let mut found = next::detect(folder, written_since)?;
     found.extend(detect_in(&find::below(folder, find::DEEPEST), written_since)?);
     // A configuration of wrangler's also lies beside what other tools built.
-    let workers = worker::detect(folder, written_since)?;
-    found.extend(workers.into_iter().filter(|worker| !is_covered(worker, &found)).collect::<Vec<_>>());
+    for worker in worker::detect(folder, written_since)? {
+        match found.iter_mut().find(|other| is_covered(&worker.layout, &other.layout)) {
+            Some(other) => other.layout.learn(worker.layout),
+            None => found.push(worker),
+        }
+    }
     if found.is_empty() {
         return Err(Error::UnknownLayout { path: folder.to_owned() });
     }
@@ -178,14 +205,10 @@ fn detect_in(folders: &[PathBuf], written_since: Option<SystemTime>) -> Result<V
 }
 
 /// Whether what a layout would rewrite belongs to another one already.
-fn is_covered(detected: &Detected, others: &[Detected]) -> bool {
-    let Layout { server, server_files, .. } = &detected.layout;
-    let roots: Vec<PathBuf> = others
-        .iter()
-        .flat_map(|other| &other.layout.server)
-        .filter_map(|root| root.canonicalize().ok())
-        .collect();
-    let mut paths = server.iter().chain(server_files).filter_map(|path| path.canonicalize().ok());
+fn is_covered(layout: &Layout, other: &Layout) -> bool {
+    let roots: Vec<PathBuf> = other.server.iter().filter_map(|root| root.canonicalize().ok()).collect();
+    let mut paths =
+        layout.server.iter().chain(&layout.server_files).filter_map(|path| path.canonicalize().ok());
     paths.any(|path| roots.iter().any(|root| path.starts_with(root) || root.starts_with(&path)))
 }
 

@@ -225,6 +225,43 @@ fn a_worker_that_is_deployed_as_it_is_is_inlined() {
 }
 
 #[test]
+fn a_worker_below_the_given_folder_has_its_own_configuration() {
+    let app = App::new(&[
+        ("wrangler.toml", "main = \"index.js\""),
+        ("worker/wrangler.toml", "main = \"src/w.ts\"\nassets = { directory = \"site\" }"),
+        ("worker/out/README.md", NOTE),
+        ("worker/out/w.js", READ),
+        ("worker/site/a.html", ""),
+        ("api/wrangler.toml", "main = \"../dist/api.js\"\nno_bundle = true"),
+        ("dist/api.js", READ),
+    ]);
+    app.assert_inlined(&["worker/out/w.js", "dist/api.js"], &[]);
+    app.assert_leak_in("worker/site/a.html");
+    app.write("worker/package.json", "{}");
+    let report = app.inline_in("worker/out").unwrap();
+    assert!(!report.written, "the configuration above the folder is found, too");
+}
+
+#[test]
+fn what_any_environment_of_a_worker_deploys_counts() {
+    let config = "main = \"dist/a.js\"\nno_bundle = true\n\
+        [env.staging.assets]\ndirectory = \"staging\"\n\
+        [env.old]\nsite = { bucket = \"old\" }\n\
+        [env.next]\nmain = \"next/b.js\"\nno_bundle = true\n\
+        [env.source]\nmain = \"src/c.js\"\nno_bundle = false\n";
+    for name in ["staging/a.txt", "old/a.txt"] {
+        let app = App::new(&[
+            ("wrangler.toml", config),
+            ("dist/a.js", READ),
+            ("next/b.js", READ),
+            ("src/c.js", READ),
+        ]);
+        app.assert_inlined(&["dist/a.js", "next/b.js"], &["src/c.js"]);
+        app.assert_leak_in(name);
+    }
+}
+
+#[test]
 fn a_build_tools_own_configuration_is_followed() {
     let app = App::new(&[
         (".wrangler/deploy/config.json", r#"{"configPath":"../../dist/shop/wrangler.json"}"#),

@@ -38,6 +38,22 @@ impl App {
             .write(&format!("{build}/server/index.js"), READ)
     }
 
+    /// What Cloudflare's plugin for Vite writes beside it.
+    fn react_router_cloudflare(&self) -> &Self {
+        self.react_router("build").write(
+            "build/server/wrangler.json",
+            r#"{"main":"index.js","no_bundle":true,"assets":{"directory":"../client"}}"#,
+        )
+    }
+
+    /// A configuration of its own, with assets that hold a value.
+    fn redirected_by_wrangler(&self) -> &Self {
+        let deployed = r#"{"main":"../build/server/index.js","assets":{"directory":"assets"}}"#;
+        self.write(".wrangler/deploy/config.json", r#"{"configPath":"../../deploy/wrangler.json"}"#)
+            .write("deploy/wrangler.json", deployed)
+            .write("deploy/assets/a.txt", "canary.A.x9")
+    }
+
     fn sveltekit_node(&self) -> &Self {
         for name in ["index", "env", "shims"] {
             self.write(&format!("build/{name}.js"), READ);
@@ -238,6 +254,24 @@ fn explain_says_what_was_recognised_and_by_what_and_writes_nothing() {
     }
     assert!(text.contains("_worker.js (in a public folder, not served)"), "{text}");
     assert_eq!(tree::contents(app.0.path()), before);
+}
+
+#[test]
+fn what_runs_a_bundle_is_known_also_from_a_configuration_of_wranglers() {
+    let builds: [(Build, &str, usize); 3] = [
+        (|app| app.react_router("build"), "node", 0),
+        (|app| app.react_router_cloudflare(), "workers", 0),
+        (|app| app.react_router("build").redirected_by_wrangler(), "workers", 1),
+    ];
+    for (build, runtime, leaks) in builds {
+        let app = App::new();
+        build(&app);
+        let output = app.explain(&["--report", "json"]);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["entries"].as_array().unwrap().len(), 1, "{json}");
+        assert_eq!(json["entries"][0]["runtime"], runtime, "{json}");
+        assert_eq!(app.inline(|_| {}).unwrap().leaks.len(), leaks);
+    }
 }
 
 #[test]

@@ -53,9 +53,9 @@ fn node(dist: &Path) -> Layout {
 fn cloudflare(dist: &Path, config: &Path) -> Result<Layout, Error> {
     let wrangler = wrangler::of_file(config)?;
     let mut layout = common("astro-cloudflare", dist);
+    layout.entries.extend(wrangler.entries());
     layout.public.extend(wrangler.public);
     layout.public.dedup();
-    layout.entries.extend(wrangler.main.map(|path| Entry { path, runtime: Runtime::Workers }));
     layout.evidence.push((config.to_owned(), "what wrangler deploys of Astro's build".to_owned()));
     Ok(layout)
 }

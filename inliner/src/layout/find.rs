@@ -34,9 +34,10 @@ pub(super) fn is_cache(path: &Path) -> bool {
     path.ends_with("cache") && path.parent().is_some_and(is_of_build)
 }
 
-/// This folder and those above it, the nearest first, up to the one that holds the repository.
-pub(super) fn in_repository(real: &Path) -> impl Iterator<Item = &Path> {
-    let last = real.ancestors().position(|folder| folder.join(".git").exists());
+/// This folder and those above it, the nearest first, up to the first that has one of these.
+pub(super) fn up_to<'p>(real: &'p Path, marks: &[&str]) -> impl Iterator<Item = &'p Path> {
+    let is_last = |folder: &Path| marks.iter().any(|mark| folder.join(mark).exists());
+    let last = real.ancestors().position(is_last);
     real.ancestors().take(last.map_or(usize::MAX, |last| last + 1))
 }
 

@@ -8,17 +8,21 @@
 //! <build>/client/assets/manifest-*.js      the authority
 //! <build>/server/**/*.js                   rewritten
 //! <build>/server/index.js                  the entry; with `serverBundles` one in each folder
+//! <build>/server/wrangler.json             Cloudflare: `main` is the entry, `assets.directory` is public
 //! ```
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::manifest::is_fresh;
-use super::{Detected, Entry, Layout, Runtime, find};
+use super::{Detected, Entry, Layout, Runtime, find, wrangler};
 use crate::Error;
 
 /// The variable that the client's manifest sets.
 const SAYS: &str = "__reactRouterManifest";
+
+/// Written by Cloudflare's plugin for Vite.
+const WRANGLER: &str = "wrangler.json";
 
 /// The finished build that a folder is.
 pub(super) fn detect(build: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
@@ -26,22 +30,30 @@ pub(super) fn detect(build: &Path, written_since: Option<SystemTime>) -> Result<
     let manifest = manifest.filter(|path| build.join("server").is_dir() && find::says(path, SAYS));
     let found = manifest.map(|manifest| {
         let fresh = is_fresh(&manifest, written_since)?;
-        Ok(Detected { layout: layout(build, manifest), fresh })
+        Ok(Detected { layout: layout(build, manifest)?, fresh })
     });
     found.into_iter().collect()
 }
 
-fn layout(build: &Path, manifest: PathBuf) -> Layout {
+fn layout(build: &Path, manifest: PathBuf) -> Result<Layout, Error> {
     let server = build.join("server");
     let folders = find::below(&server, 1);
     let entries = folders.iter().map(|folder| folder.join("index.js")).filter(|entry| entry.is_file());
     let entries = entries.map(|path| Entry { path, runtime: Runtime::Node }).collect();
     let evidence = "the client's manifest of React Router; its server is in `server`".to_owned();
-    Layout {
-        server: vec![server],
+    let mut layout = Layout {
+        server: vec![server.clone()],
         public: vec![build.join("client")],
         entries,
         evidence: vec![(manifest, evidence)],
         ..Layout::new("react-router", build)
+    };
+    for config in folders.iter().map(|folder| folder.join(WRANGLER)).filter(|config| config.is_file()) {
+        let wrangler = wrangler::of_file(&config)?;
+        layout.entries.retain(|entry| entry.path.parent() != config.parent());
+        layout.entries.extend(wrangler.entries());
+        layout.public.extend(wrangler.public);
+        layout.evidence.push((config, "what wrangler deploys of React Router's build".to_owned()));
     }
+    Ok(layout)
 }

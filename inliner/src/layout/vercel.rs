@@ -139,7 +139,7 @@ fn base(project: &Path, functions: &[(&Path, Function)]) -> PathBuf {
     let Ok(real) = project.canonicalize() else {
         return project.to_owned();
     };
-    let nearest = find::in_repository(&real).min_by_key(|folder| missing(folder));
+    let nearest = find::up_to(&real, &[".git"]).min_by_key(|folder| missing(folder));
     // As the caller wrote it, where that is possible: people read these paths.
     nearest.filter(|nearest| *nearest != real).unwrap_or(project).to_owned()
 }

@@ -1,13 +1,15 @@
 //! Wrangler's configuration: which file is the Worker, which folder is served beside it.
 //!
-//! Owns its three notations, and the redirection that build tools write. It reads no variables and no bindings, and
+//! Owns its three notations, its environments, and the redirection that build tools write. It reads no variables and no bindings, and
 //! refuses a configuration that does not parse without quoting it: `vars` may hold anything.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::manifest::{ManifestFault, join, read_json, read_text};
+use super::{Entry, Runtime};
 use crate::{Error, place};
 
 /// In the order in which wrangler looks.
@@ -20,16 +22,30 @@ const REDIRECTION: &str = ".wrangler/deploy/config.json";
 pub(super) struct Wrangler {
     /// The configuration's own path.
     pub(super) path: PathBuf,
-    /// A source, or a bundle if `no_bundle`.
-    pub(super) main: Option<PathBuf>,
-    /// `main` is deployed as it is.
-    pub(super) no_bundle: bool,
-    /// More modules than `main` are deployed as they are, from its folder.
-    pub(super) more_modules: bool,
-    /// Served as it is.
+    /// What it deploys, for each environment that says something of its own; the first is for no environment by name.
+    pub(super) mains: Vec<Main>,
+    /// Served as it is, in whichever environment.
     pub(super) public: Vec<PathBuf>,
     /// It was named by a build tool.
     pub(super) redirected: bool,
+}
+
+impl Wrangler {
+    /// What Cloudflare's runtime loads first, if these are bundles.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.mains.iter().map(|main| Entry { path: main.path.clone(), runtime: Runtime::Workers })
+    }
+}
+
+/// The module that a Worker begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Main {
+    /// A source, or a bundle if `no_bundle`.
+    pub(super) path: PathBuf,
+    /// It is deployed as it is.
+    pub(super) no_bundle: bool,
+    /// More modules than this one are deployed as they are, from its folder.
+    pub(super) more_modules: bool,
 }
 
 #[derive(Deserialize)]
@@ -42,12 +58,37 @@ struct Redirection {
 #[serde(default)]
 struct Text {
     main: Option<PathBuf>,
-    no_bundle: bool,
-    find_additional_modules: bool,
-    rules: Vec<Rule>,
+    no_bundle: Option<bool>,
+    find_additional_modules: Option<bool>,
+    rules: Option<Vec<Rule>>,
     assets: Option<Assets>,
     site: Option<Site>,
     pages_build_output_dir: Option<PathBuf>,
+    env: BTreeMap<String, Text>,
+}
+
+impl Text {
+    /// What an environment does not say itself, it has from the configuration around it.
+    fn main(&self, around: Option<&Self>, folder: &Path) -> Option<Main> {
+        let path = self.main.as_ref().or_else(|| around?.main.as_ref())?;
+        let either = |says: fn(&Self) -> Option<bool>| says(self).or_else(|| says(around?)).unwrap_or(false);
+        Some(Main {
+            path: join(folder, path),
+            no_bundle: either(|text| text.no_bundle),
+            more_modules: either(|text| text.find_additional_modules) || either(Self::has_modules),
+        })
+    }
+
+    fn has_modules(&self) -> Option<bool> {
+        let is_module = |rule: &Rule| rule.kind == "ESModule" || rule.kind == "CommonJS";
+        self.rules.as_ref().map(|rules| rules.iter().any(is_module))
+    }
+
+    fn public(&self) -> impl Iterator<Item = &PathBuf> {
+        let assets = self.assets.as_ref().and_then(|assets| assets.directory.as_ref());
+        let site = self.site.as_ref().map(|site| &site.bucket);
+        assets.into_iter().chain(site).chain(&self.pages_build_output_dir)
+    }
 }
 
 #[derive(Deserialize)]
@@ -88,20 +129,15 @@ pub(super) fn of_file(path: &Path) -> Result<Wrangler, Error> {
     let text = read_text(path)?;
     let parsed = parse(path, &text).map_err(|source| Error::Manifest { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let public = [
-        parsed.assets.and_then(|assets| assets.directory),
-        parsed.site.map(|site| site.bucket),
-        parsed.pages_build_output_dir,
-    ];
-    let is_module = |rule: &Rule| rule.kind == "ESModule" || rule.kind == "CommonJS";
-    Ok(Wrangler {
-        path: path.to_owned(),
-        main: parsed.main.map(|main| join(folder, &main)),
-        no_bundle: parsed.no_bundle,
-        more_modules: parsed.find_additional_modules || parsed.rules.iter().any(is_module),
-        public: public.into_iter().flatten().map(|public| join(folder, &public)).collect(),
-        redirected: false,
-    })
+    let mut wrangler =
+        Wrangler { path: path.to_owned(), mains: Vec::new(), public: Vec::new(), redirected: false };
+    wrangler.mains.extend(parsed.main(None, folder));
+    wrangler.mains.extend(parsed.env.values().filter_map(|text| text.main(Some(&parsed), folder)));
+    let all = std::iter::once(&parsed).chain(parsed.env.values());
+    wrangler.public.extend(all.flat_map(Text::public).map(|public| join(folder, public)));
+    let mut seen = BTreeSet::new();
+    wrangler.public.retain(|public| seen.insert(public.clone()));
+    Ok(wrangler)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Text, ManifestFault> {
