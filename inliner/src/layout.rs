@@ -9,6 +9,7 @@ mod manifest;
 mod next;
 mod nuxt;
 mod opennext;
+mod ours;
 mod react_router;
 mod sveltekit;
 mod tree;
@@ -23,6 +24,7 @@ use std::time::SystemTime;
 use crate::explain::Evidence;
 use crate::report::{Root, RootKind};
 use crate::{Error, Request};
+use ours::{is_leftover, is_prelude};
 use tree::entries;
 
 /// Every file that takes part.
@@ -40,7 +42,7 @@ pub(crate) struct Inventory {
     /// Bundles that a platform loads first, by real path.
     pub(crate) entries: BTreeMap<PathBuf, Runtime>,
     /// Temporary files of a run that was killed.
-    pub(crate) leftovers: Vec<PathBuf>,
+    pub(crate) leftovers: BTreeSet<PathBuf>,
     /// What the layouts were recognised by.
     pub(crate) evidence: Vec<Evidence>,
     /// Inside public roots, and not served: by real path.
@@ -157,6 +159,7 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
         inventory.add(layout)?;
     }
     inventory.keep_withheld_in_public();
+    inventory.set_apart();
     inventory.roots.sort();
     inventory.roots.dedup();
     inventory.refuse_public_bundles()?;
@@ -315,7 +318,7 @@ impl Inventory {
             }
             let inside = path.strip_prefix(root).unwrap_or(&path);
             if is_leftover(&path) {
-                self.leftovers.push(path);
+                self.leftovers.insert(if linked { path } else { real });
             } else if (layout.is_served)(inside) {
                 self.public.insert(real, path);
             } else if is_script(&path) && !is_prelude(&path) {
@@ -379,11 +382,6 @@ pub(crate) fn is_script(path: &Path) -> bool {
     matches!(extension, Some("js" | "mjs" | "cjs"))
 }
 
-/// A module of ours, which is written anew where it is needed.
-fn is_prelude(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(crate::prelude::is_file_name)
-}
-
 /// Scripts of the packages inside a folder, or of a folder of packages: they run with the bundles, and are not rewritten.
 pub(crate) fn packages(root: &Path) -> Result<Vec<PathBuf>, Error> {
     let is_package = |path: &Path| path.components().any(|part| part.as_os_str() == "node_modules");
@@ -391,9 +389,4 @@ pub(crate) fn packages(root: &Path) -> Result<Vec<PathBuf>, Error> {
         |path: &Path| root.ends_with("node_modules") || path.strip_prefix(root).is_ok_and(is_package);
     let wanted = |entry: &tree::Entry| is_inside(&entry.path) && is_script(&entry.path);
     Ok(entries(root, false)?.into_iter().filter(wanted).map(|entry| entry.real).collect())
-}
-
-fn is_leftover(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with(crate::write::TEMPORARY_PREFIX) && name.ends_with(crate::write::TEMPORARY_SUFFIX)
 }

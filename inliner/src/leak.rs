@@ -190,9 +190,30 @@ fn is_not_searched(name: &str, value: &str, declared_public: &BTreeSet<&str>) ->
     }
 }
 
+/// A cursor over a text that counts lines, from one, and only goes forward.
+pub(crate) struct Lines<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: usize,
+}
+
+impl<'t> Lines<'t> {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { text, at: 0, line: 1 }
+    }
+
+    /// The line that holds a byte. Places must not go back.
+    pub(crate) fn of(&mut self, at: usize) -> usize {
+        let at = at.clamp(self.at, self.text.len());
+        self.line += memchr::memchr_iter(b'\n', &self.text[self.at..at]).count();
+        self.at = at;
+        self.line
+    }
+}
+
 /// The line, from one, that holds a byte.
 pub(crate) fn line_of(text: &[u8], at: usize) -> usize {
-    memchr::memchr_iter(b'\n', &text[..at.min(text.len())]).count() + 1
+    Lines::new(text).of(at)
 }
 
 #[cfg(test)]

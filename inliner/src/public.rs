@@ -4,7 +4,7 @@
 //! overlap by as much as a value can take up, so that neither a large file nor a small one that unpacks to a large one
 //! takes much memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::data_url::DataUrl;
 use crate::how::{Found, How};
 use crate::layout::{Inventory, is_script};
 use crate::leak::unpack::{MOST, Packed};
-use crate::leak::{Search, line_of};
+use crate::leak::{Lines, Search, line_of};
 use crate::mention::Mentions;
 use crate::report::{Encoding, Leak, NotScanned, Unscanned};
 use crate::subject::Subjects;
@@ -169,20 +169,22 @@ fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
 pub(crate) fn leaks(text: &[u8], path: &Path, how: How, search: &Search) -> Vec<Leak> {
     let decoded = utf16(text);
     let text = decoded.as_deref().unwrap_or(text);
-    let found = search.scan(text).into_iter();
-    let mut leaks: Vec<Leak> = found
-        .map(|found| Leak {
-            file: path.to_owned(),
-            line: line_of(text, found.at),
-            name: search.names[found.name].clone(),
-            encoding: if decoded.is_some() { Encoding::Utf16 } else { found.encoding },
-            how,
-            allowed: false,
-        })
-        .collect();
-    leaks.sort();
-    leaks.dedup_by(|a, b| (a.line, &a.name) == (b.line, &b.name));
-    leaks
+    let mut lines = Lines::new(text);
+    let mut found: BTreeMap<(usize, usize), Encoding> = BTreeMap::new();
+    for hit in search.scan(text) {
+        let encoding = if decoded.is_some() { Encoding::Utf16 } else { hit.encoding };
+        let first = found.entry((lines.of(hit.at), hit.name)).or_insert(encoding);
+        *first = encoding.min(*first);
+    }
+    let leak = |((line, name), encoding): ((usize, usize), Encoding)| Leak {
+        file: path.to_owned(),
+        line,
+        name: search.names[name].clone(),
+        encoding,
+        how,
+        allowed: false,
+    };
+    found.into_iter().map(leak).collect()
 }
 
 /// A map inside a bundle carries the sources with it. Its lines are none of the file's but the last.

@@ -118,7 +118,7 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 }
 
 /// Removes what a killed run left: half a bundle, perhaps with values in it.
-pub(crate) fn sweep(leftovers: &[PathBuf]) -> Result<(), Error> {
+pub(crate) fn sweep(leftovers: &BTreeSet<PathBuf>) -> Result<(), Error> {
     for path in leftovers {
         match fs::remove_file(path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

@@ -276,3 +276,21 @@ fn an_everyday_name_that_a_client_script_uses_for_itself_is_inlined() {
         assert_eq!(tree.inline(&values()).unwrap().written, written, "{script}");
     }
 }
+
+/// Counting the lines of each value from the start would take minutes.
+#[test]
+fn a_value_on_every_line_of_a_large_file_is_found_in_one_pass() {
+    const LINES: usize = 60_000;
+    let tree = Tree::new();
+    let url = format!(
+        "<url><loc>https://shop.example/{0}</loc><id>{0}{1}</id></url>\n",
+        canary("A"),
+        "x".repeat(60)
+    );
+    tree.write("public/sitemap.xml", &url.repeat(LINES));
+    let started = std::time::Instant::now();
+    let report = tree.inline(&values()).unwrap();
+    let lines: Vec<usize> = report.leaks.iter().map(|leak| leak.line).collect();
+    assert_eq!(lines, (1..=LINES).collect::<Vec<_>>());
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+}

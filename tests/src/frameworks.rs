@@ -42,7 +42,9 @@ pub fn assert_answers_alike(name: &str, variant: &str, missing: &[&str]) {
     let report = inline_app(&inlined);
     assert!(report.written, "{report:#?}");
     let before = contents(inlined.dir());
-    inline_app(&inlined);
+    let again = inline_app(&inlined);
+    assert!(again.written, "a second run failed: {again:#?}");
+    assert_eq!(again.changed_files, 0, "a second run wants to change files");
     assert!(contents(inlined.dir()) == before, "a second run changed files");
     assert_bare_answers(&inlined, &expected, missing);
 }
