@@ -6,6 +6,7 @@
 mod alias;
 mod answer;
 mod calls;
+mod copies;
 mod declare;
 mod flow;
 mod follow;

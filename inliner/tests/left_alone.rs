@@ -246,6 +246,14 @@ fn a_function_is_only_interop_by_what_it_does() {
         "function i(e) { return e && e.__esModule ? e : {default: other} }",
         "var i = e => e && e.__esModule ? e : {default: e}; i = other;",
         "var i = (e, n, t) => (t = {}, copy(define(t, 'default', {value: e}), e));",
+        "function i(e) { return !(e && e.__esModule) ? {default: {env: {A: 'mine'}}} : e }",
+        "function i(e, c = () => true) { return c(e.__esModule) ? {default: {env: {A: 'mine'}}} : {default: e} }",
+        "function i(e) { return (e = other) && e.__esModule ? e : {default: e} }",
+        "function i(e) { if (e && e.__esModule) return e; var n = {}; for (var k in e) n[k] = e[k]; n.default = {env: {}}; n.x = e; return n }",
+        "function i(e) { if (e && e.__esModule) return e; var n = {}; for (var k in e) n[k] = other; n.default = e; return n }",
+        "function i(e) { if (e && e.__esModule) return e; var n = {}; for (var k in e) n[k] = e[k]; n.default = e; n.env = {}; return n }",
+        "function i(e) { if (e && e.__esModule) return e; var n = {}; for (var k in e) n[k] = e[k]; n.default = e; return other }",
+        "var copy = (a, b) => ({default: {env: {A: 'mine'}}}); var i = (m, n, t) => (t = m != null ? Object.create(Object.getPrototypeOf(m)) : {}, copy(n || !m || !m.__esModule ? Object.defineProperty(t, 'default', {value: m, enumerable: true}) : t, m));",
     ] {
         let out = support::inlined(&format!("{function}; var p = i(require('process')); f(p.default.env.A)"));
         assert!(out.text.contains("f(p.default.env.A)"), "{}", out.text);
@@ -270,6 +278,7 @@ fn a_modules_table_is_only_followed_where_it_is_certain() {
         "const e = {7: e => { e.exports = require('process') }, 7: e => {}};",
         "const e = {7: e => { e.exports = require('process') }}; { const e = {8(e) {}} }",
         "const e = {8: e => { e.exports = require('process') }};",
+        "const e = {7: e => { e.exports = require('process') }}; e[7] = e => { e.exports = {env: {A: 'over'}} };",
     ] {
         let run =
             "function n(r) { var o = {exports: {}}; return e[r](o, o.exports, n), o.exports } f(n(7).env.A)";

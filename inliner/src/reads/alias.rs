@@ -24,6 +24,8 @@ pub(super) enum Kind {
     ModuleModule,
     /// Hands on the module that it is given.
     Interop(Interop),
+    /// A function that copies a module's properties for one that does.
+    Copier,
     /// A bundler's way to the modules of the table that starts here.
     Modules(u32),
     /// Turbopack's context of a module in the table that starts here: its way to the others.

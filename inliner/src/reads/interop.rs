@@ -7,6 +7,7 @@ use swc_atoms::Atom;
 use swc_ecma_ast::*;
 use swc_ecma_visit::{Visit, VisitWith};
 
+use super::copies::{copied, copying, is_copier};
 use super::test::unparenthesised;
 use super::value::{constant, property_name};
 
@@ -25,6 +26,10 @@ pub(super) enum Interop {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Role {
     Interop(Interop),
+    /// Does what `Interop::Star` says, if the function of this name is a copier.
+    CopiedBy(Atom),
+    /// Copies the properties of its second argument to its first.
+    Copier,
     /// Calls the `require` around it.
     Require,
     /// Returns the exports of a module in the table of this name.
@@ -32,9 +37,9 @@ pub(super) enum Role {
 }
 
 /// A function's parameters and body, however it is written.
-struct Shape<'e> {
-    parameters: Vec<Option<&'e Ident>>,
-    statements: &'e [Stmt],
+pub(super) struct Shape<'e> {
+    pub(super) parameters: Vec<Option<&'e Ident>>,
+    pub(super) statements: &'e [Stmt],
     value: Option<&'e Expr>,
 }
 
@@ -76,18 +81,19 @@ fn only_value(statements: &[Stmt]) -> Option<&Expr> {
 
 fn of_shape(shape: &Shape<'_>) -> Option<Role> {
     let first = (*shape.parameters.first()?)?;
-    let interop = match shape.value.map(unparenthesised) {
-        Some(Expr::Cond(choice)) => chosen(first, choice),
-        Some(Expr::Seq(sequence)) => copied(shape, first, sequence),
+    let role = match shape.value.map(unparenthesised) {
+        Some(Expr::Cond(choice)) => chosen(first, choice).map(Role::Interop),
+        Some(Expr::Seq(sequence)) => copied(shape, first, sequence).map(Role::CopiedBy),
         _ => None,
     };
-    let interop = interop.or_else(|| copying(shape, first).then_some(Interop::Star));
-    interop.map(Role::Interop).or_else(|| table(shape, first).map(Role::Modules))
+    let star = || copying(shape, first).then_some(Role::Interop(Interop::Star));
+    let copier = || is_copier(shape, first).then_some(Role::Copier);
+    role.or_else(star).or_else(copier).or_else(|| table(shape, first).map(Role::Modules))
 }
 
 /// `mod && mod.__esModule ? mod : {default: mod}`, or `: mod`.
 fn chosen(module: &Ident, choice: &CondExpr) -> Option<Interop> {
-    if !asks_for_es_module(&*choice.test, module) {
+    if !asks_for_es_module(&choice.test, module) {
         return None;
     }
     let is_module = |expr: &Expr| is_name(expr, module);
@@ -103,61 +109,6 @@ fn chosen(module: &Ident, choice: &CondExpr) -> Option<Interop> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-/// esbuild: `(target = mod != null ? create(proto(mod)) : {}, copy(… define(target, "default", {value: mod}) …, mod))`.
-fn copied(shape: &Shape<'_>, module: &Ident, sequence: &SeqExpr) -> Option<Interop> {
-    let target = (*shape.parameters.get(2)?)?;
-    let [made, copy] = &sequence.exprs[..] else { return None };
-    let makes = made.as_assign().is_some_and(|assign| {
-        let name = assign.left.as_simple().and_then(|simple| simple.as_ident());
-        name.is_some_and(|name| name.id.sym == target.sym)
-    });
-    let copy = copy.as_call()?;
-    let [into, from] = &copy.args[..] else { return None };
-    let copies = is_name(&from.expr, module) && asks_for_es_module(&*into.expr, module);
-    let default = gives_default(&*into.expr, module);
-    (makes && copies && default).then_some(Interop::Star)
-}
-
-/// A copy in a loop: `for (k in mod) …` or over the names of `mod`, with `default` for the module itself.
-fn copying(shape: &Shape<'_>, module: &Ident) -> bool {
-    let Some((Stmt::Return(_), before)) = shape.statements.split_last() else { return false };
-    let returns_es = before.iter().any(|statement| match statement {
-        Stmt::If(branch) => asks_for_es_module(&*branch.test, module) && returns(&branch.cons, module),
-        _ => false,
-    });
-    returns_es
-        && before.iter().any(|statement| loops_over(statement, module))
-        && shape.statements.iter().any(|statement| gives_default(statement, module))
-}
-
-fn returns(statement: &Stmt, module: &Ident) -> bool {
-    let only = match statement {
-        Stmt::Return(only) => only,
-        Stmt::Block(block) => match &block.stmts[..] {
-            [Stmt::Return(only)] => only,
-            _ => return false,
-        },
-        _ => return false,
-    };
-    only.arg.as_ref().is_some_and(|value| is_name(value, module))
-}
-
-fn loops_over(statement: &Stmt, module: &Ident) -> bool {
-    match statement {
-        Stmt::ForIn(each) => is_name(&each.right, module),
-        // TypeScript: `if (mod != null) for (var k = ownKeys(mod), i = 0; …)`.
-        Stmt::If(branch) => loops_over(&branch.cons, module),
-        Stmt::For(each) => match &each.init {
-            Some(VarDeclOrExpr::VarDecl(declared)) => declared.decls.iter().any(|declarator| {
-                let call = declarator.init.as_ref().and_then(|init| init.as_call());
-                call.is_some_and(|call| matches!(&call.args[..], [only] if is_name(&only.expr, module)))
-            }),
-            _ => false,
-        },
-        _ => false,
     }
 }
 
@@ -229,97 +180,57 @@ fn returned_function(function: &Function) -> Option<Role> {
     }
 }
 
-fn is_name(expr: &Expr, name: &Ident) -> bool {
+pub(super) fn is_name(expr: &Expr, name: &Ident) -> bool {
     unparenthesised(expr).as_ident().is_some_and(|ident| ident.sym == name.sym)
 }
 
-fn is_default(key: &PropName) -> bool {
+pub(super) fn is_default(key: &PropName) -> bool {
     property_name(key).is_some_and(|name| &*name == "default")
 }
 
-fn asks_for_es_module<'e>(node: &'e (impl VisitWith<Asks<'e>> + ?Sized), module: &'e Ident) -> bool {
-    let mut asks = Asks { module, found: false };
-    node.visit_with(&mut asks);
-    asks.found
-}
-
-/// `module.__esModule`, `"default" in module`, or `….call(module, "default")`.
-struct Asks<'e> {
-    module: &'e Ident,
-    found: bool,
-}
-
-impl Visit for Asks<'_> {
-    fn visit_member_expr(&mut self, member: &MemberExpr) {
-        member.visit_children_with(self);
-        let named = member.prop.as_ident().is_some_and(|name| &*name.sym == "__esModule");
-        self.found |= named && is_name(&member.obj, self.module);
-    }
-
-    fn visit_bin_expr(&mut self, binary: &BinExpr) {
-        binary.visit_children_with(self);
-        let asks = binary.op == BinaryOp::In && is_name(&binary.right, self.module);
-        self.found |= asks && constant(&binary.left).is_some_and(|key| &*key == "default");
-    }
-
-    fn visit_call_expr(&mut self, call: &CallExpr) {
-        call.visit_children_with(self);
-        if let [module, key] = &call.args[..] {
-            let asks = is_name(&module.expr, self.module);
-            self.found |= asks && constant(&key.expr).is_some_and(|key| &*key == "default");
+/// Whether a condition is false for a module that is no ES module: the first thing it asks, besides plain names, is that.
+pub(super) fn asks_for_es_module(test: &Expr, module: &Ident) -> bool {
+    match unparenthesised(test) {
+        Expr::Bin(both) if both.op == BinaryOp::LogicalAnd => {
+            asks_for_es_module(&both.left, module)
+                || is_plain(&both.left) && asks_for_es_module(&both.right, module)
         }
+        Expr::Bin(inside) if inside.op == BinaryOp::In => {
+            is_name(&inside.right, module) && is_default_key(&inside.left)
+        }
+        Expr::Member(member) => {
+            let named = member.prop.as_ident().is_some_and(|name| &*name.sym == "__esModule");
+            named && is_name(&member.obj, module)
+        }
+        Expr::Call(call) => asks_for_own_default(call, module),
+        _ => false,
     }
 }
 
-fn gives_default<'e>(node: &'e (impl VisitWith<Gives<'e>> + ?Sized), module: &'e Ident) -> bool {
-    let mut gives = Gives { module, found: false };
-    node.visit_with(&mut gives);
-    gives.found
+/// `Object.prototype.hasOwnProperty.call(module, "default")`.
+fn asks_for_own_default(call: &CallExpr, module: &Ident) -> bool {
+    let member = |expr: &Expr, key: &str| {
+        let member = expr.as_member().filter(|member| member.prop.is_ident_with(key));
+        member.map(|member| member.obj.clone())
+    };
+    let called = call.callee.as_expr().and_then(|callee| member(callee, "call"));
+    let asks = called.is_some_and(|function| member(&function, "hasOwnProperty").is_some());
+    match &call.args[..] {
+        [of, key] => asks && is_name(&of.expr, module) && is_default_key(&key.expr),
+        _ => false,
+    }
 }
 
-/// `{default: module}`, `x.default = module`, `define(x, "default", {value: module})`, `setModuleDefault(x, module)`.
-struct Gives<'e> {
-    module: &'e Ident,
-    found: bool,
+/// Names, their types and comparisons of them: nothing that could change a module.
+fn is_plain(expr: &Expr) -> bool {
+    match unparenthesised(expr) {
+        Expr::Ident(_) | Expr::Lit(_) => true,
+        Expr::Unary(unary) => unary.op != UnaryOp::Delete && is_plain(&unary.arg),
+        Expr::Bin(binary) => is_plain(&binary.left) && is_plain(&binary.right),
+        _ => false,
+    }
 }
 
-impl Visit for Gives<'_> {
-    fn visit_key_value_prop(&mut self, pair: &KeyValueProp) {
-        pair.visit_children_with(self);
-        self.found |= is_default(&pair.key) && is_name(&pair.value, self.module);
-    }
-
-    fn visit_assign_expr(&mut self, assign: &AssignExpr) {
-        assign.visit_children_with(self);
-        let member = assign.left.as_simple().and_then(|simple| simple.as_member());
-        let named = member.is_some_and(|member| match &member.prop {
-            MemberProp::Ident(name) => &*name.sym == "default",
-            MemberProp::Computed(key) => constant(&key.expr).is_some_and(|key| &*key == "default"),
-            MemberProp::PrivateName(_) => false,
-        });
-        self.found |= named && is_name(&assign.right, self.module);
-    }
-
-    fn visit_call_expr(&mut self, call: &CallExpr) {
-        call.visit_children_with(self);
-        self.found |= match &call.args[..] {
-            [_, key, property] => {
-                let value = property.expr.as_object().is_some_and(|object| {
-                    object.props.iter().any(|prop| match prop {
-                        PropOrSpread::Prop(prop) => prop.as_key_value().is_some_and(|pair| {
-                            property_name(&pair.key).is_some_and(|name| &*name == "value")
-                                && is_name(&pair.value, self.module)
-                        }),
-                        PropOrSpread::Spread(_) => false,
-                    })
-                });
-                value && constant(&key.expr).is_some_and(|key| &*key == "default")
-            }
-            [_, module] => {
-                call.callee.as_expr().is_some_and(|callee| callee.is_ident())
-                    && is_name(&module.expr, self.module)
-            }
-            _ => false,
-        };
-    }
+pub(super) fn is_default_key(key: &Expr) -> bool {
+    constant(key).is_some_and(|key| &*key == "default")
 }

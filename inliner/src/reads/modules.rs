@@ -64,7 +64,14 @@ impl Walk<'_> {
     /// The name of a table, for the function that looks into it.
     pub(super) fn note_table(&mut self, name: &Ident, object: &ObjectLit) {
         if !self.modules.is_empty() && object.props.iter().any(|prop| factory_id(prop).is_some()) {
-            self.facts.tables.push((name.sym.clone(), range(object.span).0));
+            self.facts.tables.push((self.binding(name), range(object.span).0));
+        }
+    }
+
+    /// `table[id] = …`, whatever it is.
+    pub(super) fn note_change(&mut self, target: &MemberExpr) {
+        if let (false, Some(name)) = (self.modules.is_empty(), target.obj.as_ident()) {
+            self.facts.changed.push(self.binding(name));
         }
     }
 

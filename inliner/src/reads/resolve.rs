@@ -12,7 +12,7 @@ use swc_ecma_ast::Program;
 use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, factories, given};
 use super::flow::{Binding, Module, Step, Subject, Use};
 use super::follow::property;
-use super::interop::Role;
+use super::interop::{Interop, Role};
 use super::scope::ScopeId;
 use super::text::Texts;
 use super::walk::{Facts, Imported, Tracked, walk};
@@ -207,14 +207,13 @@ impl<'a> Judge<'a> {
     fn role(&mut self, binding: &Binding, role: &Role) {
         let kind = match role {
             Role::Interop(interop) => Kind::Interop(*interop),
+            Role::CopiedBy(_) => Kind::Interop(Interop::Star),
+            Role::Copier => Kind::Copier,
             Role::Require => Kind::Require,
-            Role::Modules(name) => {
-                let mut tables = self.facts.tables.iter().filter(|(table, _)| table == name);
-                match (tables.next(), tables.next()) {
-                    (Some((_, table)), None) => Kind::Modules(*table),
-                    _ => return,
-                }
-            }
+            Role::Modules(name) => match self.table(name) {
+                Some(table) => Kind::Modules(table),
+                None => return,
+            },
         };
         let (mut parent, mut doubt) = (None, None);
         if kind == Kind::Require {
@@ -224,7 +223,28 @@ impl<'a> Judge<'a> {
                 Known::Later => return,
             }
         }
+        if let Role::CopiedBy(copier) = role {
+            match self.name(copier, binding.scope, binding.at) {
+                Known::Is(Kind::Copier, reason, home) => (parent, doubt) = (home, reason),
+                Known::Is(..) | Known::Unknown | Known::Later => return,
+            }
+        }
         self.found.insert(binding.clone(), Bound { kind, parent, doubt });
+    }
+
+    /// The only table of this name, if nothing is added to it.
+    fn table(&mut self, name: &Atom) -> Option<u32> {
+        let facts = self.facts;
+        let mut tables = facts.tables.iter().filter(|(table, _)| table.name == *name);
+        let (Some((binding, table)), None) = (tables.next(), tables.next()) else { return None };
+        let mut changed = facts.changed.iter().filter(|other| other.name == *name).peekable();
+        if changed.peek().is_some() && !self.tracked.contains(name) {
+            self.later.insert(name.clone());
+            return None;
+        }
+        let home = |binding: &Binding| facts.scopes.resolve(binding.scope, name);
+        let table_home = home(binding);
+        (!changed.any(|other| home(other) == table_home)).then_some(*table)
     }
 
     fn judge(&mut self, used: &'a Use) {

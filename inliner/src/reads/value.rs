@@ -164,6 +164,7 @@ impl Walk<'_> {
     }
 
     fn target_member(&mut self, member: &MemberExpr, whole: Span, sink: Sink) {
+        self.note_change(member);
         let last = self.step(member, whole);
         self.chain(&member.obj, vec![last], sink);
     }

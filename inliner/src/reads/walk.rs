@@ -53,7 +53,9 @@ pub(super) struct Facts {
     /// Parameters by which a bundler gives a module the others and the global object, and their tables.
     pub(super) parameters: HashMap<(Atom, ScopeId), Kind>,
     /// Tables of modules by their names, and where they start.
-    pub(super) tables: Vec<(Atom, u32)>,
+    pub(super) tables: Vec<(Binding, u32)>,
+    /// Objects that are given a property, in files with tables of modules.
+    pub(super) changed: Vec<Binding>,
     /// Modules that are defined, as often as they are.
     pub(super) defined: Vec<Module>,
     /// What the declared functions of tracked names do.
