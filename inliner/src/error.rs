@@ -19,11 +19,7 @@ pub enum Error {
     PublicBundle { path: PathBuf },
     #[error("{} leads out of the application's folder", printable::path(path))]
     LinkLeavesTree { path: PathBuf },
-    #[error(
-        "{} is not there, and the build in {} needs it",
-        printable::path(path),
-        printable::path(named_by)
-    )]
+    #[error("{} is missing, and the build of {} needs it", printable::path(path), printable::path(named_by))]
     Missing { path: PathBuf, named_by: PathBuf },
     #[error("{} is being inlined by another run", printable::path(path))]
     Busy { path: PathBuf },

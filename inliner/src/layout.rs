@@ -6,6 +6,7 @@
 mod astro;
 mod find;
 mod manifest;
+mod named;
 mod next;
 mod nuxt;
 mod opennext;
@@ -142,11 +143,15 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
         layouts.extend(detect(folder, request.written_since)?);
     }
     for folder in &request.server {
-        layouts.push(named(folder)?);
+        layouts.push(named::layout(folder)?);
     }
     for file in &request.files {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        layouts.push(Layout { server: Vec::new(), server_files: vec![file.clone()], ..named(folder)? });
+        layouts.push(Layout {
+            server: Vec::new(),
+            server_files: vec![file.clone()],
+            ..named::layout(folder)?
+        });
     }
     let mut inventory = Inventory::default();
     for path in layouts.iter().flat_map(|layout| &layout.withheld).filter(|path| path.exists()) {
@@ -222,40 +227,6 @@ pub(crate) struct Detected {
     pub(crate) fresh: bool,
 }
 
-/// A folder that the caller vouches for. What builds in it and around it serve to the public stays public all the same.
-fn named(folder: &Path) -> Result<Layout, Error> {
-    if !folder.is_dir() {
-        return Err(Error::NoFolder { path: folder.to_owned() });
-    }
-    let mut named =
-        Layout { server: vec![folder.to_owned()], is_served: may_be_served, ..Layout::new("named", folder) };
-    for layout in next::around(folder)?.into_iter().chain(around(folder)?) {
-        named.public.extend(layout.public);
-        named.served_files.extend(layout.served_files);
-        named.withheld.extend(layout.withheld);
-    }
-    Ok(named)
-}
-
-/// Builds below a folder, and the nearest ones that it may belong to.
-fn around(folder: &Path) -> Result<Vec<Layout>, Error> {
-    let mut found = detect_in(&find::below(folder, usize::MAX), None)?;
-    for folders in find::above(folder)? {
-        let nearest = detect_in(&folders, None)?;
-        if !nearest.is_empty() {
-            found.extend(nearest);
-            break;
-        }
-    }
-    Ok(found.into_iter().map(|found| found.layout).collect())
-}
-
-/// Nothing says what becomes of the files beside the bundles, so none of them may hold a value.
-fn may_be_served(inside: &Path) -> bool {
-    let extension = inside.extension().and_then(|extension| extension.to_str());
-    !matches!(extension, Some("js" | "mjs" | "cjs" | "map" | "wasm" | "node"))
-}
-
 impl Inventory {
     fn add(&mut self, layout: &Layout) -> Result<(), Error> {
         let tree = tree::real(&layout.tree)?;
@@ -269,6 +240,9 @@ impl Inventory {
             self.public.insert(tree::real(file)?, file.clone());
         }
         for file in &layout.server_files {
+            if let Some((manifest, _)) = layout.evidence.first().filter(|_| !file.exists()) {
+                return Err(Error::Missing { path: file.clone(), named_by: manifest.clone() });
+            }
             self.add_server_file(file, &tree)?;
         }
         for entry in layout.entries.iter().filter(|entry| entry.path.is_file()) {

@@ -51,3 +51,41 @@ fn any_file_beside_the_bundles_of_a_named_folder_is_searched() {
         assert_eq!(name(&tree, "out").unwrap().leaks.len(), 1, "{file}");
     }
 }
+
+#[test]
+fn what_strangers_left_beside_a_project_is_neither_read_nor_refused() {
+    for broken in ["shop/.output/nitro.json", "shop/.next/required-server-files.json"] {
+        let tree = Tree::new();
+        tree.write("app/out/a.js", "f(process.env.A)");
+        tree.write(broken, "{");
+        assert_eq!(name(&tree, "app/out").unwrap().changed_files, 1, "{broken}");
+    }
+    let tree = Tree::new();
+    tree.write("app/out/a.js", "f(process.env.A)");
+    tree.write("shop/nitro.json", r#"{"preset":"node-server"}"#);
+    tree.write("shop/server/index.mjs", "");
+    tree.write("shop/public/a.txt", &canary("A"));
+    assert!(name(&tree, "app/out").unwrap().written, "without a project");
+    tree.write("app/package.json", "{}");
+    assert!(name(&tree, "app/out").unwrap().written, "beside the project");
+    tree.write("app/shop/nitro.json", "{");
+    assert!(name(&tree, "app/out").unwrap().written, "broken in the project");
+    tree.write("app/dist/nitro.json", r#"{"preset":"node-server"}"#);
+    tree.write("app/dist/server/index.mjs", "");
+    tree.write("app/dist/public/a.txt", &canary("A"));
+    assert_eq!(name(&tree, "app/out").unwrap().leaks.len(), 1, "the project's own");
+    tree.write("app/out/.output/nitro.json", "{");
+    assert_eq!(name(&tree, "app/out").unwrap_err().code(), "BAD_MANIFEST", "inside");
+}
+
+#[test]
+fn a_build_with_a_package_of_its_own_keeps_what_it_serves() {
+    let tree = Tree::new();
+    tree.write(".output/nitro.json", r#"{"preset":"node-server"}"#);
+    tree.write(".output/server/package.json", "{}");
+    tree.write(".output/server/chunks/a.mjs", "f(process.env.A)");
+    tree.write(".output/public/a.txt", &canary("A"));
+    assert_eq!(name(&tree, ".output/server/chunks").unwrap().leaks.len(), 1);
+    tree.write(".output/nitro.json", "{");
+    assert_eq!(name(&tree, ".output/server/chunks").unwrap_err().code(), "BAD_MANIFEST");
+}

@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::tree;
-use crate::Error;
-
 /// An output such as `apps/web/.svelte-kit/cloudflare` is looked for this deep.
 pub(super) const DEEPEST: usize = 4;
 /// Folders that hold no build of the application's own.
@@ -39,12 +36,6 @@ pub(super) fn up_to<'p>(real: &'p Path, marks: &[&str]) -> impl Iterator<Item = 
     let is_last = |folder: &Path| marks.iter().any(|mark| folder.join(mark).exists());
     let last = real.ancestors().position(is_last);
     real.ancestors().take(last.map_or(usize::MAX, |last| last + 1))
-}
-
-/// Each folder above this one with what lies right inside it, the nearest first.
-pub(super) fn above(folder: &Path) -> Result<Vec<Vec<PathBuf>>, Error> {
-    let real = tree::real(folder)?;
-    Ok(real.ancestors().skip(1).map(|ancestor| below(ancestor, 1)).collect())
 }
 
 /// The file in this folder with this beginning and end, the first by name.

@@ -59,23 +59,14 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
     Ok(found)
 }
 
-/// Every build below a folder, and the nearest one that the folder belongs to.
-pub(super) fn around(folder: &Path) -> Result<Vec<Layout>, Error> {
-    let real = super::tree::real(folder)?;
-    let mut builds: Vec<PathBuf> = manifests(&real, usize::MAX, &["node_modules", ".git"]);
-    builds.extend(
-        real.ancestors().skip(1).map(builds_at).find(|builds| !builds.is_empty()).unwrap_or_default(),
-    );
-    builds.sort();
-    builds.dedup();
-    builds.iter().map(|dist| layout(dist)).collect()
+/// Every build below a folder, which may be one, too.
+pub(super) fn below(folder: &Path) -> Result<Vec<Layout>, Error> {
+    manifests(folder, usize::MAX, &["node_modules", ".git"]).iter().map(|dist| layout(dist)).collect()
 }
 
-/// A folder that is a build, or the builds right inside it.
-fn builds_at(folder: &Path) -> Vec<PathBuf> {
-    let inside = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let candidates = std::iter::once(folder.to_owned()).chain(inside);
-    candidates.filter(|dist| dist.join(MANIFEST).is_file()).collect()
+/// The build that a folder is.
+pub(super) fn at(folder: &Path) -> Result<Option<Layout>, Error> {
+    if folder.join(MANIFEST).is_file() { layout(folder).map(Some) } else { Ok(None) }
 }
 
 /// Folders with a manifest of Next's.

@@ -1,7 +1,6 @@
 //! Vercel's Build Output API, version 3: what `vercel build` and adapters write.
 //!
-//! Owns which files each function is made of. It refuses a function's file that lies outside the project or that is
-//! not there, and leaves functions alone that are not JavaScript.
+//! Owns which files each function is made of. It refuses a function's file that lies outside the project, and leaves functions alone that are not JavaScript.
 //!
 //! ```text
 //! .vercel/output/config.json                        the authority: `"version": 3`; its routes hold public headers
@@ -71,14 +70,13 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
         }
         if read_json::<Manifest>(&manifest)?.version == Some(VERSION) {
             let fresh = is_fresh(&manifest, written_since)?;
-            found.push(Detected { layout: layout(&output, fresh)?, fresh });
+            found.push(Detected { layout: layout(&output)?, fresh });
         }
     }
     Ok(found)
 }
 
-/// What an old output maps may be gone: that is a fault of a fresh one alone.
-fn layout(output: &Path, fresh: bool) -> Result<Layout, Error> {
+fn layout(output: &Path) -> Result<Layout, Error> {
     let found = functions(&output.join("functions"))?;
     let mut functions = Vec::new();
     for config in &found.configs {
@@ -98,13 +96,7 @@ fn layout(output: &Path, fresh: bool) -> Result<Layout, Error> {
     }
     layout.server_files.sort();
     layout.server_files.dedup();
-    match layout.server_files.iter().find(|path| fresh && !path.is_file()) {
-        Some(path) => Err(Error::Missing { path: path.clone(), named_by: output.to_owned() }),
-        None => {
-            layout.server_files.retain(|path| path.is_file());
-            Ok(layout)
-        }
-    }
+    Ok(layout)
 }
 
 /// One function: its own folder, and what it takes from the rest of the project.
