@@ -6,11 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use memchr::memmem;
-
 use crate::leak::Search;
 use crate::link::{Links, Seen};
 use crate::prefilter::Prefilter;
+use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
 use crate::{Error, map_file, place, public, syntax, tail};
@@ -28,8 +27,8 @@ pub(crate) struct Bundle {
     pub(crate) findings: Vec<Finding>,
     pub(crate) leaks: Vec<Leak>,
     pub(crate) parsed: bool,
-    /// Text of the author's that looks like one of our functions.
-    pub(crate) uses_our_prefix: bool,
+    /// Names that look like our functions'.
+    pub(crate) prefixed: Prefixed,
 }
 
 /// What every file is read with.
@@ -76,7 +75,7 @@ impl Reader<'_> {
             bundle.add(Reason::OtherValues, None, (1, 1));
             return bundle;
         };
-        bundle.uses_our_prefix = !inlined && memmem::find(source.as_bytes(), b"__capy").is_some();
+        bundle.prefixed = Prefixed::of(&parts);
         let linked = self.links.concern(parts.body.as_bytes());
         if linked || self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
             self.find_reads(parts.body, real, linked, &mut bundle);
@@ -118,8 +117,10 @@ impl Reader<'_> {
 impl Bundle {
     fn take(&mut self, reads: FileReads, body: &str) {
         self.reads = reads;
-        for note in std::mem::take(&mut self.reads.notes) {
-            self.add(note.reason, note.name, place::of(body, note.at as usize));
+        let notes = std::mem::take(&mut self.reads.notes);
+        let places = place::all(body, notes.iter().map(|note| note.at as usize));
+        for (note, place) in notes.into_iter().zip(places) {
+            self.add(note.reason, note.name, place);
         }
     }
 

@@ -10,7 +10,7 @@
 //! | `subject` | which variables, and the names of their functions |
 //! | `prefilter`, `scan` | bytes → tokens → reads of the environment, where that is certain |
 //! | `syntax`, `reads` | bytes → tree → reads of the environment |
-//! | `replace`, `edit`, `tail`, `map` | read + value → new text and a map that still fits |
+//! | `replace`, `edit`, `tail`, `prefix`, `map` | read + value → new text and a map that still fits |
 //! | `prelude` | what is set before the program starts, because it cannot be replaced |
 //! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
 //! | `link` | what server files hand to each other |
@@ -34,6 +34,7 @@ mod mention;
 mod place;
 mod plan;
 mod prefilter;
+mod prefix;
 mod prelude;
 mod printable;
 mod public;

@@ -55,6 +55,20 @@ pub(crate) fn of(text: &str, offset: usize) -> (usize, usize) {
     (line as usize + 1, column as usize + 1)
 }
 
+/// The same for many offsets in any order, with one pass over the text.
+pub(crate) fn all(text: &str, offsets: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
+    let mut order: Vec<(usize, usize)> =
+        offsets.enumerate().map(|(index, at)| (floor(text, at), index)).collect();
+    order.sort_unstable();
+    let mut places = vec![(1, 1); order.len()];
+    let mut cursor = Places::new(text);
+    for (at, index) in order {
+        let (line, column) = cursor.zero_based(at);
+        places[index] = (line as usize + 1, column as usize + 1);
+    }
+    places
+}
+
 fn floor(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
@@ -62,6 +76,14 @@ fn floor(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_places_are_the_places_one_by_one() {
+        let text = "a😀b\r\nbc\n\nd";
+        let offsets = [8, 0, 5, 8, 99, 2];
+        let expected: Vec<_> = offsets.iter().map(|at| of(text, *at)).collect();
+        assert_eq!(all(text, offsets.into_iter()), expected);
+    }
 
     #[test]
     fn columns_count_utf16_units() {

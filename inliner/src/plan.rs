@@ -24,7 +24,7 @@ use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
 use crate::subject::{Subjects, is_left_alone};
 use crate::tail::Parts;
 use crate::write::{self, Change};
-use crate::{Dynamic, Error, Request, place, tail};
+use crate::{Dynamic, Error, Request, place, prefix, tail};
 
 /// One bundle, and what it becomes.
 pub(crate) struct Outcome {
@@ -92,12 +92,9 @@ impl Planner<'_> {
                 map = path;
                 found
             });
-            note_writes(&mut bundle, source);
+            note_what_stays(&mut bundle, &rewritten, source);
             rewritten
         });
-        for (reason, name, at) in &rewritten.left {
-            bundle.add(*reason, Some(name.clone()), *at);
-        }
         if !rewritten.stale.is_empty() {
             bundle.add(Reason::OtherValues, None, (1, 1));
         }
@@ -169,15 +166,18 @@ fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSe
     let written = bundles.iter().flat_map(|bundle| &bundle.reads.writes);
     let written = written.map(|(name, _, reason)| (name.clone(), *reason));
     let kept = all.chain(by_client).chain(written).collect();
-    let taken = bundles.iter().any(|bundle| bundle.uses_our_prefix);
-    // Somebody's own `__capy…` is in the way: ours must differ from it in every file.
-    let prefix = if taken { "__capyInlined_" } else { "__capy_" }.to_owned();
+    let prefix = prefix::choose(bundles.iter().map(|bundle| &bundle.prefixed));
     Context { values, prefix, kept }
 }
 
-fn note_writes(bundle: &mut Bundle, source: &str) {
-    for (name, at, reason) in std::mem::take(&mut bundle.reads.writes) {
-        bundle.add(reason, Some(name), place::of(source, at as usize));
+/// Writes of variables, and reads that were left alone.
+fn note_what_stays(bundle: &mut Bundle, rewritten: &Rewritten, source: &str) {
+    let writes = std::mem::take(&mut bundle.reads.writes).into_iter();
+    let writes = writes.map(|(name, at, reason)| (reason, name, at as usize));
+    let stays: Vec<(Reason, String, usize)> = writes.chain(rewritten.left.iter().cloned()).collect();
+    let places = place::all(source, stays.iter().map(|(_, _, at)| *at));
+    for ((reason, name, _), place) in stays.into_iter().zip(places) {
+        bundle.add(reason, Some(name), place);
     }
 }
 
@@ -310,14 +310,11 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
                 _ => MapAt::Nowhere,
             };
             let rewritten = rewrite(&source, &bundle.reads, &context, |_| None, find);
-            note_writes(&mut bundle, &source);
+            note_what_stays(&mut bundle, &rewritten, &source);
             rewritten
         }
         None => Rewritten::default(),
     };
-    for (reason, name, at) in rewritten.left {
-        bundle.add(reason, Some(name), at);
-    }
     for _ in rewritten.stale {
         bundle.add(Reason::OtherValues, None, (1, 1));
     }

@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 use crate::data_url::DataUrl;
 use crate::edit::{self, Edit};
 use crate::map::{self, Shift};
-use crate::place::{self, Places};
+use crate::place::Places;
 use crate::reads::FileReads;
-use crate::replace;
 use crate::report::Reason;
 use crate::subject::{function_name, object_name};
 use crate::tail::{self, Parts};
+use crate::{prefix, replace};
 
 /// What every bundle of a run is rewritten with.
 pub(crate) struct Context<'a> {
@@ -61,8 +61,8 @@ pub(crate) struct Rewritten {
     pub(crate) map: Option<String>,
     /// Reads that hold a value now, by variable.
     pub(crate) replaced: BTreeMap<String, usize>,
-    /// Reads that stay: reason, variable, line and column.
-    pub(crate) left: Vec<(Reason, String, (usize, usize))>,
+    /// Reads that stay: reason, variable, offset.
+    pub(crate) left: Vec<(Reason, String, usize)>,
     /// Functions of an earlier run that do not hold today's values.
     pub(crate) stale: Vec<String>,
     /// The prologue is there.
@@ -134,7 +134,7 @@ fn add_reads(
 ) {
     for read in &reads.reads {
         if let Some(reason) = context.kept.get(&read.name) {
-            out.left.push((*reason, read.name.clone(), place::of(body, read.start as usize)));
+            out.left.push((*reason, read.name.clone(), read.start as usize));
             continue;
         }
         let edits = replace::read(body, &context.prefix, read);
@@ -146,7 +146,7 @@ fn add_reads(
         let start = read.start as usize;
         read.names.retain(|name| match context.kept.get(name) {
             Some(reason) => {
-                out.left.push((*reason, name.clone(), place::of(body, start)));
+                out.left.push((*reason, name.clone(), start));
                 false
             }
             None => true,
@@ -187,8 +187,8 @@ fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
 
 /// Nothing but a comment stands on the rest of the line.
 fn is_end_of_code(rest: &str) -> bool {
-    let line = rest.split(['\n', '\r']).next().unwrap_or_default().trim_ascii();
-    line.is_empty() || line.starts_with("//")
+    let rest = rest.trim_start_matches([' ', '\t', '\x0b', '\x0c']);
+    rest.is_empty() || rest.starts_with(['\n', '\r']) || rest.starts_with("//")
 }
 
 enum Moved {
@@ -244,7 +244,7 @@ fn leave_moving(body: &str, pieces: &mut Vec<Piece>, out: &mut Rewritten) {
             (out.starts_first, out.module) = (false, None);
             continue;
         }
-        let at = place::of(body, piece.edits[0].start);
+        let at = piece.edits[0].start;
         out.left.extend(piece.names.iter().map(|name| (Reason::SourceMap, name.clone(), at)));
     }
     pieces.retain(|piece| !moves(piece));
@@ -270,14 +270,11 @@ fn functions(parts: &Parts<'_>, pieces: &[Piece], context: &Context<'_>) -> Vec<
 fn stale(functions: &[&str], context: &Context<'_>) -> Vec<String> {
     let held = functions.iter().filter(|function| function.contains("{return(\n"));
     let is_current = |function: &str| {
-        let name = function
-            .strip_prefix("function ")
-            .and_then(|rest| rest.split_once('('))
-            .map_or("", |(name, _)| name);
-        let prefix = name.split_inclusive('_').take(3).collect::<String>();
+        let Some(prefix) = prefix::of_function(function) else { return false };
+        let name = function["function ".len()..].split('(').next().unwrap_or_default();
         context.values.iter().any(|(variable, value)| {
-            function_name(&prefix, variable) == name
-                && replace::value_function(&prefix, variable, value.expose_secret()) == function
+            function_name(prefix, variable) == name
+                && replace::value_function(prefix, variable, value.expose_secret()) == function
         })
     };
     let stale = held.filter(|function| !is_current(function));

@@ -181,6 +181,24 @@ fn scripts_that_share_a_global_scope_answer_alike() {
 }
 
 #[test]
+fn the_authors_own_names_that_look_like_ours_survive_every_run() {
+    if !has_node() {
+        return;
+    }
+    for program in [
+        "const __capy_A = () => 'mine'; log(__capy_A(), {...process.env}.A, process.env.A)",
+        "function __capyInlined_A() { return 'mine' } log(__capyInlined_A(), process.env.A, __capy_B); var __capy_B",
+        r"(function f(__cap\u0079_A) { log(process.env.A, __cap\u0079_A) })(3)",
+        "/*__capy*/ log({...process.env}.A)",
+    ] {
+        let bundles = same_answers(&[("main.js", &format!("{LOG}{program}\n"))]);
+        let once = bundles.read("main.js");
+        bundles.inlined(Dynamic::Auto);
+        assert_eq!(bundles.read("main.js"), once, "{program}");
+    }
+}
+
+#[test]
 fn what_the_platform_sets_wins_be_it_empty() {
     if !has_node() {
         return;

@@ -56,6 +56,7 @@ fn whatever_is_not_plain_is_left_to_the_tree() {
         ("process.env['A' + b]", Key),
         ("process.env\u{b}= {}; process.env.A", Written),
         ("process.env\u{a0}= {}; process.env.A", Letters),
+        ("debugger\n/`/.test(1);f(process.env.A)//`", Slash),
         ("new process.env.A", Written),
         ("function f(process) { return process.env.A }", Written),
         ("(process) => process.env.A", Process),

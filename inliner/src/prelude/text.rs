@@ -73,7 +73,8 @@ impl Wording<'_> {
             Target::Process => format!("{name}();"),
             // A namespace: where the runtime is too old for `env` there is no error.
             Target::Workers => {
-                format!("import*as __capy_$workers from\"cloudflare:workers\";{name}(__capy_$workers.env);")
+                let workers = format!("{}$workers", self.prefix);
+                format!("import*as {workers} from\"cloudflare:workers\";{name}({workers}.env);")
             }
         }
     }

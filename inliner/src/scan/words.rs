@@ -59,9 +59,9 @@ pub(super) fn divides_after(word: &[u8]) -> Option<bool> {
     match word {
         b"return" | b"typeof" | b"case" | b"in" | b"delete" | b"void" | b"throw" | b"new" | b"instanceof"
         | b"do" | b"else" | b"default" | b"extends" => Some(false),
-        b"of" | b"yield" | b"await" | b"let" | b"async" | b"static" | b"get" | b"set" | b"as" | b"from" => {
-            None
-        }
+        b"of" | b"yield" | b"await" | b"let" | b"async" | b"static" | b"get" | b"set" | b"as" | b"from"
+        // A line's end after these is a statement's.
+        | b"break" | b"continue" | b"debugger" => None,
         _ => Some(true),
     }
 }

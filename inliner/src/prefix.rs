@@ -1,0 +1,114 @@
+//! What the names of our functions start with.
+//!
+//! Owns the choice: one start for all files of a run, the same in the next run, and in no name of anybody else's. It
+//! refuses to guess which names in a bundle of an earlier run are ours: the functions at its end tell.
+
+use std::collections::BTreeSet;
+
+use memchr::memmem;
+
+use crate::tail::Parts;
+use crate::unescape;
+
+const START: &str = "__capy";
+/// Letters of an identifier on both sides of an escape in it; a longer name of ours would not be written by hand.
+const NEAR: usize = 64;
+
+/// What one bundle has of such names.
+#[derive(Debug, Default)]
+pub(crate) struct Prefixed {
+    /// What an earlier run used.
+    held: Option<String>,
+    /// Everybody else's.
+    words: BTreeSet<String>,
+}
+
+impl Prefixed {
+    pub(crate) fn of(parts: &Parts<'_>) -> Self {
+        let held = parts.functions.iter().find_map(|function| of_function(function)).map(str::to_owned);
+        let mut found = Self { held, words: BTreeSet::new() };
+        let body = parts.body.as_bytes();
+        found.add(body);
+        for at in memmem::find_iter(body, b"\\u") {
+            let near = &body[at.saturating_sub(NEAR)..body.len().min(at + NEAR)];
+            if let Some(plain) = unescape::once(near) {
+                found.add(&plain);
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        for at in memmem::find_iter(text, START.as_bytes()) {
+            if text[..at].last().is_some_and(is_part) {
+                continue;
+            }
+            let length = text[at..].iter().take_while(|byte| is_part(byte)).count();
+            let word = String::from_utf8_lossy(&text[at..at + length]);
+            if !self.held.as_ref().is_some_and(|held| word.starts_with(held)) {
+                self.words.insert(word.into_owned());
+            }
+        }
+    }
+}
+
+/// The start that every file of a run uses: an earlier run's, if it is still nobody else's.
+pub(crate) fn choose<'f>(files: impl Iterator<Item = &'f Prefixed> + Clone) -> String {
+    let held = files.clone().filter_map(|file| file.held.clone()).collect::<BTreeSet<_>>();
+    let usual = ["__capy_", "__capyInlined_"].map(str::to_owned);
+    let others = (2..).map(|number| format!("{START}{number}_"));
+    let is_free = |start: &String| {
+        !files.clone().any(|file| file.words.iter().any(|word| word.starts_with(start.as_str())))
+    };
+    held.into_iter().chain(usual).chain(others).find(is_free).expect("there is always another number")
+}
+
+/// The start of a function of ours, from its text.
+pub(crate) fn of_function(function: &str) -> Option<&str> {
+    of_name(function.strip_prefix("function ")?)
+}
+
+fn of_name(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix(START)?;
+    let number = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    rest[number..].starts_with('_').then(|| &name[..START.len() + number + 1])
+}
+
+/// Whether this is the name of a function of ours around an object.
+pub(crate) fn is_of_an_object(name: &str) -> bool {
+    of_name(name).is_some_and(|start| name[start.len()..].starts_with('$'))
+}
+
+fn is_part(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefixed(body: &str, functions: Vec<&'static str>) -> Prefixed {
+        Prefixed::of(&Parts { body, functions, trailer: "" })
+    }
+
+    #[test]
+    fn the_start_is_nobody_elses_however_it_is_written() {
+        let choice = |body: &str| choose([prefixed(body, Vec::new())].iter());
+        assert_eq!(choice("a /* __capy */"), "__capy_");
+        assert_eq!(choice("x__capy_A"), "__capy_");
+        assert_eq!(choice("__capy_A"), "__capyInlined_");
+        assert_eq!(choice(r"function f(__cap\u0079_A){}"), "__capyInlined_");
+        assert_eq!(choice(r"\u{5f}_capy_A, __capyInlined_B"), "__capy2_");
+        assert_eq!(choice("__capy_A, __capyInlined_B, __capy2_C"), "__capy3_");
+    }
+
+    #[test]
+    fn the_next_run_chooses_alike() {
+        let held = vec!["function __capyInlined_A(){return(\n\"v\"\n)}\n"];
+        let first = prefixed("var __capy_A=1;__capyInlined_A()", held);
+        assert_eq!(choose([first].iter()), "__capyInlined_");
+        let ours = prefixed("__capy_A()", vec!["function __capy_A(){return(\n\"v\"\n)}\n"]);
+        let new = prefixed("__capy_B", Vec::new());
+        assert_eq!(choose([ours, new].iter()), "__capyInlined_");
+    }
+}
