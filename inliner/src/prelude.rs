@@ -19,6 +19,8 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use swc_atoms::Atom;
+
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
 use crate::report::{Finding, Reason, Severity};
@@ -30,7 +32,7 @@ use need::Need;
 use site::Reach;
 use start::Start;
 pub(crate) use text::is_file_name;
-use text::{Target, Wording};
+use text::{GLOBAL, Target, Wording};
 
 /// What is set, and where.
 pub(crate) struct Prelude {
@@ -93,10 +95,12 @@ impl Prelude {
         let start = Start::of(parts.body)?;
         let is_worker = self.sites.get(real) == Some(&Runtime::Workers) && start.is_module;
         let target = if is_worker { Target::Workers } else { Target::Process };
-        let wording = Wording { prefix: &context.prefix, names: &self.names, target };
+        let wording = Wording { prefix: &context.prefix, names: &self.names, target, global: GLOBAL };
         if start.is_module && site::needs_an_import(real, &start.imports, inventory) {
             return import(real, &start, parts, &wording, context, inventory);
         }
+        let global = target.globals().into_iter().find(|name| !start.taken.contains(&Atom::from(*name)))?;
+        let wording = Wording { global, ..wording };
         let is_held = parts.functions.iter().any(|function| wording.is_held_by(function));
         Some(Prologue {
             edit: (!is_held).then(|| start.insert(&wording.call())),

@@ -60,6 +60,14 @@ fn a_variable_that_a_public_script_names_is_never_set() {
 }
 
 #[test]
+fn a_bundle_that_takes_all_names_of_the_global_object_is_said_to_set_nothing() {
+    let bundles = Bundles::new(&[("a.js", "const {global, globalThis} = {}; f({...process.env})")]);
+    let report = bundles.inline(|_| {});
+    assert!(report.findings.iter().any(|finding| finding.reason == Reason::NoPrelude), "{report:?}");
+    assert!(!bundles.read("a.js").contains("$prelude") && report.preludes.is_empty());
+}
+
+#[test]
 fn the_modes_that_set_nothing_report_or_fail() {
     for (program, dynamic, expected) in [
         ("f({...process.env})", Dynamic::Warn, Severity::Warning),

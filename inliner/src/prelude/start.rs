@@ -3,8 +3,12 @@
 //! Owns where a first statement may stand: after a hashbang, a byte order mark and directives, and where it can at the end
 //! of a line that holds nothing else, so that no column moves. It refuses text that does not parse.
 
+use std::collections::HashSet;
+
+use swc_atoms::Atom;
 use swc_common::Spanned;
 use swc_ecma_ast::*;
+use swc_ecma_visit::{Visit, VisitWith};
 
 use crate::edit::Edit;
 use crate::syntax::{self, range};
@@ -18,6 +22,8 @@ pub(crate) struct Start {
     pub(crate) imports: Vec<String>,
     at: usize,
     after_bare_directive: bool,
+    /// Names that are the file's own.
+    pub(crate) taken: HashSet<Atom>,
 }
 
 impl Start {
@@ -40,7 +46,10 @@ impl Start {
         let gap = body.get(before..first)?;
         let at = end_of_a_line(gap).map_or(first, |at| before + at);
         let imports = items.iter().filter_map(Item::import).collect();
-        Some(Self { is_module: matches!(program, Program::Module(_)), imports, at, after_bare_directive })
+        let is_module = matches!(program, Program::Module(_));
+        let mut bindings = Bindings::default();
+        program.visit_with(&mut bindings);
+        Some(Self { is_module, imports, at, after_bare_directive, taken: bindings.taken })
     }
 
     /// The insertion of a statement there.
@@ -48,6 +57,44 @@ impl Start {
         let end = if self.after_bare_directive { ";" } else { "" };
         Edit { start: self.at, end: self.at, text: format!("{end}{statement}") }
     }
+}
+
+/// Names that the file's own declarations take, outside its functions.
+#[derive(Default)]
+struct Bindings {
+    taken: HashSet<Atom>,
+}
+
+impl Bindings {
+    fn take(&mut self, name: &Ident) {
+        self.taken.insert(name.sym.clone());
+    }
+}
+
+impl Visit for Bindings {
+    fn visit_binding_ident(&mut self, name: &BindingIdent) {
+        self.take(&name.id);
+    }
+
+    fn visit_assign_pat_prop(&mut self, prop: &AssignPatProp) {
+        self.take(&prop.key.id);
+    }
+
+    fn visit_import_specifier(&mut self, import: &ImportSpecifier) {
+        self.take(import.local());
+    }
+
+    fn visit_fn_decl(&mut self, function: &FnDecl) {
+        self.take(&function.ident);
+    }
+
+    fn visit_class_decl(&mut self, class: &ClassDecl) {
+        self.take(&class.ident);
+    }
+
+    fn visit_function(&mut self, _: &Function) {}
+    fn visit_arrow_expr(&mut self, _: &ArrowExpr) {}
+    fn visit_class(&mut self, _: &Class) {}
 }
 
 enum Item<'p> {

@@ -30,25 +30,42 @@ pub(crate) struct Wording<'a> {
     pub(crate) prefix: &'a str,
     pub(crate) names: &'a [String],
     pub(crate) target: Target,
+    /// A name for the global object that the bundle gives nothing else.
+    pub(crate) global: &'static str,
+}
+
+/// What every runtime calls the global object.
+pub(crate) const GLOBAL: &str = "globalThis";
+
+impl Target {
+    /// Names of the global object, the best one first.
+    pub(crate) fn globals(self) -> [&'static str; 2] {
+        match self {
+            Self::Process => [GLOBAL, "global"],
+            Self::Workers => [GLOBAL, "self"],
+        }
+    }
 }
 
 impl Wording<'_> {
     /// Scripts may share one global scope: the name depends on all that the body depends on.
     pub(crate) fn function_name(&self) -> String {
-        let digest = Sha256::digest(format!("{:?}\0{}", self.target, self.names.join("\0")));
+        let global = if self.global == GLOBAL { "" } else { self.global };
+        let digest = Sha256::digest(format!("{:?}{global}\0{}", self.target, self.names.join("\0")));
         let tag: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
         format!("{}$prelude_{tag}", self.prefix)
     }
 
     /// Sets what is missing, once per global object: what the program deletes later stays deleted. It never throws: an
-    /// environment that cannot be written is left as it is.
+    /// environment that cannot be written is left as it is. The bundle may have an `Object` and a `Symbol` of its own.
     pub(crate) fn function(&self) -> String {
         let name = self.function_name();
         let pairs: Vec<String> = self.names.iter().map(|variable| self.pair(variable)).collect();
-        let (key, pairs) = (literal(&name), pairs.join(","));
+        // In a script the function itself is a property of the global object.
+        let (key, pairs, global) = (literal(&format!("{name}.done")), pairs.join(","), self.global);
         format!(
-            "function {name}(w){{try{{var g=globalThis,k=Symbol.for({key}),e=g.process&&g.process.env;\
-             if(g[k]||!e&&!w)return;Object.defineProperty(g,k,{{value:1}});\
+            "function {name}(w){{try{{var g={global},k={key},e=g.process&&g.process.env;\
+             if(g[k]||!e&&!w)return;({{}}).constructor.defineProperty(g,k,{{value:1}});\
              [{pairs}].forEach(function(v){{[e,w].forEach(function(o){{\
              try{{if(o&&o[v[0]]==null)o[v[0]]=v[1]()}}catch(_){{}}}})}})}}catch(_){{}}}}\n"
         )
@@ -114,7 +131,8 @@ mod tests {
     #[test]
     fn a_function_of_an_earlier_run_is_recognised_by_its_variables() {
         let (names, others) = (["A".to_owned(), "B-C".to_owned()], ["A".to_owned(), "C".to_owned()]);
-        let wording = |names| Wording { prefix: "__capy_", names, target: Target::Process };
+        let wording =
+            |names| Wording { prefix: "__capy_", names, target: Target::Process, global: "globalThis" };
         let function = wording(&names).function();
         assert!(wording(&names).is_held_by(&function) && wording(&names[..1]).is_held_by(&function));
         assert!(!wording(&others).is_held_by(&function));
