@@ -15,6 +15,8 @@ mod forms;
 mod pieces;
 pub(crate) mod unpack;
 
+pub(crate) use pieces::PUSHES;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use capy_protocol::env_map::EnvMap;

@@ -2,8 +2,11 @@
 //!
 //! Owns the question whether a name in a script can be a read. A script that browsers load may have a copy on the server
 //! that renders the same component: a value baked in there would be printed into HTML. Between a client's `env` and the
-//! name there may be any number of aliases and patterns, so that each property, key and string of that name counts. What
-//! reads nothing from any object does not: `HOST` as a name of the script's own.
+//! name there may be any number of aliases and patterns, so that each property, key and string of that name counts, and
+//! so does a string of several such names. What reads nothing from any object does not: `HOST` as a name of the script's
+//! own, or in a sentence. A page's scripts are client scripts too; data and payloads inside a page are its text.
+
+mod elements;
 
 use std::collections::BTreeSet;
 
@@ -11,11 +14,17 @@ use zeroize::Zeroizing;
 
 use crate::skip::Finder;
 use crate::subject::Subjects;
+use crate::unescape;
+
+/// A list of names in one string is looked at this far to each side.
+const LONGEST_LIST: usize = 4096;
 
 /// The names to look for.
 pub(crate) struct Mentions {
     names: Vec<String>,
     finder: Finder,
+    /// The bytes that names consist of.
+    letters: [bool; 256],
 }
 
 impl Mentions {
@@ -26,11 +35,25 @@ impl Mentions {
     fn new(names: Vec<String>) -> Self {
         let finder =
             Finder::new(names.iter().map(|name| Zeroizing::new(name.clone().into_bytes())).collect());
-        Self { names, finder }
+        let mut letters = [false; 256];
+        names.iter().flat_map(|name| name.bytes()).for_each(|byte| letters[usize::from(byte)] = true);
+        Self { names, finder, letters }
     }
 
-    /// Adds the variables that `script` names.
+    /// Adds the variables that the scripts inside a page name.
+    pub(crate) fn note_page(&self, page: &[u8], named: &mut BTreeSet<String>) {
+        elements::scripts(page).for_each(|script| self.note(script, named));
+    }
+
+    /// Adds the variables that `script` names, by themselves or with escapes.
     pub(crate) fn note(&self, script: &[u8], named: &mut BTreeSet<String>) {
+        self.note_plain(script, named);
+        if !unescape::regions(script, &self.letters, 0).is_empty() {
+            unescape::once(script).into_iter().for_each(|script| self.note_plain(&script, named));
+        }
+    }
+
+    fn note_plain(&self, script: &[u8], named: &mut BTreeSet<String>) {
         let mut found = vec![false; self.names.len()];
         self.finder.each(script, |start, name| {
             let end = start + self.names[name].len();
@@ -50,14 +73,49 @@ fn may_read(before: &[u8], after: &[u8]) -> bool {
     if is_quote(before.last()) || is_quote(after.first()) {
         return true;
     }
+    if follows_line_comment(before) || is_in_list(before, after) {
+        return true;
+    }
     let (before, after) = (before.trim_ascii_end(), after.trim_ascii_start());
     match before.last() {
         Some(b'.') => !before.ends_with(b"..."),
-        // What is behind a comment is not looked at.
+        // What is before a comment is not looked at.
         Some(b'/') => before.ends_with(b"*/"),
         Some(b'{' | b',') => matches!(after.first(), Some(b':' | b'}' | b',' | b'=' | b'/')),
         _ => false,
     }
+}
+
+/// Whether a name begins a line, and the last one with anything in it may end with a comment: what is before that
+/// comment is not looked at.
+fn follows_line_comment(before: &[u8]) -> bool {
+    let code = before.trim_ascii_end();
+    if !before[code.len()..].iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return false;
+    }
+    let line = memchr::memrchr2(b'\n', b'\r', code).map_or(0, |end| end + 1);
+    memchr::memmem::find(&code[line..], b"//").is_some()
+}
+
+/// Whether a name stands in a string with nothing but other names, as variables are written: `"A NAME B".split(" ")`.
+fn is_in_list(before: &[u8], after: &[u8]) -> bool {
+    is_list_to_quote(before.iter().rev()) && is_list_to_quote(after.iter())
+}
+
+/// Right at its quotes a list has names: a string's neighbour in a program has an operator there.
+fn is_list_to_quote<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let mut last = 0;
+    for byte in bytes.take(LONGEST_LIST) {
+        match byte {
+            b'"' | b'\'' | b'`' | b'\\' => return is_name(last),
+            b' ' | b',' | b';' | b'|' | b':' => {}
+            byte if is_name(*byte) => {}
+            _ => return false,
+        }
+        last = *byte;
+    }
+    false
 }
 
 fn is_word(byte: &u8) -> bool {
@@ -96,6 +154,14 @@ mod tests {
             "\"KEY,OTHER\".split(',').map(k=>env[k])",
             "\"OTHER KEY\".split(' ').map(k=>env[k])",
             "`${KEY}`",
+            "\"A KEY B\".split(\" \").map(k=>env[k])",
+            "'A, KEY, B'.split(/, /).map(k=>env[k])",
+            "const { A, // the first\n  KEY } = process.env",
+            "env. // the key\r\n\r\n  KEY",
+            "env.K\\u0045Y",
+            "env.\\u{4b}EY",
+            "env[\"K\\x45Y\"]",
+            "let{K\\u0045Y:k}=r.env",
         ] {
             assert!(is_named(script), "{script}");
         }
@@ -120,8 +186,32 @@ mod tests {
             "return KEY",
             "x = KEY[0]",
             "{KEY.push(1)}",
+            "f(a,\n  KEY)",
+            "KEY = 1 // one\nx = KEY",
+            "f(\"a\" | A | KEY | B | \"b\")",
+            "throw Error(\"set K\\x45Y to something\")",
+            "f(K\\u0045Y)",
         ] {
             assert!(!is_named(script), "{script}");
+        }
+    }
+
+    #[test]
+    fn of_a_page_only_its_scripts_count() {
+        for (page, expected) in [
+            ("<script>f(env.KEY)</script>", true),
+            ("<p>a < b</p><SCRIPT type=module async>f(env.KEY)</SCRIPT>", true),
+            ("<script type=\"text/javascript\">f(1)</script><script>\nf(env.KEY)", true),
+            ("<pre>process.env.KEY</pre><script>f(1)</script><p>env.KEY", false),
+            ("<script type=\"application/json\">{\"KEY\":1}</script>", false),
+            ("<script>self.__next_f.push([1,\"process.env.KEY\"])</script>", false),
+            ("<script>window.__reactRouterContext.streamController.enqueue(\"env.KEY\")</script>", false),
+            ("<script data-type=x>f(env.KEY)</script>", true),
+            ("<scripts>env.KEY</scripts><!-- <script -->", false),
+        ] {
+            let mut named = BTreeSet::new();
+            Mentions::new(vec!["KEY".to_owned()]).note_page(page.as_bytes(), &mut named);
+            assert_eq!(!named.is_empty(), expected, "{page}");
         }
     }
 }

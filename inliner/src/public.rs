@@ -81,6 +81,8 @@ struct Subject<'a> {
     how: How,
     /// Whether browsers run it.
     is_client: bool,
+    /// Whether browsers run the scripts inside it.
+    is_page: bool,
 }
 
 impl Reader<'_> {
@@ -89,7 +91,9 @@ impl Reader<'_> {
         let mut file = File::open(real).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         let how = How::of(path, found);
-        let subject = Subject { path, how, is_client: found == Found::Public && is_script(path) };
+        let is_public = found == Found::Public;
+        let (is_client, is_page) = (is_public && is_script(path), is_public && is_page(path));
+        let subject = Subject { path, how, is_client, is_page };
         let mut public = Public { scanned: 1, ..Public::default() };
         let Some(packed) = Packed::of(path) else {
             self.parts(&mut file, size, &subject, &mut public).map_err(failed)?;
@@ -144,11 +148,18 @@ impl Reader<'_> {
             self.mentions.note(text, &mut public.named_by_client);
             found.extend(inline_map_leaks(text, subject.path, self.search));
         }
+        if subject.is_page {
+            self.mentions.note_page(text, &mut public.named_by_client);
+        }
         found.iter_mut().for_each(|leak| leak.line += lines);
         public.leaks.append(&mut found);
         public.leaks.sort();
         public.leaks.dedup_by(|a, b| (a.line, &a.name) == (b.line, &b.name));
     }
+}
+
+fn is_page(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "html" || extension == "htm")
 }
 
 /// Reads on until the buffer is full or nothing is left.

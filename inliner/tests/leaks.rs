@@ -294,3 +294,13 @@ fn a_value_on_every_line_of_a_large_file_is_found_in_one_pass() {
     assert_eq!(lines, (1..=LINES).collect::<Vec<_>>());
     assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_script_inside_a_public_page_counts_as_a_client_script() {
+    let tree = Tree::new();
+    tree.write("public/about.html", "<p>process.env.B</p><script>f(env.A)</script>");
+    let report = tree.inline(&values()).unwrap();
+    assert!(!report.written);
+    let named = |name: &str| report.findings.iter().any(|finding| finding.name.as_deref() == Some(name));
+    assert!(named("A") && !named("B"), "{report:?}");
+}

@@ -43,7 +43,7 @@ pub(super) fn all(text: &[u8]) -> Vec<Joined> {
 }
 
 /// What pages push their payloads with: Next's, and React Router's.
-const PUSHES: [&[u8]; 2] = [b"__next_f.push([1,\"", b"streamController.enqueue(\""];
+pub(crate) const PUSHES: [&[u8]; 2] = [b"__next_f.push([1,\"", b"streamController.enqueue(\""];
 
 /// The strings that a page's scripts push, when there are several.
 fn payload(text: &[u8]) -> Option<Joined> {

@@ -1,0 +1,58 @@
+//! The scripts inside a page.
+//!
+//! Owns which elements of a page browsers run, and which of those only hand over what the page shows. It knows as much of
+//! HTML as that takes: it refuses attributes that are code, and takes a script in a comment for a script.
+
+use memchr::memmem;
+
+use crate::leak::PUSHES;
+
+const OPENS: &[u8] = b"<script";
+const CLOSES: &[u8] = b"</script";
+
+/// Each script's text, in order; one without an end goes to the end of the page.
+pub(super) fn scripts(page: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = page;
+    let elements = std::iter::from_fn(move || {
+        let opened = after(rest, OPENS)?;
+        let tag = &opened[..memchr::memchr(b'>', opened)?];
+        let inside = opened.get(tag.len() + 1..)?;
+        let end =
+            after(inside, CLOSES).map_or(inside.len(), |after| inside.len() - after.len() - CLOSES.len());
+        rest = &inside[end..];
+        Some((tag, &inside[..end]))
+    });
+    elements.filter(|(tag, script)| is_run(tag) && !is_payload(script)).map(|(_, script)| script)
+}
+
+/// What is behind the next occurrence, in whatever case.
+fn after<'t>(text: &'t [u8], tag: &[u8]) -> Option<&'t [u8]> {
+    let is_here = |at: &usize| {
+        let (found, next) = (text.get(*at..at + tag.len()), text.get(at + tag.len()));
+        found.is_some_and(|found| found.eq_ignore_ascii_case(tag))
+            && next.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'))
+    };
+    let at = memchr::memchr_iter(b'<', text).find(is_here)?;
+    Some(&text[at + tag.len()..])
+}
+
+/// Whether an element with these attributes is run: data has a type of its own.
+fn is_run(attributes: &[u8]) -> bool {
+    let attributes = attributes.to_ascii_lowercase();
+    let mut types = memmem::find_iter(&attributes, b"type=");
+    // Not the end of `data-type`.
+    let Some(at) = types.find(|at| at.checked_sub(1).is_some_and(|at| attributes[at].is_ascii_whitespace()))
+    else {
+        return true;
+    };
+    let value = attributes[at + b"type=".len()..].trim_ascii_start();
+    let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
+    let types: [&[u8]; 5] =
+        [b"module", b"text/javascript", b"application/javascript", b"text/ecmascript", b"\""];
+    types.iter().any(|run| value.starts_with(run))
+}
+
+/// What frameworks push into a page besides its elements: text as it stands there, no program.
+fn is_payload(script: &[u8]) -> bool {
+    PUSHES.iter().any(|push| memmem::find(script, push).is_some())
+}
