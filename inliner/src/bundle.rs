@@ -27,6 +27,8 @@ pub(crate) struct Bundle {
     pub(crate) findings: Vec<Finding>,
     pub(crate) leaks: Vec<Leak>,
     pub(crate) parsed: bool,
+    /// The environment, or `process`, is handed to code that may do anything with it.
+    pub(crate) hands_on: bool,
     /// Names that look like our functions'.
     pub(crate) prefixed: Prefixed,
 }
@@ -118,6 +120,7 @@ impl Bundle {
     fn take(&mut self, reads: FileReads, body: &str) {
         self.reads = reads;
         let notes = std::mem::take(&mut self.reads.notes);
+        self.hands_on = notes.iter().any(|note| note.name.is_none() && note.reason.hands_on());
         let places = place::all(body, notes.iter().map(|note| note.at as usize));
         for (note, place) in notes.into_iter().zip(places) {
             self.add(note.reason, note.name, place);

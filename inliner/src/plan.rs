@@ -165,7 +165,13 @@ fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSe
     let all = values.names().filter(|_| replaced).map(|name| (name.to_owned(), Reason::Replaced));
     let written = bundles.iter().flat_map(|bundle| &bundle.reads.writes);
     let written = written.map(|(name, _, reason)| (name.clone(), *reason));
-    let kept = all.chain(by_client).chain(written).collect();
+    let hands_on = bundles.iter().any(|bundle| bundle.hands_on);
+    let perhaps = bundles.iter().flat_map(|bundle| {
+        let elsewhere = bundle.reads.assigned_somewhere.iter().filter(move |_| hands_on);
+        bundle.reads.perhaps_written.iter().chain(elsewhere)
+    });
+    let perhaps = perhaps.map(|name| (name.clone(), Reason::PerhapsAssigned));
+    let kept = all.chain(by_client).chain(perhaps).chain(written).collect();
     let prefix = prefix::choose(bundles.iter().map(|bundle| &bundle.prefixed));
     Context { values, prefix, kept }
 }

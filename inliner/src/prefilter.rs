@@ -47,6 +47,16 @@ impl Prefilter {
         }
     }
 
+    /// Whether a wanted name is a property that is perhaps written: the environment may have come from another file.
+    fn assigns_one(&self, text: &[u8]) -> bool {
+        let is_written = |start, end| is_word(text, start, end) && is_written(&text[..start], &text[end..]);
+        if self.plain {
+            self.names.find_iter(text).any(|found| is_written(found.start(), found.end()))
+        } else {
+            self.names.find_overlapping_iter(text).any(|found| is_written(found.start(), found.end()))
+        }
+    }
+
     /// The reads of a text without a tree, where its tokens tell enough.
     pub(crate) fn tokens(&self, text: &str, wanted: &dyn Wanted) -> Result<FileReads, Doubt> {
         self.scanner.find(text, wanted)
@@ -55,7 +65,7 @@ impl Prefilter {
     /// Whether a parse could find a read.
     pub(crate) fn is_worth_parsing(&self, text: &[u8]) -> bool {
         let spelt = self.env.find(text).is_some();
-        if spelt && self.names_one(text).is_some() {
+        if if spelt { self.names_one(text).is_some() } else { self.assigns_one(text) } {
             return true;
         }
         let mut passed_on = false;
@@ -79,6 +89,23 @@ impl Prefilter {
         passed_on && (named() || handed_on())
     }
 }
+
+/// Whether a property's name between these texts is assigned, updated, deleted or a target in a pattern.
+fn is_written(before: &[u8], after: &[u8]) -> bool {
+    let is_property = matches!(before.trim_ascii_end().last(), Some(b'.' | b'"' | b'\'' | b'`' | b'/'));
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'' | b'`' | b']') || byte.is_ascii_whitespace();
+    let quotes = after.iter().take_while(|byte| is_quote(byte)).count();
+    let is_target = match &after[quotes..] {
+        [b'=', b'=' | b'>', ..] => false,
+        [b'=', ..] | [b'+', b'+', ..] | [b'-', b'-', ..] | [_, b'=', ..] | [_, _, b'=', ..] => true,
+        [b'o', b'f', ..] | [b'i', b'n', ..] | [b'}' | b']' | b',' | b'/', ..] => true,
+        _ => before[before.len().saturating_sub(FAR)..].windows(6).any(|word| word == b"delete"),
+    };
+    is_property && is_target
+}
+
+/// How far before a name a `delete` is looked for.
+const FAR: usize = 120;
 
 /// `=` but neither `==` nor `=>` follows.
 fn is_assigned(after: &[u8]) -> bool {

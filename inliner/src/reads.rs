@@ -16,6 +16,7 @@ mod patterns;
 mod ports;
 mod resolve;
 mod scope;
+mod target;
 mod test;
 mod text;
 mod value;
@@ -53,7 +54,11 @@ pub(crate) struct FileReads {
     pub(crate) objects: Vec<ObjectRead>,
     /// Names that are assigned, updated or deleted, and where.
     pub(crate) writes: Vec<(String, u32, Reason)>,
-    /// `process` or its environment is replaced where every file sees it.
+    /// Names that may be written to the environment: by a computed name, or as a property of some other `env`.
+    pub(crate) perhaps_written: BTreeSet<String>,
+    /// Properties of something, which may be the environment if that is handed on.
+    pub(crate) assigned_somewhere: BTreeSet<String>,
+    /// `process` or its environment is replaced.
     pub(crate) replaces_process: bool,
     pub(crate) notes: Vec<Note>,
     /// What other files can take from this one, for certain.

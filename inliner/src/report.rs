@@ -102,6 +102,11 @@ impl Reason {
         }
     }
 
+    /// Whether other code gets hold of the environment there.
+    pub(crate) fn hands_on(self) -> bool {
+        matches!(self, Self::WholeObject | Self::ProcessEscapes | Self::AliasReassigned)
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::Assigned => "is assigned or deleted somewhere on the server, so its reads stay",

@@ -68,6 +68,11 @@ fn uses_that_name_no_variable_are_reported() {
     check_same("process.env.hasOwnProperty(k)", &["WholeObject"]);
     check_same("export const env = process.env", &["WholeObject"]);
     check_same("const env = process.env; export {env}", &["WholeObject"]);
+    for holder in ["this.env", "x['env']", "exports.env", "P.prototype.env"] {
+        check_same(&format!("{holder} = process.env"), &["WholeObject"]);
+    }
+    check_same("exports.process = process", &["ProcessEscapes"]);
+    check_same("export const p = process", &["ProcessEscapes"]);
     check_same("process.env[k]", &["DynamicKey"]);
     check_same("process.env[k] = v", &["DynamicWrite"]);
     check_same("process.env = {}", &["EnvReplaced"]);

@@ -136,3 +136,61 @@ fn files_answer_alike_without_the_variables() {
     assert!(text(&expected.stdout).contains("canary."), "{}", text(&expected.stderr));
     assert_eq!(text(&got.stdout), text(&expected.stdout), "{}", text(&got.stderr));
 }
+
+#[test]
+fn a_file_that_replaces_the_environment_keeps_the_reads_of_all() {
+    for replaces in [
+        "process.env = {A: 'mine'}",
+        "process.env = {...process.env, A: 'mine'}",
+        "import p from 'node:process'; p.env = {A: 'mine'}",
+        "Object.assign(process, {env: {A: 'mine'}})",
+        "Object.defineProperty(process, 'env', {value: {A: 'mine'}})",
+        "const o = {A: 'mine'}; Object.assign(process.env, o)",
+        "for (const [k, v] of [['A', 'mine']]) process.env[k] = v",
+        "const o = {A: 'mine'}, {assign} = Object; assign(process.env, o)",
+    ] {
+        stays(&[("other.mjs", replaces)]);
+    }
+    let folder = folder(&[("a.mjs", "f(process.env.A)"), ("b.js", "process.env = globalThis.process.env")]);
+    assert_eq!(body(folder.path(), "a.mjs"), "f(__capy_A())");
+}
+
+#[test]
+fn a_write_to_what_may_be_the_environment_keeps_the_reads_of_all() {
+    let publish = "export const e = process.env";
+    for writes in [
+        "export function f(e) { e.A = 'mine' }",
+        "export const f = e => { e['A'] ||= 'mine' }",
+        "export const f = e => delete e.A",
+        "export const f = o => { [o.A] = ['mine'] }",
+        "import * as n from './publish.mjs'; n.e.A = 'mine'",
+        "import * as n from './publish.mjs'; n.e.A = process.env.B",
+    ] {
+        stays(&[("publish.mjs", publish), ("writes.mjs", writes)]);
+    }
+    stays(&[("writes.mjs", "export function f(p) { p.env.A = 'mine' }")]);
+}
+
+#[test]
+fn a_write_to_anything_else_keeps_nothing() {
+    for writes in [
+        "export function f(e) { e.A = process.env.A }",
+        "export function f(e) { e.A = process.env.A || 'default'; e.A = void 0 }",
+        "exports.A = exports.B = 'mine'; module.exports.A = 1",
+        "class C { constructor(a) { this.A = a } }",
+        "f(process.env); export function f(e) { e.A == 1 || e.A.x++ }",
+    ] {
+        let folder = folder(&[("a.mjs", "g(process.env.A)"), ("b.mjs", "f(process.env)"), ("c.js", writes)]);
+        assert_eq!(body(folder.path(), "a.mjs"), "g(__capy_A())", "{writes}");
+    }
+    // Nobody is given the environment.
+    let folder = folder(&[("a.mjs", "g(process.env.A)"), ("b.mjs", "export const f = e => { e.A = 1 }")]);
+    assert_eq!(body(folder.path(), "a.mjs"), "g(__capy_A())");
+}
+
+/// A read of `A` in a file of its own is left as it is.
+#[track_caller]
+fn stays(others: &[(&str, &str)]) {
+    let folder = folder(&[&[("a.mjs", "f(process.env.A)")], others].concat());
+    assert_eq!(body(folder.path(), "a.mjs"), "f(process.env.A)", "{others:?}");
+}

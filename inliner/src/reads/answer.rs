@@ -3,8 +3,6 @@
 //! Owns the last word: reads that must stay for the whole file's sake, and wanted names that are none of the known. It
 //! refuses to drop a name in silence.
 
-use std::collections::BTreeSet;
-
 use super::flow::Written;
 use super::resolve::Judge;
 use super::{FileReads, Note, Read};
@@ -13,24 +11,21 @@ use crate::report::Reason;
 impl Judge<'_> {
     /// What remains are wanted names that occur without being any of the above.
     pub(super) fn finish(mut self) -> FileReads {
-        self.replaced.retain(|at, _| !self.restored.contains(at));
-        for at in self.replaced.keys() {
+        for (target, (kind, at)) in std::mem::take(&mut self.restored) {
+            if !self.replaced.remove(&target) {
+                self.escapes(kind, at);
+            }
+        }
+        for at in &self.replaced {
             self.out.notes.push(Note { at: *at, name: None, reason: Reason::EnvReplaced });
             self.lost = self.lost.or(Some(Reason::Replaced));
         }
         self.without_overlaps();
-        self.out.replaces_process = self.replaced.values().any(|everywhere| *everywhere);
-        let texts: BTreeSet<String> = self
-            .facts
-            .mentions
-            .iter()
-            .filter(|one| one.written == Written::Text && !self.accounted.contains(&one.at))
-            .map(|one| one.name.to_string())
-            .collect();
+        self.out.replaces_process = !self.replaced.is_empty();
         self.shared_modules();
-        let (lost, writes_any) = (self.lost, self.writes_any);
-        self.out
-            .leave(|name| lost.or((writes_any && texts.contains(name)).then_some(Reason::PerhapsAssigned)));
+        let lost = self.lost;
+        self.out.leave(|_| lost);
+        self.perhaps_written();
         for mention in &self.facts.mentions {
             if !self.accounted.insert(mention.at) {
                 continue;
@@ -46,6 +41,19 @@ impl Judge<'_> {
             self.out.notes.push(Note { at: mention.at, name, reason });
         }
         self.out
+    }
+
+    /// Wanted names that may be written through something that is the environment, if it is.
+    fn perhaps_written(&mut self) {
+        for mention in self.facts.mentions.iter().filter(|one| !self.accounted.contains(&one.at)) {
+            let is_text = mention.written == Written::Text;
+            let of_env = matches!(mention.written, Written::AfterEnv | Written::AfterProcessEnv);
+            if self.writes_any && is_text || mention.assigned && of_env {
+                self.out.perhaps_written.insert(mention.name.to_string());
+            } else if mention.assigned {
+                self.out.assigned_somewhere.insert(mention.name.to_string());
+            }
+        }
     }
 
     /// Turbopack's modules have one id in all files.

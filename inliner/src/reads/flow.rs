@@ -145,6 +145,8 @@ pub(super) struct Mention {
     pub(super) name: Atom,
     pub(super) at: u32,
     pub(super) written: Written,
+    /// It is assigned, updated or deleted, and not with what the environment has by that name.
+    pub(super) assigned: bool,
 }
 
 /// How a mention is written.

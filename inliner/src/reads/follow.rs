@@ -45,7 +45,7 @@ impl<'a> Judge<'a> {
             };
             node = (step.start, step.end);
             if end && matches!(kind, Kind::Process | Kind::Env) {
-                self.replaced.insert(step.at, place.global || kind == Kind::Process);
+                self.replaced.insert(step.at);
                 return;
             }
         }
@@ -95,7 +95,7 @@ impl<'a> Judge<'a> {
         });
     }
 
-    fn written(&mut self, key: &Atom, at: u32, reason: Reason) {
+    pub(super) fn written(&mut self, key: &Atom, at: u32, reason: Reason) {
         if self.wanted.is_wanted(key) && self.accounted.insert(at) {
             self.out.writes.push((key.to_string(), at, reason));
         }
@@ -123,7 +123,7 @@ impl<'a> Judge<'a> {
             Sink::Escape(_) => self.escapes(kind, at),
             Sink::Restore(_, same) if place.doubt.is_some() || *same != kind => self.escapes(kind, at),
             Sink::Restore(target, _) => {
-                self.restored.insert(*target);
+                self.restored.insert(*target, (kind, at));
             }
             Sink::Maybe(then) => self.perhaps(place, kind, then, Some(Reason::Sometimes)),
             Sink::Given(subjects, then) => match self.given_all(subjects) {
@@ -134,7 +134,7 @@ impl<'a> Judge<'a> {
             Sink::Held(uses) => {
                 for used in uses {
                     let doubt = self.doubt(used, place.doubt);
-                    let place = Place { used, home: place.home.clone(), global: false, doubt };
+                    let place = Place { used, home: place.home.clone(), doubt };
                     self.follow(&place, kind, &used.steps, &used.sink, false, (used.start, used.end));
                 }
             }
@@ -279,16 +279,18 @@ impl<'a> Judge<'a> {
             (Does::Write(Keys::Any), Kind::Env) => self.writes_any(at),
             (Does::Write(Keys::One(key)), Kind::Process) if &**key != "env" => {}
             (Does::Write(_), Kind::Process) => {
-                self.replaced.insert(at, false);
+                self.replaced.insert(at);
             }
             (Does::Write(Keys::One(key)), Kind::Global) if &**key == "process" => {
-                self.replaced.insert(at, true);
+                self.replaced.insert(at);
             }
             _ => {}
         }
         if kind != Kind::Env {
             return;
         }
+        // `merge(process.env, o)`, whoever's function it is.
+        self.writes_any |= call.does == Does::Unknown && index == 0 && call.arguments > 1;
         let facts = self.facts;
         let named = facts.mentions[call.mentions.clone()].iter().filter(|one| one.written == Written::Text);
         for mention in named {

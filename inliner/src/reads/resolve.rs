@@ -79,10 +79,11 @@ pub(super) struct Judge<'a> {
     /// Names that the next walk must look for.
     pub(super) later: Tracked,
     pub(super) accounted: HashSet<u32>,
-    /// Where `process` or its environment is assigned, and whether other files see that.
-    pub(super) replaced: BTreeMap<u32, bool>,
-    /// Those of them that assign what was there before.
-    pub(super) restored: HashSet<u32>,
+    /// Where `process` or its environment is assigned: all files see that.
+    pub(super) replaced: BTreeSet<u32>,
+    /// Where one of them is assigned to a property of that name, and where the value begins: it is what was there
+    /// before, or another object's.
+    pub(super) restored: BTreeMap<u32, (Kind, u32)>,
     pub(super) writes_any: bool,
     pub(super) loads_process: bool,
     /// Why nothing in this file may be replaced.
@@ -95,8 +96,6 @@ pub(super) struct Judge<'a> {
 pub(super) struct Place<'u> {
     pub(super) used: &'u Use,
     pub(super) home: Option<Home>,
-    /// It starts at the global object.
-    pub(super) global: bool,
     /// Why nothing may be replaced here, if so.
     pub(super) doubt: Option<Reason>,
 }
@@ -129,8 +128,8 @@ impl<'a> Judge<'a> {
             found_modules: BTreeSet::new(),
             later: Tracked::new(),
             accounted: HashSet::new(),
-            replaced: BTreeMap::new(),
-            restored: HashSet::new(),
+            replaced: BTreeSet::new(),
+            restored: BTreeMap::new(),
             writes_any: false,
             loads_process: facts.imports_process,
             lost: None,
@@ -171,9 +170,7 @@ impl<'a> Judge<'a> {
             if alias.is_settled(&home) && kind.is_shared() {
                 self.out.exports.insert(export.name.to_string(), Shared(kind));
             }
-            if kind == Kind::Env {
-                self.note(export.at, None, Reason::WholeObject);
-            }
+            self.escapes(kind, export.at);
         }
         for (name, shared) in &self.facts.forwarded {
             self.out.exports.insert(name.to_string(), *shared);
@@ -199,7 +196,7 @@ impl<'a> Judge<'a> {
             }
             let known = self.found.get(binding);
             if !known.is_some_and(|bound| bound.kind == *kind && bound.doubt.is_none()) {
-                self.replaced.insert(binding.at, true);
+                self.replaced.insert(binding.at);
             }
         }
     }
@@ -251,7 +248,7 @@ impl<'a> Judge<'a> {
         let Some(name) = &used.name else {
             self.loads_process = true;
             let doubt = self.doubt(used, None);
-            let place = Place { used, home: None, global: false, doubt };
+            let place = Place { used, home: None, doubt };
             return self.follow(&place, Kind::Process, &used.steps, &used.sink, true, (used.start, used.end));
         };
         let (kind, doubt, home) = match self.name(name, used.scope, used.start) {
@@ -268,7 +265,7 @@ impl<'a> Judge<'a> {
         } else {
             (kind, &used.steps[..], (used.start, used.end))
         };
-        let place = Place { used, home, global: kind == Kind::Global, doubt };
+        let place = Place { used, home, doubt };
         self.follow(&place, kind, steps, &used.sink, false, node);
     }
 

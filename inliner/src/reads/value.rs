@@ -8,9 +8,9 @@ use swc_common::{Span, Spanned};
 use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
 
-use super::alias::Kind;
 use super::calls::loads_process;
 use super::flow::{Escape, Mention, Pattern, PatternKey, PatternValue, Sink, Step, Use, Written};
+use super::target::{gives_what_is_there, is_of_the_module, special};
 use super::test::Test;
 use super::walk::Walk;
 use crate::syntax::range;
@@ -79,7 +79,8 @@ impl Walk<'_> {
             Expr::Ident(ident) => Some(&ident.sym),
             _ => None,
         };
-        self.mention_steps(before, &steps);
+        let is_own = std::mem::take(&mut self.harmless) || is_of_the_module(root);
+        self.mention_steps(before, &steps, matches!(sink, Sink::Write) && !is_own);
         match root {
             Expr::Call(call) => self.call(call, steps, sink),
             Expr::Await(awaited) if loads_process(root) => self.process_module(awaited.span, steps, sink),
@@ -137,7 +138,9 @@ impl Walk<'_> {
                     (AssignOp::Assign, Some((at, kind))) => (Sink::Write, Sink::Restore(at, kind)),
                     _ => (Sink::Write, value),
                 };
+                self.harmless = gives_what_is_there(target, &assign.right);
                 self.simple_target(target, target_sink);
+                self.harmless = false;
                 self.flow(&assign.right, value_sink);
             }
             (AssignTarget::Pat(pattern), _) => {
@@ -275,8 +278,8 @@ impl Walk<'_> {
         }
     }
 
-    /// `root` is the name that the steps are taken from.
-    fn mention_steps(&mut self, root: Option<&Atom>, steps: &[Step]) {
+    /// `root` is the name that the steps are taken from; the last of them may be assigned.
+    fn mention_steps(&mut self, root: Option<&Atom>, steps: &[Step], assigned: bool) {
         let Some(wanted) = self.wanted else { return };
         for (index, step) in steps.iter().enumerate() {
             if let Some(name) = step.key.as_ref().filter(|name| wanted.is_wanted(name)) {
@@ -289,7 +292,8 @@ impl Walk<'_> {
                     (_, Some("env")) => Written::AfterEnv,
                     _ => Written::Property,
                 };
-                self.facts.mentions.push(Mention { name: name.clone(), at: step.at, written });
+                let assigned = assigned && index + 1 == steps.len();
+                self.facts.mentions.push(Mention { name: name.clone(), at: step.at, written, assigned });
             }
         }
     }
@@ -297,7 +301,8 @@ impl Walk<'_> {
     pub(super) fn mention(&mut self, name: &str, span: Span) {
         if self.wanted.is_some_and(|wanted| wanted.is_wanted(name)) {
             let written = Written::Text;
-            self.facts.mentions.push(Mention { name: Atom::from(name), at: range(span).0, written });
+            let (name, at) = (Atom::from(name), range(span).0);
+            self.facts.mentions.push(Mention { name, at, written, assigned: false });
         }
     }
 }
@@ -341,28 +346,4 @@ pub(super) fn maybe(sink: &Sink) -> Sink {
         Sink::Maybe(_) => sink.clone(),
         sink => Sink::Maybe(Box::new(sink.clone())),
     }
-}
-
-/// Whether a target may be one of the objects themselves, which one, and where its name is written.
-fn special(target: &SimpleAssignTarget) -> Option<(u32, Kind)> {
-    let (name, span) = match target {
-        SimpleAssignTarget::Ident(ident) => (ident.sym.clone(), ident.span),
-        SimpleAssignTarget::Member(member) => {
-            let name = match &member.prop {
-                MemberProp::Ident(name) => name.sym.clone(),
-                MemberProp::Computed(computed) => constant(&computed.expr)?,
-                MemberProp::PrivateName(_) => return None,
-            };
-            (name, member.prop.span())
-        }
-        _ => return None,
-    };
-    let is_member = target.is_member();
-    let kind = match &*name {
-        "process" => Kind::Process,
-        "env" if is_member => Kind::Env,
-        "globalThis" | "global" if !is_member => Kind::Global,
-        _ => return None,
-    };
-    Some((range(span).0, kind))
 }

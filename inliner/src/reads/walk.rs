@@ -95,6 +95,8 @@ pub(super) struct Walk<'a> {
     pub(super) facts: Facts,
     pub(super) scope: ScopeId,
     pub(super) constructed: Option<u32>,
+    /// The target that is visited next gets nothing that the environment would not have there.
+    pub(super) harmless: bool,
     pub(super) with_depth: u32,
     /// How many uses were seen so far.
     pub(super) occurrences: usize,
@@ -117,13 +119,13 @@ pub(super) fn walk(
     others: &dyn Others,
     wanted: Option<&dyn Wanted>,
 ) -> Facts {
-    let facts = Facts { is_module: program.is_module(), ..Facts::default() };
     let mut walk = Walk {
         tracked,
         wanted,
-        facts,
+        facts: Facts { is_module: program.is_module(), ..Facts::default() },
         scope: 0,
         constructed: None,
+        harmless: false,
         with_depth: 0,
         occurrences: 0,
         captures: HashMap::new(),
@@ -271,12 +273,8 @@ impl Visit for Walk<'_> {
                 Some(VarDeclOrExpr::Expr(init)) => walk.flow(init, Sink::Drop),
                 other => other.visit_with(walk),
             }
-            if let Some(test) = &statement.test {
-                walk.flow(test, Sink::Drop);
-            }
-            if let Some(update) = &statement.update {
-                walk.flow(update, Sink::Drop);
-            }
+            statement.test.iter().for_each(|test| walk.flow(test, Sink::Drop));
+            statement.update.iter().for_each(|update| walk.flow(update, Sink::Drop));
             statement.body.visit_with(walk);
         });
     }
