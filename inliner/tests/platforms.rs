@@ -172,6 +172,7 @@ fn a_value_in_what_vercel_serves_or_keeps_stops_everything() {
         ".vercel/output/static/terms.html",
         ".vercel/output/functions/terms.prerender-fallback.html",
         ".vercel/output/functions/x/terms.rsc.prerender-fallback.rsc",
+        ".vercel/output/functions/x/terms.prerender-config.json",
         ".vercel/output/diagnostics/trace",
     ] {
         vercel().assert_leak_in(name);
@@ -273,6 +274,8 @@ fn a_build_tools_own_configuration_is_followed() {
     ]);
     app.assert_inlined(&["dist/shop/index.js", "dist/shop/assets/a.js"], &[]);
     app.assert_leak_in("dist/client/a.css");
+    app.write("dist/client/a.css", "");
+    app.assert_leak_in("dist/shop/.dev.vars.staging");
 }
 
 #[test]

@@ -34,6 +34,23 @@ fn half_a_pair_names_what_was_found_and_prints_no_value() {
 }
 
 #[test]
+fn a_report_for_scripts_names_the_error_that_ended_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    for (arguments, expected) in [
+        (&["--report", "json"][..], "CREDENTIALS_MISSING"),
+        (&["--explain", "--report", "json", folder], "UNKNOWN_LAYOUT"),
+    ] {
+        let out = run(arguments, &[]);
+        assert!(!out.status.success());
+        let printed: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert_eq!(printed["error"]["code"], expected);
+        assert!(!printed["error"]["message"].as_str().unwrap().is_empty());
+        assert!(String::from_utf8_lossy(&out.stderr).contains(expected));
+    }
+}
+
+#[test]
 fn an_unknown_flag_is_wrong_use() {
     assert_fails(&run(&["--no-such-flag"], &[]), 2, "--no-such-flag");
 }

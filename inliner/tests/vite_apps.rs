@@ -165,7 +165,7 @@ fn all_builds_of_a_repository_are_inlined_together() {
 
 #[test]
 fn a_value_in_what_is_served_or_copied_stops_everything() {
-    let leaks: [(Build, &str); 8] = [
+    let leaks: [(Build, &str); 9] = [
         (|app| app.react_router("build"), "build/client/terms/index.html"),
         (|app| app.sveltekit_node(), "build/prerendered/terms.html"),
         (|app| app.sveltekit_node(), "build/client/_app/x.js"),
@@ -174,6 +174,7 @@ fn a_value_in_what_is_served_or_copied_stops_everything() {
         (|app| app.astro("dist"), "dist/client/terms/index.html"),
         (|app| app.astro_cloudflare(), "dist/client/terms/index.html"),
         (|app| app.astro_cloudflare(), "dist/server/.dev.vars"),
+        (|app| app.astro_cloudflare().write("dist/server/.dev.vars", ""), "dist/server/.env.production"),
     ];
     for (build, file) in leaks {
         let app = App::new();

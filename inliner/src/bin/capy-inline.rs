@@ -48,7 +48,7 @@ struct Cli {
     /// Say what would be worked on and how it was recognised, and do nothing; needs no credentials
     #[arg(long)]
     explain: bool,
-    /// Print the whole report on stdout
+    /// Print the whole report on stdout, or an object with `error` where there is none
     #[arg(long, value_enum, value_name = "FORMAT")]
     report: Option<Format>,
 }
@@ -78,23 +78,29 @@ fn main() -> ExitCode {
     if cli.explain {
         return explain(cli);
     }
+    let format = cli.report;
     let here = PathBuf::from(".");
     let start = cli.apps.first().unwrap_or(&here);
     let values = match capy_client::open_from_process_env(start) {
         Ok(Some(values)) => values,
         Ok(None) => {
             let hint = "set SECRETS_BLOB and PROJECT_KEY, as `capy deploy` printed them";
-            return fail("CREDENTIALS_MISSING", "no credentials in the environment", Some(hint), 2);
+            return fail(format, "CREDENTIALS_MISSING", "no credentials in the environment", Some(hint), 2);
         }
         Err(error) => {
-            return fail(error.code(), &error.to_string(), error.hint().as_deref(), error.exit_code());
+            return fail(
+                format,
+                error.code(),
+                &error.to_string(),
+                error.hint().as_deref(),
+                error.exit_code(),
+            );
         }
     };
-    let format = cli.report;
     let request = request(cli, &values);
     match inline(&request) {
         Ok(report) => finish(&report, format),
-        Err(error) => fail(error.code(), &error.to_string(), error.hint(), 1),
+        Err(error) => fail(format, error.code(), &error.to_string(), error.hint(), 1),
     }
 }
 
@@ -123,7 +129,7 @@ fn explain(cli: Cli) -> ExitCode {
     let (format, values) = (cli.report, EnvMap::new());
     let explanation = match capy_inliner::explain(&request(cli, &values)) {
         Ok(explanation) => explanation,
-        Err(error) => return fail(error.code(), &error.to_string(), error.hint(), 1),
+        Err(error) => return fail(format, error.code(), &error.to_string(), error.hint(), 1),
     };
     let printed = match format {
         None => explanation.print(&mut io::stdout().lock()),
@@ -165,7 +171,11 @@ fn finish(report: &Report, format: Option<Format>) -> ExitCode {
     ExitCode::from(u8::from(failed))
 }
 
-fn fail(stable: &str, what: &str, hint: Option<&str>, code: u8) -> ExitCode {
+fn fail(format: Option<Format>, stable: &str, what: &str, hint: Option<&str>, code: u8) -> ExitCode {
+    if let Some(Format::Json) = format {
+        // The exit code says the same to whoever cannot be reached.
+        let _ = print_json(&serde_json::json!({ "error": { "code": stable, "message": what } }));
+    }
     let mut text = format!("error[{stable}]: {what}\n");
     if let Some(hint) = hint {
         text.push_str(&format!("\nhint: {hint}\n"));

@@ -7,7 +7,7 @@
 //! <dist>/server/entry.mjs           the authority and the entry
 //! <dist>/server/wrangler.json       Cloudflare: `main`, `assets.directory`
 //! <dist>/server/**                  rewritten
-//! <dist>/server/.dev.vars*          copied there by Cloudflare's plugin for Vite: searched
+//! <dist>/server/{.dev.vars,.env}*   copied there by Cloudflare's plugin for Vite: searched
 //! <dist>/client/                    public, prerendered pages among it
 //! ```
 
@@ -62,11 +62,10 @@ fn cloudflare(dist: &Path, config: &Path) -> Result<Layout, Error> {
 
 fn common(name: &'static str, dist: &Path) -> Layout {
     let server = dist.join("server");
-    let variables: Vec<_> = find::named(&server, ".dev.vars", "").into_iter().collect();
     Layout {
+        searched: find::copied_variables(&server),
         server: vec![server],
         public: vec![dist.join("client")],
-        searched: variables,
         ..Layout::new(name, dist)
     }
 }

@@ -53,6 +53,7 @@ fn layout(build: &Path, manifest: PathBuf) -> Result<Layout, Error> {
         layout.entries.retain(|entry| entry.path.parent() != config.parent());
         layout.entries.extend(wrangler.entries());
         layout.public.extend(wrangler.public);
+        layout.searched.extend(config.parent().into_iter().flat_map(find::copied_variables));
         layout.evidence.push((config, "what wrangler deploys of React Router's build".to_owned()));
     }
     Ok(layout)

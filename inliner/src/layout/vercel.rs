@@ -6,6 +6,7 @@
 //! .vercel/output/config.json                        the authority: `"version": 3`; its routes hold public headers
 //! .vercel/output/static/**                          public
 //! .vercel/output/functions/**/*.prerender-fallback.*   public
+//! .vercel/output/functions/**/*.prerender-config.json  holds public headers
 //! .vercel/output/functions/**/<name>.func/          a function, or a link to one
 //!   .vc-config.json                                 runtime, entry, and `filePathMap`
 //!   **/*.js                                         rewritten
@@ -170,7 +171,7 @@ fn functions(folder: &Path) -> Result<Functions, Error> {
             }
         } else if name == FUNCTION {
             found.configs.push(entry.into_path());
-        } else if name.contains(".prerender-fallback.") {
+        } else if name.contains(".prerender-fallback.") || name.ends_with(".prerender-config.json") {
             found.fallbacks.push(entry.into_path());
         }
     }

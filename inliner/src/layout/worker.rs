@@ -63,7 +63,10 @@ fn as_it_is(folder: &Path, config: &Wrangler) -> Option<Layout> {
     }
     let with_more = mains.iter().filter(|main| main.more_modules || config.redirected);
     let said = if config.redirected { "written by a build tool" } else { "no_bundle" };
+    // Beside a person's own configuration they are the person's own.
+    let copied = mains.iter().filter(|_| config.redirected).filter_map(|main| main.path.parent());
     Some(Layout {
+        searched: copied.flat_map(find::copied_variables).collect(),
         server: with_more.map(|main| main.path.parent().unwrap_or(folder).to_owned()).collect(),
         server_files: mains.iter().map(|main| main.path.clone()).collect(),
         public: config.public.clone(),
@@ -83,6 +86,7 @@ fn bundled(folder: &Path, output: &Path, config: Option<&Wrangler>) -> Layout {
     let tree = if output.starts_with(folder) { folder } else { output };
     Layout {
         withheld: withheld(output, &public),
+        searched: find::copied_variables(output),
         server: vec![output.to_owned()],
         public,
         entries: entry.into_iter().map(|path| Entry { path, runtime: Runtime::Workers }).collect(),
