@@ -46,7 +46,7 @@ pub enum Doubt {
     Global,
     /// The name of the process module.
     Module,
-    /// `eval` or `with`.
+    /// `eval`, `with` or `Function`.
     Scope,
     /// Functions of an earlier run.
     Ours,
@@ -55,6 +55,8 @@ pub enum Doubt {
 /// Looks for the words that matter. Made once for all files.
 pub(crate) struct Scanner {
     words: AhoCorasick,
+    /// What makes code of a text, besides a direct `eval`.
+    runners: [Finder<'static>; 2],
     /// Names that are no identifiers: a file that has one is left to the parser.
     odd: Vec<Finder<'static>>,
 }
@@ -70,7 +72,12 @@ impl Scanner {
             .match_kind(MatchKind::LeftmostLongest)
             .build(ALWAYS.iter().chain(&plain))
             .expect("names of variables are far below the automaton's limits");
-        Self { words, odd: odd.iter().map(|name| Finder::new(name.as_bytes()).into_owned()).collect() }
+        let runners = [Finder::new("Function("), Finder::new("eval)(")];
+        Self {
+            words,
+            runners,
+            odd: odd.iter().map(|name| Finder::new(name.as_bytes()).into_owned()).collect(),
+        }
     }
 
     /// What the file does with the environment.
@@ -79,9 +86,23 @@ impl Scanner {
         if is_odd || u32::try_from(text.len()).is_err() {
             return Err(Doubt::Name);
         }
+        let runs = |call: &Finder<'_>| {
+            let mut calls = call.find_iter(text.as_bytes()).map(|at| at + call.needle().len());
+            calls.any(|at| is_given_text(&text.as_bytes()[at..]))
+        };
+        if self.runners.iter().any(runs) {
+            return Err(Doubt::Scope);
+        }
         let hits = self.words.find_iter(text.as_bytes()).map(|hit| hit.start()).collect();
         let mut chains = chain::Chains::new(hits, wanted);
         lexer::run(text.as_bytes(), &mut chains)?;
         chains.finish(text.as_bytes())
     }
+}
+
+/// Whether the argument may be a text that names a variable: the common ones are those for the global object.
+fn is_given_text(argument: &[u8]) -> bool {
+    let text = argument.get(1..).unwrap_or_default();
+    let is_global = text.starts_with(b"return this") || text.starts_with(b"this");
+    matches!(argument.first(), Some(b'"' | b'\'' | b'`' | b' ' | b'\n')) && !is_global
 }

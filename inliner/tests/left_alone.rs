@@ -245,6 +245,19 @@ fn a_direct_eval_makes_the_reads_around_it_doubtful() {
 }
 
 #[test]
+fn a_variable_in_a_text_that_is_run_is_reported() {
+    for program in [
+        "eval('process.env.A')",
+        "(0, eval)(`process.env.A`)",
+        "f(new Function('return process.env.A')())",
+        "f(Function('e', 'return process.env.A'))",
+    ] {
+        check_same(program, &["Eval A"]);
+    }
+    check_same("Function('return this')(); eval('process.env.Z')", &[]);
+}
+
+#[test]
 fn a_function_is_only_interop_by_what_it_does() {
     for function in [
         "function i(e) { return other(e) }",

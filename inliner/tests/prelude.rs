@@ -32,7 +32,7 @@ const LOG: &str = "const log = (...x) => console.log(JSON.stringify(x));\n";
 const OWN: &str = "const own = (o) => Object.fromEntries(Object.entries(o).filter(([k]) => k < 'C'));\n";
 
 /// Form 11 of what builds emit, and what else may see any variable.
-const USES: [&str; 34] = [
+const USES: [&str; 35] = [
     "log(own({...process.env}))",
     "const {A, ...rest} = process.env; log(A, own(rest))",
     "log('A' in process.env, 'Z' in process.env)",
@@ -67,6 +67,7 @@ const USES: [&str; 34] = [
     "process.env = {...process.env, D: '1'}; log(process.env.A, process.env.D)",
     "const own1 = Object.getOwnPropertyDescriptor(process.env, 'A'); log(own1)",
     "log(structuredClone({...process.env}).B)",
+    "log((0, eval)('process.env.A'), new Function('return process.env.B')())",
     "var Symbol = globalThis.Symbol; log(own({...process.env}))",
     "{ var Object = {keys: 1}; } log({...process.env}.A)",
     "const globalThis = global; log(own({...process.env}))",

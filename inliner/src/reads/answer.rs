@@ -40,6 +40,9 @@ impl Judge<'_> {
             let name = Some(mention.name.to_string());
             self.out.notes.push(Note { at: mention.at, name, reason });
         }
+        for (name, at) in &self.facts.run {
+            self.out.notes.push(Note { at: *at, name: Some(name.to_string()), reason: Reason::Eval });
+        }
         self.out
     }
 

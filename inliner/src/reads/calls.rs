@@ -2,7 +2,8 @@
 //!
 //! Owns the knowledge of what a called function does. It knows the language's own and refuses to guess any other's.
 
-use swc_common::Span;
+use swc_atoms::Atom;
+use swc_common::{Span, Spanned};
 use swc_ecma_ast::{Callee as Called, *};
 use swc_ecma_visit::VisitWith;
 
@@ -26,6 +27,9 @@ impl Walk<'_> {
     /// A call whose value goes through `steps` to `sink`.
     pub(super) fn call(&mut self, call: &CallExpr, steps: Vec<Step>, sink: Sink) {
         self.note_eval(call);
+        if let Called::Expr(callee) = &call.callee {
+            self.note_run(callee, &call.args);
+        }
         match &call.callee {
             Called::Expr(callee) if call.args.is_empty() && only_value(callee).is_some() => {
                 // `(() => value)()`
@@ -109,6 +113,26 @@ impl Walk<'_> {
         let key = |index: usize| steps.get(index).and_then(|step| step.key.as_deref());
         if (key(0), key(1)) == (Some("g"), Some("process")) {
             self.facts.factories.insert(ident.sym.clone());
+        }
+    }
+
+    /// `eval("process.env.NAME")`, `new Function("return process.env.NAME")`.
+    pub(super) fn note_run(&mut self, callee: &Expr, arguments: &[ExprOrSpread]) {
+        let callee = match unparenthesised(callee) {
+            Expr::Seq(sequence) => sequence.exprs.last().map_or(callee, |last| unparenthesised(last)),
+            other => other,
+        };
+        let Some(wanted) = self.wanted else { return };
+        if !callee.is_ident_ref_to("eval") && !callee.is_ident_ref_to("Function") {
+            return;
+        }
+        let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$');
+        for argument in arguments {
+            let text = constant(&argument.expr).filter(|text| text.contains("env"));
+            let words = text.iter().flat_map(|text| text.split(|letter: char| !is_part(letter)));
+            let at = range(argument.expr.span()).0;
+            let named = words.filter(|word| wanted.is_wanted(word)).map(|word| (Atom::from(word), at));
+            self.facts.run.extend(named);
         }
     }
 

@@ -126,6 +126,14 @@ pub(super) struct Subject {
     pub(super) steps: Vec<Atom>,
 }
 
+/// A name of this file that others see.
+pub(super) struct Export {
+    pub(super) local: Atom,
+    pub(super) scope: ScopeId,
+    pub(super) at: u32,
+    pub(super) name: Atom,
+}
+
 /// A module in a bundler's table: the table's place in the file and the module's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Module {

@@ -9,7 +9,8 @@ use swc_ecma_ast::*;
 
 use super::calls::is_process_module;
 use super::declare::Declared;
-use super::walk::{Export, Walk};
+use super::flow::Export;
+use super::walk::Walk;
 use crate::syntax::range;
 
 impl Walk<'_> {

@@ -234,6 +234,7 @@ impl Walk<'_> {
     }
 
     fn construct(&mut self, new: &NewExpr) {
+        self.note_run(&new.callee, new.args.as_deref().unwrap_or_default());
         let outer = self.constructed.replace(range(new.callee.span()).0);
         self.flow(&new.callee, Sink::Escape(Escape::Value));
         self.constructed = outer;

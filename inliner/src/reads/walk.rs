@@ -11,7 +11,7 @@ use swc_ecma_visit::{Visit, VisitWith};
 
 use super::alias::Kind;
 use super::declare::Declared;
-use super::flow::{Binding, Call, Escape, Mention, Module, Outcome, Sink, Use, Write};
+use super::flow::{Binding, Call, Escape, Export, Mention, Module, Outcome, Sink, Use, Write};
 use super::interop::Role;
 use super::modules::{Factory, only_expression};
 use super::scope::{Opens, ScopeId, Scopes};
@@ -48,6 +48,8 @@ pub(super) struct Facts {
     pub(super) calls: Vec<Call>,
     /// Where a direct `eval` is called.
     pub(super) evals: Vec<ScopeId>,
+    /// Wanted names in texts that are run as code, and where.
+    pub(super) run: Vec<(Atom, u32)>,
     /// Names that stand as `<name>.g.process`: a bundler's way to write `globalThis` in a module's factory.
     pub(super) factories: BTreeSet<Atom>,
     /// Parameters by which a bundler gives a module the others and the global object, and their tables.
@@ -66,14 +68,6 @@ pub(super) struct Facts {
     pub(super) imports_process: bool,
     /// An ES module: nothing but its own names and the global ones is in scope.
     pub(super) is_module: bool,
-}
-
-/// A name of this file that others see.
-pub(super) struct Export {
-    pub(super) local: Atom,
-    pub(super) scope: ScopeId,
-    pub(super) at: u32,
-    pub(super) name: Atom,
 }
 
 /// What an import takes from the process module.
