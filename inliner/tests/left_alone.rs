@@ -74,6 +74,9 @@ fn uses_that_name_no_variable_are_reported() {
     check_same("exports.process = process", &["ProcessEscapes"]);
     check_same("export const p = process", &["ProcessEscapes"]);
     check_same("process.env[k]", &["DynamicKey"]);
+    for process in ["g.process", "x['process']", "f().process", "Function('return this')()?.process"] {
+        check_same(&format!("f({process}.env[k])"), &["DynamicKey"]);
+    }
     check_same("process.env[k] = v", &["DynamicWrite"]);
     check_same("process.env = {}", &["EnvReplaced"]);
     check_same("'A' in process.env", &["Mentioned A", "In A"]);

@@ -25,6 +25,10 @@ impl Judge<'_> {
         self.shared_modules();
         let lost = self.lost;
         self.out.leave(|_| lost);
+        // Who knows whose `process` it is: the real one may be handed on without its name.
+        for at in self.facts.open_keys.iter().filter(|at| !self.reached.contains(at)) {
+            self.out.notes.push(Note { at: *at, name: None, reason: Reason::DynamicKey });
+        }
         self.perhaps_written();
         for mention in &self.facts.mentions {
             if !self.accounted.insert(mention.at) {

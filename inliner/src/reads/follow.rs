@@ -27,6 +27,9 @@ impl<'a> Judge<'a> {
     ) {
         for (index, step) in steps.iter().enumerate() {
             let end = index + 1 == steps.len() && matches!(sink, Sink::Write);
+            if kind == Kind::Env {
+                self.reached.insert(step.at);
+            }
             let Some(key) = &self.key(step) else {
                 return self.computed(kind, step, end);
             };

@@ -84,6 +84,8 @@ pub(super) struct Judge<'a> {
     /// Where one of them is assigned to a property of that name, and where the value begins: it is what was there
     /// before, or another object's.
     pub(super) restored: BTreeMap<u32, (Kind, u32)>,
+    /// Keys that are taken from the environment for certain.
+    pub(super) reached: HashSet<u32>,
     pub(super) writes_any: bool,
     pub(super) loads_process: bool,
     /// Why nothing in this file may be replaced.
@@ -130,6 +132,7 @@ impl<'a> Judge<'a> {
             accounted: HashSet::new(),
             replaced: BTreeSet::new(),
             restored: BTreeMap::new(),
+            reached: HashSet::new(),
             writes_any: false,
             loads_process: facts.imports_process,
             lost: None,

@@ -79,6 +79,11 @@ impl Walk<'_> {
             Expr::Ident(ident) => Some(&ident.sym),
             _ => None,
         };
+        let named = |step: &Step, name: &str| step.key.as_deref() == Some(name);
+        let open = steps
+            .windows(3)
+            .filter(|steps| named(&steps[0], "process") && named(&steps[1], "env") && steps[2].key.is_none());
+        self.facts.open_keys.extend(open.map(|steps| steps[2].at));
         let is_own = std::mem::take(&mut self.harmless) || is_of_the_module(root);
         self.mention_steps(before, &steps, matches!(sink, Sink::Write) && !is_own);
         match root {

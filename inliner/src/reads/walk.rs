@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) uses: Vec<Use>,
     pub(super) writes: Vec<Write>,
     pub(super) mentions: Vec<Mention>,
+    /// The keys of `<something>.process.env[key]`.
+    pub(super) open_keys: Vec<u32>,
     /// Bindings that an `import` of the process module makes, with the imported name.
     pub(super) imports: Vec<(Binding, Imported)>,
     /// Names that `export` hands to other files.
@@ -305,8 +307,8 @@ impl Visit for Walk<'_> {
     fn visit_if_stmt(&mut self, statement: &IfStmt) {
         self.flow(&statement.test, Sink::Drop);
         // A branch without braces may hold a `var`.
-        self.scoped(Opens::Block, |walk| statement.cons.visit_with(walk));
-        self.scoped(Opens::Block, |walk| statement.alt.visit_with(walk));
+        let branches = std::iter::once(&statement.cons).chain(&statement.alt);
+        branches.for_each(|branch| self.scoped(Opens::Block, |walk| branch.visit_with(walk)));
     }
 
     fn visit_while_stmt(&mut self, statement: &WhileStmt) {
@@ -372,11 +374,8 @@ impl Visit for Walk<'_> {
 
     fn visit_opt_call(&mut self, call: &OptCall) {
         let sink = Sink::Escape(Escape::Value);
-        self.called(
-            &call.callee,
-            &call.args,
-            Outcome { steps: Vec::new(), sink, node: range(call.span), pure: false },
-        );
+        let outcome = Outcome { steps: Vec::new(), sink, node: range(call.span), pure: false };
+        self.called(&call.callee, &call.args, outcome);
     }
 
     // Labels are not references.

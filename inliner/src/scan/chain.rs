@@ -88,7 +88,7 @@ impl<'w> Chains<'w> {
         let is_private = lexer.sign_before() == b'#';
         match lexer.slice(token) {
             _ if is_private => Ok(()),
-            b"process" if is_property => self.process_property(lexer),
+            b"process" if is_property => self.process_property(lexer, token.end),
             b"process" => self.process(lexer, token),
             b"global" | b"globalThis" if !is_property => self.global(lexer, token),
             b"eval" if !is_property && lexer.calls_for_text() => Err(Doubt::Scope),
@@ -98,7 +98,12 @@ impl<'w> Chains<'w> {
         }
     }
 
-    fn process_property(&mut self, lexer: &Lexer<'_>) -> Result<(), Doubt> {
+    fn process_property(&mut self, lexer: &Lexer<'_>, end: usize) -> Result<(), Doubt> {
+        if let Ok(Next::Named { name: b"env", end, .. }) = next(lexer, end)
+            && !matches!(next(lexer, end), Ok(Next::Named { .. }))
+        {
+            return Err(Doubt::Key);
+        }
         // A bundler's own way to write the global object.
         let before = lexer.text[..lexer.before.start].trim_ascii_end();
         let before = before.strip_suffix(b"?").unwrap_or(before).trim_ascii_end();
