@@ -12,6 +12,7 @@ use crate::prefilter::Prefilter;
 use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
+use crate::seen::Print;
 use crate::{Error, map_file, place, public, syntax, tail};
 
 /// A server file after reading.
@@ -21,8 +22,9 @@ pub(crate) struct Bundle {
     pub(crate) real: PathBuf,
     /// The file of the source map that it names, if there is one.
     pub(crate) map: Option<PathBuf>,
-    /// Kept only while there is something to edit or to compare.
-    pub(crate) source: Option<String>,
+    /// Of its text, where there is something to edit or to compare. The text itself is read again when it is wanted:
+    /// all of them together are more than a small machine holds.
+    pub(crate) print: Option<Print>,
     pub(crate) reads: FileReads,
     pub(crate) findings: Vec<Finding>,
     pub(crate) leaks: Vec<Leak>,
@@ -48,7 +50,7 @@ impl Reader<'_> {
         let mut bundle = match String::from_utf8(bytes) {
             Ok(source) => {
                 let map = map_file::claim(real, &source);
-                Bundle { map, ..self.understand(source, real, path) }
+                Bundle { map, ..self.understand(&source, real, path) }
             }
             Err(error) => self.not_text(error.as_bytes(), path),
         };
@@ -66,14 +68,14 @@ impl Reader<'_> {
     }
 
     /// Finds the reads of one text.
-    pub(crate) fn understand(&self, source: String, real: &Path, path: &Path) -> Bundle {
+    pub(crate) fn understand(&self, source: &str, real: &Path, path: &Path) -> Bundle {
         let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
         bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
-        let inlined = tail::is_inlined(&source);
+        let inlined = tail::is_inlined(source);
         if !inlined && !self.is_worth_parsing(source.as_bytes()) {
             return bundle;
         }
-        let Some(parts) = tail::split(&source) else {
+        let Some(parts) = tail::split(source) else {
             bundle.add(Reason::OtherValues, None, (1, 1));
             return bundle;
         };
@@ -84,7 +86,7 @@ impl Reader<'_> {
         }
         let reads = &bundle.reads;
         if inlined || !reads.reads.is_empty() || !reads.objects.is_empty() || !reads.writes.is_empty() {
-            bundle.source = Some(source);
+            bundle.print = Some(Print::of(source));
         }
         bundle
     }
@@ -117,6 +119,11 @@ impl Reader<'_> {
 }
 
 impl Bundle {
+    /// The text that was understood, once more.
+    pub(crate) fn text(&self) -> Result<Option<String>, Error> {
+        self.print.map(|print| print.read(&self.real)).transpose()
+    }
+
     fn take(&mut self, reads: FileReads, body: &str) {
         self.reads = reads;
         let notes = std::mem::take(&mut self.reads.notes);

@@ -125,15 +125,9 @@ pub(crate) fn link(bundles: &mut [Bundle], reader: &Reader<'_>) -> Result<Links,
 
 fn read_again(bundles: &mut [Bundle], reader: &Reader<'_>) -> Result<(), Error> {
     bundles.par_iter_mut().try_for_each(|bundle| {
-        let takes = match &bundle.source {
-            Some(source) => reader.links.takes(source.as_bytes()),
-            None => {
-                let bytes = fs::read(&bundle.real);
-                let bytes = bytes.map_err(|source| Error::Read { path: bundle.path.clone(), source })?;
-                reader.links.takes(&bytes)
-            }
-        };
-        if takes {
+        let bytes = fs::read(&bundle.real);
+        let bytes = bytes.map_err(|source| Error::Read { path: bundle.path.clone(), source })?;
+        if reader.links.takes(&bytes) {
             *bundle = reader.read(&bundle.real, &bundle.path)?;
         }
         Ok(())

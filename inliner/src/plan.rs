@@ -21,9 +21,10 @@ use crate::prelude::{Placed, Prelude};
 use crate::public::{self, Public};
 use crate::report::{Finding, Reason, Report, Severity, Variable};
 use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
+use crate::seen::Print;
 use crate::subject::{Subjects, is_left_alone};
 use crate::tail::Parts;
-use crate::write::{self, Change};
+use crate::write::{self, Change, Contents};
 use crate::{Dynamic, Error, Request, place, prefix, tail};
 
 /// One bundle, and what it becomes.
@@ -61,11 +62,11 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
     let planner = Planner { inventory, reader, context, maps };
     let outcomes: Vec<Outcome> = bundles
         .into_par_iter()
-        .map(|mut bundle| {
-            let source = bundle.source.take();
-            planner.outcome(bundle, source.as_deref(), |_| None)
+        .map(|bundle| {
+            let source = bundle.text()?;
+            Ok(planner.outcome(bundle, source.as_deref(), |_| None))
         })
-        .collect();
+        .collect::<Result<_, Error>>()?;
     let prelude = Prelude::plan(request, inventory, &outcomes, &named, &planner.context.prefix)?;
     let (outcomes, placed) = match &prelude {
         Some(prelude) => planner.with_prelude(prelude, outcomes)?,
@@ -133,8 +134,9 @@ impl Planner<'_> {
                 map: None,
             });
         };
-        let read = self.reader.understand(source.clone(), real, path);
-        let bundle = Bundle { real: real.clone(), map: map.clone(), ..read };
+        let read = self.reader.understand(&source, real, path);
+        let print = Some(Print::of(&source));
+        let bundle = Bundle { real: real.clone(), map: map.clone(), print, ..read };
         Ok(self.outcome(bundle, Some(&source), |parts| {
             prelude.prologue(real, parts, &self.context, self.inventory)
         }))
@@ -220,11 +222,11 @@ fn gather(
         }
         modules.extend(rewritten.module);
         if let (Some(text), Some(path)) = (rewritten.map, map) {
-            changes.push(Change { path, text });
+            changes.push(Change { path, contents: Contents::Whole(text) });
         }
-        if let Some(text) = rewritten.text {
+        if let (Some(new), Some(print)) = (rewritten.text, bundle.print) {
             report.changed_files += 1;
-            changes.push(Change { path: bundle.real, text });
+            changes.push(Change { path: bundle.real, contents: Contents::Edited(new, print) });
         }
     }
     for (name, (reads, files)) in replaced {
@@ -232,7 +234,8 @@ fn gather(
     }
     // A bundle that imports a module must never be without it.
     let is_new = |(path, text): &(PathBuf, String)| fs::read(path).ok().as_deref() != Some(text.as_bytes());
-    let modules = modules.into_iter().filter(is_new).map(|(path, text)| Change { path, text });
+    let modules = modules.into_iter().filter(is_new);
+    let modules = modules.map(|(path, text)| Change { path, contents: Contents::Whole(text) });
     (report, modules.chain(changes).collect())
 }
 
@@ -305,18 +308,18 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
     let prefilter = Prefilter::new(subjects.iter());
     let links = Links::default();
     let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &links };
-    let mut bundles = vec![reader.understand(text.to_owned(), Path::new("input.js"), Path::new("input.js"))];
+    let mut bundles = vec![reader.understand(text, Path::new("input.js"), Path::new("input.js"))];
     let context = context(values, &bundles, &BTreeSet::new());
     let mut bundle = bundles.remove(0);
-    let rewritten = match bundle.source.take() {
-        Some(source) => {
+    let rewritten = match bundle.print {
+        Some(_) => {
             let find = |trailer: &str| match (map, tail::map_url(trailer)) {
                 (Some(map), _) => MapAt::File(map.to_owned()),
                 (None, Some(url)) if url.starts_with("data:") => MapAt::Inline,
                 _ => MapAt::Nowhere,
             };
-            let rewritten = rewrite(&source, &bundle.reads, &context, |_| None, find);
-            note_what_stays(&mut bundle, &rewritten, &source);
+            let rewritten = rewrite(text, &bundle.reads, &context, |_| None, find);
+            note_what_stays(&mut bundle, &rewritten, text);
             rewritten
         }
         None => Rewritten::default(),
@@ -326,5 +329,6 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
     }
     let mut findings = bundle.findings;
     findings.sort();
-    Inlined { text: rewritten.text.unwrap_or_else(|| text.to_owned()), map: rewritten.map, findings }
+    let text = rewritten.text.map_or_else(|| text.to_owned(), |new| new.pieces(text).concat());
+    Inlined { text, map: rewritten.map, findings }
 }

@@ -53,10 +53,10 @@ pub(crate) struct Prologue {
 }
 
 /// What a bundle becomes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Rewritten {
-    /// The new text, if it differs.
-    pub(crate) text: Option<String>,
+    /// How the new text is made, if it differs.
+    pub(crate) text: Option<NewText>,
     /// The new text of the map beside it, if it differs.
     pub(crate) map: Option<String>,
     /// Reads that hold a value now, by variable.
@@ -69,6 +69,28 @@ pub(crate) struct Rewritten {
     pub(crate) starts_first: bool,
     /// The module that the prologue imports.
     pub(crate) module: Option<(PathBuf, String)>,
+}
+
+/// How a bundle's new text is made of its old one. That is little beside the texts themselves, of which there may be
+/// thousands.
+#[derive(Default)]
+pub(crate) struct NewText {
+    edits: Vec<Edit>,
+    /// Our functions that the bundle does not hold yet.
+    functions: Vec<String>,
+    /// `None` when the old one stays.
+    trailer: Option<String>,
+}
+
+impl NewText {
+    /// The new text in pieces; the source must be the one that was planned with.
+    pub(crate) fn pieces<'a>(&'a self, source: &'a str) -> Vec<&'a str> {
+        let parts = tail::split(source).expect("a text that does not come apart is not edited");
+        let new = self.functions.iter().map(String::as_str);
+        let body = edit::apply(parts.body, &self.edits);
+        let trailer = self.trailer.as_deref().unwrap_or(parts.trailer);
+        tail::join(body, parts.functions.into_iter().chain(new), trailer)
+    }
 }
 
 /// One replacement and the variables that it needs.
@@ -98,12 +120,12 @@ pub(crate) fn rewrite(
     if pieces.is_empty() {
         return out;
     }
-    let mut trailer = parts.trailer.to_owned();
+    let mut trailer = None;
     if !shifts(parts.body, &all_edits(&pieces)).is_empty() {
         match move_map(&parts, &pieces, find_map) {
             Ok(Moved::Nothing) => {}
             Ok(Moved::File(map)) => out.map = map,
-            Ok(Moved::Trailer(text)) => trailer = text,
+            Ok(Moved::Trailer(text)) => trailer = Some(text),
             Err(map::Unsupported) => leave_moving(parts.body, &mut pieces, &mut out),
         }
     }
@@ -115,7 +137,7 @@ pub(crate) fn rewrite(
         *out.replaced.entry(name.clone()).or_default() += 1;
     }
     let functions = functions(&parts, &pieces, context);
-    out.text = Some(tail::join(&edit::apply(parts.body, &edits), &functions, &trailer));
+    out.text = Some(NewText { edits, functions, trailer });
     out
 }
 
@@ -208,7 +230,7 @@ fn move_map(
     }
     let edits = all_edits(pieces);
     let shifts = shifts(parts.body, &edits);
-    let (from, to) = (digest(parts.body), digest(&edit::apply(parts.body, &edits)));
+    let (from, to) = (digest(parts.body), digest(&edit::apply(parts.body, &edits).concat()));
     match find_map(parts.trailer) {
         MapAt::Nowhere => Ok(Moved::Nothing),
         MapAt::Elsewhere => Err(map::Unsupported),
@@ -250,7 +272,7 @@ fn leave_moving(body: &str, pieces: &mut Vec<Piece>, out: &mut Rewritten) {
     pieces.retain(|piece| !moves(piece));
 }
 
-/// The functions of an earlier run, and those that are new, in order of name.
+/// The functions that an earlier run did not put there, in order of name.
 fn functions(parts: &Parts<'_>, pieces: &[Piece], context: &Context<'_>) -> Vec<String> {
     let mut new: BTreeMap<String, String> = BTreeMap::new();
     for piece in pieces {
@@ -261,9 +283,7 @@ fn functions(parts: &Parts<'_>, pieces: &[Piece], context: &Context<'_>) -> Vec<
             new.entry(function).or_insert_with(|| replace::value_function(&context.prefix, name, value));
         }
     }
-    let mut functions: Vec<String> = parts.functions.iter().map(|function| (*function).to_owned()).collect();
-    functions.extend(new.into_values().filter(|function| !parts.functions.contains(&function.as_str())));
-    functions
+    new.into_values().filter(|function| !parts.functions.contains(&function.as_str())).collect()
 }
 
 /// Variables of an earlier run's functions that are not, or not so, in today's map.

@@ -1,13 +1,16 @@
 //! Whether a file is still the one that was planned with.
 //!
-//! Owns what is compared: length, times and the file's number, as they were before anything was read. It refuses to let
-//! somebody else's change be written over: a build may still run, or an editor.
+//! Owns what is compared: length, times and the file's number, as they were before anything was read, and the contents
+//! of a file that is read more than once. It refuses to let somebody else's change be written over: a build may still
+//! run, or an editor.
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
+use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use rustc_hash::FxHasher;
 
 use crate::Error;
 
@@ -29,6 +32,26 @@ impl Seen {
             Some(before) if *before != state(path) => Err(Error::Changed { path: path.to_owned() }),
             _ => Ok(()),
         }
+    }
+}
+
+/// A text in short: enough to notice an accident, and quick. Nothing rests on it against somebody with a purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Print(usize, u64);
+
+impl Print {
+    pub(crate) fn of(text: &str) -> Self {
+        let mut hasher = FxHasher::default();
+        hasher.write(text.as_bytes());
+        Self(text.len(), hasher.finish())
+    }
+
+    /// Reads the file that this was taken of. Places that were found in its text are only right if it is the same.
+    pub(crate) fn read(self, path: &Path) -> Result<String, Error> {
+        let changed = || Error::Changed { path: path.to_owned() };
+        let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = String::from_utf8(bytes).map_err(|_| changed())?;
+        if Self::of(&text) == self { Ok(text) } else { Err(changed()) }
     }
 }
 
@@ -54,6 +77,23 @@ fn times(metadata: &Metadata) -> [i64; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_only_read_again_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.js");
+        let print = Print::of("some text");
+        for (text, is_same) in [("some text", true), ("some texT", false), ("some text ", false), ("", false)]
+        {
+            fs::write(&path, text).unwrap();
+            match print.read(&path) {
+                Ok(read) => assert!(is_same && read == text),
+                Err(error) => assert!(!is_same && matches!(error, Error::Changed { .. })),
+            }
+        }
+        fs::write(&path, b"some t\xffxt").unwrap();
+        assert!(matches!(print.read(&path), Err(Error::Changed { .. })));
+    }
 
     #[test]
     fn a_file_that_is_written_moved_or_removed_has_changed() {

@@ -43,9 +43,20 @@ pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
 }
 
 /// Puts a bundle together.
-pub(crate) fn join(body: &str, functions: &[String], trailer: &str) -> String {
-    let gap = if body.is_empty() || body.ends_with('\n') { "" } else { "\n" };
-    [body, gap, MARK, &functions.concat(), trailer].concat()
+///
+/// The body comes in pieces, and so does the bundle: nobody needs it whole.
+pub(crate) fn join<'a>(
+    mut body: Vec<&'a str>,
+    functions: impl Iterator<Item = &'a str>,
+    trailer: &'a str,
+) -> Vec<&'a str> {
+    if body.iter().rfind(|piece| !piece.is_empty()).is_some_and(|last| !last.ends_with('\n')) {
+        body.push("\n");
+    }
+    body.push(MARK);
+    body.extend(functions);
+    body.push(trailer);
+    body
 }
 
 fn functions(mut text: &str) -> Option<(Vec<&str>, &str)> {
@@ -143,12 +154,17 @@ mod tests {
 
     #[test]
     fn what_was_joined_can_be_split() {
-        let joined = join("a()", &functions(), "//# sourceMappingURL=a.js.map\n");
+        let join = |body| {
+            let functions = functions();
+            join(vec![body, ""], functions.iter().map(String::as_str), "//# sourceMappingURL=a.js.map\n")
+                .concat()
+        };
+        let joined = join("a()");
         let parts = split(&joined).unwrap();
         assert_eq!(parts.body, "a()\n");
         assert_eq!(parts.functions, functions());
         assert_eq!(map_url(parts.trailer), Some("a.js.map"));
-        assert_eq!(join(parts.body, &functions(), parts.trailer), joined);
+        assert_eq!(join(parts.body), joined);
     }
 
     #[test]

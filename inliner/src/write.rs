@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,16 +14,25 @@ use rayon::prelude::*;
 use tempfile::TempPath;
 
 use crate::Error;
-use crate::seen::Seen;
+use crate::rewrite::NewText;
+use crate::seen::{Print, Seen};
 
 pub(crate) const TEMPORARY_PREFIX: &str = ".capy-inline-";
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
+/// What is written at once; longer pieces go out as they are.
+const BUFFER: usize = 64 << 10;
+
 /// New contents for a file.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) path: PathBuf,
-    pub(crate) text: String,
+    pub(crate) contents: Contents,
+}
+
+pub(crate) enum Contents {
+    Whole(String),
+    /// Made of the old ones when they are written, and of no others.
+    Edited(NewText, Print),
 }
 
 /// A file that was written beside the one that it replaces.
@@ -41,7 +50,11 @@ pub(crate) fn commit(changes: &[Change], seen: &Seen, stop: Option<&AtomicBool>)
     let stage = |change: &'_ Change| {
         goes_on(stop)?;
         seen.check(&change.path)?;
-        stage(&change.path, change.text.as_bytes()).map_err(|source| failed(&change.path, source))
+        match &change.contents {
+            Contents::Whole(text) => stage(&change.path, &[text.as_str()]),
+            Contents::Edited(new, print) => stage(&change.path, &new.pieces(&print.read(&change.path)?)),
+        }
+        .map_err(|source| failed(&change.path, source))
     };
     // Side by side: the disk commits many files at once as quickly as one.
     let staged = changes.par_iter().with_max_len(1);
@@ -62,7 +75,7 @@ pub(crate) fn goes_on(stop: Option<&AtomicBool>) -> Result<(), Error> {
 }
 
 /// A whole file with the permissions of the one that it is to replace; a new one is for those who may use its folder.
-fn stage(path: &Path, text: &[u8]) -> io::Result<TempPath> {
+fn stage(path: &Path, pieces: &[&str]) -> io::Result<TempPath> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let (metadata, permissions) = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => of_a_new_file(folder)?,
@@ -74,7 +87,10 @@ fn stage(path: &Path, text: &[u8]) -> io::Result<TempPath> {
     }
     let mut builder = tempfile::Builder::new();
     let mut temporary = builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)?;
-    temporary.write_all(text)?;
+    let mut out = BufWriter::with_capacity(BUFFER, &mut temporary);
+    pieces.iter().try_for_each(|piece| out.write_all(piece.as_bytes()))?;
+    out.flush()?;
+    drop(out);
     keep_owner(temporary.as_file(), &metadata);
     temporary.as_file().set_permissions(permissions)?;
     temporary.as_file().sync_all()?;
@@ -135,7 +151,7 @@ mod tests {
     use super::*;
 
     fn change(path: PathBuf, text: &str) -> Change {
-        Change { path, text: text.to_owned() }
+        Change { path, contents: Contents::Whole(text.to_owned()) }
     }
 
     fn texts(folder: &Path) -> Vec<String> {

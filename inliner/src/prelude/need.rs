@@ -5,7 +5,6 @@
 //! or its packages name. A variable that nothing reads is for packages that are no part of the output, where some are
 //! loaded.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +14,6 @@ use rayon::prelude::*;
 use super::site;
 use super::words::Words;
 use crate::Error;
-use crate::bundle::Bundle;
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
 use crate::report::{Finding, Reason, Severity};
@@ -122,13 +120,13 @@ impl<'n> Seen<'n> {
 }
 
 /// A bundle's text as it will be.
-fn new_text(outcome: &Outcome) -> Result<Cow<'_, [u8]>, Error> {
-    match &outcome.rewritten.text {
-        Some(text) => Ok(Cow::Borrowed(text.as_bytes())),
-        None => {
-            let Bundle { path, real, .. } = &outcome.bundle;
-            let text = fs::read(real).map_err(|source| Error::Read { path: path.clone(), source })?;
-            Ok(Cow::Owned(text))
+fn new_text(Outcome { bundle, rewritten, .. }: &Outcome) -> Result<Vec<u8>, Error> {
+    match (&rewritten.text, bundle.text()?) {
+        (Some(new), Some(source)) => Ok(new.pieces(&source).concat().into_bytes()),
+        (_, Some(source)) => Ok(source.into_bytes()),
+        (_, None) => {
+            let path = || bundle.path.clone();
+            fs::read(&bundle.real).map_err(|source| Error::Read { path: path(), source })
         }
     }
 }

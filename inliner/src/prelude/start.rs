@@ -190,7 +190,7 @@ mod tests {
             ("let a = 1;\nf(a)", "P;let a = 1;\nf(a)"),
         ] {
             let edit = Start::of(input).unwrap().insert("P;");
-            assert_eq!(crate::edit::apply(input, &[edit]), expected, "{input}");
+            assert_eq!(crate::edit::apply(input, &[edit]).concat(), expected, "{input}");
             assert!(syntax::parse(&expected.replace("P;", "P();")).is_ok(), "{expected}");
         }
         for input in ["", "// only a comment", "'use strict'", "f("] {

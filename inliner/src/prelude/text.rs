@@ -104,7 +104,7 @@ impl Wording<'_> {
             .map(|name| value_function(self.prefix, name, value(name).unwrap_or_default()))
             .collect();
         functions.push(self.function());
-        tail::join(&self.call(), &functions, "")
+        tail::join(vec![&self.call()], functions.iter().map(String::as_str), "").concat()
     }
 
     /// What that module is called. A package's `type` decides what `.js` is, so that it ends like the bundle beside it.
