@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             other => other?,
         };
         report.print(&mut io::stderr())?;
+        report.print_phases(&mut io::stderr())?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
 use crate::seen::Print;
+use crate::work::{Phase, Work};
 use crate::{Error, map_file, place, public, syntax, tail};
 
 /// A server file after reading.
@@ -42,6 +43,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) search: &'a Search,
     /// What other files hand on, as far as that is known.
     pub(crate) links: &'a Links,
+    pub(crate) work: &'a Work<'a>,
 }
 
 impl Reader<'_> {
@@ -107,8 +109,9 @@ impl Reader<'_> {
     fn parse(&self, body: &str, real: &Path, bundle: &mut Bundle) {
         bundle.parsed = true;
         let others = Seen { links: self.links, folder: real.parent().unwrap_or(real) };
-        match syntax::parse(body) {
-            Ok(program) => bundle.take(reads::find(&program, self.wanted, &others), body),
+        let find = || syntax::parse(body).map(|program| reads::find(&program, self.wanted, &others));
+        match self.work.time(Phase::Parse, find) {
+            Ok(reads) => bundle.take(reads, body),
             Err(fault) => {
                 let name = self.prefilter.names_one(body.as_bytes());
                 let name = name.map(|(start, end)| body[start..end].to_owned());

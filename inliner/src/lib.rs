@@ -17,6 +17,7 @@
 //! | `map_file` | which map is a bundle's own |
 //! | `report`, `printable` | what people and scripts are told |
 //! | `bundle`, `plan`, `write`, `seen`, `lock` | one file, all files, the disk |
+//! | `work` | how far a run is, and what its time went into |
 
 mod bundle;
 mod data_url;
@@ -49,6 +50,7 @@ mod subject;
 mod syntax;
 mod tail;
 mod unescape;
+mod work;
 mod write;
 
 use std::collections::BTreeSet;
@@ -59,6 +61,7 @@ use std::time::SystemTime;
 use capy_protocol::env_map::EnvMap;
 
 use seen::Seen;
+use work::Work;
 
 pub use error::Error;
 pub use explain::{CountedRoot, EntryFile, Evidence, Explanation, explain};
@@ -67,6 +70,7 @@ pub use report::{
     Encoding, Finding, Leak, NotScanned, NotSearched, Reason, Report, Root, RootKind, Severity, Unscanned,
     Variable,
 };
+pub use work::{Phase, Phases, Progress, Step};
 
 /// What to inline, and where.
 #[derive(Debug, Clone)]
@@ -90,6 +94,8 @@ pub struct Request<'a> {
     pub dynamic: Dynamic,
     /// Set by somebody else to stop the run: it fails with [`Error::Stopped`] and leaves no temporary file behind.
     pub stop: Option<&'a AtomicBool>,
+    /// Told how far the run is.
+    pub progress: Option<&'a Progress>,
 }
 
 impl<'a> Request<'a> {
@@ -106,6 +112,7 @@ impl<'a> Request<'a> {
             allow_mention: BTreeSet::new(),
             dynamic: Dynamic::default(),
             stop: None,
+            progress: None,
         }
     }
 }
@@ -139,15 +146,17 @@ pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
 }
 
 fn run(request: &Request<'_>) -> Result<Report, Error> {
-    let inventory = layout::inventory(request)?;
+    let work = Work::new(request.stop, request.progress);
+    let inventory = work.time(Phase::List, || layout::inventory(request))?;
     let _locks = lock::lock(inventory.written_folders())?;
     write::sweep(&inventory.leftovers)?;
     let seen = Seen::now(inventory.server.keys().chain(inventory.maps.keys()));
-    let (mut report, changes) = plan::plan(request, &inventory)?;
+    let (mut report, changes) = plan::plan(request, &inventory, &work)?;
     report.written = report.worst() != Some(Severity::Failure);
     if report.written {
-        write::commit(&changes, &seen, request.stop)?;
+        write::commit(&changes, &seen, &work)?;
     }
+    report.phases = work.phases();
     Ok(report)
 }
 

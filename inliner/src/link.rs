@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::Error;
 use crate::bundle::{Bundle, Reader};
 use crate::reads::{Others, Shared};
+use crate::work::Phase;
 
 /// Chains of files longer than this are not followed.
 const MOST_ROUNDS: usize = 16;
@@ -128,7 +129,8 @@ fn read_again(bundles: &mut [Bundle], reader: &Reader<'_>) -> Result<(), Error> 
         let bytes = fs::read(&bundle.real);
         let bytes = bytes.map_err(|source| Error::Read { path: bundle.path.clone(), source })?;
         if reader.links.takes(&bytes) {
-            *bundle = reader.read(&bundle.real, &bundle.path)?;
+            let read = || reader.read(&bundle.real, &bundle.path);
+            *bundle = reader.work.time(Phase::Scan, read)?;
         }
         Ok(())
     })

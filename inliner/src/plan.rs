@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use capy_protocol::env_map::EnvMap;
 use rayon::prelude::*;
@@ -24,7 +23,8 @@ use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
 use crate::seen::Print;
 use crate::subject::{Subjects, is_left_alone};
 use crate::tail::Parts;
-use crate::write::{self, Change, Contents};
+use crate::work::{Phase, Work};
+use crate::write::{Change, Contents};
 use crate::{Dynamic, Error, Request, place, prefix, tail};
 
 /// One bundle, and what it becomes.
@@ -44,14 +44,18 @@ struct Planner<'a> {
 }
 
 /// Reads everything and decides everything.
-pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Report, Vec<Change>), Error> {
+pub(crate) fn plan(
+    request: &Request<'_>,
+    inventory: &Inventory,
+    work: &Work<'_>,
+) -> Result<(Report, Vec<Change>), Error> {
     let subjects = Subjects::of(request.values);
     let search = Search::new(request.values);
-    let public = public::scan(inventory, &search, &subjects, request.stop)?;
+    let public = public::scan(inventory, &search, &subjects, work)?;
     let prefilter = Prefilter::new(subjects.iter());
     let nothing = Links::default();
-    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &nothing };
-    let mut bundles = read_all(inventory, &reader, request.stop)?;
+    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &nothing, work };
+    let mut bundles = read_all(inventory, &reader)?;
     let links = link::link(&mut bundles, &reader)?;
     let reader = Reader { links: &links, ..reader };
     let named: BTreeSet<String> =
@@ -60,11 +64,14 @@ pub(crate) fn plan(request: &Request<'_>, inventory: &Inventory) -> Result<(Repo
     let claims: Vec<PathBuf> = bundles.iter().filter_map(|bundle| bundle.map.clone()).collect();
     let maps = MapFiles::new(inventory, claims.iter().map(PathBuf::as_path));
     let planner = Planner { inventory, reader, context, maps };
+    work.begin(Phase::Edit, bundles.len());
     let outcomes: Vec<Outcome> = bundles
         .into_par_iter()
         .map(|bundle| {
-            let source = bundle.text()?;
-            Ok(planner.outcome(bundle, source.as_deref(), |_| None))
+            work.file(Phase::Edit, || {
+                let source = bundle.text()?;
+                Ok(planner.outcome(bundle, source.as_deref(), |_| None))
+            })
         })
         .collect::<Result<_, Error>>()?;
     let prelude = Prelude::plan(request, inventory, &outcomes, &named, &planner.context.prefix)?;
@@ -134,28 +141,25 @@ impl Planner<'_> {
                 map: None,
             });
         };
-        let read = self.reader.understand(&source, real, path);
+        let work = self.reader.work;
+        let read = work.time(Phase::Scan, || self.reader.understand(&source, real, path));
         let print = Some(Print::of(&source));
         let bundle = Bundle { real: real.clone(), map: map.clone(), print, ..read };
-        Ok(self.outcome(bundle, Some(&source), |parts| {
-            prelude.prologue(real, parts, &self.context, self.inventory)
-        }))
+        let prologue = |parts: &Parts<'_>| prelude.prologue(real, parts, &self.context, self.inventory);
+        Ok(work.time(Phase::Edit, || self.outcome(bundle, Some(&source), prologue)))
     }
 }
 
 /// Every server file, the largest first so that no thread ends up alone with it.
-fn read_all(
-    inventory: &Inventory,
-    reader: &Reader<'_>,
-    stop: Option<&AtomicBool>,
-) -> Result<Vec<Bundle>, Error> {
+fn read_all(inventory: &Inventory, reader: &Reader<'_>) -> Result<Vec<Bundle>, Error> {
     let size = |real: &Path| fs::metadata(real).map_or(0, |metadata| metadata.len());
     let mut files: Vec<_> = inventory.server.iter().map(|(real, path)| (size(real), real, path)).collect();
     files.sort_by(|a, b| b.cmp(a));
+    reader.work.begin(Phase::Scan, files.len());
     let mut bundles: Vec<Bundle> = files
         .par_iter()
         .with_max_len(1)
-        .map(|(_, real, path)| write::goes_on(stop).and_then(|()| reader.read(real, path)))
+        .map(|(_, real, path)| reader.work.file(Phase::Scan, || reader.read(real, path)))
         .collect::<Result<_, _>>()?;
     bundles.sort_by(|a, b| a.real.cmp(&b.real));
     Ok(bundles)
@@ -307,7 +311,13 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
     let search = Search::new(values);
     let prefilter = Prefilter::new(subjects.iter());
     let links = Links::default();
-    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &links };
+    let reader = Reader {
+        wanted: &subjects,
+        prefilter: &prefilter,
+        search: &search,
+        links: &links,
+        work: &Work::default(),
+    };
     let mut bundles = vec![reader.understand(text, Path::new("input.js"), Path::new("input.js"))];
     let context = context(values, &bundles, &BTreeSet::new());
     let mut bundle = bundles.remove(0);

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use memchr::memmem;
 use rayon::prelude::*;
@@ -22,7 +21,7 @@ use crate::leak::{Lines, Search, line_of};
 use crate::mention::Mentions;
 use crate::report::{Encoding, Leak, NotScanned, Unscanned};
 use crate::subject::Subjects;
-use crate::write;
+use crate::work::{Phase, Work};
 
 /// How much of a file is looked at together.
 const PART: usize = 8 << 20;
@@ -53,7 +52,7 @@ pub(crate) fn scan(
     inventory: &Inventory,
     search: &Search,
     subjects: &Subjects,
-    stop: Option<&AtomicBool>,
+    work: &Work<'_>,
 ) -> Result<Public, Error> {
     let mentions = Mentions::of(subjects);
     let known = |real: &PathBuf| inventory.public.contains_key(real);
@@ -63,9 +62,9 @@ pub(crate) fn scan(
     let others = maps.chain(searched.filter(|((real, _), _)| !inventory.maps.contains_key(*real)));
     let files: Vec<_> = public.chain(others.filter(|((real, _), _)| !known(real))).collect();
     let reader = Reader { search, mentions: &mentions };
+    work.begin(Phase::Search, files.len());
     let one = |((real, path), found): &((&PathBuf, &PathBuf), Found)| {
-        write::goes_on(stop)?;
-        reader.read(real, path, *found)
+        work.file(Phase::Search, || reader.read(real, path, *found))
     };
     files.par_iter().map(one).try_reduce(Public::default, |all, one| Ok(all.merge(one)))
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::how::How;
 use crate::printable;
+use crate::work::Phases;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -291,6 +292,8 @@ pub struct Report {
     pub variables: Vec<Variable>,
     pub findings: Vec<Finding>,
     pub leaks: Vec<Leak>,
+    /// What the time went into.
+    pub phases: Phases,
     /// Whether the tree now holds what this run planned. A failed run writes nothing.
     pub written: bool,
 }

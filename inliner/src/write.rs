@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use tempfile::TempPath;
@@ -16,6 +15,7 @@ use tempfile::TempPath;
 use crate::Error;
 use crate::rewrite::NewText;
 use crate::seen::{Print, Seen};
+use crate::work::{Phase, Work};
 
 pub(crate) const TEMPORARY_PREFIX: &str = ".capy-inline-";
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -45,10 +45,9 @@ struct Staged<'a> {
 /// that may not be written, or that somebody else wrote meanwhile, shows before anything was replaced.
 ///
 /// What was staged is removed when a run fails or is stopped.
-pub(crate) fn commit(changes: &[Change], seen: &Seen, stop: Option<&AtomicBool>) -> Result<(), Error> {
+pub(crate) fn commit(changes: &[Change], seen: &Seen, work: &Work<'_>) -> Result<(), Error> {
     let failed = |path: &Path, source| Error::Write { path: path.to_owned(), source };
     let stage = |change: &'_ Change| {
-        goes_on(stop)?;
         seen.check(&change.path)?;
         match &change.contents {
             Contents::Whole(text) => stage(&change.path, &[text.as_str()]),
@@ -56,22 +55,22 @@ pub(crate) fn commit(changes: &[Change], seen: &Seen, stop: Option<&AtomicBool>)
         }
         .map_err(|source| failed(&change.path, source))
     };
+    work.begin(Phase::Write, changes.len());
     // Side by side: the disk commits many files at once as quickly as one.
     let staged = changes.par_iter().with_max_len(1);
-    let staged = staged.map(|change| Ok(Staged { temporary: stage(change)?, path: &change.path }));
+    let staged = staged.map(|change| {
+        let temporary = work.file(Phase::Write, || stage(change))?;
+        Ok(Staged { temporary, path: &change.path })
+    });
     let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
     changes.iter().try_for_each(|change| seen.check(&change.path))?;
     let folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
     for Staged { temporary, path } in staged {
-        goes_on(stop)?;
-        temporary.persist(path).map_err(|error| failed(path, error.error))?;
+        work.goes_on()?;
+        work.time(Phase::Write, || temporary.persist(path)).map_err(|error| failed(path, error.error))?;
     }
-    folders.into_iter().try_for_each(|folder| sync_folder(folder).map_err(|source| failed(folder, source)))
-}
-
-/// Fails once the caller wants no more of it.
-pub(crate) fn goes_on(stop: Option<&AtomicBool>) -> Result<(), Error> {
-    if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) { Err(Error::Stopped) } else { Ok(()) }
+    let sync = |folder| sync_folder(folder).map_err(|source| failed(folder, source));
+    work.time(Phase::Write, || folders.into_iter().try_for_each(sync))
 }
 
 /// A whole file with the permissions of the one that it is to replace; a new one is for those who may use its folder.
@@ -148,6 +147,8 @@ pub(crate) fn sweep(leftovers: &BTreeSet<PathBuf>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     fn change(path: PathBuf, text: &str) -> Change {
@@ -167,12 +168,12 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         ["a", "b"].iter().for_each(|name| fs::write(at(name), "old").unwrap());
         let changes = [change(at("a"), "new"), change(at("missing/c"), "new"), change(at("b"), "new")];
-        let result = commit(&changes, &Seen::default(), None);
+        let result = commit(&changes, &Seen::default(), &Work::default());
         assert!(matches!(result, Err(Error::Write { path, .. }) if path == at("missing/c")));
-        let stopped = commit(&changes[..1], &Seen::default(), Some(&AtomicBool::new(true)));
+        let stopped = commit(&changes[..1], &Seen::default(), &Work::new(Some(&AtomicBool::new(true)), None));
         assert!(matches!(stopped, Err(Error::Stopped)));
         assert_eq!(texts(folder.path()), ["old", "old"]);
-        commit(&changes[..1], &Seen::default(), Some(&AtomicBool::new(false))).unwrap();
+        commit(&changes[..1], &Seen::default(), &Work::new(Some(&AtomicBool::new(false)), None)).unwrap();
         assert_eq!(texts(folder.path()), ["new", "old"]);
     }
 
@@ -184,7 +185,7 @@ mod tests {
         let path = folder.path().join("a.js");
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o754)).unwrap();
-        commit(&[change(path.clone(), "new")], &Seen::default(), None).unwrap();
+        commit(&[change(path.clone(), "new")], &Seen::default(), &Work::default()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o754);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -6,7 +6,7 @@ mod tree;
 
 use std::time::{Duration, SystemTime};
 
-use capy_inliner::{Dynamic, Encoding, Error, Reason, Report, Severity};
+use capy_inliner::{Dynamic, Encoding, Error, Phase, Progress, Reason, Report, Request, Severity, inline};
 use support::{canary, values};
 use tree::{ROUTE, Tree};
 
@@ -29,6 +29,41 @@ fn server_files_are_inlined_and_nothing_else_is_touched() {
     }
     let text = tree.read(".next/standalone/apps/shop/.next/server/app/api/route.js");
     assert!(text.contains("e.s(__capy_DATABASE_URL(),__capy_STRIPE_KEY()   )"), "{text}");
+}
+
+#[test]
+fn the_progress_reaches_the_last_file_that_is_written() {
+    let (tree, progress) = (Tree::new(), Progress::default());
+    assert_eq!((progress.step().phase, progress.step().files), (Phase::List, 0));
+    // It is a note for the caller, who may look at any time; a run that fails stands where it failed.
+    tree.write("public/a.txt", &canary("A"));
+    let values = values();
+    let mut request = Request::new(&values);
+    request.apps.push(tree.root().to_owned());
+    request.progress = Some(&progress);
+    assert!(has_failed(&inline(&request).unwrap()));
+    assert_eq!(progress.step().phase, Phase::Edit);
+    tree.write("public/a.txt", "");
+    assert!(!has_failed(&inline(&request).unwrap()));
+    let step = progress.step();
+    assert_eq!((step.phase, step.done, step.files), (Phase::Write, 4, 4));
+}
+
+#[test]
+fn the_report_tells_what_the_time_went_into() {
+    let report = Tree::new().inline(&values()).unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    let parts = json["phases"].as_object().unwrap();
+    let share = |part: &serde_json::Value| part["share"].as_f64().unwrap();
+    assert!((parts.values().map(share).sum::<f64>() - 1.0).abs() < 1e-6, "{parts:?}");
+    for phase in ["list", "search", "scan", "edit", "write"] {
+        assert!(parts[phase]["seconds"].as_f64().unwrap() > 0.0, "{phase}: {parts:?}");
+    }
+    let mut text = Vec::new();
+    report.print(&mut text).unwrap();
+    assert!(!text.iter().any(|byte| byte.is_ascii_control() && *byte != b'\n'));
+    report.print_phases(&mut text).unwrap();
+    assert!(String::from_utf8(text).unwrap().contains(" of all threads, list "));
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use capy_client::Credentials;
+use capy_client::bar;
 use capy_client::signals::Interrupt;
-use capy_inliner::{RootKind, Severity};
+use capy_inliner::{Progress, RootKind, Severity};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
 use crate::cli::{Dynamic, Run};
@@ -52,6 +53,7 @@ fn dynamic(choice: Dynamic) -> capy_inliner::Dynamic {
 /// Inlines what the build wrote. A build whose output is not known is fine, unless inlining was asked for.
 fn inline(arguments: &Run, env: &EnvMap, began: SystemTime, interrupt: &Interrupt) -> Result<()> {
     let folder = arguments.inline.clone().unwrap_or_else(|| PathBuf::from("."));
+    let progress = Progress::default();
     let mut request = capy_inliner::Request::new(env);
     request.apps.push(folder.clone());
     request.written_since = Some(began);
@@ -59,7 +61,12 @@ fn inline(arguments: &Run, env: &EnvMap, began: SystemTime, interrupt: &Interrup
     request.allow_mention.extend(arguments.allow_mention.iter().cloned());
     request.dynamic = arguments.dynamic.map(dynamic).unwrap_or_default();
     request.stop = Some(interrupt.stop());
-    let result = capy_inliner::inline(&request);
+    request.progress = Some(&progress);
+    let step = || {
+        let step = progress.step();
+        bar::Step { what: step.phase.name(), done: step.done, all: step.files }
+    };
+    let result = bar::during(step, || capy_inliner::inline(&request));
     if matches!(result, Err(capy_inliner::Error::Stopped)) {
         interrupt.end();
     }

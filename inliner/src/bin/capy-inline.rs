@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use capy_client::terminal_text;
-use capy_inliner::{Report, Request, Severity};
+use capy_client::{bar, terminal_text};
+use capy_inliner::{Progress, Report, Request, Severity};
 use capy_protocol::env_map::EnvMap;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -48,6 +48,9 @@ struct Cli {
     /// Say what would be worked on and how it was recognised, and do nothing; needs no credentials
     #[arg(long)]
     explain: bool,
+    /// Say what the time went into
+    #[arg(long, short)]
+    verbose: bool,
     /// Print the whole report on stdout, or an object with `error` where there is none
     #[arg(long, value_enum, value_name = "FORMAT")]
     report: Option<Format>,
@@ -97,9 +100,10 @@ fn main() -> ExitCode {
             );
         }
     };
+    let verbose = cli.verbose;
     let request = request(cli, &values);
     match inline(&request) {
-        Ok(report) => finish(&report, format),
+        Ok(report) => finish(&report, format, verbose),
         Err(error) => fail(format, error.code(), &error.to_string(), error.hint(), 1),
     }
 }
@@ -144,13 +148,24 @@ fn print_json(value: &impl Serialize) -> io::Result<()> {
     writeln!(out)
 }
 
+/// Shows how far it is.
+fn inline_shown(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
+    let progress = Progress::default();
+    let request = Request { progress: Some(&progress), ..request.clone() };
+    let step = || {
+        let step = progress.step();
+        bar::Step { what: step.phase.name(), done: step.done, all: step.files }
+    };
+    bar::during(step, || capy_inliner::inline(&request))
+}
+
 /// A signal stops the work, which removes what it has not put in place, and then ends the program.
 #[cfg(unix)]
 fn inline(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
     let Ok(interrupt) = capy_client::signals::Interrupt::catch() else {
-        return capy_inliner::inline(request);
+        return inline_shown(request);
     };
-    let result = capy_inliner::inline(&Request { stop: Some(interrupt.stop()), ..request.clone() });
+    let result = inline_shown(&Request { stop: Some(interrupt.stop()), ..request.clone() });
     if matches!(result, Err(capy_inliner::Error::Stopped)) {
         interrupt.end();
     }
@@ -159,11 +174,14 @@ fn inline(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
 
 #[cfg(not(unix))]
 fn inline(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
-    capy_inliner::inline(request)
+    inline_shown(request)
 }
 
-fn finish(report: &Report, format: Option<Format>) -> ExitCode {
-    let printed = report.print(&mut io::stderr().lock()).and_then(|()| match format {
+fn finish(report: &Report, format: Option<Format>, verbose: bool) -> ExitCode {
+    let mut out = io::stderr().lock();
+    let told =
+        report.print(&mut out).and_then(|()| if verbose { report.print_phases(&mut out) } else { Ok(()) });
+    let printed = told.and_then(|()| match format {
         None => Ok(()),
         Some(Format::Json) => print_json(report),
     });

@@ -58,6 +58,15 @@ impl Report {
 }
 
 impl Report {
+    /// Prints what the run's time went into, as shares.
+    pub fn print_phases(&self, out: &mut impl Write) -> io::Result<()> {
+        write!(out, "time: {:.2} s of all threads", self.phases.whole().as_secs_f64())?;
+        for (phase, share) in self.phases.shares() {
+            write!(out, ", {} {:.0} %", phase.name(), share * 100.0)?;
+        }
+        writeln!(out)
+    }
+
     /// What is read at run time, once per variable, and once per reason where none is named.
     fn print_preludes(&self, out: &mut impl Write) -> io::Result<()> {
         let mut places: BTreeMap<(Option<&str>, Option<Reason>), Vec<&Finding>> = BTreeMap::new();
