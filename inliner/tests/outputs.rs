@@ -165,7 +165,7 @@ fn a_process_replaced_in_one_file_is_left_alone_in_all() {
     for (text, everywhere) in [
         ("globalThis.process = {env: {}}", true),
         ("process = {env: {}}", true),
-        ("process.env = {}", false),
+        ("process.env = {}", true),
         ("process ??= {env: {}}", false),
     ] {
         let tree = Tree::new();
