@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
+use crate::prefilter::is_part;
 use crate::skip::Finder;
 use crate::subject::Subjects;
 use crate::unescape;
@@ -66,7 +67,7 @@ impl Mentions {
 
 /// Whether a name between these texts can be what is read: `.NAME`, `"NAME"`, `{NAME}`, `{a,NAME:b}`, `{NAME=d}`.
 fn may_read(before: &[u8], after: &[u8]) -> bool {
-    if before.last().is_some_and(is_word) || after.first().is_some_and(is_word) {
+    if before.last().is_some_and(is_part) || after.first().is_some_and(is_part) {
         return false;
     }
     let is_quote = |byte: Option<&u8>| matches!(byte, Some(b'"' | b'\'' | b'`' | b'\\'));
@@ -116,10 +117,6 @@ fn is_list_to_quote<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
         last = *byte;
     }
     false
-}
-
-fn is_word(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
 }
 
 #[cfg(test)]

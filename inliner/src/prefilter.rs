@@ -206,11 +206,13 @@ const BEFORE_A_VALUE: [&[u8]; 14] = [
     b"extends", b"else", b"do", b"void",
 ];
 
-fn is_part(byte: &u8) -> bool {
+/// A byte of a name, as far as ASCII goes.
+pub(crate) fn is_part(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
 }
 
-fn is_word(text: &[u8], start: usize, end: usize) -> bool {
+/// Whether no name goes on before or after these bytes.
+pub(crate) fn is_word(text: &[u8], start: usize, end: usize) -> bool {
     let before = start.checked_sub(1).and_then(|at| text.get(at));
     !before.is_some_and(is_part) && !text.get(end).is_some_and(is_part)
 }

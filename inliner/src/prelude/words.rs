@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use aho_corasick::AhoCorasick;
 
+use crate::prefilter::is_word;
+
 pub(super) struct Words<'n> {
     names: Vec<&'n str>,
     finder: AhoCorasick,
@@ -22,17 +24,12 @@ impl<'n> Words<'n> {
     pub(super) fn within(&self, text: &[u8]) -> BTreeSet<&'n str> {
         let mut found = vec![false; self.names.len()];
         for hit in self.finder.find_overlapping_iter(text) {
-            let (before, after) = (text[..hit.start()].last(), text[hit.end()..].first());
-            if !before.is_some_and(is_word) && !after.is_some_and(is_word) {
+            if is_word(text, hit.start(), hit.end()) {
                 found[hit.pattern().as_usize()] = true;
             }
         }
         self.names.iter().zip(found).filter(|(_, found)| *found).map(|(name, _)| *name).collect()
     }
-}
-
-fn is_word(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
 }
 
 #[cfg(test)]
