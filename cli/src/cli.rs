@@ -145,9 +145,12 @@ pub(crate) enum DeployCommand {
 
 #[derive(Args)]
 pub(crate) struct Mint {
-    /// Where it goes: vercel, cloudflare-pages, cloudflare-workers, docker or other
+    /// Where it goes, such as vercel, docker, github-actions or other; a wrong one shows all
     #[arg(long, value_name = "ID", required = true)]
     pub(crate) platform: Option<String>,
+    /// Which of the platform's environments, such as production or preview [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
     /// Print the variables as NAME=value lines, and the steps to take on stderr
     #[arg(long)]
     pub(crate) print: bool,
@@ -157,7 +160,10 @@ pub(crate) struct Mint {
     /// Deploy these variables and no others, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
-    /// A note that `capy deploy list` shows
+    /// Write the blob to FILE, to be deployed beside the code; the platform then holds SECRETS_BLOB_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) blob_file: Option<PathBuf>,
+    /// A note that `capy deploy list` shows [default: the environment, if one is named]
     #[arg(long)]
     pub(crate) label: Option<String>,
     /// What the platform holds beside the blob
@@ -170,7 +176,7 @@ pub(crate) struct Mint {
     pub(crate) file: EnvFileArg,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Credential {
     /// PROJECT_KEY, which never travels
     ProjectKey,
@@ -178,7 +184,7 @@ pub(crate) enum Credential {
     DeployKey,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
     V1,
     V0,

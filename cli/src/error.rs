@@ -8,6 +8,7 @@ use capy_protocol::id::ProjectId;
 
 use crate::env_file::Doubt;
 use crate::exit;
+use crate::platforms::Misfit;
 
 /// Result with this program's [`Error`].
 pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
@@ -75,6 +76,10 @@ pub(crate) enum Error {
     NothingToDeploy { path: PathBuf },
     #[error("there is no platform {id:?}")]
     PlatformUnknown { id: String, known: String },
+    #[error("{platform} has no environment {environment:?}")]
+    EnvironmentUnknown { platform: String, environment: String, known: String },
+    #[error("this does not fit {platform}: {misfit}; see {source_url}")]
+    TooLarge { platform: String, misfit: Misfit, source_url: String },
     #[error("neither --print nor --json is given")]
     NoOutput,
     #[error("{} deployments begin with {prefix}:\n{}", candidates.len(), candidates.join("\n"))]
@@ -151,6 +156,8 @@ impl Error {
             Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
             Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
             Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
+            Self::EnvironmentUnknown { .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE),
+            Self::TooLarge { .. } => ("DEPLOYMENT_TOO_LARGE", exit::FAILED),
             Self::NoOutput => ("NO_OUTPUT", exit::USAGE),
             Self::PrefixAmbiguous { .. } => ("PREFIX_AMBIGUOUS", exit::FAILED),
             Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN),
@@ -211,6 +218,11 @@ impl Error {
             Self::SeveralLines => "pipe the value: capy set NAME < file",
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
+            Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave --environment away",
+            Self::EnvironmentUnknown { known, .. } => return Some(format!("one of: {known}")),
+            Self::TooLarge { .. } => {
+                "deploy fewer variables with --only, or keep the blob in a file beside the code with --blob-file capy.blob"
+            }
             Self::NoOutput => "pass --print for lines to paste, or --json for a script",
             Self::PrefixAmbiguous { .. } => "give more digits",
             Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",

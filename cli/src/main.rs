@@ -5,6 +5,7 @@ mod child;
 mod cli;
 mod commands;
 mod config;
+mod deployment;
 mod disk;
 mod env_file;
 mod error;

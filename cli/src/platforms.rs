@@ -1,19 +1,27 @@
 //! What a person does on each platform, as data: one TOML file per platform in `platforms/`.
+//!
+//! Owns what such a file may say, and finds platforms by their ids. It refuses to hold a value: what a platform is to
+//! be given comes from elsewhere.
 
-use serde::Deserialize;
+#![cfg_attr(not(test), expect(dead_code, reason = "read by the setup page, which comes next"))]
+
+mod detect;
+mod guide;
+mod limits;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use detect::{Commands, Signs};
+pub(crate) use guide::{Guide, Setting};
+pub(crate) use limits::{Limits, Misfit};
 
 use crate::error::{Error, Result};
 
-const FILES: [&str; 5] = [
-    include_str!("../platforms/vercel.toml"),
-    include_str!("../platforms/cloudflare-pages.toml"),
-    include_str!("../platforms/cloudflare-workers.toml"),
-    include_str!("../platforms/docker.toml"),
-    include_str!("../platforms/other.toml"),
-];
+/// Ids and files; `build.rs` makes the list.
+const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/platforms.rs"));
 
 /// Where secrets are opened on the platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Pattern {
     /// During the build; they are inlined.
@@ -22,18 +30,97 @@ pub(crate) enum Pattern {
     Boot,
 }
 
+impl Pattern {
+    /// One sentence of what happens there.
+    pub(crate) fn explain(self) -> &'static str {
+        match self {
+            Self::Build => "the build opens the secrets and bakes them into the server",
+            Self::Boot => "the program opens the secrets when it starts",
+        }
+    }
+}
+
+/// What sort of place it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Functions,
+    Containers,
+    Ci,
+    Servers,
+}
+
+/// How values reach a program's stdin when the platform's own command line sets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stdin {
+    /// One run for each variable; its value and nothing else.
+    Value,
+    /// One run; `NAME=value` lines.
+    Lines,
+    /// One run; a JSON object.
+    Json,
+}
+
+/// The platform's own command line.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Push {
+    pub(crate) program: String,
+    pub(crate) run: Vec<String>,
+    pub(crate) stdin: Stdin,
+    /// Shows which variables are there; its output is searched for the names and never shown.
+    pub(crate) list: Vec<String>,
+    /// The option that names the project, where the program does not find it by itself.
+    pub(crate) project: Option<String>,
+    /// What a person should know before it runs.
+    pub(crate) note: Option<String>,
+}
+
 /// One platform.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Platform {
-    pub(crate) id: String,
+    #[serde(skip)]
+    pub(crate) id: &'static str,
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     pub(crate) pattern: Pattern,
-    pub(crate) steps: Vec<String>,
-    pub(crate) command: String,
-    /// The longest value that the platform takes, where it is known to be a narrow limit.
-    pub(crate) max_bytes: Option<usize>,
+    /// Words that somebody may search for.
+    pub(crate) search: Vec<String>,
     pub(crate) docs: String,
+    /// The platform's own names for its environments; empty where it has none.
+    pub(crate) environments: Vec<String>,
+    /// Files and folders of a repository that is deployed there: `path`, or `path:text in it`.
+    pub(crate) detect: Vec<String>,
+    steps: Vec<String>,
+    place: String,
+    command: String,
+    /// A line for each variable, in place of `{entries}`.
+    entry: Option<String>,
+    /// What stands between two of them, where it is more than the end of a line.
+    between: Option<String>,
+    cli: Vec<String>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    pub(crate) push: Option<Push>,
+}
+
+impl Platform {
+    /// The environment that is meant: the one that is named, else the first.
+    pub(crate) fn environment(&self, named: Option<&str>) -> Result<Option<String>> {
+        let Some(named) = named else {
+            return Ok(self.environments.first().cloned());
+        };
+        match self.environments.iter().find(|known| *known == named) {
+            Some(known) => Ok(Some(known.clone())),
+            None => Err(Error::EnvironmentUnknown {
+                platform: self.name.clone(),
+                environment: named.into(),
+                known: self.environments.join(", "),
+            }),
+        }
+    }
 }
 
 /// Finds a platform by its id.
@@ -51,23 +138,16 @@ pub(crate) fn ids() -> String {
     ids.join(", ")
 }
 
-fn all() -> Vec<Platform> {
-    let parse = |text| toml::from_str(text).expect("the files are part of this program and tested");
-    FILES.into_iter().map(parse).collect()
+/// All platforms: by kind, then by name; the one that stands for all others is the last.
+pub(crate) fn all() -> Vec<Platform> {
+    let parse = |(id, text): &(&'static str, &str)| {
+        let platform: Platform = toml::from_str(text).expect("the files are part of this program and tested");
+        Platform { id, ..platform }
+    };
+    let mut all: Vec<_> = FILES.iter().map(parse).collect();
+    all.sort_by_key(|platform| (platform.id == "other", platform.kind, platform.name.to_lowercase()));
+    all
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_platform_file_is_complete_and_is_built_in() {
-        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/platforms")).unwrap();
-        assert_eq!(files.count(), FILES.len());
-        for platform in all() {
-            assert!(!platform.steps.is_empty() && platform.command.contains("capy"), "{}", platform.id);
-            let command = format!("`{}`", platform.command);
-            assert_eq!(find(&platform.id).unwrap().name, platform.name, "{command}");
-        }
-    }
-}
+mod tests;

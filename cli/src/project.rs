@@ -48,6 +48,11 @@ impl Project {
         &self.file.project_id
     }
 
+    /// The folder of `capy.toml`.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new(".")).to_owned()
+    }
+
     /// `.env` beside `capy.toml`.
     pub(crate) fn env_path(&self) -> PathBuf {
         self.path.with_file_name(".env")

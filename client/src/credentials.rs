@@ -5,10 +5,14 @@
 //! | `SECRETS_BLOB`       | `PROJECT_KEY`       | the platform holds `K_d`                                    |
 //! | `_CAPY_SECRETS_BLOB` | `_CAPY_DEPLOY_KEY`  | the platform holds the deploy token, the service hands `K_d` over sealed |
 //!
+//! Where the blob is too long for a variable it is a file beside the code, and `SECRETS_BLOB_FILE` or
+//! `_CAPY_SECRETS_BLOB_FILE` names it in place of the variable; a relative path starts at the current folder.
+//!
 //! An empty or blank variable counts as unset: platforms keep a variable whose value was emptied. Half a pair,
 //! or variables of both pairs, are refused. White space and one pair of quotes around a value are forgiven.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use capy_protocol::Error as ProtocolError;
 use capy_protocol::api::DecryptResponse;
@@ -21,33 +25,41 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Result, ServiceUrl, text_of};
 
-/// The two variables of a pair.
+/// The variables of a pair: the blob, or the file that holds it, and the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names {
     /// Holds the blob.
     pub blob: &'static str,
+    /// Names the file that holds the blob, in place of the variable.
+    pub blob_file: &'static str,
     /// Holds the key.
     pub key: &'static str,
 }
 
 impl Names {
     /// The default pair.
-    pub const PROJECT_KEY: Self = Self { blob: "SECRETS_BLOB", key: "PROJECT_KEY" };
+    pub const PROJECT_KEY: Self =
+        Self { blob: "SECRETS_BLOB", blob_file: "SECRETS_BLOB_FILE", key: "PROJECT_KEY" };
     /// The pair of `--credential deploy-key`.
-    pub const DEPLOY_KEY: Self = Self { blob: "_CAPY_SECRETS_BLOB", key: "_CAPY_DEPLOY_KEY" };
-
-    fn all(self) -> [&'static str; 2] {
-        [self.blob, self.key]
-    }
+    pub const DEPLOY_KEY: Self =
+        Self { blob: "_CAPY_SECRETS_BLOB", blob_file: "_CAPY_SECRETS_BLOB_FILE", key: "_CAPY_DEPLOY_KEY" };
 }
 
 /// Every credential's variable. A child process never sees them.
-pub const VARIABLES: [&str; 4] =
-    [Names::PROJECT_KEY.blob, Names::PROJECT_KEY.key, Names::DEPLOY_KEY.blob, Names::DEPLOY_KEY.key];
+pub const VARIABLES: [&str; 6] = [
+    Names::PROJECT_KEY.blob,
+    Names::PROJECT_KEY.blob_file,
+    Names::PROJECT_KEY.key,
+    Names::DEPLOY_KEY.blob,
+    Names::DEPLOY_KEY.blob_file,
+    Names::DEPLOY_KEY.key,
+];
 
 /// A parsed blob and the key that goes with it.
 #[derive(Debug)]
 pub struct Credentials {
+    /// Which variable led to the blob.
+    origin: &'static str,
     blob: SecretsBlob,
     key: Key,
 }
@@ -59,22 +71,26 @@ enum Key {
 }
 
 impl Credentials {
-    /// Chooses and parses; `None` when no variable of either pair is set.
+    /// Chooses and parses; `None` when no variable of either pair is set. Reads the
+    /// blob's file, where one is named.
     ///
     /// # Errors
     /// [`Error::CredentialsIncomplete`], [`Error::CredentialsAmbiguous`]; [`Error::BlobMalformed`],
-    /// [`Error::BlobUnsupported`], [`Error::KeyMalformed`], [`Error::VariableNotUnicode`].
+    /// [`Error::BlobUnsupported`], [`Error::BlobFileUnreadable`], [`Error::KeyMalformed`],
+    /// [`Error::VariableNotUnicode`].
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>> {
-        let Some(names) = choose(&lookup)? else {
+        let Some((names, origin)) = choose(&lookup)? else {
             return Ok(None);
         };
         let read = |name| -> Result<Zeroizing<String>> {
             Ok(Zeroizing::new(text_of(&lookup, name)?.unwrap_or_default()))
         };
-        Ok(Some(Self {
-            blob: parse_blob(names.blob, &read(names.blob)?)?,
-            key: parse_key(names, &read(names.key)?)?,
-        }))
+        let mut text = read(origin)?;
+        if origin == names.blob_file {
+            text = read_blob_file(origin, Path::new(strip_wrapping(&text)))?;
+        }
+        let blob = parse_blob(origin, &text)?;
+        Ok(Some(Self { origin, blob, key: parse_key(names, &read(names.key)?)? }))
     }
 
     /// The sealed variables.
@@ -83,10 +99,11 @@ impl Credentials {
     }
 
     fn names(&self) -> Names {
-        match self.key {
+        let names = match self.key {
             Key::Project(_) => Names::PROJECT_KEY,
             Key::Deploy(_) => Names::DEPLOY_KEY,
-        }
+        };
+        Names { blob: self.origin, ..names }
     }
 
     /// Opens the variables with the service's answer.
@@ -137,7 +154,8 @@ impl Credentials {
     }
 }
 
-fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<Names>> {
+/// The pair, and which of its variables leads to the blob.
+fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<(Names, &'static str)>> {
     let mut found = Vec::new();
     for name in VARIABLES {
         if text_of(&lookup, name)?.map(Zeroizing::new).is_some() {
@@ -145,20 +163,25 @@ fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<Names>> {
         }
     }
     for names in [Names::PROJECT_KEY, Names::DEPLOY_KEY] {
-        let [blob, key] = names.all();
+        let is_blob = |name| name == names.blob || name == names.blob_file;
         match found[..] {
             [] => return Ok(None),
-            [a, b] if [a, b] == [blob, key] => return Ok(Some(names)),
-            [only] if only == blob => {
-                return Err(Error::CredentialsIncomplete { found: blob, missing: key });
+            [blob, key] if is_blob(blob) && key == names.key => return Ok(Some((names, blob))),
+            [only] if is_blob(only) => {
+                return Err(Error::CredentialsIncomplete { found: only, missing: names.key });
             }
-            [only] if only == key => {
-                return Err(Error::CredentialsIncomplete { found: key, missing: blob });
+            [only] if only == names.key => {
+                return Err(Error::CredentialsIncomplete { found: only, missing: names.blob });
             }
             _ => {}
         }
     }
     Err(Error::CredentialsAmbiguous { found })
+}
+
+fn read_blob_file(variable: &'static str, path: &Path) -> Result<Zeroizing<String>> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    text.map_err(|source| Error::BlobFileUnreadable { variable, path: path.into(), source })
 }
 
 fn parse_blob(variable: &'static str, text: &str) -> Result<SecretsBlob> {
@@ -170,7 +193,7 @@ fn parse_blob(variable: &'static str, text: &str) -> Result<SecretsBlob> {
 
 fn parse_key(names: Names, text: &str) -> Result<Key> {
     let text = strip_wrapping(text);
-    let key = if names == Names::PROJECT_KEY {
+    let key = if names.key == Names::PROJECT_KEY.key {
         DeployProjectKey::parse_hex(text).map(Key::Project)
     } else {
         DeployToken::parse_hex(text).map(Key::Deploy)
@@ -206,6 +229,11 @@ mod tests {
             (&["_CAPY_SECRETS_BLOB", "PROJECT_KEY"], Some("CREDENTIALS_AMBIGUOUS")),
             (&["SECRETS_BLOB", "PROJECT_KEY", "_CAPY_DEPLOY_KEY"], Some("CREDENTIALS_AMBIGUOUS")),
             (&VARIABLES, Some("CREDENTIALS_AMBIGUOUS")),
+            (&["SECRETS_BLOB", "SECRETS_BLOB_FILE", "PROJECT_KEY"], Some("CREDENTIALS_AMBIGUOUS")),
+            (&["SECRETS_BLOB_FILE", "_CAPY_DEPLOY_KEY"], Some("CREDENTIALS_AMBIGUOUS")),
+            (&["SECRETS_BLOB_FILE"], Some("CREDENTIALS_INCOMPLETE")),
+            (&["SECRETS_BLOB_FILE", "PROJECT_KEY"], Some("BLOB_FILE_UNREADABLE")),
+            (&["_CAPY_SECRETS_BLOB_FILE", "_CAPY_DEPLOY_KEY"], Some("BLOB_FILE_UNREADABLE")),
             (&["SECRETS_BLOB", "PROJECT_KEY"], Some("BLOB_MALFORMED")),
             (&["_CAPY_SECRETS_BLOB", "_CAPY_DEPLOY_KEY"], Some("BLOB_MALFORMED")),
         ] {
@@ -228,6 +256,21 @@ mod tests {
             error.to_string(),
             "variables of two credential pairs are set: SECRETS_BLOB, _CAPY_SECRETS_BLOB"
         );
+    }
+
+    #[test]
+    fn a_blob_in_a_file_is_named_by_the_variable_that_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("capy.blob");
+        std::fs::write(&path, "canary\n").unwrap();
+        let lookup = |name: &str| match name {
+            "SECRETS_BLOB_FILE" => Some(OsString::from(&path)),
+            "PROJECT_KEY" => Some("x".into()),
+            _ => None,
+        };
+        let error = Credentials::from_env(lookup).unwrap_err();
+        assert_eq!(error.code(), "BLOB_MALFORMED");
+        assert!(error.to_string().starts_with("SECRETS_BLOB_FILE is damaged"), "{error}");
     }
 
     #[test]

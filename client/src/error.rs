@@ -38,6 +38,16 @@ pub enum Error {
         /// What is wrong with it.
         source: capy_protocol::Error,
     },
+    /// The file that holds the blob cannot be read.
+    #[error("{variable} names {}, which cannot be read: {source}", path.display())]
+    BlobFileUnreadable {
+        /// The variable that names it.
+        variable: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The blob's format is newer than this program.
     #[error("{variable} has format version {version}, which this program cannot read")]
     BlobUnsupported {
@@ -223,13 +233,16 @@ impl Error {
             Self::CredentialsIncomplete { .. } => ("CREDENTIALS_INCOMPLETE", exit::CREDENTIALS_INCOMPLETE),
             Self::CredentialsAmbiguous { .. } => ("CREDENTIALS_AMBIGUOUS", exit::CREDENTIALS_AMBIGUOUS),
             Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED),
+            Self::BlobFileUnreadable { .. } => ("BLOB_FILE_UNREADABLE", exit::CREDENTIALS_MALFORMED),
             Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED),
             Self::KeyMalformed { variable } if *variable == Names::DEPLOY_KEY.key => {
                 ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED)
             }
             Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
             Self::VariableNotUnicode { .. } => ("VARIABLE_NOT_UNICODE", exit::CREDENTIALS_MALFORMED),
-            Self::WrongKey { names } if *names == Names::DEPLOY_KEY => ("WRONG_DEPLOY_KEY", exit::WRONG_KEY),
+            Self::WrongKey { names } if names.key == Names::DEPLOY_KEY.key => {
+                ("WRONG_DEPLOY_KEY", exit::WRONG_KEY)
+            }
             Self::WrongKey { .. } => ("WRONG_PROJECT_KEY", exit::WRONG_KEY),
             Self::WrongCredentialKind { .. } => ("WRONG_CREDENTIAL_KIND", exit::WRONG_KEY),
             Self::BlobTampered { .. } => ("BLOB_TAMPERED", exit::BLOB_TAMPERED),
@@ -264,6 +277,9 @@ impl Error {
             }
             Self::BlobMalformed { .. } | Self::KeyMalformed { .. } | Self::VariableNotUnicode { .. } => {
                 "paste it again, whole, as `capy deploy` printed it"
+            }
+            Self::BlobFileUnreadable { .. } => {
+                "deploy the file beside the code; a relative path starts at the current folder"
             }
             Self::BlobUnsupported { .. } => "update capy to the version that made it",
             Self::WrongKey { .. } | Self::BlobDoesNotOpen { .. } => {

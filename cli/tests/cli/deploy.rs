@@ -65,6 +65,43 @@ fn only_the_named_variables_are_deployed() {
 }
 
 #[test]
+fn what_does_not_fit_the_platform_is_refused_before_the_service_is_asked() {
+    let sandbox = with_secrets();
+    sandbox.capy_with(&["set", "LONG"], &"x".repeat(5000)).succeeds();
+    let pages = ["deploy", "--platform", "cloudflare-pages", "--print"];
+    let refused = sandbox.capy(&pages).fails(1, "DEPLOYMENT_TOO_LARGE");
+    assert!(refused.stderr.contains("5120 are allowed in one variable"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--only") && refused.stderr.contains("--blob-file"),
+        "{}",
+        refused.stderr
+    );
+    sandbox.capy(&["deploy", "--platform", "aws-lambda-image", "--json"]).fails(1, "DEPLOYMENT_TOO_LARGE");
+    assert!(!format!("{:?}", sandbox.service.seen()).contains("POST"), "nothing was registered");
+    sandbox.capy(&[&pages[..], &["--only", "A,B"]].concat()).succeeds();
+    let edge = sandbox.capy(&["deploy", "--platform", "vercel", "--print"]).succeeds();
+    assert!(edge.stderr.contains("warning: SECRETS_BLOB has"), "{}", edge.stderr);
+}
+
+#[test]
+fn a_blob_in_a_file_beside_the_code_opens_on_the_platform() {
+    for extra in [&[][..], &["--credential", "deploy-key"]] {
+        let mut sandbox = with_secrets();
+        sandbox.capy_with(&["set", "LONG"], &"x".repeat(90_000)).succeeds();
+        let pages = ["deploy", "--platform", "cloudflare-pages", "--blob-file", "capy.blob", "--print"];
+        let lines = sandbox.capy(&[&pages[..], extra].concat()).succeeds().stdout;
+        assert!(lines.contains("SECRETS_BLOB_FILE=capy.blob\n") && lines.len() < 300, "{lines}");
+        assert!(!sandbox.read("capy.blob").contains(CANARY));
+        sandbox.become_platform(&lines);
+        let script = "echo $A ${#LONG} ${SECRETS_BLOB_FILE-unset}";
+        let run = sandbox.capy(&["run", "--", "sh", "-c", script]).succeeds();
+        assert_eq!(run.stdout, "canary.A.x9 90000 unset\n");
+        fs::remove_file(sandbox.path("capy.blob")).unwrap();
+        sandbox.capy(&["run", "--", "true"]).fails(32, "BLOB_FILE_UNREADABLE");
+    }
+}
+
+#[test]
 fn what_cannot_be_deployed_registers_nothing() {
     let sandbox = Sandbox::project();
     sandbox.capy(&PRINT).fails(10, "NO_ENV_FILE");
@@ -77,6 +114,9 @@ fn what_cannot_be_deployed_registers_nothing() {
     sandbox.write(".env", "A=1\n");
     sandbox.capy(&["deploy", "--platform", "other"]).fails(2, "NO_OUTPUT");
     sandbox.capy(&["deploy", "--platform", "nope", "--print"]).fails(2, "PLATFORM_UNKNOWN");
+    let environment = ["deploy", "--platform", "vercel", "--environment", "nope", "--print"];
+    sandbox.capy(&environment).fails(2, "ENVIRONMENT_UNKNOWN");
+    sandbox.capy(&["deploy", "--platform", "other", "--only", ",", "--print"]).fails(1, "NAME_NOT_FOUND");
     assert!(sandbox.service.deploys().is_empty());
 }
 
