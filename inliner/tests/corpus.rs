@@ -1,4 +1,5 @@
-//! Thousands of real scripts from npm: tokens and tree agree, and nothing but the reads changes.
+//! Thousands of real scripts from npm: tokens and tree agree, and nothing but the reads changes: neither in the bytes nor in
+//! the tree.
 //!
 //! The packages are those of `xtask/corpus` and the example's Next, as `cargo xtask test` installs them; without them there
 //! is nothing to do. Every script is inlined with the names that it reads itself.
@@ -6,6 +7,8 @@
 #![expect(clippy::print_stderr, reason = "a skipped test and the counts are told on stderr")]
 
 mod support;
+#[path = "support/trees.rs"]
+mod trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,10 +16,11 @@ use std::path::{Path, PathBuf};
 use capy_inliner::testing::{Agreement, inline, parses, tokens_and_tree};
 use rayon::prelude::*;
 
-use support::{MARK, map};
+use support::{MARK, canary, map};
+use trees::{Replaced, difference};
 
-/// Parsers of tests are slow: larger scripts are for the benchmark.
-const LARGEST: u64 = 1 << 20;
+/// Whole bundled programs are smaller; a few larger scripts would take longer than all others together.
+const LARGEST: u64 = 10 << 20;
 
 fn scripts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -30,6 +34,8 @@ fn scripts() -> Vec<PathBuf> {
         let small = files.filter(|file| file.metadata().is_ok_and(|metadata| metadata.len() <= LARGEST));
         found.extend(small.map(walkdir::DirEntry::into_path));
     }
+    // The largest first, so that no thread ends up alone with it.
+    found.sort_by_cached_key(|path| std::cmp::Reverse(path.metadata().map_or(0, |metadata| metadata.len())));
     found
 }
 
@@ -53,7 +59,8 @@ fn real_scripts_are_read_alike_by_tokens_and_by_tree_and_change_in_nothing_but_t
         eprintln!("skipped: the packages of xtask/corpus are not installed");
         return;
     }
-    let seen: Vec<(&'static str, Option<String>)> = scripts.par_iter().map(|path| check(path)).collect();
+    let seen: Vec<(&'static str, Option<String>)> =
+        scripts.par_iter().with_max_len(1).map(|path| check(path)).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     seen.iter().for_each(|(kind, _)| *counts.entry(kind).or_default() += 1);
     let wrong: Vec<&String> = seen.iter().filter_map(|(_, wrong)| wrong.as_ref()).collect();
@@ -88,38 +95,42 @@ fn check(path: &Path) -> (&'static str, Option<String>) {
     } else if inline(&inlined, &values).text != inlined {
         wrong("a second pass changes it".to_owned())
     } else {
-        only_reads_changed(&text, &inlined, &names).and_then(wrong)
+        match only_reads_changed(&text, &inlined, &names) {
+            Ok(replaced) => difference(&text, &inlined, &replaced).and_then(wrong),
+            Err(what) => wrong(what),
+        }
     };
     ("inlined", fault)
 }
 
-/// Goes through both texts side by side; says where they part otherwise than by a call in place of a read.
-fn only_reads_changed(old: &str, new: &str, names: &[&str]) -> Option<String> {
-    let (mut old, mut new) = (old, new.split(MARK).next().unwrap_or_default());
-    let mut wrapped = 0;
+/// Goes through both texts side by side and gathers the reads; says where they part otherwise than by a call in place of one.
+fn only_reads_changed(before: &str, after: &str, names: &[&str]) -> Result<Vec<Replaced>, String> {
+    let (mut old, mut new) = (before, after.split(MARK).next().unwrap_or_default());
+    let (mut replaced, mut wrapped) = (Vec::new(), 0);
     loop {
         let same = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
-        let same = (0..=same).rev().find(|at| old.is_char_boundary(*at) && new.is_char_boundary(*at))?;
+        let is_boundary = |at: &usize| old.is_char_boundary(*at) && new.is_char_boundary(*at);
+        let same = (0..=same).rev().find(is_boundary).unwrap_or_default();
         (old, new) = (&old[same..], &new[same..]);
+        let start = before.len() - old.len();
         if let Some(call) = new.strip_prefix("__capy_$") {
-            new = call.split_once('(')?.1;
+            new = call.split_once('(').ok_or("no call")?.1;
             wrapped += 1;
         } else if let Some(call) = new.strip_prefix("__capy_") {
-            let (name, after) = call.split_once("()")?;
+            let (name, after) = call.split_once("()").ok_or("no call")?;
             let read = names.contains(&name).then(|| read_of(old, name)).flatten();
-            let Some(length) = read else { return Some(format!("no read of {name} at {}", start(old))) };
+            let length = read.ok_or_else(|| format!("no read of {name} at {}", quoted(old)))?;
             let spaces = length.saturating_sub("__capy_()".len() + name.len());
-            let Some(rest) = after.strip_prefix(&*" ".repeat(spaces)) else {
-                return Some(format!("not padded at {}", start(old)));
-            };
-            (old, new) = (&old[length..], rest);
+            let rest = after.strip_prefix(&*" ".repeat(spaces));
+            replaced.push(Replaced { start, end: start + length, name: name.to_owned() });
+            (old, new) = (&old[length..], rest.ok_or_else(|| format!("not padded at {}", quoted(old)))?);
         } else if wrapped > 0 && new.starts_with(')') {
             wrapped -= 1;
             new = &new[1..];
         } else if is_trailer(old) && new.trim().is_empty() {
-            return None;
+            return Ok(replaced);
         } else {
-            return Some(format!("{} became {}", start(old), start(new)));
+            return Err(format!("{} became {}", quoted(old), quoted(new)));
         }
     }
 }
@@ -138,6 +149,41 @@ fn is_trailer(text: &str) -> bool {
     text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with("//"))
 }
 
-fn start(text: &str) -> String {
+fn quoted(text: &str) -> String {
     format!("{:?}", text.chars().take(60).collect::<String>())
+}
+
+/// `[(old, new, what the comparison of trees says)]`: the reads are told apart by bytes, as in real scripts.
+#[test]
+fn an_edit_that_changes_more_than_a_read_is_seen() {
+    let value = canary("KEY");
+    let ours = |call: &str| format!("{call}\n{MARK}function __capy_KEY(){{return(\n\"{value}\"\n)}}\n");
+    for (old, new, expected) in [
+        ("f(a * process.env.KEY)", "f(a * __capy_KEY()   )", None),
+        ("f(a?.process.env.KEY)", "f(a?.__capy_KEY()   )", Some("no expression")),
+        ("f(a.process.env.KEY)", "f(a.__capy_KEY()   )", Some("no expression")),
+        ("process.env.KEY = 1", "__capy_KEY()    = 1", Some("parse")),
+        ("new process.env.KEY()", "new __capy_KEY()   ()", Some("0 calls")),
+        ("x = {process.env.KEY}", "x = {__capy_KEY()   }", Some("parse")),
+        ("delete process.env.KEY", "delete __capy_KEY()   ", None),
+    ] {
+        let new = ours(new);
+        let replaced = only_reads_changed(old, &new, &["KEY"]).expect("the bytes are right");
+        let found = difference(old, &new, &replaced);
+        let as_expected = match expected {
+            Some(expected) => found.as_ref().is_some_and(|found| found.contains(expected)),
+            None => found.is_none(),
+        };
+        assert!(as_expected, "{old}: {found:?}");
+    }
+    let replaced = [Replaced { start: 2, end: 17, name: "KEY".to_owned() }];
+    for (old, new) in [
+        ("f(process.env.KEY, 1)", "f(__capy_KEY()   , 2)"),
+        ("f(process.env.KEY, 'a')", "f(__capy_KEY()   , 'b')"),
+        ("f(process.env.KEY); g()", "f(__capy_KEY()   ), g()"),
+        ("f(process.env.KEY)", "f(__capy_KEY()   ); f()"),
+        ("f(process.env.KEY)", "f(__capy_OTHER() )"),
+    ] {
+        assert!(difference(old, &ours(new), &replaced).is_some(), "{old} became {new}");
+    }
 }
