@@ -3,8 +3,11 @@
 use capy_inliner::testing::{Agreement, Doubt, tokens_and_tree};
 use proptest::prelude::*;
 
+#[path = "support/pieces.rs"]
+mod pieces;
 mod support;
 
+use pieces::PIECES;
 use support::values;
 
 fn ask(text: &str) -> Agreement {
@@ -98,84 +101,6 @@ fn whatever_is_not_plain_is_left_to_the_tree() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
-
-/// Pieces that matter to either side, and some that only stand in the way.
-const PIECES: [&str; 74] = [
-    "process",
-    "process.env",
-    "process.env.A",
-    "process.env['A']",
-    "process?.env?.A",
-    "process.env[k]",
-    "process.cwd()",
-    "typeof",
-    "new",
-    "delete",
-    "A",
-    "'A'",
-    "`A`",
-    "k",
-    "f(",
-    "(",
-    ")",
-    "[",
-    "]",
-    "{",
-    "}",
-    "${",
-    "`",
-    "'",
-    "\"",
-    "/",
-    "//",
-    "/*",
-    "*/",
-    "=",
-    "==",
-    "=>",
-    "+=",
-    "++",
-    "--",
-    "+",
-    "-",
-    "!",
-    "?",
-    ":",
-    "?.",
-    ".",
-    "...",
-    ",",
-    ";",
-    "\n",
-    " ",
-    "<",
-    ">",
-    "&&",
-    "||",
-    "??=",
-    "in",
-    "of",
-    "for(",
-    "if(",
-    "else",
-    "return",
-    "function",
-    "class",
-    "let",
-    "const",
-    "var",
-    "async",
-    "await",
-    "global",
-    "globalThis",
-    ".process",
-    "eval(",
-    "with(",
-    "0",
-    "1.5",
-    "/x/",
-    "\\",
-];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
