@@ -14,7 +14,7 @@ use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
 use crate::seen::Print;
 use crate::work::{Phase, Work};
-use crate::{Error, map_file, place, public, syntax, tail};
+use crate::{Error, map_file, place, public, suspect, syntax, tail};
 
 /// A server file after reading.
 #[derive(Debug, Default)]
@@ -74,7 +74,8 @@ impl Reader<'_> {
         let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
         bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
         let inlined = tail::is_inlined(source);
-        if !inlined && !self.is_worth_parsing(source.as_bytes()) {
+        let is_suspect = suspect::is_worth_a_look(source.as_bytes());
+        if !inlined && !is_suspect && !self.is_worth_parsing(source.as_bytes()) {
             return bundle;
         }
         let Some(parts) = tail::split(source) else {
@@ -85,6 +86,8 @@ impl Reader<'_> {
         let linked = self.links.concern(parts.body.as_bytes());
         if linked || self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
             self.find_reads(parts.body, real, linked, &mut bundle);
+        } else if is_suspect {
+            bundle.take(FileReads::default(), parts.body);
         }
         let reads = &bundle.reads;
         if inlined || !reads.reads.is_empty() || !reads.objects.is_empty() || !reads.writes.is_empty() {
@@ -128,12 +131,21 @@ impl Bundle {
     }
 
     fn take(&mut self, reads: FileReads, body: &str) {
+        let suspects = suspect::notes(body.as_bytes(), &reads);
         self.reads = reads;
+        self.reads.notes.extend(suspects);
         let notes = std::mem::take(&mut self.reads.notes);
         self.hands_on = notes.iter().any(|note| note.name.is_none() && note.reason.hands_on());
         let places = place::all(body, notes.iter().map(|note| note.at as usize));
         for (note, place) in notes.into_iter().zip(places) {
             self.add(note.reason, note.name, place);
+        }
+    }
+
+    /// Where `process` is handed to nobody (`hands_on`), nobody's `env` is the environment.
+    pub(crate) fn settle(&mut self, hands_on: bool) {
+        if !hands_on {
+            self.findings.retain(|finding| finding.reason != Reason::UnprovenKey);
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `subject` | which variables, and the names of their functions |
 //! | `prefilter`, `scan` | bytes → tokens → reads of the environment, where that is certain |
 //! | `syntax`, `reads` | bytes → tree → reads of the environment |
+//! | `suspect` | bytes → what may be a use of the environment, and is followed by neither |
 //! | `replace`, `edit`, `tail`, `prefix`, `map` | read + value → new text and a map that still fits |
 //! | `prelude` | what is set before the program starts, because it cannot be replaced |
 //! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
@@ -47,6 +48,7 @@ mod scan;
 mod seen;
 mod skip;
 mod subject;
+mod suspect;
 mod syntax;
 mod tail;
 mod unescape;

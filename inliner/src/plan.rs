@@ -40,6 +40,8 @@ struct Planner<'a> {
     inventory: &'a Inventory,
     reader: Reader<'a>,
     context: Context<'a>,
+    /// Somebody's `env` may be the environment.
+    hands_on: bool,
     maps: MapFiles<'a>,
 }
 
@@ -63,7 +65,8 @@ pub(crate) fn plan(
     let context = context(request.values, &bundles, &named);
     let claims: Vec<PathBuf> = bundles.iter().filter_map(|bundle| bundle.map.clone()).collect();
     let maps = MapFiles::new(inventory, claims.iter().map(PathBuf::as_path));
-    let planner = Planner { inventory, reader, context, maps };
+    let hands_on = bundles.iter().any(|bundle| bundle.hands_on);
+    let planner = Planner { inventory, reader, context, hands_on, maps };
     work.begin(Phase::Edit, bundles.len());
     let outcomes: Vec<Outcome> = bundles
         .into_par_iter()
@@ -95,17 +98,15 @@ impl Planner<'_> {
     ) -> Outcome {
         let mut map = None;
         let rewritten = source.map_or_else(Rewritten::default, |source| {
-            let rewritten = rewrite(source, &bundle.reads, &self.context, prologue, |trailer| {
-                let (found, path) = self.maps.find(&bundle.real, trailer);
+            let real = bundle.real.clone();
+            let find = |trailer: &str| {
+                let (found, path) = self.maps.find(&real, trailer);
                 map = path;
                 found
-            });
-            note_what_stays(&mut bundle, &rewritten, source);
-            rewritten
+            };
+            rewrite_bundle(&mut bundle, source, &self.context, prologue, find)
         });
-        if !rewritten.stale.is_empty() {
-            bundle.add(Reason::OtherValues, None, (1, 1));
-        }
+        bundle.settle(self.hands_on);
         Outcome { bundle, rewritten, map }
     }
 
@@ -150,6 +151,22 @@ impl Planner<'_> {
     }
 }
 
+/// What a bundle's text becomes, whoever finds its map; what stays is added to its findings.
+fn rewrite_bundle(
+    bundle: &mut Bundle,
+    source: &str,
+    context: &Context<'_>,
+    prologue: impl FnOnce(&Parts<'_>) -> Option<Prologue>,
+    find_map: impl FnOnce(&str) -> MapAt,
+) -> Rewritten {
+    let rewritten = rewrite(source, &bundle.reads, context, prologue, find_map);
+    note_what_stays(bundle, &rewritten, source);
+    if !rewritten.stale.is_empty() {
+        bundle.add(Reason::OtherValues, None, (1, 1));
+    }
+    rewritten
+}
+
 /// Every server file, the largest first so that no thread ends up alone with it.
 fn read_all(inventory: &Inventory, reader: &Reader<'_>) -> Result<Vec<Bundle>, Error> {
     let size = |real: &Path| fs::metadata(real).map_or(0, |metadata| metadata.len());
@@ -177,7 +194,9 @@ fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSe
         bundle.reads.perhaps_written.iter().chain(elsewhere)
     });
     let perhaps = perhaps.map(|name| (name.clone(), Reason::PerhapsAssigned));
-    let kept = all.chain(by_client).chain(perhaps).chain(written).collect();
+    let copied = bundles.iter().any(|bundle| bundle.reads.writes_all);
+    let copied = values.names().filter(|_| copied).map(|name| (name.to_owned(), Reason::PerhapsAssigned));
+    let kept = copied.chain(all).chain(by_client).chain(perhaps).chain(written).collect();
     let prefix = prefix::choose(bundles.iter().map(|bundle| &bundle.prefixed));
     Context { values, prefix, kept }
 }
@@ -328,15 +347,12 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
                 (None, Some(url)) if url.starts_with("data:") => MapAt::Inline,
                 _ => MapAt::Nowhere,
             };
-            let rewritten = rewrite(text, &bundle.reads, &context, |_| None, find);
-            note_what_stays(&mut bundle, &rewritten, text);
-            rewritten
+            rewrite_bundle(&mut bundle, text, &context, |_| None, find)
         }
         None => Rewritten::default(),
     };
-    for _ in rewritten.stale {
-        bundle.add(Reason::OtherValues, None, (1, 1));
-    }
+    let hands_on = bundle.hands_on;
+    bundle.settle(hands_on);
     let mut findings = bundle.findings;
     findings.sort();
     let text = rewritten.text.map_or_else(|| text.to_owned(), |new| new.pieces(text).concat());

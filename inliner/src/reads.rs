@@ -58,6 +58,8 @@ pub(crate) struct FileReads {
     pub(crate) perhaps_written: BTreeSet<String>,
     /// Properties of something, which may be the environment if that is handed on.
     pub(crate) assigned_somewhere: BTreeSet<String>,
+    /// What another object holds is copied to the environment: any name may be written.
+    pub(crate) writes_all: bool,
     /// `process` or its environment is replaced.
     pub(crate) replaces_process: bool,
     pub(crate) notes: Vec<Note>,

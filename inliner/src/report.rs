@@ -42,7 +42,8 @@ pub enum Reason {
     Eval,
     /// The file, or another one for all of them, replaces `process` or its environment.
     Replaced,
-    /// The file writes variables by computed names, and has this name as a key or a string.
+    /// The file writes variables by computed names, and has this name as a key or a string; or some file copies to the
+    /// environment whatever another object holds.
     PerhapsAssigned,
     /// Named in a call that is given the whole environment.
     PassedOn,
@@ -58,6 +59,10 @@ pub enum Reason {
     WholeObject,
     /// `process.env[key]` with a key that is not written out.
     DynamicKey,
+    /// `<something>.env[key]`, where it is not certain that this is the environment.
+    UnprovenKey,
+    /// A child process may be started: it inherits what is set.
+    ChildProcess,
     /// `process.env[key] = …`.
     DynamicWrite,
     /// `process.env = …`.
@@ -90,7 +95,7 @@ impl Reason {
         match self {
             Self::OtherValues => Severity::Failure,
             Self::NotJavaScript if !named => Severity::Note,
-            Self::ProcessEscapes | Self::Mentioned => Severity::Note,
+            Self::ProcessEscapes | Self::Mentioned | Self::UnprovenKey => Severity::Note,
             Self::InPackage => Severity::Warning,
             Self::NoPrelude => Severity::Failure,
             Self::WholeObject
@@ -116,7 +121,7 @@ impl Reason {
             Self::NotFollowed => "is read from the environment in a way that is not followed",
             Self::Eval => "is read where `eval` may change what is read",
             Self::Replaced => "is read although the program replaces `process` or its environment",
-            Self::PerhapsAssigned => "may be assigned by a computed name, so its reads stay",
+            Self::PerhapsAssigned => "may be assigned by a name that is not written out, so its reads stay",
             Self::PassedOn => "is named in a call that is given the whole environment",
             Self::OpenPattern => "is taken from the environment together with everything else",
             Self::Indirect => "is taken from an object that is used in other ways too",
@@ -124,6 +129,8 @@ impl Reason {
             Self::InsideWith => "is read inside `with`",
             Self::WholeObject => "the environment is used as a whole",
             Self::DynamicKey => "a variable is read by a computed name",
+            Self::UnprovenKey => "something that may be a variable is read by a computed name",
+            Self::ChildProcess => "a child process inherits the variables that are set",
             Self::DynamicWrite => "a variable is written by a computed name",
             Self::EnvReplaced => "the environment is replaced",
             Self::ProcessEscapes => "`process` is passed on",

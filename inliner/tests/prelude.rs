@@ -32,7 +32,7 @@ const LOG: &str = "const log = (...x) => console.log(JSON.stringify(x));\n";
 const OWN: &str = "const own = (o) => Object.fromEntries(Object.entries(o).filter(([k]) => k < 'C'));\n";
 
 /// Form 11 of what builds emit, and what else may see any variable.
-const USES: [&str; 35] = [
+const USES: [&str; 39] = [
     "log(own({...process.env}))",
     "const {A, ...rest} = process.env; log(A, own(rest))",
     "log('A' in process.env, 'Z' in process.env)",
@@ -71,6 +71,10 @@ const USES: [&str; 35] = [
     "var Symbol = globalThis.Symbol; log(own({...process.env}))",
     "{ var Object = {keys: 1}; } log({...process.env}.A)",
     "const globalThis = global; log(own({...process.env}))",
+    "const f = (n) => n.p.env[['A'].join()]; log(f({p: process}))",
+    "log(Reflect.get(globalThis, 'process').env[['A'].join()])",
+    "log(own(module.require('process').env))",
+    "log(require('child_process').execSync('echo $A $B').toString())",
 ];
 
 #[test]
@@ -100,7 +104,8 @@ fn modules_answer_alike() {
     if !has_node() {
         return;
     }
-    for program in USES.into_iter().filter(|program| !program.starts_with("with")) {
+    let of_scripts = |program: &&str| program.starts_with("with") || program.contains("module.require");
+    for program in USES.into_iter().filter(|program| !of_scripts(program)) {
         let program = format!("{REQUIRE}{LOG}{OWN}{program}\nexport {{}};\n");
         let bundles = same_answers(&[("a.mjs", &program)]);
         assert!(!bundles.path("capy-prelude.mjs").exists(), "a bundle of one file stays one");

@@ -167,3 +167,44 @@ fn a_variable_that_nothing_reads_is_set_where_packages_are_loaded() {
         }
     }
 }
+
+#[test]
+fn what_may_reach_the_environment_by_another_way_sets_all_variables() {
+    for (program, reason) in [
+        ("f(process); g(n.p.env[k])", Reason::UnprovenKey),
+        ("g(Reflect.get(globalThis, 'process').env[k])", Reason::DynamicKey),
+        ("g(module.require('process').env)", Reason::WholeObject),
+        ("const p = process.getBuiltinModule('process'); g(p.env[k])", Reason::DynamicKey),
+        ("require('node:child_process').execSync('echo $A')", Reason::ChildProcess),
+    ] {
+        let bundles = Bundles::new(&[("a.js", program)]);
+        let report = bundles.inlined(Dynamic::Auto);
+        assert!(report.variables.iter().all(|variable| variable.prelude), "{program}: {report:?}");
+        let reasons: Vec<Reason> = report.findings.iter().map(|finding| finding.reason).collect();
+        assert!(reasons.contains(&reason), "{program}: {reasons:?}");
+    }
+}
+
+#[test]
+fn nobodys_env_is_the_environment_where_process_is_handed_to_nobody() {
+    let bundles = Bundles::new(&[("a.js", "g(c.env[k])"), ("b.js", "f(process.env.A)")]);
+    let report = bundles.inlined(Dynamic::Auto);
+    assert!(report.findings.is_empty() && report.preludes.is_empty(), "{report:?}");
+}
+
+#[test]
+fn whatever_is_copied_to_the_environment_may_be_any_variable() {
+    let files = [
+        ("a.js", "Object.assign(process.env, require('./b.js')); f(process.env.A)"),
+        ("b.js", "module.exports = {A: 'file'}"),
+        ("c.js", "f(process.env.B)"),
+    ];
+    let bundles = Bundles::new(&files);
+    let report = bundles.inlined(Dynamic::Auto);
+    assert!(report.variables.iter().all(|variable| variable.replaced == 0 && variable.prelude), "{report:?}");
+    let reported = |name: &str| {
+        let reason = |finding: &capy_inliner::Finding| finding.reason == Reason::PerhapsAssigned;
+        report.findings.iter().any(|finding| finding.name.as_deref() == Some(name) && reason(finding))
+    };
+    assert!(reported("A") && reported("B"), "{report:?}");
+}

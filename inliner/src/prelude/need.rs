@@ -166,6 +166,7 @@ fn sight(finding: &Finding) -> Sight<'_> {
         _ if !is_open(finding) => Sight::Nothing,
         (Some(name), _) => Sight::This(name),
         (None, Reason::WholeObject | Reason::DynamicKey | Reason::In | Reason::OpenPattern) => Sight::Any,
+        (None, Reason::UnprovenKey | Reason::ChildProcess) => Sight::Any,
         (None, _) => Sight::Perhaps,
     }
 }

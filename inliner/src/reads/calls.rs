@@ -254,5 +254,5 @@ fn written_out(objects: Option<&[ExprOrSpread]>) -> Keys {
         }),
         _ => false,
     };
-    if objects.unwrap_or_default().iter().all(is_plain) { Keys::WrittenOut } else { Keys::Any }
+    if objects.unwrap_or_default().iter().all(is_plain) { Keys::WrittenOut } else { Keys::Others }
 }

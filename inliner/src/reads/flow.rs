@@ -219,6 +219,8 @@ pub(super) enum Keys {
     One(Atom),
     /// Those of object literals.
     WrittenOut,
-    /// Computed, or another object's.
+    /// Computed.
     Any,
+    /// Whatever another object has.
+    Others,
 }

@@ -280,6 +280,10 @@ impl<'a> Judge<'a> {
         match (&call.does, kind) {
             (Does::Write(_), _) if index > 0 => return,
             (Does::Write(Keys::Any), Kind::Env) => self.writes_any(at),
+            (Does::Write(Keys::Others), Kind::Env) => {
+                self.out.writes_all = true;
+                self.writes_any(at);
+            }
             (Does::Write(Keys::One(key)), Kind::Process) if &**key != "env" => {}
             (Does::Write(_), Kind::Process) => {
                 self.replaced.insert(at);

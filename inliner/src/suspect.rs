@@ -1,0 +1,158 @@
+//! Ways to the environment that neither tokens nor tree follow, told by how they are written.
+//!
+//! Owns three of them: a child process, which inherits what is set; the process module, loaded by a function that nobody
+//! knows; and a computed key behind somebody's `env`, who may have been handed `process`. It refuses to say that it is the
+//! environment: it may be, and then any variable may be wanted. A comment may be taken for code, which costs nothing.
+
+use memchr::memmem;
+
+use crate::prefilter::{is_part, is_word};
+use crate::reads::{FileReads, Note};
+use crate::report::Reason;
+
+const CHILDREN: &[u8] = b"child_process";
+const PROCESS: &[u8] = b"process";
+const ENV: &[u8] = b"env";
+
+/// Text around a place that is looked at for a finding of the tree's own.
+const NEAR: usize = 80;
+
+/// Whether a text that reads no variable by its name has something to look at.
+pub(crate) fn is_worth_a_look(text: &[u8]) -> bool {
+    memmem::find(text, CHILDREN).is_some()
+        || memmem::find_iter(text, ENV).any(|at| key_of(text, at).is_some())
+}
+
+/// What is found besides `reads`.
+pub(crate) fn notes(text: &[u8], reads: &FileReads) -> Vec<Note> {
+    let note = |at: usize, reason| Note { at: at as u32, name: None, reason };
+    let loads =
+        |at: usize| is_word(text, at, at + PROCESS.len()) && quoted(text, at, PROCESS.len()).is_some();
+    let of_module = |end: usize| env_after_call(text, end).filter(|at| !is_named(text, *at));
+    let mut loaded = false;
+    let mut notes = Vec::new();
+    for at in memmem::find_iter(text, PROCESS).filter(|at| loads(*at)) {
+        let Some((_, end)) = quoted(text, at, PROCESS.len()) else { continue };
+        let is_call = text[end..].trim_ascii_start().starts_with(b")");
+        loaded |= is_call && !is_followed(text, at);
+        if let Some(env) = of_module(end).filter(|env| !is_known(reads, at, *env)) {
+            let computed = key_of(text, env).is_some();
+            notes.push(note(env, if computed { Reason::DynamicKey } else { Reason::WholeObject }));
+        }
+    }
+    for at in memmem::find_iter(text, ENV) {
+        let Some(key) = key_of(text, at).filter(|key| !is_known(reads, *key, *key)) else { continue };
+        if notes.iter().any(|note| note.at as usize == at) {
+            continue;
+        }
+        notes.push(note(key, if loaded { Reason::DynamicKey } else { Reason::UnprovenKey }));
+    }
+    let child = memmem::find_iter(text, CHILDREN).find(|at| quoted(text, *at, CHILDREN.len()).is_some());
+    notes.extend(child.map(|at| note(at, Reason::ChildProcess)));
+    notes
+}
+
+/// The whole literal of a module that is called so, with `node:` or not.
+fn quoted(text: &[u8], at: usize, length: usize) -> Option<(usize, usize)> {
+    let before = text[..at].strip_suffix(b"node:").unwrap_or(&text[..at]);
+    let (quote, after) = (*before.last()?, *text.get(at + length)?);
+    (matches!(quote, b'"' | b'\'' | b'`') && quote == after).then_some((before.len() - 1, at + length + 1))
+}
+
+/// `require("process")` and `import("process")` are followed by the tree, whatever they are given to.
+fn is_followed(text: &[u8], at: usize) -> bool {
+    let Some((start, _)) = quoted(text, at, PROCESS.len()) else { return false };
+    let Some(callee) = text[..start].trim_ascii_end().strip_suffix(b"(").map(<[u8]>::trim_ascii_end) else {
+        return false;
+    };
+    let object = callee.strip_suffix(b"require").or_else(|| callee.strip_suffix(b"import"));
+    object.is_some_and(|object| !object.last().is_some_and(|last| is_part(last) || *last == b'.'))
+}
+
+/// `.env` behind the end of a call.
+fn env_after_call(text: &[u8], end: usize) -> Option<usize> {
+    let rest = text[end..].trim_ascii_start().strip_prefix(b")")?.trim_ascii_start();
+    let rest = rest.strip_prefix(b"?.").or_else(|| rest.strip_prefix(b"."))?.trim_ascii_start();
+    let at = text.len() - rest.len();
+    (rest.starts_with(ENV) && is_word(text, at, at + ENV.len())).then_some(at)
+}
+
+/// `env` at this place is followed by a property that is written out: a name of which the tree speaks.
+fn is_named(text: &[u8], env: usize) -> bool {
+    let rest = text[env + ENV.len()..].trim_ascii_start();
+    let dotted = rest.strip_prefix(b"?.").or_else(|| rest.strip_prefix(b"."));
+    let key = dotted.unwrap_or(rest).trim_ascii_start();
+    dotted.is_some() && key.first().is_some_and(is_part)
+        || key.strip_prefix(b"[").is_some_and(|key| is_literal(key.trim_ascii_start()))
+}
+
+/// A string in brackets.
+fn is_literal(key: &[u8]) -> bool {
+    let Some((quote @ (b'"' | b'\'' | b'`'), rest)) = key.split_first() else { return false };
+    let end = memchr::memchr3(*quote, b'\\', b'$', rest);
+    end.is_some_and(|end| rest[end] == *quote && rest[end + 1..].trim_ascii_start().starts_with(b"]"))
+}
+
+/// Where the key of `<something>.env[key]` begins, if it is computed and the tree says nothing of it.
+fn key_of(text: &[u8], at: usize) -> Option<usize> {
+    let object = text[..at].trim_ascii_end().strip_suffix(b".")?;
+    let object = object.strip_suffix(b"?").unwrap_or(object).trim_ascii_end();
+    // The one is followed, the other is Vite's.
+    if !is_word(text, at, at + ENV.len()) || object.ends_with(PROCESS) || object.ends_with(b"import.meta") {
+        return None;
+    }
+    let rest = text[at + ENV.len()..].trim_ascii_start();
+    let rest = rest.strip_prefix(b"?.").unwrap_or(rest).trim_ascii_start();
+    let key = rest.strip_prefix(b"[")?.trim_ascii_start();
+    (!is_literal(key)).then_some(text.len() - rest.len())
+}
+
+/// Whether a finding or a read of the tree's stands between these places or right in front of them.
+fn is_known(reads: &FileReads, from: usize, to: usize) -> bool {
+    let near = |at: u32| (at as usize) + NEAR > from && at as usize <= to + ENV.len();
+    let same = |at: u32| at as usize == to;
+    let is_use = |note: &Note| {
+        note.name.is_none()
+            && matches!(note.reason, Reason::DynamicKey | Reason::DynamicWrite | Reason::WholeObject)
+    };
+    let around = |start: u32, end: u32| start as usize <= to && to < end as usize;
+    reads
+        .notes
+        .iter()
+        .filter(|note| is_use(note))
+        .any(|note| if from == to { same(note.at) } else { near(note.at) })
+        || reads.reads.iter().any(|read| around(read.start, read.end))
+        || reads.objects.iter().any(|object| around(object.start, object.end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suspects_are_told_by_their_spelling() {
+        use Reason::*;
+        for (text, expected) in [
+            ("f(n.p.env[k])", &[UnprovenKey][..]),
+            ("f(n.p?.env?.[k])", &[UnprovenKey]),
+            ("f(n.p.env['A' + k])", &[UnprovenKey]),
+            ("f(n.p.env['A'])", &[]),
+            ("f(n.p.env.A)", &[]),
+            ("f(n.environment[k], n.env, env[k])", &[]),
+            ("f(import.meta.env[k], process.env[k])", &[]),
+            ("f(Reflect.get(globalThis, 'process').env[k])", &[DynamicKey]),
+            ("f(module.require('process').env)", &[WholeObject]),
+            ("f(module.require('process').env.A)", &[]),
+            ("const p = process.getBuiltinModule('node:process'); p.env[k]", &[DynamicKey]),
+            ("const p = require('process'); p.env[k]", &[UnprovenKey]),
+            ("f('a process'); p.env[k]", &[UnprovenKey]),
+            ("require('child_process').exec('echo $A')", &[ChildProcess]),
+            ("import{exec}from\"node:child_process\"", &[ChildProcess]),
+            ("// a child_process", &[]),
+        ] {
+            let found = notes(text.as_bytes(), &FileReads::default());
+            let reasons: Vec<Reason> = found.iter().map(|note| note.reason).collect();
+            assert_eq!(reasons, expected, "{text}");
+        }
+    }
+}
