@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::store::Store;
+use crate::host::Host;
 
 const TOKEN_MIN: usize = 32;
 
@@ -45,10 +45,10 @@ fn digest(token: &str) -> [u8; 32] {
 /// Proof that the request came with the admin token: a handler that takes it is reached by no other.
 pub(crate) struct Admin;
 
-impl<S: Store> FromRequestParts<Arc<App<S>>> for Admin {
+impl<H: Host> FromRequestParts<Arc<App<H>>> for Admin {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<S>>) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<H>>) -> Result<Self, ApiError> {
         let expected = app.secrets.admin_token()?;
         match bearer(&parts.headers) {
             Some(token) if expected.matches(token) => Ok(Self),

@@ -10,9 +10,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use capy_protocol::api::{ErrorBody, ErrorCode};
 
+use crate::host::HostError;
 use crate::policy::Denial;
 use crate::secrets::SecretFault;
-use crate::store::StoreError;
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(crate) enum ApiError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Host(#[from] HostError),
     #[error(transparent)]
     Secret(#[from] SecretFault),
     #[error("health check: {0}")]
@@ -47,8 +47,8 @@ pub(crate) enum Fault {
 #[derive(Clone, Debug)]
 pub(crate) struct Detail(pub(crate) String);
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
+impl From<HostError> for ApiError {
+    fn from(error: HostError) -> Self {
         Self::Unavailable(error.into())
     }
 }

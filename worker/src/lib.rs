@@ -1,6 +1,6 @@
 //! The key service: registers deployments, releases their keys, revokes them.
 //!
-//! The routes are an axum router over one [`Store`](store::Store), so that the same code answers on Workers, in
+//! The routes are an axum router over one [`Host`](host::Host), so that the same code answers on Workers, in
 //! native tests and in any other host. This file owns the way in from Workers: bindings become an
 //! [`App`](app::App), a request becomes an `http` one, and nothing else happens here.
 
@@ -10,6 +10,7 @@ mod body;
 pub mod caller;
 mod error;
 mod handlers;
+pub mod host;
 pub mod log;
 mod path;
 pub mod policy;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::error::Detail;
-use crate::store::Store;
+use crate::host::Host;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -62,8 +62,8 @@ struct Subject<'a> {
 }
 
 /// Gives every answer its id and forbids caches to keep it; logs why it is a 5xx.
-pub(crate) async fn observe<S: Store>(
-    State(app): State<Arc<App<S>>>,
+pub(crate) async fn observe<H: Host>(
+    State(app): State<Arc<App<H>>>,
     request: Request,
     next: Next,
 ) -> Response {

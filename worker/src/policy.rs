@@ -3,7 +3,8 @@
 use capy_protocol::api::RegisterRequest;
 use capy_protocol::blob::Format;
 
-use crate::store::{Record, StoreError};
+use crate::host::HostError;
+use crate::store::deploys::Record;
 
 /// The longest label, in characters.
 pub const LABEL_MAX: usize = 200;
@@ -37,7 +38,7 @@ pub enum Unfit {
 ///
 /// # Errors
 /// [`Denial::Revoked`].
-pub fn by_list(listed: &Result<bool, StoreError>) -> Result<(), Denial> {
+pub fn by_list(listed: &Result<bool, HostError>) -> Result<(), Denial> {
     match listed {
         Ok(true) => Err(Denial::Revoked),
         Ok(false) | Err(_) => Ok(()),
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_list_refuses_and_never_grants() {
-        let unreadable = || Err(StoreError::RevocationList("down".into()));
+        let unreadable = || Err(HostError::RevocationList("down".into()));
         for (listed, row, expected) in [
             (Ok(false), None, Err(Denial::Unknown)),
             (Ok(false), Some(None), Ok(())),

@@ -1,4 +1,4 @@
-//! The way in from Cloudflare Workers. With `store::cloudflare` the only code that knows that platform.
+//! The way in from Cloudflare Workers. With `host::cloudflare` the only code that knows that platform.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use http_body_util::BodyExt;
 use tower_service::Service;
 use worker::{Cf, Context, Date, Env, Response, Result, console_error, event, request_from_wasm, web_sys};
 
-use crate::app::App;
+use crate::app::{App, Clock};
 use crate::caller::Peer;
 use crate::error::ApiError;
+use crate::host::cloudflare::Cloudflare;
 use crate::log::Log;
 use crate::router;
 use crate::secrets::Secrets;
-use crate::store::cloudflare::CloudflareStore;
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<Response> {
@@ -30,11 +30,11 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result
     whole(response).await
 }
 
-fn bind(env: Env) -> App<CloudflareStore> {
+fn bind(env: Env) -> App<Cloudflare> {
     App {
-        store: CloudflareStore::bind(&env),
+        host: Cloudflare::bind(&env),
         secrets: Secrets::parse(|name| env.secret(name).ok().map(|secret| secret.to_string())),
-        clock: || Date::now().as_millis(),
+        clock: Clock::new(|| Date::now().as_millis()),
         log: Log::new(|line| console_error!("{line}")),
     }
 }

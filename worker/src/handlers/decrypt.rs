@@ -14,9 +14,11 @@ use crate::app::App;
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::host::{Host, HostError};
 use crate::path::PathId;
 use crate::policy::{self, Denial};
-use crate::store::{Action, Event, Record, Store, StoreError};
+use crate::store::deploys::{self, Record};
+use crate::store::{Action, Event};
 
 /// 1. The body: 400, 413, 415.
 /// 2. The revocation list: 410 for a listed id, even with the database down. It grants nothing.
@@ -26,8 +28,8 @@ use crate::store::{Action, Event, Record, Store, StoreError};
 /// 5. The outer blob opens: 422.
 /// 6. Use and audit event in one transaction, on the condition that no revocation came between: 410, 503.
 /// 7. Only then the key: 200.
-pub(crate) async fn decrypt<S: Store>(
-    State(app): State<Arc<App<S>>>,
+pub(crate) async fn decrypt<H: Host>(
+    State(app): State<Arc<App<H>>>,
     PathId(id): PathId<DeployId>,
     caller: Caller,
     JsonBody(request): JsonBody<DecryptRequest>,
@@ -39,15 +41,15 @@ pub(crate) async fn decrypt<S: Store>(
     let outer = parse_outer(&bytes, roots)?;
     let record = ask_record(&app, &id).await?;
     let inner = roots.unwrap_outer(&outer, &id, &record.project_id).map_err(|_| ApiError::BlobRejected)?;
-    let event = Event { action: Action::Decrypt, at: (app.clock)(), caller };
-    if !app.store.release(&id, &event).await? {
+    let event = Event { action: Action::Decrypt, at: app.clock.now(), caller };
+    if !deploys::release(&app.host, &id, &event).await? {
         return Err(Denial::Revoked.into());
     }
     answer(&record, &inner)
 }
 
-async fn ask_list<S: Store>(app: &App<S>, id: &DeployId) -> Result<(), Denial> {
-    let listed = app.store.is_listed(id).await;
+async fn ask_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {
+    let listed = app.host.is_listed(id).await;
     if let Err(error) = &listed {
         app.log.warn(error);
     }
@@ -61,10 +63,10 @@ fn parse_outer(bytes: &[u8], roots: &WrapRoots) -> Result<OuterBlob, ApiError> {
 }
 
 /// Also mends the revocation list, where it missed what the record knows.
-async fn ask_record<S: Store>(app: &App<S>, id: &DeployId) -> Result<Record, ApiError> {
-    let found = app.store.find(id).await?;
+async fn ask_record<H: Host>(app: &App<H>, id: &DeployId) -> Result<Record, ApiError> {
+    let found = deploys::find(&app.host, id).await?;
     if let Some(revoked_at) = found.as_ref().and_then(|record| record.deploy.revoked_at)
-        && let Err(error) = app.store.list_revoked(id, revoked_at).await
+        && let Err(error) = app.host.list_revoked(id, revoked_at).await
     {
         app.log.warn(&error);
     }
@@ -74,7 +76,7 @@ async fn ask_record<S: Store>(app: &App<S>, id: &DeployId) -> Result<Record, Api
 fn answer(record: &Record, inner: &InnerBlob) -> Result<Json<DecryptResponse>, ApiError> {
     let Record { project_id, deploy, .. } = record;
     let format = Format::from_number(deploy.format)
-        .map_err(|error| StoreError::Database(format!("a record's format: {error}")))?;
+        .map_err(|error| HostError::Database(format!("a record's format: {error}")))?;
     let key = format.service_key(inner, &deploy.deploy_id, project_id);
     let inner = (deploy.credential == Credential::DeployKey).then_some(inner);
     Ok(Json(DecryptResponse::new(&key, project_id.clone(), inner)))

@@ -15,9 +15,11 @@ use crate::auth::Admin;
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::error::{ApiError, Fault};
+use crate::host::Host;
 use crate::path::PathId;
 use crate::policy::{self, Denial};
-use crate::store::{Action, Event, Record, Store};
+use crate::store::deploys::{self, Record};
+use crate::store::{Action, Event};
 
 /// `POST /deploy`
 /// 1. The admin token: 401. The body: 400, 413, 415.
@@ -25,8 +27,8 @@ use crate::store::{Action, Event, Record, Store};
 /// 3. The wrap, under the newest root.
 /// 4. The record and its event, without any blob: 409 when the id is taken, 503.
 /// 5. 201 with the outer blob, which the service does not keep.
-pub(crate) async fn register<S: Store>(
-    State(app): State<Arc<App<S>>>,
+pub(crate) async fn register<H: Host>(
+    State(app): State<Arc<App<H>>>,
     _: Admin,
     caller: Caller,
     JsonBody(request): JsonBody<RegisterRequest>,
@@ -39,10 +41,10 @@ pub(crate) async fn register<S: Store>(
         .wrap_roots()?
         .wrap(&request.deploy_id, &request.project_id, &inner)
         .map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
-    let at = (app.clock)();
+    let at = app.clock.now();
     let record = record(request, outer.kid(), at);
     let event = Event { action: Action::Register, at, caller };
-    if !app.store.insert(&record, &event).await? {
+    if !deploys::insert(&app.host, &record, &event).await? {
         return Err(ApiError::DeployExists);
     }
     let outer_blob = serialize_base64(outer.as_bytes());
@@ -72,15 +74,15 @@ fn record(request: RegisterRequest, key_id: KeyId, created_at: u64) -> Record {
 /// 2. The database, which decides: 404 for an unknown id, 503 when it did not take the revocation.
 /// 3. The revocation list. If that fails the revocation still holds, and the log says so.
 /// 4. 200 with the time of the first revocation, however often it is asked for.
-pub(crate) async fn revoke<S: Store>(
-    State(app): State<Arc<App<S>>>,
+pub(crate) async fn revoke<H: Host>(
+    State(app): State<Arc<App<H>>>,
     _: Admin,
     PathId(deploy_id): PathId<DeployId>,
     caller: Caller,
 ) -> Result<Json<RevokeResponse>, ApiError> {
-    let event = Event { action: Action::Revoke, at: (app.clock)(), caller };
-    let revoked_at = app.store.revoke(&deploy_id, &event).await?.ok_or(Denial::Unknown)?;
-    if let Err(error) = app.store.list_revoked(&deploy_id, revoked_at).await {
+    let event = Event { action: Action::Revoke, at: app.clock.now(), caller };
+    let revoked_at = deploys::revoke(&app.host, &deploy_id, &event).await?.ok_or(Denial::Unknown)?;
+    if let Err(error) = app.host.list_revoked(&deploy_id, revoked_at).await {
         app.log.warn(&error);
     }
     Ok(Json(RevokeResponse { deploy_id, revoked_at }))
@@ -89,11 +91,11 @@ pub(crate) async fn revoke<S: Store>(
 /// `GET /projects/{project_id}/deploys`
 /// 1. The admin token: 401. The path: 400.
 /// 2. 200 with the project's deployments, newest first; a project that is not known has none. 503.
-pub(crate) async fn list<S: Store>(
-    State(app): State<Arc<App<S>>>,
+pub(crate) async fn list<H: Host>(
+    State(app): State<Arc<App<H>>>,
     _: Admin,
     PathId(project_id): PathId<ProjectId>,
 ) -> Result<Json<DeployList>, ApiError> {
-    let deploys = app.store.deploys(&project_id).await?;
+    let deploys = deploys::list(&app.host, &project_id).await?;
     Ok(Json(DeployList { deploys }))
 }

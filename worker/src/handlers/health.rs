@@ -11,14 +11,15 @@ use capy_protocol::api::{Bindings, Health};
 
 use crate::app::App;
 use crate::error::{Detail, Fault};
-use crate::store::Store;
+use crate::host::Host;
+use crate::store::deploys;
 
 /// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only.
-pub(crate) async fn health<S: Store>(State(app): State<Arc<App<S>>>) -> Response {
+pub(crate) async fn health<H: Host>(State(app): State<Arc<App<H>>>) -> Response {
     let mut faults = Vec::new();
     let bindings = Bindings {
-        database: state(app.store.check_database().await, &mut faults),
-        revocations: state(app.store.check_revocations().await, &mut faults),
+        database: state(deploys::check(&app.host).await, &mut faults),
+        revocations: state(app.host.check_revocations().await, &mut faults),
         secrets: state(app.secrets.check(), &mut faults),
     };
     let (status, word) = match faults.is_empty() {

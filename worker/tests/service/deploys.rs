@@ -2,8 +2,7 @@
 
 use crate::support::{NOW, Service, TOKEN, request};
 use capy_protocol::blob::Format;
-use capy_worker::store::Action;
-use capy_worker::store::memory::Faults;
+use capy_worker::host::faulty::Faults;
 use serde_json::{Value, json};
 
 fn registration(inner: &str) -> Value {
@@ -21,7 +20,7 @@ async fn an_id_is_registered_once() {
     let again = service.call("POST", "/deploy", registration(&inner())).await;
     assert_eq!(again.refusal(), (409, "DEPLOY_EXISTS"));
     assert!(again.json.get("outer_blob").is_none());
-    assert_eq!(service.store().events().len(), 1);
+    assert_eq!(service.events().len(), 1);
 }
 
 #[tokio::test]
@@ -60,7 +59,7 @@ async fn an_unfit_registration_is_refused_and_leaves_nothing() {
         let answer = service.call("POST", "/deploy", body.clone()).await;
         assert_eq!(answer.refusal(), (400, "BAD_REQUEST"), "{body}");
     }
-    assert!(service.store().events().is_empty());
+    assert!(service.events().is_empty());
 }
 
 #[tokio::test]
@@ -75,10 +74,7 @@ async fn a_database_that_is_down_registers_and_revokes_nothing() {
         let unavailable = (503, "UNAVAILABLE");
         assert_eq!(service.call("POST", "/deploy", registration(&inner())).await.refusal(), unavailable);
         assert_eq!(service.revoke(&deployment).await.refusal(), unavailable);
-        assert!(
-            service.store().listed().is_empty(),
-            "the list may not claim what the database does not know"
-        );
+        assert!(service.host().listed().is_empty(), "the list may not claim what the database does not know");
         assert!(service.log().contains("database: injected"));
     }
     service.inject(Faults::default());
@@ -94,8 +90,7 @@ async fn revoking_twice_tells_the_first_time_and_is_one_event() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.json, json!({ "deploy_id": deployment.id, "revoked_at": NOW }));
     }
-    let actions: Vec<Action> = service.store().events().iter().map(|(_, event)| event.action).collect();
-    assert_eq!(actions, [Action::Register, Action::Revoke]);
+    assert_eq!(service.actions(), ["register", "revoke"]);
     let unknown = format!("/deploy/{}", "cd".repeat(32));
     assert_eq!(service.call("DELETE", &unknown, Value::Null).await.refusal(), (404, "DEPLOY_UNKNOWN"));
 }
@@ -134,7 +129,7 @@ async fn the_owners_routes_answer_nobody_else() {
             assert_eq!(answer.headers["www-authenticate"], "Bearer");
         }
     }
-    assert_eq!(service.store().events().len(), 1, "nothing was changed");
+    assert_eq!(service.events().len(), 1, "nothing was changed");
 }
 
 #[tokio::test]
@@ -171,7 +166,7 @@ async fn the_store_and_the_log_hold_no_key_material() {
         service.inject(Faults::default());
         service.revoke(&deployment).await;
         let inner = deployment.minting.inner_blob();
-        let kept = format!("{}{}", service.store().dump(), service.log());
+        let kept = format!("{}{}", service.dump(), service.log());
         assert!(kept.contains(&deployment.id.to_string()), "the search would find what is there");
         for secret in [
             inner.serialize_base64().to_string(),

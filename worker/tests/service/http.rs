@@ -4,7 +4,7 @@ use crate::support::{Service, TOKEN, request};
 use axum::body::Body;
 use axum::http::Request;
 use capy_protocol::blob::Format;
-use capy_worker::store::memory::Faults;
+use capy_worker::host::faulty::Faults;
 use serde_json::{Value, json};
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A service over the memory store, called without a network.
+//! A service over a host in memory, called without a network.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,12 +10,13 @@ use capy_protocol::blob::Format;
 use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::key::ProjectKey;
 use capy_protocol::mint::Minting;
-use capy_worker::app::App;
+use capy_worker::app::{App, Clock};
 use capy_worker::caller::Peer;
+use capy_worker::host::faulty::{Faults, Faulty};
 use capy_worker::log::Log;
 use capy_worker::router;
 use capy_worker::secrets::Secrets;
-use capy_worker::store::memory::{Faults, MemoryStore};
+
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -28,7 +29,7 @@ pub(crate) const NOW: u64 = 1_790_000_000_000;
 
 pub(crate) struct Service {
     router: Router,
-    app: Arc<App<MemoryStore>>,
+    app: Arc<App<Faulty>>,
     log: Arc<Mutex<Vec<String>>>,
 }
 
@@ -55,23 +56,48 @@ impl Service {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         let app = Arc::new(App {
-            store: MemoryStore::default(),
+            host: Faulty::new().unwrap(),
             secrets: Secrets::parse(|name| {
                 let value = if name == "ADMIN_TOKEN" { token } else { roots };
                 value.map(str::to_owned)
             }),
-            clock: || NOW,
+            clock: Clock::new(|| NOW),
             log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
         });
         Self { router: router(Arc::clone(&app)), app, log }
     }
 
-    pub(crate) fn store(&self) -> &MemoryStore {
-        &self.app.store
+    pub(crate) fn host(&self) -> &Faulty {
+        &self.app.host
+    }
+
+    /// The audit trail, oldest first: each event as its columns but the id, joined by spaces.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let columns = "action || ' ' || result || ' ' || deploy_id || ' ' || project_id || ' ' || \
+            ifnull(address, '-') || ' ' || ifnull(country, '-') || ' ' || ifnull(user_agent, '-')";
+        self.rows(&format!("SELECT {columns} FROM audit ORDER BY id"))
+    }
+
+    /// The actions of the audit trail, oldest first.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.rows("SELECT action FROM audit ORDER BY id")
+    }
+
+    fn rows(&self, sql: &str) -> Vec<String> {
+        let connection = self.host().database().connection();
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Everything that is kept, for a search.
+    pub(crate) fn dump(&self) -> String {
+        let mut connection = self.host().database().connection();
+        let image = connection.serialize(rusqlite::MAIN_DB).unwrap();
+        format!("{}{:?}", String::from_utf8_lossy(&image), self.host().listed())
     }
 
     pub(crate) fn inject(&self, faults: Faults) {
-        self.store().inject(faults);
+        self.host().inject(faults);
     }
 
     pub(crate) fn log(&self) -> String {

@@ -1,0 +1,132 @@
+//! What a platform gives the service: a relational database, a revocation list, and nothing of the service's rules.
+//!
+//! The database is the authority, and is SQLite everywhere: the same statements run on each host. The revocation list
+//! answers for a known-revoked id near the client and without the database; it may lag behind, and it never grants.
+
+use std::future::Future;
+
+use capy_protocol::id::DeployId;
+use serde::de::DeserializeOwned;
+
+#[cfg(target_family = "wasm")]
+pub(crate) mod cloudflare;
+#[cfg(not(target_family = "wasm"))]
+pub mod faulty;
+#[cfg(not(target_family = "wasm"))]
+pub mod sqlite;
+
+/// Why a host cannot answer. The text is the host's own, for the log.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum HostError {
+    /// The database does not answer, or answers nonsense.
+    #[error("database: {0}")]
+    Database(String),
+    /// The revocation list does not answer.
+    #[error("revocation list: {0}")]
+    RevocationList(String),
+}
+
+/// Result with [`HostError`].
+pub type Result<T> = std::result::Result<T, HostError>;
+
+/// A parameter of a statement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// INTEGER, of 53 bits: D1 takes numbers as doubles.
+    Integer(i64),
+    /// TEXT.
+    Text(String),
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&DeployId> for Value {
+    fn from(id: &DeployId) -> Self {
+        Self::Text(id.to_string())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, T::into)
+    }
+}
+
+/// SQL with its numbered parameters.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The text: always one of [`crate::store::sql`], never made of input.
+    pub sql: &'static str,
+    /// `?1` and on.
+    pub values: Vec<Value>,
+}
+
+impl Statement {
+    /// A statement with parameters.
+    pub fn new(sql: &'static str, values: Vec<Value>) -> Self {
+        Self { sql, values }
+    }
+}
+
+/// What one statement answered.
+pub trait Rows {
+    /// How many rows there are.
+    ///
+    /// # Errors
+    /// [`HostError::Database`] when the answer has no rows to count.
+    fn count(&self) -> Result<usize>;
+
+    /// The rows, by the names of their columns.
+    ///
+    /// # Errors
+    /// [`HostError::Database`] for a row that is not a `T`.
+    fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>>;
+}
+
+/// A platform.
+pub trait Host: Send + Sync + 'static {
+    /// An answer of its database.
+    type Rows: Rows + Send;
+
+    /// Runs statements as one transaction, on the primary: what was committed before is seen. One answer each.
+    fn transaction(&self, statements: Vec<Statement>)
+    -> impl Future<Output = Result<Vec<Self::Rows>>> + Send;
+
+    /// Whether the revocation list holds the id. `false` proves nothing.
+    fn is_listed(&self, id: &DeployId) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Puts an id on the revocation list.
+    fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whether the revocation list answers.
+    fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Runs one statement.
+pub(crate) async fn query<H: Host>(host: &H, sql: &'static str, values: Vec<Value>) -> Result<H::Rows> {
+    nth(host.transaction(vec![Statement::new(sql, values)]).await?, 0)
+}
+
+/// The answer of the statement at `place` in a transaction.
+pub(crate) fn nth<R>(answers: Vec<R>, place: usize) -> Result<R> {
+    let missing = || HostError::Database("a transaction answered with too few results".into());
+    answers.into_iter().nth(place).ok_or_else(missing)
+}

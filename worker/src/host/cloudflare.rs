@@ -1,0 +1,111 @@
+//! Cloudflare: D1 is the database, KV the revocation list.
+//!
+//! D1 is asked without a session, so that every statement runs on the primary: a replica could still hold a
+//! revoked row as live. A batch is one transaction. KV lags: other places see a write a minute later or more.
+
+use capy_protocol::id::DeployId;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use worker::kv::KvStore;
+use worker::send::SendFuture;
+use worker::wasm_bindgen::JsValue;
+use worker::{D1Database, D1PreparedStatement, D1Result, Env};
+
+use super::{Host, HostError, Result, Rows, Statement, Value};
+
+const DATABASE: &str = "DB";
+const REVOCATIONS: &str = "REVOCATIONS";
+/// A key that is never written: reading it tells whether KV answers.
+const PROBE: &str = "health";
+
+/// The two bindings. A missing one is an error of each use, so that health can still answer.
+#[derive(Debug)]
+pub(crate) struct Cloudflare {
+    database: Result<D1Database>,
+    revocations: Result<KvStore>,
+}
+
+impl Cloudflare {
+    /// Takes the bindings `DB` and `REVOCATIONS`.
+    pub(crate) fn bind(env: &Env) -> Self {
+        Self {
+            database: env.d1(DATABASE).map_err(database_error),
+            revocations: env.kv(REVOCATIONS).map_err(list_error),
+        }
+    }
+
+    async fn listing(&self, key: &str) -> Result<Option<String>> {
+        let list = self.revocations.as_ref().map_err(Clone::clone)?;
+        list.get(key).text().await.map_err(list_error)
+    }
+}
+
+impl Host for Cloudflare {
+    type Rows = D1Result;
+
+    fn transaction(&self, statements: Vec<Statement>) -> impl Future<Output = Result<Vec<D1Result>>> + Send {
+        SendFuture::new(async move {
+            let database = self.database.as_ref().map_err(Clone::clone)?;
+            let prepared = statements.iter().map(|statement| prepare(database, statement));
+            let mut prepared = prepared.collect::<Result<Vec<_>>>()?;
+            // One statement is a transaction as it is.
+            match prepared.pop() {
+                Some(only) if prepared.is_empty() => Ok(vec![only.all().await.map_err(database_error)?]),
+                Some(last) => {
+                    prepared.push(last);
+                    database.batch(prepared).await.map_err(database_error)
+                }
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    fn is_listed(&self, id: &DeployId) -> impl Future<Output = Result<bool>> + Send {
+        SendFuture::new(async { Ok(self.listing(&id.to_string()).await?.is_some()) })
+    }
+
+    fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send {
+        SendFuture::new(async move {
+            let list = self.revocations.as_ref().map_err(Clone::clone)?;
+            let put = list.put(&id.to_string(), revoked_at.to_string()).map_err(list_error)?;
+            put.execute().await.map_err(list_error)
+        })
+    }
+
+    fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send {
+        SendFuture::new(async { self.listing(PROBE).await.map(drop) })
+    }
+}
+
+impl Rows for D1Result {
+    fn count(&self) -> Result<usize> {
+        self.parse::<IgnoredAny>().map(|rows| rows.len())
+    }
+
+    fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        self.results().map_err(database_error)
+    }
+}
+
+fn prepare(database: &D1Database, statement: &Statement) -> Result<D1PreparedStatement> {
+    let values: Vec<JsValue> = statement.values.iter().map(js_value).collect();
+    database.prepare(statement.sql).bind(&values).map_err(database_error)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: milliseconds until the year 287396")]
+fn js_value(value: &Value) -> JsValue {
+    match value {
+        Value::Null => JsValue::NULL,
+        // D1's own integer type is 32 bits wide.
+        Value::Integer(number) => JsValue::from_f64(*number as f64),
+        Value::Text(text) => JsValue::from_str(text),
+    }
+}
+
+/// No statement holds key material, so that D1's own text may be logged.
+fn database_error(error: worker::Error) -> HostError {
+    HostError::Database(error.to_string())
+}
+
+fn list_error(error: impl std::fmt::Display) -> HostError {
+    HostError::RevocationList(error.to_string())
+}

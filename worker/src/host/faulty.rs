@@ -1,0 +1,108 @@
+//! A host in memory with faults to inject, for tests: a real database, and a revocation list that may lag.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use capy_protocol::id::DeployId;
+
+use super::sqlite::{Answer, Sqlite};
+use super::{Host, HostError, Result, Statement};
+use crate::store::sql;
+
+/// What does not work.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Faults {
+    /// The database answers nothing.
+    pub database: bool,
+    /// The database answers reads and refuses changes.
+    pub database_writes: bool,
+    /// The revocation list cannot be read.
+    pub list_reads: bool,
+    /// The revocation list cannot be written.
+    pub list_writes: bool,
+    /// The revocation list answers as it was before any write.
+    pub list_lags: bool,
+    /// Each deployment is revoked between its lookup and its release.
+    pub revoked_between: bool,
+}
+
+/// A database in memory, a revocation list, and what of them does not work.
+#[derive(Debug)]
+pub struct Faulty {
+    database: Sqlite,
+    listed: Mutex<BTreeMap<DeployId, u64>>,
+    faults: Mutex<Faults>,
+}
+
+impl Faulty {
+    /// An empty host on which everything works.
+    ///
+    /// # Errors
+    /// [`HostError::Database`].
+    pub fn new() -> Result<Self> {
+        let database = Sqlite::in_memory()?;
+        Ok(Self { database, listed: Mutex::default(), faults: Mutex::default() })
+    }
+
+    /// From now on, these do not work.
+    pub fn inject(&self, faults: Faults) {
+        *lock(&self.faults) = faults;
+    }
+
+    /// The ids on the revocation list.
+    pub fn listed(&self) -> Vec<DeployId> {
+        lock(&self.listed).keys().copied().collect()
+    }
+
+    /// The database, without its faults.
+    pub fn database(&self) -> &Sqlite {
+        &self.database
+    }
+
+    fn faults(&self) -> Faults {
+        *lock(&self.faults)
+    }
+}
+
+impl Host for Faulty {
+    type Rows = Answer;
+
+    async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
+        let faults = self.faults();
+        let writes = statements.iter().any(|statement| !statement.sql.starts_with("SELECT"));
+        if faults.database || (faults.database_writes && writes) {
+            return Err(HostError::Database("injected".into()));
+        }
+        if faults.revoked_between
+            && let Some(release) = statements.iter().find(|statement| statement.sql == sql::RELEASE)
+        {
+            let values = release.values[..2].to_vec();
+            self.database.transaction(vec![Statement::new(sql::REVOKE, values)]).await?;
+        }
+        self.database.transaction(statements).await
+    }
+
+    async fn is_listed(&self, id: &DeployId) -> Result<bool> {
+        let faults = self.faults();
+        if faults.list_reads {
+            return Err(HostError::RevocationList("injected".into()));
+        }
+        Ok(!faults.list_lags && lock(&self.listed).contains_key(id))
+    }
+
+    async fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> Result<()> {
+        if self.faults().list_writes {
+            return Err(HostError::RevocationList("injected".into()));
+        }
+        lock(&self.listed).insert(*id, revoked_at);
+        Ok(())
+    }
+
+    async fn check_revocations(&self) -> Result<()> {
+        self.is_listed(&DeployId::new([0; 32])).await.map(drop)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
