@@ -22,6 +22,9 @@ pub enum Error {
     /// A project id has other characters than `A-Z a-z 0-9 _ -`, or not 1 to 64 of them.
     #[error("a project id has 1 to 64 letters, digits, `_` or `-`")]
     MalformedProjectId,
+    /// A scope is neither `admin` nor `deploy:` or `read:` and a project id.
+    #[error("a scope is admin, deploy:<project> or read:<project>")]
+    MalformedScope,
     /// A list of wrap roots does not follow `kid:hex[,kid:hex…]`, or repeats a key id.
     #[error("wrap roots are written kid:hex[,kid:hex…], each kid once")]
     MalformedWrapRoots,

@@ -20,6 +20,7 @@ mod kdf;
 pub mod key;
 pub mod mint;
 pub mod phrase;
+pub mod scope;
 pub mod seal;
 pub mod store_row;
 pub mod text;

@@ -19,6 +19,7 @@ use crate::secrets::SecretFault;
 pub(crate) enum ApiError {
     BadRequest(Cow<'static, str>),
     Unauthorized,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     DeployExists,
@@ -72,6 +73,9 @@ impl ApiError {
             Self::BadRequest(text) => (StatusCode::BAD_REQUEST, Code::BadRequest, text),
             Self::Unauthorized => {
                 (StatusCode::UNAUTHORIZED, Code::Unauthorized, "a valid bearer token is needed")
+            }
+            Self::Forbidden => {
+                (StatusCode::FORBIDDEN, Code::Forbidden, "the token's scope does not reach this")
             }
             Self::NotFound => (StatusCode::NOT_FOUND, Code::NotFound, "no such route"),
             Self::MethodNotAllowed => {

@@ -1,11 +1,11 @@
-//! The service's own secrets: the admin token and the wrap roots.
+//! The service's own secrets: the bootstrap token and the wrap roots.
 //!
 //! A secret that is missing or malformed stops only the routes that need it; the log names it, never its content.
 
 use capy_protocol::wrap::WrapRoots;
 use zeroize::Zeroizing;
 
-use crate::auth::AdminToken;
+use crate::auth::AdminTokens;
 
 const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
 const WRAP_ROOTS: &str = "WRAP_ROOTS";
@@ -24,19 +24,20 @@ pub enum SecretFault {
 /// The secrets, each parsed or with its fault.
 #[derive(Debug)]
 pub struct Secrets {
-    admin_token: Result<AdminToken, SecretFault>,
+    admin_tokens: Result<AdminTokens, SecretFault>,
     wrap_roots: Result<WrapRoots, SecretFault>,
 }
 
 impl Secrets {
-    /// Reads `ADMIN_TOKEN` (32 or more visible ASCII characters) and `WRAP_ROOTS` (`kid:hex[,kid:hex…]`, the newest
-    /// last). White space around either is forgiven: it comes with a pipe into `wrangler secret put`.
+    /// Reads `ADMIN_TOKEN` (32 or more visible ASCII characters, or two such tokens) and `WRAP_ROOTS`
+    /// (`kid:hex[,kid:hex…]`, the newest last). White space around either is forgiven: it comes with a pipe into
+    /// `wrangler secret put`.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &'static str| lookup(name).map(Zeroizing::new).ok_or(SecretFault::Missing(name));
         Self {
-            admin_token: read(ADMIN_TOKEN).and_then(|text| {
-                let expected = "at least 32 visible ASCII characters";
-                AdminToken::parse(text.trim()).ok_or(SecretFault::Malformed(ADMIN_TOKEN, expected))
+            admin_tokens: read(ADMIN_TOKEN).and_then(|text| {
+                let expected = "at least 32 visible ASCII characters, or two such tokens";
+                AdminTokens::parse(&text).ok_or(SecretFault::Malformed(ADMIN_TOKEN, expected))
             }),
             wrap_roots: read(WRAP_ROOTS).and_then(|text| {
                 let expected = "kid:hex[,kid:hex…], each kid once";
@@ -45,8 +46,8 @@ impl Secrets {
         }
     }
 
-    pub(crate) fn admin_token(&self) -> Result<&AdminToken, SecretFault> {
-        self.admin_token.as_ref().map_err(|fault| *fault)
+    pub(crate) fn admin_tokens(&self) -> Result<&AdminTokens, SecretFault> {
+        self.admin_tokens.as_ref().map_err(|fault| *fault)
     }
 
     pub(crate) fn wrap_roots(&self) -> Result<&WrapRoots, SecretFault> {
@@ -54,7 +55,7 @@ impl Secrets {
     }
 
     pub(crate) fn check(&self) -> Result<(), SecretFault> {
-        self.admin_token()?;
+        self.admin_tokens()?;
         self.wrap_roots().map(drop)
     }
 }
@@ -68,7 +69,7 @@ mod tests {
             let value = if name == ADMIN_TOKEN { token } else { roots };
             value.map(str::to_owned)
         });
-        [secrets.admin_token().err(), secrets.wrap_roots().err()]
+        [secrets.admin_tokens().err(), secrets.wrap_roots().err()]
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Registering, revoking and listing deployments. All of it is the owner's: the admin token is needed.
+//! Registering, revoking and listing deployments: for who has a token whose scope reaches the project.
 
 use std::sync::Arc;
 
@@ -7,11 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use capy_protocol::api::{Deploy, DeployList, RegisterRequest, RegisterResponse, RevokeResponse};
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
+use capy_protocol::scope::Scope;
 use capy_protocol::text::serialize_base64;
 use capy_protocol::wrap::InnerBlob;
 
 use crate::app::App;
-use crate::auth::Admin;
+use crate::auth::Identity;
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::error::{ApiError, Fault};
@@ -22,17 +23,18 @@ use crate::store::deploys::{self, Record};
 use crate::store::{Action, Event};
 
 /// `POST /deploy`
-/// 1. The admin token: 401. The body: 400, 413, 415.
+/// 1. The bearer: 401. The body: 400, 413, 415. A scope that deploys the project: 403.
 /// 2. The policy on its fields, and the inner blob's shape: 400.
 /// 3. The wrap, under the newest root.
 /// 4. The record and its event, without any blob: 409 when the id is taken, 503.
 /// 5. 201 with the outer blob, which the service does not keep.
 pub(crate) async fn register<H: Host>(
     State(app): State<Arc<App<H>>>,
-    _: Admin,
+    identity: Identity,
     caller: Caller,
     JsonBody(request): JsonBody<RegisterRequest>,
 ) -> Result<(StatusCode, Json<RegisterResponse>), ApiError> {
+    identity.require(&Scope::Deploy(request.project_id.clone()))?;
     policy::registration(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
     let inner = InnerBlob::parse_base64(request.inner_blob.expose_secret())
         .map_err(|_| ApiError::BadRequest("inner_blob is not base64 of 60 bytes".into()))?;
@@ -70,16 +72,17 @@ fn record(request: RegisterRequest, key_id: KeyId, created_at: u64) -> Record {
 }
 
 /// `DELETE /deploy/{id}`
-/// 1. The admin token: 401. The path: 400.
+/// 1. The bearer: 401. The path: 400. A scope that deploys the id's project: 403, 404 for an unknown id.
 /// 2. The database, which decides: 404 for an unknown id, 503 when it did not take the revocation.
 /// 3. The revocation list. If that fails the revocation still holds, and the log says so.
 /// 4. 200 with the time of the first revocation, however often it is asked for.
 pub(crate) async fn revoke<H: Host>(
     State(app): State<Arc<App<H>>>,
-    _: Admin,
+    identity: Identity,
     PathId(deploy_id): PathId<DeployId>,
     caller: Caller,
 ) -> Result<Json<RevokeResponse>, ApiError> {
+    require_deploy_scope(&app, &identity, &deploy_id).await?;
     let event = Event { action: Action::Revoke, at: app.clock.now(), caller };
     let revoked_at = deploys::revoke(&app.host, &deploy_id, &event).await?.ok_or(Denial::Unknown)?;
     if let Err(error) = app.host.list_revoked(&deploy_id, revoked_at).await {
@@ -88,14 +91,28 @@ pub(crate) async fn revoke<H: Host>(
     Ok(Json(RevokeResponse { deploy_id, revoked_at }))
 }
 
+/// Who may do everything needs no look at the record: a revocation shall ask as little as it can.
+async fn require_deploy_scope<H: Host>(
+    app: &App<H>,
+    identity: &Identity,
+    id: &DeployId,
+) -> Result<(), ApiError> {
+    if identity.may(&Scope::Admin) {
+        return Ok(());
+    }
+    let record = deploys::find(&app.host, id).await?.ok_or(Denial::Unknown)?;
+    identity.require(&Scope::Deploy(record.project_id))
+}
+
 /// `GET /projects/{project_id}/deploys`
-/// 1. The admin token: 401. The path: 400.
+/// 1. The bearer: 401. The path: 400. A scope that reads the project: 403.
 /// 2. 200 with the project's deployments, newest first; a project that is not known has none. 503.
 pub(crate) async fn list<H: Host>(
     State(app): State<Arc<App<H>>>,
-    _: Admin,
+    identity: Identity,
     PathId(project_id): PathId<ProjectId>,
 ) -> Result<Json<DeployList>, ApiError> {
+    identity.require(&Scope::Read(project_id.clone()))?;
     let deploys = deploys::list(&app.host, &project_id).await?;
     Ok(Json(DeployList { deploys }))
 }
