@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::leak::Search;
-use crate::link::{Links, Seen};
+use crate::link::{self, Links, Seen};
 use crate::prefilter::Prefilter;
 use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
@@ -49,6 +49,11 @@ pub(crate) struct Reader<'a> {
 impl Reader<'_> {
     pub(crate) fn read(&self, real: &Path, path: &Path) -> Result<Bundle, Error> {
         let bytes = fs::read(real).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Ok(self.of_bytes(bytes, real, path))
+    }
+
+    /// The same, when its contents are at hand.
+    pub(crate) fn of_bytes(&self, bytes: Vec<u8>, real: &Path, path: &Path) -> Bundle {
         let mut bundle = match String::from_utf8(bytes) {
             Ok(source) => {
                 let map = map_file::claim(real, &source);
@@ -57,7 +62,7 @@ impl Reader<'_> {
             Err(error) => self.not_text(error.as_bytes(), path),
         };
         bundle.real = real.to_owned();
-        Ok(bundle)
+        bundle
     }
 
     fn not_text(&self, bytes: &[u8], path: &Path) -> Bundle {
@@ -75,16 +80,18 @@ impl Reader<'_> {
         bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
         let inlined = tail::is_inlined(source);
         let is_suspect = suspect::is_worth_a_look(source.as_bytes());
-        if !inlined && !is_suspect && !self.is_worth_parsing(source.as_bytes()) {
+        let is_worth_it = self.is_worth_understanding(source, real);
+        if !inlined && !is_suspect && !is_worth_it {
             return bundle;
         }
-        let Some(parts) = tail::split(source) else {
+        let Some(parts) = (if inlined { tail::split(source) } else { Some(tail::split_new(source)) }) else {
             bundle.add(Reason::OtherValues, None, (1, 1));
             return bundle;
         };
         bundle.prefixed = Prefixed::of(&parts);
-        let linked = self.links.concern(parts.body.as_bytes());
-        if linked || self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
+        let linked = self.links.concern(parts.body.as_bytes(), link::folder_of(real));
+        // Our own functions name variables, too.
+        if linked || !inlined && is_worth_it || self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
             self.find_reads(parts.body, real, linked, &mut bundle);
         } else if is_suspect {
             bundle.take(FileReads::default(), parts.body);
@@ -105,13 +112,14 @@ impl Reader<'_> {
         }
     }
 
-    fn is_worth_parsing(&self, text: &[u8]) -> bool {
-        self.prefilter.is_worth_parsing(text) || self.links.concern(text)
+    fn is_worth_understanding(&self, source: &str, real: &Path) -> bool {
+        let text = source.as_bytes();
+        self.prefilter.is_worth_parsing(text) || self.links.concern(text, link::folder_of(real))
     }
 
     fn parse(&self, body: &str, real: &Path, bundle: &mut Bundle) {
         bundle.parsed = true;
-        let others = Seen { links: self.links, folder: real.parent().unwrap_or(real) };
+        let others = Seen { links: self.links, folder: link::folder_of(real) };
         let find = || syntax::parse(body).map(|program| reads::find(&program, self.wanted, &others));
         match self.work.time(Phase::Parse, find) {
             Ok(reads) => bundle.take(reads, body),

@@ -64,7 +64,9 @@ impl<'a> MapFiles<'a> {
 
 /// The map that a bundle names, if it is there; for every bundle, also those that nothing is replaced in.
 pub(crate) fn claim(bundle: &Path, source: &str) -> Option<PathBuf> {
-    named(bundle, tail::nearby_map_url(source))?.canonicalize().ok()
+    let map = named(bundle, tail::nearby_map_url(source))?;
+    // Most have none, and that is quickly asked.
+    map.exists().then(|| map.canonicalize().ok())?
 }
 
 /// The map at an address, or the one that lies beside the bundle; `None` for what is no path.

@@ -31,15 +31,18 @@ pub(crate) fn body(source: &[u8]) -> &[u8] {
 /// Takes a bundle apart. `None` when our mark is there and what follows it is not what we write.
 pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
     match memmem::rfind(source.as_bytes(), MARK.as_bytes()) {
-        None => {
-            let end = trailer_start(source);
-            Some(Parts { body: &source[..end], functions: Vec::new(), trailer: &source[end..] })
-        }
+        None => Some(split_new(source)),
         Some(mark) => {
             let (functions, trailer) = functions(&source[mark + MARK.len()..])?;
             Some(Parts { body: &source[..mark], functions, trailer })
         }
     }
+}
+
+/// Takes a bundle apart that does not have our mark.
+pub(crate) fn split_new(source: &str) -> Parts<'_> {
+    let end = trailer_start(source);
+    Parts { body: &source[..end], functions: Vec::new(), trailer: &source[end..] }
 }
 
 /// Puts a bundle together.
