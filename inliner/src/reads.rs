@@ -22,7 +22,7 @@ mod text;
 mod value;
 mod walk;
 
-pub(crate) use resolve::find;
+pub(crate) use resolve::{find, find_within};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,6 +76,23 @@ impl FileReads {
         self.reads.sort_by_key(|read| read.start);
         self.notes.sort_by_key(|note| (note.at, note.reason));
         self
+    }
+
+    /// What a part of a file tells, at its place in the file: `to` is where the part starts there, `from` where it does
+    /// here. `None` when it tells something about the file as a whole.
+    pub(crate) fn of_part(mut self, to: u32, from: u32) -> Option<Self> {
+        let (mut reads, mut objects, mut notes) = (
+            std::mem::take(&mut self.reads),
+            std::mem::take(&mut self.objects),
+            std::mem::take(&mut self.notes),
+        );
+        let moved = |at: &mut u32| *at = *at - from + to;
+        for read in &mut reads {
+            read.keep_until.iter_mut().chain([&mut read.start, &mut read.end]).for_each(moved);
+        }
+        objects.iter_mut().flat_map(|object| [&mut object.start, &mut object.end]).for_each(moved);
+        notes.iter_mut().for_each(|note| moved(&mut note.at));
+        (self == Self::default()).then_some(Self { reads, objects, notes, ..self })
     }
 
     /// Turns reads into notes, where `reason` has one for the name.

@@ -5,11 +5,16 @@
 //! the global object and of a wanted name must be one of a few plain forms, or the [`Doubt`] says why the parser is asked.
 //!
 //! Why the forms are enough: a binding, an alias or a shadow of `process` needs the bare word, and a bare word is only
-//! accepted after `typeof` and as a call's argument. What it refuses to see is an error in the grammar that leaves the
+//! accepted after `typeof` and as a call's argument. The global object may also be given to a name inside a function: then
+//! that function alone is parsed. What it refuses to see is an error in the grammar that leaves the
 //! tokens and their neighbours in order: such a file does not run before, and does not run after.
 
+mod around;
 mod chain;
+mod islands;
 mod lexer;
+mod literal;
+mod slash;
 mod words;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -62,7 +67,7 @@ pub(crate) struct Scanner {
 }
 
 /// Words that are looked for whatever the wanted names are.
-const ALWAYS: [&str; 4] = ["process", "global", "__capy", "eval"];
+const ALWAYS: [&str; 5] = ["process", "global", "__capy", "eval", "export"];
 
 impl Scanner {
     pub(crate) fn new(names: &[&str]) -> Self {
@@ -88,7 +93,8 @@ impl Scanner {
         }
         let runs = |call: &Finder<'_>| {
             let mut calls = call.find_iter(text.as_bytes()).map(|at| at + call.needle().len());
-            calls.any(|at| is_given_text(&text.as_bytes()[at..]))
+            let is_eval = call.needle().starts_with(b"eval");
+            calls.any(|at| may_name_one(&text.as_bytes()[at..], is_eval))
         };
         if self.runners.iter().any(runs) {
             return Err(Doubt::Scope);
@@ -96,13 +102,22 @@ impl Scanner {
         let hits = self.words.find_iter(text.as_bytes()).map(|hit| hit.start()).collect();
         let mut chains = chain::Chains::new(hits, wanted);
         lexer::run(text.as_bytes(), &mut chains)?;
-        chains.finish(text.as_bytes())
+        let (found, bodies) = chains.finish()?;
+        if bodies.is_empty() { Ok(found) } else { islands::read(text, found, &bodies, wanted) }
     }
 }
 
-/// Whether the argument may be a text that names a variable: the common ones are those for the global object.
-fn is_given_text(argument: &[u8]) -> bool {
-    let text = argument.get(1..).unwrap_or_default();
-    let is_global = text.starts_with(b"return this") || text.starts_with(b"this");
-    matches!(argument.first(), Some(b'"' | b'\'' | b'`' | b' ' | b'\n')) && !is_global
+/// Whether the arguments may be texts that name a variable. One without the word `env` names none.
+fn may_name_one(arguments: &[u8], is_eval: bool) -> bool {
+    let Some((quote @ (b'"' | b'\'' | b'`'), rest)) = arguments.split_first() else {
+        return matches!(arguments.first(), Some(b' ' | b'\n'));
+    };
+    let is_global = rest.starts_with(b"return this") || rest.starts_with(b"this");
+    let Some(end) = memchr::memchr2(*quote, b'\\', rest).filter(|end| rest[*end] == *quote) else {
+        return !is_global;
+    };
+    // The only argument, or the beginning of the only one that matters, which is none of ours then.
+    let after = rest[end + 1..].first();
+    let is_last = after == Some(&b')') || is_eval && after == Some(&b'+');
+    !is_global && (!is_last || memchr::memmem::find(&rest[..end], b"env").is_some())
 }

@@ -37,22 +37,57 @@ struct Round {
 
 /// Finds every read of the wanted names in a file.
 pub(crate) fn find(program: &Program, wanted: &dyn Wanted, others: &dyn Others) -> FileReads {
+    settle(program, wanted, others, |judge| judge.finish())
+}
+
+/// Those of a function, when no name takes one of the objects that is not bound in it.
+pub(crate) fn find_within(program: &Program, wanted: &dyn Wanted) -> Option<FileReads> {
+    settle(program, wanted, &Nobody, |judge| {
+        let scopes = &judge.facts.scopes;
+        let is_bound = |binding: &Binding| scopes.resolve(binding.scope, &binding.name).is_some();
+        let is_closed = judge.lost.is_none() && judge.found.keys().all(is_bound);
+        is_closed.then(|| judge.finish())
+    })
+}
+
+/// No other file hands anything on.
+struct Nobody;
+
+impl Others for Nobody {
+    fn exported(&self, _: &str, _: &str) -> Option<Shared> {
+        None
+    }
+    fn all(&self, _: &str) -> Vec<(String, Shared)> {
+        Vec::new()
+    }
+    fn is_process(&self, _: &str) -> bool {
+        false
+    }
+}
+
+/// Walks again and again until nothing new is found.
+fn settle<T>(
+    program: &Program,
+    wanted: &dyn Wanted,
+    others: &dyn Others,
+    finish: impl FnOnce(Judge<'_>) -> T,
+) -> T {
     let mut last =
         Round { names: ROOTS.iter().map(|(name, _)| Atom::from(*name)).collect(), ..Round::default() };
     for round in 1.. {
         let facts = walk(program, &last.names, &last.modules, others, Some(wanted));
         let mut judge = Judge::new(&facts, &last, wanted, others);
         judge.all();
-        let (binds, modules) = (std::mem::take(&mut judge.found), std::mem::take(&mut judge.found_modules));
+        let (binds, modules) = (judge.found.clone(), std::mem::take(&mut judge.found_modules));
         let mut names = std::mem::take(&mut judge.later);
         names.extend(binds.keys().map(|binding| binding.name.clone()).chain(facts.factories.iter().cloned()));
         names.retain(|name| !last.names.contains(name));
         if binds == last.binds && modules == last.modules && names.is_empty() {
-            return judge.finish();
+            return finish(judge);
         }
         if round == MOST_ROUNDS {
             judge.lost = Some(Reason::NotFollowed);
-            return judge.finish();
+            return finish(judge);
         }
         names.extend(std::mem::take(&mut last.names));
         last = Round { binds, modules, names };

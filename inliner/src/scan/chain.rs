@@ -3,7 +3,13 @@
 //! Owns the plain forms: `process.env.NAME`, another property of `process`, `typeof process`, and the whole environment or
 //! `process` as one argument of a plain call. Everything else is a [`Doubt`].
 
+use std::ops::Range;
+
 use super::Doubt;
+use super::around::{
+    Next, is_about_all, is_after, is_argument, is_ever_assigned, is_only_asked, is_tested, is_written, next,
+};
+use super::islands::Islands;
 use super::lexer::{Kind, Lexer, Listener, Open, Token, is_part};
 use super::words;
 use crate::reads::{FileReads, Note, Read, Wanted};
@@ -21,9 +27,7 @@ pub(super) struct Chains<'w> {
     waiting: Vec<(usize, Waiting)>,
     /// The last word that must not lie in a pattern.
     last_target: Option<usize>,
-    /// The global object goes somewhere.
-    bare_global: bool,
-    has_process_property: bool,
+    islands: Islands,
     out: FileReads,
 }
 
@@ -33,16 +37,6 @@ enum Waiting {
     Argument(Note),
     /// A note, if the element is not assigned.
     Element(Note),
-}
-
-/// What follows an object.
-enum Next<'t> {
-    /// A property by name: where it is written, and where the expression ends.
-    Named { name: &'t [u8], at: usize, end: usize },
-    /// `[` of a computed key.
-    Computed { at: usize },
-    /// Neither; where the next token begins.
-    Nothing(Option<usize>),
 }
 
 impl<'w> Chains<'w> {
@@ -55,16 +49,14 @@ impl<'w> Chains<'w> {
             judged: None,
             waiting: Vec::new(),
             last_target: None,
-            bare_global: false,
-            has_process_property: false,
+            islands: Islands::default(),
             out: FileReads::default(),
         }
     }
 
-    pub(super) fn finish(self, text: &[u8]) -> Result<FileReads, Doubt> {
-        // Another name for it may be asked for `process`, here or in a file that imports it.
-        let leads_on = || self.has_process_property || memchr::memmem::find(text, b"export").is_some();
-        if self.bare_global && leads_on() { Err(Doubt::Global) } else { Ok(self.out) }
+    /// What was found, and the parts of the text that only a tree can tell about.
+    pub(super) fn finish(self) -> Result<(FileReads, Vec<Range<usize>>), Doubt> {
+        Ok((self.out, self.islands.finish()?))
     }
 
     fn literal(&self, text: &[u8], token: Token) -> Result<(), Doubt> {
@@ -92,6 +84,10 @@ impl<'w> Chains<'w> {
             b"process" => self.process(lexer, token),
             b"global" | b"globalThis" if !is_property => self.global(lexer, token),
             b"eval" if !is_property && lexer.calls_for_text() => Err(Doubt::Scope),
+            b"export" if !is_property => {
+                self.islands.exports();
+                Ok(())
+            }
             word if word.starts_with(b"__capy") => Err(Doubt::Ours),
             word if self.is_wanted(word) && self.judged != Some(token.start) => Err(Doubt::Name),
             _ => Ok(()),
@@ -113,7 +109,7 @@ impl<'w> Chains<'w> {
         {
             return Err(Doubt::Global);
         }
-        self.has_process_property = true;
+        self.islands.asks_for_process(lexer);
         Ok(())
     }
 
@@ -123,16 +119,16 @@ impl<'w> Chains<'w> {
             Next::Named { name: b"process" | b"global" | b"globalThis", .. } => Err(Doubt::Global),
             Next::Named { .. } => Ok(()),
             Next::Computed { .. } => {
-                self.bare_global = true;
+                self.islands.hands_on_global(lexer);
                 Ok(())
             }
             Next::Nothing(at) => {
                 if is_written(lexer, at) || is_after(lexer, b"delete") || lexer.is_doubled() {
                     return Err(Doubt::Written);
                 }
-                // `typeof`, and what only asks whether it is there.
-                let asked = is_after(lexer, b"typeof");
-                self.bare_global |= !asked;
+                if !is_only_asked(lexer, at) {
+                    self.islands.hands_on_global(lexer);
+                }
                 Ok(())
             }
         }
@@ -258,11 +254,17 @@ impl Listener for Chains<'_> {
         }
     }
 
+    #[cold]
+    fn means(&self, word: &[u8]) -> bool {
+        matches!(word, b"process" | b"node:process") || self.is_wanted(word)
+    }
+
     #[inline]
     fn closed(&mut self, lexer: &Lexer<'_>, open: &Open) -> Result<(), Doubt> {
         if open.byte == b'(' && open.before.kind == Kind::Word && lexer.slice(open.before) == b"with" {
             return Err(Doubt::Scope);
         }
+        self.islands.closed(open.at, lexer.at);
         if open.byte != b'(' && self.last_target.is_some_and(|target| target > open.at) {
             self.pattern(lexer, open)?;
         }
@@ -296,118 +298,4 @@ impl Chains<'_> {
             };
         if !is_element && is_written(lexer, lexer.skip(lexer.at)) { Err(Doubt::Written) } else { Ok(()) }
     }
-}
-
-/// Whether the word before is this keyword.
-fn is_after(lexer: &Lexer<'_>, keyword: &[u8]) -> bool {
-    lexer.before.kind == Kind::Word && lexer.slice(lexer.before) == keyword
-}
-
-/// Whether the innermost bracket is the parenthesis of a plain call that does not write its first argument.
-fn is_argument(lexer: &Lexer<'_>) -> bool {
-    let Some(open) = lexer.open.last().filter(|open| open.byte == b'(') else { return false };
-    let callee = lexer.slice(open.before);
-    match open.before.kind {
-        Kind::Word => !words::is_no_callee(callee),
-        Kind::Property => {
-            let writes = [&b"assign"[..], b"defineProperties", b"defineProperty", b"set", b"deleteProperty"];
-            !writes.contains(&callee) || lexer.sign_before() == b','
-        }
-        _ => false,
-    }
-}
-
-/// Whether the innermost bracket is that of `if (…)` and the like.
-fn is_tested(lexer: &Lexer<'_>) -> bool {
-    lexer.open.last().is_some_and(|open| {
-        open.byte == b'(' && open.before.kind == Kind::Word && words::has_a_head(lexer.slice(open.before))
-    })
-}
-
-/// The property that is taken from what ends at `at`.
-fn next<'t>(lexer: &Lexer<'t>, at: usize) -> Result<Next<'t>, Doubt> {
-    let text = lexer.text;
-    let Some(at) = lexer.skip(at) else { return Ok(Next::Nothing(None)) };
-    let rest = &text[at..];
-    let dotted = match rest {
-        [b'?', b'.', digit, ..] if digit.is_ascii_digit() => return Ok(Next::Nothing(Some(at))),
-        [b'?', b'.', ..] => Some(at + 2),
-        [b'.', ..] => Some(at + 1),
-        _ => None,
-    };
-    let name = match dotted {
-        Some(point) => lexer.skip(point).ok_or(Doubt::Process)?,
-        None if rest[0] == b'[' => at,
-        None => return Ok(Next::Nothing(Some(at))),
-    };
-    if text[name] == b'[' {
-        return key_in_brackets(lexer, name);
-    }
-    let length = text[name..].iter().take_while(|byte| is_part(**byte)).count();
-    let end = name + length;
-    match text.get(end) {
-        Some(byte) if *byte == b'\\' || !byte.is_ascii() => Err(Doubt::Letters),
-        _ if length == 0 => Err(Doubt::Process),
-        _ => Ok(Next::Named { name: &text[name..end], at: name, end }),
-    }
-}
-
-/// Only a whole literal without an escape is a name.
-fn key_in_brackets<'t>(lexer: &Lexer<'t>, at: usize) -> Result<Next<'t>, Doubt> {
-    let text = lexer.text;
-    let key = lexer.skip(at + 1).ok_or(Doubt::Key)?;
-    let quote = text[key];
-    if !matches!(quote, b'"' | b'\'' | b'`') {
-        return Ok(Next::Computed { at });
-    }
-    let from = key + 1;
-    let end = from + memchr::memchr3(quote, b'\\', b'$', &text[from..]).ok_or(Doubt::Literal)?;
-    match lexer.skip(end + 1) {
-        Some(close) if text[end] == quote && text[close] == b']' => {
-            Ok(Next::Named { name: &text[from..end], at, end: close + 1 })
-        }
-        _ => Err(Doubt::Key),
-    }
-}
-
-/// Whether what stands before `at` is assigned, updated, or the head of a loop.
-fn is_written(lexer: &Lexer<'_>, at: Option<usize>) -> bool {
-    let Some(at) = at else { return false };
-    match &lexer.text[at..] {
-        [b'=', b'=' | b'>', ..] => false,
-        [b'=', ..] | [b'+', b'+' | b'=', ..] | [b'-', b'-' | b'=', ..] => true,
-        [b'*' | b'/' | b'%' | b'&' | b'|' | b'^', b'=', ..] => true,
-        [b'*', b'*', b'=', ..] | [b'&', b'&', b'=', ..] | [b'|', b'|', b'=', ..] | [b'?', b'?', b'=', ..] => {
-            true
-        }
-        [b'<', b'<', b'=', ..] | [b'>', b'>', b'=', ..] | [b'>', b'>', b'>', b'=', ..] => true,
-        [b'o', b'f', rest @ ..] | [b'i', b'n', rest @ ..] => !rest.first().is_some_and(|byte| is_part(*byte)),
-        _ => false,
-    }
-}
-
-/// Whether the name is ever followed by `=`: a declaration or an assignment may give it a text.
-fn is_ever_assigned(text: &[u8], name: &[u8]) -> bool {
-    memchr::memmem::find_iter(text, name).any(|at| {
-        let end = at + name.len();
-        let is_whole = !text[..at].last().is_some_and(|byte| is_part(*byte))
-            && !text.get(end).is_some_and(|byte| is_part(*byte));
-        let rest = text[end..].trim_ascii_start();
-        // A comment may hide the sign.
-        let gives = rest.starts_with(b"=") && !rest.starts_with(b"==") && !rest.starts_with(b"=>");
-        is_whole && (gives || rest.starts_with(b"/"))
-    })
-}
-
-/// Properties of every object, as `reads` knows them.
-fn is_about_all(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"hasOwnProperty"
-            | b"propertyIsEnumerable"
-            | b"toString"
-            | b"toLocaleString"
-            | b"valueOf"
-            | b"__proto__"
-    )
 }

@@ -4,7 +4,7 @@
 //! Words, operators and closers are looked at no closer than that, but for two things: whether a `/` divides, and
 //! whether neighbours can stand beside each other at all. Whatever is not plain is a [`Doubt`], never a guess.
 
-use memchr::{memchr2, memchr3, memmem};
+use memchr::{memchr2, memmem};
 
 use super::Doubt;
 use super::words;
@@ -40,6 +40,8 @@ pub(super) struct Open {
     pub(super) before: Token,
     /// That is the `)` of `if (…)`, `while (…)` and the like.
     pub(super) after_head: bool,
+    /// A function's body, for certain.
+    pub(super) is_body: bool,
 }
 
 /// What wants to know about tokens; positions are those of the bytes that it asked for.
@@ -48,6 +50,8 @@ pub(super) trait Listener {
     fn next(&self) -> usize;
     /// A word, a property, a literal or a piece of a template that reaches beyond [`Self::next`].
     fn token(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt>;
+    /// Whether a text of this word would matter, if it were not written with escapes.
+    fn means(&self, word: &[u8]) -> bool;
     /// A bracket was closed; the lexer stands behind it.
     fn closed(&mut self, lexer: &Lexer<'_>, open: &Open) -> Result<(), Doubt>;
 }
@@ -58,9 +62,9 @@ pub(super) struct Lexer<'t> {
     pub(super) before: Token,
     pub(super) open: Vec<Open>,
     /// The bracket that was closed last.
-    last: Open,
+    pub(super) last: Open,
     /// A line ended after `before`.
-    line_ended: bool,
+    pub(super) line_ended: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,7 +127,7 @@ pub(super) fn is_part(byte: u8) -> bool {
 /// Runs over a whole text.
 pub(super) fn run(text: &[u8], listener: &mut impl Listener) -> Result<(), Doubt> {
     let start = Token { kind: Kind::Start, start: 0, end: 0 };
-    let none = Open { byte: 0, at: 0, before: start, after_head: false };
+    let none = Open { byte: 0, at: 0, before: start, after_head: false, is_body: false };
     let mut lexer = Lexer { text, at: 0, before: start, open: Vec::new(), last: none, line_ended: true };
     if text.starts_with(b"#!") {
         lexer.line_comment()?;
@@ -178,7 +182,7 @@ impl<'t> Lexer<'t> {
         &self.text[token.start..token.end]
     }
 
-    fn set(&mut self, kind: Kind, start: usize) {
+    pub(super) fn set(&mut self, kind: Kind, start: usize) {
         self.before = Token { kind, start, end: self.at };
         self.line_ended = false;
     }
@@ -259,31 +263,6 @@ impl<'t> Lexer<'t> {
         self.odd_word(self.at, listener)
     }
 
-    fn number(&mut self, listener: &mut impl Listener) -> Result<(), Doubt> {
-        let start = self.at;
-        self.fits_as_operand()?;
-        while self.text.get(self.at).is_some_and(|byte| is_part(*byte) || *byte == b'.') {
-            self.at += 1;
-        }
-        let token = Token { kind: Kind::Literal, start, end: self.at };
-        if token.end > listener.next() {
-            listener.token(self, token)?;
-        }
-        self.set(Kind::Literal, start);
-        Ok(())
-    }
-
-    /// A literal cannot follow a value on the same line.
-    fn fits_as_operand(&self) -> Result<(), Doubt> {
-        let fits = match self.before.kind {
-            Kind::Start | Kind::Sign => self.sign_before() != b']' || self.line_ended,
-            _ if self.line_ended => true,
-            Kind::Word => words::goes_before_a_word(self.slice(self.before)),
-            Kind::Property | Kind::Literal => false,
-        };
-        if fits { Ok(()) } else { Err(Doubt::Neighbours) }
-    }
-
     fn sign(&mut self, byte: u8) -> Result<(), Doubt> {
         let start = self.at;
         let rest = &self.text[start..];
@@ -306,7 +285,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// After an operator. `++` and `--` may be at either end of an operand.
-    fn expects_operand(&self) -> bool {
+    pub(super) fn expects_operand(&self) -> bool {
         match self.sign_before() {
             0 | b')' | b']' | b'}' => false,
             b'+' | b'-' => !self.is_doubled(),
@@ -318,10 +297,31 @@ impl<'t> Lexer<'t> {
         let after_head = self.sign_before() == b')'
             && self.last.before.kind == Kind::Word
             && words::has_a_head(self.slice(self.last.before));
-        self.open.push(Open { byte, at: self.at, before: self.before, after_head });
+        let is_body = byte == b'{' && self.is_after_parameters();
+        self.open.push(Open { byte, at: self.at, before: self.before, after_head, is_body });
         self.at += 1;
         self.set(Kind::Sign, self.at - 1);
         Ok(())
+    }
+
+    /// After `=>`, `function f(…)`, or `"name"(…)` of a bundler's table: who calls a text does not get far.
+    fn is_after_parameters(&self) -> bool {
+        match self.sign_before() {
+            b'>' => self.text[..self.before.start].ends_with(b"="),
+            b')' => match self.last.before.kind {
+                Kind::Literal => true,
+                Kind::Word => {
+                    let word = self.last.before;
+                    let before = self.text[..word.start].trim_ascii_end();
+                    self.slice(word) == b"function"
+                        || before
+                            .strip_suffix(b"function")
+                            .is_some_and(|rest| !rest.last().is_some_and(|byte| is_part(*byte)))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     #[inline]
@@ -341,188 +341,6 @@ impl<'t> Lexer<'t> {
         self.set(Kind::Sign, self.at - 1);
         self.last = open;
         listener.closed(self, &open)
-    }
-
-    fn string(&mut self, quote: u8, listener: &mut impl Listener) -> Result<(), Doubt> {
-        self.fits_as_operand()?;
-        let start = self.at;
-        let mut from = start + 1;
-        let mut odd = false;
-        loop {
-            let at = from + memchr3(quote, b'\\', b'\n', &self.text[from..]).ok_or(Doubt::Literal)?;
-            match self.text[at] {
-                b'\\' => {
-                    odd |= self.text.get(at + 1).is_some_and(|byte| is_odd_escape(*byte));
-                    from = at + 2;
-                }
-                b'\n' => return Err(Doubt::Literal),
-                _ => {
-                    self.at = at + 1;
-                    break;
-                }
-            }
-            if from > self.text.len() {
-                return Err(Doubt::Literal);
-            }
-        }
-        if odd && spells_a_word(&self.text[start + 1..self.at - 1]) {
-            return Err(Doubt::Escapes);
-        }
-        let token = Token { kind: Kind::Literal, start, end: self.at };
-        if token.end > listener.next() {
-            listener.token(self, token)?;
-        }
-        self.set(Kind::Literal, start);
-        Ok(())
-    }
-
-    fn template(&mut self, listener: &mut impl Listener) -> Result<(), Doubt> {
-        let start = self.at;
-        self.quasi(start, start + 1, listener)
-    }
-
-    /// The text of a template that began at `start`, from `from` to its end or to its next hole.
-    fn quasi(&mut self, start: usize, mut from: usize, listener: &mut impl Listener) -> Result<(), Doubt> {
-        let first = from;
-        let mut odd = false;
-        loop {
-            let rest = self.text.get(from..).ok_or(Doubt::Literal)?;
-            let at = from + memchr3(b'`', b'\\', b'$', rest).ok_or(Doubt::Literal)?;
-            match (self.text[at], self.text.get(at + 1)) {
-                (b'`', _) => {
-                    self.at = at + 1;
-                    break;
-                }
-                (b'\\', next) => {
-                    odd |= next.is_some_and(|byte| is_odd_escape(*byte));
-                    from = at + 2;
-                }
-                (_, Some(b'{')) => {
-                    self.at = at + 2;
-                    let before = Token { kind: Kind::Sign, start, end: start + 1 };
-                    self.open.push(Open { byte: b'`', at: start, before, after_head: false });
-                    self.set(Kind::Sign, at + 1);
-                    return Ok(());
-                }
-                _ => from = at + 1,
-            }
-        }
-        let whole = first == start + 1;
-        if odd && whole && spells_a_word(&self.text[first..self.at - 1]) {
-            return Err(Doubt::Escapes);
-        }
-        let token = Token { kind: Kind::Literal, start, end: self.at };
-        if whole && token.end > listener.next() {
-            listener.token(self, token)?;
-        }
-        self.set(Kind::Literal, start);
-        Ok(())
-    }
-
-    fn slash(&mut self) -> Result<(), Doubt> {
-        match self.text.get(self.at + 1) {
-            Some(b'/') => self.line_comment(),
-            Some(b'*') => self.block_comment(),
-            _ if self.divides()? => {
-                self.at += 1;
-                self.set(Kind::Sign, self.at - 1);
-                Ok(())
-            }
-            _ => self.regex(),
-        }
-    }
-
-    fn line_comment(&mut self) -> Result<(), Doubt> {
-        let mut from = self.at;
-        loop {
-            let Some(found) = memchr3(b'\n', b'\r', 0xe2, &self.text[from..]) else {
-                self.at = self.text.len();
-                return Ok(());
-            };
-            from += found;
-            if self.text[from] != 0xe2 {
-                self.at = from;
-                return Ok(());
-            }
-            // U+2028 and U+2029 end a line too.
-            if matches!(self.text.get(from + 1..from + 3), Some([0x80, 0xa8 | 0xa9])) {
-                return Err(Doubt::Letters);
-            }
-            from += 1;
-        }
-    }
-
-    fn block_comment(&mut self) -> Result<(), Doubt> {
-        let body = self.at + 2;
-        let length = memmem::find(&self.text[body..], b"*/").ok_or(Doubt::Literal)?;
-        self.line_ended |= memchr2(b'\n', b'\r', &self.text[body..body + length]).is_some();
-        self.at = body + length + 2;
-        Ok(())
-    }
-
-    fn regex(&mut self) -> Result<(), Doubt> {
-        let start = self.at;
-        let mut in_class = false;
-        let mut at = start + 1;
-        loop {
-            match self.text.get(at) {
-                None | Some(b'\n' | b'\r') => return Err(Doubt::Literal),
-                Some(b'\\') => at += 1,
-                Some(b'[') => in_class = true,
-                Some(b']') => in_class = false,
-                Some(b'/') if !in_class => break,
-                Some(_) => {}
-            }
-            at += 1;
-        }
-        at += 1;
-        while self.text.get(at).is_some_and(u8::is_ascii_lowercase) {
-            at += 1;
-        }
-        self.at = at;
-        self.set(Kind::Literal, start);
-        Ok(())
-    }
-
-    /// Whether a `/` here divides what stands before it.
-    fn divides(&self) -> Result<bool, Doubt> {
-        match self.before.kind {
-            Kind::Start => Ok(false),
-            Kind::Property | Kind::Literal => Ok(true),
-            Kind::Word => words::divides_after(self.slice(self.before)).ok_or(Doubt::Slash),
-            Kind::Sign => match self.sign_before() {
-                b']' => Ok(true),
-                b')' => self.divides_after_parenthesis(),
-                b'}' => self.divides_after_brace(),
-                b'+' | b'-' if self.is_doubled() => Err(Doubt::Slash),
-                b'.' => Err(Doubt::Slash),
-                _ => Ok(false),
-            },
-        }
-    }
-
-    fn divides_after_parenthesis(&self) -> Result<bool, Doubt> {
-        match self.last.before.kind {
-            Kind::Word if words::has_a_head(self.slice(self.last.before)) => Ok(false),
-            Kind::Word if self.slice(self.last.before) == b"await" => Err(Doubt::Slash),
-            _ => Ok(true),
-        }
-    }
-
-    fn divides_after_brace(&self) -> Result<bool, Doubt> {
-        let before = self.last.before;
-        match before.kind {
-            Kind::Start => Ok(false),
-            Kind::Word if words::begins_a_block(self.slice(before)) => Ok(false),
-            Kind::Sign => match self.text[before.start] {
-                b')' if self.last.after_head => Ok(false),
-                b';' | b'{' | b'}' => Ok(false),
-                b'(' | b',' | b'[' | b'?' | b'&' | b'|' => Ok(true),
-                b'=' => Ok(true),
-                _ => Err(Doubt::Slash),
-            },
-            _ => Err(Doubt::Slash),
-        }
     }
 
     /// A call follows, and not one with a mere word in quotes: as a program that is harmless.
@@ -555,65 +373,6 @@ fn may_stand_before(sign: u8, closer: u8) -> bool {
         b':' => closer == b'}',
         _ => false,
     }
-}
-
-/// Escapes that may stand for a letter, a digit, or nothing at all.
-fn is_odd_escape(byte: u8) -> bool {
-    !matches!(
-        byte,
-        b'n' | b't'
-            | b'r'
-            | b'b'
-            | b'f'
-            | b'v'
-            | b'\\'
-            | b'\''
-            | b'"'
-            | b'`'
-            | b'/'
-            | b'$'
-            | b'{'
-            | b'.'
-            | b' '
-            | b'-'
-            | b'['
-            | b']'
-            | b'('
-            | b')'
-            | b'*'
-            | b'+'
-            | b'?'
-            | b'|'
-            | b'^'
-    )
-}
-
-/// Whether a literal with such escapes may, when they are undone, be nothing but a name.
-fn spells_a_word(mut text: &[u8]) -> bool {
-    while let Some((first, rest)) = text.split_first() {
-        if *first != b'\\' {
-            if !is_part(*first) && *first != b':' {
-                return false;
-            }
-            text = rest;
-            continue;
-        }
-        let (digits, skip) = match rest {
-            [b'x', digits @ ..] => (digits, 2),
-            [b'u', digits @ ..] if digits.first() != Some(&b'{') => (digits, 4),
-            // The character zero, no octal number.
-            [b'0'] => return false,
-            [b'0', after, ..] if !after.is_ascii_digit() => return false,
-            _ => return true,
-        };
-        let code = digits.get(..skip).and_then(|digits| std::str::from_utf8(digits).ok());
-        let Some(code) = code.and_then(|code| u32::from_str_radix(code, 16).ok()) else { return true };
-        if !u8::try_from(code).is_ok_and(|byte| is_part(byte) || byte == b':') {
-            return false;
-        }
-        text = &digits[skip..];
-    }
-    true
 }
 
 fn first_letter(text: &[u8]) -> Option<char> {

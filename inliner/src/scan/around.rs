@@ -1,0 +1,142 @@
+//! What stands before and after a word that matters.
+//!
+//! Owns looking at a few tokens around the lexer's place: the property that is taken, whether something is assigned, whose
+//! argument it is. It refuses computed keys and escapes.
+
+use super::Doubt;
+use super::lexer::{Kind, Lexer, is_part};
+use super::words;
+
+/// What follows an object.
+pub(super) enum Next<'t> {
+    /// A property by name: where it is written, and where the expression ends.
+    Named { name: &'t [u8], at: usize, end: usize },
+    /// `[` of a computed key.
+    Computed { at: usize },
+    /// Neither; where the next token begins.
+    Nothing(Option<usize>),
+}
+
+/// Whether the word before is this keyword.
+pub(super) fn is_after(lexer: &Lexer<'_>, keyword: &[u8]) -> bool {
+    lexer.before.kind == Kind::Word && lexer.slice(lexer.before) == keyword
+}
+
+/// Whether the value is only asked about: `typeof`, `"name" in`, a comparison.
+pub(super) fn is_only_asked(lexer: &Lexer<'_>, after: Option<usize>) -> bool {
+    let before = &lexer.text[..lexer.before.end];
+    let rest = after.map_or(&[][..], |at| &lexer.text[at..]);
+    [&b"typeof"[..], b"in", b"instanceof"].iter().any(|word| is_after(lexer, word))
+        || lexer.before.kind == Kind::Sign && (before.ends_with(b"==") || before.ends_with(b"!="))
+        || rest.starts_with(b"==")
+        || rest.starts_with(b"!=")
+}
+
+/// Whether the innermost bracket is the parenthesis of a plain call that does not write its first argument.
+pub(super) fn is_argument(lexer: &Lexer<'_>) -> bool {
+    let Some(open) = lexer.open.last().filter(|open| open.byte == b'(') else { return false };
+    let callee = lexer.slice(open.before);
+    match open.before.kind {
+        Kind::Word => !words::is_no_callee(callee),
+        Kind::Property => {
+            let writes = [&b"assign"[..], b"defineProperties", b"defineProperty", b"set", b"deleteProperty"];
+            !writes.contains(&callee) || lexer.sign_before() == b','
+        }
+        _ => false,
+    }
+}
+
+/// Whether the innermost bracket is that of `if (…)` and the like.
+pub(super) fn is_tested(lexer: &Lexer<'_>) -> bool {
+    lexer.open.last().is_some_and(|open| {
+        open.byte == b'(' && open.before.kind == Kind::Word && words::has_a_head(lexer.slice(open.before))
+    })
+}
+
+/// The property that is taken from what ends at `at`.
+pub(super) fn next<'t>(lexer: &Lexer<'t>, at: usize) -> Result<Next<'t>, Doubt> {
+    let text = lexer.text;
+    let Some(at) = lexer.skip(at) else { return Ok(Next::Nothing(None)) };
+    let rest = &text[at..];
+    let dotted = match rest {
+        [b'?', b'.', digit, ..] if digit.is_ascii_digit() => return Ok(Next::Nothing(Some(at))),
+        [b'?', b'.', ..] => Some(at + 2),
+        [b'.', ..] => Some(at + 1),
+        _ => None,
+    };
+    let name = match dotted {
+        Some(point) => lexer.skip(point).ok_or(Doubt::Process)?,
+        None if rest[0] == b'[' => at,
+        None => return Ok(Next::Nothing(Some(at))),
+    };
+    if text[name] == b'[' {
+        return key_in_brackets(lexer, name);
+    }
+    let length = text[name..].iter().take_while(|byte| is_part(**byte)).count();
+    let end = name + length;
+    match text.get(end) {
+        Some(byte) if *byte == b'\\' || !byte.is_ascii() => Err(Doubt::Letters),
+        _ if length == 0 => Err(Doubt::Process),
+        _ => Ok(Next::Named { name: &text[name..end], at: name, end }),
+    }
+}
+
+/// Only a whole literal without an escape is a name.
+fn key_in_brackets<'t>(lexer: &Lexer<'t>, at: usize) -> Result<Next<'t>, Doubt> {
+    let text = lexer.text;
+    let key = lexer.skip(at + 1).ok_or(Doubt::Key)?;
+    let quote = text[key];
+    if !matches!(quote, b'"' | b'\'' | b'`') {
+        return Ok(Next::Computed { at });
+    }
+    let from = key + 1;
+    let end = from + memchr::memchr3(quote, b'\\', b'$', &text[from..]).ok_or(Doubt::Literal)?;
+    match lexer.skip(end + 1) {
+        Some(close) if text[end] == quote && text[close] == b']' => {
+            Ok(Next::Named { name: &text[from..end], at, end: close + 1 })
+        }
+        _ => Err(Doubt::Key),
+    }
+}
+
+/// Whether what stands before `at` is assigned, updated, or the head of a loop.
+pub(super) fn is_written(lexer: &Lexer<'_>, at: Option<usize>) -> bool {
+    let Some(at) = at else { return false };
+    match &lexer.text[at..] {
+        [b'=', b'=' | b'>', ..] => false,
+        [b'=', ..] | [b'+', b'+' | b'=', ..] | [b'-', b'-' | b'=', ..] => true,
+        [b'*' | b'/' | b'%' | b'&' | b'|' | b'^', b'=', ..] => true,
+        [b'*', b'*', b'=', ..] | [b'&', b'&', b'=', ..] | [b'|', b'|', b'=', ..] | [b'?', b'?', b'=', ..] => {
+            true
+        }
+        [b'<', b'<', b'=', ..] | [b'>', b'>', b'=', ..] | [b'>', b'>', b'>', b'=', ..] => true,
+        [b'o', b'f', rest @ ..] | [b'i', b'n', rest @ ..] => !rest.first().is_some_and(|byte| is_part(*byte)),
+        _ => false,
+    }
+}
+
+/// Whether the name is ever followed by `=`: a declaration or an assignment may give it a text.
+pub(super) fn is_ever_assigned(text: &[u8], name: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, name).any(|at| {
+        let end = at + name.len();
+        let is_whole = !text[..at].last().is_some_and(|byte| is_part(*byte))
+            && !text.get(end).is_some_and(|byte| is_part(*byte));
+        let rest = text[end..].trim_ascii_start();
+        // A comment may hide the sign.
+        let gives = rest.starts_with(b"=") && !rest.starts_with(b"==") && !rest.starts_with(b"=>");
+        is_whole && (gives || rest.starts_with(b"/"))
+    })
+}
+
+/// Properties of every object, as `reads` knows them.
+pub(super) fn is_about_all(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"hasOwnProperty"
+            | b"propertyIsEnumerable"
+            | b"toString"
+            | b"toLocaleString"
+            | b"valueOf"
+            | b"__proto__"
+    )
+}
