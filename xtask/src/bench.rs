@@ -20,7 +20,7 @@ use crate::shop::{Shop, VARIABLES, collect, copy_tree};
 use crate::steps::{heading, say};
 use crate::workspace_root;
 pub use measure::tell;
-use measure::{Row, compare};
+use measure::{Row, Side, compare};
 
 /// Groups of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,7 +37,8 @@ pub enum Rows {
 ///
 /// # Errors
 /// When a peer is missing or a command fails.
-pub fn run(runs: u32, only: Option<Rows>) -> Result<()> {
+pub fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
+    let many = runs.unwrap_or(15);
     heading("set-up");
     setup::npm_ci("examples/next")?;
     setup::npm_ci("xtask/peers")?;
@@ -52,14 +53,15 @@ pub fn run(runs: u32, only: Option<Rows>) -> Result<()> {
         let service = KeyService::start(&node)?;
         heading("measuring");
         if only != Some(Rows::Build) {
-            rows.extend(start_up(&programs, scratch.path(), &service, runs)?);
+            rows.extend(start_up(&programs, scratch.path(), &service, many)?);
         }
         if only != Some(Rows::StartUp) {
-            rows.extend(inlining(&programs, scratch.path(), &service, runs)?);
+            rows.extend(inlining(&programs, scratch.path(), &service, many)?);
         }
     }
     if only.is_none_or(|only| only == Rows::Tree) {
-        rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, runs)?);
+        // Each run of a peer takes seconds: the ratios settle after a few.
+        rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, runs.unwrap_or(5))?);
     }
     heading("results");
     print_table(&rows, upload.as_deref())
@@ -82,16 +84,9 @@ fn start_up(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) ->
         command.args(["run", "--quiet", "--", "true"]).current_dir(&theirs);
         Ok(command)
     };
-    Ok(vec![
-        compare("`capy run -- true`, 14 sealed values", "`true`", runs, &capy, &plain)?,
-        compare(
-            "`capy run -- true`, 14 sealed values",
-            "`dotenvx run -- true`, the same, encrypted",
-            runs,
-            &capy,
-            &dotenvx,
-        )?,
-    ])
+    let capy = Side { name: "`capy run -- true`, 14 sealed values", prepare: &capy };
+    let dotenvx = Side { name: "`dotenvx run -- true`, the same, encrypted", prepare: &dotenvx };
+    measure::rows(&capy, &[Side { name: "`true`", prepare: &plain }, dotenvx], runs)
 }
 
 /// The peer's project: the same values, encrypted by its own tool.
@@ -130,13 +125,13 @@ fn inlining(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) ->
     };
     let esbuild = esbuild(&built, scratch)?;
     let theirs = || Ok(program(&esbuild));
-    Ok(vec![compare(
+    compare(
         "`capy-inline`, the example's build",
         "`esbuild --define`, the same server files",
         runs,
         &ours,
         &theirs,
-    )?])
+    )
 }
 
 fn program(args: &[OsString]) -> Command {

@@ -25,9 +25,9 @@ enum Command {
     },
     /// Set up, then measure our programs against their peers and print the README's table.
     Bench {
-        /// Counted runs of each side.
-        #[arg(long, default_value_t = 15)]
-        runs: u32,
+        /// Counted runs of each side [default: 15; 5 of those that take seconds].
+        #[arg(long)]
+        runs: Option<u32>,
         /// Only the rows of: start-up, build, tree.
         #[arg(value_name = "ROWS")]
         only: Option<bench::Rows>,

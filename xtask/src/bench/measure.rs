@@ -3,12 +3,15 @@
 //! The kernel keeps one peak for all children of a process, so that each command runs under a process of its own that waits
 //! for it and tells: `cargo xtask measure`.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+
+use crate::steps::say;
 
 /// What one finished process took.
 #[derive(Debug, Clone, Copy)]
@@ -37,16 +40,43 @@ pub(super) struct Row {
 /// Makes the command of one run; what it prepares first is not measured.
 pub(super) type Prepare<'a> = &'a dyn Fn() -> Result<Command>;
 
-/// Runs both sides in turn: one run each that does not count, then `runs` that do.
-pub(super) fn compare(ours: &str, peer: &str, runs: u32, a: Prepare<'_>, b: Prepare<'_>) -> Result<Row> {
-    crate::steps::say(format!("   {ours} against {peer}, {runs} runs each …"));
-    let mut pairs = Vec::new();
+/// A command and what it is called in the table.
+pub(super) struct Side<'a> {
+    pub(super) name: &'a str,
+    pub(super) prepare: Prepare<'a>,
+}
+
+/// Two sides, one row.
+pub(super) fn compare(ours: &str, peer: &str, runs: u32, a: Prepare<'_>, b: Prepare<'_>) -> Result<Vec<Row>> {
+    rows(&Side { name: ours, prepare: a }, &[Side { name: peer, prepare: b }], runs)
+}
+
+/// Runs all sides in turn: one round that does not count, then `runs` that do. One row for each peer.
+pub(super) fn rows(ours: &Side<'_>, peers: &[Side<'_>], runs: u32) -> Result<Vec<Row>> {
+    say(format!("   {}", ours.name));
+    let mut rounds = Vec::new();
     for run in 0..=runs {
-        let pair = (take(&a()?)?, take(&b()?)?);
+        let round = round(ours, peers)?;
+        let walls: Vec<String> =
+            round.iter().map(|taken| format!("{:.2} s", taken.wall.as_secs_f64())).collect();
+        let counts = if run == 0 { "warming up".to_owned() } else { format!("{run} of {runs}") };
+        say(format!("      {counts}: {}", walls.join(", ")));
         if run > 0 {
-            pairs.push(pair);
+            rounds.push(round);
         }
     }
+    let row = |(index, peer): (usize, &Side<'_>)| {
+        let pairs: Vec<_> = rounds.iter().map(|round| (round[0], round[index + 1])).collect();
+        row(ours.name, peer.name, &pairs)
+    };
+    Ok(peers.iter().enumerate().map(row).collect())
+}
+
+fn round(ours: &Side<'_>, peers: &[Side<'_>]) -> Result<Vec<Taken>> {
+    std::iter::once(ours).chain(peers).map(|side| take(&(side.prepare)()?)).collect()
+}
+
+fn row(ours: &str, peer: &str, pairs: &[(Taken, Taken)]) -> Row {
     let medians = |of: fn(&Taken) -> f64| {
         [
             median(pairs.iter().map(|(a, _)| of(a))),
@@ -57,7 +87,7 @@ pub(super) fn compare(ours: &str, peer: &str, runs: u32, a: Prepare<'_>, b: Prep
     let cpu = medians(|taken| taken.cpu.as_secs_f64());
     let wall = medians(|taken| taken.wall.as_secs_f64());
     let peak = medians(|taken| taken.peak as f64 / 1024.0);
-    Ok(Row { ours: ours.to_owned(), peer: peer.to_owned(), cpu, wall, peak })
+    Row { ours: ours.to_owned(), peer: peer.to_owned(), cpu, wall, peak }
 }
 
 /// One run under a process of its own.
@@ -94,7 +124,7 @@ pub fn tell(command: &[std::ffi::OsString]) -> Result<()> {
     ensure!(status.success(), "{status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = duration(usage.user_time()) + duration(usage.system_time());
-    crate::steps::say(format!("{} {} {}", cpu.as_micros(), wall.as_micros(), usage.max_rss()));
+    writeln!(std::io::stdout(), "{} {} {}", cpu.as_micros(), wall.as_micros(), usage.max_rss())?;
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! The inliner on large trees and files, without a key service, against a bundler that replaces and against a mere copy.
 //!
 //! The tree is the scripts of Next's own `dist`. Its variables begin with `NEXT_`, which the inliner leaves to the framework,
-//! so that the copy calls them `APPL_`: the same bytes but for those four. The peers read the same files and write all of them.
+//! so that the copy calls them `APPL_`: the same bytes but for those four. The peers read the same files and write all of
+//! them; they replace what is spelt `process.env.NAME` and look for nothing else. The inliner is run with a warning for
+//! what it cannot replace, which is more than they say, and without a prelude, which they do not have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -11,10 +13,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::measure::{Prepare, Row, compare};
+use super::measure::{self, Prepare, Row, Side, compare};
 use super::program;
 use crate::setup;
 use crate::shop::{collect, copy_tree};
+use crate::steps::say;
 use crate::workspace_root;
 
 /// One folder of scripts, and the names to inline there.
@@ -42,15 +45,34 @@ pub(super) fn rows(scratch: &Path, esbuild: &Path, runs: u32) -> Result<Vec<Row>
     let one = work("one file of 9 MB", &one_file(scratch)?, &["APPL_ENV".to_owned()]);
     let mut rows = Vec::new();
     for work in [&all, &rare, &one] {
-        let ours = || inlining(&inliner, scratch, work);
         let name = format!("inliner, {}", work.what);
+        let ours = || inlining(&inliner, scratch, work);
         let define = || esbuild_define(esbuild, scratch, work);
-        rows.push(compare(&name, "`esbuild --define`", runs, &ours, &define)?);
+        let oxc = || library_define("oxc", scratch, work);
+        let swc = || library_define("swc", scratch, work);
         let copy = || copying(scratch, work);
-        rows.push(compare(&name, "`cp -r`", runs, &ours, &copy)?);
+        let peers = [
+            Side { name: "`esbuild --define`", prepare: &define },
+            Side { name: "oxc-transform, `define`", prepare: &oxc },
+            Side { name: "@swc/core, `globals.envs`", prepare: &swc },
+            Side { name: "`cp -r`", prepare: &copy },
+        ];
+        rows.extend(measure::rows(&Side { name: &name, prepare: &ours }, &peers, runs)?);
     }
     rows.extend(doubled(&inliner, scratch, &all, runs)?);
+    for work in [&all, &rare, &one] {
+        say_phases(&inliner, scratch, work)?;
+    }
     Ok(rows)
+}
+
+/// What one run's time went into, as the inliner tells it.
+fn say_phases(inliner: &Path, scratch: &Path, work: &Work) -> Result<()> {
+    let output = inlining(inliner, scratch, work)?.output()?;
+    ensure!(output.status.success(), "inliner: {}", output.status);
+    let told = String::from_utf8_lossy(&output.stderr);
+    say(format!("   {}: {}", work.what, told.lines().last().unwrap_or_default()));
+    Ok(())
 }
 
 /// Twice the tree, and twice the names, against the same once.
@@ -68,10 +90,12 @@ fn doubled(inliner: &Path, scratch: &Path, once: &Work, runs: u32) -> Result<Vec
     };
     let run = |work| move || inlining(inliner, scratch, work);
     let base: Prepare<'_> = &run(once);
-    [&trees, &names]
-        .into_iter()
-        .map(|work| compare(&format!("inliner, {}", work.what), "itself, once", runs, &run(work), base))
-        .collect()
+    let mut rows = Vec::new();
+    for work in [&trees, &names] {
+        let name = format!("inliner, {}", work.what);
+        rows.extend(compare(&name, "itself, once", runs, &run(work), base)?);
+    }
+    Ok(rows)
 }
 
 /// The inliner without a key service.
@@ -92,6 +116,9 @@ fn renamed_copy(to: &Path) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
     let (mut read, mut written) = (BTreeMap::<String, BTreeSet<PathBuf>>::new(), BTreeSet::new());
     for file in files {
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        if replaces_the_environment(&text) {
+            continue;
+        }
         let text = text.replace("env.NEXT_", "env.APPL_").replace("env.__NEXT_", "env.__APPL_");
         let target = to.join(file.strip_prefix(&from)?);
         fs::create_dir_all(target.parent().context("no folder")?)?;
@@ -114,6 +141,11 @@ fn renamed_copy(to: &Path) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
     }
     read.retain(|name, _| !written.contains(name));
     Ok(read)
+}
+
+/// One such file in a program, and the inliner leaves every read of it alone.
+fn replaces_the_environment(text: &str) -> bool {
+    text.match_indices("process.env = ").any(|(at, assigned)| !text[at + assigned.len()..].starts_with('='))
 }
 
 fn most_read(read: &BTreeMap<String, BTreeSet<PathBuf>>, count: usize) -> Vec<String> {
@@ -149,13 +181,29 @@ fn fresh(folder: &Path) -> Result<()> {
 }
 
 fn inlining(inliner: &Path, scratch: &Path, work: &Work) -> Result<Command> {
-    let (run, values) = (scratch.join("run"), scratch.join("values.json"));
+    let run = scratch.join("run");
     fresh(&run)?;
     copy_tree(&work.tree, &run)?;
-    let pairs = work.names.iter().map(|name| (name.clone(), format!("canary.{name}.x9").into()));
-    fs::write(&values, serde_json::Value::Object(pairs.collect()).to_string())?;
     let mut command = Command::new(inliner);
-    command.arg(values).arg(run);
+    command.arg(values(scratch, work)?).arg(run);
+    Ok(command)
+}
+
+/// Names and values in a file.
+fn values(scratch: &Path, work: &Work) -> Result<PathBuf> {
+    let file = scratch.join("values.json");
+    let pairs = work.names.iter().map(|name| (name.clone(), format!("canary.{name}.x9").into()));
+    fs::write(&file, serde_json::Value::Object(pairs.collect()).to_string())?;
+    Ok(file)
+}
+
+/// A library in one process of Node's, over all files.
+fn library_define(library: &str, scratch: &Path, work: &Work) -> Result<Command> {
+    let out = scratch.join("library-tree");
+    fresh(&out)?;
+    let mut command = Command::new(setup::node_tool("node")?);
+    command.arg(workspace_root().join("xtask/peers/define.mjs")).arg(library);
+    command.arg(values(scratch, work)?).arg(&work.tree).arg(out);
     Ok(command)
 }
 
