@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Secrets for applications deployed where nobody can wrap the process.
 ///
@@ -146,11 +147,23 @@ pub(crate) enum DeployCommand {
 #[derive(Args)]
 pub(crate) struct Mint {
     /// Where it goes, such as vercel, docker, github-actions or other; a wrong one shows all
-    #[arg(long, value_name = "ID", required = true)]
+    #[arg(long, value_name = "ID")]
     pub(crate) platform: Option<String>,
     /// Which of the platform's environments, such as production or preview [default: its first]
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
+    /// Set the variables by the platform's own command line; shows what it runs and asks first
+    #[arg(long, conflicts_with_all = ["print", "json", "no_open"])]
+    pub(crate) push: bool,
+    /// Do not ask before --push runs anything
+    #[arg(long, requires = "push")]
+    pub(crate) yes: bool,
+    /// The platform's project, app, site or repository that --push sets them on [default: this folder's]
+    #[arg(long, value_name = "NAME", requires = "push")]
+    pub(crate) project: Option<String>,
+    /// Print the page's address and do not open a browser
+    #[arg(long, conflicts_with_all = ["print", "json"])]
+    pub(crate) no_open: bool,
     /// Print the variables as NAME=value lines, and the steps to take on stderr
     #[arg(long)]
     pub(crate) print: bool,
@@ -176,16 +189,20 @@ pub(crate) struct Mint {
     pub(crate) file: EnvFileArg,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Credential {
+    #[default]
     /// PROJECT_KEY, which never travels
     ProjectKey,
     /// _CAPY_DEPLOY_KEY, the token itself
     DeployKey,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Format {
+    #[default]
     V1,
     V0,
 }

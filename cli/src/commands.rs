@@ -2,7 +2,9 @@
 
 mod deploy;
 mod deploy_list;
+mod deploy_push;
 mod deploy_revoke;
+mod deploy_steps;
 mod encrypt;
 mod exit_codes;
 mod init;

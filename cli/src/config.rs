@@ -3,6 +3,7 @@
 //! ```text
 //! <config>/credentials.toml     API tokens by service URL                     0600
 //! <config>/keys/<project id>    the project's master key, 64 hex digits       0600
+//! <config>/unstored/<id>        a deployment whose values nobody holds        no content
 //! ```
 //! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`. A folder of the name
 //! `capy` is made 0700 whenever something is kept in it; another may be shared, and keeps its mode.
@@ -48,6 +49,11 @@ impl Config {
             .or_else(|| Some(set("HOME")?.join(".config/capy")))
             .map(Self)
             .ok_or(Error::NoConfigFolder)
+    }
+
+    /// A folder below it.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 
     /// The token for a service: `CAPY_TOKEN`, else that of its login.

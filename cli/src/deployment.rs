@@ -3,7 +3,8 @@
 //! Owns the way of the values: out of `.env`, into the blob, and to whoever hands them on. Sizes are checked before
 //! the service is asked. It refuses to print, and to choose a platform.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use capy_client::Service;
 use capy_client::credentials::Names;
@@ -13,16 +14,31 @@ use capy_protocol::env_map::EnvMap;
 use capy_protocol::id::DeployId;
 use capy_protocol::mint::{Minted, Minting};
 use capy_protocol::wrap::{OUTER_LEN, OuterBlob};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::cli::{Credential, Format};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::platforms::{Guide, Platform, Setting, Signs};
+use crate::platforms::{self, Guide, Platform, Setting, Signs};
 use crate::project::{Project, deadline, env_path, open_env_file, read_env_file, refuse_doubts};
+use crate::push::Pushing;
+use crate::unstored::Unstored;
 
 /// Where the service is; every platform is told, so that none needs `capy.toml`.
 const SERVICE_URL: &str = "CAPY_SERVICE_URL";
+
+/// What a command line says of a deployment; the rest is asked.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Wishes {
+    pub(crate) platform: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) only: Option<Vec<String>>,
+    pub(crate) label: Option<String>,
+    pub(crate) credential: Credential,
+    pub(crate) format: Format,
+    pub(crate) blob_file: Option<PathBuf>,
+}
 
 /// What is to be deployed, and how.
 #[derive(Debug, Clone)]
@@ -35,7 +51,46 @@ pub(crate) struct Wish {
     pub(crate) credential: Credential,
     pub(crate) format: Format,
     /// A file that takes the blob, in place of a variable.
-    pub(crate) blob_file: Option<PathBuf>,
+    pub(crate) blob_file: Option<BlobFile>,
+}
+
+/// Where the blob is written here, and what the platform calls that place.
+#[derive(Debug, Clone)]
+pub(crate) struct BlobFile {
+    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+}
+
+impl BlobFile {
+    /// Its name where nobody chose another.
+    pub(crate) const NAME: &str = "capy.blob";
+
+    /// At a path that is the same here and there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), name: path.display().to_string() }
+    }
+
+    /// At the top of what is deployed.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self { path: folder.join(Self::NAME), name: Self::NAME.into() }
+    }
+}
+
+impl Wishes {
+    /// The whole wish, when nothing is to be asked.
+    pub(crate) fn wish(&self) -> Result<Wish> {
+        let platform = platforms::find(self.platform.as_deref().ok_or(Error::PlatformMissing)?)?;
+        let environment = platform.environment(self.environment.as_deref())?;
+        Ok(Wish {
+            platform,
+            environment,
+            only: self.only.clone(),
+            label: self.label.clone().or_else(|| self.environment.clone()),
+            credential: self.credential,
+            format: self.format,
+            blob_file: self.blob_file.as_deref().map(BlobFile::at),
+        })
+    }
 }
 
 /// A project that deployments are made of, with its values open.
@@ -60,7 +115,9 @@ pub(crate) struct Deployment {
     pub(crate) variables: Vec<Variable>,
     pub(crate) guide: Guide,
     /// Where the blob is to be written, and its text.
-    pub(crate) blob_file: Option<(PathBuf, Zeroizing<String>)>,
+    pub(crate) blob_file: Option<(BlobFile, Zeroizing<String>)>,
+    environment: Option<String>,
+    handed_over: bool,
 }
 
 impl Workbench {
@@ -79,17 +136,20 @@ impl Workbench {
         Ok(Self { project, env_path, values, service, signs })
     }
 
+    /// The file of the repository that names this platform.
+    pub(crate) fn sign_of<'a>(&self, platform: &'a Platform) -> Option<&'a str> {
+        self.signs.of_platform(platform)
+    }
+
     /// Refuses what cannot be deployed as it is wished. Asks nobody.
-    pub(crate) fn check(&self, wish: &Wish) -> Result<Vec<(&'static str, usize)>> {
-        let env = self.select(wish.only.as_deref())?;
-        let sizes = self.sizes(wish, &env)?;
+    pub(crate) fn check(&self, wish: &Wish) -> Result<()> {
+        let sizes = self.sizes(wish)?;
         let limits = &wish.platform.limits;
         limits.check(&sizes).map_err(|misfit| Error::TooLarge {
             platform: wish.platform.name.clone(),
             misfit,
             source_url: limits.source.clone().unwrap_or_default(),
-        })?;
-        Ok(sizes)
+        })
     }
 
     /// Registers with the service and seals under its answer.
@@ -104,13 +164,15 @@ impl Workbench {
             }
             result => result?,
         };
+        // Should the note fail, the deployment is still good.
+        let _ = Unstored::find().and_then(|unstored| unstored.add(&id));
         Ok(self.deployment(wish, id, &minted))
     }
 
-    /// Takes a deployment back that nobody was told of.
+    /// Takes a deployment back.
     pub(crate) fn revoke(&self, id: &DeployId) -> Result<()> {
         self.service.revoke(id, deadline()?)?;
-        Ok(())
+        Unstored::find()?.remove(id)
     }
 
     fn select(&self, only: Option<&[String]>) -> Result<EnvMap> {
@@ -128,11 +190,22 @@ impl Workbench {
     }
 
     /// The bytes of each variable that this would make: minted for nothing, with a wrap that nobody holds.
-    fn sizes(&self, wish: &Wish, env: &EnvMap) -> Result<Vec<(&'static str, usize)>> {
+    pub(crate) fn sizes(&self, wish: &Wish) -> Result<Vec<(&'static str, usize)>> {
+        let env = self.select(wish.only.as_deref())?;
         let wrap = OuterBlob::from_bytes(&[1; OUTER_LEN]).expect("version and length are right");
-        let minted = begin(wish, &self.project)?.finish(&wrap, env).map_err(Error::Seal)?;
+        let minted = begin(wish, &self.project)?.finish(&wrap, &env).map_err(Error::Seal)?;
         let (variables, _) = self.variables(wish, &minted);
-        Ok(variables.iter().map(|variable| (variable.name, variable.value.len())).collect())
+        Ok(sizes(&variables))
+    }
+
+    /// What `--push` would run. Asks nobody.
+    pub(crate) fn commands_of(&self, wish: &Wish, project: Option<&str>) -> Result<Vec<String>> {
+        let variables: Vec<_> = self
+            .sizes(wish)?
+            .into_iter()
+            .map(|(name, _)| Variable { name, value: Zeroizing::default() })
+            .collect();
+        Ok(Pushing::new(wish.platform.push()?, wish.environment.as_deref(), project, &variables).shown())
     }
 
     fn try_mint(&self, wish: &Wish, env: &EnvMap) -> Result<(DeployId, Minted)> {
@@ -164,7 +237,15 @@ impl Workbench {
             commands: &self.signs.commands(),
         });
         let blob_file = wish.blob_file.clone().zip(blob);
-        Deployment { id, platform: wish.platform.clone(), variables, guide, blob_file }
+        Deployment {
+            id,
+            platform: wish.platform.clone(),
+            variables,
+            guide,
+            blob_file,
+            environment: wish.environment.clone(),
+            handed_over: false,
+        }
     }
 
     /// In order of name; the blob apart where a file is to take it.
@@ -176,9 +257,9 @@ impl Workbench {
         let blob = Zeroizing::new(minted.blob.serialize());
         let (held, apart) = match &wish.blob_file {
             None => (Variable { name: names.blob, value: blob }, None),
-            Some(path) => {
-                let path = Zeroizing::new(path.display().to_string());
-                (Variable { name: names.blob_file, value: path }, Some(blob))
+            Some(file) => {
+                let name = Zeroizing::new(file.name.clone());
+                (Variable { name: names.blob_file, value: name }, Some(blob))
             }
         };
         let url = Zeroizing::new(self.service.url().as_str().to_owned());
@@ -195,26 +276,64 @@ impl Deployment {
         self.id.to_string()[..12].to_owned()
     }
 
-    /// `NAME=value` lines.
-    pub(crate) fn lines(&self) -> Zeroizing<String> {
-        let size = self.variables.iter().map(|variable| variable.name.len() + variable.value.len() + 2).sum();
-        // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
-        let mut text = Zeroizing::new(String::with_capacity(size));
-        for variable in &self.variables {
-            for part in [variable.name, "=", &variable.value, "\n"] {
-                text.push_str(part);
-            }
+    /// Their names and bytes.
+    pub(crate) fn sizes(&self) -> Vec<(&'static str, usize)> {
+        sizes(&self.variables)
+    }
+
+    /// Notes that somebody has the values from now on.
+    pub(crate) fn hand_over(&mut self) -> Result<()> {
+        if !self.handed_over {
+            Unstored::find()?.remove(&self.id)?;
+            self.handed_over = true;
         }
-        text
+        Ok(())
+    }
+
+    /// Whether anybody ever got the values.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.handed_over
+    }
+
+    /// What the platform's own command line would be told.
+    pub(crate) fn pushing<'a>(&'a self, project: Option<&'a str>) -> Result<Pushing<'a>> {
+        let push = self.platform.push()?;
+        Ok(Pushing::new(push, self.environment.as_deref(), project, &self.variables))
     }
 
     /// Writes the blob's file, where there is one.
     pub(crate) fn write_blob_file(&self) -> Result<()> {
-        let Some((path, blob)) = &self.blob_file else {
+        let Some((file, blob)) = &self.blob_file else {
             return Ok(());
         };
-        disk::replace(path, blob.as_bytes(), disk::PRIVATE).map_err(Error::file("write", path))
+        disk::replace(&file.path, blob.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &file.path))
     }
+}
+
+fn sizes(variables: &[Variable]) -> Vec<(&'static str, usize)> {
+    variables.iter().map(|variable| (variable.name, variable.value.len())).collect()
+}
+
+/// `NAME=value` lines.
+pub(crate) fn lines(variables: &[Variable]) -> Zeroizing<String> {
+    let size = variables.iter().map(|variable| variable.name.len() + variable.value.len() + 2).sum();
+    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    let mut text = Zeroizing::new(String::with_capacity(size));
+    for variable in variables {
+        for part in [variable.name, "=", &variable.value, "\n"] {
+            text.push_str(part);
+        }
+    }
+    text
+}
+
+/// A JSON object of names and values.
+pub(crate) fn json_object(variables: &[Variable]) -> Zeroizing<String> {
+    let object: BTreeMap<_, _> =
+        variables.iter().map(|variable| (variable.name, variable.value.as_str())).collect();
+    let mut text = Zeroizing::new(serde_json::to_string_pretty(&object).expect("strings are always JSON"));
+    text.push('\n');
+    text
 }
 
 fn begin(wish: &Wish, project: &Project) -> Result<Minting> {

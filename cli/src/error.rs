@@ -76,11 +76,23 @@ pub(crate) enum Error {
     NothingToDeploy { path: PathBuf },
     #[error("there is no platform {id:?}")]
     PlatformUnknown { id: String, known: String },
+    #[error("no platform is named")]
+    PlatformMissing,
+    #[error("{platform} has no command line that takes values on its standard input")]
+    PushUnsupported { platform: String },
+    #[error("not everything was set on {platform}: {}", failed.join(", "))]
+    PushIncomplete { platform: String, failed: Vec<&'static str> },
+    #[error("nobody is here to agree: the commands above were not run")]
+    PushNotAgreed,
+    #[error("{program} was not found: it is this platform's own command line")]
+    PushProgramMissing { program: String },
+    #[error("cannot serve the setup page: {0}")]
+    SetupPage(#[source] std::io::Error),
     #[error("{platform} has no environment {environment:?}")]
     EnvironmentUnknown { platform: String, environment: String, known: String },
     #[error("this does not fit {platform}: {misfit}; see {source_url}")]
     TooLarge { platform: String, misfit: Misfit, source_url: String },
-    #[error("neither --print nor --json is given")]
+    #[error("no browser can be opened here, and there is no terminal to ask at")]
     NoOutput,
     #[error("{} deployments begin with {prefix}:\n{}", candidates.len(), candidates.join("\n"))]
     PrefixAmbiguous { prefix: String, candidates: Vec<String> },
@@ -156,6 +168,12 @@ impl Error {
             Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
             Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
             Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
+            Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE),
+            Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
+            Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
+            Self::PushNotAgreed => ("PUSH_NOT_AGREED", exit::USAGE),
+            Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED),
+            Self::SetupPage(_) => ("SETUP_PAGE_FAILED", exit::FAILED),
             Self::EnvironmentUnknown { .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE),
             Self::TooLarge { .. } => ("DEPLOYMENT_TOO_LARGE", exit::FAILED),
             Self::NoOutput => ("NO_OUTPUT", exit::USAGE),
@@ -218,12 +236,18 @@ impl Error {
             Self::SeveralLines => "pipe the value: capy set NAME < file",
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
+            Self::PlatformMissing => "pass --platform ID; without --print, --json and --push it is asked for",
+            Self::PushProgramMissing { .. } => {
+                "install it and log in, or set the variables by hand with --print"
+            }
             Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave --environment away",
             Self::EnvironmentUnknown { known, .. } => return Some(format!("one of: {known}")),
             Self::TooLarge { .. } => {
                 "deploy fewer variables with --only, or keep the blob in a file beside the code with --blob-file capy.blob"
             }
-            Self::NoOutput => "pass --print for lines to paste, or --json for a script",
+            Self::NoOutput => {
+                "pass --platform ID with --print for lines to paste, or with --json for a script; --no-open prints the page's address"
+            }
             Self::PrefixAmbiguous { .. } => "give more digits",
             Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",
             Self::CommandNotFound { .. } => "check the command's name and PATH",

@@ -16,7 +16,10 @@ mod names;
 mod platforms;
 mod printer;
 mod project;
+mod push;
+mod setup_page;
 mod terminal;
+mod unstored;
 
 use std::process::ExitCode;
 

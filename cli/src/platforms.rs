@@ -3,8 +3,6 @@
 //! Owns what such a file may say, and finds platforms by their ids. It refuses to hold a value: what a platform is to
 //! be given comes from elsewhere.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "read by the setup page, which comes next"))]
-
 mod detect;
 mod guide;
 mod limits;
@@ -103,10 +101,15 @@ pub(crate) struct Platform {
     cli: Vec<String>,
     #[serde(default)]
     pub(crate) limits: Limits,
-    pub(crate) push: Option<Push>,
+    push: Option<Push>,
 }
 
 impl Platform {
+    /// Its own command line, where that takes values on its stdin.
+    pub(crate) fn push(&self) -> Result<&Push> {
+        self.push.as_ref().ok_or_else(|| Error::PushUnsupported { platform: self.name.clone() })
+    }
+
     /// The environment that is meant: the one that is named, else the first.
     pub(crate) fn environment(&self, named: Option<&str>) -> Result<Option<String>> {
         let Some(named) = named else {

@@ -1,26 +1,68 @@
 //! `capy deploy`: mints one deployment of `.env` and hands over what its platform is to hold.
 //!
-//! A deployment whose variables could not be handed over is revoked again: nobody would know of it.
+//! On the setup page, or at the terminal where no browser can be; printed when a script asks. A deployment whose
+//! variables could not be printed is revoked again: nobody would know of it.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 
 use capy_protocol::id::DeployId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::{deploy_push, deploy_steps};
 use crate::cli::Mint;
-use crate::deployment::{Deployment, Wish, Workbench};
+use crate::deployment::{Deployment, Wish, Wishes, Workbench, lines};
 use crate::error::{Error, Result};
+use crate::setup_page::{self, Way};
 use crate::{platforms, printer};
 
 pub(super) fn run(arguments: Mint) -> Result<()> {
-    if !arguments.print && !arguments.json {
+    let wishes = wishes(&arguments);
+    if arguments.print || arguments.json {
+        let wish = wishes.wish()?;
+        return print(&Workbench::open(arguments.file.env_file)?, &wish, arguments.json);
+    }
+    if arguments.push {
+        let wish = wishes.wish()?;
+        return deploy_push::run(
+            &Workbench::open(arguments.file.env_file)?,
+            &wish,
+            arguments.project,
+            arguments.yes,
+        );
+    }
+    if let Some(id) = &wishes.platform {
+        platforms::find(id)?.environment(wishes.environment.as_deref())?;
+    }
+    if let Some(way) = Way::find(arguments.no_open) {
+        return setup_page::serve(Workbench::open(arguments.file.env_file)?, wishes, &way);
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(Error::NoOutput);
     }
-    let wish = wish(&arguments)?;
     let workbench = Workbench::open(arguments.file.env_file)?;
-    let deployment = workbench.mint(&wish)?;
-    let text = if arguments.json { json(&deployment) } else { deployment.lines() };
+    match deploy_steps::ask(&workbench, &wishes)? {
+        Some(wish) => print(&workbench, &wish, false),
+        None => Ok(()),
+    }
+}
+
+fn wishes(arguments: &Mint) -> Wishes {
+    Wishes {
+        platform: arguments.platform.clone(),
+        environment: arguments.environment.clone(),
+        only: arguments.only.clone(),
+        label: arguments.label.clone(),
+        credential: arguments.credential,
+        format: arguments.format,
+        blob_file: arguments.blob_file.clone(),
+    }
+}
+
+fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
+    let mut deployment = workbench.mint(wish)?;
+    let text = if as_json { json(&deployment) } else { lines(&deployment.variables) };
     if let Err(error) = deployment.write_blob_file().and_then(|()| printer::data(&text)) {
         if let Err(fault) = workbench.revoke(&deployment.id) {
             printer::note(&format!(
@@ -30,24 +72,11 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
         }
         return Err(error);
     }
-    if arguments.print {
+    deployment.hand_over()?;
+    if !as_json {
         explain(&deployment);
     }
     Ok(())
-}
-
-fn wish(arguments: &Mint) -> Result<Wish> {
-    let platform = platforms::find(arguments.platform.as_deref().unwrap_or_default())?;
-    let environment = platform.environment(arguments.environment.as_deref())?;
-    Ok(Wish {
-        platform,
-        environment,
-        only: arguments.only.clone(),
-        label: arguments.label.clone().or_else(|| arguments.environment.clone()),
-        credential: arguments.credential,
-        format: arguments.format,
-        blob_file: arguments.blob_file.clone(),
-    })
 }
 
 #[derive(Serialize)]
@@ -88,11 +117,10 @@ fn explain(deployment: &Deployment) {
             indented(guide.cli.iter().map(String::as_str))
         ));
     }
-    if let Some((path, _)) = &deployment.blob_file {
-        printer::note(&format!("\nthe blob is in {}: deploy it beside the code", path.display()));
+    if let Some((file, _)) = &deployment.blob_file {
+        printer::note(&format!("\nthe blob is in {}: deploy it beside the code", file.path.display()));
     }
-    let sizes: Vec<_> = deployment.variables.iter().map(|one| (one.name, one.value.len())).collect();
-    if let Some(warning) = platform.limits.warning(&sizes) {
+    if let Some(warning) = platform.limits.warning(&deployment.sizes()) {
         printer::note(&format!("\nwarning: {warning}"));
     }
     let docs = if platform.docs.is_empty() { String::new() } else { format!("see {}\n", platform.docs) };

@@ -1,19 +1,27 @@
 //! `capy deploy list`: the project's deployments, newest first.
+//!
+//! One that was made and whose values nobody ever got is named, and taken back if the person wishes: nothing is lost
+//! with it.
 
+use std::io::{self, IsTerminal};
 use std::time::{Duration, UNIX_EPOCH};
 
+use capy_client::Service;
 use capy_protocol::api::Deploy;
+use capy_protocol::id::DeployId;
 
 use crate::cli::DeployList;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::printer;
 use crate::project::{Project, deadline};
+use crate::unstored::Unstored;
 
 const HEAD: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];
 
 pub(super) fn run(arguments: &DeployList) -> Result<()> {
     let project = Project::find()?;
-    let list = project.service()?.list(project.id(), deadline()?)?;
+    let service = project.service()?;
+    let list = service.list(project.id(), deadline()?)?;
     if arguments.json {
         let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
         return printer::data(&(json + "\n"));
@@ -22,16 +30,46 @@ pub(super) fn run(arguments: &DeployList) -> Result<()> {
         printer::note("no deployments yet");
         return Ok(());
     }
+    let unstored = Unstored::find()?;
+    let is_unstored = |deploy: &&Deploy| deploy.revoked_at.is_none() && unstored.has(&deploy.deploy_id);
     let mut rows = vec![HEAD.map(String::from)];
-    rows.extend(list.deploys.iter().map(row));
-    printer::data(&table(&rows))
+    rows.extend(list.deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy))));
+    printer::data(&table(&rows))?;
+    let forgotten: Vec<_> = list.deploys.iter().filter(is_unstored).map(|deploy| deploy.deploy_id).collect();
+    offer_to_revoke(&service, &unstored, &forgotten)
 }
 
-fn row(deploy: &Deploy) -> [String; 7] {
+/// At a terminal; elsewhere it only says how.
+fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId]) -> Result<()> {
+    if forgotten.is_empty() {
+        return Ok(());
+    }
+    let short: Vec<_> = forgotten.iter().map(|id| id.to_string()[..12].to_owned()).collect();
+    printer::note(&format!("\nnobody ever got the values of {}", short.join(", ")));
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        printer::note(&format!("\nhint: capy deploy revoke {}", short[0]));
+        return Ok(());
+    }
+    printer::prompt("revoke? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Error::Input)?;
+    if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    for (id, short) in forgotten.iter().zip(&short) {
+        service.revoke(id, deadline()?)?;
+        unstored.remove(id)?;
+        printer::note(&format!("deployment {short} is revoked"));
+    }
+    Ok(())
+}
+
+fn row(deploy: &Deploy, is_unstored: bool) -> [String; 7] {
     let mut id = deploy.deploy_id.to_string();
     id.truncate(12);
     let state = match deploy.revoked_at {
         Some(at) => format!("revoked {}", time(at)),
+        None if is_unstored => "live, held by nobody".into(),
         None => "live".into(),
     };
     [

@@ -7,6 +7,7 @@ use crate::cli::DeployRevoke;
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::project::{Project, deadline};
+use crate::unstored::Unstored;
 
 const SHORTEST: usize = 4;
 
@@ -19,6 +20,7 @@ pub(super) fn run(arguments: &DeployRevoke) -> Result<()> {
         Err(_) => choose(&prefix, &service.list(project.id(), deadline()?)?.deploys)?,
     };
     service.revoke(&id, deadline()?)?;
+    Unstored::find()?.remove(&id)?;
     printer::note(&format!(
         "deployment {} is revoked: no key is released for it from now on",
         &id.to_string()[..12]

@@ -1,0 +1,138 @@
+//! The setup page's steps at the terminal, for a machine without a browser.
+//!
+//! It asks and returns what is wished; nothing is minted here, and no value is asked for or shown.
+
+use std::io;
+
+use crate::deployment::{BlobFile, Wish, Wishes, Workbench};
+use crate::error::{Error, Result};
+use crate::platforms::{self, Platform};
+use crate::printer;
+
+/// What the person wishes; `None` when they would rather not.
+pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Option<Wish>> {
+    let platform = match &wishes.platform {
+        Some(id) => platforms::find(id)?,
+        None => ask_platform(workbench)?,
+    };
+    let environment = match &wishes.environment {
+        None if platform.environments.len() > 1 => Some(ask_environment(&platform)?),
+        named => platform.environment(named.as_deref())?,
+    };
+    let only = match &wishes.only {
+        Some(only) => Some(only.clone()),
+        None => ask_variables(workbench)?,
+    };
+    let label = match &wishes.label {
+        Some(label) => Some(label.clone()),
+        None => Some(line("a note for `capy deploy list` [none]: ")?).filter(|label| !label.is_empty()),
+    };
+    let mut wish = Wish {
+        platform,
+        label: label.or_else(|| environment.clone()),
+        environment,
+        only,
+        credential: wishes.credential,
+        format: wishes.format,
+        blob_file: wishes.blob_file.as_deref().map(BlobFile::at),
+    };
+    offer_file(workbench, &mut wish)?;
+    workbench.check(&wish)?;
+    let question =
+        format!("make a deployment for {}, and print its variables here? [Y/n] ", wish.platform.name);
+    Ok((!is_no(&line(&question)?)).then_some(wish))
+}
+
+fn ask_platform(workbench: &Workbench) -> Result<Platform> {
+    let all = platforms::all();
+    let (found, others): (Vec<_>, Vec<_>) = all.iter().partition(|one| workbench.sign_of(one).is_some());
+    for platform in &found {
+        let sign = workbench.sign_of(platform).unwrap_or_default();
+        printer::note(&format!("  {:<20} {} (found {sign})", platform.id, platform.name));
+    }
+    for platform in others {
+        printer::note(&format!("  {:<20} {}", platform.id, platform.name));
+    }
+    let usual = found.first().map(|platform| platform.id);
+    loop {
+        let shown = usual.map(|id| format!(" [{id}]")).unwrap_or_default();
+        let typed = line(&format!("where is it deployed?{shown}: "))?.to_lowercase();
+        let typed = if typed.is_empty() { usual.unwrap_or_default().to_owned() } else { typed };
+        match matching(&all, &typed)[..] {
+            [only] => return Ok(only.clone()),
+            [] => printer::note("none of these; type a part of its name"),
+            ref several => {
+                let names: Vec<_> = several.iter().map(|platform| platform.id).collect();
+                printer::note(&format!("that may be {}", names.join(", ")));
+            }
+        }
+    }
+}
+
+/// By the whole id, else by a part of a name or a word that stands for it.
+fn matching<'a>(all: &'a [Platform], typed: &str) -> Vec<&'a Platform> {
+    if let Some(exact) = all.iter().find(|platform| platform.id == typed) {
+        return vec![exact];
+    }
+    let matches = |platform: &&Platform| {
+        !typed.is_empty()
+            && (platform.id.contains(typed)
+                || platform.name.to_lowercase().contains(typed)
+                || platform.search.iter().any(|word| word == typed))
+    };
+    all.iter().filter(matches).collect()
+}
+
+fn ask_environment(platform: &Platform) -> Result<String> {
+    loop {
+        let usual = &platform.environments[0];
+        let typed = line(&format!("which environment: {}? [{usual}]: ", platform.environments.join(", ")))?;
+        match platform.environment(Some(&typed).filter(|typed| !typed.is_empty()).map(String::as_str)) {
+            Ok(environment) => return Ok(environment.unwrap_or_default()),
+            Err(error) => printer::note(&error.to_string()),
+        }
+    }
+}
+
+fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>> {
+    let names: Vec<_> = workbench.values.names().collect();
+    printer::note(&format!("variables: {}", names.join(", ")));
+    loop {
+        let typed = line("which of them? [all]: ")?;
+        if typed.is_empty() || typed == "all" {
+            return Ok(None);
+        }
+        let chosen: Vec<_> =
+            typed.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        match chosen.iter().find(|name| workbench.values.get(name).is_none()) {
+            None => return Ok(Some(chosen)),
+            Some(unknown) => printer::note(&format!("{unknown} is not one of them")),
+        }
+    }
+}
+
+/// What is too long for a variable may be a file.
+fn offer_file(workbench: &Workbench, wish: &mut Wish) -> Result<()> {
+    let Err(Error::TooLarge { misfit, .. }) = workbench.check(wish) else {
+        return Ok(());
+    };
+    printer::note(&format!("this does not fit {}: {misfit}", wish.platform.name));
+    let question = format!("keep the blob in {}, to be deployed beside the code? [Y/n] ", BlobFile::NAME);
+    if !is_no(&line(&question)?) {
+        wish.blob_file = Some(BlobFile::in_folder(&workbench.project.folder()));
+    }
+    Ok(())
+}
+
+fn is_no(answer: &str) -> bool {
+    matches!(answer.to_lowercase().as_str(), "n" | "no")
+}
+
+fn line(prompt: &str) -> Result<String> {
+    printer::prompt(prompt);
+    let mut text = String::new();
+    if io::stdin().read_line(&mut text).map_err(Error::Input)? == 0 {
+        return Err(Error::NothingTyped);
+    }
+    Ok(text.trim().to_owned())
+}

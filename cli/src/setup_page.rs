@@ -1,0 +1,148 @@
+//! The setup page of `capy deploy`: a small web page on loopback, for one browser and for one sitting.
+//!
+//! Owns the server's life: it listens before anybody is told of it, ends when the person is done, on a signal, or
+//! after ten idle minutes, and says on the terminal what became of each deployment. Values stay in this process and
+//! go with it. It refuses every visitor but the first.
+
+mod assets;
+mod browser;
+mod gate;
+mod routes;
+mod session;
+mod view;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use capy_client::signals::Interrupt;
+use tokio::time::{Instant, sleep, timeout};
+
+pub(crate) use browser::{Way, is_on_path};
+
+use crate::deployment::{Wishes, Workbench};
+use crate::error::{Error, Result};
+use crate::printer;
+use gate::Gate;
+use session::Session;
+
+/// Nobody asked for anything for so long.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+const TICK: Duration = Duration::from_millis(100);
+/// For answers that are on their way when the end comes.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why the page ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    Idle,
+    Signal,
+}
+
+/// Serves the page until it ends.
+pub(crate) fn serve(workbench: Workbench, wishes: Wishes, way: &Way) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::SetupPage)?;
+    let port = listener.local_addr().map_err(Error::SetupPage)?.port();
+    listener.set_nonblocking(true).map_err(Error::SetupPage)?;
+    let session = Arc::new(Session::new(Gate::new(port)?, workbench, wishes));
+    let interrupt = Interrupt::catch().map_err(Error::SetupPage)?;
+    let opened = way.lead_to(&session.gate.url(), port);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::SetupPage)?;
+    let end = runtime.block_on(run(listener, &session, &interrupt, opened));
+    // A call to the service that still waits is nobody's any more.
+    runtime.shutdown_background();
+    let end = end.map_err(Error::SetupPage)?;
+    farewell(&session, end);
+    interrupt.end();
+    Ok(())
+}
+
+async fn run(
+    listener: TcpListener,
+    session: &Arc<Session>,
+    interrupt: &Interrupt,
+    opened: browser::Opened,
+) -> std::io::Result<End> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let (closing, closed) = tokio::sync::oneshot::channel::<()>();
+    let server = axum::serve(listener, routes::router(Arc::clone(session)))
+        .with_graceful_shutdown(async { drop(closed.await) });
+    let server = tokio::spawn(server.into_future());
+    let end = watch(session, interrupt, opened).await;
+    drop(closing);
+    let _ = timeout(LAST_WORDS, server).await;
+    Ok(end)
+}
+
+/// Waits for the end, and tells what a person at the terminal should know meanwhile.
+async fn watch(session: &Session, interrupt: &Interrupt, opened: browser::Opened) -> End {
+    let mut opened = Some(opened);
+    loop {
+        if session.gate.is_claimed() && opened.take().is_some() {
+            printer::note("the page is open in a browser; this ends when you are done there, or with Ctrl-C");
+        }
+        if session.gate.take_turned_away() {
+            printer::note(
+                "warning: another browser tried to open the page and got nothing\n\nhint: press Ctrl-C if that was not you",
+            );
+        }
+        let signal = interrupt.stop().load(Ordering::SeqCst);
+        let idle = Instant::now().duration_since(session.last_activity());
+        if let Some(end) = ended(signal, session.is_done(), idle) {
+            return end;
+        }
+        sleep(TICK).await;
+    }
+}
+
+fn ended(signal: bool, done: bool, idle: Duration) -> Option<End> {
+    let reasons = [(signal, End::Signal), (done, End::Done), (idle >= IDLE, End::Idle)];
+    reasons.into_iter().find_map(|(is_so, end)| is_so.then_some(end))
+}
+
+fn farewell(session: &Session, end: End) {
+    match end {
+        End::Done => {}
+        End::Idle => printer::note("the page ended: nobody used it for ten minutes"),
+        End::Signal => printer::note("the page ended"),
+    }
+    let made = session.deployments();
+    for deployment in made.iter() {
+        let (short, name) = (deployment.short_id(), &deployment.platform.name);
+        if deployment.is_handed_over() {
+            printer::note(&format!(
+                "deployment {short} for {name}; to take it back: capy deploy revoke {short}"
+            ));
+        } else {
+            printer::note(&format!(
+                "warning: deployment {short} for {name} was made and none of its values was taken: nobody can use it\n\nhint: capy deploy revoke {short}"
+            ));
+        }
+    }
+    if made.is_empty() {
+        printer::note("nothing was deployed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_idle_minutes_a_signal_or_being_done_end_the_page() {
+        let (short, long) = (IDLE - TICK, IDLE);
+        for (signal, done, idle, end) in [
+            (false, false, Duration::ZERO, None),
+            (false, false, short, None),
+            (false, false, long, Some(End::Idle)),
+            (false, true, long, Some(End::Done)),
+            (true, true, long, Some(End::Signal)),
+        ] {
+            assert_eq!(ended(signal, done, idle), end, "{signal} {done} {idle:?}");
+        }
+        assert_eq!(IDLE.as_secs(), 600);
+    }
+}

@@ -1,0 +1,317 @@
+// The setup page's steps. Talks to its own server and to nothing else; keeps no value but one that is being shown.
+
+import { clearResult, showResult } from "./result.js";
+
+const STEPS = ["platform", "environment", "variables", "options", "result"];
+const KINDS = { functions: "Functions and edge", containers: "Containers and apps", ci: "CI", servers: "Your own servers" };
+
+const at = (id) => document.getElementById(id);
+let state;
+let step = "platform";
+let reached = 0;
+const choice = { platform: null, environment: null, only: new Set(), label: "", blob_file: false };
+
+/** An element with attributes and children; text is always text. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+/** Asks the server. Throws what it refuses, with the server's own words. */
+export async function ask(what, body = {}) {
+  let answer;
+  try {
+    answer = await fetch(`api/${what}`, {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+    });
+  } catch {
+    over("The terminal's capy deploy is not running any more. What was revealed here is gone; run it again to go on.");
+    throw new Ended();
+  }
+  if (answer.status === 200) return answer.json();
+  if (answer.status === 409) throw await answer.json();
+  throw { error: `the page's own server answered ${answer.status}`, hint: null };
+}
+export class Ended extends Error {}
+
+/** Tells a screen reader. */
+export function say(text) {
+  at("said").textContent = text;
+}
+
+/** What went wrong, and what to do. */
+export function notice(kind, error, hint) {
+  return make("div", { class: `notice ${kind}` }, make("p", {}, error), hint ? make("p", {}, hint) : null);
+}
+
+export function bytes(count) {
+  return count < 10000 ? `${count.toLocaleString("en")} bytes` : `${(count / 1024).toFixed(1)} KB`;
+}
+
+function platform() {
+  return state.platforms.find((one) => one.id === choice.platform);
+}
+
+// ---- steps -------------------------------------------------------------------------------------------------------
+
+function skips(name) {
+  return name === "environment" && platform() && platform().environments.length === 0;
+}
+
+function go(name) {
+  step = name;
+  reached = Math.max(reached, STEPS.indexOf(name));
+  for (const other of [...STEPS, "over"]) at(other).hidden = other !== name;
+  for (const button of at("trail").querySelectorAll("button")) {
+    const index = STEPS.indexOf(button.dataset.step);
+    const current = button.dataset.step === name;
+    if (current) button.setAttribute("aria-current", "step");
+    else button.removeAttribute("aria-current");
+    button.toggleAttribute("data-done", index < STEPS.indexOf(name));
+    button.toggleAttribute("data-skipped", Boolean(skips(button.dataset.step)));
+    button.disabled = name === "result" || name === "over" || index > reached || skips(button.dataset.step) || current;
+  }
+  if (name === "environment") showEnvironments();
+  if (name === "variables") showNames();
+  if (name === "options") showOptions();
+  const title = at(`${name}-title`);
+  document.title = `${title.textContent || "Deploy"} · Capy`;
+  window.scrollTo(0, 0);
+  if (name === "platform") at("search").focus();
+  else title.focus();
+}
+
+function move(by) {
+  let index = STEPS.indexOf(step) + by;
+  while (skips(STEPS[index])) index += by;
+  go(STEPS[index]);
+}
+
+function over(text) {
+  clearResult();
+  if (text) at("over-lead").textContent = text;
+  go("over");
+}
+
+// ---- platform ----------------------------------------------------------------------------------------------------
+
+function showPlatforms() {
+  const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = (one) => [one.id, one.name, KINDS[one.kind], ...one.search].join(" ").toLowerCase();
+  const found = state.platforms.filter((one) => words.every((word) => text(one).includes(word)));
+  const groups = [["Found in this repository", found.filter((one) => one.sign)]];
+  for (const [kind, title] of Object.entries(KINDS)) groups.push([title, found.filter((one) => !one.sign && one.kind === kind)]);
+  at("platforms").replaceChildren(...groups.filter(([, list]) => list.length).map(([title, list]) =>
+    make("fieldset", {}, make("legend", {}, title), make("div", { class: "grid" }, ...list.map(platformCard)))));
+  if (!found.length) at("platforms").append(notice("warn", "No platform has this name.", "“Another platform” works with any that has environment variables."));
+  at("matches").textContent = words.length ? `${found.length} platforms` : "";
+  at("platform-next").disabled = !choice.platform;
+}
+
+function platformCard(one) {
+  return make("label", { class: "card" },
+    make("input", { type: "radio", name: "platform", value: one.id, checked: one.id === choice.platform, change: () => choosePlatform(one.id) }),
+    make("span", {}, make("b", {}, one.name),
+      one.sign ? make("small", { class: "sign" }, `found ${one.sign}`)
+        : make("small", {}, one.pattern === "build" ? "baked into the build" : "opened at the start")));
+}
+
+function choosePlatform(id) {
+  if (choice.platform !== id) {
+    choice.platform = id;
+    choice.environment = platform().environments[0] ?? null;
+    reached = 0;
+  }
+  at("platform-next").disabled = false;
+}
+
+at("search").addEventListener("input", showPlatforms);
+at("search").addEventListener("keydown", (event) => {
+  const first = at("platforms").querySelector("input");
+  if (event.key === "ArrowDown" && first) {
+    event.preventDefault();
+    (at("platforms").querySelector("input:checked") ?? first).focus();
+  }
+  if (event.key === "Enter" && first) {
+    const only = at("platforms").querySelector("input:checked") ?? first;
+    only.checked = true;
+    choosePlatform(only.value);
+    move(1);
+  }
+});
+at("platforms").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && choice.platform) { event.preventDefault(); move(1); }
+});
+at("platforms").addEventListener("submit", (event) => event.preventDefault());
+at("platform-next").addEventListener("click", () => move(1));
+
+// ---- environment -------------------------------------------------------------------------------------------------
+
+function showEnvironments() {
+  at("environments").replaceChildren(...platform().environments.map((name) =>
+    make("label", { class: "card" },
+      make("input", { type: "radio", name: "environment", value: name, checked: name === choice.environment, change: () => { choice.environment = name; } }),
+      make("span", {}, make("b", {}, name)))));
+}
+
+// ---- variables ---------------------------------------------------------------------------------------------------
+
+function showNames() {
+  at("names").replaceChildren(...state.variables.map((one) =>
+    make("label", { class: "name" },
+      make("input", { type: "checkbox", value: one.name, checked: choice.only.has(one.name), change: (event) => pick(one.name, event.target.checked) }),
+      make("code", {}, one.name),
+      one.public ? make("span", { class: "tag", title: "frameworks publish variables with this prefix" }, "public") : null,
+      make("small", {}, bytes(one.bytes)))));
+  fit();
+}
+
+function pick(name, wanted) {
+  if (wanted) choice.only.add(name);
+  else choice.only.delete(name);
+  fit();
+}
+
+function pickAll(wanted) {
+  choice.only = new Set(wanted ? state.variables.map((one) => one.name) : []);
+  showNames();
+}
+
+function body() {
+  const all = choice.only.size === state.variables.length;
+  return {
+    platform: choice.platform, environment: choice.environment, only: all ? null : [...choice.only],
+    label: at("label").value || null, credential: at("credential").value, format: at("format").value, blob_file: choice.blob_file,
+    ...limits(),
+  };
+}
+
+let asked = 0;
+async function fit() {
+  at("chosen").textContent = `${choice.only.size} of ${state.variables.length} chosen`;
+  at("as-file").checked = choice.blob_file;
+  at("variables-next").disabled = true;
+  if (!choice.only.size) {
+    at("fit").replaceChildren("Choose at least one.");
+    return;
+  }
+  const mine = ++asked;
+  try {
+    const answer = await ask("fit", body());
+    if (mine !== asked) return;
+    showFit(answer);
+    at("variables-next").disabled = Boolean(answer.problem);
+  } catch (refusal) {
+    if (mine === asked && !(refusal instanceof Ended)) at("fit").replaceChildren(notice("bad", refusal.error, refusal.hint));
+  }
+}
+
+function showFit({ sizes, problem, warning }) {
+  const known = platform().limits;
+  const blob = Math.max(...sizes.map((size) => size.bytes));
+  const all = sizes.reduce((sum, size) => sum + size.bytes + size.name.length, 0);
+  const [used, limit] = known.value ? [blob, known.value] : [all, known.total];
+  const parts = [];
+  if (limit) {
+    const about = `${bytes(used)} of the ${bytes(limit)} that ${platform().name} takes ${known.value ? "in one variable" : "in all"}`;
+    parts.push(make("span", {}, about), make("meter", { min: 0, max: limit, low: limit * 0.7, high: limit * 0.95, optimum: 0, value: Math.min(used, limit), "aria-label": about }));
+  } else {
+    parts.push(make("span", {}, `${bytes(blob)} sealed`));
+  }
+  if (problem) parts.push(notice("bad", problem.error, "Choose fewer variables, or keep the blob in a file: tick the box below."));
+  else if (warning) parts.push(notice("warn", warning, "Choose fewer, or keep the blob in a file, if you use those."));
+  at("fit").replaceChildren(...parts);
+}
+
+at("all").addEventListener("click", () => pickAll(true));
+at("none").addEventListener("click", () => pickAll(false));
+at("as-file").addEventListener("change", (event) => { choice.blob_file = event.target.checked; fit(); });
+at("variables-next").addEventListener("click", () => move(1));
+
+// ---- options -----------------------------------------------------------------------------------------------------
+
+function limits() {
+  if (!state.limits) return {};
+  return { expires: at("expires").value || null, max_uses: at("uses").value ? Number(at("uses").value) : null };
+}
+
+function showOptions() {
+  at("limits-row").hidden = !state.limits;
+  at("label").placeholder = choice.environment ?? "";
+  const all = choice.only.size === state.variables.length;
+  const rows = [
+    ["Platform", platform().name], ["Environment", choice.environment],
+    ["Variables", all ? `all ${choice.only.size}` : [...choice.only].sort().join(", ")],
+    ["What happens", platform().how], ["Key service", state.service],
+  ];
+  at("summary").replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  at("mint-problem").replaceChildren();
+}
+
+async function mint() {
+  const button = at("mint");
+  button.disabled = true;
+  button.textContent = "Creating…";
+  at("mint-problem").replaceChildren();
+  try {
+    showResult(await ask("mint", body()), choice.environment);
+    go("result");
+  } catch (refusal) {
+    if (!(refusal instanceof Ended)) at("mint-problem").replaceChildren(notice("bad", refusal.error, refusal.hint));
+  } finally {
+    button.disabled = false;
+    button.textContent = "Create deployment";
+  }
+}
+at("wishes").addEventListener("submit", (event) => { event.preventDefault(); mint(); });
+
+// ---- the rest ----------------------------------------------------------------------------------------------------
+
+at("again").addEventListener("click", () => {
+  clearResult();
+  choice.platform = null;
+  reached = 0;
+  at("search").value = "";
+  showPlatforms();
+  go("platform");
+});
+at("end").addEventListener("click", async () => {
+  await ask("end").catch(() => {});
+  over("It has forgotten the values. You can close the tab.");
+});
+for (const button of document.querySelectorAll("[data-back]")) button.addEventListener("click", () => move(-1));
+for (const button of document.querySelectorAll("[data-next]")) button.addEventListener("click", () => move(1));
+for (const button of at("trail").querySelectorAll("button")) button.addEventListener("click", () => go(button.dataset.step));
+for (const form of document.querySelectorAll("#environments, #names")) form.addEventListener("submit", (event) => event.preventDefault());
+// A page that is brought back from the browser's memory could show what was revealed.
+window.addEventListener("pagehide", clearResult);
+
+async function begin() {
+  state = await ask("state");
+  const wishes = state.wishes;
+  at("where").textContent = state.project;
+  at("env-file").textContent = state.env_file;
+  at("file-name").textContent = state.blob_file;
+  at("label").value = wishes.label ?? "";
+  at("credential").value = wishes.credential;
+  at("format").value = wishes.format;
+  choice.blob_file = Boolean(wishes.blob_file);
+  choice.only = new Set(wishes.only ?? state.variables.map((one) => one.name));
+  const found = state.platforms.filter((one) => one.sign);
+  const usual = wishes.platform ?? (found.length === 1 ? found[0].id : null);
+  if (usual) {
+    choosePlatform(usual);
+    choice.environment = wishes.environment ?? choice.environment;
+  }
+  showPlatforms();
+  go("platform");
+}
+begin().catch((refusal) => {
+  if (!(refusal instanceof Ended)) at("main").replaceChildren(notice("bad", refusal.error ?? String(refusal), refusal.hint));
+});

@@ -1,0 +1,178 @@
+// The last step: what the platform is to hold, where it goes, and whether it has arrived.
+
+import { Ended, ask, bytes, make, notice, say } from "./page.js";
+
+const at = (id) => document.getElementById(id);
+const POLL = 2000;
+let made = null;
+let poll = null;
+
+/** Shows a deployment that was just made. */
+export function showResult(deployment, environment) {
+  made = deployment;
+  at("result-title").textContent = `${made.platform}${environment ? ` · ${environment}` : ""}`;
+  at("result-lead").textContent = `Deployment ${made.short_id}: ${made.how}.`;
+  at("result-body").replaceChildren(...[values(), guide(), pushing(), last()].filter(Boolean));
+  live("", "Waiting for its first use");
+  look();
+}
+
+/** Forgets everything about it. */
+export function clearResult() {
+  made = null;
+  clearTimeout(poll);
+  at("result-body").replaceChildren();
+}
+
+// ---- values ------------------------------------------------------------------------------------------------------
+
+function values() {
+  const cards = made.variables.map(card);
+  const file = made.blob_file ? notice("good", `The sealed blob is in ${made.blob_file}.`, "Deploy it beside the code; without the key it opens nothing.") : null;
+  const warning = made.warning ? notice("warn", made.warning) : null;
+  return make("div", {}, make("h2", {}, "Set these variables"), ...cards, file, warning,
+    make("div", { class: "actions" }, make("span", {}, copyButton("Copy as lines", () => secret("lines", "lines")), " ",
+      copyButton("Copy as JSON", () => secret("lines", "json")))));
+}
+
+function card(variable) {
+  const shown = make("pre", { class: "secret", hidden: true, tabindex: "0", "aria-label": `value of ${variable.name}` });
+  const size = made.limit ? `${bytes(variable.bytes)} of ${bytes(made.limit)}` : bytes(variable.bytes);
+  const reveal = make("button", { type: "button", class: "small", "aria-expanded": "false", "aria-label": `Reveal ${variable.name}`, click: () => toggle(reveal, shown, variable.name) }, "Reveal");
+  return make("div", { class: "value" },
+    make("div", { class: "row" }, make("span", { class: "grow mono" }, variable.name), make("small", {}, size), reveal,
+      copyButton("Copy", () => secret("reveal", variable.name), `Copy ${variable.name}`)),
+    shown);
+}
+
+async function toggle(button, shown, name) {
+  const hide = !shown.hidden;
+  const value = hide ? "" : await secret("reveal", name).catch(complain(button));
+  if (value === undefined) return;
+  shown.textContent = value;
+  shown.hidden = hide;
+  button.textContent = hide ? "Reveal" : "Hide";
+  button.setAttribute("aria-expanded", String(!hide));
+  button.setAttribute("aria-label", `${hide ? "Reveal" : "Hide"} ${name}`);
+}
+
+async function secret(what, name) {
+  return (await ask(what, { deploy_id: made.deploy_id, name })).value;
+}
+
+function copyButton(text, value, label = text) {
+  const button = make("button", { type: "button", class: "small", "aria-label": label, click: async () => {
+    // The same words again are only read out when they were gone between.
+    say("");
+    try {
+      await navigator.clipboard.writeText(await value());
+    } catch (error) {
+      return complain(button)(error);
+    }
+    button.textContent = "Copied";
+    say(`${label}: done`);
+    setTimeout(() => { button.textContent = text; }, 1600);
+  } }, text);
+  return button;
+}
+
+/** Beside the button: the clipboard may be forbidden, or the page may have ended. */
+function complain(button) {
+  return (error) => {
+    if (error instanceof Ended) return;
+    const text = error.error ?? "The browser did not let this page copy: reveal the value and copy it by hand.";
+    button.closest(".value, .actions, .block")?.after(notice("bad", text, error.hint));
+    say(text);
+  };
+}
+
+// ---- what to do --------------------------------------------------------------------------------------------------
+
+function guide() {
+  const { steps, place, command, cli } = made.guide;
+  const box = make("div", {}, make("h2", {}, "Then"), make("ol", { class: "steps" }, ...steps.map((step) => make("li", {}, step))),
+    make("h3", {}, place), block(command));
+  if (cli.length) box.append(make("h3", {}, "Or on the command line"), block(cli.join("\n")));
+  if (made.docs) box.append(make("p", {}, make("a", { href: made.docs, target: "_blank", rel: "noopener noreferrer" }, `${made.platform}'s documentation`)));
+  return box;
+}
+
+function block(text) {
+  return make("div", { class: "block" }, make("pre", { tabindex: "0" }, text), copyButton("Copy", async () => text));
+}
+
+function pushing() {
+  const push = made.push;
+  if (!push) return null;
+  if (!push.installed) {
+    return make("p", { class: "lead" }, make("code", {}, "capy deploy --push"), ` lets ${push.program} set them, once it is installed on this machine.`);
+  }
+  const project = push.project ? make("input", { type: "text", id: "push-project", autocomplete: "off" }) : null;
+  const said = make("div", { role: "status" });
+  const button = make("button", { type: "button", click: () => run(button, said, project) }, "Run them now");
+  return make("div", {}, make("h2", {}, `Or let ${push.program} set them`),
+    make("p", { class: "lead" }, "These commands are run in this project; values go to their standard input only."),
+    make("pre", { class: "secret" }, push.commands.join("\n")),
+    push.note ? make("p", {}, make("small", {}, push.note)) : null,
+    project ? make("label", { class: "field" }, make("span", {}, `Project (${push.project})`), project) : null,
+    make("div", { class: "actions" }, button), said);
+}
+
+async function run(button, said, project) {
+  button.disabled = true;
+  button.textContent = "Running…";
+  try {
+    const report = await ask("push", { deploy_id: made.deploy_id, project: project?.value || null });
+    const parts = [];
+    if (report.stored.length) parts.push(notice("good", `Stored, and listed by the platform: ${report.stored.join(", ")}`));
+    if (report.missing.length) parts.push(notice("warn", `Set, but the platform does not list: ${report.missing.join(", ")}`, report.complaint));
+    if (report.failed.length) parts.push(notice("bad", `Not set: ${report.failed.join(", ")}`, report.complaint));
+    said.replaceChildren(...parts);
+  } catch (refusal) {
+    if (!(refusal instanceof Ended)) said.replaceChildren(notice("bad", refusal.error, refusal.hint));
+  }
+  button.disabled = false;
+  button.textContent = "Run them again";
+}
+
+function last() {
+  const button = make("button", { type: "button", class: "small danger", click: async () => {
+    if (button.dataset.sure === undefined) {
+      button.dataset.sure = "";
+      button.textContent = "Revoke it for good?";
+      return;
+    }
+    try {
+      await ask("revoke", { deploy_id: made.deploy_id });
+      look();
+    } catch (refusal) {
+      complain(button)(refusal);
+    }
+  } }, "Revoke this deployment");
+  return make("div", {}, make("h2", {}, "Later"),
+    make("div", { class: "actions" }, make("span", {}, "To take it back: ", make("code", {}, `capy deploy revoke ${made.short_id}`)), button));
+}
+
+// ---- the live line -----------------------------------------------------------------------------------------------
+
+function live(kind, text) {
+  at("live").className = `live ${kind}`;
+  if (at("live-text").textContent !== text) at("live-text").textContent = text;
+}
+
+async function look() {
+  clearTimeout(poll);
+  const mine = made;
+  if (!mine) return;
+  try {
+    const status = await ask("status", { deploy_id: mine.deploy_id });
+    if (made !== mine) return;
+    if (status.revoked) return live("lost", "Revoked: no key is released for it any more");
+    if (status.uses > 0) live("used", `It works: opened ${status.uses === 1 ? "once" : `${status.uses} times`}, last at ${new Date(status.last_used_at).toLocaleTimeString()}`);
+    else live("", "Waiting for its first use");
+  } catch (refusal) {
+    if (refusal instanceof Ended || made !== mine) return;
+    live("", `The key service cannot be asked right now: ${refusal.error}`);
+  }
+  poll = setTimeout(look, POLL);
+}

@@ -1,0 +1,147 @@
+//! How a person gets to the page: their browser is opened, or the address is printed.
+//!
+//! The address is never an argument of a program: every user of the machine sees those, and whoever comes first is
+//! let in. The browser is given a private file that leads to it. Over SSH the browser is elsewhere, and nothing is
+//! opened.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::NamedTempFile;
+
+use crate::printer;
+
+/// The way there.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// This program opens files in a browser.
+    Open(OsString),
+    /// The person opens it.
+    Print,
+    /// The person opens it on another machine.
+    Ssh { host: String },
+}
+
+/// What has to go once the visitor is there.
+pub(crate) struct Opened {
+    _lead: Option<NamedTempFile>,
+}
+
+impl Way {
+    /// The way on this machine; `None` where no browser can be.
+    pub(crate) fn find(no_open: bool) -> Option<Self> {
+        Self::choose(no_open, |name| env::var_os(name), is_on_path)
+    }
+
+    fn choose(
+        no_open: bool,
+        lookup: impl Fn(&str) -> Option<OsString>,
+        is_there: impl Fn(&str) -> bool,
+    ) -> Option<Self> {
+        let set = |name| lookup(name).filter(|value| !value.is_empty());
+        if let Some(connection) = set("SSH_CONNECTION") {
+            return Some(Self::Ssh { host: ssh_host(&connection.to_string_lossy(), set("USER")) });
+        }
+        if no_open {
+            return Some(Self::Print);
+        }
+        if let Some(browser) = set("BROWSER") {
+            return Some(Self::Open(browser));
+        }
+        if cfg!(target_os = "macos") {
+            return Some(Self::Open("open".into()));
+        }
+        let has_screen = set("DISPLAY").is_some() || set("WAYLAND_DISPLAY").is_some();
+        let opener = ["xdg-open", "wslview"].into_iter().find(|opener| is_there(opener));
+        opener.filter(|opener| has_screen || *opener == "wslview").map(|opener| Self::Open(opener.into()))
+    }
+
+    /// Says where the page is, and opens it.
+    pub(crate) fn lead_to(&self, url: &str, port: u16) -> Opened {
+        let mut lead = None;
+        match self {
+            Self::Open(program) => {
+                lead = open(program, url);
+                let how = if lead.is_some() { "opening a browser; if none comes, open" } else { "open" };
+                printer::note(&format!("{how} {url}"));
+            }
+            Self::Print => printer::note(&format!("open {url}")),
+            Self::Ssh { host } => printer::note(&format!(
+                "on your own machine, forward the page's port:\n  ssh -N -L {port}:127.0.0.1:{port} {host}\nthen open {url}"
+            )),
+        }
+        Opened { _lead: lead }
+    }
+}
+
+/// `SSH_CONNECTION` is client address, client port, server address, server port.
+fn ssh_host(connection: &str, user: Option<OsString>) -> String {
+    let mut words = connection.split(' ').skip(2);
+    let (host, port) = (words.next().unwrap_or("HOST"), words.next().unwrap_or("22"));
+    let user = user.map(|user| format!("{}@", user.to_string_lossy())).unwrap_or_default();
+    let port = if port == "22" { String::new() } else { format!("-p {port} ") };
+    format!("{port}{user}{host}")
+}
+
+/// The file that leads there, once a program was started with it.
+fn open(program: &OsString, url: &str) -> Option<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("capy-").suffix(".html").tempfile().ok()?;
+    let page = format!(
+        "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">\
+         <meta http-equiv=\"refresh\" content=\"0;url={url}\"><title>capy</title><a href=\"{url}\">capy deploy</a>\n"
+    );
+    file.write_all(page.as_bytes()).ok()?;
+    let mut command = Command::new(program);
+    command.arg(file.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    // Somebody has to take note of its end.
+    std::thread::spawn(move || child.wait());
+    Some(file)
+}
+
+/// Whether a program of this name can be started.
+pub(crate) fn is_on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(no_open: bool, set: &[(&str, &str)], programs: &[&str]) -> Option<Way> {
+        let lookup = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        Way::choose(no_open, lookup, |program| programs.contains(&program))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_browser_is_opened_only_where_one_can_be() {
+        let xdg = Some(Way::Open("xdg-open".into()));
+        assert_eq!(choose(false, &[("DISPLAY", ":0")], &["xdg-open"]), xdg);
+        assert_eq!(choose(false, &[("WAYLAND_DISPLAY", "wayland-0")], &["xdg-open"]), xdg);
+        assert_eq!(choose(true, &[("DISPLAY", ":0")], &["xdg-open"]), Some(Way::Print));
+        assert_eq!(choose(false, &[("BROWSER", "firefox")], &[]), Some(Way::Open("firefox".into())));
+        assert_eq!(choose(false, &[], &["wslview"]), Some(Way::Open("wslview".into())));
+        for nothing in [&[][..], &[("DISPLAY", "")]] {
+            assert_eq!(choose(false, nothing, &["xdg-open"]), None, "{nothing:?}");
+        }
+        assert_eq!(choose(false, &[("DISPLAY", ":0")], &[]), None);
+    }
+
+    #[test]
+    fn over_ssh_the_port_forward_names_this_machine() {
+        let set = [("SSH_CONNECTION", "10.0.0.9 51000 10.0.0.5 22"), ("USER", "ana"), ("DISPLAY", ":0")];
+        let way = choose(false, &set, &["xdg-open"]);
+        assert_eq!(way, Some(Way::Ssh { host: "ana@10.0.0.5".into() }));
+        assert_eq!(ssh_host("10.0.0.9 51000 10.0.0.5 2222", None), "-p 2222 10.0.0.5");
+    }
+}

@@ -1,0 +1,188 @@
+//! The page's routes. Every answer passes [`guard`]: who asks is decided there, and what a browser may do with it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::assets::FILES;
+use super::session::Session;
+use super::view::{self, Choice, Fit, Made, Problem, PushTo, Size, Status, Value, Which};
+use crate::deployment::{json_object, lines as lines_of};
+use crate::error::{Error, Result};
+
+type Shared = State<Arc<Session>>;
+
+/// No choice is longer.
+const MAX_BODY: usize = 256 * 1024;
+
+const HEADERS: [(HeaderName, &str); 8] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "clipboard-write=(self)"),
+];
+
+/// Everything that the page asks for.
+pub(crate) fn router(session: Arc<Session>) -> Router {
+    let root = session.gate.root();
+    let mut router = Router::new();
+    for (name, kind, content) in FILES {
+        let file = move || async move { ([(header::CONTENT_TYPE, kind)], content) };
+        router = router.route(&format!("{root}{name}"), get(file));
+    }
+    let api = Router::new()
+        .route("/state", post(state))
+        .route("/fit", post(fit))
+        .route("/mint", post(mint))
+        .route("/reveal", post(reveal))
+        .route("/lines", post(lines))
+        .route("/status", post(status))
+        .route("/push", post(push))
+        .route("/revoke", post(revoke))
+        .route("/end", post(end));
+    router
+        .nest(&format!("{root}api"), api)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::clone(&session), guard))
+        .with_state(session)
+}
+
+/// 421 for another host, 404 for another path, 403 for another visitor or another page's call.
+async fn guard(State(session): Shared, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let (mut response, cookie) = match session.gate.admit(&head) {
+        Ok(admitted) => {
+            // The live line asks by itself, whether somebody is there or not.
+            if admitted.rest != "api/status" {
+                session.touch();
+            }
+            (next.run(Request::from_parts(head, body)).await, admitted.cookie)
+        }
+        Err(StatusCode::FORBIDDEN) => ((StatusCode::FORBIDDEN, TURNED_AWAY).into_response(), None),
+        Err(status) => (status.into_response(), None),
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+const TURNED_AWAY: &str = "This page belongs to the browser that opened it first.\n\
+    If that was not you, press Ctrl-C in the terminal where capy deploy runs, and start it again.\n";
+
+async fn state(State(session): Shared) -> Response {
+    blocking(session, |session| to_json(&view::State::of(session))).await
+}
+
+async fn fit(State(session): Shared, Json(choice): Json<Choice>) -> Response {
+    blocking(session, move |session| {
+        let wish = session.wish(&choice)?;
+        let sizes = session.workbench.sizes(&wish)?;
+        let problem = session.workbench.check(&wish).err();
+        to_json(&Fit {
+            sizes: Size::all(&sizes),
+            problem: problem.as_ref().map(Problem::from),
+            warning: wish.platform.limits.warning(&sizes),
+        })
+    })
+    .await
+}
+
+async fn mint(State(session): Shared, Json(choice): Json<Choice>) -> Response {
+    blocking(session, move |session| {
+        let id = session.mint(&choice)?;
+        session.with(&id, |deployment| to_json(&Made::of(deployment)))
+    })
+    .await
+}
+
+async fn reveal(State(session): Shared, Json(which): Json<Which>) -> Response {
+    blocking(session, move |session| {
+        let value = session.reveal(&which.deploy_id, &which.name)?;
+        to_json(&Value { value: &value })
+    })
+    .await
+}
+
+async fn lines(State(session): Shared, Json(which): Json<Which>) -> Response {
+    blocking(session, move |session| {
+        session.with(&which.deploy_id, |deployment| {
+            let text = if which.name == "json" {
+                json_object(&deployment.variables)
+            } else {
+                lines_of(&deployment.variables)
+            };
+            deployment.hand_over()?;
+            to_json(&Value { value: &text })
+        })
+    })
+    .await
+}
+
+async fn status(State(session): Shared, Json(which): Json<Which>) -> Response {
+    blocking(session, move |session| {
+        let found = session.status(&which.deploy_id)?;
+        let found = found.ok_or_else(|| Error::PrefixUnknown { prefix: which.deploy_id.to_string() })?;
+        to_json(&Status::from(found))
+    })
+    .await
+}
+
+async fn push(State(session): Shared, Json(where_to): Json<PushTo>) -> Response {
+    blocking(session, move |session| to_json(&session.push(&where_to)?)).await
+}
+
+async fn revoke(State(session): Shared, Json(which): Json<Which>) -> Response {
+    blocking(session, move |session| {
+        session.with(&which.deploy_id, |_| Ok(()))?;
+        session.workbench.revoke(&which.deploy_id)?;
+        to_json(&serde_json::Map::new())
+    })
+    .await
+}
+
+async fn end(State(session): Shared) -> Response {
+    session.finish();
+    Json(serde_json::Map::new()).into_response()
+}
+
+/// The service is asked on a thread that may wait. An error is the page's to show: 409 with its code, text and hint.
+async fn blocking(
+    session: Arc<Session>,
+    work: impl FnOnce(&Session) -> Result<Zeroizing<Vec<u8>>> + Send + 'static,
+) -> Response {
+    let done = tokio::task::spawn_blocking(move || work(&session)).await;
+    match done {
+        Ok(Ok(json)) => json_response(StatusCode::OK, &json),
+        Ok(Err(error)) => (StatusCode::CONFLICT, Json(Problem::from(&error))).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn to_json(view: &impl Serialize) -> Result<Zeroizing<Vec<u8>>> {
+    Ok(Zeroizing::new(serde_json::to_vec(view).expect("a view of texts and numbers is always JSON")))
+}
+
+fn json_response(status: StatusCode, json: &[u8]) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], Bytes::copy_from_slice(json)).into_response()
+}

@@ -1,0 +1,228 @@
+//! What the page and its server say to each other, as JSON. No value is in any of these but [`Value`].
+
+use capy_protocol::api::Deploy;
+use capy_protocol::id::DeployId;
+use serde::{Deserialize, Serialize};
+
+use super::browser::is_on_path;
+use super::session::Session;
+use crate::cli::{Credential, Format};
+use crate::deployment::{BlobFile, Deployment};
+use crate::error::Error;
+use crate::names;
+use crate::platforms::{self, Guide, Kind, Limits, Pattern};
+
+/// What was chosen so far.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Choice {
+    pub(crate) platform: String,
+    pub(crate) environment: Option<String>,
+    pub(crate) only: Option<Vec<String>>,
+    pub(crate) label: Option<String>,
+    #[serde(default)]
+    pub(crate) credential: Credential,
+    #[serde(default)]
+    pub(crate) format: Format,
+    #[serde(default)]
+    pub(crate) blob_file: bool,
+}
+
+/// One deployment, or one of its variables.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    pub(crate) deploy_id: DeployId,
+    #[serde(default)]
+    pub(crate) name: String,
+}
+
+/// One deployment, and the project that it is pushed to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PushTo {
+    pub(crate) deploy_id: DeployId,
+    pub(crate) project: Option<String>,
+}
+
+/// All that can be chosen.
+#[derive(Serialize)]
+pub(crate) struct State<'a> {
+    project: &'a str,
+    service: &'a str,
+    env_file: String,
+    blob_file: &'static str,
+    platforms: Vec<PlatformView>,
+    variables: Vec<Secret<'a>>,
+    wishes: &'a crate::deployment::Wishes,
+}
+
+#[derive(Serialize)]
+struct PlatformView {
+    id: &'static str,
+    name: String,
+    kind: Kind,
+    pattern: Pattern,
+    how: &'static str,
+    search: Vec<String>,
+    docs: String,
+    environments: Vec<String>,
+    sign: Option<String>,
+    limits: Limits,
+}
+
+#[derive(Serialize)]
+struct Secret<'a> {
+    name: &'a str,
+    bytes: usize,
+    /// A framework would publish it.
+    public: bool,
+}
+
+impl<'a> State<'a> {
+    pub(crate) fn of(session: &'a Session) -> Self {
+        let bench = &session.workbench;
+        let variables = bench.values.iter().map(|(name, value)| Secret {
+            name,
+            bytes: value.expose_secret().len(),
+            public: names::is_public(name),
+        });
+        Self {
+            project: bench.project.id().as_str(),
+            service: bench.service.url().as_str(),
+            env_file: bench.env_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            blob_file: BlobFile::NAME,
+            platforms: platforms::all()
+                .into_iter()
+                .map(|platform| PlatformView::of(platform, session))
+                .collect(),
+            variables: variables.collect(),
+            wishes: &session.wishes,
+        }
+    }
+}
+
+impl PlatformView {
+    fn of(platform: platforms::Platform, session: &Session) -> Self {
+        let sign = session.workbench.sign_of(&platform).map(str::to_owned);
+        Self {
+            id: platform.id,
+            sign,
+            name: platform.name,
+            kind: platform.kind,
+            pattern: platform.pattern,
+            how: platform.pattern.explain(),
+            search: platform.search,
+            docs: platform.docs,
+            environments: platform.environments,
+            limits: platform.limits,
+        }
+    }
+}
+
+/// Whether a choice fits its platform.
+#[derive(Serialize)]
+pub(crate) struct Fit {
+    pub(crate) sizes: Vec<Size>,
+    pub(crate) problem: Option<Problem>,
+    pub(crate) warning: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Size {
+    name: &'static str,
+    bytes: usize,
+}
+
+impl Size {
+    pub(crate) fn all(sizes: &[(&'static str, usize)]) -> Vec<Self> {
+        sizes.iter().map(|(name, bytes)| Self { name, bytes: *bytes }).collect()
+    }
+}
+
+/// An error, for the page.
+#[derive(Serialize)]
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) error: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self { code: error.code(), error: error.to_string(), hint: error.hint() }
+    }
+}
+
+/// A deployment that was made.
+#[derive(Serialize)]
+pub(crate) struct Made {
+    deploy_id: DeployId,
+    short_id: String,
+    platform: String,
+    docs: String,
+    how: &'static str,
+    variables: Vec<Size>,
+    limit: Option<usize>,
+    limit_source: Option<String>,
+    warning: Option<String>,
+    guide: Guide,
+    blob_file: Option<String>,
+    push: Option<PushView>,
+}
+
+#[derive(Serialize)]
+struct PushView {
+    program: String,
+    installed: bool,
+    commands: Vec<String>,
+    project: Option<String>,
+    note: Option<String>,
+}
+
+impl Made {
+    pub(crate) fn of(deployment: &Deployment) -> Self {
+        let platform = &deployment.platform;
+        let sizes = deployment.sizes();
+        Self {
+            deploy_id: deployment.id,
+            short_id: deployment.short_id(),
+            platform: platform.name.clone(),
+            docs: platform.docs.clone(),
+            how: platform.pattern.explain(),
+            variables: Size::all(&sizes),
+            limit: platform.limits.value,
+            limit_source: platform.limits.source.clone(),
+            warning: platform.limits.warning(&sizes),
+            guide: deployment.guide.clone(),
+            blob_file: deployment.blob_file.as_ref().map(|(file, _)| file.path.display().to_string()),
+            push: deployment.pushing(None).ok().map(|pushing| PushView {
+                program: pushing.push.program.clone(),
+                installed: is_on_path(&pushing.push.program),
+                commands: pushing.shown(),
+                project: pushing.push.project.clone(),
+                note: pushing.push.note.clone(),
+            }),
+        }
+    }
+}
+
+/// A secret on its way to the visitor.
+#[derive(Serialize)]
+pub(crate) struct Value<'a> {
+    pub(crate) value: &'a str,
+}
+
+/// What the service knows of a deployment.
+#[derive(Serialize)]
+pub(crate) struct Status {
+    uses: u64,
+    last_used_at: Option<u64>,
+    revoked: bool,
+}
+
+impl From<Deploy> for Status {
+    fn from(deploy: Deploy) -> Self {
+        Self { uses: deploy.uses, last_used_at: deploy.last_used_at, revoked: deploy.revoked_at.is_some() }
+    }
+}
