@@ -143,9 +143,15 @@ fn renamed_copy(to: &Path) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
     Ok(read)
 }
 
-/// One such file in a program, and the inliner leaves every read of it alone.
+/// One such file in a program, or one that writes variables by computed names, and the inliner leaves every read of it alone.
 fn replaces_the_environment(text: &str) -> bool {
-    text.match_indices("process.env = ").any(|(at, assigned)| !text[at + assigned.len()..].starts_with('='))
+    let assigned = |rest: &str| rest.trim_start().starts_with('=') && !rest.trim_start().starts_with("==");
+    let is_written = |rest: &str| match rest.strip_prefix('[') {
+        Some(key) => key.split_once(']').is_some_and(|(_, rest)| assigned(rest)),
+        None => assigned(rest),
+    };
+    let mut uses = text.match_indices("process.env").map(|(at, name)| &text[at + name.len()..]);
+    uses.any(is_written) || text.contains("assign(process.env") || text.contains("delete process.env[")
 }
 
 fn most_read(read: &BTreeMap<String, BTreeSet<PathBuf>>, count: usize) -> Vec<String> {
