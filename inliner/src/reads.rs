@@ -8,6 +8,7 @@ mod answer;
 mod calls;
 mod copies;
 mod declare;
+mod early;
 mod flow;
 mod follow;
 mod interop;

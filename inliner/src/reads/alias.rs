@@ -87,13 +87,17 @@ impl Alias {
 }
 
 /// Whether a `var` certainly has its value in `used` at `at`, as far as one function can tell: it is run whenever the function
-/// is, or it is in a block around the use; and it comes first. Other functions run later than the file that declares them.
+/// is, or it is in a block around the use; and it comes first. Another function must not be called before it does.
 pub(super) fn reaches(facts: &Facts, home: &Home, var: &Binding, used: ScopeId, at: u32) -> bool {
     let scopes = &facts.scopes;
+    if !scopes.is_within(used, var.scope) {
+        return false;
+    }
     let always = var.scope == home.1;
-    let around = scopes.is_within(used, var.scope);
-    let elsewhere = scopes.function(used) != scopes.function(var.scope);
-    around && (var.at < at || always && elsewhere)
+    if scopes.function(used) == scopes.function(var.scope) {
+        return var.at < at;
+    }
+    (always || var.at < at) && !facts.may_run_early(var.at, at)
 }
 
 /// Gathers the aliases of a round and decides which of them are certain.

@@ -5,11 +5,13 @@
 //! the others by name.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
 
 use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
 use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, factories, given};
+use super::early::Early;
 use super::flow::{Binding, Module, Step, Subject, Use};
 use super::follow::property;
 use super::interop::{Interop, Role};
@@ -74,10 +76,16 @@ fn settle<T>(
 ) -> T {
     let mut last =
         Round { names: ROOTS.iter().map(|(name, _)| Atom::from(*name)).collect(), ..Round::default() };
+    let mut early = None;
     for round in 1.. {
-        let facts = walk(program, &last.names, &last.modules, others, Some(wanted));
-        let mut judge = Judge::new(&facts, &last, wanted, others);
-        judge.all();
+        let mut facts = walk(program, &last.names, &last.modules, others, Some(wanted));
+        facts.early.clone_from(&early);
+        let mut judge = Judge::of_all(&facts, &last, wanted, others);
+        if facts.wants_early() {
+            early = Some(Rc::new(Early::of(program)));
+            facts.early.clone_from(&early);
+            judge = Judge::of_all(&facts, &last, wanted, others);
+        }
         let (binds, modules) = (judge.found.clone(), std::mem::take(&mut judge.found_modules));
         let mut names = std::mem::take(&mut judge.later);
         names.extend(binds.keys().map(|binding| binding.name.clone()).chain(facts.factories.iter().cloned()));
@@ -173,6 +181,12 @@ impl<'a> Judge<'a> {
             lost: None,
             out: FileReads::default(),
         }
+    }
+
+    fn of_all(facts: &'a Facts, last: &'a Round, wanted: &'a dyn Wanted, others: &'a dyn Others) -> Self {
+        let mut judge = Self::new(facts, last, wanted, others);
+        judge.all();
+        judge
     }
 
     fn all(&mut self) {

@@ -2,7 +2,9 @@
 //!
 //! Owns the statements and declarations; expressions are in `value`. It collects and refuses to judge.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use swc_atoms::Atom;
 use swc_common::Spanned;
@@ -11,6 +13,7 @@ use swc_ecma_visit::{Visit, VisitWith};
 
 use super::alias::Kind;
 use super::declare::Declared;
+use super::early::Early;
 use super::flow::{Binding, Call, Escape, Export, Mention, Module, Outcome, Sink, Use, Write};
 use super::interop::Role;
 use super::modules::{Factory, only_expression};
@@ -70,6 +73,22 @@ pub(super) struct Facts {
     pub(super) imports_process: bool,
     /// An ES module: nothing but its own names and the global ones is in scope.
     pub(super) is_module: bool,
+    /// Which functions may run before a declaration, once somebody asked.
+    pub(super) early: Option<Rc<Early>>,
+    asked: Cell<bool>,
+}
+
+impl Facts {
+    /// Whether the function around `used` may run before the `var` at `declared`; yes, as long as nobody looked.
+    pub(super) fn may_run_early(&self, declared: u32, used: u32) -> bool {
+        self.asked.set(true);
+        self.early.as_ref().is_none_or(|early| early.may_run(declared, used))
+    }
+
+    /// Whether somebody asked and nobody had looked.
+    pub(super) fn wants_early(&self) -> bool {
+        self.asked.get() && self.early.is_none()
+    }
 }
 
 /// What an import takes from the process module.
