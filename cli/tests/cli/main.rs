@@ -9,6 +9,7 @@ mod help;
 mod init;
 mod inline;
 mod login;
+mod push;
 mod run;
 mod sandbox;
 mod terminal;

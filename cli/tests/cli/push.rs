@@ -1,0 +1,202 @@
+//! `capy deploy --push`, with stand-ins for the platforms' own command lines that record all that they are given.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::sandbox::{CANARY, Sandbox};
+
+/// Records its arguments, its input and its environment; stores the names that it is given, and lists them.
+/// `fail` holds a name that it refuses, loudly; `hide` one that it never lists; `loud` makes it print its input.
+const STAND_IN: &str = r#"#!/bin/sh
+names='CAPY_SERVICE_URL|SECRETS_BLOB|PROJECT_KEY'
+run="$HOME/runs/$(ls "$HOME/runs" | grep -c argv)"
+printf '%s\n' "$@" > "$run.argv"
+cat > "$run.stdin"
+env > "$run.env"
+if [ ! -s "$run.stdin" ]; then
+    grep -vxF "$(cat "$HOME/hide" 2>/dev/null || echo -)" "$HOME/store" | sed 's/.*/  & (encrypted) canary.listed.x9/'
+    exit 0
+fi
+[ -e "$HOME/loud" ] && cat "$run.stdin"
+given=$(cat "$run.argv" "$run.stdin" | grep -owE "$names" | sort -u)
+if [ -e "$HOME/fail" ] && echo "$given" | grep -qxF "$(cat "$HOME/fail")"; then
+    echo "denied: $(cat "$run.stdin")" >&2
+    exit 3
+fi
+echo "$given" >> "$HOME/store"
+"#;
+
+struct Recorded {
+    argv: Vec<String>,
+    stdin: String,
+    env: String,
+}
+
+fn home(sandbox: &Sandbox, file: &str) -> PathBuf {
+    sandbox.config("../..").join(file)
+}
+
+fn project_with(program: &str) -> Sandbox {
+    let mut sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    fs::create_dir(home(&sandbox, "runs")).unwrap();
+    sandbox.write_program(program, STAND_IN);
+    sandbox
+}
+
+/// All runs, in order.
+fn recorded(sandbox: &Sandbox) -> Vec<Recorded> {
+    let read = |run: usize, what: &str| fs::read_to_string(home(sandbox, &format!("runs/{run}.{what}")));
+    let runs = (0..).map_while(|run| {
+        let argv = read(run, "argv").ok()?;
+        let (stdin, env) = (read(run, "stdin").unwrap(), read(run, "env").unwrap());
+        Some(Recorded { argv: argv.lines().map(str::to_owned).collect(), stdin, env })
+    });
+    runs.collect()
+}
+
+fn forget_runs(sandbox: &Sandbox) {
+    fs::remove_dir_all(home(sandbox, "runs")).unwrap();
+    fs::create_dir(home(sandbox, "runs")).unwrap();
+}
+
+/// What the programs were given on stdin, as `NAME=value` lines.
+fn given(runs: &[Recorded]) -> String {
+    let mut lines = String::new();
+    for run in runs.iter().filter(|run| !run.stdin.is_empty()) {
+        if let Ok(json) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&run.stdin) {
+            lines.extend(json.iter().map(|(name, value)| format!("{name}={}\n", value.as_str().unwrap())));
+        } else if run.stdin.contains("PROJECT_KEY=") {
+            lines.push_str(&run.stdin);
+        } else {
+            let names = ["CAPY_SERVICE_URL", "PROJECT_KEY", "SECRETS_BLOB"];
+            let name = names.iter().find(|name| run.argv.iter().any(|word| word == *name)).unwrap();
+            lines.push_str(&format!("{name}={}\n", run.stdin));
+        }
+    }
+    lines
+}
+
+#[test]
+fn values_reach_each_command_line_on_stdin_only_and_open() {
+    for (platform, program, first_run) in [
+        ("vercel", "vercel", &["env", "add", "CAPY_SERVICE_URL", "production", "--force"][..]),
+        ("cloudflare-pages", "wrangler", &["pages", "secret", "bulk", "--env", "production"]),
+        ("netlify", "netlify", &["env:import", "/dev/stdin"]),
+        ("fly", "flyctl", &["secrets", "import", "--stage"]),
+        ("github-actions", "gh", &["secret", "set", "CAPY_SERVICE_URL"]),
+        (
+            "railway",
+            "railway",
+            &[
+                "variable",
+                "set",
+                "CAPY_SERVICE_URL",
+                "--stdin",
+                "--environment",
+                "production",
+                "--skip-deploys",
+            ],
+        ),
+    ] {
+        let mut sandbox = project_with(program);
+        let pushed = sandbox.capy(&["deploy", "--platform", platform, "--push", "--yes"]).succeeds();
+        let shown = format!("{program} {}", first_run.join(" "));
+        assert!(pushed.stderr.contains(&shown), "{platform}: {}", pushed.stderr);
+        let all = "set, and listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
+        assert!(pushed.stderr.contains(all), "{platform}: {}", pushed.stderr);
+        assert_eq!(pushed.stdout, "", "{platform}");
+
+        let runs = recorded(&sandbox);
+        assert_eq!(runs[0].argv, first_run, "{platform}");
+        let lines = given(&runs);
+        let secrets: Vec<_> = lines.lines().filter_map(|line| Some(line.split_once('=')?.1)).collect();
+        assert_eq!(secrets.len(), 3, "{platform}: {lines}");
+        for run in &runs {
+            for secret in secrets.iter().filter(|secret| !secret.starts_with("http")) {
+                assert!(!run.argv.join(" ").contains(secret) && !run.env.contains(secret), "{platform}");
+            }
+        }
+        for secret in secrets {
+            assert!(secret.starts_with("http") || !pushed.stderr.contains(secret), "{platform}");
+        }
+        sandbox.become_platform(&lines);
+        assert_eq!(sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds().stdout, "canary.A.x9\n");
+    }
+}
+
+#[test]
+fn the_project_is_named_to_setting_and_listing() {
+    let sandbox = project_with("wrangler");
+    let push = ["deploy", "--platform", "cloudflare-pages", "--environment", "preview", "--push", "--yes"];
+    sandbox.capy(&[&push[..], &["--project", "shop"]].concat()).succeeds();
+    for run in recorded(&sandbox) {
+        let argv = run.argv.join(" ");
+        assert!(argv.ends_with("--env preview --project-name shop"), "{argv}");
+    }
+}
+
+#[test]
+fn a_partial_failure_is_reported_exactly_and_the_same_again_sets_all() {
+    let sandbox = project_with("gh");
+    let push = ["deploy", "--platform", "github-actions", "--push", "--yes"];
+    fs::write(home(&sandbox, "fail"), "SECRETS_BLOB\n").unwrap();
+    fs::write(home(&sandbox, "hide"), "PROJECT_KEY\n").unwrap();
+    let failed = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
+    for line in [
+        "set, and listed by the platform: CAPY_SERVICE_URL\n",
+        "set, but not listed by the platform: PROJECT_KEY\n",
+        "not set: SECRETS_BLOB\n",
+        "its command line said: denied: …\n",
+    ] {
+        assert!(failed.stderr.contains(line), "{line}: {}", failed.stderr);
+    }
+    let runs = recorded(&sandbox);
+    assert!(runs.iter().all(|run| run.stdin.is_empty()
+        || !failed.stderr.contains(&run.stdin)
+        || run.stdin.starts_with("http")));
+
+    for file in ["fail", "hide"] {
+        fs::remove_file(home(&sandbox, file)).unwrap();
+    }
+    forget_runs(&sandbox);
+    sandbox.capy(&push).succeeds();
+    assert_eq!(given(&recorded(&sandbox)).lines().count(), 3);
+}
+
+#[test]
+fn what_a_command_line_prints_is_never_shown_when_it_is_a_value() {
+    let sandbox = project_with("netlify");
+    fs::write(home(&sandbox, "loud"), "").unwrap();
+    let pushed = sandbox.capy(&["deploy", "--platform", "netlify", "--push", "--yes"]).succeeds();
+    assert!(!pushed.stderr.contains(CANARY), "{}", pushed.stderr);
+    let lines = given(&recorded(&sandbox));
+    let key = lines.lines().find_map(|line| line.strip_prefix("PROJECT_KEY=")).unwrap();
+    assert!(!pushed.stderr.contains(key), "{}", pushed.stderr);
+}
+
+#[test]
+fn nothing_is_made_when_nothing_can_be_pushed() {
+    let mut sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    sandbox.env.insert("PATH".into(), "/usr/bin:/bin".into());
+    sandbox.capy(&["deploy", "--platform", "fly", "--push", "--yes"]).fails(1, "PUSH_PROGRAM_MISSING");
+    sandbox.capy(&["deploy", "--platform", "docker", "--push", "--yes"]).fails(2, "PUSH_UNSUPPORTED");
+    sandbox.capy(&["deploy", "--push", "--yes"]).fails(2, "PLATFORM_MISSING");
+    assert!(sandbox.service.deploys().is_empty());
+
+    let sandbox = project_with("flyctl");
+    let refused = sandbox.capy(&["deploy", "--platform", "fly", "--push"]).fails(2, "PUSH_NOT_AGREED");
+    assert!(refused.stderr.contains("flyctl secrets import --stage"), "{}", refused.stderr);
+    assert!(sandbox.service.deploys().is_empty() && recorded(&sandbox).is_empty());
+    fs::write(home(&sandbox, "fail"), "SECRETS_BLOB\n").unwrap();
+    let failed =
+        sandbox.capy(&["deploy", "--platform", "fly", "--push", "--yes"]).fails(1, "PUSH_INCOMPLETE");
+    assert!(
+        failed.stderr.contains("not set: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB"),
+        "{}",
+        failed.stderr
+    );
+    let deploys = sandbox.service.deploys();
+    assert!(deploys.len() == 1 && deploys[0].revoked_at.is_some(), "what nobody holds is taken back");
+}
