@@ -161,6 +161,13 @@ pub(crate) struct Mint {
     /// The platform's project, app, site or repository that --push sets them on [default: this folder's]
     #[arg(long, value_name = "NAME", requires = "push")]
     pub(crate) project: Option<String>,
+    /// Check that what a platform holds is live and holds what .env holds; counts as a use
+    #[arg(long, conflicts_with_all = ["platform", "print", "json", "push", "no_open"])]
+    pub(crate) check: bool,
+    /// The variables that the platform holds, as a file of NAME=value lines; - for stdin [default: the
+    /// environment]
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub(crate) held: Option<PathBuf>,
     /// Print the page's address and do not open a browser
     #[arg(long, conflicts_with_all = ["print", "json"])]
     pub(crate) no_open: bool,

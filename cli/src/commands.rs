@@ -1,6 +1,7 @@
 //! One file per subcommand; each reads its arguments, asks the rooms, and prints.
 
 mod deploy;
+mod deploy_check;
 mod deploy_list;
 mod deploy_push;
 mod deploy_revoke;

@@ -175,7 +175,8 @@ impl Workbench {
         Unstored::find()?.remove(id)
     }
 
-    fn select(&self, only: Option<&[String]>) -> Result<EnvMap> {
+    /// The variables that are meant; all where there is no list.
+    pub(crate) fn select(&self, only: Option<&[String]>) -> Result<EnvMap> {
         let Some(only) = only else {
             return Ok(self.values.clone());
         };

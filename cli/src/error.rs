@@ -84,6 +84,10 @@ pub(crate) enum Error {
     PushIncomplete { platform: String, failed: Vec<&'static str> },
     #[error("nobody is here to agree: the commands above were not run")]
     PushNotAgreed,
+    #[error("no deployment's variables are in the environment")]
+    NothingHeld,
+    #[error("deployment {short} is live, and does not hold what {} holds: {difference}", path.display())]
+    Stale { short: String, path: PathBuf, difference: String },
     #[error("{program} was not found: it is this platform's own command line")]
     PushProgramMissing { program: String },
     #[error("cannot serve the setup page: {0}")]
@@ -172,6 +176,8 @@ impl Error {
             Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
             Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
             Self::PushNotAgreed => ("PUSH_NOT_AGREED", exit::USAGE),
+            Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
+            Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED),
             Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED),
             Self::SetupPage(_) => ("SETUP_PAGE_FAILED", exit::FAILED),
             Self::EnvironmentUnknown { .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE),

@@ -10,7 +10,7 @@ use capy_protocol::id::DeployId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{deploy_push, deploy_steps};
+use super::{deploy_check, deploy_push, deploy_steps};
 use crate::cli::Mint;
 use crate::deployment::{Deployment, Wish, Wishes, Workbench, lines};
 use crate::error::{Error, Result};
@@ -18,6 +18,9 @@ use crate::setup_page::{self, Way};
 use crate::{platforms, printer};
 
 pub(super) fn run(arguments: Mint) -> Result<()> {
+    if arguments.check {
+        return deploy_check::run(&arguments);
+    }
     let wishes = wishes(&arguments);
     if arguments.print || arguments.json {
         let wish = wishes.wish()?;

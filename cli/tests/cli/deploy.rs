@@ -177,3 +177,28 @@ fn a_wrong_login_cannot_deploy() {
     fs::write(&login, text).unwrap();
     sandbox.capy(&PRINT).fails(22, "UNAUTHORIZED");
 }
+
+#[test]
+fn what_a_platform_holds_is_checked_against_the_local_file_by_name() {
+    let sandbox = with_secrets();
+    let lines = sandbox.capy(&PRINT).succeeds().stdout;
+    sandbox.write("held.env", &lines);
+    let check = ["deploy", "--check", "--held", "held.env"];
+    let good = sandbox.capy(&check).succeeds();
+    assert!(good.stderr.contains("is good") && good.stderr.contains("2 variables"), "{}", good.stderr);
+    assert!(sandbox.capy_with(&["deploy", "--check", "--held", "-"], &lines).code == 0);
+
+    sandbox.capy_with(&["set", "A"], "canary.other.x9").succeeds();
+    sandbox.capy_with(&["set", "C"], "canary.C.x9").succeeds();
+    sandbox.capy(&["unset", "B"]).succeeds();
+    let stale = sandbox.capy(&check).fails(1, "DEPLOYMENT_STALE");
+    assert!(stale.stderr.contains("changed: A; missing there: C; only there: B"), "{}", stale.stderr);
+    sandbox.capy(&["deploy", "--check"]).fails(10, "NOTHING_HELD");
+
+    let list = sandbox.capy(&["deploy", "list", "--json"]).succeeds().stdout;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    sandbox.capy(&["deploy", "revoke", list["deploys"][0]["deploy_id"].as_str().unwrap()]).succeeds();
+    sandbox.capy(&check).fails(44, "DEPLOY_REVOKED");
+    sandbox.write("held.env", "SECRETS_BLOB=x\n");
+    sandbox.capy(&check).fails(30, "CREDENTIALS_INCOMPLETE");
+}
