@@ -3,6 +3,8 @@
 //! Requests refuse unknown fields, so that a newer client's wish is never ignored in silence; responses
 //! tolerate them. Times are milliseconds since the Unix epoch.
 
+pub mod tokens;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -188,12 +190,18 @@ pub enum ErrorCode {
     BadRequest,
     /// 401: no bearer token, or not a valid one.
     Unauthorized,
+    /// 401: the API token is past its expiry.
+    TokenExpired,
+    /// 401: the API token is revoked.
+    TokenRevoked,
     /// 403: the token's scope does not reach this.
     Forbidden,
     /// 404: no such route.
     NotFound,
     /// 404: no deployment has this id.
     DeployUnknown,
+    /// 404: no API token has this id.
+    TokenUnknown,
     /// 405: the route exists, the method does not.
     MethodNotAllowed,
     /// 409: the id is taken.

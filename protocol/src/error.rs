@@ -25,6 +25,12 @@ pub enum Error {
     /// A scope is neither `admin` nor `deploy:` or `read:` and a project id.
     #[error("a scope is admin, deploy:<project> or read:<project>")]
     MalformedScope,
+    /// An API token is not `capy_`, 43 digits and their checksum.
+    #[error("an API token is capy_ and 49 letters and digits, the last six of them a checksum")]
+    MalformedToken,
+    /// A token's id is not `tok_` and 16 lower-case hexadecimal digits.
+    #[error("a token's id is tok_ and 16 lower-case hexadecimal digits")]
+    MalformedTokenId,
     /// A list of wrap roots does not follow `kid:hex[,kid:hex…]`, or repeats a key id.
     #[error("wrap roots are written kid:hex[,kid:hex…], each kid once")]
     MalformedWrapRoots,

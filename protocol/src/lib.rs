@@ -24,6 +24,7 @@ pub mod scope;
 pub mod seal;
 pub mod store_row;
 pub mod text;
+pub mod token;
 pub mod wrap;
 pub mod wrap_v0;
 

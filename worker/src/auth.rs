@@ -8,11 +8,16 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use capy_protocol::api::tokens::{Bearer, TokenInfo};
 use capy_protocol::scope::Scope;
+use capy_protocol::token::Token;
+use sha2::{Digest, Sha256};
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::host::Host;
+use crate::policy;
+use crate::store::tokens;
 
 pub(crate) use admin_token::AdminTokens;
 
@@ -21,16 +26,20 @@ pub(crate) use admin_token::AdminTokens;
 pub(crate) struct Identity {
     actor: String,
     scopes: Vec<Scope>,
+    expires_at: Option<u64>,
 }
 
 impl Identity {
     /// Who may do everything, by a secret of the service itself.
     fn bootstrap() -> Self {
-        Self { actor: "bootstrap".to_owned(), scopes: vec![Scope::Admin] }
+        Self { actor: "bootstrap".to_owned(), scopes: vec![Scope::Admin], expires_at: None }
+    }
+
+    fn of_token(token: TokenInfo) -> Self {
+        Self { actor: token.token_id.to_string(), scopes: token.scopes, expires_at: token.expires_at }
     }
 
     /// The name in the audit trail. Never a token, nor a part of one.
-    #[expect(dead_code, reason = "the audit trail is about to record it")]
     pub(crate) fn actor(&self) -> &str {
         &self.actor
     }
@@ -44,18 +53,58 @@ impl Identity {
     pub(crate) fn require(&self, needed: &Scope) -> Result<(), ApiError> {
         if self.may(needed) { Ok(()) } else { Err(ApiError::Forbidden) }
     }
+
+    /// What the bearer is told about itself.
+    pub(crate) fn into_bearer(self) -> Bearer {
+        Bearer { actor: self.actor, scopes: self.scopes, expires_at: self.expires_at }
+    }
 }
 
 impl<H: Host> FromRequestParts<Arc<App<H>>> for Identity {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App<H>>) -> Result<Self, ApiError> {
-        let expected = app.secrets.admin_tokens()?;
-        match bearer(&parts.headers) {
-            Some(token) if expected.matches(token) => Ok(Self::bootstrap()),
-            _ => Err(ApiError::Unauthorized),
+        let presented = bearer(&parts.headers).unwrap_or_default();
+        let bootstrap = app.secrets.admin_tokens();
+        if bootstrap.as_ref().is_ok_and(|tokens| tokens.matches(presented)) {
+            return Ok(Self::bootstrap());
         }
+        if let Ok(token) = Token::parse(presented) {
+            return by_token(app, &token).await;
+        }
+        // Which it may be: a service without its secret cannot tell.
+        bootstrap?;
+        Err(ApiError::Unauthorized)
     }
+}
+
+/// Who may do everything: for what belongs to no project.
+pub(crate) struct Admin(pub(crate) Identity);
+
+impl<H: Host> FromRequestParts<Arc<App<H>>> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<H>>) -> Result<Self, ApiError> {
+        let identity = Identity::from_request_parts(parts, app).await?;
+        identity.require(&Scope::Admin)?;
+        Ok(Self(identity))
+    }
+}
+
+/// Read on the primary for each call: a revoked token is refused from the moment that its revocation answered.
+async fn by_token<H: Host>(app: &App<H>, token: &Token) -> Result<Identity, ApiError> {
+    let now = app.clock.now();
+    let found = tokens::find(&app.host, &digest_of(token)).await?;
+    let token = policy::tokens::by_token(found, now)?;
+    if let Err(error) = tokens::record_use(&app.host, &token, now).await {
+        app.log.warn(&error);
+    }
+    Ok(Identity::of_token(token))
+}
+
+/// What is kept of a token: SHA-256, as 64 hexadecimal digits. Nothing slower is needed for 256 random bits.
+pub(crate) fn digest_of(token: &Token) -> String {
+    hex::encode(Sha256::digest(token.expose_secret()))
 }
 
 /// The token of `authorization: Bearer …`; the scheme's name has no case.

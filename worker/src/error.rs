@@ -12,6 +12,7 @@ use capy_protocol::api::{ErrorBody, ErrorCode};
 
 use crate::host::HostError;
 use crate::policy::Denial;
+use crate::policy::tokens::Refused;
 use crate::secrets::SecretFault;
 
 /// Why a request is not answered with what it asked for.
@@ -19,9 +20,12 @@ use crate::secrets::SecretFault;
 pub(crate) enum ApiError {
     BadRequest(Cow<'static, str>),
     Unauthorized,
+    TokenExpired,
+    TokenRevoked,
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    TokenUnknown,
     DeployExists,
     Denied(Denial),
     PayloadTooLarge,
@@ -40,6 +44,8 @@ pub(crate) enum Fault {
     Secret(#[from] SecretFault),
     #[error("health check: {0}")]
     Health(String),
+    #[error("no token could be drawn: {0}")]
+    Draw(capy_protocol::Error),
     #[error("wrapping failed: {0}")]
     Wrap(capy_protocol::Error),
 }
@@ -66,6 +72,16 @@ impl From<Denial> for ApiError {
     }
 }
 
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unknown => Self::Unauthorized,
+            Refused::Expired => Self::TokenExpired,
+            Refused::Revoked => Self::TokenRevoked,
+        }
+    }
+}
+
 impl ApiError {
     fn parts(&self) -> (StatusCode, ErrorCode, &str) {
         use ErrorCode as Code;
@@ -74,6 +90,10 @@ impl ApiError {
             Self::Unauthorized => {
                 (StatusCode::UNAUTHORIZED, Code::Unauthorized, "a valid bearer token is needed")
             }
+            Self::TokenExpired => {
+                (StatusCode::UNAUTHORIZED, Code::TokenExpired, "this API token is past its expiry")
+            }
+            Self::TokenRevoked => (StatusCode::UNAUTHORIZED, Code::TokenRevoked, "this API token is revoked"),
             Self::Forbidden => {
                 (StatusCode::FORBIDDEN, Code::Forbidden, "the token's scope does not reach this")
             }
@@ -81,6 +101,7 @@ impl ApiError {
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "this route has no such method")
             }
+            Self::TokenUnknown => (StatusCode::NOT_FOUND, Code::TokenUnknown, "no API token has this id"),
             Self::DeployExists => (StatusCode::CONFLICT, Code::DeployExists, "this deploy id is taken"),
             Self::Denied(Denial::Unknown) => {
                 (StatusCode::NOT_FOUND, Code::DeployUnknown, "no deployment has this id")

@@ -1,5 +1,7 @@
 //! Pure decisions. No IO and no clock, so that each rule is one row of a table.
 
+pub mod tokens;
+
 use capy_protocol::api::RegisterRequest;
 use capy_protocol::blob::Format;
 

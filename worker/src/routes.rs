@@ -8,7 +8,7 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::handlers::{decrypt, deploys, health};
+use crate::handlers::{decrypt, deploys, health, tokens};
 use crate::host::Host;
 use crate::log::observe;
 
@@ -19,6 +19,9 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/deploy/{id}", delete(deploys::revoke::<H>))
         .route("/deploy/{id}/decrypt", post(decrypt::decrypt::<H>))
         .route("/projects/{project_id}/deploys", get(deploys::list::<H>))
+        .route("/tokens", post(tokens::create::<H>).get(tokens::list::<H>))
+        .route("/tokens/self", get(tokens::of_bearer))
+        .route("/tokens/{id}", delete(tokens::revoke::<H>))
         .route("/health", get(health::health::<H>))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

@@ -10,6 +10,7 @@ use crate::host::Value;
 
 pub mod deploys;
 pub mod sql;
+pub mod tokens;
 
 /// What an event of the audit trail is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]

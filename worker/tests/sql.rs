@@ -1,6 +1,7 @@
 //! The statements and the migrations on SQLite, where a race is a plain sequence: D1 is SQLite too, but there no
 //! test can stop between two calls.
 
+use capy_worker::host::sqlite::MIGRATIONS;
 use capy_worker::store::sql;
 use rusqlite::{Connection, ToSql, params};
 
@@ -8,7 +9,9 @@ const ID: &str = "ababababababababababababababababababababababababababababababab
 
 fn database() -> Connection {
     let database = Connection::open_in_memory().unwrap();
-    database.execute_batch(include_str!("../migrations/0001_deploys.sql")).unwrap();
+    for (_, migration) in MIGRATIONS {
+        database.execute_batch(migration).unwrap();
+    }
     database
 }
 

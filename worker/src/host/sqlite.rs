@@ -12,8 +12,10 @@ use serde_json::Map;
 use super::{Host, HostError, Result, Rows, Statement, Value};
 
 /// The migrations in their order, by the names that wrangler knows them by.
-pub const MIGRATIONS: [(&str, &str); 1] =
-    [("0001_deploys.sql", include_str!("../../migrations/0001_deploys.sql"))];
+pub const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_deploys.sql", include_str!("../../migrations/0001_deploys.sql")),
+    ("0003_tokens.sql", include_str!("../../migrations/0003_tokens.sql")),
+];
 
 /// A database in this process.
 #[derive(Debug)]

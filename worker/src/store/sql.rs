@@ -3,8 +3,10 @@
 //! A change and its event are run in one transaction, the event first: both carry the same condition, so that the
 //! change cannot hide from the event what the event needs to see.
 
-/// Any read that needs the table.
-pub const CHECK: &str = "SELECT 1 FROM deploys LIMIT 1";
+pub mod tokens;
+
+/// A read that needs every table: it fails where a migration is missing.
+pub const CHECK: &str = "SELECT (SELECT 1 FROM deploys LIMIT 1), (SELECT 1 FROM tokens LIMIT 1)";
 
 /// The deployment ?1.
 pub const FIND: &str = "SELECT * FROM deploys WHERE deploy_id = ?1";

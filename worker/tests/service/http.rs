@@ -64,6 +64,9 @@ async fn another_method_is_405_and_names_the_right_one() {
         (format!("/deploy/{id}/decrypt"), "POST"),
         ("/projects/prj_a/deploys".to_owned(), "GET,HEAD"),
         ("/health".to_owned(), "GET,HEAD"),
+        ("/tokens".to_owned(), "POST,GET,HEAD"),
+        ("/tokens/self".to_owned(), "GET,HEAD"),
+        ("/tokens/tok_0123456789abcdef".to_owned(), "DELETE"),
     ] {
         for method in ["OPTIONS", "PUT", "PATCH", "BREW"] {
             let answer = service.send(request(method, &path, Some(TOKEN), Value::Null)).await;

@@ -4,3 +4,4 @@ mod decrypt;
 mod deploys;
 mod http;
 mod support;
+mod tokens;

@@ -1,5 +1,6 @@
 //! A service over a host in memory, called without a network.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -24,13 +25,14 @@ use tower::ServiceExt;
 pub(crate) const TOKEN: &str = "admin-token-0123456789abcdef0123456789";
 pub(crate) const ROOTS: &str = "7:1111111111111111111111111111111111111111111111111111111111111111,\
                          9:2222222222222222222222222222222222222222222222222222222222222222";
-/// What the clock shows.
+/// What the clock shows at first.
 pub(crate) const NOW: u64 = 1_790_000_000_000;
 
 pub(crate) struct Service {
     router: Router,
     app: Arc<App<Faulty>>,
     log: Arc<Mutex<Vec<String>>>,
+    time: Arc<AtomicU64>,
 }
 
 pub(crate) struct Answer {
@@ -55,16 +57,23 @@ impl Service {
     pub(crate) fn with_secrets(token: Option<&str>, roots: Option<&str>) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
+        let time = Arc::new(AtomicU64::new(NOW));
+        let clock = Arc::clone(&time);
         let app = Arc::new(App {
             host: Faulty::new().unwrap(),
             secrets: Secrets::parse(|name| {
                 let value = if name == "ADMIN_TOKEN" { token } else { roots };
                 value.map(str::to_owned)
             }),
-            clock: Clock::new(|| NOW),
+            clock: Clock::new(move || clock.load(Ordering::SeqCst)),
             log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
         });
-        Self { router: router(Arc::clone(&app)), app, log }
+        Self { router: router(Arc::clone(&app)), app, log, time }
+    }
+
+    /// Lets milliseconds pass.
+    pub(crate) fn advance(&self, millis: u64) {
+        self.time.fetch_add(millis, Ordering::SeqCst);
     }
 
     pub(crate) fn host(&self) -> &Faulty {

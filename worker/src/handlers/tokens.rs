@@ -1,0 +1,78 @@
+//! API tokens: made, listed and revoked by who may do everything; any bearer may ask what it is.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use capy_protocol::api::SecretText;
+use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenInfo, TokenList};
+use capy_protocol::token::{Token, TokenId};
+
+use crate::app::App;
+use crate::auth::{self, Admin, Identity};
+use crate::body::JsonBody;
+use crate::error::{ApiError, Fault};
+use crate::host::Host;
+use crate::path::PathId;
+use crate::policy;
+use crate::store::tokens;
+
+/// `POST /tokens`
+/// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
+/// 2. The record, with the token's digest only: 503.
+/// 3. 201 with the token's text, which the service does not keep.
+pub(crate) async fn create<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    Admin(identity): Admin,
+    JsonBody(request): JsonBody<NewToken>,
+) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
+    let now = app.clock.now();
+    policy::tokens::new_token(&request, now)
+        .map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
+    let drawn = Token::generate().and_then(|token| Ok((token, TokenId::generate()?)));
+    let (token, token_id) = drawn.map_err(|error| ApiError::Unavailable(Fault::Draw(error)))?;
+    let info = TokenInfo {
+        token_id,
+        label: request.label,
+        scopes: request.scopes,
+        created_at: now,
+        created_by: identity.actor().to_owned(),
+        expires_at: request.expires_at,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    tokens::insert(&app.host, &auth::digest_of(&token), &info).await?;
+    Ok((StatusCode::CREATED, Json(CreatedToken { token: SecretText::from(&token), info })))
+}
+
+/// `GET /tokens`
+/// 1. An admin's bearer: 401, 403.
+/// 2. 200 with all tokens, newest first, the ended ones among them. 503.
+pub(crate) async fn list<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    _: Admin,
+) -> Result<Json<TokenList>, ApiError> {
+    Ok(Json(TokenList { tokens: tokens::list(&app.host).await? }))
+}
+
+/// `GET /tokens/self`
+/// 1. A valid bearer: 401, 503.
+/// 2. 200 with what it is to the service.
+pub(crate) async fn of_bearer(identity: Identity) -> Json<Bearer> {
+    Json(identity.into_bearer())
+}
+
+/// `DELETE /tokens/{id}`
+/// 1. An admin's bearer: 401, 403. The path: 400.
+/// 2. The database: 404 for an unknown id, 503 when it did not take the revocation.
+/// 3. 200 with the time of the first revocation, however often it is asked for. No call that begins now is accepted.
+pub(crate) async fn revoke<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    Admin(identity): Admin,
+    PathId(token_id): PathId<TokenId>,
+) -> Result<Json<RevokedToken>, ApiError> {
+    let revoked = tokens::revoke(&app.host, &token_id, app.clock.now(), identity.actor()).await?;
+    let revoked_at = revoked.ok_or(ApiError::TokenUnknown)?;
+    Ok(Json(RevokedToken { token_id, revoked_at }))
+}

@@ -1,0 +1,123 @@
+//! Decisions about API tokens.
+
+use capy_protocol::api::tokens::{NewToken, TokenInfo};
+
+use super::{LABEL_MAX, is_label};
+
+/// The most scopes that one token may have.
+pub const SCOPES_MAX: usize = 32;
+
+/// Why a bearer is nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// No token has this digest.
+    Unknown,
+    /// The token is past its expiry.
+    Expired,
+    /// The token is revoked.
+    Revoked,
+}
+
+/// What a new token asks for that it cannot have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unfit {
+    /// None, too many, or one twice.
+    #[error("scopes must be 1 to {SCOPES_MAX}, each once")]
+    Scopes,
+    /// Too long, or it would move a terminal's cursor when listed.
+    #[error("label must have at most {LABEL_MAX} characters, and no control characters")]
+    Label,
+    /// Not in the future, or past what any store keeps exactly.
+    #[error("expires_at must be in the future, in milliseconds since the Unix epoch")]
+    Expiry,
+}
+
+/// The bearer's token, unless its time is over.
+///
+/// # Errors
+/// The reason for a refusal.
+pub fn by_token(token: Option<TokenInfo>, now: u64) -> Result<TokenInfo, Refused> {
+    match token {
+        None => Err(Refused::Unknown),
+        Some(token) if token.revoked_at.is_some() => Err(Refused::Revoked),
+        Some(token) if token.expires_at.is_some_and(|expiry| expiry <= now) => Err(Refused::Expired),
+        Some(token) => Ok(token),
+    }
+}
+
+/// Whether a token may be made as asked.
+///
+/// # Errors
+/// The first field that is not as it must be.
+pub fn new_token(request: &NewToken, now: u64) -> Result<(), Unfit> {
+    let scopes = &request.scopes;
+    let repeats = (1..scopes.len()).any(|at| scopes[..at].contains(&scopes[at]));
+    if !(1..=SCOPES_MAX).contains(&scopes.len()) || repeats {
+        return Err(Unfit::Scopes);
+    }
+    if request.label.as_deref().is_some_and(|label| !is_label(label)) {
+        return Err(Unfit::Label);
+    }
+    // 2^53: D1 takes numbers as doubles.
+    if request.expires_at.is_some_and(|expiry| expiry <= now || expiry > 1 << 53) {
+        return Err(Unfit::Expiry);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use capy_protocol::scope::Scope;
+    use capy_protocol::token::TokenId;
+
+    use super::*;
+
+    fn token(expires_at: Option<u64>, revoked_at: Option<u64>) -> TokenInfo {
+        TokenInfo {
+            token_id: TokenId::parse("tok_0123456789abcdef").unwrap(),
+            label: None,
+            scopes: vec![Scope::Admin],
+            created_at: 1,
+            created_by: "bootstrap".into(),
+            expires_at,
+            last_used_at: None,
+            revoked_at,
+        }
+    }
+
+    #[test]
+    fn a_token_ends_at_its_expiry_or_its_revocation() {
+        for (found, expected) in [
+            (None, Err(Refused::Unknown)),
+            (Some((None, None)), Ok(())),
+            (Some((Some(11), None)), Ok(())),
+            (Some((Some(10), None)), Err(Refused::Expired)),
+            (Some((None, Some(99))), Err(Refused::Revoked)),
+            (Some((Some(5), Some(7))), Err(Refused::Revoked)),
+        ] {
+            let row = found.map(|(expires_at, revoked_at)| token(expires_at, revoked_at));
+            assert_eq!(by_token(row, 10).map(drop), expected, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn an_unfit_token_is_not_made() {
+        let admin = || vec![Scope::Admin];
+        let many = |count: usize| {
+            (0..count).map(|number| Scope::parse(&format!("read:{number}")).unwrap()).collect::<Vec<_>>()
+        };
+        for (scopes, label, expires_at, expected) in [
+            (admin(), None, None, Ok(())),
+            (many(SCOPES_MAX), Some("ci"), Some(11), Ok(())),
+            (many(0), None, None, Err(Unfit::Scopes)),
+            (many(SCOPES_MAX + 1), None, None, Err(Unfit::Scopes)),
+            (vec![Scope::Admin, Scope::Admin], None, None, Err(Unfit::Scopes)),
+            (admin(), Some("a\u{1b}[2J"), None, Err(Unfit::Label)),
+            (admin(), None, Some(10), Err(Unfit::Expiry)),
+            (admin(), None, Some(u64::MAX), Err(Unfit::Expiry)),
+        ] {
+            let request = NewToken { scopes, label: label.map(str::to_owned), expires_at };
+            assert_eq!(new_token(&request, 10), expected, "{request:?}");
+        }
+    }
+}

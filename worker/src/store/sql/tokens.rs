@@ -1,0 +1,23 @@
+//! The statements about API tokens. ?1 is the token's id where nothing else is said.
+
+/// The token with digest ?1.
+pub const BY_DIGEST: &str = "SELECT * FROM tokens WHERE digest = ?1";
+
+/// All tokens, newest first.
+pub const LIST: &str = "SELECT * FROM tokens ORDER BY created_at DESC, token_id";
+
+/// A new token.
+pub const INSERT: &str = "INSERT INTO tokens \
+    (token_id, digest, scopes, label, created_at, created_by, expires_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+/// A use at ?2, unless one after ?3 is written down already.
+pub const USED: &str = "UPDATE tokens SET last_used_at = ?2 \
+    WHERE token_id = ?1 AND (last_used_at IS NULL OR last_used_at <= ?3)";
+
+/// The revocation at ?2 by ?3, unless it is revoked already.
+pub const REVOKE: &str = "UPDATE tokens SET revoked_at = ?2, revoked_by = ?3 \
+    WHERE token_id = ?1 AND revoked_at IS NULL";
+
+/// When it was revoked.
+pub const REVOKED_AT: &str = "SELECT revoked_at FROM tokens WHERE token_id = ?1";

@@ -1,0 +1,96 @@
+//! API tokens: one row each, found by the digest of what the bearer presents.
+//!
+//! A digest is looked up like any other key: who does not have the token cannot choose how many bytes of the digest of
+//! a guess agree with a kept one, so that the time of the lookup tells nothing.
+
+use capy_protocol::api::tokens::TokenInfo;
+use capy_protocol::scope::Scope;
+use capy_protocol::token::TokenId;
+use serde::Deserialize;
+
+use super::sql::tokens as sql;
+use crate::host::{Host, HostError, Result, Rows, Statement, nth, query};
+
+/// How often a use is written down: milliseconds.
+const USE_INTERVAL: u64 = 60_000;
+
+/// The token with this digest: 64 hexadecimal digits.
+pub(crate) async fn find<H: Host>(host: &H, digest: &str) -> Result<Option<TokenInfo>> {
+    let rows: Vec<Row> = query(host, sql::BY_DIGEST, vec![digest.into()]).await?.parse()?;
+    rows.into_iter().next().map(Row::into_info).transpose()
+}
+
+/// Adds a token.
+pub(crate) async fn insert<H: Host>(host: &H, digest: &str, token: &TokenInfo) -> Result<()> {
+    let scopes: Vec<String> = token.scopes.iter().map(Scope::to_string).collect();
+    let values = vec![
+        token.token_id.to_string().into(),
+        digest.into(),
+        scopes.join(" ").into(),
+        token.label.as_deref().into(),
+        token.created_at.into(),
+        token.created_by.as_str().into(),
+        token.expires_at.into(),
+    ];
+    query(host, sql::INSERT, values).await.map(drop)
+}
+
+/// Writes down that a token is in use, unless that was done within the last minute.
+pub(crate) async fn record_use<H: Host>(host: &H, token: &TokenInfo, now: u64) -> Result<()> {
+    let due = now.saturating_sub(USE_INTERVAL);
+    if token.last_used_at.is_some_and(|last| last > due) {
+        return Ok(());
+    }
+    let values = vec![token.token_id.to_string().into(), now.into(), due.into()];
+    query(host, sql::USED, values).await.map(drop)
+}
+
+/// Revokes; returns when it was revoked first, or `None` when no token has the id.
+pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, now: u64, actor: &str) -> Result<Option<u64>> {
+    #[derive(Deserialize)]
+    struct RevokedAt {
+        revoked_at: u64,
+    }
+    let id = id.to_string();
+    let statements = vec![
+        Statement::new(sql::REVOKE, vec![id.as_str().into(), now.into(), actor.into()]),
+        Statement::new(sql::REVOKED_AT, vec![id.into()]),
+    ];
+    let found: Vec<RevokedAt> = nth(host.transaction(statements).await?, 1)?.parse()?;
+    Ok(found.first().map(|row| row.revoked_at))
+}
+
+/// All tokens, newest first.
+pub(crate) async fn list<H: Host>(host: &H) -> Result<Vec<TokenInfo>> {
+    let rows: Vec<Row> = query(host, sql::LIST, vec![]).await?.parse()?;
+    rows.into_iter().map(Row::into_info).collect()
+}
+
+/// A row of `tokens`.
+#[derive(Deserialize)]
+struct Row {
+    token_id: TokenId,
+    scopes: String,
+    label: Option<String>,
+    created_at: u64,
+    created_by: String,
+    expires_at: Option<u64>,
+    last_used_at: Option<u64>,
+    revoked_at: Option<u64>,
+}
+
+impl Row {
+    fn into_info(self) -> Result<TokenInfo> {
+        let scopes = self.scopes.split(' ').map(Scope::parse).collect::<capy_protocol::Result<_>>();
+        Ok(TokenInfo {
+            token_id: self.token_id,
+            label: self.label,
+            scopes: scopes.map_err(|error| HostError::Database(format!("a token's scopes: {error}")))?,
+            created_at: self.created_at,
+            created_by: self.created_by,
+            expires_at: self.expires_at,
+            last_used_at: self.last_used_at,
+            revoked_at: self.revoked_at,
+        })
+    }
+}
