@@ -242,3 +242,45 @@ fn one_line_from_windows_is_one_line() {
     let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
     assert_eq!(run.stdout, "canary.A.x9\n");
 }
+
+#[test]
+fn where_no_browser_can_be_the_steps_are_asked_at_the_terminal() {
+    let sandbox = Sandbox::project();
+    for name in ["A", "B"] {
+        sandbox.capy_with(&["set", name], &format!("canary.{name}.x9")).succeeds();
+    }
+    sandbox.write("fly.toml", "");
+    let mut terminal = Terminal::start(&sandbox, &["deploy"]);
+    for (question, answer) in [
+        ("where is it deployed? [fly]: ", "cloud"),
+        ("that may be ", "nope"),
+        ("none of these", "vercel"),
+        ("which environment: production, preview, development? [production]: ", "preview"),
+        ("variables: A, B", "NOPE"),
+        ("NOPE is not one of them", "B"),
+        ("a note for `capy deploy list` [none]: ", ""),
+        ("make a deployment for Vercel, and print its variables here? [Y/n] ", "y"),
+    ] {
+        terminal.wait_for(question);
+        terminal.type_keys(&format!("{answer}\n"));
+    }
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("SECRETS_BLOB=") && shown.contains("Build Command:"), "{shown}");
+    assert!(!shown.contains(CANARY), "{shown}");
+    let deploys = sandbox.service.deploys();
+    assert_eq!((deploys.len(), deploys[0].label.as_deref()), (1, Some("preview")));
+}
+
+#[test]
+fn a_no_at_the_terminal_makes_nothing() {
+    let sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    let mut terminal =
+        Terminal::start(&sandbox, &["deploy", "--platform", "docker", "--only", "A", "--label", "x"]);
+    terminal.wait_for("[Y/n] ");
+    terminal.type_keys("n\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(sandbox.service.deploys().is_empty());
+}

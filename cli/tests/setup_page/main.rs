@@ -11,4 +11,5 @@ mod sandbox;
 mod attacks;
 mod driver;
 mod flow;
+mod opening;
 mod page;

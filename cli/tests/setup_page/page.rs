@@ -25,8 +25,14 @@ impl Page {
         Self::open_with(with_secrets(), &[])
     }
 
+    /// With its address printed, and more arguments.
     pub(crate) fn open_with(sandbox: Sandbox, more: &[&str]) -> Self {
-        let plain = sandbox.command(&[&["deploy", "--no-open"], more].concat());
+        Self::start(sandbox, &[&["deploy", "--no-open"], more].concat())
+    }
+
+    /// As it is.
+    pub(crate) fn start(sandbox: Sandbox, arguments: &[&str]) -> Self {
+        let plain = sandbox.command(arguments);
         let mut command = std::process::Command::new(DEFAULT_SIGNALS[0]);
         command.args(&DEFAULT_SIGNALS[1..]).arg(plain.get_program()).args(plain.get_args());
         command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
@@ -41,7 +47,7 @@ impl Page {
             Self { sandbox, child, lines, reader: Some(reader), said: String::new(), url: String::new() };
         page.wait_for("http://127.0.0.1:");
         let start = page.said.find("http://127.0.0.1:").unwrap();
-        page.url = page.said[start..].trim().to_owned();
+        page.url = page.said[start..].lines().next().unwrap().to_owned();
         page
     }
 
