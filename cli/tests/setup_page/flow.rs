@@ -32,7 +32,7 @@ fn photograph(browser: &Browser, step: &str) {
     browser.resize(1000, 1300);
 }
 
-fn visit(page: &Page) -> Browser {
+pub(crate) fn visit(page: &Page) -> Browser {
     let browser = Browser::start();
     let origin = page.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     let permissions =
@@ -46,7 +46,7 @@ fn visit(page: &Page) -> Browser {
 }
 
 /// Through all steps as they are, to a deployment for the platform.
-fn deploy_to(browser: &Browser, platform: &str) {
+pub(crate) fn deploy_to(browser: &Browser, platform: &str) {
     browser.click(&format!("input[value={platform}]"));
     browser.click("#platform-next");
     if browser.eval("!document.getElementById('environment').hidden") == json!(true) {

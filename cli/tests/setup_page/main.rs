@@ -9,7 +9,9 @@ mod stand_in;
 mod sandbox;
 
 mod attacks;
+mod cloudflare;
 mod driver;
 mod flow;
+mod journeys;
 mod opening;
 mod page;

@@ -108,8 +108,8 @@ function pushing() {
     return make("p", { class: "lead" }, make("code", {}, "capy deploy --push"), ` lets ${push.program} set them, once it is installed on this machine.`);
   }
   const project = push.project ? make("input", { type: "text", id: "push-project", autocomplete: "off" }) : null;
-  const said = make("div", { role: "status" });
-  const button = make("button", { type: "button", click: () => run(button, said, project) }, "Run them now");
+  const said = make("div", { id: "push-said", role: "status" });
+  const button = make("button", { type: "button", id: "push", click: () => run(button, said, project) }, "Run them now");
   return make("div", {}, make("h2", {}, `Or let ${push.program} set them`),
     make("p", { class: "lead" }, "These commands are run in this project; values go to their standard input only."),
     make("pre", { class: "secret" }, push.commands.join("\n")),
