@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use capy_protocol::network::Network;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +188,8 @@ pub(crate) struct Mint {
     /// A note that `capy deploy list` shows [default: the environment, if one is named]
     #[arg(long)]
     pub(crate) label: Option<String>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
     /// What the platform holds beside the blob
     #[arg(long, value_enum, default_value = "project-key")]
     pub(crate) credential: Credential,
@@ -194,6 +198,26 @@ pub(crate) struct Mint {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) file: EnvFileArg,
+}
+
+/// What a deployment is allowed. Nothing given: until it is revoked, from anywhere.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct Terms {
+    /// Release no key after this time, such as 90d or 12h
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    pub(crate) expires: Option<Duration>,
+    /// Release the key N times at most; a build takes one, and so does each start
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_uses: Option<u64>,
+    /// Release keys to this address or prefix only, such as 192.0.2.7 or 10.0.0.0/8; may be given more than once
+    #[arg(long, value_name = "NETWORK", value_parser = Network::parse)]
+    pub(crate) cidr: Vec<Network>,
+}
+
+/// A time in whole seconds, one at least.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if parsed.as_secs() == 0 { Err("a second at least".into()) } else { Ok(parsed) }
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize, Deserialize)]
@@ -224,7 +248,14 @@ pub(crate) struct DeployList {
 #[derive(Args)]
 pub(crate) struct DeployRevoke {
     /// The deployment's id, or its first digits (four at least)
-    pub(crate) id: String,
+    #[arg(required_unless_present = "all")]
+    pub(crate) id: Option<String>,
+    /// Revoke every deployment of the project; asks first
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]

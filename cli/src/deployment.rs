@@ -17,7 +17,7 @@ use capy_protocol::wrap::{OUTER_LEN, OuterBlob};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::cli::{Credential, Format};
+use crate::cli::{Credential, Format, Terms};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::platforms::{self, Guide, Platform, Setting, Signs};
@@ -35,6 +35,8 @@ pub(crate) struct Wishes {
     pub(crate) environment: Option<String>,
     pub(crate) only: Option<Vec<String>>,
     pub(crate) label: Option<String>,
+    #[serde(skip)]
+    pub(crate) terms: Terms,
     pub(crate) credential: Credential,
     pub(crate) format: Format,
     pub(crate) blob_file: Option<PathBuf>,
@@ -48,6 +50,7 @@ pub(crate) struct Wish {
     /// All variables when there is no list.
     pub(crate) only: Option<Vec<String>>,
     pub(crate) label: Option<String>,
+    pub(crate) terms: Terms,
     pub(crate) credential: Credential,
     pub(crate) format: Format,
     /// A file that takes the blob, in place of a variable.
@@ -86,6 +89,7 @@ impl Wishes {
             environment,
             only: self.only.clone(),
             label: self.label.clone().or_else(|| self.environment.clone()),
+            terms: self.terms.clone(),
             credential: self.credential,
             format: self.format,
             blob_file: self.blob_file.as_deref().map(BlobFile::at),
@@ -223,6 +227,9 @@ impl Workbench {
             },
             label: wish.label.clone(),
             platform: Some(wish.platform.id.into()),
+            expires_in: wish.terms.expires.map(|time| time.as_secs()),
+            max_uses: wish.terms.max_uses,
+            cidrs: wish.terms.cidr.clone(),
         };
         let outer = self.service.register(&request, deadline()?)?;
         let minted = minting.finish(&outer, env).map_err(Error::Seal)?;

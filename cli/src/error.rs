@@ -68,6 +68,8 @@ pub(crate) enum Error {
     ValueTooLong,
     #[error("the value is not valid UTF-8")]
     ValueNotUnicode,
+    #[error("nothing was done: it was not confirmed")]
+    NotConfirmed,
     #[error("nothing was typed")]
     NothingTyped,
     #[error("several lines were pasted, and this prompt takes one")]
@@ -168,6 +170,7 @@ impl Error {
             Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
             Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
             Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
+            Self::NotConfirmed => ("NOT_CONFIRMED", exit::FAILED),
             Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
             Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
             Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
@@ -240,6 +243,7 @@ impl Error {
             Self::NameReserved { .. } => "choose another name",
             Self::ValueTooLong => "keep it in a file or a store of its own, and set what opens that",
             Self::SeveralLines => "pipe the value: capy set NAME < file",
+            Self::NotConfirmed => "answer with y, or pass --yes where nobody can be asked",
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
             Self::PlatformMissing => "pass --platform ID; without --print, --json and --push it is asked for",

@@ -1,9 +1,10 @@
 //! Exit codes: every one, what it means and which error codes end with it. `capy help exit-codes` prints it.
 
 pub(crate) use capy_client::exit::{
-    BLOB_DOES_NOT_OPEN, BLOB_OF_ANOTHER_SERVICE, BLOB_TAMPERED, CREDENTIALS_AMBIGUOUS,
-    CREDENTIALS_INCOMPLETE, CREDENTIALS_MALFORMED, DEPLOY_REVOKED, DEPLOY_UNKNOWN, NOT_SET_UP, SERVICE_ERROR,
-    SERVICE_UNREACHABLE, UNAUTHORIZED, USAGE, WRONG_KEY,
+    ADDRESS_NOT_ALLOWED, BLOB_DOES_NOT_OPEN, BLOB_OF_ANOTHER_SERVICE, BLOB_TAMPERED, CREDENTIALS_AMBIGUOUS,
+    CREDENTIALS_INCOMPLETE, CREDENTIALS_MALFORMED, DEPLOY_EXPIRED, DEPLOY_REVOKED, DEPLOY_UNKNOWN,
+    DEPLOY_USED_UP, NOT_SET_UP, SERVICE_ERROR, SERVICE_UNREACHABLE, UNAUTHORIZED, USAGE, WRAP_ROOT_GONE,
+    WRONG_KEY,
 };
 
 /// Anything without a number of its own, and what the inliner found.
@@ -16,7 +17,7 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 19] = [
+pub(crate) const TABLE: [(u8, &str, &str); 23] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -54,6 +55,10 @@ pub(crate) const TABLE: [(u8, &str, &str); 19] = [
     (DEPLOY_UNKNOWN, "the service does not know the deployment", "DEPLOY_UNKNOWN"),
     (DEPLOY_REVOKED, "the deployment was revoked", "DEPLOY_REVOKED"),
     (BLOB_DOES_NOT_OPEN, "an original-format blob: wrong key, or altered", "BLOB_DOES_NOT_OPEN"),
+    (DEPLOY_EXPIRED, "the deployment's time is over", "DEPLOY_EXPIRED"),
+    (DEPLOY_USED_UP, "the deployment was opened as often as it may be", "DEPLOY_USED_UP"),
+    (ADDRESS_NOT_ALLOWED, "the deployment may not be opened from here", "ADDRESS_NOT_ALLOWED"),
+    (WRAP_ROOT_GONE, "the service lacks the deployment's wrap root", "WRAP_ROOT_GONE"),
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE"),
     (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),
 ];

@@ -49,6 +49,21 @@ pub(crate) fn unnumbered(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace().filter(move |word| !is_number(word))
 }
 
+/// Asks for a yes. Where nobody can be asked it has to be given as `--yes`.
+pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Error::NotConfirmed);
+    }
+    printer::prompt(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Error::Input)?;
+    let agreed = ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str());
+    if agreed { Ok(()) } else { Err(Error::NotConfirmed) }
+}
+
 fn piped() -> Result<Zeroizing<String>> {
     // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));

@@ -118,6 +118,32 @@ pub enum Error {
         /// The id.
         id: DeployId,
     },
+    /// The deployment's time is over.
+    #[error("deployment {} has expired", short(id))]
+    DeployExpired {
+        /// The id.
+        id: DeployId,
+    },
+    /// The deployment was opened as often as it may be.
+    #[error("deployment {} is used up: it was opened as often as it may be", short(id))]
+    DeployUsedUp {
+        /// The id.
+        id: DeployId,
+    },
+    /// The deployment is bound to addresses, and this is not one of them.
+    #[error("deployment {} may not be opened from this machine's address", short(id))]
+    AddressNotAllowed {
+        /// The id.
+        id: DeployId,
+    },
+    /// The service knows the deployment and lacks the root that wrapped its key.
+    #[error("{url} no longer holds the wrap root that deployment {} was made under", short(id))]
+    WrapRootGone {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// The id.
+        id: DeployId,
+    },
     /// The id is taken. After a retry this may be this program's own first try.
     #[error("{url} already has deployment {}", short(id))]
     DeployExists {
@@ -251,6 +277,10 @@ impl Error {
             Self::BlobOfAnotherService { .. } => ("BLOB_OF_ANOTHER_SERVICE", exit::BLOB_OF_ANOTHER_SERVICE),
             Self::DeployUnknown { .. } => ("DEPLOY_UNKNOWN", exit::DEPLOY_UNKNOWN),
             Self::DeployRevoked { .. } => ("DEPLOY_REVOKED", exit::DEPLOY_REVOKED),
+            Self::DeployExpired { .. } => ("DEPLOY_EXPIRED", exit::DEPLOY_EXPIRED),
+            Self::DeployUsedUp { .. } => ("DEPLOY_USED_UP", exit::DEPLOY_USED_UP),
+            Self::AddressNotAllowed { .. } => ("ADDRESS_NOT_ALLOWED", exit::ADDRESS_NOT_ALLOWED),
+            Self::WrapRootGone { .. } => ("WRAP_ROOT_GONE", exit::WRAP_ROOT_GONE),
             Self::DeployExists { .. } => ("DEPLOY_EXISTS", exit::SERVICE_ERROR),
             Self::ServiceUnreachable { .. } => ("SERVICE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
             Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR),
@@ -298,6 +328,18 @@ impl Error {
                 "check CAPY_SERVICE_URL, or make a new deployment with `capy deploy`"
             }
             Self::DeployRevoked { .. } => "make a new deployment with `capy deploy` and set its variables",
+            Self::DeployExpired { .. } => {
+                "make a new deployment with `capy deploy` and set its variables; `--expires` says how long it lives"
+            }
+            Self::DeployUsedUp { .. } => {
+                "make a new deployment with `capy deploy` and set its variables; `--max-uses` says how often it opens"
+            }
+            Self::AddressNotAllowed { .. } => {
+                "run this where the deployment is meant to be opened, or make one with other `--cidr`"
+            }
+            Self::WrapRootGone { .. } => {
+                "make a new deployment with `capy deploy`, or put the root back into the service's WRAP_ROOTS"
+            }
             Self::DeployExists { .. } => "run `capy deploy` again: it draws a new id",
             Self::ServiceUnreachable { .. } => {
                 "check that the service is up and its URL right; CAPY_TIMEOUT sets how many seconds to try"

@@ -26,5 +26,13 @@ pub const BLOB_OF_ANOTHER_SERVICE: u8 = 42;
 pub const DEPLOY_UNKNOWN: u8 = 43;
 /// The deployment was revoked.
 pub const DEPLOY_REVOKED: u8 = 44;
+/// The deployment's time is over.
+pub const DEPLOY_EXPIRED: u8 = 46;
+/// The deployment was opened as often as it may be.
+pub const DEPLOY_USED_UP: u8 = 47;
+/// The deployment may not be opened from this address.
+pub const ADDRESS_NOT_ALLOWED: u8 = 48;
+/// The wrap root that the deployment needs was taken out of the service.
+pub const WRAP_ROOT_GONE: u8 = 49;
 /// An original-format blob does not open: wrong key or altered, which that format cannot tell apart.
 pub const BLOB_DOES_NOT_OPEN: u8 = 45;

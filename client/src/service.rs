@@ -1,8 +1,8 @@
 //! The key service's routes as calls: what is sent, and which error each refusal becomes.
 
 use capy_protocol::api::{
-    DecryptRequest, DecryptResponse, DeployList, ErrorBody, ErrorCode, RegisterRequest, RegisterResponse,
-    RevokeResponse,
+    DecryptRequest, DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, RegisterRequest,
+    RegisterResponse, RevokeAllResponse, RevokeResponse,
 };
 use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::text::{parse_base64, serialize_base64};
@@ -16,8 +16,8 @@ use crate::http::{self, Answer, Method, Request};
 use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
 
 const SMALL: u64 = 64 * 1024;
-/// A list of deployments: some forty thousand of them.
-const LARGE: u64 = 16 * 1024 * 1024;
+/// A page of a list, whatever its labels are.
+const LARGE: u64 = 1024 * 1024;
 
 /// An API token of the service. Wiped on drop, never printed.
 pub struct ApiToken(Zeroizing<String>);
@@ -72,8 +72,8 @@ impl Service {
     /// Asks for the service's half of a deployment's key: `POST /deploy/{id}/decrypt`.
     ///
     /// # Errors
-    /// [`Error::DeployUnknown`], [`Error::DeployRevoked`], [`Error::BlobOfAnotherService`],
-    /// [`Error::BlobTampered`]; [`Error::ServiceUnreachable`] and the other service errors.
+    /// [`Error::DeployUnknown`], [`Error::DeployRevoked`], [`Error::DeployExpired`], [`Error::DeployUsedUp`],
+    /// [`Error::AddressNotAllowed`], [`Error::BlobOfAnotherService`], [`Error::WrapRootGone`], [`Error::BlobTampered`]; [`Error::ServiceUnreachable`] and the other service errors.
     pub fn decrypt(&self, credentials: &Credentials, deadline: Deadline) -> Result<DecryptResponse> {
         let blob = credentials.blob();
         let id = blob.deploy_id();
@@ -114,22 +114,61 @@ impl Service {
         self.ask(&request, id, deadline)
     }
 
-    /// A project's deployments, newest first: `GET /projects/{project_id}/deploys`.
+    /// Revokes all of a project's deployments, and returns how many were live:
+    /// `DELETE /projects/{project_id}/deploys`, until none is left.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors; some may be revoked then.
+    pub fn revoke_all(&self, project: &ProjectId, deadline: Deadline) -> Result<u64> {
+        let mut revoked = 0;
+        loop {
+            let request = self.authorized(Method::Delete, format!("/projects/{project}/deploys"), SMALL);
+            let answer: RevokeAllResponse = self.ask_any(&request, deadline)?;
+            revoked += answer.revoked;
+            if !answer.more {
+                return Ok(revoked);
+            }
+        }
+    }
+
+    /// A project's deployments, newest first: every page of `GET /projects/{project_id}/deploys`.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
-    pub fn list(&self, project: &ProjectId, deadline: Deadline) -> Result<DeployList> {
-        let request = self.authorized(Method::Get, format!("/projects/{project}/deploys"), LARGE);
-        let answer = http::send(&self.agent, &self.url, &request, deadline)?;
-        if answer.status == 200 {
-            return answer.json(&self.url);
+    pub fn list(&self, project: &ProjectId, deadline: Deadline) -> Result<Vec<Deploy>> {
+        let mut deploys = Vec::new();
+        let mut query = String::new();
+        loop {
+            let path = format!("/projects/{project}/deploys{query}");
+            let page: DeployList = self.ask_any(&self.authorized(Method::Get, path, LARGE), deadline)?;
+            deploys.extend(page.deploys);
+            match page.next {
+                Some(next) => query = self.cursor(&next)?,
+                None => return Ok(deploys),
+            }
         }
-        Err(self.refusal(&answer, None))
+    }
+
+    /// The service's cursor as a query; it becomes a part of an address.
+    fn cursor(&self, next: &str) -> Result<String> {
+        if next.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Ok(format!("?cursor={next}"));
+        }
+        Err(Error::ServiceProtocol { url: self.url.clone(), reason: "its cursor is not one".into() })
     }
 
     fn authorized(&self, method: Method, path: String, max_bytes: u64) -> Request<'_> {
         let bearer = self.token.as_ref().map(ApiToken::expose_secret);
         Request { method, path, bearer, max_bytes }
+    }
+
+    /// [`Service::ask`] for what is not about one deployment.
+    fn ask_any<T: DeserializeOwned>(&self, request: &Request<'_>, deadline: Deadline) -> Result<T> {
+        let answer = http::send(&self.agent, &self.url, request, deadline)?;
+        match answer.status {
+            200 | 201 => answer.json(&self.url),
+            _ => Err(self.refusal(&answer, None)),
+        }
     }
 
     fn ask<T: DeserializeOwned>(
@@ -159,6 +198,10 @@ impl Service {
         match (body.code, id) {
             (ErrorCode::DeployUnknown, Some(id)) => Error::DeployUnknown { url, id },
             (ErrorCode::DeployRevoked, Some(id)) => Error::DeployRevoked { id },
+            (ErrorCode::DeployExpired, Some(id)) => Error::DeployExpired { id },
+            (ErrorCode::DeployUsedUp, Some(id)) => Error::DeployUsedUp { id },
+            (ErrorCode::AddressNotAllowed, Some(id)) => Error::AddressNotAllowed { id },
+            (ErrorCode::WrapRootGone, Some(id)) => Error::WrapRootGone { url, id },
             (ErrorCode::DeployExists, Some(id)) => Error::DeployExists { url, id },
             (ErrorCode::WrapRootUnknown, _) => Error::BlobOfAnotherService { url },
             (ErrorCode::Unauthorized | ErrorCode::Forbidden, _) => Error::Unauthorized { url },

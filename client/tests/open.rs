@@ -44,6 +44,9 @@ fn mint(stand_in: &StandIn, format: Format, credential: Credential) -> Env {
         credential,
         label: None,
         platform: None,
+        expires_in: None,
+        max_uses: None,
+        cidrs: Vec::new(),
     };
     let outer = service(stand_in).register(&request, soon()).unwrap();
     let mut env = EnvMap::new();
@@ -314,12 +317,15 @@ fn a_lost_answer_to_a_registration_is_told_apart() {
         credential: Credential::ProjectKey,
         label: None,
         platform: None,
+        expires_in: None,
+        max_uses: None,
+        cidrs: Vec::new(),
     };
     stand_in.fail_next([Fault::LoseAnswer]);
     let error = service(&stand_in).register(&request, soon()).unwrap_err();
     assert_eq!(error.code(), "DEPLOY_EXISTS");
     service(&stand_in).revoke(&request.deploy_id, soon()).unwrap();
-    let listed = service(&stand_in).list(&project, soon()).unwrap().deploys;
+    let listed = service(&stand_in).list(&project, soon()).unwrap();
     assert!(listed[0].revoked_at.is_some());
 }
 

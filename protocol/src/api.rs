@@ -6,150 +6,16 @@
 pub mod tokens;
 
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::Result;
-use crate::id::{DeployId, ProjectId};
-use crate::key::ServiceKey;
 use crate::wrap::InnerBlob;
 
-/// Which half of a credential pair the platform holds next to the blob.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Credential {
-    /// `PROJECT_KEY`: the deploy-scoped project key `K_d`.
-    #[default]
-    ProjectKey,
-    /// `_CAPY_DEPLOY_KEY`: the deploy token. The service then returns the inner blob too.
-    DeployKey,
-}
+mod deploys;
 
-impl Credential {
-    /// The name on the wire and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ProjectKey => "project-key",
-            Self::DeployKey => "deploy-key",
-        }
-    }
-}
-
-/// `POST /deploy`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegisterRequest {
-    /// The new deployment's id, drawn by the client.
-    pub deploy_id: DeployId,
-    /// The project that it belongs to.
-    pub project_id: ProjectId,
-    /// `K_d` sealed under the deploy token.
-    pub inner_blob: SecretText,
-    /// 1, or 0 for the original system's layout.
-    #[serde(default = "current_format")]
-    pub format: u8,
-    /// What the platform will hold.
-    #[serde(default)]
-    pub credential: Credential,
-    /// A note for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// The platform's id, such as `vercel`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<String>,
-}
-
-fn current_format() -> u8 {
-    crate::blob::Format::V1.number()
-}
-
-/// The answer to `POST /deploy`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RegisterResponse {
-    /// Base64 of the outer blob.
-    pub outer_blob: String,
-}
-
-/// `POST /deploy/{id}/decrypt`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DecryptRequest {
-    /// Base64 of the outer blob.
-    pub ciphertext: String,
-}
-
-/// The answer to `POST /deploy/{id}/decrypt`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DecryptResponse {
-    /// The service's half of the key: 64 hexadecimal digits.
-    pub service_key: SecretText,
-    /// The project that the deployment belongs to.
-    pub project_id: ProjectId,
-    /// Base64 of the inner blob; with the deploy-key credential only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inner_blob: Option<SecretText>,
-}
-
-impl DecryptResponse {
-    /// Builds the answer; `inner` only where the deployment's credential is the deploy key.
-    pub fn new(key: &ServiceKey, project_id: ProjectId, inner: Option<&InnerBlob>) -> Self {
-        Self {
-            service_key: SecretText(key.serialize_hex().to_string()),
-            project_id,
-            inner_blob: inner.map(SecretText::from),
-        }
-    }
-
-    /// The service key.
-    ///
-    /// # Errors
-    /// [`crate::Error::MalformedKey`].
-    pub fn parse_service_key(&self) -> Result<ServiceKey> {
-        ServiceKey::parse_hex(&self.service_key.0)
-    }
-}
-
-/// The answer to `DELETE /deploy/{id}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RevokeResponse {
-    /// The revoked deployment.
-    pub deploy_id: DeployId,
-    /// When it was revoked first.
-    pub revoked_at: u64,
-}
-
-/// One deployment as `GET /projects/{project_id}/deploys` shows it. No key material.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deploy {
-    /// Its id.
-    pub deploy_id: DeployId,
-    /// A note for people.
-    pub label: Option<String>,
-    /// The platform's id.
-    pub platform: Option<String>,
-    /// What the platform holds.
-    pub credential: Credential,
-    /// 1, or 0 for the original system's layout.
-    pub format: u8,
-    /// When it was registered.
-    pub created_at: u64,
-    /// When a key was last released.
-    pub last_used_at: Option<u64>,
-    /// How many times a key was released.
-    pub uses: u64,
-    /// When it was revoked, if it was.
-    pub revoked_at: Option<u64>,
-}
-
-/// The answer to `GET /projects/{project_id}/deploys`: newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DeployList {
-    /// The deployments.
-    pub deploys: Vec<Deploy>,
-}
+pub use deploys::*;
 
 /// The answer to `GET /health`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -196,6 +62,8 @@ pub enum ErrorCode {
     TokenRevoked,
     /// 403: the token's scope does not reach this.
     Forbidden,
+    /// 403: the deployment may not be opened from the caller's address.
+    AddressNotAllowed,
     /// 404: no such route.
     NotFound,
     /// 404: no deployment has this id.
@@ -208,6 +76,10 @@ pub enum ErrorCode {
     DeployExists,
     /// 410: revoked.
     DeployRevoked,
+    /// 410: its time is over.
+    DeployExpired,
+    /// 410: as many keys were released as it may have.
+    DeployUsedUp,
     /// 413: the body is larger than the limit.
     PayloadTooLarge,
     /// 415: the body is not JSON by its content type.
@@ -216,6 +88,8 @@ pub enum ErrorCode {
     BlobRejected,
     /// 422: the outer blob names a wrap root that this service does not hold.
     WrapRootUnknown,
+    /// 422: the deployment is known, but its wrap root was taken out of the service.
+    WrapRootGone,
     /// 429: too many requests.
     RateLimited,
     /// 500: a bug; the detail is in the service's log.
@@ -254,6 +128,8 @@ impl fmt::Debug for SecretText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{DeployId, ProjectId};
+    use crate::network::Network;
 
     #[test]
     fn wire_format_unchanged() {
@@ -266,13 +142,16 @@ mod tests {
             credential: Credential::DeployKey,
             label: None,
             platform: Some("vercel".into()),
+            expires_in: Some(90 * 86_400),
+            max_uses: Some(5),
+            cidrs: alloc::vec![Network::parse("10.0.0.0/8").unwrap()],
         };
         let id = "ab".repeat(32);
         let blob = inner.serialize_base64();
         assert_eq!(
             serde_json::to_string(&request).unwrap(),
             format!(
-                r#"{{"deploy_id":"{id}","project_id":"prj_a","inner_blob":"{}","format":1,"credential":"deploy-key","platform":"vercel"}}"#,
+                r#"{{"deploy_id":"{id}","project_id":"prj_a","inner_blob":"{}","format":1,"credential":"deploy-key","platform":"vercel","expires_in":7776000,"max_uses":5,"cidrs":["10.0.0.0/8"]}}"#,
                 *blob
             )
         );

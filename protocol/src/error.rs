@@ -31,6 +31,11 @@ pub enum Error {
     /// A token's id is not `tok_` and 16 lower-case hexadecimal digits.
     #[error("a token's id is tok_ and 16 lower-case hexadecimal digits")]
     MalformedTokenId,
+    /// Not an address or a prefix, or a prefix with bits after it.
+    #[error(
+        "an address or a prefix is written 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits after the prefix"
+    )]
+    MalformedNetwork,
     /// A list of wrap roots does not follow `kid:hex[,kid:hex…]`, or repeats a key id.
     #[error("wrap roots are written kid:hex[,kid:hex…], each kid once")]
     MalformedWrapRoots,

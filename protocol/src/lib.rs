@@ -19,6 +19,7 @@ pub mod id;
 mod kdf;
 pub mod key;
 pub mod mint;
+pub mod network;
 pub mod phrase;
 pub mod scope;
 pub mod seal;

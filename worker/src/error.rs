@@ -32,6 +32,7 @@ pub(crate) enum ApiError {
     UnsupportedMediaType,
     BlobRejected,
     WrapRootUnknown,
+    WrapRootGone,
     Unavailable(Fault),
 }
 
@@ -109,6 +110,17 @@ impl ApiError {
             Self::Denied(Denial::Revoked) => {
                 (StatusCode::GONE, Code::DeployRevoked, "this deployment is revoked")
             }
+            Self::Denied(Denial::Expired) => {
+                (StatusCode::GONE, Code::DeployExpired, "this deployment has expired")
+            }
+            Self::Denied(Denial::UsedUp) => {
+                (StatusCode::GONE, Code::DeployUsedUp, "this deployment is used up")
+            }
+            Self::Denied(Denial::Address) => (
+                StatusCode::FORBIDDEN,
+                Code::AddressNotAllowed,
+                "this deployment may not be opened from this address",
+            ),
             Self::PayloadTooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, Code::PayloadTooLarge, "the body is too large")
             }
@@ -124,6 +136,11 @@ impl ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 Code::WrapRootUnknown,
                 "the blob was made by another service, or its wrap root is gone",
+            ),
+            Self::WrapRootGone => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::WrapRootGone,
+                "the wrap root that this deployment needs was taken out of the service",
             ),
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the service cannot answer now")

@@ -14,6 +14,7 @@ pub mod host;
 pub mod log;
 mod path;
 pub mod policy;
+mod query;
 mod routes;
 pub mod secrets;
 pub mod store;

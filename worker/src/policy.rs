@@ -2,7 +2,9 @@
 
 pub mod tokens;
 
-use capy_protocol::api::RegisterRequest;
+use std::net::IpAddr;
+
+use capy_protocol::api::{Deploy, RegisterRequest};
 use capy_protocol::blob::Format;
 
 use crate::host::HostError;
@@ -12,6 +14,12 @@ use crate::store::deploys::Record;
 pub const LABEL_MAX: usize = 200;
 /// The longest platform id, in bytes.
 pub const PLATFORM_MAX: usize = 64;
+/// The longest life of a deployment, in seconds: a hundred years.
+pub const EXPIRES_IN_MAX: u64 = 100 * 366 * 86_400;
+/// The most uses that may be counted.
+pub const MAX_USES_MAX: u64 = 1_000_000_000;
+/// The most addresses and prefixes.
+pub const CIDRS_MAX: usize = 32;
 
 /// Why no key is released.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +28,21 @@ pub enum Denial {
     Unknown,
     /// The deployment is revoked.
     Revoked,
+    /// Its time is over.
+    Expired,
+    /// As many keys were released as it may have.
+    UsedUp,
+    /// It may not be opened from where the caller is, or nobody knows where that is.
+    Address,
+}
+
+/// What a decision needs to know of a request for a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Milliseconds since the Unix epoch.
+    pub now: u64,
+    /// The caller's address, where the host knows it.
+    pub address: Option<&'a str>,
 }
 
 /// What a new deployment asks for that it cannot have.
@@ -31,6 +54,15 @@ pub enum Unfit {
     /// Too long, or it would move a terminal's cursor when listed.
     #[error("label must have at most {LABEL_MAX} characters, and no control characters")]
     Label,
+    /// Not a time that a database keeps.
+    #[error("expires_in must be 1 to {EXPIRES_IN_MAX} seconds")]
+    ExpiresIn,
+    /// None at all, or more than a database counts.
+    #[error("max_uses must be 1 to {MAX_USES_MAX}")]
+    MaxUses,
+    /// Each is looked at for each key.
+    #[error("cidrs must have at most {CIDRS_MAX} entries")]
+    Cidrs,
     /// Not an id.
     #[error("platform must be 1 to {PLATFORM_MAX} of a-z, 0-9 and -")]
     Platform,
@@ -51,12 +83,28 @@ pub fn by_list(listed: &Result<bool, HostError>) -> Result<(), Denial> {
 ///
 /// # Errors
 /// The reason for a refusal.
-pub fn by_record(record: Option<Record>) -> Result<Record, Denial> {
-    match record {
-        None => Err(Denial::Unknown),
-        Some(record) if record.deploy.revoked_at.is_some() => Err(Denial::Revoked),
-        Some(record) => Ok(record),
+pub fn by_record(record: Option<&Record>, asked: Asked<'_>) -> Result<(), Denial> {
+    let deploy = &record.ok_or(Denial::Unknown)?.deploy;
+    if deploy.revoked_at.is_some() {
+        return Err(Denial::Revoked);
     }
+    if deploy.expires_at.is_some_and(|expires_at| expires_at <= asked.now) {
+        return Err(Denial::Expired);
+    }
+    if deploy.max_uses.is_some_and(|max_uses| deploy.uses >= max_uses) {
+        return Err(Denial::UsedUp);
+    }
+    by_address(deploy, asked.address)
+}
+
+/// With a list of networks, a caller without an address is a stranger.
+fn by_address(deploy: &Deploy, address: Option<&str>) -> Result<(), Denial> {
+    if deploy.cidrs.is_empty() {
+        return Ok(());
+    }
+    let address: Option<IpAddr> = address.and_then(|address| address.parse().ok());
+    let inside = address.is_some_and(|address| deploy.cidrs.iter().any(|cidr| cidr.contains(address)));
+    if inside { Ok(()) } else { Err(Denial::Address) }
 }
 
 /// Whether a deployment may be registered as asked; its format, if so.
@@ -71,7 +119,18 @@ pub fn registration(request: &RegisterRequest) -> Result<Format, Unfit> {
     if request.platform.as_deref().is_some_and(|platform| !is_platform(platform)) {
         return Err(Unfit::Platform);
     }
+    terms(request)?;
     Ok(format)
+}
+
+fn terms(request: &RegisterRequest) -> Result<(), Unfit> {
+    if request.expires_in.is_some_and(|seconds| !(1..=EXPIRES_IN_MAX).contains(&seconds)) {
+        return Err(Unfit::ExpiresIn);
+    }
+    if request.max_uses.is_some_and(|uses| !(1..=MAX_USES_MAX).contains(&uses)) {
+        return Err(Unfit::MaxUses);
+    }
+    if request.cidrs.len() > CIDRS_MAX { Err(Unfit::Cidrs) } else { Ok(()) }
 }
 
 fn is_label(text: &str) -> bool {
@@ -85,11 +144,14 @@ fn is_platform(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use capy_protocol::api::{Credential, Deploy, SecretText};
+    use capy_protocol::api::{Credential, SecretText};
     use capy_protocol::id::{DeployId, KeyId, ProjectId};
+    use capy_protocol::network::Network;
     use capy_protocol::wrap::{INNER_LEN, InnerBlob};
 
     use super::*;
+
+    const NOWHERE: Asked<'_> = Asked { now: 100, address: None };
 
     fn record(revoked_at: Option<u64>) -> Record {
         let deploy = Deploy {
@@ -102,6 +164,10 @@ mod tests {
             last_used_at: None,
             uses: 0,
             revoked_at,
+            expires_at: None,
+            max_uses: None,
+            cidrs: Vec::new(),
+            created_by: None,
         };
         Record { project_id: ProjectId::parse("prj_a").unwrap(), key_id: KeyId(1), deploy }
     }
@@ -120,8 +186,72 @@ mod tests {
             (unreadable(), Some(None), Ok(())),
             (unreadable(), Some(Some(5)), Err(Denial::Revoked)),
         ] {
-            let decision = by_list(&listed).and_then(|()| by_record(row.map(record)).map(drop));
+            let record = row.map(record);
+            let decision = by_list(&listed).and_then(|()| by_record(record.as_ref(), NOWHERE));
             assert_eq!(decision, expected, "{listed:?} {row:?}");
+        }
+    }
+
+    /// Rows: revoked, expires at, most uses, uses, networks, the caller's address.
+    #[test]
+    fn terms_are_kept_to_the_millisecond_the_use_and_the_address() {
+        let networks = |text: &str| -> Vec<Network> {
+            text.split_whitespace().map(|network| Network::parse(network).unwrap()).collect()
+        };
+        for (revoked_at, expires_at, max_uses, uses, cidrs, address, expected) in [
+            (None, None, None, 9, "", None, Ok(())),
+            (None, Some(101), Some(2), 1, "10.0.0.0/8 2001:db8::/32", Some("10.1.2.3"), Ok(())),
+            (None, None, None, 0, "10.0.0.0/8 2001:db8::/32", Some("2001:db8::1"), Ok(())),
+            (None, Some(100), None, 0, "", None, Err(Denial::Expired)),
+            (None, Some(99), None, 0, "", None, Err(Denial::Expired)),
+            (None, None, Some(2), 2, "", None, Err(Denial::UsedUp)),
+            (None, None, Some(2), 3, "", None, Err(Denial::UsedUp)),
+            (None, None, None, 0, "10.0.0.0/8", Some("11.0.0.1"), Err(Denial::Address)),
+            (None, None, None, 0, "10.0.0.0/8", Some("unix:"), Err(Denial::Address)),
+            (None, None, None, 0, "0.0.0.0/0", None, Err(Denial::Address)),
+            (Some(1), Some(1), Some(1), 1, "10.0.0.0/8", None, Err(Denial::Revoked)),
+            (None, Some(1), Some(1), 1, "10.0.0.0/8", None, Err(Denial::Expired)),
+        ] {
+            let mut record = record(revoked_at);
+            (record.deploy.expires_at, record.deploy.max_uses) = (expires_at, max_uses);
+            (record.deploy.uses, record.deploy.cidrs) = (uses, networks(cidrs));
+            let decision = by_record(Some(&record), Asked { now: 100, address });
+            assert_eq!(decision, expected, "{record:?} {address:?}");
+        }
+    }
+
+    #[test]
+    fn terms_that_cannot_be_kept_are_refused() {
+        let network = Network::parse("10.0.0.0/8").unwrap();
+        for (expires_in, max_uses, cidrs, expected) in [
+            (Some(1), Some(1), CIDRS_MAX, Ok(())),
+            (Some(EXPIRES_IN_MAX), Some(MAX_USES_MAX), 0, Ok(())),
+            (Some(0), None, 0, Err(Unfit::ExpiresIn)),
+            (Some(EXPIRES_IN_MAX + 1), None, 0, Err(Unfit::ExpiresIn)),
+            (Some(u64::MAX), None, 0, Err(Unfit::ExpiresIn)),
+            (None, Some(0), 0, Err(Unfit::MaxUses)),
+            (None, Some(MAX_USES_MAX + 1), 0, Err(Unfit::MaxUses)),
+            (None, None, CIDRS_MAX + 1, Err(Unfit::Cidrs)),
+        ] {
+            let mut request = request(1, None, None);
+            (request.expires_in, request.max_uses) = (expires_in, max_uses);
+            request.cidrs = vec![network; cidrs];
+            assert_eq!(registration(&request).map(drop), expected, "{request:?}");
+        }
+    }
+
+    fn request(format: u8, label: Option<&str>, platform: Option<&str>) -> RegisterRequest {
+        RegisterRequest {
+            deploy_id: DeployId::new([1; 32]),
+            project_id: ProjectId::parse("prj_a").unwrap(),
+            inner_blob: SecretText::from(&InnerBlob::from_bytes(&[7; INNER_LEN]).unwrap()),
+            format,
+            credential: Credential::ProjectKey,
+            label: label.map(str::to_owned),
+            platform: platform.map(str::to_owned),
+            expires_in: None,
+            max_uses: None,
+            cidrs: Vec::new(),
         }
     }
 
@@ -140,15 +270,7 @@ mod tests {
             (1, None, Some("Vercel"), Err(Unfit::Platform)),
             (1, None, Some("a b"), Err(Unfit::Platform)),
         ] {
-            let request = RegisterRequest {
-                deploy_id: DeployId::new([1; 32]),
-                project_id: ProjectId::parse("prj_a").unwrap(),
-                inner_blob: SecretText::from(&InnerBlob::from_bytes(&[7; INNER_LEN]).unwrap()),
-                format,
-                credential: Credential::ProjectKey,
-                label: label.map(str::to_owned),
-                platform: platform.map(str::to_owned),
-            };
+            let request = request(format, label, platform);
             assert_eq!(registration(&request), expected, "{format} {label:?} {platform:?}");
         }
     }

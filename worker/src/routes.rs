@@ -18,7 +18,7 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/deploy", post(deploys::register::<H>))
         .route("/deploy/{id}", delete(deploys::revoke::<H>))
         .route("/deploy/{id}/decrypt", post(decrypt::decrypt::<H>))
-        .route("/projects/{project_id}/deploys", get(deploys::list::<H>))
+        .route("/projects/{project_id}/deploys", get(deploys::list::<H>).delete(deploys::revoke_all::<H>))
         .route("/tokens", post(tokens::create::<H>).get(tokens::list::<H>))
         .route("/tokens/self", get(tokens::of_bearer))
         .route("/tokens/{id}", delete(tokens::revoke::<H>))

@@ -35,14 +35,15 @@ fn register(database: &mut Connection) -> bool {
     let none = Option::<String>::None;
     let at = 5.0;
     let event: &[&dyn ToSql] = params![ID, "prj_a", "register", at, "192.0.2.7", "IS", none];
-    let row: &[&dyn ToSql] = params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at];
+    let row: &[&dyn ToSql] =
+        params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at, none, none, none, none];
     transaction(database, &[(sql::EVENT_IF_NEW, event), (sql::INSERT, row)]) == 1
 }
 
 fn release(database: &mut Connection, at: f64) -> bool {
     let none = Option::<String>::None;
     let event: &[&dyn ToSql] = params![ID, "decrypt", at, none, none, none];
-    transaction(database, &[(sql::EVENT_IF_LIVE, event), (sql::RELEASE, params![ID, at])]) == 1
+    transaction(database, &[(sql::EVENT_IF_OPEN, event), (sql::RELEASE, params![ID, at])]) == 1
 }
 
 fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
@@ -84,17 +85,21 @@ fn a_release_after_the_revocation_counts_nothing_and_writes_no_event() {
 #[test]
 fn the_list_is_newest_first_and_uses_its_index() {
     let database = database();
+    let none = Option::<String>::None;
     for (id, project, at) in [("a", "p", 1), ("b", "p", 3), ("c", "p", 2), ("d", "q", 4)] {
         let row: &[&dyn ToSql] =
-            params![id.repeat(64), project, 1, 1, "deploy-key", None::<String>, None::<String>, at];
+            params![id.repeat(64), project, 1, 1, "deploy-key", none, none, at, none, none, none, none];
         database.prepare(sql::INSERT).unwrap().query(row).unwrap().next().unwrap();
     }
     let mut statement = database.prepare(sql::LIST).unwrap();
-    let times =
-        statement.query_map(["p"], |row| row.get::<_, i64>("created_at")).unwrap().map(Result::unwrap);
+    let times = statement
+        .query_map(params!["p", 9, "", 10], |row| row.get::<_, i64>("created_at"))
+        .unwrap()
+        .map(Result::unwrap);
     assert_eq!(times.collect::<Vec<_>>(), [3, 2, 1]);
     let explain = format!("EXPLAIN QUERY PLAN {}", sql::LIST);
-    let plan: String = database.query_row(&explain, ["p"], |row| row.get("detail")).unwrap();
+    let plan: String =
+        database.query_row(&explain, params!["p", 9, "", 10], |row| row.get("detail")).unwrap();
     assert!(plan.contains("deploys_of_project"), "{plan}");
     assert!(database.prepare(sql::CHECK).unwrap().exists([]).unwrap());
 }

@@ -57,6 +57,7 @@ fn wishes(arguments: &Mint) -> Wishes {
         environment: arguments.environment.clone(),
         only: arguments.only.clone(),
         label: arguments.label.clone(),
+        terms: arguments.terms.clone(),
         credential: arguments.credential,
         format: arguments.format,
         blob_file: arguments.blob_file.clone(),

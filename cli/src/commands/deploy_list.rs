@@ -4,11 +4,12 @@
 //! with it.
 
 use std::io::{self, IsTerminal};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capy_client::Service;
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
+use serde::Serialize;
 
 use crate::cli::DeployList;
 use crate::error::{Error, Result};
@@ -21,21 +22,23 @@ const HEAD: [&str; 7] = ["id", "platform", "label", "created", "last used", "use
 pub(super) fn run(arguments: &DeployList) -> Result<()> {
     let project = Project::find()?;
     let service = project.service()?;
-    let list = service.list(project.id(), deadline()?)?;
+    let deploys = service.list(project.id(), deadline()?)?;
     if arguments.json {
-        let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
+        let json = serde_json::to_string_pretty(&Listing { deploys: &deploys })
+            .expect("strings and numbers are always JSON");
         return printer::data(&(json + "\n"));
     }
-    if list.deploys.is_empty() {
+    if deploys.is_empty() {
         printer::note("no deployments yet");
         return Ok(());
     }
     let unstored = Unstored::find()?;
     let is_unstored = |deploy: &&Deploy| deploy.revoked_at.is_none() && unstored.has(&deploy.deploy_id);
     let mut rows = vec![HEAD.map(String::from)];
-    rows.extend(list.deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy))));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+    rows.extend(deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy), now)));
     printer::data(&table(&rows))?;
-    let forgotten: Vec<_> = list.deploys.iter().filter(is_unstored).map(|deploy| deploy.deploy_id).collect();
+    let forgotten: Vec<_> = deploys.iter().filter(is_unstored).map(|deploy| deploy.deploy_id).collect();
     offer_to_revoke(&service, &unstored, &forgotten)
 }
 
@@ -64,23 +67,40 @@ fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId
     Ok(())
 }
 
-fn row(deploy: &Deploy, is_unstored: bool) -> [String; 7] {
+#[derive(Serialize)]
+struct Listing<'a> {
+    deploys: &'a [Deploy],
+}
+
+fn row(deploy: &Deploy, is_unstored: bool, now: u128) -> [String; 7] {
     let mut id = deploy.deploy_id.to_string();
     id.truncate(12);
-    let state = match deploy.revoked_at {
-        Some(at) => format!("revoked {}", time(at)),
-        None if is_unstored => "live, held by nobody".into(),
-        None => "live".into(),
-    };
     [
         id,
         shown(deploy.platform.as_deref()),
         shown(deploy.label.as_deref()),
         time(deploy.created_at),
         deploy.last_used_at.map_or_else(|| "never".into(), time),
-        deploy.uses.to_string(),
-        state,
+        deploy.max_uses.map_or_else(|| deploy.uses.to_string(), |most| format!("{} of {most}", deploy.uses)),
+        state(deploy, is_unstored, now),
     ]
+}
+
+/// What a key would be refused for, in the order in which the service looks.
+fn state(deploy: &Deploy, is_unstored: bool, now: u128) -> String {
+    let from = match deploy.cidrs.as_slice() {
+        [] => String::new(),
+        [only] => format!(" from {only}"),
+        [first, ..] => format!(" from {first}, …"),
+    };
+    match (deploy.revoked_at, deploy.expires_at) {
+        (Some(at), _) => format!("revoked {}", time(at)),
+        (None, Some(at)) if u128::from(at) <= now => format!("expired {}", time(at)),
+        _ if deploy.max_uses.is_some_and(|most| deploy.uses >= most) => "used up".into(),
+        _ if is_unstored => "live, held by nobody".into(),
+        (None, Some(at)) => format!("live until {}{from}", time(at)),
+        (None, None) => format!("live{from}"),
+    }
 }
 
 /// Somebody else's text, fit for a terminal.

@@ -1,23 +1,26 @@
-//! `capy deploy revoke`: by the id, or by enough of its first digits to mean one deployment.
+//! `capy deploy revoke`: by the id, or by enough of its first digits to mean one deployment; or all at once.
 
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 
 use crate::cli::DeployRevoke;
 use crate::error::{Error, Result};
-use crate::printer;
 use crate::project::{Project, deadline};
 use crate::unstored::Unstored;
+use crate::{input, printer};
 
 const SHORTEST: usize = 4;
 
 pub(super) fn run(arguments: &DeployRevoke) -> Result<()> {
     let project = Project::find()?;
-    let prefix = parse(&arguments.id)?;
+    let Some(id) = &arguments.id else {
+        return revoke_all(&project, arguments.yes);
+    };
+    let prefix = parse(id)?;
     let service = project.service()?;
     let id = match DeployId::parse(&prefix) {
         Ok(id) => id,
-        Err(_) => choose(&prefix, &service.list(project.id(), deadline()?)?.deploys)?,
+        Err(_) => choose(&prefix, &service.list(project.id(), deadline()?)?)?.deploy_id,
     };
     service.revoke(&id, deadline()?)?;
     Unstored::find()?.remove(&id)?;
@@ -28,7 +31,18 @@ pub(super) fn run(arguments: &DeployRevoke) -> Result<()> {
     Ok(())
 }
 
-fn parse(text: &str) -> Result<String> {
+fn revoke_all(project: &Project, yes: bool) -> Result<()> {
+    let service = project.service()?;
+    input::confirm(&format!("revoke every deployment of {}?", project.id()), yes)?;
+    let revoked = service.revoke_all(project.id(), deadline()?)?;
+    printer::note(&format!(
+        "{revoked} {} revoked: no key is released for this project from now on",
+        if revoked == 1 { "deployment is" } else { "deployments are" }
+    ));
+    Ok(())
+}
+
+pub(super) fn parse(text: &str) -> Result<String> {
     let prefix = text.trim().trim_end_matches('…').to_ascii_lowercase();
     let hex = prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !hex || !(SHORTEST..=64).contains(&prefix.len()) {
@@ -39,12 +53,12 @@ fn parse(text: &str) -> Result<String> {
 
 /// The one deployment that is meant. Of several, revoked ones among them, none is: the digits may be copied from
 /// the list's line of another.
-fn choose(prefix: &str, deploys: &[Deploy]) -> Result<DeployId> {
+pub(super) fn choose<'a>(prefix: &str, deploys: &'a [Deploy]) -> Result<&'a Deploy> {
     let begins = |deploy: &&Deploy| deploy.deploy_id.to_string().starts_with(prefix);
     let found: Vec<_> = deploys.iter().filter(begins).collect();
     match found[..] {
         [] => Err(Error::PrefixUnknown { prefix: prefix.into() }),
-        [only] => Ok(only.deploy_id),
+        [only] => Ok(only),
         _ => Err(Error::PrefixAmbiguous {
             prefix: prefix.into(),
             candidates: found.iter().map(|deploy| describe(deploy)).collect(),
@@ -76,6 +90,10 @@ mod tests {
             last_used_at: None,
             uses: 0,
             revoked_at,
+            expires_at: None,
+            max_uses: None,
+            cidrs: Vec::new(),
+            created_by: None,
         }
     }
 
@@ -87,7 +105,7 @@ mod tests {
         let shown = error.to_string();
         assert!(deploys.iter().all(|deploy| shown.contains(&deploy.deploy_id.to_string())), "{shown}");
         for only in &deploys {
-            assert_eq!(choose(&only.deploy_id.to_string()[..5], &deploys).unwrap(), only.deploy_id);
+            assert_eq!(choose(&only.deploy_id.to_string()[..5], &deploys).unwrap().deploy_id, only.deploy_id);
         }
         assert_eq!(choose("abce", &deploys).unwrap_err().code(), "PREFIX_UNKNOWN");
     }

@@ -32,6 +32,7 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Option<Wish>
         label: label.or_else(|| environment.clone()),
         environment,
         only,
+        terms: wishes.terms.clone(),
         credential: wishes.credential,
         format: wishes.format,
         blob_file: wishes.blob_file.as_deref().map(BlobFile::at),

@@ -67,6 +67,7 @@ impl Session {
             label: label.map(str::to_owned).or_else(|| environment.clone()),
             environment,
             only: choice.only.clone(),
+            terms: self.wishes.terms.clone(),
             credential: choice.credential,
             format: choice.format,
             blob_file: choice.blob_file.then(|| BlobFile::in_folder(&self.workbench.project.folder())),
@@ -123,7 +124,7 @@ impl Session {
     pub(crate) fn status(&self, id: &DeployId) -> Result<Option<Deploy>> {
         let bench = &self.workbench;
         let list = bench.service.list(bench.project.id(), deadline()?)?;
-        Ok(list.deploys.into_iter().find(|deploy| deploy.deploy_id == *id))
+        Ok(list.into_iter().find(|deploy| deploy.deploy_id == *id))
     }
 }
 

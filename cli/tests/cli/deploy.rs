@@ -170,6 +170,62 @@ fn deployments_are_listed_and_revoked_by_a_prefix() {
 }
 
 #[test]
+fn the_terms_of_a_deployment_reach_the_service_and_its_list() {
+    let mut sandbox = with_secrets();
+    let terms = ["--expires", "90d", "--max-uses", "1", "--cidr", "10.0.0.0/8", "--cidr", "2001:db8::7"];
+    let lines = sandbox.capy(&[&PRINT[..], &terms].concat()).succeeds().stdout;
+    let deploys = sandbox.service.deploys();
+    assert_eq!(deploys[0].max_uses, Some(1));
+    let sent = sandbox.service.seen().into_iter().find(|seen| seen.path == "/deploy").unwrap().body;
+    assert!(
+        sent.contains(r#""expires_in":7776000,"max_uses":1,"cidrs":["10.0.0.0/8","2001:db8::7"]"#),
+        "{sent}"
+    );
+    let listed = sandbox.capy(&["deploy", "list"]).succeeds().stdout;
+    assert!(listed.contains("0 of 1") && listed.contains("live until 20"), "{listed}");
+    assert!(listed.contains(" from 10.0.0.0/8, …"), "{listed}");
+    sandbox.become_platform(&lines);
+    sandbox.capy(&["run", "--", "true"]).succeeds();
+    sandbox.capy(&["run", "--", "true"]).fails(47, "DEPLOY_USED_UP");
+    for (status, code, exit) in
+        [(410, "DEPLOY_EXPIRED", 46), (403, "ADDRESS_NOT_ALLOWED", 48), (422, "WRAP_ROOT_GONE", 49)]
+    {
+        sandbox.service.fail_next([Fault::Refuse(status, code)]);
+        let refused = sandbox.capy(&["run", "--", "true"]).fails(exit, code);
+        assert!(refused.stderr.contains("\nhint: "), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn terms_that_mean_nothing_are_refused_before_anything_is_asked() {
+    let sandbox = with_secrets();
+    for terms in [
+        ["--expires", "soon"],
+        ["--expires", "10ms"],
+        ["--max-uses", "0"],
+        ["--cidr", "10.0.0.1/8"],
+        ["--cidr", "example.com"],
+    ] {
+        let refused = sandbox.capy(&[&PRINT[..], &terms].concat());
+        assert_eq!(refused.code, 2, "{terms:?}");
+    }
+    assert!(sandbox.service.deploys().is_empty());
+}
+
+#[test]
+fn all_deployments_are_revoked_after_a_question() {
+    let sandbox = with_secrets();
+    sandbox.capy(&PRINT).succeeds();
+    sandbox.capy(&PRINT).succeeds();
+    sandbox.capy(&["deploy", "revoke", "--all"]).fails(1, "NOT_CONFIRMED");
+    assert!(sandbox.service.deploys().iter().all(|deploy| deploy.revoked_at.is_none()));
+    assert_eq!(sandbox.capy(&["deploy", "revoke", "--all", "abcd"]).code, 2);
+    let done = sandbox.capy(&["deploy", "revoke", "--all", "--yes"]).succeeds();
+    assert!(done.stderr.contains("2 deployments are revoked"), "{}", done.stderr);
+    assert!(sandbox.service.deploys().iter().all(|deploy| deploy.revoked_at.is_some()));
+}
+
+#[test]
 fn a_wrong_login_cannot_deploy() {
     let sandbox = with_secrets();
     let login = sandbox.config("credentials.toml");

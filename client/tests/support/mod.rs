@@ -232,6 +232,11 @@ impl State {
             _ if !authorized(&seen.head) => refuse(401, "UNAUTHORIZED"),
             ("POST", ["deploy"]) => self.register(&seen.body),
             ("DELETE", ["deploy", id]) => self.revoke(id),
+            ("DELETE", ["projects", _, "deploys"]) => {
+                let live = self.deploys.values_mut().filter(|(_, deploy)| deploy.revoked_at.is_none());
+                let revoked = live.map(|(_, deploy)| deploy.revoked_at = Some(1_700_000_200_000)).count();
+                (200, json!({ "revoked": revoked, "more": false }))
+            }
             ("GET", ["projects", _, "deploys"]) => {
                 let mut deploys: Vec<_> = self.deploys.values().map(|(_, deploy)| deploy).collect();
                 deploys.sort_by_key(|deploy| std::cmp::Reverse(deploy.created_at));
@@ -261,6 +266,13 @@ impl State {
             last_used_at: None,
             uses: 0,
             revoked_at: None,
+            expires_at: request.expires_in.map(|seconds| {
+                let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+                now.as_millis() as u64 + 1000 * seconds
+            }),
+            max_uses: request.max_uses,
+            cidrs: request.cidrs.clone(),
+            created_by: Some("bootstrap".into()),
         };
         self.deploys.insert(id, (request, deploy));
         (201, json!({"outer_blob": serialize_base64(outer.as_bytes())}))
@@ -283,6 +295,9 @@ impl State {
         };
         if deploy.revoked_at.is_some() {
             return refuse(410, "DEPLOY_REVOKED");
+        }
+        if deploy.max_uses.is_some_and(|most| deploy.uses >= most) {
+            return refuse(410, "DEPLOY_USED_UP");
         }
         let Ok(inner) = self.roots.unwrap_outer(&outer, &id_bytes, &registered.project_id) else {
             return refuse(422, "BLOB_REJECTED");

@@ -5,3 +5,4 @@ mod panics;
 mod refusals;
 mod revocation;
 mod support;
+mod terms;

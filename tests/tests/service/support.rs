@@ -57,8 +57,20 @@ pub(crate) fn project() -> ProjectId {
 
 impl Deployment {
     pub(crate) fn register(service: &KeyService, format: Format, credential: &str) -> Self {
+        Self::register_with(service, format, credential, &json!({}))
+    }
+
+    /// The same, with these fields in addition.
+    pub(crate) fn register_with(
+        service: &KeyService,
+        format: Format,
+        credential: &str,
+        terms: &Value,
+    ) -> Self {
         let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project()).unwrap();
-        let answer = owner(service, "POST", "/deploy", &registration(&minting, format, credential));
+        let mut body = registration(&minting, format, credential);
+        body.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
+        let answer = owner(service, "POST", "/deploy", &body);
         assert_eq!(answer.status, 201, "{}", answer.text);
         let outer = answer.json["outer_blob"].as_str().unwrap().to_owned();
         Self { minting, format, outer }

@@ -8,7 +8,7 @@ use capy_protocol::api::{Credential, DecryptRequest, DecryptResponse};
 use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use capy_protocol::text::parse_base64;
-use capy_protocol::wrap::{InnerBlob, OuterBlob, WrapRoots};
+use capy_protocol::wrap::{InnerBlob, OuterBlob};
 
 use crate::app::App;
 use crate::body::JsonBody;
@@ -16,17 +16,17 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::host::{Host, HostError};
 use crate::path::PathId;
-use crate::policy::{self, Denial};
+use crate::policy::{self, Asked, Denial};
 use crate::store::deploys::{self, Record};
 use crate::store::{Action, Event};
 
 /// 1. The body: 400, 413, 415.
 /// 2. The revocation list: 410 for a listed id, even with the database down. It grants nothing.
 /// 3. The outer blob's shape and key id: 422. Before the record, so that another service's blob is told apart from
-///    an unknown id.
-/// 4. The record: 404, 410; 503 when it cannot be read.
+///    an unknown id; a known deployment whose root is gone is told apart from both.
+/// 4. The record and its terms: 404, 410, 403; 503 when it cannot be read.
 /// 5. The outer blob opens: 422.
-/// 6. Use and audit event in one transaction, on the condition that no revocation came between: 410, 503.
+/// 6. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503.
 /// 7. Only then the key: 200.
 pub(crate) async fn decrypt<H: Host>(
     State(app): State<Arc<App<H>>>,
@@ -38,11 +38,18 @@ pub(crate) async fn decrypt<H: Host>(
         .map_err(|_| ApiError::BadRequest("ciphertext is not canonical base64".into()))?;
     ask_list(&app, &id).await?;
     let roots = app.secrets.wrap_roots()?;
-    let outer = parse_outer(&bytes, roots)?;
-    let record = ask_record(&app, &id).await?;
+    let outer = OuterBlob::from_bytes(&bytes).map_err(|_| ApiError::BlobRejected)?;
+    let address = caller.peer.address.clone();
+    let asked = Asked { now: app.clock.now(), address: address.as_deref() };
+    if roots.root(outer.kid()).is_err() {
+        return Err(rootless(&app, &id, &outer, asked).await);
+    }
+    let record = ask_record(&app, &id, asked).await?;
     let inner = roots.unwrap_outer(&outer, &id, &record.project_id).map_err(|_| ApiError::BlobRejected)?;
-    let event = Event { action: Action::Decrypt, at: app.clock.now(), caller };
+    let event = Event { action: Action::Decrypt, at: asked.now, caller };
     if !deploys::release(&app.host, &id, &event).await? {
+        // What came between is in the record by now.
+        ask_record(&app, &id, asked).await?;
         return Err(Denial::Revoked.into());
     }
     answer(&record, &inner)
@@ -56,21 +63,26 @@ async fn ask_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {
     policy::by_list(&listed)
 }
 
-fn parse_outer(bytes: &[u8], roots: &WrapRoots) -> Result<OuterBlob, ApiError> {
-    let outer = OuterBlob::from_bytes(bytes).map_err(|_| ApiError::BlobRejected)?;
-    roots.root(outer.kid()).map_err(|_| ApiError::WrapRootUnknown)?;
-    Ok(outer)
+/// Why a blob is refused whose root is not here. Its record says whether it ever was; without one, and without a
+/// database, it is another service's.
+async fn rootless<H: Host>(app: &App<H>, id: &DeployId, outer: &OuterBlob, asked: Asked<'_>) -> ApiError {
+    match ask_record(app, id, asked).await {
+        Ok(record) if record.key_id == outer.kid() => ApiError::WrapRootGone,
+        Err(refused @ ApiError::Denied(denial)) if denial != Denial::Unknown => refused,
+        _ => ApiError::WrapRootUnknown,
+    }
 }
 
 /// Also mends the revocation list, where it missed what the record knows.
-async fn ask_record<H: Host>(app: &App<H>, id: &DeployId) -> Result<Record, ApiError> {
+async fn ask_record<H: Host>(app: &App<H>, id: &DeployId, asked: Asked<'_>) -> Result<Record, ApiError> {
     let found = deploys::find(&app.host, id).await?;
     if let Some(revoked_at) = found.as_ref().and_then(|record| record.deploy.revoked_at)
         && let Err(error) = app.host.list_revoked(id, revoked_at).await
     {
         app.log.warn(&error);
     }
-    Ok(policy::by_record(found)?)
+    policy::by_record(found.as_ref(), asked)?;
+    found.ok_or_else(|| Denial::Unknown.into())
 }
 
 fn answer(record: &Record, inner: &InnerBlob) -> Result<Json<DecryptResponse>, ApiError> {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use capy_protocol::api::{Deploy, DeployList, RegisterRequest, RegisterResponse, RevokeResponse};
+use axum::http::{StatusCode, Uri};
+use capy_protocol::api::{
+    Deploy, DeployList, RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse,
+};
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
 use capy_protocol::scope::Scope;
 use capy_protocol::text::serialize_base64;
@@ -19,8 +21,13 @@ use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::path::PathId;
 use crate::policy::{self, Denial};
-use crate::store::deploys::{self, Record};
+use crate::query;
+use crate::store::deploys::{self, Cursor, Record};
 use crate::store::{Action, Event};
+
+/// How many ids one call puts on the revocation list: each is a write over the network, and the time of a call is
+/// limited.
+const LISTED_AT_ONCE: usize = 40;
 
 /// `POST /deploy`
 /// 1. The bearer: 401. The body: 400, 413, 415. A scope that deploys the project: 403.
@@ -44,7 +51,7 @@ pub(crate) async fn register<H: Host>(
         .wrap(&request.deploy_id, &request.project_id, &inner)
         .map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
     let at = app.clock.now();
-    let record = record(request, outer.kid(), at);
+    let record = record(request, outer.kid(), at, identity.actor());
     let event = Event { action: Action::Register, at, caller };
     if !deploys::insert(&app.host, &record, &event).await? {
         return Err(ApiError::DeployExists);
@@ -53,7 +60,7 @@ pub(crate) async fn register<H: Host>(
     Ok((StatusCode::CREATED, Json(RegisterResponse { outer_blob })))
 }
 
-fn record(request: RegisterRequest, key_id: KeyId, created_at: u64) -> Record {
+fn record(request: RegisterRequest, key_id: KeyId, created_at: u64, created_by: &str) -> Record {
     Record {
         project_id: request.project_id,
         key_id,
@@ -67,6 +74,10 @@ fn record(request: RegisterRequest, key_id: KeyId, created_at: u64) -> Record {
             last_used_at: None,
             uses: 0,
             revoked_at: None,
+            expires_at: request.expires_in.map(|seconds| created_at + seconds * 1000),
+            max_uses: request.max_uses,
+            cidrs: request.cidrs,
+            created_by: Some(created_by.to_owned()),
         },
     }
 }
@@ -104,15 +115,43 @@ async fn require_deploy_scope<H: Host>(
     identity.require(&Scope::Deploy(record.project_id))
 }
 
-/// `GET /projects/{project_id}/deploys`
-/// 1. The bearer: 401. The path: 400. A scope that reads the project: 403.
-/// 2. 200 with the project's deployments, newest first; a project that is not known has none. 503.
+/// `DELETE /projects/{project_id}/deploys`
+/// 1. The bearer: 401. The path: 400. A scope that deploys the project: 403.
+/// 2. Up to five hundred live deployments of the project, in the database: 503 when it did not take them.
+/// 3. As many of them on the revocation list as one call may write; the next use of another one puts it there.
+/// 4. 200 with their number, and whether the call has to be made again. A project that is not known has none.
+pub(crate) async fn revoke_all<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    identity: Identity,
+    PathId(project_id): PathId<ProjectId>,
+    caller: Caller,
+) -> Result<Json<RevokeAllResponse>, ApiError> {
+    identity.require(&Scope::Deploy(project_id.clone()))?;
+    let event = Event { action: Action::Revoke, at: app.clock.now(), caller };
+    let revoked = deploys::revoke_some(&app.host, &project_id, &event).await?;
+    for deploy_id in revoked.iter().take(LISTED_AT_ONCE) {
+        if let Err(error) = app.host.list_revoked(deploy_id, event.at).await {
+            app.log.warn(&error);
+            break;
+        }
+    }
+    let revoked = revoked.len() as u64;
+    Ok(Json(RevokeAllResponse { revoked, more: revoked >= deploys::REVOKED_AT_ONCE }))
+}
+
+/// `GET /projects/{project_id}/deploys?cursor=`
+/// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
+/// 2. 200 with a page of the project's deployments, newest first; a project that is not known has none. 503.
 pub(crate) async fn list<H: Host>(
     State(app): State<Arc<App<H>>>,
     identity: Identity,
     PathId(project_id): PathId<ProjectId>,
+    uri: Uri,
 ) -> Result<Json<DeployList>, ApiError> {
     identity.require(&Scope::Read(project_id.clone()))?;
-    let deploys = deploys::list(&app.host, &project_id).await?;
-    Ok(Json(DeployList { deploys }))
+    let cursor = query::only(&uri, "cursor")?.map(|text| {
+        Cursor::parse(text).ok_or(ApiError::BadRequest("the cursor is not one of this service".into()))
+    });
+    let (deploys, next) = deploys::list(&app.host, &project_id, cursor.transpose()?.as_ref()).await?;
+    Ok(Json(DeployList { deploys, next: next.map(|cursor| cursor.to_string()) }))
 }

@@ -12,8 +12,9 @@ use serde_json::Map;
 use super::{Host, HostError, Result, Rows, Statement, Value};
 
 /// The migrations in their order, by the names that wrangler knows them by.
-pub const MIGRATIONS: [(&str, &str); 2] = [
+pub const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_deploys.sql", include_str!("../../migrations/0001_deploys.sql")),
+    ("0002_deploy_terms.sql", include_str!("../../migrations/0002_deploy_terms.sql")),
     ("0003_tokens.sql", include_str!("../../migrations/0003_tokens.sql")),
 ];
 

@@ -1,11 +1,21 @@
 //! Deployments: one row each, changed only together with an event.
 
+use std::fmt;
+
 use capy_protocol::api::{Credential, Deploy};
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
-use serde::Deserialize;
+use capy_protocol::network::Network;
+use serde::{Deserialize, Deserializer, de};
 
 use super::{Event, sql};
-use crate::host::{Host, Result, Rows, Statement, nth, query};
+use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
+
+/// How many deployments a page of a list has.
+pub const PAGE: usize = 200;
+/// How many deployments one call revokes at most, when it revokes all of a project.
+pub const REVOKED_AT_ONCE: u64 = 500;
+/// Past every time that is kept, and the largest number that D1 keeps exactly.
+const AFTER_ALL: u64 = (1 << 53) - 1;
 
 /// One deployment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,16 +48,22 @@ pub(crate) async fn insert<H: Host>(host: &H, record: &Record, event: &Event) ->
         deploy.label.as_deref().into(),
         deploy.platform.as_deref().into(),
         deploy.created_at.into(),
+        deploy.expires_at.into(),
+        deploy.max_uses.into(),
+        serialize_networks(&deploy.cidrs).into(),
+        deploy.created_by.as_deref().into(),
     ];
     let event = Statement::new(sql::EVENT_IF_NEW, of_event);
     let insert = Statement::new(sql::INSERT, of_deploy);
     Ok(nth(host.transaction(vec![event, insert]).await?, 1)?.count()? > 0)
 }
 
-/// Counts a use, unless the deployment has been revoked meanwhile: then nothing is written, and `false`.
+/// Counts a use, unless the deployment has been revoked, or expired, or was used up meanwhile: then nothing is written,
+/// and `false`.
 pub(crate) async fn release<H: Host>(host: &H, id: &DeployId, event: &Event) -> Result<bool> {
     let release = Statement::new(sql::RELEASE, vec![id.into(), event.at.into()]);
-    Ok(nth(host.transaction(vec![event_if_live(id, event), release]).await?, 1)?.count()? > 0)
+    let event = event_statement(sql::EVENT_IF_OPEN, id.into(), event);
+    Ok(nth(host.transaction(vec![event, release]).await?, 1)?.count()? > 0)
 }
 
 /// Revokes; returns when it was revoked first, or `None` when no deployment has the id.
@@ -57,7 +73,7 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &DeployId, event: &Event) -> R
         revoked_at: u64,
     }
     let statements = vec![
-        event_if_live(id, event),
+        event_statement(sql::EVENT_IF_LIVE, id.into(), event),
         Statement::new(sql::REVOKE, vec![id.into(), event.at.into()]),
         Statement::new(sql::REVOKED_AT, vec![id.into()]),
     ];
@@ -65,10 +81,71 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &DeployId, event: &Event) -> R
     Ok(found.first().map(|row| row.revoked_at))
 }
 
-/// A project's deployments, newest first.
-pub(crate) async fn list<H: Host>(host: &H, project_id: &ProjectId) -> Result<Vec<Deploy>> {
-    let rows: Vec<Row> = query(host, sql::LIST, vec![project_id.as_str().into()]).await?.parse()?;
-    Ok(rows.into_iter().map(|row| row.into_record().deploy).collect())
+/// Revokes some of a project's live deployments; their ids. None are left when there are less than
+/// [`REVOKED_AT_ONCE`] of them.
+pub(crate) async fn revoke_some<H: Host>(
+    host: &H,
+    project_id: &ProjectId,
+    event: &Event,
+) -> Result<Vec<DeployId>> {
+    #[derive(Deserialize)]
+    struct Id {
+        deploy_id: DeployId,
+    }
+    let ids = |rows: Vec<Id>| rows.into_iter().map(|row| row.deploy_id).collect::<Vec<_>>();
+    let live = query(host, sql::LIVE, vec![project_id.as_str().into(), REVOKED_AT_ONCE.into()]).await?;
+    let live = ids(live.parse()?);
+    if live.is_empty() {
+        return Ok(live);
+    }
+    let each = serde_json::to_string(&live).map_err(|error| HostError::Database(error.to_string()))?;
+    let statements = vec![
+        event_statement(sql::EVENTS_IF_LIVE, each.as_str().into(), event),
+        Statement::new(sql::REVOKE_EACH, vec![each.as_str().into(), event.at.into()]),
+    ];
+    Ok(ids(nth(host.transaction(statements).await?, 1)?.parse()?))
+}
+
+/// Where a page of a list begins: after this deployment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cursor {
+    created_at: u64,
+    deploy_id: DeployId,
+}
+
+impl Cursor {
+    /// Reads `created_at-deploy_id`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (created_at, deploy_id) = text.split_once('-')?;
+        Some(Self { created_at: created_at.parse().ok()?, deploy_id: DeployId::parse(deploy_id).ok()? })
+    }
+
+    fn after(deploy: &Deploy) -> Self {
+        Self { created_at: deploy.created_at, deploy_id: deploy.deploy_id }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.created_at, self.deploy_id)
+    }
+}
+
+/// A page of a project's deployments, newest first, and where the next one begins.
+pub(crate) async fn list<H: Host>(
+    host: &H,
+    project_id: &ProjectId,
+    cursor: Option<&Cursor>,
+) -> Result<(Vec<Deploy>, Option<Cursor>)> {
+    let created_at = cursor.map_or(AFTER_ALL, |cursor| cursor.created_at);
+    let deploy_id = cursor.map_or_else(|| "".into(), |cursor| (&cursor.deploy_id).into());
+    let values = vec![project_id.as_str().into(), created_at.into(), deploy_id, (PAGE as u64 + 1).into()];
+    let rows: Vec<Row> = query(host, sql::LIST, values).await?.parse()?;
+    let mut deploys: Vec<_> = rows.into_iter().map(|row| row.into_record().deploy).collect();
+    let more = deploys.len() > PAGE;
+    deploys.truncate(PAGE);
+    let next = deploys.last().filter(|_| more).map(Cursor::after);
+    Ok((deploys, next))
 }
 
 /// Whether the database answers and has its tables.
@@ -76,10 +153,21 @@ pub(crate) async fn check<H: Host>(host: &H) -> Result<()> {
     query(host, sql::CHECK, vec![]).await.map(drop)
 }
 
-fn event_if_live(id: &DeployId, event: &Event) -> Statement {
-    let mut values = vec![id.into()];
+fn event_statement(sql: &'static str, of: Value, event: &Event) -> Statement {
+    let mut values = vec![of];
     values.extend(event.values());
-    Statement::new(sql::EVENT_IF_LIVE, values)
+    Statement::new(sql, values)
+}
+
+fn serialize_networks(networks: &[Network]) -> Option<String> {
+    let texts: Vec<_> = networks.iter().map(Network::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(" "))
+}
+
+fn parse_networks<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Network>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+    let networks = text.split_whitespace().map(Network::parse);
+    networks.collect::<std::result::Result<_, _>>().map_err(de::Error::custom)
 }
 
 /// A row of `deploys`.
@@ -96,6 +184,11 @@ struct Row {
     last_used_at: Option<u64>,
     uses: u64,
     revoked_at: Option<u64>,
+    expires_at: Option<u64>,
+    max_uses: Option<u64>,
+    #[serde(deserialize_with = "parse_networks")]
+    cidrs: Vec<Network>,
+    created_by: Option<String>,
 }
 
 impl Row {
@@ -113,6 +206,10 @@ impl Row {
                 last_used_at: self.last_used_at,
                 uses: self.uses,
                 revoked_at: self.revoked_at,
+                expires_at: self.expires_at,
+                max_uses: self.max_uses,
+                cidrs: self.cidrs,
+                created_by: self.created_by,
             },
         }
     }

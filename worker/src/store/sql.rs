@@ -11,8 +11,10 @@ pub const CHECK: &str = "SELECT (SELECT 1 FROM deploys LIMIT 1), (SELECT 1 FROM 
 /// The deployment ?1.
 pub const FIND: &str = "SELECT * FROM deploys WHERE deploy_id = ?1";
 
-/// The deployments of project ?1, newest first.
-pub const LIST: &str = "SELECT * FROM deploys WHERE project_id = ?1 ORDER BY created_at DESC, deploy_id";
+/// At most ?4 deployments of project ?1, newest first, after the one of ?2 with id ?3.
+pub const LIST: &str = "SELECT * FROM deploys \
+    WHERE project_id = ?1 AND created_at <= ?2 AND (created_at < ?2 OR deploy_id > ?3) \
+    ORDER BY created_at DESC, deploy_id LIMIT ?4";
 
 /// The event of a registration: of deployment ?1 in project ?2, then as in [`EVENT_IF_LIVE`] from ?3.
 pub const EVENT_IF_NEW: &str = "INSERT INTO audit \
@@ -22,8 +24,9 @@ pub const EVENT_IF_NEW: &str = "INSERT INTO audit \
 
 /// A new deployment; one row unless the id is taken.
 pub const INSERT: &str = "INSERT INTO deploys \
-    (deploy_id, project_id, key_id, format, credential, label, platform, created_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+    (deploy_id, project_id, key_id, format, credential, label, platform, created_at, \
+    expires_at, max_uses, cidrs, created_by) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
     ON CONFLICT (deploy_id) DO NOTHING RETURNING deploy_id";
 
 /// An event of deployment ?1 unless it is revoked: ?2 action, ?3 time, ?4 address, ?5 country, ?6 user agent.
@@ -32,12 +35,33 @@ pub const EVENT_IF_LIVE: &str = "INSERT INTO audit \
     SELECT project_id, deploy_id, ?2, 'ok', ?3, ?4, ?5, ?6 \
     FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL";
 
-/// A use of deployment ?1 at ?2; one row unless it is revoked.
+/// The same, unless a key may not be released any more at ?3.
+pub const EVENT_IF_OPEN: &str = "INSERT INTO audit \
+    (project_id, deploy_id, action, result, at, address, country, user_agent) \
+    SELECT project_id, deploy_id, ?2, 'ok', ?3, ?4, ?5, ?6 \
+    FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL \
+    AND (expires_at IS NULL OR expires_at > ?3) AND (max_uses IS NULL OR uses < max_uses)";
+
+/// A use of deployment ?1 at ?2; one row unless it is revoked, expired or used up.
 pub const RELEASE: &str = "UPDATE deploys SET uses = uses + 1, last_used_at = ?2 \
-    WHERE deploy_id = ?1 AND revoked_at IS NULL RETURNING uses";
+    WHERE deploy_id = ?1 AND revoked_at IS NULL \
+    AND (expires_at IS NULL OR expires_at > ?2) AND (max_uses IS NULL OR uses < max_uses) RETURNING uses";
 
 /// The revocation of ?1 at ?2, unless it is revoked already.
 pub const REVOKE: &str = "UPDATE deploys SET revoked_at = ?2 WHERE deploy_id = ?1 AND revoked_at IS NULL";
 
 /// When ?1 was revoked.
 pub const REVOKED_AT: &str = "SELECT revoked_at FROM deploys WHERE deploy_id = ?1";
+
+/// At most ?2 ids of project ?1 that are not revoked.
+pub const LIVE: &str = "SELECT deploy_id FROM deploys WHERE project_id = ?1 AND revoked_at IS NULL LIMIT ?2";
+
+/// [`EVENT_IF_LIVE`] of each deployment in the JSON array ?1.
+pub const EVENTS_IF_LIVE: &str = "INSERT INTO audit \
+    (project_id, deploy_id, action, result, at, address, country, user_agent) \
+    SELECT project_id, deploy_id, ?2, 'ok', ?3, ?4, ?5, ?6 \
+    FROM json_each(?1) JOIN deploys ON deploy_id = json_each.value WHERE revoked_at IS NULL";
+
+/// [`REVOKE`] of each deployment in the JSON array ?1; one row for each that was live.
+pub const REVOKE_EACH: &str = "UPDATE deploys SET revoked_at = ?2 \
+    WHERE deploy_id IN (SELECT value FROM json_each(?1)) AND revoked_at IS NULL RETURNING deploy_id";

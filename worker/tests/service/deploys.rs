@@ -51,7 +51,14 @@ async fn an_unfit_registration_is_refused_and_leaves_nothing() {
         with("deploy_id", json!("ab")),
         with("deploy_id", json!("AB".repeat(32))),
         with("project_id", json!("a/b")),
-        with("max_uses", json!(1)),
+        with("max_uses", json!(0)),
+        with("max_uses", json!(1.5)),
+        with("expires_in", json!(0)),
+        with("expires_at", json!(1)),
+        with("cidrs", json!(["10.0.0.1/8"])),
+        with("cidrs", json!("10.0.0.0/8")),
+        with("cidrs", json!(vec!["10.0.0.0/8"; 33])),
+        with("created_by", json!("me")),
         json!({ "deploy_id": "ab".repeat(32) }),
         json!([]),
         json!("text"),
@@ -105,10 +112,11 @@ async fn the_list_shows_one_project_and_no_key_material() {
         json!({ "deploys": [{
             "deploy_id": deployment.id, "label": "main", "platform": "vercel", "credential": "deploy-key",
             "format": 1, "created_at": NOW, "last_used_at": null, "uses": 0, "revoked_at": null,
-        }]})
+            "expires_at": null, "max_uses": null, "cidrs": [], "created_by": "bootstrap",
+        }], "next": null })
     );
     let other = service.call("GET", "/projects/prj_b/deploys", Value::Null).await;
-    assert_eq!(other.json, json!({ "deploys": [] }));
+    assert_eq!(other.json, json!({ "deploys": [], "next": null }));
 }
 
 #[tokio::test]

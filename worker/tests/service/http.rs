@@ -62,7 +62,7 @@ async fn another_method_is_405_and_names_the_right_one() {
         ("/deploy".to_owned(), "POST"),
         (format!("/deploy/{id}"), "DELETE"),
         (format!("/deploy/{id}/decrypt"), "POST"),
-        ("/projects/prj_a/deploys".to_owned(), "GET,HEAD"),
+        ("/projects/prj_a/deploys".to_owned(), "GET,HEAD,DELETE"),
         ("/health".to_owned(), "GET,HEAD"),
         ("/tokens".to_owned(), "POST,GET,HEAD"),
         ("/tokens/self".to_owned(), "GET,HEAD"),

@@ -4,4 +4,5 @@ mod decrypt;
 mod deploys;
 mod http;
 mod support;
+mod terms;
 mod tokens;

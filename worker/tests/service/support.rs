@@ -55,12 +55,16 @@ impl Service {
     }
 
     pub(crate) fn with_secrets(token: Option<&str>, roots: Option<&str>) -> Self {
+        Self::over(Faulty::new().unwrap(), token, roots)
+    }
+
+    fn over(host: Faulty, token: Option<&str>, roots: Option<&str>) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         let time = Arc::new(AtomicU64::new(NOW));
         let clock = Arc::clone(&time);
         let app = Arc::new(App {
-            host: Faulty::new().unwrap(),
+            host,
             secrets: Secrets::parse(|name| {
                 let value = if name == "ADMIN_TOKEN" { token } else { roots };
                 value.map(str::to_owned)
@@ -69,6 +73,21 @@ impl Service {
             log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
         });
         Self { router: router(Arc::clone(&app)), app, log, time }
+    }
+
+    /// The same host and time under other wrap roots.
+    pub(crate) fn restart_with_roots(self, roots: &str) -> Self {
+        let now = self.time.load(Ordering::SeqCst);
+        drop(self.router);
+        let App { host, .. } = Arc::into_inner(self.app).unwrap();
+        let service = Self::over(host, Some(TOKEN), Some(roots));
+        service.set_time(now);
+        service
+    }
+
+    /// From now on, the clock shows this.
+    pub(crate) fn set_time(&self, now: u64) {
+        self.time.store(now, Ordering::SeqCst);
     }
 
     /// Lets milliseconds pass.
@@ -132,13 +151,19 @@ impl Service {
 
     /// Registers a fresh deployment of `prj_a`.
     pub(crate) async fn register(&self, format: Format, credential: &str) -> Deployment {
+        self.register_with(format, credential, json!({})).await
+    }
+
+    /// The same, with these fields in addition.
+    pub(crate) async fn register_with(&self, format: Format, credential: &str, terms: Value) -> Deployment {
         let project = ProjectId::parse("prj_a").unwrap();
         let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project).unwrap();
-        let body = json!({
+        let mut body = json!({
             "deploy_id": minting.deploy_id(), "project_id": project, "format": format.number(),
             "inner_blob": *minting.inner_blob().serialize_base64(), "credential": credential,
             "label": "main", "platform": "vercel",
         });
+        body.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
         let answer = self.call("POST", "/deploy", body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
         let outer = answer.json["outer_blob"].as_str().unwrap().to_owned();
@@ -152,6 +177,14 @@ impl Service {
     pub(crate) async fn decrypt_outer(&self, id: &DeployId, outer: &str) -> Answer {
         let body = json!({ "ciphertext": outer });
         self.send(request("POST", &format!("/deploy/{id}/decrypt"), None, body)).await
+    }
+
+    /// From another address, or from nobody knows where.
+    pub(crate) async fn decrypt_from(&self, deployment: &Deployment, address: Option<&str>) -> Answer {
+        let path = format!("/deploy/{}/decrypt", deployment.id);
+        let mut request = request("POST", &path, None, json!({ "ciphertext": deployment.outer }));
+        request.extensions_mut().insert(Peer { address: address.map(str::to_owned), country: None });
+        self.send(request).await
     }
 
     pub(crate) async fn revoke(&self, deployment: &Deployment) -> Answer {

@@ -1,0 +1,38 @@
+//! Reads the part of an address after `?`. Like a body, it is refused when it says what the route does not take.
+
+use axum::http::Uri;
+
+use crate::error::ApiError;
+
+/// The value of the only parameter that a route takes: 400 for another one, for a second one, and for characters
+/// that neither numbers nor cursors have.
+pub(crate) fn only<'a>(uri: &'a Uri, name: &str) -> Result<Option<&'a str>, ApiError> {
+    let Some(query) = uri.query().filter(|query| !query.is_empty()) else {
+        return Ok(None);
+    };
+    let value = query.split_once('=').filter(|(found, _)| *found == name).map(|(_, value)| value);
+    let plain = |value: &&str| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match value.filter(plain) {
+        Some(value) => Ok(Some(value)),
+        None => Err(ApiError::BadRequest(format!("the address may have one parameter, `{name}`").into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_plain_parameter_is_taken_and_nothing_else() {
+        let read = |query: &str| {
+            let uri: Uri = format!("/x{query}").parse().unwrap();
+            only(&uri, "cursor").map(|value| value.map(str::to_owned)).ok()
+        };
+        assert_eq!(read(""), Some(None));
+        assert_eq!(read("?"), Some(None));
+        assert_eq!(read("?cursor=12-ab"), Some(Some("12-ab".into())));
+        for bad in ["?x=1", "?cursor", "?cursor=1&cursor=2", "?cursor=%31", "?cursor=1&x=2", "?curso=1"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}
