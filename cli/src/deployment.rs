@@ -210,7 +210,9 @@ impl Workbench {
             .into_iter()
             .map(|(name, _)| Variable { name, value: Zeroizing::default() })
             .collect();
-        Ok(Pushing::new(wish.platform.push()?, wish.environment.as_deref(), project, &variables).shown())
+        let pushing = Pushing::new(wish.platform.push()?, wish.environment.as_deref(), project, &variables);
+        pushing.check()?;
+        Ok(pushing.shown())
     }
 
     fn try_mint(&self, wish: &Wish, env: &EnvMap) -> Result<(DeployId, Minted)> {

@@ -84,6 +84,8 @@ pub(crate) enum Error {
     PushUnsupported { platform: String },
     #[error("not everything was set on {platform}: {}", failed.join(", "))]
     PushIncomplete { platform: String, failed: Vec<&'static str> },
+    #[error("nothing says which app is meant")]
+    PushProjectMissing { option: &'static str },
     #[error("nobody is here to agree: the commands above were not run")]
     PushNotAgreed,
     #[error("no deployment's variables are in the environment")]
@@ -178,6 +180,7 @@ impl Error {
             Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE),
             Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
             Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
+            Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
             Self::PushNotAgreed => ("PUSH_NOT_AGREED", exit::USAGE),
             Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
             Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED),

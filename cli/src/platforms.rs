@@ -50,7 +50,7 @@ pub(crate) enum Kind {
 
 /// How values reach a program's stdin when the platform's own command line sets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Stdin {
     /// One run for each variable; its value and nothing else.
     Value,
@@ -58,6 +58,8 @@ pub(crate) enum Stdin {
     Lines,
     /// One run; a JSON object.
     Json,
+    /// None of them: the program gives its token, and Heroku's API gets the values.
+    HerokuApi,
 }
 
 /// The platform's own command line.
@@ -68,6 +70,7 @@ pub(crate) struct Push {
     pub(crate) run: Vec<String>,
     pub(crate) stdin: Stdin,
     /// Shows which variables are there; its output is searched for the names and never shown.
+    #[serde(default)]
     pub(crate) list: Vec<String>,
     /// The option that names the project, where the program does not find it by itself.
     pub(crate) project: Option<String>,

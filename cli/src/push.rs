@@ -4,6 +4,8 @@
 //! prints is searched and never shown as it is: some print the values that they were given. What was really stored
 //! is asked of the platform afterwards.
 
+mod heroku;
+
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -72,8 +74,23 @@ impl<'a> Pushing<'a> {
         Self { push, environment: environment.unwrap_or_default(), project, variables }
     }
 
+    /// Refuses what is known to be impossible.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.push.stdin {
+            Stdin::HerokuApi => heroku::check_app(self.project).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// The command lines, as they are going to be run.
     pub(crate) fn shown(&self) -> Vec<String> {
+        if self.push.stdin == Stdin::HerokuApi {
+            let url = heroku::url(self.project.unwrap_or("APP"));
+            return vec![
+                format!("{} {}", self.push.program, shell_words::join(&self.push.run)),
+                format!("PATCH {url}"),
+            ];
+        }
         let lists = [self.arguments(&self.push.list, None)];
         let all = self.runs().into_iter().map(|run| run.arguments).chain(lists);
         all.map(|arguments| format!("{} {}", self.push.program, shell_words::join(arguments))).collect()
@@ -81,6 +98,9 @@ impl<'a> Pushing<'a> {
 
     /// Runs them, then asks the platform what it holds.
     pub(crate) fn run(&self) -> Result<Report> {
+        if self.push.stdin == Stdin::HerokuApi {
+            return self.call_heroku();
+        }
         let mut report = Report::default();
         let mut set = Vec::new();
         for run in self.runs() {
@@ -110,6 +130,30 @@ impl<'a> Pushing<'a> {
         Ok(Report { stored, missing, ..report })
     }
 
+    /// All or none; then the names that are there.
+    fn call_heroku(&self) -> Result<Report> {
+        let app = heroku::check_app(self.project)?;
+        let names: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
+        let refused =
+            |complaint| Report { failed: names.clone(), complaint: Some(complaint), ..Report::default() };
+        let token = self.execute(&self.push.run, "")?;
+        let text = Zeroizing::new(String::from_utf8_lossy(&token.out).into_owned());
+        if !token.success || text.trim().is_empty() {
+            return Ok(refused(self.complaint(&token)));
+        }
+        let held = heroku::ConfigVars::of(app, &text);
+        if let Err(complaint) = held.set(&crate::deployment::json_object(self.variables)) {
+            return Ok(refused(complaint));
+        }
+        let (listed, complaint) = match held.names() {
+            Ok(listed) => (listed, None),
+            Err(complaint) => (Vec::new(), Some(complaint)),
+        };
+        let is_listed = |name: &&str| listed.iter().any(|known| known == name);
+        let (stored, missing) = names.iter().copied().partition(is_listed);
+        Ok(Report { stored, missing, complaint, failed: Vec::new() })
+    }
+
     fn runs(&self) -> Vec<Run<'a>> {
         let variables = self.variables;
         match self.push.stdin {
@@ -121,6 +165,7 @@ impl<'a> Pushing<'a> {
                     variables: std::slice::from_ref(variable),
                 })
                 .collect(),
+            Stdin::HerokuApi => Vec::new(),
             Stdin::Lines => vec![self.one_run(crate::deployment::lines(variables))],
             Stdin::Json => vec![self.one_run(crate::deployment::json_object(variables))],
         }

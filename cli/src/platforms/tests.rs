@@ -76,6 +76,7 @@ fn a_value_is_never_an_argument_of_a_command_to_paste() {
             "{}: one run for each name, or one for all",
             platform.id
         );
+        assert_eq!(push.list.is_empty(), push.stdin == Stdin::HerokuApi, "{}", platform.id);
         assert!(!push.list.iter().any(|word| word == "{NAME}"), "{}", platform.id);
     }
 }

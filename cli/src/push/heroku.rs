@@ -1,0 +1,112 @@
+//! Heroku's own command line takes values as arguments only, where every user of the machine sees them. So it is
+//! asked for its token, and the values go in the body of one call to the API that it would make itself:
+//! `PATCH /apps/{app}/config-vars` sets all of them or none (Platform API Reference, "Config Vars").
+
+use std::time::Duration;
+
+use serde::de::IgnoredAny;
+use ureq::Agent;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The hosts that Heroku's command line accepts in `HEROKU_HOST`, but for loopback.
+const HOSTS: [&str; 4] = ["heroku.com", "herokai.com", "herokuspace.com", "herokudev.com"];
+const ACCEPT: &str = "application/vnd.heroku+json; version=3";
+
+/// An app's variables.
+pub(super) struct ConfigVars {
+    agent: Agent,
+    url: String,
+    token: Zeroizing<String>,
+}
+
+impl ConfigVars {
+    pub(super) fn of(app: &str, token: &str) -> Self {
+        let config = Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+        let agent = config.http_status_as_error(false).build().new_agent();
+        Self { agent, url: url(app), token: Zeroizing::new(format!("Bearer {}", token.trim())) }
+    }
+
+    /// Sets the variables of a JSON object; what Heroku says when it refuses.
+    pub(super) fn set(&self, json: &str) -> Result<(), String> {
+        let call = self.agent.patch(&self.url).header("authorization", self.token.as_str());
+        let answer = call.header("accept", ACCEPT).content_type("application/json").send(json);
+        accepted(answer).map(drop)
+    }
+
+    /// The names that are set.
+    pub(super) fn names(&self) -> Result<Vec<String>, String> {
+        let call = self.agent.get(&self.url).header("authorization", self.token.as_str());
+        let text = accepted(call.header("accept", ACCEPT).call())?;
+        let held: std::collections::BTreeMap<String, IgnoredAny> =
+            serde_json::from_str(&text).map_err(|_| "its answer is not a list of variables".to_owned())?;
+        Ok(held.into_keys().collect())
+    }
+}
+
+/// The body of an answer that is one; it holds values.
+fn accepted(
+    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<Zeroizing<String>, String> {
+    let mut answer = answer.map_err(|fault| fault.to_string())?;
+    let text = Zeroizing::new(answer.body_mut().read_to_string().map_err(|fault| fault.to_string())?);
+    if answer.status().is_success() {
+        return Ok(text);
+    }
+    let message = serde_json::from_str::<serde_json::Value>(&text).ok();
+    let message = message.as_ref().and_then(|body| body["message"].as_str()).unwrap_or("it said nothing");
+    Err(format!("{} ({})", message, answer.status().as_u16()))
+}
+
+/// Checks that an app's name can be a part of an address.
+pub(super) fn check_app(app: Option<&str>) -> Result<&str> {
+    let good = |app: &&str| !app.is_empty() && app.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    app.filter(good).ok_or(Error::PushProjectMissing { option: "--project APP" })
+}
+
+pub(super) fn url(app: &str) -> String {
+    let host = std::env::var("HEROKU_HOST").unwrap_or_default();
+    format!("{}/apps/{app}/config-vars", base(&host))
+}
+
+fn base(host: &str) -> String {
+    let loopback = ["http://127.0.0.1:", "http://localhost:"]
+        .iter()
+        .any(|start| host.strip_prefix(start).is_some_and(|port| port.parse::<u16>().is_ok()));
+    if loopback {
+        return host.into();
+    }
+    let known = HOSTS.iter().any(|known| host == *known || host.ends_with(&format!(".{known}")));
+    let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    if known && plain { format!("https://api.{host}") } else { "https://api.heroku.com".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_heroku_or_loopback_and_nowhere_else() {
+        for (host, expected) in [
+            ("", "https://api.heroku.com"),
+            ("staging.herokudev.com", "https://api.staging.herokudev.com"),
+            ("http://127.0.0.1:4000", "http://127.0.0.1:4000"),
+            ("evil.example", "https://api.heroku.com"),
+            ("http://127.0.0.1:4000@evil.example", "https://api.heroku.com"),
+            ("evil.example/.heroku.com", "https://api.heroku.com"),
+            ("evilheroku.com", "https://api.heroku.com"),
+        ] {
+            assert_eq!(base(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_app_is_one_plain_word() {
+        assert_eq!(check_app(Some("shop-2")).unwrap(), "shop-2");
+        for bad in [None, Some(""), Some("a/b"), Some(".."), Some("a?b")] {
+            assert_eq!(check_app(bad).unwrap_err().code(), "PUSH_PROJECT_MISSING", "{bad:?}");
+        }
+    }
+}
