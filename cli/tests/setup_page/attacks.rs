@@ -1,9 +1,10 @@
 //! Who is not the visitor gets nothing: raw requests to a running page.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use crate::driver::{self, Browser};
 use crate::page::Page;
 use crate::sandbox::CANARY;
 
@@ -122,6 +123,65 @@ fn a_call_of_another_origin_is_refused_with_the_visitors_own_cookie() {
         [("host", host.as_str()), ("origin", &origin), ("content-type", "text/plain"), ("cookie", &cookie)];
     assert_eq!(send(&page, &format!("POST {path}api/mint"), &headers, r#"{"platform":"other"}"#).status, 415);
     assert!(page.sandbox.service.deploys().is_empty());
+}
+
+/// A page of somebody else's, at another port of this machine.
+fn evil_page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let page = "<!doctype html><title>evil</title>";
+            let length = page.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{page}"
+            );
+        }
+    });
+    format!("http://localhost:{}/", address.port())
+}
+
+#[test]
+fn another_page_in_the_visitors_own_browser_gets_nothing() {
+    if !driver::is_there() {
+        return;
+    }
+    let page = Page::open();
+    let browser = Browser::start();
+    browser.open(&page.url);
+    browser.wait_for("#platform");
+    // It even knows the address.
+    browser.open(&evil_page());
+    let url = &page.url;
+    let attempts = [
+        format!("fetch('{url}', {{ credentials: 'include' }}).then((r) => r.text())"),
+        format!(
+            "fetch('{url}api/state', {{ method: 'POST', credentials: 'include', headers: {{ 'content-type': 'application/json' }}, body: '{{}}' }}).then((r) => r.text())"
+        ),
+        format!("import('{url}page.js')"),
+        format!(
+            "new Promise((done, no) => {{ const s = document.createElement('script'); s.src = '{url}page.js'; s.onload = () => done('loaded'); s.onerror = () => no('blocked'); document.head.append(s); }})"
+        ),
+    ];
+    for attempt in attempts {
+        let got = browser.eval(&attempt).to_string();
+        assert!(got.starts_with("\"failed: "), "{attempt}: {got}");
+    }
+    // What a form could send, answer unseen.
+    let blind = format!(
+        "fetch('{url}api/mint', {{ method: 'POST', mode: 'no-cors', credentials: 'include', body: '{{\"platform\":\"other\"}}' }}).then(() => 'sent', () => 'blocked')"
+    );
+    browser.eval(&blind);
+    let framed = format!(
+        "new Promise((done) => {{ const f = document.createElement('iframe'); f.onload = () => {{ let seen = 'nothing'; try {{ seen = f.contentDocument?.body.innerText ?? 'nothing'; }} catch {{}} done(seen); }}; f.src = '{url}'; document.body.append(f); }})"
+    );
+    assert_eq!(browser.eval(&framed), "nothing");
+    assert!(page.sandbox.service.deploys().is_empty());
+    // And the visitor goes on.
+    browser.open(&page.url);
+    browser.wait_for("#platform");
 }
 
 #[test]
