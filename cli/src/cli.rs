@@ -215,7 +215,7 @@ pub(crate) struct Terms {
 }
 
 /// A time in whole seconds, one at least.
-fn lifetime(text: &str) -> Result<Duration, String> {
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if parsed.as_secs() == 0 { Err("a second at least".into()) } else { Ok(parsed) }
 }

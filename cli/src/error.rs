@@ -86,8 +86,8 @@ pub(crate) enum Error {
     PushIncomplete { platform: String, failed: Vec<&'static str> },
     #[error("nothing says which app is meant")]
     PushProjectMissing { option: &'static str },
-    #[error("nobody is here to agree: the commands above were not run")]
-    PushNotAgreed,
+    #[error("that is no time: {reason}")]
+    LifetimeMalformed { reason: String },
     #[error("no deployment's variables are in the environment")]
     NothingHeld,
     #[error("deployment {short} is live, and does not hold what {} holds: {difference}", path.display())]
@@ -181,7 +181,7 @@ impl Error {
             Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
             Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
             Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
-            Self::PushNotAgreed => ("PUSH_NOT_AGREED", exit::USAGE),
+            Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE),
             Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
             Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED),
             Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED),
@@ -250,6 +250,18 @@ impl Error {
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
             Self::PlatformMissing => "pass --platform ID; without --print, --json and --push it is asked for",
+            Self::PushUnsupported { .. } => "set the variables by hand: --print shows them and the steps",
+            Self::PushIncomplete { .. } => {
+                "repair what it complains of and run the same again: it sets all of them anew"
+            }
+            Self::PushProjectMissing { option } => return Some(format!("pass {option}, its plain name")),
+            Self::LifetimeMalformed { .. } => "write it as 90d, 12h or 30m",
+            Self::NothingHeld => {
+                "pass --held FILE with the platform's variables, as `vercel env pull FILE` writes them"
+            }
+            Self::Stale { .. } => {
+                "make a new deployment with `capy deploy` and set its variables; then revoke this one"
+            }
             Self::PushProgramMissing { .. } => {
                 "install it and log in, or set the variables by hand with --print"
             }

@@ -12,10 +12,10 @@ use capy_protocol::id::DeployId;
 use serde::Serialize;
 
 use crate::cli::DeployList;
-use crate::error::{Error, Result};
-use crate::printer;
+use crate::error::Result;
 use crate::project::{Project, deadline};
 use crate::unstored::Unstored;
+use crate::{input, printer};
 
 const HEAD: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];
 
@@ -53,10 +53,7 @@ fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId
         printer::note(&format!("\nhint: capy deploy revoke {}", short[0]));
         return Ok(());
     }
-    printer::prompt("revoke? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(Error::Input)?;
-    if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+    if input::confirm("revoke?", false).is_err() {
         return Ok(());
     }
     for (id, short) in forgotten.iter().zip(&short) {

@@ -2,13 +2,11 @@
 //!
 //! It shows what it will run and asks, then mints, then runs. A deployment of which nothing arrived is revoked again.
 
-use std::io::{self, IsTerminal};
-
 use crate::deployment::{Deployment, Wish, Workbench};
 use crate::error::{Error, Result};
-use crate::printer;
 use crate::push::Report;
 use crate::setup_page::is_on_path;
+use crate::{input, printer};
 
 pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, agreed: bool) -> Result<()> {
     let push = wish.platform.push()?;
@@ -17,9 +15,7 @@ pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, a
     }
     workbench.check(wish)?;
     show(workbench, wish, project.as_deref())?;
-    if !agreed && !agrees()? {
-        return Ok(());
-    }
+    input::confirm("run them?", agreed)?;
     let mut deployment = workbench.mint(wish)?;
     let pushed = deployment.write_blob_file().and_then(|()| deployment.pushing(project.as_deref())?.run());
     match pushed {
@@ -45,16 +41,6 @@ fn show(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<()>
         printer::note(&format!("note: {note}"));
     }
     Ok(())
-}
-
-fn agrees() -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::PushNotAgreed);
-    }
-    printer::prompt("run them? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(Error::Input)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 fn tell(deployment: &Deployment, report: &Report) -> Result<()> {

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use crate::cli::{Terms, lifetime};
 use crate::deployment::{BlobFile, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
 use crate::platforms::{self, Platform};
@@ -32,7 +33,7 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Option<Wish>
         label: label.or_else(|| environment.clone()),
         environment,
         only,
-        terms: wishes.terms.clone(),
+        terms: ask_terms(&wishes.terms)?,
         credential: wishes.credential,
         format: wishes.format,
         blob_file: wishes.blob_file.as_deref().map(BlobFile::at),
@@ -110,6 +111,29 @@ fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>> {
             Some(unknown) => printer::note(&format!("{unknown} is not one of them")),
         }
     }
+}
+
+/// What the command line did not say of them.
+fn ask_terms(wished: &Terms) -> Result<Terms> {
+    let mut terms = wished.clone();
+    while terms.expires.is_none() {
+        let typed = line("no key is released after, such as 90d [for ever]: ")?;
+        if typed.is_empty() {
+            break;
+        }
+        match lifetime(&typed) {
+            Ok(time) => terms.expires = Some(time),
+            Err(reason) => printer::note(&format!("that is no time: {reason}")),
+        }
+    }
+    while terms.max_uses.is_none() {
+        let typed = line("builds or starts that may open it [any number]: ")?;
+        if typed.is_empty() {
+            break;
+        }
+        terms.max_uses = typed.parse().ok().filter(|uses| *uses > 0);
+    }
+    Ok(terms)
 }
 
 /// What is too long for a variable may be a file.

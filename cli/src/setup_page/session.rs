@@ -1,5 +1,6 @@
 //! What the page works on: the project's open values, what was chosen, what was made. In memory, and gone with it.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::gate::Gate;
 use super::view::{Choice, PushTo};
+use crate::cli::{Terms, lifetime};
 use crate::deployment::{BlobFile, Deployment, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
 use crate::platforms;
@@ -67,10 +69,20 @@ impl Session {
             label: label.map(str::to_owned).or_else(|| environment.clone()),
             environment,
             only: choice.only.clone(),
-            terms: self.wishes.terms.clone(),
+            terms: self.terms(choice)?,
             credential: choice.credential,
             format: choice.format,
             blob_file: choice.blob_file.then(|| BlobFile::in_folder(&self.workbench.project.folder())),
+        })
+    }
+
+    /// The page shows the command line's own first, so that what it sends is what is meant.
+    fn terms(&self, choice: &Choice) -> Result<Terms> {
+        let expires = choice.expires.as_deref().map(lifetime).transpose();
+        Ok(Terms {
+            expires: expires.map_err(|reason| Error::LifetimeMalformed { reason })?,
+            max_uses: choice.max_uses.map(NonZeroU64::get),
+            cidr: self.wishes.terms.cidr.clone(),
         })
     }
 

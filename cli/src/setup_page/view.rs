@@ -1,5 +1,7 @@
 //! What the page and its server say to each other, as JSON. No value is in any of these but [`Value`].
 
+use std::num::NonZeroU64;
+
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::browser::is_on_path;
 use super::session::Session;
 use crate::cli::{Credential, Format};
-use crate::deployment::{BlobFile, Deployment};
+use crate::deployment::{BlobFile, Deployment, Wishes};
 use crate::error::Error;
 use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
@@ -26,6 +28,9 @@ pub(crate) struct Choice {
     pub(crate) format: Format,
     #[serde(default)]
     pub(crate) blob_file: bool,
+    /// A time such as `90d`.
+    pub(crate) expires: Option<String>,
+    pub(crate) max_uses: Option<NonZeroU64>,
 }
 
 /// One deployment, or one of its variables.
@@ -54,7 +59,10 @@ pub(crate) struct State<'a> {
     blob_file: &'static str,
     platforms: Vec<PlatformView>,
     variables: Vec<Secret<'a>>,
-    wishes: &'a crate::deployment::Wishes,
+    wishes: &'a Wishes,
+    expires: Option<String>,
+    max_uses: Option<u64>,
+    cidr: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -81,7 +89,7 @@ struct Secret<'a> {
 
 impl<'a> State<'a> {
     pub(crate) fn of(session: &'a Session) -> Self {
-        let bench = &session.workbench;
+        let (bench, terms) = (&session.workbench, &session.wishes.terms);
         let variables = bench.values.iter().map(|(name, value)| Secret {
             name,
             bytes: value.expose_secret().len(),
@@ -98,6 +106,9 @@ impl<'a> State<'a> {
                 .collect(),
             variables: variables.collect(),
             wishes: &session.wishes,
+            expires: terms.expires.map(|time| humantime::format_duration(time).to_string()),
+            max_uses: terms.max_uses,
+            cidr: terms.cidr.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -217,12 +228,18 @@ pub(crate) struct Value<'a> {
 #[derive(Serialize)]
 pub(crate) struct Status {
     uses: u64,
+    max_uses: Option<u64>,
     last_used_at: Option<u64>,
     revoked: bool,
 }
 
 impl From<Deploy> for Status {
     fn from(deploy: Deploy) -> Self {
-        Self { uses: deploy.uses, last_used_at: deploy.last_used_at, revoked: deploy.revoked_at.is_some() }
+        Self {
+            uses: deploy.uses,
+            max_uses: deploy.max_uses,
+            last_used_at: deploy.last_used_at,
+            revoked: deploy.revoked_at.is_some(),
+        }
     }
 }

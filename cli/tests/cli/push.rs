@@ -145,6 +145,7 @@ fn a_partial_failure_is_reported_exactly_and_the_same_again_sets_all() {
     fs::write(home(&sandbox, "hide"), "PROJECT_KEY\n").unwrap();
     let failed = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
     for line in [
+        "hint: repair what it complains of and run the same again",
         "set, and listed by the platform: CAPY_SERVICE_URL\n",
         "set, but not listed by the platform: PROJECT_KEY\n",
         "not set: SECRETS_BLOB\n",
@@ -235,7 +236,8 @@ fn heroku_gets_its_values_in_the_body_of_its_own_api() {
     let heroku = Heroku::start(false);
     sandbox.env.insert("HEROKU_HOST".into(), format!("http://{}", heroku.address));
     let push = ["deploy", "--platform", "heroku", "--push", "--yes"];
-    sandbox.capy(&push).fails(2, "PUSH_PROJECT_MISSING");
+    let which = sandbox.capy(&push).fails(2, "PUSH_PROJECT_MISSING");
+    assert!(which.stderr.contains("hint: pass --project APP"), "{}", which.stderr);
     assert!(sandbox.service.deploys().is_empty());
     let pushed = sandbox.capy(&[&push[..], &["--project", "shop"]].concat()).succeeds();
     let all = "set, and listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
@@ -269,12 +271,14 @@ fn nothing_is_made_when_nothing_can_be_pushed() {
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     sandbox.env.insert("PATH".into(), "/usr/bin:/bin".into());
     sandbox.capy(&["deploy", "--platform", "fly", "--push", "--yes"]).fails(1, "PUSH_PROGRAM_MISSING");
-    sandbox.capy(&["deploy", "--platform", "docker", "--push", "--yes"]).fails(2, "PUSH_UNSUPPORTED");
+    let by_hand =
+        sandbox.capy(&["deploy", "--platform", "docker", "--push", "--yes"]).fails(2, "PUSH_UNSUPPORTED");
+    assert!(by_hand.stderr.contains("hint: set the variables by hand"), "{}", by_hand.stderr);
     sandbox.capy(&["deploy", "--push", "--yes"]).fails(2, "PLATFORM_MISSING");
     assert!(sandbox.service.deploys().is_empty());
 
     let sandbox = project_with("flyctl");
-    let refused = sandbox.capy(&["deploy", "--platform", "fly", "--push"]).fails(2, "PUSH_NOT_AGREED");
+    let refused = sandbox.capy(&["deploy", "--platform", "fly", "--push"]).fails(1, "NOT_CONFIRMED");
     assert!(refused.stderr.contains("flyctl secrets import --stage"), "{}", refused.stderr);
     assert!(sandbox.service.deploys().is_empty() && recorded(&sandbox).is_empty());
     fs::write(home(&sandbox, "fail"), "SECRETS_BLOB\n").unwrap();

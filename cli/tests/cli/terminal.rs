@@ -259,6 +259,10 @@ fn where_no_browser_can_be_the_steps_are_asked_at_the_terminal() {
         ("variables: A, B", "NOPE"),
         ("NOPE is not one of them", "B"),
         ("a note for `capy deploy list` [none]: ", ""),
+        ("such as 90d [for ever]: ", "soon"),
+        ("that is no time", "90d"),
+        ("may open it [any number]: ", "0"),
+        ("any number]: 0", "3"),
         ("make a deployment for Vercel, and print its variables here? [Y/n] ", "y"),
     ] {
         terminal.wait_for(question);
@@ -270,6 +274,7 @@ fn where_no_browser_can_be_the_steps_are_asked_at_the_terminal() {
     assert!(!shown.contains(CANARY), "{shown}");
     let deploys = sandbox.service.deploys();
     assert_eq!((deploys.len(), deploys[0].label.as_deref()), (1, Some("preview")));
+    assert!(deploys[0].max_uses == Some(3) && deploys[0].expires_at.is_some());
 }
 
 #[test]
@@ -278,6 +283,9 @@ fn a_no_at_the_terminal_makes_nothing() {
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     let mut terminal =
         Terminal::start(&sandbox, &["deploy", "--platform", "docker", "--only", "A", "--label", "x"]);
+    for _ in 0..2 {
+        terminal.type_keys("\n");
+    }
     terminal.wait_for("[Y/n] ");
     terminal.type_keys("n\n");
     let (code, shown) = terminal.end();

@@ -103,6 +103,8 @@ fn the_whole_way_from_the_click_to_the_first_use() {
     photograph(&browser, "3-variables");
     browser.click("#variables-next");
     browser.type_into("#label", "shop, preview");
+    browser.eval("document.getElementById('expires').value = '30d'");
+    browser.type_into("#uses", "5");
     browser.wait_for_text("#summary", "DATABASE_URL, SESSION_SECRET, STRIPE_SECRET_KEY");
     photograph(&browser, "4-options");
     assert!(page.sandbox.service.deploys().is_empty(), "nothing is made before the last step");
@@ -112,6 +114,7 @@ fn the_whole_way_from_the_click_to_the_first_use() {
     browser.wait_for_text("#live-text", "Waiting for its first use");
     let deploys = page.sandbox.service.deploys();
     assert_eq!(deploys[0].label.as_deref(), Some("shop, preview"));
+    assert!(deploys[0].max_uses == Some(5) && deploys[0].expires_at.is_some());
 
     // No value is in the page until it is asked for, and none after it was hidden.
     let html = || browser.eval("document.documentElement.outerHTML").as_str().unwrap().to_owned();
@@ -131,7 +134,7 @@ fn the_whole_way_from_the_click_to_the_first_use() {
     let lines = format!("PROJECT_KEY={key}\nSECRETS_BLOB={blob}\nCAPY_SERVICE_URL={url}\n");
     let script = "echo $STRIPE_SECRET_KEY ${NEXT_PUBLIC_SITE-unset}";
     assert_eq!(on_platform(&mut page, &lines, script), "canary.STRIPE_SECRET_KEY.x9 unset\n");
-    browser.wait_for_text("#live.used", "It works: opened once");
+    browser.wait_for_text("#live.used", "It works: opened once of 5");
     photograph(&browser, "6-used");
 
     browser.click("#end");

@@ -188,7 +188,7 @@ function body() {
   return {
     platform: choice.platform, environment: choice.environment, only: all ? null : [...choice.only],
     label: at("label").value || null, credential: at("credential").value, format: at("format").value, blob_file: choice.blob_file,
-    ...limits(),
+    expires: at("expires").value || null, max_uses: at("uses").value ? Number(at("uses").value) : null,
   };
 }
 
@@ -236,19 +236,14 @@ at("variables-next").addEventListener("click", () => move(1));
 
 // ---- options -----------------------------------------------------------------------------------------------------
 
-function limits() {
-  if (!state.limits) return {};
-  return { expires: at("expires").value || null, max_uses: at("uses").value ? Number(at("uses").value) : null };
-}
-
 function showOptions() {
-  at("limits-row").hidden = !state.limits;
   at("label").placeholder = choice.environment ?? "";
   const all = choice.only.size === state.variables.length;
   const rows = [
     ["Platform", platform().name], ["Environment", choice.environment],
     ["Variables", all ? `all ${choice.only.size}` : [...choice.only].sort().join(", ")],
     ["What happens", platform().how], ["Key service", state.service],
+    ["Only from", state.cidr.join(", ")],
   ];
   at("summary").replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   at("mint-problem").replaceChildren();
@@ -301,6 +296,11 @@ async function begin() {
   at("label").value = wishes.label ?? "";
   at("credential").value = wishes.credential;
   at("format").value = wishes.format;
+  at("uses").value = state.max_uses ?? "";
+  if (state.expires) {
+    at("expires").append(make("option", { value: state.expires }, `In ${state.expires}`));
+    at("expires").value = state.expires;
+  }
   choice.blob_file = Boolean(wishes.blob_file);
   choice.only = new Set(wishes.only ?? state.variables.map((one) => one.name));
   const found = state.platforms.filter((one) => one.sign);

@@ -168,7 +168,7 @@ async function look() {
     const status = await ask("status", { deploy_id: mine.deploy_id });
     if (made !== mine) return;
     if (status.revoked) return live("lost", "Revoked: no key is released for it any more");
-    if (status.uses > 0) live("used", `It works: opened ${status.uses === 1 ? "once" : `${status.uses} times`}, last at ${new Date(status.last_used_at).toLocaleTimeString()}`);
+    if (status.uses > 0) live("used", `It works: opened ${status.uses === 1 ? "once" : `${status.uses} times`}${status.max_uses ? ` of ${status.max_uses}` : ""}, last at ${new Date(status.last_used_at).toLocaleTimeString()}`);
     else live("", "Waiting for its first use");
   } catch (refusal) {
     if (refusal instanceof Ended || made !== mine) return;
