@@ -1,5 +1,7 @@
 //! The command line: clap derive and nothing else.
 
+mod token;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use capy_protocol::network::Network;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use token::{ServiceArg, Token, TokenCreate, TokenList, TokenRevoke};
 
 /// Secrets for applications deployed where nobody can wrap the process.
 ///
@@ -64,6 +68,9 @@ pub(crate) enum Command {
     Deploy(Box<Deploy>),
     /// Run a command with the secrets in its environment; a build is followed by inlining
     Run(Run),
+    /// Make, list and revoke API tokens of a key service
+    #[command(subcommand)]
+    Token(Token),
     /// For who runs a key service
     #[command(subcommand)]
     Service(Service),

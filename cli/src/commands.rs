@@ -15,6 +15,7 @@ mod logout;
 mod run;
 mod service;
 mod set;
+mod token;
 mod unset;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
             Some(DeployCommand::List(list)) => deploy_list::run(&list),
             Some(DeployCommand::Revoke(revoke)) => deploy_revoke::run(&revoke),
         },
+        Command::Token(token) => token::run(token),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
         Command::ExitCodes => exit_codes::run(),
     }?;

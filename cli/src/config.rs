@@ -190,5 +190,6 @@ fn token_from_env() -> Result<Option<ApiToken>> {
         return Err(Error::TokenWithoutUrl);
     }
     let text = env::var("CAPY_TOKEN").map(Zeroizing::new);
-    text.ok().and_then(|text| ApiToken::parse(&text)).map(Some).ok_or(Error::TokenMalformed)
+    let token = text.ok().and_then(|text| ApiToken::parse(&text)).ok_or(Error::TokenMalformed)?;
+    if token.is_mistyped() { Err(Error::TokenMistyped) } else { Ok(Some(token)) }
 }

@@ -40,6 +40,12 @@ pub(crate) enum Error {
     TokenWithoutUrl,
     #[error("CAPY_TOKEN cannot be a token: a token is one word of letters, digits and signs")]
     TokenMalformed,
+    #[error("this is no whole API token: one of its characters is missing or wrong")]
+    TokenMistyped,
+    #[error("{text:?} is not a token's id: an id is tok_ and 16 digits of 0-9 a-f")]
+    TokenIdMalformed { text: String },
+    #[error("{text:?} is not a scope")]
+    ScopeMalformed { text: String },
     #[error("{} holds another key than these words make", path.display())]
     LocalKeyDiffers { path: PathBuf },
     #[error("these are not the 24 words of a recovery phrase")]
@@ -158,6 +164,9 @@ impl Error {
             Self::LocalKeyExposed { .. } => ("LOCAL_KEY_EXPOSED", exit::LOCAL_KEY),
             Self::TokenWithoutUrl => ("TOKEN_WITHOUT_SERVICE_URL", exit::NOT_SET_UP),
             Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE),
+            Self::TokenMistyped => ("TOKEN_MISTYPED", exit::USAGE),
+            Self::TokenIdMalformed { .. } => ("TOKEN_ID_MALFORMED", exit::USAGE),
+            Self::ScopeMalformed { .. } => ("SCOPE_MALFORMED", exit::USAGE),
             Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY),
             Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY),
             Self::PhraseWrong { .. } => ("PHRASE_WRONG", exit::LOCAL_KEY),
@@ -225,6 +234,9 @@ impl Error {
             }
             Self::TokenWithoutUrl => "set CAPY_SERVICE_URL to the service that the token is for",
             Self::TokenMalformed => "set it again as the service's operator gave it, or remove it",
+            Self::TokenMistyped => "copy it again, whole; it has 54 characters",
+            Self::TokenIdMalformed { .. } => "`capy token list` shows the ids",
+            Self::ScopeMalformed { .. } => "deploy or read (this project), deploy:ID, read:ID, or admin",
             Self::LocalKeyDiffers { .. } => "move that file away first if these are the right words",
             Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",
             Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",

@@ -3,8 +3,8 @@
 pub(crate) use capy_client::exit::{
     ADDRESS_NOT_ALLOWED, BLOB_DOES_NOT_OPEN, BLOB_OF_ANOTHER_SERVICE, BLOB_TAMPERED, CREDENTIALS_AMBIGUOUS,
     CREDENTIALS_INCOMPLETE, CREDENTIALS_MALFORMED, DEPLOY_EXPIRED, DEPLOY_REVOKED, DEPLOY_UNKNOWN,
-    DEPLOY_USED_UP, NOT_SET_UP, SERVICE_ERROR, SERVICE_UNREACHABLE, UNAUTHORIZED, USAGE, WRAP_ROOT_GONE,
-    WRONG_KEY,
+    DEPLOY_USED_UP, FORBIDDEN, NOT_SET_UP, SERVICE_ERROR, SERVICE_UNREACHABLE, UNAUTHORIZED, USAGE,
+    WRAP_ROOT_GONE, WRONG_KEY,
 };
 
 /// Anything without a number of its own, and what the inliner found.
@@ -17,7 +17,7 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 23] = [
+pub(crate) const TABLE: [(u8, &str, &str); 24] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -37,7 +37,8 @@ pub(crate) const TABLE: [(u8, &str, &str); 23] = [
         "the service's answer cannot be used",
         "SERVICE_ERROR, SERVICE_REFUSED, SERVICE_UNTRUSTED, …",
     ),
-    (UNAUTHORIZED, "the service does not accept the API token", "UNAUTHORIZED"),
+    (UNAUTHORIZED, "the service does not accept the API token", "UNAUTHORIZED, TOKEN_EXPIRED, TOKEN_REVOKED"),
+    (FORBIDDEN, "the API token may not do this", "FORBIDDEN"),
     (CREDENTIALS_INCOMPLETE, "half a pair of credentials is set", "CREDENTIALS_INCOMPLETE"),
     (CREDENTIALS_AMBIGUOUS, "variables of two pairs are set", "CREDENTIALS_AMBIGUOUS"),
     (

@@ -18,6 +18,7 @@ mod printer;
 mod project;
 mod push;
 mod setup_page;
+mod table;
 mod terminal;
 mod unstored;
 

@@ -197,9 +197,27 @@ pub enum Error {
         /// The service's text, cleaned.
         text: String,
     },
-    /// The API token is missing, wrong or too weak.
+    /// The API token is missing or wrong.
     #[error("{url} does not accept the API token")]
     Unauthorized {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// The API token is past its expiry.
+    #[error("the API token for {url} is past its expiry")]
+    TokenExpired {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// The API token is revoked.
+    #[error("the API token for {url} is revoked")]
+    TokenRevoked {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// The API token is good for something else.
+    #[error("the API token for {url} may not do this")]
+    Forbidden {
         /// The service that was asked.
         url: ServiceUrl,
     },
@@ -287,6 +305,9 @@ impl Error {
             Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR),
             Self::ServiceRefused { .. } => ("SERVICE_REFUSED", exit::SERVICE_ERROR),
             Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED),
+            Self::TokenExpired { .. } => ("TOKEN_EXPIRED", exit::UNAUTHORIZED),
+            Self::TokenRevoked { .. } => ("TOKEN_REVOKED", exit::UNAUTHORIZED),
+            Self::Forbidden { .. } => ("FORBIDDEN", exit::FORBIDDEN),
             Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
             Self::ServiceUrlMalformed { .. } => ("SERVICE_URL_MALFORMED", exit::USAGE),
             Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),
@@ -348,6 +369,12 @@ impl Error {
             Self::ServiceProtocol { .. } => "check that the URL is the key service's own",
             Self::ServiceRefused { .. } => return None,
             Self::Unauthorized { .. } => "log in again with `capy login`",
+            Self::TokenExpired { .. } | Self::TokenRevoked { .. } => {
+                "ask for a new token (`capy token create`), then log in with it"
+            }
+            Self::Forbidden { .. } => {
+                "ask for a token with the scope that this needs: `capy token create --scope deploy`, read or admin"
+            }
             Self::ServiceUrlMissing => "set CAPY_SERVICE_URL to the key service's URL",
             Self::ServiceUrlMalformed { .. } => "a service URL looks like https://keys.example.com",
             Self::TimeoutMalformed => "set it to a number such as 30, or remove it",

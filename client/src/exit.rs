@@ -10,6 +10,8 @@ pub const SERVICE_UNREACHABLE: u8 = 20;
 pub const SERVICE_ERROR: u8 = 21;
 /// The service refuses the API token.
 pub const UNAUTHORIZED: u8 = 22;
+/// The API token's scopes do not reach what was asked.
+pub const FORBIDDEN: u8 = 23;
 /// Half a pair of credentials is set.
 pub const CREDENTIALS_INCOMPLETE: u8 = 30;
 /// Variables of two pairs of credentials are set.

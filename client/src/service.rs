@@ -1,11 +1,14 @@
 //! The key service's routes as calls: what is sent, and which error each refusal becomes.
 
+mod tokens;
+
 use capy_protocol::api::{
     DecryptRequest, DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, RegisterRequest,
     RegisterResponse, RevokeAllResponse, RevokeResponse,
 };
 use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::text::{parse_base64, serialize_base64};
+use capy_protocol::token::{PREFIX, Token};
 use capy_protocol::wrap::OuterBlob;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +23,7 @@ const SMALL: u64 = 64 * 1024;
 const LARGE: u64 = 1024 * 1024;
 
 /// An API token of the service. Wiped on drop, never printed.
+#[derive(Clone)]
 pub struct ApiToken(Zeroizing<String>);
 
 impl ApiToken {
@@ -28,6 +32,11 @@ impl ApiToken {
         let text = text.trim();
         let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         visible.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Whether it wants to be a token that the service made, and has a wrong character: known without asking.
+    pub fn is_mistyped(&self) -> bool {
+        self.0.starts_with(PREFIX) && Token::parse(&self.0).is_err()
     }
 
     /// The token. Search for this call to find every place that can see it.
@@ -204,7 +213,10 @@ impl Service {
             (ErrorCode::WrapRootGone, Some(id)) => Error::WrapRootGone { url, id },
             (ErrorCode::DeployExists, Some(id)) => Error::DeployExists { url, id },
             (ErrorCode::WrapRootUnknown, _) => Error::BlobOfAnotherService { url },
-            (ErrorCode::Unauthorized | ErrorCode::Forbidden, _) => Error::Unauthorized { url },
+            (ErrorCode::Unauthorized, _) => Error::Unauthorized { url },
+            (ErrorCode::TokenExpired, _) => Error::TokenExpired { url },
+            (ErrorCode::TokenRevoked, _) => Error::TokenRevoked { url },
+            (ErrorCode::Forbidden, _) => Error::Forbidden { url },
             (code, _) => {
                 Error::ServiceRefused { url, status: answer.status, code, text: http::clean(&body.error) }
             }

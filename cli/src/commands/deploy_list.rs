@@ -4,7 +4,7 @@
 //! with it.
 
 use std::io::{self, IsTerminal};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use capy_client::Service;
 use capy_protocol::api::Deploy;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::cli::DeployList;
 use crate::error::Result;
 use crate::project::{Project, deadline};
+use crate::table::{shown, table, time, time_or};
 use crate::unstored::Unstored;
 use crate::{input, printer};
 
@@ -34,10 +35,9 @@ pub(super) fn run(arguments: &DeployList) -> Result<()> {
     }
     let unstored = Unstored::find()?;
     let is_unstored = |deploy: &&Deploy| deploy.revoked_at.is_none() && unstored.has(&deploy.deploy_id);
-    let mut rows = vec![HEAD.map(String::from)];
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
-    rows.extend(deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy), now)));
-    printer::data(&table(&rows))?;
+    let rows = deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy), now));
+    printer::data(&table(HEAD, rows))?;
     let forgotten: Vec<_> = deploys.iter().filter(is_unstored).map(|deploy| deploy.deploy_id).collect();
     offer_to_revoke(&service, &unstored, &forgotten)
 }
@@ -77,7 +77,7 @@ fn row(deploy: &Deploy, is_unstored: bool, now: u128) -> [String; 7] {
         shown(deploy.platform.as_deref()),
         shown(deploy.label.as_deref()),
         time(deploy.created_at),
-        deploy.last_used_at.map_or_else(|| "never".into(), time),
+        time_or(deploy.last_used_at, "never"),
         deploy.max_uses.map_or_else(|| deploy.uses.to_string(), |most| format!("{} of {most}", deploy.uses)),
         state(deploy, is_unstored, now),
     ]
@@ -98,33 +98,4 @@ fn state(deploy: &Deploy, is_unstored: bool, now: u128) -> String {
         (None, Some(at)) => format!("live until {}{from}", time(at)),
         (None, None) => format!("live{from}"),
     }
-}
-
-/// Somebody else's text, fit for a terminal.
-fn shown(text: Option<&str>) -> String {
-    let text: String = text
-        .unwrap_or("-")
-        .chars()
-        .map(|c| if capy_client::terminal_text::steers(c) { ' ' } else { c })
-        .collect();
-    if text.is_empty() { "-".into() } else { text }
-}
-
-fn time(millis: u64) -> String {
-    let at = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
-    // Past the year 9999 the formatter gives up.
-    let sane = at.filter(|_| millis < 253_402_300_800_000);
-    sane.map_or_else(|| "?".into(), |at| humantime::format_rfc3339_seconds(at).to_string())
-}
-
-fn table(rows: &[[String; 7]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..HEAD.len()).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }

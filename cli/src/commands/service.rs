@@ -2,19 +2,20 @@
 
 use capy_protocol::id::KeyId;
 use capy_protocol::key::WrapRoot;
+use capy_protocol::token::Token;
 use zeroize::Zeroizing;
 
 use crate::cli::Keygen;
 use crate::error::{Error, Result};
 use crate::printer;
 
-/// Prints `kid:hex`, or an admin token of 256 random bits, and nothing else: it is made to be piped.
+/// Prints `kid:hex`, or an API token, and nothing else: it is made to be piped.
 pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
-    let root = WrapRoot::generate().map_err(Error::Seal)?;
-    let hex = root.serialize_hex();
     if arguments.admin_token {
-        return printer::data(&Zeroizing::new(format!("capy_admin_{}\n", *hex)));
+        let token = Token::generate().map_err(Error::Seal)?;
+        return printer::data(&Zeroizing::new(format!("{}\n", token.expose_secret())));
     }
+    let root = WrapRoot::generate().map_err(Error::Seal)?;
     let kid = KeyId::generate().map_err(Error::Seal)?;
-    printer::data(&Zeroizing::new(format!("{kid}:{}\n", *hex)))
+    printer::data(&Zeroizing::new(format!("{kid}:{}\n", *root.serialize_hex())))
 }

@@ -13,3 +13,4 @@ mod push;
 mod run;
 mod sandbox;
 mod terminal;
+mod token;

@@ -172,21 +172,16 @@ impl Sandbox {
             .replace(&self.root.path().display().to_string(), "<sandbox>");
         let words = text.split_inclusive([' ', '\n', '=', '"', ',']).map(|word| {
             let body = word.trim_end_matches([' ', '\n', '=', '"', ',', ':', ';']);
+            let (scope, body) = body.split_at(body.find("prj_").unwrap_or(0));
             let hex = body.len() >= 12 && body.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let blob = body.len() > 100;
-            let id = body.starts_with("prj_");
-            if hex || blob || id {
-                let kind = if id {
-                    "<project>".into()
-                } else if blob {
-                    "<blob>".into()
-                } else {
-                    format!("<{} hex>", body.len())
-                };
-                format!("{kind}{}", &word[body.len()..])
-            } else {
-                word.to_owned()
-            }
+            let kind = match body {
+                _ if body.starts_with("prj_") => "<project>".into(),
+                _ if body.starts_with("tok_") => "<token id>".into(),
+                _ if body.len() > 100 => "<blob>".into(),
+                _ if hex => format!("<{} hex>", body.len()),
+                _ => return word.to_owned(),
+            };
+            format!("{scope}{kind}{}", &word[scope.len() + body.len()..])
         });
         words.collect()
     }

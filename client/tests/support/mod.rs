@@ -3,6 +3,8 @@
 //! It keeps what it was sent, so that a test can look for secrets in it. What the real service decides and
 //! stores is proved elsewhere, against the real one.
 
+mod tokens;
+
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -56,6 +58,7 @@ pub(crate) struct Seen {
 struct State {
     roots: WrapRoots,
     deploys: HashMap<String, (RegisterRequest, Deploy)>,
+    tokens: tokens::Tokens,
     faults: VecDeque<Fault>,
     always: Option<Fault>,
     seen: Vec<Seen>,
@@ -76,6 +79,7 @@ impl StandIn {
         let state = Arc::new(Mutex::new(State {
             roots: WrapRoots::parse(&roots).unwrap(),
             deploys: HashMap::new(),
+            tokens: tokens::Tokens::default(),
             faults: VecDeque::new(),
             always: None,
             seen: Vec::new(),
@@ -229,7 +233,7 @@ impl State {
         let parts: Vec<_> = seen.path.trim_matches('/').split('/').collect();
         match (seen.method.as_str(), &parts[..]) {
             ("POST", ["deploy", id, "decrypt"]) => self.decrypt(id, &seen.body),
-            _ if !authorized(&seen.head) => refuse(401, "UNAUTHORIZED"),
+            _ if bearer(&seen.head) != ADMIN_TOKEN => self.answer_token(seen, &parts),
             ("POST", ["deploy"]) => self.register(&seen.body),
             ("DELETE", ["deploy", id]) => self.revoke(id),
             ("DELETE", ["projects", _, "deploys"]) => {
@@ -242,7 +246,21 @@ impl State {
                 deploys.sort_by_key(|deploy| std::cmp::Reverse(deploy.created_at));
                 (200, json!({ "deploys": deploys }))
             }
+            ("GET", ["tokens", "self"]) => tokens::bearer(None),
+            ("POST", ["tokens"]) => self.tokens.create(&seen.body),
+            ("GET", ["tokens"]) => self.tokens.list(),
+            ("DELETE", ["tokens", id]) => self.tokens.revoke(id),
             _ => refuse(404, "NOT_FOUND"),
+        }
+    }
+
+    /// What another token than the admin's may ask: who it is.
+    fn answer_token(&self, seen: &Seen, parts: &[&str]) -> (u16, Value) {
+        match self.tokens.find(bearer(&seen.head)) {
+            None => refuse(401, "UNAUTHORIZED"),
+            Some(info) if info.revoked_at.is_some() => refuse(401, "TOKEN_REVOKED"),
+            Some(info) if parts == ["tokens", "self"] => tokens::bearer(Some(info)),
+            Some(_) => refuse(403, "FORBIDDEN"),
         }
     }
 
@@ -320,9 +338,9 @@ impl State {
     }
 }
 
-fn authorized(head: &str) -> bool {
-    let expected = format!("bearer {}", ADMIN_TOKEN.to_ascii_lowercase());
-    head.to_ascii_lowercase().lines().any(|line| line == format!("authorization: {expected}"))
+fn bearer(head: &str) -> &str {
+    let authorization = head.lines().find(|line| line.to_ascii_lowercase().starts_with("authorization: "));
+    authorization.and_then(|line| line.split(' ').nth(2)).unwrap_or_default()
 }
 
 fn refuse(status: u16, code: &str) -> (u16, Value) {

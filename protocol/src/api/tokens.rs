@@ -18,9 +18,9 @@ pub struct NewToken {
     /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// From when on it is refused; never, where there is none.
+    /// How many seconds it is to live; for ever, where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<u64>,
+    pub expires_in: Option<u64>,
 }
 
 /// The answer to `POST /tokens`, and the only one that holds a token's text.
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn wire_format_unchanged() {
         let scopes = vec![Scope::Admin, Scope::parse("read:prj_a").unwrap()];
-        let request = NewToken { scopes: scopes.clone(), label: None, expires_at: Some(5) };
-        let json = r#"{"scopes":["admin","read:prj_a"],"expires_at":5}"#;
+        let request = NewToken { scopes: scopes.clone(), label: None, expires_in: Some(5) };
+        let json = r#"{"scopes":["admin","read:prj_a"],"expires_in":5}"#;
         assert_eq!(serde_json::to_string(&request).unwrap(), json);
         assert!(serde_json::from_str::<NewToken>(r#"{"scopes":["admin"],"scope":"x"}"#).is_err());
         let answer = CreatedToken {

@@ -28,8 +28,7 @@ pub(crate) async fn create<H: Host>(
     JsonBody(request): JsonBody<NewToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
     let now = app.clock.now();
-    policy::tokens::new_token(&request, now)
-        .map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
+    policy::tokens::new_token(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
     let drawn = Token::generate().and_then(|token| Ok((token, TokenId::generate()?)));
     let (token, token_id) = drawn.map_err(|error| ApiError::Unavailable(Fault::Draw(error)))?;
     let info = TokenInfo {
@@ -38,7 +37,7 @@ pub(crate) async fn create<H: Host>(
         scopes: request.scopes,
         created_at: now,
         created_by: identity.actor().to_owned(),
-        expires_at: request.expires_at,
+        expires_at: request.expires_in.map(|seconds| now + seconds * 1000),
         last_used_at: None,
         revoked_at: None,
     };

@@ -2,7 +2,7 @@
 
 use capy_protocol::api::tokens::{NewToken, TokenInfo};
 
-use super::{LABEL_MAX, is_label};
+use super::{EXPIRES_IN_MAX, LABEL_MAX, is_label};
 
 /// The most scopes that one token may have.
 pub const SCOPES_MAX: usize = 32;
@@ -27,9 +27,9 @@ pub enum Unfit {
     /// Too long, or it would move a terminal's cursor when listed.
     #[error("label must have at most {LABEL_MAX} characters, and no control characters")]
     Label,
-    /// Not in the future, or past what any store keeps exactly.
-    #[error("expires_at must be in the future, in milliseconds since the Unix epoch")]
-    Expiry,
+    /// Not a time that a database keeps.
+    #[error("expires_in must be 1 to {EXPIRES_IN_MAX} seconds")]
+    ExpiresIn,
 }
 
 /// The bearer's token, unless its time is over.
@@ -49,7 +49,7 @@ pub fn by_token(token: Option<TokenInfo>, now: u64) -> Result<TokenInfo, Refused
 ///
 /// # Errors
 /// The first field that is not as it must be.
-pub fn new_token(request: &NewToken, now: u64) -> Result<(), Unfit> {
+pub fn new_token(request: &NewToken) -> Result<(), Unfit> {
     let scopes = &request.scopes;
     let repeats = (1..scopes.len()).any(|at| scopes[..at].contains(&scopes[at]));
     if !(1..=SCOPES_MAX).contains(&scopes.len()) || repeats {
@@ -58,9 +58,8 @@ pub fn new_token(request: &NewToken, now: u64) -> Result<(), Unfit> {
     if request.label.as_deref().is_some_and(|label| !is_label(label)) {
         return Err(Unfit::Label);
     }
-    // 2^53: D1 takes numbers as doubles.
-    if request.expires_at.is_some_and(|expiry| expiry <= now || expiry > 1 << 53) {
-        return Err(Unfit::Expiry);
+    if request.expires_in.is_some_and(|seconds| !(1..=EXPIRES_IN_MAX).contains(&seconds)) {
+        return Err(Unfit::ExpiresIn);
     }
     Ok(())
 }
@@ -106,18 +105,18 @@ mod tests {
         let many = |count: usize| {
             (0..count).map(|number| Scope::parse(&format!("read:{number}")).unwrap()).collect::<Vec<_>>()
         };
-        for (scopes, label, expires_at, expected) in [
+        for (scopes, label, expires_in, expected) in [
             (admin(), None, None, Ok(())),
-            (many(SCOPES_MAX), Some("ci"), Some(11), Ok(())),
+            (many(SCOPES_MAX), Some("ci"), Some(EXPIRES_IN_MAX), Ok(())),
             (many(0), None, None, Err(Unfit::Scopes)),
             (many(SCOPES_MAX + 1), None, None, Err(Unfit::Scopes)),
             (vec![Scope::Admin, Scope::Admin], None, None, Err(Unfit::Scopes)),
             (admin(), Some("a\u{1b}[2J"), None, Err(Unfit::Label)),
-            (admin(), None, Some(10), Err(Unfit::Expiry)),
-            (admin(), None, Some(u64::MAX), Err(Unfit::Expiry)),
+            (admin(), None, Some(0), Err(Unfit::ExpiresIn)),
+            (admin(), None, Some(u64::MAX), Err(Unfit::ExpiresIn)),
         ] {
-            let request = NewToken { scopes, label: label.map(str::to_owned), expires_at };
-            assert_eq!(new_token(&request, 10), expected, "{request:?}");
+            let request = NewToken { scopes, label: label.map(str::to_owned), expires_in };
+            assert_eq!(new_token(&request), expected, "{request:?}");
         }
     }
 }

@@ -1,0 +1,113 @@
+//! `capy token`: API tokens of a key service, for who may do everything there.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use capy_client::Service;
+use capy_protocol::api::tokens::{CreatedToken, NewToken, TokenInfo};
+use capy_protocol::scope::Scope;
+use capy_protocol::token::TokenId;
+use zeroize::Zeroizing;
+
+use super::login::service_url;
+use crate::cli::{ServiceArg, Token, TokenCreate, TokenList, TokenRevoke};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::printer;
+use crate::project::{Project, deadline};
+use crate::table::{shown, table, time, time_or};
+
+const HEAD: [&str; 6] = ["id", "label", "scopes", "created", "last used", "state"];
+
+pub(super) fn run(command: Token) -> Result<()> {
+    match command {
+        Token::Create(create) => self::create(create),
+        Token::List(list) => self::list(&list),
+        Token::Revoke(revoke) => self::revoke(&revoke),
+    }
+}
+
+/// Prints the token and nothing else on stdout: it is made to be piped into a CI's own store.
+fn create(arguments: TokenCreate) -> Result<()> {
+    let request = NewToken {
+        scopes: arguments.scopes.iter().map(|text| scope(text)).collect::<Result<_>>()?,
+        label: arguments.label,
+        expires_in: arguments.expires.map(|time| time.as_secs()),
+    };
+    let created = service(&arguments.service)?.create_token(&request, deadline()?)?;
+    let printed = if arguments.json { json(&created) } else { line(&created) };
+    if let Err(error) = printer::data(&printed) {
+        // Nobody has it, and nobody shall.
+        let _ = service(&arguments.service)?.revoke_token(&created.info.token_id, deadline()?);
+        return Err(error);
+    }
+    if !arguments.json {
+        let id = created.info.token_id;
+        printer::note(&format!("{id}: shown this once; to take it back: capy token revoke {id}"));
+    }
+    Ok(())
+}
+
+fn line(created: &CreatedToken) -> Zeroizing<String> {
+    Zeroizing::new(format!("{}\n", created.token.expose_secret()))
+}
+
+fn json(created: &CreatedToken) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(serde_json::to_string_pretty(created).expect("strings are always JSON"));
+    text.push('\n');
+    text
+}
+
+/// `deploy` and `read` alone mean the project here.
+fn scope(text: &str) -> Result<Scope> {
+    match text {
+        "deploy" => Ok(Scope::Deploy(Project::find()?.id().clone())),
+        "read" => Ok(Scope::Read(Project::find()?.id().clone())),
+        _ => Scope::parse(text).map_err(|_| Error::ScopeMalformed { text: text.into() }),
+    }
+}
+
+fn list(arguments: &TokenList) -> Result<()> {
+    let list = service(&arguments.service)?.tokens(deadline()?)?;
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
+        return printer::data(&(json + "\n"));
+    }
+    if list.tokens.is_empty() {
+        printer::note("no API tokens yet");
+        return Ok(());
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+    printer::data(&table(HEAD, list.tokens.iter().map(|token| row(token, now))))
+}
+
+fn row(token: &TokenInfo, now: u128) -> [String; 6] {
+    let scopes: Vec<_> = token.scopes.iter().map(Scope::to_string).collect();
+    let state = match (token.revoked_at, token.expires_at) {
+        (Some(at), _) => format!("revoked {}", time(at)),
+        (None, Some(at)) if u128::from(at) <= now => format!("expired {}", time(at)),
+        (None, Some(at)) => format!("until {}", time(at)),
+        (None, None) => "live".into(),
+    };
+    [
+        token.token_id.to_string(),
+        shown(token.label.as_deref()),
+        scopes.join(" "),
+        time(token.created_at),
+        time_or(token.last_used_at, "never"),
+        state,
+    ]
+}
+
+fn revoke(arguments: &TokenRevoke) -> Result<()> {
+    let id = arguments.id.trim();
+    let id = TokenId::parse(id).map_err(|_| Error::TokenIdMalformed { text: id.into() })?;
+    service(&arguments.service)?.revoke_token(&id, deadline()?)?;
+    printer::note(&format!("token {id} is revoked: the service refuses it from now on"));
+    Ok(())
+}
+
+fn service(argument: &ServiceArg) -> Result<Service> {
+    let url = service_url(argument.url.as_deref())?;
+    let token = Config::find()?.token(&url)?;
+    Ok(Service::new(url).with_token(token))
+}

@@ -1,0 +1,45 @@
+//! API tokens as calls.
+
+use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenList};
+use capy_protocol::token::TokenId;
+
+use super::{SMALL, Service, post};
+use crate::http::Method;
+use crate::{Deadline, Result};
+
+/// All tokens of a service: some tens of thousands.
+const LARGE: u64 = 16 * 1024 * 1024;
+
+impl Service {
+    /// Who the bearer of this token is: `GET /tokens/self`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`](crate::Error::Unauthorized) and its kin, and the service errors.
+    pub fn bearer(&self, deadline: Deadline) -> Result<Bearer> {
+        self.ask_any(&self.authorized(Method::Get, "/tokens/self".into(), SMALL), deadline)
+    }
+
+    /// Makes a token: `POST /tokens`. A try whose answer got lost leaves a token that nobody has, in the list.
+    ///
+    /// # Errors
+    /// As [`Service::bearer`], and [`Error::Forbidden`](crate::Error::Forbidden).
+    pub fn create_token(&self, body: &NewToken, deadline: Deadline) -> Result<CreatedToken> {
+        self.ask_any(&self.authorized(post(body), "/tokens".into(), SMALL), deadline)
+    }
+
+    /// All tokens, newest first: `GET /tokens`.
+    ///
+    /// # Errors
+    /// As [`Service::create_token`].
+    pub fn tokens(&self, deadline: Deadline) -> Result<TokenList> {
+        self.ask_any(&self.authorized(Method::Get, "/tokens".into(), LARGE), deadline)
+    }
+
+    /// Revokes a token: `DELETE /tokens/{id}`. Once it returned, the token is refused.
+    ///
+    /// # Errors
+    /// As [`Service::create_token`].
+    pub fn revoke_token(&self, id: &TokenId, deadline: Deadline) -> Result<RevokedToken> {
+        self.ask_any(&self.authorized(Method::Delete, format!("/tokens/{id}"), SMALL), deadline)
+    }
+}
