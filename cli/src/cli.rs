@@ -29,7 +29,7 @@ First steps:
   capy login --url https://keys.example.com    # once per machine
   capy init                                    # once per project; shows 24 words to keep
   capy set DATABASE_URL                        # asks for the value
-  capy deploy --platform vercel --print        # what to set on the platform
+  capy deploy                                  # opens a page: where to, and what to set there
   capy run -- next build                       # there, as the build command; here, with .env
 
 Environment:
@@ -64,7 +64,7 @@ pub(crate) enum Command {
     List(List),
     /// Seal every plaintext value of .env in place
     Encrypt(EnvFileArg),
-    /// Make a deployment's variables for a platform; list and revoke deployments
+    /// Open a page that makes a deployment's variables for a platform; list and revoke deployments
     Deploy(Box<Deploy>),
     /// Run a command with the secrets in its environment; a build is followed by inlining
     Run(Run),

@@ -23,7 +23,7 @@ pub(crate) use browser::{Way, is_on_path};
 
 use crate::deployment::{Wishes, Workbench};
 use crate::error::{Error, Result};
-use crate::printer;
+use crate::{child, printer};
 use gate::Gate;
 use session::Session;
 
@@ -43,6 +43,7 @@ enum End {
 
 /// Serves the page until it ends.
 pub(crate) fn serve(workbench: Workbench, wishes: Wishes, way: &Way) -> Result<()> {
+    child::keep_memory_private();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::SetupPage)?;
     let port = listener.local_addr().map_err(Error::SetupPage)?.port();
     listener.set_nonblocking(true).map_err(Error::SetupPage)?;

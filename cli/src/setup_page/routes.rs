@@ -173,7 +173,10 @@ async fn blocking(
 ) -> Response {
     let done = tokio::task::spawn_blocking(move || work(&session)).await;
     match done {
-        Ok(Ok(json)) => json_response(StatusCode::OK, &json),
+        // Wiped once it was sent.
+        Ok(Ok(json)) => {
+            ([(header::CONTENT_TYPE, "application/json")], Bytes::from_owner(json)).into_response()
+        }
         Ok(Err(error)) => (StatusCode::CONFLICT, Json(Problem::from(&error))).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -181,8 +184,4 @@ async fn blocking(
 
 fn to_json(view: &impl Serialize) -> Result<Zeroizing<Vec<u8>>> {
     Ok(Zeroizing::new(serde_json::to_vec(view).expect("a view of texts and numbers is always JSON")))
-}
-
-fn json_response(status: StatusCode, json: &[u8]) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], Bytes::copy_from_slice(json)).into_response()
 }

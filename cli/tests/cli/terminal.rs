@@ -292,3 +292,24 @@ fn a_no_at_the_terminal_makes_nothing() {
     assert_eq!(code, Some(0), "{shown}");
     assert!(sandbox.service.deploys().is_empty());
 }
+
+#[test]
+fn a_deployment_that_nobody_holds_is_revoked_from_the_list_on_a_yes() {
+    let sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    sandbox.capy(&["deploy", "--platform", "other", "--print"]).succeeds();
+    let id = sandbox.service.deploys()[0].deploy_id;
+    assert_eq!(std::fs::read_dir(sandbox.config("unstored")).unwrap().count(), 0, "it was printed");
+    // As a page leaves it that is killed before anything was taken.
+    std::fs::write(sandbox.config("unstored").join(id.to_string()), "").unwrap();
+    for (answer, revoked) in [("n", false), ("y", true)] {
+        let mut terminal = Terminal::start(&sandbox, &["deploy", "list"]);
+        terminal.wait_for("nobody ever got the values of");
+        terminal.wait_for("revoke? [y/N] ");
+        terminal.type_keys(&format!("{answer}\n"));
+        let (code, shown) = terminal.end();
+        assert_eq!(code, Some(0), "{shown}");
+        assert_eq!(sandbox.service.deploys()[0].revoked_at.is_some(), revoked, "{shown}");
+    }
+    assert_eq!(std::fs::read_dir(sandbox.config("unstored")).unwrap().count(), 0);
+}

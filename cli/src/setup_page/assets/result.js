@@ -111,7 +111,7 @@ function pushing() {
   const said = make("div", { id: "push-said", role: "status" });
   const button = make("button", { type: "button", id: "push", click: () => run(button, said, project) }, "Run them now");
   return make("div", {}, make("h2", {}, `Or let ${push.program} set them`),
-    make("p", { class: "lead" }, "These commands are run in this project; values go to their standard input only."),
+    make("p", { class: "lead" }, "They are run in the folder where capy deploy was started; values are no arguments of theirs."),
     make("pre", { class: "secret" }, push.commands.join("\n")),
     push.note ? make("p", {}, make("small", {}, push.note)) : null,
     project ? make("label", { class: "field" }, make("span", {}, `Project (${push.project})`), project) : null,
