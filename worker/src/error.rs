@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use capy_protocol::api::{ErrorBody, ErrorCode};
@@ -33,6 +33,7 @@ pub(crate) enum ApiError {
     BlobRejected,
     WrapRootUnknown,
     WrapRootGone,
+    RateLimited,
     Unavailable(Fault),
 }
 
@@ -142,6 +143,9 @@ impl ApiError {
                 Code::WrapRootGone,
                 "the wrap root that this deployment needs was taken out of the service",
             ),
+            Self::RateLimited => {
+                (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, "this was asked for too often")
+            }
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the service cannot answer now")
             }
@@ -156,6 +160,10 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(ErrorBody { error, code })).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            // Seconds: the time that the limits are counted over.
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
         }
         if let Self::Unavailable(fault) = self {
             response.extensions_mut().insert(Detail(fault.to_string()));

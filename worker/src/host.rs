@@ -13,6 +13,8 @@ pub(crate) mod cloudflare;
 #[cfg(not(target_family = "wasm"))]
 pub mod faulty;
 #[cfg(not(target_family = "wasm"))]
+pub mod limiter;
+#[cfg(not(target_family = "wasm"))]
 pub mod sqlite;
 
 /// Why a host cannot answer. The text is the host's own, for the log.
@@ -24,6 +26,9 @@ pub enum HostError {
     /// The revocation list does not answer.
     #[error("revocation list: {0}")]
     RevocationList(String),
+    /// The rate limiter does not answer.
+    #[error("rate limiter: {0}")]
+    RateLimiter(String),
 }
 
 /// Result with [`HostError`].
@@ -101,6 +106,28 @@ pub trait Rows {
     fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>>;
 }
 
+/// How often something may be asked for. Workers have the numbers in `wrangler.toml`, for an owner to change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Limit {
+    /// Keys of one deployment.
+    DecryptsOfDeploy,
+    /// Keys of any deployments, asked for from one address.
+    DecryptsFromAddress,
+}
+
+impl Limit {
+    /// The time that the limits are counted over.
+    pub const PERIOD_MILLIS: u64 = 10_000;
+
+    /// How often in that time.
+    pub fn most(self) -> u32 {
+        match self {
+            Self::DecryptsOfDeploy => 100,
+            Self::DecryptsFromAddress => 300,
+        }
+    }
+}
+
 /// A platform.
 pub trait Host: Send + Sync + 'static {
     /// An answer of its database.
@@ -115,6 +142,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Puts an id on the revocation list.
     fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send;
+
+    /// Counts one more question under a limit; whether it is within. Counts need not be exact, nor shared.
+    fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + Send;
 
     /// Whether the revocation list answers.
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send;

@@ -11,6 +11,7 @@ pub mod caller;
 mod error;
 mod handlers;
 pub mod host;
+mod limits;
 pub mod log;
 mod path;
 pub mod policy;

@@ -25,13 +25,25 @@ impl KeyService {
     /// # Errors
     /// When it cannot be built or does not start.
     pub fn start(node: &Node) -> Result<Self> {
+        Self::start_with(node, Workerd::start)
+    }
+
+    /// The same with its rate limits as an owner gets them; else they are far away.
+    ///
+    /// # Errors
+    /// As [`KeyService::start`].
+    pub fn start_limited(node: &Node) -> Result<Self> {
+        Self::start_with(node, Workerd::start_limited)
+    }
+
+    fn start_with(node: &Node, start: impl FnOnce(&Node, &Options<'_>) -> Result<Workerd>) -> Result<Self> {
         let entry = built()?;
         let persist = TempDir::with_prefix("capy-key-service-")?;
         let admin_token = random_hex()?;
         let wrap_roots = format!("{}:{}", random_key_id()?, random_hex()?);
         let secrets = [("ADMIN_TOKEN", admin_token.as_str()), ("WRAP_ROOTS", &wrap_roots)];
         let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
-        let workerd = Workerd::start(node, &options)?;
+        let workerd = start(node, &options)?;
         Ok(Self { workerd, persist, admin_token })
     }
 

@@ -49,6 +49,14 @@ pub struct Options<'a> {
     pub secrets: &'a [(&'a str, &'a str)],
 }
 
+/// Which rate limits a Worker gets.
+enum RateLimits {
+    /// Those of its configuration.
+    Own,
+    /// So high that nothing reaches them.
+    FarAway,
+}
+
 /// A running Worker. Stopped on drop.
 #[derive(Debug)]
 pub struct Workerd {
@@ -64,8 +72,22 @@ impl Workerd {
     ///
     /// # Errors
     /// With what wrangler printed: when a migration fails, and when there is no answer after a minute.
+    ///
+    /// The rate limits are far away: every test comes from the same address.
     pub fn start(node: &Node, options: &Options<'_>) -> Result<Self> {
-        let config = write_config(options)?;
+        Self::start_with(node, options, &RateLimits::FarAway)
+    }
+
+    /// The same with the rate limits of `wrangler.toml`.
+    ///
+    /// # Errors
+    /// As [`Workerd::start`].
+    pub fn start_limited(node: &Node, options: &Options<'_>) -> Result<Self> {
+        Self::start_with(node, options, &RateLimits::Own)
+    }
+
+    fn start_with(node: &Node, options: &Options<'_>, limits: &RateLimits) -> Result<Self> {
+        let config = write_config(options, limits)?;
         migrate(node, config.path(), options.persist)?;
         let mut command = dev(node, config.path());
         command.arg("--persist-to").arg(options.persist).envs(options.secrets.iter().copied());
@@ -219,7 +241,7 @@ fn migrate(node: &Node, config: &Path, persist: &Path) -> Result<()> {
 
 /// A folder with the workspace's configuration and a copy of the build: wrangler restarts a Worker whose files
 /// change, and another process may build again at any time.
-fn write_config(options: &Options<'_>) -> Result<TempDir> {
+fn write_config(options: &Options<'_>, limits: &RateLimits) -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("capy-workerd-").tempdir()?;
     let source = workspace_root().join("wrangler.toml");
     let text = fs::read_to_string(&source).with_context(|| source.display().to_string())?;
@@ -227,7 +249,7 @@ fn write_config(options: &Options<'_>) -> Result<TempDir> {
         options.entry.parent().zip(options.entry.file_name()).context("the entry is not a file")?;
     let copy = folder.path().join("build");
     copy_folder(build, &copy)?;
-    let config = moved(&text, &copy.join(name))?;
+    let config = moved(&text, &copy.join(name), limits)?;
     fs::write(folder.path().join("wrangler.toml"), config)?;
     Ok(folder)
 }
@@ -246,7 +268,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The same bindings around an entry that is built already.
-fn moved(config: &str, entry: &Path) -> Result<String> {
+fn moved(config: &str, entry: &Path, limits: &RateLimits) -> Result<String> {
     let mut config: Table = config.parse()?;
     config.remove("build");
     config.insert("main".to_owned(), path_value(entry.to_owned())?);
@@ -255,6 +277,15 @@ fn moved(config: &str, entry: &Path) -> Result<String> {
         if let Some(migrations) = database.get("migrations_dir").and_then(Value::as_str) {
             let absolute = path_value(workspace_root().join(migrations))?;
             database.insert("migrations_dir".to_owned(), absolute);
+        }
+    }
+    let limiters = config.get_mut("ratelimits").and_then(Value::as_array_mut);
+    if let RateLimits::FarAway = limits {
+        for simple in limiters.into_iter().flatten().filter_map(|limiter| limiter.get_mut("simple")) {
+            simple
+                .as_table_mut()
+                .context("a rate limit is a table")?
+                .insert("limit".into(), 1_000_000.into());
         }
     }
     Ok(toml::to_string(&config)?)
@@ -280,10 +311,15 @@ mod tests {
     #[test]
     fn a_moved_configuration_builds_nothing_and_keeps_its_bindings() {
         let text = fs::read_to_string(workspace_root().join("wrangler.toml")).unwrap();
-        let config: Table = moved(&text, Path::new("/x/entry.mjs")).unwrap().parse().unwrap();
+        let config: Table =
+            moved(&text, Path::new("/x/entry.mjs"), &RateLimits::FarAway).unwrap().parse().unwrap();
         assert!(!config.contains_key("build"));
         assert_eq!(config["main"].as_str(), Some("/x/entry.mjs"));
         assert_eq!(config["d1_databases"][0]["binding"].as_str(), Some("DB"));
+        assert_eq!(config["ratelimits"][0]["simple"]["limit"].as_integer(), Some(1_000_000));
+        let limited: Table =
+            moved(&text, Path::new("/x/entry.mjs"), &RateLimits::Own).unwrap().parse().unwrap();
+        assert_eq!(limited["ratelimits"][0]["simple"]["limit"].as_integer(), Some(100));
         let migrations = config["d1_databases"][0]["migrations_dir"].as_str().unwrap();
         assert!(Path::new(migrations).join("0001_deploys.sql").is_file());
     }

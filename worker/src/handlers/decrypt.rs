@@ -15,12 +15,12 @@ use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::host::{Host, HostError};
-use crate::path::PathId;
+use crate::limits::WithinLimits;
 use crate::policy::{self, Asked, Denial};
 use crate::store::deploys::{self, Record};
 use crate::store::{Action, Event};
 
-/// 1. The body: 400, 413, 415.
+/// 1. The path: 400. How often it was asked for: 429. The body: 400, 413, 415.
 /// 2. The revocation list: 410 for a listed id, even with the database down. It grants nothing.
 /// 3. The outer blob's shape and key id: 422. Before the record, so that another service's blob is told apart from
 ///    an unknown id; a known deployment whose root is gone is told apart from both.
@@ -30,7 +30,7 @@ use crate::store::{Action, Event};
 /// 7. Only then the key: 200.
 pub(crate) async fn decrypt<H: Host>(
     State(app): State<Arc<App<H>>>,
-    PathId(id): PathId<DeployId>,
+    WithinLimits(id): WithinLimits,
     caller: Caller,
     JsonBody(request): JsonBody<DecryptRequest>,
 ) -> Result<Json<DecryptResponse>, ApiError> {

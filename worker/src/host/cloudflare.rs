@@ -1,4 +1,4 @@
-//! Cloudflare: D1 is the database, KV the revocation list.
+//! Cloudflare: D1 is the database, KV the revocation list, rate limiting bindings count.
 //!
 //! D1 is asked without a session, so that every statement runs on the primary: a replica could still hold a
 //! revoked row as live. A batch is one transaction. KV lags: other places see a write a minute later or more.
@@ -8,28 +8,34 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use worker::kv::KvStore;
 use worker::send::SendFuture;
 use worker::wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, D1Result, Env};
+use worker::{D1Database, D1PreparedStatement, D1Result, Env, RateLimiter};
 
-use super::{Host, HostError, Result, Rows, Statement, Value};
+use super::{Host, HostError, Limit, Result, Rows, Statement, Value};
 
 const DATABASE: &str = "DB";
 const REVOCATIONS: &str = "REVOCATIONS";
+const DECRYPTS_OF_DEPLOY: &str = "DECRYPTS_OF_DEPLOY";
+const DECRYPTS_FROM_ADDRESS: &str = "DECRYPTS_FROM_ADDRESS";
 /// A key that is never written: reading it tells whether KV answers.
 const PROBE: &str = "health";
 
-/// The two bindings. A missing one is an error of each use, so that health can still answer.
+/// The bindings. A missing one is an error of each use, so that health can still answer.
 #[derive(Debug)]
 pub(crate) struct Cloudflare {
     database: Result<D1Database>,
     revocations: Result<KvStore>,
+    of_deploy: Result<RateLimiter>,
+    from_address: Result<RateLimiter>,
 }
 
 impl Cloudflare {
-    /// Takes the bindings `DB` and `REVOCATIONS`.
+    /// Takes the bindings by their names in `wrangler.toml`.
     pub(crate) fn bind(env: &Env) -> Self {
         Self {
             database: env.d1(DATABASE).map_err(database_error),
             revocations: env.kv(REVOCATIONS).map_err(list_error),
+            of_deploy: env.rate_limiter(DECRYPTS_OF_DEPLOY).map_err(limiter_error),
+            from_address: env.rate_limiter(DECRYPTS_FROM_ADDRESS).map_err(limiter_error),
         }
     }
 
@@ -71,6 +77,17 @@ impl Host for Cloudflare {
         })
     }
 
+    fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + Send {
+        SendFuture::new(async move {
+            let limiter = match limit {
+                Limit::DecryptsOfDeploy => &self.of_deploy,
+                Limit::DecryptsFromAddress => &self.from_address,
+            };
+            let limiter = limiter.as_ref().map_err(Clone::clone)?;
+            Ok(limiter.limit(key.to_owned()).await.map_err(limiter_error)?.success)
+        })
+    }
+
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send {
         SendFuture::new(async { self.listing(PROBE).await.map(drop) })
     }
@@ -104,6 +121,10 @@ fn js_value(value: &Value) -> JsValue {
 /// No statement holds key material, so that D1's own text may be logged.
 fn database_error(error: worker::Error) -> HostError {
     HostError::Database(error.to_string())
+}
+
+fn limiter_error(error: impl std::fmt::Display) -> HostError {
+    HostError::RateLimiter(error.to_string())
 }
 
 fn list_error(error: impl std::fmt::Display) -> HostError {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use capy_protocol::id::DeployId;
 
 use super::sqlite::{Answer, Sqlite};
-use super::{Host, HostError, Result, Statement};
+use super::{Host, HostError, Limit, Result, Statement};
 use crate::store::sql;
 
 /// What does not work.
@@ -24,6 +24,8 @@ pub struct Faults {
     pub list_lags: bool,
     /// Each deployment is revoked between its lookup and its release.
     pub revoked_between: bool,
+    /// The rate limiter does not answer.
+    pub limiter: bool,
 }
 
 /// A database in memory, a revocation list, and what of them does not work.
@@ -32,6 +34,8 @@ pub struct Faulty {
     database: Sqlite,
     listed: Mutex<BTreeMap<DeployId, u64>>,
     faults: Mutex<Faults>,
+    /// For ever: here no time passes.
+    asked: Mutex<BTreeMap<(Limit, String), u32>>,
 }
 
 impl Faulty {
@@ -41,7 +45,7 @@ impl Faulty {
     /// [`HostError::Database`].
     pub fn new() -> Result<Self> {
         let database = Sqlite::in_memory()?;
-        Ok(Self { database, listed: Mutex::default(), faults: Mutex::default() })
+        Ok(Self { database, listed: Mutex::default(), faults: Mutex::default(), asked: Mutex::default() })
     }
 
     /// From now on, these do not work.
@@ -96,6 +100,16 @@ impl Host for Faulty {
         }
         lock(&self.listed).insert(*id, revoked_at);
         Ok(())
+    }
+
+    async fn is_within(&self, limit: Limit, key: &str) -> Result<bool> {
+        if self.faults().limiter {
+            return Err(HostError::RateLimiter("injected".into()));
+        }
+        let mut asked = lock(&self.asked);
+        let count = asked.entry((limit, key.to_owned())).or_default();
+        *count += 1;
+        Ok(*count <= limit.most())
     }
 
     async fn check_revocations(&self) -> Result<()> {

@@ -9,7 +9,8 @@ use rusqlite::{Connection, ToSql};
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 
-use super::{Host, HostError, Result, Rows, Statement, Value};
+use super::limiter::Limiter;
+use super::{Host, HostError, Limit, Result, Rows, Statement, Value};
 
 /// The migrations in their order, by the names that wrangler knows them by.
 pub const MIGRATIONS: [(&str, &str); 3] = [
@@ -20,7 +21,10 @@ pub const MIGRATIONS: [(&str, &str); 3] = [
 
 /// A database in this process.
 #[derive(Debug)]
-pub struct Sqlite(Mutex<Connection>);
+pub struct Sqlite {
+    connection: Mutex<Connection>,
+    limiter: Limiter,
+}
 
 impl Sqlite {
     /// An empty database that is gone when it is dropped.
@@ -32,12 +36,12 @@ impl Sqlite {
         for (_, migration) in MIGRATIONS {
             database.execute_batch(migration).map_err(database_error)?;
         }
-        Ok(Self(Mutex::new(database)))
+        Ok(Self { connection: Mutex::new(database), limiter: Limiter::new() })
     }
 
     /// The connection itself, for what only an operator or a test does.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self, statements: &[Statement]) -> rusqlite::Result<Vec<Answer>> {
@@ -63,6 +67,10 @@ impl Host for Sqlite {
 
     async fn list_revoked(&self, _: &DeployId, _: u64) -> Result<()> {
         Ok(())
+    }
+
+    async fn is_within(&self, limit: Limit, key: &str) -> Result<bool> {
+        Ok(self.limiter.is_within(limit, key))
     }
 
     async fn check_revocations(&self) -> Result<()> {

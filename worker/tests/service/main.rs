@@ -3,6 +3,7 @@
 mod decrypt;
 mod deploys;
 mod http;
+mod limits;
 mod support;
 mod terms;
 mod tokens;

@@ -1,0 +1,107 @@
+//! Rate limits in this process, for hosts whose platform has none.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::Limit;
+
+/// After how many questions those that have not asked lately are forgotten.
+const SWEEP_EVERY: u32 = 4096;
+
+/// Counts per key, and forgets who has been quiet: memory follows the rate of questions.
+pub struct Limiter<C: Clock = DefaultClock> {
+    of_deploy: Keyed<C>,
+    from_address: Keyed<C>,
+    asked: AtomicU32,
+}
+
+type Keyed<C> = RateLimiter<String, DefaultKeyedStateStore<String>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+impl Limiter {
+    /// With the limits that Workers get in `wrangler.toml`.
+    pub fn new() -> Self {
+        Self::with_clock(DefaultClock::default())
+    }
+}
+
+impl Default for Limiter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Clock + Clone> Limiter<C> {
+    fn with_clock(clock: C) -> Self {
+        let keyed = |limit: Limit| {
+            let most = NonZeroU32::new(limit.most()).unwrap_or(NonZeroU32::MIN);
+            let each = Duration::from_millis(Limit::PERIOD_MILLIS) / most.get();
+            let quota = Quota::with_period(each).unwrap_or(Quota::per_second(most)).allow_burst(most);
+            RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone())
+        };
+        let (of_deploy, from_address) = (keyed(Limit::DecryptsOfDeploy), keyed(Limit::DecryptsFromAddress));
+        Self { of_deploy, from_address, asked: AtomicU32::new(0) }
+    }
+
+    /// Counts one more; whether that is within the limit.
+    pub fn is_within(&self, limit: Limit, key: &str) -> bool {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            for keyed in [&self.of_deploy, &self.from_address] {
+                keyed.retain_recent();
+                keyed.shrink_to_fit();
+            }
+        }
+        let keyed = match limit {
+            Limit::DecryptsOfDeploy => &self.of_deploy,
+            Limit::DecryptsFromAddress => &self.from_address,
+        };
+        keyed.check_key(&key.to_owned()).is_ok()
+    }
+}
+
+impl<C: Clock> fmt::Debug for Limiter<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Limiter(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    #[test]
+    fn a_key_gets_its_limit_at_once_and_then_as_many_each_period() {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::with_clock(clock.clone());
+        for (limit, most) in [(Limit::DecryptsOfDeploy, 100), (Limit::DecryptsFromAddress, 300)] {
+            let granted = |key: &str| (0..2 * most).filter(|_| limiter.is_within(limit, key)).count();
+            assert_eq!(granted("a"), most, "{limit:?}");
+            assert_eq!(granted("b"), most, "another key has its own");
+            clock.advance(Duration::from_secs(1));
+            assert_eq!(granted("a"), most / 10);
+            clock.advance(Duration::from_secs(60));
+            assert_eq!(granted("a"), most, "never more than that");
+        }
+    }
+
+    #[test]
+    fn who_has_been_quiet_is_forgotten() {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::with_clock(clock.clone());
+        for key in 0..SWEEP_EVERY - 1 {
+            limiter.is_within(Limit::DecryptsFromAddress, &key.to_string());
+        }
+        assert_eq!(limiter.from_address.len(), SWEEP_EVERY as usize - 1);
+        clock.advance(Duration::from_secs(60));
+        limiter.is_within(Limit::DecryptsFromAddress, "again");
+        assert_eq!(limiter.from_address.len(), 1);
+    }
+}

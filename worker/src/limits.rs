@@ -1,0 +1,77 @@
+//! How often a key may be asked for: the one route that needs no API token.
+//!
+//! A limiter that does not answer lets everybody through, and the log says so: it protects what the service costs, and
+//! not the keys.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use capy_protocol::id::DeployId;
+
+use crate::app::App;
+use crate::caller::Peer;
+use crate::error::ApiError;
+use crate::host::{Host, Limit};
+use crate::path::PathId;
+
+/// The id in the path, when it may be asked for now: 400 when it is none, 429 when its deployment or the address that
+/// asks was there too often. Nothing else is asked before.
+pub(crate) struct WithinLimits(pub(crate) DeployId);
+
+impl<H: Host> FromRequestParts<Arc<App<H>>> for WithinLimits {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<H>>) -> Result<Self, ApiError> {
+        let PathId(id) = PathId::<DeployId>::from_request_parts(parts, app).await?;
+        let address = parts.extensions.get::<Peer>().and_then(|peer| peer.address.as_deref());
+        if let Some(network) = address.and_then(network_of) {
+            // First: one address alone shall not use up what a deployment may ask.
+            check(app, Limit::DecryptsFromAddress, &network).await?;
+        }
+        check(app, Limit::DecryptsOfDeploy, &id.to_string()).await?;
+        Ok(Self(id))
+    }
+}
+
+async fn check<H: Host>(app: &App<H>, limit: Limit, key: &str) -> Result<(), ApiError> {
+    match app.host.is_within(limit, key).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(ApiError::RateLimited),
+        Err(error) => {
+            app.log.warn(&error);
+            Ok(())
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the first half, since whoever has one has all with that half.
+fn network_of(address: &str) -> Option<String> {
+    match address.parse().ok()? {
+        IpAddr::V4(address) => Some(address.to_string()),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => Some(address.to_string()),
+            None => Some(format!("{}/64", Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_ipv6_network_count_as_one() {
+        for (address, expected) in [
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("::ffff:192.0.2.7", Some("192.0.2.7")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::/64")),
+            ("2001:db8:1:2::9", Some("2001:db8:1:2::/64")),
+            ("2001:db8:1:3::9", Some("2001:db8:1:3::/64")),
+            ("not an address", None),
+        ] {
+            assert_eq!(network_of(address).as_deref(), expected, "{address}");
+        }
+    }
+}
