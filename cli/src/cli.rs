@@ -189,6 +189,9 @@ pub(crate) struct Mint {
     /// Deploy these variables and no others, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
+    /// Split the blob over several variables, where the platform's are short
+    #[arg(long, conflicts_with = "blob_file")]
+    pub(crate) split: bool,
     /// Write the blob to FILE, to be deployed beside the code; the platform then holds SECRETS_BLOB_FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) blob_file: Option<PathBuf>,

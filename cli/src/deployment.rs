@@ -3,7 +3,8 @@
 //! Owns the way of the values: out of `.env`, into the blob, and to whoever hands them on. Sizes are checked before
 //! the service is asked. It refuses to print, and to choose a platform.
 
-use std::collections::BTreeMap;
+mod variables;
+
 use std::path::{Path, PathBuf};
 
 use capy_client::Service;
@@ -16,6 +17,8 @@ use capy_protocol::mint::{Minted, Minting};
 use capy_protocol::wrap::{OUTER_LEN, OuterBlob};
 use serde::Serialize;
 use zeroize::Zeroizing;
+
+pub(crate) use variables::{Variable, json_object, lines};
 
 use crate::cli::{Credential, Format, Terms};
 use crate::disk;
@@ -39,6 +42,7 @@ pub(crate) struct Wishes {
     pub(crate) terms: Terms,
     pub(crate) credential: Credential,
     pub(crate) format: Format,
+    pub(crate) split: bool,
     pub(crate) blob_file: Option<PathBuf>,
 }
 
@@ -53,8 +57,18 @@ pub(crate) struct Wish {
     pub(crate) terms: Terms,
     pub(crate) credential: Credential,
     pub(crate) format: Format,
-    /// A file that takes the blob, in place of a variable.
-    pub(crate) blob_file: Option<BlobFile>,
+    pub(crate) blob: BlobPlace,
+}
+
+/// What takes the blob.
+#[derive(Debug, Clone)]
+pub(crate) enum BlobPlace {
+    /// One variable.
+    Variable,
+    /// As many as it needs, each as long as the platform's may be.
+    Split,
+    /// A file beside the code.
+    File(BlobFile),
 }
 
 /// Where the blob is written here, and what the platform calls that place.
@@ -92,8 +106,17 @@ impl Wishes {
             terms: self.terms.clone(),
             credential: self.credential,
             format: self.format,
-            blob_file: self.blob_file.as_deref().map(BlobFile::at),
+            blob: self.blob(),
         })
+    }
+
+    /// What takes the blob.
+    pub(crate) fn blob(&self) -> BlobPlace {
+        match &self.blob_file {
+            Some(path) => BlobPlace::File(BlobFile::at(path)),
+            None if self.split => BlobPlace::Split,
+            None => BlobPlace::Variable,
+        }
     }
 }
 
@@ -104,12 +127,6 @@ pub(crate) struct Workbench {
     pub(crate) values: EnvMap,
     pub(crate) service: Service,
     signs: Signs,
-}
-
-/// One variable that the platform is to hold. Wiped on drop.
-pub(crate) struct Variable {
-    pub(crate) name: &'static str,
-    pub(crate) value: Zeroizing<String>,
 }
 
 /// What was minted. Holds the platform's key: wiped on drop.
@@ -200,7 +217,7 @@ impl Workbench {
         let wrap = OuterBlob::from_bytes(&[1; OUTER_LEN]).expect("version and length are right");
         let minted = begin(wish, &self.project)?.finish(&wrap, &env).map_err(Error::Seal)?;
         let (variables, _) = self.variables(wish, &minted);
-        Ok(sizes(&variables))
+        Ok(variables::sizes(&variables))
     }
 
     /// What `--push` would run. Asks nobody.
@@ -239,14 +256,13 @@ impl Workbench {
     }
 
     fn deployment(&self, wish: &Wish, id: DeployId, minted: &Minted) -> Deployment {
-        let (variables, blob) = self.variables(wish, minted);
+        let (variables, blob_file) = self.variables(wish, minted);
         let names: Vec<_> = variables.iter().map(|variable| variable.name).collect();
         let guide = wish.platform.guide(&Setting {
             environment: wish.environment.as_deref(),
             names: &names,
             commands: &self.signs.commands(),
         });
-        let blob_file = wish.blob_file.clone().zip(blob);
         Deployment {
             id,
             platform: wish.platform.clone(),
@@ -258,24 +274,30 @@ impl Workbench {
         }
     }
 
-    /// In order of name; the blob apart where a file is to take it.
-    fn variables(&self, wish: &Wish, minted: &Minted) -> (Vec<Variable>, Option<Zeroizing<String>>) {
+    /// In order of name, a blob's parts in their own; the blob apart where a file is to take it.
+    fn variables(
+        &self,
+        wish: &Wish,
+        minted: &Minted,
+    ) -> (Vec<Variable>, Option<(BlobFile, Zeroizing<String>)>) {
         let (names, key) = match wish.credential {
             Credential::ProjectKey => (Names::PROJECT_KEY, minted.project_key.serialize_hex()),
             Credential::DeployKey => (Names::DEPLOY_KEY, minted.deploy_token.serialize_hex()),
         };
         let blob = Zeroizing::new(minted.blob.serialize());
-        let (held, apart) = match &wish.blob_file {
-            None => (Variable { name: names.blob, value: blob }, None),
-            Some(file) => {
-                let name = Zeroizing::new(file.name.clone());
-                (Variable { name: names.blob_file, value: name }, Some(blob))
-            }
-        };
         let url = Zeroizing::new(self.service.url().as_str().to_owned());
         let mut variables =
-            vec![held, Variable { name: names.key, value: key }, Variable { name: SERVICE_URL, value: url }];
-        variables.sort_by_key(|variable| variable.name);
+            vec![Variable { name: SERVICE_URL, value: url }, Variable { name: names.key, value: key }];
+        let mut apart = None;
+        match &wish.blob {
+            BlobPlace::Variable => variables.push(Variable { name: names.blob, value: blob }),
+            BlobPlace::Split => variables.extend(variables::split(names, &blob, wish.platform.limits.value)),
+            BlobPlace::File(file) => {
+                let name = Zeroizing::new(file.name.clone());
+                variables.push(Variable { name: names.blob_file, value: name });
+                apart = Some((file.clone(), blob));
+            }
+        }
         (variables, apart)
     }
 }
@@ -288,7 +310,7 @@ impl Deployment {
 
     /// Their names and bytes.
     pub(crate) fn sizes(&self) -> Vec<(&'static str, usize)> {
-        sizes(&self.variables)
+        variables::sizes(&self.variables)
     }
 
     /// Notes that somebody has the values from now on.
@@ -318,32 +340,6 @@ impl Deployment {
         };
         disk::replace(&file.path, blob.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &file.path))
     }
-}
-
-fn sizes(variables: &[Variable]) -> Vec<(&'static str, usize)> {
-    variables.iter().map(|variable| (variable.name, variable.value.len())).collect()
-}
-
-/// `NAME=value` lines.
-pub(crate) fn lines(variables: &[Variable]) -> Zeroizing<String> {
-    let size = variables.iter().map(|variable| variable.name.len() + variable.value.len() + 2).sum();
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
-    let mut text = Zeroizing::new(String::with_capacity(size));
-    for variable in variables {
-        for part in [variable.name, "=", &variable.value, "\n"] {
-            text.push_str(part);
-        }
-    }
-    text
-}
-
-/// A JSON object of names and values.
-pub(crate) fn json_object(variables: &[Variable]) -> Zeroizing<String> {
-    let object: BTreeMap<_, _> =
-        variables.iter().map(|variable| (variable.name, variable.value.as_str())).collect();
-    let mut text = Zeroizing::new(serde_json::to_string_pretty(&object).expect("strings are always JSON"));
-    text.push('\n');
-    text
 }
 
 fn begin(wish: &Wish, project: &Project) -> Result<Minting> {

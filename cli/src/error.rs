@@ -280,7 +280,7 @@ impl Error {
             Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave --environment away",
             Self::EnvironmentUnknown { known, .. } => return Some(format!("one of: {known}")),
             Self::TooLarge { .. } => {
-                "deploy fewer variables with --only, or keep the blob in a file beside the code with --blob-file capy.blob"
+                "deploy fewer variables with --only, split the blob with --split, or keep it beside the code with --blob-file capy.blob"
             }
             Self::NoOutput => {
                 "pass --platform ID with --print for lines to paste, or with --json for a script; --no-open prints the page's address"

@@ -17,9 +17,7 @@ const PUBLIC_PREFIXES: [&str; 9] = [
 
 /// Whether the name is one that a child process never sees: credentials and capy's own settings.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    capy_client::credentials::VARIABLES.contains(&name)
-        || name.starts_with("CAPY_")
-        || name.starts_with("_CAPY_")
+    capy_client::credentials::is_credential(name) || name.starts_with("CAPY_") || name.starts_with("_CAPY_")
 }
 
 /// Whether a framework publishes the variable's value.

@@ -5,7 +5,8 @@
 //! | `SECRETS_BLOB`       | `PROJECT_KEY`       | the platform holds `K_d`                                    |
 //! | `_CAPY_SECRETS_BLOB` | `_CAPY_DEPLOY_KEY`  | the platform holds the deploy token, the service hands `K_d` over sealed |
 //!
-//! Where the blob is too long for a variable it is a file beside the code, and `SECRETS_BLOB_FILE` or
+//! Where the platform's variables are short the blob goes on in `SECRETS_BLOB_2` to `SECRETS_BLOB_16` (and so for the
+//! other pair). Where it is too long for all of them it is a file beside the code, and `SECRETS_BLOB_FILE` or
 //! `_CAPY_SECRETS_BLOB_FILE` names it in place of the variable; a relative path starts at the current folder.
 //!
 //! An empty or blank variable counts as unset: platforms keep a variable whose value was emptied. Half a pair,
@@ -30,6 +31,10 @@ use crate::{Error, Result, ServiceUrl, text_of};
 pub struct Names {
     /// Holds the blob.
     pub blob: &'static str,
+    /// Hold the rest of a blob that was split, in order.
+    pub more: &'static [&'static str],
+    /// What errors call them all: a part may be left over from an older deployment.
+    pub joined: &'static str,
     /// Names the file that holds the blob, in place of the variable.
     pub blob_file: &'static str,
     /// Holds the key.
@@ -38,15 +43,37 @@ pub struct Names {
 
 impl Names {
     /// The default pair.
-    pub const PROJECT_KEY: Self =
-        Self { blob: "SECRETS_BLOB", blob_file: "SECRETS_BLOB_FILE", key: "PROJECT_KEY" };
+    pub const PROJECT_KEY: Self = Self {
+        blob: "SECRETS_BLOB",
+        more: &MORE,
+        joined: "SECRETS_BLOB, joined with its numbered parts,",
+        blob_file: "SECRETS_BLOB_FILE",
+        key: "PROJECT_KEY",
+    };
     /// The pair of `--credential deploy-key`.
-    pub const DEPLOY_KEY: Self =
-        Self { blob: "_CAPY_SECRETS_BLOB", blob_file: "_CAPY_SECRETS_BLOB_FILE", key: "_CAPY_DEPLOY_KEY" };
+    pub const DEPLOY_KEY: Self = Self {
+        blob: "_CAPY_SECRETS_BLOB",
+        more: &CAPY_MORE,
+        joined: "_CAPY_SECRETS_BLOB, joined with its numbered parts,",
+        blob_file: "_CAPY_SECRETS_BLOB_FILE",
+        key: "_CAPY_DEPLOY_KEY",
+    };
 }
 
-/// Every credential's variable. A child process never sees them.
-pub const VARIABLES: [&str; 6] = [
+/// `SECRETS_BLOB_2` and on, with whatever stands before it.
+macro_rules! numbered {
+    ($name:literal, $($number:literal)*) => { [$(concat!($name, "_", $number)),*] };
+}
+const MORE: [&str; 15] = numbered!("SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+const CAPY_MORE: [&str; 15] = numbered!("_CAPY_SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+
+/// Whether a variable is part of a credential. A child process never sees them.
+pub fn is_credential(name: &str) -> bool {
+    VARIABLES.contains(&name) || MORE.contains(&name) || CAPY_MORE.contains(&name)
+}
+
+/// The variables that say which credential there is.
+const VARIABLES: [&str; 6] = [
     Names::PROJECT_KEY.blob,
     Names::PROJECT_KEY.blob_file,
     Names::PROJECT_KEY.key,
@@ -85,10 +112,12 @@ impl Credentials {
         let read = |name| -> Result<Zeroizing<String>> {
             Ok(Zeroizing::new(text_of(&lookup, name)?.unwrap_or_default()))
         };
-        let mut text = read(origin)?;
-        if origin == names.blob_file {
-            text = read_blob_file(origin, Path::new(strip_wrapping(&text)))?;
-        }
+        let text = read(origin)?;
+        let (text, origin) = if origin == names.blob_file {
+            (read_blob_file(origin, Path::new(strip_wrapping(&text)))?, origin)
+        } else {
+            join_parts(text, names, &lookup)?
+        };
         let blob = parse_blob(origin, &text)?;
         Ok(Some(Self { origin, blob, key: parse_key(names, &read(names.key)?)? }))
     }
@@ -177,6 +206,29 @@ fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<(Names, &'
         }
     }
     Err(Error::CredentialsAmbiguous { found })
+}
+
+/// A blob that was split, whole again; one that was not stays as it is. No part may be left out between two others.
+fn join_parts(
+    first: Zeroizing<String>,
+    names: Names,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Result<(Zeroizing<String>, &'static str)> {
+    let mut parts = Vec::new();
+    for name in names.more {
+        parts.push(text_of(&lookup, name)?);
+    }
+    let count = parts.iter().take_while(|part| part.is_some()).count();
+    let stray = names.more.iter().zip(&parts).skip(count).find(|(_, part)| part.is_some());
+    if let Some((found, _)) = stray {
+        return Err(Error::CredentialsIncomplete { found, missing: names.more[count] });
+    }
+    if count == 0 {
+        return Ok((first, names.blob));
+    }
+    let all = [Some(strip_wrapping(&first))].into_iter();
+    let all = all.chain(parts.iter().map(|part| part.as_deref().map(strip_wrapping)));
+    Ok((Zeroizing::new(all.flatten().collect()), names.joined))
 }
 
 fn read_blob_file(variable: &'static str, path: &Path) -> Result<Zeroizing<String>> {
@@ -271,6 +323,24 @@ mod tests {
         let error = Credentials::from_env(lookup).unwrap_err();
         assert_eq!(error.code(), "BLOB_MALFORMED");
         assert!(error.to_string().starts_with("SECRETS_BLOB_FILE is damaged"), "{error}");
+    }
+
+    #[test]
+    fn a_blob_that_was_split_is_joined_in_order_and_none_may_be_left_out() {
+        let join = |set: &[(&str, &str)]| {
+            let found = |name: &str| set.iter().find(|(known, _)| *known == name);
+            let lookup = |name: &str| found(name).map(|(_, value)| OsString::from(value));
+            let (text, _) = join_parts(Zeroizing::new("\"aa\"\n".into()), Names::PROJECT_KEY, lookup)?;
+            Ok::<_, Error>(text)
+        };
+        assert_eq!(*join(&[]).unwrap(), "\"aa\"\n");
+        assert_eq!(*join(&[("SECRETS_BLOB_3", "cc"), ("SECRETS_BLOB_2", " 'bb' ")]).unwrap(), "aabbcc");
+        assert_eq!(*join(&[("SECRETS_BLOB_2", " ")]).unwrap(), "\"aa\"\n");
+        for set in [&[("SECRETS_BLOB_3", "cc")][..], &[("SECRETS_BLOB_2", "bb"), ("SECRETS_BLOB_16", "x")]] {
+            assert_eq!(join(set).unwrap_err().code(), "CREDENTIALS_INCOMPLETE", "{set:?}");
+        }
+        assert_eq!((MORE[0], MORE[14]), ("SECRETS_BLOB_2", "SECRETS_BLOB_16"));
+        assert!(is_credential("_CAPY_SECRETS_BLOB_16") && !is_credential("SECRETS_BLOB_17"));
     }
 
     #[test]

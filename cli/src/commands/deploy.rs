@@ -60,6 +60,7 @@ fn wishes(arguments: &Mint) -> Wishes {
         terms: arguments.terms.clone(),
         credential: arguments.credential,
         format: arguments.format,
+        split: arguments.split,
         blob_file: arguments.blob_file.clone(),
     }
 }

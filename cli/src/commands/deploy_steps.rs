@@ -5,7 +5,7 @@
 use std::io;
 
 use crate::cli::{Terms, lifetime};
-use crate::deployment::{BlobFile, Wish, Wishes, Workbench};
+use crate::deployment::{BlobFile, BlobPlace, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
 use crate::platforms::{self, Platform};
 use crate::printer;
@@ -36,7 +36,7 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Option<Wish>
         terms: ask_terms(&wishes.terms)?,
         credential: wishes.credential,
         format: wishes.format,
-        blob_file: wishes.blob_file.as_deref().map(BlobFile::at),
+        blob: wishes.blob(),
     };
     offer_file(workbench, &mut wish)?;
     workbench.check(&wish)?;
@@ -144,7 +144,7 @@ fn offer_file(workbench: &Workbench, wish: &mut Wish) -> Result<()> {
     printer::note(&format!("this does not fit {}: {misfit}", wish.platform.name));
     let question = format!("keep the blob in {}, to be deployed beside the code? [Y/n] ", BlobFile::NAME);
     if !is_no(&line(&question)?) {
-        wish.blob_file = Some(BlobFile::in_folder(&workbench.project.folder()));
+        wish.blob = BlobPlace::File(BlobFile::in_folder(&workbench.project.folder()));
     }
     Ok(())
 }

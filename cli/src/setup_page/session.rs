@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::gate::Gate;
-use super::view::{Choice, PushTo};
+use super::view::{Blob, Choice, PushTo};
 use crate::cli::{Terms, lifetime};
-use crate::deployment::{BlobFile, Deployment, Wish, Wishes, Workbench};
+use crate::deployment::{BlobFile, BlobPlace, Deployment, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
 use crate::platforms;
 use crate::project::deadline;
@@ -72,8 +72,20 @@ impl Session {
             terms: self.terms(choice)?,
             credential: choice.credential,
             format: choice.format,
-            blob_file: choice.blob_file.then(|| BlobFile::in_folder(&self.workbench.project.folder())),
+            blob: match choice.blob {
+                Blob::Variable => BlobPlace::Variable,
+                Blob::Split => BlobPlace::Split,
+                Blob::File => BlobPlace::File(self.blob_file()),
+            },
         })
+    }
+
+    /// Where the blob is written if a file takes it.
+    pub(crate) fn blob_file(&self) -> BlobFile {
+        match self.wishes.blob() {
+            BlobPlace::File(file) => file,
+            _ => BlobFile::in_folder(&self.workbench.project.folder()),
+        }
     }
 
     /// The page shows the command line's own first, so that what it sends is what is meant.

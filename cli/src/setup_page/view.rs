@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::browser::is_on_path;
 use super::session::Session;
 use crate::cli::{Credential, Format};
-use crate::deployment::{BlobFile, Deployment, Wishes};
+use crate::deployment::{BlobPlace, Deployment, Wishes};
 use crate::error::Error;
 use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
@@ -27,10 +27,20 @@ pub(crate) struct Choice {
     #[serde(default)]
     pub(crate) format: Format,
     #[serde(default)]
-    pub(crate) blob_file: bool,
+    pub(crate) blob: Blob,
     /// A time such as `90d`.
     pub(crate) expires: Option<String>,
     pub(crate) max_uses: Option<NonZeroU64>,
+}
+
+/// Where the blob goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Blob {
+    #[default]
+    Variable,
+    Split,
+    File,
 }
 
 /// One deployment, or one of its variables.
@@ -56,7 +66,8 @@ pub(crate) struct State<'a> {
     project: &'a str,
     service: &'a str,
     env_file: String,
-    blob_file: &'static str,
+    blob_file: String,
+    blob: Blob,
     platforms: Vec<PlatformView>,
     variables: Vec<Secret<'a>>,
     wishes: &'a Wishes,
@@ -99,7 +110,12 @@ impl<'a> State<'a> {
             project: bench.project.id().as_str(),
             service: bench.service.url().as_str(),
             env_file: bench.env_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            blob_file: BlobFile::NAME,
+            blob_file: session.blob_file().name,
+            blob: match session.wishes.blob() {
+                BlobPlace::Variable => Blob::Variable,
+                BlobPlace::Split => Blob::Split,
+                BlobPlace::File(_) => Blob::File,
+            },
             platforms: platforms::all()
                 .into_iter()
                 .map(|platform| PlatformView::of(platform, session))

@@ -102,6 +102,47 @@ fn a_blob_in_a_file_beside_the_code_opens_on_the_platform() {
 }
 
 #[test]
+fn a_blob_that_is_split_over_short_variables_opens_when_all_of_them_are_there() {
+    for (extra, blob) in [(&[][..], "SECRETS_BLOB"), (&["--credential", "deploy-key"], "_CAPY_SECRETS_BLOB")]
+    {
+        let mut sandbox = with_secrets();
+        sandbox.capy_with(&["set", "LONG"], &"x".repeat(9000)).succeeds();
+        let pages = ["deploy", "--platform", "cloudflare-pages", "--split", "--print"];
+        let lines = sandbox.capy(&[&pages[..], extra].concat()).succeeds().stdout;
+        let parts = lines.lines().filter(|line| line.trim_start_matches('_').contains("SECRETS_BLOB"));
+        assert_eq!(parts.count(), 3, "{lines}");
+        assert!(lines.lines().all(|line| line.split_once('=').unwrap().1.len() <= 5120), "{lines}");
+        sandbox.become_platform(&lines);
+        let script = format!("echo $A ${{#LONG}} ${{{blob}_2-unset}}");
+        let run = sandbox.capy(&["run", "--", "sh", "-c", &script]).succeeds();
+        assert_eq!(run.stdout, "canary.A.x9 9000 unset\n");
+        let second = sandbox.env.remove(&format!("{blob}_2")).unwrap();
+        let missing = sandbox.capy(&["run", "--", "true"]).fails(30, "CREDENTIALS_INCOMPLETE");
+        assert!(
+            missing.stderr.contains(&format!("{blob}_3 is set but {blob}_2 is not")),
+            "{}",
+            missing.stderr
+        );
+        let third = sandbox.env.insert(format!("{blob}_3"), second).unwrap();
+        sandbox.env.insert(format!("{blob}_2"), third);
+        assert_ne!(sandbox.capy(&["run", "--", "true"]).code, 0, "parts in another order");
+        let whole = with_secrets().capy(&[&PRINT[..], extra].concat()).succeeds().stdout;
+        sandbox.become_platform(&whole);
+        let left_over = sandbox.capy(&["run", "--", "true"]).fails(32, "BLOB_MALFORMED");
+        assert!(
+            left_over.stderr.contains("joined with its numbered parts, is damaged"),
+            "{}",
+            left_over.stderr
+        );
+    }
+    let sandbox = with_secrets();
+    sandbox.capy_with(&["set", "LONG"], &"x".repeat(90_000)).succeeds();
+    let pages = ["deploy", "--platform", "cloudflare-pages", "--split", "--print"];
+    let refused = sandbox.capy(&pages).fails(1, "DEPLOYMENT_TOO_LARGE");
+    assert!(refused.stderr.contains("SECRETS_BLOB_16 has"), "{}", refused.stderr);
+}
+
+#[test]
 fn what_cannot_be_deployed_registers_nothing() {
     let sandbox = Sandbox::project();
     sandbox.capy(&PRINT).fails(10, "NO_ENV_FILE");

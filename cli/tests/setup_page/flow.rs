@@ -227,8 +227,11 @@ fn what_does_not_fit_is_told_before_anything_is_made_and_a_file_is_a_way_out() {
     browser.wait_for_text("#fit", "5120 are allowed in one variable");
     photograph(&browser, "3-too-large");
     assert_eq!(browser.eval("document.getElementById('variables-next').disabled"), json!(true));
+    browser.click("#as-split");
+    browser.wait_for("#variables-next:not(:disabled)");
     browser.click("#as-file");
     browser.wait_for("#variables-next:not(:disabled)");
+    assert_eq!(browser.eval("document.getElementById('as-split').checked"), json!(false));
     browser.click("#variables-next");
     browser.click("#mint");
     browser.wait_for_text("#result-body", "capy.blob");

@@ -9,7 +9,7 @@ const at = (id) => document.getElementById(id);
 let state;
 let step = "platform";
 let reached = 0;
-const choice = { platform: null, environment: null, only: new Set(), label: "", blob_file: false };
+const choice = { platform: null, environment: null, only: new Set(), label: "", blob: "variable" };
 
 /** An element with attributes and children; text is always text. */
 export function make(tag, attributes = {}, ...children) {
@@ -187,7 +187,7 @@ function body() {
   const all = choice.only.size === state.variables.length;
   return {
     platform: choice.platform, environment: choice.environment, only: all ? null : [...choice.only],
-    label: at("label").value || null, credential: at("credential").value, format: at("format").value, blob_file: choice.blob_file,
+    label: at("label").value || null, credential: at("credential").value, format: at("format").value, blob: choice.blob,
     expires: at("expires").value || null, max_uses: at("uses").value ? Number(at("uses").value) : null,
   };
 }
@@ -195,7 +195,10 @@ function body() {
 let asked = 0;
 async function fit() {
   at("chosen").textContent = `${choice.only.size} of ${state.variables.length} chosen`;
-  at("as-file").checked = choice.blob_file;
+  if (!platform().limits.value && choice.blob === "split") choice.blob = "variable";
+  at("as-split-row").hidden = !platform().limits.value;
+  at("as-split").checked = choice.blob === "split";
+  at("as-file").checked = choice.blob === "file";
   at("variables-next").disabled = true;
   if (!choice.only.size) {
     at("fit").replaceChildren("Choose at least one.");
@@ -224,14 +227,16 @@ function showFit({ sizes, problem, warning }) {
   } else {
     parts.push(make("span", {}, `${bytes(blob)} sealed`));
   }
-  if (problem) parts.push(notice("bad", problem.error, "Choose fewer variables, or keep the blob in a file: tick the box below."));
-  else if (warning) parts.push(notice("warn", warning, "Choose fewer, or keep the blob in a file, if you use those."));
+  if (problem) parts.push(notice("bad", problem.error, `Choose fewer variables, or tick ${known.value ? "one of the boxes" : "the box"} below.`));
+  else if (warning) parts.push(notice("warn", warning, "Choose fewer, or tick a box below, if you use those."));
   at("fit").replaceChildren(...parts);
 }
 
 at("all").addEventListener("click", () => pickAll(true));
 at("none").addEventListener("click", () => pickAll(false));
-at("as-file").addEventListener("change", (event) => { choice.blob_file = event.target.checked; fit(); });
+for (const [id, blob] of [["as-split", "split"], ["as-file", "file"]]) {
+  at(id).addEventListener("change", (event) => { choice.blob = event.target.checked ? blob : "variable"; fit(); });
+}
 at("variables-next").addEventListener("click", () => move(1));
 
 // ---- options -----------------------------------------------------------------------------------------------------
@@ -301,7 +306,7 @@ async function begin() {
     at("expires").append(make("option", { value: state.expires }, `In ${state.expires}`));
     at("expires").value = state.expires;
   }
-  choice.blob_file = Boolean(wishes.blob_file);
+  choice.blob = state.blob;
   choice.only = new Set(wishes.only ?? state.variables.map((one) => one.name));
   const found = state.platforms.filter((one) => one.sign);
   const usual = wishes.platform ?? (found.length === 1 ? found[0].id : null);
