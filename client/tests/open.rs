@@ -285,7 +285,7 @@ fn final_answers_are_not_asked_for_twice() {
         (Fault::Status(404), "SERVICE_REFUSED"),
         (Fault::Refuse(413, "PAYLOAD_TOO_LARGE"), "SERVICE_REFUSED"),
         (Fault::Refuse(418, "BRAND_NEW"), "SERVICE_REFUSED"),
-        (Fault::Refuse(403, "FORBIDDEN"), "UNAUTHORIZED"),
+        (Fault::Refuse(403, "FORBIDDEN"), "FORBIDDEN"),
     ] {
         let before = stand_in.seen().len();
         stand_in.fail_always(fault.clone());
