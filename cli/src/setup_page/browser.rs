@@ -17,8 +17,8 @@ use crate::printer;
 /// The way there.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// This program opens files in a browser.
-    Open(OsString),
+    /// This command opens a file in a browser; the file takes the place of `%s`, else it is the last word.
+    Open(Vec<String>),
     /// The person opens it.
     Print,
     /// The person opens it on another machine.
@@ -48,23 +48,25 @@ impl Way {
         if no_open {
             return Some(Self::Print);
         }
-        if let Some(browser) = set("BROWSER") {
-            return Some(Self::Open(browser));
+        if let Some(list) = set("BROWSER") {
+            return Some(Self::Open(first_browser(&list.to_string_lossy(), &is_there)));
         }
         if cfg!(target_os = "macos") {
-            return Some(Self::Open("open".into()));
+            return Some(Self::Open(vec!["open".into()]));
         }
         let has_screen = set("DISPLAY").is_some() || set("WAYLAND_DISPLAY").is_some();
         let opener = ["xdg-open", "wslview"].into_iter().find(|opener| is_there(opener));
-        opener.filter(|opener| has_screen || *opener == "wslview").map(|opener| Self::Open(opener.into()))
+        opener
+            .filter(|opener| has_screen || *opener == "wslview")
+            .map(|opener| Self::Open(vec![opener.into()]))
     }
 
     /// Says where the page is, and opens it.
     pub(crate) fn lead_to(&self, url: &str, port: u16) -> Opened {
         let mut lead = None;
         match self {
-            Self::Open(program) => {
-                lead = open(program, url);
+            Self::Open(command) => {
+                lead = open(command, url);
                 let how = if lead.is_some() { "opening a browser; if none comes, open" } else { "open" };
                 printer::note(&format!("{how} {url}"));
             }
@@ -86,16 +88,29 @@ fn ssh_host(connection: &str, user: Option<OsString>) -> String {
     format!("{port}{user}{host}")
 }
 
+/// `BROWSER` is a list of commands with colons between them: the first whose program is there, else the first.
+fn first_browser(list: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let commands = || list.split(':').filter_map(|command| shell_words::split(command).ok());
+    let found = commands().find(|words| words.first().is_some_and(|program| is_there(program)));
+    found.or_else(|| commands().next()).unwrap_or_default()
+}
+
 /// The file that leads there, once a program was started with it.
-fn open(program: &OsString, url: &str) -> Option<NamedTempFile> {
+fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix("capy-").suffix(".html").tempfile().ok()?;
     let page = format!(
         "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">\
          <meta http-equiv=\"refresh\" content=\"0;url={url}\"><title>capy</title><a href=\"{url}\">capy deploy</a>\n"
     );
     file.write_all(page.as_bytes()).ok()?;
+    let path = file.path().to_str()?;
+    let (program, words) = command.split_first()?;
+    let mut words: Vec<_> = words.iter().map(|word| word.replace("%s", path)).collect();
+    if !command.iter().any(|word| word.contains("%s")) {
+        words.push(path.to_owned());
+    }
     let mut command = Command::new(program);
-    command.arg(file.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
     // Somebody has to take note of its end.
     std::thread::spawn(move || child.wait());
@@ -125,12 +140,16 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_browser_is_opened_only_where_one_can_be() {
-        let xdg = Some(Way::Open("xdg-open".into()));
+        let open = |words: &[&str]| Some(Way::Open(words.iter().map(|word| (*word).to_owned()).collect()));
+        let xdg = open(&["xdg-open"]);
         assert_eq!(choose(false, &[("DISPLAY", ":0")], &["xdg-open"]), xdg);
         assert_eq!(choose(false, &[("WAYLAND_DISPLAY", "wayland-0")], &["xdg-open"]), xdg);
         assert_eq!(choose(true, &[("DISPLAY", ":0")], &["xdg-open"]), Some(Way::Print));
-        assert_eq!(choose(false, &[("BROWSER", "firefox")], &[]), Some(Way::Open("firefox".into())));
-        assert_eq!(choose(false, &[], &["wslview"]), Some(Way::Open("wslview".into())));
+        assert_eq!(choose(false, &[("BROWSER", "firefox")], &[]), open(&["firefox"]));
+        let list = [("BROWSER", "nope:'/a b/chrome' --new %s:firefox")];
+        assert_eq!(choose(false, &list, &["/a b/chrome", "firefox"]), open(&["/a b/chrome", "--new", "%s"]));
+        assert_eq!(choose(false, &list, &["firefox"]), open(&["firefox"]));
+        assert_eq!(choose(false, &[], &["wslview"]), open(&["wslview"]));
         for nothing in [&[][..], &[("DISPLAY", "")]] {
             assert_eq!(choose(false, nothing, &["xdg-open"]), None, "{nothing:?}");
         }

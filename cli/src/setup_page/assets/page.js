@@ -77,6 +77,7 @@ function go(name) {
     button.toggleAttribute("data-skipped", Boolean(skips(button.dataset.step)));
     button.disabled = name === "result" || name === "over" || index > reached || skips(button.dataset.step) || current;
   }
+  at("steps").hidden = name === "over";
   if (name === "environment") showEnvironments();
   if (name === "variables") showNames();
   if (name === "options") showOptions();
@@ -196,7 +197,6 @@ let asked = 0;
 async function fit() {
   at("chosen").textContent = `${choice.only.size} of ${state.variables.length} chosen`;
   if (!platform().limits.value && choice.blob === "split") choice.blob = "variable";
-  at("as-split-row").hidden = !platform().limits.value;
   at("as-split").checked = choice.blob === "split";
   at("as-file").checked = choice.blob === "file";
   at("variables-next").disabled = true;
@@ -222,7 +222,7 @@ function showFit({ sizes, problem, warning }) {
   const [used, limit] = known.value ? [blob, known.value] : [all, known.total];
   const parts = [];
   if (limit) {
-    const about = `${bytes(used)} of the ${bytes(limit)} that ${platform().name} takes ${known.value ? "in one variable" : "in all"}`;
+    const about = `${bytes(used)} of the ${bytes(limit)} that ${platform().name} takes ${known.value ? "in one variable" : "in all"}${known.count ? `, of at most ${known.count}` : ""}`;
     parts.push(make("span", {}, about), make("meter", { min: 0, max: limit, low: limit * 0.7, high: limit * 0.95, optimum: 0, value: Math.min(used, limit), "aria-label": about }));
   } else {
     parts.push(make("span", {}, `${bytes(blob)} sealed`));
@@ -230,6 +230,9 @@ function showFit({ sizes, problem, warning }) {
   if (problem) parts.push(notice("bad", problem.error, `Choose fewer variables, or tick ${known.value ? "one of the boxes" : "the box"} below.`));
   else if (warning) parts.push(notice("warn", warning, "Choose fewer, or tick a box below, if you use those."));
   at("fit").replaceChildren(...parts);
+  const offer = Boolean(problem || warning) || choice.blob !== "variable";
+  at("as-file-row").hidden = !offer;
+  at("as-split-row").hidden = !offer || !known.value;
 }
 
 at("all").addEventListener("click", () => pickAll(true));
