@@ -4,6 +4,7 @@
 //! tolerate them. Times are milliseconds since the Unix epoch.
 
 pub mod tokens;
+pub mod trusts;
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -60,6 +61,8 @@ pub enum ErrorCode {
     TokenExpired,
     /// 401: the API token is revoked.
     TokenRevoked,
+    /// 401: no trust fits the CI's identity token, or it does not verify.
+    IdentityRefused,
     /// 403: the token's scope does not reach this.
     Forbidden,
     /// 403: the deployment may not be opened from the caller's address.
@@ -70,6 +73,8 @@ pub enum ErrorCode {
     DeployUnknown,
     /// 404: no API token has this id.
     TokenUnknown,
+    /// 404: no trust has this id.
+    TrustUnknown,
     /// 405: the route exists, the method does not.
     MethodNotAllowed,
     /// 409: the id is taken.

@@ -36,6 +36,9 @@ pub enum Error {
         "an address or a prefix is written 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits after the prefix"
     )]
     MalformedNetwork,
+    /// A trust's id is not `tru_` and 16 lower-case hexadecimal digits.
+    #[error("a trust's id is tru_ and 16 lower-case hexadecimal digits")]
+    MalformedTrustId,
     /// A list of wrap roots does not follow `kid:hex[,kid:hex…]`, or repeats a key id.
     #[error("wrap roots are written kid:hex[,kid:hex…], each kid once")]
     MalformedWrapRoots,

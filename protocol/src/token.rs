@@ -1,4 +1,4 @@
-//! API tokens of the key service, and their ids.
+//! API tokens of the key service, and the ids of tokens and trusts.
 //!
 //! ```text
 //! +---------+----------------------------------+------------------------------------------+
@@ -108,56 +108,72 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
 }
 
-/// Names a token, and is none: `tok_` and 16 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TokenId([u8; 8]);
+/// Defines an id: a prefix and 16 lower-case hexadecimal digits, 64 random bits. It names something and is no secret.
+macro_rules! short_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $fault:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 8]);
 
-impl TokenId {
-    /// A fresh random id.
-    ///
-    /// # Errors
-    /// [`Error::Randomness`].
-    pub fn generate() -> Result<Self> {
-        crate::seal::random().map(Self)
-    }
+        impl $name {
+            /// A fresh random id.
+            ///
+            /// # Errors
+            /// [`Error::Randomness`].
+            pub fn generate() -> Result<Self> {
+                crate::seal::random().map(Self)
+            }
 
-    /// Reads the one spelling of an id.
-    ///
-    /// # Errors
-    /// [`Error::MalformedTokenId`].
-    pub fn parse(text: &str) -> Result<Self> {
-        let digits = text.strip_prefix("tok_").ok_or(Error::MalformedTokenId)?;
-        let mut bytes = [0; 8];
-        let lower = !digits.bytes().any(|byte| byte.is_ascii_uppercase());
-        if !lower || hex::decode_to_slice(digits, &mut bytes).is_err() {
-            return Err(Error::MalformedTokenId);
+            /// Reads the one spelling of an id.
+            ///
+            /// # Errors
+            #[doc = concat!("[`Error::", stringify!($fault), "`].")]
+            pub fn parse(text: &str) -> Result<Self> {
+                parse_short_id(text, $prefix).map(Self).ok_or(Error::$fault)
+            }
         }
-        Ok(Self(bytes))
-    }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}{}", $prefix, hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> core::result::Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
+                Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+            }
+        }
+    };
 }
 
-impl fmt::Display for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tok_{}", hex::encode(self.0))
-    }
+short_id! {
+    /// Names an API token: `tok_` and 16 digits.
+    TokenId, "tok_", MalformedTokenId
 }
 
-impl fmt::Debug for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TokenId({self})")
-    }
+short_id! {
+    /// Names a trust in CI identities: `tru_` and 16 digits.
+    TrustId, "tru_", MalformedTrustId
 }
 
-impl Serialize for TokenId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> core::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for TokenId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
-    }
+fn parse_short_id(text: &str, prefix: &str) -> Option<[u8; 8]> {
+    let digits = text.strip_prefix(prefix)?;
+    let mut bytes = [0; 8];
+    let lower = !digits.bytes().any(|byte| byte.is_ascii_uppercase());
+    (lower && hex::decode_to_slice(digits, &mut bytes).is_ok()).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -215,5 +231,8 @@ mod tests {
         {
             assert_eq!(TokenId::parse(bad), Err(Error::MalformedTokenId), "{bad}");
         }
+        assert_eq!(TrustId([0xab; 8]).to_string(), "tru_abababababababab");
+        assert_eq!(TrustId::parse("tru_abababababababab"), Ok(TrustId([0xab; 8])));
+        assert_eq!(TrustId::parse("tok_abababababababab"), Err(Error::MalformedTrustId));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::log::Log;
+use crate::oidc::Issuers;
 use crate::secrets::Secrets;
 
 /// Everything that the handlers work with.
@@ -15,6 +16,8 @@ pub struct App<H> {
     pub secrets: Secrets,
     /// The time.
     pub clock: Clock,
+    /// The keys of trusted issuers, as they were last read.
+    pub issuers: Arc<Issuers>,
     /// Where an operator reads what went wrong.
     pub log: Log,
 }

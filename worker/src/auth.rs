@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::host::Host;
+use crate::oidc;
 use crate::policy;
 use crate::store::tokens;
 
@@ -37,6 +38,11 @@ impl Identity {
 
     fn of_token(token: TokenInfo) -> Self {
         Self { actor: token.token_id.to_string(), scopes: token.scopes, expires_at: token.expires_at }
+    }
+
+    /// A CI's job.
+    pub(crate) fn of_ci(actor: String, scopes: Vec<Scope>, expires_at: u64) -> Self {
+        Self { actor, scopes, expires_at: Some(expires_at) }
     }
 
     /// The name in the audit trail. Never a token, nor a part of one.
@@ -71,6 +77,9 @@ impl<H: Host> FromRequestParts<Arc<App<H>>> for Identity {
         }
         if let Ok(token) = Token::parse(presented) {
             return by_token(app, &token).await;
+        }
+        if oidc::jwt::looks_like_one(presented) {
+            return oidc::identify(app, presented).await;
         }
         // Which it may be: a service without its secret cannot tell.
         bootstrap?;

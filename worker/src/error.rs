@@ -12,6 +12,7 @@ use capy_protocol::api::{ErrorBody, ErrorCode};
 
 use crate::host::HostError;
 use crate::policy::Denial;
+use crate::policy::oidc;
 use crate::policy::tokens::Refused;
 use crate::secrets::SecretFault;
 
@@ -22,10 +23,12 @@ pub(crate) enum ApiError {
     Unauthorized,
     TokenExpired,
     TokenRevoked,
+    IdentityRefused(oidc::Refused),
     Forbidden,
     NotFound,
     MethodNotAllowed,
     TokenUnknown,
+    TrustUnknown,
     DeployExists,
     Denied(Denial),
     PayloadTooLarge,
@@ -74,6 +77,12 @@ impl From<Denial> for ApiError {
     }
 }
 
+impl From<oidc::Refused> for ApiError {
+    fn from(refused: oidc::Refused) -> Self {
+        Self::IdentityRefused(refused)
+    }
+}
+
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         match refused {
@@ -96,6 +105,9 @@ impl ApiError {
                 (StatusCode::UNAUTHORIZED, Code::TokenExpired, "this API token is past its expiry")
             }
             Self::TokenRevoked => (StatusCode::UNAUTHORIZED, Code::TokenRevoked, "this API token is revoked"),
+            Self::IdentityRefused(refused) => {
+                (StatusCode::UNAUTHORIZED, Code::IdentityRefused, refused.text())
+            }
             Self::Forbidden => {
                 (StatusCode::FORBIDDEN, Code::Forbidden, "the token's scope does not reach this")
             }
@@ -103,6 +115,7 @@ impl ApiError {
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "this route has no such method")
             }
+            Self::TrustUnknown => (StatusCode::NOT_FOUND, Code::TrustUnknown, "no trust has this id"),
             Self::TokenUnknown => (StatusCode::NOT_FOUND, Code::TokenUnknown, "no API token has this id"),
             Self::DeployExists => (StatusCode::CONFLICT, Code::DeployExists, "this deploy id is taken"),
             Self::Denied(Denial::Unknown) => {

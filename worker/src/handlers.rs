@@ -4,3 +4,4 @@ pub(crate) mod decrypt;
 pub(crate) mod deploys;
 pub(crate) mod health;
 pub(crate) mod tokens;
+pub(crate) mod trusts;

@@ -15,6 +15,8 @@ pub mod faulty;
 #[cfg(not(target_family = "wasm"))]
 pub mod limiter;
 #[cfg(not(target_family = "wasm"))]
+mod outbound;
+#[cfg(not(target_family = "wasm"))]
 pub mod sqlite;
 
 /// Why a host cannot answer. The text is the host's own, for the log.
@@ -26,6 +28,9 @@ pub enum HostError {
     /// The revocation list does not answer.
     #[error("revocation list: {0}")]
     RevocationList(String),
+    /// An issuer of CI identities does not answer, or with nonsense.
+    #[error("issuer: {0}")]
+    Issuer(String),
     /// The rate limiter does not answer.
     #[error("rate limiter: {0}")]
     RateLimiter(String),
@@ -128,6 +133,20 @@ impl Limit {
     }
 }
 
+/// The longest document that is fetched, in bytes.
+pub(crate) const DOCUMENT_MAX: usize = 64 * 1024;
+/// How long a document may take, in milliseconds.
+pub(crate) const FETCH_MILLIS: u32 = 5000;
+
+/// An RSA public key: two big-endian numbers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RsaKey {
+    /// The modulus.
+    pub modulus: Vec<u8>,
+    /// The exponent.
+    pub exponent: Vec<u8>,
+}
+
 /// A platform.
 pub trait Host: Send + Sync + 'static {
     /// An answer of its database.
@@ -145,6 +164,17 @@ pub trait Host: Send + Sync + 'static {
 
     /// Counts one more question under a limit; whether it is within. Counts need not be exact, nor shared.
     fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + Send;
+
+    /// A short document at an address that was checked: within five seconds, and without following redirects.
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>>> + Send;
+
+    /// Whether `key` signed `message`: RSASSA-PKCS1-v1_5 with SHA-256.
+    fn verify_rs256(
+        &self,
+        key: &RsaKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> impl Future<Output = Result<bool>> + Send;
 
     /// Whether the revocation list answers.
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send;

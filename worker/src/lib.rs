@@ -13,6 +13,7 @@ mod handlers;
 pub mod host;
 mod limits;
 pub mod log;
+pub mod oidc;
 mod path;
 pub mod policy;
 mod query;

@@ -8,7 +8,7 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::handlers::{decrypt, deploys, health, tokens};
+use crate::handlers::{decrypt, deploys, health, tokens, trusts};
 use crate::host::Host;
 use crate::log::observe;
 
@@ -22,6 +22,8 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/tokens", post(tokens::create::<H>).get(tokens::list::<H>))
         .route("/tokens/self", get(tokens::of_bearer))
         .route("/tokens/{id}", delete(tokens::revoke::<H>))
+        .route("/oidc/trusts", post(trusts::add::<H>).get(trusts::list::<H>))
+        .route("/oidc/trusts/{id}", delete(trusts::remove::<H>))
         .route("/health", get(health::health::<H>))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

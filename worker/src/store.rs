@@ -11,6 +11,7 @@ use crate::host::Value;
 pub mod deploys;
 pub mod sql;
 pub mod tokens;
+pub mod trusts;
 
 /// What an event of the audit trail is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]

@@ -1,6 +1,6 @@
 //! The way in from Cloudflare Workers. With `host::cloudflare` the only code that knows that platform.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::http::{self, HeaderValue};
@@ -14,8 +14,12 @@ use crate::caller::Peer;
 use crate::error::ApiError;
 use crate::host::cloudflare::Cloudflare;
 use crate::log::Log;
+use crate::oidc::Issuers;
 use crate::router;
 use crate::secrets::Secrets;
+
+/// For as long as this instance lives: each call has an [`App`] of its own.
+static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<Response> {
@@ -35,6 +39,7 @@ fn bind(env: Env) -> App<Cloudflare> {
         host: Cloudflare::bind(&env),
         secrets: Secrets::parse(|name| env.secret(name).ok().map(|secret| secret.to_string())),
         clock: Clock::new(|| Date::now().as_millis()),
+        issuers: ISSUERS.clone(),
         log: Log::new(|line| console_error!("{line}")),
     }
 }

@@ -3,6 +3,8 @@
 //! D1 is asked without a session, so that every statement runs on the primary: a replica could still hold a
 //! revoked row as live. A batch is one transaction. KV lags: other places see a write a minute later or more.
 
+mod outbound;
+
 use capy_protocol::id::DeployId;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use worker::kv::KvStore;
@@ -10,7 +12,7 @@ use worker::send::SendFuture;
 use worker::wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, D1Result, Env, RateLimiter};
 
-use super::{Host, HostError, Limit, Result, Rows, Statement, Value};
+use super::{Host, HostError, Limit, Result, Rows, RsaKey, Statement, Value};
 
 const DATABASE: &str = "DB";
 const REVOCATIONS: &str = "REVOCATIONS";
@@ -86,6 +88,19 @@ impl Host for Cloudflare {
             let limiter = limiter.as_ref().map_err(Clone::clone)?;
             Ok(limiter.limit(key.to_owned()).await.map_err(limiter_error)?.success)
         })
+    }
+
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>>> + Send {
+        SendFuture::new(outbound::fetch(url))
+    }
+
+    fn verify_rs256(
+        &self,
+        key: &RsaKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> impl Future<Output = Result<bool>> + Send {
+        SendFuture::new(outbound::verify_rs256(key, message, signature))
     }
 
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send {

@@ -1,12 +1,13 @@
 //! A host in memory with faults to inject, for tests: a real database, and a revocation list that may lag.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use capy_protocol::id::DeployId;
 
 use super::sqlite::{Answer, Sqlite};
-use super::{Host, HostError, Limit, Result, Statement};
+use super::{Host, HostError, Limit, Result, RsaKey, Statement};
 use crate::store::sql;
 
 /// What does not work.
@@ -26,6 +27,8 @@ pub struct Faults {
     pub revoked_between: bool,
     /// The rate limiter does not answer.
     pub limiter: bool,
+    /// Nothing can be fetched.
+    pub issuer: bool,
 }
 
 /// A database in memory, a revocation list, and what of them does not work.
@@ -36,6 +39,8 @@ pub struct Faulty {
     faults: Mutex<Faults>,
     /// For ever: here no time passes.
     asked: Mutex<BTreeMap<(Limit, String), u32>>,
+    documents: Mutex<BTreeMap<String, Vec<u8>>>,
+    fetched: AtomicU32,
 }
 
 impl Faulty {
@@ -45,7 +50,14 @@ impl Faulty {
     /// [`HostError::Database`].
     pub fn new() -> Result<Self> {
         let database = Sqlite::in_memory()?;
-        Ok(Self { database, listed: Mutex::default(), faults: Mutex::default(), asked: Mutex::default() })
+        Ok(Self {
+            database,
+            listed: Mutex::default(),
+            faults: Mutex::default(),
+            asked: Mutex::default(),
+            documents: Mutex::default(),
+            fetched: AtomicU32::new(0),
+        })
     }
 
     /// From now on, these do not work.
@@ -56,6 +68,17 @@ impl Faulty {
     /// The ids on the revocation list.
     pub fn listed(&self) -> Vec<DeployId> {
         lock(&self.listed).keys().copied().collect()
+    }
+
+    /// What stands at which address, from now on.
+    pub fn publish(&self, documents: impl IntoIterator<Item = (String, serde_json::Value)>) {
+        let documents = documents.into_iter().map(|(url, document)| (url, document.to_string().into_bytes()));
+        lock(&self.documents).extend(documents);
+    }
+
+    /// How many documents were asked for.
+    pub fn fetched(&self) -> u32 {
+        self.fetched.load(Ordering::SeqCst)
     }
 
     /// The database, without its faults.
@@ -110,6 +133,19 @@ impl Host for Faulty {
         let count = asked.entry((limit, key.to_owned())).or_default();
         *count += 1;
         Ok(*count <= limit.most())
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        if self.faults().issuer {
+            return Err(HostError::Issuer("injected".into()));
+        }
+        self.fetched.fetch_add(1, Ordering::SeqCst);
+        let found = lock(&self.documents).get(url).cloned();
+        found.ok_or_else(|| HostError::Issuer("it answered 404".into()))
+    }
+
+    async fn verify_rs256(&self, key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
+        self.database.verify_rs256(key, message, signature).await
     }
 
     async fn check_revocations(&self) -> Result<()> {

@@ -10,13 +10,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Map;
 
 use super::limiter::Limiter;
-use super::{Host, HostError, Limit, Result, Rows, Statement, Value};
+use super::outbound;
+use super::{Host, HostError, Limit, Result, Rows, RsaKey, Statement, Value};
 
 /// The migrations in their order, by the names that wrangler knows them by.
-pub const MIGRATIONS: [(&str, &str); 3] = [
+pub const MIGRATIONS: [(&str, &str); 4] = [
     ("0001_deploys.sql", include_str!("../../migrations/0001_deploys.sql")),
     ("0002_deploy_terms.sql", include_str!("../../migrations/0002_deploy_terms.sql")),
     ("0003_tokens.sql", include_str!("../../migrations/0003_tokens.sql")),
+    ("0005_oidc_trusts.sql", include_str!("../../migrations/0005_oidc_trusts.sql")),
 ];
 
 /// A database in this process.
@@ -71,6 +73,14 @@ impl Host for Sqlite {
 
     async fn is_within(&self, limit: Limit, key: &str) -> Result<bool> {
         Ok(self.limiter.is_within(limit, key))
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        outbound::fetch(url).await
+    }
+
+    async fn verify_rs256(&self, key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
+        Ok(outbound::verify_rs256(key, message, signature))
     }
 
     async fn check_revocations(&self) -> Result<()> {

@@ -3,7 +3,9 @@
 mod decrypt;
 mod deploys;
 mod http;
+mod issuer;
 mod limits;
+mod oidc;
 mod support;
 mod terms;
 mod tokens;

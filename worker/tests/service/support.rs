@@ -70,6 +70,7 @@ impl Service {
                 value.map(str::to_owned)
             }),
             clock: Clock::new(move || clock.load(Ordering::SeqCst)),
+            issuers: Arc::default(),
             log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
         });
         Self { router: router(Arc::clone(&app)), app, log, time }

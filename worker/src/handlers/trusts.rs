@@ -1,0 +1,67 @@
+//! Trusts in CI identities: made, listed and removed by who may do everything.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
+use capy_protocol::token::TrustId;
+
+use crate::app::App;
+use crate::auth::Admin;
+use crate::body::JsonBody;
+use crate::error::{ApiError, Fault};
+use crate::host::Host;
+use crate::path::PathId;
+use crate::policy;
+use crate::store::trusts;
+
+/// `POST /oidc/trusts`
+/// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
+/// 2. The record: 503.
+/// 3. 201 with the trust. The issuer is not asked: it may not answer yet.
+pub(crate) async fn add<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    Admin(identity): Admin,
+    JsonBody(request): JsonBody<NewTrust>,
+) -> Result<(StatusCode, Json<Trust>), ApiError> {
+    policy::oidc::new_trust(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
+    let trust_id = TrustId::generate().map_err(|error| ApiError::Unavailable(Fault::Draw(error)))?;
+    let trust = Trust {
+        trust_id,
+        issuer: request.issuer,
+        audience: request.audience,
+        claims: request.claims,
+        scope: request.scope,
+        created_at: app.clock.now(),
+        created_by: identity.actor().to_owned(),
+    };
+    trusts::insert(&app.host, &trust).await?;
+    Ok((StatusCode::CREATED, Json(trust)))
+}
+
+/// `GET /oidc/trusts`
+/// 1. An admin's bearer: 401, 403.
+/// 2. 200 with all trusts, newest first. 503.
+pub(crate) async fn list<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    _: Admin,
+) -> Result<Json<TrustList>, ApiError> {
+    Ok(Json(TrustList { trusts: trusts::list(&app.host).await? }))
+}
+
+/// `DELETE /oidc/trusts/{id}`
+/// 1. An admin's bearer: 401, 403. The path: 400.
+/// 2. The database: 404 when there is no such trust, 503.
+/// 3. 200. No call that begins now is accepted by it.
+pub(crate) async fn remove<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    _: Admin,
+    PathId(trust_id): PathId<TrustId>,
+) -> Result<Json<RemovedTrust>, ApiError> {
+    match trusts::remove(&app.host, &trust_id).await? {
+        true => Ok(Json(RemovedTrust { trust_id })),
+        false => Err(ApiError::TrustUnknown),
+    }
+}

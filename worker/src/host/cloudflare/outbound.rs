@@ -1,0 +1,59 @@
+//! What Workers ask of others: an issuer's documents by `fetch`, and RSA of Web Crypto.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::{BodyExt, Limited};
+use worker::js_sys::{Array, Object, Reflect, global};
+use worker::response_from_wasm;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{AbortSignal, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
+
+use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
+
+/// A document, within five seconds. Redirects are not followed.
+pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
+    let init = RequestInit::new();
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(FETCH_MILLIS)));
+    let answer = JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await.map_err(failed)?;
+    let answer: Response = answer.dyn_into().map_err(failed)?;
+    let answer = response_from_wasm(answer).map_err(|error| HostError::Issuer(error.to_string()))?;
+    if answer.status().as_u16() != 200 {
+        return Err(HostError::Issuer(format!("it answered {}", answer.status().as_u16())));
+    }
+    let body = Limited::new(answer.into_body(), DOCUMENT_MAX).collect().await;
+    let body = body.map_err(|error| HostError::Issuer(error.to_string()))?;
+    Ok(body.to_bytes().to_vec())
+}
+
+/// Whether `key` signed `message`.
+pub(super) async fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
+    let crypto = scope().crypto().map_err(failed)?.subtle();
+    let algorithm = object([("name", "RSASSA-PKCS1-v1_5"), ("hash", "SHA-256")])?;
+    let [modulus, exponent] = [&key.modulus, &key.exponent].map(|number| URL_SAFE_NO_PAD.encode(number));
+    let jwk = object([("kty", "RSA"), ("n", &modulus), ("e", &exponent)])?;
+    let usages = Array::of1(&JsValue::from_str("verify"));
+    let key = crypto.import_key_with_object("jwk", &jwk, &algorithm, false, &usages).map_err(failed)?;
+    let key = JsFuture::from(key).await.map_err(failed)?.unchecked_into();
+    let verified = crypto.verify_with_object_and_u8_array_and_u8_array(&algorithm, &key, signature, message);
+    let verified = JsFuture::from(verified.map_err(failed)?).await.map_err(failed)?;
+    Ok(verified.is_truthy())
+}
+
+fn scope() -> WorkerGlobalScope {
+    global().unchecked_into()
+}
+
+fn object<const N: usize>(entries: [(&str, &str); N]) -> Result<Object> {
+    let object = Object::new();
+    for (name, value) in entries {
+        Reflect::set(&object, &JsValue::from_str(name), &JsValue::from_str(value)).map_err(failed)?;
+    }
+    Ok(object)
+}
+
+/// The runtime's own words are about the connection or the key, and neither is secret.
+fn failed(error: JsValue) -> HostError {
+    HostError::Issuer(format!("{error:?}"))
+}

@@ -1,0 +1,181 @@
+//! A signed JSON Web Token as issuers of CI identities write it (RFC 7519, RFC 7515 in its compact form): taken apart,
+//! and not believed. What it claims counts once its signature was verified.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The longest token that is looked at, in bytes: GitHub's have about two thousand.
+const TOKEN_MAX: usize = 8 * 1024;
+/// The longest claim that is compared or recorded, in bytes.
+const CLAIM_MAX: usize = 512;
+/// The only algorithm that is verified, whatever a header says: RSASSA-PKCS1-v1_5 with SHA-256.
+pub(crate) const ALGORITHM: &str = "RS256";
+
+/// Its three parts.
+#[derive(Debug)]
+pub(crate) struct Jwt<'a> {
+    /// The name of the key that is said to have signed it.
+    pub(crate) key_id: String,
+    /// What it says.
+    pub(crate) claims: Claims,
+    /// What is signed: header and claims as they were sent.
+    pub(crate) signed: &'a str,
+    /// The signature.
+    pub(crate) signature: Vec<u8>,
+}
+
+/// The claims that are looked at. Times are seconds since the Unix epoch.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Claims {
+    /// Who signed it.
+    pub iss: String,
+    /// Whom it is for.
+    pub aud: Audience,
+    /// From when on it is nothing.
+    pub exp: u64,
+    /// Until when it is nothing yet.
+    pub nbf: Option<u64>,
+    /// When it was made.
+    pub iat: Option<u64>,
+    /// The repository whose workflow runs: `owner/name`.
+    pub repository: Option<String>,
+    /// The branch or tag: `refs/heads/main`.
+    #[serde(rename = "ref")]
+    pub git_ref: Option<String>,
+    /// The deployment environment of the job.
+    pub environment: Option<String>,
+    /// The workflow's name.
+    pub workflow: Option<String>,
+}
+
+/// `aud` is one text or several.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether the token is for `audience`.
+    pub fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: String,
+    /// Extensions that must be understood: none is.
+    crit: Option<serde::de::IgnoredAny>,
+}
+
+/// Whether a bearer means to be such a token: an API token has no dot.
+pub(crate) fn looks_like_one(text: &str) -> bool {
+    text.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+/// Takes it apart; `None` for anything that is not one, or is signed in another way.
+pub(crate) fn parse(text: &str) -> Option<Jwt<'_>> {
+    if text.len() > TOKEN_MAX {
+        return None;
+    }
+    let (signed, signature) = text.rsplit_once('.')?;
+    let (header, claims) = signed.split_once('.')?;
+    let header: Header = part(header)?;
+    let claims: Claims = part(claims)?;
+    let usual = header.alg == ALGORITHM && header.crit.is_none();
+    if !usual || header.kid.len() > CLAIM_MAX || !claims.are_plain() {
+        return None;
+    }
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    Some(Jwt { key_id: header.kid, claims, signed, signature })
+}
+
+fn part<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+impl Claims {
+    /// Short, and of characters that cannot steer a log or a terminal.
+    fn are_plain(&self) -> bool {
+        let optional = [&self.repository, &self.git_ref, &self.environment, &self.workflow];
+        let texts = optional.into_iter().flatten().chain([&self.iss]);
+        texts.into_iter().all(|text| text.len() <= CLAIM_MAX && !text.chars().any(char::is_control))
+    }
+
+    /// The name in the audit trail.
+    pub(crate) fn actor(&self) -> String {
+        let repository = self.repository.as_deref().unwrap_or_default();
+        match &self.git_ref {
+            Some(git_ref) => format!("github:{repository}@{git_ref}"),
+            None => format!("github:{repository}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"one"}"#;
+    const CLAIMS: &str = r#"{"iss":"https://i.example","aud":["a","b"],"exp":9,"iat":1,"repository":"o/r",
+        "ref":"refs/heads/main","actor":"somebody","run_attempt":"1"}"#;
+
+    fn token(header: &str, claims: &str) -> String {
+        [header, claims, "signature"].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
+    }
+
+    #[test]
+    fn a_token_is_taken_apart_and_keeps_what_was_signed() {
+        let text = token(HEADER, CLAIMS);
+        assert!(looks_like_one(&text));
+        let jwt = parse(&text).unwrap();
+        assert_eq!((jwt.key_id.as_str(), jwt.signature.as_slice()), ("one", b"signature".as_slice()));
+        assert_eq!(jwt.signed, text.rsplit_once('.').unwrap().0);
+        assert_eq!(jwt.claims.actor(), "github:o/r@refs/heads/main");
+        assert!(jwt.claims.aud.names("b") && !jwt.claims.aud.names("c"));
+        assert_eq!((jwt.claims.exp, jwt.claims.nbf, jwt.claims.iat), (9, None, Some(1)));
+    }
+
+    #[test]
+    fn what_is_signed_otherwise_or_not_understood_is_none() {
+        for header in [
+            r#"{"alg":"none","kid":"one"}"#,
+            r#"{"alg":"HS256","kid":"one"}"#,
+            r#"{"alg":"rs256","kid":"one"}"#,
+            r#"{"alg":"RS256"}"#,
+            r#"{"alg":"RS256","kid":"one","crit":["b64"],"b64":false}"#,
+            r#"{"alg":"RS256","alg":"RS256","kid":"one"}"#,
+            "",
+        ] {
+            assert!(parse(&token(header, CLAIMS)).is_none(), "{header}");
+        }
+        for claims in [
+            r#"{"iss":"i","aud":"a"}"#,
+            r#"{"iss":"i","aud":"a","exp":"9"}"#,
+            r#"{"iss":"i","aud":"a","exp":-1}"#,
+            r#"{"iss":"i","aud":1,"exp":9}"#,
+            r#"{"iss":"i","iss":"j","aud":"a","exp":9}"#,
+            "{\"iss\":\"i\",\"aud\":\"a\",\"exp\":9,\"repository\":\"o/\\u001br\"}",
+            &format!(r#"{{"iss":"i","aud":"a","exp":9,"ref":"{}"}}"#, "x".repeat(CLAIM_MAX + 1)),
+            "[]",
+        ] {
+            assert!(parse(&token(HEADER, claims)).is_none(), "{claims}");
+        }
+        let whole = token(HEADER, CLAIMS);
+        for text in ["", "..", "a.b.c", &whole.replace('.', ""), &format!("{whole}="), &format!("{whole}.x")]
+        {
+            assert!(parse(text).is_none(), "{text}");
+        }
+        assert!(parse(&token(HEADER, &format!("{CLAIMS}{}", " ".repeat(TOKEN_MAX)))).is_none());
+    }
+}

@@ -1,0 +1,165 @@
+//! An issuer's keys: its discovery document (OpenID Connect Discovery 1.0) names the key set (RFC 7517). Only RSA
+//! keys that sign are taken, of 2048 to 8192 bits with the exponent 65537, as every issuer makes them.
+
+use axum::http::Uri;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use super::jwt::ALGORITHM;
+use crate::host::{Host, HostError, Result, RsaKey};
+
+/// The most keys of one issuer.
+const KEYS_MAX: usize = 64;
+const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+const EXPONENT: [u8; 3] = [1, 0, 1];
+
+/// A key with its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) rsa: RsaKey,
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kid: String,
+    kty: String,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    n: String,
+    e: String,
+}
+
+/// Whether it may be asked: `https`, or `http` on loopback.
+pub(crate) fn may_be_asked(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let scheme = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
+    scheme && !host.is_empty() && !authority.as_str().contains('@') && !url.contains('#')
+}
+
+/// Asks an issuer for its keys.
+pub(crate) async fn fetch<H: Host>(host: &H, issuer: &str) -> Result<Vec<Key>> {
+    let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let address = jwks_uri(&host.fetch(&address).await?, issuer)?;
+    parse(&host.fetch(&address).await?)
+}
+
+fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
+    let discovery: Discovery =
+        serde_json::from_slice(document).map_err(|_| fault("its discovery document is none"))?;
+    if discovery.issuer != issuer {
+        return Err(fault("its discovery document is another issuer's"));
+    }
+    if !may_be_asked(&discovery.jwks_uri) {
+        return Err(fault("its keys are neither on https nor on loopback"));
+    }
+    Ok(discovery.jwks_uri)
+}
+
+/// A key that cannot be used is passed over: an issuer may have others.
+fn parse(document: &[u8]) -> Result<Vec<Key>> {
+    let set: KeySet = serde_json::from_slice(document).map_err(|_| fault("its key set is none"))?;
+    Ok(set.keys.into_iter().filter_map(key).take(KEYS_MAX).collect())
+}
+
+fn key(value: serde_json::Value) -> Option<Key> {
+    let jwk: Jwk = serde_json::from_value(value).ok()?;
+    let signs = jwk.usage.is_none_or(|usage| usage == "sig") && jwk.alg.is_none_or(|alg| alg == ALGORITHM);
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+    let (modulus, exponent) = (decode(&jwk.n)?, decode(&jwk.e)?);
+    let strong = MODULUS_BYTES.contains(&modulus.len()) && modulus[0] >= 0x80 && exponent == EXPONENT;
+    let fits = jwk.kty == "RSA" && signs && strong;
+    fits.then_some(Key { id: jwk.kid, rsa: RsaKey { modulus, exponent } })
+}
+
+fn fault(what: &str) -> HostError {
+    HostError::Issuer(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn https_and_loopback_may_be_asked() {
+        for good in [
+            "https://i.example",
+            "https://i.example/a/b",
+            "http://127.0.0.1:1/x",
+            "http://[::1]:1",
+            "http://localhost:1",
+        ] {
+            assert!(may_be_asked(good), "{good}");
+        }
+        for bad in [
+            "",
+            "i.example",
+            "/x",
+            "http://i.example",
+            "http://10.0.0.1",
+            "http://localhost.example",
+            "ftp://i.example",
+            "https://u:p@i.example",
+            "https://i.example/#a",
+            "file:///etc/passwd",
+            "http://127.0.0.1.example",
+        ] {
+            assert!(!may_be_asked(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_discovery_document_speaks_for_its_own_issuer() {
+        let document =
+            |issuer: &str, uri: &str| json!({ "issuer": issuer, "jwks_uri": uri, "x": 1 }).to_string();
+        let read = |text: String| jwks_uri(text.as_bytes(), "https://i.example").ok();
+        assert_eq!(
+            read(document("https://i.example", "https://k.example/k")).as_deref(),
+            Some("https://k.example/k")
+        );
+        assert_eq!(read(document("https://i.example/", "https://k.example/k")), None);
+        assert_eq!(read(document("https://i.example", "http://k.example/k")), None);
+        assert_eq!(read("<html>".into()), None);
+    }
+
+    #[test]
+    fn only_rsa_keys_that_sign_and_are_long_enough_are_taken() {
+        let modulus = |bytes: usize, first: u8| {
+            let mut modulus = vec![7; bytes];
+            modulus[0] = first;
+            URL_SAFE_NO_PAD.encode(modulus)
+        };
+        let good = json!({ "kid": "a", "kty": "RSA", "alg": "RS256", "use": "sig", "n": modulus(256, 0x80), "e": "AQAB" });
+        let with = |name: &str, value: Value| {
+            let mut key = good.clone();
+            key[name] = value;
+            key
+        };
+        let set = json!({ "keys": [
+            with("kty", json!("EC")), with("alg", json!("RS512")), with("use", json!("enc")), with("e", json!("Aw")),
+            with("n", json!(modulus(128, 0x80))), with("n", json!(modulus(256, 0x7f))), with("n", json!(modulus(1025, 0x80))),
+            with("kid", json!(1)), json!("text"), good,
+        ]});
+        let keys = parse(set.to_string().as_bytes()).unwrap();
+        assert_eq!(keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert!(parse(b"{}").is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! Decisions about CI identities: which tokens count, and which trusts may be made.
+
+use capy_protocol::api::trusts::{NewTrust, Trust, TrustClaims};
+use capy_protocol::scope::Scope;
+
+use crate::oidc::jwt::Claims;
+use crate::oidc::keys::may_be_asked;
+
+/// How far an issuer's clock may be from ours, in seconds.
+const LEEWAY: u64 = 60;
+/// The longest text of a trust, in bytes.
+pub const TEXT_MAX: usize = 512;
+
+/// Why a CI's token is nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// Not three parts of JSON signed with RS256.
+    Malformed,
+    /// Nobody said that its issuer is believed.
+    Issuer,
+    /// Past its expiry, or from the future.
+    Time,
+    /// Its key is not the issuer's, or did not sign this.
+    Signature,
+    /// Another repository's, branch's, environment's or workflow's; or for another audience.
+    NoTrust,
+}
+
+impl Refused {
+    /// For whoever has to find out in a job's log.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Malformed => "the bearer is no identity token that this service reads",
+            Self::Issuer => "no trust names the identity token's issuer",
+            Self::Time => "the identity token is not valid at this time",
+            Self::Signature => "the identity token's signature does not verify",
+            Self::NoTrust => {
+                "no trust fits the identity token's audience, repository, ref, environment and workflow"
+            }
+        }
+    }
+}
+
+/// What a new trust asks for that it cannot have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unfit {
+    /// Not a URL that the service would ask.
+    #[error("issuer must be an https URL without a query")]
+    Issuer,
+    /// None, or too long.
+    #[error("audience must have 1 to {TEXT_MAX} bytes, and no control characters")]
+    Audience,
+    /// Not exactly one.
+    #[error("claims.repository must be owner/name, without *")]
+    Repository,
+    /// Empty, too long, or a `*` that is not at its end.
+    #[error("claims must be texts of 1 to {TEXT_MAX} bytes with * at their end only")]
+    Claims,
+    /// Whoever pushes to a repository may not be made an admin by it.
+    #[error("scope must be deploy:<project> or read:<project>")]
+    Scope,
+}
+
+/// Whether the token's time is now, give or take a minute.
+///
+/// # Errors
+/// [`Refused::Time`].
+pub fn by_time(claims: &Claims, now_millis: u64) -> Result<(), Refused> {
+    let now = now_millis / 1000;
+    let begun = |time: Option<u64>| time.is_none_or(|time| time <= now.saturating_add(LEEWAY));
+    let valid = claims.exp.saturating_add(LEEWAY) > now && begun(claims.nbf) && begun(claims.iat);
+    if valid { Ok(()) } else { Err(Refused::Time) }
+}
+
+/// The scopes of all trusts that fit.
+///
+/// # Errors
+/// [`Refused::NoTrust`] when there is none.
+pub fn scopes(claims: &Claims, trusts: Vec<Trust>) -> Result<Vec<Scope>, Refused> {
+    let fitting = trusts.into_iter().filter(|trust| fits(claims, trust));
+    let scopes: Vec<Scope> = fitting.map(|trust| trust.scope).collect();
+    if scopes.is_empty() { Err(Refused::NoTrust) } else { Ok(scopes) }
+}
+
+fn fits(claims: &Claims, trust: &Trust) -> bool {
+    let wanted = &trust.claims;
+    claims.iss == trust.issuer
+        && claims.aud.names(&trust.audience)
+        && claims.repository.as_deref() == Some(&wanted.repository)
+        && matches(wanted.git_ref.as_deref(), claims.git_ref.as_deref())
+        && matches(wanted.environment.as_deref(), claims.environment.as_deref())
+        && matches(wanted.workflow.as_deref(), claims.workflow.as_deref())
+}
+
+/// A claim that is not wanted may be anything; one that is wanted has to be there.
+fn matches(wanted: Option<&str>, claim: Option<&str>) -> bool {
+    match (wanted, claim) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wanted), Some(claim)) => match wanted.strip_suffix('*') {
+            Some(start) => claim.starts_with(start),
+            None => claim == wanted,
+        },
+    }
+}
+
+/// Whether a trust may be made as asked.
+///
+/// # Errors
+/// The first field that is not as it must be.
+pub fn new_trust(request: &NewTrust) -> Result<(), Unfit> {
+    let TrustClaims { repository, git_ref, environment, workflow } = &request.claims;
+    if !is_text(&request.issuer) || !may_be_asked(&request.issuer) || request.issuer.contains('?') {
+        return Err(Unfit::Issuer);
+    }
+    if !is_text(&request.audience) {
+        return Err(Unfit::Audience);
+    }
+    let named = repository.split_once('/').is_some_and(|(owner, name)| {
+        !owner.is_empty() && !name.is_empty() && !name.contains('/') && !repository.contains('*')
+    });
+    if !is_text(repository) || !named {
+        return Err(Unfit::Repository);
+    }
+    let patterns = [git_ref, environment, workflow].into_iter().flatten();
+    if !patterns.into_iter().all(|pattern| is_pattern(pattern)) {
+        return Err(Unfit::Claims);
+    }
+    match request.scope {
+        Scope::Admin => Err(Unfit::Scope),
+        Scope::Deploy(_) | Scope::Read(_) => Ok(()),
+    }
+}
+
+fn is_text(text: &str) -> bool {
+    (1..=TEXT_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+fn is_pattern(text: &str) -> bool {
+    is_text(text) && !text.strip_suffix('*').unwrap_or(text).contains('*')
+}
+
+#[cfg(test)]
+mod tests {
+    use capy_protocol::token::TrustId;
+
+    use super::*;
+
+    const NOW: u64 = 1_000_000;
+
+    fn claims(change: impl FnOnce(&mut Claims)) -> Claims {
+        let json = r#"{"iss":"https://i.example","aud":"https://keys.example","exp":1300,"nbf":900,"iat":1000,
+            "repository":"o/r","ref":"refs/heads/main","environment":"production","workflow":"ci"}"#;
+        let mut claims = serde_json::from_str(json).unwrap();
+        change(&mut claims);
+        claims
+    }
+
+    fn trust(claims: TrustClaims) -> Trust {
+        Trust {
+            trust_id: TrustId::parse("tru_0123456789abcdef").unwrap(),
+            issuer: "https://i.example".into(),
+            audience: "https://keys.example".into(),
+            claims,
+            scope: Scope::parse("deploy:prj_a").unwrap(),
+            created_at: 1,
+            created_by: "bootstrap".into(),
+        }
+    }
+
+    fn wanted(git_ref: Option<&str>, environment: Option<&str>, workflow: Option<&str>) -> TrustClaims {
+        let [git_ref, environment, workflow] =
+            [git_ref, environment, workflow].map(|text| text.map(str::to_owned));
+        TrustClaims { repository: "o/r".into(), git_ref, environment, workflow }
+    }
+
+    #[test]
+    fn a_token_counts_from_its_beginning_to_its_end_with_a_minute_to_spare() {
+        for (exp, nbf, iat, counts) in [
+            (1300, Some(900), Some(1000), true),
+            (1300, None, None, true),
+            (941, None, None, true),
+            (940, None, None, false),
+            (1300, Some(1060), Some(1060), true),
+            (1300, Some(1061), None, false),
+            (1300, None, Some(1061), false),
+            (u64::MAX, Some(0), Some(0), true),
+        ] {
+            let claims = claims(|claims| (claims.exp, claims.nbf, claims.iat) = (exp, nbf, iat));
+            assert_eq!(by_time(&claims, NOW).is_ok(), counts, "{exp} {nbf:?} {iat:?}");
+        }
+    }
+
+    #[test]
+    fn a_trust_fits_only_what_it_names() {
+        let plain = || wanted(None, None, None);
+        for (trusted, change, fits) in [
+            (plain(), None, true),
+            (wanted(Some("refs/heads/main"), Some("production"), Some("ci")), None, true),
+            (wanted(Some("refs/heads/*"), None, None), None, true),
+            (wanted(Some("*"), Some("prod*"), None), None, true),
+            (wanted(Some("refs/heads/mai"), None, None), None, false),
+            (wanted(Some("refs/tags/*"), None, None), None, false),
+            (wanted(None, Some("Production"), None), None, false),
+            (wanted(None, None, Some("deploy")), None, false),
+            (plain(), Some(("iss", "https://i.example/")), false),
+            (plain(), Some(("aud", "https://keys.example/")), false),
+            (plain(), Some(("repository", "o/r2")), false),
+            (plain(), Some(("repository", "O/R")), false),
+            (wanted(None, Some("*"), None), Some(("no environment", "")), false),
+        ] {
+            let claims = claims(|claims| match change {
+                Some(("iss", text)) => claims.iss = text.into(),
+                Some(("aud", text)) => claims.aud = crate::oidc::jwt::Audience::One(text.into()),
+                Some(("repository", text)) => claims.repository = Some(text.into()),
+                Some(_) => claims.environment = None,
+                None => {}
+            });
+            let found = scopes(&claims, vec![trust(trusted.clone())]);
+            assert_eq!(found.is_ok(), fits, "{trusted:?} {change:?}");
+        }
+        let no_repository = claims(|claims| claims.repository = None);
+        assert_eq!(scopes(&no_repository, vec![trust(plain())]), Err(Refused::NoTrust));
+    }
+
+    #[test]
+    fn an_unfit_trust_is_not_made() {
+        let good = NewTrust {
+            issuer: "https://i.example".into(),
+            audience: "https://keys.example".into(),
+            claims: wanted(Some("refs/heads/*"), None, Some("build and deploy")),
+            scope: Scope::parse("read:prj_a").unwrap(),
+        };
+        assert_eq!(new_trust(&good), Ok(()));
+        let repository = |text: &str| TrustClaims { repository: text.into(), ..good.claims.clone() };
+        for (unfit, expected) in [
+            (NewTrust { issuer: "http://i.example".into(), ..good.clone() }, Unfit::Issuer),
+            (NewTrust { issuer: "https://i.example/?a".into(), ..good.clone() }, Unfit::Issuer),
+            (NewTrust { audience: String::new(), ..good.clone() }, Unfit::Audience),
+            (NewTrust { audience: "a\n".into(), ..good.clone() }, Unfit::Audience),
+            (NewTrust { claims: repository("o"), ..good.clone() }, Unfit::Repository),
+            (NewTrust { claims: repository("o/*"), ..good.clone() }, Unfit::Repository),
+            (NewTrust { claims: repository("o/r/x"), ..good.clone() }, Unfit::Repository),
+            (NewTrust { claims: wanted(Some("refs/*/main"), None, None), ..good.clone() }, Unfit::Claims),
+            (NewTrust { claims: wanted(None, Some(""), None), ..good.clone() }, Unfit::Claims),
+            (NewTrust { scope: Scope::Admin, ..good.clone() }, Unfit::Scope),
+        ] {
+            assert_eq!(new_trust(&unfit), Err(expected), "{unfit:?}");
+        }
+    }
+}
