@@ -3,10 +3,13 @@
 mod token;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use capy_protocol::network::Network;
+use capy_worker::host::Limit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +77,8 @@ pub(crate) enum Command {
     /// For who runs a key service
     #[command(subcommand)]
     Service(Service),
+    /// Run a key service on this machine, over SQLite
+    Serve(Serve),
     /// Show every exit code and what it means
     #[command(name = "exit-codes", long_about = crate::exit::table())]
     ExitCodes,
@@ -312,6 +317,42 @@ pub(crate) enum Dynamic {
     Warn,
     /// Set nothing, fail when one of them may want a variable
     Error,
+}
+
+/// The same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and WRAP_ROOTS, or from the files that
+/// ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such files in the data folder.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: SocketAddr,
+    /// The folder with the database; made for this user alone
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Draw the secrets that are not set, and keep them as files in the data folder
+    #[arg(long)]
+    pub(crate) init: bool,
+    /// PEM file: the certificate, then its chain. Read again on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file: the certificate's key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Serve /metrics here, for Prometheus; nowhere by default
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Believe the x-forwarded-for of proxies in this network
+    #[arg(long, value_name = "NETWORK", value_parser = Network::parse)]
+    pub(crate) trust_proxy: Vec<Network>,
+    /// How often in ten seconds a deployment's key may be asked for
+    #[arg(long, value_name = "N", default_value_t = Limit::DecryptsOfDeploy.most())]
+    pub(crate) deploy_limit: NonZeroU32,
+    /// How often in ten seconds one address may ask for keys
+    #[arg(long, value_name = "N", default_value_t = Limit::DecryptsFromAddress.most())]
+    pub(crate) address_limit: NonZeroU32,
+    /// How long calls in flight may take when the service is asked to stop
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) grace: Duration,
 }
 
 #[derive(Subcommand)]

@@ -13,6 +13,7 @@ mod list;
 mod login;
 mod logout;
 mod run;
+mod serve;
 mod service;
 mod set;
 mod token;
@@ -41,6 +42,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         },
         Command::Token(token) => token::run(token),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
+        Command::Serve(serve) => serve::run(serve),
         Command::ExitCodes => exit_codes::run(),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use capy_client::ServiceUrl;
 use capy_protocol::id::ProjectId;
+use capy_worker::secrets::SecretFault;
 
 use crate::env_file::Doubt;
 use crate::exit;
@@ -130,6 +131,12 @@ pub(crate) enum Error {
     Output(#[source] std::io::Error),
     #[error("cannot read the input: {0}")]
     Input(#[source] std::io::Error),
+    #[error(transparent)]
+    Serve(#[from] capy_server::Error),
+    #[error("{} can be read by other users of this machine", path.display())]
+    SecretExposed { path: PathBuf },
+    #[error(transparent)]
+    ServiceSecret(#[from] SecretFault),
     #[error("cannot seal a value: {0}")]
     Seal(#[source] capy_protocol::Error),
 }
@@ -209,6 +216,9 @@ impl Error {
             Self::File { .. } => ("FILE_ERROR", exit::FAILED),
             Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
             Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
+            Self::Serve(error) => (error.code(), exit::FAILED),
+            Self::SecretExposed { .. } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP),
+            Self::ServiceSecret(_) => ("SERVICE_SECRET", exit::NOT_SET_UP),
             Self::Seal(_) => ("SEAL_FAILED", exit::FAILED),
         }
     }
@@ -229,7 +239,7 @@ impl Error {
             Self::LocalKeyMissing { .. } | Self::LocalKeyMalformed { .. } => {
                 "run `capy init --recover` and type the project's 24 words"
             }
-            Self::LocalKeyExposed { path } => {
+            Self::LocalKeyExposed { path } | Self::SecretExposed { path } => {
                 return Some(format!("chmod 600 {}", quoted(&path.display().to_string())));
             }
             Self::TokenWithoutUrl => "set CAPY_SERVICE_URL to the service that the token is for",
@@ -288,6 +298,11 @@ impl Error {
             Self::PrefixAmbiguous { .. } => "give more digits",
             Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",
             Self::CommandNotFound { .. } => "check the command's name and PATH",
+            Self::Serve(error) => return error.hint().map(Into::into),
+            Self::ServiceSecret(SecretFault::Missing(name)) => {
+                return Some(format!("set {name} or {name}_FILE, or let --init draw it"));
+            }
+            Self::ServiceSecret(SecretFault::Malformed(..)) => "`capy service keygen` makes such secrets",
             Self::Inline(error) => return error.hint().map(Into::into),
             Self::NothingToInline { .. } => "name the application's folder: --inline=DIR",
             Self::InlineRefused => {

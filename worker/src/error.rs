@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 
 use axum::Json;
+#[cfg(not(target_family = "wasm"))]
+use axum::http::header::CACHE_CONTROL;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -53,6 +55,9 @@ pub(crate) enum Fault {
     Draw(capy_protocol::Error),
     #[error("wrapping failed: {0}")]
     Wrap(capy_protocol::Error),
+    #[cfg(not(target_family = "wasm"))]
+    #[error("the time limit of an answer has passed")]
+    TooSlow,
 }
 
 /// Goes with a 5xx as an extension of the response, for the log.
@@ -164,6 +169,14 @@ impl ApiError {
             }
         }
     }
+}
+
+/// The answer of a host that waits no longer: 503.
+#[cfg(not(target_family = "wasm"))]
+pub fn too_slow() -> Response {
+    let mut response = ApiError::Unavailable(Fault::TooSlow).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 impl IntoResponse for ApiError {

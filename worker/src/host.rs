@@ -4,6 +4,7 @@
 //! answers for a known-revoked id near the client and without the database; it may lag behind, and it never grants.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 
 use capy_protocol::id::DeployId;
 use serde::de::DeserializeOwned;
@@ -94,6 +95,11 @@ impl Statement {
     pub fn new(sql: &'static str, values: Vec<Value>) -> Self {
         Self { sql, values }
     }
+
+    /// Whether it only reads.
+    pub fn reads(&self) -> bool {
+        self.sql.starts_with("SELECT")
+    }
 }
 
 /// What one statement answered.
@@ -125,10 +131,12 @@ impl Limit {
     pub const PERIOD_MILLIS: u64 = 10_000;
 
     /// How often in that time.
-    pub fn most(self) -> u32 {
+    pub fn most(self) -> NonZeroU32 {
+        const OF_DEPLOY: NonZeroU32 = NonZeroU32::new(100).unwrap();
+        const FROM_ADDRESS: NonZeroU32 = NonZeroU32::new(300).unwrap();
         match self {
-            Self::DecryptsOfDeploy => 100,
-            Self::DecryptsFromAddress => 300,
+            Self::DecryptsOfDeploy => OF_DEPLOY,
+            Self::DecryptsFromAddress => FROM_ADDRESS,
         }
     }
 }

@@ -21,6 +21,8 @@ mod routes;
 pub mod secrets;
 pub mod store;
 
+#[cfg(not(target_family = "wasm"))]
+pub use error::too_slow;
 pub use routes::router;
 
 #[cfg(target_family = "wasm")]

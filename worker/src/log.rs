@@ -26,8 +26,15 @@ impl Log {
         Self(Arc::new(sink))
     }
 
+    /// Records what a host tells of its own.
+    pub fn event(&self, event: &impl Serialize) {
+        if let Ok(text) = serde_json::to_string(event) {
+            (self.0)(&text);
+        }
+    }
+
     /// Records a fault that did not change the answer.
-    pub(crate) fn warn(&self, fault: &dyn fmt::Display) {
+    pub fn warn(&self, fault: &dyn fmt::Display) {
         let detail = fault.to_string();
         self.line(&Line { level: "warn", detail: &detail, request: None });
     }

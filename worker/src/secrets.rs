@@ -7,8 +7,10 @@ use zeroize::Zeroizing;
 
 use crate::auth::AdminTokens;
 
-const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
-const WRAP_ROOTS: &str = "WRAP_ROOTS";
+/// The name of the bootstrap token.
+pub const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
+/// The name of the wrap roots.
+pub const WRAP_ROOTS: &str = "WRAP_ROOTS";
 
 /// What is wrong with a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,7 +56,11 @@ impl Secrets {
         self.wrap_roots.as_ref().map_err(|fault| *fault)
     }
 
-    pub(crate) fn check(&self) -> Result<(), SecretFault> {
+    /// Whether all of them can be used.
+    ///
+    /// # Errors
+    /// The first one that cannot.
+    pub fn check(&self) -> Result<(), SecretFault> {
         self.admin_tokens()?;
         self.wrap_roots().map(drop)
     }

@@ -1,22 +1,30 @@
-//! The key service as an owner would run it, for demo, journeys and benchmarks: built once for each process,
-//! with fresh secrets and empty data of its own.
+//! The key service as an owner would run it, on either host, for demo, journeys and benchmarks: with fresh secrets and
+//! empty data of its own. The Worker is built once for each process.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
 use crate::build_worker::{Build, build_worker};
+use crate::guarded::Guarded;
 use crate::node::Node;
 use crate::workerd::{Options, Workerd};
 
 /// A running key service. Stopped, and its data removed, on drop.
 #[derive(Debug)]
 pub struct KeyService {
-    workerd: Workerd,
+    host: Host,
     persist: TempDir,
     admin_token: String,
+}
+
+#[derive(Debug)]
+enum Host {
+    Workerd(Workerd),
+    Machine(Guarded),
 }
 
 impl KeyService {
@@ -39,17 +47,34 @@ impl KeyService {
     fn start_with(node: &Node, start: impl FnOnce(&Node, &Options<'_>) -> Result<Workerd>) -> Result<Self> {
         let entry = built()?;
         let persist = TempDir::with_prefix("capy-key-service-")?;
-        let admin_token = random_hex()?;
-        let wrap_roots = format!("{}:{}", random_key_id()?, random_hex()?);
+        let (admin_token, wrap_roots) = (random_hex()?, random_roots()?);
         let secrets = [("ADMIN_TOKEN", admin_token.as_str()), ("WRAP_ROOTS", &wrap_roots)];
         let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
-        let workerd = start(node, &options)?;
-        Ok(Self { workerd, persist, admin_token })
+        let host = Host::Workerd(start(node, &options)?);
+        Ok(Self { host, persist, admin_token })
+    }
+
+    /// Starts `capy serve`, of the programs in a folder, with a token and a wrap root of its own.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn embedded(programs: &Path) -> Result<Self> {
+        let persist = TempDir::with_prefix("capy-key-service-")?;
+        let (admin_token, wrap_roots) = (random_hex()?, random_roots()?);
+        let mut capy = Command::new(programs.join("capy"));
+        capy.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(persist.path());
+        capy.args(["--deploy-limit", "1000000", "--address-limit", "1000000"]);
+        capy.env("ADMIN_TOKEN", &admin_token).env("WRAP_ROOTS", &wrap_roots);
+        let host = Host::Machine(Guarded::spawn(&capy, persist.path(), "listening on ")?);
+        Ok(Self { host, persist, admin_token })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
-        self.workerd.url()
+        match &self.host {
+            Host::Workerd(workerd) => workerd.url(),
+            Host::Machine(server) => server.url(),
+        }
     }
 
     /// The bearer token that may do everything.
@@ -57,14 +82,17 @@ impl KeyService {
         &self.admin_token
     }
 
-    /// Where D1 and KV are kept.
+    /// Where the database is kept: D1 and KV as wrangler does, or `capy.sqlite`.
     pub fn persist_dir(&self) -> &Path {
         self.persist.path()
     }
 
     /// What the runtime and the service printed.
     pub fn log(&self) -> String {
-        self.workerd.log()
+        match &self.host {
+            Host::Workerd(workerd) => workerd.log(),
+            Host::Machine(server) => server.log(),
+        }
     }
 }
 
@@ -76,6 +104,10 @@ fn built() -> Result<PathBuf> {
         *entry = Some(build_worker(&Build::service()).context("build of the key service")?);
     }
     entry.clone().context("the key service is built")
+}
+
+fn random_roots() -> Result<String> {
+    Ok(format!("{}:{}", random_key_id()?, random_hex()?))
 }
 
 fn random_key_id() -> Result<u32> {

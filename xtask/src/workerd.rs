@@ -5,38 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tempfile::{NamedTempFile, TempDir};
 use toml::{Table, Value};
 
+use crate::guarded::Guarded;
 use crate::node::Node;
 use crate::workspace_root;
 
 const READY: &str = "Ready on ";
-const START_DEADLINE: Duration = Duration::from_secs(60);
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Starts `"$@"`, and ends its process group when standard input ends: by `Drop`, or because the caller died. A
-/// signal to wrangler alone would leave its children. The group has five seconds to end by itself.
-const GUARD: &str = r#"
-trap : TERM
-"$@" </dev/null & child=$!
-exec >/dev/null 2>&1
-cat
-kill -TERM 0
-(sleep 5; kill -KILL 0) &
-while kill -0 $child; do wait $child; done
-kill -KILL 0
-"#;
 
 /// What to run, and on which data.
 #[derive(Clone, Debug)]
@@ -60,9 +40,7 @@ enum RateLimits {
 /// A running Worker. Stopped on drop.
 #[derive(Debug)]
 pub struct Workerd {
-    url: String,
-    guard: Child,
-    output: Output,
+    server: Guarded,
     /// What it reads while it runs, removed with it.
     _files: (TempDir, Option<NamedTempFile>),
 }
@@ -110,41 +88,18 @@ impl Workerd {
 
     fn spawn(command: &Command, files: (TempDir, Option<NamedTempFile>)) -> Result<Self> {
         let folder = command.get_current_dir().unwrap_or(files.0.path());
-        let mut guard = guarded(command, folder).spawn().context("sh could not be started")?;
-        let output = Output::default();
-        let ready = output.follow(&mut guard);
-        let mut workerd = Self { url: String::new(), guard, output, _files: files };
-        workerd.url = match ready.recv_timeout(START_DEADLINE) {
-            Ok(url) => url,
-            Err(RecvTimeoutError::Timeout) => {
-                bail!("the Worker did not start in a minute:\n{}", workerd.log())
-            }
-            Err(RecvTimeoutError::Disconnected) => bail!("wrangler ended at once:\n{}", workerd.log()),
-        };
-        Ok(workerd)
+        let server = Guarded::spawn(command, folder, READY)?;
+        Ok(Self { server, _files: files })
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at its end.
     pub fn url(&self) -> &str {
-        &self.url
+        self.server.url()
     }
 
     /// What wrangler and the Worker printed so far.
     pub fn log(&self) -> String {
-        self.output.text()
-    }
-}
-
-impl Drop for Workerd {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let deadline = Instant::now() + STOP_DEADLINE;
-        while matches!(self.guard.try_wait(), Ok(None)) && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(20));
-        }
-        // Only a guard that was stopped itself is still there; its group is out of reach by then.
-        let _ = self.guard.kill();
-        let _ = self.guard.wait();
+        self.server.log()
     }
 }
 
@@ -172,61 +127,6 @@ fn with_vars(config: &Path, variables: &BTreeMap<String, String>) -> Result<Name
     let copy = tempfile::Builder::new().prefix("wrangler-with-vars-").suffix(".json").tempfile_in(folder)?;
     serde_json::to_writer(copy.as_file(), &settings)?;
     Ok(copy)
-}
-
-/// The lines of standard output and standard error, as they come.
-#[derive(Clone, Default, Debug)]
-struct Output(Arc<Mutex<String>>);
-
-impl Output {
-    fn text(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads until the processes end; the address goes to the receiver, which is cut off when there was none.
-    fn follow(&self, child: &mut Child) -> mpsc::Receiver<String> {
-        let (found, ready) = mpsc::channel();
-        self.collect(child.stdout.take(), found.clone());
-        self.collect(child.stderr.take(), found);
-        ready
-    }
-
-    fn collect(&self, pipe: Option<impl Read + Send + 'static>, found: Sender<String>) {
-        let (all, Some(pipe)) = (self.clone(), pipe) else {
-            return;
-        };
-        thread::spawn(move || {
-            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line);
-                if let Some(url) = parse_ready(&line) {
-                    let _ = found.send(url);
-                }
-                let mut text = all.0.lock().unwrap_or_else(PoisonError::into_inner);
-                text.push_str(&line);
-                text.push('\n');
-            }
-        });
-    }
-}
-
-fn parse_ready(line: &str) -> Option<String> {
-    let (_, url) = line.split_once(READY)?;
-    Some(url.trim().trim_end_matches('/').to_owned())
-}
-
-/// Under the guard, in a process group of its own.
-fn guarded(command: &Command, folder: &Path) -> Command {
-    let mut guard = Command::new("sh");
-    guard.args(["-c", GUARD, "sh"]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => guard.env(name, value),
-            None => guard.env_remove(name),
-        };
-    }
-    guard.current_dir(folder).process_group(0);
-    guard.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    guard
 }
 
 /// The tests' tables are made by the migrations that a deployment gets.
@@ -299,14 +199,6 @@ fn path_value(path: PathBuf) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ready_line_is_read() {
-        let url = Some("http://127.0.0.1:4711".to_owned());
-        assert_eq!(parse_ready("[wrangler:info] Ready on http://127.0.0.1:4711"), url);
-        assert_eq!(parse_ready("Ready on http://127.0.0.1:4711/\r"), url);
-        assert_eq!(parse_ready("Not yet"), None);
-    }
 
     #[test]
     fn a_moved_configuration_builds_nothing_and_keeps_its_bindings() {

@@ -12,5 +12,6 @@ mod login;
 mod push;
 mod run;
 mod sandbox;
+mod serve;
 mod terminal;
 mod token;

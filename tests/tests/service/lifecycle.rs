@@ -1,25 +1,23 @@
 //! From registration to revocation, and what is kept of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use capy_journeys::needles::{Needle, assert_absent};
 use capy_protocol::blob::Format;
+use rusqlite::Connection;
 use serde_json::Value;
 use xtask::key_service::KeyService;
-use xtask::node::{Node, require_node};
-use xtask::workspace_root;
 
-use crate::support::{Deployment, owner, registration};
+use crate::support::{Deployment, on_each_host, owner, registration};
 
-#[test]
-fn a_deployment_lives_until_it_is_revoked() {
-    let Some(node) = require_node() else { return };
-    let service = KeyService::start(&node).unwrap();
+on_each_host!(a_deployment_lives_until_it_is_revoked, database_files_and_logs_hold_no_key_material);
+
+fn a_deployment_lives_until_it_is_revoked(service: &KeyService) {
     for (format, credential) in [(Format::V1, "project-key"), (Format::V0, "deploy-key")] {
-        let deployment = Deployment::register(&service, format, credential);
+        let deployment = Deployment::register(service, format, credential);
         for uses in 1..=2 {
             let answer = deployment.decrypt(service.url());
             assert_eq!(answer.status, 200, "{}", answer.text);
@@ -28,7 +26,7 @@ fn a_deployment_lives_until_it_is_revoked() {
             let inner = answer.json.get("inner_blob").and_then(Value::as_str);
             let expected = deployment.minting.inner_blob().serialize_base64();
             assert_eq!(inner, (credential == "deploy-key").then_some(expected.as_str()));
-            let listed = owner(&service, "GET", "/projects/prj_a/deploys", &Value::Null);
+            let listed = owner(service, "GET", "/projects/prj_a/deploys", &Value::Null);
             let newest = &listed.json["deploys"][0];
             assert_eq!(newest["uses"], uses, "{}", listed.text);
             assert_eq!(newest["label"], "Zürich \"main\" 🦫");
@@ -37,63 +35,61 @@ fn a_deployment_lives_until_it_is_revoked() {
             assert!(newest["created_at"].as_u64() > Some(1_700_000_000_000), "milliseconds");
         }
         let again = registration(&deployment.minting, format, credential);
-        assert_eq!(owner(&service, "POST", "/deploy", &again).refusal(), (409, "DEPLOY_EXISTS"));
+        assert_eq!(owner(service, "POST", "/deploy", &again).refusal(), (409, "DEPLOY_EXISTS"));
 
-        let first = deployment.revoke(&service);
+        let first = deployment.revoke(service);
         assert_eq!(first.status, 200, "{}", first.text);
         assert_eq!(deployment.decrypt(service.url()).refusal(), (410, "DEPLOY_REVOKED"));
         thread::sleep(Duration::from_millis(5));
-        assert_eq!(deployment.revoke(&service).json, first.json, "the first time stays");
-        let listed = owner(&service, "GET", "/projects/prj_a/deploys", &Value::Null);
+        assert_eq!(deployment.revoke(service).json, first.json, "the first time stays");
+        let listed = owner(service, "GET", "/projects/prj_a/deploys", &Value::Null);
         assert_eq!(listed.json["deploys"][0]["revoked_at"], first.json["revoked_at"]);
     }
     let unknown = format!("/deploy/{}", "cd".repeat(32));
-    assert_eq!(owner(&service, "DELETE", &unknown, &Value::Null).refusal(), (404, "DEPLOY_UNKNOWN"));
-    assert_events(&node, &service, &["register", "decrypt", "decrypt", "revoke"].repeat(2));
+    assert_eq!(owner(service, "DELETE", &unknown, &Value::Null).refusal(), (404, "DEPLOY_UNKNOWN"));
+    assert_events(service, &["register", "decrypt", "decrypt", "revoke"].repeat(2));
 }
 
 /// The audit trail as the database holds it, oldest first; and that it cannot be shortened.
-fn assert_events(node: &Node, service: &KeyService, expected: &[&str]) {
-    let rows =
-        execute(node, service, "SELECT action, at, user_agent, result FROM audit ORDER BY id").unwrap();
-    let actions: Vec<&str> = rows.iter().filter_map(|row| row["action"].as_str()).collect();
+fn assert_events(service: &KeyService, expected: &[&str]) {
+    let database = Connection::open(database_file(service.persist_dir())).unwrap();
+    let mut rows = database.prepare("SELECT action, at, user_agent, result FROM audit ORDER BY id").unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    let rows: Vec<(String, i64, String, String)> = rows.map(Result::unwrap).collect();
+    let actions: Vec<&str> = rows.iter().map(|(action, ..)| action.as_str()).collect();
     assert_eq!(actions, expected);
-    assert!(rows.iter().all(|row| row["at"].as_u64() > Some(1_700_000_000_000) && row["result"] == "ok"));
-    assert!(
-        rows.iter().all(|row| { row["user_agent"].as_str().is_some_and(|agent| agent.starts_with("ureq")) })
-    );
+    for (_, at, agent, result) in &rows {
+        assert!(
+            *at > 1_700_000_000_000 && agent.starts_with("ureq") && result == "ok",
+            "{at} {agent} {result}"
+        );
+    }
     for change in ["DELETE FROM audit", "UPDATE audit SET at = 0", "REPLACE INTO audit SELECT * FROM audit"] {
-        let refused = execute(node, service, change).unwrap_err();
+        let refused = database.execute(change, []).unwrap_err().to_string();
         assert!(refused.contains("append-only"), "{refused}");
     }
 }
 
-/// Runs a statement on the local database; its rows, or what wrangler printed.
-fn execute(node: &Node, service: &KeyService, sql: &str) -> Result<Vec<Value>, String> {
-    let mut wrangler = node.wrangler();
-    wrangler.args(["d1", "execute", "DB", "--local", "--json", "--command", sql, "--persist-to"]);
-    let home = tempfile::tempdir().unwrap();
-    let config = workspace_root().join("wrangler.toml");
-    wrangler.arg(service.persist_dir()).arg("--config").arg(config).env("HOME", home.path());
-    let output = wrangler.output().unwrap();
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    if !output.status.success() {
-        return Err(text);
-    }
-    let batches: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
-    Ok(batches[0]["results"].as_array().unwrap().clone())
+/// The service's tables: `capy serve` keeps them in one file, the simulator of D1 in one of several.
+fn database_file(folder: &Path) -> PathBuf {
+    let is_ours = |path: &PathBuf| {
+        let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'deploys'";
+        let count = |database: Connection| database.query_row(tables, [], |row| row.get::<_, u32>(0));
+        Connection::open(path).and_then(count).is_ok_and(|count| count == 1)
+    };
+    let mut files = Vec::new();
+    list_below(folder, &mut files);
+    files.retain(|path| path.extension().is_some_and(|kind| kind == "sqlite"));
+    files.into_iter().find(is_ours).expect("the database lies below its folder")
 }
 
-#[test]
-fn database_files_and_logs_hold_no_key_material() {
-    let Some(node) = require_node() else { return };
-    let service = KeyService::start(&node).unwrap();
+fn database_files_and_logs_hold_no_key_material(service: &KeyService) {
     let mut needles = vec![Needle::new("the admin token", service.admin_token().as_bytes())];
     let mut ids = Vec::new();
     for (format, credential) in [(Format::V1, "deploy-key"), (Format::V0, "project-key")] {
-        let deployment = Deployment::register(&service, format, credential);
+        let deployment = Deployment::register(service, format, credential);
         assert_eq!(deployment.decrypt(service.url()).status, 200);
-        assert_eq!(deployment.revoke(&service).status, 200);
+        assert_eq!(deployment.revoke(service).status, 200);
         let outer = capy_protocol::text::parse_base64(&deployment.outer).unwrap();
         needles.push(Needle::new("the inner blob", deployment.minting.inner_blob().expose_secret()));
         needles.push(Needle::new("the outer blob", &outer));
@@ -110,11 +106,17 @@ fn database_files_and_logs_hold_no_key_material() {
 }
 
 fn read_below(folder: &Path, into: &mut Vec<u8>) {
+    let mut files = Vec::new();
+    list_below(folder, &mut files);
+    files.iter().for_each(|path| into.extend(fs::read(path).unwrap()));
+}
+
+fn list_below(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
-            true => read_below(&path, into),
-            false => into.extend(fs::read(&path).unwrap()),
+            true => list_below(&path, into),
+            false => into.push(path),
         }
     }
 }

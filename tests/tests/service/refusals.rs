@@ -6,12 +6,11 @@ use xtask::key_service::KeyService;
 use xtask::node::require_node;
 use xtask::workerd::{Options, Workerd};
 
-use crate::support::{call, owner};
+use crate::support::{call, on_each_host, owner};
 
-#[test]
-fn only_the_owner_is_let_in_and_no_request_gets_a_500() {
-    let Some(node) = require_node() else { return };
-    let service = KeyService::start(&node).unwrap();
+on_each_host!(only_the_owner_is_let_in_and_no_request_gets_a_500);
+
+fn only_the_owner_is_let_in_and_no_request_gets_a_500(service: &KeyService) {
     let health = call(service.url(), "GET", "/health", None, &Value::Null);
     assert_eq!(health.status, 200, "{}\n{}", health.text, service.log());
     let all_ok = json!({ "database": "ok", "revocations": "ok", "secrets": "ok" });
@@ -39,7 +38,7 @@ fn only_the_owner_is_let_in_and_no_request_gets_a_500() {
         ("GET", "/nowhere?a=%FF", Value::Null, (404, "NOT_FOUND")),
         ("GET", "/a|b^c", Value::Null, (404, "NOT_FOUND")),
     ] {
-        let answer = owner(&service, method, path, &body);
+        let answer = owner(service, method, path, &body);
         assert_eq!(answer.refusal(), expected, "{method} {path}: {}", answer.text);
         assert_eq!(answer.headers["content-type"], "application/json");
         assert_eq!(answer.headers["cache-control"], "no-store");

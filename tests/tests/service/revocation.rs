@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 
 use capy_protocol::blob::Format;
 use xtask::key_service::KeyService;
-use xtask::node::require_node;
 
-use crate::support::Deployment;
+use crate::support::{Deployment, on_each_host};
 
-#[test]
-fn no_call_that_begins_after_the_revocation_gets_a_key() {
+on_each_host!(no_call_that_begins_after_the_revocation_gets_a_key);
+
+fn no_call_that_begins_after_the_revocation_gets_a_key(service: &KeyService) {
     const CALLERS: usize = 50;
-    let Some(node) = require_node() else { return };
-    let service = KeyService::start(&node).unwrap();
-    let deployment = Deployment::register(&service, Format::V1, "project-key");
+    let deployment = Deployment::register(service, Format::V1, "project-key");
     let (revoked_already, released) = (AtomicBool::new(false), AtomicUsize::new(0));
     // Each caller goes on until two of its calls began after the revocation was answered.
     let caller = || {
@@ -38,7 +36,7 @@ fn no_call_that_begins_after_the_revocation_gets_a_key() {
         while released.load(Ordering::Relaxed) < 2 * CALLERS && Instant::now() < patience {
             thread::sleep(Duration::from_millis(5));
         }
-        let answer = deployment.revoke(&service);
+        let answer = deployment.revoke(service);
         let revoked = Instant::now();
         revoked_already.store(true, Ordering::SeqCst);
         assert_eq!(answer.status, 200, "{}", answer.text);

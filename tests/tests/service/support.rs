@@ -10,6 +10,25 @@ use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request};
 use xtask::key_service::KeyService;
 
+/// Makes a test of each function for each host of the service: what one of them does, the other has to do.
+macro_rules! on_each_host {
+    ($($test:ident),* $(,)?) => {$(
+        mod $test {
+            #[test]
+            fn on_workers() {
+                let Some(node) = xtask::node::require_node() else { return };
+                super::$test(&xtask::key_service::KeyService::start(&node).unwrap());
+            }
+
+            #[test]
+            fn on_a_machine() {
+                super::$test(&xtask::key_service::KeyService::embedded(&capy_journeys::programs()).unwrap());
+            }
+        }
+    )*};
+}
+pub(crate) use on_each_host;
+
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

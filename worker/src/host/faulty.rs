@@ -96,7 +96,7 @@ impl Host for Faulty {
 
     async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
         let faults = self.faults();
-        let writes = statements.iter().any(|statement| !statement.sql.starts_with("SELECT"));
+        let writes = statements.iter().any(|statement| !statement.reads());
         if faults.database || (faults.database_writes && writes) {
             return Err(HostError::Database("injected".into()));
         }
@@ -132,7 +132,7 @@ impl Host for Faulty {
         let mut asked = lock(&self.asked);
         let count = asked.entry((limit, key.to_owned())).or_default();
         *count += 1;
-        Ok(*count <= limit.most())
+        Ok(*count <= limit.most().get())
     }
 
     async fn fetch(&self, url: &str) -> Result<Vec<u8>> {

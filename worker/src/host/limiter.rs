@@ -25,22 +25,16 @@ pub struct Limiter<C: Clock = DefaultClock> {
 type Keyed<C> = RateLimiter<String, DefaultKeyedStateStore<String>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 impl Limiter {
-    /// With the limits that Workers get in `wrangler.toml`.
-    pub fn new() -> Self {
-        Self::with_clock(DefaultClock::default())
-    }
-}
-
-impl Default for Limiter {
-    fn default() -> Self {
-        Self::new()
+    /// With what `most` says of each limit.
+    pub fn new(most: impl Fn(Limit) -> NonZeroU32) -> Self {
+        Self::with_clock(DefaultClock::default(), most)
     }
 }
 
 impl<C: Clock + Clone> Limiter<C> {
-    fn with_clock(clock: C) -> Self {
+    fn with_clock(clock: C, most: impl Fn(Limit) -> NonZeroU32) -> Self {
         let keyed = |limit: Limit| {
-            let most = NonZeroU32::new(limit.most()).unwrap_or(NonZeroU32::MIN);
+            let most = most(limit);
             let each = Duration::from_millis(Limit::PERIOD_MILLIS) / most.get();
             let quota = Quota::with_period(each).unwrap_or(Quota::per_second(most)).allow_burst(most);
             RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone())
@@ -80,7 +74,7 @@ mod tests {
     #[test]
     fn a_key_gets_its_limit_at_once_and_then_as_many_each_period() {
         let clock = FakeRelativeClock::default();
-        let limiter = Limiter::with_clock(clock.clone());
+        let limiter = Limiter::with_clock(clock.clone(), Limit::most);
         for (limit, most) in [(Limit::DecryptsOfDeploy, 100), (Limit::DecryptsFromAddress, 300)] {
             let granted = |key: &str| (0..2 * most).filter(|_| limiter.is_within(limit, key)).count();
             assert_eq!(granted("a"), most, "{limit:?}");
@@ -95,7 +89,7 @@ mod tests {
     #[test]
     fn who_has_been_quiet_is_forgotten() {
         let clock = FakeRelativeClock::default();
-        let limiter = Limiter::with_clock(clock.clone());
+        let limiter = Limiter::with_clock(clock.clone(), Limit::most);
         for key in 0..SWEEP_EVERY - 1 {
             limiter.is_within(Limit::DecryptsFromAddress, &key.to_string());
         }

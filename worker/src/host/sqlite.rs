@@ -1,5 +1,5 @@
-//! A host of its own: SQLite in this process, with the same migrations as D1. It needs no revocation list beside it:
-//! the database is as near as a list would be.
+//! SQLite in this process: how statements run there, its migrations, and a host in memory. It needs no revocation list
+//! beside it: the database is as near as a list would be.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -38,7 +38,7 @@ impl Sqlite {
         for (_, migration) in MIGRATIONS {
             database.execute_batch(migration).map_err(database_error)?;
         }
-        Ok(Self { connection: Mutex::new(database), limiter: Limiter::new() })
+        Ok(Self { connection: Mutex::new(database), limiter: Limiter::new(Limit::most) })
     }
 
     /// The connection itself, for what only an operator or a test does.
@@ -49,8 +49,7 @@ impl Sqlite {
     fn run(&self, statements: &[Statement]) -> rusqlite::Result<Vec<Answer>> {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
-        let answers = statements.iter().map(|statement| run(&transaction, statement));
-        let answers = answers.collect::<rusqlite::Result<Vec<_>>>()?;
+        let answers = run(&transaction, statements)?;
         transaction.commit()?;
         Ok(answers)
     }
@@ -113,7 +112,15 @@ impl ToSql for Value {
     }
 }
 
-fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Answer> {
+/// Runs statements one after the other, inside whatever transaction the connection is in.
+///
+/// # Errors
+/// The first statement's that fails; what came before it stays, until the transaction is rolled back.
+pub fn run(connection: &Connection, statements: &[Statement]) -> rusqlite::Result<Vec<Answer>> {
+    statements.iter().map(|statement| run_one(connection, statement)).collect()
+}
+
+fn run_one(connection: &Connection, statement: &Statement) -> rusqlite::Result<Answer> {
     let mut prepared = connection.prepare_cached(statement.sql)?;
     let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let mut rows = prepared.query(rusqlite::params_from_iter(&statement.values))?;

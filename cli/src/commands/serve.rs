@@ -1,0 +1,84 @@
+//! `capy serve`: a key service on this machine. The service's own secrets come from the environment, from files that it
+//! names, or from the data folder; never from the command line.
+
+use std::path::Path;
+
+use capy_server::{Server, Settings, Tls, secret};
+use capy_worker::log::Log;
+use capy_worker::secrets::{ADMIN_TOKEN, Secrets, WRAP_ROOTS};
+use zeroize::Zeroizing;
+
+use super::service;
+use crate::cli::Serve;
+use crate::disk;
+use crate::error::{Error, Result};
+use crate::printer;
+
+/// Makes the text of a secret.
+type Draw = fn() -> Result<Zeroizing<String>>;
+
+/// Each secret with its file in the data folder.
+const SECRETS: [(&str, &str, Draw); 2] = [
+    (ADMIN_TOKEN, "admin-token", service::draw_admin_token),
+    (WRAP_ROOTS, "wrap-roots", service::draw_wrap_root),
+];
+
+/// Serves until it is told to stop. It does not start without its secrets: a key service that gives no keys helps nobody.
+pub(super) fn run(arguments: Serve) -> Result<()> {
+    let secrets = secrets(&arguments)?;
+    secrets.check()?;
+    let scheme = if arguments.tls_cert.is_some() { "https" } else { "http" };
+    let settings = Settings {
+        listen: arguments.listen,
+        metrics: arguments.metrics,
+        data: arguments.data,
+        tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| Tls { certificate, key }),
+        trusted_proxies: arguments.trust_proxy,
+        deploy_limit: arguments.deploy_limit,
+        address_limit: arguments.address_limit,
+        grace: arguments.grace,
+    };
+    let server = Server::bind(settings, secrets, Log::new(printer::note))?;
+    let listening = server.listening()?;
+    printer::note(&format!("listening on {scheme}://{}", listening.routes));
+    if let Some(metrics) = listening.metrics {
+        printer::note(&format!("metrics on http://{metrics}/metrics"));
+    }
+    server.run()?;
+    printer::note("stopped");
+    Ok(())
+}
+
+fn secrets(arguments: &Serve) -> Result<Secrets> {
+    let mut found = Vec::with_capacity(SECRETS.len());
+    for (name, file, draw) in SECRETS {
+        let path = arguments.data.join(file);
+        let set = secret(name)?.map(Zeroizing::new);
+        let text = match set {
+            Some(text) => Some(text),
+            None if path.exists() => Some(read(&path)?),
+            None if arguments.init => Some(create(&path, draw)?),
+            None => None,
+        };
+        found.push((name, text));
+    }
+    Ok(Secrets::parse(|name| {
+        let of_name = found.iter().find(|(known, _)| *known == name);
+        of_name.and_then(|(_, text)| text.as_ref().map(|text| text.to_string()))
+    }))
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>> {
+    let text = disk::read_private(path).map_err(Error::file("read", path))?;
+    text.ok_or_else(|| Error::SecretExposed { path: path.to_owned() })
+}
+
+fn create(path: &Path, draw: Draw) -> Result<Zeroizing<String>> {
+    let text = draw()?;
+    if let Some(folder) = path.parent() {
+        disk::create_private_folder(folder).map_err(Error::file("make", folder))?;
+    }
+    disk::create(path, text.as_bytes(), 0o600).map_err(Error::file("write", path))?;
+    printer::note(&format!("drew {}", path.display()));
+    Ok(text)
+}

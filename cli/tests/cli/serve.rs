@@ -1,0 +1,171 @@
+//! A key service of this machine: its start, its stop, and what it refuses to start with.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::sandbox::Sandbox;
+
+/// A running `capy serve`, ended on drop.
+struct Server {
+    child: Child,
+    urls: Vec<String>,
+    log: Option<thread::JoinHandle<String>>,
+}
+
+impl Server {
+    /// Starts it with `arguments`, and waits for as many addresses as it is to listen on.
+    fn start(sandbox: &Sandbox, arguments: &[&str], addresses: usize) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_capy"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data", "data"]).args(arguments);
+        command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let (mut urls, mut log) = (Vec::new(), String::new());
+        while urls.len() < addresses {
+            let mut line = String::new();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "ended: {log}");
+            let words = line.trim().strip_prefix("listening on ").or(line.trim().strip_prefix("metrics on "));
+            urls.extend(words.map(str::to_owned));
+            log.push_str(&line);
+        }
+        let rest = thread::spawn(move || {
+            let _ = lines.read_to_string(&mut log);
+            log
+        });
+        Self { child, urls, log: Some(rest) }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Its exit code and everything it printed.
+    fn end(&mut self) -> (Option<i32>, String) {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < patience, "the service does not stop");
+            thread::sleep(Duration::from_millis(20));
+        }
+        (self.child.wait().unwrap().code(), self.log.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(url: &str) -> (u16, String) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
+    let agent = config.timeout_global(Some(Duration::from_secs(20))).build().new_agent();
+    let mut answer = agent.get(url).call().unwrap_or_else(|error| panic!("{url}: {error}"));
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+}
+
+#[test]
+fn a_service_is_up_with_one_command_and_stops_when_asked() {
+    let sandbox = Sandbox::new();
+    let mut server = Server::start(&sandbox, &["--init", "--metrics", "127.0.0.1:0"], 2);
+    let (status, health) = get(&format!("{}/health", server.urls[0]));
+    assert_eq!(status, 200, "{health}");
+    assert_eq!(get(&format!("{}/metrics", server.urls[0])).0, 404, "not for the public");
+    let (_, metrics) = get(&server.urls[1]);
+    let counted = "capy_http_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+
+    server.signal(Signal::TERM);
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("\"route\":\"/health\",\"status\":200") && log.ends_with("stopped\n"), "{log}");
+    for file in ["admin-token", "wrap-roots"] {
+        let path = sandbox.path("data").join(file);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
+        assert!(!log.contains(fs::read_to_string(&path).unwrap().trim()), "{file} is in the log");
+    }
+}
+
+#[test]
+fn a_second_start_takes_the_same_secrets_and_a_second_service_is_refused() {
+    let sandbox = Sandbox::new();
+    let mut first = Server::start(&sandbox, &["--init"], 1);
+    let drawn = sandbox.read("data/wrap-roots");
+    let second = sandbox.capy(&["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
+    assert!(second.stderr.starts_with("error[DATA_IN_USE]: data: "), "{}", second.stderr);
+    first.signal(Signal::INT);
+    assert_eq!(first.end().0, Some(0));
+    let _third = Server::start(&sandbox, &["--init"], 1);
+    assert_eq!(sandbox.read("data/wrap-roots"), drawn);
+}
+
+#[test]
+fn it_does_not_start_with_what_cannot_work() {
+    let mut sandbox = Sandbox::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data", "data"];
+    let missing = sandbox.capy(&serve);
+    assert_eq!(missing.code, 10);
+    assert!(missing.stderr.contains("ADMIN_TOKEN is not set"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("hint: set ADMIN_TOKEN or ADMIN_TOKEN_FILE"), "{}", missing.stderr);
+
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    sandbox
+        .env
+        .extend([variable("ADMIN_TOKEN", &"t".repeat(40)), variable("WRAP_ROOTS", "1:canary.ROOT.x9")]);
+    let malformed = sandbox.capy(&serve);
+    assert!(malformed.stderr.starts_with("error[SERVICE_SECRET]: secret WRAP_ROOTS"), "{}", malformed.stderr);
+    assert!(!malformed.stderr.contains("canary"), "{}", malformed.stderr);
+
+    sandbox.env.remove("WRAP_ROOTS");
+    sandbox.env.extend([variable("WRAP_ROOTS_FILE", "nowhere")]);
+    let unreadable = sandbox.capy(&serve);
+    assert!(unreadable.stderr.contains("WRAP_ROOTS_FILE names nowhere"), "{}", unreadable.stderr);
+
+    sandbox.env.remove("WRAP_ROOTS_FILE");
+    sandbox.env.extend([variable("WRAP_ROOTS", &format!("1:{}", "11".repeat(32)))]);
+    sandbox.write("cert.pem", "nothing");
+    sandbox.write("key.pem", "nothing");
+    let tls = sandbox.capy(&[&serve[..], &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]].concat());
+    assert!(tls.stderr.contains("error[TLS_UNUSABLE]: the certificate cert.pem"), "{}", tls.stderr);
+    sandbox.write("data/admin-token", "x");
+    sandbox.env.remove("ADMIN_TOKEN");
+    fs::set_permissions(sandbox.path("data/admin-token"), fs::Permissions::from_mode(0o644)).unwrap();
+    let exposed = sandbox.capy(&serve);
+    assert!(exposed.stderr.contains("can be read by other users"), "{}", exposed.stderr);
+}
+
+#[test]
+fn calls_are_answered_over_tls_with_the_certificate_that_was_given() {
+    let sandbox = Sandbox::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    sandbox.write("cert.pem", &made.cert.pem());
+    sandbox.write("key.pem", &made.signing_key.serialize_pem());
+    let server = Server::start(&sandbox, &["--init", "--tls-cert", "cert.pem", "--tls-key", "key.pem"], 1);
+    let url = format!("{}/health", server.urls[0]);
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    let call = |pem: &str| {
+        let root = ureq::tls::Certificate::from_pem(pem.as_bytes()).unwrap().to_owned();
+        let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::new_with_certs(&[root]));
+        let config = ureq::Agent::config_builder().tls_config(tls.build()).proxy(None);
+        config.timeout_global(Some(Duration::from_secs(20))).build().new_agent().get(&url).call()
+    };
+    assert_eq!(call(&made.cert.pem()).unwrap().status(), 200);
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    assert!(call(&other.cert.pem()).is_err(), "another certificate does not vouch for it");
+
+    // A renewed certificate is taken without a restart; connections begin with it from then on.
+    sandbox.write("cert.pem", &other.cert.pem());
+    sandbox.write("key.pem", &other.signing_key.serialize_pem());
+    server.signal(Signal::HUP);
+    let patience = Instant::now() + Duration::from_secs(20);
+    while call(&other.cert.pem()).is_err() {
+        assert!(Instant::now() < patience, "the new certificate is never served");
+        thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,55 @@
+//! One line and one count for each answer. The path is not written: it holds ids. What an unknown client calls its
+//! method is not either: each would be a counter of its own.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::Response;
+use capy_worker::log::Log;
+use serde::Serialize;
+
+use crate::metrics::Metrics;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    level: &'static str,
+    request_id: &'a str,
+    method: &'a str,
+    route: &'a str,
+    status: u16,
+    milliseconds: f64,
+}
+
+/// Observes a request from outside of every other layer.
+pub(crate) async fn observe(
+    State((metrics, log)): State<(Metrics, Log)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (began, method) = (Instant::now(), name(request.method()));
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    let in_flight = metrics.begin();
+    let response = next.run(request).await;
+    drop(in_flight);
+    let took = began.elapsed();
+    metrics.answered(method, route, response.status(), took);
+    let request_id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+    log.event(&Line {
+        level: "info",
+        request_id: request_id.unwrap_or_default(),
+        method,
+        route,
+        status: response.status().as_u16(),
+        milliseconds: (took.as_secs_f64() * 1e6).round() / 1e3,
+    });
+    response
+}
+
+fn name(method: &Method) -> &'static str {
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS];
+    let names = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+    known.iter().position(|one| one == method).map_or("other", |place| names[place])
+}

@@ -1,0 +1,264 @@
+//! The database file: one thread writes, every call may read.
+//!
+//! SQLite has one writer at a time, and a commit waits for the disk. So the writer takes all transactions that wait and
+//! commits them together, each in a savepoint of its own: one that fails takes nothing of the others with it, and none is
+//! answered before the disk has it. Reads see whatever was committed before they began.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use capy_worker::host::sqlite::{self, Answer};
+use capy_worker::host::{HostError, Result as HostResult, Statement};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use crate::migrate::migrate;
+use crate::{Error, Result};
+
+const FILE: &str = "capy.sqlite";
+const LOCK: &str = "lock";
+/// The most transactions in one commit: it bounds what the first of them waits for.
+const GROUP_MAX: usize = 256;
+
+/// An open database. Closed, with its writer, on drop.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    /// `None` only while it is dropped.
+    jobs: Option<Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    /// Connections that nobody reads from now.
+    readers: Mutex<Vec<Connection>>,
+    /// Held as long as the folder is ours.
+    _lock: File,
+}
+
+struct Job {
+    statements: Vec<Statement>,
+    answer: oneshot::Sender<HostResult<Vec<Answer>>>,
+}
+
+impl Database {
+    /// Opens the database in `folder`, made for this user alone, and brings it to this version's tables.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let data = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Data { path, source }
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(data(folder))?;
+        let lock = lock(folder)?;
+        let path = folder.join(FILE);
+        // SQLite gives its other files the mode of this one.
+        private(&path).map_err(data(&path))?;
+        let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        migrate(&mut connection, &path)?;
+        let (jobs, waiting) = channel();
+        let writer =
+            thread::Builder::new().name("database".into()).spawn(move || write(connection, &waiting));
+        let writer = Some(writer.map_err(Error::Server)?);
+        Ok(Self { path, jobs: Some(jobs), writer, readers: Mutex::default(), _lock: lock })
+    }
+
+    /// Runs one transaction.
+    pub(crate) async fn transaction(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
+        match statements.iter().all(Statement::reads) {
+            true => self.read(&statements),
+            false => self.write(statements).await,
+        }
+    }
+
+    async fn write(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
+        let ended = || HostError::Database("the writer has ended".into());
+        let (answer, answered) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(Job { statements, answer }).map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// On the caller's own thread: a row by its key takes microseconds, and a page of a list little more.
+    fn read(&self, statements: &[Statement]) -> HostResult<Vec<Answer>> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(host_error)?,
+        };
+        let answers = in_transaction(&connection, "BEGIN", statements).map_err(host_error)?;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(answers)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// One process at a time: the rate limits are counted in memory.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    let file = private(&path).map_err(|source| Error::Data { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::InUse(folder.to_owned())),
+        Err(fs::TryLockError::Error(source)) => Err(Error::Data { path, source }),
+    }
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
+    let open = || {
+        let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // A revocation that was answered is still there after a power cut.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Ok(connection)
+    };
+    open().map_err(|source| Error::Database { path: path.to_owned(), source })
+}
+
+fn write(connection: Connection, waiting: &Receiver<Job>) {
+    while let Ok(first) = waiting.recv() {
+        let group = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
+        commit(&connection, group);
+    }
+}
+
+/// Commits a group and answers each of it.
+fn commit(connection: &Connection, group: Vec<Job>) {
+    let run = |job: &Job| in_savepoint(connection, &job.statements);
+    let committed = connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
+        let answers: Vec<_> = group.iter().map(run).collect();
+        connection.execute_batch("COMMIT")?;
+        Ok(answers)
+    });
+    let answers = committed.unwrap_or_else(|error| {
+        rolled_back(connection);
+        group.iter().map(|_| Err(host_error(&error))).collect()
+    });
+    for (job, answer) in group.into_iter().zip(answers) {
+        // Who asked may be gone: what was committed stays.
+        let _ = job.answer.send(answer);
+    }
+}
+
+fn in_savepoint(connection: &Connection, statements: &[Statement]) -> HostResult<Vec<Answer>> {
+    let run = || {
+        connection.prepare_cached("SAVEPOINT call")?.execute([])?;
+        let answers = sqlite::run(connection, statements)?;
+        connection.prepare_cached("RELEASE call")?.execute([])?;
+        Ok(answers)
+    };
+    run().map_err(|error: rusqlite::Error| {
+        // A full disk ends the whole transaction; the commit then fails for all of the group.
+        let _ = connection.execute_batch("ROLLBACK TO call; RELEASE call");
+        host_error(error)
+    })
+}
+
+fn in_transaction(
+    connection: &Connection,
+    begin: &str,
+    statements: &[Statement],
+) -> rusqlite::Result<Vec<Answer>> {
+    connection.prepare_cached(begin)?.execute([])?;
+    let answers = sqlite::run(connection, statements);
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    answers
+}
+
+fn rolled_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+}
+
+fn host_error(error: impl std::fmt::Display) -> HostError {
+    HostError::Database(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use capy_worker::host::Rows;
+    use serde::Deserialize;
+
+    use super::*;
+
+    const ADD: &str =
+        "INSERT INTO audit (project_id, deploy_id, action, result, at) VALUES (?1, ?2, 'x', 'ok', 1)";
+    const BAD: &str = "INSERT INTO audit (project_id) VALUES (?1)";
+    const COUNT: &str = "SELECT count(*) AS events FROM audit";
+
+    #[derive(Deserialize)]
+    struct Count {
+        events: usize,
+    }
+
+    fn add(project: &str) -> Statement {
+        Statement::new(ADD, vec![project.into(), "d".into()])
+    }
+
+    async fn count(database: &Database) -> usize {
+        let answers = database.transaction(vec![Statement::new(COUNT, vec![])]).await.unwrap();
+        answers[0].parse::<Count>().unwrap()[0].events
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_fails_takes_nothing_of_its_group_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Arc::new(Database::open(folder.path()).unwrap());
+        let calls: Vec<_> = (0..50)
+            .map(|number| {
+                let second = if number % 5 == 0 { Statement::new(BAD, vec!["p".into()]) } else { add("p") };
+                let database = Arc::clone(&database);
+                tokio::spawn(async move { database.transaction(vec![add("p"), second]).await })
+            })
+            .collect();
+        let mut failed = 0;
+        for call in calls {
+            failed += usize::from(call.await.unwrap().is_err());
+        }
+        assert_eq!(failed, 10);
+        assert_eq!(count(&database).await, 80);
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_is_there_after_the_database_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).unwrap();
+        database.transaction(vec![add("p")]).await.unwrap();
+        assert!(matches!(Database::open(folder.path()), Err(Error::InUse(_))), "one process at a time");
+        drop(database);
+        assert_eq!(count(&Database::open(folder.path()).unwrap()).await, 1);
+    }
+
+    #[test]
+    fn folder_and_files_are_this_users_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let _database = Database::open(&data).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&data), 0o700);
+        for entry in fs::read_dir(&data).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+}

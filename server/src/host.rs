@@ -1,0 +1,40 @@
+//! The machine as a host of the routes. No revocation list: the database answers as fast as a list would, and a list
+//! that says nothing decides nothing.
+
+use capy_protocol::id::DeployId;
+use capy_worker::host::limiter::Limiter;
+use capy_worker::host::sqlite::Answer;
+use capy_worker::host::{Host, Limit, Result, Statement};
+
+use crate::database::Database;
+
+/// This machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) database: Database,
+    pub(crate) limiter: Limiter,
+}
+
+impl Host for Machine {
+    type Rows = Answer;
+
+    async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
+        self.database.transaction(statements).await
+    }
+
+    async fn is_listed(&self, _: &DeployId) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn list_revoked(&self, _: &DeployId, _: u64) -> Result<()> {
+        Ok(())
+    }
+
+    async fn is_within(&self, limit: Limit, key: &str) -> Result<bool> {
+        Ok(self.limiter.is_within(limit, key))
+    }
+
+    async fn check_revocations(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! The key service on a machine of one's own: the routes of `capy-worker` over a SQLite file.
+//!
+//! Owns the file, the listener, TLS, and what an operator looks at: the log of requests and the metrics. The rules are
+//! the routes' own, the same as on Workers.
+
+mod access_log;
+mod database;
+mod error;
+mod host;
+mod listen;
+mod metrics;
+mod migrate;
+mod peer;
+mod settings;
+
+pub use error::{Error, Result};
+pub use listen::{Listening, Server};
+pub use settings::{Settings, Tls, secret};

@@ -1,0 +1,200 @@
+//! The listener: from settings to answered requests, until it is told to stop.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use axum_server::tls_rustls::RustlsConfig;
+use axum_server::{Handle, Server as HttpServer};
+use capy_worker::app::{App, Clock};
+use capy_worker::host::Limit;
+use capy_worker::host::limiter::Limiter;
+use capy_worker::log::Log;
+use capy_worker::secrets::Secrets;
+use capy_worker::{router, too_slow};
+use hyper_util::rt::TokioTimer;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::database::Database;
+use crate::host::Machine;
+use crate::metrics::Metrics;
+use crate::settings::{Settings, Tls};
+use crate::{Error, Result, access_log, peer};
+
+/// The longest that a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that an answer may take, the body's arrival included.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A service that holds its database and its sockets, and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    settings: Settings,
+    routes: Router,
+    metrics: Metrics,
+    public: TcpListener,
+    private: Option<TcpListener>,
+    log: Log,
+}
+
+/// Where a service listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening {
+    /// The routes.
+    pub routes: SocketAddr,
+    /// `/metrics`.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Opens the database and listens. Nothing is answered before [`Server::run`].
+    ///
+    /// # Errors
+    /// When a folder, a file or an address cannot be had.
+    pub fn bind(settings: Settings, secrets: Secrets, log: Log) -> Result<Self> {
+        let database = Database::open(&settings.data)?;
+        let (of_deploy, from_address) = (settings.deploy_limit, settings.address_limit);
+        let limiter = Limiter::new(|limit| match limit {
+            Limit::DecryptsOfDeploy => of_deploy,
+            Limit::DecryptsFromAddress => from_address,
+        });
+        let app =
+            App { host: Machine { database, limiter }, secrets, clock: Clock::new(now), log: log.clone() };
+        let metrics = Metrics::new();
+        let routes = router(Arc::new(app))
+            .layer(from_fn(in_time))
+            .layer(from_fn_with_state(Arc::from(settings.trusted_proxies.as_slice()), peer::tell))
+            .layer(from_fn_with_state((metrics.clone(), log.clone()), access_log::observe));
+        let public = listen(settings.listen)?;
+        let private = settings.metrics.map(listen).transpose()?;
+        Ok(Self { settings, routes, metrics, public, private, log })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// [`Error::Server`] when the system does not tell.
+    pub fn listening(&self) -> Result<Listening> {
+        let address = |listener: &TcpListener| listener.local_addr().map_err(Error::Server);
+        Ok(Listening {
+            routes: address(&self.public)?,
+            metrics: self.private.as_ref().map(address).transpose()?,
+        })
+    }
+
+    /// Answers until SIGINT or SIGTERM; then calls in flight may end, for as long as the settings say. SIGHUP reads the
+    /// certificate again. A second SIGINT or SIGTERM does not wait.
+    ///
+    /// # Errors
+    /// [`Error::Tls`] for a certificate that cannot be used, [`Error::Server`].
+    pub fn run(self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.map_err(Error::Server)?.block_on(self.answer())
+    }
+
+    async fn answer(self) -> Result<()> {
+        let handle = Handle::new();
+        let tls = match &self.settings.tls {
+            Some(files) => Some(load(files).await?),
+            None => None,
+        };
+        let stop = stop(handle.clone(), self.settings.grace).map_err(Error::Server)?;
+        tokio::spawn(stop);
+        if let Some((files, tls)) = self.settings.tls.zip(tls.clone()) {
+            tokio::spawn(reload(files, tls, self.log).map_err(Error::Server)?);
+        }
+        if let Some(listener) = self.private {
+            let metrics = self.metrics;
+            let page = Router::new().route("/metrics", get(async move || metrics.page()));
+            let server = axum_server::from_tcp(listener).map_err(Error::Server)?;
+            tokio::spawn(server.handle(handle.clone()).serve(page.into_make_service()));
+        }
+        let routes = self.routes.into_make_service_with_connect_info::<SocketAddr>();
+        let served = match tls {
+            None => {
+                let mut server = axum_server::from_tcp(self.public).map_err(Error::Server)?.handle(handle);
+                limit(&mut server);
+                server.serve(routes).await
+            }
+            Some(tls) => {
+                let server = axum_server::from_tcp_rustls(self.public, tls).map_err(Error::Server)?;
+                let mut server = server.handle(handle);
+                limit(&mut server);
+                server.serve(routes).await
+            }
+        };
+        served.map_err(Error::Server)
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let bind = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    bind().map_err(|source| Error::Listen { address, source })
+}
+
+/// A client that sends its head letter by letter holds no connection for ever.
+fn limit<A: axum_server::Address, T>(server: &mut HttpServer<A, T>) {
+    let mut http = server.http_builder().http1();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let mut http = server.http_builder().http2();
+    http.timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT).keep_alive_timeout(HEAD_TIMEOUT);
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await.unwrap_or_else(|_| too_slow())
+}
+
+/// The signals are caught from here on; what is returned waits for them.
+fn stop(handle: Handle<SocketAddr>, grace: Duration) -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        for asked in 1.. {
+            tokio::select! {
+                _ = interrupt.recv() => (),
+                _ = terminate.recv() => (),
+            }
+            match asked {
+                1 => handle.graceful_shutdown(Some(grace)),
+                _ => handle.shutdown(),
+            }
+        }
+    })
+}
+
+/// A certificate that cannot be read leaves the old one in use.
+fn reload(files: Tls, tls: RustlsConfig, log: Log) -> io::Result<impl Future<Output = ()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            if let Err(source) = tls.reload_from_pem_file(&files.certificate, &files.key).await {
+                log.warn(&unusable(&files, source));
+            }
+        }
+    })
+}
+
+async fn load(files: &Tls) -> Result<RustlsConfig> {
+    let read = RustlsConfig::from_pem_file(&files.certificate, &files.key).await;
+    read.map_err(|source| unusable(files, source))
+}
+
+fn unusable(files: &Tls, source: io::Error) -> Error {
+    Error::Tls { certificate: files.certificate.clone(), key: files.key.clone(), source }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

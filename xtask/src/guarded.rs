@@ -1,0 +1,146 @@
+//! A server as a child process, in a group of its own that ends with this process, whatever ends it. Secrets reach it
+//! in its environment. It prints nothing; what the server printed is in the errors.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Starts `"$@"`, and ends its process group when standard input ends: by `Drop`, or because the caller died. A
+/// signal to wrangler alone would leave its children. The group has five seconds to end by itself.
+const GUARD: &str = r#"
+trap : TERM
+"$@" </dev/null & child=$!
+exec >/dev/null 2>&1
+cat
+kill -TERM 0
+(sleep 5; kill -KILL 0) &
+while kill -0 $child; do wait $child; done
+kill -KILL 0
+"#;
+
+/// A running server. Stopped on drop.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    url: String,
+    guard: Child,
+    output: Output,
+}
+
+impl Guarded {
+    /// Starts a command in a folder. It is ready once it prints `ready` and its address in one line.
+    pub(crate) fn spawn(command: &Command, folder: &Path, ready: &'static str) -> Result<Self> {
+        let mut guard = guarded(command, folder).spawn().context("sh could not be started")?;
+        let output = Output::default();
+        let address = output.follow(&mut guard, ready);
+        let mut server = Self { url: String::new(), guard, output };
+        server.url = match address.recv_timeout(START_DEADLINE) {
+            Ok(url) => url,
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("the server did not start in a minute:\n{}", server.log())
+            }
+            Err(RecvTimeoutError::Disconnected) => bail!("the server ended at once:\n{}", server.log()),
+        };
+        Ok(server)
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What was printed so far.
+    pub(crate) fn log(&self) -> String {
+        self.output.text()
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while matches!(self.guard.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Only a guard that was stopped itself is still there; its group is out of reach by then.
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
+    }
+}
+
+/// The lines of standard output and standard error, as they come.
+#[derive(Clone, Default, Debug)]
+struct Output(Arc<Mutex<String>>);
+
+impl Output {
+    fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads until the processes end; the address goes to the receiver, which is cut off when there was none.
+    fn follow(&self, child: &mut Child, ready: &'static str) -> mpsc::Receiver<String> {
+        let (found, address) = mpsc::channel();
+        self.collect(child.stdout.take(), ready, found.clone());
+        self.collect(child.stderr.take(), ready, found);
+        address
+    }
+
+    fn collect(&self, pipe: Option<impl Read + Send + 'static>, ready: &'static str, found: Sender<String>) {
+        let (all, Some(pipe)) = (self.clone(), pipe) else {
+            return;
+        };
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                if let Some(url) = parse_ready(&line, ready) {
+                    let _ = found.send(url);
+                }
+                let mut text = all.0.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+    }
+}
+
+fn parse_ready(line: &str, ready: &str) -> Option<String> {
+    let (_, url) = line.split_once(ready)?;
+    Some(url.trim().trim_end_matches('/').to_owned())
+}
+
+/// Under the guard, in a process group of its own.
+fn guarded(command: &Command, folder: &Path) -> Command {
+    let mut guard = Command::new("sh");
+    guard.args(["-c", GUARD, "sh"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => guard.env(name, value),
+            None => guard.env_remove(name),
+        };
+    }
+    guard.current_dir(folder).process_group(0);
+    guard.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    guard
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_is_read() {
+        let url = Some("http://127.0.0.1:4711".to_owned());
+        assert_eq!(parse_ready("[wrangler:info] Ready on http://127.0.0.1:4711", "Ready on "), url);
+        assert_eq!(parse_ready("Ready on http://127.0.0.1:4711/\r", "Ready on "), url);
+        assert_eq!(parse_ready("Not yet", "Ready on "), None);
+    }
+}
