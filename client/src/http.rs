@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use capy_protocol::text::steers_terminal;
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body};
@@ -187,8 +188,8 @@ fn said(body: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// Text of somebody else as one short line without control characters: it may end up in a terminal.
+/// Text of somebody else as one short line without what steers a terminal: it may end up in a terminal.
 pub(crate) fn clean(text: &str) -> String {
     let shown = text.chars().take(200);
-    shown.map(|c| if c.is_control() { ' ' } else { c }).collect()
+    shown.map(|c| if steers_terminal(c) { ' ' } else { c }).collect()
 }

@@ -1,16 +1,14 @@
 //! Text for a terminal that may quote others: a file of a repository, an answer of a service, a path.
 //!
-//! Owns what of it must not get through; both programs print through this. It refuses to print by itself.
+//! Owns what is shown in place of what must not get through; both programs print through this. It refuses to print by
+//! itself.
+
+pub use capy_protocol::text::steers_terminal as steers;
 
 /// The text with a blank for each character that steers a terminal; lines stay lines.
 pub fn clean(text: &str) -> String {
     let is_kept = |c: char| c == '\n' || c == '\t' || !steers(c);
     text.chars().map(|c| if is_kept(c) { c } else { ' ' }).collect()
-}
-
-/// Control characters, and those that turn the direction of what follows (Unicode's bidi controls).
-pub fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

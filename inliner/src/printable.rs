@@ -6,6 +6,7 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::path::{Path, PathBuf};
 
+use capy_protocol::text::steers_terminal;
 use serde::Serializer;
 
 /// A path that shows each of its characters.
@@ -39,11 +40,10 @@ impl Display for Printable<'_> {
     }
 }
 
-/// Control characters, line ends, and the marks of Unicode's annex 9 that change the order of what is read.
+/// What steers a terminal, and what takes no room: two names may differ in nothing else.
 fn is_unseen(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    steers_terminal(letter)
+        || matches!(letter, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}')
 }
 
 #[cfg(test)]

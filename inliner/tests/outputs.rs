@@ -230,6 +230,27 @@ fn a_custom_dist_folder_is_found_by_its_manifest() {
 }
 
 #[test]
+fn the_public_folder_of_an_app_whose_build_lies_outside_of_it_is_searched() {
+    let manifest = r#"{"config":{"distDir":"../../dist/shop"},"relativeAppDir":"apps/shop","files":[]}"#;
+    for moved in [false, true] {
+        let tree = Tree::new();
+        std::fs::create_dir_all(tree.path("dist")).unwrap();
+        std::fs::rename(tree.path(".next"), tree.path("dist/shop")).unwrap();
+        // Where the folder above both is not the repository's, the app is where it was built.
+        let built = tree.path("apps/shop").display().to_string();
+        let elsewhere = manifest.replace("apps/shop\"", &format!("shop\",\"appDir\":{built:?}"));
+        tree.write("dist/shop/required-server-files.json", if moved { &elsewhere } else { manifest });
+        tree.write("apps/shop/public/a.txt", &canary("A"));
+        let report = tree.inline(&values()).unwrap();
+        assert!(has_failed(&report), "{report:?}");
+        assert_eq!(report.leaks.len(), 1, "{report:?}");
+        tree.write("apps/shop/public/a.txt", "");
+        let report = tree.inline(&values()).unwrap();
+        assert_eq!(report.changed_files, 4, "{report:?}");
+    }
+}
+
+#[test]
 fn outputs_of_an_earlier_run_are_left_alone() {
     let tree = Tree::new();
     let later = SystemTime::now() + Duration::from_secs(60);

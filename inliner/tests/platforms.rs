@@ -31,6 +31,8 @@ fn nuxt_for_node_is_inlined_outside_its_packages() {
         &[".output/server/node_modules/x/index.mjs"],
     );
     app.assert_leak_in(".output/public/terms/_payload.json");
+    app.write(".output/public/terms/_payload.json", "");
+    app.assert_leak_in(".output/server/.env");
 }
 
 #[test]
@@ -44,6 +46,10 @@ fn nuxt_for_cloudflare_pages_has_its_server_inside_the_public_folder() {
     ]);
     app.assert_inlined(&["dist/_worker.js/index.js", "dist/_worker.js/chunks/a.mjs"], &[]);
     app.assert_leak_in("dist/_nuxt/a.css");
+    app.write("dist/_nuxt/a.css", "");
+    app.write("dist/_worker.js/wrangler.json", &format!(r#"{{"vars":{{"X":"{}"}}}}"#, canary("A")));
+    let report = app.inline().unwrap();
+    assert!(!report.written, "a copy of the configuration: {:?}", report.leaks);
 }
 
 #[test]
@@ -88,6 +94,8 @@ fn opennext_is_inlined_in_its_bundles_and_searched_where_it_keeps_env_files() {
     app().assert_leak_in(".open-next/assets/terms.html");
     app().assert_leak_in(".open-next/cache/x/terms.cache");
     app().assert_leak_in(".open-next/cloudflare/next-env.mjs");
+    app().assert_leak_in(".open-next/server-functions/default/.env");
+    app().assert_leak_in(".open-next/server-functions/default/apps/web/.env.production");
 }
 
 const NODE_FUNCTION: &str = r#"{"runtime":"nodejs22.x","handler":"launcher.cjs","filePathMap":{

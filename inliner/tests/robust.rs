@@ -12,8 +12,9 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use capy_inliner::{Error, Reason, Request, Severity, inline};
+use capy_inliner::{Error, Phase, Progress, Reason, Request, Severity, inline};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use support::{MARK, canary, has_node, map, node, values};
 use tree::Tree;
@@ -46,6 +47,45 @@ fn a_file_that_may_not_be_written_is_named_before_any_other_is_written() {
     assert!(tree.contents() == before, "something was written");
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     assert!(run(&tree).written);
+}
+
+/// Whether the change comes while the run is at work is not for the test to say, so it tries until it did.
+#[test]
+fn a_file_that_somebody_else_changes_meanwhile_is_named_and_nothing_is_written() {
+    const CHANGED: &str = "f(process.env.A, process.env.B)";
+    let (values, first) = (values(), ".next/server/0.js");
+    for _ in 0..50 {
+        let (tree, progress) = (Tree::new(), Progress::default());
+        for index in 0..100 {
+            tree.write(&format!(".next/server/{index}.js"), "f(process.env.A)");
+        }
+        let (before, is_over) = (tree.contents(), AtomicBool::new(false));
+        let request = Request {
+            apps: vec![tree.root().to_owned()],
+            progress: Some(&progress),
+            ..Request::new(&values)
+        };
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while progress.step().phase < Phase::Scan && !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+                tree.write(first, CHANGED);
+            });
+            let result = inline(&request);
+            is_over.store(true, Ordering::Relaxed);
+            result
+        });
+        let Err(error) = result else { continue };
+        assert!(matches!(&error, Error::Changed { path } if path.ends_with(first)), "{error}");
+        let mut expected = before;
+        expected.insert(tree.path(first), CHANGED.into());
+        assert!(tree.contents() == expected, "something was written");
+        assert!(run(&tree).written);
+        assert!(tree.read(first).contains(&canary("B")));
+        return;
+    }
+    panic!("no change came in time");
 }
 
 /// A file system of two megabytes, for whoever may make one.

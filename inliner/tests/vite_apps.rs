@@ -165,12 +165,14 @@ fn all_builds_of_a_repository_are_inlined_together() {
 
 #[test]
 fn a_value_in_what_is_served_or_copied_stops_everything() {
-    let leaks: [(Build, &str); 9] = [
+    let leaks: [(Build, &str); 11] = [
         (|app| app.react_router("build"), "build/client/terms/index.html"),
         (|app| app.sveltekit_node(), "build/prerendered/terms.html"),
         (|app| app.sveltekit_node(), "build/client/_app/x.js"),
         (|app| app.sveltekit_cloudflare(), ".svelte-kit/cloudflare/terms.html"),
         (|app| app.sveltekit_cloudflare(), ".svelte-kit/output/client/_app/x.js"),
+        (|app| app.sveltekit_cloudflare(), ".svelte-kit/output/server/.dev.vars"),
+        (|app| app.sveltekit_cloudflare(), ".svelte-kit/cloudflare-tmp/.env"),
         (|app| app.astro("dist"), "dist/client/terms/index.html"),
         (|app| app.astro_cloudflare(), "dist/client/terms/index.html"),
         (|app| app.astro_cloudflare(), "dist/server/.dev.vars"),

@@ -1,4 +1,5 @@
-//! Base64 as this protocol writes it: the standard alphabet, padded, canonical (RFC 4648, section 4).
+//! Text that others chose: base64 as this protocol writes it (the standard alphabet, padded, canonical: RFC 4648,
+//! section 4), what platforms put around a value, and characters that must not reach a terminal.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,6 +31,14 @@ pub fn strip_wrapping(text: &str) -> &str {
         .map_or(text, str::trim)
 }
 
+/// Whether a character steers a terminal instead of being shown there: controls, line ends, and the marks that change the
+/// order of what is read (Unicode's annex 9).
+pub fn steers_terminal(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(letter, '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +49,15 @@ mod tests {
         for bad in ["AQI", "AQJ=", "AQI=\n", "AQ-_", "AQI==", " AQI=", "A"] {
             assert_eq!(parse_base64(bad), Err(Error::Base64), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_told_from_what_is_shown() {
+        for steering in "\n\t\r\0\u{1b}\u{7f}\u{9b}\u{61c}\u{200f}\u{2028}\u{202e}\u{2066}\u{2069}".chars() {
+            assert!(steers_terminal(steering), "{steering:?}");
+        }
+        // A joiner inside a picture is none.
+        assert!(!"a ~é🦫👩\u{200d}💻".chars().any(steers_terminal));
     }
 
     #[test]

@@ -30,11 +30,9 @@ pub fn values() -> EnvMap {
 /// An inlined build with an empty environment answers every probe like the untouched one with the variables set; no
 /// value stands anywhere but in private scripts, or in what either server prints; a second run changes nothing.
 ///
-/// `missing` names probes that are known to differ.
-///
 /// # Panics
 /// When any of that does not hold.
-pub fn assert_answers_alike(name: &str, variant: &str, missing: &[&str]) {
+pub fn assert_answers_alike(name: &str, variant: &str) {
     let Some(node) = require_node() else { return };
     let app = App::find(&node, name, variant).expect("the app is described");
     let expected = expected_answers(&app);
@@ -46,7 +44,7 @@ pub fn assert_answers_alike(name: &str, variant: &str, missing: &[&str]) {
     assert!(again.written, "a second run failed: {again:#?}");
     assert_eq!(again.changed_files, 0, "a second run wants to change files");
     assert!(contents(inlined.dir()) == before, "a second run changed files");
-    assert_bare_answers(&inlined, &expected, missing);
+    assert_bare_answers(&inlined, &expected);
 }
 
 /// The same, when the platform builds and inlines with `capy run -- <build>` and the secrets in the build's environment.
@@ -75,7 +73,7 @@ pub fn assert_capy_run_answers_alike(name: &str, variant: &str) {
         assert!(output.status.success(), "{text}");
         assert_eq!(canary_in(text.as_bytes()), None, "the build printed a value:\n{text}");
     }
-    assert_bare_answers(&sources, &expected, &[]);
+    assert_bare_answers(&sources, &expected);
 }
 
 /// What the untouched build answers with the variables set: nothing is missing and nothing fails.
@@ -100,7 +98,7 @@ pub fn expected_answers(app: &App) -> Answers {
 ///
 /// # Panics
 /// When an answer differs, or a value is found.
-pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers, missing: &[&str]) {
+pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers) {
     inlined.check_places().expect("values stand in private scripts alone");
     let server = inlined.start(&BTreeMap::new()).expect("the inlined build starts");
     let found = inlined.ask(&server).expect("the inlined build answers");
@@ -108,8 +106,7 @@ pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers, missing: &[&s
     assert_eq!(canary_in(log.as_bytes()), None, "the server printed a value:\n{log}");
     let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
     let differing = names.into_iter().filter(|name| expected.get(*name) != found.get(*name));
-    let differing: Vec<_> =
-        differing.filter(|name| !missing.contains(&name.rsplit(' ').next().unwrap_or_default())).collect();
+    let differing: Vec<_> = differing.collect();
     assert!(differing.is_empty(), "{} of {} differ: {differing:#?}\n{log}", differing.len(), expected.len());
 }
 

@@ -313,3 +313,35 @@ fn a_deployment_that_nobody_holds_is_revoked_from_the_list_on_a_yes() {
     }
     assert_eq!(std::fs::read_dir(sandbox.config("unstored")).unwrap().count(), 0);
 }
+
+/// A build of so many reads.
+fn long_build(reads: usize) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.env.insert("TERM".into(), "xterm".into());
+    sandbox.write(".env", "A=canary.A.x9\n");
+    sandbox.write(".next/server/page.js", &"f(process.env.A);\n".repeat(reads));
+    sandbox.write_program(
+        "next",
+        "#!/bin/sh\necho '{\"config\":{\"distDir\":\".next\"}}' > .next/required-server-files.json\n",
+    );
+    sandbox
+}
+
+/// How long a tree takes is the machine's: it grows until a bar is due.
+#[test]
+fn long_inlining_is_shown_at_a_terminal_and_its_bar_is_gone_at_the_end() {
+    const ERASE: &str = "\u{1b}[K";
+    let arguments = ["run", "--", "next", "build"];
+    for reads in [100_000, 400_000, 1_600_000, 6_400_000] {
+        let sandbox = long_build(reads);
+        let (code, shown) = Terminal::start(&sandbox, &arguments).end();
+        assert_eq!(code, Some(0), "{shown}");
+        let Some((drawn, rest)) = shown.rsplit_once(ERASE) else { continue };
+        assert!(drawn.contains(&format!("] 0/1{ERASE}")) || drawn.contains("list"), "{shown:?}");
+        assert!(drawn.ends_with('\r') && rest.contains('A') && !rest.contains("]"), "{shown:?}");
+        let piped = long_build(reads).capy(&arguments).succeeds();
+        assert!(!piped.stderr.contains(['\r', '\u{1b}']) && piped.stdout.is_empty(), "{}", piped.stderr);
+        return;
+    }
+    panic!("no tree was big enough");
+}

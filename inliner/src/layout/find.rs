@@ -48,11 +48,13 @@ pub(super) fn named(folder: &Path, begins: &str, ends: &str) -> Option<PathBuf> 
     names.iter().find(|entry| fits(entry)).map(fs::DirEntry::path)
 }
 
-/// Variables that tools copy into what they build: `.dev.vars`, `.env`, and those of each environment.
+/// Variables that tools copy into what they build: `.dev.vars`, `.env`, and those of each environment; and wrangler's
+/// configuration with its `vars`.
 pub(super) fn copied_variables(folder: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let begins = |name: &str| name.starts_with(".dev.vars") || name.starts_with(".env");
-    files.filter(|file| file.file_name().and_then(|name| name.to_str()).is_some_and(begins)).collect()
+    let holds =
+        |name: &str| name.starts_with(".dev.vars") || name.starts_with(".env") || name == "wrangler.json";
+    files.filter(|file| file.file_name().and_then(|name| name.to_str()).is_some_and(holds)).collect()
 }
 
 /// Whether a file's text contains this; no, when it cannot be read.

@@ -37,6 +37,11 @@ const DEEPEST: usize = 4;
 #[serde(rename_all = "camelCase")]
 struct Manifest {
     config: Config,
+    /// Of the app, seen from the folder that a standalone copy is one of.
+    #[serde(default)]
+    relative_app_dir: PathBuf,
+    /// Where it was built.
+    app_dir: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -85,9 +90,11 @@ fn manifests(folder: &Path, depth: usize, skipped: &[&str]) -> Vec<PathBuf> {
 fn layout(dist: &Path) -> Result<Layout, Error> {
     let path = dist.join(MANIFEST);
     let manifest: Manifest = read_json(&path)?;
-    let app = app_folder(dist, &manifest.config.dist_dir);
+    let app = app_folder(dist, &manifest);
     let served_files = ["prerender-manifest.json", "routes-manifest.json"].map(|name| dist.join(name));
-    let tree = app.clone().filter(|app| app.is_dir()).unwrap_or_else(|| dist.to_owned());
+    let around = app.clone().filter(|app| app.is_dir() && holds(app, dist));
+    let above = || dist.parent().filter(|above| above.is_dir()).map(Path::to_owned);
+    let tree = around.or_else(above).unwrap_or_else(|| dist.to_owned());
     Ok(Layout {
         server: vec![dist.join("server")],
         is_served,
@@ -126,15 +133,32 @@ fn searched(dist: &Path, app: Option<&Path>) -> Vec<PathBuf> {
 }
 
 /// The folder that `distDir` is relative to, if the build still lies where it says.
-fn app_folder(dist: &Path, dist_dir: &Path) -> Option<PathBuf> {
+fn app_folder(dist: &Path, manifest: &Manifest) -> Option<PathBuf> {
+    let dist_dir = &manifest.config.dist_dir;
     let names: Vec<_> = dist_dir.components().filter(|part| !matches!(part, Component::CurDir)).collect();
     if names.iter().any(|part| !matches!(part, Component::Normal(_))) {
-        return dist.parent().map(Path::to_owned);
+        return app_elsewhere(dist, manifest).or_else(|| dist.parent().map(Path::to_owned));
     }
     // `.` has no parent by its text.
     let dist = dist.canonicalize().ok()?;
     let app = dist.ancestors().nth(names.len())?;
     Some(if dist.ends_with(dist_dir) { app.to_owned() } else { dist.parent()?.to_owned() })
+}
+
+/// An app that its build does not lie in: in a folder above both, which for a copy is the copy's, or where it was built.
+fn app_elsewhere(dist: &Path, manifest: &Manifest) -> Option<PathBuf> {
+    let dist = dist.canonicalize().ok()?;
+    let apps = dist.ancestors().skip(1).map(|above| above.join(&manifest.relative_app_dir));
+    let is_builds = |app: &PathBuf| {
+        let found = app.join(&manifest.config.dist_dir).canonicalize();
+        found.is_ok_and(|found| found == dist) && !holds(&dist, app)
+    };
+    apps.chain(manifest.app_dir.clone()).find(is_builds)
+}
+
+fn holds(folder: &Path, inside: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(inside).starts_with(real(folder))
 }
 
 /// Prerendered pages, payloads and headers lie among the bundles. Of the JSON files only page data is served.

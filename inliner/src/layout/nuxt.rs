@@ -6,6 +6,7 @@
 //! ```text
 //! .output/nitro.json            the authority: preset and framework, written when the build is complete
 //! .output/server/**             rewritten, without node_modules
+//! .output/server/wrangler.json  Cloudflare: a copy of the app's own, `vars` included: searched
 //! .output/public/**             public
 //!
 //! dist/nitro.json               the same for Cloudflare Pages
@@ -19,7 +20,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::manifest::{is_fresh, read_json};
-use super::{Detected, Entry, Layout, Runtime};
+use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
 
 const MANIFEST: &str = "nitro.json";
@@ -71,6 +72,7 @@ fn layout(output: &Path, manifest: &Manifest) -> Option<Layout> {
     Some(Layout {
         entries: entry.into_iter().map(|path| Entry { path, runtime }).collect(),
         withheld: withheld(&server, output),
+        searched: find::copied_variables(&server),
         server: Some(server).filter(|server| server.is_dir()).into_iter().collect(),
         public: vec![public],
         evidence: vec![(output.join(MANIFEST), evidence)],

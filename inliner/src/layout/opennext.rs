@@ -11,6 +11,7 @@
 //! .open-next/assets/**                              public
 //! .open-next/cache/**                               public: prerendered pages, uploaded to a store
 //! .open-next/cloudflare/next-env.mjs                searched: every `.env` value of the build
+//! …/<name>/<path of the app>/.env*                  searched: copies
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use std::time::SystemTime;
 use walkdir::{DirEntry, WalkDir};
 
 use super::manifest::is_fresh;
-use super::{Detected, Entry, Layout, Runtime};
+use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
 
 const OUTPUT: &str = ".open-next";
@@ -42,12 +43,15 @@ pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result
 fn layout(output: &Path) -> Layout {
     let entry = output.join(ENTRY);
     let mut server_files = vec![entry.clone(), output.join("middleware/handler.mjs")];
-    server_files.extend(handlers(&output.join("server-functions")));
+    let handlers: Vec<PathBuf> = handlers(&output.join("server-functions")).collect();
+    let mut searched = vec![output.join("cloudflare/next-env.mjs"), output.join("dynamodb-provider")];
+    searched.extend(handlers.iter().filter_map(|file| file.parent()).flat_map(find::copied_variables));
+    server_files.extend(handlers);
     server_files.retain(|file| file.is_file());
     Layout {
         server_files,
         public: ["assets", "cache"].map(|name| output.join(name)).to_vec(),
-        searched: vec![output.join("cloudflare/next-env.mjs"), output.join("dynamodb-provider")],
+        searched,
         entries: vec![Entry { path: entry.clone(), runtime: Runtime::Workers }],
         evidence: vec![(entry, "OpenNext for Cloudflare".to_owned())],
         ..Layout::new("opennext", output)

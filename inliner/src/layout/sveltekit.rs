@@ -60,12 +60,16 @@ fn node(build: &Path, handler: PathBuf) -> Layout {
 
 fn cloudflare(kit: &Path, manifest: PathBuf) -> Layout {
     let worker = kit.join("cloudflare/_worker.js");
+    let mut searched = ["client", "prerendered"].map(|name| kit.join("output").join(name)).to_vec();
+    searched.extend(
+        ["output/server", "cloudflare-tmp"].iter().flat_map(|name| find::copied_variables(&kit.join(name))),
+    );
     Layout {
         server: vec![kit.join("output/server"), kit.join("cloudflare-tmp")],
         server_files: vec![worker.clone()].into_iter().filter(|worker| worker.is_file()).collect(),
         withheld: vec![worker.clone()],
         public: vec![kit.join("cloudflare")],
-        searched: ["client", "prerendered"].map(|name| kit.join("output").join(name)).into(),
+        searched,
         entries: vec![Entry { path: worker, runtime: Runtime::Workers }],
         evidence: vec![(manifest, "written by SvelteKit's adapter for Cloudflare".to_owned())],
         ..Layout::new("sveltekit-cloudflare", kit)

@@ -4,12 +4,12 @@ use capy_journeys::frameworks::{assert_answers_alike, assert_capy_run_answers_al
 
 #[test]
 fn astro_on_node_answers_alike_in_an_empty_environment() {
-    assert_answers_alike("astro", "node", &[]);
+    assert_answers_alike("astro", "node");
 }
 
 #[test]
 fn astro_on_cloudflare_answers_alike_in_an_empty_environment() {
-    assert_answers_alike("astro", "cloudflare", &[]);
+    assert_answers_alike("astro", "cloudflare");
 }
 
 #[test]

@@ -4,15 +4,15 @@ use capy_journeys::frameworks::assert_answers_alike;
 
 #[test]
 fn next_answers_alike_turbopack() {
-    assert_answers_alike("next", "turbopack", &[]);
+    assert_answers_alike("next", "turbopack");
 }
 
 #[test]
 fn next_answers_alike_webpack() {
-    assert_answers_alike("next", "webpack", &[]);
+    assert_answers_alike("next", "webpack");
 }
 
 #[test]
 fn next_answers_alike_standalone() {
-    assert_answers_alike("next", "standalone", &[]);
+    assert_answers_alike("next", "standalone");
 }

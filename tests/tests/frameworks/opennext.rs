@@ -4,5 +4,5 @@ use capy_journeys::frameworks::assert_answers_alike;
 
 #[test]
 fn an_opennext_build_answers_alike() {
-    assert_answers_alike("next", "opennext", &[]);
+    assert_answers_alike("next", "opennext");
 }

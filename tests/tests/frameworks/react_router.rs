@@ -4,7 +4,7 @@ use capy_journeys::frameworks::{assert_answers_alike, assert_capy_run_answers_al
 
 #[test]
 fn react_router_answers_alike_in_an_empty_environment() {
-    assert_answers_alike("react-router", "node", &[]);
+    assert_answers_alike("react-router", "node");
 }
 
 #[test]

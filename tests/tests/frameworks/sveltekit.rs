@@ -4,17 +4,17 @@ use capy_journeys::frameworks::{assert_answers_alike, assert_capy_run_answers_al
 
 #[test]
 fn sveltekit_on_node_answers_alike_in_an_empty_environment() {
-    assert_answers_alike("sveltekit", "node", &[]);
+    assert_answers_alike("sveltekit", "node");
 }
 
 #[test]
 fn sveltekit_on_cloudflare_answers_alike_in_an_empty_environment() {
-    assert_answers_alike("sveltekit", "cloudflare", &[]);
+    assert_answers_alike("sveltekit", "cloudflare");
 }
 
 #[test]
 fn sveltekit_on_vercel_answers_alike_in_an_empty_environment() {
-    assert_answers_alike("sveltekit", "vercel", &[]);
+    assert_answers_alike("sveltekit", "vercel");
 }
 
 #[test]

@@ -4,5 +4,5 @@ use capy_journeys::frameworks::assert_answers_alike;
 
 #[test]
 fn a_vercel_build_output_answers_alike() {
-    assert_answers_alike("next", "vercel", &[]);
+    assert_answers_alike("next", "vercel");
 }
