@@ -4,7 +4,7 @@
 use capy_protocol::id::DeployId;
 use capy_worker::host::limiter::Limiter;
 use capy_worker::host::sqlite::Answer;
-use capy_worker::host::{Host, Limit, Result, Statement};
+use capy_worker::host::{Host, Limit, Result, RsaKey, Statement, outbound};
 
 use crate::database::Database;
 
@@ -32,6 +32,14 @@ impl Host for Machine {
 
     async fn is_within(&self, limit: Limit, key: &str) -> Result<bool> {
         Ok(self.limiter.is_within(limit, key))
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        outbound::fetch(url).await
+    }
+
+    async fn verify_rs256(&self, key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
+        Ok(outbound::verify_rs256(key, message, signature))
     }
 
     async fn check_revocations(&self) -> Result<()> {

@@ -65,8 +65,13 @@ impl Server {
             Limit::DecryptsOfDeploy => of_deploy,
             Limit::DecryptsFromAddress => from_address,
         });
-        let app =
-            App { host: Machine { database, limiter }, secrets, clock: Clock::new(now), log: log.clone() };
+        let app = App {
+            host: Machine { database, limiter },
+            secrets,
+            clock: Clock::new(now),
+            issuers: Arc::default(),
+            log: log.clone(),
+        };
         let metrics = Metrics::new();
         let routes = router(Arc::new(app))
             .layer(from_fn(in_time))

@@ -16,7 +16,7 @@ pub mod faulty;
 #[cfg(not(target_family = "wasm"))]
 pub mod limiter;
 #[cfg(not(target_family = "wasm"))]
-mod outbound;
+pub mod outbound;
 #[cfg(not(target_family = "wasm"))]
 pub mod sqlite;
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use capy_protocol::id::DeployId;
 
 use super::sqlite::{Answer, Sqlite};
-use super::{Host, HostError, Limit, Result, RsaKey, Statement};
+use super::{Host, HostError, Limit, Result, RsaKey, Statement, outbound};
 use crate::store::sql;
 
 /// What does not work.
@@ -104,9 +104,9 @@ impl Host for Faulty {
             && let Some(release) = statements.iter().find(|statement| statement.sql == sql::RELEASE)
         {
             let values = release.values[..2].to_vec();
-            self.database.transaction(vec![Statement::new(sql::REVOKE, values)]).await?;
+            self.database.transaction(&[Statement::new(sql::REVOKE, values)])?;
         }
-        self.database.transaction(statements).await
+        self.database.transaction(&statements)
     }
 
     async fn is_listed(&self, id: &DeployId) -> Result<bool> {
@@ -145,7 +145,7 @@ impl Host for Faulty {
     }
 
     async fn verify_rs256(&self, key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
-        self.database.verify_rs256(key, message, signature).await
+        Ok(outbound::verify_rs256(key, message, signature))
     }
 
     async fn check_revocations(&self) -> Result<()> {

@@ -8,7 +8,10 @@ use ureq::Agent;
 use super::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
 
 /// A document, within five seconds. Redirects are not followed.
-pub(crate) async fn fetch(url: &str) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// [`HostError::Issuer`].
+pub async fn fetch(url: &str) -> Result<Vec<u8>> {
     let url = url.to_owned();
     let asked = tokio::task::spawn_blocking(move || get(&url)).await;
     asked.map_err(|error| HostError::Issuer(error.to_string()))?
@@ -35,7 +38,7 @@ fn get(url: &str) -> Result<Vec<u8>> {
 }
 
 /// Whether `key` signed `message`.
-pub(crate) fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8]) -> bool {
+pub fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8]) -> bool {
     let key = RsaPublicKeyComponents { n: &key.modulus, e: &key.exponent };
     key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
 }

@@ -1,17 +1,13 @@
-//! SQLite in this process: how statements run there, its migrations, and a host in memory. It needs no revocation list
-//! beside it: the database is as near as a list would be.
+//! SQLite in this process: how statements run there, its migrations, and a database in memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use capy_protocol::id::DeployId;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 
-use super::limiter::Limiter;
-use super::outbound;
-use super::{Host, HostError, Limit, Result, Rows, RsaKey, Statement, Value};
+use super::{HostError, Result, Rows, Statement, Value};
 
 /// The migrations in their order, by the names that wrangler knows them by.
 pub const MIGRATIONS: [(&str, &str); 4] = [
@@ -23,10 +19,7 @@ pub const MIGRATIONS: [(&str, &str); 4] = [
 
 /// A database in this process.
 #[derive(Debug)]
-pub struct Sqlite {
-    connection: Mutex<Connection>,
-    limiter: Limiter,
-}
+pub struct Sqlite(Mutex<Connection>);
 
 impl Sqlite {
     /// An empty database that is gone when it is dropped.
@@ -38,52 +31,27 @@ impl Sqlite {
         for (_, migration) in MIGRATIONS {
             database.execute_batch(migration).map_err(database_error)?;
         }
-        Ok(Self { connection: Mutex::new(database), limiter: Limiter::new(Limit::most) })
+        Ok(Self(Mutex::new(database)))
     }
 
     /// The connection itself, for what only an operator or a test does.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, statements: &[Statement]) -> rusqlite::Result<Vec<Answer>> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        let answers = run(&transaction, statements)?;
-        transaction.commit()?;
-        Ok(answers)
-    }
-}
-
-impl Host for Sqlite {
-    type Rows = Answer;
-
-    async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
-        self.run(&statements).map_err(database_error)
-    }
-
-    async fn is_listed(&self, _: &DeployId) -> Result<bool> {
-        Ok(false)
-    }
-
-    async fn list_revoked(&self, _: &DeployId, _: u64) -> Result<()> {
-        Ok(())
-    }
-
-    async fn is_within(&self, limit: Limit, key: &str) -> Result<bool> {
-        Ok(self.limiter.is_within(limit, key))
-    }
-
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
-        outbound::fetch(url).await
-    }
-
-    async fn verify_rs256(&self, key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
-        Ok(outbound::verify_rs256(key, message, signature))
-    }
-
-    async fn check_revocations(&self) -> Result<()> {
-        Ok(())
+    /// Runs one transaction.
+    ///
+    /// # Errors
+    /// [`HostError::Database`]; then nothing of it stays.
+    pub fn transaction(&self, statements: &[Statement]) -> Result<Vec<Answer>> {
+        let run = || {
+            let mut connection = self.connection();
+            let transaction = connection.transaction()?;
+            let answers = run(&transaction, statements)?;
+            transaction.commit()?;
+            Ok(answers)
+        };
+        run().map_err(|error: rusqlite::Error| database_error(error))
     }
 }
 
