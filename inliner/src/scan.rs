@@ -5,9 +5,9 @@
 //! the global object and of a wanted name must be one of a few plain forms, or the [`Doubt`] says why the parser is asked.
 //!
 //! Why the forms are enough: a binding, an alias or a shadow of `process` needs the bare word, and a bare word is only
-//! accepted after `typeof` and as a call's argument. The global object may also be given to a name inside a function: then
-//! that function alone is parsed. What it refuses to see is an error in the grammar that leaves the
-//! tokens and their neighbours in order: such a file does not run before, and does not run after.
+//! accepted after `typeof` and as a call's argument. It may also be given to a name inside a function, as may the global
+//! object: then that function alone is parsed. What it refuses to see is an error in the grammar that leaves the tokens and
+//! their neighbours in order: such a file does not run before, and does not run after.
 
 mod around;
 mod chain;
@@ -102,7 +102,7 @@ impl Scanner {
         let hits = self.words.find_iter(text.as_bytes()).map(|hit| hit.start()).collect();
         let mut chains = chain::Chains::new(hits, wanted);
         lexer::run(text.as_bytes(), &mut chains)?;
-        let (found, bodies) = chains.finish()?;
+        let (found, bodies) = chains.finish(text.len())?;
         if bodies.is_empty() { Ok(found) } else { islands::read(text, found, &bodies, wanted) }
     }
 }

@@ -102,6 +102,54 @@ fn whatever_is_not_plain_is_left_to_the_tree() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The other parts of a bundle, so that the function is no more than a part of it.
+fn bundle(function: &str) -> String {
+    [function, &"f(process.env.B);\n".repeat(20)].concat()
+}
+
+#[test]
+fn a_name_for_process_is_followed_in_its_function_and_the_rest_of_the_bundle_is_plain() {
+    let mut wrong = Vec::new();
+    for (function, expected) in [
+        ("function g() { let t = process || {}; return t.env.A }\n", 1),
+        ("const g = () => { const { env } = process; return () => env.A }\n", 1),
+        (
+            "class C { m() { return h(() => { let p = process, q = p.env; return [q.A, p.env.B, q[k]] }) } }\n",
+            3,
+        ),
+        ("function g() { return process }\n", 1),
+        ("function g() { h(process => process.env.A); try {} catch (process) { process.env.A } }\n", 2),
+        ("function g() { return { process: 1, m() { let process; return process } } }\n", 0),
+    ] {
+        let answer = ask(&bundle(function));
+        if answer != Agreement::Same(20 + expected) {
+            wrong.push((function, answer));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_name_for_process_that_others_may_mean_is_left_to_the_tree() {
+    for function in [
+        "var p; function g() { p = process }\n",
+        "function g(p) { p = process; return p.env.A }\n",
+        "function g() { exports = process }\n",
+        "(function (exports) { exports = process; exports.env.A })(h);\n",
+        "function g() { exports.p = process }\n",
+        "function g() { var process = h(); return process.env.A }\n",
+        "function g() { ({ env: exports.env } = process) }\n",
+        "function g() { let p = process } h.A\n",
+        "function g() { process = h }\n",
+        "function g() { ({ process } = h) }\n",
+        "function g() { process++ }\n",
+        "export function g(p = process) { return p.env.A }\n",
+    ] {
+        let answer = ask(&bundle(function));
+        assert!(matches!(answer, Agreement::NotSure(_)), "{function}: {answer:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -115,6 +115,20 @@ pub(super) fn is_written(lexer: &Lexer<'_>, at: Option<usize>) -> bool {
     }
 }
 
+/// Whether the value goes to `something.name`, `something[key]` or `exports`: another file may take it from there.
+pub(super) fn is_put_into_a_property(lexer: &Lexer<'_>) -> bool {
+    let Some(before) = lexer.text[..lexer.before.end].strip_suffix(b"=") else { return false };
+    let before = before.trim_ascii_end();
+    if before.ends_with(b"}") {
+        let is_declared = matches!(lexer.slice(lexer.last.before), b"const" | b"let" | b"var");
+        return !is_declared || lexer.last.byte != b'{';
+    }
+    let length = before.iter().rev().take_while(|byte| is_part(**byte)).count();
+    let (rest, name) = before.split_at(before.len() - length);
+    let rest = rest.trim_ascii_end();
+    length == 0 || name == b"exports" || rest.ends_with(b".")
+}
+
 /// Whether the name is ever followed by `=`: a declaration or an assignment may give it a text.
 pub(super) fn is_ever_assigned(text: &[u8], name: &[u8]) -> bool {
     memchr::memmem::find_iter(text, name).any(|at| {

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::Doubt;
 use super::around::{
-    Next, is_about_all, is_after, is_argument, is_ever_assigned, is_only_asked, is_tested, is_written, next,
+    Next, is_about_all, is_after, is_argument, is_ever_assigned, is_only_asked, is_put_into_a_property,
+    is_tested, is_written, next,
 };
 use super::islands::Islands;
 use super::lexer::{Kind, Lexer, Listener, Open, Token, is_part};
@@ -55,8 +56,8 @@ impl<'w> Chains<'w> {
     }
 
     /// What was found, and the parts of the text that only a tree can tell about.
-    pub(super) fn finish(self) -> Result<(FileReads, Vec<Range<usize>>), Doubt> {
-        Ok((self.out, self.islands.finish()?))
+    pub(super) fn finish(self, length: usize) -> Result<(FileReads, Vec<Range<usize>>), Doubt> {
+        Ok((self.out, self.islands.finish(length)?))
     }
 
     fn literal(&self, text: &[u8], token: Token) -> Result<(), Doubt> {
@@ -66,9 +67,14 @@ impl<'w> Chains<'w> {
         let inner = &text[token.start + 1..token.end - 1];
         match inner {
             b"process" | b"node:process" => Err(Doubt::Module),
-            _ if self.is_wanted(inner) && self.judged != Some(token.start) => Err(Doubt::Name),
+            _ if self.is_unjudged(inner, token) => Err(Doubt::Name),
             _ => Ok(()),
         }
+    }
+
+    /// A variable's name outside of a plain read, and outside of functions whose tree is asked anyway.
+    fn is_unjudged(&self, name: &[u8], token: Token) -> bool {
+        self.is_wanted(name) && self.judged != Some(token.start) && !self.islands.is_inside()
     }
 
     fn is_wanted(&self, name: &[u8]) -> bool {
@@ -89,7 +95,7 @@ impl<'w> Chains<'w> {
                 Ok(())
             }
             word if word.starts_with(b"__capy") => Err(Doubt::Ours),
-            word if self.is_wanted(word) && self.judged != Some(token.start) => Err(Doubt::Name),
+            word if self.is_unjudged(word, token) => Err(Doubt::Name),
             _ => Ok(()),
         }
     }
@@ -149,7 +155,13 @@ impl<'w> Chains<'w> {
                     return Ok(());
                 }
                 let note = Note { at: token.start as u32, name: None, reason: Reason::ProcessEscapes };
-                self.argument(lexer, after, note).map_err(|_| Doubt::Process)
+                self.argument(lexer, after, note).or_else(|_| {
+                    // What is assigned, or goes to a property, may be about more than the function around it.
+                    if is_written(lexer, at) || is_put_into_a_property(lexer) {
+                        return Err(Doubt::Process);
+                    }
+                    self.islands.hands_on_process(lexer)
+                })
             }
         }
     }

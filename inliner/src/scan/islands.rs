@@ -1,9 +1,9 @@
 //! Functions that only a tree can tell about, in a text whose other parts are plain.
 //!
-//! Owns where the global object goes to a name: `(g = globalThis) == null ? void 0 : g.process`, as it stands once in a
-//! bundle of megabytes. The names that it is given are bound in the function around it, so that nothing outside of that
-//! function can mean them; who reads the function's tree sees to it that they are. It refuses files where that happens
-//! outside of any function, or that export names to others.
+//! Owns where the global object or `process` goes to a name: `(g = globalThis) == null ? void 0 : g.process`, `let t = process
+//! || {}`, as they stand once in a bundle of megabytes. The names that they are given are bound in the function around, so
+//! that nothing outside of that function can mean them; who reads the function's tree sees to it that they are. It refuses
+//! files where that happens outside of any function, or where the global object does and names are exported.
 
 use std::ops::Range;
 
@@ -15,34 +15,26 @@ use crate::syntax;
 /// Gathered along the way.
 #[derive(Default)]
 pub(super) struct Islands {
-    /// Bodies that are still open.
-    open: Vec<usize>,
-    closed: Vec<Range<usize>>,
+    of_global: Bodies,
+    of_process: Bodies,
     /// The global object goes somewhere.
     hands_on_global: bool,
     /// Another name for it may be asked for `process`.
     asks_for_process: bool,
     /// Another name for it may be taken by another file.
     exports: bool,
+}
+
+/// Bodies of functions with something in them that is looked for.
+#[derive(Default)]
+struct Bodies {
+    open: Vec<usize>,
+    closed: Vec<Range<usize>>,
     /// One of these lies in no function.
     is_outside: bool,
 }
 
-impl Islands {
-    pub(super) fn hands_on_global(&mut self, lexer: &Lexer<'_>) {
-        self.hands_on_global = true;
-        self.mark(lexer);
-    }
-
-    pub(super) fn asks_for_process(&mut self, lexer: &Lexer<'_>) {
-        self.asks_for_process = true;
-        self.mark(lexer);
-    }
-
-    pub(super) fn exports(&mut self) {
-        self.exports = true;
-    }
-
+impl Bodies {
     fn mark(&mut self, lexer: &Lexer<'_>) {
         match lexer.open.iter().rfind(|open| open.is_body) {
             Some(body) if !self.open.contains(&body.at) => self.open.push(body.at),
@@ -53,21 +45,55 @@ impl Islands {
 
     /// The bracket that was opened there ends here.
     #[inline]
-    pub(super) fn closed(&mut self, at: usize, end: usize) {
+    fn closed(&mut self, at: usize, end: usize) {
         if !self.open.is_empty() {
             self.closed.extend(self.open.extract_if(.., |open| *open == at).map(|open| open..end));
         }
     }
+}
+
+impl Islands {
+    pub(super) fn hands_on_global(&mut self, lexer: &Lexer<'_>) {
+        self.hands_on_global = true;
+        self.of_global.mark(lexer);
+    }
+
+    pub(super) fn asks_for_process(&mut self, lexer: &Lexer<'_>) {
+        self.asks_for_process = true;
+        self.of_global.mark(lexer);
+    }
+
+    /// Outside of any function there is no use in reading on.
+    pub(super) fn hands_on_process(&mut self, lexer: &Lexer<'_>) -> Result<(), Doubt> {
+        self.of_process.mark(lexer);
+        if self.of_process.is_outside { Err(Doubt::Process) } else { Ok(()) }
+    }
+
+    /// In a function that takes `process` itself.
+    pub(super) fn is_inside(&self) -> bool {
+        !self.of_process.open.is_empty()
+    }
+
+    pub(super) fn exports(&mut self) {
+        self.exports = true;
+    }
+
+    /// The bracket that was opened there ends here.
+    #[inline]
+    pub(super) fn closed(&mut self, at: usize, end: usize) {
+        self.of_global.closed(at, end);
+        self.of_process.closed(at, end);
+    }
 
     /// The bodies, in order, none inside another.
-    pub(super) fn finish(self) -> Result<Vec<Range<usize>>, Doubt> {
-        if !self.hands_on_global || !self.asks_for_process && !self.exports {
-            return Ok(Vec::new());
+    pub(super) fn finish(self, length: usize) -> Result<Vec<Range<usize>>, Doubt> {
+        let mut bodies = self.of_process.closed;
+        if self.hands_on_global && (self.asks_for_process || self.exports) {
+            if self.of_global.is_outside || self.exports {
+                return Err(Doubt::Global);
+            }
+            bodies.extend(self.of_global.closed);
         }
-        if self.is_outside || self.exports {
-            return Err(Doubt::Global);
-        }
-        let mut bodies = self.closed;
         bodies.sort_by_key(|body| (body.start, std::cmp::Reverse(body.end)));
         let mut end = 0;
         bodies.retain(|body| {
@@ -75,7 +101,9 @@ impl Islands {
             end = end.max(body.end);
             is_outer
         });
-        Ok(bodies)
+        // The whole tree costs no more than these, and is asked once.
+        let is_most = bodies.iter().map(Range::len).sum::<usize>() > length / 2;
+        if is_most { Err(Doubt::Process) } else { Ok(bodies) }
     }
 }
 
