@@ -13,7 +13,9 @@ use capy_worker::host::Limit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use token::{ServiceArg, Token, TokenCreate, TokenList, TokenRevoke};
+pub(crate) use token::{
+    ServiceArg, Token, TokenCreate, TokenList, TokenRevoke, TokenTrust, TrustAdd, TrustList, TrustRemove,
+};
 
 /// Secrets for applications deployed where nobody can wrap the process.
 ///
@@ -71,7 +73,7 @@ pub(crate) enum Command {
     Deploy(Box<Deploy>),
     /// Run a command with the secrets in its environment; a build is followed by inlining
     Run(Run),
-    /// Make, list and revoke API tokens of a key service
+    /// Make, list and revoke API tokens of a key service; trust the jobs of a CI
     #[command(subcommand)]
     Token(Token),
     /// For who runs a key service

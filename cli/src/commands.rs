@@ -17,6 +17,7 @@ mod serve;
 mod service;
 mod set;
 mod token;
+mod token_trust;
 mod unset;
 
 use std::process::ExitCode;

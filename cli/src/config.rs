@@ -14,8 +14,8 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use capy_client::ServiceUrl;
 use capy_client::service::ApiToken;
+use capy_client::{ServiceUrl, github};
 use capy_protocol::id::ProjectId;
 use capy_protocol::key::MasterKey;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::disk;
 use crate::error::{Error, Result};
+use crate::project::deadline;
 
 /// The folder.
 pub(crate) struct Config(PathBuf);
@@ -56,16 +57,18 @@ impl Config {
         self.0.join(name)
     }
 
-    /// The token for a service: `CAPY_TOKEN`, else that of its login.
+    /// The token for a service: `CAPY_TOKEN`, else that of its login, else the identity of a job on GitHub Actions.
     pub(crate) fn token(&self, url: &ServiceUrl) -> Result<ApiToken> {
         if let Some(token) = token_from_env()? {
             return Ok(token);
         }
         let logins = self.read_logins()?;
         let login = logins.services.get(url.as_str());
-        login
-            .and_then(|login| ApiToken::parse(&login.token))
-            .ok_or_else(|| Error::NotLoggedIn { url: url.clone() })
+        if let Some(token) = login.and_then(|login| ApiToken::parse(&login.token)) {
+            return Ok(token);
+        }
+        let identity = github::bearer(|name| env::var_os(name), url, deadline()?)?;
+        identity.ok_or_else(|| Error::NotLoggedIn { url: url.clone() })
     }
 
     /// The URLs of all logins.

@@ -45,6 +45,8 @@ pub(crate) enum Error {
     TokenMistyped,
     #[error("{text:?} is not a token's id: an id is tok_ and 16 digits of 0-9 a-f")]
     TokenIdMalformed { text: String },
+    #[error("{text:?} is not a trust's id: an id is tru_ and 16 digits of 0-9 a-f")]
+    TrustIdMalformed { text: String },
     #[error("{text:?} is not a scope")]
     ScopeMalformed { text: String },
     #[error("{} holds another key than these words make", path.display())]
@@ -173,6 +175,7 @@ impl Error {
             Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE),
             Self::TokenMistyped => ("TOKEN_MISTYPED", exit::USAGE),
             Self::TokenIdMalformed { .. } => ("TOKEN_ID_MALFORMED", exit::USAGE),
+            Self::TrustIdMalformed { .. } => ("TRUST_ID_MALFORMED", exit::USAGE),
             Self::ScopeMalformed { .. } => ("SCOPE_MALFORMED", exit::USAGE),
             Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY),
             Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY),
@@ -246,6 +249,7 @@ impl Error {
             Self::TokenMalformed => "set it again as the service's operator gave it, or remove it",
             Self::TokenMistyped => "copy it again, whole; it has 54 characters",
             Self::TokenIdMalformed { .. } => "`capy token list` shows the ids",
+            Self::TrustIdMalformed { .. } => "`capy token trust list` shows the ids",
             Self::ScopeMalformed { .. } => "deploy or read (this project), deploy:ID, read:ID, or admin",
             Self::LocalKeyDiffers { .. } => "move that file away first if these are the right words",
             Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",

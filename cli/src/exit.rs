@@ -37,7 +37,11 @@ pub(crate) const TABLE: [(u8, &str, &str); 24] = [
         "the service's answer cannot be used",
         "SERVICE_ERROR, SERVICE_REFUSED, SERVICE_UNTRUSTED, …",
     ),
-    (UNAUTHORIZED, "the service does not accept the API token", "UNAUTHORIZED, TOKEN_EXPIRED, TOKEN_REVOKED"),
+    (
+        UNAUTHORIZED,
+        "the service does not accept the API token",
+        "UNAUTHORIZED, TOKEN_EXPIRED, TOKEN_REVOKED, IDENTITY_REFUSED, …",
+    ),
     (FORBIDDEN, "the API token may not do this", "FORBIDDEN"),
     (CREDENTIALS_INCOMPLETE, "half a pair of credentials is set", "CREDENTIALS_INCOMPLETE"),
     (CREDENTIALS_AMBIGUOUS, "variables of two pairs are set", "CREDENTIALS_AMBIGUOUS"),

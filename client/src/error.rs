@@ -215,6 +215,20 @@ pub enum Error {
         /// The service that was asked.
         url: ServiceUrl,
     },
+    /// The service does not take the CI's identity.
+    #[error("{url} does not accept this job's identity: {text}")]
+    IdentityRefused {
+        /// The service that was asked.
+        url: ServiceUrl,
+        /// The service's reason, cleaned.
+        text: String,
+    },
+    /// The CI does not give this job its identity.
+    #[error("GitHub gives this job no identity token: {reason}")]
+    IdentityUnavailable {
+        /// What happened.
+        reason: String,
+    },
     /// The API token is good for something else.
     #[error("the API token for {url} may not do this")]
     Forbidden {
@@ -307,6 +321,8 @@ impl Error {
             Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED),
             Self::TokenExpired { .. } => ("TOKEN_EXPIRED", exit::UNAUTHORIZED),
             Self::TokenRevoked { .. } => ("TOKEN_REVOKED", exit::UNAUTHORIZED),
+            Self::IdentityRefused { .. } => ("IDENTITY_REFUSED", exit::UNAUTHORIZED),
+            Self::IdentityUnavailable { .. } => ("IDENTITY_UNAVAILABLE", exit::UNAUTHORIZED),
             Self::Forbidden { .. } => ("FORBIDDEN", exit::FORBIDDEN),
             Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
             Self::ServiceUrlMalformed { .. } => ("SERVICE_URL_MALFORMED", exit::USAGE),
@@ -371,6 +387,12 @@ impl Error {
             Self::Unauthorized { .. } => "log in again with `capy login`",
             Self::TokenExpired { .. } | Self::TokenRevoked { .. } => {
                 "ask for a new token (`capy token create`), then log in with it"
+            }
+            Self::IdentityRefused { .. } => {
+                "`capy token trust list` shows what is accepted; an admin adds to it with `capy token trust add`"
+            }
+            Self::IdentityUnavailable { .. } => {
+                "give the job `permissions: id-token: write`, or set CAPY_TOKEN to an API token"
             }
             Self::Forbidden { .. } => {
                 "ask for a token with the scope that this needs: `capy token create --scope deploy`, read or admin"

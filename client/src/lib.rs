@@ -9,6 +9,7 @@ pub mod bar;
 pub mod credentials;
 mod error;
 pub mod exit;
+pub mod github;
 mod http;
 pub mod project_file;
 mod retry;

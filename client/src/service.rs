@@ -1,6 +1,7 @@
 //! The key service's routes as calls: what is sent, and which error each refusal becomes.
 
 mod tokens;
+mod trusts;
 
 use capy_protocol::api::{
     DecryptRequest, DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, RegisterRequest,
@@ -216,6 +217,7 @@ impl Service {
             (ErrorCode::Unauthorized, _) => Error::Unauthorized { url },
             (ErrorCode::TokenExpired, _) => Error::TokenExpired { url },
             (ErrorCode::TokenRevoked, _) => Error::TokenRevoked { url },
+            (ErrorCode::IdentityRefused, _) => Error::IdentityRefused { url, text: http::clean(&body.error) },
             (ErrorCode::Forbidden, _) => Error::Forbidden { url },
             (code, _) => {
                 Error::ServiceRefused { url, status: answer.status, code, text: http::clean(&body.error) }

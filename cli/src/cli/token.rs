@@ -14,6 +14,66 @@ pub(crate) enum Token {
     List(TokenList),
     /// Revoke an API token: from now on the service refuses it
     Revoke(TokenRevoke),
+    /// Let jobs on GitHub Actions do without an API token: by their identity (OpenID Connect)
+    #[command(subcommand)]
+    Trust(TokenTrust),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TokenTrust {
+    /// Give a repository's jobs a scope
+    Add(TrustAdd),
+    /// Show whose jobs have which scope, newest first
+    List(TrustList),
+    /// End it: from now on the service refuses those jobs
+    Remove(TrustRemove),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Whoever can push to a branch that is trusted has the scope: narrow it with --ref or --environment.
+The values may end with *, as in --ref 'refs/tags/v*'. The job needs `permissions: id-token: write`.")]
+pub(crate) struct TrustAdd {
+    /// The repository, as owner/name
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(crate) repository: String,
+    /// Only on this branch or tag, such as refs/heads/main
+    #[arg(long = "ref", value_name = "REF")]
+    pub(crate) git_ref: Option<String>,
+    /// Only in jobs of this environment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// Only in the workflow of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
+    /// What those jobs may do: deploy or read (this project), deploy:ID or read:ID
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: String,
+    /// Who signs the identities [default: GitHub]
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// Whom they are made for [default: the service's URL, which is what capy asks for]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) audience: Option<String>,
+    #[command(flatten)]
+    pub(crate) service: ServiceArg,
+}
+
+#[derive(Args)]
+pub(crate) struct TrustList {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceArg,
+}
+
+#[derive(Args)]
+pub(crate) struct TrustRemove {
+    /// The trust's id, as `capy token trust list` shows it: tru_ and 16 digits
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) service: ServiceArg,
 }
 
 #[derive(Args)]

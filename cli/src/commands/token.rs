@@ -9,6 +9,7 @@ use capy_protocol::token::TokenId;
 use zeroize::Zeroizing;
 
 use super::login::service_url;
+use super::token_trust;
 use crate::cli::{ServiceArg, Token, TokenCreate, TokenList, TokenRevoke};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -23,6 +24,7 @@ pub(super) fn run(command: Token) -> Result<()> {
         Token::Create(create) => self::create(create),
         Token::List(list) => self::list(&list),
         Token::Revoke(revoke) => self::revoke(&revoke),
+        Token::Trust(trust) => token_trust::run(trust),
     }
 }
 
@@ -58,7 +60,7 @@ fn json(created: &CreatedToken) -> Zeroizing<String> {
 }
 
 /// `deploy` and `read` alone mean the project here.
-fn scope(text: &str) -> Result<Scope> {
+pub(super) fn scope(text: &str) -> Result<Scope> {
     match text {
         "deploy" => Ok(Scope::Deploy(Project::find()?.id().clone())),
         "read" => Ok(Scope::Read(Project::find()?.id().clone())),
@@ -106,7 +108,7 @@ fn revoke(arguments: &TokenRevoke) -> Result<()> {
     Ok(())
 }
 
-fn service(argument: &ServiceArg) -> Result<Service> {
+pub(super) fn service(argument: &ServiceArg) -> Result<Service> {
     let url = service_url(argument.url.as_deref())?;
     let token = Config::find()?.token(&url)?;
     Ok(Service::new(url).with_token(token))

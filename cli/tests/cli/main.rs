@@ -15,3 +15,4 @@ mod sandbox;
 mod serve;
 mod terminal;
 mod token;
+mod trust;

@@ -177,6 +177,7 @@ impl Sandbox {
             let kind = match body {
                 _ if body.starts_with("prj_") => "<project>".into(),
                 _ if body.starts_with("tok_") => "<token id>".into(),
+                _ if body.starts_with("tru_") => "<trust id>".into(),
                 _ if body.len() > 100 => "<blob>".into(),
                 _ if hex => format!("<{} hex>", body.len()),
                 _ => return word.to_owned(),

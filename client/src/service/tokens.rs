@@ -7,8 +7,8 @@ use super::{SMALL, Service, post};
 use crate::http::Method;
 use crate::{Deadline, Result};
 
-/// All tokens of a service: some tens of thousands.
-const LARGE: u64 = 16 * 1024 * 1024;
+/// All tokens of a service, or all trusts: some tens of thousands.
+pub(super) const LARGE: u64 = 16 * 1024 * 1024;
 
 impl Service {
     /// Who the bearer of this token is: `GET /tokens/self`.

@@ -4,6 +4,7 @@
 //! stores is proved elsewhere, against the real one.
 
 mod tokens;
+pub(crate) mod trusts;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -59,6 +60,7 @@ struct State {
     roots: WrapRoots,
     deploys: HashMap<String, (RegisterRequest, Deploy)>,
     tokens: tokens::Tokens,
+    trusts: trusts::Trusts,
     faults: VecDeque<Fault>,
     always: Option<Fault>,
     seen: Vec<Seen>,
@@ -80,6 +82,7 @@ impl StandIn {
             roots: WrapRoots::parse(&roots).unwrap(),
             deploys: HashMap::new(),
             tokens: tokens::Tokens::default(),
+            trusts: trusts::Trusts::default(),
             faults: VecDeque::new(),
             always: None,
             seen: Vec::new(),
@@ -249,6 +252,9 @@ impl State {
             ("GET", ["tokens", "self"]) => tokens::bearer(None),
             ("POST", ["tokens"]) => self.tokens.create(&seen.body),
             ("GET", ["tokens"]) => self.tokens.list(),
+            ("POST", ["oidc", "trusts"]) => self.trusts.add(&seen.body),
+            ("GET", ["oidc", "trusts"]) => self.trusts.list(),
+            ("DELETE", ["oidc", "trusts", id]) => self.trusts.remove(id),
             ("DELETE", ["tokens", id]) => self.tokens.revoke(id),
             _ => refuse(404, "NOT_FOUND"),
         }
@@ -256,6 +262,9 @@ impl State {
 
     /// What another token than the admin's may ask: who it is.
     fn answer_token(&self, seen: &Seen, parts: &[&str]) -> (u16, Value) {
+        if let Some(answer) = trusts::identity(seen, bearer(&seen.head)) {
+            return answer;
+        }
         match self.tokens.find(bearer(&seen.head)) {
             None => refuse(401, "UNAUTHORIZED"),
             Some(info) if info.revoked_at.is_some() => refuse(401, "TOKEN_REVOKED"),

@@ -1,0 +1,89 @@
+//! `capy token trust`: which CI identities the service takes in place of an API token.
+
+use capy_protocol::api::trusts::{GITHUB_ISSUER, NewTrust, Trust, TrustClaims};
+use capy_protocol::scope::Scope;
+use capy_protocol::token::TrustId;
+
+use super::token::{scope, service};
+use crate::cli::{TokenTrust, TrustAdd, TrustList, TrustRemove};
+use crate::error::{Error, Result};
+use crate::printer;
+use crate::project::deadline;
+use crate::table::{shown, table, time};
+
+const HEAD: [&str; 5] = ["id", "repository", "only", "scope", "created"];
+
+pub(super) fn run(command: TokenTrust) -> Result<()> {
+    match command {
+        TokenTrust::Add(add) => self::add(add),
+        TokenTrust::List(list) => self::list(&list),
+        TokenTrust::Remove(remove) => self::remove(&remove),
+    }
+}
+
+/// The audience is the service's own URL, which is what `capy` asks GitHub for.
+fn add(arguments: TrustAdd) -> Result<()> {
+    let service = service(&arguments.service)?;
+    let trust = NewTrust {
+        issuer: arguments.issuer.unwrap_or_else(|| GITHUB_ISSUER.into()),
+        audience: arguments.audience.unwrap_or_else(|| service.url().to_string()),
+        claims: TrustClaims {
+            repository: arguments.repository,
+            git_ref: arguments.git_ref,
+            environment: arguments.environment,
+            workflow: arguments.workflow,
+        },
+        scope: scope(&arguments.scope)?,
+    };
+    let trust = service.add_trust(&trust, deadline()?)?;
+    let id = trust.trust_id;
+    printer::note(&format!(
+        "{id}: jobs of {} have {}{}; to end it: capy token trust remove {id}",
+        shown(Some(&trust.claims.repository)),
+        trust.scope,
+        limits(&trust.claims).map(|only| format!(", with {only}")).unwrap_or_default(),
+    ));
+    Ok(())
+}
+
+fn list(arguments: &TrustList) -> Result<()> {
+    let list = service(&arguments.service)?.trusts(deadline()?)?;
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
+        return printer::data(&(json + "\n"));
+    }
+    if list.trusts.is_empty() {
+        printer::note("no CI identity is trusted yet");
+        return Ok(());
+    }
+    printer::data(&table(HEAD, list.trusts.iter().map(row)))
+}
+
+fn row(trust: &Trust) -> [String; 5] {
+    [
+        trust.trust_id.to_string(),
+        shown(Some(&trust.claims.repository)),
+        shown(limits(&trust.claims).as_deref()),
+        Scope::to_string(&trust.scope),
+        time(trust.created_at),
+    ]
+}
+
+/// What narrows a trust within its repository.
+fn limits(claims: &TrustClaims) -> Option<String> {
+    let named =
+        [("ref", &claims.git_ref), ("environment", &claims.environment), ("workflow", &claims.workflow)];
+    let limits: Vec<_> = named
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", shown(Some(value.as_deref()?)))))
+        .collect();
+    (!limits.is_empty()).then(|| limits.join(", "))
+}
+
+fn remove(arguments: &TrustRemove) -> Result<()> {
+    let id = arguments.id.trim();
+    let id = TrustId::parse(id).map_err(|_| Error::TrustIdMalformed { text: id.into() })?;
+    service(&arguments.service)?.remove_trust(&id, deadline()?)?;
+    printer::note(&format!("trust {id} is removed: the service accepts nothing by it from now on"));
+    Ok(())
+}
