@@ -21,7 +21,8 @@ function internalError() {
   return Response.json(body, { status: 500, headers: { "cache-control": "no-store" } });
 }
 
-async function fetch(request, env, context) {
+/** Runs one call of the service: what it answers, or an error when the instance ended meanwhile. */
+async function run(call) {
   if (aborted) {
     service.__wbg_reset_state();
     aborted = false;
@@ -32,14 +33,24 @@ async function fetch(request, env, context) {
     inFlight.add(end);
   });
   try {
-    // Made here and not where the abort is seen: a response belongs to the call that makes it.
-    return await Promise.race([service.fetch(request, env, context), ended]);
-  } catch (error) {
-    console.error("Critical", String(error));
-    return internalError();
+    return await Promise.race([call(), ended]);
   } finally {
     inFlight.delete(end);
   }
 }
 
-export default { fetch };
+async function fetch(request, env, context) {
+  try {
+    return await run(() => service.fetch(request, env, context));
+  } catch (error) {
+    console.error("Critical", String(error));
+    // Made here and not where the abort is seen: a response belongs to the call that makes it.
+    return internalError();
+  }
+}
+
+async function scheduled(controller, env, context) {
+  await run(() => service.scheduled(controller, env, context));
+}
+
+export default { fetch, scheduled };

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     /// Make, list and revoke API tokens of a key service; trust the jobs of a CI
     #[command(subcommand)]
     Token(Token),
+    /// Show what happened to the project's deployments; verify that nobody changed the record of it
+    Audit(Audit),
     /// For who runs a key service
     #[command(subcommand)]
     Service(Service),
@@ -158,6 +160,72 @@ pub(crate) enum DeployCommand {
     List(DeployList),
     /// Revoke a deployment: from now on the service releases no key for it
     Revoke(DeployRevoke),
+    /// Make a deployment's successor with the same terms, then revoke the old one; asks before it does
+    Rotate(Box<DeployRotate>),
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) command: Option<AuditCommand>,
+    /// How many events, from the newest on
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) last: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that no event of the service was removed, added or changed; needs an admin's token
+    Verify(AuditVerify),
+}
+
+#[derive(Args)]
+pub(crate) struct AuditVerify {
+    /// The service's URL [default: the project's]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DeployRotate {
+    /// The deployment's id, or its first digits (four at least)
+    pub(crate) id: String,
+    /// Where it goes [default: where the old one went]
+    #[arg(long, value_name = "ID")]
+    pub(crate) platform: Option<String>,
+    /// Which of the platform's environments [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// Set the variables by the platform's own command line
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) push: bool,
+    /// The platform's project that --push sets them on [default: this folder's]
+    #[arg(long, value_name = "NAME", requires = "push")]
+    pub(crate) project: Option<String>,
+    /// Print the variables and the deployment's id as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Deploy these variables and no others, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
+    /// Cut the blob over as many variables as it needs
+    #[arg(long, conflicts_with = "blob_file")]
+    pub(crate) split: bool,
+    /// Write the blob to FILE, to be deployed beside the code
+    #[arg(long, value_name = "FILE")]
+    pub(crate) blob_file: Option<PathBuf>,
+    /// Do not ask: the old one is revoked as soon as the successor was printed or pushed
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
 }
 
 #[derive(Args)]
@@ -361,6 +429,18 @@ pub(crate) struct Serve {
 pub(crate) enum Service {
     /// Print a fresh wrap root, for `wrangler secret put WRAP_ROOTS`
     Keygen(Keygen),
+    /// Show the service's wrap roots and how many live deployments need each; needs an admin's token
+    Roots(Roots),
+}
+
+#[derive(Args)]
+pub(crate) struct Roots {
+    /// The service's URL [default: the project's]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

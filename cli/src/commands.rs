@@ -1,10 +1,13 @@
 //! One file per subcommand; each reads its arguments, asks the rooms, and prints.
 
+mod audit;
+mod audit_verify;
 mod deploy;
 mod deploy_check;
 mod deploy_list;
 mod deploy_push;
 mod deploy_revoke;
+mod deploy_rotate;
 mod deploy_steps;
 mod encrypt;
 mod exit_codes;
@@ -15,6 +18,7 @@ mod logout;
 mod run;
 mod serve;
 mod service;
+mod service_roots;
 mod set;
 mod token;
 mod token_trust;
@@ -22,7 +26,7 @@ mod unset;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, DeployCommand, Service};
+use crate::cli::{AuditCommand, Cli, Command, DeployCommand, Service};
 use crate::error::Result;
 
 /// Runs what the command line asks for.
@@ -40,10 +44,16 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
             None => deploy::run(deploy.mint),
             Some(DeployCommand::List(list)) => deploy_list::run(&list),
             Some(DeployCommand::Revoke(revoke)) => deploy_revoke::run(&revoke),
+            Some(DeployCommand::Rotate(rotate)) => deploy_rotate::run(*rotate),
+        },
+        Command::Audit(audit) => match &audit.command {
+            None => audit::run(&audit),
+            Some(AuditCommand::Verify(verify)) => audit_verify::run(verify),
         },
         Command::Token(token) => token::run(token),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
         Command::Serve(serve) => serve::run(serve),
+        Command::Service(Service::Roots(roots)) => service_roots::run(&roots),
         Command::ExitCodes => exit_codes::run(),
     }?;
     Ok(ExitCode::SUCCESS)

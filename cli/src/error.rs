@@ -77,6 +77,10 @@ pub(crate) enum Error {
     ValueTooLong,
     #[error("the value is not valid UTF-8")]
     ValueNotUnicode,
+    #[error("the audit trail of {url} is not as the service wrote it: see above")]
+    AuditTampered { url: ServiceUrl },
+    #[error("{} does not hold what capy remembers of audit trails", path.display())]
+    PinsMalformed { path: PathBuf },
     #[error("nothing was done: it was not confirmed")]
     NotConfirmed,
     #[error("nothing was typed")]
@@ -191,6 +195,8 @@ impl Error {
             Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
             Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
             Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
+            Self::AuditTampered { .. } => ("AUDIT_TAMPERED", exit::AUDIT_TAMPERED),
+            Self::PinsMalformed { .. } => ("PINS_MALFORMED", exit::NOT_SET_UP),
             Self::NotConfirmed => ("NOT_CONFIRMED", exit::FAILED),
             Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
             Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
@@ -272,6 +278,12 @@ impl Error {
             Self::NameReserved { .. } => "choose another name",
             Self::ValueTooLong => "keep it in a file or a store of its own, and set what opens that",
             Self::SeveralLines => "pipe the value: capy set NAME < file",
+            Self::AuditTampered { .. } => {
+                "find out who can write to the service's database; its backups may hold what is missing"
+            }
+            Self::PinsMalformed { .. } => {
+                "restore the file from a backup, or remove it and lose what it remembers"
+            }
             Self::NotConfirmed => "answer with y, or pass --yes where nobody can be asked",
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),

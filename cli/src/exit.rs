@@ -11,13 +11,15 @@ pub(crate) use capy_client::exit::{
 pub(crate) const FAILED: u8 = 1;
 /// The local key is missing or wrong, or a sealed value of `.env` does not open.
 pub(crate) const LOCAL_KEY: u8 = 11;
+/// The audit trail is not as the service wrote it.
+pub(crate) const AUDIT_TAMPERED: u8 = 50;
 /// The command was found and cannot be executed, as shells say it.
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
 /// The command was not found, as shells say it.
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 24] = [
+pub(crate) const TABLE: [(u8, &str, &str); 25] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -64,6 +66,7 @@ pub(crate) const TABLE: [(u8, &str, &str); 24] = [
     (DEPLOY_USED_UP, "the deployment was opened as often as it may be", "DEPLOY_USED_UP"),
     (ADDRESS_NOT_ALLOWED, "the deployment may not be opened from here", "ADDRESS_NOT_ALLOWED"),
     (WRAP_ROOT_GONE, "the service lacks the deployment's wrap root", "WRAP_ROOT_GONE"),
+    (AUDIT_TAMPERED, "the audit trail is not as the service wrote it", "AUDIT_TAMPERED"),
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE"),
     (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),
 ];

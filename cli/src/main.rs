@@ -13,6 +13,7 @@ mod exit;
 mod git;
 mod input;
 mod names;
+mod pins;
 mod platforms;
 mod printer;
 mod project;

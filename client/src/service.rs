@@ -19,6 +19,8 @@ use zeroize::Zeroizing;
 use crate::http::{self, Answer, Method, Request};
 use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
 
+mod audit;
+
 const SMALL: u64 = 64 * 1024;
 /// A page of a list, whatever its labels are.
 const LARGE: u64 = 1024 * 1024;

@@ -14,9 +14,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::wrap::InnerBlob;
 
+mod audit;
 mod deploys;
+mod roots;
 
+pub use audit::*;
 pub use deploys::*;
+pub use roots::*;
 
 /// The answer to `GET /health`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,6 +110,39 @@ pub enum ErrorCode {
     Unknown,
 }
 
+impl ErrorCode {
+    /// The name on the wire and in the audit trail.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BAD_REQUEST",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::TokenExpired => "TOKEN_EXPIRED",
+            Self::TokenRevoked => "TOKEN_REVOKED",
+            Self::IdentityRefused => "IDENTITY_REFUSED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::AddressNotAllowed => "ADDRESS_NOT_ALLOWED",
+            Self::NotFound => "NOT_FOUND",
+            Self::DeployUnknown => "DEPLOY_UNKNOWN",
+            Self::TokenUnknown => "TOKEN_UNKNOWN",
+            Self::TrustUnknown => "TRUST_UNKNOWN",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::DeployExists => "DEPLOY_EXISTS",
+            Self::DeployRevoked => "DEPLOY_REVOKED",
+            Self::DeployExpired => "DEPLOY_EXPIRED",
+            Self::DeployUsedUp => "DEPLOY_USED_UP",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::BlobRejected => "BLOB_REJECTED",
+            Self::WrapRootUnknown => "WRAP_ROOT_UNKNOWN",
+            Self::WrapRootGone => "WRAP_ROOT_GONE",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Internal => "INTERNAL",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
 /// Key material on its way through JSON: wiped on drop, never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -168,6 +205,13 @@ mod tests {
     fn a_request_with_an_unknown_field_is_refused() {
         assert!(serde_json::from_str::<DecryptRequest>(r#"{"ciphertext":""}"#).is_ok());
         assert!(serde_json::from_str::<DecryptRequest>(r#"{"ciphertext":"","x":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_code_is_named_as_it_travels() {
+        for code in [ErrorCode::DeployUsedUp, ErrorCode::WrapRootGone, ErrorCode::AddressNotAllowed] {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
     }
 
     #[test]

@@ -99,6 +99,10 @@ secret_key! {
     ServiceKey
 }
 secret_key! {
+    /// Seals the audit trail, one from each [`WrapRoot`].
+    AuditKey
+}
+secret_key! {
     /// `ENCRYPTION_KEY` of the project store.
     StoreKey
 }

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod api;
+pub mod audit;
 pub mod blob;
 mod blob_v0;
 pub mod env_map;

@@ -176,6 +176,14 @@ impl WrapRoots {
         found.map(|(_, root)| root).ok_or(Error::UnknownWrapRoot(kid))
     }
 
+    /// The key id of the root that wraps new keys.
+    ///
+    /// # Errors
+    /// [`Error::MalformedWrapRoots`] without any root, which no parsed ring is.
+    pub fn newest(&self) -> Result<KeyId> {
+        self.0.last().map(|(kid, _)| *kid).ok_or(Error::MalformedWrapRoots)
+    }
+
     /// The key ids, the newest last.
     pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
         self.0.iter().map(|(kid, _)| *kid)

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use capy_protocol::id::{DeployId, ProjectId};
+
+use crate::audit::{Event, Row};
+use crate::error::{ApiError, Fault};
 use crate::log::Log;
 use crate::oidc::Issuers;
 use crate::secrets::Secrets;
@@ -20,6 +24,22 @@ pub struct App<H> {
     pub issuers: Arc<Issuers>,
     /// Where an operator reads what went wrong.
     pub log: Log,
+}
+
+impl<H> App<H> {
+    /// The row of an event, under the newest wrap root: without roots nothing is changed, because nothing could be
+    /// vouched for.
+    pub(crate) fn seal(
+        &self,
+        event: &Event,
+        project_id: &ProjectId,
+        deploy_id: &DeployId,
+        result: &str,
+    ) -> Result<Row, ApiError> {
+        let roots = self.secrets.wrap_roots()?;
+        let row = Row::seal(roots, event, project_id, deploy_id, result);
+        row.map_err(|error| ApiError::Unavailable(Fault::Seal(error)))
+    }
 }
 
 /// Tells the time: milliseconds since the Unix epoch.

@@ -58,6 +58,8 @@ pub(crate) enum Fault {
     #[cfg(not(target_family = "wasm"))]
     #[error("the time limit of an answer has passed")]
     TooSlow,
+    #[error("sealing an audit event failed: {0}")]
+    Seal(capy_protocol::Error),
 }
 
 /// Goes with a 5xx as an extension of the response, for the log.
@@ -177,6 +179,14 @@ pub fn too_slow() -> Response {
     let mut response = ApiError::Unavailable(Fault::TooSlow).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+impl ApiError {
+    /// What the audit trail says of it, where it is a decision on a deployment and no failure.
+    pub(crate) fn recorded(&self) -> Option<ErrorCode> {
+        let decided = matches!(self, Self::Denied(_) | Self::BlobRejected | Self::WrapRootGone);
+        decided.then(|| self.parts().1)
+    }
 }
 
 impl IntoResponse for ApiError {

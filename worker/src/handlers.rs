@@ -1,7 +1,9 @@
 //! One file per resource. A handler parses, asks the policy, uses the store and answers; it decides nothing itself.
 
+pub(crate) mod audit;
 pub(crate) mod decrypt;
 pub(crate) mod deploys;
 pub(crate) mod health;
+pub(crate) mod roots;
 pub(crate) mod tokens;
 pub(crate) mod trusts;

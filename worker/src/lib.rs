@@ -5,6 +5,7 @@
 //! [`App`](app::App), a request becomes an `http` one, and nothing else happens here.
 
 pub mod app;
+pub mod audit;
 mod auth;
 mod body;
 pub mod caller;
@@ -23,6 +24,7 @@ pub mod store;
 
 #[cfg(not(target_family = "wasm"))]
 pub use error::too_slow;
+pub use handlers::audit::checkpoint;
 pub use routes::router;
 
 #[cfg(target_family = "wasm")]

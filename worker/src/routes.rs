@@ -8,7 +8,7 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::handlers::{decrypt, deploys, health, tokens, trusts};
+use crate::handlers::{audit, decrypt, deploys, health, roots, tokens, trusts};
 use crate::host::Host;
 use crate::log::observe;
 
@@ -19,6 +19,9 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/deploy/{id}", delete(deploys::revoke::<H>))
         .route("/deploy/{id}/decrypt", post(decrypt::decrypt::<H>))
         .route("/projects/{project_id}/deploys", get(deploys::list::<H>).delete(deploys::revoke_all::<H>))
+        .route("/projects/{project_id}/audit", get(audit::list::<H>))
+        .route("/admin/wrap-roots", get(roots::list::<H>))
+        .route("/admin/audit/verify", get(audit::verify::<H>))
         .route("/tokens", post(tokens::create::<H>).get(tokens::list::<H>))
         .route("/tokens/self", get(tokens::of_bearer))
         .route("/tokens/{id}", delete(tokens::revoke::<H>))

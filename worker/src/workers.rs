@@ -7,7 +7,10 @@ use axum::http::{self, HeaderValue};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use http_body_util::BodyExt;
 use tower_service::Service;
-use worker::{Cf, Context, Date, Env, Response, Result, console_error, event, request_from_wasm, web_sys};
+use worker::{
+    Cf, Context, Date, Env, Response, Result, ScheduleContext, ScheduledEvent, console_error, event,
+    request_from_wasm, web_sys,
+};
 
 use crate::app::{App, Clock};
 use crate::caller::Peer;
@@ -15,8 +18,8 @@ use crate::error::ApiError;
 use crate::host::cloudflare::Cloudflare;
 use crate::log::Log;
 use crate::oidc::Issuers;
-use crate::router;
 use crate::secrets::Secrets;
+use crate::{checkpoint, router};
 
 /// For as long as this instance lives: each call has an [`App`] of its own.
 static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
@@ -32,6 +35,12 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result
     request.extensions_mut().insert(peer);
     let Ok(response) = router(Arc::new(bind(env))).call(request).await;
     whole(response).await
+}
+
+/// Every few minutes, as wrangler.toml says.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    checkpoint(&bind(env)).await;
 }
 
 fn bind(env: Env) -> App<Cloudflare> {

@@ -34,22 +34,26 @@ fn transaction(database: &mut Connection, statements: &[(&str, &[&dyn ToSql])]) 
 fn register(database: &mut Connection) -> bool {
     let none = Option::<String>::None;
     let at = 5.0;
-    let event: &[&dyn ToSql] = params![ID, "prj_a", "register", at, "192.0.2.7", "IS", none];
+    let event: &[&dyn ToSql] =
+        params![ID, "prj_a", "register", "ok", at, "192.0.2.7", "IS", none, "me", 9.0, "e1", "m"];
     let row: &[&dyn ToSql] =
         params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at, none, none, none, none];
-    transaction(database, &[(sql::EVENT_IF_NEW, event), (sql::INSERT, row)]) == 1
+    transaction(database, &[(sql::audit::EVENT_IF_NEW, event), (sql::INSERT, row)]) == 1
 }
 
 fn release(database: &mut Connection, at: f64) -> bool {
     let none = Option::<String>::None;
-    let event: &[&dyn ToSql] = params![ID, "decrypt", at, none, none, none];
-    transaction(database, &[(sql::EVENT_IF_OPEN, event), (sql::RELEASE, params![ID, at])]) == 1
+    let id = format!("decrypt {at}");
+    let event: &[&dyn ToSql] =
+        params![ID, "prj_a", "decrypt", "ok", at, none, none, none, none, 9.0, id, "m"];
+    transaction(database, &[(sql::audit::EVENT_IF_OPEN, event), (sql::RELEASE, params![ID, at])]) == 1
 }
 
 fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
     let none = Option::<String>::None;
-    let event: &[&dyn ToSql] = params![ID, "revoke", at, none, none, none];
-    transaction(database, &[(sql::EVENT_IF_LIVE, event), (sql::REVOKE, params![ID, at])]);
+    let id = format!("revoke {at}");
+    let event: &[&dyn ToSql] = params![ID, "prj_a", "revoke", "ok", at, none, none, none, "me", 9.0, id, "m"];
+    transaction(database, &[(sql::audit::EVENT_IF_LIVE, event), (sql::REVOKE, params![ID, at])]);
     database.query_row(sql::REVOKED_AT, [ID], |row| row.get(0)).unwrap()
 }
 
@@ -108,9 +112,13 @@ fn the_list_is_newest_first_and_uses_its_index() {
 fn the_audit_trail_is_append_only() {
     let mut database = database();
     register(&mut database);
-    for change in
-        ["DELETE FROM audit", "UPDATE audit SET action = 'x'", "REPLACE INTO audit SELECT * FROM audit"]
-    {
+    for change in [
+        "DELETE FROM audit",
+        "UPDATE audit SET action = 'x'",
+        "REPLACE INTO audit SELECT * FROM audit",
+        "DELETE FROM audit_checkpoints",
+        "UPDATE audit_checkpoints SET upto = 9",
+    ] {
         let refused = database.execute(change, []);
         assert!(refused.is_err_and(|error| error.to_string().contains("append-only")), "{change}");
     }

@@ -65,7 +65,8 @@ fn wishes(arguments: &Mint) -> Wishes {
     }
 }
 
-fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
+/// Mints, prints, and says what to do with it.
+pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
     let mut deployment = workbench.mint(wish)?;
     let text = if as_json { json(&deployment) } else { lines(&deployment.variables) };
     if let Err(error) = deployment.write_blob_file().and_then(|()| printer::data(&text)) {

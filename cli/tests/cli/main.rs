@@ -3,6 +3,7 @@
 #[path = "../../../client/tests/support/mod.rs"]
 mod stand_in;
 
+mod audit;
 mod deploy;
 mod env_file;
 mod help;
@@ -10,6 +11,7 @@ mod init;
 mod inline;
 mod login;
 mod push;
+mod rotate;
 mod run;
 mod sandbox;
 mod serve;

@@ -64,6 +64,8 @@ struct State {
     faults: VecDeque<Fault>,
     always: Option<Fault>,
     seen: Vec<Seen>,
+    /// Answers to GET, by path and query.
+    canned: HashMap<String, Value>,
 }
 
 /// The running stand-in; stops when dropped.
@@ -86,6 +88,7 @@ impl StandIn {
             faults: VecDeque::new(),
             always: None,
             seen: Vec::new(),
+            canned: HashMap::new(),
         }));
         let stopped = Arc::new(AtomicBool::new(false));
         let (shared, stop) = (Arc::clone(&state), Arc::clone(&stopped));
@@ -119,6 +122,11 @@ impl StandIn {
         let mut state = self.lock();
         state.always = None;
         state.faults.clear();
+    }
+
+    /// Answers a GET of this path and query so, from now on.
+    pub(crate) fn can(&self, path: &str, answer: Value) {
+        self.lock().canned.insert(path.into(), answer);
     }
 
     /// What arrived so far.
@@ -237,6 +245,7 @@ impl State {
         match (seen.method.as_str(), &parts[..]) {
             ("POST", ["deploy", id, "decrypt"]) => self.decrypt(id, &seen.body),
             _ if bearer(&seen.head) != ADMIN_TOKEN => self.answer_token(seen, &parts),
+            ("GET", _) if self.canned.contains_key(&seen.path) => (200, self.canned[&seen.path].clone()),
             ("POST", ["deploy"]) => self.register(&seen.body),
             ("DELETE", ["deploy", id]) => self.revoke(id),
             ("DELETE", ["projects", _, "deploys"]) => {

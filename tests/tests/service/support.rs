@@ -9,6 +9,8 @@ use capy_protocol::mint::Minting;
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request};
 use xtask::key_service::KeyService;
+use xtask::node::Node;
+use xtask::workspace_root;
 
 /// Makes a test of each function for each host of the service: what one of them does, the other has to do.
 macro_rules! on_each_host {
@@ -124,4 +126,20 @@ pub(crate) fn registration(minting: &Minting, format: Format, credential: &str) 
 
 pub(crate) fn owner(service: &KeyService, method: &str, path: &str, body: &Value) -> Answer {
     call(service.url(), method, path, Some(service.admin_token()), body)
+}
+
+/// Runs a statement on the local database; its rows, or what wrangler printed.
+pub(crate) fn execute(node: &Node, service: &KeyService, sql: &str) -> Result<Vec<Value>, String> {
+    let mut wrangler = node.wrangler();
+    wrangler.args(["d1", "execute", "DB", "--local", "--json", "--command", sql, "--persist-to"]);
+    let home = tempfile::tempdir().unwrap();
+    let config = workspace_root().join("wrangler.toml");
+    wrangler.arg(service.persist_dir()).arg("--config").arg(config).env("HOME", home.path());
+    let output = wrangler.output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    if !output.status.success() {
+        return Err(text);
+    }
+    let batches: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+    Ok(batches[0]["results"].as_array().unwrap().clone())
 }

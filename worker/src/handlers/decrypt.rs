@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use capy_protocol::api::{Credential, DecryptRequest, DecryptResponse};
+use capy_protocol::api::{Credential, DecryptRequest, DecryptResponse, ErrorCode};
 use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use capy_protocol::text::parse_base64;
 use capy_protocol::wrap::{InnerBlob, OuterBlob};
 
 use crate::app::App;
+use crate::audit::{Action, Event};
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::host::{Host, HostError};
 use crate::limits::WithinLimits;
 use crate::policy::{self, Asked, Denial};
+use crate::store::audit;
 use crate::store::deploys::{self, Record};
-use crate::store::{Action, Event};
 
 /// 1. The path: 400. How often it was asked for: 429. The body: 400, 413, 415.
 /// 2. The revocation list: 410 for a listed id, even with the database down. It grants nothing.
@@ -28,6 +29,8 @@ use crate::store::{Action, Event};
 /// 5. The outer blob opens: 422.
 /// 6. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503.
 /// 7. Only then the key: 200.
+///
+/// A refusal of a known id is recorded, too.
 pub(crate) async fn decrypt<H: Host>(
     State(app): State<Arc<App<H>>>,
     WithinLimits(id): WithinLimits,
@@ -36,23 +39,51 @@ pub(crate) async fn decrypt<H: Host>(
 ) -> Result<Json<DecryptResponse>, ApiError> {
     let bytes = parse_base64(&request.ciphertext)
         .map_err(|_| ApiError::BadRequest("ciphertext is not canonical base64".into()))?;
-    ask_list(&app, &id).await?;
-    let roots = app.secrets.wrap_roots()?;
-    let outer = OuterBlob::from_bytes(&bytes).map_err(|_| ApiError::BlobRejected)?;
-    let address = caller.peer.address.clone();
-    let asked = Asked { now: app.clock.now(), address: address.as_deref() };
-    if roots.root(outer.kid()).is_err() {
-        return Err(rootless(&app, &id, &outer, asked).await);
+    let event = Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller };
+    let answer = open(&app, &id, &bytes, &event).await;
+    if let Some(code) = answer.as_ref().err().and_then(ApiError::recorded) {
+        record_refusal(&app, &id, &event, code).await;
     }
-    let record = ask_record(&app, &id, asked).await?;
-    let inner = roots.unwrap_outer(&outer, &id, &record.project_id).map_err(|_| ApiError::BlobRejected)?;
-    let event = Event { action: Action::Decrypt, at: asked.now, caller };
-    if !deploys::release(&app.host, &id, &event).await? {
+    answer
+}
+
+async fn open<H: Host>(
+    app: &App<H>,
+    id: &DeployId,
+    bytes: &[u8],
+    event: &Event,
+) -> Result<Json<DecryptResponse>, ApiError> {
+    ask_list(app, id).await?;
+    let roots = app.secrets.wrap_roots()?;
+    let outer = OuterBlob::from_bytes(bytes).map_err(|_| ApiError::BlobRejected)?;
+    let asked = Asked { now: event.at, address: event.caller.peer.address.as_deref() };
+    if roots.root(outer.kid()).is_err() {
+        return Err(rootless(app, id, &outer, asked).await);
+    }
+    let record = ask_record(app, id, asked).await?;
+    let inner = roots.unwrap_outer(&outer, id, &record.project_id).map_err(|_| ApiError::BlobRejected)?;
+    let row = app.seal(event, &record.project_id, id, "ok")?;
+    if !deploys::release(&app.host, id, &row).await? {
         // What came between is in the record by now.
-        ask_record(&app, &id, asked).await?;
+        ask_record(app, id, asked).await?;
         return Err(Denial::Revoked.into());
     }
     answer(&record, &inner)
+}
+
+/// Best effort: the answer stays a refusal whatever the database does. Of unknown ids nothing is kept, or anybody
+/// could fill the trail.
+async fn record_refusal<H: Host>(app: &App<H>, id: &DeployId, event: &Event, code: ErrorCode) {
+    let append = async {
+        if let Some(record) = deploys::find(&app.host, id).await? {
+            let row = app.seal(event, &record.project_id, id, code.as_str())?;
+            audit::append(&app.host, &row).await?;
+        }
+        Ok::<_, ApiError>(())
+    };
+    if let Err(ApiError::Unavailable(fault)) = append.await {
+        app.log.warn(&fault);
+    }
 }
 
 async fn ask_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {

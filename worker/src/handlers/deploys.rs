@@ -14,6 +14,7 @@ use capy_protocol::text::serialize_base64;
 use capy_protocol::wrap::InnerBlob;
 
 use crate::app::App;
+use crate::audit::{Action, Event};
 use crate::auth::Identity;
 use crate::body::JsonBody;
 use crate::caller::Caller;
@@ -23,7 +24,6 @@ use crate::path::PathId;
 use crate::policy::{self, Denial};
 use crate::query;
 use crate::store::deploys::{self, Cursor, Record};
-use crate::store::{Action, Event};
 
 /// How many ids one call puts on the revocation list: each is a write over the network, and the time of a call is
 /// limited.
@@ -52,7 +52,8 @@ pub(crate) async fn register<H: Host>(
         .map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
     let at = app.clock.now();
     let record = record(request, outer.kid(), at, identity.actor());
-    let event = Event { action: Action::Register, at, caller };
+    let event = event(Action::Register, at, &identity, caller);
+    let event = app.seal(&event, &record.project_id, &record.deploy.deploy_id, "ok")?;
     if !deploys::insert(&app.host, &record, &event).await? {
         return Err(ApiError::DeployExists);
     }
@@ -93,8 +94,10 @@ pub(crate) async fn revoke<H: Host>(
     PathId(deploy_id): PathId<DeployId>,
     caller: Caller,
 ) -> Result<Json<RevokeResponse>, ApiError> {
-    require_deploy_scope(&app, &identity, &deploy_id).await?;
-    let event = Event { action: Action::Revoke, at: app.clock.now(), caller };
+    let record = deploys::find(&app.host, &deploy_id).await?.ok_or(Denial::Unknown)?;
+    identity.require(&Scope::Deploy(record.project_id.clone()))?;
+    let event = event(Action::Revoke, app.clock.now(), &identity, caller);
+    let event = app.seal(&event, &record.project_id, &deploy_id, "ok")?;
     let revoked_at = deploys::revoke(&app.host, &deploy_id, &event).await?.ok_or(Denial::Unknown)?;
     if let Err(error) = app.host.list_revoked(&deploy_id, revoked_at).await {
         app.log.warn(&error);
@@ -102,17 +105,8 @@ pub(crate) async fn revoke<H: Host>(
     Ok(Json(RevokeResponse { deploy_id, revoked_at }))
 }
 
-/// Who may do everything needs no look at the record: a revocation shall ask as little as it can.
-async fn require_deploy_scope<H: Host>(
-    app: &App<H>,
-    identity: &Identity,
-    id: &DeployId,
-) -> Result<(), ApiError> {
-    if identity.may(&Scope::Admin) {
-        return Ok(());
-    }
-    let record = deploys::find(&app.host, id).await?.ok_or(Denial::Unknown)?;
-    identity.require(&Scope::Deploy(record.project_id))
+fn event(action: Action, at: u64, identity: &Identity, caller: Caller) -> Event {
+    Event { action, at, actor: Some(identity.actor().to_owned()), caller }
 }
 
 /// `DELETE /projects/{project_id}/deploys`
@@ -127,16 +121,19 @@ pub(crate) async fn revoke_all<H: Host>(
     caller: Caller,
 ) -> Result<Json<RevokeAllResponse>, ApiError> {
     identity.require(&Scope::Deploy(project_id.clone()))?;
-    let event = Event { action: Action::Revoke, at: app.clock.now(), caller };
-    let revoked = deploys::revoke_some(&app.host, &project_id, &event).await?;
+    let live = deploys::live(&app.host, &project_id).await?;
+    let event = event(Action::Revoke, app.clock.now(), &identity, caller);
+    let events = live.iter().map(|deploy_id| app.seal(&event, &project_id, deploy_id, "ok"));
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let revoked = deploys::revoke_each(&app.host, &events).await?;
     for deploy_id in revoked.iter().take(LISTED_AT_ONCE) {
         if let Err(error) = app.host.list_revoked(deploy_id, event.at).await {
             app.log.warn(&error);
             break;
         }
     }
-    let revoked = revoked.len() as u64;
-    Ok(Json(RevokeAllResponse { revoked, more: revoked >= deploys::REVOKED_AT_ONCE }))
+    let more = live.len() as u64 >= deploys::REVOKED_AT_ONCE;
+    Ok(Json(RevokeAllResponse { revoked: revoked.len() as u64, more }))
 }
 
 /// `GET /projects/{project_id}/deploys?cursor=`

@@ -6,9 +6,11 @@ use capy_protocol::api::{Credential, Deploy};
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
 use capy_protocol::network::Network;
 use serde::{Deserialize, Deserializer, de};
+use serde_json::json;
 
-use super::{Event, sql};
-use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
+use super::sql;
+use crate::audit::Row as Event;
+use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
 
 /// How many deployments a page of a list has.
 pub const PAGE: usize = 200;
@@ -37,8 +39,6 @@ pub(crate) async fn find<H: Host>(host: &H, id: &DeployId) -> Result<Option<Reco
 /// Adds a deployment; `false` when the id is taken.
 pub(crate) async fn insert<H: Host>(host: &H, record: &Record, event: &Event) -> Result<bool> {
     let Record { project_id, key_id, deploy } = record;
-    let mut of_event = vec![(&deploy.deploy_id).into(), project_id.as_str().into()];
-    of_event.extend(event.values());
     let of_deploy = vec![
         (&deploy.deploy_id).into(),
         project_id.as_str().into(),
@@ -53,7 +53,7 @@ pub(crate) async fn insert<H: Host>(host: &H, record: &Record, event: &Event) ->
         serialize_networks(&deploy.cidrs).into(),
         deploy.created_by.as_deref().into(),
     ];
-    let event = Statement::new(sql::EVENT_IF_NEW, of_event);
+    let event = Statement::new(sql::audit::EVENT_IF_NEW, event.values());
     let insert = Statement::new(sql::INSERT, of_deploy);
     Ok(nth(host.transaction(vec![event, insert]).await?, 1)?.count()? > 0)
 }
@@ -62,7 +62,7 @@ pub(crate) async fn insert<H: Host>(host: &H, record: &Record, event: &Event) ->
 /// and `false`.
 pub(crate) async fn release<H: Host>(host: &H, id: &DeployId, event: &Event) -> Result<bool> {
     let release = Statement::new(sql::RELEASE, vec![id.into(), event.at.into()]);
-    let event = event_statement(sql::EVENT_IF_OPEN, id.into(), event);
+    let event = Statement::new(sql::audit::EVENT_IF_OPEN, event.values());
     Ok(nth(host.transaction(vec![event, release]).await?, 1)?.count()? > 0)
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &DeployId, event: &Event) -> R
         revoked_at: u64,
     }
     let statements = vec![
-        event_statement(sql::EVENT_IF_LIVE, id.into(), event),
+        Statement::new(sql::audit::EVENT_IF_LIVE, event.values()),
         Statement::new(sql::REVOKE, vec![id.into(), event.at.into()]),
         Statement::new(sql::REVOKED_AT, vec![id.into()]),
     ];
@@ -81,29 +81,38 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &DeployId, event: &Event) -> R
     Ok(found.first().map(|row| row.revoked_at))
 }
 
-/// Revokes some of a project's live deployments; their ids. None are left when there are less than
-/// [`REVOKED_AT_ONCE`] of them.
-pub(crate) async fn revoke_some<H: Host>(
-    host: &H,
-    project_id: &ProjectId,
-    event: &Event,
-) -> Result<Vec<DeployId>> {
-    #[derive(Deserialize)]
-    struct Id {
-        deploy_id: DeployId,
-    }
-    let ids = |rows: Vec<Id>| rows.into_iter().map(|row| row.deploy_id).collect::<Vec<_>>();
-    let live = query(host, sql::LIVE, vec![project_id.as_str().into(), REVOKED_AT_ONCE.into()]).await?;
-    let live = ids(live.parse()?);
-    if live.is_empty() {
-        return Ok(live);
-    }
-    let each = serde_json::to_string(&live).map_err(|error| HostError::Database(error.to_string()))?;
+/// Some of a project's live deployments: all of them when there are less than [`REVOKED_AT_ONCE`].
+pub(crate) async fn live<H: Host>(host: &H, project_id: &ProjectId) -> Result<Vec<DeployId>> {
+    let values = vec![project_id.as_str().into(), REVOKED_AT_ONCE.into()];
+    let rows: Vec<Id> = query(host, sql::LIVE, values).await?.parse()?;
+    Ok(rows.into_iter().map(|row| row.deploy_id).collect())
+}
+
+/// Revokes each deployment that one of the events is about; the ids of those that were live until then. The events
+/// differ in deployment, id and seal only.
+pub(crate) async fn revoke_each<H: Host>(host: &H, events: &[Event]) -> Result<Vec<DeployId>> {
+    let Some(first) = events.first() else {
+        return Ok(Vec::new());
+    };
+    let json = |value: serde_json::Value| Value::from(value.to_string());
+    let mut values = vec![json(events.iter().map(sealed_id).collect())];
+    values.extend(first.shared_values());
+    let ids = json(events.iter().map(|event| event.deploy_id.clone()).collect());
     let statements = vec![
-        event_statement(sql::EVENTS_IF_LIVE, each.as_str().into(), event),
-        Statement::new(sql::REVOKE_EACH, vec![each.as_str().into(), event.at.into()]),
+        Statement::new(sql::audit::EVENTS_IF_LIVE, values),
+        Statement::new(sql::REVOKE_EACH, vec![ids, first.at.into()]),
     ];
-    Ok(ids(nth(host.transaction(statements).await?, 1)?.parse()?))
+    let rows: Vec<Id> = nth(host.transaction(statements).await?, 1)?.parse()?;
+    Ok(rows.into_iter().map(|row| row.deploy_id).collect())
+}
+
+fn sealed_id(event: &Event) -> serde_json::Value {
+    json!({ "deploy_id": event.deploy_id, "event_id": event.event_id, "mac": event.mac })
+}
+
+#[derive(Deserialize)]
+struct Id {
+    deploy_id: DeployId,
 }
 
 /// Where a page of a list begins: after this deployment.
@@ -148,15 +157,20 @@ pub(crate) async fn list<H: Host>(
     Ok((deploys, next))
 }
 
+/// How many deployments need each wrap root and may still get a key.
+pub(crate) async fn live_by_root<H: Host>(host: &H, now: u64) -> Result<Vec<(KeyId, u64)>> {
+    #[derive(Deserialize)]
+    struct Count {
+        key_id: KeyId,
+        live: u64,
+    }
+    let counts: Vec<Count> = query(host, sql::LIVE_BY_ROOT, vec![now.into()]).await?.parse()?;
+    Ok(counts.into_iter().map(|count| (count.key_id, count.live)).collect())
+}
+
 /// Whether the database answers and has its tables.
 pub(crate) async fn check<H: Host>(host: &H) -> Result<()> {
     query(host, sql::CHECK, vec![]).await.map(drop)
-}
-
-fn event_statement(sql: &'static str, of: Value, event: &Event) -> Statement {
-    let mut values = vec![of];
-    values.extend(event.values());
-    Statement::new(sql, values)
 }
 
 fn serialize_networks(networks: &[Network]) -> Option<String> {

@@ -3,12 +3,13 @@
 //! A change and its event are run in one transaction, the event first: both carry the same condition, so that the
 //! change cannot hide from the event what the event needs to see.
 
+pub mod audit;
 pub mod tokens;
 pub mod trusts;
 
 /// A read that needs every table: it fails where a migration is missing.
 pub const CHECK: &str = "SELECT (SELECT 1 FROM deploys LIMIT 1), (SELECT 1 FROM tokens LIMIT 1), \
-    (SELECT 1 FROM oidc_trusts LIMIT 1)";
+    (SELECT 1 FROM oidc_trusts LIMIT 1), (SELECT 1 FROM audit_checkpoints LIMIT 1)";
 
 /// The deployment ?1.
 pub const FIND: &str = "SELECT * FROM deploys WHERE deploy_id = ?1";
@@ -18,31 +19,12 @@ pub const LIST: &str = "SELECT * FROM deploys \
     WHERE project_id = ?1 AND created_at <= ?2 AND (created_at < ?2 OR deploy_id > ?3) \
     ORDER BY created_at DESC, deploy_id LIMIT ?4";
 
-/// The event of a registration: of deployment ?1 in project ?2, then as in [`EVENT_IF_LIVE`] from ?3.
-pub const EVENT_IF_NEW: &str = "INSERT INTO audit \
-    (project_id, deploy_id, action, result, at, address, country, user_agent) \
-    SELECT ?2, ?1, ?3, 'ok', ?4, ?5, ?6, ?7 \
-    WHERE NOT EXISTS (SELECT 1 FROM deploys WHERE deploy_id = ?1)";
-
 /// A new deployment; one row unless the id is taken.
 pub const INSERT: &str = "INSERT INTO deploys \
     (deploy_id, project_id, key_id, format, credential, label, platform, created_at, \
     expires_at, max_uses, cidrs, created_by) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
     ON CONFLICT (deploy_id) DO NOTHING RETURNING deploy_id";
-
-/// An event of deployment ?1 unless it is revoked: ?2 action, ?3 time, ?4 address, ?5 country, ?6 user agent.
-pub const EVENT_IF_LIVE: &str = "INSERT INTO audit \
-    (project_id, deploy_id, action, result, at, address, country, user_agent) \
-    SELECT project_id, deploy_id, ?2, 'ok', ?3, ?4, ?5, ?6 \
-    FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL";
-
-/// The same, unless a key may not be released any more at ?3.
-pub const EVENT_IF_OPEN: &str = "INSERT INTO audit \
-    (project_id, deploy_id, action, result, at, address, country, user_agent) \
-    SELECT project_id, deploy_id, ?2, 'ok', ?3, ?4, ?5, ?6 \
-    FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL \
-    AND (expires_at IS NULL OR expires_at > ?3) AND (max_uses IS NULL OR uses < max_uses)";
 
 /// A use of deployment ?1 at ?2; one row unless it is revoked, expired or used up.
 pub const RELEASE: &str = "UPDATE deploys SET uses = uses + 1, last_used_at = ?2 \
@@ -58,12 +40,11 @@ pub const REVOKED_AT: &str = "SELECT revoked_at FROM deploys WHERE deploy_id = ?
 /// At most ?2 ids of project ?1 that are not revoked.
 pub const LIVE: &str = "SELECT deploy_id FROM deploys WHERE project_id = ?1 AND revoked_at IS NULL LIMIT ?2";
 
-/// [`EVENT_IF_LIVE`] of each deployment in the JSON array ?1.
-pub const EVENTS_IF_LIVE: &str = "INSERT INTO audit \
-    (project_id, deploy_id, action, result, at, address, country, user_agent) \
-    SELECT project_id, deploy_id, ?2, 'ok', ?3, ?4, ?5, ?6 \
-    FROM json_each(?1) JOIN deploys ON deploy_id = json_each.value WHERE revoked_at IS NULL";
-
 /// [`REVOKE`] of each deployment in the JSON array ?1; one row for each that was live.
 pub const REVOKE_EACH: &str = "UPDATE deploys SET revoked_at = ?2 \
     WHERE deploy_id IN (SELECT value FROM json_each(?1)) AND revoked_at IS NULL RETURNING deploy_id";
+
+/// How many deployments need each wrap root and may still get a key at ?1.
+pub const LIVE_BY_ROOT: &str = "SELECT key_id, count(*) AS live FROM deploys WHERE revoked_at IS NULL \
+    AND (expires_at IS NULL OR expires_at > ?1) AND (max_uses IS NULL OR uses < max_uses) \
+    GROUP BY key_id ORDER BY key_id";

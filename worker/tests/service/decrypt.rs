@@ -79,12 +79,13 @@ async fn no_fault_of_the_store_releases_a_key_of_a_revoked_deployment() {
 }
 
 #[tokio::test]
-async fn a_revocation_between_lookup_and_release_leaves_no_event() {
+async fn a_revocation_between_lookup_and_release_is_recorded_as_a_refusal() {
     let service = Service::new();
     let deployment = service.register(Format::V1, "project-key").await;
     service.inject(Faults { revoked_between: true, ..Faults::default() });
     assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED);
-    assert_eq!(service.events().len(), 1, "only the registration");
+    let expected = format!("decrypt DEPLOY_REVOKED {} prj_a 192.0.2.7 IS test/1", deployment.id);
+    assert_eq!(service.events()[1..], [expected], "no key was released");
 }
 
 #[tokio::test]
@@ -129,7 +130,11 @@ async fn faults_of_blob_and_id_are_told_apart() {
         assert_eq!(answer.refusal(), expected, "{outer}");
         assert!(answer.json.get("service_key").is_none());
     }
-    assert_eq!(service.events().len(), 2, "no refusal counts as a use");
+    let events = service.events();
+    let of = |id: &DeployId| events.iter().filter(|event| event.contains(&id.to_string())).count();
+    assert!(events.iter().all(|event| !event.starts_with("decrypt ok")), "no refusal counts as a use");
+    assert_eq!(of(&deployment.id), 7, "its registration and six refusals of its blob");
+    assert_eq!((of(&unknown), of(&other.id)), (0, 1), "nothing is kept of an id that nobody has");
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! The routes, called natively over a store that fails on request.
 
+mod audit;
 mod decrypt;
 mod deploys;
 mod http;
 mod issuer;
 mod limits;
 mod oidc;
+mod roots;
 mod support;
 mod terms;
 mod tokens;

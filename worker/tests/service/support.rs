@@ -96,6 +96,10 @@ impl Service {
         self.time.fetch_add(millis, Ordering::SeqCst);
     }
 
+    pub(crate) fn app(&self) -> &App<Faulty> {
+        &self.app
+    }
+
     pub(crate) fn host(&self) -> &Faulty {
         &self.app.host
     }

@@ -1,0 +1,135 @@
+//! `capy audit verify`: whether the audit trail is as the service wrote it, over all projects.
+//!
+//! The service checks its rows stretch by stretch. What it cannot know is whether the end of the trail was cut off, so
+//! that this machine remembers the last checkpoint that it saw, and finds it missing or different the next time.
+
+use capy_client::Service;
+use capy_protocol::api::{Checkpoint, Finding, Flaw};
+use serde::Serialize;
+
+use super::login::service_url;
+use crate::cli::AuditVerify;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::pins::{Pin, Pins};
+use crate::printer;
+use crate::project::deadline;
+
+/// What a whole verification saw.
+#[derive(Default, Serialize)]
+struct Report {
+    /// How many rows are vouched for.
+    events: u64,
+    checkpoints: u64,
+    /// How many rows are from before rows were sealed.
+    unsealed: u64,
+    findings: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    flaw: &'static str,
+    first: u64,
+    last: u64,
+}
+
+pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
+    let url = service_url(arguments.url.as_deref())?;
+    let config = Config::find()?;
+    let service = Service::new(url.clone()).with_token(config.token(&url)?);
+    let pins = Pins::of(&config);
+    let pin = pins.read(&url)?;
+    let (report, last) = verify(&service, pin.as_ref())?;
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&report).expect("numbers are always JSON");
+        printer::data(&(json + "\n"))?;
+    }
+    for finding in &report.findings {
+        printer::note(&describe(finding));
+    }
+    // A trail that lost what was remembered stays remembered.
+    let is_kept = !report.findings.iter().any(|finding| [SHORTENED, REWRITTEN].contains(&finding.flaw));
+    if let Some(checkpoint) = last.filter(|_| is_kept) {
+        pins.write(&url, &Pin { checkpoint: checkpoint.id, digest: checkpoint.digest })?;
+    }
+    if !report.findings.is_empty() {
+        return Err(Error::AuditTampered { url });
+    }
+    printer::note(&format!(
+        "the audit trail of {url} is whole: {} events under {} checkpoints",
+        report.events, report.checkpoints
+    ));
+    if report.unsealed > 0 {
+        printer::note(&format!(
+            "not vouched for: the first {} events, from before there were seals",
+            report.unsealed
+        ));
+    }
+    Ok(())
+}
+
+const SHORTENED: &str = "shortened";
+const REWRITTEN: &str = "rewritten";
+
+fn verify(service: &Service, pin: Option<&Pin>) -> Result<(Report, Option<Checkpoint>)> {
+    let (mut report, mut last) = (Report::default(), None::<Checkpoint>);
+    let mut from = 1;
+    loop {
+        let stretch = service.verify_audit(from, deadline()?)?;
+        report.unsealed += stretch.unsealed;
+        report.findings.extend(stretch.findings.iter().map(shown));
+        if let Some(checkpoint) = stretch.checkpoint {
+            report.events += checkpoint.count;
+            report.checkpoints += 1;
+            let differs = |pin: &&Pin| pin.checkpoint == checkpoint.id && pin.digest != checkpoint.digest;
+            if pin.filter(differs).is_some() {
+                report.findings.push(Shown { flaw: REWRITTEN, first: checkpoint.id, last: checkpoint.id });
+            }
+            last = Some(checkpoint);
+        }
+        match stretch.next {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    let reached = last.as_ref().map_or(0, |checkpoint| checkpoint.id);
+    if let Some(pin) = pin.filter(|pin| pin.checkpoint > reached) {
+        report.findings.push(Shown { flaw: SHORTENED, first: reached + 1, last: pin.checkpoint });
+    }
+    Ok((report, last))
+}
+
+fn shown(finding: &Finding) -> Shown {
+    let flaw = match finding.flaw {
+        Flaw::Removed => "removed",
+        Flaw::Added => "added",
+        Flaw::Changed => "changed",
+        Flaw::Unverifiable => "unverifiable",
+        Flaw::CheckpointRemoved => "checkpoint-removed",
+        Flaw::CheckpointChanged => "checkpoint-changed",
+        Flaw::CheckpointUnverifiable => "checkpoint-unverifiable",
+        Flaw::Unknown => "unknown",
+    };
+    Shown { flaw, first: finding.first, last: finding.last }
+}
+
+fn describe(finding: &Shown) -> String {
+    let Shown { flaw, first, last } = finding;
+    let of = |one: &str, many: &str| match first == last {
+        true => format!("{one} {first}"),
+        false => format!("{many} {first} to {last}"),
+    };
+    let (rows, checkpoints) = (of("row", "rows"), of("checkpoint", "checkpoints"));
+    match *flaw {
+        "removed" => format!("{rows}: removed"),
+        "added" => format!("{rows}: added by somebody else than the service"),
+        "changed" => format!("{rows}: changed, or not written by the service"),
+        "unverifiable" => format!("{rows}: cannot be checked, the wrap root is gone"),
+        "checkpoint-removed" => format!("{checkpoints}: removed"),
+        "checkpoint-changed" => format!("{checkpoints}: changed, or not written by the service"),
+        "checkpoint-unverifiable" => format!("{checkpoints}: cannot be checked, the wrap root is gone"),
+        SHORTENED => format!("{checkpoints}: seen by this machine before, and gone"),
+        REWRITTEN => format!("{checkpoints}: other than this machine saw before"),
+        _ => format!("{rows}: a flaw that this version of capy does not know"),
+    }
+}

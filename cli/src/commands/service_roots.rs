@@ -1,0 +1,40 @@
+//! `capy service roots`: which wrap roots the service holds, and which of them may be taken away.
+
+use capy_client::Service;
+use capy_protocol::api::WrapRootState;
+
+use super::login::service_url;
+use crate::cli::Roots;
+use crate::config::Config;
+use crate::error::Result;
+use crate::printer;
+use crate::project::deadline;
+use crate::table::table;
+
+pub(super) fn run(arguments: &Roots) -> Result<()> {
+    let url = service_url(arguments.url.as_deref())?;
+    let token = Config::find()?.token(&url)?;
+    let list = Service::new(url).with_token(token).wrap_roots(deadline()?)?;
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&list).expect("numbers are always JSON");
+        return printer::data(&(json + "\n"));
+    }
+    printer::data(&table(["key id", "state", "live deployments"], list.roots.iter().map(row)))?;
+    for gone in list.roots.iter().filter(|root| !root.held && root.live > 0) {
+        printer::note(&format!(
+            "\nwarning: root {} is gone and {} live deployments need it: put it back, or deploy them anew",
+            gone.key_id, gone.live
+        ));
+    }
+    Ok(())
+}
+
+fn row(root: &WrapRootState) -> [String; 3] {
+    let state = match root {
+        WrapRootState { held: false, .. } => "gone",
+        WrapRootState { newest: true, .. } => "newest: new deployments use it",
+        WrapRootState { live: 0, .. } => "not needed any more: may be taken away",
+        _ => "still needed",
+    };
+    [root.key_id.to_string(), state.into(), root.live.to_string()]
+}

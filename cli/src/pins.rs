@@ -1,0 +1,67 @@
+//! What this machine remembers of each service's audit trail: the last checkpoint that it saw.
+//!
+//! `<config>/audit.toml`, by service URL. No secret; private all the same, so that nobody else can make it forget.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use capy_client::ServiceUrl;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::disk;
+use crate::error::{Error, Result};
+
+/// The file.
+pub(crate) struct Pins {
+    folder: PathBuf,
+    path: PathBuf,
+}
+
+/// A checkpoint that was seen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pin {
+    pub(crate) checkpoint: u64,
+    pub(crate) digest: String,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    services: BTreeMap<String, Pin>,
+}
+
+impl Pins {
+    pub(crate) fn of(config: &Config) -> Self {
+        let folder = config.folder("");
+        Self { path: folder.join("audit.toml"), folder }
+    }
+
+    /// What was seen of a service's trail.
+    pub(crate) fn read(&self, url: &ServiceUrl) -> Result<Option<Pin>> {
+        Ok(self.read_all()?.services.remove(url.as_str()))
+    }
+
+    /// Remembers a checkpoint.
+    pub(crate) fn write(&self, url: &ServiceUrl, pin: &Pin) -> Result<()> {
+        disk::create_private_folder(&self.folder).map_err(Error::file("create", &self.folder))?;
+        let _lock = disk::lock_beside(&self.path).map_err(Error::file("lock the folder of", &self.path))?;
+        let mut file = self.read_all()?;
+        file.services.insert(url.as_str().to_owned(), pin.clone());
+        let text = toml::to_string(&file).expect("tables of numbers and strings are always TOML");
+        disk::replace_private(&self.path, text.as_bytes()).map_err(Error::file("write", &self.path))
+    }
+
+    /// A file that says nothing usable is an error: forgetting is what somebody may want.
+    fn read_all(&self) -> Result<File> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(File::default()),
+            Err(error) => return Err(Error::file("read", &self.path)(error)),
+        };
+        toml::from_str(&text).map_err(|_| Error::PinsMalformed { path: self.path.clone() })
+    }
+}

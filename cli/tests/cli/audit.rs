@@ -1,0 +1,113 @@
+//! `capy audit`, `audit verify`, `service roots`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::sandbox::Sandbox;
+
+fn event(id: u64, result: &str) -> Value {
+    json!({
+        "id": id, "at": 1_700_000_000_000_u64, "action": "decrypt", "result": result, "deploy_id": "ab".repeat(32),
+        "actor": null, "address": "192.0.2.7", "country": "IS", "user_agent": "ca\u{1b}[2Jnary/1",
+    })
+}
+
+fn audit_path(sandbox: &Sandbox) -> String {
+    let text = sandbox.read("capy.toml");
+    let project = text.lines().find_map(|line| line.strip_prefix("project_id = ")).unwrap().trim_matches('"');
+    format!("/projects/{project}/audit")
+}
+
+fn checkpoint(id: u64, digest: &str) -> Value {
+    json!({ "id": id, "upto": 10 * id, "count": 10, "digest": digest, "key_id": 7, "at": 1 })
+}
+
+/// A trail of these checkpoints, with findings under the last of them.
+fn can_trail(sandbox: &Sandbox, digests: &[&str], findings: Value) {
+    for (index, digest) in digests.iter().enumerate() {
+        let (from, is_last) = (index as u64 + 1, index + 1 == digests.len());
+        sandbox.service.can(
+            &format!("/admin/audit/verify?from={from}"),
+            json!({
+                "checkpoint": checkpoint(from, digest),
+                "findings": if is_last { findings.clone() } else { json!([]) },
+                "next": if is_last { Value::Null } else { json!(from + 1) },
+            }),
+        );
+    }
+}
+
+#[test]
+fn the_trail_is_a_table_or_json_and_steers_no_terminal() {
+    let sandbox = Sandbox::project();
+    let path = audit_path(&sandbox);
+    sandbox
+        .service
+        .can(&path, json!({ "events": [event(3, "ok"), event(2, "DEPLOY_REVOKED")], "next": "2" }));
+    sandbox.service.can(&format!("{path}?cursor=2"), json!({ "events": [event(1, "ok")], "next": null }));
+    let shown = sandbox.capy(&["audit"]).succeeds();
+    insta::assert_snapshot!("audit", shown.shown());
+    let few = sandbox.capy(&["audit", "--last", "2", "--json"]).succeeds().stdout;
+    let few: Value = serde_json::from_str(&few).unwrap();
+    let ids: Vec<_> = few["events"].as_array().unwrap().iter().map(|event| event["id"].as_u64()).collect();
+    assert_eq!(ids, [Some(3), Some(2)]);
+}
+
+#[test]
+fn a_whole_trail_is_said_to_be_whole_and_its_end_is_remembered() {
+    let sandbox = Sandbox::project();
+    can_trail(&sandbox, &["d1", "d2"], json!([]));
+    let whole = sandbox.capy(&["audit", "verify"]).succeeds();
+    assert!(whole.stderr.contains("is whole: 20 events under 2 checkpoints"), "{}", whole.stderr);
+    let remembered = fs::read_to_string(sandbox.config("audit.toml")).unwrap();
+    assert!(remembered.contains("checkpoint = 2") && remembered.contains("d2"), "{remembered}");
+
+    can_trail(&sandbox, &["d1"], json!([]));
+    let cut = sandbox.capy(&["audit", "verify"]).fails(50, "AUDIT_TAMPERED");
+    assert!(cut.stderr.contains("checkpoint 2: seen by this machine before, and gone"), "{}", cut.stderr);
+    can_trail(&sandbox, &["d1", "other", "d3"], json!([]));
+    let rewritten = sandbox.capy(&["audit", "verify"]).fails(50, "AUDIT_TAMPERED");
+    assert!(rewritten.stderr.contains("checkpoint 2: other than"), "{}", rewritten.stderr);
+    can_trail(&sandbox, &["d1", "d2", "d3"], json!([]));
+    sandbox.capy(&["audit", "verify"]).succeeds();
+    fs::write(sandbox.config("audit.toml"), "garbage").unwrap();
+    sandbox.capy(&["audit", "verify"]).fails(10, "PINS_MALFORMED");
+}
+
+#[test]
+fn what_was_tampered_with_is_named() {
+    let sandbox = Sandbox::project();
+    let findings = json!([
+        { "flaw": "removed", "first": 3, "last": 3 },
+        { "flaw": "added", "first": 5, "last": 7 },
+        { "flaw": "changed", "first": 9, "last": 9 },
+        { "flaw": "brand-new", "first": 1, "last": 1 },
+    ]);
+    can_trail(&sandbox, &["d1"], findings);
+    let named = sandbox.capy(&["audit", "verify"]).fails(50, "AUDIT_TAMPERED");
+    insta::assert_snapshot!("audit_verify", named.shown());
+    let json = sandbox.capy(&["audit", "verify", "--json"]);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json.code, report["findings"][1]["flaw"].as_str()), (50, Some("added")));
+}
+
+#[test]
+fn an_answer_about_another_stretch_is_no_proof() {
+    let sandbox = Sandbox::project();
+    let answer = json!({ "checkpoint": checkpoint(5, "d5"), "findings": [], "next": null });
+    sandbox.service.can("/admin/audit/verify?from=1", answer);
+    sandbox.capy(&["audit", "verify"]).fails(21, "SERVICE_ERROR");
+}
+
+#[test]
+fn roots_say_which_may_be_taken_away() {
+    let sandbox = Sandbox::project();
+    let root = |key_id: u32, held: bool, newest: bool, live: u32| json!({ "key_id": key_id, "held": held, "newest": newest, "live": live });
+    let roots =
+        [root(1, true, false, 0), root(2, true, false, 3), root(3, true, true, 9), root(4, false, false, 2)];
+    sandbox.service.can("/admin/wrap-roots", json!({ "roots": roots }));
+    insta::assert_snapshot!("service_roots", sandbox.capy(&["service", "roots"]).succeeds().shown());
+    let json = sandbox.capy(&["service", "roots", "--json"]).succeeds().stdout;
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["roots"][1]["live"], 3);
+}

@@ -1,0 +1,54 @@
+//! What an owner and an operator ask about the past: the audit trail, its verification, and the wrap roots.
+
+use capy_protocol::api::{AuditEvent, AuditList, AuditVerification, WrapRootList};
+use capy_protocol::id::ProjectId;
+
+use super::{LARGE, Service};
+use crate::http::Method;
+use crate::{Deadline, Error, Result};
+
+impl Service {
+    /// The newest `count` events of a project, newest first: `GET /projects/{project_id}/audit`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors.
+    pub fn audit(&self, project: &ProjectId, count: usize, deadline: Deadline) -> Result<Vec<AuditEvent>> {
+        let mut events = Vec::new();
+        let mut query = String::new();
+        loop {
+            let path = format!("/projects/{project}/audit{query}");
+            let page: AuditList = self.ask_any(&self.authorized(Method::Get, path, LARGE), deadline)?;
+            events.extend(page.events);
+            match page.next {
+                Some(next) if events.len() < count => query = self.cursor(&next)?,
+                _ => break,
+            }
+        }
+        events.truncate(count);
+        Ok(events)
+    }
+
+    /// Has the service check one stretch of its audit trail: `GET /admin/audit/verify?from=N`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors.
+    pub fn verify_audit(&self, from: u64, deadline: Deadline) -> Result<AuditVerification> {
+        let request = self.authorized(Method::Get, format!("/admin/audit/verify?from={from}"), LARGE);
+        let answer: AuditVerification = self.ask_any(&request, deadline)?;
+        let moves_on = answer.next.is_none_or(|next| next == from + 1);
+        let is_asked = answer.checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.id == from);
+        if moves_on && is_asked {
+            return Ok(answer);
+        }
+        let reason = "it verified another stretch than was asked for".into();
+        Err(Error::ServiceProtocol { url: self.url().clone(), reason })
+    }
+
+    /// The wrap roots that are held or needed: `GET /admin/wrap-roots`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors.
+    pub fn wrap_roots(&self, deadline: Deadline) -> Result<WrapRootList> {
+        self.ask_any(&self.authorized(Method::Get, "/admin/wrap-roots".into(), LARGE), deadline)
+    }
+}

@@ -1,0 +1,106 @@
+//! The audit trail: what happened, and whether the rows that say so are those that were written.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DeployId, KeyId};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// Its number; later events have greater ones.
+    pub id: u64,
+    /// When.
+    pub at: u64,
+    /// `register`, `decrypt` or `revoke`; a newer service may know more.
+    pub action: String,
+    /// `ok`, or the code of the refusal.
+    pub result: String,
+    /// The deployment that it is about.
+    pub deploy_id: DeployId,
+    /// Who, where a token was needed.
+    pub actor: Option<String>,
+    /// From which address.
+    pub address: Option<String>,
+    /// From which country: two letters, ISO 3166-1.
+    pub country: Option<String>,
+    /// What the caller says about itself.
+    pub user_agent: Option<String>,
+}
+
+/// A page of `GET /projects/{project_id}/audit`: newest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuditList {
+    /// The events.
+    pub events: Vec<AuditEvent>,
+    /// Where the next page begins, as `?cursor=`; none after the last one.
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+/// What is wrong with a stretch of the trail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// Rows are missing.
+    Removed,
+    /// Rows that the service did not write: without a seal, or a copy of another one.
+    Added,
+    /// Rows that the service did not write so.
+    Changed,
+    /// Rows whose wrap root was gone before a checkpoint vouched for them.
+    Unverifiable,
+    /// Checkpoints are missing.
+    CheckpointRemoved,
+    /// Checkpoints that the service did not write so.
+    CheckpointChanged,
+    /// Checkpoints whose wrap root was gone before another one vouched for them.
+    CheckpointUnverifiable,
+    /// A kind that this client does not know yet.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A flaw and where it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// What is wrong.
+    pub flaw: Flaw,
+    /// The first row's number, or the first checkpoint's.
+    pub first: u64,
+    /// The last one's.
+    pub last: u64,
+}
+
+/// A seal over a stretch of rows and all stretches before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Its number, from 1 on.
+    pub id: u64,
+    /// The number of the last row that it vouches for.
+    pub upto: u64,
+    /// How many rows its stretch has.
+    pub count: u64,
+    /// SHA-256 over the previous digest and the rows: 64 hexadecimal digits.
+    pub digest: String,
+    /// The wrap root that its seal is made of.
+    pub key_id: KeyId,
+    /// When it was made.
+    pub at: u64,
+}
+
+/// The answer to `GET /admin/audit/verify?from=N`: one stretch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuditVerification {
+    /// The checkpoint; none when there are no more.
+    pub checkpoint: Option<Checkpoint>,
+    /// What is wrong with it and with its rows.
+    pub findings: Vec<Finding>,
+    /// How many rows are from before rows were sealed, and are not vouched for. With the first stretch only.
+    #[serde(default)]
+    pub unsealed: u64,
+    /// The next stretch, as `?from=`; none after the last one.
+    pub next: Option<u64>,
+}

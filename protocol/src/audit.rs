@@ -1,0 +1,141 @@
+//! Seals of the audit trail: who cannot read a wrap root cannot write a row that the service would vouch for.
+//!
+//! ```text
+//! key   = HKDF(wrap_root[key_id], "", "capy/v1/audit", 32)
+//! mac   = HMAC-SHA-256(key, record)
+//! record = field(domain) || field || field …
+//! field = 0x00                                  nothing
+//!       | 0x01 || u32(length) || bytes          text, UTF-8
+//!       | 0x02 || u64                           a number
+//! ```
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::Result;
+use crate::id::KeyId;
+use crate::kdf::hkdf;
+use crate::key::AuditKey;
+use crate::wrap::WrapRoots;
+
+/// What is sealed: fields of which each says its own kind and length, so that no two lists have the same bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record(Vec<u8>);
+
+impl Record {
+    /// An empty record of this domain: records of two domains never have the same bytes.
+    pub fn of(domain: &str) -> Self {
+        Self(Vec::new()).text(Some(domain))
+    }
+
+    /// With one more field of text, or of nothing.
+    #[must_use]
+    pub fn text(mut self, text: Option<&str>) -> Self {
+        let Some(text) = text else {
+            self.0.push(0);
+            return self;
+        };
+        // No field comes near 4 GiB: requests are limited to kilobytes.
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        self.0.push(1);
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// With one more field of a number.
+    #[must_use]
+    pub fn number(mut self, number: u64) -> Self {
+        self.0.push(2);
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    /// SHA-256 of the bytes, as 64 hexadecimal digits.
+    pub fn digest(&self) -> String {
+        hex::encode(Sha256::digest(&self.0))
+    }
+
+    /// Goes on with the bytes of another record.
+    pub fn append(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
+    }
+}
+
+impl AuditKey {
+    /// The seal of a record: 64 lower-case hexadecimal digits.
+    pub fn seal(&self, record: &Record) -> String {
+        hex::encode(self.mac(record).finalize().into_bytes())
+    }
+
+    /// Whether this is the record's seal. Takes the same time for every seal.
+    pub fn is_seal(&self, record: &Record, seal: &str) -> bool {
+        let expected = self.seal(record);
+        expected.as_bytes().ct_eq(seal.as_bytes()).into()
+    }
+
+    fn mac(&self, record: &Record) -> Hmac<Sha256> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.expose_secret());
+        mac.expect("HMAC takes a key of any length").chain_update(&record.0)
+    }
+}
+
+impl WrapRoots {
+    /// The key that seals the audit trail under this root.
+    ///
+    /// # Errors
+    /// [`crate::Error::UnknownWrapRoot`].
+    pub fn audit_key(&self, kid: KeyId) -> Result<AuditKey> {
+        let root = self.root(kid)?;
+        Ok(AuditKey::new(*hkdf(&[root.expose_secret()], b"", &[b"capy/v1/audit"])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record::of("capy/v1/test").text(Some("é")).text(None).number(7)
+    }
+
+    /// Computed with Python's `hmac` and `hashlib`, HKDF by RFC 5869.
+    #[test]
+    fn seal_format_unchanged() {
+        let roots = WrapRoots::parse(&alloc::format!("9:{}", "22".repeat(32))).unwrap();
+        let key = roots.audit_key(KeyId(9)).unwrap();
+        assert_eq!(
+            hex::encode(&record().0),
+            "010000000c636170792f76312f746573740100000002c3a900020000000000000007"
+        );
+        assert_eq!(record().digest(), "db737af8be1e0f91911ffe55d189c8267a166bb96086e5b537e6fcd18ebf70e3");
+        let seal = "5a74e23977bfd52bdb234fd9f764bf33e276ea261a424f22acada24c5c80d65f";
+        assert_eq!(key.seal(&record()), seal);
+        assert!(key.is_seal(&record(), seal));
+        for other in ["", &seal[1..], &seal.to_uppercase()] {
+            assert!(!key.is_seal(&record(), other), "{other}");
+        }
+    }
+
+    #[test]
+    fn no_two_lists_of_fields_have_the_same_bytes() {
+        let of = || Record::of("d");
+        let records = [
+            of(),
+            of().text(None),
+            of().text(Some("")),
+            of().text(Some("")).text(Some("")),
+            of().text(Some("ab")).text(Some("c")),
+            of().text(Some("a")).text(Some("bc")),
+            of().number(0),
+            of().text(Some("\0\0\0\0\0\0\0\0")),
+        ];
+        for (index, one) in records.iter().enumerate() {
+            assert!(records[index + 1..].iter().all(|other| one != other), "{one:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The audit trail: rows that are only ever added, and checkpoints over them.
+
+use capy_protocol::api::{AuditEvent, Finding, Flaw};
+use capy_protocol::id::ProjectId;
+use capy_protocol::wrap::WrapRoots;
+use serde::Deserialize;
+
+use super::sql::audit as sql;
+use crate::audit::{Row, STRETCH, SealedCheckpoint, Stretch};
+use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
+
+/// How many events a page has.
+pub const PAGE: usize = 200;
+/// Past every number that D1 keeps exactly.
+const AFTER_ALL: u64 = (1 << 53) - 1;
+
+/// Adds an event that goes with no change.
+pub(crate) async fn append<H: Host>(host: &H, row: &Row) -> Result<()> {
+    query(host, sql::EVENT, row.values()).await.map(drop)
+}
+
+/// A page of a project's events, newest first, and where the next one begins.
+pub(crate) async fn list<H: Host>(
+    host: &H,
+    project_id: &ProjectId,
+    before: Option<u64>,
+) -> Result<(Vec<AuditEvent>, Option<u64>)> {
+    let before = before.unwrap_or(AFTER_ALL);
+    let values = vec![project_id.as_str().into(), before.into(), (PAGE as u64 + 1).into()];
+    let mut rows: Vec<Row> = query(host, sql::EVENTS, values).await?.parse()?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let next = rows.last().filter(|_| more).map(|row| row.id);
+    Ok((rows.into_iter().filter_map(Row::into_event).collect(), next))
+}
+
+/// Makes the next checkpoint, where there is something to vouch for: rows that came after the last one, or a newer root.
+pub(crate) async fn seal_next<H: Host>(
+    host: &H,
+    roots: &WrapRoots,
+    now: u64,
+) -> Result<Option<SealedCheckpoint>> {
+    let stretch = pending(host).await?;
+    let last = &stretch.previous.checkpoint;
+    let unmoved = last.id == 0 || roots.newest().is_ok_and(|newest| newest == last.key_id);
+    if stretch.rows.is_empty() && stretch.upto == last.upto && unmoved {
+        return Ok(None);
+    }
+    let sealed = stretch.seal(roots, now).map_err(|error| HostError::Database(error.to_string()))?;
+    query(host, sql::ADD_CHECKPOINT, checkpoint_values(&sealed)).await?;
+    // Somebody else may have been quicker: what stands there counts.
+    checkpoint(host, sealed.checkpoint.id).await
+}
+
+/// What came after the last checkpoint.
+async fn pending<H: Host>(host: &H) -> Result<Stretch> {
+    #[derive(Deserialize)]
+    struct Sequence {
+        seq: u64,
+    }
+    let limit = || vec![STRETCH.into()];
+    let answers = host
+        .transaction(vec![
+            Statement::new(sql::LAST_CHECKPOINT, vec![]),
+            Statement::new(sql::PENDING, limit()),
+            Statement::new(sql::PENDING_COPIES, limit()),
+            Statement::new(sql::SEQUENCE, vec![]),
+        ])
+        .await?;
+    let mut answers = answers.into_iter();
+    let mut next = || nth(answers.by_ref().take(1).collect(), 0);
+    let last: Vec<SealedCheckpoint> = next()?.parse()?;
+    let rows: Vec<Row> = next()?.parse()?;
+    let copies: Vec<Id> = next()?.parse()?;
+    let sequence: Vec<Sequence> = next()?.parse()?;
+    let previous = last.into_iter().next().unwrap_or_else(SealedCheckpoint::origin);
+    let given = sequence.first().map_or(0, |sequence| sequence.seq);
+    let seen = rows.last().map_or(previous.checkpoint.upto, |row| row.id);
+    let is_full = rows.len() as u64 >= STRETCH;
+    let upto = if is_full { seen } else { seen.max(given) };
+    Ok(Stretch { previous, upto, rows, copies: copies.into_iter().map(|row| row.id).collect() })
+}
+
+/// The checkpoint with this number, what is wrong with it and its rows, and the number of the last one.
+pub(crate) async fn verify<H: Host>(
+    host: &H,
+    roots: &WrapRoots,
+    number: u64,
+) -> Result<(Option<SealedCheckpoint>, Vec<Finding>, u64)> {
+    let of_number = || vec![Value::from(number)];
+    let answers = host
+        .transaction(vec![
+            Statement::new(sql::LAST_CHECKPOINT_ID, vec![]),
+            Statement::new(sql::CHECKPOINT_AND_PREVIOUS, of_number()),
+            Statement::new(sql::STRETCH, vec![number.into(), (2 * STRETCH).into()]),
+            Statement::new(sql::STRETCH_COPIES, of_number()),
+        ])
+        .await?;
+    let mut answers = answers.into_iter();
+    let mut next = || nth(answers.by_ref().take(1).collect(), 0);
+    let last: Vec<Id> = next()?.parse()?;
+    let checkpoints: Vec<SealedCheckpoint> = next()?.parse()?;
+    let rows: Vec<Row> = next()?.parse()?;
+    let copies: Vec<Id> = next()?.parse()?;
+    let last = last.first().map_or(0, |row| row.id);
+    let find = |number: u64| checkpoints.iter().find(|sealed| sealed.checkpoint.id == number).cloned();
+    let removed = |number| Finding { flaw: Flaw::CheckpointRemoved, first: number, last: number };
+    let Some(sealed) = find(number) else {
+        let findings = if number <= last { vec![removed(number)] } else { Vec::new() };
+        return Ok((None, findings, last));
+    };
+    let previous = find(number - 1).or_else(|| (number == 1).then(SealedCheckpoint::origin));
+    // Without the one before it the rows cannot be told from others; that one is reported by its own number.
+    let Some(previous) = previous else {
+        return Ok((Some(sealed), Vec::new(), last));
+    };
+    let upto = sealed.checkpoint.upto;
+    let copies = copies.into_iter().map(|row| row.id).collect();
+    let findings = Stretch { previous, upto, rows, copies }.verify(&sealed, roots, number == last);
+    Ok((Some(sealed), findings, last))
+}
+
+/// How many rows are from before rows were sealed.
+pub(crate) async fn unsealed<H: Host>(host: &H) -> Result<u64> {
+    Ok(checkpoint(host, 0).await?.map_or(0, |origin| origin.checkpoint.upto))
+}
+
+async fn checkpoint<H: Host>(host: &H, number: u64) -> Result<Option<SealedCheckpoint>> {
+    let found: Vec<SealedCheckpoint> = query(host, sql::CHECKPOINT, vec![number.into()]).await?.parse()?;
+    Ok(found.into_iter().next())
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: u64,
+}
+
+fn checkpoint_values(sealed: &SealedCheckpoint) -> Vec<Value> {
+    let checkpoint = &sealed.checkpoint;
+    vec![
+        checkpoint.id.into(),
+        checkpoint.upto.into(),
+        checkpoint.count.into(),
+        checkpoint.digest.as_str().into(),
+        sealed.flaws.as_str().into(),
+        u64::from(checkpoint.key_id.0).into(),
+        sealed.mac.as_str().into(),
+        checkpoint.at.into(),
+    ]
+}

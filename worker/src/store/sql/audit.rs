@@ -1,0 +1,87 @@
+//! Statements on the audit trail: rows are only ever added.
+
+/// ?1 deployment, ?2 project, ?3 action, ?4 result, ?5 time, ?6 address, ?7 country, ?8 user agent, ?9 actor, ?10 wrap
+/// root, ?11 event id, ?12 seal.
+macro_rules! add_event {
+    ($rows:literal) => {
+        concat!(
+            "INSERT INTO audit (project_id, deploy_id, action, result, at, address, country, user_agent, ",
+            "actor, key_id, event_id, mac) ",
+            $rows
+        )
+    };
+}
+
+/// An event.
+pub const EVENT: &str = add_event!("VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+
+/// An event of a deployment, unless it is there already.
+pub const EVENT_IF_NEW: &str = add_event!(
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
+    WHERE NOT EXISTS (SELECT 1 FROM deploys WHERE deploy_id = ?1)"
+);
+
+/// An event of a deployment, unless it is revoked.
+pub const EVENT_IF_LIVE: &str = add_event!(
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
+    FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL"
+);
+
+/// An event of a deployment, unless no key may be released for it any more at ?5.
+pub const EVENT_IF_OPEN: &str = add_event!(
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
+    FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL \
+    AND (expires_at IS NULL OR expires_at > ?5) AND (max_uses IS NULL OR uses < max_uses)"
+);
+
+/// [`EVENT_IF_LIVE`] of each in the JSON array ?1, of objects with `deploy_id`, `event_id` and `mac`.
+pub const EVENTS_IF_LIVE: &str = add_event!(
+    "SELECT ?2, deploy_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
+    json_extract(value, '$.event_id'), json_extract(value, '$.mac') \
+    FROM json_each(?1) JOIN deploys ON deploy_id = json_extract(value, '$.deploy_id') \
+    WHERE revoked_at IS NULL"
+);
+
+/// At most ?3 events of project ?1 before number ?2, newest first.
+pub const EVENTS: &str = "SELECT * FROM audit WHERE project_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+
+/// The checkpoint ?1.
+pub const CHECKPOINT: &str = "SELECT * FROM audit_checkpoints WHERE id = ?1";
+
+/// The last checkpoint.
+pub const LAST_CHECKPOINT: &str = "SELECT * FROM audit_checkpoints ORDER BY id DESC LIMIT 1";
+
+/// Its number.
+pub const LAST_CHECKPOINT_ID: &str = "SELECT id FROM audit_checkpoints ORDER BY id DESC LIMIT 1";
+
+/// The checkpoint ?1 and the one before it.
+pub const CHECKPOINT_AND_PREVIOUS: &str =
+    "SELECT * FROM audit_checkpoints WHERE id BETWEEN ?1 - 1 AND ?1 ORDER BY id";
+
+/// A new checkpoint, unless its number is taken.
+pub const ADD_CHECKPOINT: &str = "INSERT INTO audit_checkpoints \
+    (id, upto, count, digest, flaws, key_id, mac, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+    ON CONFLICT (id) DO NOTHING";
+
+/// The first ?1 rows that came after the last checkpoint.
+pub const PENDING: &str = "SELECT * FROM audit \
+    WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT ?1";
+
+/// Those of the first ?1 rows after the last checkpoint that are copies of an earlier row.
+pub const PENDING_COPIES: &str = "SELECT id FROM (SELECT id, event_id FROM audit \
+    WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT ?1) new \
+    WHERE EXISTS (SELECT 1 FROM audit old WHERE old.event_id = new.event_id AND old.id < new.id)";
+
+/// At most ?2 rows between the checkpoint before ?1 and that of ?1.
+pub const STRETCH: &str = "SELECT * FROM audit \
+    WHERE id > ifnull((SELECT upto FROM audit_checkpoints WHERE id = ?1 - 1), 0) \
+    AND id <= (SELECT upto FROM audit_checkpoints WHERE id = ?1) ORDER BY id LIMIT ?2";
+
+/// Those of them that are copies of an earlier row.
+pub const STRETCH_COPIES: &str = "SELECT id FROM audit new \
+    WHERE id > ifnull((SELECT upto FROM audit_checkpoints WHERE id = ?1 - 1), 0) \
+    AND id <= (SELECT upto FROM audit_checkpoints WHERE id = ?1) \
+    AND EXISTS (SELECT 1 FROM audit old WHERE old.event_id = new.event_id AND old.id < new.id) LIMIT 1000";
+
+/// The last number that was given to an event, be its row still there or not.
+pub const SEQUENCE: &str = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'";
