@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -30,6 +30,8 @@ use crate::{Error, Result, access_log, peer};
 
 /// The longest that a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often what was written to the audit trail is sealed, as on Workers.
+const SEAL_EVERY: Duration = Duration::from_secs(300);
 /// The longest that an answer may take, the body's arrival included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -37,6 +39,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Server {
     settings: Settings,
+    app: Arc<App<Machine>>,
     routes: Router,
     metrics: Metrics,
     public: TcpListener,
@@ -65,21 +68,21 @@ impl Server {
             Limit::DecryptsOfDeploy => of_deploy,
             Limit::DecryptsFromAddress => from_address,
         });
-        let app = App {
+        let app = Arc::new(App {
             host: Machine { database, limiter },
             secrets,
             clock: Clock::new(now),
             issuers: Arc::default(),
             log: log.clone(),
-        };
+        });
         let metrics = Metrics::new();
-        let routes = router(Arc::new(app))
+        let routes = router(Arc::clone(&app))
             .layer(from_fn(in_time))
             .layer(from_fn_with_state(Arc::from(settings.trusted_proxies.as_slice()), peer::tell))
             .layer(from_fn_with_state((metrics.clone(), log.clone()), access_log::observe));
         let public = listen(settings.listen)?;
         let private = settings.metrics.map(listen).transpose()?;
-        Ok(Self { settings, routes, metrics, public, private, log })
+        Ok(Self { settings, app, routes, metrics, public, private, log })
     }
 
     /// Where it listens.
@@ -115,6 +118,7 @@ impl Server {
         if let Some((files, tls)) = self.settings.tls.zip(tls.clone()) {
             tokio::spawn(reload(files, tls, self.log).map_err(Error::Server)?);
         }
+        tokio::spawn(seal(Arc::downgrade(&self.app)));
         if let Some(listener) = self.private {
             let metrics = self.metrics;
             let page = Router::new().route("/metrics", get(async move || metrics.page()));
@@ -154,6 +158,16 @@ fn limit<A: axum_server::Address, T>(server: &mut HttpServer<A, T>) {
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let mut http = server.http_builder().http2();
     http.timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT).keep_alive_timeout(HEAD_TIMEOUT);
+}
+
+/// Seals the audit trail now and then; the app itself logs what fails. Ends with the service.
+async fn seal(app: Weak<App<Machine>>) {
+    let mut ticks = tokio::time::interval(SEAL_EVERY);
+    loop {
+        ticks.tick().await;
+        let Some(app) = app.upgrade() else { return };
+        capy_worker::checkpoint(&app).await;
+    }
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

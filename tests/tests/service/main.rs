@@ -1,6 +1,10 @@
-//! The key service as it is deployed: the same wasm and entry, on the real runtime, with real D1 and KV.
+//! The key service as it is deployed: the same wasm and entry, on the real runtime, with real D1 and KV; and as it is on a
+//! machine of one's own. What both have to do is one test for both.
 
+mod access;
 mod audit;
+#[path = "../../../worker/tests/service/issuer.rs"]
+mod issuer;
 mod lifecycle;
 mod panics;
 mod refusals;

@@ -5,16 +5,14 @@ use std::thread;
 use capy_protocol::blob::Format;
 use serde_json::{Value, json};
 use xtask::key_service::KeyService;
-use xtask::node::require_node;
 
-use crate::support::{Deployment, owner};
+use crate::support::{Deployment, on_each_host, owner};
 
-#[test]
-fn the_terms_of_a_deployment_are_kept_on_the_real_runtime() {
+on_each_host!(the_terms_of_a_deployment_are_kept_on_the_real_runtime,);
+
+fn the_terms_of_a_deployment_are_kept_on_the_real_runtime(service: &KeyService) {
     const USES: usize = 7;
-    let Some(node) = require_node() else { return };
-    let service = KeyService::start(&node).unwrap();
-    let with = |terms: Value| Deployment::register_with(&service, Format::V1, "project-key", &terms);
+    let with = |terms: Value| Deployment::register_with(service, Format::V1, "project-key", &terms);
 
     let few = with(json!({ "max_uses": USES }));
     let answers: Vec<_> = thread::scope(|scope| {
@@ -40,7 +38,7 @@ fn the_terms_of_a_deployment_are_kept_on_the_real_runtime() {
     }
     assert_eq!(short.decrypt(service.url()).refusal(), (410, "DEPLOY_EXPIRED"));
 
-    let listed = owner(&service, "GET", "/projects/prj_a/deploys", &Value::Null);
+    let listed = owner(service, "GET", "/projects/prj_a/deploys", &Value::Null);
     let mut newest_first = [&short, &elsewhere, &here, &few].map(|one| one.id().to_string()).to_vec();
     let deploys = listed.json["deploys"].as_array().unwrap();
     let found: Vec<_> =
@@ -53,10 +51,10 @@ fn the_terms_of_a_deployment_are_kept_on_the_real_runtime() {
     assert_eq!(found, newest_first);
     assert_eq!((deploys.len(), &listed.json["next"]), (4, &Value::Null));
     let cursor = format!("/projects/prj_a/deploys?cursor={}-{}", deploys[1]["created_at"], found[1]);
-    let rest = owner(&service, "GET", &cursor, &Value::Null);
+    let rest = owner(service, "GET", &cursor, &Value::Null);
     assert_eq!(rest.json["deploys"], Value::from(deploys[2..].to_vec()));
 
-    let all = owner(&service, "DELETE", "/projects/prj_a/deploys", &Value::Null);
+    let all = owner(service, "DELETE", "/projects/prj_a/deploys", &Value::Null);
     assert_eq!(all.json, json!({ "revoked": 4, "more": false }), "{}", all.text);
     assert_eq!(here.decrypt(service.url()).refusal(), (410, "DEPLOY_REVOKED"));
 }
