@@ -52,7 +52,7 @@ fn a_service_without_its_secrets_says_so_and_gives_no_key() {
     let Some(node) = require_node() else { return };
     let entry = build_worker(&Build::service()).unwrap();
     let persist = tempfile::tempdir().unwrap();
-    let secrets = [("ADMIN_TOKEN", "canary.short.x9")];
+    let secrets = [("ADMIN_TOKEN", "canary-short-x9")];
     let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
     let worker = Workerd::start(&node, &options).unwrap();
     let health = call(worker.url(), "GET", "/health", None, &Value::Null);
@@ -62,7 +62,7 @@ fn a_service_without_its_secrets_says_so_and_gives_no_key() {
     let decrypt = format!("/deploy/{}/decrypt", "cd".repeat(32));
     let answer = call(worker.url(), "POST", &decrypt, None, &json!({ "ciphertext": "" }));
     assert_eq!(answer.refusal(), (503, "UNAVAILABLE"));
-    let answer = call(worker.url(), "GET", "/projects/p/deploys", Some("canary.short.x9"), &Value::Null);
+    let answer = call(worker.url(), "GET", "/projects/p/deploys", Some("canary-short-x9"), &Value::Null);
     assert_eq!(answer.refusal(), (503, "UNAVAILABLE"));
     let log = worker.log();
     assert!(
