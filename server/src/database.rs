@@ -21,7 +21,8 @@ use tokio::sync::oneshot;
 use crate::migrate::migrate;
 use crate::{Error, Result};
 
-const FILE: &str = "capy.sqlite";
+/// The database, in its folder.
+pub const FILE: &str = "capy.sqlite";
 const LOCK: &str = "lock";
 /// The most transactions in one commit: it bounds what the first of them waits for.
 const GROUP_MAX: usize = 256;

@@ -13,6 +13,7 @@ mod migrate;
 mod peer;
 mod settings;
 
+pub use database::FILE as DATABASE;
 pub use error::{Error, Result};
 pub use listen::{Listening, Server};
 pub use settings::{Settings, Tls, secret};

@@ -115,9 +115,8 @@ impl Server {
         };
         let stop = stop(handle.clone(), self.settings.grace).map_err(Error::Server)?;
         tokio::spawn(stop);
-        if let Some((files, tls)) = self.settings.tls.zip(tls.clone()) {
-            tokio::spawn(reload(files, tls, self.log).map_err(Error::Server)?);
-        }
+        let renewed = self.settings.tls.zip(tls.clone());
+        tokio::spawn(reload(renewed, self.log).map_err(Error::Server)?);
         tokio::spawn(seal(Arc::downgrade(&self.app)));
         if let Some(listener) = self.private {
             let metrics = self.metrics;
@@ -128,15 +127,12 @@ impl Server {
         let routes = self.routes.into_make_service_with_connect_info::<SocketAddr>();
         let served = match tls {
             None => {
-                let mut server = axum_server::from_tcp(self.public).map_err(Error::Server)?.handle(handle);
-                limit(&mut server);
-                server.serve(routes).await
+                let server = axum_server::from_tcp(self.public).map_err(Error::Server)?.handle(handle);
+                limited(server).serve(routes).await
             }
             Some(tls) => {
                 let server = axum_server::from_tcp_rustls(self.public, tls).map_err(Error::Server)?;
-                let mut server = server.handle(handle);
-                limit(&mut server);
-                server.serve(routes).await
+                limited(server.handle(handle)).serve(routes).await
             }
         };
         served.map_err(Error::Server)
@@ -152,12 +148,12 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
     bind().map_err(|source| Error::Listen { address, source })
 }
 
-/// A client that sends its head letter by letter holds no connection for ever.
-fn limit<A: axum_server::Address, T>(server: &mut HttpServer<A, T>) {
+/// A client that says nothing, or sends its head letter by letter, holds no connection for ever. HTTP/1 only: to find out
+/// the version, the server would wait for a first byte without a limit.
+fn limited<A: axum_server::Address, T>(mut server: HttpServer<A, T>) -> HttpServer<A, T> {
     let mut http = server.http_builder().http1();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let mut http = server.http_builder().http2();
-    http.timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT).keep_alive_timeout(HEAD_TIMEOUT);
+    server.http1_only()
 }
 
 /// Seals the audit trail now and then; the app itself logs what fails. Ends with the service.
@@ -192,13 +188,15 @@ fn stop(handle: Handle<SocketAddr>, grace: Duration) -> io::Result<impl Future<O
     })
 }
 
-/// A certificate that cannot be read leaves the old one in use.
-fn reload(files: Tls, tls: RustlsConfig, log: Log) -> io::Result<impl Future<Output = ()>> {
+/// A certificate that cannot be read leaves the old one in use. Without one there is nothing to read again, and the signal
+/// must not end the service either.
+fn reload(renewed: Option<(Tls, RustlsConfig)>, log: Log) -> io::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         while hangup.recv().await.is_some() {
+            let Some((files, tls)) = &renewed else { continue };
             if let Err(source) = tls.reload_from_pem_file(&files.certificate, &files.key).await {
-                log.warn(&unusable(&files, source));
+                log.warn(&unusable(files, source));
             }
         }
     })

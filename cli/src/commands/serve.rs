@@ -57,7 +57,7 @@ fn secrets(arguments: &Serve) -> Result<Secrets> {
         let text = match set {
             Some(text) => Some(text),
             None if path.exists() => Some(read(&path)?),
-            None if arguments.init => Some(create(&path, draw)?),
+            None if arguments.init && !loses_deployments(name, &arguments.data) => Some(create(&path, draw)?),
             None => None,
         };
         found.push((name, text));
@@ -66,6 +66,11 @@ fn secrets(arguments: &Serve) -> Result<Secrets> {
         let of_name = found.iter().find(|(known, _)| *known == name);
         of_name.and_then(|(_, text)| text.as_ref().map(|text| text.to_string()))
     }))
+}
+
+/// A new wrap root beside old deployments would open none of them, and seal over their audit trail.
+fn loses_deployments(name: &str, data: &Path) -> bool {
+    name == WRAP_ROOTS && data.join(capy_server::DATABASE).exists()
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>> {

@@ -81,6 +81,10 @@ fn a_service_is_up_with_one_command_and_stops_when_asked() {
     let counted = "capy_http_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1";
     assert!(metrics.contains(counted), "{metrics}");
 
+    server.signal(Signal::HUP);
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(get(&format!("{}/health", server.urls[0])).0, 200, "a reload ends nothing");
+
     server.signal(Signal::TERM);
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
@@ -99,10 +103,23 @@ fn a_second_start_takes_the_same_secrets_and_a_second_service_is_refused() {
     let drawn = sandbox.read("data/wrap-roots");
     let second = sandbox.capy(&["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
     assert!(second.stderr.starts_with("error[DATA_IN_USE]: data: "), "{}", second.stderr);
+    assert_eq!(get(&format!("{}/health", first.urls[0])).0, 200);
     first.signal(Signal::INT);
     assert_eq!(first.end().0, Some(0));
-    let _third = Server::start(&sandbox, &["--init"], 1);
+    let mut third = Server::start(&sandbox, &["--init"], 1);
     assert_eq!(sandbox.read("data/wrap-roots"), drawn);
+    assert_eq!(get(&format!("{}/health", third.urls[0])).0, 200);
+    third.signal(Signal::TERM);
+    assert_eq!(third.end().0, Some(0));
+
+    fs::remove_file(sandbox.path("data/wrap-roots")).unwrap();
+    let lost = sandbox.capy(&["serve", "--listen", "127.0.0.1:0", "--data", "data", "--init"]);
+    assert!(
+        lost.stderr.contains("WRAP_ROOTS is not set"),
+        "no new root beside old deployments: {}",
+        lost.stderr
+    );
+    assert!(!sandbox.path("data/wrap-roots").exists());
 }
 
 #[test]
