@@ -180,11 +180,12 @@ pub(crate) struct Audit {
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
     /// Check that no event of the service was removed, added or changed; needs an admin's token
-    Verify(AuditVerify),
+    Verify(AskService),
 }
 
+// A question to a service as a whole. No doc comment: clap would take it for the help of both commands.
 #[derive(Args)]
-pub(crate) struct AuditVerify {
+pub(crate) struct AskService {
     /// The service's URL [default: the project's]
     #[arg(long)]
     pub(crate) url: Option<String>,
@@ -430,17 +431,7 @@ pub(crate) enum Service {
     /// Print a fresh wrap root, for `wrangler secret put WRAP_ROOTS`
     Keygen(Keygen),
     /// Show the service's wrap roots and how many live deployments need each; needs an admin's token
-    Roots(Roots),
-}
-
-#[derive(Args)]
-pub(crate) struct Roots {
-    /// The service's URL [default: the project's]
-    #[arg(long)]
-    pub(crate) url: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    Roots(AskService),
 }
 
 #[derive(Args)]

@@ -305,7 +305,7 @@ impl Workbench {
 impl Deployment {
     /// The first digits of the id: enough for `capy deploy revoke`.
     pub(crate) fn short_id(&self) -> String {
-        self.id.to_string()[..12].to_owned()
+        self.id.short()
     }
 
     /// Their names and bytes.

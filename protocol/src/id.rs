@@ -39,6 +39,11 @@ impl DeployId {
         Ok(Self(bytes))
     }
 
+    /// The first twelve digits: enough for people to tell a project's deployments apart, and for a command to find one.
+    pub fn short(&self) -> String {
+        hex::encode(&self.0[..6])
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -89,7 +89,7 @@ impl Database {
             Some(connection) => connection,
             None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(host_error)?,
         };
-        let answers = in_transaction(&connection, "BEGIN", statements).map_err(host_error)?;
+        let answers = in_transaction(&connection, statements).map_err(host_error)?;
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(answers)
     }
@@ -171,12 +171,9 @@ fn in_savepoint(connection: &Connection, statements: &[Statement]) -> HostResult
     })
 }
 
-fn in_transaction(
-    connection: &Connection,
-    begin: &str,
-    statements: &[Statement],
-) -> rusqlite::Result<Vec<Answer>> {
-    connection.prepare_cached(begin)?.execute([])?;
+/// All statements see the database at one moment.
+fn in_transaction(connection: &Connection, statements: &[Statement]) -> rusqlite::Result<Vec<Answer>> {
+    connection.prepare_cached("BEGIN")?.execute([])?;
     let answers = sqlite::run(connection, statements);
     connection.prepare_cached("COMMIT")?.execute([])?;
     answers

@@ -8,7 +8,7 @@ use capy_protocol::api::{Checkpoint, Finding, Flaw};
 use serde::Serialize;
 
 use super::login::service_url;
-use crate::cli::AuditVerify;
+use crate::cli::AskService;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::pins::{Pin, Pins};
@@ -33,7 +33,7 @@ struct Shown {
     last: u64,
 }
 
-pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
+pub(super) fn run(arguments: &AskService) -> Result<()> {
     let url = service_url(arguments.url.as_deref())?;
     let config = Config::find()?;
     let service = Service::new(url.clone()).with_token(config.token(&url)?);

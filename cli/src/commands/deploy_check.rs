@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Mint) -> Result<()> {
     let url = capy_client::service_url(lookup, &workbench.project.folder())?;
     let inside = capy_client::open(&credentials, &Service::new(url), deadline()?)?;
     let expected = workbench.select(arguments.only.as_deref())?;
-    let short = credentials.blob().deploy_id().to_string()[..12].to_owned();
+    let short = credentials.blob().deploy_id().short();
     let difference = Difference::between(&inside, &expected);
     if difference.is_none() {
         printer::note(&format!(

@@ -47,7 +47,7 @@ fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId
     if forgotten.is_empty() {
         return Ok(());
     }
-    let short: Vec<_> = forgotten.iter().map(|id| id.to_string()[..12].to_owned()).collect();
+    let short: Vec<_> = forgotten.iter().map(DeployId::short).collect();
     printer::note(&format!("\nnobody ever got the values of {}", short.join(", ")));
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         printer::note(&format!("\nhint: capy deploy revoke {}", short[0]));

@@ -24,10 +24,7 @@ pub(super) fn run(arguments: &DeployRevoke) -> Result<()> {
     };
     service.revoke(&id, deadline()?)?;
     Unstored::find()?.remove(&id)?;
-    printer::note(&format!(
-        "deployment {} is revoked: no key is released for it from now on",
-        &id.to_string()[..12]
-    ));
+    printer::note(&format!("deployment {} is revoked: no key is released for it from now on", id.short()));
     Ok(())
 }
 

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: DeployRotate) -> Result<()> {
         true => deploy_push::run(&workbench, &wish, arguments.project, arguments.yes)?,
         false => deploy::print(&workbench, &wish, arguments.json)?,
     }
-    let short = &old.deploy_id.to_string()[..12];
+    let short = old.deploy_id.short();
     let question = format!("\nrevoke {short}? Only when the platform holds the new variables");
     if let Err(error) = input::confirm(&question, arguments.yes) {
         printer::note(&format!("deployment {short} stays live; when it may go: capy deploy revoke {short}"));

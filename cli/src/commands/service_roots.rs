@@ -4,14 +4,14 @@ use capy_client::Service;
 use capy_protocol::api::WrapRootState;
 
 use super::login::service_url;
-use crate::cli::Roots;
+use crate::cli::AskService;
 use crate::config::Config;
 use crate::error::Result;
 use crate::printer;
 use crate::project::deadline;
 use crate::table::table;
 
-pub(super) fn run(arguments: &Roots) -> Result<()> {
+pub(super) fn run(arguments: &AskService) -> Result<()> {
     let url = service_url(arguments.url.as_deref())?;
     let token = Config::find()?.token(&url)?;
     let list = Service::new(url).with_token(token).wrap_roots(deadline()?)?;
