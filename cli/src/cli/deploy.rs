@@ -1,0 +1,179 @@
+//! `capy deploy` and the commands below it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use capy_protocol::network::Network;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::EnvFileArg;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Deploy {
+    #[command(subcommand)]
+    pub(crate) command: Option<DeployCommand>,
+    #[command(flatten)]
+    pub(crate) mint: Mint,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DeployCommand {
+    /// Show the project's deployments, newest first
+    List(DeployList),
+    /// Revoke a deployment: from now on the service releases no key for it
+    Revoke(DeployRevoke),
+    /// Make a deployment's successor with the same terms, then revoke the old one; asks before it does
+    Rotate(Box<DeployRotate>),
+}
+
+#[derive(Args)]
+pub(crate) struct DeployRotate {
+    /// The deployment's id, or its first digits (four at least)
+    pub(crate) id: String,
+    /// Where it goes [default: where the old one went]
+    #[arg(long, value_name = "ID")]
+    pub(crate) platform: Option<String>,
+    /// Which of the platform's environments [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// Set the variables by the platform's own command line
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) push: bool,
+    /// The platform's project that --push sets them on [default: this folder's]
+    #[arg(long, value_name = "NAME", requires = "push")]
+    pub(crate) project: Option<String>,
+    /// Print the variables and the deployment's id as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Deploy these variables and no others, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
+    /// Cut the blob over as many variables as it needs
+    #[arg(long, conflicts_with = "blob_file")]
+    pub(crate) split: bool,
+    /// Write the blob to FILE, to be deployed beside the code
+    #[arg(long, value_name = "FILE")]
+    pub(crate) blob_file: Option<PathBuf>,
+    /// Do not ask: the old one is revoked as soon as the successor was printed or pushed
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
+}
+
+#[derive(Args)]
+pub(crate) struct Mint {
+    /// Where it goes, such as vercel, docker, github-actions or other; a wrong one shows all
+    #[arg(long, value_name = "ID")]
+    pub(crate) platform: Option<String>,
+    /// Which of the platform's environments, such as production or preview [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// Set the variables by the platform's own command line; shows what it runs and asks first
+    #[arg(long, conflicts_with_all = ["print", "json", "no_open"])]
+    pub(crate) push: bool,
+    /// Do not ask before --push runs anything
+    #[arg(long, requires = "push")]
+    pub(crate) yes: bool,
+    /// The platform's project, app, site or repository that --push sets them on [default: this folder's]
+    #[arg(long, value_name = "NAME", requires = "push")]
+    pub(crate) project: Option<String>,
+    /// Check that what a platform holds is live and holds what .env holds; counts as a use
+    #[arg(long, conflicts_with_all = ["platform", "print", "json", "push", "no_open"])]
+    pub(crate) check: bool,
+    /// The variables that the platform holds, as a file of NAME=value lines; - for stdin [default: the
+    /// environment]
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub(crate) held: Option<PathBuf>,
+    /// Print the page's address and do not open a browser
+    #[arg(long, conflicts_with_all = ["print", "json"])]
+    pub(crate) no_open: bool,
+    /// Print the variables as NAME=value lines, and the steps to take on stderr
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Print the variables and the deployment's id as JSON
+    #[arg(long, conflicts_with = "print")]
+    pub(crate) json: bool,
+    /// Deploy these variables and no others, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
+    /// Split the blob over several variables, where the platform's are short
+    #[arg(long, conflicts_with = "blob_file")]
+    pub(crate) split: bool,
+    /// Write the blob to FILE, to be deployed beside the code; the platform then holds SECRETS_BLOB_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) blob_file: Option<PathBuf>,
+    /// A note that `capy deploy list` shows [default: the environment, if one is named]
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+    /// What the platform holds beside the blob
+    #[arg(long, value_enum, default_value = "project-key")]
+    pub(crate) credential: Credential,
+    /// The blob's layout; v0 is that of the original system
+    #[arg(long, value_enum, default_value = "v1")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) file: EnvFileArg,
+}
+
+/// What a deployment is allowed. Nothing given: until it is revoked, from anywhere.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct Terms {
+    /// Release no key after this time, such as 90d or 12h
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    pub(crate) expires: Option<Duration>,
+    /// Release the key N times at most; a build takes one, and so does each start
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_uses: Option<u64>,
+    /// Release keys to this address or prefix only, such as 192.0.2.7 or 10.0.0.0/8; may be given more than once
+    #[arg(long, value_name = "NETWORK", value_parser = Network::parse)]
+    pub(crate) cidr: Vec<Network>,
+}
+
+/// A time in whole seconds, one at least.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if parsed.as_secs() == 0 { Err("a second at least".into()) } else { Ok(parsed) }
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Credential {
+    #[default]
+    /// PROJECT_KEY, which never travels
+    ProjectKey,
+    /// _CAPY_DEPLOY_KEY, the token itself
+    DeployKey,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Format {
+    #[default]
+    V1,
+    V0,
+}
+
+#[derive(Args)]
+pub(crate) struct DeployList {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DeployRevoke {
+    /// The deployment's id, or its first digits (four at least)
+    #[arg(required_unless_present = "all")]
+    pub(crate) id: Option<String>,
+    /// Revoke every deployment of the project; asks first
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
