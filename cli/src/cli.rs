@@ -225,7 +225,8 @@ pub(crate) enum Dynamic {
 }
 
 /// The same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and WRAP_ROOTS, or from the files that
-/// ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such files in the data folder.
+/// ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such files in the data folder. ENCRYPTION_KEY, or
+/// ENCRYPTION_KEY_FILE, opens the project store; without it there is none.
 #[derive(Args)]
 pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one
@@ -273,4 +274,7 @@ pub(crate) struct Keygen {
     /// Print a fresh admin token instead, for `wrangler secret put ADMIN_TOKEN`
     #[arg(long)]
     pub(crate) admin_token: bool,
+    /// Print a fresh key of the project store instead, for `wrangler secret put ENCRYPTION_KEY`
+    #[arg(long, conflicts_with = "admin_token")]
+    pub(crate) encryption_key: bool,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use capy_client::ServiceUrl;
 use capy_protocol::id::ProjectId;
-use capy_worker::secrets::SecretFault;
+use capy_worker::secrets::{ENCRYPTION_KEY, SecretFault};
 
 use crate::env_file::Doubt;
 use crate::exit;
@@ -256,7 +256,9 @@ impl Error {
             Self::TokenMistyped => "copy it again, whole; it has 54 characters",
             Self::TokenIdMalformed { .. } => "`capy token list` shows the ids",
             Self::TrustIdMalformed { .. } => "`capy token trust list` shows the ids",
-            Self::ScopeMalformed { .. } => "deploy or read (this project), deploy:ID, read:ID, or admin",
+            Self::ScopeMalformed { .. } => {
+                "deploy or read (this project), deploy:ID, read:ID, build:ID, or admin"
+            }
             Self::LocalKeyDiffers { .. } => "move that file away first if these are the right words",
             Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",
             Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",
@@ -317,6 +319,9 @@ impl Error {
             Self::Serve(error) => return error.hint().map(Into::into),
             Self::ServiceSecret(SecretFault::Missing(name)) => {
                 return Some(format!("set {name} or {name}_FILE, or let --init draw it"));
+            }
+            Self::ServiceSecret(SecretFault::Malformed(ENCRYPTION_KEY, _)) => {
+                "`capy service keygen --encryption-key` makes one"
             }
             Self::ServiceSecret(SecretFault::Malformed(..)) => "`capy service keygen` makes such secrets",
             Self::Inline(error) => return error.hint().map(Into::into),

@@ -3,8 +3,8 @@
 pub(crate) use capy_client::exit::{
     ADDRESS_NOT_ALLOWED, BLOB_DOES_NOT_OPEN, BLOB_OF_ANOTHER_SERVICE, BLOB_TAMPERED, CREDENTIALS_AMBIGUOUS,
     CREDENTIALS_INCOMPLETE, CREDENTIALS_MALFORMED, DEPLOY_EXPIRED, DEPLOY_REVOKED, DEPLOY_UNKNOWN,
-    DEPLOY_USED_UP, FORBIDDEN, NOT_SET_UP, SERVICE_ERROR, SERVICE_UNREACHABLE, UNAUTHORIZED, USAGE,
-    WRAP_ROOT_GONE, WRONG_KEY,
+    DEPLOY_USED_UP, FORBIDDEN, NOT_SET_UP, PROJECT_UNKNOWN, SERVICE_ERROR, SERVICE_UNREACHABLE, STORE_OFF,
+    UNAUTHORIZED, USAGE, WRAP_ROOT_GONE, WRONG_KEY,
 };
 
 /// Anything without a number of its own, and what the inliner found.
@@ -19,7 +19,7 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 25] = [
+pub(crate) const TABLE: [(u8, &str, &str); 27] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -67,6 +67,8 @@ pub(crate) const TABLE: [(u8, &str, &str); 25] = [
     (ADDRESS_NOT_ALLOWED, "the deployment may not be opened from here", "ADDRESS_NOT_ALLOWED"),
     (WRAP_ROOT_GONE, "the service lacks the deployment's wrap root", "WRAP_ROOT_GONE"),
     (AUDIT_TAMPERED, "the audit trail is not as the service wrote it", "AUDIT_TAMPERED"),
+    (PROJECT_UNKNOWN, "the store has no such project or secret", "PROJECT_UNKNOWN, SECRET_UNKNOWN"),
+    (STORE_OFF, "the service has no project store", "STORE_OFF"),
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE"),
     (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),
 ];

@@ -237,6 +237,30 @@ pub enum Error {
         /// The service that was asked.
         url: ServiceUrl,
     },
+    /// The service does not know the project, or the API token may not see it.
+    #[error("{url} has no such project, or the API token may not see it")]
+    ProjectUnknown {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// The service does not know the secret, or the API token may not see it.
+    #[error("{url} has no such secret, or the API token may not see it")]
+    SecretUnknown {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// The id is taken.
+    #[error("{url} has a project of this id already")]
+    ProjectExists {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
+    /// The service has no `ENCRYPTION_KEY`.
+    #[error("{url} keeps no secrets of projects: its ENCRYPTION_KEY is not set")]
+    StoreOff {
+        /// The service that was asked.
+        url: ServiceUrl,
+    },
     /// Nothing says where the service is.
     #[error("no key service is named: CAPY_SERVICE_URL is not set and no capy.toml is here or above")]
     ServiceUrlMissing,
@@ -326,6 +350,10 @@ impl Error {
             Self::IdentityRefused { .. } => ("IDENTITY_REFUSED", exit::UNAUTHORIZED),
             Self::IdentityUnavailable { .. } => ("IDENTITY_UNAVAILABLE", exit::UNAUTHORIZED),
             Self::Forbidden { .. } => ("FORBIDDEN", exit::FORBIDDEN),
+            Self::ProjectUnknown { .. } => ("PROJECT_UNKNOWN", exit::PROJECT_UNKNOWN),
+            Self::SecretUnknown { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
+            Self::ProjectExists { .. } => ("PROJECT_EXISTS", exit::SERVICE_ERROR),
+            Self::StoreOff { .. } => ("STORE_OFF", exit::STORE_OFF),
             Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
             Self::ServiceUrlMalformed { .. } => ("SERVICE_URL_MALFORMED", exit::USAGE),
             Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),

@@ -36,5 +36,9 @@ pub const DEPLOY_USED_UP: u8 = 47;
 pub const ADDRESS_NOT_ALLOWED: u8 = 48;
 /// The wrap root that the deployment needs was taken out of the service.
 pub const WRAP_ROOT_GONE: u8 = 49;
+/// The service does not know the project or secret, or the API token may not see it.
+pub const PROJECT_UNKNOWN: u8 = 51;
+/// The service keeps no values of projects: it has no `ENCRYPTION_KEY`.
+pub const STORE_OFF: u8 = 52;
 /// An original-format blob does not open: wrong key or altered, which that format cannot tell apart.
 pub const BLOB_DOES_NOT_OPEN: u8 = 45;

@@ -1,10 +1,11 @@
 //! One request, tried until it is answered or the deadline has passed. Knows HTTP, and nothing of deployments.
 //!
 //! Redirects are not followed, answers are capped, and no proxy stands between this machine and itself. Tried
-//! again: failed connections, timeouts, 429 and 5xx. Never: another 4xx, a redirect, a TLS fault.
+//! again: failed connections, timeouts, 429 and 5xx, but for a service without a project store. Never: another 4xx, a redirect, a TLS fault.
 
 use std::time::Duration;
 
+use capy_protocol::api::{ErrorBody, ErrorCode};
 use capy_protocol::text::steers_terminal;
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Response, header};
@@ -30,6 +31,7 @@ pub(crate) enum Method {
     Get,
     Delete,
     Post(Zeroizing<Vec<u8>>),
+    Put(Zeroizing<Vec<u8>>),
 }
 
 /// A whole answer that is no reason to try again.
@@ -106,6 +108,9 @@ fn attempt(
     if status == 429 || status >= 500 {
         // Whatever its body is: a proxy's error page may be of any size, and end in the middle.
         let body = read_body(&mut response, LONGEST_EXCUSE).unwrap_or_default();
+        if is_final(&body) {
+            return Ok(Ok(Answer { status, body }));
+        }
         return Ok(Err(Setback {
             reason: format!("it answered {status}{}", said(&body)),
             asked_pause: retry_after(response.headers()),
@@ -139,6 +144,9 @@ fn call(
         Method::Delete => prepared!(agent.delete(&target)).call(),
         Method::Post(body) => {
             prepared!(agent.post(&target)).content_type("application/json").send(body.as_slice())
+        }
+        Method::Put(body) => {
+            prepared!(agent.put(&target)).content_type("application/json").send(body.as_slice())
         }
     }
 }
@@ -182,8 +190,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Whether a 503 is no fault that passes: the service was set up so.
+fn is_final(body: &[u8]) -> bool {
+    let body = serde_json::from_slice::<ErrorBody>(body);
+    body.is_ok_and(|body| body.code == ErrorCode::StoreOff)
+}
+
 fn said(body: &[u8]) -> String {
-    serde_json::from_slice::<capy_protocol::api::ErrorBody>(body)
+    serde_json::from_slice::<ErrorBody>(body)
         .map(|body| format!(": {}", clean(&body.error)))
         .unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! The key service's routes as calls: what is sent, and which error each refusal becomes.
 
+mod projects;
 mod tokens;
 mod trusts;
 
@@ -221,6 +222,10 @@ impl Service {
             (ErrorCode::TokenRevoked, _) => Error::TokenRevoked { url },
             (ErrorCode::IdentityRefused, _) => Error::IdentityRefused { url, text: http::clean(&body.error) },
             (ErrorCode::Forbidden, _) => Error::Forbidden { url },
+            (ErrorCode::ProjectUnknown, _) => Error::ProjectUnknown { url },
+            (ErrorCode::SecretUnknown, _) => Error::SecretUnknown { url },
+            (ErrorCode::ProjectExists, _) => Error::ProjectExists { url },
+            (ErrorCode::StoreOff, _) => Error::StoreOff { url },
             (code, _) => {
                 Error::ServiceRefused { url, status: answer.status, code, text: http::clean(&body.error) }
             }
@@ -229,6 +234,33 @@ impl Service {
 }
 
 fn post(body: &impl Serialize) -> Method {
-    let json = serde_json::to_vec(body).expect("a request of strings is always JSON");
-    Method::Post(Zeroizing::new(json))
+    Method::Post(json(body))
+}
+
+fn put(body: &impl Serialize) -> Method {
+    Method::Put(json(body))
+}
+
+/// In memory that is wiped: sized before it is written, because a buffer that grows leaves copies behind.
+fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    let strings = "a request of strings is always JSON";
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, body).expect(strings);
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *json, body).expect(strings);
+    json
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 //! Requests refuse unknown fields, so that a newer client's wish is never ignored in silence; responses
 //! tolerate them. Times are milliseconds since the Unix epoch.
 
+pub mod projects;
 pub mod tokens;
 pub mod trusts;
 
@@ -42,6 +43,9 @@ pub struct Bindings {
     pub revocations: String,
     /// The secrets: admin token and wrap roots.
     pub secrets: String,
+    /// The project store: `off` without `ENCRYPTION_KEY`, which is no fault.
+    #[serde(default)]
+    pub store: String,
 }
 
 /// The body of every error.
@@ -79,10 +83,16 @@ pub enum ErrorCode {
     TokenUnknown,
     /// 404: no trust has this id.
     TrustUnknown,
+    /// 404: no project has this id, or none that the bearer may see.
+    ProjectUnknown,
+    /// 404: no secret has this id, or none that the bearer may see.
+    SecretUnknown,
     /// 405: the route exists, the method does not.
     MethodNotAllowed,
     /// 409: the id is taken.
     DeployExists,
+    /// 409: the project's id is taken.
+    ProjectExists,
     /// 410: revoked.
     DeployRevoked,
     /// 410: its time is over.
@@ -99,10 +109,14 @@ pub enum ErrorCode {
     WrapRootUnknown,
     /// 422: the deployment is known, but its wrap root was taken out of the service.
     WrapRootGone,
+    /// 422: the project would hold more than the store takes.
+    ProjectFull,
     /// 429: too many requests.
     RateLimited,
     /// 500: a bug; the detail is in the service's log.
     Internal,
+    /// 503: the service has no `ENCRYPTION_KEY`, and keeps no values of projects.
+    StoreOff,
     /// 503: a binding does not answer, or a secret is missing or malformed.
     Unavailable,
     /// A code that this client does not know yet.
@@ -125,8 +139,11 @@ impl ErrorCode {
             Self::DeployUnknown => "DEPLOY_UNKNOWN",
             Self::TokenUnknown => "TOKEN_UNKNOWN",
             Self::TrustUnknown => "TRUST_UNKNOWN",
+            Self::ProjectUnknown => "PROJECT_UNKNOWN",
+            Self::SecretUnknown => "SECRET_UNKNOWN",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::DeployExists => "DEPLOY_EXISTS",
+            Self::ProjectExists => "PROJECT_EXISTS",
             Self::DeployRevoked => "DEPLOY_REVOKED",
             Self::DeployExpired => "DEPLOY_EXPIRED",
             Self::DeployUsedUp => "DEPLOY_USED_UP",
@@ -135,8 +152,10 @@ impl ErrorCode {
             Self::BlobRejected => "BLOB_REJECTED",
             Self::WrapRootUnknown => "WRAP_ROOT_UNKNOWN",
             Self::WrapRootGone => "WRAP_ROOT_GONE",
+            Self::ProjectFull => "PROJECT_FULL",
             Self::RateLimited => "RATE_LIMITED",
             Self::Internal => "INTERNAL",
+            Self::StoreOff => "STORE_OFF",
             Self::Unavailable => "UNAVAILABLE",
             Self::Unknown => "UNKNOWN",
         }

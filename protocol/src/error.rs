@@ -22,8 +22,8 @@ pub enum Error {
     /// A project id has other characters than `A-Z a-z 0-9 _ -`, or not 1 to 64 of them.
     #[error("a project id has 1 to 64 letters, digits, `_` or `-`")]
     MalformedProjectId,
-    /// A scope is neither `admin` nor `deploy:` or `read:` and a project id.
-    #[error("a scope is admin, deploy:<project> or read:<project>")]
+    /// A scope is neither `admin` nor `deploy:`, `read:` or `build:` and a project id.
+    #[error("a scope is admin, deploy:<project>, read:<project> or build:<project>")]
     MalformedScope,
     /// An API token is not `capy_`, 43 digits and their checksum.
     #[error("an API token is capy_ and 49 letters and digits, the last six of them a checksum")]
@@ -31,6 +31,17 @@ pub enum Error {
     /// A token's id is not `tok_` and 16 lower-case hexadecimal digits.
     #[error("a token's id is tok_ and 16 lower-case hexadecimal digits")]
     MalformedTokenId,
+    /// A secret's id is not `sec_` and 16 lower-case hexadecimal digits.
+    #[error("a secret's id is sec_ and 16 lower-case hexadecimal digits")]
+    MalformedSecretId,
+    /// `ENCRYPTION_KEY` is not one or more keys, each once.
+    #[error(
+        "ENCRYPTION_KEY is one or more keys of 64 hexadecimal digits, each once, with white space between two"
+    )]
+    MalformedStoreKeys,
+    /// The row names a key that is not held.
+    #[error("no key of ENCRYPTION_KEY has key id {0}")]
+    UnknownStoreKey(crate::id::KeyId),
     /// Not an address or a prefix, or a prefix with bits after it.
     #[error(
         "an address or a prefix is written 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits after the prefix"

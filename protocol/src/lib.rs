@@ -24,6 +24,7 @@ pub mod network;
 pub mod phrase;
 pub mod scope;
 pub mod seal;
+pub mod store_keys;
 pub mod store_row;
 pub mod text;
 pub mod token;

@@ -1,7 +1,7 @@
 //! What the bearer of an API token may do. One text form, on the wire and in the database:
 //!
 //! ```text
-//! admin | deploy:<project id> | read:<project id>
+//! admin | deploy:<project id> | read:<project id> | build:<project id>
 //! ```
 
 use alloc::string::String;
@@ -21,6 +21,8 @@ pub enum Scope {
     Deploy(ProjectId),
     /// Reading one project's deployments and audit trail.
     Read(ProjectId),
+    /// Taking one project's sealed values out of the store, and how it is built. For a build host, which can open them.
+    Build(ProjectId),
 }
 
 impl Scope {
@@ -37,6 +39,7 @@ impl Scope {
         match kind {
             "deploy" => Ok(Self::Deploy(project)),
             "read" => Ok(Self::Read(project)),
+            "build" => Ok(Self::Build(project)),
             _ => Err(Error::MalformedScope),
         }
     }
@@ -47,7 +50,10 @@ impl Scope {
             (Self::Admin, _) => true,
             (Self::Deploy(held), Self::Deploy(project) | Self::Read(project)) => held == project,
             (Self::Read(held), Self::Read(project)) => held == project,
+            (Self::Build(held), Self::Build(project)) => held == project,
             (_, Self::Admin) | (Self::Read(_), Self::Deploy(_)) => false,
+            // Sealed values are for the build host alone: who deploys has no use for them.
+            (_, Self::Build(_)) | (Self::Build(_), _) => false,
         }
     }
 }
@@ -58,6 +64,7 @@ impl fmt::Display for Scope {
             Self::Admin => f.write_str("admin"),
             Self::Deploy(project) => write!(f, "deploy:{project}"),
             Self::Read(project) => write!(f, "read:{project}"),
+            Self::Build(project) => write!(f, "build:{project}"),
         }
     }
 }
@@ -86,7 +93,8 @@ mod tests {
         for (scope, text) in [
             (Scope::Admin, "admin"),
             (Scope::Deploy(project.clone()), "deploy:prj_a"),
-            (Scope::Read(project), "read:prj_a"),
+            (Scope::Read(project.clone()), "read:prj_a"),
+            (Scope::Build(project), "build:prj_a"),
         ] {
             assert_eq!(scope.to_string(), text);
             assert_eq!(Scope::parse(text), Ok(scope));
@@ -99,12 +107,13 @@ mod tests {
 
     #[test]
     fn a_scope_covers_itself_and_what_is_less_in_the_same_project() {
-        let scopes =
-            ["admin", "deploy:a", "read:a", "deploy:b", "read:b"].map(|text| Scope::parse(text).unwrap());
+        let scopes = ["admin", "deploy:a", "read:a", "build:a", "deploy:b", "read:b", "build:b"]
+            .map(|text| Scope::parse(text).unwrap());
         let rows = [
-            ("admin", [true, true, true, true, true]),
-            ("deploy:a", [false, true, true, false, false]),
-            ("read:a", [false, false, true, false, false]),
+            ("admin", [true; 7]),
+            ("deploy:a", [false, true, true, false, false, false, false]),
+            ("read:a", [false, false, true, false, false, false, false]),
+            ("build:a", [false, false, false, true, false, false, false]),
         ];
         for (held, expected) in rows {
             let held = Scope::parse(held).unwrap();

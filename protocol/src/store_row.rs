@@ -2,6 +2,16 @@
 //!
 //! AES-256-GCM under `ENCRYPTION_KEY` with a random 16-byte IV, which GCM hashes into its first counter block
 //! (NIST SP 800-38D, section 7.1). The layout is that of an existing store and stays as it is.
+//!
+//! A row is bound to where it stands by what GCM authenticates beside the value, so that a ciphertext that is moved to
+//! another name or project opens no more:
+//!
+//! ```text
+//! aad = "capy/v1/store-row" || u32(length) || project id || u32(length) || name
+//! ```
+//!
+//! The existing store has no such binding. Which of the two a row is tells the key id that is kept beside it, never a
+//! try: a row with one is bound, a row without is the existing store's. See [`crate::store_keys`].
 
 use aes_gcm::aead::consts::U16;
 use aes_gcm::aead::{AeadInOut, KeyInit};
@@ -9,47 +19,85 @@ use aes_gcm::aes::Aes256;
 use aes_gcm::{AesGcm, Nonce};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
 use crate::env_map::SecretValue;
+use crate::id::ProjectId;
 use crate::key::StoreKey;
 use crate::seal::random;
 use crate::{Error, Result};
 
 type Cipher = AesGcm<Aes256, U16>;
 
-/// Seals one value.
+/// Characters of a row around its ciphertext: IV, tag, two colons.
+pub const OVERHEAD: usize = 32 + 1 + 32 + 1;
+
+/// Where a row stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place<'a> {
+    /// The project.
+    pub project: &'a ProjectId,
+    /// The variable's name.
+    pub name: &'a str,
+}
+
+impl Place<'_> {
+    fn aad(&self) -> Result<Vec<u8>> {
+        let mut aad = b"capy/v1/store-row".to_vec();
+        for field in [self.project.as_bytes(), self.name.as_bytes()] {
+            let length = u32::try_from(field.len()).map_err(|_| Error::TooLarge)?;
+            aad.extend_from_slice(&length.to_be_bytes());
+            aad.extend_from_slice(field);
+        }
+        Ok(aad)
+    }
+}
+
+/// Seals a value for its place.
 ///
 /// # Errors
 /// [`Error::Randomness`], [`Error::TooLarge`].
-pub fn seal(key: &StoreKey, value: &SecretValue) -> Result<String> {
-    seal_with_iv(key, random()?, value)
+pub fn seal(key: &StoreKey, place: Place<'_>, value: &SecretValue) -> Result<String> {
+    seal_with_iv(key, random()?, &place.aad()?, value)
 }
 
-fn seal_with_iv(key: &StoreKey, iv: [u8; 16], value: &SecretValue) -> Result<String> {
+fn seal_with_iv(key: &StoreKey, iv: [u8; 16], aad: &[u8], value: &SecretValue) -> Result<String> {
     let mut bytes = Zeroizing::new(value.expose_secret().as_bytes().to_vec());
     let tag = Cipher::new(key.expose_secret().into())
-        .encrypt_inout_detached(&Nonce::from(iv), b"", bytes.as_mut_slice().into())
+        .encrypt_inout_detached(&Nonce::from(iv), aad, bytes.as_mut_slice().into())
         .map_err(|_| Error::TooLarge)?;
     Ok(format!("{}:{}:{}", hex::encode(iv), hex::encode(tag), hex::encode(&*bytes)))
 }
 
-/// Opens one row.
+/// Opens a row that was sealed for this place.
 ///
 /// # Errors
-/// [`Error::MalformedSealedValue`] for another layout, [`Error::Unauthentic`] for another key or altered text.
-pub fn open(key: &StoreKey, row: &str) -> Result<SecretValue> {
+/// [`Error::MalformedSealedValue`] for another layout, [`Error::Unauthentic`] for another key or place, or altered text.
+pub fn open(key: &StoreKey, place: Place<'_>, row: &str) -> Result<SecretValue> {
+    open_with(key, &place.aad()?, row)
+}
+
+/// Opens a row of the existing store, which is bound to no place.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_v0(key: &StoreKey, row: &str) -> Result<SecretValue> {
+    open_with(key, b"", row)
+}
+
+fn open_with(key: &StoreKey, aad: &[u8], row: &str) -> Result<SecretValue> {
     let (iv, tag, ciphertext) = parse(row).ok_or(Error::MalformedSealedValue)?;
     let mut bytes = Zeroizing::new(ciphertext);
     Cipher::new(key.expose_secret().into())
-        .decrypt_inout_detached(&Nonce::from(iv), b"", bytes.as_mut_slice().into(), &tag.into())
+        .decrypt_inout_detached(&Nonce::from(iv), aad, bytes.as_mut_slice().into(), &tag.into())
         .map_err(|_| Error::Unauthentic)?;
     let value = core::str::from_utf8(&bytes).map_err(|_| Error::MalformedSealedValue)?;
     Ok(SecretValue::new(value.into()))
 }
 
-fn parse(row: &str) -> Option<([u8; 16], [u8; 16], alloc::vec::Vec<u8>)> {
+fn parse(row: &str) -> Option<([u8; 16], [u8; 16], Vec<u8>)> {
     let mut parts = row.split(':');
     let (iv, tag, ciphertext) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
@@ -65,20 +113,51 @@ fn parse(row: &str) -> Option<([u8; 16], [u8; 16], alloc::vec::Vec<u8>)> {
 mod tests {
     use super::*;
 
+    fn project() -> ProjectId {
+        ProjectId::parse("prj_a").unwrap()
+    }
+
+    /// Both rows were made by another implementation (Node's crypto).
     #[test]
     fn row_format_unchanged() {
-        let row = seal_with_iv(&StoreKey::new([1; 32]), [2; 16], &SecretValue::new("text".into())).unwrap();
-        assert_eq!(row, "02020202020202020202020202020202:7a3b6c35d89db5a30563a855175aaa2f:0453ef3e");
+        let (key, value) = (StoreKey::new([1; 32]), SecretValue::new("text".into()));
+        let unbound = seal_with_iv(&key, [2; 16], b"", &value).unwrap();
+        assert_eq!(unbound, "02020202020202020202020202020202:7a3b6c35d89db5a30563a855175aaa2f:0453ef3e");
+        let aad = Place { project: &project(), name: "A" }.aad().unwrap();
+        let bound = seal_with_iv(&key, [2; 16], &aad, &value).unwrap();
+        assert_eq!(bound, "02020202020202020202020202020202:1ead22cf44da0b24e01ab92072a8315f:0453ef3e");
+        assert_eq!(bound.len(), OVERHEAD + 2 * "text".len());
     }
 
     #[test]
     fn a_malformed_row_is_named_as_such() {
-        let key = StoreKey::new([1; 32]);
+        let (key, project) = (StoreKey::new([1; 32]), project());
+        let place = Place { project: &project, name: "A" };
         for bad in ["", ":", "::", "00:00:00", &format!("{0}:{0}:0", "00".repeat(16)), "a:b:c:d"] {
-            assert_eq!(open(&key, bad), Err(Error::MalformedSealedValue), "{bad}");
+            assert_eq!(open(&key, place, bad), Err(Error::MalformedSealedValue), "{bad}");
+            assert_eq!(open_v0(&key, bad), Err(Error::MalformedSealedValue), "{bad}");
         }
-        let row = seal(&key, &SecretValue::new("naïve 🦫".into())).unwrap();
-        assert_eq!(open(&key, &row).unwrap().expose_secret(), "naïve 🦫");
-        assert_eq!(open(&StoreKey::new([2; 32]), &row), Err(Error::Unauthentic));
+        let row = seal(&key, place, &SecretValue::new("naïve 🦫".into())).unwrap();
+        assert_eq!(open(&key, place, &row).unwrap().expose_secret(), "naïve 🦫");
+        assert_eq!(open(&StoreKey::new([2; 32]), place, &row), Err(Error::Unauthentic));
+    }
+
+    /// Names and projects whose texts run into each other are still two places.
+    #[test]
+    fn a_row_opens_in_its_own_place_alone() {
+        let key = StoreKey::new([1; 32]);
+        let projects = ["p", "pA"].map(|id| ProjectId::parse(id).unwrap());
+        let names = ["A", "AB", "B", ""];
+        let all: Vec<_> = projects
+            .iter()
+            .flat_map(|project| names.iter().map(move |name| Place { project, name }))
+            .collect();
+        for sealed in &all {
+            let row = seal(&key, *sealed, &SecretValue::new("v".into())).unwrap();
+            for place in &all {
+                assert_eq!(open(&key, *place, &row).is_ok(), place == sealed, "{sealed:?} {place:?}");
+            }
+            assert_eq!(open_v0(&key, &row), Err(Error::Unauthentic));
+        }
     }
 }

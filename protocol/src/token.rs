@@ -1,4 +1,4 @@
-//! API tokens of the key service, and the ids of tokens and trusts.
+//! API tokens of the key service, and the ids of tokens, trusts and stored secrets.
 //!
 //! ```text
 //! +---------+----------------------------------+------------------------------------------+
@@ -167,6 +167,11 @@ short_id! {
 short_id! {
     /// Names a trust in CI identities: `tru_` and 16 digits.
     TrustId, "tru_", MalformedTrustId
+}
+
+short_id! {
+    /// Names a secret of the project store: `sec_` and 16 digits.
+    SecretId, "sec_", MalformedSecretId
 }
 
 fn parse_short_id(text: &str, prefix: &str) -> Option<[u8; 8]> {

@@ -1,7 +1,8 @@
-//! The service's own secrets: the bootstrap token and the wrap roots.
+//! The service's own secrets: the bootstrap token, the wrap roots, and the keys of the project store, if it has one.
 //!
 //! A secret that is missing or malformed stops only the routes that need it; the log names it, never its content.
 
+use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::wrap::WrapRoots;
 use zeroize::Zeroizing;
 
@@ -11,6 +12,9 @@ use crate::auth::AdminTokens;
 pub const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
 /// The name of the wrap roots.
 pub const WRAP_ROOTS: &str = "WRAP_ROOTS";
+
+/// The name of the project store's keys. Without them the service runs, and keeps no values of projects.
+pub const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
 
 /// What is wrong with a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,12 +32,13 @@ pub enum SecretFault {
 pub struct Secrets {
     admin_tokens: Result<AdminTokens, SecretFault>,
     wrap_roots: Result<WrapRoots, SecretFault>,
+    store_keys: Result<StoreKeys, SecretFault>,
 }
 
 impl Secrets {
     /// Reads `ADMIN_TOKEN` (32 or more visible ASCII characters, or two such tokens) and `WRAP_ROOTS`
-    /// (`kid:hex[,kid:hex…]`, the newest last). White space around either is forgiven: it comes with a pipe into
-    /// `wrangler secret put`.
+    /// (`kid:hex[,kid:hex…]`, the newest last), and `ENCRYPTION_KEY` (64 hexadecimal digits, or several such keys, the newest
+    /// first). White space around each is forgiven: it comes with a pipe into `wrangler secret put`.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &'static str| lookup(name).map(Zeroizing::new).ok_or(SecretFault::Missing(name));
         Self {
@@ -44,6 +49,10 @@ impl Secrets {
             wrap_roots: read(WRAP_ROOTS).and_then(|text| {
                 let expected = "kid:hex[,kid:hex…], each kid once";
                 WrapRoots::parse(text.trim()).map_err(|_| SecretFault::Malformed(WRAP_ROOTS, expected))
+            }),
+            store_keys: read(ENCRYPTION_KEY).and_then(|text| {
+                let expected = "64 hexadecimal digits, or several such keys with white space between two";
+                StoreKeys::parse(&text).map_err(|_| SecretFault::Malformed(ENCRYPTION_KEY, expected))
             }),
         }
     }
@@ -56,13 +65,32 @@ impl Secrets {
         self.wrap_roots.as_ref().map_err(|fault| *fault)
     }
 
-    /// Whether all of them can be used.
+    pub(crate) fn store_keys(&self) -> Result<&StoreKeys, SecretFault> {
+        self.store_keys.as_ref().map_err(|fault| *fault)
+    }
+
+    /// Whether the service can do its work.
     ///
     /// # Errors
-    /// The first one that cannot.
+    /// The first secret that cannot be used.
     pub fn check(&self) -> Result<(), SecretFault> {
+        self.check_keys()?;
+        self.check_store().map(drop)
+    }
+
+    /// Whether the secrets that every service needs can be used.
+    pub(crate) fn check_keys(&self) -> Result<(), SecretFault> {
         self.admin_tokens()?;
         self.wrap_roots().map(drop)
+    }
+
+    /// Whether there is a project store. Keys that are set and cannot be used are a fault; no keys are none.
+    pub(crate) fn check_store(&self) -> Result<bool, SecretFault> {
+        match self.store_keys() {
+            Ok(_) => Ok(true),
+            Err(SecretFault::Missing(_)) => Ok(false),
+            Err(fault) => Err(fault),
+        }
     }
 }
 
@@ -72,7 +100,11 @@ mod tests {
 
     fn faults(token: Option<&str>, roots: Option<&str>) -> [Option<SecretFault>; 2] {
         let secrets = Secrets::parse(|name| {
-            let value = if name == ADMIN_TOKEN { token } else { roots };
+            let value = match name {
+                ADMIN_TOKEN => token,
+                WRAP_ROOTS => roots,
+                _ => None,
+            };
             value.map(str::to_owned)
         });
         [secrets.admin_tokens().err(), secrets.wrap_roots().err()]
@@ -82,6 +114,28 @@ mod tests {
     fn a_good_pair_parses_with_the_newline_of_a_pipe() {
         let roots = format!("7:{}\n", "11".repeat(32));
         assert_eq!(faults(Some(&format!("{}\n", "t".repeat(32))), Some(&roots)), [None, None]);
+    }
+
+    #[test]
+    fn a_service_needs_no_store_but_refuses_keys_that_cannot_be_used() {
+        let store = |keys: Option<&str>| {
+            let secrets = Secrets::parse(|name| match name {
+                ADMIN_TOKEN => Some("t".repeat(32)),
+                WRAP_ROOTS => Some(format!("7:{}", "11".repeat(32))),
+                _ => keys.map(str::to_owned),
+            });
+            assert_eq!(secrets.check(), secrets.check_store().map(drop));
+            secrets.check_store()
+        };
+        let key = "5a".repeat(32);
+        assert_eq!(store(None), Ok(false));
+        assert_eq!(store(Some(&format!("{key}\n"))), Ok(true));
+        assert_eq!(store(Some(&format!("{}\n{key}\n", "6b".repeat(32)))), Ok(true));
+        for bad in ["", &key[1..], &format!("{key} {key}"), "canary.KEY.x9"] {
+            let fault = store(Some(bad)).unwrap_err().to_string();
+            assert!(fault.starts_with("secret ENCRYPTION_KEY is malformed"), "{fault}");
+            assert!(!fault.contains("canary"), "{fault}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct KeyService {
     host: Host,
     persist: TempDir,
     admin_token: String,
+    encryption_key: String,
 }
 
 #[derive(Debug)]
@@ -28,7 +29,7 @@ enum Host {
 }
 
 impl KeyService {
-    /// Builds the Worker if this process has not yet, and starts it with a token and a wrap root of its own.
+    /// Builds the Worker if this process has not yet, and starts it with secrets of its own.
     ///
     /// # Errors
     /// When it cannot be built or does not start.
@@ -48,25 +49,33 @@ impl KeyService {
         let entry = built()?;
         let persist = TempDir::with_prefix("capy-key-service-")?;
         let (admin_token, wrap_roots) = (random_hex()?, random_roots()?);
-        let secrets = [("ADMIN_TOKEN", admin_token.as_str()), ("WRAP_ROOTS", &wrap_roots)];
+        let encryption_key = random_hex()?;
+        let secrets = [
+            ("ADMIN_TOKEN", admin_token.as_str()),
+            ("WRAP_ROOTS", &wrap_roots),
+            ("ENCRYPTION_KEY", &encryption_key),
+        ];
         let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
         let host = Host::Workerd(start(node, &options)?);
-        Ok(Self { host, persist, admin_token })
+        Ok(Self { host, persist, admin_token, encryption_key })
     }
 
-    /// Starts `capy serve`, of the programs in a folder, with a token and a wrap root of its own.
+    /// Starts `capy serve`, of the programs in a folder, with secrets of its own.
     ///
     /// # Errors
     /// When it does not start.
     pub fn embedded(programs: &Path) -> Result<Self> {
         let persist = TempDir::with_prefix("capy-key-service-")?;
         let (admin_token, wrap_roots) = (random_hex()?, random_roots()?);
+        let encryption_key = random_hex()?;
         let mut capy = Command::new(programs.join("capy"));
         capy.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(persist.path());
         capy.args(["--deploy-limit", "1000000", "--address-limit", "1000000"]);
-        capy.env("ADMIN_TOKEN", &admin_token).env("WRAP_ROOTS", &wrap_roots);
+        capy.env("ADMIN_TOKEN", &admin_token)
+            .env("WRAP_ROOTS", &wrap_roots)
+            .env("ENCRYPTION_KEY", &encryption_key);
         let host = Host::Machine(Guarded::spawn(&capy, persist.path(), "listening on ")?);
-        Ok(Self { host, persist, admin_token })
+        Ok(Self { host, persist, admin_token, encryption_key })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -80,6 +89,11 @@ impl KeyService {
     /// The bearer token that may do everything.
     pub fn admin_token(&self) -> &str {
         &self.admin_token
+    }
+
+    /// The key of its project store.
+    pub fn encryption_key(&self) -> &str {
+        &self.encryption_key
     }
 
     /// Where the database is kept: D1 and KV as wrangler does, or `capy.sqlite`.

@@ -46,7 +46,7 @@ pub(crate) struct TrustAdd {
     /// Only in the workflow of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) workflow: Option<String>,
-    /// What those jobs may do: deploy or read (this project), deploy:ID or read:ID
+    /// What those jobs may do: deploy or read (this project), deploy:ID, read:ID or build:ID
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: String,
     /// Who signs the identities [default: GitHub]
@@ -78,7 +78,7 @@ pub(crate) struct TrustRemove {
 
 #[derive(Args)]
 pub(crate) struct TokenCreate {
-    /// What it may do: deploy or read (this project), deploy:ID, read:ID or admin; may be given more than once
+    /// What it may do: deploy or read (this project), deploy:ID, read:ID, build:ID or admin; may be given more than once
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub(crate) scopes: Vec<String>,
     /// A note that `capy token list` shows

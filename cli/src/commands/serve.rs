@@ -5,7 +5,7 @@ use std::path::Path;
 
 use capy_server::{Server, Settings, Tls, secret};
 use capy_worker::log::Log;
-use capy_worker::secrets::{ADMIN_TOKEN, Secrets, WRAP_ROOTS};
+use capy_worker::secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, Secrets, WRAP_ROOTS};
 use zeroize::Zeroizing;
 
 use super::service;
@@ -18,12 +18,14 @@ use crate::printer;
 type Draw = fn() -> Result<Zeroizing<String>>;
 
 /// Each secret with its file in the data folder.
-const SECRETS: [(&str, &str, Draw); 2] = [
+const SECRETS: [(&str, &str, Draw); 3] = [
     (ADMIN_TOKEN, "admin-token", service::draw_admin_token),
     (WRAP_ROOTS, "wrap-roots", service::draw_wrap_root),
+    (ENCRYPTION_KEY, "encryption-key", service::draw_encryption_key),
 ];
 
 /// Serves until it is told to stop. It does not start without its secrets: a key service that gives no keys helps nobody.
+/// `ENCRYPTION_KEY` alone may be missing; then there is no project store.
 pub(super) fn run(arguments: Serve) -> Result<()> {
     let secrets = secrets(&arguments)?;
     secrets.check()?;
@@ -57,7 +59,7 @@ fn secrets(arguments: &Serve) -> Result<Secrets> {
         let text = match set {
             Some(text) => Some(text),
             None if path.exists() => Some(read(&path)?),
-            None if arguments.init && !loses_deployments(name, &arguments.data) => Some(create(&path, draw)?),
+            None if arguments.init && !loses_data(name, &arguments.data) => Some(create(&path, draw)?),
             None => None,
         };
         found.push((name, text));
@@ -68,9 +70,10 @@ fn secrets(arguments: &Serve) -> Result<Secrets> {
     }))
 }
 
-/// A new wrap root beside old deployments would open none of them, and seal over their audit trail.
-fn loses_deployments(name: &str, data: &Path) -> bool {
-    name == WRAP_ROOTS && data.join(capy_server::DATABASE).exists()
+/// A new wrap root beside old deployments would open none of them, and seal over their audit trail; a new key would open
+/// none of the store's old values.
+fn loses_data(name: &str, data: &Path) -> bool {
+    name != ADMIN_TOKEN && data.join(capy_server::DATABASE).exists()
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>> {

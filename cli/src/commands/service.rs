@@ -1,7 +1,7 @@
 //! `capy service keygen`: what the key service keeps as its own secrets.
 
 use capy_protocol::id::KeyId;
-use capy_protocol::key::WrapRoot;
+use capy_protocol::key::{StoreKey, WrapRoot};
 use capy_protocol::token::Token;
 use zeroize::Zeroizing;
 
@@ -9,9 +9,13 @@ use crate::cli::Keygen;
 use crate::error::{Error, Result};
 use crate::printer;
 
-/// Prints `kid:hex`, or an API token, and nothing else: it is made to be piped.
+/// Prints `kid:hex`, an API token, or a key, and nothing else: it is made to be piped.
 pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
-    let text = if arguments.admin_token { draw_admin_token() } else { draw_wrap_root() };
+    let text = match arguments {
+        Keygen { admin_token: true, .. } => draw_admin_token(),
+        Keygen { encryption_key: true, .. } => draw_encryption_key(),
+        _ => draw_wrap_root(),
+    };
     printer::data(&text?)
 }
 
@@ -26,4 +30,12 @@ pub(super) fn draw_wrap_root() -> Result<Zeroizing<String>> {
     let root = WrapRoot::generate().map_err(Error::Seal)?;
     let kid = KeyId::generate().map_err(Error::Seal)?;
     Ok(Zeroizing::new(format!("{kid}:{}\n", *root.serialize_hex())))
+}
+
+/// 64 hexadecimal digits; one line.
+pub(super) fn draw_encryption_key() -> Result<Zeroizing<String>> {
+    let key = StoreKey::generate().map_err(Error::Seal)?;
+    let mut text = key.serialize_hex();
+    text.push('\n');
+    Ok(text)
 }

@@ -31,13 +31,16 @@ fn a_command_line_that_is_not_understood_ends_with_2() {
 }
 
 #[test]
-fn keygen_prints_a_root_that_the_service_reads_and_nothing_else() {
+fn keygen_prints_a_root_or_key_that_the_service_reads_and_nothing_else() {
     let sandbox = Sandbox::new();
     let one = sandbox.capy(&["service", "keygen"]).succeeds();
     let two = sandbox.capy(&["service", "keygen"]).succeeds();
     assert_eq!(one.stderr, "");
     assert_ne!(one.stdout, two.stdout);
     assert!(capy_protocol::wrap::WrapRoots::parse(&one.stdout).is_ok());
+    let key = sandbox.capy(&["service", "keygen", "--encryption-key"]).succeeds();
+    assert_eq!((key.stdout.len(), key.stderr.as_str()), (65, ""));
+    assert!(capy_protocol::store_keys::StoreKeys::parse(&key.stdout).is_ok());
     let token = sandbox.capy(&["service", "keygen", "--admin-token"]).succeeds();
     assert!(capy_protocol::token::Token::parse(token.stdout.trim_end()).is_ok());
 }

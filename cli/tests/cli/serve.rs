@@ -89,7 +89,7 @@ fn a_service_is_up_with_one_command_and_stops_when_asked() {
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("\"route\":\"/health\",\"status\":200") && log.ends_with("stopped\n"), "{log}");
-    for file in ["admin-token", "wrap-roots"] {
+    for file in ["admin-token", "wrap-roots", "encryption-key"] {
         let path = sandbox.path("data").join(file);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
         assert!(!log.contains(fs::read_to_string(&path).unwrap().trim()), "{file} is in the log");
@@ -146,6 +146,13 @@ fn it_does_not_start_with_what_cannot_work() {
 
     sandbox.env.remove("WRAP_ROOTS_FILE");
     sandbox.env.extend([variable("WRAP_ROOTS", &format!("1:{}", "11".repeat(32)))]);
+    sandbox.env.insert("ENCRYPTION_KEY".into(), "canary.KEY.x9".into());
+    let key = sandbox.capy(&serve);
+    assert_eq!(key.code, 10, "{}", key.stderr);
+    assert!(key.stderr.starts_with("error[SERVICE_SECRET]: secret ENCRYPTION_KEY is malf"), "{}", key.stderr);
+    assert!(key.stderr.contains("hint: `capy service keygen --encryption-key` makes one"), "{}", key.stderr);
+    assert!(!key.stderr.contains("canary"), "{}", key.stderr);
+    sandbox.env.remove("ENCRYPTION_KEY");
     sandbox.write("cert.pem", "nothing");
     sandbox.write("key.pem", "nothing");
     let tls = sandbox.capy(&[&serve[..], &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]].concat());

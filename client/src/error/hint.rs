@@ -67,6 +67,12 @@ impl Error {
             Self::Forbidden { .. } => {
                 "ask for a token with the scope that this needs: `capy token create --scope deploy`, read or admin"
             }
+            Self::ProjectUnknown { .. } => "`capy project list` shows the projects that this token may see",
+            Self::SecretUnknown { .. } => "`capy project secret list` shows the names",
+            Self::ProjectExists { .. } => "choose another id, or leave it to capy",
+            Self::StoreOff { .. } => {
+                "set the secret on the service: `capy service keygen --encryption-key` prints one"
+            }
             Self::ServiceUrlMissing => "set CAPY_SERVICE_URL to the key service's URL",
             Self::ServiceUrlMalformed { .. } => "a service URL looks like https://keys.example.com",
             Self::TimeoutMalformed => "set it to a number such as 30, or remove it",

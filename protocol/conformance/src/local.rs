@@ -81,7 +81,7 @@ impl Rows {
 
     fn row(&self, row: &Row) -> Check {
         let key = StoreKey::parse_hex(&self.encryption_key).doing("key")?;
-        let opened = store_row::open(&key, &row.stored).doing("open")?;
+        let opened = store_row::open_v0(&key, &row.stored).doing("open")?;
         same("value", opened.expose_secret(), &row.value)
     }
 }

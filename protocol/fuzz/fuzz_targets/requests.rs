@@ -1,6 +1,7 @@
 //! Any bytes as a request or an answer of the service: no panic, and what parses survives being written again.
 #![no_main]
 
+use capy_protocol::api::projects::{NewProject, ProjectChange, StoreRows};
 use capy_protocol::api::{DecryptRequest, DecryptResponse, DeployList, ErrorBody, RegisterRequest};
 use libfuzzer_sys::fuzz_target;
 
@@ -10,6 +11,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(serde_json::from_slice::<RegisterRequest>(&again).unwrap().deploy_id, request.deploy_id);
     }
     let _ = serde_json::from_slice::<DecryptRequest>(bytes);
+    let _ = serde_json::from_slice::<NewProject>(bytes);
+    let _ = serde_json::from_slice::<ProjectChange>(bytes);
+    let _ = serde_json::from_slice::<StoreRows>(bytes);
     let _ = serde_json::from_slice::<DeployList>(bytes);
     let _ = serde_json::from_slice::<ErrorBody>(bytes);
     if let Ok(answer) = serde_json::from_slice::<DecryptResponse>(bytes) {

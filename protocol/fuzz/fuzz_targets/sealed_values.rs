@@ -1,9 +1,10 @@
 //! Any text as a sealed value or a store row: no panic, and nothing opens that was not sealed.
 #![no_main]
 
+use capy_protocol::env_value;
 use capy_protocol::id::ProjectId;
 use capy_protocol::key::{ProjectKey, StoreKey};
-use capy_protocol::{env_value, store_row};
+use capy_protocol::store_row::{self, Place};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -12,5 +13,6 @@ fuzz_target!(|text: &str| {
     for candidate in [text, &prefixed] {
         assert!(env_value::open(&ProjectKey::new([1; 32]), &project, "A", candidate).is_err());
     }
-    assert!(store_row::open(&StoreKey::new([1; 32]), text).is_err());
+    let (key, place) = (StoreKey::new([1; 32]), Place { project: &project, name: "A" });
+    assert!(store_row::open(&key, place, text).is_err() && store_row::open_v0(&key, text).is_err());
 });

@@ -12,6 +12,7 @@ use capy_protocol::api::{Bindings, Health};
 use crate::app::App;
 use crate::error::{Detail, Fault};
 use crate::host::Host;
+use crate::secrets::Secrets;
 use crate::store::deploys;
 
 /// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only.
@@ -20,7 +21,8 @@ pub(crate) async fn health<H: Host>(State(app): State<Arc<App<H>>>) -> Response 
     let bindings = Bindings {
         database: state(deploys::check(&app.host).await, &mut faults),
         revocations: state(app.host.check_revocations().await, &mut faults),
-        secrets: state(app.secrets.check(), &mut faults),
+        secrets: state(app.secrets.check_keys(), &mut faults),
+        store: store(&app.secrets, &mut faults),
     };
     let (status, word) = match faults.is_empty() {
         true => (StatusCode::OK, "ok"),
@@ -29,6 +31,14 @@ pub(crate) async fn health<H: Host>(State(app): State<Arc<App<H>>>) -> Response 
     let health = Health { status: word.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), bindings };
     let detail = Detail(Fault::Health(faults.join("; ")).to_string());
     (status, Extension(detail), Json(health)).into_response()
+}
+
+/// A service without a project store is whole.
+fn store(secrets: &Secrets, faults: &mut Vec<String>) -> String {
+    let found = secrets.check_store();
+    let off = found == Ok(false);
+    let state = state(found.map(drop), faults);
+    if off { "off".to_owned() } else { state }
 }
 
 fn state<E: fmt::Display>(check: Result<(), E>, faults: &mut Vec<String>) -> String {

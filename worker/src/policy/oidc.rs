@@ -57,7 +57,7 @@ pub enum Unfit {
     #[error("claims must be texts of 1 to {TEXT_MAX} bytes with * at their end only")]
     Claims,
     /// Whoever pushes to a repository may not be made an admin by it.
-    #[error("scope must be deploy:<project> or read:<project>")]
+    #[error("scope must be deploy:, read: or build: and a project")]
     Scope,
 }
 
@@ -128,7 +128,7 @@ pub fn new_trust(request: &NewTrust) -> Result<(), Unfit> {
     }
     match request.scope {
         Scope::Admin => Err(Unfit::Scope),
-        Scope::Deploy(_) | Scope::Read(_) => Ok(()),
+        Scope::Deploy(_) | Scope::Read(_) | Scope::Build(_) => Ok(()),
     }
 }
 

@@ -118,7 +118,9 @@ async fn health_tells_what_is_down() {
             answer.json,
             json!({
                 "status": word, "version": env!("CARGO_PKG_VERSION"),
-                "bindings": { "database": database, "revocations": revocations, "secrets": secrets },
+                "bindings": {
+                    "database": database, "revocations": revocations, "secrets": secrets, "store": "ok",
+                },
             })
         );
         assert_eq!(service.log().is_empty(), status == 200);

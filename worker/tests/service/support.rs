@@ -25,6 +25,8 @@ use tower::ServiceExt;
 pub(crate) const TOKEN: &str = "admin-token-0123456789abcdef0123456789";
 pub(crate) const ROOTS: &str = "7:1111111111111111111111111111111111111111111111111111111111111111,\
                          9:2222222222222222222222222222222222222222222222222222222222222222";
+/// `ENCRYPTION_KEY`: 32 bytes of 3.
+pub(crate) const KEYS: &str = "0303030303030303030303030303030303030303030303030303030303030303";
 /// What the clock shows at first.
 pub(crate) const NOW: u64 = 1_790_000_000_000;
 
@@ -66,7 +68,11 @@ impl Service {
         let app = Arc::new(App {
             host,
             secrets: Secrets::parse(|name| {
-                let value = if name == "ADMIN_TOKEN" { token } else { roots };
+                let value = match name {
+                    "ADMIN_TOKEN" => token,
+                    "WRAP_ROOTS" => roots,
+                    _ => Some(KEYS),
+                };
                 value.map(str::to_owned)
             }),
             clock: Clock::new(move || clock.load(Ordering::SeqCst)),
