@@ -4,6 +4,7 @@
 //! <config>/credentials.toml     API tokens by service URL                     0600
 //! <config>/keys/<project id>    the project's master key, 64 hex digits       0600
 //! <config>/unstored/<id>        a deployment whose values nobody holds        no content
+//! <config>/deployments/<id>     how a deployment was wished, and marks of it  0600
 //! ```
 //! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`. A folder of the name
 //! `capy` is made 0700 whenever something is kept in it; another may be shared, and keeps its mode.

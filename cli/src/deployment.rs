@@ -3,9 +3,14 @@
 //! Owns the way of the values: out of `.env`, into the blob, and to whoever hands them on. Sizes are checked before
 //! the service is asked. It refuses to print, and to choose a platform.
 
+mod blob_file;
+mod fault;
+mod fit;
 mod variables;
+mod wish;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use capy_client::Service;
 use capy_client::credentials::Names;
@@ -14,111 +19,27 @@ use capy_protocol::blob::Format as BlobFormat;
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::id::DeployId;
 use capy_protocol::mint::{Minted, Minting};
-use capy_protocol::wrap::{OUTER_LEN, OuterBlob};
-use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub(crate) use fault::Fault;
+pub(crate) use fit::{Fit, Ways};
 pub(crate) use variables::{Variable, json_object, lines};
+pub(crate) use wish::{BlobFile, BlobPlace, Replaces, Wish, Wishes};
 
-use crate::cli::{Credential, Format, Terms};
-use crate::disk;
+use crate::cli::{Credential, Format};
 use crate::error::{Error, Result};
-use crate::platforms::{self, Guide, Platform, Setting, Signs};
+use crate::platforms::{Guide, Platform, Setting, Signs};
 use crate::project::{Project, deadline, env_path, open_env_file, read_env_file, refuse_doubts};
 use crate::push::Pushing;
+use crate::records::{Record, Records};
 use crate::unstored::Unstored;
+use blob_file::{Placed, Room};
 
 /// Where the service is; every platform is told, so that none needs `capy.toml`.
 const SERVICE_URL: &str = "CAPY_SERVICE_URL";
-
-/// What a command line says of a deployment; the rest is asked.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Wishes {
-    pub(crate) platform: Option<String>,
-    pub(crate) environment: Option<String>,
-    pub(crate) only: Option<Vec<String>>,
-    pub(crate) label: Option<String>,
-    #[serde(skip)]
-    pub(crate) terms: Terms,
-    pub(crate) credential: Credential,
-    pub(crate) format: Format,
-    pub(crate) split: bool,
-    pub(crate) blob_file: Option<PathBuf>,
-}
-
-/// What is to be deployed, and how.
-#[derive(Debug, Clone)]
-pub(crate) struct Wish {
-    pub(crate) platform: Platform,
-    pub(crate) environment: Option<String>,
-    /// All variables when there is no list.
-    pub(crate) only: Option<Vec<String>>,
-    pub(crate) label: Option<String>,
-    pub(crate) terms: Terms,
-    pub(crate) credential: Credential,
-    pub(crate) format: Format,
-    pub(crate) blob: BlobPlace,
-}
-
-/// What takes the blob.
-#[derive(Debug, Clone)]
-pub(crate) enum BlobPlace {
-    /// One variable.
-    Variable,
-    /// As many as it needs, each as long as the platform's may be.
-    Split,
-    /// A file beside the code.
-    File(BlobFile),
-}
-
-/// Where the blob is written here, and what the platform calls that place.
-#[derive(Debug, Clone)]
-pub(crate) struct BlobFile {
-    pub(crate) path: PathBuf,
-    pub(crate) name: String,
-}
-
-impl BlobFile {
-    /// Its name where nobody chose another.
-    pub(crate) const NAME: &str = "capy.blob";
-
-    /// At a path that is the same here and there.
-    pub(crate) fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), name: path.display().to_string() }
-    }
-
-    /// At the top of what is deployed.
-    pub(crate) fn in_folder(folder: &Path) -> Self {
-        Self { path: folder.join(Self::NAME), name: Self::NAME.into() }
-    }
-}
-
-impl Wishes {
-    /// The whole wish, when nothing is to be asked.
-    pub(crate) fn wish(&self) -> Result<Wish> {
-        let platform = platforms::find(self.platform.as_deref().ok_or(Error::PlatformMissing)?)?;
-        let environment = platform.environment(self.environment.as_deref())?;
-        Ok(Wish {
-            platform,
-            environment,
-            only: self.only.clone(),
-            label: self.label.clone().or_else(|| self.environment.clone()),
-            terms: self.terms.clone(),
-            credential: self.credential,
-            format: self.format,
-            blob: self.blob(),
-        })
-    }
-
-    /// What takes the blob.
-    pub(crate) fn blob(&self) -> BlobPlace {
-        match &self.blob_file {
-            Some(path) => BlobPlace::File(BlobFile::at(path)),
-            None if self.split => BlobPlace::Split,
-            None => BlobPlace::Variable,
-        }
-    }
-}
+/// What a record calls the marks of the blob and of the key: names that no variable of `.env` has.
+pub(crate) const BLOB_MARK: &str = Names::PROJECT_KEY.blob;
+pub(crate) const KEY_MARK: &str = Names::PROJECT_KEY.key;
 
 /// A project that deployments are made of, with its values open.
 pub(crate) struct Workbench {
@@ -133,12 +54,14 @@ pub(crate) struct Workbench {
 pub(crate) struct Deployment {
     pub(crate) id: DeployId,
     pub(crate) platform: Platform,
+    pub(crate) environment: Option<String>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) guide: Guide,
-    /// Where the blob is to be written, and its text.
-    pub(crate) blob_file: Option<(BlobFile, Zeroizing<String>)>,
-    environment: Option<String>,
-    handed_over: bool,
+    pub(crate) blob_file: Option<Placed>,
+    /// Which variable is the key: without it the others open nothing.
+    key: &'static str,
+    handed_over: AtomicBool,
+    revoked: AtomicBool,
 }
 
 impl Workbench {
@@ -162,38 +85,74 @@ impl Workbench {
         self.signs.of_platform(platform)
     }
 
-    /// Refuses what cannot be deployed as it is wished. Asks nobody.
+    /// Refuses what cannot be deployed as it is wished. The service is asked only whose blob a file holds.
     pub(crate) fn check(&self, wish: &Wish) -> Result<()> {
-        let sizes = self.sizes(wish)?;
-        let limits = &wish.platform.limits;
-        limits.check(&sizes).map_err(|misfit| Error::TooLarge {
-            platform: wish.platform.name.clone(),
-            misfit,
-            source_url: limits.source.clone().unwrap_or_default(),
-        })
+        let fit = self.fit(wish)?;
+        if let Some(misfit) = fit.misfit {
+            return Err(Error::TooLarge {
+                platform: wish.platform.name.clone(),
+                misfit,
+                source_url: wish.platform.limits.source.clone().unwrap_or_default(),
+                ways: fit.ways,
+            });
+        }
+        wish.blob.file().map_or(Ok(()), |file| self.check_blob_file(file))
     }
 
-    /// Registers with the service and seals under its answer.
+    fn check_blob_file(&self, file: &BlobFile) -> Result<()> {
+        let Some(holder) = blob_file::holder(&file.path)? else {
+            return Ok(());
+        };
+        if file.replaces == Replaces::Any || file.replaces == Replaces::One(holder) {
+            return Ok(());
+        }
+        let deploys = self.service.list(self.project.id(), deadline()?)?;
+        let is_live = deploys.iter().any(|one| one.deploy_id == holder && one.revoked_at.is_none());
+        if is_live {
+            return Err(Fault::BlobFileInUse { path: file.path.clone(), short: holder.short() }.into());
+        }
+        Ok(())
+    }
+
+    /// Registers with the service, seals under its answer, and puts the blob's file in its place.
     pub(crate) fn mint(&self, wish: &Wish) -> Result<Deployment> {
         self.check(wish)?;
         let env = self.select(wish.only.as_deref())?;
+        let room = wish.blob.file().map(Room::make).transpose()?;
         let (id, minted) = match self.try_mint(wish, &env) {
             // The answer to the first try got lost, and its keys with it.
             Err(Error::Client(capy_client::Error::DeployExists { id, .. })) => {
-                self.service.revoke(&id, deadline()?)?;
+                self.revoke(&id)?;
                 self.try_mint(wish, &env)?
             }
             result => result?,
         };
-        // Should the note fail, the deployment is still good.
-        let _ = Unstored::find().and_then(|unstored| unstored.add(&id));
-        Ok(self.deployment(wish, id, &minted))
+        let (variables, blob) = self.variables(wish, &wish.blob, &minted);
+        let blob_file = match room.zip(blob).map(|(room, blob)| room.fill(blob)).transpose() {
+            Ok(placed) => placed,
+            Err(error) => {
+                // Should that fail, too, it stays noted as one that nobody holds.
+                let _ = self.revoke(&id);
+                return Err(error);
+            }
+        };
+        // Without it a rotation asks, and a check says that it does not know.
+        let _ = self.remember(wish, &id, &minted, &env);
+        Ok(self.deployment(wish, id, variables, blob_file))
     }
 
-    /// Takes a deployment back.
+    /// Revokes a deployment, and forgets it.
     pub(crate) fn revoke(&self, id: &DeployId) -> Result<()> {
         self.service.revoke(id, deadline()?)?;
-        Unstored::find()?.remove(id)
+        Unstored::find()?.remove(id)?;
+        Records::find()?.remove(id)
+    }
+
+    /// Revokes one that was made here; its file holds again what it held before.
+    pub(crate) fn take_back(&self, deployment: &Deployment) -> Result<()> {
+        self.revoke(&deployment.id)?;
+        deployment.revoked.store(true, Ordering::SeqCst);
+        deployment.take_back_blob()
     }
 
     /// The variables that are meant; all where there is no list.
@@ -211,19 +170,11 @@ impl Workbench {
         if env.is_empty() { Err(Error::NothingToDeploy { path: self.env_path.clone() }) } else { Ok(env) }
     }
 
-    /// The bytes of each variable that this would make: minted for nothing, with a wrap that nobody holds.
-    pub(crate) fn sizes(&self, wish: &Wish) -> Result<Vec<(&'static str, usize)>> {
-        let env = self.select(wish.only.as_deref())?;
-        let wrap = OuterBlob::from_bytes(&[1; OUTER_LEN]).expect("version and length are right");
-        let minted = begin(wish, &self.project)?.finish(&wrap, &env).map_err(Error::Seal)?;
-        let (variables, _) = self.variables(wish, &minted);
-        Ok(variables::sizes(&variables))
-    }
-
     /// What `--push` would run. Asks nobody.
     pub(crate) fn commands_of(&self, wish: &Wish, project: Option<&str>) -> Result<Vec<String>> {
         let variables: Vec<_> = self
-            .sizes(wish)?
+            .fit(wish)?
+            .sizes
             .into_iter()
             .map(|(name, _)| Variable { name, value: Zeroizing::default() })
             .collect();
@@ -250,13 +201,54 @@ impl Workbench {
             max_uses: wish.terms.max_uses,
             cidrs: wish.terms.cidr.clone(),
         };
-        let outer = self.service.register(&request, deadline()?)?;
+        // Before anything is made, so that a kill leaves it noted. Should the note fail, the deployment is still good.
+        let unstored = Unstored::find()?;
+        let _ = unstored.add(&id);
+        let outer = self.service.register(&request, deadline()?).inspect_err(|error| {
+            if is_final(error) {
+                let _ = unstored.remove(&id);
+            }
+        })?;
         let minted = minting.finish(&outer, env).map_err(Error::Seal)?;
         Ok((id, minted))
     }
 
-    fn deployment(&self, wish: &Wish, id: DeployId, minted: &Minted) -> Deployment {
-        let (variables, blob_file) = self.variables(wish, minted);
+    fn remember(&self, wish: &Wish, id: &DeployId, minted: &Minted, env: &EnvMap) -> Result<()> {
+        let key = self.project.key()?;
+        let mark = |name: &str, value: &str| hex::encode(key.mark(id, name, value));
+        let blob_file = match wish.blob.file() {
+            Some(file) => Some((
+                std::path::absolute(&file.path).map_err(Error::file("find", &file.path))?,
+                file.name.clone(),
+            )),
+            None => None,
+        };
+        let held = match wish.credential {
+            Credential::ProjectKey => minted.project_key.serialize_hex(),
+            Credential::DeployKey => minted.deploy_token.serialize_hex(),
+        };
+        let record = Record {
+            environment: wish.environment.clone(),
+            only: wish.only.clone(),
+            split: matches!(wish.blob, BlobPlace::Split),
+            blob_file,
+            blob: mark(BLOB_MARK, &minted.blob.serialize()),
+            key: mark(KEY_MARK, &held),
+            variables: env
+                .iter()
+                .map(|(name, value)| (name.to_owned(), mark(name, value.expose_secret())))
+                .collect(),
+        };
+        Records::find()?.add(id, &record)
+    }
+
+    fn deployment(
+        &self,
+        wish: &Wish,
+        id: DeployId,
+        variables: Vec<Variable>,
+        blob_file: Option<Placed>,
+    ) -> Deployment {
         let names: Vec<_> = variables.iter().map(|variable| variable.name).collect();
         let guide = wish.platform.guide(&Setting {
             environment: wish.environment.as_deref(),
@@ -266,36 +258,34 @@ impl Workbench {
         Deployment {
             id,
             platform: wish.platform.clone(),
+            environment: wish.environment.clone(),
             variables,
             guide,
             blob_file,
-            environment: wish.environment.clone(),
-            handed_over: false,
+            key: names_of(wish.credential).key,
+            handed_over: AtomicBool::new(false),
+            revoked: AtomicBool::new(false),
         }
     }
 
     /// In order of name, a blob's parts in their own; the blob apart where a file is to take it.
-    fn variables(
-        &self,
-        wish: &Wish,
-        minted: &Minted,
-    ) -> (Vec<Variable>, Option<(BlobFile, Zeroizing<String>)>) {
-        let (names, key) = match wish.credential {
-            Credential::ProjectKey => (Names::PROJECT_KEY, minted.project_key.serialize_hex()),
-            Credential::DeployKey => (Names::DEPLOY_KEY, minted.deploy_token.serialize_hex()),
+    fn variables(&self, wish: &Wish, place: &BlobPlace, minted: &Minted) -> (Vec<Variable>, Option<String>) {
+        let names = names_of(wish.credential);
+        let key = match wish.credential {
+            Credential::ProjectKey => minted.project_key.serialize_hex(),
+            Credential::DeployKey => minted.deploy_token.serialize_hex(),
         };
-        let blob = Zeroizing::new(minted.blob.serialize());
         let url = Zeroizing::new(self.service.url().as_str().to_owned());
+        let blob = minted.blob.serialize();
         let mut variables =
             vec![Variable { name: SERVICE_URL, value: url }, Variable { name: names.key, value: key }];
         let mut apart = None;
-        match &wish.blob {
-            BlobPlace::Variable => variables.push(Variable { name: names.blob, value: blob }),
-            BlobPlace::Split => variables.extend(variables::split(names, &blob, wish.platform.limits.value)),
+        match place {
+            BlobPlace::Variable => variables.push(Variable { name: names.blob, value: blob.into() }),
+            BlobPlace::Split => variables.extend(variables::split(names, &blob, wish.platform.limits.cut())),
             BlobPlace::File(file) => {
-                let name = Zeroizing::new(file.name.clone());
-                variables.push(Variable { name: names.blob_file, value: name });
-                apart = Some((file.clone(), blob));
+                variables.push(Variable { name: names.blob_file, value: file.name.clone().into() });
+                apart = Some(blob);
             }
         }
         (variables, apart)
@@ -314,17 +304,32 @@ impl Deployment {
     }
 
     /// Notes that somebody has the values from now on.
-    pub(crate) fn hand_over(&mut self) -> Result<()> {
-        if !self.handed_over {
+    pub(crate) fn hand_over(&self) -> Result<()> {
+        if !self.handed_over.load(Ordering::SeqCst) {
             Unstored::find()?.remove(&self.id)?;
-            self.handed_over = true;
+            self.handed_over.store(true, Ordering::SeqCst);
         }
         Ok(())
     }
 
+    /// The same, of one variable: who never got the key has nothing.
+    pub(crate) fn hand_over_one(&self, name: &str) -> Result<()> {
+        if name == self.key { self.hand_over() } else { Ok(()) }
+    }
+
     /// Whether anybody ever got the values.
     pub(crate) fn is_handed_over(&self) -> bool {
-        self.handed_over
+        self.handed_over.load(Ordering::SeqCst)
+    }
+
+    /// Whether it was taken back here.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::SeqCst)
+    }
+
+    /// Its file holds again what it held before; for one that nobody will ever open.
+    pub(crate) fn take_back_blob(&self) -> Result<()> {
+        self.blob_file.as_ref().map_or(Ok(()), Placed::take_back)
     }
 
     /// What the platform's own command line would be told.
@@ -332,13 +337,22 @@ impl Deployment {
         let push = self.platform.push()?;
         Ok(Pushing::new(push, self.environment.as_deref(), project, &self.variables))
     }
+}
 
-    /// Writes the blob's file, where there is one.
-    pub(crate) fn write_blob_file(&self) -> Result<()> {
-        let Some((file, blob)) = &self.blob_file else {
-            return Ok(());
-        };
-        disk::replace(&file.path, blob.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &file.path))
+/// Whether a registration certainly did not happen.
+fn is_final(error: &capy_client::Error) -> bool {
+    use capy_client::Error::{DeployExists, ServiceProtocol, ServiceRefused, ServiceUnreachable};
+    match error {
+        ServiceUnreachable { .. } | ServiceProtocol { .. } | DeployExists { .. } => false,
+        ServiceRefused { status, .. } => *status < 500,
+        _ => true,
+    }
+}
+
+fn names_of(credential: Credential) -> Names {
+    match credential {
+        Credential::ProjectKey => Names::PROJECT_KEY,
+        Credential::DeployKey => Names::DEPLOY_KEY,
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 /// The mode of what holds a secret.
@@ -40,10 +41,19 @@ pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 fn write_over(target: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut temporary =
-        tempfile::Builder::new().prefix(&temporary_prefix(target)).tempfile_in(parent(target))?;
+    let mut temporary = aside(target)?;
     temporary.write_all(content)?;
     temporary.as_file().set_permissions(Permissions::from_mode(mode))?;
+    put(temporary, target)
+}
+
+/// An empty file beside `target`, this user's alone; gone when it is dropped.
+pub(crate) fn aside(target: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(&temporary_prefix(target)).tempfile_in(parent(target))
+}
+
+/// Puts such a file in the place of `target`.
+pub(crate) fn put(temporary: NamedTempFile, target: &Path) -> io::Result<()> {
     temporary.as_file().sync_all()?;
     temporary.persist(target).map_err(|error| error.error)?;
     sync_folder(target)
@@ -71,7 +81,7 @@ fn temporary_prefix(target: &Path) -> OsString {
 }
 
 /// Where a chain of links ends; the path itself when nothing is there yet.
-fn follow(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn follow(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(path.into()),
         result => result,

@@ -7,6 +7,7 @@ use capy_client::ServiceUrl;
 use capy_protocol::id::ProjectId;
 use capy_worker::secrets::{ENCRYPTION_KEY, SecretFault};
 
+use crate::deployment::{Fault, Ways};
 use crate::env_file::Doubt;
 use crate::exit;
 use crate::platforms::Misfit;
@@ -112,7 +113,9 @@ pub(crate) enum Error {
     #[error("{platform} has no environment {environment:?}")]
     EnvironmentUnknown { platform: String, environment: String, known: String },
     #[error("this does not fit {platform}: {misfit}; see {source_url}")]
-    TooLarge { platform: String, misfit: Misfit, source_url: String },
+    TooLarge { platform: String, misfit: Misfit, source_url: String, ways: Ways },
+    #[error(transparent)]
+    Deployment(#[from] Fault),
     #[error("no browser can be opened here, and there is no terminal to ask at")]
     NoOutput,
     #[error("{} deployments begin with {prefix}:\n{}", candidates.len(), candidates.join("\n"))]
@@ -213,6 +216,7 @@ impl Error {
             Self::SetupPage(_) => ("SETUP_PAGE_FAILED", exit::FAILED),
             Self::EnvironmentUnknown { .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE),
             Self::TooLarge { .. } => ("DEPLOYMENT_TOO_LARGE", exit::FAILED),
+            Self::Deployment(fault) => fault.codes(),
             Self::NoOutput => ("NO_OUTPUT", exit::USAGE),
             Self::PrefixAmbiguous { .. } => ("PREFIX_AMBIGUOUS", exit::FAILED),
             Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN),
@@ -307,9 +311,8 @@ impl Error {
             }
             Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave --environment away",
             Self::EnvironmentUnknown { known, .. } => return Some(format!("one of: {known}")),
-            Self::TooLarge { .. } => {
-                "deploy fewer variables with --only, split the blob with --split, or keep it beside the code with --blob-file capy.blob"
-            }
+            Self::TooLarge { ways, .. } => ways.hint(),
+            Self::Deployment(fault) => return fault.hint(),
             Self::NoOutput => {
                 "pass --platform ID with --print for lines to paste, or with --json for a script; --no-open prints the page's address"
             }

@@ -18,6 +18,7 @@ mod platforms;
 mod printer;
 mod project;
 mod push;
+mod records;
 mod setup_page;
 mod table;
 mod terminal;

@@ -111,13 +111,19 @@ fn farewell(session: &Session, end: End) {
         End::Signal => printer::note("the page ended"),
     }
     let made = session.deployments();
-    for deployment in made.iter() {
+    for deployment in &made {
         let (short, name) = (deployment.short_id(), &deployment.platform.name);
-        if deployment.is_handed_over() {
+        if deployment.is_revoked() {
+            printer::note(&format!("deployment {short} for {name} was revoked"));
+        } else if deployment.is_handed_over() {
             printer::note(&format!(
                 "deployment {short} for {name}; to take it back: capy deploy revoke {short}"
             ));
         } else {
+            // Nobody will ever open the blob that is in the file now.
+            if let Err(error) = deployment.take_back_blob() {
+                printer::note(&format!("warning: {error}"));
+            }
             printer::note(&format!(
                 "warning: deployment {short} for {name} was made and none of its values was taken: nobody can use it\n\nhint: capy deploy revoke {short}"
             ));

@@ -13,7 +13,7 @@
 //! or variables of both pairs, are refused. White space and one pair of quotes around a value are forgiven.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use capy_protocol::Error as ProtocolError;
 use capy_protocol::api::DecryptResponse;
@@ -106,6 +106,18 @@ impl Credentials {
     /// [`Error::BlobUnsupported`], [`Error::BlobFileUnreadable`], [`Error::KeyMalformed`],
     /// [`Error::VariableNotUnicode`].
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>> {
+        Self::from_env_in(lookup, &[PathBuf::new()])
+    }
+
+    /// [`Self::from_env`] for variables of another place: a relative path of the blob's file starts at the first of
+    /// these folders that holds such a file.
+    ///
+    /// # Errors
+    /// As [`Self::from_env`].
+    pub fn from_env_in(
+        lookup: impl Fn(&str) -> Option<OsString>,
+        folders: &[PathBuf],
+    ) -> Result<Option<Self>> {
         let Some((names, origin)) = choose(&lookup)? else {
             return Ok(None);
         };
@@ -114,7 +126,7 @@ impl Credentials {
         };
         let text = read(origin)?;
         let (text, origin) = if origin == names.blob_file {
-            (read_blob_file(origin, Path::new(strip_wrapping(&text)))?, origin)
+            (read_blob_file(origin, Path::new(strip_wrapping(&text)), folders)?, origin)
         } else {
             join_parts(text, names, &lookup)?
         };
@@ -167,9 +179,22 @@ impl Credentials {
             .map_err(|_| Error::WrongKey { names })
     }
 
+    /// The key beside it, as the platform holds it.
+    pub fn serialize_key(&self) -> Zeroizing<String> {
+        match &self.key {
+            Key::Project(key) => key.serialize_hex(),
+            Key::Deploy(token) => token.serialize_hex(),
+        }
+    }
+
     /// The blob was altered.
-    pub(crate) fn tampered(&self) -> Error {
+    pub fn tampered(&self) -> Error {
         Error::BlobTampered { blob: self.names().blob }
+    }
+
+    /// The key is another deployment's.
+    pub fn wrong_key(&self) -> Error {
+        Error::WrongKey { names: self.names() }
     }
 
     fn explain(&self, fault: ProtocolError) -> Error {
@@ -186,16 +211,23 @@ impl Credentials {
 /// The pair, and which of its variables leads to the blob.
 fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<(Names, &'static str)>> {
     let mut found = Vec::new();
-    for name in VARIABLES {
+    for name in VARIABLES.into_iter().chain(MORE).chain(CAPY_MORE) {
         if text_of(&lookup, name)?.map(Zeroizing::new).is_some() {
             found.push(name);
         }
     }
+    if found.is_empty() {
+        return Ok(None);
+    }
     for names in [Names::PROJECT_KEY, Names::DEPLOY_KEY] {
+        let (parts, main): (Vec<_>, Vec<_>) = found.iter().partition(|name| names.more.contains(name));
         let is_blob = |name| name == names.blob || name == names.blob_file;
-        match found[..] {
-            [] => return Ok(None),
-            [blob, key] if is_blob(blob) && key == names.key => return Ok(Some((names, blob))),
+        match main[..] {
+            [] => return Err(Error::CredentialsIncomplete { found: parts[0], missing: names.blob }),
+            [blob, key] if blob == names.blob && key == names.key => return Ok(Some((names, blob))),
+            [file, key] if file == names.blob_file && key == names.key && parts.is_empty() => {
+                return Ok(Some((names, file)));
+            }
             [only] if is_blob(only) => {
                 return Err(Error::CredentialsIncomplete { found: only, missing: names.key });
             }
@@ -231,8 +263,9 @@ fn join_parts(
     Ok((Zeroizing::new(all.flatten().collect()), names.joined))
 }
 
-fn read_blob_file(variable: &'static str, path: &Path) -> Result<Zeroizing<String>> {
-    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+fn read_blob_file(variable: &'static str, path: &Path, folders: &[PathBuf]) -> Result<Zeroizing<String>> {
+    let found = folders.iter().map(|folder| folder.join(path)).find(|path| path.exists());
+    let text = std::fs::read_to_string(found.as_deref().unwrap_or(path)).map(Zeroizing::new);
     text.map_err(|source| Error::BlobFileUnreadable { variable, path: path.into(), source })
 }
 
@@ -288,6 +321,12 @@ mod tests {
             (&["_CAPY_SECRETS_BLOB_FILE", "_CAPY_DEPLOY_KEY"], Some("BLOB_FILE_UNREADABLE")),
             (&["SECRETS_BLOB", "PROJECT_KEY"], Some("BLOB_MALFORMED")),
             (&["_CAPY_SECRETS_BLOB", "_CAPY_DEPLOY_KEY"], Some("BLOB_MALFORMED")),
+            (&["SECRETS_BLOB_2"], Some("CREDENTIALS_INCOMPLETE")),
+            (&["_CAPY_SECRETS_BLOB_2", "_CAPY_SECRETS_BLOB_3"], Some("CREDENTIALS_INCOMPLETE")),
+            (&["SECRETS_BLOB_2", "PROJECT_KEY"], Some("CREDENTIALS_INCOMPLETE")),
+            (&["SECRETS_BLOB", "PROJECT_KEY", "SECRETS_BLOB_2"], Some("BLOB_MALFORMED")),
+            (&["SECRETS_BLOB", "PROJECT_KEY", "_CAPY_SECRETS_BLOB_2"], Some("CREDENTIALS_AMBIGUOUS")),
+            (&["SECRETS_BLOB_FILE", "PROJECT_KEY", "SECRETS_BLOB_2"], Some("CREDENTIALS_AMBIGUOUS")),
         ] {
             let set: Vec<_> = set.iter().map(|name| (*name, "x")).collect();
             assert_eq!(code_for(&set), code, "{set:?}");

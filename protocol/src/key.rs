@@ -123,6 +123,13 @@ impl ProjectKey {
     pub fn deploy_project_key(&self, deploy_id: &DeployId) -> DeployProjectKey {
         DeployProjectKey(*hkdf(&[&self.0], deploy_id.as_bytes(), &[b"capy/v1/deploy-project-key"]))
     }
+
+    /// A mark of a value in a deployment, by which its owner later tells whether another value is the same one:
+    /// `HKDF(value, HKDF(PK, deploy_id, "capy/v1/mark/" + name, 32), "", 16)`. Without `PK` no value can be tried on it.
+    pub fn mark(&self, deploy_id: &DeployId, name: &str, value: &str) -> [u8; 16] {
+        let key = hkdf::<32>(&[&self.0], deploy_id.as_bytes(), &[b"capy/v1/mark/", name.as_bytes()]);
+        *hkdf(&[value.as_bytes()], key.as_ref(), &[])
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +140,27 @@ mod tests {
     fn a_key_never_prints_itself() {
         let key = DeployToken::new([0x5a; 32]);
         assert_eq!(alloc::format!("{key:?}"), "DeployToken(…)");
+    }
+
+    #[test]
+    fn a_mark_is_of_one_key_deployment_name_and_value() {
+        let (one, two) = (DeployId::new([1; 32]), DeployId::new([2; 32]));
+        let key = ProjectKey::new([5; 32]);
+        let mark = key.mark(&one, "A", "x");
+        assert_eq!(mark, key.mark(&one, "A", "x"));
+        let others = [
+            ProjectKey::new([6; 32]).mark(&one, "A", "x"),
+            key.mark(&two, "A", "x"),
+            key.mark(&one, "B", "x"),
+            key.mark(&one, "A", "y"),
+        ];
+        assert!(others.iter().all(|other| *other != mark));
+    }
+
+    #[test]
+    fn mark_format_unchanged() {
+        let mark = ProjectKey::new([5; 32]).mark(&DeployId::new([1; 32]), "A", "x");
+        assert_eq!(hex::encode(mark), "778c4db34218e330a9a885324a8dd870");
     }
 
     #[test]

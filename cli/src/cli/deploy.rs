@@ -35,7 +35,7 @@ pub(crate) struct DeployRotate {
     /// Where it goes [default: where the old one went]
     #[arg(long, value_name = "ID")]
     pub(crate) platform: Option<String>,
-    /// Which of the platform's environments [default: its first]
+    /// Which of the platform's environments [default: that of the old one]
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
     /// Set the variables by the platform's own command line
@@ -47,9 +47,12 @@ pub(crate) struct DeployRotate {
     /// Print the variables and the deployment's id as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Deploy these variables and no others, separated by commas
+    /// Deploy these variables and no others, separated by commas [default: those of the old one]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
+    /// Deploy all variables of .env
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) all: bool,
     /// Cut the blob over as many variables as it needs
     #[arg(long, conflicts_with = "blob_file")]
     pub(crate) split: bool,
@@ -74,19 +77,22 @@ pub(crate) struct Mint {
     /// Set the variables by the platform's own command line; shows what it runs and asks first
     #[arg(long, conflicts_with_all = ["print", "json", "no_open"])]
     pub(crate) push: bool,
-    /// Do not ask before --push runs anything
-    #[arg(long, requires = "push")]
+    /// Do not ask before --push runs anything, or --blob-file replaces a live deployment's blob
+    #[arg(long)]
     pub(crate) yes: bool,
     /// The platform's project, app, site or repository that --push sets them on [default: this folder's]
     #[arg(long, value_name = "NAME", requires = "push")]
     pub(crate) project: Option<String>,
-    /// Check that what a platform holds is live and holds what .env holds; counts as a use
+    /// Check that what a platform holds is live and holds what .env holds; takes no use
     #[arg(long, conflicts_with_all = ["platform", "print", "json", "push", "no_open"])]
     pub(crate) check: bool,
     /// The variables that the platform holds, as a file of NAME=value lines; - for stdin [default: the
     /// environment]
     #[arg(long, value_name = "FILE", requires = "check")]
     pub(crate) held: Option<PathBuf>,
+    /// Look inside through the key service, for a deployment that another machine made; takes a use
+    #[arg(long, requires = "check")]
+    pub(crate) open: bool,
     /// Print the page's address and do not open a browser
     #[arg(long, conflicts_with_all = ["print", "json"])]
     pub(crate) no_open: bool,
@@ -102,10 +108,11 @@ pub(crate) struct Mint {
     /// Split the blob over several variables, where the platform's are short
     #[arg(long, conflicts_with = "blob_file")]
     pub(crate) split: bool,
-    /// Write the blob to FILE, to be deployed beside the code; the platform then holds SECRETS_BLOB_FILE
+    /// Write the blob to FILE, to be deployed beside the code; the platform then holds SECRETS_BLOB_FILE.
+    /// With --check: where that file is here
     #[arg(long, value_name = "FILE")]
     pub(crate) blob_file: Option<PathBuf>,
-    /// A note that `capy deploy list` shows [default: the environment, if one is named]
+    /// A note that `capy deploy list` shows [default: the environment]
     #[arg(long)]
     pub(crate) label: Option<String>,
     #[command(flatten)]

@@ -4,7 +4,7 @@
 //! variables could not be printed is revoked again: nobody would know of it.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 
 use capy_protocol::id::DeployId;
 use serde::Serialize;
@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::{deploy_check, deploy_push, deploy_steps};
 use crate::cli::Mint;
-use crate::deployment::{Deployment, Wish, Wishes, Workbench, lines};
+use crate::deployment::{BlobPlace, Deployment, Fault, Replaces, Wish, Wishes, Workbench, lines};
 use crate::error::{Error, Result};
 use crate::setup_page::{self, Way};
-use crate::{platforms, printer};
+use crate::{input, platforms, printer};
 
 pub(super) fn run(arguments: Mint) -> Result<()> {
     if arguments.check {
@@ -24,16 +24,14 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
     let wishes = wishes(&arguments);
     if arguments.print || arguments.json {
         let wish = wishes.wish()?;
-        return print(&Workbench::open(arguments.file.env_file)?, &wish, arguments.json);
+        let workbench = Workbench::open(arguments.file.env_file)?;
+        return print(&workbench, &agreed(&workbench, wish, arguments.yes)?, arguments.json);
     }
     if arguments.push {
         let wish = wishes.wish()?;
-        return deploy_push::run(
-            &Workbench::open(arguments.file.env_file)?,
-            &wish,
-            arguments.project,
-            arguments.yes,
-        );
+        let workbench = Workbench::open(arguments.file.env_file)?;
+        let wish = agreed(&workbench, wish, arguments.yes)?;
+        return deploy_push::run(&workbench, &wish, arguments.project, arguments.yes);
     }
     if let Some(id) = &wishes.platform {
         platforms::find(id)?.environment(wishes.environment.as_deref())?;
@@ -41,7 +39,7 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
     if let Some(way) = Way::find(arguments.no_open) {
         return setup_page::serve(Workbench::open(arguments.file.env_file)?, wishes, &way);
     }
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    if !somebody_is_there() {
         return Err(Error::NoOutput);
     }
     let workbench = Workbench::open(arguments.file.env_file)?;
@@ -60,22 +58,34 @@ fn wishes(arguments: &Mint) -> Wishes {
         terms: arguments.terms.clone(),
         credential: arguments.credential,
         format: arguments.format,
-        split: arguments.split,
-        blob_file: arguments.blob_file.clone(),
+        blob: BlobPlace::of(arguments.split, arguments.blob_file.as_deref()),
     }
+}
+
+fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// The wish, after a question where a file would lose a live deployment's blob.
+pub(super) fn agreed(workbench: &Workbench, mut wish: Wish, yes: bool) -> Result<Wish> {
+    match workbench.check(&wish) {
+        Err(error @ Error::Deployment(Fault::BlobFileInUse { .. })) if yes || somebody_is_there() => {
+            let question =
+                format!("{error}: with the file, the platform will need the new variables, too\nreplace it?");
+            input::confirm(&question, yes)?;
+            wish.blob.replace(Replaces::Any);
+        }
+        result => result?,
+    }
+    Ok(wish)
 }
 
 /// Mints, prints, and says what to do with it.
 pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
-    let mut deployment = workbench.mint(wish)?;
+    let deployment = workbench.mint(wish)?;
     let text = if as_json { json(&deployment) } else { lines(&deployment.variables) };
-    if let Err(error) = deployment.write_blob_file().and_then(|()| printer::data(&text)) {
-        if let Err(fault) = workbench.revoke(&deployment.id) {
-            printer::note(&format!(
-                "warning: deployment {} could not be revoked again: {fault}",
-                deployment.id
-            ));
-        }
+    if let Err(error) = printer::data(&text) {
+        take_back(workbench, &deployment);
         return Err(error);
     }
     deployment.hand_over()?;
@@ -83,6 +93,15 @@ pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result
         explain(&deployment);
     }
     Ok(())
+}
+
+/// Undoes a deployment after an error that is the one to be told; whether it was undone is told here.
+pub(super) fn take_back(workbench: &Workbench, deployment: &Deployment) -> bool {
+    let taken = workbench.take_back(deployment);
+    if let Err(fault) = &taken {
+        printer::note(&format!("warning: deployment {} could not be revoked again: {fault}", deployment.id));
+    }
+    taken.is_ok()
 }
 
 #[derive(Serialize)]
@@ -123,14 +142,18 @@ fn explain(deployment: &Deployment) {
             indented(guide.cli.iter().map(String::as_str))
         ));
     }
-    if let Some((file, _)) = &deployment.blob_file {
-        printer::note(&format!("\nthe blob is in {}: deploy it beside the code", file.path.display()));
-    }
+    tell_blob_file(deployment);
     if let Some(warning) = platform.limits.warning(&deployment.sizes()) {
         printer::note(&format!("\nwarning: {warning}"));
     }
     let docs = if platform.docs.is_empty() { String::new() } else { format!("see {}\n", platform.docs) };
     printer::note(&format!("\n{docs}to take it back: capy deploy revoke {short}"));
+}
+
+pub(super) fn tell_blob_file(deployment: &Deployment) {
+    if let Some(placed) = &deployment.blob_file {
+        printer::note(&format!("\nthe blob is in {}: deploy it beside the code", placed.file.path.display()));
+    }
 }
 
 fn indented<'a>(lines: impl Iterator<Item = &'a str>) -> String {

@@ -1,45 +1,125 @@
 //! `capy deploy --check`: is what a platform holds still good?
 //!
-//! It opens the deployment as the platform would, which counts as a use, and compares what is inside with `.env`.
-//! Names are told, values never.
+//! The service's list says whether the deployment is live, and the record of this machine what is inside: no key is
+//! asked for, so the check is no use of it. Names are told, values never.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use capy_client::{Credentials, Service};
+use capy_client::credentials::Names;
+use capy_client::{Credentials, Error as ClientError, Service, ServiceUrl};
+use capy_protocol::api::Deploy;
 use capy_protocol::env_map::EnvMap;
+use capy_protocol::id::DeployId;
 use zeroize::Zeroizing;
 
 use crate::cli::Mint;
-use crate::deployment::Workbench;
+use crate::deployment::{BLOB_MARK, Fault, KEY_MARK, Workbench};
 use crate::env_file::EnvFile;
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::project::deadline;
+use crate::records::{Record, Records};
 
 pub(super) fn run(arguments: &Mint) -> Result<()> {
     let held = arguments.held.as_deref().map(read_held).transpose()?;
-    let lookup = |name: &str| match &held {
-        Some(held) => value_of(held, name),
-        None => std::env::var_os(name),
+    let lookup = |name: &str| {
+        let value = match &held {
+            Some(held) => value_of(held, name),
+            None => std::env::var_os(name),
+        };
+        let is_file = [Names::PROJECT_KEY, Names::DEPLOY_KEY].iter().any(|names| names.blob_file == name);
+        // Where it is on the platform is another place than here.
+        let here = arguments.blob_file.as_ref().filter(|_| is_file && value.is_some());
+        here.map(|path| path.clone().into_os_string()).or(value)
     };
-    let credentials = Credentials::from_env(lookup)?.ok_or(Error::NothingHeld)?;
     let workbench = Workbench::open(arguments.file.env_file.clone())?;
+    let folders = folders(&workbench, arguments.held.as_deref());
+    let credentials = Credentials::from_env_in(lookup, &folders)?.ok_or(Error::NothingHeld)?;
     let url = capy_client::service_url(lookup, &workbench.project.folder())?;
-    let inside = capy_client::open(&credentials, &Service::new(url), deadline()?)?;
-    let expected = workbench.select(arguments.only.as_deref())?;
-    let short = credentials.blob().deploy_id().short();
-    let difference = Difference::between(&inside, &expected);
-    if difference.is_none() {
-        printer::note(&format!(
-            "deployment {short} is good: it is live, and its {} variables are those of {}",
-            inside.len(),
-            workbench.env_path.display()
-        ));
-        return Ok(());
+    check_live(&workbench, &credentials.blob().deploy_id(), &url)?;
+    let difference = if arguments.open {
+        let inside = capy_client::open(&credentials, &Service::new(url), deadline()?)?;
+        let expected = workbench.select(arguments.only.as_deref())?;
+        Difference::between(inside.names(), &expected, |name| inside.get(name) == expected.get(name))
+    } else {
+        by_record(&workbench, &credentials, arguments.only.as_deref())?
+    };
+    tell(&workbench, &credentials.blob().deploy_id(), &difference)
+}
+
+fn tell(workbench: &Workbench, id: &DeployId, difference: &Difference) -> Result<()> {
+    let (short, path) = (id.short(), &workbench.env_path);
+    if !difference.is_none() {
+        return Err(Error::Stale { short, path: path.clone(), difference: difference.to_string() });
     }
-    Err(Error::Stale { short, path: workbench.env_path, difference: difference.to_string() })
+    printer::note(&format!(
+        "deployment {short} is good: it is live, and its {} variables are those of {}",
+        difference.same,
+        path.display()
+    ));
+    Ok(())
+}
+
+/// Where a blob's file may lie when its path is relative: here, beside `capy.toml`, beside the file of variables.
+fn folders(workbench: &Workbench, held: Option<&Path>) -> Vec<PathBuf> {
+    let beside_held = held.and_then(Path::parent).map(Path::to_owned);
+    [PathBuf::new(), workbench.project.folder()].into_iter().chain(beside_held).collect()
+}
+
+/// The service's list, in the order in which it would refuse. The token goes to the project's own service only.
+fn check_live(workbench: &Workbench, id: &DeployId, url: &ServiceUrl) -> Result<()> {
+    let service = &workbench.service;
+    if url != service.url() {
+        return Err(Fault::OtherService { there: url.clone(), here: service.url().clone() }.into());
+    }
+    let deploys = service.list(workbench.project.id(), deadline()?)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+    let refusal = match deploys.iter().find(|deploy| deploy.deploy_id == *id) {
+        None => Some(ClientError::DeployUnknown { url: url.clone(), id: *id }),
+        Some(deploy) => refusal(deploy, now),
+    };
+    refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
+}
+
+fn refusal(deploy: &Deploy, now: u128) -> Option<ClientError> {
+    let id = deploy.deploy_id;
+    if deploy.revoked_at.is_some() {
+        return Some(ClientError::DeployRevoked { id });
+    }
+    if deploy.expires_at.is_some_and(|at| u128::from(at) <= now) {
+        return Some(ClientError::DeployExpired { id });
+    }
+    deploy.max_uses.is_some_and(|most| deploy.uses >= most).then_some(ClientError::DeployUsedUp { id })
+}
+
+/// What was put inside when it was made here.
+fn by_record(
+    workbench: &Workbench,
+    credentials: &Credentials,
+    only: Option<&[String]>,
+) -> Result<Difference> {
+    let id = credentials.blob().deploy_id();
+    let record = Records::find()?.find_of(&id)?;
+    let record = record.ok_or_else(|| Fault::ContentsUnknown { short: id.short() })?;
+    let key = workbench.project.key()?;
+    let mark = |name: &str, value: &str| hex::encode(key.mark(&id, name, value));
+    if mark(KEY_MARK, &credentials.serialize_key()) != record.key {
+        return Err(credentials.wrong_key().into());
+    }
+    if mark(BLOB_MARK, &credentials.blob().serialize()) != record.blob {
+        return Err(credentials.tampered().into());
+    }
+    let Record { variables, only: wished, .. } = record;
+    let expected = workbench.select(only.or(wished.as_deref()))?;
+    let same = |name: &str| {
+        let value = expected.get(name).map(|value| mark(name, value.expose_secret()));
+        value.as_ref() == variables.get(name)
+    };
+    Ok(Difference::between(variables.keys().map(String::as_str), &expected, same))
 }
 
 /// A file that the platform's own command line wrote, or `-` for stdin.
@@ -61,28 +141,39 @@ fn value_of(held: &EnvFile, name: &str) -> Option<OsString> {
 
 /// How a deployment differs from `.env`, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Difference<'a> {
-    changed: Vec<&'a str>,
-    missing: Vec<&'a str>,
-    extra: Vec<&'a str>,
+struct Difference {
+    same: usize,
+    changed: Vec<String>,
+    missing: Vec<String>,
+    extra: Vec<String>,
 }
 
-impl<'a> Difference<'a> {
-    fn between(inside: &'a EnvMap, expected: &'a EnvMap) -> Self {
-        let differs = |name: &&str| inside.get(name).is_some_and(|value| Some(value) != expected.get(name));
-        Self {
-            changed: expected.names().filter(differs).collect(),
-            missing: expected.names().filter(|name| inside.get(name).is_none()).collect(),
-            extra: inside.names().filter(|name| expected.get(name).is_none()).collect(),
+impl Difference {
+    fn between<'a>(
+        inside: impl Iterator<Item = &'a str>,
+        expected: &EnvMap,
+        is_same: impl Fn(&str) -> bool,
+    ) -> Self {
+        let inside: BTreeSet<_> = inside.collect();
+        let mut difference = Self::default();
+        for name in expected.names() {
+            match inside.contains(name) {
+                false => difference.missing.push(name.to_owned()),
+                true if is_same(name) => difference.same += 1,
+                true => difference.changed.push(name.to_owned()),
+            }
         }
+        let extra = inside.into_iter().filter(|name| expected.get(name).is_none());
+        difference.extra = extra.map(str::to_owned).collect();
+        difference
     }
 
     fn is_none(&self) -> bool {
-        *self == Self::default()
+        [&self.changed, &self.missing, &self.extra].iter().all(|names| names.is_empty())
     }
 }
 
-impl core::fmt::Display for Difference<'_> {
+impl core::fmt::Display for Difference {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let parts =
             [("changed", &self.changed), ("missing there", &self.missing), ("only there", &self.extra)];

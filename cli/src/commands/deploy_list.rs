@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::cli::DeployList;
 use crate::error::Result;
 use crate::project::{Project, deadline};
+use crate::records::Records;
 use crate::table::{shown, table, time, time_or};
 use crate::unstored::Unstored;
 use crate::{input, printer};
@@ -24,17 +25,18 @@ pub(super) fn run(arguments: &DeployList) -> Result<()> {
     let project = Project::find()?;
     let service = project.service()?;
     let deploys = service.list(project.id(), deadline()?)?;
+    let unstored = Unstored::find()?;
+    let is_unstored = |deploy: &&Deploy| deploy.revoked_at.is_none() && unstored.has(&deploy.deploy_id);
     if arguments.json {
-        let json = serde_json::to_string_pretty(&Listing { deploys: &deploys })
-            .expect("strings and numbers are always JSON");
+        let shown = |deploy| Shown { deploy, held_by_nobody: is_unstored(&deploy) };
+        let listing = Listing { deploys: deploys.iter().map(shown).collect() };
+        let json = serde_json::to_string_pretty(&listing).expect("strings and numbers are always JSON");
         return printer::data(&(json + "\n"));
     }
     if deploys.is_empty() {
         printer::note("no deployments yet");
         return Ok(());
     }
-    let unstored = Unstored::find()?;
-    let is_unstored = |deploy: &&Deploy| deploy.revoked_at.is_none() && unstored.has(&deploy.deploy_id);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
     let rows = deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy), now));
     printer::data(&table(HEAD, rows))?;
@@ -59,6 +61,7 @@ fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId
     for (id, short) in forgotten.iter().zip(&short) {
         service.revoke(id, deadline()?)?;
         unstored.remove(id)?;
+        Records::find()?.remove(id)?;
         printer::note(&format!("deployment {short} is revoked"));
     }
     Ok(())
@@ -66,7 +69,15 @@ fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId
 
 #[derive(Serialize)]
 struct Listing<'a> {
-    deploys: &'a [Deploy],
+    deploys: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    deploy: &'a Deploy,
+    /// Made here, and nobody ever got its key.
+    held_by_nobody: bool,
 }
 
 fn row(deploy: &Deploy, is_unstored: bool, now: u128) -> [String; 7] {

@@ -2,6 +2,7 @@
 //!
 //! It shows what it will run and asks, then mints, then runs. A deployment of which nothing arrived is revoked again.
 
+use super::deploy;
 use crate::deployment::{Deployment, Wish, Workbench};
 use crate::error::{Error, Result};
 use crate::push::Report;
@@ -16,16 +17,16 @@ pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, a
     workbench.check(wish)?;
     show(workbench, wish, project.as_deref())?;
     input::confirm("run them?", agreed)?;
-    let mut deployment = workbench.mint(wish)?;
-    let pushed = deployment.write_blob_file().and_then(|()| deployment.pushing(project.as_deref())?.run());
-    match pushed {
+    let deployment = workbench.mint(wish)?;
+    match deployment.pushing(project.as_deref()).and_then(|pushing| pushing.run()) {
         Ok(report) if !report.stored.is_empty() || !report.missing.is_empty() => {
             deployment.hand_over()?;
             tell(&deployment, &report)
         }
         nothing_arrived => {
-            workbench.revoke(&deployment.id)?;
-            printer::note("nothing was set, and the deployment that was made for it is revoked again");
+            if deploy::take_back(workbench, &deployment) {
+                printer::note("nothing was set, and the deployment that was made for it is revoked again");
+            }
             tell(&deployment, &nothing_arrived?)
         }
     }
@@ -57,6 +58,7 @@ fn tell(deployment: &Deployment, report: &Report) -> Result<()> {
     if let Some(complaint) = &report.complaint {
         printer::note(&format!("its command line said: {complaint}"));
     }
+    deploy::tell_blob_file(deployment);
     if report.is_whole() {
         let short = deployment.short_id();
         printer::note(&format!(

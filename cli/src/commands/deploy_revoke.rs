@@ -6,6 +6,7 @@ use capy_protocol::id::DeployId;
 use crate::cli::DeployRevoke;
 use crate::error::{Error, Result};
 use crate::project::{Project, deadline};
+use crate::records::Records;
 use crate::unstored::Unstored;
 use crate::{input, printer};
 
@@ -24,6 +25,7 @@ pub(super) fn run(arguments: &DeployRevoke) -> Result<()> {
     };
     service.revoke(&id, deadline()?)?;
     Unstored::find()?.remove(&id)?;
+    Records::find()?.remove(&id)?;
     printer::note(&format!("deployment {} is revoked: no key is released for it from now on", id.short()));
     Ok(())
 }

@@ -1,18 +1,21 @@
 //! `capy deploy rotate`: a deployment's successor with the same terms, and only then the end of the old one.
 //!
-//! The old one stays live until the successor was handed over and the person says that its platform holds it: between
-//! the two no start and no build of the platform fails.
+//! The successor goes where the old one went and holds what it held, as this machine remembers it; what it does not
+//! remember is asked. The old one stays live until the successor was handed over and the person says that its platform
+//! holds it: between the two no start and no build of the platform fails.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use capy_protocol::api::{Credential as Held, Deploy};
 
-use super::{deploy, deploy_push, deploy_revoke};
+use super::{deploy, deploy_push, deploy_revoke, deploy_steps};
 use crate::cli::{Credential, DeployRotate, Format, Terms};
-use crate::deployment::{Wish, Wishes, Workbench};
+use crate::deployment::{BlobFile, BlobPlace, Fault, Replaces, Wishes, Workbench};
 use crate::error::{Error, Result};
+use crate::platforms;
 use crate::project::deadline;
+use crate::records::{Record, Records};
 use crate::{input, printer};
 
 pub(super) fn run(arguments: DeployRotate) -> Result<()> {
@@ -27,7 +30,16 @@ pub(super) fn run(arguments: DeployRotate) -> Result<()> {
     if old.revoked_at.is_some() {
         return Err(capy_client::Error::DeployRevoked { id: old.deploy_id }.into());
     }
-    let wish = successor(old, &arguments)?;
+    let record = Records::find()?.find_of(&old.deploy_id)?;
+    let mut wishes = successor(old, record.as_ref(), &arguments);
+    if !is_known(&wishes, record.as_ref(), &arguments)? {
+        if arguments.yes {
+            return Err(Fault::SuccessorUnknown { short: old.deploy_id.short() }.into());
+        }
+        ask(&workbench, &mut wishes, &arguments)?;
+    }
+    tell_new_names(&workbench, &wishes, record.as_ref());
+    let wish = deploy::agreed(&workbench, wishes.wish()?, arguments.yes)?;
     match arguments.push {
         true => deploy_push::run(&workbench, &wish, arguments.project, arguments.yes)?,
         false => deploy::print(&workbench, &wish, arguments.json)?,
@@ -43,13 +55,21 @@ pub(super) fn run(arguments: DeployRotate) -> Result<()> {
     Ok(())
 }
 
-/// Same platform, label and terms; the lifetime begins anew.
-fn successor(old: &Deploy, arguments: &DeployRotate) -> Result<Wish> {
+/// Same platform, label and terms; the lifetime begins anew. Environment, names and place of the blob as remembered.
+fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) -> Wishes {
     let lifetime = old.expires_at.map(|at| Duration::from_millis(at.saturating_sub(old.created_at)));
-    let wishes = Wishes {
+    let moves = arguments.platform.is_some() && arguments.platform != old.platform;
+    let record_there = record.filter(|_| !moves);
+    let only = arguments.only.clone().or_else(|| record.and_then(|record| record.only.clone()));
+    let mut blob = BlobPlace::of(arguments.split, arguments.blob_file.as_deref());
+    if let (BlobPlace::Variable, Some(record)) = (&blob, record_there) {
+        blob = remembered(record);
+    }
+    blob.replace(Replaces::One(old.deploy_id));
+    Wishes {
         platform: arguments.platform.clone().or_else(|| old.platform.clone()),
-        environment: arguments.environment.clone(),
-        only: arguments.only.clone(),
+        environment: arguments.environment.clone().or_else(|| record_there?.environment.clone()),
+        only: only.filter(|_| !arguments.all),
         label: old.label.clone(),
         terms: Terms { expires: lifetime, max_uses: old.max_uses, cidr: old.cidrs.clone() },
         credential: match old.credential {
@@ -57,8 +77,52 @@ fn successor(old: &Deploy, arguments: &DeployRotate) -> Result<Wish> {
             Held::DeployKey => Credential::DeployKey,
         },
         format: if old.format == 0 { Format::V0 } else { Format::V1 },
-        split: arguments.split,
-        blob_file: arguments.blob_file.clone(),
-    };
-    wishes.wish()
+        blob,
+    }
+}
+
+fn remembered(record: &Record) -> BlobPlace {
+    match &record.blob_file {
+        Some((path, name)) => {
+            BlobPlace::File(BlobFile { path: path.clone(), name: name.clone(), replaces: Replaces::None })
+        }
+        None if record.split => BlobPlace::Split,
+        None => BlobPlace::Variable,
+    }
+}
+
+/// Whether nothing has to be guessed: the environment where there are several, and the names.
+fn is_known(wishes: &Wishes, record: Option<&Record>, arguments: &DeployRotate) -> Result<bool> {
+    let names = record.is_some() || arguments.all || arguments.only.is_some();
+    Ok(names && !is_environment_open(wishes)?)
+}
+
+fn is_environment_open(wishes: &Wishes) -> Result<bool> {
+    let platform = wishes.platform.as_deref().map(platforms::find).transpose()?;
+    Ok(wishes.environment.is_none() && platform.is_some_and(|platform| platform.environments.len() > 1))
+}
+
+fn ask(workbench: &Workbench, wishes: &mut Wishes, arguments: &DeployRotate) -> Result<()> {
+    if is_environment_open(wishes)? {
+        let platform = platforms::find(wishes.platform.as_deref().unwrap_or_default())?;
+        wishes.environment = Some(deploy_steps::ask_environment(&platform)?);
+    }
+    if !arguments.all && wishes.only.is_none() {
+        wishes.only = deploy_steps::ask_variables(workbench)?;
+    }
+    Ok(())
+}
+
+/// Where all were meant, those that came since are meant, too; nobody should find them there by surprise.
+fn tell_new_names(workbench: &Workbench, wishes: &Wishes, record: Option<&Record>) {
+    let Some(record) = record.filter(|_| wishes.only.is_none()) else { return };
+    let new = workbench.values.names().filter(|name| !record.variables.contains_key(*name));
+    let new: Vec<_> = new.collect();
+    if !new.is_empty() {
+        printer::note(&format!(
+            "new in {}, and deployed, too: {}",
+            workbench.env_path.display(),
+            new.join(", ")
+        ));
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::deploy;
 use crate::cli::{Terms, lifetime};
 use crate::deployment::{BlobFile, BlobPlace, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
@@ -12,34 +13,25 @@ use crate::printer;
 
 /// What the person wishes; `None` when they would rather not.
 pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Option<Wish>> {
+    let mut wishes = wishes.clone();
     let platform = match &wishes.platform {
         Some(id) => platforms::find(id)?,
         None => ask_platform(workbench)?,
     };
-    let environment = match &wishes.environment {
-        None if platform.environments.len() > 1 => Some(ask_environment(&platform)?),
-        named => platform.environment(named.as_deref())?,
-    };
-    let only = match &wishes.only {
-        Some(only) => Some(only.clone()),
-        None => ask_variables(workbench)?,
-    };
-    let label = match &wishes.label {
-        Some(label) => Some(label.clone()),
-        None => Some(line("a note for `capy deploy list` [none]: ")?).filter(|label| !label.is_empty()),
-    };
-    let mut wish = Wish {
-        platform,
-        label: label.or_else(|| environment.clone()),
-        environment,
-        only,
-        terms: ask_terms(&wishes.terms)?,
-        credential: wishes.credential,
-        format: wishes.format,
-        blob: wishes.blob(),
-    };
-    offer_file(workbench, &mut wish)?;
-    workbench.check(&wish)?;
+    wishes.platform = Some(platform.id.into());
+    if wishes.environment.is_none() && platform.environments.len() > 1 {
+        wishes.environment = Some(ask_environment(&platform)?);
+    }
+    if wishes.only.is_none() {
+        wishes.only = ask_variables(workbench)?;
+    }
+    if wishes.label.is_none() {
+        wishes.label = Some(line("a note for `capy deploy list` [none]: ")?);
+    }
+    wishes.terms = ask_terms(&wishes.terms)?;
+    let mut wish = wishes.wish()?;
+    offer_ways(workbench, &mut wish)?;
+    let wish = deploy::agreed(workbench, wish, false)?;
     let question =
         format!("make a deployment for {}, and print its variables here? [Y/n] ", wish.platform.name);
     Ok((!is_no(&line(&question)?)).then_some(wish))
@@ -85,7 +77,7 @@ fn matching<'a>(all: &'a [Platform], typed: &str) -> Vec<&'a Platform> {
     all.iter().filter(matches).collect()
 }
 
-fn ask_environment(platform: &Platform) -> Result<String> {
+pub(super) fn ask_environment(platform: &Platform) -> Result<String> {
     loop {
         let usual = &platform.environments[0];
         let typed = line(&format!("which environment: {}? [{usual}]: ", platform.environments.join(", ")))?;
@@ -96,7 +88,7 @@ fn ask_environment(platform: &Platform) -> Result<String> {
     }
 }
 
-fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>> {
+pub(super) fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>> {
     let names: Vec<_> = workbench.values.names().collect();
     printer::note(&format!("variables: {}", names.join(", ")));
     loop {
@@ -136,14 +128,18 @@ fn ask_terms(wished: &Terms) -> Result<Terms> {
     Ok(terms)
 }
 
-/// What is too long for a variable may be a file.
-fn offer_file(workbench: &Workbench, wish: &mut Wish) -> Result<()> {
-    let Err(Error::TooLarge { misfit, .. }) = workbench.check(wish) else {
+/// What is too long for a variable may be several, or a file.
+fn offer_ways(workbench: &Workbench, wish: &mut Wish) -> Result<()> {
+    let Err(Error::TooLarge { misfit, ways, .. }) = workbench.check(wish) else {
         return Ok(());
     };
     printer::note(&format!("this does not fit {}: {misfit}", wish.platform.name));
+    if ways.split && !is_no(&line("split the blob over several variables? [Y/n] ")?) {
+        wish.blob = BlobPlace::Split;
+        return Ok(());
+    }
     let question = format!("keep the blob in {}, to be deployed beside the code? [Y/n] ", BlobFile::NAME);
-    if !is_no(&line(&question)?) {
+    if ways.file && !is_no(&line(&question)?) {
         wish.blob = BlobPlace::File(BlobFile::in_folder(&workbench.project.folder()));
     }
     Ok(())

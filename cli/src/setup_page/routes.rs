@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::assets::FILES;
 use super::session::Session;
-use super::view::{self, Choice, Fit, Made, Problem, PushTo, Size, Status, Value, Which};
+use super::view::{self, Choice, Fit, Made, Problem, PushTo, Status, Value, Which};
 use crate::deployment::{json_object, lines as lines_of};
 use crate::error::{Error, Result};
 
@@ -97,23 +97,13 @@ async fn state(State(session): Shared) -> Response {
 async fn fit(State(session): Shared, Json(choice): Json<Choice>) -> Response {
     blocking(session, move |session| {
         let wish = session.wish(&choice)?;
-        let sizes = session.workbench.sizes(&wish)?;
-        let problem = session.workbench.check(&wish).err();
-        to_json(&Fit {
-            sizes: Size::all(&sizes),
-            problem: problem.as_ref().map(Problem::from),
-            warning: wish.platform.limits.warning(&sizes),
-        })
+        to_json(&Fit::of(&wish, session.workbench.fit(&wish)?, session.workbench.check(&wish).err()))
     })
     .await
 }
 
 async fn mint(State(session): Shared, Json(choice): Json<Choice>) -> Response {
-    blocking(session, move |session| {
-        let id = session.mint(&choice)?;
-        session.with(&id, |deployment| to_json(&Made::of(deployment)))
-    })
-    .await
+    blocking(session, move |session| to_json(&Made::of(&*session.mint(&choice)?))).await
 }
 
 async fn reveal(State(session): Shared, Json(which): Json<Which>) -> Response {
@@ -126,15 +116,14 @@ async fn reveal(State(session): Shared, Json(which): Json<Which>) -> Response {
 
 async fn lines(State(session): Shared, Json(which): Json<Which>) -> Response {
     blocking(session, move |session| {
-        session.with(&which.deploy_id, |deployment| {
-            let text = if which.name == "json" {
-                json_object(&deployment.variables)
-            } else {
-                lines_of(&deployment.variables)
-            };
-            deployment.hand_over()?;
-            to_json(&Value { value: &text })
-        })
+        let deployment = session.made(&which.deploy_id)?;
+        let text = if which.name == "json" {
+            json_object(&deployment.variables)
+        } else {
+            lines_of(&deployment.variables)
+        };
+        deployment.hand_over()?;
+        to_json(&Value { value: &text })
     })
     .await
 }
@@ -154,8 +143,7 @@ async fn push(State(session): Shared, Json(where_to): Json<PushTo>) -> Response 
 
 async fn revoke(State(session): Shared, Json(which): Json<Which>) -> Response {
     blocking(session, move |session| {
-        session.with(&which.deploy_id, |_| Ok(()))?;
-        session.workbench.revoke(&which.deploy_id)?;
+        session.workbench.take_back(&*session.made(&which.deploy_id)?)?;
         to_json(&serde_json::Map::new())
     })
     .await

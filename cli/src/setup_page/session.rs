@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
@@ -12,9 +12,8 @@ use zeroize::Zeroizing;
 use super::gate::Gate;
 use super::view::{Blob, Choice, PushTo};
 use crate::cli::{Terms, lifetime};
-use crate::deployment::{BlobFile, BlobPlace, Deployment, Wish, Wishes, Workbench};
+use crate::deployment::{BlobFile, BlobPlace, Deployment, Replaces, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
-use crate::platforms;
 use crate::project::deadline;
 use crate::push::Report;
 
@@ -24,7 +23,7 @@ pub(crate) struct Session {
     pub(crate) workbench: Workbench,
     /// What the command line said already.
     pub(crate) wishes: Wishes,
-    made: Mutex<Vec<Deployment>>,
+    made: Mutex<Vec<Arc<Deployment>>>,
     active: Mutex<Instant>,
     done: AtomicBool,
 }
@@ -55,37 +54,34 @@ impl Session {
     }
 
     /// What was made, in order.
-    pub(crate) fn deployments(&self) -> MutexGuard<'_, Vec<Deployment>> {
-        lock(&self.made)
+    pub(crate) fn deployments(&self) -> Vec<Arc<Deployment>> {
+        lock(&self.made).clone()
     }
 
     /// The wish that a choice on the page stands for.
     pub(crate) fn wish(&self, choice: &Choice) -> Result<Wish> {
-        let platform = platforms::find(&choice.platform)?;
-        let environment = platform.environment(choice.environment.as_deref())?;
-        let label = choice.label.as_deref().map(str::trim).filter(|label| !label.is_empty());
-        Ok(Wish {
-            platform,
-            label: label.map(str::to_owned).or_else(|| environment.clone()),
-            environment,
+        let wishes = Wishes {
+            platform: Some(choice.platform.clone()),
+            environment: choice.environment.clone(),
             only: choice.only.clone(),
+            label: choice.label.clone(),
             terms: self.terms(choice)?,
             credential: choice.credential,
             format: choice.format,
             blob: match choice.blob {
                 Blob::Variable => BlobPlace::Variable,
                 Blob::Split => BlobPlace::Split,
-                Blob::File => BlobPlace::File(self.blob_file()),
+                Blob::File => BlobPlace::File(self.blob_file(choice.replace)),
             },
-        })
+        };
+        wishes.wish()
     }
 
     /// Where the blob is written if a file takes it.
-    pub(crate) fn blob_file(&self) -> BlobFile {
-        match self.wishes.blob() {
-            BlobPlace::File(file) => file,
-            _ => BlobFile::in_folder(&self.workbench.project.folder()),
-        }
+    pub(crate) fn blob_file(&self, replace: bool) -> BlobFile {
+        let file = self.wishes.blob.file().cloned();
+        let file = file.unwrap_or_else(|| BlobFile::in_folder(&self.workbench.project.folder()));
+        BlobFile { replaces: if replace { Replaces::Any } else { Replaces::None }, ..file }
     }
 
     /// The page shows the command line's own first, so that what it sends is what is meant.
@@ -99,49 +95,37 @@ impl Session {
     }
 
     /// Makes a deployment and keeps it.
-    pub(crate) fn mint(&self, choice: &Choice) -> Result<DeployId> {
-        let deployment = self.workbench.mint(&self.wish(choice)?)?;
-        let id = deployment.id;
-        if let Err(error) = deployment.write_blob_file() {
-            self.workbench.revoke(&id)?;
-            return Err(error);
-        }
-        lock(&self.made).push(deployment);
-        Ok(id)
+    pub(crate) fn mint(&self, choice: &Choice) -> Result<Arc<Deployment>> {
+        let deployment = Arc::new(self.workbench.mint(&self.wish(choice)?)?);
+        lock(&self.made).push(Arc::clone(&deployment));
+        Ok(deployment)
     }
 
-    /// Works on one that was made here.
-    pub(crate) fn with<T>(
-        &self,
-        id: &DeployId,
-        work: impl FnOnce(&mut Deployment) -> Result<T>,
-    ) -> Result<T> {
-        let mut made = lock(&self.made);
-        let found = made.iter_mut().find(|deployment| deployment.id == *id);
-        work(found.ok_or_else(|| Error::PrefixUnknown { prefix: id.to_string() })?)
+    /// One that was made here. Nothing is locked while it is worked on.
+    pub(crate) fn made(&self, id: &DeployId) -> Result<Arc<Deployment>> {
+        let found = lock(&self.made).iter().find(|deployment| deployment.id == *id).cloned();
+        found.ok_or_else(|| Error::PrefixUnknown { prefix: id.short() })
     }
 
     /// A value, to be seen or copied.
     pub(crate) fn reveal(&self, id: &DeployId, name: &str) -> Result<Zeroizing<String>> {
-        self.with(id, |deployment| {
-            let found = deployment.variables.iter().find(|variable| variable.name == name);
-            let value = found.map(|variable| variable.value.clone());
-            let value = value.ok_or_else(|| Error::NameMalformed { name: name.into() })?;
-            deployment.hand_over()?;
-            Ok(value)
-        })
+        let deployment = self.made(id)?;
+        let found = deployment.variables.iter().find(|variable| variable.name == name);
+        let value = found.map(|variable| variable.value.clone());
+        let value = value.ok_or_else(|| Error::NameMalformed { name: name.into() })?;
+        deployment.hand_over_one(name)?;
+        Ok(value)
     }
 
     /// Lets the platform's own command line have the values.
     pub(crate) fn push(&self, to: &PushTo) -> Result<Report> {
         let project = to.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
-        self.with(&to.deploy_id, |deployment| {
-            let report = deployment.pushing(project)?.run()?;
-            if !report.stored.is_empty() || !report.missing.is_empty() {
-                deployment.hand_over()?;
-            }
-            Ok(report)
-        })
+        let deployment = self.made(&to.deploy_id)?;
+        let report = deployment.pushing(project)?.run()?;
+        if !report.stored.is_empty() || !report.missing.is_empty() {
+            deployment.hand_over()?;
+        }
+        Ok(report)
     }
 
     /// What the service knows of it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::browser::is_on_path;
 use super::session::Session;
 use crate::cli::{Credential, Format};
-use crate::deployment::{BlobPlace, Deployment, Wishes};
+use crate::deployment::{self, BlobPlace, Deployment, Ways, Wish, Wishes};
 use crate::error::Error;
 use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
@@ -28,6 +28,9 @@ pub(crate) struct Choice {
     pub(crate) format: Format,
     #[serde(default)]
     pub(crate) blob: Blob,
+    /// The blob's file may lose a live deployment's blob.
+    #[serde(default)]
+    pub(crate) replace: bool,
     /// A time such as `90d`.
     pub(crate) expires: Option<String>,
     pub(crate) max_uses: Option<NonZeroU64>,
@@ -71,6 +74,7 @@ pub(crate) struct State<'a> {
     platforms: Vec<PlatformView>,
     variables: Vec<Secret<'a>>,
     wishes: &'a Wishes,
+    made: Vec<Made>,
     expires: Option<String>,
     max_uses: Option<u64>,
     cidr: Vec<String>,
@@ -110,8 +114,8 @@ impl<'a> State<'a> {
             project: bench.project.id().as_str(),
             service: bench.service.url().as_str(),
             env_file: bench.env_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            blob_file: session.blob_file().name,
-            blob: match session.wishes.blob() {
+            blob_file: session.blob_file(false).name,
+            blob: match session.wishes.blob {
                 BlobPlace::Variable => Blob::Variable,
                 BlobPlace::Split => Blob::Split,
                 BlobPlace::File(_) => Blob::File,
@@ -122,6 +126,7 @@ impl<'a> State<'a> {
                 .collect(),
             variables: variables.collect(),
             wishes: &session.wishes,
+            made: session.deployments().iter().map(|deployment| Made::of(deployment)).collect(),
             expires: terms.expires.map(|time| humantime::format_duration(time).to_string()),
             max_uses: terms.max_uses,
             cidr: terms.cidr.iter().map(ToString::to_string).collect(),
@@ -150,9 +155,30 @@ impl PlatformView {
 /// Whether a choice fits its platform.
 #[derive(Serialize)]
 pub(crate) struct Fit {
-    pub(crate) sizes: Vec<Size>,
-    pub(crate) problem: Option<Problem>,
-    pub(crate) warning: Option<String>,
+    sizes: Vec<Size>,
+    /// Bytes that are used of the limit that is nearest, where there is one.
+    used: Option<usize>,
+    limit: Option<usize>,
+    /// Whether that limit is one of a single variable.
+    single: bool,
+    problem: Option<Problem>,
+    warning: Option<String>,
+    ways: Ways,
+}
+
+impl Fit {
+    pub(crate) fn of(wish: &Wish, fit: deployment::Fit, problem: Option<Error>) -> Self {
+        let used = wish.platform.limits.used(&fit.sizes);
+        Self {
+            sizes: Size::all(&fit.sizes),
+            used: used.map(|(used, ..)| used),
+            limit: used.map(|(_, limit, _)| limit),
+            single: used.is_some_and(|(.., single)| single),
+            problem: problem.as_ref().map(Problem::from),
+            warning: fit.warning,
+            ways: fit.ways,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -187,6 +213,8 @@ pub(crate) struct Made {
     deploy_id: DeployId,
     short_id: String,
     platform: String,
+    environment: Option<String>,
+    revoked: bool,
     docs: String,
     how: &'static str,
     variables: Vec<Size>,
@@ -215,6 +243,8 @@ impl Made {
             deploy_id: deployment.id,
             short_id: deployment.short_id(),
             platform: platform.name.clone(),
+            environment: deployment.environment.clone(),
+            revoked: deployment.is_revoked(),
             docs: platform.docs.clone(),
             how: platform.pattern.explain(),
             variables: Size::all(&sizes),
@@ -222,7 +252,7 @@ impl Made {
             limit_source: platform.limits.source.clone(),
             warning: platform.limits.warning(&sizes),
             guide: deployment.guide.clone(),
-            blob_file: deployment.blob_file.as_ref().map(|(file, _)| file.path.display().to_string()),
+            blob_file: deployment.blob_file.as_ref().map(|placed| placed.file.path.display().to_string()),
             push: deployment.pushing(None).ok().map(|pushing| PushView {
                 program: pushing.push.program.clone(),
                 installed: is_on_path(&pushing.push.program),

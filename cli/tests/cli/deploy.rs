@@ -6,9 +6,9 @@ use std::process::Stdio;
 use crate::sandbox::{CANARY, Sandbox};
 use crate::stand_in::Fault;
 
-const PRINT: [&str; 4] = ["deploy", "--platform", "other", "--print"];
+pub(crate) const PRINT: [&str; 4] = ["deploy", "--platform", "other", "--print"];
 
-fn with_secrets() -> Sandbox {
+pub(crate) fn with_secrets() -> Sandbox {
     let sandbox = Sandbox::project();
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     sandbox.write(".env", &format!("{}B='canary.B.x9'\n", sandbox.read(".env")));
@@ -84,65 +84,6 @@ fn what_does_not_fit_the_platform_is_refused_before_the_service_is_asked() {
 }
 
 #[test]
-fn a_blob_in_a_file_beside_the_code_opens_on_the_platform() {
-    for extra in [&[][..], &["--credential", "deploy-key"]] {
-        let mut sandbox = with_secrets();
-        sandbox.capy_with(&["set", "LONG"], &"x".repeat(90_000)).succeeds();
-        let pages = ["deploy", "--platform", "cloudflare-pages", "--blob-file", "capy.blob", "--print"];
-        let lines = sandbox.capy(&[&pages[..], extra].concat()).succeeds().stdout;
-        assert!(lines.contains("SECRETS_BLOB_FILE=capy.blob\n") && lines.len() < 300, "{lines}");
-        assert!(!sandbox.read("capy.blob").contains(CANARY));
-        sandbox.become_platform(&lines);
-        let script = "echo $A ${#LONG} ${SECRETS_BLOB_FILE-unset}";
-        let run = sandbox.capy(&["run", "--", "sh", "-c", script]).succeeds();
-        assert_eq!(run.stdout, "canary.A.x9 90000 unset\n");
-        fs::remove_file(sandbox.path("capy.blob")).unwrap();
-        sandbox.capy(&["run", "--", "true"]).fails(32, "BLOB_FILE_UNREADABLE");
-    }
-}
-
-#[test]
-fn a_blob_that_is_split_over_short_variables_opens_when_all_of_them_are_there() {
-    for (extra, blob) in [(&[][..], "SECRETS_BLOB"), (&["--credential", "deploy-key"], "_CAPY_SECRETS_BLOB")]
-    {
-        let mut sandbox = with_secrets();
-        sandbox.capy_with(&["set", "LONG"], &"x".repeat(9000)).succeeds();
-        let pages = ["deploy", "--platform", "cloudflare-pages", "--split", "--print"];
-        let lines = sandbox.capy(&[&pages[..], extra].concat()).succeeds().stdout;
-        let parts = lines.lines().filter(|line| line.trim_start_matches('_').contains("SECRETS_BLOB"));
-        assert_eq!(parts.count(), 3, "{lines}");
-        assert!(lines.lines().all(|line| line.split_once('=').unwrap().1.len() <= 5120), "{lines}");
-        sandbox.become_platform(&lines);
-        let script = format!("echo $A ${{#LONG}} ${{{blob}_2-unset}}");
-        let run = sandbox.capy(&["run", "--", "sh", "-c", &script]).succeeds();
-        assert_eq!(run.stdout, "canary.A.x9 9000 unset\n");
-        let second = sandbox.env.remove(&format!("{blob}_2")).unwrap();
-        let missing = sandbox.capy(&["run", "--", "true"]).fails(30, "CREDENTIALS_INCOMPLETE");
-        assert!(
-            missing.stderr.contains(&format!("{blob}_3 is set but {blob}_2 is not")),
-            "{}",
-            missing.stderr
-        );
-        let third = sandbox.env.insert(format!("{blob}_3"), second).unwrap();
-        sandbox.env.insert(format!("{blob}_2"), third);
-        assert_ne!(sandbox.capy(&["run", "--", "true"]).code, 0, "parts in another order");
-        let whole = with_secrets().capy(&[&PRINT[..], extra].concat()).succeeds().stdout;
-        sandbox.become_platform(&whole);
-        let left_over = sandbox.capy(&["run", "--", "true"]).fails(32, "BLOB_MALFORMED");
-        assert!(
-            left_over.stderr.contains("joined with its numbered parts, is damaged"),
-            "{}",
-            left_over.stderr
-        );
-    }
-    let sandbox = with_secrets();
-    sandbox.capy_with(&["set", "LONG"], &"x".repeat(90_000)).succeeds();
-    let pages = ["deploy", "--platform", "cloudflare-pages", "--split", "--print"];
-    let refused = sandbox.capy(&pages).fails(1, "DEPLOYMENT_TOO_LARGE");
-    assert!(refused.stderr.contains("SECRETS_BLOB_16 has"), "{}", refused.stderr);
-}
-
-#[test]
 fn what_cannot_be_deployed_registers_nothing() {
     let sandbox = Sandbox::project();
     sandbox.capy(&PRINT).fails(10, "NO_ENV_FILE");
@@ -164,12 +105,37 @@ fn what_cannot_be_deployed_registers_nothing() {
 #[test]
 fn a_deployment_that_could_not_be_printed_is_revoked_again() {
     let sandbox = with_secrets();
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut command = sandbox.command(&PRINT);
-    let status = command.stdout(full).stderr(Stdio::null()).status().unwrap();
-    assert_eq!(status.code(), Some(1));
+    print_to_nobody(&sandbox, &PRINT);
     let deploys = sandbox.service.deploys();
     assert!(deploys.len() == 1 && deploys[0].revoked_at.is_some());
+}
+
+/// With a full disk where the output goes.
+pub(crate) fn print_to_nobody(sandbox: &Sandbox, arguments: &[&str]) {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = sandbox.command(arguments).stdout(full).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_deployment_is_noted_as_nobodys_before_the_service_may_have_it() {
+    let sandbox = with_secrets();
+    let noted = || fs::read_dir(sandbox.config("unstored")).map_or(0, Iterator::count);
+    sandbox.service.fail_next([Fault::Refuse(401, "UNAUTHORIZED")]);
+    sandbox.capy(&PRINT).fails(22, "UNAUTHORIZED");
+    assert_eq!(noted(), 0, "a refusal makes nothing");
+    // It is registered, and no answer ever comes.
+    sandbox.service.fail_always(Fault::LoseAnswer);
+    sandbox.capy(&PRINT).fails(20, "SERVICE_UNREACHABLE");
+    sandbox.service.recover();
+    assert_eq!((sandbox.service.deploys().len(), noted()), (1, 1));
+    let list = sandbox.capy(&["deploy", "list", "--json"]).succeeds().stdout;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["deploys"][0]["held_by_nobody"], true);
+    assert!(sandbox.capy(&["deploy", "list"]).succeeds().stdout.contains("live, held by nobody"));
+    let lines = sandbox.capy(&PRINT).succeeds();
+    assert!(!lines.stdout.is_empty());
+    assert_eq!(noted(), 1, "what was printed is somebody's");
 }
 
 #[test]
@@ -273,31 +239,4 @@ fn a_wrong_login_cannot_deploy() {
     let text = fs::read_to_string(&login).unwrap().replace("admin", "other");
     fs::write(&login, text).unwrap();
     sandbox.capy(&PRINT).fails(22, "UNAUTHORIZED");
-}
-
-#[test]
-fn what_a_platform_holds_is_checked_against_the_local_file_by_name() {
-    let sandbox = with_secrets();
-    let lines = sandbox.capy(&PRINT).succeeds().stdout;
-    sandbox.write("held.env", &lines);
-    let check = ["deploy", "--check", "--held", "held.env"];
-    let good = sandbox.capy(&check).succeeds();
-    assert!(good.stderr.contains("is good") && good.stderr.contains("2 variables"), "{}", good.stderr);
-    assert!(sandbox.capy_with(&["deploy", "--check", "--held", "-"], &lines).code == 0);
-
-    sandbox.capy_with(&["set", "A"], "canary.other.x9").succeeds();
-    sandbox.capy_with(&["set", "C"], "canary.C.x9").succeeds();
-    sandbox.capy(&["unset", "B"]).succeeds();
-    let stale = sandbox.capy(&check).fails(1, "DEPLOYMENT_STALE");
-    assert!(stale.stderr.contains("changed: A; missing there: C; only there: B"), "{}", stale.stderr);
-    assert!(stale.stderr.contains("hint: make a new deployment"), "{}", stale.stderr);
-    let nothing = sandbox.capy(&["deploy", "--check"]).fails(10, "NOTHING_HELD");
-    assert!(nothing.stderr.contains("hint: pass --held FILE"), "{}", nothing.stderr);
-
-    let list = sandbox.capy(&["deploy", "list", "--json"]).succeeds().stdout;
-    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-    sandbox.capy(&["deploy", "revoke", list["deploys"][0]["deploy_id"].as_str().unwrap()]).succeeds();
-    sandbox.capy(&check).fails(44, "DEPLOY_REVOKED");
-    sandbox.write("held.env", "SECRETS_BLOB=x\n");
-    sandbox.capy(&check).fails(30, "CREDENTIALS_INCOMPLETE");
 }

@@ -4,7 +4,9 @@
 mod stand_in;
 
 mod audit;
+mod blob;
 mod deploy;
+mod deploy_check;
 mod env_file;
 mod help;
 mod init;

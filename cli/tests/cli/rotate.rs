@@ -65,3 +65,63 @@ fn what_is_not_live_has_no_successor() {
     sandbox.capy(&["deploy", "rotate", other, "--yes"]).fails(43, "PREFIX_UNKNOWN");
     assert_eq!(sandbox.service.deploys().len(), 1);
 }
+
+/// The names inside the newest deployment, by opening it as its platform would.
+fn opened(sandbox: &mut Sandbox, lines: &str) -> String {
+    sandbox.become_platform(lines);
+    sandbox.capy(&["run", "--", "sh", "-c", "echo ${A-unset} ${B-unset} ${C-unset}"]).succeeds().stdout
+}
+
+fn with_three_variables() -> Sandbox {
+    let sandbox = Sandbox::project();
+    for name in ["A", "B", "C"] {
+        sandbox.capy_with(&["set", name], name).succeeds();
+    }
+    sandbox
+}
+
+fn only_deployment(sandbox: &Sandbox) -> String {
+    sandbox.service.deploys()[0].deploy_id.to_string()
+}
+
+#[test]
+fn a_successor_keeps_the_environment_the_variables_and_the_place_of_the_blob() {
+    let mut sandbox = with_three_variables();
+    let deploy = ["deploy", "--platform", "vercel", "--environment", "preview", "--print", "--only", "B"];
+    sandbox.capy(&[&deploy[..], &["--blob-file", "capy.blob", "--label", "x"]].concat()).succeeds();
+    let old = only_deployment(&sandbox);
+    let before = sandbox.read("capy.blob");
+    let rotated = sandbox.capy(&["deploy", "rotate", &old, "--yes"]).succeeds();
+    assert!(rotated.stderr.contains("vercel env add PROJECT_KEY preview"), "{}", rotated.stderr);
+    assert!(rotated.stdout.contains("SECRETS_BLOB_FILE=capy.blob\n"), "{}", rotated.stdout);
+    assert_ne!(sandbox.read("capy.blob"), before);
+    assert_eq!(opened(&mut sandbox, &rotated.stdout), "unset B unset\n");
+}
+
+#[test]
+fn what_came_since_goes_along_only_where_all_were_meant_and_is_told() {
+    let mut sandbox = with_three_variables();
+    sandbox.capy(&["unset", "C"]).succeeds();
+    sandbox.capy(&["deploy", "--platform", "docker", "--print"]).succeeds();
+    let old = only_deployment(&sandbox);
+    sandbox.capy_with(&["set", "C"], "C").succeeds();
+    let rotated = sandbox.capy(&["deploy", "rotate", &old, "--yes"]).succeeds();
+    assert!(rotated.stderr.contains(", and deployed, too: C\n"), "{}", rotated.stderr);
+    assert_eq!(opened(&mut sandbox, &rotated.stdout), "A B C\n");
+}
+
+#[test]
+fn what_another_machine_made_is_not_guessed() {
+    let mut sandbox = with_three_variables();
+    sandbox.capy(&["deploy", "--platform", "vercel", "--print", "--only", "A"]).succeeds();
+    let old = only_deployment(&sandbox);
+    fs::remove_dir_all(sandbox.config("deployments")).unwrap();
+    let rotate = ["deploy", "rotate", &old, "--yes"];
+    let unknown = sandbox.capy(&rotate).fails(2, "SUCCESSOR_UNKNOWN");
+    assert!(unknown.stderr.contains("--environment NAME"), "{}", unknown.stderr);
+    sandbox.capy(&[&rotate[..], &["--all"]].concat()).fails(2, "SUCCESSOR_UNKNOWN");
+    assert_eq!(sandbox.service.deploys().len(), 1);
+    let whole = [&rotate[..], &["--environment", "preview", "--only", "A,C"]].concat();
+    let lines = sandbox.capy(&whole).succeeds().stdout;
+    assert_eq!(opened(&mut sandbox, &lines), "A unset C\n");
+}

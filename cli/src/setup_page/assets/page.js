@@ -9,7 +9,7 @@ const at = (id) => document.getElementById(id);
 let state;
 let step = "platform";
 let reached = 0;
-const choice = { platform: null, environment: null, only: new Set(), label: "", blob: "variable" };
+const choice = { platform: null, environment: null, only: new Set(), blob: "variable", replace: false };
 
 /** An element with attributes and children; text is always text. */
 export function make(tag, attributes = {}, ...children) {
@@ -127,6 +127,8 @@ function choosePlatform(id) {
   if (choice.platform !== id) {
     choice.platform = id;
     choice.environment = platform().environments[0] ?? null;
+    choice.blob = state.blob;
+    choice.replace = false;
     reached = 0;
   }
   at("platform-next").disabled = false;
@@ -188,7 +190,7 @@ function body() {
   const all = choice.only.size === state.variables.length;
   return {
     platform: choice.platform, environment: choice.environment, only: all ? null : [...choice.only],
-    label: at("label").value || null, credential: at("credential").value, format: at("format").value, blob: choice.blob,
+    label: at("label").value || null, credential: at("credential").value, format: at("format").value, blob: choice.blob, replace: choice.replace,
     expires: at("expires").value || null, max_uses: at("uses").value ? Number(at("uses").value) : null,
   };
 }
@@ -196,7 +198,6 @@ function body() {
 let asked = 0;
 async function fit() {
   at("chosen").textContent = `${choice.only.size} of ${state.variables.length} chosen`;
-  if (!platform().limits.value && choice.blob === "split") choice.blob = "variable";
   at("as-split").checked = choice.blob === "split";
   at("as-file").checked = choice.blob === "file";
   at("variables-next").disabled = true;
@@ -215,31 +216,34 @@ async function fit() {
   }
 }
 
-function showFit({ sizes, problem, warning }) {
+function showFit({ sizes, used, limit, single, problem, warning, ways }) {
   const known = platform().limits;
-  const blob = Math.max(...sizes.map((size) => size.bytes));
-  const all = sizes.reduce((sum, size) => sum + size.bytes + size.name.length, 0);
-  const [used, limit] = known.value ? [blob, known.value] : [all, known.total];
   const parts = [];
   if (limit) {
-    const about = `${bytes(used)} of the ${bytes(limit)} that ${platform().name} takes ${known.value ? "in one variable" : "in all"}${known.count ? `, of at most ${known.count}` : ""}`;
+    const about = `${bytes(used)} of the ${bytes(limit)} that ${platform().name} takes ${single ? "in one variable" : "in all"}${known.count ? `, of at most ${known.count}` : ""}`;
     parts.push(make("span", {}, about), make("meter", { min: 0, max: limit, low: limit * 0.7, high: limit * 0.95, optimum: 0, value: Math.min(used, limit), "aria-label": about }));
   } else {
-    parts.push(make("span", {}, `${bytes(blob)} sealed`));
+    parts.push(make("span", {}, `${bytes(Math.max(...sizes.map((size) => size.bytes)))} sealed`));
   }
-  if (problem) parts.push(notice("bad", problem.error, `Choose fewer variables, or tick ${known.value ? "one of the boxes" : "the box"} below.`));
-  else if (warning) parts.push(notice("warn", warning, "Choose fewer, or tick a box below, if you use those."));
+  const replaces = problem?.code === "BLOB_FILE_IN_USE";
+  const way = ways.split && ways.file ? "tick one of the boxes below" : ways.split || ways.file ? "tick the box below" : null;
+  if (replaces) parts.push(notice("warn", problem.error, "With the file, its platform will need the new variables, too."));
+  else if (problem) parts.push(notice("bad", problem.error, problem.code === "DEPLOYMENT_TOO_LARGE" ? `Choose fewer variables${way ? `, or ${way}` : ""}.` : problem.hint));
+  else if (warning) parts.push(notice("warn", warning, `Choose fewer${way ? `, or ${way},` : ""} if you use those.`));
   at("fit").replaceChildren(...parts);
-  const offer = Boolean(problem || warning) || choice.blob !== "variable";
-  at("as-file-row").hidden = !offer;
-  at("as-split-row").hidden = !offer || !known.value;
+  const offer = (Boolean(problem || warning) && !replaces) || choice.blob !== "variable";
+  at("as-split-row").hidden = !(offer && ways.split) && choice.blob !== "split";
+  at("as-file-row").hidden = !(offer && ways.file) && choice.blob !== "file";
+  at("replace-row").hidden = !replaces && !choice.replace;
+  at("replace").checked = choice.replace;
 }
 
 at("all").addEventListener("click", () => pickAll(true));
 at("none").addEventListener("click", () => pickAll(false));
 for (const [id, blob] of [["as-split", "split"], ["as-file", "file"]]) {
-  at(id).addEventListener("change", (event) => { choice.blob = event.target.checked ? blob : "variable"; fit(); });
+  at(id).addEventListener("change", (event) => { choice.blob = event.target.checked ? blob : "variable"; choice.replace = false; fit(); });
 }
+at("replace").addEventListener("change", (event) => { choice.replace = event.target.checked; fit(); });
 at("variables-next").addEventListener("click", () => move(1));
 
 // ---- options -----------------------------------------------------------------------------------------------------
@@ -279,6 +283,8 @@ at("wishes").addEventListener("submit", (event) => { event.preventDefault(); min
 at("again").addEventListener("click", () => {
   clearResult();
   choice.platform = null;
+  choice.blob = state.blob;
+  choice.replace = false;
   reached = 0;
   at("search").value = "";
   showPlatforms();

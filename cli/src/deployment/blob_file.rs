@@ -1,0 +1,141 @@
+//! The file that takes a blob: what it held is kept until the new blob is sure, and comes back when it was not.
+//!
+//! ```text
+//! before anything is made   a file aside is opened: a folder that takes none is known in time
+//! once it is registered     the blob goes aside, then in the old one's place, whole
+//! when it is revoked here   the old one comes back, if nobody wrote there since
+//! ```
+//! The blob is sealed, and the user that a container runs as has to read it: everybody may.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use capy_protocol::blob::SecretsBlob;
+use capy_protocol::id::DeployId;
+use tempfile::NamedTempFile;
+
+use super::Fault;
+use super::wish::BlobFile;
+use crate::disk;
+use crate::error::{Error, Result};
+
+const READABLE: u32 = 0o644;
+
+/// Which deployment's blob a file holds; `None` where nothing is there.
+pub(super) fn holder(path: &Path) -> Result<Option<DeployId>> {
+    let Some(bytes) = read(path).map_err(Error::file("read", path))?.filter(|bytes| !bytes.is_empty()) else {
+        return Ok(None);
+    };
+    let blob = std::str::from_utf8(&bytes).ok().and_then(|text| SecretsBlob::parse(text).ok());
+    match blob {
+        Some(blob) => Ok(Some(blob.deploy_id())),
+        None => Err(Fault::BlobFileTaken { path: path.into() }.into()),
+    }
+}
+
+/// Room for a blob. Nothing that was there is touched.
+pub(super) struct Room {
+    file: BlobFile,
+    target: PathBuf,
+    aside: NamedTempFile,
+}
+
+/// A blob in its place.
+pub(crate) struct Placed {
+    pub(crate) file: BlobFile,
+    target: PathBuf,
+    blob: String,
+    before: Option<Vec<u8>>,
+}
+
+impl Room {
+    pub(super) fn make(file: &BlobFile) -> Result<Self> {
+        let made = disk::follow(&file.path).and_then(|target| Ok((disk::aside(&target)?, target)));
+        let (aside, target) = made.map_err(Error::file("write", &file.path))?;
+        Ok(Self { file: file.clone(), target, aside })
+    }
+
+    /// Puts the blob in its place.
+    pub(super) fn fill(self, blob: String) -> Result<Placed> {
+        let Self { file, target, mut aside } = self;
+        let before = read(&target).and_then(|before| {
+            aside.write_all(blob.as_bytes())?;
+            aside.as_file().set_permissions(Permissions::from_mode(READABLE))?;
+            disk::put(aside, &target).map(|()| before)
+        });
+        let before = before.map_err(Error::file("write", &file.path))?;
+        Ok(Placed { file, target, blob, before })
+    }
+}
+
+impl Placed {
+    /// Takes the blob away again.
+    pub(super) fn take_back(&self) -> Result<()> {
+        let ours = |held: Option<Vec<u8>>| held.is_some_and(|held| held == self.blob.as_bytes());
+        let done = match (read(&self.target).map(ours), &self.before) {
+            (Ok(false), _) => Ok(()),
+            (Ok(true), Some(before)) => disk::replace(&self.target, before, READABLE),
+            (Ok(true), None) => fs::remove_file(&self.target),
+            (Err(error), _) => Err(error),
+        };
+        done.map_err(Error::file("restore", &self.file.path))
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_a_file_held_stays_until_the_blob_is_sure_and_comes_back_when_it_was_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = BlobFile::in_folder(folder.path());
+        fs::write(&file.path, "old").unwrap();
+        fs::set_permissions(&file.path, Permissions::from_mode(0o600)).unwrap();
+        drop(Room::make(&file).unwrap());
+        assert_eq!(fs::read(&file.path).unwrap(), b"old");
+        let placed = Room::make(&file).unwrap().fill("new".into()).unwrap();
+        assert_eq!((fs::read(&file.path).unwrap(), mode(&file.path)), (b"new".to_vec(), 0o644));
+        placed.take_back().unwrap();
+        assert_eq!(fs::read(&file.path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_since_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = BlobFile::in_folder(folder.path());
+        let placed = Room::make(&file).unwrap().fill("new".into()).unwrap();
+        fs::write(&file.path, "newer").unwrap();
+        placed.take_back().unwrap();
+        assert_eq!(fs::read(&file.path).unwrap(), b"newer");
+        let placed = Room::make(&file).unwrap().fill("newest".into()).unwrap();
+        fs::remove_file(&file.path).unwrap();
+        placed.take_back().unwrap();
+        assert!(!file.path.exists());
+    }
+
+    #[test]
+    fn a_file_that_holds_no_blob_is_somebody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        assert_eq!(holder(&path).unwrap(), None);
+        fs::write(&path, "").unwrap();
+        assert_eq!(holder(&path).unwrap(), None);
+        fs::write(&path, "my notes").unwrap();
+        assert_eq!(holder(&path).unwrap_err().code(), "BLOB_FILE_TAKEN");
+    }
+}

@@ -1,0 +1,54 @@
+//! What stops a deployment, or what is asked of one, that no other part of the program knows of.
+
+use std::path::PathBuf;
+
+use capy_worker::policy::LABEL_MAX;
+
+use capy_client::ServiceUrl;
+
+use crate::exit;
+
+/// Why.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("a label has at most {LABEL_MAX} characters, and no control characters")]
+    LabelMalformed,
+    #[error("{} holds the blob of deployment {short}, which is live", path.display())]
+    BlobFileInUse { path: PathBuf, short: String },
+    #[error("{} exists, and what it holds is no blob", path.display())]
+    BlobFileTaken { path: PathBuf },
+    #[error("deployment {short} is live, and what is inside is not known here: another machine made it")]
+    ContentsUnknown { short: String },
+    #[error("another machine made deployment {short}: its environment and its variables are not known here")]
+    SuccessorUnknown { short: String },
+    #[error("the platform asks {there}, and this project's deployments are made at {here}")]
+    OtherService { there: ServiceUrl, here: ServiceUrl },
+}
+
+impl Fault {
+    pub(crate) fn codes(&self) -> (&'static str, u8) {
+        match self {
+            Self::LabelMalformed => ("LABEL_MALFORMED", exit::USAGE),
+            Self::BlobFileInUse { .. } => ("BLOB_FILE_IN_USE", exit::FAILED),
+            Self::BlobFileTaken { .. } => ("BLOB_FILE_TAKEN", exit::FAILED),
+            Self::ContentsUnknown { .. } => ("CONTENTS_UNKNOWN", exit::FAILED),
+            Self::SuccessorUnknown { .. } => ("SUCCESSOR_UNKNOWN", exit::USAGE),
+            Self::OtherService { .. } => ("OTHER_SERVICE", exit::FAILED),
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::LabelMalformed => "shorten it".into(),
+            Self::BlobFileInUse { short, .. } => format!(
+                "name another file, `capy deploy revoke {short}` first, or pass --yes to replace the blob"
+            ),
+            Self::BlobFileTaken { .. } => "name another file with --blob-file".into(),
+            Self::ContentsUnknown { .. } => {
+                "check it where it was made, or pass --open to look inside, which takes a use".into()
+            }
+            Self::OtherService { here, .. } => format!("set CAPY_SERVICE_URL to {here} there"),
+            Self::SuccessorUnknown { .. } => "pass --environment NAME, and --only NAMES or --all".into(),
+        })
+    }
+}
