@@ -164,7 +164,7 @@ impl Service {
 
     /// The service's cursor as a query; it becomes a part of an address.
     fn cursor(&self, next: &str) -> Result<String> {
-        if next.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        if next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
             return Ok(format!("?cursor={next}"));
         }
         Err(Error::ServiceProtocol { url: self.url.clone(), reason: "its cursor is not one".into() })

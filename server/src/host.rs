@@ -16,6 +16,8 @@ pub(crate) struct Machine {
 }
 
 impl Host for Machine {
+    const LOCAL_SOURCES: bool = true;
+
     type Rows = Answer;
 
     async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {

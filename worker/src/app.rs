@@ -4,19 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use capy_protocol::id::{DeployId, ProjectId};
+use capy_protocol::store_keys::StoreKeys;
 
 use crate::audit::{Event, Row};
 use crate::error::{ApiError, Fault};
 use crate::log::Log;
 use crate::oidc::Issuers;
-use crate::secrets::Secrets;
+use crate::secrets::{SecretFault, Secrets};
 
 /// Everything that the handlers work with.
 #[derive(Debug)]
 pub struct App<H> {
     /// The platform: database and revocation list.
     pub host: H,
-    /// The admin token and the wrap roots.
+    /// The admin token, the wrap roots, and the keys of the project store.
     pub secrets: Secrets,
     /// The time.
     pub clock: Clock,
@@ -27,6 +28,14 @@ pub struct App<H> {
 }
 
 impl<H> App<H> {
+    /// The keys of the project store. A service without any has no store; keys that cannot be used are a fault.
+    pub(crate) fn store_keys(&self) -> Result<&StoreKeys, ApiError> {
+        self.secrets.store_keys().map_err(|fault| match fault {
+            SecretFault::Missing(_) => ApiError::StoreOff,
+            SecretFault::Malformed(..) => fault.into(),
+        })
+    }
+
     /// The row of an event, under the newest wrap root: without roots nothing is changed, because nothing could be
     /// vouched for.
     pub(crate) fn seal(

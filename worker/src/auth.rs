@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use capy_protocol::api::tokens::{Bearer, TokenInfo};
+use capy_protocol::id::ProjectId;
 use capy_protocol::scope::Scope;
 use capy_protocol::token::Token;
 use sha2::{Digest, Sha256};
@@ -58,6 +59,15 @@ impl Identity {
     /// [`Self::may`], or the refusal.
     pub(crate) fn require(&self, needed: &Scope) -> Result<(), ApiError> {
         if self.may(needed) { Ok(()) } else { Err(ApiError::Forbidden) }
+    }
+
+    /// The projects that the scopes name; none where they reach all.
+    pub(crate) fn projects(&self) -> Option<Vec<ProjectId>> {
+        let named = |scope: &Scope| match scope {
+            Scope::Admin => None,
+            Scope::Deploy(project) | Scope::Read(project) | Scope::Build(project) => Some(project.clone()),
+        };
+        self.scopes.iter().map(named).collect()
     }
 
     /// What the bearer is told about itself.

@@ -10,20 +10,20 @@ use zeroize::Zeroize;
 
 use crate::error::ApiError;
 
-/// The longest body, in bytes: several times the largest valid request.
+/// The longest body, in bytes, where a route says nothing else: several times the largest valid request.
 const BODY_MAX: usize = 8 * 1024;
 
-/// A body of `application/json`: 415 for another type, 413 over 8 KiB, 400 for anything that is not a `T`.
-pub(crate) struct JsonBody<T>(pub(crate) T);
+/// A body of `application/json`: 415 for another type, 413 over `MAX` bytes, 400 for anything that is not a `T`.
+pub(crate) struct JsonBody<T, const MAX: usize = BODY_MAX>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
+impl<T: DeserializeOwned, S: Sync, const MAX: usize> FromRequest<S> for JsonBody<T, MAX> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(request.into_body(), MAX).await?;
         let parsed = parse(&bytes);
         wipe(bytes);
         parsed.map(Self)
@@ -36,8 +36,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, BODY_MAX).collect().await {
+async fn read(body: Body, max: usize) -> Result<Bytes, ApiError> {
+    match Limited::new(body, max).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::PayloadTooLarge),
         Err(_) => Err(ApiError::BadRequest("the body could not be read to its end".into())),

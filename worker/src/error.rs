@@ -14,9 +14,9 @@ use capy_protocol::api::{ErrorBody, ErrorCode};
 
 use crate::host::HostError;
 use crate::policy::Denial;
-use crate::policy::oidc;
 use crate::policy::tokens::Refused;
-use crate::secrets::SecretFault;
+use crate::policy::{oidc, projects};
+use crate::secrets::{ENCRYPTION_KEY, SecretFault};
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug)]
@@ -31,6 +31,11 @@ pub(crate) enum ApiError {
     MethodNotAllowed,
     TokenUnknown,
     TrustUnknown,
+    ProjectUnknown,
+    SecretUnknown,
+    ProjectExists,
+    ProjectFull,
+    StoreOff,
     DeployExists,
     Denied(Denial),
     PayloadTooLarge,
@@ -58,6 +63,8 @@ pub(crate) enum Fault {
     #[cfg(not(target_family = "wasm"))]
     #[error("the time limit of an answer has passed")]
     TooSlow,
+    #[error("sealing a stored value failed: {0}")]
+    Store(capy_protocol::Error),
     #[error("sealing an audit event failed: {0}")]
     Seal(capy_protocol::Error),
 }
@@ -81,6 +88,12 @@ impl From<SecretFault> for ApiError {
 impl From<Denial> for ApiError {
     fn from(denial: Denial) -> Self {
         Self::Denied(denial)
+    }
+}
+
+impl From<projects::Unfit> for ApiError {
+    fn from(unfit: projects::Unfit) -> Self {
+        Self::BadRequest(unfit.to_string().into())
     }
 }
 
@@ -123,6 +136,27 @@ impl ApiError {
                 (StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "this route has no such method")
             }
             Self::TrustUnknown => (StatusCode::NOT_FOUND, Code::TrustUnknown, "no trust has this id"),
+            Self::ProjectUnknown => (
+                StatusCode::NOT_FOUND,
+                Code::ProjectUnknown,
+                "there is no such project, or none that you may see",
+            ),
+            Self::SecretUnknown => (
+                StatusCode::NOT_FOUND,
+                Code::SecretUnknown,
+                "there is no such secret, or none that you may see",
+            ),
+            Self::ProjectExists => (StatusCode::CONFLICT, Code::ProjectExists, "this project id is taken"),
+            Self::ProjectFull => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::ProjectFull,
+                "a project holds 1000 secrets and one MiB of names and values at most",
+            ),
+            Self::StoreOff => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Code::StoreOff,
+                "this service keeps no secrets of projects: its ENCRYPTION_KEY is not set",
+            ),
             Self::TokenUnknown => (StatusCode::NOT_FOUND, Code::TokenUnknown, "no API token has this id"),
             Self::DeployExists => (StatusCode::CONFLICT, Code::DeployExists, "this deploy id is taken"),
             Self::Denied(Denial::Unknown) => {
@@ -201,8 +235,13 @@ impl IntoResponse for ApiError {
             // Seconds: the time that the limits are counted over.
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
         }
-        if let Self::Unavailable(fault) = self {
-            response.extensions_mut().insert(Detail(fault.to_string()));
+        let detail = match &self {
+            Self::Unavailable(fault) => Some(fault.to_string()),
+            Self::StoreOff => Some(SecretFault::Missing(ENCRYPTION_KEY).to_string()),
+            _ => None,
+        };
+        if let Some(detail) = detail {
+            response.extensions_mut().insert(Detail(detail));
         }
         response
     }

@@ -4,6 +4,8 @@ pub(crate) mod audit;
 pub(crate) mod decrypt;
 pub(crate) mod deploys;
 pub(crate) mod health;
+pub(crate) mod projects;
 pub(crate) mod roots;
+pub(crate) mod rows;
 pub(crate) mod tokens;
 pub(crate) mod trusts;

@@ -157,6 +157,9 @@ pub struct RsaKey {
 
 /// A platform.
 pub trait Host: Send + Sync + 'static {
+    /// Whether a path can name a source: on a machine of one's own.
+    const LOCAL_SOURCES: bool;
+
     /// An answer of its database.
     type Rows: Rows + Send;
 

@@ -1,6 +1,7 @@
 //! Pure decisions. No IO and no clock, so that each rule is one row of a table.
 
 pub mod oidc;
+pub mod projects;
 pub mod tokens;
 
 use std::net::IpAddr;

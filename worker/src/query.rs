@@ -11,7 +11,8 @@ pub(crate) fn only<'a>(uri: &'a Uri, name: &str) -> Result<Option<&'a str>, ApiE
         return Ok(None);
     };
     let value = query.split_once('=').filter(|(found, _)| *found == name).map(|(_, value)| value);
-    let plain = |value: &&str| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let plain =
+        |value: &&str| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     match value.filter(plain) {
         Some(value) => Ok(Some(value)),
         None => Err(ApiError::BadRequest(format!("the address may have one parameter, `{name}`").into())),

@@ -8,7 +8,7 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::handlers::{audit, decrypt, deploys, health, roots, tokens, trusts};
+use crate::handlers::{audit, decrypt, deploys, health, projects, roots, rows, tokens, trusts};
 use crate::host::Host;
 use crate::log::observe;
 
@@ -27,6 +27,16 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/tokens/{id}", delete(tokens::revoke::<H>))
         .route("/oidc/trusts", post(trusts::add::<H>).get(trusts::list::<H>))
         .route("/oidc/trusts/{id}", delete(trusts::remove::<H>))
+        .route("/api/project", post(projects::create::<H>))
+        .route("/api/project/projects", get(projects::list::<H>))
+        .route(
+            "/api/project/projects/{project_id}",
+            get(projects::show::<H>).put(projects::change::<H>).delete(projects::remove::<H>),
+        )
+        .route("/api/project/secret/{id}", delete(projects::remove_secret::<H>))
+        .route("/api/build/projects/{project_id}/rows", get(rows::of_project::<H>))
+        .route("/admin/store/keys", get(rows::keys::<H>))
+        .route("/admin/store/rotate", post(rows::rotate::<H>))
         .route("/health", get(health::health::<H>))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

@@ -109,6 +109,35 @@ fn the_list_is_newest_first_and_uses_its_index() {
 }
 
 #[test]
+fn a_row_that_was_changed_meanwhile_is_not_put_back_by_a_rotation() {
+    let mut database = database();
+    let (none, row) = (Option::<String>::None, |letter: &str| letter.repeat(66));
+    let project: &[&dyn ToSql] = params!["p", "shop", none, none, none, none, none, none, 1, "me"];
+    let set = |text: &str| format!(r#"[{{"key":"A","row":"{}"}}]"#, row(text));
+    transaction(
+        &mut database,
+        &[(sql::projects::INSERT, project), (sql::projects::SET_SECRETS, params!["p", set("a"), 7, 1])],
+    );
+    let id: String = database.query_row("SELECT id FROM secrets", [], |row| row.get(0)).unwrap();
+    transaction(&mut database, &[(sql::projects::SET_SECRETS, params!["p", set("b"), 7, 2])]);
+    let reseal: &[&dyn ToSql] = params![id, row("a"), row("c"), 9];
+    assert_eq!(transaction(&mut database, &[(sql::projects::RESEAL, reseal)]), 0);
+    let reseal: &[&dyn ToSql] = params![id, row("b"), row("c"), 9];
+    assert_eq!(transaction(&mut database, &[(sql::projects::RESEAL, reseal)]), 1);
+    let kept: (String, i64) = database
+        .query_row("SELECT value, key_id FROM secrets", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(kept, (row("c"), 9));
+    let gone =
+        transaction(&mut database, &[(sql::projects::SET_SECRETS, params!["nowhere", set("d"), 9, 3])]);
+    assert_eq!(gone, 0, "no value without its project");
+    assert_eq!(
+        database.query_row("SELECT count(*) FROM secrets", [], |row| row.get::<_, i64>(0)).unwrap(),
+        1
+    );
+}
+
+#[test]
 fn the_audit_trail_is_append_only() {
     let mut database = database();
     register(&mut database);

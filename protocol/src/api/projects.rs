@@ -232,6 +232,12 @@ impl From<&SecretValue> for SecretText {
     }
 }
 
+impl From<SecretText> for SecretValue {
+    fn from(mut text: SecretText) -> Self {
+        Self::new(core::mem::take(&mut text.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::format;

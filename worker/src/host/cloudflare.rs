@@ -48,6 +48,8 @@ impl Cloudflare {
 }
 
 impl Host for Cloudflare {
+    const LOCAL_SOURCES: bool = false;
+
     type Rows = D1Result;
 
     fn transaction(&self, statements: Vec<Statement>) -> impl Future<Output = Result<Vec<D1Result>>> + Send {

@@ -92,6 +92,8 @@ impl Faulty {
 }
 
 impl Host for Faulty {
+    const LOCAL_SOURCES: bool = false;
+
     type Rows = Answer;
 
     async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {

@@ -4,12 +4,14 @@
 //! change cannot hide from the event what the event needs to see.
 
 pub mod audit;
+pub mod projects;
 pub mod tokens;
 pub mod trusts;
 
 /// A read that needs every table: it fails where a migration is missing.
 pub const CHECK: &str = "SELECT (SELECT 1 FROM deploys LIMIT 1), (SELECT 1 FROM tokens LIMIT 1), \
-    (SELECT 1 FROM oidc_trusts LIMIT 1), (SELECT 1 FROM audit_checkpoints LIMIT 1)";
+    (SELECT 1 FROM oidc_trusts LIMIT 1), (SELECT 1 FROM audit_checkpoints LIMIT 1), \
+    (SELECT 1 FROM project LIMIT 1), (SELECT 1 FROM secrets LIMIT 1)";
 
 /// The deployment ?1.
 pub const FIND: &str = "SELECT * FROM deploys WHERE deploy_id = ?1";

@@ -57,10 +57,10 @@ impl Service {
     }
 
     pub(crate) fn with_secrets(token: Option<&str>, roots: Option<&str>) -> Self {
-        Self::over(Faulty::new().unwrap(), token, roots)
+        Self::over(Faulty::new().unwrap(), token, roots, Some(KEYS))
     }
 
-    fn over(host: Faulty, token: Option<&str>, roots: Option<&str>) -> Self {
+    fn over(host: Faulty, token: Option<&str>, roots: Option<&str>, keys: Option<&str>) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         let time = Arc::new(AtomicU64::new(NOW));
@@ -71,7 +71,7 @@ impl Service {
                 let value = match name {
                     "ADMIN_TOKEN" => token,
                     "WRAP_ROOTS" => roots,
-                    _ => Some(KEYS),
+                    _ => keys,
                 };
                 value.map(str::to_owned)
             }),
@@ -84,10 +84,19 @@ impl Service {
 
     /// The same host and time under other wrap roots.
     pub(crate) fn restart_with_roots(self, roots: &str) -> Self {
+        self.restart(roots, Some(KEYS))
+    }
+
+    /// The same host and time under another `ENCRYPTION_KEY`, or without one.
+    pub(crate) fn restart_with_keys(self, keys: Option<&str>) -> Self {
+        self.restart(ROOTS, keys)
+    }
+
+    fn restart(self, roots: &str, keys: Option<&str>) -> Self {
         let now = self.time.load(Ordering::SeqCst);
         drop(self.router);
         let App { host, .. } = Arc::into_inner(self.app).unwrap();
-        let service = Self::over(host, Some(TOKEN), Some(roots));
+        let service = Self::over(host, Some(TOKEN), Some(roots), keys);
         service.set_time(now);
         service
     }
@@ -122,7 +131,8 @@ impl Service {
         self.rows("SELECT action FROM audit ORDER BY id")
     }
 
-    fn rows(&self, sql: &str) -> Vec<String> {
+    /// The first column of each row.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
         let connection = self.host().database().connection();
         let mut statement = connection.prepare(sql).unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()

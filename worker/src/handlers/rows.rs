@@ -1,0 +1,97 @@
+//! Sealed values: out to a build host, and over to a newer key. Nothing here answers with a plaintext.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use capy_protocol::Error;
+use capy_protocol::api::projects::{
+    RotateRequest, Rotated, StoreKeyList, StoreKeyState, StoreRows, UnopenedRow,
+};
+use capy_protocol::id::ProjectId;
+use capy_protocol::scope::Scope;
+use capy_protocol::store_keys::StoreKeys;
+use capy_protocol::store_row::Place;
+
+use super::projects::require;
+use crate::app::App;
+use crate::auth::{Admin, Identity};
+use crate::body::JsonBody;
+use crate::error::{ApiError, Fault};
+use crate::host::Host;
+use crate::path::PathId;
+use crate::store::rows::{self, RESEALED_AT_ONCE, Stale};
+
+/// `GET /api/build/projects/{project_id}/rows`
+/// 1. The bearer: 401. The path: 400. A scope that builds the project: 404 for who may not see it, 403 for who may.
+/// 2. The store's keys: 503.
+/// 3. 200 with each name, its sealed value and the key's id. 404, 503.
+pub(crate) async fn of_project<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    identity: Identity,
+    PathId(project_id): PathId<ProjectId>,
+) -> Result<Json<StoreRows>, ApiError> {
+    require(&identity, &Scope::Build(project_id.clone()), &project_id)?;
+    app.store_keys()?;
+    let rows = rows::of_project(&app.host, &project_id).await?.ok_or(ApiError::ProjectUnknown)?;
+    Ok(Json(StoreRows { project_id, rows }))
+}
+
+/// `GET /admin/store/keys`
+/// 1. An admin's bearer: 401, 403. The store's keys: 503.
+/// 2. 200 with each key that is held or needed, and how many rows it sealed. 503.
+pub(crate) async fn keys<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    _: Admin,
+) -> Result<Json<StoreKeyList>, ApiError> {
+    let held = app.store_keys()?;
+    let counted = rows::by_key(&app.host).await?;
+    let rows = |id| counted.iter().find(|(known, _)| *known == id).map_or(0, |(_, rows)| *rows);
+    let state = |key_id, held_now| {
+        let newest = key_id == Some(held.newest());
+        StoreKeyState { key_id, held: held_now, newest, rows: rows(key_id) }
+    };
+    let mut keys: Vec<_> = held.ids().map(|id| state(Some(id), true)).collect();
+    let others =
+        counted.iter().map(|(id, _)| *id).filter(|id| id.is_none_or(|id| !held.ids().any(|one| one == id)));
+    // Rows without a key id are opened with the last key, which is held.
+    keys.extend(others.map(|id| state(id, id.is_none())));
+    Ok(Json(StoreKeyList { keys }))
+}
+
+/// `POST /admin/store/rotate`
+/// 1. An admin's bearer: 401, 403. The store's keys: 503. The body: 400, 413, 415.
+/// 2. The next rows that another key than the newest sealed, opened and sealed again. One that does not open is told.
+/// 3. One transaction, which replaces a row only where it still is what was read: 503.
+/// 4. 200 with their number, and where to go on.
+pub(crate) async fn rotate<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    _: Admin,
+    JsonBody(request): JsonBody<RotateRequest>,
+) -> Result<Json<Rotated>, ApiError> {
+    let keys = app.store_keys()?;
+    let stale = rows::stale(&app.host, request.after, keys.newest()).await?;
+    let next = stale.last().filter(|_| stale.len() == RESEALED_AT_ONCE).map(|row| row.id);
+    let (mut fresh, mut unopened) = (Vec::new(), Vec::new());
+    for row in stale {
+        match reseal(keys, &row) {
+            Ok(text) => fresh.push((row, text)),
+            Err(error @ (Error::Randomness | Error::TooLarge)) => {
+                return Err(ApiError::Unavailable(Fault::Store(error)));
+            }
+            Err(error) => unopened.push(unopened_row(row, error)),
+        }
+    }
+    let resealed = rows::reseal(&app.host, keys.newest(), &fresh).await?;
+    Ok(Json(Rotated { resealed, unopened, next }))
+}
+
+fn reseal(keys: &StoreKeys, row: &Stale) -> capy_protocol::Result<String> {
+    let place = Place { project: &row.project_id, name: &row.key };
+    keys.seal(place, &keys.open(place, row.key_id, &row.row)?)
+}
+
+fn unopened_row(row: Stale, error: Error) -> UnopenedRow {
+    let key_missing = matches!(error, Error::UnknownStoreKey(_));
+    UnopenedRow { project_id: row.project_id, key: row.key, key_id: row.key_id, key_missing }
+}

@@ -1,0 +1,245 @@
+//! Decisions about projects of the store: which fields a project may have, and how much it may hold.
+
+mod forms;
+
+use capy_protocol::api::projects::{NewProject, NewSecret, ProjectChange, Recipe};
+use serde::Deserialize;
+
+use forms::{is_branch, is_command, is_image, is_name, is_output_directory, is_repository, is_variable};
+
+/// The longest body of a request that carries values, in bytes: JSON writes some of them with more than they have.
+pub const BODY_MAX: usize = 4 * 1024 * 1024;
+/// The longest name of a project.
+pub const NAME_MAX: usize = 64;
+/// The longest text of any other setting, in bytes.
+pub const SETTING_MAX: usize = 2000;
+/// The most secrets of a project.
+pub const SECRETS_MAX: u64 = 1000;
+/// The longest name and value of a secret together, in bytes: what Linux takes into an environment, with `=` and a zero
+/// byte (`MAX_ARG_STRLEN`).
+pub const SECRET_MAX: usize = 128 * 1024 - 2;
+/// The most bytes of a project's names and values: no process takes more than two MiB of arguments and environment.
+pub const PROJECT_MAX: u64 = 1024 * 1024;
+
+/// What a project cannot have. Names the field, never its content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unfit {
+    /// It becomes a part of folders' names.
+    #[error("name must be 1 to {NAME_MAX} of A-Z, a-z, 0-9, `.`, `_` and `-`, a letter or digit first")]
+    Name,
+    /// Another way to fetch, or a secret in the address.
+    #[error(
+        "repository_url must be https://host/path without a user or password, ssh://user@host/path or user@host:path"
+    )]
+    Repository,
+    /// The same on a machine of one's own.
+    #[error(
+        "repository_url must be https://host/path without a user or password, ssh://user@host/path, user@host:path or \
+        /path"
+    )]
+    LocalRepository,
+    /// Git would not have it.
+    #[error("branch must be a branch's name as git takes it")]
+    Branch,
+    /// Too long, or with what steers a terminal.
+    #[error("{0} must be one line of at most {SETTING_MAX} bytes")]
+    Command(&'static str),
+    /// Out of the tree.
+    #[error("output_directory must be a path inside the source: relative, without `..`")]
+    OutputDirectory,
+    /// Not an image's name.
+    #[error("image must be a container image such as docker.io/library/node:22")]
+    Image,
+    /// No environment can carry it.
+    #[error("secrets[{0}].key must be letters, digits and `_`, not a digit first")]
+    Key(usize),
+    /// A value of this name, and another one.
+    #[error("secrets[{0}].key stands twice")]
+    Twice(usize),
+    /// No environment can carry it.
+    #[error("secrets[{0}].value must not have a zero byte")]
+    ZeroByte(usize),
+    /// No environment can carry it.
+    #[error("secrets[{0}] must have at most {SECRET_MAX} bytes, key and value together")]
+    Long(usize),
+}
+
+/// More than a project may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// What a project holds.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Deserialize)]
+pub struct Held {
+    /// How many secrets.
+    pub count: u64,
+    /// The bytes of their names and values.
+    pub bytes: u64,
+}
+
+/// Whether a project may be made as asked. `local`: the service's own machine has sources.
+///
+/// # Errors
+/// The first field that is not as it must be.
+pub fn new_project(request: &NewProject, local: bool) -> Result<(), Unfit> {
+    check(&request.name, is_name, Unfit::Name)?;
+    recipe(&request.recipe, local)?;
+    secrets(&request.secrets)
+}
+
+/// Whether a project may be changed as asked.
+///
+/// # Errors
+/// As [`new_project`].
+pub fn change(request: &ProjectChange, local: bool) -> Result<(), Unfit> {
+    if let Some(name) = &request.name {
+        check(name, is_name, Unfit::Name)?;
+    }
+    recipe(&request.recipe, local)?;
+    secrets(&request.secrets)
+}
+
+/// An empty setting is none.
+fn recipe(recipe: &Recipe, local: bool) -> Result<(), Unfit> {
+    let given = |setting: &Option<String>, is_fit: fn(&str) -> bool, unfit| match setting.as_deref() {
+        None | Some("") => Ok(()),
+        Some(text) => check(text, is_fit, unfit),
+    };
+    let is_source: fn(&str) -> bool =
+        if local { |text| is_repository(text) || forms::is_local(text) } else { is_repository };
+    let of_repository = if local { Unfit::LocalRepository } else { Unfit::Repository };
+    given(&recipe.repository_url, is_source, of_repository)?;
+    given(&recipe.branch, is_branch, Unfit::Branch)?;
+    given(&recipe.install_command, is_command, Unfit::Command("install_command"))?;
+    given(&recipe.build_command, is_command, Unfit::Command("build_command"))?;
+    given(&recipe.output_directory, is_output_directory, Unfit::OutputDirectory)?;
+    given(&recipe.image, is_image, Unfit::Image)
+}
+
+fn secrets(secrets: &[NewSecret]) -> Result<(), Unfit> {
+    let mut known = std::collections::BTreeSet::new();
+    for (place, secret) in secrets.iter().enumerate() {
+        let value = secret.value.expose_secret();
+        check(&secret.key, is_variable, Unfit::Key(place))?;
+        if !known.insert(&secret.key) {
+            return Err(Unfit::Twice(place));
+        }
+        if secret.key.len() + value.len() > SECRET_MAX {
+            return Err(Unfit::Long(place));
+        }
+        check(value, |value| !value.contains('\0'), Unfit::ZeroByte(place))?;
+    }
+    Ok(())
+}
+
+fn check(text: &str, is_fit: impl Fn(&str) -> bool, unfit: Unfit) -> Result<(), Unfit> {
+    if is_fit(text) { Ok(()) } else { Err(unfit) }
+}
+
+/// Whether these secrets fit beside what the project holds otherwise.
+///
+/// # Errors
+/// [`Full`].
+pub fn capacity(others: Held, secrets: &[NewSecret]) -> Result<(), Full> {
+    let count = others.count + secrets.len() as u64;
+    let new = secrets.iter().map(|secret| (secret.key.len() + secret.value.expose_secret().len()) as u64);
+    let bytes = others.bytes + new.sum::<u64>();
+    if count <= SECRETS_MAX && bytes <= PROJECT_MAX { Ok(()) } else { Err(Full) }
+}
+
+#[cfg(test)]
+mod tests {
+    use capy_protocol::api::SecretText;
+    use capy_protocol::env_map::SecretValue;
+
+    use super::*;
+
+    fn secret(key: &str, value: &str) -> NewSecret {
+        NewSecret { key: key.into(), value: SecretText::from(&SecretValue::new(value.into())) }
+    }
+
+    fn project(secrets: Vec<NewSecret>) -> NewProject {
+        NewProject { project_id: None, name: "shop".into(), recipe: Recipe::default(), secrets }
+    }
+
+    #[test]
+    fn an_unfit_setting_is_named_and_an_empty_one_is_none() {
+        let text = |text: &str| Some(text.to_owned());
+        for (recipe, expected) in [
+            (Recipe::default(), Ok(())),
+            (Recipe { repository_url: text("/srv/shop.git"), ..Recipe::default() }, Err(Unfit::Repository)),
+            (Recipe { branch: text("a..b"), ..Recipe::default() }, Err(Unfit::Branch)),
+            (
+                Recipe { install_command: text("a\nb"), ..Recipe::default() },
+                Err(Unfit::Command("install_command")),
+            ),
+            (
+                Recipe { build_command: text("a\u{1b}"), ..Recipe::default() },
+                Err(Unfit::Command("build_command")),
+            ),
+            (Recipe { output_directory: text("../x"), ..Recipe::default() }, Err(Unfit::OutputDirectory)),
+            (Recipe { image: text("-v"), ..Recipe::default() }, Err(Unfit::Image)),
+        ] {
+            let request = NewProject { recipe: recipe.clone(), ..project(Vec::new()) };
+            assert_eq!(new_project(&request, false), expected, "{recipe:?}");
+            let request = ProjectChange { recipe: recipe.clone(), ..ProjectChange::default() };
+            assert_eq!(change(&request, false), expected, "{recipe:?}");
+        }
+        let none = text("");
+        let empty = Recipe {
+            repository_url: none.clone(),
+            branch: none.clone(),
+            install_command: none.clone(),
+            build_command: none.clone(),
+            output_directory: none.clone(),
+            image: none,
+        };
+        assert_eq!(change(&ProjectChange { recipe: empty, ..ProjectChange::default() }, false), Ok(()));
+        assert_eq!(
+            change(&ProjectChange { name: text(""), ..ProjectChange::default() }, false),
+            Err(Unfit::Name)
+        );
+    }
+
+    #[test]
+    fn a_path_is_a_source_only_on_a_machine_of_ones_own() {
+        let recipe = Recipe { repository_url: Some("/srv/shop.git".into()), ..Recipe::default() };
+        let request = NewProject { recipe, ..project(Vec::new()) };
+        assert_eq!(new_project(&request, true), Ok(()));
+        assert_eq!(new_project(&request, false), Err(Unfit::Repository));
+        let recipe = Recipe { repository_url: Some("../x".into()), ..Recipe::default() };
+        let request = NewProject { recipe, ..project(Vec::new()) };
+        assert_eq!(new_project(&request, true), Err(Unfit::LocalRepository));
+    }
+
+    #[test]
+    fn a_secret_is_what_an_environment_can_carry_and_stands_once() {
+        let longest = "v".repeat(SECRET_MAX - 1);
+        for (secrets, expected) in [
+            (vec![secret("A", ""), secret("_b2", "\n\"'$ 🦫"), secret("C", &longest)], Ok(())),
+            (vec![secret("A", "1"), secret("B", "2"), secret("A", "3")], Err(Unfit::Twice(2))),
+            (vec![secret("A", "1"), secret("", "2")], Err(Unfit::Key(1))),
+            (vec![secret("A", "a\0b")], Err(Unfit::ZeroByte(0))),
+            (vec![secret("AB", &longest)], Err(Unfit::Long(0))),
+        ] {
+            assert_eq!(new_project(&project(secrets), false), expected);
+        }
+        assert_eq!(
+            new_project(&NewProject { name: "../etc".into(), ..project(Vec::new()) }, true),
+            Err(Unfit::Name)
+        );
+    }
+
+    #[test]
+    fn a_project_is_full_by_number_and_by_size() {
+        let one = [secret("A", "1234")];
+        for (count, bytes, expected) in [
+            (0, 0, Ok(())),
+            (SECRETS_MAX - 1, PROJECT_MAX - 5, Ok(())),
+            (SECRETS_MAX, 0, Err(Full)),
+            (0, PROJECT_MAX - 4, Err(Full)),
+        ] {
+            assert_eq!(capacity(Held { count, bytes }, &one), expected, "{count} {bytes}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Projects and the names of their secrets. A change is one transaction: its settings and all of its values, or nothing.
+
+use std::fmt;
+
+use capy_protocol::api::projects::{Project, ProjectDetail, Recipe, SecretInfo};
+use capy_protocol::id::{KeyId, ProjectId};
+use capy_protocol::token::SecretId;
+use serde::{Deserialize, Serialize};
+
+use super::sql::projects as sql;
+use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
+use crate::policy::projects::Held;
+
+/// How many projects a page of a list has.
+pub const PAGE: usize = 100;
+/// How many characters of rows one statement takes, about: D1 takes parameters of two million bytes.
+const ROWS_AT_ONCE: usize = 500_000;
+/// Past every time that is kept, and the largest number that D1 keeps exactly.
+const AFTER_ALL: u64 = (1 << 53) - 1;
+
+/// Values on their way in, sealed under one key.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) key_id: KeyId,
+    pub(crate) rows: Vec<SealedRow>,
+}
+
+/// One of them.
+#[derive(Serialize)]
+pub(crate) struct SealedRow {
+    pub(crate) key: String,
+    pub(crate) row: String,
+}
+
+impl fmt::Debug for SealedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedRow({}, …)", self.key)
+    }
+}
+
+impl Sealed {
+    /// As many statements as their size needs.
+    fn statements(&self, id: &ProjectId, now: u64) -> Result<Vec<Statement>> {
+        let chunk = |rows: &[SealedRow]| {
+            let rows = serde_json::to_string(rows).map_err(|error| HostError::Database(error.to_string()))?;
+            let values = vec![id.as_str().into(), rows.into(), u64::from(self.key_id.0).into(), now.into()];
+            Ok(Statement::new(sql::SET_SECRETS, values))
+        };
+        let mut statements = Vec::new();
+        let (mut first, mut size) = (0, 0);
+        for (place, row) in self.rows.iter().enumerate() {
+            size += row.row.len();
+            if size >= ROWS_AT_ONCE || place + 1 == self.rows.len() {
+                statements.push(chunk(&self.rows[first..=place])?);
+                (first, size) = (place + 1, 0);
+            }
+        }
+        Ok(statements)
+    }
+}
+
+/// The project with this id.
+pub(crate) async fn find<H: Host>(host: &H, id: &ProjectId) -> Result<Option<Project>> {
+    let rows: Vec<Project> = query(host, sql::FIND, vec![id.as_str().into()]).await?.parse()?;
+    Ok(rows.into_iter().next())
+}
+
+/// The project with this id, and its secrets' names.
+pub(crate) async fn detail<H: Host>(host: &H, id: &ProjectId) -> Result<Option<ProjectDetail>> {
+    changed(host, id, Vec::new()).await
+}
+
+/// Where a page of a list begins: after this project.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Cursor {
+    created_at: u64,
+    project_id: ProjectId,
+}
+
+impl Cursor {
+    /// Reads `created_at-project_id`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (created_at, project_id) = text.split_once('-')?;
+        Some(Self { created_at: created_at.parse().ok()?, project_id: ProjectId::parse(project_id).ok()? })
+    }
+
+    fn after(project: &Project) -> Self {
+        Self { created_at: project.created_at, project_id: project.project_id.clone() }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.created_at, self.project_id)
+    }
+}
+
+/// A page of projects, newest first, and where the next one begins: of these, or of all where none are named.
+pub(crate) async fn list<H: Host>(
+    host: &H,
+    of: Option<&[ProjectId]>,
+    cursor: Option<&Cursor>,
+) -> Result<(Vec<Project>, Option<Cursor>)> {
+    let of = of.map(|ids| serde_json::json!(ids).to_string());
+    let created_at = cursor.map_or(AFTER_ALL, |cursor| cursor.created_at);
+    let after = cursor.map_or("", |cursor| cursor.project_id.as_str());
+    let values = vec![of.into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
+    let mut projects: Vec<Project> = query(host, sql::LIST, values).await?.parse()?;
+    let more = projects.len() > PAGE;
+    projects.truncate(PAGE);
+    let next = projects.last().filter(|_| more).map(Cursor::after);
+    Ok((projects, next))
+}
+
+/// Adds a project with its secrets. An id that is taken is an error here: who asks has looked before.
+pub(crate) async fn insert<H: Host>(
+    host: &H,
+    project: &Project,
+    secrets: &Sealed,
+) -> Result<Option<ProjectDetail>> {
+    let id = &project.project_id;
+    let mut values = vec![id.as_str().into(), project.name.as_str().into()];
+    values.extend(settings(&project.recipe));
+    values.extend([project.created_at.into(), project.created_by.as_str().into()]);
+    let mut statements = vec![Statement::new(sql::INSERT, values)];
+    statements.extend(secrets.statements(id, project.created_at)?);
+    changed(host, id, statements).await
+}
+
+/// Changes a project; `None` when there is none.
+pub(crate) async fn change<H: Host>(
+    host: &H,
+    id: &ProjectId,
+    name: Option<&str>,
+    recipe: &Recipe,
+    secrets: &Sealed,
+    now: u64,
+) -> Result<Option<ProjectDetail>> {
+    let mut values = vec![id.as_str().into(), name.into()];
+    values.extend(settings(recipe));
+    values.push(now.into());
+    let mut statements = vec![Statement::new(sql::CHANGE, values)];
+    statements.extend(secrets.statements(id, now)?);
+    changed(host, id, statements).await
+}
+
+fn settings(recipe: &Recipe) -> [Value; 6] {
+    let Recipe { repository_url, branch, install_command, build_command, output_directory, image } = recipe;
+    [repository_url, branch, install_command, build_command, output_directory, image]
+        .map(|setting| setting.as_deref().into())
+}
+
+/// Runs statements, and reads the project in the same transaction.
+async fn changed<H: Host>(
+    host: &H,
+    id: &ProjectId,
+    mut statements: Vec<Statement>,
+) -> Result<Option<ProjectDetail>> {
+    let first = statements.len();
+    let of_project = || vec![id.as_str().into()];
+    statements.push(Statement::new(sql::FIND, of_project()));
+    statements.push(Statement::new(sql::SECRETS, of_project()));
+    let mut answers = host.transaction(statements).await?.into_iter().skip(first);
+    let mut next = || nth(answers.by_ref().take(1).collect(), 0);
+    let projects: Vec<Project> = next()?.parse()?;
+    let secrets: Vec<SecretInfo> = next()?.parse()?;
+    Ok(projects.into_iter().next().map(|project| ProjectDetail { project, secrets }))
+}
+
+/// What a project holds beside the secrets with these names.
+pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) -> Result<Held> {
+    let names = serde_json::json!(names).to_string();
+    let rows: Vec<Held> = query(host, sql::OTHERS, vec![id.as_str().into(), names.into()]).await?.parse()?;
+    Ok(rows.into_iter().next().unwrap_or_default())
+}
+
+/// Removes a project with its secrets; whether there was one.
+pub(crate) async fn remove<H: Host>(host: &H, id: &ProjectId) -> Result<bool> {
+    Ok(query(host, sql::REMOVE, vec![id.as_str().into()]).await?.count()? > 0)
+}
+
+/// The project that a secret belongs to.
+pub(crate) async fn of_secret<H: Host>(host: &H, id: &SecretId) -> Result<Option<ProjectId>> {
+    #[derive(Deserialize)]
+    struct Of {
+        project_id: ProjectId,
+    }
+    let rows: Vec<Of> = query(host, sql::OF_SECRET, vec![id.to_string().into()]).await?.parse()?;
+    Ok(rows.into_iter().next().map(|row| row.project_id))
+}
+
+/// Removes a secret of a project; whether it was there.
+pub(crate) async fn remove_secret<H: Host>(
+    host: &H,
+    project_id: &ProjectId,
+    id: &SecretId,
+    now: u64,
+) -> Result<bool> {
+    let statements = vec![
+        Statement::new(sql::REMOVE_SECRET, vec![id.to_string().into()]),
+        Statement::new(sql::TOUCH, vec![project_id.as_str().into(), now.into()]),
+    ];
+    Ok(nth(host.transaction(statements).await?, 0)?.count()? > 0)
+}

@@ -1,0 +1,75 @@
+//! Sealed values as they are kept: for the build host, and for sealing them again under a newer key.
+
+use std::fmt;
+
+use capy_protocol::api::projects::StoreRow;
+use capy_protocol::id::{KeyId, ProjectId};
+use capy_protocol::token::SecretId;
+use serde::Deserialize;
+
+use super::sql::projects as sql;
+use crate::host::{Host, Result, Rows, Statement, nth, query};
+
+/// How many rows are sealed again at once: each is a statement, and the time of a call is limited.
+pub const RESEALED_AT_ONCE: usize = 25;
+
+/// A project's sealed values, in order of their names; `None` when there is no such project.
+pub(crate) async fn of_project<H: Host>(host: &H, id: &ProjectId) -> Result<Option<Vec<StoreRow>>> {
+    let of_project = || vec![id.as_str().into()];
+    let statements = vec![Statement::new(sql::FIND, of_project()), Statement::new(sql::ROWS, of_project())];
+    let mut answers = host.transaction(statements).await?.into_iter();
+    let mut next = || nth(answers.by_ref().take(1).collect(), 0);
+    let known = next()?.count()? > 0;
+    let rows = next()?.parse()?;
+    Ok(known.then_some(rows))
+}
+
+/// How many rows each key sealed; those of `None` name no key.
+pub(crate) async fn by_key<H: Host>(host: &H) -> Result<Vec<(Option<KeyId>, u64)>> {
+    #[derive(Deserialize)]
+    struct Count {
+        key_id: Option<KeyId>,
+        rows: u64,
+    }
+    let counts: Vec<Count> = query(host, sql::BY_KEY, vec![]).await?.parse()?;
+    Ok(counts.into_iter().map(|count| (count.key_id, count.rows)).collect())
+}
+
+/// A row that another key than the newest sealed.
+#[derive(Deserialize)]
+pub(crate) struct Stale {
+    pub(crate) id: SecretId,
+    pub(crate) project_id: ProjectId,
+    pub(crate) key: String,
+    pub(crate) row: String,
+    pub(crate) key_id: Option<KeyId>,
+}
+
+impl fmt::Debug for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stale").field("id", &self.id).field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+/// The next rows after this one, in the order of their ids; all that are left when there are less than
+/// [`RESEALED_AT_ONCE`].
+pub(crate) async fn stale<H: Host>(host: &H, after: Option<SecretId>, newest: KeyId) -> Result<Vec<Stale>> {
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let values = vec![after.into(), u64::from(newest.0).into(), (RESEALED_AT_ONCE as u64).into()];
+    query(host, sql::STALE, values).await?.parse()
+}
+
+/// Puts each new text in the place of the old one, where that still stands; how many did.
+pub(crate) async fn reseal<H: Host>(host: &H, key_id: KeyId, rows: &[(Stale, String)]) -> Result<u64> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let statements = rows.iter().map(|(old, new)| {
+        let id = old.id.to_string();
+        let values =
+            vec![id.into(), old.row.as_str().into(), new.as_str().into(), u64::from(key_id.0).into()];
+        Statement::new(sql::RESEAL, values)
+    });
+    let answers = host.transaction(statements.collect()).await?;
+    answers.iter().try_fold(0, |sum, answer| Ok(sum + answer.count()? as u64))
+}
