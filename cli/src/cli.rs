@@ -153,18 +153,32 @@ pub(crate) struct List {
 pub(crate) struct Audit {
     #[command(subcommand)]
     pub(crate) command: Option<AuditCommand>,
+    /// What happened to the service's API tokens and trusts instead; needs an admin's token
+    #[arg(long = "service")]
+    pub(crate) of_service: bool,
     /// How many events, from the newest on
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) last: usize,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceArg,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
     /// Check that no event of the service was removed, added or changed; needs an admin's token
-    Verify(AskService),
+    Verify(AuditVerify),
+}
+
+#[derive(Args)]
+pub(crate) struct AuditVerify {
+    /// From the first event on, and not from what this machine saw before
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) ask: AskService,
 }
 
 // A question to a service as a whole. No doc comment: clap would take it for the help of both commands.

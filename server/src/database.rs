@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     const ADD: &str =
-        "INSERT INTO audit (project_id, deploy_id, action, result, at) VALUES (?1, ?2, 'x', 'ok', 1)";
+        "INSERT INTO audit (project_id, subject, action, result, at) VALUES (?1, ?2, 'x', 'ok', 1)";
     const BAD: &str = "INSERT INTO audit (project_id) VALUES (?1)";
     const COUNT: &str = "SELECT count(*) AS events FROM audit";
 

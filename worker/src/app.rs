@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::store_keys::StoreKeys;
 
-use crate::audit::{Event, Row};
+use crate::audit::{Event, Row, Subject};
 use crate::error::{ApiError, Fault};
 use crate::log::Log;
 use crate::oidc::Issuers;
@@ -38,15 +37,9 @@ impl<H> App<H> {
 
     /// The row of an event, under the newest wrap root: without roots nothing is changed, because nothing could be
     /// vouched for.
-    pub(crate) fn seal(
-        &self,
-        event: &Event,
-        project_id: &ProjectId,
-        deploy_id: &DeployId,
-        result: &str,
-    ) -> Result<Row, ApiError> {
+    pub(crate) fn seal(&self, event: &Event, subject: Subject, result: &str) -> Result<Row, ApiError> {
         let roots = self.secrets.wrap_roots()?;
-        let row = Row::seal(roots, event, project_id, deploy_id, result);
+        let row = Row::seal(roots, event, subject, result);
         row.map_err(|error| ApiError::Unavailable(Fault::Seal(error)))
     }
 }

@@ -15,6 +15,8 @@ use capy_protocol::token::Token;
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
+use crate::audit::{Action, Event};
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::host::Host;
 use crate::oidc;
@@ -49,6 +51,11 @@ impl Identity {
     /// The name in the audit trail. Never a token, nor a part of one.
     pub(crate) fn actor(&self) -> &str {
         &self.actor
+    }
+
+    /// What the audit trail says that it did.
+    pub(crate) fn event(&self, action: Action, at: u64, caller: Caller) -> Event {
+        Event { action, at, actor: Some(self.actor.clone()), caller }
     }
 
     /// Whether any of the scopes reaches so far.

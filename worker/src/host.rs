@@ -163,6 +163,9 @@ pub trait Host: Send + Sync + 'static {
     /// An answer of its database.
     type Rows: Rows + Send;
 
+    /// How many checkpoints of the audit trail one run makes at most. Each takes five statements.
+    const CHECKPOINTS_AT_ONCE: usize = usize::MAX;
+
     /// Runs statements as one transaction, on the primary: what was committed before is seen. One answer each.
     fn transaction(&self, statements: Vec<Statement>)
     -> impl Future<Output = Result<Vec<Self::Rows>>> + Send;

@@ -21,6 +21,7 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/projects/{project_id}/deploys", get(deploys::list::<H>).delete(deploys::revoke_all::<H>))
         .route("/projects/{project_id}/audit", get(audit::list::<H>))
         .route("/admin/wrap-roots", get(roots::list::<H>))
+        .route("/admin/audit", get(audit::list_of_service::<H>))
         .route("/admin/audit/verify", get(audit::verify::<H>))
         .route("/tokens", post(tokens::create::<H>).get(tokens::list::<H>))
         .route("/tokens/self", get(tokens::of_bearer))

@@ -35,7 +35,7 @@ fn register(database: &mut Connection) -> bool {
     let none = Option::<String>::None;
     let at = 5.0;
     let event: &[&dyn ToSql] =
-        params![ID, "prj_a", "register", "ok", at, "192.0.2.7", "IS", none, "me", 9.0, "e1", "m"];
+        params![ID, "prj_a", "register", "ok", at, "192.0.2.7", "IS", none, "me", 9.0, "e1", "m", none];
     let row: &[&dyn ToSql] =
         params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at, none, none, none, none];
     transaction(database, &[(sql::audit::EVENT_IF_NEW, event), (sql::INSERT, row)]) == 1
@@ -45,14 +45,15 @@ fn release(database: &mut Connection, at: f64) -> bool {
     let none = Option::<String>::None;
     let id = format!("decrypt {at}");
     let event: &[&dyn ToSql] =
-        params![ID, "prj_a", "decrypt", "ok", at, none, none, none, none, 9.0, id, "m"];
+        params![ID, "prj_a", "decrypt", "ok", at, none, none, none, none, 9.0, id, "m", none];
     transaction(database, &[(sql::audit::EVENT_IF_OPEN, event), (sql::RELEASE, params![ID, at])]) == 1
 }
 
 fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
     let none = Option::<String>::None;
     let id = format!("revoke {at}");
-    let event: &[&dyn ToSql] = params![ID, "prj_a", "revoke", "ok", at, none, none, none, "me", 9.0, id, "m"];
+    let event: &[&dyn ToSql] =
+        params![ID, "prj_a", "revoke", "ok", at, none, none, none, "me", 9.0, id, "m", none];
     transaction(database, &[(sql::audit::EVENT_IF_LIVE, event), (sql::REVOKE, params![ID, at])]);
     database.query_row(sql::REVOKED_AT, [ID], |row| row.get(0)).unwrap()
 }

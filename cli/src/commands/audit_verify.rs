@@ -1,14 +1,15 @@
 //! `capy audit verify`: whether the audit trail is as the service wrote it, over all projects.
 //!
 //! The service checks its rows stretch by stretch. What it cannot know is whether the end of the trail was cut off, so
-//! that this machine remembers the last checkpoint that it saw, and finds it missing or different the next time.
+//! that this machine remembers the last checkpoint that it saw, and finds it missing or different the next time. It begins
+//! there, too, where nothing else is asked for.
 
 use capy_client::Service;
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
 use serde::Serialize;
 
 use super::login::service_url;
-use crate::cli::AskService;
+use crate::cli::AuditVerify;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::pins::{Pin, Pins};
@@ -23,29 +24,38 @@ struct Report {
     checkpoints: u64,
     /// How many rows are from before rows were sealed.
     unsealed: u64,
+    /// How many rows no checkpoint can be made for.
+    pending: u64,
     findings: Vec<Shown>,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Eq, Serialize)]
 struct Shown {
     flaw: &'static str,
     first: u64,
     last: u64,
 }
 
-pub(super) fn run(arguments: &AskService) -> Result<()> {
-    let url = service_url(arguments.url.as_deref())?;
+pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
+    let url = service_url(arguments.ask.url.as_deref())?;
     let config = Config::find()?;
     let service = Service::new(url.clone()).with_token(config.token(&url)?);
     let pins = Pins::of(&config);
     let pin = pins.read(&url)?;
-    let (report, last) = verify(&service, pin.as_ref())?;
-    if arguments.json {
+    let from = pin.as_ref().filter(|_| !arguments.all).map_or(1, |pin| pin.checkpoint);
+    let (report, last) = verify(&service, pin.as_ref(), from)?;
+    if arguments.ask.json {
         let json = serde_json::to_string_pretty(&report).expect("numbers are always JSON");
         printer::data(&(json + "\n"))?;
     }
     for finding in &report.findings {
         printer::note(&describe(finding));
+    }
+    if report.pending > 0 {
+        printer::note(&format!(
+            "{} events are under no checkpoint, and cannot be before that is mended",
+            report.pending
+        ));
     }
     // A trail that lost what was remembered stays remembered.
     let is_kept = !report.findings.iter().any(|finding| [SHORTENED, REWRITTEN].contains(&finding.flaw));
@@ -56,8 +66,14 @@ pub(super) fn run(arguments: &AskService) -> Result<()> {
         return Err(Error::AuditTampered { url });
     }
     printer::note(&format!(
-        "the audit trail of {url} is whole: {} events under {} checkpoints",
-        report.events, report.checkpoints
+        "the audit trail of {url} is whole: {} events under {} checkpoints{}",
+        report.events,
+        report.checkpoints,
+        match from {
+            1 => String::new(),
+            _ =>
+                format!(", from checkpoint {from} on, which this machine saw before (from the first: --all)"),
+        }
     ));
     if report.unsealed > 0 {
         printer::note(&format!(
@@ -71,11 +87,13 @@ pub(super) fn run(arguments: &AskService) -> Result<()> {
 const SHORTENED: &str = "shortened";
 const REWRITTEN: &str = "rewritten";
 
-fn verify(service: &Service, pin: Option<&Pin>) -> Result<(Report, Option<Checkpoint>)> {
+/// From a stretch to the end.
+fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Option<Checkpoint>)> {
     let (mut report, mut last) = (Report::default(), None::<Checkpoint>);
-    let mut from = 1;
+    let mut at = from;
     loop {
-        let stretch = service.verify_audit(from, deadline()?)?;
+        let stretch = service.verify_audit(at, deadline()?)?;
+        report.pending += stretch.pending;
         report.unsealed += stretch.unsealed;
         report.findings.extend(stretch.findings.iter().map(shown));
         if let Some(checkpoint) = stretch.checkpoint {
@@ -88,11 +106,13 @@ fn verify(service: &Service, pin: Option<&Pin>) -> Result<(Report, Option<Checkp
             last = Some(checkpoint);
         }
         match stretch.next {
-            Some(next) => from = next,
+            Some(next) => at = next,
             None => break,
         }
     }
-    let reached = last.as_ref().map_or(0, |checkpoint| checkpoint.id);
+    // A changed checkpoint is told by itself and by the next one.
+    report.findings.dedup();
+    let reached = last.as_ref().map_or(from - 1, |checkpoint| checkpoint.id);
     if let Some(pin) = pin.filter(|pin| pin.checkpoint > reached) {
         report.findings.push(Shown { flaw: SHORTENED, first: reached + 1, last: pin.checkpoint });
     }
@@ -124,10 +144,12 @@ fn describe(finding: &Shown) -> String {
         "removed" => format!("{rows}: removed"),
         "added" => format!("{rows}: added by somebody else than the service"),
         "changed" => format!("{rows}: changed, or not written by the service"),
-        "unverifiable" => format!("{rows}: cannot be checked, the wrap root is gone"),
+        "unverifiable" => format!("{rows}: cannot be checked before the service has their wrap root again"),
         "checkpoint-removed" => format!("{checkpoints}: removed"),
         "checkpoint-changed" => format!("{checkpoints}: changed, or not written by the service"),
-        "checkpoint-unverifiable" => format!("{checkpoints}: cannot be checked, the wrap root is gone"),
+        "checkpoint-unverifiable" => {
+            format!("{checkpoints}: cannot be checked before the service has the wrap root again")
+        }
         SHORTENED => format!("{checkpoints}: seen by this machine before, and gone"),
         REWRITTEN => format!("{checkpoints}: other than this machine saw before"),
         _ => format!("{rows}: a flaw that this version of capy does not know"),

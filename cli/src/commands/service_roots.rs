@@ -19,22 +19,31 @@ pub(super) fn run(arguments: &AskService) -> Result<()> {
         let json = serde_json::to_string_pretty(&list).expect("numbers are always JSON");
         return printer::data(&(json + "\n"));
     }
-    printer::data(&table(["key id", "state", "live deployments"], list.roots.iter().map(row)))?;
+    printer::data(&table(
+        ["key id", "state", "live deployments", "audit trail"],
+        list.roots.iter().map(row),
+    ))?;
     for gone in list.roots.iter().filter(|root| !root.held && root.live > 0) {
         printer::note(&format!(
             "\nwarning: root {} is gone and {} live deployments need it: put it back, or deploy them anew",
             gone.key_id, gone.live
         ));
     }
+    for gone in list.roots.iter().filter(|root| !root.held && root.trail > 0) {
+        printer::note(&format!(
+            "\nwarning: root {} is gone and the audit trail needs it: put it back until nothing does",
+            gone.key_id
+        ));
+    }
     Ok(())
 }
 
-fn row(root: &WrapRootState) -> [String; 3] {
+fn row(root: &WrapRootState) -> [String; 4] {
     let state = match root {
         WrapRootState { held: false, .. } => "gone",
         WrapRootState { newest: true, .. } => "newest: new deployments use it",
-        WrapRootState { live: 0, .. } => "not needed any more: may be taken away",
+        WrapRootState { live: 0, trail: 0, .. } => "not needed any more: may be taken away",
         _ => "still needed",
     };
-    [root.key_id.to_string(), state.into(), root.live.to_string()]
+    [root.key_id.to_string(), state.into(), root.live.to_string(), root.trail.to_string()]
 }

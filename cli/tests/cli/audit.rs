@@ -8,7 +8,7 @@ use crate::sandbox::Sandbox;
 
 fn event(id: u64, result: &str) -> Value {
     json!({
-        "id": id, "at": 1_700_000_000_000_u64, "action": "decrypt", "result": result, "deploy_id": "ab".repeat(32),
+        "id": id, "at": 1_700_000_000_000_u64, "action": "decrypt", "result": result, "subject": "ab".repeat(32),
         "actor": null, "address": "192.0.2.7", "country": "IS", "user_agent": "ca\u{1b}[2Jnary/1",
     })
 }
@@ -64,13 +64,23 @@ fn a_whole_trail_is_said_to_be_whole_and_its_end_is_remembered() {
     assert!(remembered.contains("checkpoint = 2") && remembered.contains("d2"), "{remembered}");
 
     can_trail(&sandbox, &["d1"], json!([]));
+    let nothing = json!({ "checkpoint": null, "findings": [], "next": null });
+    sandbox.service.can("/admin/audit/verify?from=2", nothing);
     let cut = sandbox.capy(&["audit", "verify"]).fails(50, "AUDIT_TAMPERED");
     assert!(cut.stderr.contains("checkpoint 2: seen by this machine before, and gone"), "{}", cut.stderr);
     can_trail(&sandbox, &["d1", "other", "d3"], json!([]));
+    // What came before the remembered one is not asked for.
+    sandbox
+        .service
+        .can("/admin/audit/verify?from=1", json!({ "checkpoint": null, "findings": [], "next": null }));
     let rewritten = sandbox.capy(&["audit", "verify"]).fails(50, "AUDIT_TAMPERED");
     assert!(rewritten.stderr.contains("checkpoint 2: other than"), "{}", rewritten.stderr);
     can_trail(&sandbox, &["d1", "d2", "d3"], json!([]));
-    sandbox.capy(&["audit", "verify"]).succeeds();
+    let rest = sandbox.capy(&["audit", "verify"]).succeeds();
+    let expected = "20 events under 2 checkpoints, from checkpoint 2 on, which this machine saw before";
+    assert!(rest.stderr.contains(expected), "{}", rest.stderr);
+    let whole = sandbox.capy(&["audit", "verify", "--all"]).succeeds();
+    assert!(whole.stderr.ends_with("30 events under 3 checkpoints\n"), "{}", whole.stderr);
     fs::write(sandbox.config("audit.toml"), "garbage").unwrap();
     sandbox.capy(&["audit", "verify"]).fails(10, "PINS_MALFORMED");
 }
@@ -87,7 +97,7 @@ fn what_was_tampered_with_is_named() {
     can_trail(&sandbox, &["d1"], findings);
     let named = sandbox.capy(&["audit", "verify"]).fails(50, "AUDIT_TAMPERED");
     insta::assert_snapshot!("audit_verify", named.shown());
-    let json = sandbox.capy(&["audit", "verify", "--json"]);
+    let json = sandbox.capy(&["audit", "verify", "--all", "--json"]);
     let report: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((json.code, report["findings"][1]["flaw"].as_str()), (50, Some("added")));
 }
@@ -103,11 +113,28 @@ fn an_answer_about_another_stretch_is_no_proof() {
 #[test]
 fn roots_say_which_may_be_taken_away() {
     let sandbox = Sandbox::project();
-    let root = |key_id: u32, held: bool, newest: bool, live: u32| json!({ "key_id": key_id, "held": held, "newest": newest, "live": live });
-    let roots =
-        [root(1, true, false, 0), root(2, true, false, 3), root(3, true, true, 9), root(4, false, false, 2)];
+    let root = |key_id: u32, held: bool, newest: bool, live: u32, trail: u32| json!({ "key_id": key_id, "held": held, "newest": newest, "live": live, "trail": trail });
+    let roots = [
+        root(1, true, false, 0, 0),
+        root(2, true, false, 3, 0),
+        root(5, true, false, 0, 12),
+        root(3, true, true, 9, 1),
+        root(4, false, false, 2, 0),
+        root(6, false, false, 0, 7),
+    ];
     sandbox.service.can("/admin/wrap-roots", json!({ "roots": roots }));
     insta::assert_snapshot!("service_roots", sandbox.capy(&["service", "roots"]).succeeds().shown());
     let json = sandbox.capy(&["service", "roots", "--json"]).succeeds().stdout;
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["roots"][1]["live"], 3);
+}
+
+#[test]
+fn events_of_the_service_itself_are_asked_for_by_name() {
+    let sandbox = Sandbox::project();
+    let created = json!({
+        "id": 1, "at": 1_700_000_000_000_u64, "action": "create-token", "result": "ok", "subject": "tok_0123456789abcdef",
+        "actor": "bootstrap", "address": "192.0.2.7", "country": null, "user_agent": "capy/1", "detail": "deploy:prj_a",
+    });
+    sandbox.service.can("/admin/audit", json!({ "events": [created], "next": null }));
+    insta::assert_snapshot!("audit_service", sandbox.capy(&["audit", "--service"]).succeeds().shown());
 }

@@ -8,15 +8,22 @@ use crate::http::Method;
 use crate::{Deadline, Error, Result};
 
 impl Service {
-    /// The newest `count` events of a project, newest first: `GET /projects/{project_id}/audit`.
+    /// The newest `count` events of a project, newest first: `GET /projects/{project_id}/audit`. Without one, those of the
+    /// service itself: `GET /admin/audit`.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
-    pub fn audit(&self, project: &ProjectId, count: usize, deadline: Deadline) -> Result<Vec<AuditEvent>> {
+    pub fn audit(
+        &self,
+        project: Option<&ProjectId>,
+        count: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<AuditEvent>> {
+        let place = project.map_or("/admin/audit".into(), |project| format!("/projects/{project}/audit"));
         let mut events = Vec::new();
         let mut query = String::new();
         loop {
-            let path = format!("/projects/{project}/audit{query}");
+            let path = format!("{place}{query}");
             let page: AuditList = self.ask_any(&self.authorized(Method::Get, path, LARGE), deadline)?;
             events.extend(page.events);
             match page.next {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeployId, KeyId};
+use crate::id::KeyId;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,12 +14,13 @@ pub struct AuditEvent {
     pub id: u64,
     /// When.
     pub at: u64,
-    /// `register`, `decrypt` or `revoke`; a newer service may know more.
+    /// `register`, `decrypt`, `revoke`, `create-token`, `revoke-token`, `add-trust` or `remove-trust`; a newer service may
+    /// know more.
     pub action: String,
     /// `ok`, or the code of the refusal.
     pub result: String,
-    /// The deployment that it is about.
-    pub deploy_id: DeployId,
+    /// What it is about: the id of a deployment, an API token or a trust.
+    pub subject: String,
     /// Who, where a token was needed.
     pub actor: Option<String>,
     /// From which address.
@@ -28,9 +29,12 @@ pub struct AuditEvent {
     pub country: Option<String>,
     /// What the caller says about itself.
     pub user_agent: Option<String>,
+    /// What was decided, for people: the scopes of a new token.
+    #[serde(default)]
+    pub detail: Option<String>,
 }
 
-/// A page of `GET /projects/{project_id}/audit`: newest first.
+/// A page of `GET /projects/{project_id}/audit`, or of `GET /admin/audit`: newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuditList {
     /// The events.
@@ -50,13 +54,13 @@ pub enum Flaw {
     Added,
     /// Rows that the service did not write so.
     Changed,
-    /// Rows whose wrap root was gone before a checkpoint vouched for them.
+    /// Rows whose wrap root is not held, and that no checkpoint vouches for yet.
     Unverifiable,
     /// Checkpoints are missing.
     CheckpointRemoved,
     /// Checkpoints that the service did not write so.
     CheckpointChanged,
-    /// Checkpoints whose wrap root was gone before another one vouched for them.
+    /// The last checkpoint, when its wrap root is not held.
     CheckpointUnverifiable,
     /// A kind that this client does not know yet.
     #[serde(other)]
@@ -98,6 +102,9 @@ pub struct AuditVerification {
     pub checkpoint: Option<Checkpoint>,
     /// What is wrong with it and with its rows.
     pub findings: Vec<Finding>,
+    /// How many rows have no checkpoint, where none can be made: `findings` are about the first of them.
+    #[serde(default)]
+    pub pending: u64,
     /// How many rows are from before rows were sealed, and are not vouched for. With the first stretch only.
     #[serde(default)]
     pub unsealed: u64,

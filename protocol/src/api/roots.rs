@@ -17,6 +17,9 @@ pub struct WrapRootState {
     pub newest: bool,
     /// How many live deployments need it.
     pub live: u64,
+    /// How many rows and checkpoints of the audit trail nothing else vouches for.
+    #[serde(default)]
+    pub trail: u64,
 }
 
 /// The answer to `GET /admin/wrap-roots`: those that are held, the newest last, then those that are gone.

@@ -11,15 +11,12 @@ use capy_protocol::scope::Scope;
 
 use crate::app::App;
 use crate::audit::STRETCH;
-use crate::auth::Identity;
+use crate::auth::{Admin, Identity};
 use crate::error::ApiError;
 use crate::host::Host;
 use crate::path::PathId;
 use crate::query;
-use crate::store::audit;
-
-/// How many checkpoints one scheduled run makes: each takes five statements, and the free plan has room for fifty.
-const CHECKPOINTS_AT_ONCE: usize = 8;
+use crate::store::audit::{self, Sealing};
 
 /// `GET /projects/{project_id}/audit?cursor=`
 /// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
@@ -32,26 +29,46 @@ pub(crate) async fn list<H: Host>(
 ) -> Result<Json<AuditList>, ApiError> {
     identity.require(&Scope::Read(project_id.clone()))?;
     let before = number(&uri, "cursor")?;
-    let (events, next) = audit::list(&app.host, &project_id, before).await?;
+    let (events, next) = audit::list(&app.host, Some(&project_id), before).await?;
+    Ok(Json(AuditList { events, next: next.map(|number| number.to_string()) }))
+}
+
+/// `GET /admin/audit?cursor=`
+/// 1. An admin's bearer: 401, 403. The cursor: 400.
+/// 2. 200 with a page of the events that belong to no project, newest first. 503.
+pub(crate) async fn list_of_service<H: Host>(
+    State(app): State<Arc<App<H>>>,
+    _: Admin,
+    uri: Uri,
+) -> Result<Json<AuditList>, ApiError> {
+    let (events, next) = audit::list(&app.host, None, number(&uri, "cursor")?).await?;
     Ok(Json(AuditList { events, next: next.map(|number| number.to_string()) }))
 }
 
 /// `GET /admin/audit/verify?from=`
-/// 1. The bearer: 401. The number: 400. The admin scope: 403.
+/// 1. An admin's bearer: 401, 403. The number: 400.
 /// 2. A checkpoint over what has none yet, where the asked stretch begins there: 503.
-/// 3. 200 with one stretch, what is wrong with it, and where the next one is.
+/// 3. 200 with one stretch, what is wrong with it, and where the next one is. Where no checkpoint can be made, what is
+///    wrong with the first rows that have none.
 pub(crate) async fn verify<H: Host>(
     State(app): State<Arc<App<H>>>,
-    identity: Identity,
+    _: Admin,
     uri: Uri,
 ) -> Result<Json<AuditVerification>, ApiError> {
-    identity.require(&Scope::Admin)?;
     let from = number(&uri, "from")?.unwrap_or(1).max(1);
     let roots = app.secrets.wrap_roots()?;
     let (mut sealed, mut findings, last) = audit::verify(&app.host, roots, from).await?;
     let is_new = sealed.is_none() && from > last;
-    if is_new && audit::seal_next(&app.host, roots, app.clock.now()).await?.is_some() {
-        (sealed, findings, _) = audit::verify(&app.host, roots, from).await?;
+    let mut pending = 0;
+    if is_new {
+        match audit::seal_next(&app.host, roots, app.clock.now()).await? {
+            Sealing::Nothing => {}
+            Sealing::Made(_) => (sealed, findings, _) = audit::verify(&app.host, roots, from).await?,
+            Sealing::Refused { reason, findings: found, pending: count } => {
+                app.log.warn(&reason);
+                (findings, pending) = (found, count);
+            }
+        }
     }
     // A fresh checkpoint over the last rows is the end, or a busy service would never be done.
     let is_end = match &sealed {
@@ -61,21 +78,24 @@ pub(crate) async fn verify<H: Host>(
     Ok(Json(AuditVerification {
         checkpoint: sealed.map(|sealed| sealed.checkpoint),
         findings,
+        pending,
         unsealed: if from == 1 { audit::unsealed(&app.host).await? } else { 0 },
         next: (!is_end).then_some(from + 1),
     }))
 }
 
-/// Vouches for the events that came since the last time. A host calls this every few minutes.
+/// Vouches for the events that came since the last time: all of them, or as many as the host has time for. A host calls
+/// this every few minutes.
 pub async fn checkpoint<H: Host>(app: &App<H>) {
-    for _ in 0..CHECKPOINTS_AT_ONCE {
+    for _ in 0..H::CHECKPOINTS_AT_ONCE {
         let made = match app.secrets.wrap_roots() {
             Ok(roots) => audit::seal_next(&app.host, roots, app.clock.now()).await,
             Err(fault) => return app.log.warn(&fault),
         };
         match made {
-            Ok(Some(sealed)) if sealed.checkpoint.count >= STRETCH => {}
-            Ok(_) => return,
+            Ok(Sealing::Made(Some(sealed))) if sealed.checkpoint.count >= STRETCH => {}
+            Ok(Sealing::Refused { reason, .. }) => return app.log.warn(&reason),
+            Ok(Sealing::Nothing | Sealing::Made(_)) => return,
             Err(error) => return app.log.warn(&error),
         }
     }

@@ -11,7 +11,7 @@ use capy_protocol::text::parse_base64;
 use capy_protocol::wrap::{InnerBlob, OuterBlob};
 
 use crate::app::App;
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Event, Subject};
 use crate::body::JsonBody;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -62,7 +62,7 @@ async fn open<H: Host>(
     }
     let record = ask_record(app, id, asked).await?;
     let inner = roots.unwrap_outer(&outer, id, &record.project_id).map_err(|_| ApiError::BlobRejected)?;
-    let row = app.seal(event, &record.project_id, id, "ok")?;
+    let row = app.seal(event, Subject::deploy(&record.project_id, id), "ok")?;
     if !deploys::release(&app.host, id, &row).await? {
         // What came between is in the record by now.
         ask_record(app, id, asked).await?;
@@ -76,7 +76,7 @@ async fn open<H: Host>(
 async fn record_refusal<H: Host>(app: &App<H>, id: &DeployId, event: &Event, code: ErrorCode) {
     let append = async {
         if let Some(record) = deploys::find(&app.host, id).await? {
-            let row = app.seal(event, &record.project_id, id, code.as_str())?;
+            let row = app.seal(event, Subject::deploy(&record.project_id, id), code.as_str())?;
             audit::append(&app.host, &row).await?;
         }
         Ok::<_, ApiError>(())

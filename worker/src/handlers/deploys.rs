@@ -14,7 +14,7 @@ use capy_protocol::text::serialize_base64;
 use capy_protocol::wrap::InnerBlob;
 
 use crate::app::App;
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Subject};
 use crate::auth::Identity;
 use crate::body::JsonBody;
 use crate::caller::Caller;
@@ -52,8 +52,8 @@ pub(crate) async fn register<H: Host>(
         .map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
     let at = app.clock.now();
     let record = record(request, outer.kid(), at, identity.actor());
-    let event = event(Action::Register, at, &identity, caller);
-    let event = app.seal(&event, &record.project_id, &record.deploy.deploy_id, "ok")?;
+    let event = identity.event(Action::Register, at, caller);
+    let event = app.seal(&event, Subject::deploy(&record.project_id, &record.deploy.deploy_id), "ok")?;
     if !deploys::insert(&app.host, &record, &event).await? {
         return Err(ApiError::DeployExists);
     }
@@ -96,17 +96,13 @@ pub(crate) async fn revoke<H: Host>(
 ) -> Result<Json<RevokeResponse>, ApiError> {
     let record = deploys::find(&app.host, &deploy_id).await?.ok_or(Denial::Unknown)?;
     identity.require(&Scope::Deploy(record.project_id.clone()))?;
-    let event = event(Action::Revoke, app.clock.now(), &identity, caller);
-    let event = app.seal(&event, &record.project_id, &deploy_id, "ok")?;
+    let event = identity.event(Action::Revoke, app.clock.now(), caller);
+    let event = app.seal(&event, Subject::deploy(&record.project_id, &deploy_id), "ok")?;
     let revoked_at = deploys::revoke(&app.host, &deploy_id, &event).await?.ok_or(Denial::Unknown)?;
     if let Err(error) = app.host.list_revoked(&deploy_id, revoked_at).await {
         app.log.warn(&error);
     }
     Ok(Json(RevokeResponse { deploy_id, revoked_at }))
-}
-
-fn event(action: Action, at: u64, identity: &Identity, caller: Caller) -> Event {
-    Event { action, at, actor: Some(identity.actor().to_owned()), caller }
 }
 
 /// `DELETE /projects/{project_id}/deploys`
@@ -122,8 +118,8 @@ pub(crate) async fn revoke_all<H: Host>(
 ) -> Result<Json<RevokeAllResponse>, ApiError> {
     identity.require(&Scope::Deploy(project_id.clone()))?;
     let live = deploys::live(&app.host, &project_id).await?;
-    let event = event(Action::Revoke, app.clock.now(), &identity, caller);
-    let events = live.iter().map(|deploy_id| app.seal(&event, &project_id, deploy_id, "ok"));
+    let event = identity.event(Action::Revoke, app.clock.now(), caller);
+    let events = live.iter().map(|deploy_id| app.seal(&event, Subject::deploy(&project_id, deploy_id), "ok"));
     let events = events.collect::<Result<Vec<_>, _>>()?;
     let revoked = deploys::revoke_each(&app.host, &events).await?;
     for deploy_id in revoked.iter().take(LISTED_AT_ONCE) {

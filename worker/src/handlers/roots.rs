@@ -5,33 +5,45 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use capy_protocol::api::{WrapRootList, WrapRootState};
-use capy_protocol::scope::Scope;
+use capy_protocol::id::KeyId;
 
 use super::audit::checkpoint;
 use crate::app::App;
-use crate::auth::Identity;
+use crate::auth::Admin;
 use crate::error::ApiError;
 use crate::host::Host;
-use crate::store::deploys;
+use crate::store::{audit, deploys};
 
 /// `GET /admin/wrap-roots`
-/// 1. The bearer: 401. The admin scope: 403.
-/// 2. A checkpoint of the audit trail under the newest root, so that no older one is needed for it.
-/// 3. 200 with each root that is held or needed, and how many live deployments need it. 503.
+/// 1. An admin's bearer: 401, 403.
+/// 2. Checkpoints of the audit trail under the newest root, so that no older one is needed for it.
+/// 3. 200 with each root that is held or needed, how many live deployments need it, and how much of the trail still does.
+///    503.
 pub(crate) async fn list<H: Host>(
     State(app): State<Arc<App<H>>>,
-    identity: Identity,
+    _: Admin,
 ) -> Result<Json<WrapRootList>, ApiError> {
-    identity.require(&Scope::Admin)?;
     let held = app.secrets.wrap_roots()?;
     checkpoint(&app).await;
-    let needed = deploys::live_by_root(&app.host, app.clock.now()).await?;
-    let live = |key_id| needed.iter().find(|(needed, _)| *needed == key_id).map_or(0, |(_, live)| *live);
+    let live = deploys::live_by_root(&app.host, app.clock.now()).await?;
+    let trail = audit::needed_by_trail(&app.host).await?;
     let newest = held.newest().ok();
-    let state =
-        |key_id, held| WrapRootState { key_id, held, newest: newest == Some(key_id), live: live(key_id) };
-    let gone = needed.iter().map(|(key_id, _)| *key_id).filter(|key_id| held.root(*key_id).is_err());
+    let state = |key_id, held| WrapRootState {
+        key_id,
+        held,
+        newest: newest == Some(key_id),
+        live: count(&live, key_id),
+        trail: count(&trail, key_id),
+    };
     let mut roots: Vec<_> = held.key_ids().map(|key_id| state(key_id, true)).collect();
-    roots.extend(gone.map(|key_id| state(key_id, false)));
+    for (key_id, _) in live.iter().chain(&trail) {
+        if roots.iter().all(|root| root.key_id != *key_id) {
+            roots.push(state(*key_id, false));
+        }
+    }
     Ok(Json(WrapRootList { roots }))
+}
+
+fn count(counts: &[(KeyId, u64)], key_id: KeyId) -> u64 {
+    counts.iter().find(|(counted, _)| *counted == key_id).map_or(0, |(_, count)| *count)
 }

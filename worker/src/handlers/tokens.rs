@@ -7,11 +7,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use capy_protocol::api::SecretText;
 use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenInfo, TokenList};
+use capy_protocol::scope::Scope;
 use capy_protocol::token::{Token, TokenId};
 
 use crate::app::App;
+use crate::audit::{Action, Subject};
 use crate::auth::{self, Admin, Identity};
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::path::PathId;
@@ -20,11 +23,12 @@ use crate::store::tokens;
 
 /// `POST /tokens`
 /// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
-/// 2. The record, with the token's digest only: 503.
+/// 2. The record, with the token's digest only, and its event: 503.
 /// 3. 201 with the token's text, which the service does not keep.
 pub(crate) async fn create<H: Host>(
     State(app): State<Arc<App<H>>>,
     Admin(identity): Admin,
+    caller: Caller,
     JsonBody(request): JsonBody<NewToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
     let now = app.clock.now();
@@ -41,7 +45,10 @@ pub(crate) async fn create<H: Host>(
         last_used_at: None,
         revoked_at: None,
     };
-    tokens::insert(&app.host, &auth::digest_of(&token), &info).await?;
+    let scopes: Vec<_> = info.scopes.iter().map(Scope::to_string).collect();
+    let subject = Subject::of_service(&token_id, Some(scopes.join(" ")));
+    let event = app.seal(&identity.event(Action::CreateToken, now, caller), subject, "ok")?;
+    tokens::insert(&app.host, &auth::digest_of(&token), &info, &event).await?;
     Ok((StatusCode::CREATED, Json(CreatedToken { token: SecretText::from(&token), info })))
 }
 
@@ -69,9 +76,12 @@ pub(crate) async fn of_bearer(identity: Identity) -> Json<Bearer> {
 pub(crate) async fn revoke<H: Host>(
     State(app): State<Arc<App<H>>>,
     Admin(identity): Admin,
+    caller: Caller,
     PathId(token_id): PathId<TokenId>,
 ) -> Result<Json<RevokedToken>, ApiError> {
-    let revoked = tokens::revoke(&app.host, &token_id, app.clock.now(), identity.actor()).await?;
+    let event = identity.event(Action::RevokeToken, app.clock.now(), caller);
+    let event = app.seal(&event, Subject::of_service(&token_id, None), "ok")?;
+    let revoked = tokens::revoke(&app.host, &token_id, &event).await?;
     let revoked_at = revoked.ok_or(ApiError::TokenUnknown)?;
     Ok(Json(RevokedToken { token_id, revoked_at }))
 }

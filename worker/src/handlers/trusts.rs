@@ -9,8 +9,10 @@ use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
 use capy_protocol::token::TrustId;
 
 use crate::app::App;
+use crate::audit::{Action, Subject};
 use crate::auth::Admin;
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::path::PathId;
@@ -19,11 +21,12 @@ use crate::store::trusts;
 
 /// `POST /oidc/trusts`
 /// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
-/// 2. The record: 503.
+/// 2. The record and its event: 503.
 /// 3. 201 with the trust. The issuer is not asked: it may not answer yet.
 pub(crate) async fn add<H: Host>(
     State(app): State<Arc<App<H>>>,
     Admin(identity): Admin,
+    caller: Caller,
     JsonBody(request): JsonBody<NewTrust>,
 ) -> Result<(StatusCode, Json<Trust>), ApiError> {
     policy::oidc::new_trust(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
@@ -37,7 +40,10 @@ pub(crate) async fn add<H: Host>(
         created_at: app.clock.now(),
         created_by: identity.actor().to_owned(),
     };
-    trusts::insert(&app.host, &trust).await?;
+    let detail = format!("{}: {}", trust.issuer, trust.scope);
+    let subject = Subject::of_service(&trust_id, Some(detail));
+    let event = identity.event(Action::AddTrust, trust.created_at, caller);
+    trusts::insert(&app.host, &trust, &app.seal(&event, subject, "ok")?).await?;
     Ok((StatusCode::CREATED, Json(trust)))
 }
 
@@ -57,10 +63,13 @@ pub(crate) async fn list<H: Host>(
 /// 3. 200. No call that begins now is accepted by it.
 pub(crate) async fn remove<H: Host>(
     State(app): State<Arc<App<H>>>,
-    _: Admin,
+    Admin(identity): Admin,
+    caller: Caller,
     PathId(trust_id): PathId<TrustId>,
 ) -> Result<Json<RemovedTrust>, ApiError> {
-    match trusts::remove(&app.host, &trust_id).await? {
+    let event = identity.event(Action::RemoveTrust, app.clock.now(), caller);
+    let event = app.seal(&event, Subject::of_service(&trust_id, None), "ok")?;
+    match trusts::remove(&app.host, &trust_id, &event).await? {
         true => Ok(Json(RemovedTrust { trust_id })),
         false => Err(ApiError::TrustUnknown),
     }

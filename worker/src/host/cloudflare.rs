@@ -52,6 +52,9 @@ impl Host for Cloudflare {
 
     type Rows = D1Result;
 
+    /// The free plan has room for fifty statements in a call.
+    const CHECKPOINTS_AT_ONCE: usize = 8;
+
     fn transaction(&self, statements: Vec<Statement>) -> impl Future<Output = Result<Vec<D1Result>>> + Send {
         SendFuture::new(async move {
             let database = self.database.as_ref().map_err(Clone::clone)?;

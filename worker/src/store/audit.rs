@@ -1,13 +1,13 @@
 //! The audit trail: rows that are only ever added, and checkpoints over them.
 
 use capy_protocol::api::{AuditEvent, Finding, Flaw};
-use capy_protocol::id::ProjectId;
+use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::wrap::WrapRoots;
 use serde::Deserialize;
 
 use super::sql::audit as sql;
-use crate::audit::{Row, STRETCH, SealedCheckpoint, Stretch};
-use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
+use crate::audit::{Row, STRETCH, SealedCheckpoint, Stretch, Unsealable};
+use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
 
 /// How many events a page has.
 pub const PAGE: usize = 200;
@@ -19,37 +19,77 @@ pub(crate) async fn append<H: Host>(host: &H, row: &Row) -> Result<()> {
     query(host, sql::EVENT, row.values()).await.map(drop)
 }
 
-/// A page of a project's events, newest first, and where the next one begins.
+/// A page of a project's events, newest first, and where the next one begins. Without a project, of the service's own.
 pub(crate) async fn list<H: Host>(
     host: &H,
-    project_id: &ProjectId,
+    project_id: Option<&ProjectId>,
     before: Option<u64>,
 ) -> Result<(Vec<AuditEvent>, Option<u64>)> {
     let before = before.unwrap_or(AFTER_ALL);
-    let values = vec![project_id.as_str().into(), before.into(), (PAGE as u64 + 1).into()];
+    let values =
+        vec![project_id.map_or("", ProjectId::as_str).into(), before.into(), (PAGE as u64 + 1).into()];
     let mut rows: Vec<Row> = query(host, sql::EVENTS, values).await?.parse()?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let next = rows.last().filter(|_| more).map(|row| row.id);
-    Ok((rows.into_iter().filter_map(Row::into_event).collect(), next))
+    Ok((rows.into_iter().map(Row::into_event).collect(), next))
+}
+
+/// What became of the wish for a checkpoint.
+pub(crate) enum Sealing {
+    /// There is nothing to vouch for.
+    Nothing,
+    /// It is made, here or by somebody quicker.
+    Made(Option<SealedCheckpoint>),
+    /// It cannot be made.
+    Refused {
+        reason: Unsealable,
+        /// What is wrong with the first rows that have none.
+        findings: Vec<Finding>,
+        /// How many rows have none.
+        pending: u64,
+    },
 }
 
 /// Makes the next checkpoint, where there is something to vouch for: rows that came after the last one, or a newer root.
-pub(crate) async fn seal_next<H: Host>(
-    host: &H,
-    roots: &WrapRoots,
-    now: u64,
-) -> Result<Option<SealedCheckpoint>> {
+pub(crate) async fn seal_next<H: Host>(host: &H, roots: &WrapRoots, now: u64) -> Result<Sealing> {
     let stretch = pending(host).await?;
     let last = &stretch.previous.checkpoint;
     let unmoved = last.id == 0 || roots.newest().is_ok_and(|newest| newest == last.key_id);
     if stretch.rows.is_empty() && stretch.upto == last.upto && unmoved {
-        return Ok(None);
+        return Ok(Sealing::Nothing);
     }
-    let sealed = stretch.seal(roots, now).map_err(|error| HostError::Database(error.to_string()))?;
+    let sealed = match stretch.seal(roots, now) {
+        Ok(sealed) => sealed,
+        Err(reason) => {
+            let (findings, pending) = (stretch.flaws(roots), pending_count(host).await?);
+            return Ok(Sealing::Refused { reason, findings, pending });
+        }
+    };
     query(host, sql::ADD_CHECKPOINT, checkpoint_values(&sealed)).await?;
     // Somebody else may have been quicker: what stands there counts.
-    checkpoint(host, sealed.checkpoint.id).await
+    Ok(Sealing::Made(checkpoint(host, sealed.checkpoint.id).await?))
+}
+
+/// How many rows no checkpoint vouches for.
+async fn pending_count<H: Host>(host: &H) -> Result<u64> {
+    #[derive(Deserialize)]
+    struct Count {
+        pending: u64,
+    }
+    let counts: Vec<Count> = query(host, sql::PENDING_COUNT, vec![]).await?.parse()?;
+    Ok(counts.first().map_or(0, |count| count.pending))
+}
+
+/// How many rows and checkpoints of the trail need each wrap root: nothing else vouches for them.
+pub(crate) async fn needed_by_trail<H: Host>(host: &H) -> Result<Vec<(KeyId, u64)>> {
+    #[derive(Deserialize)]
+    struct Count {
+        key_id: KeyId,
+        needing: u64,
+    }
+    let counts: Vec<Count> = query(host, sql::NEEDED_BY_TRAIL, vec![]).await?.parse()?;
+    Ok(counts.into_iter().map(|count| (count.key_id, count.needing)).collect())
 }
 
 /// What came after the last checkpoint.
@@ -146,5 +186,6 @@ fn checkpoint_values(sealed: &SealedCheckpoint) -> Vec<Value> {
         u64::from(checkpoint.key_id.0).into(),
         sealed.mac.as_str().into(),
         checkpoint.at.into(),
+        sealed.previous.as_str().into(),
     ]
 }

@@ -97,7 +97,7 @@ pub(crate) async fn revoke_each<H: Host>(host: &H, events: &[Event]) -> Result<V
     let json = |value: serde_json::Value| Value::from(value.to_string());
     let mut values = vec![json(events.iter().map(sealed_id).collect())];
     values.extend(first.shared_values());
-    let ids = json(events.iter().map(|event| event.deploy_id.clone()).collect());
+    let ids = json(events.iter().map(|event| event.subject.clone()).collect());
     let statements = vec![
         Statement::new(sql::audit::EVENTS_IF_LIVE, values),
         Statement::new(sql::REVOKE_EACH, vec![ids, first.at.into()]),
@@ -107,7 +107,7 @@ pub(crate) async fn revoke_each<H: Host>(host: &H, events: &[Event]) -> Result<V
 }
 
 fn sealed_id(event: &Event) -> serde_json::Value {
-    json!({ "deploy_id": event.deploy_id, "event_id": event.event_id, "mac": event.mac })
+    json!({ "deploy_id": event.subject, "event_id": event.event_id, "mac": event.mac })
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ pub mod trusts;
 
 /// A read that needs every table: it fails where a migration is missing.
 pub const CHECK: &str = "SELECT (SELECT 1 FROM deploys LIMIT 1), (SELECT 1 FROM tokens LIMIT 1), \
-    (SELECT 1 FROM oidc_trusts LIMIT 1), (SELECT 1 FROM audit_checkpoints LIMIT 1), \
+    (SELECT 1 FROM oidc_trusts LIMIT 1), (SELECT previous FROM audit_checkpoints LIMIT 1), \
     (SELECT 1 FROM project LIMIT 1), (SELECT 1 FROM secrets LIMIT 1)";
 
 /// The deployment ?1.

@@ -8,7 +8,8 @@ use capy_protocol::scope::Scope;
 use capy_protocol::token::TokenId;
 use serde::Deserialize;
 
-use super::sql::tokens as sql;
+use super::sql;
+use crate::audit::Row as Event;
 use crate::host::{Host, HostError, Result, Rows, Statement, nth, query};
 
 /// How often a use is written down: milliseconds.
@@ -16,12 +17,12 @@ const USE_INTERVAL: u64 = 60_000;
 
 /// The token with this digest: 64 hexadecimal digits.
 pub(crate) async fn find<H: Host>(host: &H, digest: &str) -> Result<Option<TokenInfo>> {
-    let rows: Vec<Row> = query(host, sql::BY_DIGEST, vec![digest.into()]).await?.parse()?;
+    let rows: Vec<Row> = query(host, sql::tokens::BY_DIGEST, vec![digest.into()]).await?.parse()?;
     rows.into_iter().next().map(Row::into_info).transpose()
 }
 
-/// Adds a token.
-pub(crate) async fn insert<H: Host>(host: &H, digest: &str, token: &TokenInfo) -> Result<()> {
+/// Adds a token, with its event.
+pub(crate) async fn insert<H: Host>(host: &H, digest: &str, token: &TokenInfo, event: &Event) -> Result<()> {
     let scopes: Vec<String> = token.scopes.iter().map(Scope::to_string).collect();
     let values = vec![
         token.token_id.to_string().into(),
@@ -32,7 +33,8 @@ pub(crate) async fn insert<H: Host>(host: &H, digest: &str, token: &TokenInfo) -
         token.created_by.as_str().into(),
         token.expires_at.into(),
     ];
-    query(host, sql::INSERT, values).await.map(drop)
+    let event = Statement::new(sql::audit::EVENT, event.values());
+    host.transaction(vec![event, Statement::new(sql::tokens::INSERT, values)]).await.map(drop)
 }
 
 /// Writes down that a token is in use, unless that was done within the last minute.
@@ -42,27 +44,31 @@ pub(crate) async fn record_use<H: Host>(host: &H, token: &TokenInfo, now: u64) -
         return Ok(());
     }
     let values = vec![token.token_id.to_string().into(), now.into(), due.into()];
-    query(host, sql::USED, values).await.map(drop)
+    query(host, sql::tokens::USED, values).await.map(drop)
 }
 
 /// Revokes; returns when it was revoked first, or `None` when no token has the id.
-pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, now: u64, actor: &str) -> Result<Option<u64>> {
+pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, event: &Event) -> Result<Option<u64>> {
     #[derive(Deserialize)]
     struct RevokedAt {
         revoked_at: u64,
     }
     let id = id.to_string();
     let statements = vec![
-        Statement::new(sql::REVOKE, vec![id.as_str().into(), now.into(), actor.into()]),
-        Statement::new(sql::REVOKED_AT, vec![id.into()]),
+        Statement::new(sql::audit::EVENT_IF_TOKEN_LIVE, event.values()),
+        Statement::new(
+            sql::tokens::REVOKE,
+            vec![id.as_str().into(), event.at.into(), event.actor.as_deref().into()],
+        ),
+        Statement::new(sql::tokens::REVOKED_AT, vec![id.into()]),
     ];
-    let found: Vec<RevokedAt> = nth(host.transaction(statements).await?, 1)?.parse()?;
+    let found: Vec<RevokedAt> = nth(host.transaction(statements).await?, 2)?.parse()?;
     Ok(found.first().map(|row| row.revoked_at))
 }
 
 /// All tokens, newest first.
 pub(crate) async fn list<H: Host>(host: &H) -> Result<Vec<TokenInfo>> {
-    let rows: Vec<Row> = query(host, sql::LIST, vec![]).await?.parse()?;
+    let rows: Vec<Row> = query(host, sql::tokens::LIST, vec![]).await?.parse()?;
     rows.into_iter().map(Row::into_info).collect()
 }
 

@@ -5,21 +5,22 @@ use capy_protocol::scope::Scope;
 use capy_protocol::token::TrustId;
 use serde::Deserialize;
 
-use super::sql::trusts as sql;
-use crate::host::{Host, HostError, Result, Rows, Value, query};
+use super::sql;
+use crate::audit::Row as Event;
+use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
 
 /// The trusts that an issuer's tokens may fit.
 pub(crate) async fn of_issuer<H: Host>(host: &H, issuer: &str) -> Result<Vec<Trust>> {
-    read(host, sql::OF_ISSUER, vec![issuer.into()]).await
+    read(host, sql::trusts::OF_ISSUER, vec![issuer.into()]).await
 }
 
 /// All trusts, newest first.
 pub(crate) async fn list<H: Host>(host: &H) -> Result<Vec<Trust>> {
-    read(host, sql::LIST, vec![]).await
+    read(host, sql::trusts::LIST, vec![]).await
 }
 
-/// Adds a trust.
-pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust) -> Result<()> {
+/// Adds a trust, with its event.
+pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust, event: &Event) -> Result<()> {
     let claims =
         serde_json::to_string(&trust.claims).map_err(|error| HostError::Database(error.to_string()))?;
     let values = vec![
@@ -31,12 +32,15 @@ pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust) -> Result<()> {
         trust.created_at.into(),
         trust.created_by.as_str().into(),
     ];
-    query(host, sql::INSERT, values).await.map(drop)
+    let event = Statement::new(sql::audit::EVENT, event.values());
+    host.transaction(vec![event, Statement::new(sql::trusts::INSERT, values)]).await.map(drop)
 }
 
 /// Removes a trust; whether there was one.
-pub(crate) async fn remove<H: Host>(host: &H, id: &TrustId) -> Result<bool> {
-    Ok(query(host, sql::REMOVE, vec![id.to_string().into()]).await?.count()? > 0)
+pub(crate) async fn remove<H: Host>(host: &H, id: &TrustId, event: &Event) -> Result<bool> {
+    let event = Statement::new(sql::audit::EVENT_IF_TRUST, event.values());
+    let remove = Statement::new(sql::trusts::REMOVE, vec![id.to_string().into()]);
+    Ok(nth(host.transaction(vec![event, remove]).await?, 1)?.count()? > 0)
 }
 
 async fn read<H: Host>(host: &H, sql: &'static str, values: Vec<Value>) -> Result<Vec<Trust>> {

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Deployment, NOW, Service};
 
-const NO_TRIGGERS: &str = "DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_shortened; \
-    DROP TRIGGER audit_is_never_replaced; DROP TRIGGER checkpoint_is_never_changed; \
-    DROP TRIGGER checkpoint_is_never_removed;";
+const NO_TRIGGERS: &str = "DROP TRIGGER IF EXISTS audit_is_never_changed; DROP TRIGGER IF EXISTS audit_is_never_shortened; \
+    DROP TRIGGER IF EXISTS audit_is_never_replaced; DROP TRIGGER IF EXISTS checkpoint_is_never_changed; \
+    DROP TRIGGER IF EXISTS checkpoint_is_never_removed;";
 
 /// Everything that a verification finds: each as `flaw first-last`, and the numbers of the checkpoints.
-async fn verify(service: &Service) -> (Vec<String>, Vec<u64>) {
+pub(crate) async fn verify(service: &Service) -> (Vec<String>, Vec<u64>) {
     let (mut findings, mut checkpoints, mut from) = (Vec::new(), Vec::new(), 1);
     loop {
         let answer = service.call("GET", &format!("/admin/audit/verify?from={from}"), Value::Null).await;
@@ -28,7 +28,7 @@ async fn verify(service: &Service) -> (Vec<String>, Vec<u64>) {
 }
 
 /// Rows 1 to `decrypts + 1`.
-async fn service_with_events(decrypts: usize) -> (Service, Deployment) {
+pub(crate) async fn service_with_events(decrypts: usize) -> (Service, Deployment) {
     let service = Service::new();
     let deployment = service.register(Format::V1, "project-key").await;
     for _ in 0..decrypts {
@@ -46,13 +46,12 @@ async fn service_with_registrations(count: usize) -> (Service, Deployment) {
     (service, deployment)
 }
 
-fn tamper(service: &Service, sql: &str) {
+pub(crate) fn tamper(service: &Service, sql: &str) {
     let connection = service.host().database().connection();
     connection.execute_batch(&format!("{NO_TRIGGERS} {sql}")).unwrap();
 }
 
-const COLUMNS: &str =
-    "project_id, deploy_id, action, result, at, address, country, user_agent, actor, key_id";
+const COLUMNS: &str = "project_id, subject, action, result, at, address, country, user_agent, actor, key_id";
 
 /// Rows: what somebody does by hand to rows 1 to 6 before a checkpoint, and what is found.
 #[tokio::test]
@@ -74,8 +73,8 @@ async fn each_way_to_tamper_with_fresh_rows_is_named_with_its_row() {
         ("UPDATE audit SET key_id = 7 WHERE id = 2", vec!["changed 2-2"]),
         ("UPDATE audit SET mac = NULL WHERE id = 2", vec!["added 2-2"]),
         (
-            "INSERT INTO audit (project_id, deploy_id, action, result, at) \
-             SELECT project_id, deploy_id, 'decrypt', 'ok', at FROM audit WHERE id = 1",
+            "INSERT INTO audit (project_id, subject, action, result, at) \
+             SELECT project_id, subject, 'decrypt', 'ok', at FROM audit WHERE id = 1",
             vec!["added 7-7"],
         ),
         (&format!("{copied}, 'x', mac FROM audit WHERE id = 2"), vec!["changed 7-7"]),
@@ -198,8 +197,8 @@ async fn the_trail_is_paged_and_names_actor_result_and_caller() {
     assert_eq!(
         events[0],
         json!({
-            "id": 204, "at": NOW, "action": "decrypt", "result": "DEPLOY_REVOKED", "deploy_id": deployment.id,
-            "actor": null, "address": "192.0.2.7", "country": "IS", "user_agent": "test/1",
+            "id": 204, "at": NOW, "action": "decrypt", "result": "DEPLOY_REVOKED", "subject": deployment.id,
+            "actor": null, "address": "192.0.2.7", "country": "IS", "user_agent": "test/1", "detail": null,
         })
     );
     assert_eq!((&events[1]["action"], &events[1]["actor"]), (&json!("revoke"), &json!("bootstrap")));

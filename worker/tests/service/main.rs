@@ -11,6 +11,7 @@ mod projects;
 mod projects_limits;
 mod roots;
 mod rotation;
+mod seals;
 mod support;
 mod terms;
 mod tokens;

@@ -121,7 +121,7 @@ impl Service {
 
     /// The audit trail, oldest first: each event as its columns but the id, joined by spaces.
     pub(crate) fn events(&self) -> Vec<String> {
-        let columns = "action || ' ' || result || ' ' || deploy_id || ' ' || project_id || ' ' || \
+        let columns = "action || ' ' || result || ' ' || subject || ' ' || project_id || ' ' || \
             ifnull(address, '-') || ' ' || ifnull(country, '-') || ' ' || ifnull(user_agent, '-')";
         self.rows(&format!("SELECT {columns} FROM audit ORDER BY id"))
     }

@@ -1,35 +1,35 @@
 //! Statements on the audit trail: rows are only ever added.
 
-/// ?1 deployment, ?2 project, ?3 action, ?4 result, ?5 time, ?6 address, ?7 country, ?8 user agent, ?9 actor, ?10 wrap
-/// root, ?11 event id, ?12 seal.
+/// ?1 subject, ?2 project, ?3 action, ?4 result, ?5 time, ?6 address, ?7 country, ?8 user agent, ?9 actor, ?10 wrap
+/// root, ?11 event id, ?12 seal, ?13 detail.
 macro_rules! add_event {
     ($rows:literal) => {
         concat!(
-            "INSERT INTO audit (project_id, deploy_id, action, result, at, address, country, user_agent, ",
-            "actor, key_id, event_id, mac) ",
+            "INSERT INTO audit (project_id, subject, action, result, at, address, country, user_agent, ",
+            "actor, key_id, event_id, mac, detail) ",
             $rows
         )
     };
 }
 
 /// An event.
-pub const EVENT: &str = add_event!("VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+pub const EVENT: &str = add_event!("VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
 
 /// An event of a deployment, unless it is there already.
 pub const EVENT_IF_NEW: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     WHERE NOT EXISTS (SELECT 1 FROM deploys WHERE deploy_id = ?1)"
 );
 
 /// An event of a deployment, unless it is revoked.
 pub const EVENT_IF_LIVE: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL"
 );
 
 /// An event of a deployment, unless no key may be released for it any more at ?5.
 pub const EVENT_IF_OPEN: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 \
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL \
     AND (expires_at IS NULL OR expires_at > ?5) AND (max_uses IS NULL OR uses < max_uses)"
 );
@@ -37,9 +37,20 @@ pub const EVENT_IF_OPEN: &str = add_event!(
 /// [`EVENT_IF_LIVE`] of each in the JSON array ?1, of objects with `deploy_id`, `event_id` and `mac`.
 pub const EVENTS_IF_LIVE: &str = add_event!(
     "SELECT ?2, deploy_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
-    json_extract(value, '$.event_id'), json_extract(value, '$.mac') \
+    json_extract(value, '$.event_id'), json_extract(value, '$.mac'), NULL \
     FROM json_each(?1) JOIN deploys ON deploy_id = json_extract(value, '$.deploy_id') \
     WHERE revoked_at IS NULL"
+);
+
+/// An event of API token ?1, unless it is revoked.
+pub const EVENT_IF_TOKEN_LIVE: &str = add_event!(
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+    FROM tokens WHERE token_id = ?1 AND revoked_at IS NULL"
+);
+
+/// An event of trust ?1, if there is one.
+pub const EVENT_IF_TRUST: &str = add_event!(
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM oidc_trusts WHERE trust_id = ?1"
 );
 
 /// At most ?3 events of project ?1 before number ?2, newest first.
@@ -60,7 +71,7 @@ pub const CHECKPOINT_AND_PREVIOUS: &str =
 
 /// A new checkpoint, unless its number is taken.
 pub const ADD_CHECKPOINT: &str = "INSERT INTO audit_checkpoints \
-    (id, upto, count, digest, flaws, key_id, mac, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+    (id, upto, count, digest, flaws, key_id, mac, at, previous) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
     ON CONFLICT (id) DO NOTHING";
 
 /// The first ?1 rows that came after the last checkpoint.
@@ -85,3 +96,14 @@ pub const STRETCH_COPIES: &str = "SELECT id FROM audit new \
 
 /// The last number that was given to an event, be its row still there or not.
 pub const SEQUENCE: &str = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'";
+
+/// How many rows and checkpoints need each wrap root: rows that came after the last checkpoint, and that one.
+pub const NEEDED_BY_TRAIL: &str = "SELECT key_id, sum(needing) AS needing FROM (\
+    SELECT key_id, count(*) AS needing FROM audit \
+    WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0) GROUP BY key_id \
+    UNION ALL SELECT key_id, 1 FROM (SELECT * FROM audit_checkpoints WHERE id > 0 ORDER BY id DESC LIMIT 1)) \
+    WHERE key_id IS NOT NULL GROUP BY key_id ORDER BY key_id";
+
+/// How many rows came after the last checkpoint.
+pub const PENDING_COUNT: &str = "SELECT count(*) AS pending FROM audit \
+    WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0)";

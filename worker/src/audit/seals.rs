@@ -1,0 +1,283 @@
+//! Checkpoints over the rows, and what is wrong with a stretch of them. Pure: rows and roots in, findings out.
+//!
+//! ```text
+//! mac      = the seal under key_id's audit key over id, upto, count, digest, previous, flaws, key_id, at
+//! previous = SHA-256 over all that the checkpoint before is sealed over, and its mac
+//! digest   = SHA-256 over previous, the `upto` before, `upto`, and each row: number, sealed fields, mac
+//! ```
+//!
+//! A checkpoint is whole by its own seal, or, once its root is gone, by the `previous` of the next one; the last one needs
+//! its root. `flaws` are what was wrong with the rows when it was made, so that it can be found for as long as the trail
+//! is there. It holds only what is certain: no checkpoint is made as long as a root is missing that a row names, or
+//! nothing proves that a root is the one that sealed. A service that was started with other roots than its own seals no
+//! verdict on rows that it cannot judge.
+
+use capy_protocol::api::{Checkpoint, Finding, Flaw};
+use capy_protocol::audit::Record;
+use capy_protocol::id::KeyId;
+use capy_protocol::key::AuditKey;
+use capy_protocol::wrap::WrapRoots;
+use serde::Deserialize;
+
+use super::Row;
+
+/// A checkpoint with its seal.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct SealedCheckpoint {
+    /// What everybody may see.
+    #[serde(flatten)]
+    pub checkpoint: Checkpoint,
+    /// A digest of the whole checkpoint before.
+    pub previous: String,
+    /// What was wrong with the stretch when it was made, as JSON.
+    pub flaws: String,
+    /// The seal.
+    pub mac: String,
+}
+
+impl SealedCheckpoint {
+    /// What stands before the first one.
+    pub fn origin() -> Self {
+        let (digest, key_id) = (String::new(), KeyId(0));
+        let checkpoint = Checkpoint { id: 0, upto: 0, count: 0, digest, key_id, at: 0 };
+        Self { checkpoint, previous: String::new(), flaws: "[]".to_owned(), mac: String::new() }
+    }
+
+    /// What the seal is over: everything but the seal itself.
+    fn record(&self) -> Record {
+        let Checkpoint { id, upto, count, digest, key_id, at } = &self.checkpoint;
+        Record::of("capy/v1/audit-checkpoint")
+            .number(*id)
+            .number(*upto)
+            .number(*count)
+            .text(Some(digest))
+            .text(Some(&self.previous))
+            .text(Some(&self.flaws))
+            .number(key_id.0.into())
+            .number(*at)
+    }
+
+    /// What the next checkpoint says of this one.
+    fn link(&self) -> String {
+        let mut all = Record::of("capy/v1/audit-link");
+        all.append(&self.record());
+        all.text(Some(&self.mac)).digest()
+    }
+
+    fn finding(&self, flaw: Flaw) -> Finding {
+        Finding { flaw, first: self.checkpoint.id, last: self.checkpoint.id }
+    }
+
+    /// What is wrong with its own seal.
+    fn flaw(&self, roots: &WrapRoots) -> Option<Flaw> {
+        match roots.audit_key(self.checkpoint.key_id) {
+            _ if self.checkpoint.id == 0 => None,
+            Err(_) => Some(Flaw::CheckpointUnverifiable),
+            Ok(key) if key.is_seal(&self.record(), &self.mac) => None,
+            Ok(_) => Some(Flaw::CheckpointChanged),
+        }
+    }
+}
+
+/// Why no checkpoint can be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unsealable {
+    /// Rows or the checkpoint before name a root that is not held.
+    #[error("the audit trail is not sealed any further: it needs wrap root {0}, which is not held")]
+    RootGone(KeyId),
+    /// The checkpoint before does not verify.
+    #[error("the audit trail is not sealed any further: checkpoint {0} was changed, or its wrap root was")]
+    Checkpoint(u64),
+    /// Rows do not verify, and nothing shows that the root is the one that sealed them.
+    #[error(
+        "the audit trail is not sealed any further: nothing verifies under wrap root {0}: is it another one?"
+    )]
+    Unproven(KeyId),
+    /// No root to seal with.
+    #[error("the audit trail is not sealed any further: {0}")]
+    Roots(capy_protocol::Error),
+}
+
+/// Rows that came after a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// The checkpoint before them.
+    pub previous: SealedCheckpoint,
+    /// The last number that was given to a row of this stretch.
+    pub upto: u64,
+    /// The rows, in the order of their numbers.
+    pub rows: Vec<Row>,
+    /// The numbers of those that are copies of an earlier row.
+    pub copies: Vec<u64>,
+}
+
+impl Stretch {
+    /// The checkpoint over this stretch. Rows that were certainly tampered with are written down in it.
+    ///
+    /// # Errors
+    /// [`Unsealable`], where that is not certain.
+    pub fn seal(&self, roots: &WrapRoots, at: u64) -> Result<SealedCheckpoint, Unsealable> {
+        self.require_certainty(roots)?;
+        let key_id = roots.newest().map_err(Unsealable::Roots)?;
+        let previous = self.previous.link();
+        let mut sealed = SealedCheckpoint {
+            checkpoint: Checkpoint {
+                id: self.previous.checkpoint.id + 1,
+                upto: self.upto,
+                count: self.rows.len() as u64,
+                digest: self.digest(&previous),
+                key_id,
+                at,
+            },
+            previous,
+            flaws: serde_json::to_string(&self.flaws(roots)).unwrap_or_default(),
+            mac: String::new(),
+        };
+        sealed.mac = roots.audit_key(key_id).map_err(Unsealable::Roots)?.seal(&sealed.record());
+        Ok(sealed)
+    }
+
+    /// Everything that is named can be checked, and a row that fails fails under a root that verified something else.
+    fn require_certainty(&self, roots: &WrapRoots) -> Result<(), Unsealable> {
+        let Checkpoint { id, key_id, .. } = self.previous.checkpoint;
+        match self.previous.flaw(roots) {
+            None => {}
+            Some(Flaw::CheckpointUnverifiable) => return Err(Unsealable::RootGone(key_id)),
+            Some(_) => return Err(Unsealable::Checkpoint(id)),
+        }
+        let mut keys = Keys { roots, known: Vec::new() };
+        let judged: Vec<_> =
+            self.rows.iter().filter_map(|row| Some((KeyId(row.key_id?), keys.judge(row)?))).collect();
+        let proves = |(of, verdict): &(KeyId, Verdict)| (*verdict == Verdict::Whole).then_some(*of);
+        let by_checkpoint = (id > 0).then_some(key_id);
+        let proven: Vec<KeyId> = judged.iter().filter_map(proves).chain(by_checkpoint).collect();
+        for (of, verdict) in judged {
+            match verdict {
+                Verdict::RootGone => return Err(Unsealable::RootGone(of)),
+                Verdict::Changed if !proven.contains(&of) => return Err(Unsealable::Unproven(of)),
+                Verdict::Changed | Verdict::Whole => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with this stretch by the checkpoint that was made over it. `is_last`: no later one vouches for it.
+    pub fn verify(&self, sealed: &SealedCheckpoint, roots: &WrapRoots, is_last: bool) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if sealed.previous != self.previous.link() {
+            findings.push(self.previous.finding(Flaw::CheckpointChanged));
+        }
+        let of_seal = sealed.flaw(roots).filter(|flaw| is_last || *flaw != Flaw::CheckpointUnverifiable);
+        findings.extend(of_seal.map(|flaw| sealed.finding(flaw)));
+        match serde_json::from_str::<Vec<Finding>>(&sealed.flaws) {
+            Ok(known) => findings.extend(known),
+            // The seal may be unverifiable by now: no checkpoint was ever made with such a text.
+            Err(_) if of_seal.is_none() => findings.push(sealed.finding(Flaw::CheckpointChanged)),
+            Err(_) => {}
+        }
+        if self.digest(&sealed.previous) != sealed.checkpoint.digest {
+            findings.extend(self.differences(&findings, roots));
+        }
+        findings
+    }
+
+    /// Which rows are not those that the checkpoint saw; all of them where none can be named.
+    fn differences(&self, known: &[Finding], roots: &WrapRoots) -> Vec<Finding> {
+        let mut found = self.flaws(roots);
+        found.retain(|finding| finding.flaw != Flaw::Unverifiable && !known.contains(finding));
+        if found.is_empty() {
+            let (first, last) = (self.previous.checkpoint.upto + 1, self.upto);
+            found.push(Finding { flaw: Flaw::Changed, first, last });
+        }
+        found
+    }
+
+    fn digest(&self, previous: &str) -> String {
+        let before = self.previous.checkpoint.upto;
+        let mut all =
+            Record::of("capy/v1/audit-stretch").text(Some(previous)).number(before).number(self.upto);
+        for row in &self.rows {
+            all = all.number(row.id);
+            all.append(&row.record());
+            all = all.text(row.mac.as_deref());
+        }
+        all.digest()
+    }
+
+    /// What is wrong with the rows by themselves.
+    pub fn flaws(&self, roots: &WrapRoots) -> Vec<Finding> {
+        let mut keys = Keys { roots, known: Vec::new() };
+        let mut flaws = Vec::new();
+        let mut expected = self.previous.checkpoint.upto + 1;
+        for row in &self.rows {
+            if row.id > expected {
+                flaws.push(Finding { flaw: Flaw::Removed, first: expected, last: row.id - 1 });
+            }
+            expected = row.id + 1;
+            if let Some(flaw) = self.flaw(row, &mut keys) {
+                push(&mut flaws, Finding { flaw, first: row.id, last: row.id });
+            }
+        }
+        if expected <= self.upto {
+            flaws.push(Finding { flaw: Flaw::Removed, first: expected, last: self.upto });
+        }
+        flaws
+    }
+
+    fn flaw(&self, row: &Row, keys: &mut Keys<'_>) -> Option<Flaw> {
+        match keys.judge(row) {
+            None => Some(Flaw::Added),
+            Some(_) if self.copies.contains(&row.id) => Some(Flaw::Added),
+            Some(Verdict::Whole) => None,
+            Some(Verdict::Changed) => Some(Flaw::Changed),
+            Some(Verdict::RootGone) => Some(Flaw::Unverifiable),
+        }
+    }
+}
+
+/// Neighbours with the same flaw are one finding.
+fn push(flaws: &mut Vec<Finding>, next: Finding) {
+    match flaws.last_mut() {
+        Some(before) if before.flaw == next.flaw && before.last + 1 == next.first => before.last = next.last,
+        _ => flaws.push(next),
+    }
+}
+
+/// What a row's seal says of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Whole,
+    Changed,
+    RootGone,
+}
+
+/// Each root's key is derived once for a stretch.
+struct Keys<'a> {
+    roots: &'a WrapRoots,
+    known: Vec<(KeyId, Option<AuditKey>)>,
+}
+
+impl Keys<'_> {
+    /// None for a row without a seal.
+    fn judge(&mut self, row: &Row) -> Option<Verdict> {
+        let (Some(_), Some(key_id), Some(mac)) = (&row.event_id, row.key_id, &row.mac) else {
+            return None;
+        };
+        Some(match self.find(KeyId(key_id)) {
+            None => Verdict::RootGone,
+            Some(key) if key.is_seal(&row.record(), mac) => Verdict::Whole,
+            Some(_) => Verdict::Changed,
+        })
+    }
+
+    fn find(&mut self, key_id: KeyId) -> Option<&AuditKey> {
+        let place = match self.known.iter().position(|(known, _)| *known == key_id) {
+            Some(place) => place,
+            None => {
+                self.known.push((key_id, self.roots.audit_key(key_id).ok()));
+                self.known.len() - 1
+            }
+        };
+        self.known[place].1.as_ref()
+    }
+}
