@@ -252,6 +252,7 @@ impl Workbench {
         let names: Vec<_> = variables.iter().map(|variable| variable.name).collect();
         let guide = wish.platform.guide(&Setting {
             environment: wish.environment.as_deref(),
+            short_id: &id.short(),
             names: &names,
             commands: &self.signs.commands(),
         });

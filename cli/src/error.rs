@@ -94,8 +94,6 @@ pub(crate) enum Error {
     PlatformUnknown { id: String, known: String },
     #[error("no platform is named")]
     PlatformMissing,
-    #[error("{platform} has no command line that takes values on its standard input")]
-    PushUnsupported { platform: String },
     #[error("not everything was set on {platform}: {}", failed.join(", "))]
     PushIncomplete { platform: String, failed: Vec<&'static str> },
     #[error("nothing says which app is meant")]
@@ -206,7 +204,6 @@ impl Error {
             Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
             Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
             Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE),
-            Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
             Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
             Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
             Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE),
@@ -294,7 +291,6 @@ impl Error {
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
             Self::PlatformMissing => "pass --platform ID; without --print, --json and --push it is asked for",
-            Self::PushUnsupported { .. } => "set the variables by hand: --print shows them and the steps",
             Self::PushIncomplete { .. } => {
                 "repair what it complains of and run the same again: it sets all of them anew"
             }

@@ -13,6 +13,7 @@ pub(crate) use detect::{Commands, Signs};
 pub(crate) use guide::{Guide, Setting};
 pub(crate) use limits::{Limits, Misfit};
 
+use crate::deployment::Fault;
 use crate::error::{Error, Result};
 
 /// Ids and files; `build.rs` makes the list.
@@ -72,15 +73,18 @@ pub(crate) struct Push {
     /// Shows which variables are there; its output is searched for the names and never shown.
     #[serde(default)]
     pub(crate) list: Vec<String>,
+    /// Removes a variable; shown where one of another deployment is left over, and never run.
+    pub(crate) remove: Vec<String>,
     /// The option that names the project, where the program does not find it by itself.
     pub(crate) project: Option<String>,
+    /// The option that names the environment, where there need not be one.
+    pub(crate) environment: Option<String>,
     /// What a person should know before it runs.
     pub(crate) note: Option<String>,
 }
 
 /// One platform.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Platform {
     #[serde(skip)]
     pub(crate) id: &'static str,
@@ -92,25 +96,58 @@ pub(crate) struct Platform {
     pub(crate) docs: String,
     /// The platform's own names for its environments; empty where it has none.
     pub(crate) environments: Vec<String>,
+    /// Whether a person may have made others.
+    #[serde(default)]
+    pub(crate) own_environments: bool,
+    /// The environment that its own command line sets variables for, where that is not every one.
+    pub(crate) only_environment: Option<String>,
     /// Files and folders of a repository that is deployed there: `path`, or `path:text in it`.
     pub(crate) detect: Vec<String>,
-    steps: Vec<String>,
-    place: String,
-    command: String,
-    /// A line for each variable, in place of `{entries}`.
-    entry: Option<String>,
-    /// What stands between two of them, where it is more than the end of a line.
-    between: Option<String>,
-    cli: Vec<String>,
+    #[serde(flatten)]
+    words: Words,
+    /// Those of an environment that there need not be.
+    in_environment: Option<Words>,
     #[serde(default)]
     pub(crate) limits: Limits,
     push: Option<Push>,
+    /// Why there is none, where that needs a word.
+    no_push: Option<String>,
+}
+
+/// What a person is told.
+#[derive(Debug, Clone, Deserialize)]
+struct Words {
+    steps: Vec<String>,
+    place: String,
+    command: String,
+    /// What stands for each variable in place of `{entries}`.
+    entry: Option<String>,
+    /// What stands between two of them, where it is not the end of a line.
+    between: Option<String>,
+    /// For a shell. What is to be removed afterwards is removed only if all went well.
+    cli: Vec<String>,
+    /// What a person should know before they paste these.
+    cli_note: Option<String>,
 }
 
 impl Platform {
     /// Its own command line, where that takes values on its stdin.
     pub(crate) fn push(&self) -> Result<&Push> {
-        self.push.as_ref().ok_or_else(|| Error::PushUnsupported { platform: self.name.clone() })
+        self.push.as_ref().ok_or_else(|| {
+            let usual = "it has no command line that takes values on its standard input";
+            let why = self.no_push.as_deref().unwrap_or(usual).into();
+            Fault::PushUnsupported { platform: self.name.clone(), why }.into()
+        })
+    }
+
+    /// Why its command line cannot be used, where somebody would wonder.
+    pub(crate) fn no_push(&self) -> Option<&str> {
+        self.no_push.as_deref()
+    }
+
+    /// Whether its own command line sets variables for this environment.
+    pub(crate) fn sets(&self, environment: Option<&str>) -> bool {
+        self.only_environment.is_none() || self.only_environment.as_deref() == environment
     }
 
     /// The environment that is meant: the one that is named, else the first.
@@ -118,9 +155,14 @@ impl Platform {
         let Some(named) = named else {
             return Ok(self.environments.first().cloned());
         };
-        match self.environments.iter().find(|known| *known == named) {
-            Some(known) => Ok(Some(known.clone())),
-            None => Err(Error::EnvironmentUnknown {
+        // It becomes a word of a command.
+        let is_plain = |name: &str| {
+            !name.starts_with('-') && !name.trim().is_empty() && !name.chars().any(char::is_control)
+        };
+        match self.environments.iter().any(|known| known == named) || self.own_environments && is_plain(named)
+        {
+            true => Ok(Some(named.into())),
+            false => Err(Error::EnvironmentUnknown {
                 platform: self.name.clone(),
                 environment: named.into(),
                 known: self.environments.join(", "),

@@ -136,11 +136,13 @@ fn explain(deployment: &Deployment) {
         printer::note(&format!("  {}. {step}", index + 1));
     }
     printer::note(&format!("\n{}:\n{}", guide.place, indented(guide.command.lines())));
+    if let Some(note) = &guide.cli_note {
+        printer::note(&format!("\non the command line: {note}"));
+    } else if !guide.cli.is_empty() {
+        printer::note("\nor on the command line:");
+    }
     if !guide.cli.is_empty() {
-        printer::note(&format!(
-            "\nor on the command line:\n{}",
-            indented(guide.cli.iter().map(String::as_str))
-        ));
+        printer::note(&indented(guide.cli.iter().flat_map(|line| line.lines())));
     }
     tell_blob_file(deployment);
     if let Some(warning) = platform.limits.warning(&deployment.sizes()) {

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     ContentsUnknown { short: String },
     #[error("another machine made deployment {short}: its environment and its variables are not known here")]
     SuccessorUnknown { short: String },
+    #[error("{platform} is not pushed to: {why}")]
+    PushUnsupported { platform: String, why: String },
     #[error("the platform asks {there}, and this project's deployments are made at {here}")]
     OtherService { there: ServiceUrl, here: ServiceUrl },
 }
@@ -33,6 +35,7 @@ impl Fault {
             Self::BlobFileTaken { .. } => ("BLOB_FILE_TAKEN", exit::FAILED),
             Self::ContentsUnknown { .. } => ("CONTENTS_UNKNOWN", exit::FAILED),
             Self::SuccessorUnknown { .. } => ("SUCCESSOR_UNKNOWN", exit::USAGE),
+            Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
             Self::OtherService { .. } => ("OTHER_SERVICE", exit::FAILED),
         }
     }
@@ -46,6 +49,9 @@ impl Fault {
             Self::BlobFileTaken { .. } => "name another file with --blob-file".into(),
             Self::ContentsUnknown { .. } => {
                 "check it where it was made, or pass --open to look inside, which takes a use".into()
+            }
+            Self::PushUnsupported { .. } => {
+                "set the variables by hand: --print shows them and the steps".into()
             }
             Self::OtherService { here, .. } => format!("set CAPY_SERVICE_URL to {here} there"),
             Self::SuccessorUnknown { .. } => "pass --environment NAME, and --only NAMES or --all".into(),

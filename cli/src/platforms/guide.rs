@@ -2,11 +2,16 @@
 
 use serde::Serialize;
 
-use super::{Commands, Platform};
+use super::{Commands, Platform, Words};
+
+/// What the variables are saved as where a command reads them.
+const FILE: &str = "capy.env";
 
 /// What a guide is made for.
 pub(crate) struct Setting<'a> {
     pub(crate) environment: Option<&'a str>,
+    /// The first digits of the deployment's id.
+    pub(crate) short_id: &'a str,
     /// The variables that the platform is to hold.
     pub(crate) names: &'a [&'a str],
     pub(crate) commands: &'a Commands,
@@ -19,32 +24,57 @@ pub(crate) struct Guide {
     /// Where `command` goes.
     pub(crate) place: String,
     pub(crate) command: String,
-    /// Lines for the platform's own command line. Each asks for its value, or reads it from a file.
+    /// What to do, or to know, before `cli`.
+    pub(crate) cli_note: Option<String>,
+    /// For a shell, to be pasted as a whole. It asks for each value, or reads them from a file.
     pub(crate) cli: Vec<String>,
 }
 
 impl Platform {
     /// Renders the platform's file.
     pub(crate) fn guide(&self, setting: &Setting<'_>) -> Guide {
-        let entries: Vec<_> = setting.names.iter().map(|name| self.entry_for(name)).collect();
-        let between = self.between.as_deref().unwrap_or("\n");
-        let fill = |text: &str| {
-            text.replace("{environment}", setting.environment.unwrap_or_default())
+        let words = self.words_for(setting.environment);
+        let entry = words.entry.as_deref().unwrap_or_default();
+        let entries: Vec<_> = setting.names.iter().map(|name| entry.replace("{NAME}", name)).collect();
+        let entries = entries.join(words.between.as_deref().unwrap_or("\n"));
+        let fill = |text: &str, environment: &str| {
+            text.replace("{environment}", environment)
+                .replace("{short}", setting.short_id)
                 .replace("{build}", &setting.commands.build)
                 .replace("{start}", &setting.commands.start)
                 .replace("{start_json}", &setting.commands.start_json())
-                .replace("{entries}", &entries.join(between))
+                .replace("{entries}", &entries)
         };
+        let environment = setting.environment.unwrap_or_default();
+        let plain = |text: &str| fill(text, environment);
+        let for_shell =
+            |line: &String| per_name(&fill(line, &shell_words::quote(environment)), setting.names);
+        let is_set = self.sets(setting.environment);
+        let cli: Vec<_> = words.cli.iter().filter(|_| is_set).flat_map(for_shell).collect();
         Guide {
-            steps: self.steps.iter().map(|step| fill(step)).collect(),
-            place: self.place.clone(),
-            command: fill(&self.command),
-            cli: self.cli.iter().flat_map(|line| per_name(&fill(line), setting.names)).collect(),
+            steps: words.steps.iter().map(|step| plain(step)).collect(),
+            place: words.place.clone(),
+            command: plain(&words.command),
+            cli_note: self.cli_note(words, &cli),
+            cli,
         }
     }
 
-    fn entry_for(&self, name: &str) -> String {
-        self.entry.as_deref().unwrap_or_default().replace("{NAME}", name)
+    fn words_for(&self, environment: Option<&str>) -> &Words {
+        self.in_environment.as_ref().filter(|_| environment.is_some()).unwrap_or(&self.words)
+    }
+
+    fn cli_note(&self, words: &Words, cli: &[String]) -> Option<String> {
+        if let (Some(only), true) = (&self.only_environment, cli.is_empty()) {
+            return Some(format!(
+                "its own command line takes values of {only} only without showing them to every user"
+            ));
+        }
+        let reads_file = cli.iter().any(|line| line.contains(FILE));
+        let file = format!(
+            "first save the variables, as lines, as {FILE}: readable by you alone, and kept out of git"
+        );
+        words.cli_note.clone().or_else(|| reads_file.then_some(file))
     }
 }
 

@@ -21,10 +21,18 @@ pub(crate) struct Limits {
     pub(crate) count: Option<usize>,
     /// Where the platform says so.
     pub(crate) source: Option<String>,
-    /// A size of one value from which on a part of the platform refuses it.
-    pub(crate) careful: Option<usize>,
+    /// What a part of the platform refuses.
+    pub(crate) careful: Option<Careful>,
+}
+
+/// A limit of a part of the platform: it warns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Careful {
+    pub(crate) value: Option<usize>,
+    pub(crate) total: Option<usize>,
     /// Which part.
-    pub(crate) careful_why: Option<String>,
+    pub(crate) why: String,
 }
 
 /// What a limit of all variables together counts.
@@ -104,13 +112,20 @@ impl Limits {
 
     /// The longest part of a blob that is split.
     pub(crate) fn cut(&self) -> Option<usize> {
-        self.careful.into_iter().chain(self.value).min()
+        let careful = self.careful.as_ref().and_then(|careful| careful.value);
+        careful.into_iter().chain(self.value).min()
     }
 
     /// What a part of the platform would refuse.
     pub(crate) fn warning(&self, sizes: &[(&str, usize)]) -> Option<String> {
-        let limit = self.careful?;
-        let (name, bytes) = sizes.iter().find(|(_, bytes)| *bytes > limit)?;
-        Some(format!("{name} has {bytes} bytes: {}", self.careful_why.as_deref().unwrap_or_default()))
+        let careful = self.careful.as_ref()?;
+        let inner =
+            Self { value: careful.value, total: careful.total, counts: self.counts, ..Self::default() };
+        let misfit = inner.check(sizes).err()?;
+        let what = match misfit {
+            Misfit::Value { name, bytes, .. } => format!("{name} has {bytes} bytes"),
+            Misfit::Total { bytes, .. } => format!("the variables have {bytes} bytes"),
+        };
+        Some(format!("{what}: {}", careful.why))
     }
 }

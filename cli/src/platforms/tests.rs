@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::limits::Counts;
 use super::*;
 
 const NAMES: [&str; 3] = ["CAPY_SERVICE_URL", "PROJECT_KEY", "SECRETS_BLOB"];
@@ -9,7 +10,40 @@ const NAMES: [&str; 3] = ["CAPY_SERVICE_URL", "PROJECT_KEY", "SECRETS_BLOB"];
 fn guide(platform: &Platform) -> Guide {
     let environment = platform.environment(None).unwrap();
     let commands = Commands::default();
-    platform.guide(&Setting { environment: environment.as_deref(), names: &NAMES, commands: &commands })
+    guide_for(platform, environment.as_deref(), &commands)
+}
+
+fn guide_for(platform: &Platform, environment: Option<&str>, commands: &Commands) -> Guide {
+    platform.guide(&Setting { environment, short_id: "0123456789ab", names: &NAMES, commands })
+}
+
+/// All that a file may say; serde cannot refuse others where a part of them is flattened.
+const FIELDS: [&str; 20] = [
+    "name",
+    "kind",
+    "pattern",
+    "search",
+    "docs",
+    "environments",
+    "own_environments",
+    "only_environment",
+    "detect",
+    "steps",
+    "place",
+    "command",
+    "entry",
+    "between",
+    "cli",
+    "cli_note",
+    "in_environment",
+    "limits",
+    "push",
+    "no_push",
+];
+
+fn known_fields(id: &str) -> Vec<String> {
+    let (_, text) = FILES.iter().find(|(known, _)| *known == id).unwrap();
+    toml::from_str::<toml::Table>(text).unwrap().keys().cloned().collect()
 }
 
 fn is_url(text: &str) -> bool {
@@ -25,28 +59,34 @@ fn every_platform_file_is_complete_and_built_in() {
         let id = platform.id;
         assert!(id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{id}");
         assert!(
-            !platform.name.is_empty() && !platform.steps.is_empty() && !platform.search.is_empty(),
+            !platform.name.is_empty() && !platform.words.steps.is_empty() && !platform.search.is_empty(),
             "{id}"
         );
         assert!(is_url(&platform.docs) || id == "other", "{id}");
-        assert!(platform.command.contains("capy") && !platform.place.is_empty(), "{id}");
+        for words in [Some(&platform.words), platform.in_environment.as_ref()].into_iter().flatten() {
+            assert!(words.command.contains("capy") && !words.place.is_empty(), "{id}");
+        }
         let limits = &platform.limits;
-        let says_a_number = [limits.value, limits.total, limits.count].iter().any(Option::is_some);
+        let says_a_number = [limits.value, limits.total, limits.count].iter().any(Option::is_some)
+            || limits.careful.is_some();
         assert_eq!(
             says_a_number,
             limits.source.as_deref().is_some_and(is_url),
             "{id}: a limit has its source"
         );
-        assert_eq!(limits.careful.is_some(), limits.careful_why.is_some(), "{id}");
+        assert!(limits.careful.iter().all(|part| part.value.or(part.total).is_some()), "{id}");
+        let known = known_fields(id);
+        assert!(known.iter().all(|field| FIELDS.contains(&field.as_str())), "{id}: {known:?}");
         assert_eq!(find(id).unwrap().name, platform.name);
     }
 }
 
 #[test]
 fn every_platform_renders_without_a_placeholder_left() {
-    let placeholders = ["{environment}", "{NAME}", "{build}", "{start}", "{start_json}", "{entries}"];
-    for platform in all() {
-        let guide = guide(&platform);
+    let placeholders =
+        ["{environment}", "{short}", "{NAME}", "{build}", "{start}", "{start_json}", "{entries}"];
+    for (platform, environment) in all().into_iter().flat_map(with_environments) {
+        let guide = guide_for(&platform, environment.as_deref(), &Commands::default());
         let lines: Vec<_> = [guide.steps, guide.cli, vec![guide.command, guide.place]].concat();
         for line in &lines {
             assert!(!line.is_empty(), "{}", platform.id);
@@ -54,7 +94,8 @@ fn every_platform_renders_without_a_placeholder_left() {
                 assert!(!line.contains(placeholder), "{}: {line}", platform.id);
             }
         }
-        let pushed = platform.push.iter().flat_map(|push| push.run.iter().chain(&push.list));
+        let pushed =
+            platform.push.iter().flat_map(|push| push.run.iter().chain(&push.list).chain(&push.remove));
         for word in pushed.filter(|word| word.contains('{')) {
             let known = word == "{NAME}" || word == "{environment}" && !platform.environments.is_empty();
             assert!(known, "{}: {word}", platform.id);
@@ -62,12 +103,39 @@ fn every_platform_renders_without_a_placeholder_left() {
     }
 }
 
+/// The platform with each of its environments, and with one of a person's own where that may be.
+fn with_environments(platform: Platform) -> Vec<(Platform, Option<String>)> {
+    let own = platform.own_environments.then(|| "my own".to_owned());
+    let named = platform.environments.iter().cloned().chain(own).map(Some);
+    let none = platform.environments.is_empty().then_some(None);
+    named.chain(none).map(|environment| (platform.clone(), environment)).collect()
+}
+
 #[test]
-fn a_value_is_never_an_argument_of_a_command_to_paste() {
-    for platform in all() {
-        for line in guide(&platform).cli {
-            assert!(!NAMES.iter().any(|name| line.contains(&format!("{name}="))), "{}: {line}", platform.id);
+fn a_command_to_paste_means_the_same_in_every_shell_and_names_its_environment() {
+    for (platform, environment) in all().into_iter().flat_map(with_environments) {
+        let guide = guide_for(&platform, environment.as_deref(), &Commands::default());
+        let text = guide.cli.join("\n");
+        assert!(!text.lines().any(|line| line.trim_start().starts_with('#')), "{}", platform.id);
+        assert_eq!(
+            text.contains("rm capy"),
+            text.contains("&& rm capy") || text.contains("&&\n  rm capy") || text.contains("&&\nrm capy"),
+            "{}: {text}",
+            platform.id
+        );
+        if environment.as_deref() == Some("my own") {
+            assert!(text.contains("'my own'"), "{}: {text}", platform.id);
         }
+    }
+    let netlify = find("netlify").unwrap();
+    assert!(netlify.sets(Some("all")) && !netlify.sets(Some("production")));
+    let production = guide_for(&netlify, Some("production"), &Commands::default());
+    assert!(production.cli.is_empty() && production.cli_note.is_some());
+}
+
+#[test]
+fn a_push_names_what_it_sets_once_and_can_list_it() {
+    for platform in all() {
         let Some(push) = &platform.push else { continue };
         let named = push.run.iter().any(|word| word == "{NAME}");
         assert_eq!(
@@ -126,8 +194,17 @@ fn the_repository_says_where_it_goes_and_how_it_is_built() {
 #[test]
 fn what_does_not_fit_is_told_with_numbers() {
     let lambda = find("aws-lambda-image").unwrap().limits;
-    assert_eq!(lambda.check(&[("AB", 4094)]), Ok(()));
-    assert_eq!(lambda.check(&[("AB", 4095)]), Err(Misfit::Total { bytes: 4097, limit: 4096 }));
+    // {"AB":"…"}
+    assert_eq!(lambda.check(&[("AB", 4087)]), Ok(()));
+    assert_eq!(lambda.check(&[("AB", 4088)]), Err(Misfit::Total { bytes: 4097, limit: 4096 }));
+    // {"A":"…","B":"…"}
+    assert_eq!(lambda.check(&[("A", 4000), ("B", 81)]), Ok(()));
+    assert!(lambda.check(&[("A", 4000), ("B", 82)]).is_err());
+    let secret = find("kubernetes").unwrap().limits;
+    assert_eq!(secret.counts, Counts::Values);
+    let netlify = find("netlify").unwrap().limits;
+    assert_eq!(netlify.check(&[("A", 5000)]), Ok(()));
+    assert!(netlify.warning(&[("A", 2000), ("B", 3000)]).unwrap().contains("functions take 4 KB in all"));
     let pages = find("cloudflare-pages").unwrap().limits;
     let misfit = pages.check(&[("A", 1), ("B", 5121)]).unwrap_err();
     assert_eq!(misfit.to_string(), "B has 5121 bytes, 5120 are allowed in one variable");
@@ -135,6 +212,9 @@ fn what_does_not_fit_is_told_with_numbers() {
     assert_eq!(vercel.check(&[("A", 6000)]), Ok(()));
     assert!(vercel.warning(&[("A", 6000)]).unwrap().contains("edge functions"));
     assert_eq!(vercel.warning(&[("A", 5120)]), None);
+    assert_eq!(vercel.cut(), Some(5120));
+    assert_eq!(vercel.used(&[("A", 100)]).map(|used| used.1), Some(65536));
+    assert_eq!(find("aws-ecs").unwrap().limits.used(&[("A", 9)]), Some((17, 65536, false)));
     assert_eq!(find("other").unwrap().limits.check(&[("A", 10_000_000)]), Ok(()));
 }
 
@@ -145,4 +225,12 @@ fn an_environment_is_one_of_the_platforms_own() {
     assert_eq!(vercel.environment(Some("preview")).unwrap().as_deref(), Some("preview"));
     assert_eq!(vercel.environment(Some("staging")).unwrap_err().code(), "ENVIRONMENT_UNKNOWN");
     assert_eq!(find("docker").unwrap().environment(None).unwrap(), None);
+    for (id, none) in [("github-actions", None), ("railway", Some("production"))] {
+        let platform = find(id).unwrap();
+        assert_eq!(platform.environment(None).unwrap().as_deref(), none);
+        assert_eq!(platform.environment(Some("staging")).unwrap().as_deref(), Some("staging"));
+        for bad in ["-x", " ", "a\nb"] {
+            assert_eq!(platform.environment(Some(bad)).unwrap_err().code(), "ENVIRONMENT_UNKNOWN", "{bad:?}");
+        }
+    }
 }

@@ -90,6 +90,7 @@ struct PlatformView {
     search: Vec<String>,
     docs: String,
     environments: Vec<String>,
+    own_environments: bool,
     sign: Option<String>,
     limits: Limits,
 }
@@ -147,6 +148,7 @@ impl PlatformView {
             search: platform.search,
             docs: platform.docs,
             environments: platform.environments,
+            own_environments: platform.own_environments,
             limits: platform.limits,
         }
     }
@@ -224,6 +226,8 @@ pub(crate) struct Made {
     guide: Guide,
     blob_file: Option<String>,
     push: Option<PushView>,
+    /// Why there is none, where somebody would wonder.
+    no_push: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -260,6 +264,7 @@ impl Made {
                 project: pushing.push.project.clone(),
                 note: pushing.push.note.clone(),
             }),
+            no_push: platform.no_push().map(str::to_owned),
         }
     }
 }

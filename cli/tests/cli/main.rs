@@ -12,6 +12,7 @@ mod help;
 mod init;
 mod inline;
 mod login;
+mod paste;
 mod push;
 mod rotate;
 mod run;

@@ -61,7 +61,7 @@ function platform() {
 // ---- steps -------------------------------------------------------------------------------------------------------
 
 function skips(name) {
-  return name === "environment" && platform() && platform().environments.length === 0;
+  return name === "environment" && platform() && platform().environments.length === 0 && !platform().own_environments;
 }
 
 function go(name) {
@@ -157,10 +157,25 @@ at("platform-next").addEventListener("click", () => move(1));
 // ---- environment -------------------------------------------------------------------------------------------------
 
 function showEnvironments() {
-  at("environments").replaceChildren(...platform().environments.map((name) =>
-    make("label", { class: "card" },
-      make("input", { type: "radio", name: "environment", value: name, checked: name === choice.environment, change: () => { choice.environment = name; } }),
-      make("span", {}, make("b", {}, name)))));
+  const { environments, own_environments: own } = platform();
+  const cards = environments.map((name) => environmentCard(name, name));
+  if (own) cards.unshift(...(environments.length ? [] : [environmentCard(null, "None")]));
+  at("environments").replaceChildren(...cards, ...(own ? [ownEnvironment(environments)] : []));
+}
+
+function environmentCard(value, title) {
+  return make("label", { class: "card" },
+    make("input", { type: "radio", name: "environment", value: value ?? "", checked: value === choice.environment, change: () => { choice.environment = value; const own = at("own-environment"); if (own) own.value = ""; } }),
+    make("span", {}, make("b", {}, title)));
+}
+
+/** One that the person made on the platform. */
+function ownEnvironment(known) {
+  const named = choice.environment !== null && !known.includes(choice.environment);
+  const radio = make("input", { type: "radio", name: "environment", value: "", checked: named, "aria-label": "Another environment", change: () => field.focus() });
+  const field = make("input", { type: "text", id: "own-environment", autocomplete: "off", spellcheck: "false", value: named ? choice.environment : "", "aria-label": "Name of another environment", placeholder: "Another, by its name there",
+    input: () => { radio.checked = true; choice.environment = field.value.trim() || (known[0] ?? null); } });
+  return make("label", { class: "card" }, radio, field);
 }
 
 // ---- variables ---------------------------------------------------------------------------------------------------

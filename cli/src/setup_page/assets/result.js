@@ -89,10 +89,12 @@ function complain(button) {
 // ---- what to do --------------------------------------------------------------------------------------------------
 
 function guide() {
-  const { steps, place, command, cli } = made.guide;
+  const { steps, place, command, cli, cli_note: note } = made.guide;
   const box = make("div", {}, make("h2", {}, "Then"), make("ol", { class: "steps" }, ...steps.map((step) => make("li", {}, step))),
     make("h3", {}, place), block(command));
-  if (cli.length) box.append(make("h3", {}, "Or on the command line"), block(cli.join("\n")));
+  if (cli.length || note) box.append(make("h3", {}, "Or on the command line"));
+  if (note) box.append(make("p", { class: "note" }, `${note}.`));
+  if (cli.length) box.append(block(cli.join("\n")));
   if (made.docs) box.append(make("p", {}, make("a", { href: made.docs, target: "_blank", rel: "noopener noreferrer" }, `${made.platform}'s documentation`)));
   return box;
 }
@@ -103,7 +105,7 @@ function block(text) {
 
 function pushing() {
   const push = made.push;
-  if (!push) return null;
+  if (!push) return made.no_push ? make("p", { class: "note" }, `Nothing here can set them for you: ${made.no_push}.`) : null;
   if (!push.installed) {
     return make("p", { class: "lead" }, make("code", {}, "capy deploy --push"), ` lets ${push.program} set them, once it is installed on this machine.`);
   }
