@@ -1,6 +1,7 @@
 //! The command line: clap derive and nothing else.
 
 mod deploy;
+mod project;
 mod token;
 
 use std::ffi::OsString;
@@ -15,6 +16,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use deploy::{
     Credential, Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, Format, Mint, Terms, lifetime,
+};
+pub(crate) use project::{
+    ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, SecretCommand,
+    SecretDelete, SecretSet, Settings, Store, StoreKeys,
 };
 pub(crate) use token::{
     ServiceArg, Token, TokenCreate, TokenList, TokenRevoke, TokenTrust, TrustAdd, TrustList, TrustRemove,
@@ -81,6 +86,12 @@ pub(crate) enum Command {
     Token(Token),
     /// Show what happened to the project's deployments; verify that nobody changed the record of it
     Audit(Audit),
+    /// Keep the secrets of a project in the key service, for builds there
+    #[command(subcommand)]
+    Project(Box<ProjectCommand>),
+    /// For who runs a project store: its keys, and their rotation
+    #[command(subcommand)]
+    Store(Store),
     /// For who runs a key service
     #[command(subcommand)]
     Service(Service),

@@ -15,11 +15,14 @@ mod init;
 mod list;
 mod login;
 mod logout;
+mod project;
+mod project_secret;
 mod run;
 mod serve;
 mod service;
 mod service_roots;
 mod set;
+mod store;
 mod token;
 mod token_trust;
 mod unset;
@@ -51,6 +54,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
             Some(AuditCommand::Verify(verify)) => audit_verify::run(verify),
         },
         Command::Token(token) => token::run(token),
+        Command::Project(project) => project::run(*project),
+        Command::Store(store) => store::run(store),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
         Command::Serve(serve) => serve::run(serve),
         Command::Service(Service::Roots(roots)) => service_roots::run(&roots),

@@ -82,6 +82,14 @@ pub(crate) enum Error {
     AuditTampered { url: ServiceUrl },
     #[error("{} does not hold what capy remembers of audit trails", path.display())]
     PinsMalformed { path: PathBuf },
+    #[error("{text:?} is not a project's id: 1 to 64 letters, digits, `_` or `-`")]
+    ProjectIdMalformed { text: String },
+    #[error("{} projects have the name {name}:\n{}", candidates.len(), candidates.join("\n"))]
+    ProjectAmbiguous { name: String, candidates: Vec<String> },
+    #[error("project {project} has no secret {name}")]
+    SecretNotFound { name: String, project: String },
+    #[error("{count} values of the store do not open: see above")]
+    StoreUnopened { count: usize },
     #[error("nothing was done: it was not confirmed")]
     NotConfirmed,
     #[error("nothing was typed")]
@@ -198,6 +206,10 @@ impl Error {
             Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
             Self::AuditTampered { .. } => ("AUDIT_TAMPERED", exit::AUDIT_TAMPERED),
             Self::PinsMalformed { .. } => ("PINS_MALFORMED", exit::NOT_SET_UP),
+            Self::ProjectIdMalformed { .. } => ("PROJECT_ID_MALFORMED", exit::USAGE),
+            Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::FAILED),
+            Self::SecretNotFound { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
+            Self::StoreUnopened { .. } => ("STORE_UNOPENED", exit::STORE_UNOPENED),
             Self::NotConfirmed => ("NOT_CONFIRMED", exit::FAILED),
             Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
             Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
@@ -286,6 +298,11 @@ impl Error {
             }
             Self::PinsMalformed { .. } => {
                 "restore the file from a backup, or remove it and lose what it remembers"
+            }
+            Self::ProjectAmbiguous { .. } => "name one of them by its id",
+            Self::SecretNotFound { .. } => "`capy project secret list` shows the names",
+            Self::StoreUnopened { .. } => {
+                "put a key that is missing back into ENCRYPTION_KEY; set the other values again"
             }
             Self::NotConfirmed => "answer with y, or pass --yes where nobody can be asked",
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",

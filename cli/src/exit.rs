@@ -13,13 +13,15 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const LOCAL_KEY: u8 = 11;
 /// The audit trail is not as the service wrote it.
 pub(crate) const AUDIT_TAMPERED: u8 = 50;
+/// Values of the project store do not open.
+pub(crate) const STORE_UNOPENED: u8 = 53;
 /// The command was found and cannot be executed, as shells say it.
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
 /// The command was not found, as shells say it.
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 27] = [
+pub(crate) const TABLE: [(u8, &str, &str); 28] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -69,6 +71,7 @@ pub(crate) const TABLE: [(u8, &str, &str); 27] = [
     (AUDIT_TAMPERED, "the audit trail is not as the service wrote it", "AUDIT_TAMPERED"),
     (PROJECT_UNKNOWN, "the store has no such project or secret", "PROJECT_UNKNOWN, SECRET_UNKNOWN"),
     (STORE_OFF, "the service has no project store", "STORE_OFF"),
+    (STORE_UNOPENED, "values of the project store do not open", "STORE_UNOPENED"),
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE"),
     (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),
 ];

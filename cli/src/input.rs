@@ -64,6 +64,17 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
     if agreed { Ok(()) } else { Err(Error::NotConfirmed) }
 }
 
+/// Whether a process environment can carry the value under its name.
+pub(crate) fn check_value(name: &str, value: &str) -> Result<()> {
+    if value.contains('\0') {
+        return Err(Error::ValueUnusable);
+    }
+    if name.len() + value.len() + "=\0".len() > MAX_BYTES {
+        return Err(Error::ValueTooLong);
+    }
+    Ok(())
+}
+
 fn piped() -> Result<Zeroizing<String>> {
     // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));

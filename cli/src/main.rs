@@ -20,6 +20,7 @@ mod project;
 mod push;
 mod records;
 mod setup_page;
+mod store_project;
 mod table;
 mod terminal;
 mod unstored;

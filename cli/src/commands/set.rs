@@ -17,12 +17,7 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     let key = project.key()?;
     let path = env_path(arguments.file.env_file, Some(&project));
     let value = input::secret(&format!("{name}: "))?;
-    if value.contains('\0') {
-        return Err(Error::ValueUnusable);
-    }
-    if name.len() + value.len() + "=\0".len() > input::MAX_BYTES {
-        return Err(Error::ValueTooLong);
-    }
+    input::check_value(&name, &value)?;
     let readable = names::is_public(&name).then(|| env_file::quote(&value)).flatten();
     let (written, read, how) = match readable {
         Some(written) => (written, value, "is set, and readable: its prefix makes it public"),

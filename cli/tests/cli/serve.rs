@@ -1,67 +1,14 @@
 //! A key service of this machine: its start, its stop, and what it refuses to start with.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::sandbox::Sandbox;
-
-/// A running `capy serve`, ended on drop.
-struct Server {
-    child: Child,
-    urls: Vec<String>,
-    log: Option<thread::JoinHandle<String>>,
-}
-
-impl Server {
-    /// Starts it with `arguments`, and waits for as many addresses as it is to listen on.
-    fn start(sandbox: &Sandbox, arguments: &[&str], addresses: usize) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_capy"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data", "data"]).args(arguments);
-        command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
-        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let (mut urls, mut log) = (Vec::new(), String::new());
-        while urls.len() < addresses {
-            let mut line = String::new();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "ended: {log}");
-            let words = line.trim().strip_prefix("listening on ").or(line.trim().strip_prefix("metrics on "));
-            urls.extend(words.map(str::to_owned));
-            log.push_str(&line);
-        }
-        let rest = thread::spawn(move || {
-            let _ = lines.read_to_string(&mut log);
-            log
-        });
-        Self { child, urls, log: Some(rest) }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Its exit code and everything it printed.
-    fn end(&mut self) -> (Option<i32>, String) {
-        let patience = Instant::now() + Duration::from_secs(60);
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < patience, "the service does not stop");
-            thread::sleep(Duration::from_millis(20));
-        }
-        (self.child.wait().unwrap().code(), self.log.take().unwrap().join().unwrap())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::server::Server;
 
 fn get(url: &str) -> (u16, String) {
     let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);

@@ -1,0 +1,155 @@
+//! `capy project`: what the key service's store keeps of a project. Names and settings are shown, values never.
+
+use capy_client::Service;
+use capy_protocol::api::projects::{
+    NewProject, Project, ProjectChange, ProjectDetail, ProjectList as Listing, Recipe,
+};
+use capy_protocol::id::ProjectId;
+use serde::Serialize;
+
+use super::project_secret;
+use super::token::service;
+use crate::cli::{
+    ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, Settings,
+};
+use crate::error::{Error, Result};
+use crate::project::deadline;
+use crate::table::{shown, table, time};
+use crate::{input, printer, store_project};
+
+pub(super) fn run(command: ProjectCommand) -> Result<()> {
+    match command {
+        ProjectCommand::Create(create) => self::create(create),
+        ProjectCommand::Update(update) => self::update(update),
+        ProjectCommand::List(list) => self::list(&list),
+        ProjectCommand::Show(show) => self::show(&show),
+        ProjectCommand::Delete(delete) => self::delete(&delete),
+        ProjectCommand::Secret(secret) => project_secret::run(secret),
+    }
+}
+
+/// Prints the id and nothing else on stdout: a script goes on with it.
+fn create(arguments: ProjectCreate) -> Result<()> {
+    let secrets = arguments.from.as_deref().map(store_project::read).transpose()?;
+    let given =
+        arguments.id.map(|id| ProjectId::parse(&id).map_err(|_| Error::ProjectIdMalformed { text: id }));
+    let given = given.transpose()?;
+    let drawn = given.is_none();
+    let id = given.map_or_else(ProjectId::generate, Ok).map_err(Error::Seal)?;
+    let request = NewProject {
+        project_id: Some(id.clone()),
+        name: arguments.name,
+        recipe: recipe(arguments.settings),
+        secrets: secrets.iter().flat_map(store_project::secrets).collect(),
+    };
+    let service = service(&arguments.service)?;
+    let made = match service.create_project(&request, deadline()?) {
+        // Nobody else draws the same id: a try whose answer got lost has made it.
+        Err(capy_client::Error::ProjectExists { .. }) if drawn => service.project(&id, deadline()?)?,
+        answer => answer?,
+    };
+    if arguments.json {
+        return print_json(&made);
+    }
+    printer::data(&format!("{}\n", made.project.project_id))?;
+    let (name, secrets) = (shown(Some(&made.project.name)), made.secrets.len());
+    printer::note(&format!("project {name} is made, with {secrets} secret{}", plural(secrets)));
+    Ok(())
+}
+
+fn update(arguments: ProjectUpdate) -> Result<()> {
+    let service = service(&arguments.service)?;
+    let id = store_project::find(&service, &arguments.project)?;
+    let request =
+        ProjectChange { name: arguments.name, recipe: recipe(arguments.settings), secrets: Vec::new() };
+    let changed = service.change_project(&id, &request, deadline()?)?;
+    if arguments.json {
+        return print_json(&changed);
+    }
+    printer::note(&format!("project {} is changed", shown(Some(&changed.project.name))));
+    Ok(())
+}
+
+fn recipe(settings: Settings) -> Recipe {
+    Recipe {
+        repository_url: settings.repository,
+        branch: settings.branch,
+        install_command: settings.install_command,
+        build_command: settings.build_command,
+        output_directory: settings.output_directory,
+        image: settings.image,
+    }
+}
+
+fn list(arguments: &ProjectList) -> Result<()> {
+    let projects = service(&arguments.service)?.projects(deadline()?)?;
+    if arguments.json {
+        return print_json(&Listing { projects, next: None });
+    }
+    if projects.is_empty() {
+        printer::note("no projects yet");
+        return Ok(());
+    }
+    let row = |project: &Project| {
+        let repository = project.recipe.repository_url.as_deref();
+        let name = shown(Some(&project.name));
+        [project.project_id.to_string(), name, shown(repository), time(project.updated_at)]
+    };
+    printer::data(&table(["id", "name", "repository", "changed"], projects.iter().map(row)))
+}
+
+fn show(arguments: &ProjectShow) -> Result<()> {
+    let detail = find(&service(&arguments.service)?, &arguments.project)?;
+    if arguments.json {
+        return print_json(&detail);
+    }
+    let ProjectDetail { project, secrets } = &detail;
+    let recipe = &project.recipe;
+    let names: Vec<_> = secrets.iter().map(|secret| secret.key.as_str()).collect();
+    let settings = [
+        ("id", Some(project.project_id.as_str())),
+        ("name", Some(project.name.as_str())),
+        ("repository", recipe.repository_url.as_deref()),
+        ("branch", recipe.branch.as_deref()),
+        ("install command", recipe.install_command.as_deref()),
+        ("build command", recipe.build_command.as_deref()),
+        ("output directory", recipe.output_directory.as_deref()),
+        ("image", recipe.image.as_deref()),
+        ("created", Some(&*time(project.created_at))),
+        ("changed", Some(&*time(project.updated_at))),
+        ("secrets", Some(&*names.join(" "))),
+    ]
+    .map(|(setting, text)| [setting.to_owned(), shown(text)]);
+    printer::data(&table(["setting", "is"], settings))
+}
+
+/// Asks with the number of values that end with it.
+fn delete(arguments: &ProjectDelete) -> Result<()> {
+    let service = service(&arguments.service)?;
+    let ProjectDetail { project, secrets } = find(&service, &arguments.project)?;
+    let (name, secrets) = (shown(Some(&project.name)), secrets.len());
+    let question = format!(
+        "remove project {name} ({}) and its {secrets} secret{}, for good?",
+        project.project_id,
+        plural(secrets)
+    );
+    input::confirm(&question, arguments.yes)?;
+    service.remove_project(&project.project_id, deadline()?)?;
+    printer::note(&format!("project {name} is removed"));
+    Ok(())
+}
+
+/// The project of this name or id, as the service shows it.
+pub(super) fn find(service: &Service, named: &str) -> Result<ProjectDetail> {
+    let id = store_project::find(service, named)?;
+    Ok(service.project(&id, deadline()?)?)
+}
+
+pub(super) fn print_json(answer: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(answer).expect("strings and numbers are always JSON");
+    printer::data(&(json + "\n"))
+}
+
+pub(super) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
