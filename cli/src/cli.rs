@@ -167,6 +167,9 @@ pub(crate) struct Audit {
     /// What happened to the service's API tokens and trusts instead; needs an admin's token
     #[arg(long = "service")]
     pub(crate) of_service: bool,
+    /// What happened to a project of the service's store instead, by its name or id
+    #[arg(long, value_name = "PROJECT", conflicts_with = "of_service")]
+    pub(crate) project: Option<String>,
     /// How many events, from the newest on
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) last: usize,

@@ -56,6 +56,11 @@ impl Subject {
         Self { project_id: project_id.to_string(), id: deploy_id.to_string(), detail: None }
     }
 
+    /// A project of the store, or one of its secrets; `detail` says which names and settings, never a value.
+    pub fn of_project(project_id: &ProjectId, id: &impl fmt::Display, detail: Option<String>) -> Self {
+        Self { project_id: project_id.to_string(), id: id.to_string(), detail }
+    }
+
     /// Something of the service itself, such as an API token; `detail` says what was decided, for people.
     pub fn of_service(id: &impl fmt::Display, detail: Option<String>) -> Self {
         Self { project_id: String::new(), id: id.to_string(), detail }
@@ -79,6 +84,18 @@ pub enum Action {
     AddTrust,
     /// A trust in a CI's identities was ended.
     RemoveTrust,
+    /// A project was made in the store.
+    CreateProject,
+    /// A project of the store, or values of it, were changed.
+    ChangeProject,
+    /// A project was removed from the store.
+    RemoveProject,
+    /// A secret was removed from the store.
+    RemoveSecret,
+    /// A project's sealed values were asked for.
+    TakeRows,
+    /// The store's values are being sealed again.
+    RotateStore,
 }
 
 impl Action {
@@ -92,6 +109,12 @@ impl Action {
             Self::RevokeToken => "revoke-token",
             Self::AddTrust => "add-trust",
             Self::RemoveTrust => "remove-trust",
+            Self::CreateProject => "create-project",
+            Self::ChangeProject => "change-project",
+            Self::RemoveProject => "remove-project",
+            Self::RemoveSecret => "remove-secret",
+            Self::TakeRows => "take-rows",
+            Self::RotateStore => "rotate-store",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `capy audit`: what happened to the project's deployments, or to the service's tokens and trusts, newest first.
+//! `capy audit`: what happened to the project's deployments, to a project of the store, or to the service's tokens and
+//! trusts, newest first.
 
 use capy_protocol::api::AuditEvent;
 use serde::Serialize;
@@ -6,12 +7,12 @@ use serde::Serialize;
 use super::token;
 use crate::cli::Audit;
 use crate::error::Result;
-use crate::printer;
 use crate::project::{Project, deadline};
 use crate::table::{shown, table, time};
+use crate::{printer, store_project};
 
 const HEAD: [&str; 8] = ["when", "what", "result", "deployment", "who", "address", "country", "with"];
-const HEAD_OF_SERVICE: [&str; 8] = ["when", "what", "result", "id", "detail", "who", "address", "with"];
+const HEAD_WITH_DETAIL: [&str; 8] = ["when", "what", "result", "id", "detail", "who", "address", "with"];
 
 #[derive(Serialize)]
 struct Listing<'a> {
@@ -19,9 +20,14 @@ struct Listing<'a> {
 }
 
 pub(super) fn run(arguments: &Audit) -> Result<()> {
-    let events = match arguments.of_service {
-        true => token::service(&arguments.service)?.audit(None, arguments.last, deadline()?)?,
-        false => {
+    let events = match (&arguments.project, arguments.of_service) {
+        (_, true) => token::service(&arguments.service)?.audit(None, arguments.last, deadline()?)?,
+        (Some(named), false) => {
+            let service = token::service(&arguments.service)?;
+            let id = store_project::find(&service, named)?;
+            service.audit(Some(&id), arguments.last, deadline()?)?
+        }
+        (None, false) => {
             let project = Project::find()?;
             project.service()?.audit(Some(project.id()), arguments.last, deadline()?)?
         }
@@ -34,8 +40,8 @@ pub(super) fn run(arguments: &Audit) -> Result<()> {
         printer::note("nothing happened yet");
         return Ok(());
     }
-    match arguments.of_service {
-        true => printer::data(&table(HEAD_OF_SERVICE, events.iter().map(row_of_service))),
+    match arguments.of_service || arguments.project.is_some() {
+        true => printer::data(&table(HEAD_WITH_DETAIL, events.iter().map(row_with_detail))),
         false => printer::data(&table(HEAD, events.iter().map(row))),
     }
 }
@@ -54,7 +60,7 @@ fn row(event: &AuditEvent) -> [String; 8] {
     ]
 }
 
-fn row_of_service(event: &AuditEvent) -> [String; 8] {
+fn row_with_detail(event: &AuditEvent) -> [String; 8] {
     [
         time(event.at),
         shown(Some(&event.action)),

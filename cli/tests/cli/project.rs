@@ -33,6 +33,9 @@ fn a_project_is_made_changed_shown_and_deleted() {
     assert_eq!(shown["project_id"], id);
     assert_eq!((shown.get("branch"), &shown["build_command"]), (None, &json!("npm run build")));
     assert_eq!(store.json(&["project", "show", id]), shown, "by its id, too");
+    let trail = store.json(&["audit", "--project", "shop"]);
+    assert_eq!(trail["events"][0]["detail"], "branch build_command");
+    assert_eq!(trail["events"][1]["action"], "create-project");
     let text = capy(&["project", "show", "shop"]).succeeds().stdout;
     assert!(text.contains("repository        git@git.example:shop.git\n"), "{text}");
     assert!(text.contains("branch            -\n"), "{text}");

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use capy_protocol::api::projects::{
-    NewProject, NewSecret, Project, ProjectChange, ProjectDetail, ProjectList, RemovedProject, RemovedSecret,
+    NewProject, NewSecret, Project, ProjectChange, ProjectDetail, ProjectList, Recipe, RemovedProject,
+    RemovedSecret,
 };
 use capy_protocol::env_map::SecretValue;
 use capy_protocol::id::ProjectId;
@@ -16,28 +17,35 @@ use capy_protocol::store_row::Place;
 use capy_protocol::token::SecretId;
 
 use crate::app::App;
+use crate::audit::{Action, Subject};
 use crate::auth::{Admin, Identity};
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::path::PathId;
 use crate::policy::projects::{self as policy, BODY_MAX, Held};
 use crate::query;
-use crate::store::projects::{self, Cursor, Sealed, SealedRow};
+use crate::store::projects::{self, Cursor, OfSecret, Sealed, SealedRow};
+
+/// How many names of secrets an event tells.
+const TOLD: usize = 20;
 
 /// `POST /api/project`
 /// 1. An admin's bearer: 401, 403. The store's keys: 503. The body: 400, 413, 415.
 /// 2. The policy on its fields: 400; on its size: 422. An id that is taken: 409.
-/// 3. Each value sealed for its place, then the project with all of them, in one transaction: 503.
+/// 3. Each value sealed for its place, then the project with all of them and the event, in one transaction: 503.
 /// 4. 201 with the project and the names of its secrets.
 pub(crate) async fn create<H: Host>(
     State(app): State<Arc<App<H>>>,
     Admin(identity): Admin,
+    caller: Caller,
     JsonBody(request): JsonBody<NewProject, BODY_MAX>,
 ) -> Result<(StatusCode, Json<ProjectDetail>), ApiError> {
     let keys = app.store_keys()?;
     policy::new_project(&request, H::LOCAL_SOURCES)?;
     policy::capacity(Held::default(), &request.secrets).map_err(|_| ApiError::ProjectFull)?;
+    let told = told(Some(&request.name), &request.recipe, &request.secrets);
     let NewProject { project_id, name, recipe, secrets } = request;
     let project_id = match project_id {
         Some(id) => id,
@@ -48,9 +56,11 @@ pub(crate) async fn create<H: Host>(
     }
     let now = app.clock.now();
     let sealed = seal(keys, &project_id, secrets)?;
+    let subject = Subject::of_project(&project_id, &project_id, Some(told));
+    let event = app.seal(&identity.event(Action::CreateProject, now, caller), subject, "ok")?;
     let created_by = identity.actor().to_owned();
     let project = Project { project_id, name, recipe, created_at: now, created_by, updated_at: now };
-    let made = projects::insert(&app.host, &project, &sealed).await?;
+    let made = projects::insert(&app.host, &project, &sealed, &event).await?;
     Ok((StatusCode::CREATED, Json(made.ok_or(ApiError::ProjectUnknown)?)))
 }
 
@@ -58,27 +68,50 @@ pub(crate) async fn create<H: Host>(
 /// 1. The bearer: 401. The path: 400. A scope that deploys the project: 404 for who may not see it, 403 for who may.
 /// 2. The store's keys: 503. The body: 400, 413, 415. The policy on its fields: 400.
 /// 3. What the project would hold then: 422. Two calls at once may both still fit.
-/// 4. All of it in one transaction: 404 for a project that is not there, 503.
+/// 4. All of it with the event, in one transaction: 404 for a project that is not there, 503.
 /// 5. 200 with the project and the names of its secrets.
 pub(crate) async fn change<H: Host>(
     State(app): State<Arc<App<H>>>,
     identity: Identity,
     PathId(project_id): PathId<ProjectId>,
+    caller: Caller,
     JsonBody(request): JsonBody<ProjectChange, BODY_MAX>,
 ) -> Result<Json<ProjectDetail>, ApiError> {
     require(&identity, &Scope::Deploy(project_id.clone()), &project_id)?;
     let keys = app.store_keys()?;
     policy::change(&request, H::LOCAL_SOURCES)?;
     let ProjectChange { name, recipe, secrets } = request;
+    let told = told(name.as_deref(), &recipe, &secrets);
     if !secrets.is_empty() {
         let names: Vec<_> = secrets.iter().map(|secret| secret.key.as_str()).collect();
         let others = projects::others(&app.host, &project_id, &names).await?;
         policy::capacity(others, &secrets).map_err(|_| ApiError::ProjectFull)?;
     }
     let sealed = seal(keys, &project_id, secrets)?;
-    let now = app.clock.now();
-    let changed = projects::change(&app.host, &project_id, name.as_deref(), &recipe, &sealed, now).await?;
+    let subject = Subject::of_project(&project_id, &project_id, Some(told));
+    let event = app.seal(&identity.event(Action::ChangeProject, app.clock.now(), caller), subject, "ok")?;
+    let changed = projects::change(&app.host, &project_id, name.as_deref(), &recipe, &sealed, &event).await?;
     Ok(Json(changed.ok_or(ApiError::ProjectUnknown)?))
+}
+
+/// What an event says of a change: which settings, and the names of the first secrets.
+fn told(name: Option<&str>, recipe: &Recipe, secrets: &[NewSecret]) -> String {
+    let settings = [
+        ("name", name.is_some()),
+        ("repository_url", recipe.repository_url.is_some()),
+        ("branch", recipe.branch.is_some()),
+        ("install_command", recipe.install_command.is_some()),
+        ("build_command", recipe.build_command.is_some()),
+        ("output_directory", recipe.output_directory.is_some()),
+        ("image", recipe.image.is_some()),
+    ];
+    let settings = settings.iter().filter_map(|(setting, is_given)| is_given.then_some(*setting));
+    let names = secrets.iter().take(TOLD).map(|secret| secret.key.as_str());
+    let mut told = settings.chain(names).collect::<Vec<_>>().join(" ");
+    if secrets.len() > TOLD {
+        told.push_str(&format!(" and {} more", secrets.len() - TOLD));
+    }
+    told
 }
 
 /// The plaintexts end here.
@@ -134,10 +167,13 @@ pub(crate) async fn remove<H: Host>(
     State(app): State<Arc<App<H>>>,
     identity: Identity,
     PathId(project_id): PathId<ProjectId>,
+    caller: Caller,
 ) -> Result<Json<RemovedProject>, ApiError> {
     require(&identity, &Scope::Admin, &project_id)?;
     app.store_keys()?;
-    match projects::remove(&app.host, &project_id).await? {
+    let subject = Subject::of_project(&project_id, &project_id, None);
+    let event = app.seal(&identity.event(Action::RemoveProject, app.clock.now(), caller), subject, "ok")?;
+    match projects::remove(&app.host, &project_id, &event).await? {
         true => Ok(Json(RemovedProject { project_id })),
         false => Err(ApiError::ProjectUnknown),
     }
@@ -152,12 +188,16 @@ pub(crate) async fn remove_secret<H: Host>(
     State(app): State<Arc<App<H>>>,
     identity: Identity,
     PathId(secret_id): PathId<SecretId>,
+    caller: Caller,
 ) -> Result<Json<RemovedSecret>, ApiError> {
     app.store_keys()?;
     let of = projects::of_secret(&app.host, &secret_id).await?;
-    let project_id = of.filter(|id| sees(&identity, id)).ok_or(ApiError::SecretUnknown)?;
+    let OfSecret { project_id, key } =
+        of.filter(|of| sees(&identity, &of.project_id)).ok_or(ApiError::SecretUnknown)?;
     identity.require(&Scope::Deploy(project_id.clone()))?;
-    match projects::remove_secret(&app.host, &project_id, &secret_id, app.clock.now()).await? {
+    let subject = Subject::of_project(&project_id, &secret_id, Some(key));
+    let event = app.seal(&identity.event(Action::RemoveSecret, app.clock.now(), caller), subject, "ok")?;
+    match projects::remove_secret(&app.host, &project_id, &secret_id, &event).await? {
         true => Ok(Json(RemovedSecret { secret_id })),
         false => Err(ApiError::SecretUnknown),
     }

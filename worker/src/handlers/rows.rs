@@ -15,25 +15,32 @@ use capy_protocol::store_row::Place;
 
 use super::projects::require;
 use crate::app::App;
+use crate::audit::{Action, Subject};
 use crate::auth::{Admin, Identity};
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::path::PathId;
+use crate::store::audit;
 use crate::store::rows::{self, RESEALED_AT_ONCE, Stale};
 
 /// `GET /api/build/projects/{project_id}/rows`
 /// 1. The bearer: 401. The path: 400. A scope that builds the project: 404 for who may not see it, 403 for who may.
 /// 2. The store's keys: 503.
-/// 3. 200 with each name, its sealed value and the key's id. 404, 503.
+/// 3. The event, before anything is handed out: 503.
+/// 4. 200 with each name, its sealed value and the key's id. 404.
 pub(crate) async fn of_project<H: Host>(
     State(app): State<Arc<App<H>>>,
     identity: Identity,
     PathId(project_id): PathId<ProjectId>,
+    caller: Caller,
 ) -> Result<Json<StoreRows>, ApiError> {
     require(&identity, &Scope::Build(project_id.clone()), &project_id)?;
     app.store_keys()?;
-    let rows = rows::of_project(&app.host, &project_id).await?.ok_or(ApiError::ProjectUnknown)?;
+    let subject = Subject::of_project(&project_id, &project_id, None);
+    let event = app.seal(&identity.event(Action::TakeRows, app.clock.now(), caller), subject, "ok")?;
+    let rows = rows::of_project(&app.host, &project_id, &event).await?.ok_or(ApiError::ProjectUnknown)?;
     Ok(Json(StoreRows { project_id, rows }))
 }
 
@@ -61,16 +68,24 @@ pub(crate) async fn keys<H: Host>(
 
 /// `POST /admin/store/rotate`
 /// 1. An admin's bearer: 401, 403. The store's keys: 503. The body: 400, 413, 415.
-/// 2. The next rows that another key than the newest sealed, opened and sealed again. One that does not open is told.
-/// 3. One transaction, which replaces a row only where it still is what was read: 503.
-/// 4. 200 with their number, and where to go on.
+/// 2. The event, at the beginning of a rotation that has something to do: 503.
+/// 3. The next rows that another key than the newest sealed, opened and sealed again. One that does not open is told.
+/// 4. One transaction, which replaces a row only where it still is what was read: 503.
+/// 5. 200 with their number, and where to go on.
 pub(crate) async fn rotate<H: Host>(
     State(app): State<Arc<App<H>>>,
-    _: Admin,
+    Admin(identity): Admin,
+    caller: Caller,
     JsonBody(request): JsonBody<RotateRequest>,
 ) -> Result<Json<Rotated>, ApiError> {
     let keys = app.store_keys()?;
     let stale = rows::stale(&app.host, request.after, keys.newest()).await?;
+    if request.after.is_none() && !stale.is_empty() {
+        let detail = format!("under key {}", keys.newest());
+        let subject = Subject::of_service(&"store", Some(detail));
+        let event = app.seal(&identity.event(Action::RotateStore, app.clock.now(), caller), subject, "ok")?;
+        audit::append(&app.host, &event).await?;
+    }
     let next = stale.last().filter(|_| stale.len() == RESEALED_AT_ONCE).map(|row| row.id);
     let (mut fresh, mut unopened) = (Vec::new(), Vec::new());
     for row in stale {

@@ -15,6 +15,8 @@ pub const NAME_MAX: usize = 64;
 pub const SETTING_MAX: usize = 2000;
 /// The most secrets of a project.
 pub const SECRETS_MAX: u64 = 1000;
+/// The longest name of a secret.
+pub const KEY_MAX: usize = 255;
 /// The longest name and value of a secret together, in bytes: what Linux takes into an environment, with `=` and a zero
 /// byte (`MAX_ARG_STRLEN`).
 pub const SECRET_MAX: usize = 128 * 1024 - 2;
@@ -51,7 +53,7 @@ pub enum Unfit {
     #[error("image must be a container image such as docker.io/library/node:22")]
     Image,
     /// No environment can carry it.
-    #[error("secrets[{0}].key must be letters, digits and `_`, not a digit first")]
+    #[error("secrets[{0}].key must be 1 to {KEY_MAX} letters, digits and `_`, not a digit first")]
     Key(usize),
     /// A value of this name, and another one.
     #[error("secrets[{0}].key stands twice")]

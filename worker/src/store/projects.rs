@@ -7,7 +7,8 @@ use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::token::SecretId;
 use serde::{Deserialize, Serialize};
 
-use super::sql::projects as sql;
+use super::sql::{audit, projects as sql};
+use crate::audit::Row as Event;
 use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
 use crate::policy::projects::Held;
 
@@ -112,35 +113,38 @@ pub(crate) async fn list<H: Host>(
     Ok((projects, next))
 }
 
-/// Adds a project with its secrets. An id that is taken is an error here: who asks has looked before.
+/// Adds a project with its secrets, and the event. An id that is taken is an error here: who asks has looked before.
 pub(crate) async fn insert<H: Host>(
     host: &H,
     project: &Project,
     secrets: &Sealed,
+    event: &Event,
 ) -> Result<Option<ProjectDetail>> {
     let id = &project.project_id;
     let mut values = vec![id.as_str().into(), project.name.as_str().into()];
     values.extend(settings(&project.recipe));
     values.extend([project.created_at.into(), project.created_by.as_str().into()]);
-    let mut statements = vec![Statement::new(sql::INSERT, values)];
+    let event = Statement::new(audit::EVENT, event.values());
+    let mut statements = vec![event, Statement::new(sql::INSERT, values)];
     statements.extend(secrets.statements(id, project.created_at)?);
     changed(host, id, statements).await
 }
 
-/// Changes a project; `None` when there is none.
+/// Changes a project, with the event; `None` when there is none.
 pub(crate) async fn change<H: Host>(
     host: &H,
     id: &ProjectId,
     name: Option<&str>,
     recipe: &Recipe,
     secrets: &Sealed,
-    now: u64,
+    event: &Event,
 ) -> Result<Option<ProjectDetail>> {
     let mut values = vec![id.as_str().into(), name.into()];
     values.extend(settings(recipe));
-    values.push(now.into());
-    let mut statements = vec![Statement::new(sql::CHANGE, values)];
-    statements.extend(secrets.statements(id, now)?);
+    values.push(event.at.into());
+    let happened = Statement::new(audit::EVENT_IF_PROJECT, event.values());
+    let mut statements = vec![happened, Statement::new(sql::CHANGE, values)];
+    statements.extend(secrets.statements(id, event.at)?);
     changed(host, id, statements).await
 }
 
@@ -175,18 +179,25 @@ pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) ->
 }
 
 /// Removes a project with its secrets; whether there was one.
-pub(crate) async fn remove<H: Host>(host: &H, id: &ProjectId) -> Result<bool> {
-    Ok(query(host, sql::REMOVE, vec![id.as_str().into()]).await?.count()? > 0)
+pub(crate) async fn remove<H: Host>(host: &H, id: &ProjectId, event: &Event) -> Result<bool> {
+    let statements = vec![
+        Statement::new(audit::EVENT_IF_PROJECT, event.values()),
+        Statement::new(sql::REMOVE, vec![id.as_str().into()]),
+    ];
+    Ok(nth(host.transaction(statements).await?, 1)?.count()? > 0)
 }
 
-/// The project that a secret belongs to.
-pub(crate) async fn of_secret<H: Host>(host: &H, id: &SecretId) -> Result<Option<ProjectId>> {
-    #[derive(Deserialize)]
-    struct Of {
-        project_id: ProjectId,
-    }
-    let rows: Vec<Of> = query(host, sql::OF_SECRET, vec![id.to_string().into()]).await?.parse()?;
-    Ok(rows.into_iter().next().map(|row| row.project_id))
+/// Where a secret belongs.
+#[derive(Deserialize)]
+pub(crate) struct OfSecret {
+    pub(crate) project_id: ProjectId,
+    pub(crate) key: String,
+}
+
+/// The project and the name of a secret.
+pub(crate) async fn of_secret<H: Host>(host: &H, id: &SecretId) -> Result<Option<OfSecret>> {
+    let rows: Vec<OfSecret> = query(host, sql::OF_SECRET, vec![id.to_string().into()]).await?.parse()?;
+    Ok(rows.into_iter().next())
 }
 
 /// Removes a secret of a project; whether it was there.
@@ -194,11 +205,12 @@ pub(crate) async fn remove_secret<H: Host>(
     host: &H,
     project_id: &ProjectId,
     id: &SecretId,
-    now: u64,
+    event: &Event,
 ) -> Result<bool> {
     let statements = vec![
+        Statement::new(audit::EVENT_IF_SECRET, event.values()),
+        Statement::new(sql::TOUCH, vec![project_id.as_str().into(), event.at.into()]),
         Statement::new(sql::REMOVE_SECRET, vec![id.to_string().into()]),
-        Statement::new(sql::TOUCH, vec![project_id.as_str().into(), now.into()]),
     ];
-    Ok(nth(host.transaction(statements).await?, 0)?.count()? > 0)
+    Ok(nth(host.transaction(statements).await?, 2)?.count()? > 0)
 }

@@ -7,17 +7,26 @@ use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::token::SecretId;
 use serde::Deserialize;
 
-use super::sql::projects as sql;
+use super::sql::{audit, projects as sql};
+use crate::audit::Row as Event;
 use crate::host::{Host, Result, Rows, Statement, nth, query};
 
 /// How many rows are sealed again at once: each is a statement, and the time of a call is limited.
 pub const RESEALED_AT_ONCE: usize = 25;
 
-/// A project's sealed values, in order of their names; `None` when there is no such project.
-pub(crate) async fn of_project<H: Host>(host: &H, id: &ProjectId) -> Result<Option<Vec<StoreRow>>> {
+/// A project's sealed values, in order of their names, once the event is written; `None` when there is no such project.
+pub(crate) async fn of_project<H: Host>(
+    host: &H,
+    id: &ProjectId,
+    event: &Event,
+) -> Result<Option<Vec<StoreRow>>> {
     let of_project = || vec![id.as_str().into()];
-    let statements = vec![Statement::new(sql::FIND, of_project()), Statement::new(sql::ROWS, of_project())];
-    let mut answers = host.transaction(statements).await?.into_iter();
+    let statements = vec![
+        Statement::new(audit::EVENT_IF_PROJECT, event.values()),
+        Statement::new(sql::FIND, of_project()),
+        Statement::new(sql::ROWS, of_project()),
+    ];
+    let mut answers = host.transaction(statements).await?.into_iter().skip(1);
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
     let known = next()?.count()? > 0;
     let rows = next()?.parse()?;

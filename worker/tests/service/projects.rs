@@ -217,6 +217,47 @@ async fn no_answer_log_or_table_holds_a_value_and_one_route_alone_holds_its_ciph
     assert!(!kept.contains("canary") && !kept.contains(KEYS), "{kept}");
 }
 
+/// Who looks at the trail of a project sees each change of it, and who took its sealed values.
+#[tokio::test]
+async fn every_change_leaves_an_event_with_names_and_no_rows_are_handed_out_without_one() {
+    let service = Service::new();
+    let many: Vec<_> =
+        (0..22).map(|number| json!({ "key": format!("K{number:02}"), "value": "canary" })).collect();
+    let made = create(&service, json!(many)).await;
+    let id = made.json["secrets"][0]["secret_id"].as_str().unwrap();
+    let put = json!({ "image": "node:22", "secrets": [{ "key": "A", "value": "canary.A.x9" }] });
+    service.call("PUT", PROJECT, put).await;
+    service.call("GET", ROWS, Value::Null).await;
+    service.call("DELETE", &format!("/api/project/secret/{id}"), Value::Null).await;
+    for refused in [json!({ "branch": "-" }), json!({ "name": "" })] {
+        assert_eq!(service.call("PUT", PROJECT, refused).await.status, 400);
+    }
+    service.call("DELETE", PROJECT, Value::Null).await;
+    assert_eq!(service.call("GET", ROWS, Value::Null).await.status, 404);
+    assert_eq!(service.call("DELETE", PROJECT, Value::Null).await.status, 404);
+    let listed = service.call("GET", "/projects/prj_a/audit", Value::Null).await;
+    let events = listed.json["events"].as_array().unwrap();
+    let told = |event: &Value| [&event["action"], &event["subject"], &event["detail"]].map(Value::clone);
+    let first_names: Vec<_> = (0..20).map(|number| format!("K{number:02}")).collect();
+    let made = format!("name {} and 2 more", first_names.join(" "));
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        [
+            [json!("remove-project"), json!("prj_a"), Value::Null],
+            [json!("remove-secret"), json!(id), json!("K00")],
+            [json!("take-rows"), json!("prj_a"), Value::Null],
+            [json!("change-project"), json!("prj_a"), json!("image A")],
+            [json!("create-project"), json!("prj_a"), json!(made)],
+        ]
+    );
+    assert!(events.iter().all(|event| event["actor"] == "bootstrap" && event["address"] == "192.0.2.7"));
+    assert!(!listed.text.contains("canary"));
+
+    create(&service, json!([{ "key": "A", "value": "canary.A.x9" }])).await;
+    service.inject(Faults { database_writes: true, ..Faults::default() });
+    assert_eq!(service.call("GET", ROWS, Value::Null).await.refusal(), (503, "UNAVAILABLE"));
+}
+
 #[tokio::test]
 async fn a_change_that_is_not_taken_changes_nothing() {
     let service = Service::new();

@@ -3,7 +3,7 @@
 
 use capy_protocol::text::steers_terminal;
 
-use super::{NAME_MAX, SETTING_MAX};
+use super::{KEY_MAX, NAME_MAX, SETTING_MAX};
 
 pub(super) fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -15,7 +15,7 @@ pub(super) fn is_name(text: &str) -> bool {
 /// A variable's name, as shells and container engines take it.
 pub(super) fn is_variable(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !text.is_empty() && !text.as_bytes()[0].is_ascii_digit() && text.bytes().all(allowed)
+    (1..=KEY_MAX).contains(&text.len()) && !text.as_bytes()[0].is_ascii_digit() && text.bytes().all(allowed)
 }
 
 /// One line for a shell.
@@ -141,8 +141,8 @@ mod tests {
     fn a_variable_is_what_a_shell_takes() {
         check(
             is_variable,
-            &["A", "_", "database_URL_2"],
-            &["", "2A", "A-B", "A=B", "A B", "É", "A\n", "A\0"],
+            &["A", "_", "database_URL_2", &"A".repeat(KEY_MAX)],
+            &["", &"A".repeat(KEY_MAX + 1), "2A", "A-B", "A=B", "A B", "É", "A\n", "A\0"],
         );
     }
 

@@ -53,6 +53,15 @@ pub const EVENT_IF_TRUST: &str = add_event!(
     "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM oidc_trusts WHERE trust_id = ?1"
 );
 
+/// An event of project ?2 of the store, if there is one.
+pub const EVENT_IF_PROJECT: &str = add_event!(
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM project WHERE project_id = ?2"
+);
+
+/// An event of secret ?1 of the store, if there is one.
+pub const EVENT_IF_SECRET: &str =
+    add_event!("SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM secrets WHERE id = ?1");
+
 /// At most ?3 events of project ?1 before number ?2, newest first.
 pub const EVENTS: &str = "SELECT * FROM audit WHERE project_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 

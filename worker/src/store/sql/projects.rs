@@ -47,8 +47,8 @@ pub const SET_SECRETS: &str = "INSERT INTO secrets (project_id, key, value, key_
     ON CONFLICT (project_id, key) DO UPDATE \
     SET value = excluded.value, key_id = excluded.key_id, updated_at = excluded.updated_at";
 
-/// The project of secret ?1.
-pub const OF_SECRET: &str = "SELECT project_id FROM secrets WHERE id = ?1";
+/// The project and the name of secret ?1.
+pub const OF_SECRET: &str = "SELECT project_id, key FROM secrets WHERE id = ?1";
 
 /// The end of secret ?1; one row if it was there.
 pub const REMOVE_SECRET: &str = "DELETE FROM secrets WHERE id = ?1 RETURNING id";
