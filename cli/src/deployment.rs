@@ -178,7 +178,7 @@ impl Workbench {
             .into_iter()
             .map(|(name, _)| Variable { name, value: Zeroizing::default() })
             .collect();
-        let pushing = Pushing::new(wish.platform.push()?, wish.environment.as_deref(), project, &variables);
+        let pushing = Pushing::new(&wish.platform, wish.environment.as_deref(), project, &variables)?;
         pushing.check()?;
         Ok(pushing.shown())
     }
@@ -335,8 +335,7 @@ impl Deployment {
 
     /// What the platform's own command line would be told.
     pub(crate) fn pushing<'a>(&'a self, project: Option<&'a str>) -> Result<Pushing<'a>> {
-        let push = self.platform.push()?;
-        Ok(Pushing::new(push, self.environment.as_deref(), project, &self.variables))
+        Pushing::new(&self.platform, self.environment.as_deref(), project, &self.variables)
     }
 }
 

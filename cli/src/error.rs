@@ -102,8 +102,6 @@ pub(crate) enum Error {
     PlatformUnknown { id: String, known: String },
     #[error("no platform is named")]
     PlatformMissing,
-    #[error("not everything was set on {platform}: {}", failed.join(", "))]
-    PushIncomplete { platform: String, failed: Vec<&'static str> },
     #[error("nothing says which app is meant")]
     PushProjectMissing { option: &'static str },
     #[error("that is no time: {reason}")]
@@ -216,7 +214,6 @@ impl Error {
             Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
             Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
             Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE),
-            Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
             Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
             Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE),
             Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
@@ -308,9 +305,6 @@ impl Error {
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
             Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
             Self::PlatformMissing => "pass --platform ID; without --print, --json and --push it is asked for",
-            Self::PushIncomplete { .. } => {
-                "repair what it complains of and run the same again: it sets all of them anew"
-            }
             Self::PushProjectMissing { option } => return Some(format!("pass {option}, its plain name")),
             Self::LifetimeMalformed { .. } => "write it as 90d, 12h or 30m",
             Self::NothingHeld => {

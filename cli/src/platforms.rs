@@ -77,6 +77,9 @@ pub(crate) struct Push {
     pub(crate) remove: Vec<String>,
     /// The option that names the project, where the program does not find it by itself.
     pub(crate) project: Option<String>,
+    /// Whether a program gets only those variables that its configuration names.
+    #[serde(default)]
+    pub(crate) named_only: bool,
     /// The option that names the environment, where there need not be one.
     pub(crate) environment: Option<String>,
     /// What a person should know before it runs.

@@ -2,33 +2,35 @@
 //!
 //! Values go to a program's stdin and nowhere else: not into its arguments, not into its environment. What a program
 //! prints is searched and never shown as it is: some print the values that they were given. What was really stored
-//! is asked of the platform afterwards.
+//! is asked of the platform afterwards, and what could not be found out is said to be unknown.
 
 mod heroku;
+mod program;
+mod redact;
 
-use std::io::{self, Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
+use capy_client::credentials;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::deployment::Variable;
-use crate::error::{Error, Result};
-use crate::names;
-use crate::platforms::{Push, Stdin};
+pub(crate) use program::find;
 
-/// No such program needs longer, but for one that waits for somebody.
-const PATIENCE: Duration = Duration::from_secs(120);
-const TICK: Duration = Duration::from_millis(20);
+use crate::deployment::{Fault, Variable, json_object, lines};
+use crate::error::{Error, Result};
+use crate::platforms::{Platform, Push, Stdin};
+use program::{End, Ended};
+
 /// Of what a program says when it fails.
 const LONGEST_COMPLAINT: usize = 600;
 
 /// What is going to be run for a deployment.
 pub(crate) struct Pushing<'a> {
     pub(crate) push: &'a Push,
-    environment: &'a str,
+    platform: &'a Platform,
+    program: Option<PathBuf>,
+    environment: Option<&'a str>,
     project: Option<&'a str>,
     variables: &'a [Variable],
 }
@@ -40,15 +42,32 @@ pub(crate) struct Report {
     pub(crate) stored: Vec<&'static str>,
     /// The program said that it stored them, and the platform does not list them.
     pub(crate) missing: Vec<&'static str>,
+    /// Nobody knows: the program did not end, or the platform could not be asked.
+    pub(crate) unknown: Vec<&'static str>,
     /// Not stored.
     pub(crate) failed: Vec<&'static str>,
+    /// Of another deployment, and still there: with these the program would start with none.
+    pub(crate) left_over: Vec<&'static str>,
+    /// Commands that remove those.
+    pub(crate) removals: Vec<String>,
     /// What the program said when it failed, without values.
     pub(crate) complaint: Option<String>,
 }
 
 impl Report {
+    /// Whether the platform holds the deployment, and nothing that keeps it from opening.
     pub(crate) fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.failed.is_empty()
+        self.unset().is_empty() && self.unknown.is_empty() && self.left_over.is_empty()
+    }
+
+    /// Whether the platform certainly holds none of it.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.stored.is_empty() && self.missing.is_empty() && self.unknown.is_empty()
+    }
+
+    /// What the platform does not hold.
+    pub(crate) fn unset(&self) -> Vec<&'static str> {
+        [self.missing.as_slice(), self.failed.as_slice()].concat()
     }
 }
 
@@ -58,48 +77,64 @@ struct Run<'a> {
     variables: &'a [Variable],
 }
 
-struct Ended {
-    success: bool,
-    out: Zeroizing<Vec<u8>>,
-    err: Zeroizing<Vec<u8>>,
-}
-
 impl<'a> Pushing<'a> {
     pub(crate) fn new(
-        push: &'a Push,
+        platform: &'a Platform,
         environment: Option<&'a str>,
         project: Option<&'a str>,
         variables: &'a [Variable],
-    ) -> Self {
-        Self { push, environment: environment.unwrap_or_default(), project, variables }
+    ) -> Result<Self> {
+        let push = platform.push()?;
+        Ok(Self { push, platform, program: find(&push.program), environment, project, variables })
+    }
+
+    /// Whether its program is on this machine.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.program.is_some()
     }
 
     /// Refuses what is known to be impossible.
     pub(crate) fn check(&self) -> Result<()> {
-        match self.push.stdin {
-            Stdin::HerokuApi => heroku::check_app(self.project).map(drop),
-            _ => Ok(()),
+        if !self.platform.sets(self.environment) {
+            let only = self.platform.only_environment.as_deref().unwrap_or_default();
+            let why = format!("{} sets variables for the environment {only} only", self.push.program);
+            return Err(Fault::PushUnsupported { platform: self.platform.name.clone(), why }.into());
         }
+        if self.project.is_some() && self.push.project.is_none() {
+            return Err(Fault::ProjectUnsupported { program: self.push.program.clone() }.into());
+        }
+        if self.push.stdin == Stdin::HerokuApi {
+            heroku::check_app(self.project)?;
+        }
+        Ok(())
     }
 
     /// The command lines, as they are going to be run.
     pub(crate) fn shown(&self) -> Vec<String> {
         if self.push.stdin == Stdin::HerokuApi {
             let url = heroku::url(self.project.unwrap_or("APP"));
-            return vec![
-                format!("{} {}", self.push.program, shell_words::join(&self.push.run)),
-                format!("PATCH {url}"),
-            ];
+            return vec![self.line(&self.push.run), format!("PATCH {url}")];
         }
-        let lists = [self.arguments(&self.push.list, None)];
-        let all = self.runs().into_iter().map(|run| run.arguments).chain(lists);
-        all.map(|arguments| format!("{} {}", self.push.program, shell_words::join(arguments))).collect()
+        let runs = self.runs().into_iter().map(|run| run.arguments);
+        runs.chain([self.arguments(&self.push.list, None)]).map(|arguments| self.line(&arguments)).collect()
     }
 
-    /// Runs them, then asks the platform what it holds.
-    pub(crate) fn run(&self) -> Result<Report> {
+    fn line(&self, arguments: &[String]) -> String {
+        let program =
+            self.program.as_deref().filter(|path| path.parent().is_some_and(|bin| bin.ends_with(".bin")));
+        let here = std::env::current_dir().unwrap_or_default();
+        let program = program.map(|path| path.strip_prefix(here).unwrap_or(path).display().to_string());
+        let program = program.unwrap_or_else(|| self.push.program.clone());
+        format!("{} {}", shell_words::quote(&program), shell_words::join(arguments))
+    }
+
+    /// Runs them, then asks the platform what it holds. Fails only when nothing was run.
+    pub(crate) fn run(&self, stop: &AtomicBool) -> Result<Report> {
+        self.check()?;
+        let missing = || Error::PushProgramMissing { program: self.push.program.clone() };
+        let program = self.program.as_deref().ok_or_else(missing)?;
         if self.push.stdin == Stdin::HerokuApi {
-            return self.call_heroku();
+            return self.call_heroku(program, stop);
         }
         let mut report = Report::default();
         let mut set = Vec::new();
@@ -110,48 +145,89 @@ impl<'a> Pushing<'a> {
                 report.failed.extend(names);
                 continue;
             }
-            let ended = self.execute(&run.arguments, &run.stdin)?;
-            if ended.success {
-                set.extend(names);
-            } else {
-                report.failed.extend(names);
-                report.complaint = Some(self.complaint(&ended));
+            match program::run(program, &run.arguments, &run.stdin, stop) {
+                Ok(ended) if ended.end == End::Well => set.extend(names),
+                Ok(ended) => {
+                    let into =
+                        if ended.end == End::Killed { &mut report.unknown } else { &mut report.failed };
+                    into.extend(names);
+                    report.complaint = Some(self.complaint(&ended));
+                }
+                Err(source) if set.is_empty() => {
+                    return Err(Error::CommandNotExecutable { program: self.push.program.clone(), source });
+                }
+                Err(fault) => {
+                    report.failed.extend(names);
+                    report.complaint = Some(fault.to_string());
+                }
             }
         }
         if set.is_empty() {
             return Ok(report);
         }
-        let listed = self.execute(&self.arguments(&self.push.list, None), "")?;
-        if !listed.success {
-            report.complaint.get_or_insert_with(|| self.complaint(&listed));
+        self.look(program, set, report, stop)
+    }
+
+    /// What the platform lists of that which was set.
+    fn look(
+        &self,
+        program: &Path,
+        set: Vec<&'static str>,
+        mut report: Report,
+        stop: &AtomicBool,
+    ) -> Result<Report> {
+        match program::run(program, &self.arguments(&self.push.list, None), "", stop) {
+            Ok(listed) if listed.end == End::Well => {
+                self.compare(set, &mut report, |name| mentions(&listed.out, name));
+            }
+            failed => {
+                report.unknown.extend(set);
+                let said = failed.map_or_else(|fault| fault.to_string(), |ended| self.complaint(&ended));
+                report.complaint.get_or_insert(said);
+            }
         }
-        let (stored, missing) =
-            set.into_iter().partition(|name| listed.success && mentions(&listed.out, name));
-        Ok(Report { stored, missing, ..report })
+        Ok(report)
+    }
+
+    fn compare(&self, set: Vec<&'static str>, report: &mut Report, is_listed: impl Fn(&str) -> bool) {
+        let ours: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
+        let others = credentials::all().filter(|name| !ours.contains(name) && is_listed(name));
+        // Where a step gets what it names, others may lie there.
+        report.left_over = others.filter(|_| !self.push.named_only).collect();
+        let removal = |name: &&'static str| self.line(&self.arguments(&self.push.remove, Some(name)));
+        report.removals = report.left_over.iter().map(removal).collect();
+        (report.stored, report.missing) = set.into_iter().partition(|name| is_listed(name));
     }
 
     /// All or none; then the names that are there.
-    fn call_heroku(&self) -> Result<Report> {
+    fn call_heroku(&self, program: &Path, stop: &AtomicBool) -> Result<Report> {
         let app = heroku::check_app(self.project)?;
         let names: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
         let refused =
             |complaint| Report { failed: names.clone(), complaint: Some(complaint), ..Report::default() };
-        let token = self.execute(&self.push.run, "")?;
+        let unknown =
+            |complaint| Report { unknown: names.clone(), complaint: Some(complaint), ..Report::default() };
+        let token = program::run(program, &self.push.run, "", stop);
+        let token = token
+            .map_err(|source| Error::CommandNotExecutable { program: self.push.program.clone(), source })?;
         let text = Zeroizing::new(String::from_utf8_lossy(&token.out).into_owned());
-        if !token.success || text.trim().is_empty() {
+        if token.end != End::Well || text.trim().is_empty() {
             return Ok(refused(self.complaint(&token)));
         }
         let held = heroku::ConfigVars::of(app, &text);
-        if let Err(complaint) = held.set(&crate::deployment::json_object(self.variables)) {
-            return Ok(refused(complaint));
+        match held.set(&json_object(self.variables)) {
+            Ok(()) => {}
+            Err(answer) if answer.is_final => return Ok(refused(self.without_values(&answer.text))),
+            Err(answer) => return Ok(unknown(self.without_values(&answer.text))),
         }
-        let (listed, complaint) = match held.names() {
-            Ok(listed) => (listed, None),
-            Err(complaint) => (Vec::new(), Some(complaint)),
-        };
-        let is_listed = |name: &&str| listed.iter().any(|known| known == name);
-        let (stored, missing) = names.iter().copied().partition(is_listed);
-        Ok(Report { stored, missing, complaint, failed: Vec::new() })
+        match held.names() {
+            Ok(listed) => {
+                let mut report = Report::default();
+                self.compare(names, &mut report, |name| listed.iter().any(|known| known == name));
+                Ok(report)
+            }
+            Err(answer) => Ok(unknown(self.without_values(&answer.text))),
+        }
     }
 
     fn runs(&self) -> Vec<Run<'a>> {
@@ -166,8 +242,8 @@ impl<'a> Pushing<'a> {
                 })
                 .collect(),
             Stdin::HerokuApi => Vec::new(),
-            Stdin::Lines => vec![self.one_run(crate::deployment::lines(variables))],
-            Stdin::Json => vec![self.one_run(crate::deployment::json_object(variables))],
+            Stdin::Lines => vec![self.one_run(lines(variables))],
+            Stdin::Json => vec![self.one_run(json_object(variables))],
         }
     }
 
@@ -177,80 +253,40 @@ impl<'a> Pushing<'a> {
 
     fn arguments(&self, words: &[String], name: Option<&str>) -> Vec<String> {
         let word = |word: &String| match (word.as_str(), name) {
-            ("{environment}", _) => self.environment.to_owned(),
+            ("{environment}", _) => self.environment.unwrap_or_default().to_owned(),
             ("{NAME}", Some(name)) => name.to_owned(),
             _ => word.clone(),
         };
-        let project = self.push.project.iter().zip(self.project);
-        let project = project.flat_map(|(option, project)| [option.clone(), project.to_owned()]);
-        words.iter().map(word).chain(project).collect()
-    }
-
-    fn execute(&self, arguments: &[String], stdin: &str) -> Result<Ended> {
-        let program = &self.push.program;
-        let failure = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => Error::PushProgramMissing { program: program.clone() },
-            _ => Error::CommandNotExecutable { program: program.clone(), source },
+        let option = |option: &'a Option<String>, value: Option<&'a str>| {
+            option.as_deref().zip(value).map(|(option, value)| [option.to_owned(), value.to_owned()])
         };
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(names::is_reserved) {
-                command.env_remove(name);
-            }
-        }
-        let mut child = command.spawn().map_err(failure)?;
-        let writing = write_all(&mut child, stdin);
-        let (out, err) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
-        let success = wait(&mut child).map_err(failure)?;
-        let _ = writing.join();
-        let collect = |reading: JoinHandle<Zeroizing<Vec<u8>>>| reading.join().unwrap_or_default();
-        Ok(Ended { success, out: collect(out), err: collect(err) })
+        let environment = option(&self.push.environment, self.environment);
+        let project = option(&self.push.project, self.project);
+        words.iter().map(word).chain(environment.into_iter().chain(project).flatten()).collect()
     }
 
     /// The end of what a program said, without any value.
     fn complaint(&self, ended: &Ended) -> String {
         let said = if ended.err.trim_ascii().is_empty() { &ended.out } else { &ended.err };
-        let mut text = Zeroizing::new(String::from_utf8_lossy(said).into_owned());
-        for variable in self.variables {
-            *text = text.replace(variable.value.as_str(), "…");
-        }
-        let text = text.trim();
+        let text = Zeroizing::new(String::from_utf8_lossy(said).into_owned());
+        let text = self.without_values(text.trim());
+        let text = match (ended.end, text.is_empty()) {
+            (End::Killed, true) => "it did not end".into(),
+            (End::Killed, false) => format!("{text}; it did not end"),
+            (_, true) => "it said nothing".into(),
+            (_, false) => text,
+        };
         let skip = text.chars().count().saturating_sub(LONGEST_COMPLAINT);
-        let text: String = text.chars().skip(skip).collect();
-        if text.is_empty() { "it said nothing".into() } else { text }
+        text.chars().skip(skip).collect()
     }
-}
 
-fn write_all(child: &mut Child, text: &str) -> JoinHandle<()> {
-    let stdin = child.stdin.take();
-    let text = Zeroizing::new(text.to_owned());
-    thread::spawn(move || {
-        // A program that does not read its input closes it.
-        let _ = stdin.map(|mut stdin| stdin.write_all(text.as_bytes()));
-    })
-}
-
-fn read_all(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Zeroizing<Vec<u8>>> {
-    thread::spawn(move || {
-        let mut bytes = Zeroizing::new(Vec::new());
-        let _ = stream.map(|mut stream| stream.read_to_end(&mut bytes));
-        bytes
-    })
-}
-
-/// Whether it ended well; one that waits for ever is killed.
-fn wait(child: &mut Child) -> io::Result<bool> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status.success());
-        }
-        if start.elapsed() > PATIENCE {
-            child.kill()?;
-            return Ok(child.wait().is_ok_and(|_| false));
-        }
-        thread::sleep(TICK);
+    fn without_values(&self, text: &str) -> String {
+        let secrets = self.variables.iter().filter(|variable| variable.is_secret());
+        let secrets: Vec<_> = secrets.map(|variable| variable.value.as_str()).collect();
+        let text = redact::redact(text, &secrets);
+        text.chars()
+            .filter(|letter| *letter == '\n' || !capy_client::terminal_text::steers(*letter))
+            .collect()
     }
 }
 

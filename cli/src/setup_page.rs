@@ -19,7 +19,7 @@ use std::time::Duration;
 use capy_client::signals::Interrupt;
 use tokio::time::{Instant, sleep, timeout};
 
-pub(crate) use browser::{Way, is_on_path};
+pub(crate) use browser::{Way, is_executable};
 
 use crate::deployment::{Wishes, Workbench};
 use crate::error::{Error, Result};
@@ -30,6 +30,8 @@ use session::Session;
 /// Nobody asked for anything for so long.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 const TICK: Duration = Duration::from_millis(100);
+/// For a platform's program to be ended.
+const LAST_PUSH: Duration = Duration::from_secs(5);
 /// For answers that are on their way when the end comes.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -47,8 +49,8 @@ pub(crate) fn serve(workbench: Workbench, wishes: Wishes, way: &Way) -> Result<(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::SetupPage)?;
     let port = listener.local_addr().map_err(Error::SetupPage)?.port();
     listener.set_nonblocking(true).map_err(Error::SetupPage)?;
-    let session = Arc::new(Session::new(Gate::new(port)?, workbench, wishes));
     let interrupt = Interrupt::catch().map_err(Error::SetupPage)?;
+    let session = Arc::new(Session::new(Gate::new(port)?, workbench, wishes, interrupt.clone()));
     let opened = way.lead_to(&session.gate.url(), port);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::SetupPage)?;
@@ -73,6 +75,11 @@ async fn run(
         .with_graceful_shutdown(async { drop(closed.await) });
     let server = tokio::spawn(server.into_future());
     let end = watch(session, interrupt, opened).await;
+    // A program of a platform's is stopped by the signal, too: nothing is left running.
+    let start = Instant::now();
+    while end == End::Signal && session.is_pushing() && start.elapsed() < LAST_PUSH {
+        sleep(TICK).await;
+    }
     drop(closing);
     let _ = timeout(LAST_WORDS, server).await;
     Ok(end)

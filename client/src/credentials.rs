@@ -69,7 +69,12 @@ const CAPY_MORE: [&str; 15] = numbered!("_CAPY_SECRETS_BLOB", 2 3 4 5 6 7 8 9 10
 
 /// Whether a variable is part of a credential. A child process never sees them.
 pub fn is_credential(name: &str) -> bool {
-    VARIABLES.contains(&name) || MORE.contains(&name) || CAPY_MORE.contains(&name)
+    all().any(|known| known == name)
+}
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    VARIABLES.into_iter().chain(MORE).chain(CAPY_MORE)
 }
 
 /// The variables that say which credential there is.
@@ -211,7 +216,7 @@ impl Credentials {
 /// The pair, and which of its variables leads to the blob.
 fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<(Names, &'static str)>> {
     let mut found = Vec::new();
-    for name in VARIABLES.into_iter().chain(MORE).chain(CAPY_MORE) {
+    for name in all() {
         if text_of(&lookup, name)?.map(Zeroizing::new).is_some() {
             found.push(name);
         }

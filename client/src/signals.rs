@@ -11,6 +11,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+/// In the place of a number: nothing is left to be tidied up.
+const RELEASED: i32 = -1;
 const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// The signals that end a program, but for those that are ignored: they stay so, here and in what is started.
@@ -49,6 +51,11 @@ impl Interrupt {
         self.stop.store(true, Ordering::SeqCst);
     }
 
+    /// From now on a signal ends the program at once: what had to be tidied up is.
+    pub fn release(&self) {
+        let _ = self.number.compare_exchange(0, RELEASED, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
     /// Set once a signal came.
     pub fn stop(&self) -> &AtomicBool {
         &self.stop
@@ -57,7 +64,7 @@ impl Interrupt {
     /// Ends the program as the signal that came would have; does nothing when none did.
     pub fn end(&self) {
         let number = self.number.load(Ordering::SeqCst);
-        if number != 0 {
+        if number > 0 {
             let _ = emulate_default_handler(number);
         }
     }

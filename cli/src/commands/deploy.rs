@@ -14,6 +14,7 @@ use super::{deploy_check, deploy_push, deploy_steps};
 use crate::cli::Mint;
 use crate::deployment::{BlobPlace, Deployment, Fault, Replaces, Wish, Wishes, Workbench, lines};
 use crate::error::{Error, Result};
+use crate::platforms::Guide;
 use crate::setup_page::{self, Way};
 use crate::{input, platforms, printer};
 
@@ -135,7 +136,7 @@ fn explain(deployment: &Deployment) {
     for (index, step) in guide.steps.iter().enumerate() {
         printer::note(&format!("  {}. {step}", index + 1));
     }
-    printer::note(&format!("\n{}:\n{}", guide.place, indented(guide.command.lines())));
+    tell_command(guide);
     if let Some(note) = &guide.cli_note {
         printer::note(&format!("\non the command line: {note}"));
     } else if !guide.cli.is_empty() {
@@ -150,6 +151,11 @@ fn explain(deployment: &Deployment) {
     }
     let docs = if platform.docs.is_empty() { String::new() } else { format!("see {}\n", platform.docs) };
     printer::note(&format!("\n{docs}to take it back: capy deploy revoke {short}"));
+}
+
+/// What goes into the build step or in front of the program.
+pub(super) fn tell_command(guide: &Guide) {
+    printer::note(&format!("\n{}:\n{}", guide.place, indented(guide.command.lines())));
 }
 
 pub(super) fn tell_blob_file(deployment: &Deployment) {

@@ -1,35 +1,47 @@
 //! `capy deploy --push`: the platform's own command line sets the variables.
 //!
-//! It shows what it will run and asks, then mints, then runs. A deployment of which nothing arrived is revoked again.
+//! It shows what it will run and asks, then mints, then runs. A deployment of which certainly nothing arrived is revoked
+//! again; where that is not known it stays, and is named.
+
+use capy_client::signals::Interrupt;
 
 use super::deploy;
-use crate::deployment::{Deployment, Wish, Workbench};
+use crate::deployment::{Deployment, Fault, Wish, Workbench};
 use crate::error::{Error, Result};
-use crate::push::Report;
-use crate::setup_page::is_on_path;
+use crate::push::{self, Report};
 use crate::{input, printer};
 
 pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, agreed: bool) -> Result<()> {
     let push = wish.platform.push()?;
-    if !is_on_path(&push.program) {
+    if push::find(&push.program).is_none() {
         return Err(Error::PushProgramMissing { program: push.program.clone() });
     }
     workbench.check(wish)?;
     show(workbench, wish, project.as_deref())?;
     input::confirm("run them?", agreed)?;
     let deployment = workbench.mint(wish)?;
-    match deployment.pushing(project.as_deref()).and_then(|pushing| pushing.run()) {
-        Ok(report) if !report.stored.is_empty() || !report.missing.is_empty() => {
-            deployment.hand_over()?;
-            tell(&deployment, &report)
+    // Whatever ends this while a program runs, what became of the deployment is said.
+    let interrupt = Interrupt::catch().map_err(Error::Input)?;
+    let pushed = deployment.pushing(project.as_deref()).and_then(|pushing| pushing.run(interrupt.stop()));
+    let told = match pushed {
+        Ok(report) if !report.is_nothing() => {
+            deployment.hand_over().and_then(|()| tell(&deployment, &report, Some(deployment.short_id())))
         }
         nothing_arrived => {
-            if deploy::take_back(workbench, &deployment) {
+            let is_revoked = deploy::take_back(workbench, &deployment);
+            if is_revoked {
                 printer::note("nothing was set, and the deployment that was made for it is revoked again");
             }
-            tell(&deployment, &nothing_arrived?)
+            let live = (!is_revoked).then(|| deployment.short_id());
+            nothing_arrived.and_then(|report| tell(&deployment, &report, live))
         }
+    };
+    if let (Err(error), true) = (&told, interrupt.stop().load(std::sync::atomic::Ordering::SeqCst)) {
+        printer::error(error);
+        interrupt.end();
     }
+    interrupt.release();
+    told
 }
 
 fn show(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<()> {
@@ -44,11 +56,12 @@ fn show(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<()>
     Ok(())
 }
 
-fn tell(deployment: &Deployment, report: &Report) -> Result<()> {
-    let platform = &deployment.platform;
+fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Result<()> {
+    let platform = deployment.platform.name.clone();
     for (what, names) in [
         ("set, and listed by the platform", &report.stored),
         ("set, but not listed by the platform", &report.missing),
+        ("perhaps set", &report.unknown),
         ("not set", &report.failed),
     ] {
         if !names.is_empty() {
@@ -58,15 +71,19 @@ fn tell(deployment: &Deployment, report: &Report) -> Result<()> {
     if let Some(complaint) = &report.complaint {
         printer::note(&format!("its command line said: {complaint}"));
     }
-    deploy::tell_blob_file(deployment);
-    if report.is_whole() {
+    if live.is_some() {
+        deploy::tell_blob_file(deployment);
+        deploy::tell_command(&deployment.guide);
         let short = deployment.short_id();
-        printer::note(&format!(
-            "\n{}: {}\n\nto take it back: capy deploy revoke {short}",
-            deployment.guide.place, deployment.guide.command
-        ));
+        printer::note(&format!("\nto take deployment {short} back: capy deploy revoke {short}"));
+    }
+    if !report.left_over.is_empty() && report.unset().is_empty() && report.unknown.is_empty() {
+        let (names, removals) = (report.left_over.clone(), report.removals.clone());
+        return Err(Fault::PushLeftOver { platform, names, removals }.into());
+    }
+    if report.is_whole() {
         return Ok(());
     }
-    let failed = [report.missing.as_slice(), report.failed.as_slice()].concat();
-    Err(Error::PushIncomplete { platform: platform.name.clone(), failed })
+    Err(Fault::PushIncomplete { platform, unset: report.unset(), unknown: report.unknown.clone(), live }
+        .into())
 }

@@ -21,6 +21,17 @@ pub(crate) enum Fault {
     ContentsUnknown { short: String },
     #[error("another machine made deployment {short}: its environment and its variables are not known here")]
     SuccessorUnknown { short: String },
+    #[error("{program} has no option that names a project")]
+    ProjectUnsupported { program: String },
+    #[error("{}", half_pushed(platform, unset, unknown))]
+    PushIncomplete {
+        platform: String,
+        unset: Vec<&'static str>,
+        unknown: Vec<&'static str>,
+        live: Option<String>,
+    },
+    #[error("{platform} still holds {} of another deployment: with both, nothing would open", names.join(", "))]
+    PushLeftOver { platform: String, names: Vec<&'static str>, removals: Vec<String> },
     #[error("{platform} is not pushed to: {why}")]
     PushUnsupported { platform: String, why: String },
     #[error("the platform asks {there}, and this project's deployments are made at {here}")]
@@ -35,6 +46,9 @@ impl Fault {
             Self::BlobFileTaken { .. } => ("BLOB_FILE_TAKEN", exit::FAILED),
             Self::ContentsUnknown { .. } => ("CONTENTS_UNKNOWN", exit::FAILED),
             Self::SuccessorUnknown { .. } => ("SUCCESSOR_UNKNOWN", exit::USAGE),
+            Self::ProjectUnsupported { .. } => ("PROJECT_UNSUPPORTED", exit::USAGE),
+            Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
+            Self::PushLeftOver { .. } => ("PUSH_LEFT_OVER", exit::FAILED),
             Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
             Self::OtherService { .. } => ("OTHER_SERVICE", exit::FAILED),
         }
@@ -50,6 +64,16 @@ impl Fault {
             Self::ContentsUnknown { .. } => {
                 "check it where it was made, or pass --open to look inside, which takes a use".into()
             }
+            Self::ProjectUnsupported { .. } => {
+                "leave --project away, and run this in a folder that is linked to the project".into()
+            }
+            Self::PushIncomplete { live: None, .. } => {
+                "repair what it complains of and run the same again: it sets all of them anew".into()
+            }
+            Self::PushIncomplete { live: Some(short), .. } => format!(
+                "repair what it complains of and run the same again: it makes a new deployment; then `capy deploy revoke {short}`"
+            ),
+            Self::PushLeftOver { removals, .. } => format!("remove them: {}", removals.join("; ")),
             Self::PushUnsupported { .. } => {
                 "set the variables by hand: --print shows them and the steps".into()
             }
@@ -57,4 +81,12 @@ impl Fault {
             Self::SuccessorUnknown { .. } => "pass --environment NAME, and --only NAMES or --all".into(),
         })
     }
+}
+
+fn half_pushed(platform: &str, unset: &[&str], unknown: &[&str]) -> String {
+    let unset =
+        (!unset.is_empty()).then(|| format!("not everything was set on {platform}: {}", unset.join(", ")));
+    let unknown = (!unknown.is_empty())
+        .then(|| format!("it is not known whether {platform} holds {}", unknown.join(", ")));
+    [unset, unknown].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -11,6 +11,15 @@ pub(crate) struct Variable {
     pub(crate) value: Zeroizing<String>,
 }
 
+impl Variable {
+    /// Whether it is the key or the blob: the others say where something is.
+    pub(crate) fn is_secret(&self) -> bool {
+        let is_place = self.name == super::SERVICE_URL
+            || [Names::PROJECT_KEY, Names::DEPLOY_KEY].iter().any(|names| names.blob_file == self.name);
+        !is_place
+    }
+}
+
 /// Their names and bytes.
 pub(super) fn sizes(variables: &[Variable]) -> Vec<(&'static str, usize)> {
     variables.iter().map(|variable| (variable.name, variable.value.len())).collect()
@@ -33,7 +42,7 @@ pub(crate) fn lines(variables: &[Variable]) -> Zeroizing<String> {
 pub(crate) fn json_object(variables: &[Variable]) -> Zeroizing<String> {
     let object: BTreeMap<_, _> =
         variables.iter().map(|variable| (variable.name, variable.value.as_str())).collect();
-    let mut text = Zeroizing::new(serde_json::to_string_pretty(&object).expect("strings are always JSON"));
+    let mut text = Zeroizing::new(serde_json::to_string(&object).expect("strings are always JSON"));
     text.push('\n');
     text
 }

@@ -29,35 +29,53 @@ impl ConfigVars {
         Self { agent, url: url(app), token: Zeroizing::new(format!("Bearer {}", token.trim())) }
     }
 
-    /// Sets the variables of a JSON object; what Heroku says when it refuses.
-    pub(super) fn set(&self, json: &str) -> Result<(), String> {
+    /// Sets the variables of a JSON object; what Heroku says when it does not.
+    pub(super) fn set(&self, json: &str) -> Result<(), Refusal> {
         let call = self.agent.patch(&self.url).header("authorization", self.token.as_str());
         let answer = call.header("accept", ACCEPT).content_type("application/json").send(json);
         accepted(answer).map(drop)
     }
 
     /// The names that are set.
-    pub(super) fn names(&self) -> Result<Vec<String>, String> {
+    pub(super) fn names(&self) -> Result<Vec<String>, Refusal> {
         let call = self.agent.get(&self.url).header("authorization", self.token.as_str());
         let text = accepted(call.header("accept", ACCEPT).call())?;
-        let held: std::collections::BTreeMap<String, IgnoredAny> =
-            serde_json::from_str(&text).map_err(|_| "its answer is not a list of variables".to_owned())?;
+        let held: std::collections::BTreeMap<String, IgnoredAny> = serde_json::from_str(&text)
+            .map_err(|_| Refusal::unknown("its answer is not a list of variables"))?;
         Ok(held.into_keys().collect())
+    }
+}
+
+/// Why a call did not do what it was made for.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) text: String,
+    /// Whether it certainly changed nothing.
+    pub(super) is_final: bool,
+}
+
+impl Refusal {
+    fn unknown(text: impl ToString) -> Self {
+        Self { text: text.to_string(), is_final: false }
     }
 }
 
 /// The body of an answer that is one; it holds values.
 fn accepted(
     answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> Result<Zeroizing<String>, String> {
-    let mut answer = answer.map_err(|fault| fault.to_string())?;
-    let text = Zeroizing::new(answer.body_mut().read_to_string().map_err(|fault| fault.to_string())?);
+) -> Result<Zeroizing<String>, Refusal> {
+    let mut answer = answer.map_err(|fault| {
+        let never_sent = matches!(fault, ureq::Error::HostNotFound | ureq::Error::ConnectionFailed);
+        Refusal { is_final: never_sent, ..Refusal::unknown(fault) }
+    })?;
+    let text = Zeroizing::new(answer.body_mut().read_to_string().map_err(Refusal::unknown)?);
     if answer.status().is_success() {
         return Ok(text);
     }
     let message = serde_json::from_str::<serde_json::Value>(&text).ok();
     let message = message.as_ref().and_then(|body| body["message"].as_str()).unwrap_or("it said nothing");
-    Err(format!("{} ({})", message, answer.status().as_u16()))
+    let status = answer.status();
+    Err(Refusal { text: format!("{message} ({})", status.as_u16()), is_final: status.is_client_error() })
 }
 
 /// Checks that an app's name can be a part of an address.

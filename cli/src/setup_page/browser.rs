@@ -118,12 +118,12 @@ fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
 }
 
 /// Whether a program of this name can be started.
-pub(crate) fn is_on_path(program: &str) -> bool {
+fn is_on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
 }
 
-fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }

@@ -1,9 +1,10 @@
 //! What the page works on: the project's open values, what was chosen, what was made. In memory, and gone with it.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use capy_client::signals::Interrupt;
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 use tokio::time::Instant;
@@ -26,12 +27,21 @@ pub(crate) struct Session {
     made: Mutex<Vec<Arc<Deployment>>>,
     active: Mutex<Instant>,
     done: AtomicBool,
+    /// How many programs of platforms run.
+    pushes: AtomicUsize,
+    interrupt: Interrupt,
 }
 
 impl Session {
-    pub(crate) fn new(gate: Gate, workbench: Workbench, wishes: Wishes) -> Self {
+    pub(crate) fn new(gate: Gate, workbench: Workbench, wishes: Wishes, interrupt: Interrupt) -> Self {
         let (made, active) = (Mutex::new(Vec::new()), Mutex::new(Instant::now()));
-        Self { gate, workbench, wishes, made, active, done: AtomicBool::new(false) }
+        let (done, pushes) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { gate, workbench, wishes, made, active, done, pushes, interrupt }
+    }
+
+    /// Whether a platform's program runs.
+    pub(crate) fn is_pushing(&self) -> bool {
+        self.pushes.load(Ordering::SeqCst) > 0
     }
 
     /// Notes that a person did something.
@@ -121,8 +131,11 @@ impl Session {
     pub(crate) fn push(&self, to: &PushTo) -> Result<Report> {
         let project = to.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
         let deployment = self.made(&to.deploy_id)?;
-        let report = deployment.pushing(project)?.run()?;
-        if !report.stored.is_empty() || !report.missing.is_empty() {
+        self.pushes.fetch_add(1, Ordering::SeqCst);
+        let report = deployment.pushing(project).and_then(|pushing| pushing.run(self.interrupt.stop()));
+        self.pushes.fetch_sub(1, Ordering::SeqCst);
+        let report = report?;
+        if !report.is_nothing() {
             deployment.hand_over()?;
         }
         Ok(report)

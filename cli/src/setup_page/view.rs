@@ -6,7 +6,6 @@ use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 use serde::{Deserialize, Serialize};
 
-use super::browser::is_on_path;
 use super::session::Session;
 use crate::cli::{Credential, Format};
 use crate::deployment::{self, BlobPlace, Deployment, Ways, Wish, Wishes};
@@ -243,6 +242,7 @@ impl Made {
     pub(crate) fn of(deployment: &Deployment) -> Self {
         let platform = &deployment.platform;
         let sizes = deployment.sizes();
+        let is_set = platform.sets(deployment.environment.as_deref());
         Self {
             deploy_id: deployment.id,
             short_id: deployment.short_id(),
@@ -257,9 +257,9 @@ impl Made {
             warning: platform.limits.warning(&sizes),
             guide: deployment.guide.clone(),
             blob_file: deployment.blob_file.as_ref().map(|placed| placed.file.path.display().to_string()),
-            push: deployment.pushing(None).ok().map(|pushing| PushView {
+            push: deployment.pushing(None).ok().filter(|_| is_set).map(|pushing| PushView {
                 program: pushing.push.program.clone(),
-                installed: is_on_path(&pushing.push.program),
+                installed: pushing.is_installed(),
                 commands: pushing.shown(),
                 project: pushing.push.project.clone(),
                 note: pushing.push.note.clone(),

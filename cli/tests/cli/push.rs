@@ -1,29 +1,36 @@
 //! `capy deploy --push`, with stand-ins for the platforms' own command lines that record all that they are given.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::path::PathBuf;
+use std::process::Stdio;
 
-use crate::sandbox::{CANARY, Sandbox};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::sandbox::{CANARY, DEFAULT_SIGNALS, Sandbox, wait_for};
+use crate::stand_in::{Fault, Seen, read_request};
 
 /// Records its arguments, its input and its environment; stores the names that it is given, and lists them.
-/// `fail` holds a name that it refuses, loudly; `hide` one that it never lists; `loud` makes it print its input.
+/// `fail` holds a name that it refuses, loudly; `hide` one that it never lists; `loud` makes it print its input, `cut`
+/// only the beginning of it, and `hang` makes it stay; with `fail-list` it lists nothing.
 const STAND_IN: &str = r#"#!/bin/sh
-names='CAPY_SERVICE_URL|SECRETS_BLOB|PROJECT_KEY'
+names='CAPY_SERVICE_URL|SECRETS_BLOB|SECRETS_BLOB_FILE|PROJECT_KEY'
 run="$HOME/runs/$(ls "$HOME/runs" | grep -c argv)"
 printf '%s\n' "$@" > "$run.argv"
 cat > "$run.stdin"
 env > "$run.env"
 if [ ! -s "$run.stdin" ]; then
+    [ -e "$HOME/fail-list" ] && { echo 'no connection' >&2; exit 4; }
     grep -vxF "$(cat "$HOME/hide" 2>/dev/null || echo -)" "$HOME/store" | sed 's/.*/  & (encrypted) canary.listed.x9/'
     exit 0
 fi
 [ -e "$HOME/loud" ] && cat "$run.stdin"
 given=$(cat "$run.argv" "$run.stdin" | grep -owE "$names" | sort -u)
 if [ -e "$HOME/fail" ] && echo "$given" | grep -qxF "$(cat "$HOME/fail")"; then
-    echo "denied: $(cat "$run.stdin")" >&2
+    [ -e "$HOME/cut" ] && echo "denied: $(cut -c1-24 "$run.stdin")..." >&2 || echo "denied: $(cat "$run.stdin")" >&2
     exit 3
 fi
+[ -e "$HOME/hang" ] && { sleep 600 & echo $! > "$HOME/hanging"; wait; }
 echo "$given" >> "$HOME/store"
 "#;
 
@@ -191,7 +198,9 @@ impl Heroku {
         std::thread::spawn(move || {
             let mut held = serde_json::json!({});
             for stream in listener.incoming().flatten() {
-                let (head, body) = read_request(&stream);
+                let Some(Seen { head, body, .. }) = read_request(&mut BufReader::new(&stream)) else {
+                    continue;
+                };
                 let answer = if refuses {
                     r#"{"id":"forbidden","message":"You do not have access to the app shop."}"#.to_owned()
                 } else {
@@ -206,23 +215,11 @@ impl Heroku {
                     &stream,
                     "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
                 );
-                let _ = sender.send(format!("{head}\n{body}"));
+                let _ = sender.send(head + &body);
             }
         });
         Self { address, seen }
     }
-}
-
-fn read_request(stream: &std::net::TcpStream) -> (String, String) {
-    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while reader.read_line(&mut head).unwrap_or(0) > 2 {}
-    let length =
-        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    let _ = reader.read_exact(&mut body);
-    (head, String::from_utf8(body).unwrap())
 }
 
 /// Gives its token for `auth:token`, and takes nothing else.
@@ -291,4 +288,158 @@ fn nothing_is_made_when_nothing_can_be_pushed() {
     );
     let deploys = sandbox.service.deploys();
     assert!(deploys.len() == 1 && deploys[0].revoked_at.is_some(), "what nobody holds is taken back");
+}
+
+const PUSH_FLY: [&str; 5] = ["deploy", "--platform", "fly", "--push", "--yes"];
+
+/// The only deployment that was made.
+fn made(sandbox: &Sandbox) -> (String, bool) {
+    let deploys = sandbox.service.deploys();
+    assert_eq!(deploys.len(), 1);
+    (deploys[0].deploy_id.short(), deploys[0].revoked_at.is_some())
+}
+
+#[test]
+fn what_another_deployment_left_there_is_named_with_the_commands_that_remove_it() {
+    let sandbox = project_with("vercel");
+    fs::write(home(&sandbox, "store"), "_CAPY_SECRETS_BLOB\nSECRETS_BLOB_2\nDATABASE_URL\n").unwrap();
+    let push = ["deploy", "--platform", "vercel", "--push", "--yes"];
+    let told = sandbox.capy(&push).fails(1, "PUSH_LEFT_OVER");
+    for text in [
+        "Vercel still holds _CAPY_SECRETS_BLOB, SECRETS_BLOB_2 of another deployment",
+        "vercel env rm _CAPY_SECRETS_BLOB production; vercel env rm SECRETS_BLOB_2 production",
+    ] {
+        assert!(told.stderr.contains(text), "{}", told.stderr);
+    }
+    let (id, is_revoked) = made(&sandbox);
+    assert!(!is_revoked && told.stderr.contains(&format!("capy deploy revoke {id}")), "{}", told.stderr);
+
+    // A step gets what it names, and no other secret.
+    let sandbox = project_with("gh");
+    fs::write(home(&sandbox, "store"), "_CAPY_SECRETS_BLOB\n").unwrap();
+    sandbox.capy(&["deploy", "--platform", "github-actions", "--push", "--yes"]).succeeds();
+}
+
+#[test]
+fn what_may_have_arrived_is_not_revoked() {
+    let sandbox = project_with("flyctl");
+    fs::write(home(&sandbox, "fail-list"), "").unwrap();
+    let told = sandbox.capy(&PUSH_FLY).fails(1, "PUSH_INCOMPLETE");
+    let (id, is_revoked) = made(&sandbox);
+    assert!(!is_revoked);
+    for text in [
+        "perhaps set: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB\n".to_owned(),
+        "its command line said: no connection\n".to_owned(),
+        "it is not known whether Fly.io holds CAPY_SERVICE_URL".to_owned(),
+        format!("then `capy deploy revoke {id}`"),
+    ] {
+        assert!(told.stderr.contains(&text), "{text}: {}", told.stderr);
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_platforms_program_and_says_what_became_of_the_deployment() {
+    let sandbox = project_with("flyctl");
+    fs::write(home(&sandbox, "hang"), "").unwrap();
+    let plain = sandbox.command(&PUSH_FLY);
+    let mut command = std::process::Command::new(DEFAULT_SIGNALS[0]);
+    command.args(&DEFAULT_SIGNALS[1..]).arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("the program was not started", || home(&sandbox, "hanging").exists());
+    let hanging = fs::read_to_string(home(&sandbox, "hanging")).unwrap();
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let (id, is_revoked) = made(&sandbox);
+    assert!(!is_revoked && said.contains(&format!("then `capy deploy revoke {id}`")), "{said}");
+    assert!(said.contains("perhaps set: ") && said.contains("it did not end"), "{said}");
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(output.status.signal(), Some(Signal::INT.as_raw()));
+    let stat = format!("/proc/{}/stat", hanging.trim());
+    wait_for("what it started still runs", || {
+        fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
+    });
+}
+
+#[test]
+fn half_a_push_names_its_deployment_and_what_to_do() {
+    let sandbox = project_with("gh");
+    fs::write(home(&sandbox, "fail"), "SECRETS_BLOB\n").unwrap();
+    fs::write(home(&sandbox, "cut"), "").unwrap();
+    let push = ["deploy", "--platform", "github-actions", "--push", "--yes"];
+    let told = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
+    let (id, is_revoked) = made(&sandbox);
+    assert!(!is_revoked);
+    assert!(
+        told.stderr.contains(&format!("makes a new deployment; then `capy deploy revoke {id}`")),
+        "{}",
+        told.stderr
+    );
+    // Of a value that was cut short nothing is shown either.
+    assert!(told.stderr.contains("its command line said: denied: …...\n"), "{}", told.stderr);
+}
+
+#[test]
+fn the_blobs_file_is_named_and_holds_what_it_held_when_nothing_arrived() {
+    let sandbox = project_with("flyctl");
+    let to_file = [&PUSH_FLY[..], &["--blob-file", "capy.blob"]].concat();
+    let told = sandbox.capy(&to_file).succeeds();
+    assert!(told.stderr.contains("the blob is in capy.blob: deploy it beside the code"), "{}", told.stderr);
+    let blob = sandbox.read("capy.blob");
+    fs::write(home(&sandbox, "fail"), "PROJECT_KEY\n").unwrap();
+    sandbox.capy(&to_file).fails(1, "PUSH_INCOMPLETE");
+    assert_eq!(sandbox.read("capy.blob"), blob);
+}
+
+#[test]
+fn an_error_of_the_push_is_told_even_where_nothing_can_be_taken_back() {
+    let sandbox = project_with("flyctl");
+    fs::write(home(&sandbox, "fail"), "PROJECT_KEY\n").unwrap();
+    sandbox.service.fail_from("DELETE", Fault::Refuse(403, "FORBIDDEN"));
+    let told = sandbox.capy(&PUSH_FLY).fails(1, "PUSH_INCOMPLETE");
+    let (id, is_revoked) = made(&sandbox);
+    assert!(!is_revoked && told.stderr.contains("could not be revoked again"), "{}", told.stderr);
+    assert!(told.stderr.contains(&format!("then `capy deploy revoke {id}`")), "{}", told.stderr);
+}
+
+#[test]
+fn what_a_command_line_cannot_be_told_is_refused_before_anything_is_made() {
+    let sandbox = project_with("vercel");
+    let push = ["deploy", "--platform", "vercel", "--push", "--yes", "--project", "shop"];
+    let refused = sandbox.capy(&push).fails(2, "PROJECT_UNSUPPORTED");
+    assert!(refused.stderr.contains("vercel has no option that names a project"), "{}", refused.stderr);
+    let workers = ["deploy", "--platform", "cloudflare-workers", "--push", "--yes"];
+    let refused = sandbox.capy(&workers).fails(2, "PUSH_UNSUPPORTED");
+    assert!(refused.stderr.contains("the variables belong to the build"), "{}", refused.stderr);
+    assert!(sandbox.service.deploys().is_empty());
+
+    let sandbox = project_with("netlify");
+    let netlify = ["deploy", "--platform", "netlify", "--push", "--yes", "--environment", "production"];
+    let refused = sandbox.capy(&netlify).fails(2, "PUSH_UNSUPPORTED");
+    assert!(refused.stderr.contains("for the environment all only"), "{}", refused.stderr);
+    assert!(sandbox.service.deploys().is_empty());
+}
+
+#[test]
+fn the_repositorys_own_program_is_run_and_shown() {
+    let mut sandbox = project_with("wrangler");
+    let folder = sandbox.path("node_modules/.bin");
+    fs::create_dir_all(&folder).unwrap();
+    fs::rename(sandbox.path("bin/wrangler"), folder.join("wrangler")).unwrap();
+    sandbox.env.insert("PATH".into(), "/usr/bin:/bin".into());
+    let pushed = sandbox.capy(&["deploy", "--platform", "cloudflare-pages", "--push", "--yes"]).succeeds();
+    assert!(pushed.stderr.contains("  node_modules/.bin/wrangler pages secret bulk"), "{}", pushed.stderr);
+    assert_eq!(recorded(&sandbox).len(), 2);
+}
+
+#[test]
+fn an_environment_that_the_person_made_there_reaches_setting_and_listing() {
+    let sandbox = project_with("gh");
+    let push = ["deploy", "--platform", "github-actions", "--push", "--yes", "--environment", "my staging"];
+    let pushed = sandbox.capy(&push).succeeds();
+    assert!(pushed.stderr.contains("gh secret set PROJECT_KEY --env 'my staging'"), "{}", pushed.stderr);
+    for run in recorded(&sandbox) {
+        assert_eq!(run.argv[run.argv.len() - 2..], ["--env", "my staging"], "{:?}", run.argv);
+    }
 }

@@ -1,13 +1,15 @@
 //! The part of Cloudflare's API that `wrangler pages secret` talks to, on loopback.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::stand_in::read_request;
 
 /// Answers for one Pages project, and keeps the variables that it is given. Stops on drop.
 pub(crate) struct PagesApi {
@@ -58,16 +60,10 @@ impl Drop for PagesApi {
 /// One request: a PATCH is merged into the project, and the project is the answer.
 fn serve(mut stream: &TcpStream, project: &Mutex<Value>) {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while reader.read_line(&mut head).unwrap_or(0) > 2 {}
-    let length =
-        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    let _ = reader.read_exact(&mut body);
+    let Some(request) = read_request(&mut BufReader::new(stream)) else { return };
     let mut project = project.lock().unwrap();
-    if head.starts_with("PATCH") {
-        merge(&mut project, &serde_json::from_slice(&body).unwrap());
+    if request.method == "PATCH" {
+        merge(&mut project, &serde_json::from_str(&request.body).unwrap());
     }
     let answer = json!({ "success": true, "errors": [], "messages": [], "result": *project }).to_string();
     let _ = write!(

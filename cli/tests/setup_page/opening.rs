@@ -1,10 +1,10 @@
 //! How the page is opened, and who sees its address.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::page::{Page, with_secrets};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, wait_for};
 
 /// A browser that records what it was given and opens nothing.
 fn with_browser() -> Sandbox {
@@ -16,14 +16,6 @@ fn with_browser() -> Sandbox {
     sandbox.env.insert("TMPDIR".into(), temporary.display().to_string());
     sandbox.env.insert("BROWSER".into(), "test-browser".into());
     sandbox
-}
-
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn left_behind(sandbox: &Sandbox) -> usize {

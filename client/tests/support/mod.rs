@@ -63,6 +63,7 @@ struct State {
     trusts: trusts::Trusts,
     faults: VecDeque<Fault>,
     always: Option<Fault>,
+    by_method: Option<(&'static str, Fault)>,
     seen: Vec<Seen>,
     /// Answers to GET, by path and query.
     canned: HashMap<String, Value>,
@@ -87,6 +88,7 @@ impl StandIn {
             trusts: trusts::Trusts::default(),
             faults: VecDeque::new(),
             always: None,
+            by_method: None,
             seen: Vec::new(),
             canned: HashMap::new(),
         }));
@@ -118,9 +120,15 @@ impl StandIn {
         self.lock().always = Some(fault);
     }
 
+    /// Fails every request of this method so.
+    pub(crate) fn fail_from(&self, method: &'static str, fault: Fault) {
+        self.lock().by_method = Some((method, fault));
+    }
+
     pub(crate) fn recover(&self) {
         let mut state = self.lock();
         state.always = None;
+        state.by_method = None;
         state.faults.clear();
     }
 
@@ -162,7 +170,12 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, stopped: &AtomicBool) {
         let (answer, fault) = {
             let mut state = state.lock().unwrap();
             state.seen.push(seen.clone());
-            let fault = state.always.clone().or_else(|| state.faults.pop_front());
+            let of_method = state.by_method.clone().filter(|(method, _)| seen.method == *method);
+            let fault = state
+                .always
+                .clone()
+                .or_else(|| state.faults.pop_front())
+                .or(of_method.map(|(_, fault)| fault));
             let works = matches!(fault, None | Some(Fault::LoseAnswer));
             (works.then(|| state.answer(&seen)), fault)
         };
@@ -176,7 +189,8 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, stopped: &AtomicBool) {
     }
 }
 
-fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
+/// One request, whole; `None` when the other side is done.
+pub(crate) fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).ok()? == 0 {

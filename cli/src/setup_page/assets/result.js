@@ -128,6 +128,8 @@ async function run(button, said, project) {
     const parts = [];
     if (report.stored.length) parts.push(notice("good", `Stored, and listed by the platform: ${report.stored.join(", ")}`));
     if (report.missing.length) parts.push(notice("warn", `Set, but the platform does not list: ${report.missing.join(", ")}`, report.complaint));
+    if (report.unknown.length) parts.push(notice("warn", `Perhaps set: ${report.unknown.join(", ")}`, report.complaint));
+    if (report.left_over.length) parts.push(notice("bad", `Left over from another deployment, and with both nothing opens: ${report.left_over.join(", ")}`, "Remove them:"), block(report.removals.join("\n")));
     if (report.failed.length) parts.push(notice("bad", `Not set: ${report.failed.join(", ")}`, report.complaint));
     said.replaceChildren(...parts);
   } catch (refusal) {

@@ -1,0 +1,245 @@
+//! Finds and runs a platform's own program: values on its stdin, what it prints kept, and its end waited for.
+//!
+//! It runs in a process group of its own, so that one that waits for ever ends with all that it started. What was killed
+//! may have done its work or not: that is said, and never guessed.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use capy_client::project_file::check_owner;
+use rustix::process::{Pid, Signal, kill_process_group};
+use zeroize::Zeroizing;
+
+use crate::names;
+use crate::setup_page::is_executable;
+
+/// No such program needs longer, but for one that waits for somebody.
+const PATIENCE: Duration = Duration::from_secs(120);
+const TICK: Duration = Duration::from_millis(20);
+/// For what a program still prints when it has ended: something that it started may keep its output open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Well,
+    Badly,
+    /// Killed: what it did is not known.
+    Killed,
+}
+
+/// What is left of it.
+pub(super) struct Ended {
+    pub(super) end: End,
+    pub(super) out: Zeroizing<Vec<u8>>,
+    pub(super) err: Zeroizing<Vec<u8>>,
+}
+
+/// The repository's own copy, as `npx` would take it, else the one of PATH.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let here = std::env::current_dir().ok();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    here.and_then(|here| in_repository(program, &here)).or_else(|| on_path(program, &path))
+}
+
+/// Up to the repository's top; nothing is taken from another user's hands.
+fn in_repository(program: &str, here: &Path) -> Option<PathBuf> {
+    let mut found = None;
+    for folder in here.ancestors() {
+        let candidate = folder.join("node_modules/.bin").join(program);
+        if is_executable(&candidate) && check_owner(&candidate).is_ok() && check_owner(folder).is_ok() {
+            found = Some(candidate);
+        }
+        if found.is_some() || folder.join(".git").exists() {
+            break;
+        }
+    }
+    found
+}
+
+fn on_path(program: &str, path: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(path).map(|folder| folder.join(program)).find(|candidate| is_executable(candidate))
+}
+
+/// Runs it to its end, to the end of patience, or until somebody wants to stop.
+pub(super) fn run(program: &Path, arguments: &[String], stdin: &str, stop: &AtomicBool) -> io::Result<Ended> {
+    run_within(PATIENCE, program, arguments, stdin, stop)
+}
+
+fn run_within(
+    patience: Duration,
+    program: &Path,
+    arguments: &[String],
+    stdin: &str,
+    stop: &AtomicBool,
+) -> io::Result<Ended> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(names::is_reserved) {
+            command.env_remove(name);
+        }
+    }
+    let mut child = command.spawn()?;
+    write_all(&mut child, stdin);
+    let (out, err) = (Collected::of(child.stdout.take()), Collected::of(child.stderr.take()));
+    let end = wait(&mut child, patience, stop)?;
+    let deadline = Instant::now() + LAST_WORDS;
+    Ok(Ended { end, out: out.take(deadline), err: err.take(deadline) })
+}
+
+fn write_all(child: &mut Child, text: &str) {
+    let stdin = child.stdin.take();
+    let text = Zeroizing::new(text.to_owned());
+    thread::spawn(move || {
+        // A program that does not read its input closes it.
+        let _ = stdin.map(|mut stdin| stdin.write_all(text.as_bytes()));
+    });
+}
+
+/// What comes out of a pipe, as it comes.
+struct Collected {
+    bytes: Arc<Mutex<Zeroizing<Vec<u8>>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Collected {
+    fn of(stream: Option<impl Read + Send + 'static>) -> Self {
+        let bytes = Arc::new(Mutex::new(Zeroizing::new(Vec::new())));
+        let shared = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let Some(mut stream) = stream else { return };
+            let mut chunk = Zeroizing::new([0; 4096]);
+            while let Ok(count @ 1..) = stream.read(chunk.as_mut()) {
+                let mut bytes = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                bytes.extend_from_slice(&chunk[..count]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn take(self, deadline: Instant) -> Zeroizing<Vec<u8>> {
+        while !self.reader.is_finished() && Instant::now() < deadline {
+            thread::sleep(TICK);
+        }
+        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn wait(child: &mut Child, patience: Duration, stop: &AtomicBool) -> io::Result<End> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(match status.code() {
+                Some(0) => End::Well,
+                Some(_) => End::Badly,
+                None => End::Killed,
+            });
+        }
+        if start.elapsed() > patience || stop.load(Ordering::SeqCst) {
+            if let Some(group) = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            child.wait()?;
+            return Ok(End::Killed);
+        }
+        thread::sleep(TICK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn sh(script: &str, patience: Duration, stop: &AtomicBool) -> Ended {
+        let arguments = ["-c".to_owned(), script.to_owned()];
+        run_within(patience, Path::new("/bin/sh"), &arguments, "canary", stop).unwrap()
+    }
+
+    fn is_running(pid: &str) -> bool {
+        // A zombie that nobody reaped runs no more.
+        fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    const LONG: &str = "sleep 600 & echo $!; wait";
+
+    #[track_caller]
+    fn ends(pid: &str) {
+        let start = Instant::now();
+        while is_running(pid) {
+            assert!(start.elapsed() < Duration::from_secs(20), "{pid} is still there");
+            thread::sleep(TICK);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_ever_ends_with_all_that_it_started() {
+        // Long enough for it to start, however slow the machine is.
+        for patience in [1, 4, 16].map(Duration::from_secs) {
+            let ended = sh(LONG, patience, &AtomicBool::new(false));
+            assert_eq!(ended.end, End::Killed);
+            let pid = String::from_utf8(ended.out.to_vec()).unwrap();
+            if !pid.is_empty() {
+                return ends(&pid);
+            }
+        }
+        panic!("it did not start");
+    }
+
+    #[test]
+    fn what_is_to_stop_ends_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {0}.part; mv {0}.part {0}; wait", file.display());
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopper, started) = (Arc::clone(&stop), file.clone());
+        let waiting = thread::spawn(move || {
+            while !started.exists() {
+                thread::sleep(TICK);
+            }
+            stopper.store(true, Ordering::SeqCst);
+        });
+        assert_eq!(sh(&script, PATIENCE, &stop).end, End::Killed);
+        waiting.join().unwrap();
+        ends(&fs::read_to_string(file).unwrap());
+    }
+
+    #[test]
+    fn what_a_program_leaves_running_holds_nobody_up() {
+        let ended = sh("cat; sleep 5 & exit 3", PATIENCE, &AtomicBool::new(false));
+        assert_eq!((ended.end, ended.out.as_slice()), (End::Badly, b"canary".as_slice()));
+        assert_eq!(sh("kill -9 $$", PATIENCE, &AtomicBool::new(false)).end, End::Killed);
+    }
+
+    #[test]
+    fn the_repositorys_own_copy_comes_first_and_nothing_above_the_repository() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let place = |folder: &str| {
+            let bin = root.path().join(folder).join("node_modules/.bin");
+            fs::create_dir_all(&bin).unwrap();
+            fs::write(bin.join("wrangler"), "").unwrap();
+            fs::set_permissions(bin.join("wrangler"), fs::Permissions::from_mode(0o755)).unwrap();
+            bin.join("wrangler")
+        };
+        let app = root.path().join("repo/apps/shop");
+        fs::create_dir_all(&app).unwrap();
+        fs::create_dir(root.path().join("repo/.git")).unwrap();
+        place(".");
+        assert_eq!(in_repository("wrangler", &app), None);
+        let hoisted = place("repo");
+        assert_eq!(in_repository("wrangler", &app), Some(hoisted));
+        let own = place("repo/apps/shop");
+        assert_eq!(in_repository("wrangler", &app), Some(own));
+    }
+}

@@ -1,0 +1,52 @@
+//! Takes values out of what a program said: whole, cut short, broken into lines or in the middle of a sentence.
+
+use std::collections::HashSet;
+
+/// So many bytes in a row that are a value's say something about it; fewer are a coincidence.
+const WINDOW: usize = 8;
+const MARK: char = '…';
+
+/// The text with one mark in the place of each part that comes from a value.
+pub(super) fn redact(text: &str, values: &[&str]) -> String {
+    let windows: HashSet<&[u8]> = values.iter().flat_map(|value| value.as_bytes().windows(WINDOW)).collect();
+    let bytes = text.as_bytes();
+    let mut hidden = vec![false; bytes.len()];
+    for (start, window) in bytes.windows(WINDOW).enumerate() {
+        if windows.contains(window) {
+            hidden[start..start + WINDOW].fill(true);
+        }
+    }
+    let mut shown = String::with_capacity(text.len());
+    for (at, letter) in text.char_indices() {
+        let letter = if hidden[at] { MARK } else { letter };
+        if letter != MARK || !shown.ends_with(MARK) {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_value_is_left_however_it_is_printed() {
+        let blob: String = (0..200).map(|n| char::from(b'a' + (n * 7 % 26) as u8)).collect();
+        let key = "0123456789abcdef";
+        let said = format!(
+            "invalid value {}… for X\n{}\n{}\n\"{key}\" and nothing else",
+            &blob[..20],
+            &blob[..64],
+            &blob[64..128]
+        );
+        let shown = redact(&said, &[&blob, key]);
+        assert_eq!(shown, "invalid value … for X\n…\n…\n\"…\" and nothing else");
+    }
+
+    #[test]
+    fn what_is_no_value_stays_as_it_is() {
+        let said = "Fehler: nö, die Datei «0123456» gibt es nicht\n";
+        assert_eq!(redact(said, &["0123456789abcdef", "https:"]), said);
+    }
+}
