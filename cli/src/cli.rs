@@ -1,5 +1,6 @@
 //! The command line: clap derive and nothing else.
 
+mod build;
 mod deploy;
 mod project;
 mod token;
@@ -14,6 +15,7 @@ use capy_protocol::network::Network;
 use capy_worker::host::Limit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use build::{Build, BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
 pub(crate) use deploy::{
     Credential, Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, Format, Mint, Terms, lifetime,
 };
@@ -52,6 +54,7 @@ Environment:
   CAPY_TIMEOUT                           seconds to try the service for (30)
   CAPY_TOKEN                             API token, in place of a login (for CI); with CAPY_SERVICE_URL
   CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy)
+  CAPY_STATE_DIR                         builds: their folders, records and logs (~/.local/state/capy)
   CAPY_ALLOW_HTTP=1                      plain http to another machine, for a private network
 
 Exit codes: capy help exit-codes"
@@ -81,6 +84,8 @@ pub(crate) enum Command {
     Deploy(Box<Deploy>),
     /// Run a command with the secrets in its environment; a build is followed by inlining
     Run(Run),
+    /// Build a project of the store in a container, with its secrets; list builds and show them
+    Build(Box<Build>),
     /// Make, list and revoke API tokens of a key service; trust the jobs of a CI
     #[command(subcommand)]
     Token(Token),

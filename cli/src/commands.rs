@@ -2,6 +2,8 @@
 
 mod audit;
 mod audit_verify;
+mod build;
+mod build_list;
 mod deploy;
 mod deploy_check;
 mod deploy_list;
@@ -36,6 +38,7 @@ use crate::error::Result;
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(run) => return run::run(run),
+        Command::Build(build) => return build::run(*build),
         Command::Login(login) => login::run(&login),
         Command::Logout(logout) => logout::run(&logout),
         Command::Init(init) => init::run(&init),

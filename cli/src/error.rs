@@ -133,6 +133,8 @@ pub(crate) enum Error {
     #[error("{program} cannot be executed: {source}")]
     CommandNotExecutable { program: String, source: std::io::Error },
     #[error(transparent)]
+    Build(#[from] crate::build::Fault),
+    #[error(transparent)]
     Inline(#[from] capy_inliner::Error),
     #[error("the command wrote no build output in {} that could be inlined", path.display())]
     NothingToInline { path: PathBuf },
@@ -229,6 +231,7 @@ impl Error {
             Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE),
             Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
             Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
+            Self::Build(fault) => fault.codes(),
             Self::Inline(error) => (error.code(), exit::FAILED),
             Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED),
             Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED),
@@ -334,6 +337,7 @@ impl Error {
                 "`capy service keygen --encryption-key` makes one"
             }
             Self::ServiceSecret(SecretFault::Malformed(..)) => "`capy service keygen` makes such secrets",
+            Self::Build(fault) => return fault.hint(),
             Self::Inline(error) => return error.hint().map(Into::into),
             Self::NothingToInline { .. } => "name the application's folder: --inline=DIR",
             Self::InlineRefused => {

@@ -11,9 +11,21 @@ pub(crate) use capy_client::exit::{
 pub(crate) const FAILED: u8 = 1;
 /// The local key is missing or wrong, or a sealed value of `.env` does not open.
 pub(crate) const LOCAL_KEY: u8 = 11;
+/// `capy build`: install or build command failed.
+pub(crate) const BUILD_FAILED: u8 = 60;
+/// `capy build`: it took too long.
+pub(crate) const BUILD_TIMED_OUT: u8 = 61;
+/// `capy build`: static files of a project with secrets are not handed out.
+pub(crate) const STATIC_BLOCKED: u8 = 62;
+/// `capy build`: the output holds a value.
+pub(crate) const VALUE_IN_OUTPUT: u8 = 63;
+/// `capy build`: the source cannot be had, or taken as it is.
+pub(crate) const SOURCE: u8 = 64;
+/// `capy build`: the container engine is missing or failed.
+pub(crate) const ENGINE: u8 = 65;
 /// The audit trail is not as the service wrote it.
 pub(crate) const AUDIT_TAMPERED: u8 = 50;
-/// Values of the project store do not open.
+/// Values of the project store do not open: `ENCRYPTION_KEY` is missing or another one, or a row was altered.
 pub(crate) const STORE_UNOPENED: u8 = 53;
 /// The command was found and cannot be executed, as shells say it.
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
@@ -21,7 +33,7 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 28] = [
+pub(crate) const TABLE: [(u8, &str, &str); 34] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -71,7 +83,17 @@ pub(crate) const TABLE: [(u8, &str, &str); 28] = [
     (AUDIT_TAMPERED, "the audit trail is not as the service wrote it", "AUDIT_TAMPERED"),
     (PROJECT_UNKNOWN, "the store has no such project or secret", "PROJECT_UNKNOWN, SECRET_UNKNOWN"),
     (STORE_OFF, "the service has no project store", "STORE_OFF"),
-    (STORE_UNOPENED, "values of the project store do not open", "STORE_UNOPENED"),
+    (
+        STORE_UNOPENED,
+        "values of the project store do not open",
+        "STORE_UNOPENED, ENCRYPTION_KEY_MISSING, ROW_DOES_NOT_OPEN, …",
+    ),
+    (BUILD_FAILED, "`capy build`: its commands failed", "BUILD_FAILED, BUILD_KILLED, NO_BUILD_OUTPUT"),
+    (BUILD_TIMED_OUT, "`capy build`: it took too long", "BUILD_TIMED_OUT"),
+    (STATIC_BLOCKED, "`capy build`: static files, and there are secrets", "STATIC_BLOCKED"),
+    (VALUE_IN_OUTPUT, "`capy build`: a value is in the output", "VALUE_IN_OUTPUT"),
+    (SOURCE, "`capy build`: the source cannot be had", "CLONE_FAILED, LINK_LEAVES_TREE, SPECIAL_FILE"),
+    (ENGINE, "`capy build`: the container engine failed", "NO_ENGINE, ENGINE_FAILED, CANNOT_START"),
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE"),
     (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),
 ];

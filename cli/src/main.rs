@@ -1,5 +1,6 @@
 //! `capy`: from the command line to an exit code. Each room below owns one thing; see its own first lines.
 
+mod build;
 mod build_command;
 mod child;
 mod cli;

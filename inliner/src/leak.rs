@@ -11,7 +11,7 @@
 //! | `pieces` | base64 in lines, payloads in several scripts, CSS |
 //! | `unpack` | compressed files, read bit by bit |
 
-mod forms;
+pub(crate) mod forms;
 mod pieces;
 pub(crate) mod unpack;
 
@@ -55,19 +55,10 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) fn new(values: &EnvMap) -> Self {
-        let declared_public: BTreeSet<&str> = values
-            .iter()
-            .filter(|(name, _)| is_public(name))
-            .map(|(_, value)| value.expose_secret())
-            .collect();
-        let (mut names, mut not_searched) = (Vec::new(), Vec::new());
+        let (searched, not_searched) = searched(values);
+        let mut names = Vec::new();
         let (mut patterns, mut meaning) = (Vec::new(), Vec::new());
-        for (name, value) in values.iter() {
-            let value = value.expose_secret();
-            if let Some(reason) = is_not_searched(name, value, &declared_public) {
-                not_searched.push((name.to_owned(), reason));
-                continue;
-            }
+        for (name, value) in searched {
             for (pattern, encoding) in forms(value) {
                 patterns.push(pattern);
                 meaning.push((names.len(), encoding));
@@ -178,6 +169,23 @@ fn encoding_of(written: &[u8]) -> Encoding {
         Some(Kind::Percent) => Encoding::Url,
         Some(Kind::Reference) => Encoding::Html,
     }
+}
+
+type NamesAndValues<'v> = Vec<(&'v str, &'v str)>;
+
+/// The values that are worth a search, and why the others are not.
+pub(crate) fn searched(values: &EnvMap) -> (NamesAndValues<'_>, Vec<(String, NotSearched)>) {
+    let declared_public: BTreeSet<&str> =
+        values.iter().filter(|(name, _)| is_public(name)).map(|(_, value)| value.expose_secret()).collect();
+    let (mut searched, mut not_searched) = (Vec::new(), Vec::new());
+    for (name, value) in values.iter() {
+        let value = value.expose_secret();
+        match is_not_searched(name, value, &declared_public) {
+            Some(reason) => not_searched.push((name.to_owned(), reason)),
+            None => searched.push((name, value)),
+        }
+    }
+    (searched, not_searched)
 }
 
 fn is_not_searched(name: &str, value: &str, declared_public: &BTreeSet<&str>) -> Option<NotSearched> {

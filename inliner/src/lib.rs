@@ -14,6 +14,7 @@
 //! | `replace`, `edit`, `tail`, `prefix`, `map` | read + value → new text and a map that still fits |
 //! | `prelude` | what is set before the program starts, because it cannot be replaced |
 //! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
+//! | `mask` | values out of a text that passes by |
 //! | `link` | what server files hand to each other |
 //! | `map_file` | which map is a bundle's own |
 //! | `report`, `printable` | what people and scripts are told |
@@ -32,6 +33,7 @@ mod link;
 mod lock;
 mod map;
 mod map_file;
+mod mask;
 mod mention;
 mod place;
 mod plan;
@@ -68,6 +70,7 @@ use work::Work;
 pub use error::Error;
 pub use explain::{CountedRoot, EntryFile, Evidence, Explanation, explain};
 pub use how::How;
+pub use mask::{Mask, Masking};
 pub use report::{
     Encoding, Finding, Leak, NotScanned, NotSearched, Reason, Report, Root, RootKind, Severity, Unscanned,
     Variable,

@@ -1,0 +1,248 @@
+//! A build of a project: its source and its secrets into a container, its output out of it, and nothing left behind.
+//!
+//! Owns the order. The source comes first, so that no secret lies beside one that was refused; secrets come next, and are
+//! taken away as soon as the container ended; the output is handed out last, searched, and whole or not at all. The
+//! folder is removed in every case, and the record says what became of the build.
+//!
+//! | room | owns |
+//! |---|---|
+//! | `source`, `tree` | what is cloned or copied, and what is refused |
+//! | `secrets`, `dotenv` | rows to values, values to the container |
+//! | `engine`, `container`, `process`, `stops` | who runs, and who ends it |
+//! | `output` | what is shown and logged |
+//! | `kind`, `artifacts` | what may be handed out |
+//! | `temp`, `record` | what is removed, and what is kept |
+
+mod artifacts;
+mod container;
+mod dotenv;
+mod engine;
+mod error;
+mod kind;
+mod output;
+mod process;
+mod record;
+mod secrets;
+mod source;
+mod steps;
+mod stops;
+mod temp;
+mod tree;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use capy_client::Service;
+use capy_protocol::api::projects::{Project, Recipe};
+use capy_protocol::id::ProjectId;
+
+pub(crate) use engine::{Engine, Limits, image, word};
+pub(crate) use error::Fault;
+pub(crate) use record::{Record, Records, Status};
+pub(crate) use stops::Stops;
+
+use crate::error::{Error, Result};
+use crate::printer;
+use crate::project::deadline;
+use output::Output;
+use record::BuildId;
+use source::Source;
+use steps::Steps;
+use temp::Temp;
+
+/// The image of a project that names none.
+const IMAGE: &str = "docker.io/library/node:24";
+
+/// What a command line asks for.
+pub(crate) struct Order {
+    /// The project's name or id.
+    pub(crate) project: String,
+    pub(crate) source: Option<PathBuf>,
+    pub(crate) reference: Option<String>,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) image: Option<String>,
+    pub(crate) limits: Limits,
+    pub(crate) timeout: Duration,
+    pub(crate) temp: Option<PathBuf>,
+    pub(crate) artifacts: Option<PathBuf>,
+    pub(crate) inline: bool,
+    pub(crate) static_if_clean: bool,
+}
+
+/// What came of it: the record, and why the build did not pass. The record is written already.
+pub(crate) struct Outcome {
+    pub(crate) record: Record,
+    pub(crate) error: Option<Error>,
+}
+
+/// Builds.
+///
+/// # Errors
+/// What stops it before there is a record. All else is in the outcome.
+pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Outcome> {
+    let until = Instant::now() + order.timeout;
+    let keys = secrets::keys()?;
+    let records = Records::find()?;
+    let temp = Temp::open(&match &order.temp {
+        Some(path) => path.clone(),
+        None => record::state_folder()?.join("temp"),
+    })?;
+    sweep(&temp, &records, stops)?;
+    let service = Arc::new(service);
+    let project = find(&service, &order.project, stops)?;
+    let prepared = Prepared::of(&order, project, &service, stops)?;
+    let mut record = prepared.record(&order)?;
+    if let Some(artifacts) = &order.artifacts {
+        artifacts::check_place(artifacts)?;
+    }
+    records.begin(&record)?;
+    let output = Output::begin(&records.log(&record.id))?;
+    let steps =
+        Steps { order: &order, prepared: &prepared, keys: &keys, service, records: &records, stops, until };
+    let result = steps.run(&temp, output, &mut record);
+    let error = close(&mut record, result);
+    records.write(&record)?;
+    Ok(Outcome { record, error })
+}
+
+/// Writes the end into the record.
+fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
+    record.finished_at = Some(record::now());
+    let Err(error) = result else {
+        (record.status, record.exit_code) = (Status::Passed, Some(0));
+        return None;
+    };
+    record.status = match &error {
+        Error::Build(Fault::Static) => Status::Blocked,
+        Error::Build(Fault::TimeOver) => Status::TimedOut,
+        Error::Build(Fault::Stopped) => Status::Interrupted,
+        _ => Status::Failed,
+    };
+    record.exit_code = (record.status != Status::Interrupted).then(|| error.exit_code());
+    record.not_deployed = Some(error.code().into());
+    record.reason = Some(error.to_string());
+    Some(error)
+}
+
+/// What killed builds left is removed before anything new is made.
+fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
+    let (gone, left) = temp.sweep(stops)?;
+    for id in gone {
+        records.lose(&id);
+        printer::note(&format!("note: build {id} was killed; what it left is removed now"));
+    }
+    left.iter().for_each(|fault| printer::note(&format!("warning: {fault}")));
+    Ok(stops.check()?)
+}
+
+/// The project by its id, or by a name that only one has.
+fn find(service: &Arc<Service>, text: &str, stops: &Stops) -> Result<Project> {
+    let (asked, deadline) = (Arc::clone(service), deadline()?);
+    if text.starts_with("prj_") {
+        let id = ProjectId::parse(text).map_err(|_| Fault::ProjectUnknown { text: text.into() })?;
+        return Ok(stops.during(move || asked.project(&id, deadline))??.project);
+    }
+    let mut named = stops.during(move || asked.projects(deadline))??;
+    named.retain(|project| project.name == text);
+    match named.len() {
+        0 => Err(Fault::ProjectUnknown { text: text.into() }.into()),
+        1 => Ok(named.remove(0)),
+        _ => {
+            let ids = named.iter().map(|project| project.project_id.to_string()).collect();
+            Err(Fault::ProjectAmbiguous { name: text.into(), ids }.into())
+        }
+    }
+}
+
+/// What is known before anything is made.
+struct Prepared {
+    project: Project,
+    source: Source,
+    /// With the image; none where nothing is to be run.
+    engine: Option<(Engine, String)>,
+}
+
+impl Prepared {
+    fn of(order: &Order, project: Project, service: &Service, stops: &Stops) -> Result<Self, Fault> {
+        temp::folder_name(&project.name)?;
+        let recipe = &project.recipe;
+        let source = source(order, recipe, service.url().is_loopback())?;
+        source.check()?;
+        let engine = match script(recipe) {
+            None => None,
+            Some(_) => {
+                let image =
+                    order.image.clone().or_else(|| recipe.image.clone()).unwrap_or_else(|| IMAGE.into());
+                let image = engine::image(&image).map_err(|_| Fault::SettingUnusable {
+                    what: "the image",
+                    reason: "that is no image's name",
+                })?;
+                Some((Engine::choose(order.engine, stops)?, image))
+            }
+        };
+        Ok(Self { project, source, engine })
+    }
+
+    fn record(&self, order: &Order) -> Result<Record, Fault> {
+        let id = BuildId::draw().map_err(Fault::Randomness)?;
+        let (engine, image) = self.engine.clone().unzip();
+        Ok(Record {
+            id,
+            project_id: self.project.project_id.to_string(),
+            project: self.project.name.clone(),
+            status: Status::Running,
+            started_at: record::now(),
+            finished_at: None,
+            exit_code: None,
+            source: self.source.shown(),
+            reference: order.reference.clone().or_else(|| self.source.reference().map(str::to_owned)),
+            commit: None,
+            engine,
+            image,
+            secrets: None,
+            output: None,
+            artifacts: None,
+            not_deployed: None,
+            reason: None,
+            requested_by: record::requester(),
+            static_allowed_by: None,
+        })
+    }
+}
+
+/// `--source`, else the project's repository at `--ref`, else at its branch.
+fn source(order: &Order, recipe: &Recipe, local_is_allowed: bool) -> Result<Source, Fault> {
+    if let Some(folder) = &order.source {
+        return Ok(Source::Folder(folder.clone()));
+    }
+    let url = recipe.repository_url.clone().ok_or(Fault::NoSource)?;
+    let reference = order.reference.clone().or_else(|| recipe.branch.clone());
+    Ok(Source::Repository { url, reference, local_is_allowed })
+}
+
+/// What the container's shell runs: each command whole, whatever it ends with. None where there is none.
+fn script(recipe: &Recipe) -> Option<String> {
+    let commands = [&recipe.install_command, &recipe.build_command].into_iter().flatten();
+    let commands: Vec<_> = commands.filter(|command| !command.trim().is_empty()).collect();
+    let script = |script: String, command: &&String| format!("{script} && {{\n{command}\n}}");
+    (!commands.is_empty()).then(|| commands.iter().fold("cd /app".to_owned(), script))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_run_one_after_the_other_and_only_if_there_are_any() {
+        let recipe = |install: Option<&str>, build: Option<&str>| Recipe {
+            install_command: install.map(str::to_owned),
+            build_command: build.map(str::to_owned),
+            ..Recipe::default()
+        };
+        assert_eq!(script(&recipe(None, None)), None);
+        assert_eq!(script(&recipe(Some(" "), None)), None);
+        assert_eq!(script(&recipe(None, Some("a; b # c"))).unwrap(), "cd /app && {\na; b # c\n}");
+        assert_eq!(script(&recipe(Some("a"), Some("b"))).unwrap(), "cd /app && {\na\n} && {\nb\n}");
+    }
+}

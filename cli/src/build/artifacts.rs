@@ -1,0 +1,161 @@
+//! What a build hands out: its output directory, searched for values before anybody gets it.
+//!
+//! Owns the search and the copy. The copy is made beside its place and moved there when it is whole. It refuses links that
+//! lead out of the output, and a place where something is already.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use capy_inliner::{Leak, Request};
+use capy_protocol::env_map::EnvMap;
+use walkdir::WalkDir;
+
+use super::error::Fault;
+use super::stops::Stops;
+use super::tree;
+use crate::printer;
+
+/// The output directory as a real path inside of the source's folder.
+pub(super) fn output(folder: &Path, named: Option<&str>) -> Result<PathBuf, Fault> {
+    let named = Path::new(named.unwrap_or("."));
+    let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !named.components().all(is_inside) {
+        return Err(Fault::SettingUnusable {
+            what: "the output directory",
+            reason: "it leads out of the source",
+        });
+    }
+    let path = folder.join(named);
+    match path.canonicalize() {
+        Ok(real) if !real.starts_with(folder) => Err(Fault::LinkLeaves { path: named.into() }),
+        Ok(real) if real.is_dir() => Ok(real),
+        _ => Err(Fault::NoOutput { path: named.into() }),
+    }
+}
+
+/// Refuses, before anything is built, a place that is taken.
+pub(super) fn check_place(to: &Path) -> Result<(), Fault> {
+    match fs::read_dir(to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Fault::file("read", to)(error)),
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Fault::ArtifactsExist { path: to.into() }),
+        },
+    }
+}
+
+/// Takes copies of `.env` out of an output: servers of some frameworks are given one. How many there were.
+pub(super) fn remove_env_copies(output: &Path, env: &str) -> Result<usize, Fault> {
+    let mut removed = 0;
+    for entry in WalkDir::new(output).into_iter().flatten() {
+        let is_copy = entry.file_type().is_file()
+            && entry.file_name() == ".env"
+            && fs::read(entry.path()).is_ok_and(|text| text == env.as_bytes());
+        if is_copy && !env.is_empty() {
+            fs::remove_file(entry.path()).map_err(Fault::file("remove", entry.path()))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Searches the whole output for values. Scripts in `servers` may hold them.
+pub(super) fn search(
+    output: &Path,
+    values: &EnvMap,
+    servers: &[PathBuf],
+    stops: &Stops,
+) -> Result<(), crate::error::Error> {
+    let mut request = Request::new(values);
+    request.public.push(output.into());
+    request.stop = Some(stops.flag());
+    let report = match capy_inliner::inline(&request) {
+        Err(capy_inliner::Error::Stopped) => return Err(Fault::Stopped.into()),
+        report => report?,
+    };
+    let may_hold = |leak: &Leak| {
+        let is_script =
+            leak.file.extension().is_some_and(|end| ["js", "mjs", "cjs"].iter().any(|script| end == *script));
+        let real = leak.file.canonicalize().unwrap_or_else(|_| leak.file.clone());
+        is_script && servers.iter().any(|place| real.starts_with(place))
+    };
+    if !report.unscanned_files.is_empty() {
+        printer::note(&format!(
+            "warning: {} packed files of the output were not searched for values",
+            report.unscanned_files.len()
+        ));
+    }
+    let found: Vec<&Leak> = report.leaks.iter().filter(|leak| !may_hold(leak)).collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    for leak in &found {
+        let file = leak.file.strip_prefix(output).unwrap_or(&leak.file).display();
+        printer::note(&format!("error: {file}:{}: holds the value of {}", leak.line, leak.name));
+    }
+    let mut names: Vec<String> = found.iter().map(|leak| leak.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    Err(Fault::Leak { names }.into())
+}
+
+/// Copies the output to its place.
+pub(super) fn hand_out(output: &Path, to: &Path, stops: &Stops) -> Result<(), Fault> {
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(Fault::file("create", parent))?;
+    let making = tempfile::Builder::new().prefix(".capy-artifacts-").tempdir_in(parent);
+    let copy = making.map_err(Fault::file("create", to))?;
+    tree::copy(output, copy.path(), stops, |_, _| true)?;
+    // A folder of one's own until now; what is deployed is read by others.
+    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755))
+        .map_err(Fault::file("protect", to))?;
+    stops.check()?;
+    // Onto an empty folder this works, and onto any other it fails: of two builds one is told.
+    match fs::rename(copy.path(), to) {
+        Ok(()) => drop(copy.keep()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) =>
+        {
+            return Err(Fault::ArtifactsExist { path: to.into() });
+        }
+        Err(error) => return Err(Fault::file("write", to)(error)),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_directory_lies_in_the_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("source");
+        fs::create_dir_all(root.join("dist/a")).unwrap();
+        fs::write(root.join("file"), "").unwrap();
+        std::os::unix::fs::symlink("..", root.join("out")).unwrap();
+        std::os::unix::fs::symlink("dist", root.join("in")).unwrap();
+        for good in [None, Some("."), Some("dist"), Some("./dist/a/"), Some("in")] {
+            assert!(output(&root, good).is_ok(), "{good:?}");
+        }
+        for bad in ["..", "/", "dist/../..", "out", "file", "none"] {
+            assert!(output(&root, Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_two_builds_into_one_place_one_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("new/to"));
+        fs::create_dir(&from).unwrap();
+        fs::write(from.join("a"), "1").unwrap();
+        check_place(&to).unwrap();
+        hand_out(&from, &to, &Stops::default()).unwrap();
+        assert!(matches!(check_place(&to), Err(Fault::ArtifactsExist { .. })));
+        assert!(matches!(hand_out(&from, &to, &Stops::default()), Err(Fault::ArtifactsExist { .. })));
+        assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,191 @@
+//! Everything that can stop a build, with its stable code, exit code and hint. Names, paths and counts, never values.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::exit;
+
+/// Why a build stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("ENCRYPTION_KEY is not set: the project's secrets are opened here, on the build host")]
+    KeyMissing,
+    #[error(
+        "ENCRYPTION_KEY is no list of keys: 64 hexadecimal digits each, the newest first, with blanks between"
+    )]
+    KeyMalformed,
+    #[error("{} can be read by other users of this machine", path.display())]
+    KeyExposed { path: PathBuf },
+    #[error("{name} was sealed with a key that ENCRYPTION_KEY does not hold ({key_id})")]
+    KeyUnknown { name: String, key_id: String },
+    #[error("{name} does not open: another key, or the row was altered or belongs elsewhere")]
+    RowDoesNotOpen { name: String },
+    #[error("the service's answer holds rows of project {got}, and {wanted} was asked for")]
+    RowsOfAnother { wanted: String, got: String },
+    #[error("{name:?} cannot be a variable's name")]
+    NameUnusable { name: String },
+    #[error(
+        "the value of {name} cannot be handed to {engine}: it is a setting of {engine} itself, and has to go by a file that cannot carry it"
+    )]
+    ValueUnhandable { name: String, engine: &'static str },
+    #[error("there is no project {text:?} at the service that this token may see")]
+    ProjectUnknown { text: String },
+    #[error("{} projects are named {name:?}: {}", ids.len(), ids.join(", "))]
+    ProjectAmbiguous { name: String, ids: Vec<String> },
+    #[error("the project's name {name:?} cannot name a folder")]
+    NameUnfit { name: String },
+    #[error("the project has no repository, and no --source was given")]
+    NoSource,
+    #[error("{what} cannot be used: {reason}")]
+    SettingUnusable { what: &'static str, reason: &'static str },
+    #[error("git failed: {text}")]
+    Clone { text: String },
+    #[error("{} leads out of the folder", path.display())]
+    LinkLeaves { path: PathBuf },
+    #[error("{} is no file, folder or link", path.display())]
+    SpecialFile { path: PathBuf },
+    #[error("{} lies inside of the source", path.display())]
+    InsideSource { path: PathBuf },
+    #[error("{} can be written by other users", path.display())]
+    TempShared { path: PathBuf },
+    #[error("{}: a container engine cannot be told of a folder with a colon in its path", path.display())]
+    ColonInPath { path: PathBuf },
+    #[error("no container engine answers: {tried}")]
+    NoEngine { tried: String },
+    #[error("{engine} could not run the container (exit code {code}): see above")]
+    Engine { engine: &'static str, code: i32 },
+    #[error("{program} cannot be started: {source}")]
+    Start { program: &'static str, source: io::Error },
+    #[error("the build failed: its commands ended with exit code {code}")]
+    Commands { code: i32 },
+    #[error("the container was killed: by somebody, or for want of memory")]
+    Killed,
+    #[error("the build took longer than it may, and was stopped")]
+    TimeOver,
+    #[error("stopped by a signal")]
+    Stopped,
+    #[error("the build left no {}", path.display())]
+    NoOutput { path: PathBuf },
+    #[error("{} exists already", path.display())]
+    ArtifactsExist { path: PathBuf },
+    #[error("the output holds values of {}: see above, so nothing was handed out", names.join(", "))]
+    Leak { names: Vec<String> },
+    #[error("the build left no server bundles that are recognised, so nothing was inlined")]
+    NothingToInline,
+    #[error("the output is static files alone, and the project has secrets: it was not handed out")]
+    Static,
+    #[error("{} could not be removed: {source}", path.display())]
+    Left { path: PathBuf, source: io::Error },
+    #[error("no build is {id:?}")]
+    BuildUnknown { id: String },
+    #[error("build {id} has no log")]
+    NoLog { id: String },
+    #[error("{} does not hold a build's record", path.display())]
+    RecordMalformed { path: PathBuf },
+    #[error("{} cannot be searched for values", path.display())]
+    NotSearched { path: PathBuf },
+    #[error("no random number could be had: {0}")]
+    Randomness(#[source] io::Error),
+    #[error("the home folder is not known: neither CAPY_STATE_DIR, XDG_STATE_HOME nor HOME is set")]
+    NoStateFolder,
+    #[error("cannot {doing} {}: {source}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl Fault {
+    /// An IO error with what was being done to which file.
+    pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::File { doing, path: path.into(), source }
+    }
+
+    /// Stable, for programs and for searching; what the program exits with.
+    pub(crate) fn codes(&self) -> (&'static str, u8) {
+        match self {
+            Self::KeyMissing => ("ENCRYPTION_KEY_MISSING", exit::STORE_UNOPENED),
+            Self::KeyMalformed => ("ENCRYPTION_KEY_MALFORMED", exit::STORE_UNOPENED),
+            Self::KeyExposed { .. } => ("ENCRYPTION_KEY_EXPOSED", exit::STORE_UNOPENED),
+            Self::KeyUnknown { .. } => ("ENCRYPTION_KEY_UNKNOWN", exit::STORE_UNOPENED),
+            Self::RowDoesNotOpen { .. } => ("ROW_DOES_NOT_OPEN", exit::STORE_UNOPENED),
+            Self::RowsOfAnother { .. } => ("ROWS_OF_ANOTHER_PROJECT", exit::SERVICE_ERROR),
+            Self::NameUnusable { .. } => ("NAME_MALFORMED", exit::USAGE),
+            Self::ValueUnhandable { .. } => ("VALUE_UNHANDABLE", exit::FAILED),
+            Self::ProjectUnknown { .. } => ("PROJECT_UNKNOWN", exit::PROJECT_UNKNOWN),
+            Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::PROJECT_UNKNOWN),
+            Self::NameUnfit { .. } => ("PROJECT_NAME_UNFIT", exit::FAILED),
+            Self::NoSource => ("NO_SOURCE", exit::USAGE),
+            Self::SettingUnusable { .. } => ("SETTING_UNUSABLE", exit::USAGE),
+            Self::Clone { .. } => ("CLONE_FAILED", exit::SOURCE),
+            Self::LinkLeaves { .. } => ("LINK_LEAVES_TREE", exit::SOURCE),
+            Self::SpecialFile { .. } => ("SPECIAL_FILE", exit::SOURCE),
+            Self::InsideSource { .. } => ("INSIDE_SOURCE", exit::USAGE),
+            Self::TempShared { .. } => ("TEMP_SHARED", exit::USAGE),
+            Self::ColonInPath { .. } => ("PATH_UNUSABLE", exit::USAGE),
+            Self::NoEngine { .. } => ("NO_ENGINE", exit::ENGINE),
+            Self::Engine { .. } => ("ENGINE_FAILED", exit::ENGINE),
+            Self::Start { .. } => ("CANNOT_START", exit::ENGINE),
+            Self::Commands { .. } => ("BUILD_FAILED", exit::BUILD_FAILED),
+            Self::Killed => ("BUILD_KILLED", exit::BUILD_FAILED),
+            Self::TimeOver => ("BUILD_TIMED_OUT", exit::BUILD_TIMED_OUT),
+            Self::Stopped => ("STOPPED", exit::FAILED),
+            Self::NoOutput { .. } => ("NO_BUILD_OUTPUT", exit::BUILD_FAILED),
+            Self::ArtifactsExist { .. } => ("ARTIFACTS_EXIST", exit::USAGE),
+            Self::Leak { .. } => ("VALUE_IN_OUTPUT", exit::VALUE_IN_OUTPUT),
+            Self::NothingToInline => ("NOTHING_TO_INLINE", exit::FAILED),
+            Self::Static => ("STATIC_BLOCKED", exit::STATIC_BLOCKED),
+            Self::Left { .. } => ("NOT_REMOVED", exit::FAILED),
+            Self::BuildUnknown { .. } => ("BUILD_UNKNOWN", exit::FAILED),
+            Self::NoLog { .. } => ("NO_LOG", exit::FAILED),
+            Self::RecordMalformed { .. } => ("RECORD_MALFORMED", exit::FAILED),
+            Self::NotSearched { .. } => ("NOT_SEARCHED", exit::FAILED),
+            Self::Randomness(_) => ("NO_RANDOMNESS", exit::FAILED),
+            Self::NoStateFolder => ("NO_STATE_FOLDER", exit::NOT_SET_UP),
+            Self::File { .. } => ("FILE_ERROR", exit::FAILED),
+        }
+    }
+
+    /// One thing to do about it, where there is one.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::KeyMissing => {
+                "set ENCRYPTION_KEY, or ENCRYPTION_KEY_FILE to a file that holds it, as the service has it"
+            }
+            Self::KeyMalformed => "take it as the service has it; `openssl rand -hex 32` makes one",
+            Self::KeyExposed { .. } => "take it away from the others: chmod 600",
+            Self::KeyUnknown { .. } => "add the key that the service has, in front of the others",
+            Self::RowDoesNotOpen { .. } => {
+                "compare ENCRYPTION_KEY with the service's, or set the secret again"
+            }
+            Self::ValueUnhandable { .. } => "give the secret another name",
+            Self::ProjectUnknown { .. } => "`capy project list` shows the projects",
+            Self::ProjectAmbiguous { .. } => "name the project by its id",
+            Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_`, `.` and blanks",
+            Self::NoSource => "set its repository with `capy project update`, or pass --source DIR",
+            Self::Clone { .. } => "try the same with `git ls-remote`: nobody is asked for a password here",
+            Self::LinkLeaves { .. } => "copy what it leads to into the folder",
+            Self::SpecialFile { .. } => "remove it, or build from a clone",
+            Self::InsideSource { .. } => "name a folder outside of the source",
+            Self::TempShared { .. } => "name a folder that is yours alone",
+            Self::ColonInPath { .. } => "name another folder with --temp",
+            Self::NoEngine { .. } => "start docker, install podman, or name one with --engine",
+            Self::Engine { .. } => "check the image's name with --image, and that it has a shell",
+            Self::Killed => "give it more with --memory",
+            Self::TimeOver => "give it more time with --timeout",
+            Self::NoOutput { .. } => "set the project's output directory to what its build writes",
+            Self::ArtifactsExist { .. } => "name a folder that is new, or empty",
+            Self::Leak { .. } => {
+                "keep values out of what is built; --inline lets them stand in server bundles, and there alone"
+            }
+            Self::NothingToInline => {
+                "build without --inline, and name the bundle afterwards: capy-inline --file"
+            }
+            Self::Static => {
+                "read secrets on a server, or pass --static-if-clean if the build alone needs them and none is in its output"
+            }
+            Self::Left { .. } => "remove it by hand: it may hold secrets",
+            Self::BuildUnknown { .. } | Self::NoLog { .. } => "`capy build list` shows the builds",
+            Self::NoStateFolder => "set CAPY_STATE_DIR to a folder that only you can read",
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}

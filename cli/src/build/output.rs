@@ -1,0 +1,151 @@
+//! What a build prints: shown as it comes, kept as its log, and masked before either.
+//!
+//! Owns the log, 0600. Both of the container's outputs go to stderr here and into one file, in the order in which they
+//! come. It refuses to let values through in any form in which programs print them, and whatever steers a terminal. What
+//! no stream can see, such as base64 in lines, is searched for when the build has ended, and taken out of the log.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{str, thread};
+
+use capy_client::terminal_text::clean;
+use capy_inliner::{Encoding, Mask, Request};
+use capy_protocol::env_map::EnvMap;
+
+use super::error::Fault;
+use super::stops::{Done, Stops};
+use crate::{disk, printer};
+
+/// Where it goes.
+pub(super) struct Output {
+    mask: Mask,
+    log: Mutex<Log>,
+}
+
+struct Log {
+    path: PathBuf,
+    file: File,
+    fault: Option<io::Error>,
+}
+
+impl Output {
+    /// A new log.
+    pub(super) fn begin(path: &Path) -> Result<Self, Fault> {
+        let open = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
+        let file = open.map_err(Fault::file("create", path))?;
+        let log = Log { path: path.into(), file, fault: None };
+        Ok(Self { mask: Mask::new(&EnvMap::new()), log: Mutex::new(log) })
+    }
+
+    /// The same log, with these values masked from now on.
+    pub(super) fn masking(self, values: &EnvMap) -> Self {
+        Self { mask: Mask::new(values), ..self }
+    }
+
+    /// Variables whose values are too short or too common to be masked.
+    pub(super) fn not_masked(&self) -> &[String] {
+        self.mask.not_masked()
+    }
+
+    /// Says something of capy's own, in the log as well.
+    pub(super) fn say(&self, text: &str) {
+        let (mut masking, mut masked) = (self.mask.begin(), Vec::new());
+        masking.push(text.as_bytes(), &mut masked);
+        masking.push(b"\n", &mut masked);
+        masking.finish(&mut masked);
+        self.write(&String::from_utf8_lossy(&masked));
+    }
+
+    /// Passes on what a program writes, until it writes no more.
+    pub(super) fn pump(output: &Arc<Self>, from: Option<impl Read + Send + 'static>, stops: &Stops) -> Done {
+        let done = stops.pending();
+        let (ring, output) = (done.clone(), Arc::clone(output));
+        thread::spawn(move || {
+            if let Some(from) = from {
+                output.pass_on(from);
+            }
+            ring.ring();
+        });
+        done
+    }
+
+    fn pass_on(&self, mut from: impl Read) {
+        let mut masking = self.mask.begin();
+        let (mut buffer, mut masked) = ([0; 8192], Vec::new());
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => masking.push(&buffer[..count], &mut masked),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+            self.write_whole_letters(&mut masked);
+        }
+        masking.finish(&mut masked);
+        self.write(&String::from_utf8_lossy(&masked));
+    }
+
+    /// Writes all but the beginning of a letter whose rest is still to come.
+    fn write_whole_letters(&self, masked: &mut Vec<u8>) {
+        let end = match str::from_utf8(masked) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => masked.len(),
+        };
+        self.write(&String::from_utf8_lossy(&masked[..end]));
+        masked.drain(..end);
+    }
+
+    fn write(&self, text: &str) {
+        // The end of a line as some programs write it steers nothing.
+        let text = clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        let mut log = self.lock();
+        printer::prompt(&text);
+        if log.fault.is_none() {
+            log.fault = log.file.write_all(text.as_bytes()).err();
+        }
+    }
+
+    /// Whether the log is whole; and takes out of it what only a search of the whole can find.
+    pub(super) fn finish(&self, values: &EnvMap) -> Result<(), Fault> {
+        let mut log = self.lock();
+        if let Some(source) = log.fault.take() {
+            return Err(Fault::File { doing: "write", path: log.path.clone(), source });
+        }
+        withhold(&log.path, values)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lines with a value in them; the whole log, where a value may stand over several lines.
+fn withhold(path: &Path, values: &EnvMap) -> Result<(), Fault> {
+    let mut request = Request::new(values);
+    request.public.push(path.to_owned());
+    let leaks = capy_inliner::inline(&request).map_err(|_| Fault::NotSearched { path: path.into() })?.leaks;
+    if leaks.is_empty() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(path).map_err(Fault::file("read", path))?;
+    let is_long = leaks.iter().any(|leak| {
+        !matches!(leak.encoding, Encoding::Plain | Encoding::Json | Encoding::Url | Encoding::Html)
+    });
+    let text = if is_long {
+        "[the log is withheld: it held a secret, encoded]\n".to_owned()
+    } else {
+        let withheld = |at: usize| leaks.iter().find(|leak| leak.line == at + 1);
+        let line = |(at, line): (usize, &str)| match withheld(at) {
+            Some(leak) => format!("[this line is withheld: it held {}]\n", leak.name),
+            None => format!("{line}\n"),
+        };
+        text.lines().enumerate().map(line).collect()
+    };
+    printer::note(
+        "warning: the build printed a secret in a form that is not masked: the log has it no more, the terminal may",
+    );
+    disk::replace_private(path, text.as_bytes()).map_err(Fault::file("write", path))
+}

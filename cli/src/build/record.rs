@@ -1,0 +1,293 @@
+//! The records of builds, on the machine that built.
+//!
+//! ```text
+//! <state>/builds/<id>/record.json    what was built, when, for whom, and what came of it      0600
+//! <state>/builds/<id>/log            what it printed, masked                                  0600
+//! <state>/builds/<id>/artifacts/     its output, where no other place was named
+//! ```
+//! `<state>` is `CAPY_STATE_DIR`, else `XDG_STATE_HOME/capy`, else `~/.local/state/capy`. A record is written when a build
+//! begins and when it ends; one whose build was killed is set to `lost` by the next build.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{env, fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::Engine;
+use super::error::Fault;
+use super::kind::Kind;
+use crate::disk;
+
+/// A build's id: `bld_` and 16 digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct BuildId(String);
+
+/// What became of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Running,
+    Passed,
+    Failed,
+    TimedOut,
+    Interrupted,
+    /// It was built, and not handed out.
+    Blocked,
+    /// The process was killed.
+    Lost,
+}
+
+/// Names, times and numbers; no value.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) id: BuildId,
+    pub(crate) project_id: String,
+    pub(crate) project: String,
+    pub(crate) status: Status,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) started_at: u64,
+    pub(crate) finished_at: Option<u64>,
+    /// Of `capy build`; none for one that a signal ended.
+    pub(crate) exit_code: Option<u8>,
+    /// The repository without a password, or the folder.
+    pub(crate) source: String,
+    pub(crate) reference: Option<String>,
+    pub(crate) commit: Option<String>,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) image: Option<String>,
+    /// How many secrets the build got.
+    pub(crate) secrets: Option<usize>,
+    pub(crate) output: Option<Kind>,
+    pub(crate) artifacts: Option<PathBuf>,
+    /// The stable code of what kept the output from being handed out.
+    pub(crate) not_deployed: Option<String>,
+    /// The same for people.
+    pub(crate) reason: Option<String>,
+    pub(crate) requested_by: String,
+    /// Who let static files of a project with secrets through.
+    pub(crate) static_allowed_by: Option<String>,
+}
+
+/// Where all of them are.
+pub(crate) struct Records(PathBuf);
+
+impl BuildId {
+    pub(super) fn draw() -> io::Result<Self> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        Ok(Self(format!("bld_{}", hex::encode(bytes))))
+    }
+
+    /// Reads one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("bld_")?;
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (digits.len() == 16 && digits.bytes().all(is_digit)).then(|| Self(text.into()))
+    }
+
+    /// Eight of its digits.
+    pub(super) fn short(&self) -> &str {
+        &self.0[4..12]
+    }
+
+    /// The container's name.
+    pub(super) fn container(&self) -> String {
+        format!("capy-{}", &self.0[4..])
+    }
+}
+
+impl fmt::Display for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for BuildId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("not a build's id")
+    }
+}
+
+impl From<BuildId> for String {
+    fn from(id: BuildId) -> Self {
+        id.0
+    }
+}
+
+impl Status {
+    /// The word for it, as in the record.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Interrupted => "interrupted",
+            Self::Blocked => "blocked",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// The folder for what programs keep and nobody edits.
+pub(super) fn state_folder() -> Result<PathBuf, Fault> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("CAPY_STATE_DIR")
+        .or_else(|| Some(set("XDG_STATE_HOME").filter(|path| path.is_absolute())?.join("capy")))
+        .or_else(|| Some(set("HOME")?.join(".local/state/capy")))
+        .ok_or(Fault::NoStateFolder)
+}
+
+impl Records {
+    /// Finds them; there need not be any.
+    pub(crate) fn find() -> Result<Self, Fault> {
+        Ok(Self(state_folder()?.join("builds")))
+    }
+
+    /// Makes a build's folder and writes its first record.
+    pub(super) fn begin(&self, record: &Record) -> Result<(), Fault> {
+        let folder = self.folder(&record.id);
+        disk::create_private_folder(&folder).map_err(Fault::file("create", &folder))?;
+        self.write(record)
+    }
+
+    /// Writes a record anew.
+    pub(super) fn write(&self, record: &Record) -> Result<(), Fault> {
+        let path = self.folder(&record.id).join("record.json");
+        let mut text = serde_json::to_vec_pretty(record).expect("words and numbers are always JSON");
+        text.push(b'\n');
+        disk::replace_private(&path, &text).map_err(Fault::file("write", &path))
+    }
+
+    /// One build's record.
+    pub(crate) fn read(&self, id: &BuildId) -> Result<Record, Fault> {
+        let path = self.folder(id).join("record.json");
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Fault::BuildUnknown { id: id.to_string() })
+            }
+            Err(error) => Err(Fault::file("read", &path)(error)),
+            Ok(text) => serde_json::from_slice(&text).map_err(|_| Fault::RecordMalformed { path }),
+        }
+    }
+
+    /// All records, the newest first. What is none is passed over.
+    pub(crate) fn all(&self) -> Result<Vec<Record>, Fault> {
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            result => result.map_err(Fault::file("read", &self.0))?,
+        };
+        let ids = entries.flatten().filter_map(|entry| BuildId::parse(entry.file_name().to_str()?));
+        let mut records: Vec<Record> = ids.filter_map(|id| self.read(&id).ok()).collect();
+        records.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+        Ok(records)
+    }
+
+    /// The only build whose id begins so, with or without `bld_`.
+    pub(crate) fn find_one(&self, text: &str) -> Result<BuildId, Fault> {
+        let text = text.trim();
+        let wanted = if text.starts_with("bld_") { text.to_owned() } else { format!("bld_{text}") };
+        let unknown = || Fault::BuildUnknown { id: text.into() };
+        if let Some(id) = BuildId::parse(&wanted) {
+            return Ok(id);
+        }
+        let mut found =
+            self.all()?.into_iter().filter(|record| record.id.0.starts_with(&wanted) && wanted.len() >= 8);
+        match (found.next(), found.next()) {
+            (Some(one), None) => Ok(one.id),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// Notes that a build's process was killed.
+    pub(super) fn lose(&self, id: &BuildId) {
+        if let Ok(record) = self.read(id)
+            && record.status == Status::Running
+        {
+            let lost = Record { status: Status::Lost, finished_at: Some(now()), ..record };
+            let _ = self.write(&lost);
+        }
+    }
+
+    pub(crate) fn log(&self, id: &BuildId) -> PathBuf {
+        self.folder(id).join("log")
+    }
+
+    pub(super) fn artifacts(&self, id: &BuildId) -> PathBuf {
+        self.folder(id).join("artifacts")
+    }
+
+    fn folder(&self, id: &BuildId) -> PathBuf {
+        self.0.join(&id.0)
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(super) fn now() -> u64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Who asks: the user of this machine, by number and, as far as it can be told, by name.
+pub(super) fn requester() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let line = |text: String| {
+        let of_uid = |line: &&str| line.split(':').nth(2) == Some(&uid.to_string());
+        text.lines().find(of_uid).and_then(|line| line.split(':').next()).map(str::to_owned)
+    };
+    let name = fs::read_to_string(Path::new("/etc/passwd")).ok().and_then(line);
+    name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: &str, started_at: u64) -> Record {
+        let text = format!(
+            r#"{{"id":"{id}","project_id":"prj_a","project":"shop","status":"running","started_at":{started_at},
+                "source":"/srv/shop","requested_by":"me"}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn records_are_private_found_by_their_beginning_and_lost_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records(folder.path().join("builds"));
+        assert!(records.all().unwrap().is_empty());
+        let ids = ["bld_0123456789abcdef", "bld_0123ffffffffffff"];
+        ids.iter().zip([2, 1]).for_each(|(id, at)| records.begin(&record(id, at)).unwrap());
+        let listed: Vec<String> = records.all().unwrap().iter().map(|record| record.id.to_string()).collect();
+        assert_eq!(listed, ids);
+        assert_eq!(records.find_one("bld_01234567").unwrap().to_string(), ids[0]);
+        assert_eq!(records.find_one("0123f").unwrap().to_string(), ids[1]);
+        for unknown in ["0123", "bld_", "", "../..", "bld_9999"] {
+            assert!(records.find_one(unknown).is_err(), "{unknown}");
+        }
+        let id = BuildId::parse(ids[0]).unwrap();
+        records.lose(&id);
+        assert_eq!(records.read(&id).unwrap().status, Status::Lost);
+        let finished = Record { status: Status::Passed, ..records.read(&id).unwrap() };
+        records.write(&finished).unwrap();
+        records.lose(&id);
+        assert_eq!(records.read(&id).unwrap().status, Status::Passed);
+        use std::os::unix::fs::PermissionsExt;
+        let data = fs::metadata(records.folder(&id).join("record.json")).unwrap();
+        assert_eq!(data.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_id_is_drawn_and_read() {
+        let id = BuildId::draw().unwrap();
+        assert_eq!(BuildId::parse(&id.to_string()), Some(id));
+        for bad in ["", "bld_", "bld_0123", "bld_0123456789ABCDEF", "bld_../../../../../"] {
+            assert_eq!(BuildId::parse(bad), None, "{bad}");
+        }
+    }
+}

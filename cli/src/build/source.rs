@@ -1,0 +1,342 @@
+//! The source of a build: cloned, or copied from a folder.
+//!
+//! Owns what comes along. From a folder come neither `.git`, which holds addresses with passwords in them, nor
+//! `node_modules`, which were installed for another machine, nor `.env.local` and its kin, which are one developer's. A
+//! `.env` of the source's own is never merged with the project's secrets: it is set aside, and that is said. It refuses
+//! links that lead out, addresses that run programs, and to ask anybody for a password.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use super::error::Fault;
+use super::process;
+use super::stops::{Patience, Stops, Woken};
+use super::tree;
+use crate::names;
+
+/// Where the source comes from.
+pub(super) enum Source {
+    Folder(PathBuf),
+    Repository { url: String, reference: Option<String>, local_is_allowed: bool },
+}
+
+/// What a source brought.
+#[derive(Default)]
+pub(super) struct Brought {
+    pub(super) commit: Option<String>,
+    /// Files that were left out and that somebody may miss.
+    pub(super) set_aside: Vec<PathBuf>,
+}
+
+/// Not copied from a folder, wherever they lie.
+const LEFT_OUT: [&str; 2] = [".git", "node_modules"];
+
+/// What git takes from its caller's environment about another repository.
+const GIT_LOCAL: [&str; 9] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_CONFIG_PARAMETERS",
+];
+
+impl Source {
+    /// Refuses, before anything is made, what cannot be a source.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Folder(path) => match fs::metadata(path) {
+                Ok(data) if data.is_dir() => Ok(()),
+                Ok(_) => Err(Fault::file("read", path)(io::ErrorKind::NotADirectory.into())),
+                Err(error) => Err(Fault::file("read", path)(error)),
+            },
+            Self::Repository { url, reference, local_is_allowed } => {
+                check_url(url, *local_is_allowed)?;
+                reference.as_deref().map_or(Ok(()), check_reference)
+            }
+        }
+    }
+
+    /// Where it comes from, for the record.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Folder(path) => {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+            Self::Repository { url, .. } => without_password(url),
+        }
+    }
+
+    /// Which branch, tag or commit; none for the repository's own.
+    pub(super) fn reference(&self) -> Option<&str> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Repository { reference, .. } => reference.as_deref(),
+        }
+    }
+
+    /// Puts the source into an empty folder, and what must not be there out of it.
+    pub(super) fn bring(&self, to: &Path, stops: &Stops, until: Instant) -> Result<Brought, Fault> {
+        let mut brought = match self {
+            Self::Folder(from) => copy(from, to, stops)?,
+            Self::Repository { url, reference, local_is_allowed } => {
+                let protocols = if *local_is_allowed { "https:ssh:file" } else { "https:ssh" };
+                let git = Git { folder: to, protocols, stops, until };
+                let commit = Some(git.clone(url, reference.as_deref())?);
+                tree::check_links(to)?;
+                Brought { commit, ..Brought::default() }
+            }
+        };
+        let env = to.join(".env");
+        if remove_any(&env).map_err(Fault::file("remove", &env))? {
+            brought.set_aside.push(".env".into());
+        }
+        Ok(brought)
+    }
+}
+
+fn copy(from: &Path, to: &Path, stops: &Stops) -> Result<Brought, Fault> {
+    let from = from.canonicalize().map_err(Fault::file("find", from))?;
+    if to.starts_with(&from) {
+        return Err(Fault::InsideSource { path: to.into() });
+    }
+    let mut brought = Brought::default();
+    tree::copy(&from, to, stops, |inside, _| {
+        let name = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_env = inside == Path::new(".env") || name.starts_with(".env") && name.ends_with(".local");
+        if is_env {
+            brought.set_aside.push(inside.to_owned());
+        }
+        !is_env && !LEFT_OUT.contains(&name)
+    })?;
+    Ok(brought)
+}
+
+/// Whether there was something; a link goes, and what it leads to stays.
+fn remove_any(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+        Ok(data) if data.is_dir() => tree::remove(path).map(|()| true),
+        Ok(_) => fs::remove_file(path).map(|()| true),
+    }
+}
+
+/// https, ssh in both spellings, and, where it is allowed, a path on this machine.
+fn check_url(url: &str, local_is_allowed: bool) -> Result<(), Fault> {
+    let unusable = |reason| Fault::SettingUnusable { what: "the repository's address", reason };
+    if url.is_empty()
+        || url.starts_with('-')
+        || url.chars().any(|letter| letter.is_control() || letter == ' ')
+    {
+        return Err(unusable("it is no address"));
+    }
+    let is_local = url.starts_with('/') || url.starts_with("file:///");
+    let is_scp_like = || {
+        url.split_once(':').is_some_and(|(host, path)| {
+            !host.contains('/') && host.contains('@') && !path.starts_with("//") && !path.starts_with(':')
+        })
+    };
+    if is_local && !local_is_allowed {
+        return Err(unusable("it is a path, and the service is on another machine"));
+    }
+    if is_local || url.starts_with("https://") || url.starts_with("ssh://") || is_scp_like() {
+        return Ok(());
+    }
+    Err(unusable("it begins with neither https:// nor ssh:// and is not user@host:path"))
+}
+
+/// The rules of git-check-ref-format(1), for a branch, a tag or a commit.
+fn check_reference(reference: &str) -> Result<(), Fault> {
+    let bad = |letter: char| letter.is_control() || " ~^:?*[\\+".contains(letter);
+    let is_bad = reference.is_empty()
+        || reference.starts_with(['-', '/', '.'])
+        || reference.ends_with(['/', '.'])
+        || reference.ends_with(".lock")
+        || reference.chars().any(bad)
+        || ["..", "//", "@{", "/."].iter().any(|part| reference.contains(part));
+    if is_bad {
+        Err(Fault::SettingUnusable { what: "the branch or --ref", reason: "git takes no such name" })
+    } else {
+        Ok(())
+    }
+}
+
+struct Git<'a> {
+    folder: &'a Path,
+    protocols: &'a str,
+    stops: &'a Stops,
+    until: Instant,
+}
+
+impl Git<'_> {
+    /// One commit without its history. What git keeps for itself is removed: the address in it may hold a password.
+    fn clone(&self, url: &str, reference: Option<&str>) -> Result<String, Fault> {
+        self.run(&["init", "--quiet", "--template="], url)?;
+        let fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--"];
+        self.run(&[&fetch[..], &[url, reference.unwrap_or("HEAD")]].concat(), url)?;
+        self.run(&["checkout", "--quiet", "--detach", "FETCH_HEAD"], url)?;
+        let commit = self.run(&["rev-parse", "--verify", "HEAD"], url)?;
+        let own = self.folder.join(".git");
+        remove_any(&own).map_err(Fault::file("remove", &own))?;
+        Ok(commit.trim().to_owned())
+    }
+
+    fn run(&self, arguments: &[&str], url: &str) -> Result<String, Fault> {
+        let mut command = Command::new("git");
+        command.current_dir(self.folder).args(["-c", "core.hooksPath=/dev/null", "-c", "core.askPass="]);
+        command.args(["-c", "protocol.ext.allow=never", "-c", "gc.auto=0", "-c", "submodule.recurse=false"]);
+        command.args(arguments);
+        scrub(&mut command);
+        for name in GIT_LOCAL {
+            command.env_remove(name);
+        }
+        command
+            .env("GIT_ALLOW_PROTOCOL", self.protocols)
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_ASKPASS", "")
+            .env("SSH_ASKPASS_REQUIRE", "never")
+            .env("LC_ALL", "C");
+        if std::env::var_os("GIT_SSH_COMMAND").is_none() {
+            command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+        }
+        let output = process::output(&mut command, self.stops, Some(self.until), Patience::None)
+            .map_err(|source| Fault::Start { program: "git", source })?;
+        match output {
+            Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            Ok(output) => Err(Fault::Clone { text: complaint(&output.stderr, url) }),
+            Err(Woken::TimeOver) => Err(Fault::TimeOver),
+            Err(_) => Err(Fault::Stopped),
+        }
+    }
+}
+
+/// Takes capy's own settings and the store's key out of a program's environment.
+pub(super) fn scrub(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let is_ours = |name: &str| names::is_reserved(name) || super::secrets::is_key(name);
+        if name.to_str().is_some_and(is_ours) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// What git says last that matters, without the address: it may hold a password.
+fn complaint(stderr: &[u8], url: &str) -> String {
+    let text = String::from_utf8_lossy(stderr).replace(url, "the repository");
+    let matters = |line: &&str| {
+        ["fatal:", "error:", "ERROR:", "Permission denied", "Host key"].iter().any(|word| line.contains(word))
+    };
+    let line = text.lines().find(matters).or(text.lines().last()).unwrap_or("it said nothing");
+    line.trim().split(' ').map(without_password).collect::<Vec<_>>().join(" ")
+}
+
+/// An address without the user and the password in it.
+fn without_password(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://{rest}"),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_repositories_are_taken() {
+        for good in ["https://example.com/a.git", "ssh://git@example.com/a", "git@example.com:a/b.git"] {
+            assert!(check_url(good, false).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "-u",
+            "--upload-pack=touch /tmp/a",
+            "ext::sh -c touch% /tmp/a",
+            "ext::x@y",
+            "fd::17",
+            "http://example.com/a",
+            "git://example.com/a",
+            "a/b",
+            "../a",
+            "https://a\n",
+            "/srv/a.git",
+            "file:///srv/a.git",
+        ] {
+            assert!(check_url(bad, false).is_err(), "{bad:?}");
+        }
+        assert!(check_url("/srv/a.git", true).is_ok() && check_url("file:///srv/a.git", true).is_ok());
+    }
+
+    #[test]
+    fn a_reference_is_a_name_and_nothing_more() {
+        for good in ["main", "feature/a-b", "v1.2.3", "refs/heads/main", &"5a".repeat(20)] {
+            assert!(check_reference(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "-a",
+            "--upload-pack=x",
+            "a:b",
+            "+a",
+            "a..b",
+            "a b",
+            "a^",
+            "a/",
+            ".a",
+            "a.lock",
+            "a\n",
+            "@{-1}",
+        ] {
+            assert!(check_reference(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_git_says_is_told_without_a_password() {
+        let url = "https://user:canary.PW.x9@example.com/a.git";
+        let said = format!("Cloning\nfatal: unable to access '{url}/': no\nhint: x\n");
+        assert_eq!(complaint(said.as_bytes(), url), "fatal: unable to access 'the repository/': no");
+        let other = "remote: x\nfatal: could not read https://u:canary.PW.x9@example.com/other\n";
+        assert!(!complaint(other.as_bytes(), url).contains("canary"));
+        assert_eq!(complaint(b"", url), "it said nothing");
+    }
+
+    #[test]
+    fn a_folder_comes_without_what_is_the_developers_own() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for file in [
+            ".env",
+            ".env.local",
+            ".env.production",
+            ".env.production.local",
+            "a.js",
+            "b/.env",
+            ".git/config",
+            "node_modules/x/y.js",
+            "b/node_modules/z.js",
+        ] {
+            fs::create_dir_all(from.path().join(file).parent().unwrap()).unwrap();
+            fs::write(from.path().join(file), "1").unwrap();
+        }
+        let source = Source::Folder(from.path().into());
+        let mut brought = source.bring(to.path(), &Stops::default(), Instant::now()).unwrap();
+        brought.set_aside.sort();
+        assert_eq!(brought.set_aside, [".env", ".env.local", ".env.production.local"].map(PathBuf::from));
+        let there = |file: &str| to.path().join(file).exists();
+        assert!(there("a.js") && there(".env.production") && there("b/.env"));
+        assert!(
+            !there(".env")
+                && !there(".env.local")
+                && !there(".git")
+                && !there("node_modules")
+                && !there("b/node_modules")
+        );
+    }
+}

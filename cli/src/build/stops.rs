@@ -1,0 +1,203 @@
+//! Signals that end a build, and waiting for whatever comes first.
+//!
+//! Owns the count: after the first one nothing new begins, what runs is stopped, and the folder is removed; after the
+//! second nobody waits for the engine any more; the third ends this process where it stands, and the next build sweeps.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use capy_client::signals::to_catch;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use super::error::Fault;
+
+/// How many signals are waited through: none while a build runs, one while it is tidied up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Patience {
+    None,
+    One,
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    Done,
+    Asked,
+    TimeOver,
+}
+
+/// The signals of this process.
+#[derive(Clone, Default)]
+pub(crate) struct Stops(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    asked: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    signals: u32,
+    first: i32,
+}
+
+/// Something that is waited for.
+#[derive(Clone)]
+pub(super) struct Done {
+    stops: Stops,
+    is_done: Arc<AtomicBool>,
+}
+
+impl Stops {
+    /// Catches signals for the rest of the program's life.
+    pub(crate) fn catch() -> io::Result<Self> {
+        let stops = Self::default();
+        let mut caught = Signals::new(to_catch())?;
+        let shared = stops.clone();
+        thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || caught.forever().for_each(|number| shared.note(number)))?;
+        Ok(stops)
+    }
+
+    fn note(&self, number: i32) {
+        let mut state = self.lock();
+        state.signals += 1;
+        if state.signals == 1 {
+            state.first = number;
+        }
+        if state.signals > 2 {
+            let _ = emulate_default_handler(number);
+        }
+        self.0.asked.store(true, Ordering::SeqCst);
+        self.0.changed.notify_all();
+    }
+
+    /// Set once a signal came.
+    pub(super) fn flag(&self) -> &AtomicBool {
+        &self.0.asked
+    }
+
+    /// Fails once a signal came.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        if self.0.asked.load(Ordering::SeqCst) { Err(Fault::Stopped) } else { Ok(()) }
+    }
+
+    /// Ends the program as the first signal would have; does nothing when none came.
+    pub(crate) fn end(&self) {
+        let (signals, first) = {
+            let state = self.lock();
+            (state.signals, state.first)
+        };
+        if signals > 0 {
+            let _ = emulate_default_handler(first);
+        }
+    }
+
+    /// Something that will be waited for.
+    pub(super) fn pending(&self) -> Done {
+        Done { stops: self.clone(), is_done: Arc::default() }
+    }
+
+    /// Does what cannot be interrupted, such as a call to the service, beside this thread, and leaves it when a signal
+    /// comes. The work must leave nothing behind that matters then.
+    pub(super) fn during<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let done = self.pending();
+        let ring = done.clone();
+        let thread = thread::spawn(move || {
+            let _ring = Ring(ring);
+            work()
+        });
+        match done.wait(None, Patience::None) {
+            Woken::Done => Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
+            Woken::Asked | Woken::TimeOver => Err(Fault::Stopped),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Done {
+    /// Says that it is done.
+    pub(super) fn ring(&self) {
+        let _state = self.stops.lock();
+        self.is_done.store(true, Ordering::SeqCst);
+        self.stops.0.changed.notify_all();
+    }
+
+    /// Waits for it, for a time, and for signals.
+    pub(super) fn wait(&self, until: Option<Instant>, patience: Patience) -> Woken {
+        let mut state = self.stops.lock();
+        loop {
+            if self.is_done.load(Ordering::SeqCst) {
+                return Woken::Done;
+            }
+            if state.signals > patience as u32 {
+                return Woken::Asked;
+            }
+            let changed = &self.stops.0.changed;
+            state = match until.map(|until| until.checked_duration_since(Instant::now())) {
+                Some(None) => return Woken::TimeOver,
+                Some(Some(left)) => {
+                    changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+/// Rings also for work that panics.
+struct Ring(Done);
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use signal_hook::consts::SIGINT;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_what_comes_first() {
+        let stops = Stops::default();
+        let done = stops.pending();
+        assert_eq!(done.wait(Some(Instant::now()), Patience::None), Woken::TimeOver);
+        stops.note(SIGINT);
+        assert_eq!(done.wait(None, Patience::None), Woken::Asked);
+        assert!(stops.check().is_err());
+        // Tidying up waits through the first one.
+        let soon = Instant::now() + Duration::from_millis(5);
+        assert_eq!(done.wait(Some(soon), Patience::One), Woken::TimeOver);
+        stops.note(SIGINT);
+        assert_eq!(done.wait(None, Patience::One), Woken::Asked);
+        done.ring();
+        assert_eq!(done.wait(None, Patience::None), Woken::Done);
+    }
+
+    #[test]
+    fn work_that_cannot_be_interrupted_is_left() {
+        let stops = Stops::default();
+        assert_eq!(stops.during(|| 1).unwrap(), 1);
+        stops.note(SIGINT);
+        let (_keep, never) = std::sync::mpsc::channel::<()>();
+        assert!(stops.during(move || never.recv()).is_err());
+    }
+}

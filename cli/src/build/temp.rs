@@ -1,0 +1,303 @@
+//! The folders in which builds happen. Each holds a source and, for a while, its secrets.
+//!
+//! ```text
+//! <temp>/.lock                             held while a folder is made, and while dead ones are looked for
+//! <temp>/<project>-<time>-<id>.lock        held as long as the build lives; says what its container is called
+//! <temp>/<project>-<time>-<id>/            the source, 0700; `/app` in the container
+//! ```
+//! Owns their lives: a folder is removed when its build ends, however it ends, and when the process was killed, by the
+//! next build. It refuses a place that others can write into, and touches nothing there that it did not make.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::Engine;
+use super::error::Fault;
+use super::record::BuildId;
+use super::stops::Stops;
+use super::tree;
+use crate::disk;
+
+/// The place where all of them are.
+pub(super) struct Temp(PathBuf);
+
+/// One build's folder.
+pub(super) struct Place {
+    folder: PathBuf,
+    lock_path: PathBuf,
+    _lock: File,
+    cleaner: Option<(Engine, String)>,
+    stops: Stops,
+    is_removed: bool,
+}
+
+/// What a lock file says, for who finds it after a kill.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    build: BuildId,
+    engine: Option<Engine>,
+    image: Option<String>,
+}
+
+impl Temp {
+    /// The folder, made if it is not there.
+    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
+        disk::create_private_folder(path).map_err(Fault::file("create", path))?;
+        let path = path.canonicalize().map_err(Fault::file("find", path))?;
+        let data = fs::metadata(&path).map_err(Fault::file("read", &path))?;
+        if data.mode() & 0o022 != 0 || data.uid() != rustix::process::geteuid().as_raw() {
+            return Err(Fault::TempShared { path });
+        }
+        if path.as_os_str().as_encoded_bytes().contains(&b':') {
+            return Err(Fault::ColonInPath { path });
+        }
+        Ok(Self(path))
+    }
+
+    /// A new folder for this build.
+    pub(super) fn place(
+        &self,
+        project: &str,
+        build: &BuildId,
+        engine: Option<(Engine, String)>,
+        stops: &Stops,
+    ) -> Result<Place, Fault> {
+        let _all = self.lock()?;
+        let name = format!("{}-{}-{}", folder_name(project)?, stamp(SystemTime::now()), build.short());
+        let (folder, lock_path) = (self.0.join(&name), self.0.join(name + ".lock"));
+        let create = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let mut lock = create(&lock_path).map_err(Fault::file("create", &lock_path))?;
+        let (kind, image) = engine.as_ref().map(|(engine, image)| (*engine, image.clone())).unzip();
+        let note = Note { build: build.clone(), engine: kind, image };
+        let note = serde_json::to_vec(&note).expect("words are always JSON");
+        let made = lock
+            .lock()
+            .and_then(|()| lock.write_all(&note))
+            .and_then(|()| DirBuilder::new().mode(0o700).create(&folder));
+        if let Err(error) = made {
+            let _ = fs::remove_file(&lock_path);
+            return Err(Fault::file("create", &folder)(error));
+        }
+        let stops = stops.clone();
+        Ok(Place { folder, lock_path, _lock: lock, cleaner: engine, stops, is_removed: false })
+    }
+
+    /// Removes what killed builds left behind, containers first. The builds that are gone, and what could not be removed.
+    pub(super) fn sweep(&self, stops: &Stops) -> Result<(Vec<BuildId>, Vec<Fault>), Fault> {
+        let (mut gone, mut left) = (Vec::new(), Vec::new());
+        for (folder, lock) in self.dead()? {
+            let lock_path = lock_path(&folder);
+            let note = lock.and_then(|_| fs::read(&lock_path).ok());
+            let note: Option<Note> = note.and_then(|note| serde_json::from_slice(&note).ok());
+            let engine = note.as_ref().and_then(|note| note.engine);
+            if let (Some(note), Some(engine)) = (&note, engine) {
+                engine.remove_container(&note.build, stops);
+            }
+            let cleaner = engine.zip(note.as_ref().and_then(|note| note.image.clone()));
+            match remove(&folder, cleaner.as_ref(), stops) {
+                Err(source) => left.push(Fault::Left { path: folder, source }),
+                Ok(()) => {
+                    let _ = fs::remove_file(&lock_path);
+                    gone.extend(note.map(|note| note.build));
+                }
+            }
+        }
+        Ok((gone, left))
+    }
+
+    /// The folders whose builds are dead, with the locks that keep it so.
+    fn dead(&self) -> Result<Vec<(PathBuf, Option<File>)>, Fault> {
+        let _all = self.lock()?;
+        let mut dead = Vec::new();
+        for entry in fs::read_dir(&self.0).map_err(Fault::file("read", &self.0))?.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let folder = self.0.join(name.strip_suffix(".lock").unwrap_or(name));
+            if !is_ours(name) || dead.iter().any(|(known, _)| *known == folder) {
+                continue;
+            }
+            match File::open(lock_path(&folder)) {
+                Ok(lock) if lock.try_lock().is_ok() => dead.push((folder, Some(lock))),
+                Ok(_) => {}
+                Err(_) => dead.push((folder, None)),
+            }
+        }
+        Ok(dead)
+    }
+
+    fn lock(&self) -> Result<File, Fault> {
+        let path = self.0.join(".lock");
+        let open = || {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        open().map_err(Fault::file("lock", &path))
+    }
+}
+
+impl Place {
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Removes it.
+    pub(super) fn remove(mut self) -> Result<(), Fault> {
+        self.remove_once()
+    }
+
+    fn remove_once(&mut self) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.is_removed, true) {
+            return Ok(());
+        }
+        remove(&self.folder, self.cleaner.as_ref(), &self.stops)
+            .map_err(|source| Fault::Left { path: self.folder.clone(), source })?;
+        let _ = fs::remove_file(&self.lock_path);
+        Ok(())
+    }
+}
+
+/// Also when something panicked.
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = self.remove_once();
+    }
+}
+
+/// Files of a user that this one cannot remove are removed by the engine, which made them.
+fn remove(folder: &Path, cleaner: Option<&(Engine, String)>, stops: &Stops) -> io::Result<()> {
+    match (tree::remove(folder), cleaner) {
+        (Err(error), Some((engine, image))) if error.kind() == io::ErrorKind::PermissionDenied => {
+            engine.empty(folder, image, stops);
+            tree::remove(folder)
+        }
+        (result, _) => result,
+    }
+}
+
+fn lock_path(folder: &Path) -> PathBuf {
+    let mut path = folder.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}
+
+/// The project's name as a part of a folder's name. The service takes no other names; this one is asked again.
+pub(super) fn folder_name(project: &str) -> Result<String, Fault> {
+    let unfit = || Fault::NameUnfit { name: project.into() };
+    let is_fit = |letter: char| letter.is_alphanumeric() || "-_. ".contains(letter);
+    if project.is_empty() || project.starts_with('.') || project.len() > 100 || !project.chars().all(is_fit) {
+        return Err(unfit());
+    }
+    let plain = |letter: char| if letter.is_ascii() && letter != ' ' { letter } else { '_' };
+    Ok(project.chars().map(plain).collect())
+}
+
+/// `20260102T030405Z`.
+fn stamp(now: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "")
+}
+
+/// Whether this module made a file of that name: it ends with a time and eight digits.
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_suffix(".lock").unwrap_or(name);
+    let mut parts = name.rsplit('-');
+    let is_id = |part: &str| part.len() == 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_stamp = |part: &str| {
+        let is_digit = |(at, byte): (usize, u8)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        };
+        part.len() == 16 && part.bytes().enumerate().all(is_digit)
+    };
+    parts.next().is_some_and(is_id) && parts.next().is_some_and(is_stamp) && parts.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn temp() -> (tempfile::TempDir, Temp) {
+        let folder = tempfile::tempdir().unwrap();
+        let temp = Temp::open(&folder.path().join("temp")).unwrap();
+        (folder, temp)
+    }
+
+    fn names(temp: &Temp) -> Vec<String> {
+        let entries = fs::read_dir(&temp.0).unwrap().flatten();
+        entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name != ".lock").collect()
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_names_no_folder() {
+        for bad in
+            ["", ".", "..", "../../etc", "a/b", "/etc", ".hidden", "a\nb", "a\0b", "a:b", &"a".repeat(101)]
+        {
+            assert!(folder_name(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(folder_name("My shop-2.0_é").unwrap(), "My_shop-2.0__");
+    }
+
+    #[test]
+    fn a_folder_is_private_and_goes_with_its_build() {
+        let (_keep, temp) = temp();
+        let place = temp.place("shop", &BuildId::draw().unwrap(), None, &Stops::default()).unwrap();
+        assert_eq!(fs::metadata(place.folder()).unwrap().permissions().mode() & 0o777, 0o700);
+        let name = place.folder().file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(is_ours(&name) && name.starts_with("shop-2"), "{name}");
+        fs::write(place.folder().join(".env"), "A=1").unwrap();
+        // One that lives is not swept.
+        let (gone, left) = temp.sweep(&Stops::default()).unwrap();
+        assert!(gone.is_empty() && left.is_empty() && place.folder().exists());
+        place.remove().unwrap();
+        assert!(names(&temp).is_empty());
+        drop(temp.place("shop", &BuildId::draw().unwrap(), None, &Stops::default()).unwrap());
+        assert!(names(&temp).is_empty());
+    }
+
+    #[test]
+    fn what_a_killed_build_left_is_swept_and_nothing_else() {
+        let (_keep, temp) = temp();
+        let build = BuildId::draw().unwrap();
+        let place = temp.place("shop", &build, None, &Stops::default()).unwrap();
+        // As a kill leaves it: the lock is gone, the files are not.
+        let Place { folder, .. } = &place;
+        let (folder, lock) = (folder.clone(), place._lock.try_clone().unwrap());
+        std::mem::forget(place);
+        lock.unlock().unwrap();
+        let without_lock = temp.0.join("shop-20260102T030405Z-0123abcd");
+        fs::create_dir(&without_lock).unwrap();
+        let others = ["notes", "shop-2026-0123abcd", "20260102T030405Z-0123abcd"];
+        others.iter().for_each(|name| fs::create_dir(temp.0.join(name)).unwrap());
+        let (gone, left) = temp.sweep(&Stops::default()).unwrap();
+        assert!(left.is_empty());
+        assert_eq!(gone, [build]);
+        assert!(!folder.exists() && !without_lock.exists());
+        assert_eq!(names(&temp).len(), others.len());
+    }
+
+    #[test]
+    fn a_place_that_others_can_write_into_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(Temp::open(folder.path()), Err(Fault::TempShared { .. })));
+        let colon = tempfile::tempdir().unwrap();
+        assert!(matches!(Temp::open(&colon.path().join("a:b")), Err(Fault::ColonInPath { .. })));
+    }
+
+    #[test]
+    fn the_time_in_a_name_has_no_colon() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_322_245);
+        assert_eq!(stamp(at), "20260102T025045Z");
+    }
+}

@@ -1,0 +1,77 @@
+//! `capy build`: one build from the command line to its exit code.
+
+use std::process::ExitCode;
+
+use super::{build_list, token};
+use crate::build::{self, Limits, Order, Record, Status, Stops};
+use crate::cli::{Build, BuildOrder};
+use crate::error::{Error, Result};
+use crate::{child, printer};
+
+pub(super) fn run(arguments: Build) -> Result<ExitCode> {
+    match arguments.command {
+        Some(command) => build_list::run(command).map(|()| ExitCode::SUCCESS),
+        None => one(arguments.order),
+    }
+}
+
+/// Builds. A signal ends this program as it would any other, once nothing is left behind.
+fn one(arguments: BuildOrder) -> Result<ExitCode> {
+    child::keep_memory_private();
+    let stops = Stops::catch().map_err(|source| Error::Input(source))?;
+    let service = token::service(&arguments.service)?;
+    let json = arguments.json;
+    let outcome = build::build(order(arguments), service, &stops);
+    let outcome = outcome.inspect_err(|error| {
+        if matches!(error, Error::Build(build::Fault::Stopped)) {
+            stops.end();
+        }
+    })?;
+    let id = &outcome.record.id;
+    if json {
+        let text = serde_json::to_string_pretty(&outcome.record).expect("words and numbers are always JSON");
+        printer::data(&(text + "\n"))?;
+    }
+    let Some(error) = outcome.error else {
+        return passed(&outcome.record, json);
+    };
+    printer::note(&format!("build {id} {}; its log: capy build logs {id}", word(outcome.record.status)));
+    if outcome.record.status == Status::Interrupted {
+        stops.end();
+    }
+    Err(error)
+}
+
+/// The place of the output is all that stdout gets: a script goes on with it.
+fn passed(record: &Record, json: bool) -> Result<ExitCode> {
+    printer::note(&format!("build {} passed", record.id));
+    if let Some(artifacts) = record.artifacts.as_ref().filter(|_| !json) {
+        printer::data(&format!("{}\n", artifacts.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::TimedOut => "took too long",
+        Status::Interrupted => "was stopped",
+        Status::Blocked => "was not handed out",
+        _ => "failed",
+    }
+}
+
+fn order(arguments: BuildOrder) -> Order {
+    Order {
+        project: arguments.project.unwrap_or_default(),
+        source: arguments.source,
+        reference: arguments.reference,
+        engine: arguments.engine,
+        image: arguments.image,
+        limits: Limits { memory: arguments.memory, cpus: arguments.cpus, network: arguments.network },
+        timeout: arguments.timeout,
+        temp: arguments.temp,
+        artifacts: arguments.artifacts,
+        inline: arguments.inline,
+        static_if_clean: arguments.static_if_clean,
+    }
+}

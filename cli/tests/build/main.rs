@@ -1,0 +1,16 @@
+//! `capy build` in real containers: what reaches them, what comes out, and that nothing stays, whatever goes wrong.
+//!
+//! They need podman, runc, git and busybox-static, as CI has them. Elsewhere a test that lacks one says so and is skipped.
+
+#[path = "../../../client/tests/support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod stand_in;
+
+mod bench;
+mod engine;
+mod faults;
+mod output;
+mod records;
+mod secrets;
+mod source;
+mod stopping;
