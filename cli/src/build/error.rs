@@ -86,6 +86,8 @@ pub(crate) enum Fault {
     NotSearched { path: PathBuf },
     #[error("no random number could be had: {0}")]
     Randomness(#[source] io::Error),
+    #[error("signals cannot be caught: {0}")]
+    Signals(#[source] io::Error),
     #[error("the home folder is not known: neither CAPY_STATE_DIR, XDG_STATE_HOME nor HOME is set")]
     NoStateFolder,
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -138,6 +140,7 @@ impl Fault {
             Self::RecordMalformed { .. } => ("RECORD_MALFORMED", exit::FAILED),
             Self::NotSearched { .. } => ("NOT_SEARCHED", exit::FAILED),
             Self::Randomness(_) => ("NO_RANDOMNESS", exit::FAILED),
+            Self::Signals(_) => ("NO_SIGNALS", exit::FAILED),
             Self::NoStateFolder => ("NO_STATE_FOLDER", exit::NOT_SET_UP),
             Self::File { .. } => ("FILE_ERROR", exit::FAILED),
         }

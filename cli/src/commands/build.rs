@@ -18,7 +18,7 @@ pub(super) fn run(arguments: Build) -> Result<ExitCode> {
 /// Builds. A signal ends this program as it would any other, once nothing is left behind.
 fn one(arguments: BuildOrder) -> Result<ExitCode> {
     child::keep_memory_private();
-    let stops = Stops::catch().map_err(|source| Error::Input(source))?;
+    let stops = Stops::catch().map_err(build::Fault::Signals)?;
     let service = token::service(&arguments.service)?;
     let json = arguments.json;
     let outcome = build::build(order(arguments), service, &stops);

@@ -83,8 +83,8 @@ fn values_are_inlined_into_server_bundles_and_nowhere_else() {
     let build = format!("mkdir dist; cp index.js dist/; echo \"{note}\" > dist/README.md");
     bench.set("build_command", build.clone());
     bench.build(&["--inline"]).passes();
-    let inlined = "export default { fetch() { return new Response(\"canary.STRIPE_KEY.x9\") } };\n";
-    assert_eq!(bench.artifact("index.js"), inlined);
+    let inlined = bench.artifact("index.js");
+    assert!(inlined.contains("\"canary.STRIPE_KEY.x9\"") && !inlined.contains("process.env"), "{inlined}");
     assert_eq!(bench.record()["output"], "server");
     fs::remove_dir_all(bench.path("out")).unwrap();
     // A value that the build itself put into a server's script may stay; one beside it may not.
