@@ -153,6 +153,11 @@ impl Platform {
         self.only_environment.is_none() || self.only_environment.as_deref() == environment
     }
 
+    /// Whether there is more than one environment, or may be.
+    pub(crate) fn has_choice(&self) -> bool {
+        self.own_environments || self.environments.len() > 1
+    }
+
     /// The environment that is meant: the one that is named, else the first.
     pub(crate) fn environment(&self, named: Option<&str>) -> Result<Option<String>> {
         let Some(named) = named else {

@@ -10,6 +10,7 @@ use capy_protocol::id::DeployId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::deploy_steps::Then;
 use super::{deploy_check, deploy_push, deploy_steps};
 use crate::cli::Mint;
 use crate::deployment::{BlobPlace, Deployment, Fault, Replaces, Wish, Wishes, Workbench, lines};
@@ -45,8 +46,9 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
     }
     let workbench = Workbench::open(arguments.file.env_file)?;
     match deploy_steps::ask(&workbench, &wishes)? {
-        Some(wish) => print(&workbench, &wish, false),
-        None => Ok(()),
+        Then::Print(wish) => print(&workbench, &wish, false),
+        Then::Push(wish, project) => deploy_push::run(&workbench, &wish, project, false),
+        Then::Nothing => Ok(()),
     }
 }
 

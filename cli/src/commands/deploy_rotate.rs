@@ -36,7 +36,7 @@ pub(super) fn run(arguments: DeployRotate) -> Result<()> {
         if arguments.yes {
             return Err(Fault::SuccessorUnknown { short: old.deploy_id.short() }.into());
         }
-        ask(&workbench, &mut wishes, &arguments)?;
+        ask(&workbench, &mut wishes, record.as_ref(), &arguments)?;
     }
     tell_new_names(&workbench, &wishes, record.as_ref());
     let wish = deploy::agreed(&workbench, wishes.wish()?, arguments.yes)?;
@@ -94,20 +94,29 @@ fn remembered(record: &Record) -> BlobPlace {
 /// Whether nothing has to be guessed: the environment where there are several, and the names.
 fn is_known(wishes: &Wishes, record: Option<&Record>, arguments: &DeployRotate) -> Result<bool> {
     let names = record.is_some() || arguments.all || arguments.only.is_some();
-    Ok(names && !is_environment_open(wishes)?)
+    Ok(names && !is_environment_open(wishes, record)?)
 }
 
-fn is_environment_open(wishes: &Wishes) -> Result<bool> {
+/// A record that names none says so, for a platform that has none by default.
+fn is_environment_open(wishes: &Wishes, record: Option<&Record>) -> Result<bool> {
     let platform = wishes.platform.as_deref().map(platforms::find).transpose()?;
-    Ok(wishes.environment.is_none() && platform.is_some_and(|platform| platform.environments.len() > 1))
+    let knows_none =
+        record.is_some() && platform.as_ref().is_some_and(|platform| platform.environments.is_empty());
+    let has_choice = platform.is_some_and(|platform| platform.has_choice());
+    Ok(wishes.environment.is_none() && has_choice && !knows_none)
 }
 
-fn ask(workbench: &Workbench, wishes: &mut Wishes, arguments: &DeployRotate) -> Result<()> {
-    if is_environment_open(wishes)? {
+fn ask(
+    workbench: &Workbench,
+    wishes: &mut Wishes,
+    record: Option<&Record>,
+    arguments: &DeployRotate,
+) -> Result<()> {
+    if is_environment_open(wishes, record)? {
         let platform = platforms::find(wishes.platform.as_deref().unwrap_or_default())?;
-        wishes.environment = Some(deploy_steps::ask_environment(&platform)?);
+        wishes.environment = deploy_steps::ask_environment(&platform)?;
     }
-    if !arguments.all && wishes.only.is_none() {
+    if !arguments.all && wishes.only.is_none() && record.is_none() {
         wishes.only = deploy_steps::ask_variables(workbench)?;
     }
     Ok(())

@@ -4,23 +4,33 @@
 
 use std::io;
 
+use clap::ValueEnum;
+
 use super::deploy;
 use crate::cli::{Terms, lifetime};
 use crate::deployment::{BlobFile, BlobPlace, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
 use crate::platforms::{self, Platform};
-use crate::printer;
+use crate::{printer, push};
 
-/// What the person wishes; `None` when they would rather not.
-pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Option<Wish>> {
+/// What is to become of a wish.
+pub(super) enum Then {
+    Print(Wish),
+    /// To the project of this name, or to this folder's.
+    Push(Wish, Option<String>),
+    Nothing,
+}
+
+/// What the person wishes.
+pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Then> {
     let mut wishes = wishes.clone();
     let platform = match &wishes.platform {
         Some(id) => platforms::find(id)?,
         None => ask_platform(workbench)?,
     };
     wishes.platform = Some(platform.id.into());
-    if wishes.environment.is_none() && platform.environments.len() > 1 {
-        wishes.environment = Some(ask_environment(&platform)?);
+    if wishes.environment.is_none() && platform.has_choice() {
+        wishes.environment = ask_environment(&platform)?;
     }
     if wishes.only.is_none() {
         wishes.only = ask_variables(workbench)?;
@@ -29,12 +39,53 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Option<Wish>
         wishes.label = Some(line("a note for `capy deploy list` [none]: ")?);
     }
     wishes.terms = ask_terms(&wishes.terms)?;
+    if is_yes(&line("is another client than capy going to open it? [y/N] ")?) {
+        wishes.credential = choose("what the platform holds beside the blob", wishes.credential)?;
+        wishes.format = choose("the blob's layout", wishes.format)?;
+    }
     let mut wish = wishes.wish()?;
     offer_ways(workbench, &mut wish)?;
-    let wish = deploy::agreed(workbench, wish, false)?;
-    let question =
-        format!("make a deployment for {}, and print its variables here? [Y/n] ", wish.platform.name);
-    Ok((!is_no(&line(&question)?)).then_some(wish))
+    ask_what_then(deploy::agreed(workbench, wish, false)?)
+}
+
+fn ask_what_then(wish: Wish) -> Result<Then> {
+    let name = &wish.platform.name;
+    let push = wish.platform.push().ok();
+    let push = push.filter(|push| push::find(&push.program).is_some());
+    let Some(push) = push.filter(|_| wish.platform.sets(wish.environment.as_deref())) else {
+        let question = format!("make a deployment for {name}, and print its variables here? [Y/n] ");
+        return Ok(if is_no(&line(&question)?) { Then::Nothing } else { Then::Print(wish) });
+    };
+    let program = &push.program;
+    let question = format!(
+        "make a deployment for {name}: let {program} (s)et its variables, or (p)rint them here? [S/p/n] "
+    );
+    match line(&question)?.to_lowercase().as_str() {
+        "p" | "print" => Ok(Then::Print(wish)),
+        "n" | "no" => Ok(Then::Nothing),
+        _ => {
+            let option = push.project.as_deref();
+            let ask = |option: &str| line(&format!("project ({option}) [this folder's]: "));
+            let project = option.map(ask).transpose()?.filter(|project| !project.is_empty());
+            Ok(Then::Push(wish, project))
+        }
+    }
+}
+
+/// One of the words that an option takes.
+fn choose<T: ValueEnum + Copy>(what: &str, usual: T) -> Result<T> {
+    let name = |one: &T| one.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let words: Vec<_> = T::value_variants().iter().map(name).collect();
+    loop {
+        let typed = line(&format!("{what}: {}? [{}]: ", words.join(" or "), name(&usual)))?;
+        if typed.is_empty() {
+            return Ok(usual);
+        }
+        match T::from_str(&typed, true) {
+            Ok(chosen) => return Ok(chosen),
+            Err(_) => printer::note("none of these"),
+        }
+    }
 }
 
 fn ask_platform(workbench: &Workbench) -> Result<Platform> {
@@ -77,12 +128,20 @@ fn matching<'a>(all: &'a [Platform], typed: &str) -> Vec<&'a Platform> {
     all.iter().filter(matches).collect()
 }
 
-pub(super) fn ask_environment(platform: &Platform) -> Result<String> {
+pub(super) fn ask_environment(platform: &Platform) -> Result<Option<String>> {
+    let own = if platform.own_environments { "another by its name" } else { "" };
+    let known: Vec<_> = platform
+        .environments
+        .iter()
+        .map(String::as_str)
+        .chain([own])
+        .filter(|name| !name.is_empty())
+        .collect();
+    let usual = platform.environments.first().map_or("none", String::as_str);
     loop {
-        let usual = &platform.environments[0];
-        let typed = line(&format!("which environment: {}? [{usual}]: ", platform.environments.join(", ")))?;
+        let typed = line(&format!("which environment: {}? [{usual}]: ", known.join(", ")))?;
         match platform.environment(Some(&typed).filter(|typed| !typed.is_empty()).map(String::as_str)) {
-            Ok(environment) => return Ok(environment.unwrap_or_default()),
+            Ok(environment) => return Ok(environment),
             Err(error) => printer::note(&error.to_string()),
         }
     }
@@ -143,6 +202,10 @@ fn offer_ways(workbench: &Workbench, wish: &mut Wish) -> Result<()> {
         wish.blob = BlobPlace::File(BlobFile::in_folder(&workbench.project.folder()));
     }
     Ok(())
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.to_lowercase().as_str(), "y" | "yes")
 }
 
 fn is_no(answer: &str) -> bool {

@@ -7,7 +7,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::NamedTempFile;
@@ -97,7 +97,9 @@ fn first_browser(list: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
 
 /// The file that leads there, once a program was started with it.
 fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix("capy-").suffix(".html").tempfile().ok()?;
+    let has_snaps = ["/snap/bin", "/var/lib/snapd"].iter().any(|folder| Path::new(folder).exists());
+    let folder = lead_folder(has_snaps, env::var_os("HOME"), env::temp_dir());
+    let mut file = tempfile::Builder::new().prefix("capy-").suffix(".html").tempfile_in(folder).ok()?;
     let page = format!(
         "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">\
          <meta http-equiv=\"refresh\" content=\"0;url={url}\"><title>capy</title><a href=\"{url}\">capy deploy</a>\n"
@@ -115,6 +117,12 @@ fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
     // Somebody has to take note of its end.
     std::thread::spawn(move || child.wait());
     Some(file)
+}
+
+/// Where the browser can read the file: one that is a snap sees another `/tmp`, and in the home folder nothing hidden
+/// (https://snapcraft.io/docs/home-interface).
+fn lead_folder(has_snaps: bool, home: Option<OsString>, temporary: PathBuf) -> PathBuf {
+    home.filter(|home| has_snaps && !home.is_empty()).map_or(temporary, PathBuf::from)
 }
 
 /// Whether a program of this name can be started.
@@ -154,6 +162,14 @@ mod tests {
             assert_eq!(choose(false, nothing, &["xdg-open"]), None, "{nothing:?}");
         }
         assert_eq!(choose(false, &[("DISPLAY", ":0")], &[]), None);
+    }
+
+    #[test]
+    fn a_browser_that_is_a_snap_is_led_by_a_file_that_it_can_see() {
+        let folder = |has_snaps, home: &str| lead_folder(has_snaps, Some(home.into()), "/tmp".into());
+        assert_eq!(folder(true, "/home/ana"), Path::new("/home/ana"));
+        assert_eq!(folder(false, "/home/ana"), Path::new("/tmp"));
+        assert_eq!(folder(true, ""), Path::new("/tmp"));
     }
 
     #[test]

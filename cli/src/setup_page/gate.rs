@@ -1,7 +1,8 @@
 //! Who may talk to the setup page: the browser that came first, by the unguessable path, and nobody else.
 //!
 //! ```text
-//! http://127.0.0.1:PORT/<43 letters>/…    Host   this address, as it was printed: a name that was made to resolve to it is refused
+//! http://127.0.0.1:PORT/<43 letters>/…    Host   this address, or `localhost` with its port, as a forwarded port may be
+//!                                                called: another name that was made to resolve to it is refused
 //!                                         path   drawn for this run
 //!                                         cookie set for the first visitor, asked of everybody after
 //!                                         Origin this page's own, for everything but the page and its files

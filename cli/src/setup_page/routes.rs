@@ -88,7 +88,9 @@ async fn guard(State(session): Shared, request: Request, next: Next) -> Response
 }
 
 const TURNED_AWAY: &str = "This page belongs to the browser that opened it first.\n\
-    If that was not you, press Ctrl-C in the terminal where capy deploy runs, and start it again.\n";
+    If it was this one, it keeps no cookies for this address: allow them, or use another browser.\n\
+    If it was not you, press Ctrl-C in the terminal where capy deploy runs.\n\
+    In either case start capy deploy again: the page lets one browser in.\n";
 
 async fn state(State(session): Shared) -> Response {
     blocking(session, |session| to_json(&view::State::of(session))).await

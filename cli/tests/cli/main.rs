@@ -15,6 +15,7 @@ mod login;
 mod paste;
 mod project;
 mod push;
+mod push_heroku;
 mod rotate;
 mod run;
 mod sandbox;

@@ -1,14 +1,13 @@
 //! `capy deploy --push`, with stand-ins for the platforms' own command lines that record all that they are given.
 
 use std::fs;
-use std::io::{BufReader, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::sandbox::{CANARY, DEFAULT_SIGNALS, Sandbox, wait_for};
-use crate::stand_in::{Fault, Seen, read_request};
+use crate::stand_in::Fault;
 
 /// Records its arguments, its input and its environment; stores the names that it is given, and lists them.
 /// `fail` holds a name that it refuses, loudly; `hide` one that it never lists; `loud` makes it print its input, `cut`
@@ -44,7 +43,7 @@ fn home(sandbox: &Sandbox, file: &str) -> PathBuf {
     sandbox.config("../..").join(file)
 }
 
-fn project_with(program: &str) -> Sandbox {
+pub(crate) fn project_with(program: &str) -> Sandbox {
     let mut sandbox = Sandbox::project();
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     fs::create_dir(home(&sandbox, "runs")).unwrap();
@@ -182,84 +181,6 @@ fn what_a_command_line_prints_is_never_shown_when_it_is_a_value() {
     let lines = given(&recorded(&sandbox));
     let key = lines.lines().find_map(|line| line.strip_prefix("PROJECT_KEY=")).unwrap();
     assert!(!pushed.stderr.contains(key), "{}", pushed.stderr);
-}
-
-/// Heroku's API for one app: a PATCH is merged into its variables, or refused.
-struct Heroku {
-    address: std::net::SocketAddr,
-    seen: std::sync::mpsc::Receiver<String>,
-}
-
-impl Heroku {
-    fn start(refuses: bool) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (sender, seen) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let mut held = serde_json::json!({});
-            for stream in listener.incoming().flatten() {
-                let Some(Seen { head, body, .. }) = read_request(&mut BufReader::new(&stream)) else {
-                    continue;
-                };
-                let answer = if refuses {
-                    r#"{"id":"forbidden","message":"You do not have access to the app shop."}"#.to_owned()
-                } else {
-                    if head.starts_with("PATCH") {
-                        held = serde_json::from_str(&body).unwrap();
-                    }
-                    held.to_string()
-                };
-                let status = if refuses { "403 Forbidden" } else { "200 OK" };
-                let length = answer.len();
-                let _ = write!(
-                    &stream,
-                    "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
-                );
-                let _ = sender.send(head + &body);
-            }
-        });
-        Self { address, seen }
-    }
-}
-
-/// Gives its token for `auth:token`, and takes nothing else.
-const HEROKU: &str =
-    "#!/bin/sh\n[ \"$*\" = auth:token ] || exit 9\necho warning: it expires >&2\necho canary-heroku-token\n";
-
-#[test]
-fn heroku_gets_its_values_in_the_body_of_its_own_api() {
-    let mut sandbox = project_with("heroku");
-    sandbox.write_program("heroku", HEROKU);
-    let heroku = Heroku::start(false);
-    sandbox.env.insert("HEROKU_HOST".into(), format!("http://{}", heroku.address));
-    let push = ["deploy", "--platform", "heroku", "--push", "--yes"];
-    let which = sandbox.capy(&push).fails(2, "PUSH_PROJECT_MISSING");
-    assert!(which.stderr.contains("hint: pass --project APP"), "{}", which.stderr);
-    assert!(sandbox.service.deploys().is_empty());
-    let pushed = sandbox.capy(&[&push[..], &["--project", "shop"]].concat()).succeeds();
-    let all = "set, and listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
-    assert!(pushed.stderr.contains(all) && !pushed.stderr.contains(CANARY), "{}", pushed.stderr);
-    let call = heroku.seen.recv().unwrap();
-    let (head, body) = call.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("PATCH /apps/shop/config-vars "), "{head}");
-    assert!(head.contains("Bearer canary-heroku-token") && head.contains("version=3"), "{head}");
-    let json: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body).unwrap();
-    let lines: String =
-        json.iter().map(|(name, value)| format!("{name}={}\n", value.as_str().unwrap())).collect();
-    sandbox.become_platform(&lines);
-    assert_eq!(sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds().stdout, "canary.A.x9\n");
-}
-
-#[test]
-fn what_heroku_refuses_is_told_and_taken_back() {
-    let mut sandbox = project_with("heroku");
-    sandbox.write_program("heroku", HEROKU);
-    let heroku = Heroku::start(true);
-    sandbox.env.insert("HEROKU_HOST".into(), format!("http://{}", heroku.address));
-    let push = ["deploy", "--platform", "heroku", "--push", "--yes", "--project", "shop"];
-    let failed = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
-    assert!(failed.stderr.contains("You do not have access to the app shop. (403)"), "{}", failed.stderr);
-    assert!(sandbox.service.deploys().iter().all(|deploy| deploy.revoked_at.is_some()));
 }
 
 #[test]

@@ -263,6 +263,10 @@ fn where_no_browser_can_be_the_steps_are_asked_at_the_terminal() {
         ("that is no time", "90d"),
         ("may open it [any number]: ", "0"),
         ("any number]: 0", "3"),
+        ("is another client than capy going to open it? [y/N] ", "y"),
+        ("beside the blob: project-key or deploy-key? [project-key]: ", "key"),
+        ("none of these", "deploy-key"),
+        ("layout: v1 or v0? [v1]: ", ""),
         ("make a deployment for Vercel, and print its variables here? [Y/n] ", "y"),
     ] {
         terminal.wait_for(question);
@@ -270,7 +274,7 @@ fn where_no_browser_can_be_the_steps_are_asked_at_the_terminal() {
     }
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
-    assert!(shown.contains("SECRETS_BLOB=") && shown.contains("Build Command:"), "{shown}");
+    assert!(shown.contains("_CAPY_SECRETS_BLOB=") && shown.contains("Build Command:"), "{shown}");
     assert!(!shown.contains(CANARY), "{shown}");
     let deploys = sandbox.service.deploys();
     assert_eq!((deploys.len(), deploys[0].label.as_deref()), (1, Some("preview")));
@@ -283,7 +287,7 @@ fn a_no_at_the_terminal_makes_nothing() {
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     let mut terminal =
         Terminal::start(&sandbox, &["deploy", "--platform", "docker", "--only", "A", "--label", "x"]);
-    for _ in 0..2 {
+    for _ in 0..3 {
         terminal.type_keys("\n");
     }
     terminal.wait_for("[Y/n] ");
@@ -291,6 +295,39 @@ fn a_no_at_the_terminal_makes_nothing() {
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
     assert!(sandbox.service.deploys().is_empty());
+}
+
+#[test]
+fn what_does_not_fit_is_split_at_the_terminal_and_set_by_the_platforms_own_program() {
+    let mut sandbox = Sandbox::project();
+    sandbox.capy_with(&["set", "LONG"], &format!("canary{}", "x".repeat(9000))).succeeds();
+    let script = "#!/bin/sh\ncase \"$*\" in *list*) cut -d'\"' -f2 \"$HOME/store\" | grep -E 'BLOB|KEY|URL' ;; *) tr ',' '\\n' > \"$HOME/store\" ;; esac\n";
+    sandbox.write_program("wrangler", script);
+    let mut terminal = Terminal::start(&sandbox, &["deploy", "--platform", "cloudflare-pages"]);
+    for (question, answer) in [
+        ("which environment: production, preview? [production]: ", ""),
+        ("which of them? [all]: ", ""),
+        ("[none]: ", ""),
+        ("[for ever]: ", ""),
+        ("[any number]: ", ""),
+        ("[y/N] ", ""),
+        ("5120 are allowed in one variable", ""),
+        ("split the blob over several variables? [Y/n] ", "y"),
+        ("let wrangler (s)et its variables, or (p)rint them here? [S/p/n] ", ""),
+        ("project (--project-name) [this folder's]: ", "shop"),
+        ("wrangler pages secret bulk --env production --project-name shop", ""),
+        ("run them? [y/N] ", "y"),
+    ] {
+        terminal.wait_for(question);
+        if question.ends_with(' ') {
+            terminal.type_keys(&format!("{answer}\n"));
+        }
+    }
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    let all =
+        "listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB, SECRETS_BLOB_2, SECRETS_BLOB_3";
+    assert!(shown.contains(all) && !shown.contains(CANARY), "{shown}");
 }
 
 #[test]

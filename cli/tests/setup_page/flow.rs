@@ -17,7 +17,7 @@ fn pictures() -> PathBuf {
 }
 
 /// A picture of the step in light and in dark, and in a narrow window.
-fn photograph(browser: &Browser, step: &str) {
+pub(crate) fn photograph(browser: &Browser, step: &str) {
     for scheme in ["light", "dark"] {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         browser.devtools("Emulation.setEmulatedMedia", &features);
@@ -58,7 +58,7 @@ pub(crate) fn deploy_to(browser: &Browser, platform: &str) {
 }
 
 /// What the page copies for a variable.
-fn copy(browser: &Browser, name: &str) -> String {
+pub(crate) fn copy(browser: &Browser, name: &str) -> String {
     browser.click(&format!("[aria-label='Copy {name}']"));
     browser.wait_for_text("#said", &format!("Copy {name}: done"));
     browser.clipboard()
@@ -255,61 +255,4 @@ fn what_does_not_fit_is_told_before_anything_is_made_and_a_file_is_a_way_out() {
     browser.wait_for_text("#result-body", "capy.blob");
     assert_eq!(copy(&browser, "SECRETS_BLOB_FILE"), "capy.blob");
     assert!(page.sandbox.path("capy.blob").is_file());
-}
-
-#[test]
-fn a_page_that_was_closed_early_leaves_a_deployment_that_the_list_offers_to_revoke() {
-    if !driver::is_there() {
-        return;
-    }
-    let mut page = Page::open();
-    let browser = visit(&page);
-    deploy_to(&browser, "docker");
-    page.interrupt();
-    let (code, said) = page.end();
-    assert_eq!(code, -2, "{said}");
-    assert!(said.contains("none of its values was taken"), "{said}");
-    browser.click("#again");
-    browser.click("input[value=other]");
-    browser.click("#platform-next");
-    browser.wait_for_text("#over", "not running any more");
-    let list = page.sandbox.capy(&["deploy", "list"]).succeeds();
-    assert!(list.stdout.contains("live, held by nobody"), "{}", list.stdout);
-    assert!(list.stderr.contains("nobody ever got the values of"), "{}", list.stderr);
-    let hint = list.stderr.lines().find_map(|line| line.strip_prefix("hint: capy ")).unwrap();
-    page.sandbox.capy(&hint.split(' ').collect::<Vec<_>>()).succeeds();
-    let list = page.sandbox.capy(&["deploy", "list"]).succeeds();
-    assert!(!list.stdout.contains("held by nobody") && list.stderr.is_empty(), "{}", list.stdout);
-}
-
-#[test]
-fn a_deployment_can_be_taken_back_on_the_page() {
-    if !driver::is_there() {
-        return;
-    }
-    let page = Page::open();
-    let browser = visit(&page);
-    deploy_to(&browser, "other");
-    browser.click(".danger");
-    browser.wait_for_text(".danger", "for good?");
-    assert_eq!(page.sandbox.service.deploys()[0].revoked_at, None);
-    browser.click(".danger");
-    browser.wait_for_text("#live.lost", "Revoked");
-    assert!(page.sandbox.service.deploys()[0].revoked_at.is_some());
-}
-
-#[test]
-fn a_service_that_does_not_answer_is_told_on_the_page() {
-    if !driver::is_there() {
-        return;
-    }
-    let mut page = Page::open();
-    let browser = visit(&page);
-    page.sandbox.service.fail_always(crate::stand_in::Fault::Hang);
-    browser.click("input[value=other]");
-    browser.click("#platform-next");
-    browser.click("#variables-next");
-    browser.click("#mint");
-    browser.wait_for_text("#mint-problem", "did not answer");
-    assert!(page.is_running());
 }

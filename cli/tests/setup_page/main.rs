@@ -15,3 +15,4 @@ mod flow;
 mod journeys;
 mod opening;
 mod page;
+mod sitting;

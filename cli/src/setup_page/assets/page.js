@@ -1,6 +1,6 @@
 // The setup page's steps. Talks to its own server and to nothing else; keeps no value but one that is being shown.
 
-import { clearResult, showResult } from "./result.js";
+import { clearResult, guide, showResult } from "./result.js";
 
 const STEPS = ["platform", "environment", "variables", "options", "result"];
 const KINDS = { functions: "Functions and edge", containers: "Containers and apps", ci: "CI", servers: "Your own servers" };
@@ -94,13 +94,30 @@ function move(by) {
   go(STEPS[index]);
 }
 
+/** The steps stay, the values go. */
 function over(text) {
+  const steps = guide();
   clearResult();
-  if (text) at("over-lead").textContent = text;
+  at("over-lead").textContent = text;
+  at("over-guide").replaceChildren(...(steps ? [steps] : []));
   go("over");
 }
 
 // ---- platform ----------------------------------------------------------------------------------------------------
+
+/** What was made in this sitting, and what is in it can still be had. */
+function showMade() {
+  const made = state.made.filter((one) => !one.revoked);
+  at("made").replaceChildren(...(made.length ? [make("h2", {}, "Made just now"), ...made.map((one) => make("p", { class: "row" },
+    make("span", { class: "grow" }, `${one.platform}${one.environment ? ` · ${one.environment}` : ""}`),
+    make("code", {}, one.short_id),
+    make("button", { type: "button", class: "small", "aria-label": `Show ${one.platform} ${one.short_id}`, click: () => show(one) }, "Show")))] : []));
+}
+
+function show(deployment) {
+  showResult(deployment);
+  go("result");
+}
 
 function showPlatforms() {
   const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -282,8 +299,9 @@ async function mint() {
   button.textContent = "Creating…";
   at("mint-problem").replaceChildren();
   try {
-    showResult(await ask("mint", body()), choice.environment);
-    go("result");
+    const deployment = await ask("mint", body());
+    state.made.push(deployment);
+    show(deployment);
   } catch (refusal) {
     if (!(refusal instanceof Ended)) at("mint-problem").replaceChildren(notice("bad", refusal.error, refusal.hint));
   } finally {
@@ -303,6 +321,7 @@ at("again").addEventListener("click", () => {
   reached = 0;
   at("search").value = "";
   showPlatforms();
+  showMade();
   go("platform");
 });
 at("end").addEventListener("click", async () => {
@@ -315,6 +334,7 @@ for (const button of at("trail").querySelectorAll("button")) button.addEventList
 for (const form of document.querySelectorAll("#environments, #names")) form.addEventListener("submit", (event) => event.preventDefault());
 // A page that is brought back from the browser's memory could show what was revealed.
 window.addEventListener("pagehide", clearResult);
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 async function begin() {
   state = await ask("state");
@@ -339,7 +359,10 @@ async function begin() {
     choice.environment = wishes.environment ?? choice.environment;
   }
   showPlatforms();
-  go("platform");
+  showMade();
+  const last = state.made.filter((one) => !one.revoked).at(-1);
+  if (last) show(last);
+  else go("platform");
 }
 begin().catch((refusal) => {
   if (!(refusal instanceof Ended)) at("main").replaceChildren(notice("bad", refusal.error ?? String(refusal), refusal.hint));

@@ -7,10 +7,10 @@ const POLL = 2000;
 let made = null;
 let poll = null;
 
-/** Shows a deployment that was just made. */
-export function showResult(deployment, environment) {
+/** Shows a deployment that was made in this sitting. */
+export function showResult(deployment) {
   made = deployment;
-  at("result-title").textContent = `${made.platform}${environment ? ` · ${environment}` : ""}`;
+  at("result-title").textContent = `${made.platform}${made.environment ? ` · ${made.environment}` : ""}`;
   at("result-lead").textContent = `Deployment ${made.short_id}: ${made.how}.`;
   at("result-body").replaceChildren(...[values(), guide(), pushing(), last()].filter(Boolean));
   live("", "Waiting for its first use");
@@ -88,7 +88,9 @@ function complain(button) {
 
 // ---- what to do --------------------------------------------------------------------------------------------------
 
-function guide() {
+/** The steps, which hold no value; none where there is nothing to be done. */
+export function guide() {
+  if (!made || made.revoked) return null;
   const { steps, place, command, cli, cli_note: note } = made.guide;
   const box = make("div", {}, make("h2", {}, "Then"), make("ol", { class: "steps" }, ...steps.map((step) => make("li", {}, step))),
     make("h3", {}, place), block(command));
@@ -164,6 +166,13 @@ function live(kind, text) {
   if (at("live-text").textContent !== text) at("live-text").textContent = text;
 }
 
+/** Nothing can be done with it any more. */
+function showRevoked() {
+  made.revoked = true;
+  live("lost", "Revoked: no key is released for it any more");
+  at("result-body").replaceChildren(make("p", { class: "note" }, "Its variables open nothing now: remove them where you set them."));
+}
+
 async function look() {
   clearTimeout(poll);
   const mine = made;
@@ -171,7 +180,7 @@ async function look() {
   try {
     const status = await ask("status", { deploy_id: mine.deploy_id });
     if (made !== mine) return;
-    if (status.revoked) return live("lost", "Revoked: no key is released for it any more");
+    if (status.revoked) return showRevoked();
     if (status.uses > 0) live("used", `It works: opened ${status.uses === 1 ? "once" : `${status.uses} times`}${status.max_uses ? ` of ${status.max_uses}` : ""}, last at ${new Date(status.last_used_at).toLocaleTimeString()}`);
     else live("", "Waiting for its first use");
   } catch (refusal) {
