@@ -25,7 +25,7 @@ pub struct Options<'a> {
     pub entry: &'a Path,
     /// Where D1 and KV are kept.
     pub persist: &'a Path,
-    /// The Worker's secrets by name; the names are those that `wrangler.toml` requires.
+    /// The Worker's secrets by name.
     pub secrets: &'a [(&'a str, &'a str)],
 }
 
@@ -149,7 +149,7 @@ fn write_config(options: &Options<'_>, limits: &RateLimits) -> Result<TempDir> {
         options.entry.parent().zip(options.entry.file_name()).context("the entry is not a file")?;
     let copy = folder.path().join("build");
     copy_folder(build, &copy)?;
-    let config = moved(&text, &copy.join(name), limits)?;
+    let config = with_secrets(&moved(&text, &copy.join(name), limits)?, options.secrets)?;
     fs::write(folder.path().join("wrangler.toml"), config)?;
     Ok(folder)
 }
@@ -188,6 +188,14 @@ fn moved(config: &str, entry: &Path, limits: &RateLimits) -> Result<String> {
                 .insert("limit".into(), 1_000_000.into());
         }
     }
+    Ok(toml::to_string(&config)?)
+}
+
+/// Wrangler takes from its environment what the configuration requires and nothing else: so it requires what is given.
+fn with_secrets(config: &str, secrets: &[(&str, &str)]) -> Result<String> {
+    let mut config: Table = config.parse()?;
+    let names = secrets.iter().map(|(name, _)| Value::from(*name)).collect::<Vec<_>>();
+    config.insert("secrets".to_owned(), Table::from_iter([("required".to_owned(), names.into())]).into());
     Ok(toml::to_string(&config)?)
 }
 

@@ -104,7 +104,7 @@ fn database_files_and_logs_hold_no_key_material(service: &KeyService) {
     assert_absent("what the service keeps", &kept, &needles);
 }
 
-fn read_below(folder: &Path, into: &mut Vec<u8>) {
+pub(crate) fn read_below(folder: &Path, into: &mut Vec<u8>) {
     let mut files = Vec::new();
     list_below(folder, &mut files);
     files.iter().for_each(|path| into.extend(fs::read(path).unwrap()));

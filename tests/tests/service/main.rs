@@ -9,5 +9,6 @@ mod lifecycle;
 mod panics;
 mod refusals;
 mod revocation;
+mod store;
 mod support;
 mod terms;
