@@ -10,7 +10,7 @@ mod limits;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use detect::{Commands, Signs};
-pub(crate) use guide::{Guide, Setting};
+pub(crate) use guide::{FILE, Guide, Setting};
 pub(crate) use limits::{Limits, Misfit};
 
 use crate::deployment::Fault;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use capy_protocol::id::DeployId;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use super::deploy_steps::Then;
 use super::{deploy_check, deploy_push, deploy_steps};
 use crate::cli::Mint;
 use crate::deployment::{BlobPlace, Deployment, Fault, Replaces, Wish, Wishes, Workbench, lines};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::platforms::Guide;
 use crate::setup_page::{self, Way};
@@ -45,8 +47,12 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
         return Err(Error::NoOutput);
     }
     let workbench = Workbench::open(arguments.file.env_file)?;
+    printer::note(
+        "no browser can be opened here, so this asks; --no-open prints the page's address instead\n",
+    );
     match deploy_steps::ask(&workbench, &wishes)? {
         Then::Print(wish) => print(&workbench, &wish, false),
+        Then::Write(wish, path) => write(&workbench, &wish, &path),
         Then::Push(wish, project) => deploy_push::run(&workbench, &wish, project, false),
         Then::Nothing => Ok(()),
     }
@@ -87,15 +93,30 @@ pub(super) fn agreed(workbench: &Workbench, mut wish: Wish, yes: bool) -> Result
 pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
     let deployment = workbench.mint(wish)?;
     let text = if as_json { json(&deployment) } else { lines(&deployment.variables) };
-    if let Err(error) = printer::data(&text) {
-        take_back(workbench, &deployment);
-        return Err(error);
-    }
-    deployment.hand_over()?;
+    handed_over(workbench, &deployment, printer::data(&text))?;
     if !as_json {
-        explain(&deployment);
+        explain(&deployment, None);
     }
     Ok(())
+}
+
+/// Mints, writes the lines to a new file of this user's alone, and says what to do with it.
+fn write(workbench: &Workbench, wish: &Wish, path: &Path) -> Result<()> {
+    let deployment = workbench.mint(wish)?;
+    let text = lines(&deployment.variables);
+    let written = disk::create(path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", path));
+    handed_over(workbench, &deployment, written)?;
+    explain(&deployment, Some(path));
+    Ok(())
+}
+
+/// What nobody could be handed is undone.
+fn handed_over(workbench: &Workbench, deployment: &Deployment, result: Result<()>) -> Result<()> {
+    if let Err(error) = result {
+        take_back(workbench, deployment);
+        return Err(error);
+    }
+    deployment.hand_over()
 }
 
 /// Undoes a deployment after an error that is the one to be told; whether it was undone is told here.
@@ -131,15 +152,23 @@ fn json(deployment: &Deployment) -> Zeroizing<String> {
     text
 }
 
-fn explain(deployment: &Deployment) {
+fn explain(deployment: &Deployment, saved: Option<&Path>) {
     let (platform, guide) = (&deployment.platform, &deployment.guide);
     let short = deployment.short_id();
+    if let Some(path) = saved {
+        let path = path.display();
+        printer::note(&format!(
+            "\nthe variables are in {path}: keep it out of git, and remove it when {} has them",
+            platform.name
+        ));
+    }
     printer::note(&format!("\ndeployment {short} for {}: {}", platform.name, platform.pattern.explain()));
     for (index, step) in guide.steps.iter().enumerate() {
         printer::note(&format!("  {}. {step}", index + 1));
     }
     tell_command(guide);
-    if let Some(note) = &guide.cli_note {
+    let is_saved = |note: &&String| saved.is_some() && note.starts_with("first save");
+    if let Some(note) = guide.cli_note.as_ref().filter(|note| !is_saved(note)) {
         printer::note(&format!("\non the command line: {note}"));
     } else if !guide.cli.is_empty() {
         printer::note("\nor on the command line:");

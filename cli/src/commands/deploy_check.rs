@@ -56,11 +56,11 @@ fn tell(workbench: &Workbench, id: &DeployId, difference: &Difference) -> Result
     if !difference.is_none() {
         return Err(Error::Stale { short, path: path.clone(), difference: difference.to_string() });
     }
-    printer::note(&format!(
-        "deployment {short} is good: it is live, and its {} variables are those of {}",
-        difference.same,
-        path.display()
-    ));
+    let inside = match difference.same {
+        1 => "its variable is that".into(),
+        count => format!("its {count} variables are those"),
+    };
+    printer::note(&format!("deployment {short} is good: it is live, and {inside} of {}", path.display()));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! It asks and returns what is wished; nothing is minted here, and no value is asked for or shown.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -10,12 +11,14 @@ use super::deploy;
 use crate::cli::{Terms, lifetime};
 use crate::deployment::{BlobFile, BlobPlace, Wish, Wishes, Workbench};
 use crate::error::{Error, Result};
-use crate::platforms::{self, Platform};
+use crate::platforms::{self, FILE, Platform};
 use crate::{printer, push};
 
 /// What is to become of a wish.
 pub(super) enum Then {
     Print(Wish),
+    /// To a file that is not there yet.
+    Write(Wish, PathBuf),
     /// To the project of this name, or to this folder's.
     Push(Wish, Option<String>),
     Nothing,
@@ -36,10 +39,10 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Then> {
         wishes.only = ask_variables(workbench)?;
     }
     if wishes.label.is_none() {
-        wishes.label = Some(line("a note for `capy deploy list` [none]: ")?);
+        wishes.label = Some(line("a label for `capy deploy list` [the environment, if any]: ")?);
     }
     wishes.terms = ask_terms(&wishes.terms)?;
-    if is_yes(&line("is another client than capy going to open it? [y/N] ")?) {
+    if is_yes(&line("is it for another client than capy? [y/N] ")?) {
         wishes.credential = choose("what the platform holds beside the blob", wishes.credential)?;
         wishes.format = choose("the blob's layout", wishes.format)?;
     }
@@ -50,24 +53,26 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Then> {
 
 fn ask_what_then(wish: Wish) -> Result<Then> {
     let name = &wish.platform.name;
-    let push = wish.platform.push().ok();
-    let push = push.filter(|push| push::find(&push.program).is_some());
-    let Some(push) = push.filter(|_| wish.platform.sets(wish.environment.as_deref())) else {
-        let question = format!("make a deployment for {name}, and print its variables here? [Y/n] ");
-        return Ok(if is_no(&line(&question)?) { Then::Nothing } else { Then::Print(wish) });
-    };
-    let program = &push.program;
-    let question = format!(
-        "make a deployment for {name}: let {program} (s)et its variables, or (p)rint them here? [S/p/n] "
-    );
-    match line(&question)?.to_lowercase().as_str() {
-        "p" | "print" => Ok(Then::Print(wish)),
-        "n" | "no" => Ok(Then::Nothing),
-        _ => {
-            let option = push.project.as_deref();
-            let ask = |option: &str| line(&format!("project ({option}) [this folder's]: "));
-            let project = option.map(ask).transpose()?.filter(|project| !project.is_empty());
-            Ok(Then::Push(wish, project))
+    let push = wish.platform.push().ok().filter(|push| push::find(&push.program).is_some());
+    let push = push.filter(|_| wish.platform.sets(wish.environment.as_deref()));
+    // One that is there may hold another deployment's.
+    let can_write = !Path::new(FILE).exists();
+    let set = push.map(|push| format!("(s)et by {}, ", push.program)).unwrap_or_default();
+    let write = if can_write { format!("(w)ritten to {FILE}, ") } else { String::new() };
+    let or = if set.is_empty() && write.is_empty() { "" } else { "or " };
+    let question = format!("make a deployment for {name}; its variables: {set}{write}{or}(p)rinted here? ");
+    loop {
+        match (line(&question)?.to_lowercase().as_str(), push) {
+            ("p" | "print", _) => return Ok(Then::Print(wish)),
+            ("w" | "write", _) if can_write => return Ok(Then::Write(wish, FILE.into())),
+            ("s" | "set", Some(push)) => {
+                let option = push.project.as_deref();
+                let ask = |option: &str| line(&format!("project ({option}) [this folder's]: "));
+                let project = option.map(ask).transpose()?.filter(|project| !project.is_empty());
+                return Ok(Then::Push(wish, project));
+            }
+            ("n" | "no" | "q" | "quit", _) => return Ok(Then::Nothing),
+            _ => printer::note("type one of the letters, or n to make nothing"),
         }
     }
 }
@@ -168,7 +173,7 @@ pub(super) fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>
 fn ask_terms(wished: &Terms) -> Result<Terms> {
     let mut terms = wished.clone();
     while terms.expires.is_none() {
-        let typed = line("no key is released after, such as 90d [for ever]: ")?;
+        let typed = line("does it expire? in a time such as 90d [never]: ")?;
         if typed.is_empty() {
             break;
         }
@@ -178,7 +183,7 @@ fn ask_terms(wished: &Terms) -> Result<Terms> {
         }
     }
     while terms.max_uses.is_none() {
-        let typed = line("builds or starts that may open it [any number]: ")?;
+        let typed = line("how many builds or starts may open it? [any number]: ")?;
         if typed.is_empty() {
             break;
         }

@@ -13,9 +13,9 @@ use crate::exit;
 pub(crate) enum Fault {
     #[error("a label has at most {LABEL_MAX} characters, and no control characters")]
     LabelMalformed,
-    #[error("{} holds the blob of deployment {short}, which is live", path.display())]
+    #[error("the file {} holds the blob of deployment {short}, which is live", path.display())]
     BlobFileInUse { path: PathBuf, short: String },
-    #[error("{} exists, and what it holds is no blob", path.display())]
+    #[error("the file {} exists, and what it holds is no blob", path.display())]
     BlobFileTaken { path: PathBuf },
     #[error("deployment {short} is live, and what is inside is not known here: another machine made it")]
     ContentsUnknown { short: String },

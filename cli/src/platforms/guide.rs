@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Commands, Platform, Words};
 
 /// What the variables are saved as where a command reads them.
-const FILE: &str = "capy.env";
+pub(crate) const FILE: &str = "capy.env";
 
 /// What a guide is made for.
 pub(crate) struct Setting<'a> {

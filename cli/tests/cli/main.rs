@@ -23,5 +23,6 @@ mod serve;
 mod server;
 mod store;
 mod terminal;
+mod terminal_deploy;
 mod token;
 mod trust;

@@ -15,7 +15,7 @@ use crate::sandbox::{CANARY, DEFAULT_SIGNALS, Sandbox, ended};
 use crate::stand_in::Fault;
 
 /// The program with a terminal of its own, by way of util-linux's `setsid`.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keys: File,
     screen: mpsc::Receiver<Vec<u8>>,
@@ -23,7 +23,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
         Self::start_program(sandbox, &sandbox.command(arguments))
     }
 
@@ -62,7 +62,8 @@ impl Terminal {
         Self { child, keys, screen, shown: String::new() }
     }
 
-    fn wait_for(&mut self, text: &str) {
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !self.shown.contains(text) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -72,7 +73,7 @@ impl Terminal {
         }
     }
 
-    fn type_keys(&mut self, keys: &str) {
+    pub(crate) fn type_keys(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
@@ -84,7 +85,7 @@ impl Terminal {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         std::thread::sleep(Duration::from_millis(50));
         while let Ok(more) = self.screen.try_recv() {
@@ -241,114 +242,6 @@ fn one_line_from_windows_is_one_line() {
     assert_eq!(code, Some(0), "{shown}");
     let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
     assert_eq!(run.stdout, "canary.A.x9\n");
-}
-
-#[test]
-fn where_no_browser_can_be_the_steps_are_asked_at_the_terminal() {
-    let sandbox = Sandbox::project();
-    for name in ["A", "B"] {
-        sandbox.capy_with(&["set", name], &format!("canary.{name}.x9")).succeeds();
-    }
-    sandbox.write("fly.toml", "");
-    let mut terminal = Terminal::start(&sandbox, &["deploy"]);
-    for (question, answer) in [
-        ("where is it deployed? [fly]: ", "cloud"),
-        ("that may be ", "nope"),
-        ("none of these", "vercel"),
-        ("which environment: production, preview, development? [production]: ", "preview"),
-        ("variables: A, B", "NOPE"),
-        ("NOPE is not one of them", "B"),
-        ("a note for `capy deploy list` [none]: ", ""),
-        ("such as 90d [for ever]: ", "soon"),
-        ("that is no time", "90d"),
-        ("may open it [any number]: ", "0"),
-        ("any number]: 0", "3"),
-        ("is another client than capy going to open it? [y/N] ", "y"),
-        ("beside the blob: project-key or deploy-key? [project-key]: ", "key"),
-        ("none of these", "deploy-key"),
-        ("layout: v1 or v0? [v1]: ", ""),
-        ("make a deployment for Vercel, and print its variables here? [Y/n] ", "y"),
-    ] {
-        terminal.wait_for(question);
-        terminal.type_keys(&format!("{answer}\n"));
-    }
-    let (code, shown) = terminal.end();
-    assert_eq!(code, Some(0), "{shown}");
-    assert!(shown.contains("_CAPY_SECRETS_BLOB=") && shown.contains("Build Command:"), "{shown}");
-    assert!(!shown.contains(CANARY), "{shown}");
-    let deploys = sandbox.service.deploys();
-    assert_eq!((deploys.len(), deploys[0].label.as_deref()), (1, Some("preview")));
-    assert!(deploys[0].max_uses == Some(3) && deploys[0].expires_at.is_some());
-}
-
-#[test]
-fn a_no_at_the_terminal_makes_nothing() {
-    let sandbox = Sandbox::project();
-    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
-    let mut terminal =
-        Terminal::start(&sandbox, &["deploy", "--platform", "docker", "--only", "A", "--label", "x"]);
-    for _ in 0..3 {
-        terminal.type_keys("\n");
-    }
-    terminal.wait_for("[Y/n] ");
-    terminal.type_keys("n\n");
-    let (code, shown) = terminal.end();
-    assert_eq!(code, Some(0), "{shown}");
-    assert!(sandbox.service.deploys().is_empty());
-}
-
-#[test]
-fn what_does_not_fit_is_split_at_the_terminal_and_set_by_the_platforms_own_program() {
-    let mut sandbox = Sandbox::project();
-    sandbox.capy_with(&["set", "LONG"], &format!("canary{}", "x".repeat(9000))).succeeds();
-    let script = "#!/bin/sh\ncase \"$*\" in *list*) cut -d'\"' -f2 \"$HOME/store\" | grep -E 'BLOB|KEY|URL' ;; *) tr ',' '\\n' > \"$HOME/store\" ;; esac\n";
-    sandbox.write_program("wrangler", script);
-    let mut terminal = Terminal::start(&sandbox, &["deploy", "--platform", "cloudflare-pages"]);
-    for (question, answer) in [
-        ("which environment: production, preview? [production]: ", ""),
-        ("which of them? [all]: ", ""),
-        ("[none]: ", ""),
-        ("[for ever]: ", ""),
-        ("[any number]: ", ""),
-        ("[y/N] ", ""),
-        ("5120 are allowed in one variable", ""),
-        ("split the blob over several variables? [Y/n] ", "y"),
-        ("let wrangler (s)et its variables, or (p)rint them here? [S/p/n] ", ""),
-        ("project (--project-name) [this folder's]: ", "shop"),
-        ("wrangler pages secret bulk --env production --project-name shop", ""),
-        ("run them? [y/N] ", "y"),
-    ] {
-        terminal.wait_for(question);
-        if question.ends_with(' ') {
-            terminal.type_keys(&format!("{answer}\n"));
-        }
-    }
-    let (code, shown) = terminal.end();
-    assert_eq!(code, Some(0), "{shown}");
-    let all =
-        "listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB, SECRETS_BLOB_2, SECRETS_BLOB_3";
-    assert!(shown.contains(all) && !shown.contains(CANARY), "{shown}");
-}
-
-#[test]
-fn a_deployment_that_nobody_holds_is_revoked_from_the_list_on_a_yes() {
-    let sandbox = Sandbox::project();
-    sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
-    sandbox.capy(&["deploy", "--platform", "other", "--print"]).succeeds();
-    let id = sandbox.service.deploys()[0].deploy_id;
-    assert_eq!(std::fs::read_dir(sandbox.config("unstored")).unwrap().count(), 0, "it was printed");
-    // As a page leaves it that is killed before anything was taken.
-    std::fs::write(sandbox.config("unstored").join(id.to_string()), "").unwrap();
-    for (answer, revoked) in [("n", false), ("y", true)] {
-        let mut terminal = Terminal::start(&sandbox, &["deploy", "list"]);
-        terminal.wait_for("nobody ever got the values of");
-        terminal.wait_for("revoke? [y/N] ");
-        terminal.type_keys(&format!("{answer}\n"));
-        let (code, shown) = terminal.end();
-        assert_eq!(code, Some(0), "{shown}");
-        assert_eq!(sandbox.service.deploys()[0].revoked_at.is_some(), revoked, "{shown}");
-    }
-    assert_eq!(std::fs::read_dir(sandbox.config("unstored")).unwrap().count(), 0);
 }
 
 /// A build of so many reads.

@@ -164,6 +164,9 @@ fn every_platform_has_its_result_and_each_opens() {
         let result = browser.text("#result-body");
         let is_missing = result.split_whitespace().any(|word| ["null", "undefined"].contains(&word));
         assert!(result.contains("capy") && !is_missing, "{result}");
+        if platform == "aws-lambda-image" {
+            photograph(&browser, "5-long-commands");
+        }
         browser.click("[aria-label='Copy as lines']");
         browser.wait_for_text("#said", "Copy as lines: done");
         let lines = browser.clipboard();
@@ -219,7 +222,7 @@ fn an_environment_that_the_person_made_there_can_be_named() {
     let page = Page::open_with(with_secrets(), &["--platform", "github-actions"]);
     let browser = visit(&page);
     browser.click("#platform-next");
-    browser.wait_for_text("#environments", "None");
+    browser.wait_for_text("#environments", "No environment");
     browser.type_into("#own-environment", "staging");
     photograph(&browser, "2-own-environment");
     browser.click("#environment [data-next]");

@@ -51,7 +51,7 @@ export function notice(kind, error, hint) {
 }
 
 export function bytes(count) {
-  return count < 10000 ? `${count.toLocaleString("en")} bytes` : `${(count / 1024).toFixed(1)} KB`;
+  return count < 1024 ? `${count} bytes` : `${Number((count / 1024).toFixed(1)).toLocaleString("en")} KB`;
 }
 
 function platform() {
@@ -96,7 +96,7 @@ function move(by) {
 
 /** The steps stay, the values go. */
 function over(text) {
-  const steps = guide();
+  const steps = guide("What is left to do");
   clearResult();
   at("over-lead").textContent = text;
   at("over-guide").replaceChildren(...(steps ? [steps] : []));
@@ -176,7 +176,7 @@ at("platform-next").addEventListener("click", () => move(1));
 function showEnvironments() {
   const { environments, own_environments: own } = platform();
   const cards = environments.map((name) => environmentCard(name, name));
-  if (own) cards.unshift(...(environments.length ? [] : [environmentCard(null, "None")]));
+  if (own) cards.unshift(...(environments.length ? [] : [environmentCard(null, "No environment")]));
   at("environments").replaceChildren(...cards, ...(own ? [ownEnvironment(environments)] : []));
 }
 
@@ -259,8 +259,9 @@ function showFit({ sizes, used, limit, single, problem, warning, ways }) {
   }
   const replaces = problem?.code === "BLOB_FILE_IN_USE";
   const way = ways.split && ways.file ? "tick one of the boxes below" : ways.split || ways.file ? "tick the box below" : null;
-  if (replaces) parts.push(notice("warn", problem.error, "With the file, its platform will need the new variables, too."));
-  else if (problem) parts.push(notice("bad", problem.error, problem.code === "DEPLOYMENT_TOO_LARGE" ? `Choose fewer variables${way ? `, or ${way}` : ""}.` : problem.hint));
+  if (replaces) parts.push(notice("warn", problem.error, "What is deployed with the file from then on needs the new deployment's variables."));
+  else if (problem?.code === "DEPLOYMENT_TOO_LARGE") parts.push(tooLarge(problem.error, `Choose fewer variables${way ? `, or ${way}` : ""}.`));
+  else if (problem) parts.push(notice("bad", problem.error, problem.hint));
   else if (warning) parts.push(notice("warn", warning, `Choose fewer${way ? `, or ${way},` : ""} if you use those.`));
   at("fit").replaceChildren(...parts);
   const offer = (Boolean(problem || warning) && !replaces) || choice.blob !== "variable";
@@ -268,6 +269,14 @@ function showFit({ sizes, used, limit, single, problem, warning, ways }) {
   at("as-file-row").hidden = !(offer && ways.file) && choice.blob !== "file";
   at("replace-row").hidden = !replaces && !choice.replace;
   at("replace").checked = choice.replace;
+}
+
+/** With a link in the place of the address. */
+function tooLarge(error, hint) {
+  const [text, source] = error.split("; see ");
+  const box = notice("bad", `${text}.`, hint);
+  if (source) box.append(make("p", {}, make("a", { href: source, target: "_blank", rel: "noopener noreferrer" }, `${platform().name}'s limits`)));
+  return box;
 }
 
 at("all").addEventListener("click", () => pickAll(true));

@@ -89,10 +89,10 @@ function complain(button) {
 // ---- what to do --------------------------------------------------------------------------------------------------
 
 /** The steps, which hold no value; none where there is nothing to be done. */
-export function guide() {
+export function guide(title = "Then") {
   if (!made || made.revoked) return null;
   const { steps, place, command, cli, cli_note: note } = made.guide;
-  const box = make("div", {}, make("h2", {}, "Then"), make("ol", { class: "steps" }, ...steps.map((step) => make("li", {}, step))),
+  const box = make("div", {}, make("h2", {}, title), make("ol", { class: "steps" }, ...steps.map((step) => make("li", {}, step))),
     make("h3", {}, place), block(command));
   if (cli.length || note) box.append(make("h3", {}, "Or on the command line"));
   if (note) box.append(make("p", { class: "note" }, `${note}.`));
