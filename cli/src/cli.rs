@@ -260,7 +260,7 @@ pub(crate) enum Dynamic {
 /// The same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and WRAP_ROOTS, or from the files that
 /// ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such files in the data folder. ENCRYPTION_KEY, or
 /// ENCRYPTION_KEY_FILE, opens the project store; without it there is none.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]

@@ -37,10 +37,13 @@ pub struct Health {
 /// The state of each binding.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bindings {
-    /// The relational database, which is the authority.
+    /// The relational database, which is the authority: whether it answers, has all tables, and takes changes.
     pub database: String,
     /// The revocation list.
     pub revocations: String,
+    /// The rate limiters.
+    #[serde(default)]
+    pub limits: String,
     /// The secrets: admin token and wrap roots.
     pub secrets: String,
     /// The project store: `off` without `ENCRYPTION_KEY`, which is no fault.

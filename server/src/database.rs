@@ -141,9 +141,15 @@ fn write(connection: Connection, waiting: &Receiver<Job>) {
 
 /// Commits a group and answers each of it.
 fn commit(connection: &Connection, group: Vec<Job>) {
-    let run = |job: &Job| in_savepoint(connection, &job.statements);
     let committed = connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
-        let answers: Vec<_> = group.iter().map(run).collect();
+        let mut answers = Vec::with_capacity(group.len());
+        for job in &group {
+            answers.push(in_savepoint(connection, &job.statements));
+            // The whole transaction is gone, as on a full disk: the next one would commit by itself.
+            if connection.is_autocommit() {
+                return Err(ended_early());
+            }
+        }
         connection.execute_batch("COMMIT")?;
         Ok(answers)
     });
@@ -165,7 +171,6 @@ fn in_savepoint(connection: &Connection, statements: &[Statement]) -> HostResult
         Ok(answers)
     };
     run().map_err(|error: rusqlite::Error| {
-        // A full disk ends the whole transaction; the commit then fails for all of the group.
         let _ = connection.execute_batch("ROLLBACK TO call; RELEASE call");
         host_error(error)
     })
@@ -177,6 +182,11 @@ fn in_transaction(connection: &Connection, statements: &[Statement]) -> rusqlite
     let answers = sqlite::run(connection, statements);
     connection.prepare_cached("COMMIT")?.execute([])?;
     answers
+}
+
+fn ended_early() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+    rusqlite::Error::SqliteFailure(code, Some("another call of the same commit ended it".into()))
 }
 
 fn rolled_back(connection: &Connection) {
@@ -234,6 +244,30 @@ mod tests {
         }
         assert_eq!(failed, 10);
         assert_eq!(count(&database).await, 80);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_ends_the_whole_transaction_ends_its_group_and_nothing_of_it_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Database::open(folder.path()).unwrap());
+        let connection = connect(&folder.path().join(FILE), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        // What a full disk does, without one.
+        let trigger = "CREATE TRIGGER ends BEFORE INSERT ON audit WHEN NEW.project_id = 'full' \
+            BEGIN SELECT RAISE(ROLLBACK, 'disk full'); END";
+        connection.execute_batch(trigger).unwrap();
+        let (group, answers): (Vec<_>, Vec<_>) = ["p", "full", "p"]
+            .map(|project| {
+                let (answer, answered) = oneshot::channel();
+                (Job { statements: vec![add(project)], answer }, answered)
+            })
+            .into_iter()
+            .unzip();
+        commit(&connection, group);
+        for answered in answers {
+            assert!(answered.await.unwrap().is_err(), "nobody is told of a change that is not there");
+        }
+        let left: i64 = connection.query_row(COUNT, [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
     }
 
     #[tokio::test]

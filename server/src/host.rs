@@ -44,6 +44,14 @@ impl Host for Machine {
         Ok(outbound::verify_rs256(key, message, signature))
     }
 
+    async fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(work);
+    }
+
+    async fn check_limits(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn check_revocations(&self) -> Result<()> {
         Ok(())
     }

@@ -15,5 +15,5 @@ mod settings;
 
 pub use database::FILE as DATABASE;
 pub use error::{Error, Result};
-pub use listen::{Listening, Server};
+pub use listen::{Listening, Reread, Server};
 pub use settings::{Settings, Tls, secret};

@@ -1,5 +1,6 @@
 //! The listener: from settings to answered requests, until it is told to stop.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
@@ -42,9 +44,26 @@ pub struct Server {
     app: Arc<App<Machine>>,
     routes: Router,
     metrics: Metrics,
+    reread: Reread,
     public: TcpListener,
     private: Option<TcpListener>,
     log: Log,
+}
+
+/// Reads the secrets again: those that can be used, or why they cannot.
+pub struct Reread(Box<dyn Fn() -> std::result::Result<Secrets, String> + Send>);
+
+impl Reread {
+    /// They are what `read` says.
+    pub fn new(read: impl Fn() -> std::result::Result<Secrets, String> + Send + 'static) -> Self {
+        Self(Box::new(read))
+    }
+}
+
+impl fmt::Debug for Reread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reread(…)")
+    }
 }
 
 /// Where a service listens.
@@ -57,11 +76,11 @@ pub struct Listening {
 }
 
 impl Server {
-    /// Opens the database and listens. Nothing is answered before [`Server::run`].
+    /// Opens the database and listens. Nothing is answered before [`Server::run`]. `reread` is asked on SIGHUP.
     ///
     /// # Errors
     /// When a folder, a file or an address cannot be had.
-    pub fn bind(settings: Settings, secrets: Secrets, log: Log) -> Result<Self> {
+    pub fn bind(settings: Settings, secrets: Secrets, reread: Reread, log: Log) -> Result<Self> {
         let database = Database::open(&settings.data)?;
         let (of_deploy, from_address) = (settings.deploy_limit, settings.address_limit);
         let limiter = Limiter::new(|limit| match limit {
@@ -73,6 +92,7 @@ impl Server {
             secrets,
             clock: Clock::new(now),
             issuers: Arc::default(),
+            refusals: Arc::default(),
             log: log.clone(),
         });
         let metrics = Metrics::new();
@@ -82,7 +102,7 @@ impl Server {
             .layer(from_fn_with_state((metrics.clone(), log.clone()), access_log::observe));
         let public = listen(settings.listen)?;
         let private = settings.metrics.map(listen).transpose()?;
-        Ok(Self { settings, app, routes, metrics, public, private, log })
+        Ok(Self { settings, app, routes, metrics, reread, public, private, log })
     }
 
     /// Where it listens.
@@ -98,7 +118,7 @@ impl Server {
     }
 
     /// Answers until SIGINT or SIGTERM; then calls in flight may end, for as long as the settings say. SIGHUP reads the
-    /// certificate again. A second SIGINT or SIGTERM does not wait.
+    /// certificate and the secrets again. A second SIGINT or SIGTERM does not wait.
     ///
     /// # Errors
     /// [`Error::Tls`] for a certificate that cannot be used, [`Error::Server`].
@@ -116,11 +136,13 @@ impl Server {
         let stop = stop(handle.clone(), self.settings.grace).map_err(Error::Server)?;
         tokio::spawn(stop);
         let renewed = self.settings.tls.zip(tls.clone());
-        tokio::spawn(reload(renewed, self.log).map_err(Error::Server)?);
+        let app = Arc::downgrade(&self.app);
+        tokio::spawn(reload(renewed, self.reread, app, self.log).map_err(Error::Server)?);
         tokio::spawn(seal(Arc::downgrade(&self.app)));
         if let Some(listener) = self.private {
             let metrics = self.metrics;
-            let page = Router::new().route("/metrics", get(async move || metrics.page()));
+            let page =
+                Router::new().route("/metrics", get(async move |headers: HeaderMap| metrics.page(&headers)));
             let server = axum_server::from_tcp(listener).map_err(Error::Server)?;
             tokio::spawn(server.handle(handle.clone()).serve(page.into_make_service()));
         }
@@ -188,12 +210,21 @@ fn stop(handle: Handle<SocketAddr>, grace: Duration) -> io::Result<impl Future<O
     })
 }
 
-/// A certificate that cannot be read leaves the old one in use. Without one there is nothing to read again, and the signal
-/// must not end the service either.
-fn reload(renewed: Option<(Tls, RustlsConfig)>, log: Log) -> io::Result<impl Future<Output = ()>> {
+/// What cannot be read leaves the old one in use.
+fn reload(
+    renewed: Option<(Tls, RustlsConfig)>,
+    reread: Reread,
+    app: Weak<App<Machine>>,
+    log: Log,
+) -> io::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         while hangup.recv().await.is_some() {
+            let Some(app) = app.upgrade() else { return };
+            match (reread.0)() {
+                Ok(secrets) => app.secrets.replace(secrets),
+                Err(fault) => log.warn(&fault),
+            }
             let Some((files, tls)) = &renewed else { continue };
             if let Err(source) = tls.reload_from_pem_file(&files.certificate, &files.key).await {
                 log.warn(&unusable(files, source));

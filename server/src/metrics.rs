@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -15,8 +15,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// OpenMetrics 1.0, which Prometheus reads since version 2.5.
-const TEXT_FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// OpenMetrics 1.0, for who asks for it, as Prometheus does since version 2.5.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Prometheus' own text format, for everybody else.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Seconds: a row by its key, a commit, a busy disk, a fault.
 const BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
@@ -78,13 +80,42 @@ impl Metrics {
     }
 
     /// `GET /metrics`.
-    pub(crate) fn page(&self) -> Response {
+    pub(crate) fn page(&self, headers: &HeaderMap) -> Response {
+        let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let wants_openmetrics =
+            accepted.into_iter().any(|value| value.contains("application/openmetrics-text"));
         let mut text = String::new();
-        match encode(&mut text, &self.registry) {
-            Ok(()) => ([(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT))], text).into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        if encode(&mut text, &self.registry).is_err() {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        let (content_type, text) = match wants_openmetrics {
+            true => (OPENMETRICS, text),
+            false => (TEXT_FORMAT, plain(&text)),
+        };
+        ([(CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response()
+    }
+}
+
+/// OpenMetrics as the older format: there a counter is known by the name of its samples, and a page has no end mark.
+fn plain(openmetrics: &str) -> String {
+    let counter = |line: &str| {
+        let name = line.strip_prefix("# TYPE ")?.strip_suffix(" counter")?;
+        Some(name.to_owned())
+    };
+    let counters: Vec<String> = openmetrics.lines().filter_map(counter).collect();
+    let mut text = String::with_capacity(openmetrics.len());
+    for line in openmetrics.lines().filter(|line| !line.starts_with("# EOF") && !line.starts_with("# UNIT "))
+    {
+        let mut words = line.splitn(4, ' ');
+        let (mark, kind, name) = (words.next(), words.next(), words.next().unwrap_or_default());
+        match (mark, kind) {
+            (Some("#"), Some(kind @ ("HELP" | "TYPE"))) if counters.iter().any(|counter| counter == name) => {
+                text.push_str(&format!("# {kind} {name}_total {}\n", words.next().unwrap_or_default()));
+            }
+            _ => text.extend([line, "\n"]),
         }
     }
+    text
 }
 
 /// Ends with the answer, or with a client that went away.
@@ -93,5 +124,41 @@ pub(crate) struct InFlight(Gauge);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    async fn page(accept: &str) -> (String, String) {
+        let metrics = Metrics::new();
+        metrics.answered("GET", "/health", StatusCode::OK, Duration::from_millis(1));
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]);
+        let (head, body) = metrics.page(&headers).into_parts();
+        let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        (head.headers[CONTENT_TYPE].to_str().unwrap().to_owned(), text)
+    }
+
+    #[tokio::test]
+    async fn the_format_is_the_one_that_is_asked_for_and_the_old_one_else() {
+        let sample = "capy_http_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1\n";
+        for accept in ["", "*/*", "text/plain;version=0.0.4"] {
+            let (content_type, text) = page(accept).await;
+            assert_eq!(content_type, TEXT_FORMAT, "{accept}");
+            assert!(
+                text.contains("# TYPE capy_http_requests_total counter\n") && text.contains(sample),
+                "{text}"
+            );
+            assert!(text.contains("# TYPE capy_http_request_duration_seconds histogram\n"), "{text}");
+            assert!(!text.contains("EOF"), "{text}");
+        }
+        let prometheus =
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+        let (content_type, text) = page(prometheus).await;
+        assert_eq!(content_type, OPENMETRICS);
+        assert!(text.contains("# TYPE capy_http_requests counter\n") && text.ends_with("# EOF\n"), "{text}");
     }
 }

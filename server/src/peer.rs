@@ -19,7 +19,7 @@ pub(crate) async fn tell(
     next: Next,
 ) -> Response {
     let address = address(socket.ip(), request.headers(), &trusted);
-    let peer = Peer { address: Some(address.to_string()), country: None };
+    let peer = Peer { address: Some(address.to_string()), country: None, request_id: None };
     request.extensions_mut().insert(peer);
     next.run(request).await
 }

@@ -9,6 +9,7 @@ use crate::audit::{Event, Row, Subject};
 use crate::error::{ApiError, Fault};
 use crate::log::Log;
 use crate::oidc::Issuers;
+use crate::refusals::Refusals;
 use crate::secrets::{SecretFault, Secrets};
 
 /// Everything that the handlers work with.
@@ -22,13 +23,15 @@ pub struct App<H> {
     pub clock: Clock,
     /// The keys of trusted issuers, as they were last read.
     pub issuers: Arc<Issuers>,
+    /// Which refusals were recorded a moment ago.
+    pub refusals: Arc<Refusals>,
     /// Where an operator reads what went wrong.
     pub log: Log,
 }
 
 impl<H> App<H> {
     /// The keys of the project store. A service without any has no store; keys that cannot be used are a fault.
-    pub(crate) fn store_keys(&self) -> Result<&StoreKeys, ApiError> {
+    pub(crate) fn store_keys(&self) -> Result<Arc<StoreKeys>, ApiError> {
         self.secrets.store_keys().map_err(|fault| match fault {
             SecretFault::Missing(_) => ApiError::StoreOff,
             SecretFault::Malformed(..) => fault.into(),
@@ -39,7 +42,7 @@ impl<H> App<H> {
     /// vouched for.
     pub(crate) fn seal(&self, event: &Event, subject: Subject, result: &str) -> Result<Row, ApiError> {
         let roots = self.secrets.wrap_roots()?;
-        let row = Row::seal(roots, event, subject, result);
+        let row = Row::seal(&roots, event, subject, result);
         row.map_err(|error| ApiError::Unavailable(Fault::Seal(error)))
     }
 }

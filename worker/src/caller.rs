@@ -17,6 +17,8 @@ pub struct Peer {
     pub address: Option<String>,
     /// The client's country: two letters, ISO 3166-1.
     pub country: Option<String>,
+    /// The host's own id for the request.
+    pub request_id: Option<String>,
 }
 
 /// The peer, and what it says about itself.

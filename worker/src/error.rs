@@ -44,6 +44,7 @@ pub(crate) enum ApiError {
     WrapRootUnknown,
     WrapRootGone,
     RateLimited,
+    Panicked,
     Unavailable(Fault),
 }
 
@@ -200,6 +201,7 @@ impl ApiError {
             Self::RateLimited => {
                 (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, "this was asked for too often")
             }
+            Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "internal error"),
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the service cannot answer now")
             }
@@ -237,6 +239,7 @@ impl IntoResponse for ApiError {
         }
         let detail = match &self {
             Self::Unavailable(fault) => Some(fault.to_string()),
+            Self::Panicked => Some("the call panicked".to_owned()),
             Self::StoreOff => Some(SecretFault::Missing(ENCRYPTION_KEY).to_string()),
             _ => None,
         };

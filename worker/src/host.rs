@@ -190,6 +190,13 @@ pub trait Host: Send + Sync + 'static {
         signature: &[u8],
     ) -> impl Future<Output = Result<bool>> + Send;
 
+    /// Runs work that no answer waits for, and that goes on when the call which began it is gone. Resolves at the latest
+    /// when it is done.
+    fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send;
+
+    /// Whether the limiters are there.
+    fn check_limits(&self) -> impl Future<Output = Result<()>> + Send;
+
     /// Whether the revocation list answers.
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send;
 }

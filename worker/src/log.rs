@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::caller::Peer;
 use crate::error::Detail;
 use crate::host::Host;
 
@@ -74,7 +75,7 @@ pub(crate) async fn observe<H: Host>(
     request: Request,
     next: Next,
 ) -> Response {
-    let id = request_id(request.headers());
+    let id = request_id(request.extensions().get());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -103,13 +104,10 @@ fn report(log: &Log, request_id: &str, method: &Method, route: Option<&MatchedPa
     });
 }
 
-/// Cloudflare's own id for the request, or a random one.
-fn request_id(headers: &HeaderMap) -> String {
-    let ray = headers.get("cf-ray").and_then(|value| value.to_str().ok());
-    match ray {
-        Some(ray) if (1..=64).contains(&ray.len()) => ray.to_owned(),
-        _ => random_id(),
-    }
+/// The host's own id for the request, or a random one. What a client calls it is not asked.
+fn request_id(peer: Option<&Peer>) -> String {
+    let known = peer.and_then(|peer| peer.request_id.as_ref());
+    known.filter(|id| (1..=64).contains(&id.len())).cloned().unwrap_or_else(random_id)
 }
 
 fn random_id() -> String {

@@ -5,6 +5,8 @@ mod issuers;
 pub mod jwt;
 pub(crate) mod keys;
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::auth::Identity;
 use crate::error::ApiError;
@@ -17,7 +19,7 @@ pub use issuers::Issuers;
 /// 1. It is taken apart. The trusts of its issuer: without one nobody is asked anything.
 /// 2. Its times, then the issuer's key, then the signature.
 /// 3. Only then what it claims: every trust that fits gives its scope.
-pub(crate) async fn identify<H: Host>(app: &App<H>, text: &str) -> Result<Identity, ApiError> {
+pub(crate) async fn identify<H: Host>(app: &Arc<App<H>>, text: &str) -> Result<Identity, ApiError> {
     let jwt = jwt::parse(text).ok_or(Refused::Malformed)?;
     let trusts = trusts::of_issuer(&app.host, &jwt.claims.iss).await?;
     if trusts.is_empty() {
@@ -25,7 +27,7 @@ pub(crate) async fn identify<H: Host>(app: &App<H>, text: &str) -> Result<Identi
     }
     let now = app.clock.now();
     policy::by_time(&jwt.claims, now)?;
-    let key = app.issuers.key(&app.host, &jwt.claims.iss, &jwt.key_id, now).await?;
+    let key = issuers::key(app, &jwt.claims.iss, &jwt.key_id, now).await?;
     let key = key.ok_or(Refused::Signature)?;
     if !app.host.verify_rs256(&key, jwt.signed.as_bytes(), &jwt.signature).await? {
         return Err(Refused::Signature.into());

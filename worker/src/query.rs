@@ -1,8 +1,11 @@
 //! Reads the part of an address after `?`. Like a body, it is refused when it says what the route does not take.
 
+use std::fmt;
+
 use axum::http::Uri;
 
 use crate::error::ApiError;
+use crate::store::page::Cursor;
 
 /// The value of the only parameter that a route takes: 400 for another one, for a second one, and for characters
 /// that neither numbers nor cursors have.
@@ -17,6 +20,16 @@ pub(crate) fn only<'a>(uri: &'a Uri, name: &str) -> Result<Option<&'a str>, ApiE
         Some(value) => Ok(Some(value)),
         None => Err(ApiError::BadRequest(format!("the address may have one parameter, `{name}`").into())),
     }
+}
+
+/// The cursor of a list whose entries have ids: 400 for what is none.
+pub(crate) fn cursor<I: fmt::Display, E>(
+    uri: &Uri,
+    parse: impl FnOnce(&str) -> Result<I, E>,
+) -> Result<Option<Cursor<I>>, ApiError> {
+    let Some(text) = only(uri, "cursor")? else { return Ok(None) };
+    let unfit = || ApiError::BadRequest("the cursor is not one of this service".into());
+    Cursor::parse(text, parse).map(Some).ok_or_else(unfit)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
 use crate::app::App;
@@ -11,6 +11,7 @@ use crate::error::ApiError;
 use crate::handlers::{audit, decrypt, deploys, health, projects, roots, rows, tokens, trusts};
 use crate::host::Host;
 use crate::log::observe;
+use crate::panics::caught;
 
 /// The service over `app`. Every answer is JSON, and none may be cached.
 pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
@@ -41,6 +42,7 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/health", get(health::health::<H>))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(from_fn(caught))
         .layer(from_fn_with_state(Arc::clone(&app), observe::<H>))
         .with_state(app)
 }

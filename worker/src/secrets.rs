@@ -2,6 +2,8 @@
 //!
 //! A secret that is missing or malformed stops only the routes that need it; the log names it, never its content.
 
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
 use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::wrap::WrapRoots;
 use zeroize::Zeroizing;
@@ -27,12 +29,19 @@ pub enum SecretFault {
     Malformed(&'static str, &'static str),
 }
 
-/// The secrets, each parsed or with its fault.
+/// The secrets, each parsed or with its fault. A host may replace them while it serves; a call that has begun goes on with
+/// those that it took.
 #[derive(Debug)]
-pub struct Secrets {
-    admin_tokens: Result<AdminTokens, SecretFault>,
-    wrap_roots: Result<WrapRoots, SecretFault>,
-    store_keys: Result<StoreKeys, SecretFault>,
+pub struct Secrets(RwLock<Parsed>);
+
+/// One secret that can be used, or its fault.
+type Usable<T> = Result<Arc<T>, SecretFault>;
+
+#[derive(Debug)]
+struct Parsed {
+    admin_tokens: Usable<AdminTokens>,
+    wrap_roots: Usable<WrapRoots>,
+    store_keys: Usable<StoreKeys>,
 }
 
 impl Secrets {
@@ -41,32 +50,46 @@ impl Secrets {
     /// first). White space around each is forgiven: it comes with a pipe into `wrangler secret put`.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &'static str| lookup(name).map(Zeroizing::new).ok_or(SecretFault::Missing(name));
-        Self {
+        Self(RwLock::new(Parsed {
             admin_tokens: read(ADMIN_TOKEN).and_then(|text| {
                 let expected = "at least 32 visible ASCII characters, or two such tokens";
-                AdminTokens::parse(&text).ok_or(SecretFault::Malformed(ADMIN_TOKEN, expected))
+                AdminTokens::parse(&text).map(Arc::new).ok_or(SecretFault::Malformed(ADMIN_TOKEN, expected))
             }),
             wrap_roots: read(WRAP_ROOTS).and_then(|text| {
                 let expected = "kid:hex[,kid:hex…], each kid once";
-                WrapRoots::parse(text.trim()).map_err(|_| SecretFault::Malformed(WRAP_ROOTS, expected))
+                WrapRoots::parse(text.trim())
+                    .map(Arc::new)
+                    .map_err(|_| SecretFault::Malformed(WRAP_ROOTS, expected))
             }),
             store_keys: read(ENCRYPTION_KEY).and_then(|text| {
                 let expected = "64 hexadecimal digits, or several such keys with white space between two";
-                StoreKeys::parse(&text).map_err(|_| SecretFault::Malformed(ENCRYPTION_KEY, expected))
+                StoreKeys::parse(&text)
+                    .map(Arc::new)
+                    .map_err(|_| SecretFault::Malformed(ENCRYPTION_KEY, expected))
             }),
-        }
+        }))
     }
 
-    pub(crate) fn admin_tokens(&self) -> Result<&AdminTokens, SecretFault> {
-        self.admin_tokens.as_ref().map_err(|fault| *fault)
+    /// From now on, these.
+    pub fn replace(&self, with: Self) {
+        let with = with.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = with;
     }
 
-    pub(crate) fn wrap_roots(&self) -> Result<&WrapRoots, SecretFault> {
-        self.wrap_roots.as_ref().map_err(|fault| *fault)
+    fn read(&self) -> RwLockReadGuard<'_, Parsed> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn store_keys(&self) -> Result<&StoreKeys, SecretFault> {
-        self.store_keys.as_ref().map_err(|fault| *fault)
+    pub(crate) fn admin_tokens(&self) -> Usable<AdminTokens> {
+        self.read().admin_tokens.clone()
+    }
+
+    pub(crate) fn wrap_roots(&self) -> Usable<WrapRoots> {
+        self.read().wrap_roots.clone()
+    }
+
+    pub(crate) fn store_keys(&self) -> Usable<StoreKeys> {
+        self.read().store_keys.clone()
     }
 
     /// Whether the service can do its work.

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod deploys;
+pub mod page;
 pub mod projects;
 pub mod rows;
 pub mod sql;

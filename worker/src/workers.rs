@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
-use axum::http::{self, HeaderValue};
+use axum::http;
 use axum::response::{IntoResponse, Response as HttpResponse};
 use http_body_util::BodyExt;
 use tower_service::Service;
@@ -18,14 +18,16 @@ use crate::error::ApiError;
 use crate::host::cloudflare::Cloudflare;
 use crate::log::Log;
 use crate::oidc::Issuers;
+use crate::refusals::Refusals;
 use crate::secrets::Secrets;
 use crate::{checkpoint, router};
 
 /// For as long as this instance lives: each call has an [`App`] of its own.
 static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
+static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
 
 #[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<Response> {
     let Ok(request) = request_from_wasm(request) else {
         let unreadable = ApiError::BadRequest("the request's address or headers cannot be read".into());
         return whole(unreadable.into_response()).await;
@@ -33,31 +35,33 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result
     let mut request = request.map(Body::new);
     let peer = peer(&request);
     request.extensions_mut().insert(peer);
-    let Ok(response) = router(Arc::new(bind(env))).call(request).await;
+    let Ok(response) = router(Arc::new(bind(env, Some(context)))).call(request).await;
     whole(response).await
 }
 
 /// Every few minutes, as wrangler.toml says.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    checkpoint(&bind(env)).await;
+    checkpoint(&bind(env, None)).await;
 }
 
-fn bind(env: Env) -> App<Cloudflare> {
+fn bind(env: Env, context: Option<Context>) -> App<Cloudflare> {
     App {
-        host: Cloudflare::bind(&env),
+        host: Cloudflare::bind(&env, context),
         secrets: Secrets::parse(|name| env.secret(name).ok().map(|secret| secret.to_string())),
         clock: Clock::new(|| Date::now().as_millis()),
         issuers: ISSUERS.clone(),
+        refusals: REFUSALS.clone(),
         log: Log::new(|line| console_error!("{line}")),
     }
 }
 
-/// Cloudflare sets this header itself, over whatever the client sent.
+/// Cloudflare sets these headers itself, over whatever the client sent.
 fn peer<B>(request: &http::Request<B>) -> Peer {
-    let address = request.headers().get("cf-connecting-ip").map(HeaderValue::to_str);
+    let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
     Peer {
-        address: address.and_then(|value| value.ok()).map(str::to_owned),
+        address: header("cf-connecting-ip"),
+        request_id: header("cf-ray"),
         country: request.extensions().get().and_then(Cf::country),
     }
 }

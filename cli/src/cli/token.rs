@@ -43,9 +43,15 @@ pub(crate) struct TrustAdd {
     /// Only in jobs of this environment
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
-    /// Only in the workflow of this name
-    #[arg(long, value_name = "NAME")]
+    /// Only in the repository of this number, whatever else gets its name
+    #[arg(long, value_name = "N")]
+    pub(crate) repository_id: Option<String>,
+    /// Only in this workflow, as .github/workflows/FILE@REF
+    #[arg(long, value_name = "PATH@REF")]
     pub(crate) workflow: Option<String>,
+    /// Only in this reusable workflow, as OWNER/NAME/PATH@REF
+    #[arg(long, value_name = "FILE@REF")]
+    pub(crate) job_workflow: Option<String>,
     /// What those jobs may do: deploy or read (this project), deploy:ID, read:ID or build:ID
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: String,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use capy_server::{Server, Settings, Tls, secret};
+use capy_server::{Reread, Server, Settings, Tls, secret};
 use capy_worker::log::Log;
 use capy_worker::secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, Secrets, WRAP_ROOTS};
 use zeroize::Zeroizing;
@@ -29,6 +29,13 @@ const SECRETS: [(&str, &str, Draw); 3] = [
 pub(super) fn run(arguments: Serve) -> Result<()> {
     let secrets = secrets(&arguments)?;
     secrets.check()?;
+    let again = Serve { init: false, ..arguments.clone() };
+    let reread = move || {
+        let secrets =
+            self::secrets(&again).map_err(|error| format!("the secrets stay as they were: {error}"))?;
+        secrets.check().map_err(|fault| format!("the secrets stay as they were: {fault}"))?;
+        Ok(secrets)
+    };
     let scheme = if arguments.tls_cert.is_some() { "https" } else { "http" };
     let settings = Settings {
         listen: arguments.listen,
@@ -40,7 +47,7 @@ pub(super) fn run(arguments: Serve) -> Result<()> {
         address_limit: arguments.address_limit,
         grace: arguments.grace,
     };
-    let server = Server::bind(settings, secrets, Log::new(printer::note))?;
+    let server = Server::bind(settings, secrets, Reread::new(reread), Log::new(printer::note))?;
     let listening = server.listening()?;
     printer::note(&format!("listening on {scheme}://{}", listening.routes));
     if let Some(metrics) = listening.metrics {

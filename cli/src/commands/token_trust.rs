@@ -28,10 +28,12 @@ fn add(arguments: TrustAdd) -> Result<()> {
         issuer: arguments.issuer.unwrap_or_else(|| GITHUB_ISSUER.into()),
         audience: arguments.audience.unwrap_or_else(|| service.url().to_string()),
         claims: TrustClaims {
+            workflow_ref: arguments.workflow.map(|path| of_repository(&arguments.repository, path)),
             repository: arguments.repository,
+            repository_id: arguments.repository_id,
             git_ref: arguments.git_ref,
             environment: arguments.environment,
-            workflow: arguments.workflow,
+            job_workflow_ref: arguments.job_workflow,
         },
         scope: scope(&arguments.scope)?,
     };
@@ -44,6 +46,14 @@ fn add(arguments: TrustAdd) -> Result<()> {
         limits(&trust.claims).map(|only| format!(", with {only}")).unwrap_or_default(),
     ));
     Ok(())
+}
+
+/// A workflow's path within its repository, which the identity names in front of it.
+fn of_repository(repository: &str, path: String) -> String {
+    match path.starts_with(".github/") {
+        true => format!("{repository}/{path}"),
+        false => path,
+    }
 }
 
 fn list(arguments: &TrustList) -> Result<()> {
@@ -71,8 +81,13 @@ fn row(trust: &Trust) -> [String; 5] {
 
 /// What narrows a trust within its repository.
 fn limits(claims: &TrustClaims) -> Option<String> {
-    let named =
-        [("ref", &claims.git_ref), ("environment", &claims.environment), ("workflow", &claims.workflow)];
+    let named = [
+        ("number", &claims.repository_id),
+        ("ref", &claims.git_ref),
+        ("environment", &claims.environment),
+        ("workflow", &claims.workflow_ref),
+        ("reusable workflow", &claims.job_workflow_ref),
+    ];
     let limits: Vec<_> = named
         .into_iter()
         .filter_map(|(name, value)| Some(format!("{name} {}", shown(Some(value.as_deref()?)))))

@@ -11,9 +11,14 @@ use crate::sandbox::Sandbox;
 use crate::server::Server;
 
 fn get(url: &str) -> (u16, String) {
+    get_as(url, "")
+}
+
+fn get_as(url: &str, token: &str) -> (u16, String) {
     let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
     let agent = config.timeout_global(Some(Duration::from_secs(20))).build().new_agent();
-    let mut answer = agent.get(url).call().unwrap_or_else(|error| panic!("{url}: {error}"));
+    let request = agent.get(url).header("authorization", format!("Bearer {token}"));
+    let mut answer = request.call().unwrap_or_else(|error| panic!("{url}: {error}"));
     (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
 }
 
@@ -139,4 +144,37 @@ fn calls_are_answered_over_tls_with_the_certificate_that_was_given() {
         assert!(Instant::now() < patience, "the new certificate is never served");
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn secrets_are_read_again_on_a_signal_and_what_cannot_be_used_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox, &["--init"], 1);
+    let tokens = format!("{}/tokens/self", server.urls[0]);
+    let old = sandbox.read("data/admin-token").trim().to_owned();
+    let new = "n".repeat(40);
+    let waits_for = |token: &str, status: u16| {
+        let patience = Instant::now() + Duration::from_secs(30);
+        while get_as(&tokens, token).0 != status {
+            assert!(Instant::now() < patience, "it never became {status}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    waits_for(&old, 200);
+    fs::write(sandbox.path("data/admin-token"), format!("{new} {old}")).unwrap();
+    assert_eq!(get_as(&tokens, &new).0, 401, "not before the signal");
+    server.signal(Signal::HUP);
+    waits_for(&new, 200);
+    assert_eq!(get_as(&tokens, &old).0, 200);
+    fs::write(sandbox.path("data/admin-token"), "short").unwrap();
+    server.signal(Signal::HUP);
+    fs::write(sandbox.path("data/wrap-roots"), "canary.ROOT.x9").unwrap();
+    server.signal(Signal::HUP);
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(get_as(&tokens, &new).0, 200, "the last good ones stay");
+    let mut server = server;
+    server.signal(Signal::TERM);
+    let (_, log) = server.end();
+    assert!(log.contains("the secrets stay as they were: secret ADMIN_TOKEN is malformed"), "{log}");
+    assert!(!log.contains("canary") && !log.contains(&new), "{log}");
 }

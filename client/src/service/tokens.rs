@@ -3,12 +3,9 @@
 use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenList};
 use capy_protocol::token::TokenId;
 
-use super::{SMALL, Service, post};
+use super::{LARGE, SMALL, Service, post};
 use crate::http::Method;
 use crate::{Deadline, Result};
-
-/// All tokens of a service, or all trusts: some tens of thousands.
-pub(super) const LARGE: u64 = 16 * 1024 * 1024;
 
 impl Service {
     /// Who the bearer of this token is: `GET /tokens/self`.
@@ -27,12 +24,22 @@ impl Service {
         self.ask_any(&self.authorized(post(body), "/tokens".into(), SMALL), deadline)
     }
 
-    /// All tokens, newest first: `GET /tokens`.
+    /// All tokens, newest first: every page of `GET /tokens`.
     ///
     /// # Errors
     /// As [`Service::create_token`].
     pub fn tokens(&self, deadline: Deadline) -> Result<TokenList> {
-        self.ask_any(&self.authorized(Method::Get, "/tokens".into(), LARGE), deadline)
+        let mut all = TokenList { tokens: Vec::new(), next: None };
+        let mut query = String::new();
+        loop {
+            let request = self.authorized(Method::Get, format!("/tokens{query}"), LARGE);
+            let page: TokenList = self.ask_any(&request, deadline)?;
+            all.tokens.extend(page.tokens);
+            match page.next {
+                Some(next) => query = self.cursor(&next)?,
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Revokes a token: `DELETE /tokens/{id}`. Once it returned, the token is refused.

@@ -3,8 +3,7 @@
 use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
 use capy_protocol::token::TrustId;
 
-use super::tokens::LARGE;
-use super::{SMALL, Service, post};
+use super::{LARGE, SMALL, Service, post};
 use crate::http::Method;
 use crate::{Deadline, Result};
 
@@ -17,12 +16,22 @@ impl Service {
         self.ask_any(&self.authorized(post(body), "/oidc/trusts".into(), SMALL), deadline)
     }
 
-    /// All trusts, newest first: `GET /oidc/trusts`.
+    /// All trusts, newest first: every page of `GET /oidc/trusts`.
     ///
     /// # Errors
     /// As [`Service::create_token`].
     pub fn trusts(&self, deadline: Deadline) -> Result<TrustList> {
-        self.ask_any(&self.authorized(Method::Get, "/oidc/trusts".into(), LARGE), deadline)
+        let mut all = TrustList { trusts: Vec::new(), next: None };
+        let mut query = String::new();
+        loop {
+            let request = self.authorized(Method::Get, format!("/oidc/trusts{query}"), LARGE);
+            let page: TrustList = self.ask_any(&request, deadline)?;
+            all.trusts.extend(page.trusts);
+            match page.next {
+                Some(next) => query = self.cursor(&next)?,
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Removes a trust: `DELETE /oidc/trusts/{id}`. Once it returned, nothing is accepted by it.

@@ -42,7 +42,7 @@ impl Tokens {
     pub(crate) fn list(&self) -> (u16, Value) {
         let mut tokens: Vec<_> = self.0.values().cloned().collect();
         tokens.sort_by_key(|token| std::cmp::Reverse(token.created_at));
-        json(200, &TokenList { tokens })
+        json(200, &TokenList { tokens, next: None })
     }
 
     pub(crate) fn revoke(&mut self, id: &str) -> (u16, Value) {

@@ -42,7 +42,7 @@ impl Trusts {
     pub(crate) fn list(&self) -> (u16, Value) {
         let mut trusts: Vec<_> = self.0.values().cloned().collect();
         trusts.sort_by_key(|trust| std::cmp::Reverse(trust.created_at));
-        (200, serde_json::to_value(TrustList { trusts }).unwrap())
+        (200, serde_json::to_value(TrustList { next: None, trusts }).unwrap())
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> (u16, Value) {

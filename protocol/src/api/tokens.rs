@@ -54,11 +54,14 @@ pub struct TokenInfo {
     pub revoked_at: Option<u64>,
 }
 
-/// The answer to `GET /tokens`: newest first.
+/// A page of `GET /tokens`: newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TokenList {
     /// The tokens, revoked and expired ones among them.
     pub tokens: Vec<TokenInfo>,
+    /// Where the next page begins, as `?cursor=`; none after the last one.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// The answer to `DELETE /tokens/{id}`.

@@ -25,7 +25,7 @@ pub struct NewTrust {
     pub scope: Scope,
 }
 
-/// What an identity has to claim. All but the repository may end with `*`, for any ending.
+/// What an identity has to claim. All but the repository and its number may end with `*`, for any ending.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustClaims {
@@ -37,9 +37,15 @@ pub struct TrustClaims {
     /// The deployment environment; any or none, where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// The workflow's name; any, where there is none.
+    /// The repository's number, so that nobody is believed who takes over its name; any, where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workflow: Option<String>,
+    pub repository_id: Option<String>,
+    /// The workflow's file at a ref, as `owner/name/path@ref`; any, where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_ref: Option<String>,
+    /// The same of the reusable workflow that the job stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_workflow_ref: Option<String>,
 }
 
 /// One trust.
@@ -61,11 +67,14 @@ pub struct Trust {
     pub created_by: String,
 }
 
-/// The answer to `GET /oidc/trusts`: newest first.
+/// A page of `GET /oidc/trusts`: newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrustList {
     /// The trusts.
     pub trusts: Vec<Trust>,
+    /// Where the next page begins, as `?cursor=`; none after the last one.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// The answer to `DELETE /oidc/trusts/{id}`.

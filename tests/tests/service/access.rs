@@ -53,7 +53,7 @@ fn a_job_is_let_in_by_what_its_issuer_signed(service: &KeyService) {
     });
     assert_eq!(owner(service, "POST", "/oidc/trusts", &trust).status, 201);
     let answer = who(&token);
-    assert_eq!(answer.json["actor"], "github:o/r@refs/heads/main", "{}\n{}", answer.text, service.log());
+    assert_eq!(answer.json["actor"], "127.0.0.1:o/r@refs/heads/main", "{}\n{}", answer.text, service.log());
     assert_eq!(answer.json["scopes"], json!(["deploy:prj_a"]));
     let altered = {
         let (signed, signature) = token.rsplit_once('.').unwrap();

@@ -13,7 +13,8 @@ on_each_host!(only_the_owner_is_let_in_and_no_request_gets_a_500);
 fn only_the_owner_is_let_in_and_no_request_gets_a_500(service: &KeyService) {
     let health = call(service.url(), "GET", "/health", None, &Value::Null);
     assert_eq!(health.status, 200, "{}\n{}", health.text, service.log());
-    let all_ok = json!({ "database": "ok", "revocations": "ok", "secrets": "ok", "store": "ok" });
+    let all_ok =
+        json!({ "database": "ok", "revocations": "ok", "limits": "ok", "secrets": "ok", "store": "ok" });
     assert_eq!(health.json["bindings"], all_ok);
 
     let wrong = "0".repeat(64);
@@ -57,7 +58,8 @@ fn a_service_without_its_secrets_says_so_and_gives_no_key() {
     let worker = Workerd::start(&node, &options).unwrap();
     let health = call(worker.url(), "GET", "/health", None, &Value::Null);
     assert_eq!(health.status, 503);
-    let expected = json!({ "database": "ok", "revocations": "ok", "secrets": "error", "store": "off" });
+    let expected =
+        json!({ "database": "ok", "revocations": "ok", "limits": "ok", "secrets": "error", "store": "off" });
     assert_eq!(health.json["bindings"], expected);
     let decrypt = format!("/deploy/{}/decrypt", "cd".repeat(32));
     let answer = call(worker.url(), "POST", &decrypt, None, &json!({ "ciphertext": "" }));

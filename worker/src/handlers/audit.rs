@@ -57,13 +57,13 @@ pub(crate) async fn verify<H: Host>(
 ) -> Result<Json<AuditVerification>, ApiError> {
     let from = number(&uri, "from")?.unwrap_or(1).max(1);
     let roots = app.secrets.wrap_roots()?;
-    let (mut sealed, mut findings, last) = audit::verify(&app.host, roots, from).await?;
+    let (mut sealed, mut findings, last) = audit::verify(&app.host, &roots, from).await?;
     let is_new = sealed.is_none() && from > last;
     let mut pending = 0;
     if is_new {
-        match audit::seal_next(&app.host, roots, app.clock.now()).await? {
+        match audit::seal_next(&app.host, &roots, app.clock.now()).await? {
             Sealing::Nothing => {}
-            Sealing::Made(_) => (sealed, findings, _) = audit::verify(&app.host, roots, from).await?,
+            Sealing::Made(_) => (sealed, findings, _) = audit::verify(&app.host, &roots, from).await?,
             Sealing::Refused { reason, findings: found, pending: count } => {
                 app.log.warn(&reason);
                 (findings, pending) = (found, count);
@@ -89,7 +89,7 @@ pub(crate) async fn verify<H: Host>(
 pub async fn checkpoint<H: Host>(app: &App<H>) {
     for _ in 0..H::CHECKPOINTS_AT_ONCE {
         let made = match app.secrets.wrap_roots() {
-            Ok(roots) => audit::seal_next(&app.host, roots, app.clock.now()).await,
+            Ok(roots) => audit::seal_next(&app.host, &roots, app.clock.now()).await,
             Err(fault) => return app.log.warn(&fault),
         };
         match made {

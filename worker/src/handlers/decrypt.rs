@@ -30,7 +30,7 @@ use crate::store::deploys::{self, Record};
 /// 6. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503.
 /// 7. Only then the key: 200.
 ///
-/// A refusal of a known id is recorded, too.
+/// A refusal of a known id is recorded, too; one by the list at most once a minute, and after the answer.
 pub(crate) async fn decrypt<H: Host>(
     State(app): State<Arc<App<H>>>,
     WithinLimits(id): WithinLimits,
@@ -40,6 +40,14 @@ pub(crate) async fn decrypt<H: Host>(
     let bytes = parse_base64(&request.ciphertext)
         .map_err(|_| ApiError::BadRequest("ciphertext is not canonical base64".into()))?;
     let event = Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller };
+    if let Err(denial) = ask_list(&app, &id).await {
+        if app.refusals.is_due(&id, event.at) {
+            let apart = Arc::clone(&app);
+            let record = async move { record_refusal(&apart, &id, &event, ErrorCode::DeployRevoked).await };
+            app.host.run_apart(record).await;
+        }
+        return Err(denial.into());
+    }
     let answer = open(&app, &id, &bytes, &event).await;
     if let Some(code) = answer.as_ref().err().and_then(ApiError::recorded) {
         record_refusal(&app, &id, &event, code).await;
@@ -53,7 +61,6 @@ async fn open<H: Host>(
     bytes: &[u8],
     event: &Event,
 ) -> Result<Json<DecryptResponse>, ApiError> {
-    ask_list(app, id).await?;
     let roots = app.secrets.wrap_roots()?;
     let outer = OuterBlob::from_bytes(bytes).map_err(|_| ApiError::BlobRejected)?;
     let asked = Asked { now: event.at, address: event.caller.peer.address.as_deref() };
@@ -94,13 +101,13 @@ async fn ask_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {
     policy::by_list(&listed)
 }
 
-/// Why a blob is refused whose root is not here. Its record says whether it ever was; without one, and without a
-/// database, it is another service's.
+/// Why a blob is refused whose root is not here. Its record says whether it ever was; without one it is another
+/// service's.
 async fn rootless<H: Host>(app: &App<H>, id: &DeployId, outer: &OuterBlob, asked: Asked<'_>) -> ApiError {
     match ask_record(app, id, asked).await {
         Ok(record) if record.key_id == outer.kid() => ApiError::WrapRootGone,
-        Err(refused @ ApiError::Denied(denial)) if denial != Denial::Unknown => refused,
-        _ => ApiError::WrapRootUnknown,
+        Err(ApiError::Denied(Denial::Unknown)) | Ok(_) => ApiError::WrapRootUnknown,
+        Err(refused) => refused,
     }
 }
 

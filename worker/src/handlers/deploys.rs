@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::path::PathId;
 use crate::policy::{self, Denial};
 use crate::query;
-use crate::store::deploys::{self, Cursor, Record};
+use crate::store::deploys::{self, Record};
 
 /// How many ids one call puts on the revocation list: each is a write over the network, and the time of a call is
 /// limited.
@@ -142,9 +142,7 @@ pub(crate) async fn list<H: Host>(
     uri: Uri,
 ) -> Result<Json<DeployList>, ApiError> {
     identity.require(&Scope::Read(project_id.clone()))?;
-    let cursor = query::only(&uri, "cursor")?.map(|text| {
-        Cursor::parse(text).ok_or(ApiError::BadRequest("the cursor is not one of this service".into()))
-    });
-    let (deploys, next) = deploys::list(&app.host, &project_id, cursor.transpose()?.as_ref()).await?;
+    let cursor = query::cursor(&uri, DeployId::parse)?;
+    let (deploys, next) = deploys::list(&app.host, &project_id, cursor.as_ref()).await?;
     Ok(Json(DeployList { deploys, next: next.map(|cursor| cursor.to_string()) }))
 }

@@ -15,12 +15,15 @@ use crate::host::Host;
 use crate::secrets::Secrets;
 use crate::store::deploys;
 
+/// Asked often, and by anybody: the database is written to every ten seconds at most.
+///
 /// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only.
 pub(crate) async fn health<H: Host>(State(app): State<Arc<App<H>>>) -> Response {
     let mut faults = Vec::new();
     let bindings = Bindings {
-        database: state(deploys::check(&app.host).await, &mut faults),
+        database: state(deploys::check(&app.host, app.clock.now()).await, &mut faults),
         revocations: state(app.host.check_revocations().await, &mut faults),
+        limits: state(app.host.check_limits().await, &mut faults),
         secrets: state(app.secrets.check_keys(), &mut faults),
         store: store(&app.secrets, &mut faults),
     };

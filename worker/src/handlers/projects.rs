@@ -55,7 +55,7 @@ pub(crate) async fn create<H: Host>(
         return Err(ApiError::ProjectExists);
     }
     let now = app.clock.now();
-    let sealed = seal(keys, &project_id, secrets)?;
+    let sealed = seal(&keys, &project_id, secrets)?;
     let subject = Subject::of_project(&project_id, &project_id, Some(told));
     let event = app.seal(&identity.event(Action::CreateProject, now, caller), subject, "ok")?;
     let created_by = identity.actor().to_owned();
@@ -87,7 +87,7 @@ pub(crate) async fn change<H: Host>(
         let others = projects::others(&app.host, &project_id, &names).await?;
         policy::capacity(others, &secrets).map_err(|_| ApiError::ProjectFull)?;
     }
-    let sealed = seal(keys, &project_id, secrets)?;
+    let sealed = seal(&keys, &project_id, secrets)?;
     let subject = Subject::of_project(&project_id, &project_id, Some(told));
     let event = app.seal(&identity.event(Action::ChangeProject, app.clock.now(), caller), subject, "ok")?;
     let changed = projects::change(&app.host, &project_id, name.as_deref(), &recipe, &sealed, &event).await?;

@@ -89,7 +89,7 @@ pub(crate) async fn rotate<H: Host>(
     let next = stale.last().filter(|_| stale.len() == RESEALED_AT_ONCE).map(|row| row.id);
     let (mut fresh, mut unopened) = (Vec::new(), Vec::new());
     for row in stale {
-        match reseal(keys, &row) {
+        match reseal(&keys, &row) {
             Ok(text) => fresh.push((row, text)),
             Err(error @ (Error::Randomness | Error::TooLarge)) => {
                 return Err(ApiError::Unavailable(Fault::Store(error)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use capy_protocol::api::SecretText;
 use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenInfo, TokenList};
 use capy_protocol::scope::Scope;
@@ -19,6 +19,7 @@ use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::path::PathId;
 use crate::policy;
+use crate::query;
 use crate::store::tokens;
 
 /// `POST /tokens`
@@ -52,14 +53,17 @@ pub(crate) async fn create<H: Host>(
     Ok((StatusCode::CREATED, Json(CreatedToken { token: SecretText::from(&token), info })))
 }
 
-/// `GET /tokens`
-/// 1. An admin's bearer: 401, 403.
-/// 2. 200 with all tokens, newest first, the ended ones among them. 503.
+/// `GET /tokens?cursor=`
+/// 1. An admin's bearer: 401, 403. The cursor: 400.
+/// 2. 200 with a page of all tokens, newest first, the ended ones among them. 503.
 pub(crate) async fn list<H: Host>(
     State(app): State<Arc<App<H>>>,
     _: Admin,
+    uri: Uri,
 ) -> Result<Json<TokenList>, ApiError> {
-    Ok(Json(TokenList { tokens: tokens::list(&app.host).await? }))
+    let cursor = query::cursor(&uri, TokenId::parse)?;
+    let (tokens, next) = tokens::list(&app.host, cursor.as_ref()).await?;
+    Ok(Json(TokenList { tokens, next: next.map(|cursor| cursor.to_string()) }))
 }
 
 /// `GET /tokens/self`

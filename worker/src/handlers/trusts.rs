@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
 use capy_protocol::token::TrustId;
 
@@ -17,6 +17,7 @@ use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::path::PathId;
 use crate::policy;
+use crate::query;
 use crate::store::trusts;
 
 /// `POST /oidc/trusts`
@@ -47,14 +48,17 @@ pub(crate) async fn add<H: Host>(
     Ok((StatusCode::CREATED, Json(trust)))
 }
 
-/// `GET /oidc/trusts`
-/// 1. An admin's bearer: 401, 403.
-/// 2. 200 with all trusts, newest first. 503.
+/// `GET /oidc/trusts?cursor=`
+/// 1. An admin's bearer: 401, 403. The cursor: 400.
+/// 2. 200 with a page of all trusts, newest first. 503.
 pub(crate) async fn list<H: Host>(
     State(app): State<Arc<App<H>>>,
     _: Admin,
+    uri: Uri,
 ) -> Result<Json<TrustList>, ApiError> {
-    Ok(Json(TrustList { trusts: trusts::list(&app.host).await? }))
+    let cursor = query::cursor(&uri, TrustId::parse)?;
+    let (trusts, next) = trusts::list(&app.host, cursor.as_ref()).await?;
+    Ok(Json(TrustList { trusts, next: next.map(|cursor| cursor.to_string()) }))
 }
 
 /// `DELETE /oidc/trusts/{id}`

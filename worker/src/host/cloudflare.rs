@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use worker::kv::KvStore;
 use worker::send::SendFuture;
 use worker::wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, D1Result, Env, RateLimiter};
+use worker::{Context, D1Database, D1PreparedStatement, D1Result, Env, RateLimiter};
 
 use super::{Host, HostError, Limit, Result, Rows, RsaKey, Statement, Value};
 
@@ -28,16 +28,19 @@ pub(crate) struct Cloudflare {
     revocations: Result<KvStore>,
     of_deploy: Result<RateLimiter>,
     from_address: Result<RateLimiter>,
+    /// None in a scheduled run, which answers nobody.
+    context: Option<Context>,
 }
 
 impl Cloudflare {
     /// Takes the bindings by their names in `wrangler.toml`.
-    pub(crate) fn bind(env: &Env) -> Self {
+    pub(crate) fn bind(env: &Env, context: Option<Context>) -> Self {
         Self {
             database: env.d1(DATABASE).map_err(database_error),
             revocations: env.kv(REVOCATIONS).map_err(list_error),
             of_deploy: env.rate_limiter(DECRYPTS_OF_DEPLOY).map_err(limiter_error),
             from_address: env.rate_limiter(DECRYPTS_FROM_ADDRESS).map_err(limiter_error),
+            context,
         }
     }
 
@@ -106,6 +109,27 @@ impl Host for Cloudflare {
         signature: &[u8],
     ) -> impl Future<Output = Result<bool>> + Send {
         SendFuture::new(outbound::verify_rs256(key, message, signature))
+    }
+
+    fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send {
+        let waited_for = match &self.context {
+            Some(context) => {
+                context.wait_until(work);
+                None
+            }
+            None => Some(work),
+        };
+        async move {
+            if let Some(work) = waited_for {
+                work.await;
+            }
+        }
+    }
+
+    /// Whether they are bound: asking one would count.
+    fn check_limits(&self) -> impl Future<Output = Result<()>> + Send {
+        let bound = self.of_deploy.as_ref().and(self.from_address.as_ref());
+        std::future::ready(bound.map(drop).map_err(Clone::clone))
     }
 
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send {

@@ -29,6 +29,8 @@ pub struct Faults {
     pub limiter: bool,
     /// Nothing can be fetched.
     pub issuer: bool,
+    /// What is fetched comes when this ends.
+    pub issuer_waits: bool,
 }
 
 /// A database in memory, a revocation list, and what of them does not work.
@@ -138,16 +140,28 @@ impl Host for Faulty {
     }
 
     async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        self.fetched.fetch_add(1, Ordering::SeqCst);
+        while self.faults().issuer_waits {
+            tokio::task::yield_now().await;
+        }
         if self.faults().issuer {
             return Err(HostError::Issuer("injected".into()));
         }
-        self.fetched.fetch_add(1, Ordering::SeqCst);
         let found = lock(&self.documents).get(url).cloned();
         found.ok_or_else(|| HostError::Issuer("it answered 404".into()))
     }
 
     async fn verify_rs256(&self, key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
         Ok(outbound::verify_rs256(key, message, signature))
+    }
+
+    /// Waits, so that a test sees what was done.
+    async fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let _ = tokio::spawn(work).await;
+    }
+
+    async fn check_limits(&self) -> Result<()> {
+        self.is_within(Limit::DecryptsOfDeploy, "health").await.map(drop)
     }
 
     async fn check_revocations(&self) -> Result<()> {

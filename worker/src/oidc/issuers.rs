@@ -1,18 +1,23 @@
-//! The keys of issuers, remembered: for ten minutes, and asked for again early when a key is not among them, though
-//! at most once a minute, so that tokens with made-up keys do not turn the service against an issuer.
+//! The keys of issuers, remembered. They are read again when they are ten minutes old or one is missing, and never more
+//! often than once a minute, however that ended and however many tokens with made-up keys come: whoever finds that it is
+//! time claims the reading. Others take what is known meanwhile, for up to an hour. A reading goes on when the call that
+//! began it is gone, so that giving up early hides no new key.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_channel::oneshot;
 
 use super::keys::{self, Key};
+use crate::app::App;
 use crate::host::{Host, HostError, Result, RsaKey};
 
 /// How long keys are taken as they were read, in milliseconds: as long may a key that was withdrawn still count.
 const FRESH_FOR: u64 = 10 * 60_000;
+/// The same while the issuer does not answer.
+const STALE_FOR: u64 = 60 * 60_000;
 /// The shortest time between two readings, in milliseconds.
 const BETWEEN_READINGS: u64 = 60_000;
-/// The same after one that failed.
-const AFTER_A_FAILURE: u64 = 5_000;
 
 /// What is known of each issuer. Only issuers that are trusted are ever asked about, so that they are few.
 #[derive(Default, Debug)]
@@ -21,8 +26,10 @@ pub struct Issuers(Mutex<BTreeMap<String, Known>>);
 #[derive(Clone, Default, Debug)]
 struct Known {
     keys: Vec<Key>,
-    stale_at: u64,
-    ask_at: u64,
+    /// When the reading that gave them began.
+    read_at: Option<u64>,
+    /// When the last reading began.
+    asked_at: Option<u64>,
 }
 
 /// What to do about a key.
@@ -31,59 +38,81 @@ enum Lookup {
     Found(RsaKey),
     /// The issuer was asked a moment ago, and does not have it.
     Absent,
-    /// The issuer was asked a moment ago, and did not answer.
+    /// The issuer was asked a moment ago, and has not answered.
     Unanswered,
+    /// It is the caller's turn to ask, and nobody else's.
     Ask,
 }
 
-impl Issuers {
-    /// The issuer's key of this name; `None` when it has none.
-    pub(crate) async fn key<H: Host>(
-        &self,
-        host: &H,
-        issuer: &str,
-        key_id: &str,
-        now: u64,
-    ) -> Result<Option<RsaKey>> {
-        match self.look_up(issuer, key_id, now) {
-            Lookup::Found(key) => return Ok(Some(key)),
-            Lookup::Absent => return Ok(None),
-            Lookup::Unanswered => return Err(HostError::Issuer("it did not answer a moment ago".into())),
-            Lookup::Ask => {}
-        }
-        let answer = keys::fetch(host, issuer).await;
-        self.remember(issuer, answer.as_deref(), now);
-        Ok(find(&answer?, key_id))
+/// The issuer's key of this name; `None` when it has none.
+pub(crate) async fn key<H: Host>(
+    app: &Arc<App<H>>,
+    issuer: &str,
+    key_id: &str,
+    now: u64,
+) -> Result<Option<RsaKey>> {
+    match app.issuers.look_up(issuer, key_id, now) {
+        Lookup::Found(key) => return Ok(Some(key)),
+        Lookup::Absent => return Ok(None),
+        Lookup::Unanswered => return Err(fault("it was asked a moment ago, and has not answered")),
+        Lookup::Ask => {}
     }
+    let answer = read(app, issuer, now).await;
+    // Without an answer, a key that was known a while ago is better than none.
+    match (app.issuers.known(issuer, key_id, now), answer) {
+        (Some(key), _) => Ok(Some(key)),
+        (None, answer) => answer.map(|()| None),
+    }
+}
 
+/// Reads an issuer's keys, even when nobody waits for it any more.
+async fn read<H: Host>(app: &Arc<App<H>>, issuer: &str, now: u64) -> Result<()> {
+    let (tell, told) = oneshot::channel();
+    let (apart, name) = (Arc::clone(app), issuer.to_owned());
+    let reading = async move {
+        let answer = keys::fetch(&apart.host, &name).await;
+        // Nobody may be listening.
+        let _ = tell.send(answer.map(|keys| apart.issuers.remember(&name, keys, now)));
+    };
+    app.host.run_apart(reading).await;
+    told.await.unwrap_or_else(|_| Err(fault("it could not be asked")))
+}
+
+fn fault(what: &str) -> HostError {
+    HostError::Issuer(what.to_owned())
+}
+
+impl Issuers {
     fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
         let mut issuers = self.lock();
-        let Some(known) = issuers.get_mut(issuer) else { return Lookup::Ask };
-        let fresh = now < known.stale_at;
-        match find(&known.keys, key_id) {
-            Some(key) if fresh => Lookup::Found(key),
-            _ if now >= known.ask_at => {
-                if fresh {
-                    // One asks for all that find the key missing now.
-                    known.ask_at = now + BETWEEN_READINGS;
-                }
+        let known = issuers.entry(issuer.to_owned()).or_default();
+        let key = find(&known.keys, key_id);
+        let within =
+            |time: Option<u64>, millis: u64| time.is_some_and(|time| now < time.saturating_add(millis));
+        match key {
+            Some(key) if within(known.read_at, FRESH_FOR) => Lookup::Found(key),
+            _ if !within(known.asked_at, BETWEEN_READINGS) => {
+                known.asked_at = Some(now);
                 Lookup::Ask
             }
-            _ if fresh => Lookup::Absent,
+            Some(key) if within(known.read_at, STALE_FOR) => Lookup::Found(key),
+            _ if known.read_at == known.asked_at => Lookup::Absent,
             _ => Lookup::Unanswered,
         }
     }
 
-    fn remember(&self, issuer: &str, answer: std::result::Result<&[Key], &HostError>, now: u64) {
+    /// A key that was read within the hour.
+    fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
+        let issuers = self.lock();
+        let known = issuers.get(issuer)?;
+        let recent = known.read_at.is_some_and(|time| now < time.saturating_add(STALE_FOR));
+        find(&known.keys, key_id).filter(|_| recent)
+    }
+
+    fn remember(&self, issuer: &str, keys: Vec<Key>, asked_at: u64) {
         let mut issuers = self.lock();
         let known = issuers.entry(issuer.to_owned()).or_default();
-        match answer {
-            Ok(keys) => {
-                let keys = keys.to_vec();
-                *known = Known { keys, stale_at: now + FRESH_FOR, ask_at: now + BETWEEN_READINGS };
-            }
-            Err(_) => known.ask_at = now + AFTER_A_FAILURE,
-        }
+        (known.keys, known.read_at) = (keys, Some(asked_at));
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
@@ -105,36 +134,44 @@ mod tests {
         Key { id: id.into(), rsa: RsaKey { modulus: id.as_bytes().to_vec(), exponent: vec![3] } }
     }
 
-    #[test]
-    fn keys_are_read_again_when_they_are_old_or_one_is_missing_and_not_more_often() {
+    /// Rows: when which key is looked for, what is to be done, and whether the issuer then answers with key `a`.
+    fn check(rows: &[(u64, &str, Lookup, bool)]) {
         let issuers = Issuers::default();
-        let found = |id: &str| Lookup::Found(key(id).rsa);
-        assert_eq!(issuers.look_up(ISSUER, "a", 0), Lookup::Ask);
-        issuers.remember(ISSUER, Ok(&[key("a")]), 0);
-        for (now, id, expected) in [
-            (1, "a", found("a")),
-            (1, "b", Lookup::Absent),
-            (BETWEEN_READINGS, "b", Lookup::Ask),
-            (BETWEEN_READINGS, "b", Lookup::Absent),
-            (BETWEEN_READINGS, "a", found("a")),
-            (FRESH_FOR - 1, "a", found("a")),
-            (FRESH_FOR, "a", Lookup::Ask),
-            (FRESH_FOR, "b", Lookup::Ask),
-        ] {
-            assert_eq!(issuers.look_up(ISSUER, id, now), expected, "{id} at {now}");
+        for (now, id, expected, answers) in rows {
+            assert_eq!(issuers.look_up(ISSUER, id, *now), *expected, "{id} at {now}");
+            if *answers {
+                issuers.remember(ISSUER, vec![key("a")], *now);
+            }
         }
     }
 
     #[test]
-    fn an_issuer_that_does_not_answer_is_left_alone_for_a_moment() {
-        let issuers = Issuers::default();
-        let failed = HostError::Issuer("down".into());
-        issuers.remember(ISSUER, Err(&failed), 0);
-        assert_eq!(issuers.look_up(ISSUER, "a", AFTER_A_FAILURE - 1), Lookup::Unanswered);
-        assert_eq!(issuers.look_up(ISSUER, "a", AFTER_A_FAILURE), Lookup::Ask);
-        issuers.remember(ISSUER, Ok(&[key("a")]), AFTER_A_FAILURE);
-        issuers.remember(ISSUER, Err(&failed), AFTER_A_FAILURE + 1);
-        assert_eq!(issuers.look_up(ISSUER, "a", AFTER_A_FAILURE + 2), Lookup::Found(key("a").rsa));
-        assert_eq!(issuers.look_up(ISSUER, "a", 2 * FRESH_FOR), Lookup::Ask);
+    fn keys_are_read_again_when_they_are_old_or_one_is_missing_and_once_a_minute_at_most() {
+        let found = || Lookup::Found(key("a").rsa);
+        check(&[
+            (0, "a", Lookup::Ask, false),
+            (1, "a", Lookup::Unanswered, false),
+            (BETWEEN_READINGS - 1, "b", Lookup::Unanswered, false),
+            (BETWEEN_READINGS, "a", Lookup::Ask, true),
+            (BETWEEN_READINGS, "a", found(), false),
+            (BETWEEN_READINGS, "b", Lookup::Absent, false),
+            (2 * BETWEEN_READINGS, "b", Lookup::Ask, true),
+            (2 * BETWEEN_READINGS, "b", Lookup::Absent, false),
+            (FRESH_FOR + 2 * BETWEEN_READINGS - 1, "a", found(), false),
+        ]);
+    }
+
+    #[test]
+    fn old_keys_count_while_the_issuer_is_silent_for_an_hour() {
+        let found = || Lookup::Found(key("a").rsa);
+        check(&[
+            (0, "a", Lookup::Ask, true),
+            (FRESH_FOR, "a", Lookup::Ask, false),
+            (FRESH_FOR, "a", found(), false),
+            (FRESH_FOR, "b", Lookup::Unanswered, false),
+            (STALE_FOR - 1, "a", Lookup::Ask, false),
+            (STALE_FOR - 1, "a", found(), false),
+            (STALE_FOR, "a", Lookup::Unanswered, false),
+        ]);
     }
 }

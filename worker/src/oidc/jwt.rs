@@ -1,8 +1,10 @@
 //! A signed JSON Web Token as issuers of CI identities write it (RFC 7519, RFC 7515 in its compact form): taken apart,
 //! and not believed. What it claims counts once its signature was verified.
 
+use axum::http::Uri;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use capy_protocol::api::trusts::GITHUB_ISSUER;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -46,8 +48,13 @@ pub struct Claims {
     pub git_ref: Option<String>,
     /// The deployment environment of the job.
     pub environment: Option<String>,
-    /// The workflow's name.
-    pub workflow: Option<String>,
+    /// The repository's number, which stays when it is renamed, and goes with it when its name is another's.
+    pub repository_id: Option<String>,
+    /// The workflow's file, and the commit it was taken from: `owner/name/.github/workflows/x.yml@refs/heads/main`. Its
+    /// name is not looked at: whoever may push chooses it.
+    pub workflow_ref: Option<String>,
+    /// The same of the workflow that the job itself stands in, where that is called by the other.
+    pub job_workflow_ref: Option<String>,
 }
 
 /// `aud` is one text or several.
@@ -107,17 +114,30 @@ fn part<T: DeserializeOwned>(text: &str) -> Option<T> {
 impl Claims {
     /// Short, and of characters that cannot steer a log or a terminal.
     fn are_plain(&self) -> bool {
-        let optional = [&self.repository, &self.git_ref, &self.environment, &self.workflow];
+        let optional = [
+            &self.repository,
+            &self.git_ref,
+            &self.environment,
+            &self.repository_id,
+            &self.workflow_ref,
+            &self.job_workflow_ref,
+        ];
         let texts = optional.into_iter().flatten().chain([&self.iss]);
         texts.into_iter().all(|text| text.len() <= CLAIM_MAX && !text.chars().any(char::is_control))
     }
 
-    /// The name in the audit trail.
+    /// The name in the audit trail: `github:` for GitHub's own issuer alone, else by the issuer's host.
     pub(crate) fn actor(&self) -> String {
         let repository = self.repository.as_deref().unwrap_or_default();
+        let issuer = self.iss.parse::<Uri>().ok();
+        let issuer = match issuer.as_ref().and_then(Uri::host) {
+            _ if self.iss == GITHUB_ISSUER => "github",
+            Some(host) => host,
+            None => "unknown",
+        };
         match &self.git_ref {
-            Some(git_ref) => format!("github:{repository}@{git_ref}"),
-            None => format!("github:{repository}"),
+            Some(git_ref) => format!("{issuer}:{repository}@{git_ref}"),
+            None => format!("{issuer}:{repository}"),
         }
     }
 }
@@ -141,9 +161,23 @@ mod tests {
         let jwt = parse(&text).unwrap();
         assert_eq!((jwt.key_id.as_str(), jwt.signature.as_slice()), ("one", b"signature".as_slice()));
         assert_eq!(jwt.signed, text.rsplit_once('.').unwrap().0);
-        assert_eq!(jwt.claims.actor(), "github:o/r@refs/heads/main");
+        assert_eq!(jwt.claims.actor(), "i.example:o/r@refs/heads/main");
         assert!(jwt.claims.aud.names("b") && !jwt.claims.aud.names("c"));
         assert_eq!((jwt.claims.exp, jwt.claims.nbf, jwt.claims.iat), (9, None, Some(1)));
+    }
+
+    #[test]
+    fn only_githubs_own_issuer_is_called_github() {
+        for (issuer, expected) in [
+            (GITHUB_ISSUER, "github:o/r"),
+            ("https://token.actions.githubusercontent.com/", "token.actions.githubusercontent.com:o/r"),
+            ("https://github.example:8443/x", "github.example:o/r"),
+            ("http://[::1]:1", "[::1]:o/r"),
+        ] {
+            let text =
+                token(HEADER, &format!(r#"{{"iss":"{issuer}","aud":"a","exp":9,"repository":"o/r"}}"#));
+            assert_eq!(parse(&text).unwrap().claims.actor(), expected);
+        }
     }
 
     #[test]

@@ -66,8 +66,9 @@ fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
     if discovery.issuer != issuer {
         return Err(fault("its discovery document is another issuer's"));
     }
-    if !may_be_asked(&discovery.jwks_uri) {
-        return Err(fault("its keys are neither on https nor on loopback"));
+    let is_secret = |url: &str| url.starts_with("https:");
+    if !may_be_asked(&discovery.jwks_uri) || (is_secret(issuer) && !is_secret(&discovery.jwks_uri)) {
+        return Err(fault("its keys are not on https, or on loopback as itself"));
     }
     Ok(discovery.jwks_uri)
 }
@@ -137,6 +138,13 @@ mod tests {
         );
         assert_eq!(read(document("https://i.example/", "https://k.example/k")), None);
         assert_eq!(read(document("https://i.example", "http://k.example/k")), None);
+        assert_eq!(
+            read(document("https://i.example", "http://127.0.0.1:1/k")),
+            None,
+            "nobody else's machine"
+        );
+        let loopback = document("http://127.0.0.1:1", "http://127.0.0.1:2/k");
+        assert!(jwks_uri(loopback.as_bytes(), "http://127.0.0.1:1").is_ok());
         assert_eq!(read("<html>".into()), None);
     }
 

@@ -53,6 +53,12 @@ pub enum Unfit {
     /// Not exactly one.
     #[error("claims.repository must be owner/name, without *")]
     Repository,
+    /// Not digits.
+    #[error("claims.repository_id must be a number")]
+    RepositoryId,
+    /// The name of a workflow is whatever somebody calls it.
+    #[error("claims.workflow_ref and claims.job_workflow_ref must be owner/name/path@ref")]
+    Workflow,
     /// Empty, too long, or a `*` that is not at its end.
     #[error("claims must be texts of 1 to {TEXT_MAX} bytes with * at their end only")]
     Claims,
@@ -89,7 +95,9 @@ fn fits(claims: &Claims, trust: &Trust) -> bool {
         && claims.repository.as_deref() == Some(&wanted.repository)
         && matches(wanted.git_ref.as_deref(), claims.git_ref.as_deref())
         && matches(wanted.environment.as_deref(), claims.environment.as_deref())
-        && matches(wanted.workflow.as_deref(), claims.workflow.as_deref())
+        && wanted.repository_id.as_ref().is_none_or(|id| claims.repository_id.as_ref() == Some(id))
+        && matches(wanted.workflow_ref.as_deref(), claims.workflow_ref.as_deref())
+        && matches(wanted.job_workflow_ref.as_deref(), claims.job_workflow_ref.as_deref())
 }
 
 /// A claim that is not wanted may be anything; one that is wanted has to be there.
@@ -109,7 +117,8 @@ fn matches(wanted: Option<&str>, claim: Option<&str>) -> bool {
 /// # Errors
 /// The first field that is not as it must be.
 pub fn new_trust(request: &NewTrust) -> Result<(), Unfit> {
-    let TrustClaims { repository, git_ref, environment, workflow } = &request.claims;
+    let TrustClaims { repository, repository_id, git_ref, environment, workflow_ref, job_workflow_ref } =
+        &request.claims;
     if !is_text(&request.issuer) || !may_be_asked(&request.issuer) || request.issuer.contains('?') {
         return Err(Unfit::Issuer);
     }
@@ -122,7 +131,16 @@ pub fn new_trust(request: &NewTrust) -> Result<(), Unfit> {
     if !is_text(repository) || !named {
         return Err(Unfit::Repository);
     }
-    let patterns = [git_ref, environment, workflow].into_iter().flatten();
+    let is_number =
+        |id: &String| (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    if !repository_id.as_ref().is_none_or(is_number) {
+        return Err(Unfit::RepositoryId);
+    }
+    let files = || [workflow_ref, job_workflow_ref].into_iter().flatten();
+    if !files().all(|file| is_file_at_ref(file)) {
+        return Err(Unfit::Workflow);
+    }
+    let patterns = [git_ref, environment].into_iter().flatten().chain(files());
     if !patterns.into_iter().all(|pattern| is_pattern(pattern)) {
         return Err(Unfit::Claims);
     }
@@ -136,6 +154,16 @@ fn is_text(text: &str) -> bool {
     (1..=TEXT_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
+/// `owner/name/path@ref`: what a `*` stands for begins after the file at the earliest, or it could be anybody's.
+fn is_file_at_ref(text: &str) -> bool {
+    let split = text.split_once('@');
+    split.is_some_and(|(file, git_ref)| {
+        !git_ref.is_empty()
+            && !file.contains('*')
+            && file.split('/').filter(|part| !part.is_empty()).count() > 2
+    })
+}
+
 fn is_pattern(text: &str) -> bool {
     is_text(text) && !text.strip_suffix('*').unwrap_or(text).contains('*')
 }
@@ -147,10 +175,14 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_000_000;
+    const FILE: &str = "o/r/.github/workflows/ci.yml@refs/heads/main";
+    const SHARED: &str = "o/shared/.github/workflows/d.yml@refs/tags/*";
 
     fn claims(change: impl FnOnce(&mut Claims)) -> Claims {
         let json = r#"{"iss":"https://i.example","aud":"https://keys.example","exp":1300,"nbf":900,"iat":1000,
-            "repository":"o/r","ref":"refs/heads/main","environment":"production","workflow":"ci"}"#;
+            "repository":"o/r","ref":"refs/heads/main","environment":"production","repository_id":"42",
+            "workflow_ref":"o/r/.github/workflows/ci.yml@refs/heads/main","workflow":"deploy",
+            "job_workflow_ref":"o/shared/.github/workflows/d.yml@refs/tags/v1"}"#;
         let mut claims = serde_json::from_str(json).unwrap();
         change(&mut claims);
         claims
@@ -171,7 +203,15 @@ mod tests {
     fn wanted(git_ref: Option<&str>, environment: Option<&str>, workflow: Option<&str>) -> TrustClaims {
         let [git_ref, environment, workflow] =
             [git_ref, environment, workflow].map(|text| text.map(str::to_owned));
-        TrustClaims { repository: "o/r".into(), git_ref, environment, workflow }
+        let repository = "o/r".into();
+        TrustClaims {
+            repository,
+            repository_id: None,
+            git_ref,
+            environment,
+            workflow_ref: workflow,
+            job_workflow_ref: None,
+        }
     }
 
     #[test]
@@ -196,13 +236,19 @@ mod tests {
         let plain = || wanted(None, None, None);
         for (trusted, change, fits) in [
             (plain(), None, true),
-            (wanted(Some("refs/heads/main"), Some("production"), Some("ci")), None, true),
+            (wanted(Some("refs/heads/main"), Some("production"), Some(FILE)), None, true),
             (wanted(Some("refs/heads/*"), None, None), None, true),
             (wanted(Some("*"), Some("prod*"), None), None, true),
             (wanted(Some("refs/heads/mai"), None, None), None, false),
             (wanted(Some("refs/tags/*"), None, None), None, false),
             (wanted(None, Some("Production"), None), None, false),
-            (wanted(None, None, Some("deploy")), None, false),
+            (wanted(None, None, Some("o/r/.github/workflows/ci.yml@*")), None, true),
+            (wanted(None, None, Some("o/r/.github/workflows/other.yml@*")), None, false),
+            (wanted(None, None, Some("o/r/.github/workflows/ci.yml@refs/tags/*")), None, false),
+            (TrustClaims { repository_id: Some("42".into()), ..plain() }, None, true),
+            (TrustClaims { repository_id: Some("4".into()), ..plain() }, None, false),
+            (TrustClaims { job_workflow_ref: Some(SHARED.into()), ..plain() }, None, true),
+            (TrustClaims { job_workflow_ref: Some(FILE.into()), ..plain() }, None, false),
             (plain(), Some(("iss", "https://i.example/")), false),
             (plain(), Some(("aud", "https://keys.example/")), false),
             (plain(), Some(("repository", "o/r2")), false),
@@ -228,7 +274,7 @@ mod tests {
         let good = NewTrust {
             issuer: "https://i.example".into(),
             audience: "https://keys.example".into(),
-            claims: wanted(Some("refs/heads/*"), None, Some("build and deploy")),
+            claims: wanted(Some("refs/heads/*"), None, Some(SHARED)),
             scope: Scope::parse("read:prj_a").unwrap(),
         };
         assert_eq!(new_trust(&good), Ok(()));
@@ -243,6 +289,20 @@ mod tests {
             (NewTrust { claims: repository("o/r/x"), ..good.clone() }, Unfit::Repository),
             (NewTrust { claims: wanted(Some("refs/*/main"), None, None), ..good.clone() }, Unfit::Claims),
             (NewTrust { claims: wanted(None, Some(""), None), ..good.clone() }, Unfit::Claims),
+            (NewTrust { claims: wanted(None, None, Some("deploy")), ..good.clone() }, Unfit::Workflow),
+            (
+                NewTrust { claims: wanted(None, None, Some("o/r/*@refs/heads/main")), ..good.clone() },
+                Unfit::Workflow,
+            ),
+            (NewTrust { claims: wanted(None, None, Some("o/r/a.yml@")), ..good.clone() }, Unfit::Workflow),
+            (NewTrust { claims: wanted(None, None, Some("o/r@refs")), ..good.clone() }, Unfit::Workflow),
+            (
+                NewTrust {
+                    claims: TrustClaims { repository_id: Some("4*".into()), ..good.claims.clone() },
+                    ..good.clone()
+                },
+                Unfit::RepositoryId,
+            ),
             (NewTrust { scope: Scope::Admin, ..good.clone() }, Unfit::Scope),
         ] {
             assert_eq!(new_trust(&unfit), Err(expected), "{unfit:?}");

@@ -5,12 +5,11 @@ use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::wrap::WrapRoots;
 use serde::Deserialize;
 
+use super::page::PAGE;
 use super::sql::audit as sql;
 use crate::audit::{Row, STRETCH, SealedCheckpoint, Stretch, Unsealable};
 use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
 
-/// How many events a page has.
-pub const PAGE: usize = 200;
 /// Past every number that D1 keeps exactly.
 const AFTER_ALL: u64 = (1 << 53) - 1;
 

@@ -1,23 +1,18 @@
 //! Deployments: one row each, changed only together with an event.
 
-use std::fmt;
-
 use capy_protocol::api::{Credential, Deploy};
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
 use capy_protocol::network::Network;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::json;
 
+use super::page::{self, Cursor, PAGE};
 use super::sql;
 use crate::audit::Row as Event;
 use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
 
-/// How many deployments a page of a list has.
-pub const PAGE: usize = 200;
 /// How many deployments one call revokes at most, when it revokes all of a project.
 pub const REVOKED_AT_ONCE: u64 = 500;
-/// Past every time that is kept, and the largest number that D1 keeps exactly.
-const AFTER_ALL: u64 = (1 << 53) - 1;
 
 /// One deployment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -115,45 +110,17 @@ struct Id {
     deploy_id: DeployId,
 }
 
-/// Where a page of a list begins: after this deployment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Cursor {
-    created_at: u64,
-    deploy_id: DeployId,
-}
-
-impl Cursor {
-    /// Reads `created_at-deploy_id`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (created_at, deploy_id) = text.split_once('-')?;
-        Some(Self { created_at: created_at.parse().ok()?, deploy_id: DeployId::parse(deploy_id).ok()? })
-    }
-
-    fn after(deploy: &Deploy) -> Self {
-        Self { created_at: deploy.created_at, deploy_id: deploy.deploy_id }
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.created_at, self.deploy_id)
-    }
-}
-
 /// A page of a project's deployments, newest first, and where the next one begins.
 pub(crate) async fn list<H: Host>(
     host: &H,
     project_id: &ProjectId,
-    cursor: Option<&Cursor>,
-) -> Result<(Vec<Deploy>, Option<Cursor>)> {
-    let created_at = cursor.map_or(AFTER_ALL, |cursor| cursor.created_at);
-    let deploy_id = cursor.map_or_else(|| "".into(), |cursor| (&cursor.deploy_id).into());
-    let values = vec![project_id.as_str().into(), created_at.into(), deploy_id, (PAGE as u64 + 1).into()];
+    cursor: Option<&Cursor<DeployId>>,
+) -> Result<(Vec<Deploy>, Option<Cursor<DeployId>>)> {
+    let (created_at, after) = Cursor::after(cursor);
+    let values = vec![project_id.as_str().into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let rows: Vec<Row> = query(host, sql::LIST, values).await?.parse()?;
     let mut deploys: Vec<_> = rows.into_iter().map(|row| row.into_record().deploy).collect();
-    let more = deploys.len() > PAGE;
-    deploys.truncate(PAGE);
-    let next = deploys.last().filter(|_| more).map(Cursor::after);
+    let next = page::cut(&mut deploys, |last| Cursor { created_at: last.created_at, id: last.deploy_id });
     Ok((deploys, next))
 }
 
@@ -168,9 +135,12 @@ pub(crate) async fn live_by_root<H: Host>(host: &H, now: u64) -> Result<Vec<(Key
     Ok(counts.into_iter().map(|count| (count.key_id, count.live)).collect())
 }
 
-/// Whether the database answers and has its tables.
-pub(crate) async fn check<H: Host>(host: &H) -> Result<()> {
-    query(host, sql::CHECK, vec![]).await.map(drop)
+/// Whether the database answers, has its tables and takes changes. The last is tried every ten seconds at most.
+pub(crate) async fn check<H: Host>(host: &H, now: u64) -> Result<()> {
+    const PROBE_INTERVAL: u64 = 10_000;
+    let probe = vec![now.into(), now.saturating_sub(PROBE_INTERVAL).into()];
+    let statements = vec![Statement::new(sql::CHECK, vec![]), Statement::new(sql::PROBE, probe)];
+    host.transaction(statements).await.map(drop)
 }
 
 fn serialize_networks(networks: &[Network]) -> Option<String> {

@@ -13,6 +13,10 @@ pub const CHECK: &str = "SELECT (SELECT 1 FROM deploys LIMIT 1), (SELECT 1 FROM 
     (SELECT 1 FROM oidc_trusts LIMIT 1), (SELECT previous FROM audit_checkpoints LIMIT 1), \
     (SELECT 1 FROM project LIMIT 1), (SELECT 1 FROM secrets LIMIT 1)";
 
+/// A change at ?1 that matters to nobody, unless one was made after ?2.
+pub const PROBE: &str = "INSERT INTO probe (id, at) VALUES (1, ?1) \
+    ON CONFLICT (id) DO UPDATE SET at = ?1 WHERE at <= ?2 OR at > ?1";
+
 /// The deployment ?1.
 pub const FIND: &str = "SELECT * FROM deploys WHERE deploy_id = ?1";
 

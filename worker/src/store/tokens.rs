@@ -8,6 +8,7 @@ use capy_protocol::scope::Scope;
 use capy_protocol::token::TokenId;
 use serde::Deserialize;
 
+use super::page::{self, Cursor, PAGE};
 use super::sql;
 use crate::audit::Row as Event;
 use crate::host::{Host, HostError, Result, Rows, Statement, nth, query};
@@ -66,10 +67,17 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, event: &Event) -> Re
     Ok(found.first().map(|row| row.revoked_at))
 }
 
-/// All tokens, newest first.
-pub(crate) async fn list<H: Host>(host: &H) -> Result<Vec<TokenInfo>> {
-    let rows: Vec<Row> = query(host, sql::tokens::LIST, vec![]).await?.parse()?;
-    rows.into_iter().map(Row::into_info).collect()
+/// A page of all tokens, newest first, and where the next one begins.
+pub(crate) async fn list<H: Host>(
+    host: &H,
+    cursor: Option<&Cursor<TokenId>>,
+) -> Result<(Vec<TokenInfo>, Option<Cursor<TokenId>>)> {
+    let (created_at, after) = Cursor::after(cursor);
+    let values = vec![created_at.into(), after.into(), (PAGE as u64 + 1).into()];
+    let rows: Vec<Row> = query(host, sql::tokens::LIST, values).await?.parse()?;
+    let mut tokens = rows.into_iter().map(Row::into_info).collect::<Result<Vec<_>>>()?;
+    let next = page::cut(&mut tokens, |last| Cursor { created_at: last.created_at, id: last.token_id });
+    Ok((tokens, next))
 }
 
 /// A row of `tokens`.

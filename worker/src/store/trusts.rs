@@ -5,6 +5,7 @@ use capy_protocol::scope::Scope;
 use capy_protocol::token::TrustId;
 use serde::Deserialize;
 
+use super::page::{self, Cursor, PAGE};
 use super::sql;
 use crate::audit::Row as Event;
 use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
@@ -14,9 +15,17 @@ pub(crate) async fn of_issuer<H: Host>(host: &H, issuer: &str) -> Result<Vec<Tru
     read(host, sql::trusts::OF_ISSUER, vec![issuer.into()]).await
 }
 
-/// All trusts, newest first.
-pub(crate) async fn list<H: Host>(host: &H) -> Result<Vec<Trust>> {
-    read(host, sql::trusts::LIST, vec![]).await
+/// A page of all trusts, newest first, and where the next one begins.
+pub(crate) async fn list<H: Host>(
+    host: &H,
+    cursor: Option<&Cursor<TrustId>>,
+) -> Result<(Vec<Trust>, Option<Cursor<TrustId>>)> {
+    let (created_at, after) = Cursor::after(cursor);
+    let values = vec![created_at.into(), after.into(), (PAGE as u64 + 1).into()];
+    let rows: Vec<Row> = query(host, sql::trusts::LIST, values).await?.parse()?;
+    let mut trusts = rows.into_iter().map(Row::into_trust).collect::<Result<Vec<_>>>()?;
+    let next = page::cut(&mut trusts, |last| Cursor { created_at: last.created_at, id: last.trust_id });
+    Ok((trusts, next))
 }
 
 /// Adds a trust, with its event.

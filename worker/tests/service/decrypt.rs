@@ -138,11 +138,13 @@ async fn faults_of_blob_and_id_are_told_apart() {
 }
 
 #[tokio::test]
-async fn another_services_blob_is_told_apart_even_without_a_database() {
+async fn a_blob_of_an_unknown_root_is_another_services_when_the_database_says_so_and_not_while_it_is_silent()
+{
     let deployment = Service::new().register(Format::V1, "project-key").await;
     let service = Service::with_secrets(Some(crate::support::TOKEN), Some(&format!("1:{}", "33".repeat(32))));
-    service.inject(Faults { database: true, ..Faults::default() });
     assert_eq!(service.decrypt(&deployment).await.refusal(), (422, "WRAP_ROOT_UNKNOWN"));
+    service.inject(Faults { database: true, ..Faults::default() });
+    assert_eq!(service.decrypt(&deployment).await.refusal(), UNAVAILABLE, "it may be a root that is gone");
 }
 
 #[tokio::test]
@@ -154,4 +156,28 @@ async fn without_wrap_roots_no_key_and_a_log_that_names_the_secret() {
         assert!(service.log().contains("secret WRAP_ROOTS is"), "{}", service.log());
         assert!(!service.log().contains("canary"));
     }
+}
+
+#[tokio::test]
+async fn a_listed_id_costs_the_database_one_event_a_minute() {
+    let service = Service::new();
+    let deployment = service.register(Format::V1, "project-key").await;
+    service.revoke(&deployment).await;
+    for _ in 0..5 {
+        assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED);
+    }
+    assert_eq!(service.actions(), ["register", "revoke", "decrypt"]);
+    service.advance(60_000);
+    for _ in 0..5 {
+        assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED);
+    }
+    assert_eq!(service.actions(), ["register", "revoke", "decrypt", "decrypt"]);
+    let other = service.register(Format::V1, "project-key").await;
+    service.revoke(&other).await;
+    service.inject(Faults { list_lags: true, ..Faults::default() });
+    for _ in 0..2 {
+        assert_eq!(service.decrypt(&other).await.refusal(), REVOKED);
+    }
+    let decisions = service.actions().iter().filter(|action| *action == "decrypt").count();
+    assert_eq!(decisions, 4, "what the database itself refuses is an event each time");
 }

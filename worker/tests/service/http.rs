@@ -1,9 +1,10 @@
 //! What every route has in common: no request gets a 500, no answer may be cached, health tells what is down.
 
-use crate::support::{Service, TOKEN, request};
+use crate::support::{NOW, Service, TOKEN, request};
 use axum::body::Body;
 use axum::http::Request;
 use capy_protocol::blob::Format;
+use capy_worker::caller::Peer;
 use capy_worker::host::faulty::Faults;
 use serde_json::{Value, json};
 
@@ -107,22 +108,24 @@ async fn head_has_the_status_and_no_body() {
 async fn health_tells_what_is_down() {
     let works = Faults::default();
     for (faults, token, expected) in [
-        (works, TOKEN, (200, "ok", ["ok", "ok", "ok"])),
-        (Faults { database: true, ..works }, TOKEN, (503, "degraded", ["error", "ok", "ok"])),
-        (Faults { list_reads: true, ..works }, TOKEN, (503, "degraded", ["ok", "error", "ok"])),
-        (works, "canary.short.x9", (503, "degraded", ["ok", "ok", "error"])),
+        (works, TOKEN, (200, "ok", ["ok", "ok", "ok", "ok"])),
+        (Faults { database: true, ..works }, TOKEN, (503, "degraded", ["error", "ok", "ok", "ok"])),
+        (Faults { database_writes: true, ..works }, TOKEN, (503, "degraded", ["error", "ok", "ok", "ok"])),
+        (Faults { list_reads: true, ..works }, TOKEN, (503, "degraded", ["ok", "error", "ok", "ok"])),
+        (Faults { limiter: true, ..works }, TOKEN, (503, "degraded", ["ok", "ok", "error", "ok"])),
+        (works, "canary.short.x9", (503, "degraded", ["ok", "ok", "ok", "error"])),
     ] {
         let service = Service::with_secrets(Some(token), Some(crate::support::ROOTS));
         service.inject(faults);
         let answer = service.send(request("GET", "/health", None, Value::Null)).await;
-        let (status, word, [database, revocations, secrets]) = expected;
+        let (status, word, [database, revocations, limits, secrets]) = expected;
         assert_eq!(answer.status.as_u16(), status);
         assert_eq!(
             answer.json,
             json!({
                 "status": word, "version": env!("CARGO_PKG_VERSION"),
                 "bindings": {
-                    "database": database, "revocations": revocations, "secrets": secrets, "store": "ok",
+                    "database": database, "revocations": revocations, "limits": limits, "secrets": secrets, "store": "ok",
                 },
             })
         );
@@ -145,7 +148,37 @@ async fn a_5xx_is_logged_under_the_id_that_the_client_sees_and_without_the_path(
             "route": "/deploy/{id}/decrypt", "request_id": answer.headers["x-request-id"].to_str().unwrap(),
         })
     );
-    let mut request = request("GET", "/health", None, Value::Null);
-    request.headers_mut().insert("cf-ray", "8f0a-KEF".parse().unwrap());
-    assert_eq!(service.send(request).await.headers["x-request-id"], "8f0a-KEF");
+}
+
+#[tokio::test]
+async fn a_request_has_the_hosts_id_and_never_the_one_that_a_client_gives_it() {
+    let service = Service::new();
+    let mut of_client = request("GET", "/health", None, Value::Null);
+    for name in ["cf-ray", "x-request-id"] {
+        of_client.headers_mut().insert(name, "8f0a-KEF".parse().unwrap());
+    }
+    let answer = service.send(of_client).await;
+    let id = answer.headers["x-request-id"].to_str().unwrap();
+    assert!(id.len() == 16 && id != "8f0a-KEF", "{id}");
+    let mut of_host = request("GET", "/health", None, Value::Null);
+    of_host.extensions_mut().get_mut::<Peer>().unwrap().request_id = Some("8f0a-KEF".into());
+    assert_eq!(service.send(of_host).await.headers["x-request-id"], "8f0a-KEF");
+}
+
+#[tokio::test]
+async fn health_writes_to_the_database_once_in_ten_seconds_at_most() {
+    let service = Service::new();
+    let now = i64::try_from(NOW).unwrap();
+    let probed = async || {
+        service.send(request("GET", "/health", None, Value::Null)).await;
+        let connection = service.host().database().connection();
+        connection
+            .query_row("SELECT at, count(*) FROM probe", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+    };
+    assert_eq!(probed().await, (now, 1));
+    service.advance(9_999);
+    assert_eq!(probed().await, (now, 1));
+    service.advance(1);
+    assert_eq!(probed().await, (now + 10_000, 1), "the same row");
 }

@@ -39,7 +39,8 @@ impl Issuer {
     pub(crate) fn token(&self, now: u64, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = json!({
             "iss": self.url, "aud": AUDIENCE, "iat": now, "nbf": now, "exp": now + 300, "sub": "repo:o/r:ref:refs/heads/main",
-            "repository": "o/r", "ref": "refs/heads/main", "workflow": "ci", "jti": "1",
+            "repository": "o/r", "ref": "refs/heads/main", "repository_id": "42",
+            "workflow": "ci", "workflow_ref": "o/r/.github/workflows/ci.yml@refs/heads/main", "jti": "1",
         });
         change(&mut claims);
         self.sign(&json!({ "typ": "JWT", "alg": "RS256", "kid": "one" }), &claims)

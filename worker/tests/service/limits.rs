@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const LIMITED: (u16, &str) = (429, "RATE_LIMITED");
 
 fn from(address: Option<&str>, mut request: Request<Body>) -> Request<Body> {
-    request.extensions_mut().insert(Peer { address: address.map(str::to_owned), country: None });
+    request.extensions_mut().insert(Peer { address: address.map(str::to_owned), ..Peer::default() });
     request
 }
 

@@ -32,14 +32,18 @@ async fn a_job_of_a_trusted_repository_has_the_scopes_of_all_trusts_that_fit() {
     trust(&service, json!({ "repository": "o/r" }), "read:prj_b").await;
     trust(&service, json!({ "repository": "o/r", "ref": "refs/heads/*" }), "deploy:prj_a").await;
     trust(&service, json!({ "repository": "o/r", "environment": "production" }), "deploy:prj_c").await;
+    let file = json!({ "repository": "o/r", "workflow_ref": "o/r/.github/workflows/ci.yml@*", "repository_id": "42" });
+    trust(&service, file, "read:prj_d").await;
+    let named = json!({ "repository": "o/r", "workflow_ref": "o/r/.github/workflows/deploy.yml@*" });
+    trust(&service, named, "read:prj_e").await;
     let answer = who(&service, &issuer.token(SECONDS, |_| {})).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert_eq!(answer.json["actor"], "github:o/r@refs/heads/main");
+    assert_eq!(answer.json["actor"], "issuer.example:o/r@refs/heads/main");
     assert_eq!(answer.json["expires_at"], NOW + 300_000);
     let mut scopes: Vec<_> =
         answer.json["scopes"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     scopes.sort_unstable();
-    assert_eq!(scopes, ["deploy:prj_a", "read:prj_b"]);
+    assert_eq!(scopes, ["deploy:prj_a", "read:prj_b", "read:prj_d"]);
     for (project, status) in [("prj_a", 200), ("prj_b", 200), ("prj_c", 403)] {
         let path = format!("/projects/{project}/deploys");
         let token = issuer.token(SECONDS, |_| {});
@@ -126,11 +130,81 @@ async fn an_issuer_that_does_not_answer_is_the_services_fault_and_not_the_jobs()
     assert_eq!(who(&service, &token).await.refusal(), (503, "UNAVAILABLE"));
     assert!(service.log().contains("issuer: injected"));
     service.inject(Faults::default());
-    assert_eq!(who(&service, &token).await.status, 503, "it is left alone for a moment");
-    service.advance(5_000);
+    assert_eq!(who(&service, &token).await.status, 503, "it is left alone for a minute");
+    assert_eq!(service.host().fetched(), 1);
+    service.advance(60_000);
     assert_eq!(who(&service, &token).await.status, 200);
     service.inject(Faults { issuer: true, ..Faults::default() });
     assert_eq!(who(&service, &token).await.status, 200, "its keys are still fresh");
+    for minutes in 11..60 {
+        service.set_time(NOW + minutes * 60_000);
+        let token = issuer.token(SECONDS + minutes * 60, |_| {});
+        assert_eq!(who(&service, &token).await.status, 200, "they count for an hour without it: {minutes}");
+    }
+    service.advance(5 * 60_000);
+    assert_eq!(who(&service, &issuer.token(SECONDS + 64 * 60, |_| {})).await.status, 503);
+}
+
+/// Lets everything that can go on do so.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn made_up_tokens_make_nobody_ask_an_issuer_twice_at_once() {
+    let (service, issuer) = service();
+    let service = std::sync::Arc::new(service);
+    trust(&service, json!({ "repository": "o/r" }), "read:prj_a").await;
+    service.inject(Faults { issuer_waits: true, ..Faults::default() });
+    let unsigned = format!("{}.AAAA", issuer.token(SECONDS, |_| {}).rsplit_once('.').unwrap().0);
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let (service, token) = (std::sync::Arc::clone(&service), unsigned.clone());
+            tokio::spawn(async move { who(&service, &token).await.status.as_u16() })
+        })
+        .collect();
+    settle().await;
+    assert_eq!(service.host().fetched(), 1);
+    service.inject(Faults::default());
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    answers.sort_unstable();
+    assert_eq!((answers[0], answers[1]), (401, 503), "who asked knows, the others are told to come again");
+    assert_eq!(service.host().fetched(), 2, "one discovery document and one set of keys");
+    service.advance(11 * 60_000);
+    service.inject(Faults { issuer_waits: true, ..Faults::default() });
+    let later = issuer.token(SECONDS + 11 * 60, |_| {});
+    let asking = {
+        let token = format!("{}.AAAA", later.rsplit_once('.').unwrap().0);
+        let service = std::sync::Arc::clone(&service);
+        tokio::spawn(async move { who(&service, &token).await })
+    };
+    settle().await;
+    assert_eq!(who(&service, &later).await.status, 200, "old keys count meanwhile");
+    assert_eq!(service.host().fetched(), 3);
+    service.inject(Faults::default());
+    asking.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_caller_who_gives_up_hides_no_key() {
+    let (service, issuer) = service();
+    trust(&service, json!({ "repository": "o/r" }), "read:prj_a").await;
+    service.inject(Faults { issuer_waits: true, ..Faults::default() });
+    let token = issuer.token(SECONDS, |_| {});
+    tokio::select! {
+        biased;
+        answer = who(&service, &token) => panic!("{}", answer.text),
+        () = settle() => {}
+    }
+    service.inject(Faults::default());
+    settle().await;
+    assert_eq!(who(&service, &token).await.status, 200, "it was read all the same");
+    assert_eq!(service.host().fetched(), 2);
 }
 
 #[tokio::test]
@@ -145,7 +219,7 @@ async fn a_removed_trust_counts_no_longer() {
         json!({ "trusts": [{
             "trust_id": id, "issuer": ISSUER, "audience": AUDIENCE, "claims": { "repository": "o/r" },
             "scope": "deploy:prj_a", "created_at": NOW, "created_by": "bootstrap",
-        }]})
+        }], "next": null })
     );
     let path = format!("/oidc/trusts/{id}");
     let by_job = service.send(request("DELETE", &path, Some(&token), Value::Null)).await;
@@ -165,6 +239,8 @@ async fn an_unfit_trust_is_refused_and_leaves_nothing() {
         ("claims", json!({})),
         ("claims", json!({ "repository": "o/*" })),
         ("claims", json!({ "repository": "o/r", "branch": "main" })),
+        ("claims", json!({ "repository": "o/r", "workflow": "deploy" })),
+        ("claims", json!({ "repository": "o/r", "workflow_ref": "deploy" })),
         ("scope", json!("admin")),
         ("scope", json!("deploy")),
         ("more", json!(1)),
@@ -174,5 +250,8 @@ async fn an_unfit_trust_is_refused_and_leaves_nothing() {
         let answer = service.call("POST", "/oidc/trusts", body.clone()).await;
         assert_eq!(answer.refusal(), (400, "BAD_REQUEST"), "{body}");
     }
-    assert_eq!(service.call("GET", "/oidc/trusts", Value::Null).await.json, json!({ "trusts": [] }));
+    assert_eq!(
+        service.call("GET", "/oidc/trusts", Value::Null).await.json,
+        json!({ "trusts": [], "next": null })
+    );
 }

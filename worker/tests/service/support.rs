@@ -77,6 +77,7 @@ impl Service {
             }),
             clock: Clock::new(move || clock.load(Ordering::SeqCst)),
             issuers: Arc::default(),
+            refusals: Arc::default(),
             log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
         });
         Self { router: router(Arc::clone(&app)), app, log, time }
@@ -204,7 +205,11 @@ impl Service {
     pub(crate) async fn decrypt_from(&self, deployment: &Deployment, address: Option<&str>) -> Answer {
         let path = format!("/deploy/{}/decrypt", deployment.id);
         let mut request = request("POST", &path, None, json!({ "ciphertext": deployment.outer }));
-        request.extensions_mut().insert(Peer { address: address.map(str::to_owned), country: None });
+        request.extensions_mut().insert(Peer {
+            address: address.map(str::to_owned),
+            country: None,
+            request_id: None,
+        });
         self.send(request).await
     }
 
@@ -232,7 +237,11 @@ impl Deployment {
 
 pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Value) -> Request<Body> {
     let mut builder = Request::builder().method(method).uri(path).header("user-agent", "test/1");
-    builder = builder.extension(Peer { address: Some("192.0.2.7".into()), country: Some("IS".into()) });
+    builder = builder.extension(Peer {
+        address: Some("192.0.2.7".into()),
+        country: Some("IS".into()),
+        request_id: None,
+    });
     if let Some(token) = token {
         builder = builder.header(AUTHORIZATION, format!("Bearer {token}"));
     }

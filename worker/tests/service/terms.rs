@@ -104,7 +104,7 @@ async fn a_deployment_whose_root_is_gone_is_told_apart_from_another_services() {
     let refused = service.decrypt(&deployment).await;
     assert_eq!(refused.refusal(), (422, "WRAP_ROOT_GONE"), "{}", refused.text);
     service.inject(Faults { database: true, ..Faults::default() });
-    assert_eq!(service.decrypt(&deployment).await.refusal(), (422, "WRAP_ROOT_UNKNOWN"), "who knows");
+    assert_eq!(service.decrypt(&deployment).await.refusal(), (503, "UNAVAILABLE"), "who knows");
     service.inject(Faults::default());
     service.revoke(&deployment).await;
     service.inject(Faults { list_lags: true, ..Faults::default() });

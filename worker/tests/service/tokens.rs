@@ -83,7 +83,10 @@ async fn a_token_is_told_once_and_kept_as_a_digest() {
     expected["token"] = json!(token);
     assert_eq!(answer.json, expected);
     assert_eq!(answer.headers["cache-control"], "no-store");
-    assert_eq!(service.call("GET", "/tokens", Value::Null).await.json, json!({ "tokens": [info] }));
+    assert_eq!(
+        service.call("GET", "/tokens", Value::Null).await.json,
+        json!({ "tokens": [info], "next": null })
+    );
     let myself = service.send(request("GET", "/tokens/self", Some(&token), Value::Null)).await;
     assert_eq!(
         myself.json,
@@ -146,7 +149,7 @@ async fn an_unfit_token_is_refused_and_leaves_nothing() {
         let answer = service.call("POST", "/tokens", body.clone()).await;
         assert_eq!(answer.refusal(), (400, "BAD_REQUEST"), "{body}");
     }
-    assert_eq!(service.call("GET", "/tokens", Value::Null).await.json, json!({ "tokens": [] }));
+    assert_eq!(service.call("GET", "/tokens", Value::Null).await.json, json!({ "tokens": [], "next": null }));
     assert_eq!(service.call("DELETE", "/tokens/tok_1", Value::Null).await.refusal(), (400, "BAD_REQUEST"));
     let unknown = service.call("DELETE", "/tokens/tok_0123456789abcdef", Value::Null).await;
     assert_eq!(unknown.refusal(), (404, "TOKEN_UNKNOWN"));
@@ -181,4 +184,34 @@ async fn an_api_token_works_while_the_bootstrap_secret_is_missing() {
     let unknown = capy_protocol::token::Token::generate().unwrap();
     assert_eq!(who(&service, unknown.expose_secret()).await, (401, "UNAUTHORIZED".into()));
     assert_eq!(who(&service, "something else").await, (503, "UNAVAILABLE".into()));
+}
+
+#[tokio::test]
+async fn lists_of_tokens_and_trusts_are_paged_and_hold_each_once() {
+    let service = Service::new();
+    let trust = json!({
+        "issuer": "https://i.example", "audience": "a", "claims": { "repository": "o/r" }, "scope": "read:prj_a",
+    });
+    for number in 0..205 {
+        service.advance(number % 2);
+        service.call("POST", "/tokens", json!({ "scopes": ["admin"] })).await;
+        service.call("POST", "/oidc/trusts", trust.clone()).await;
+    }
+    for (path, name, id) in [("/tokens", "tokens", "token_id"), ("/oidc/trusts", "trusts", "trust_id")] {
+        let first = service.call("GET", path, Value::Null).await;
+        let next = format!("{path}?cursor={}", first.json["next"].as_str().unwrap());
+        let second = service.call("GET", &next, Value::Null).await;
+        assert_eq!(second.json["next"], Value::Null, "{path}");
+        let pages = [&first, &second].map(|page| page.json[name].as_array().unwrap().clone());
+        assert_eq!(pages.each_ref().map(Vec::len), [200, 5], "{path}");
+        let all = pages.concat();
+        let of = |entry: &Value| (u64::MAX - entry["created_at"].as_u64().unwrap(), entry[id].to_string());
+        assert!(all.windows(2).all(|two| of(&two[0]) < of(&two[1])), "newest first, each once: {path}");
+        for bad in
+            ["?cursor=x", "?cursor=1-x", "?cursor=99999999999999999999-tok_0123456789abcdef", "?page=2"]
+        {
+            let answer = service.call("GET", &format!("{path}{bad}"), Value::Null).await;
+            assert_eq!(answer.refusal(), (400, "BAD_REQUEST"), "{path}{bad}");
+        }
+    }
 }

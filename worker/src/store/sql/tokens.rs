@@ -3,8 +3,9 @@
 /// The token with digest ?1.
 pub const BY_DIGEST: &str = "SELECT * FROM tokens WHERE digest = ?1";
 
-/// All tokens, newest first.
-pub const LIST: &str = "SELECT * FROM tokens ORDER BY created_at DESC, token_id";
+/// At most ?3 tokens, newest first, after the one of ?1 with id ?2.
+pub const LIST: &str = "SELECT * FROM tokens \
+    WHERE created_at <= ?1 AND (created_at < ?1 OR token_id > ?2) ORDER BY created_at DESC, token_id LIMIT ?3";
 
 /// A new token.
 pub const INSERT: &str = "INSERT INTO tokens \

@@ -3,8 +3,9 @@
 /// The trusts in issuer ?1.
 pub const OF_ISSUER: &str = "SELECT * FROM oidc_trusts WHERE issuer = ?1";
 
-/// All trusts, newest first.
-pub const LIST: &str = "SELECT * FROM oidc_trusts ORDER BY created_at DESC, trust_id";
+/// At most ?3 trusts, newest first, after the one of ?1 with id ?2.
+pub const LIST: &str = "SELECT * FROM oidc_trusts \
+    WHERE created_at <= ?1 AND (created_at < ?1 OR trust_id > ?2) ORDER BY created_at DESC, trust_id LIMIT ?3";
 
 /// A new trust.
 pub const INSERT: &str = "INSERT INTO oidc_trusts \
