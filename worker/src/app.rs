@@ -34,7 +34,7 @@ impl<H> App<H> {
     pub(crate) fn store_keys(&self) -> Result<Arc<StoreKeys>, ApiError> {
         self.secrets.store_keys().map_err(|fault| match fault {
             SecretFault::Missing(_) => ApiError::StoreOff,
-            SecretFault::Malformed(..) => fault.into(),
+            SecretFault::Malformed(..) => ApiError::Unavailable(Fault::StoreKeys(fault)),
         })
     }
 

@@ -64,6 +64,8 @@ pub(crate) enum Fault {
     #[cfg(not(target_family = "wasm"))]
     #[error("the time limit of an answer has passed")]
     TooSlow,
+    #[error("{0}; `capy service keygen --encryption-key` prints one")]
+    StoreKeys(SecretFault),
     #[error("sealing a stored value failed: {0}")]
     Store(capy_protocol::Error),
     #[error("sealing an audit event failed: {0}")]
@@ -240,7 +242,7 @@ impl IntoResponse for ApiError {
         let detail = match &self {
             Self::Unavailable(fault) => Some(fault.to_string()),
             Self::Panicked => Some("the call panicked".to_owned()),
-            Self::StoreOff => Some(SecretFault::Missing(ENCRYPTION_KEY).to_string()),
+            Self::StoreOff => Some(Fault::StoreKeys(SecretFault::Missing(ENCRYPTION_KEY)).to_string()),
             _ => None,
         };
         if let Some(detail) = detail {

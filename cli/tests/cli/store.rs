@@ -94,7 +94,7 @@ fn a_rotation_whose_service_is_killed_half_way_loses_nothing_and_is_finished_by_
     let service = store.client();
     let rotation = thread::spawn(move || {
         let mut after = None;
-        while let Ok(answer) = service.rotate_store(after, Deadline::after(Duration::from_secs(2))) {
+        while let Ok(answer) = service.rotate_store(after, Deadline::after(Duration::from_secs(5))) {
             after = answer.next;
             if told.send(answer.resealed).is_err() {
                 break;

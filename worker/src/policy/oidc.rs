@@ -278,6 +278,8 @@ mod tests {
             scope: Scope::parse("read:prj_a").unwrap(),
         };
         assert_eq!(new_trust(&good), Ok(()));
+        let build = Scope::parse("build:prj_a").unwrap();
+        assert_eq!(new_trust(&NewTrust { scope: build, ..good.clone() }), Ok(()));
         let repository = |text: &str| TrustClaims { repository: text.into(), ..good.claims.clone() };
         for (unfit, expected) in [
             (NewTrust { issuer: "http://i.example".into(), ..good.clone() }, Unfit::Issuer),

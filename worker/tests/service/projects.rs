@@ -285,6 +285,7 @@ async fn a_service_without_keys_keeps_no_values_and_says_so() {
     assert!(broken.log().contains("secret ENCRYPTION_KEY is malformed") && !broken.log().contains("canary"));
     let put = json!({ "secrets": [{ "key": "A", "value": "canary.B.x9" }] });
     assert_eq!(broken.call("PUT", PROJECT, put.clone()).await.refusal(), (503, "UNAVAILABLE"));
+    assert!(broken.log().contains("`capy service keygen --encryption-key` prints one"), "{}", broken.log());
     let off = broken.restart_with_keys(None);
     for (method, path, body) in [
         ("POST", "/api/project", json!({ "name": "x" })),

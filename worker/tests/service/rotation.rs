@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use crate::projects::{create, values};
 use crate::support::{KEYS, Service};
 
-/// Node's crypto made this row: `text`, under 32 bytes of 1, without a binding.
-const V0_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
-const V0_ROW: &str = "02020202020202020202020202020202:7a3b6c35d89db5a30563a855175aaa2f:0453ef3e";
+/// Rows that another implementation of the same store made.
+const EXISTING: &str = include_str!("../../../protocol/tests/vectors/store_rows.json");
 
 async fn keys(service: &Service) -> Value {
     service.call("GET", "/admin/store/keys", Value::Null).await.json["keys"].take()
@@ -75,23 +74,31 @@ async fn every_row_comes_under_the_newest_key_and_then_the_old_one_may_go() {
 }
 
 #[tokio::test]
-async fn rows_of_the_existing_store_are_read_as_they_are_and_get_their_binding_with_the_next_key() {
-    let service = Service::new().restart_with_keys(Some(V0_KEY));
-    create(&service, json!([])).await;
-    execute(
-        &service,
-        &format!(
-            "INSERT INTO secrets (project_id, key, value, created_at, updated_at) VALUES ('prj_a', 'A', '{V0_ROW}', 1, 1)"
-        ),
-    );
-    let text = vec![("A".to_owned(), "text".to_owned())];
-    assert_eq!(values(&service, V0_KEY).await, text);
-    let listed = keys(&service).await;
-    assert_eq!(listed[1], json!({ "key_id": null, "held": true, "newest": false, "rows": 1 }));
-    assert_eq!(rotate(&service).await, (1, Vec::new()), "the same key binds them");
-    assert_eq!(keys(&service).await.as_array().unwrap().len(), 1);
-    assert_eq!(values(&service, V0_KEY).await, text);
-    execute(&service, "UPDATE secrets SET key_id = NULL");
+async fn rows_of_the_existing_store_are_read_as_they_are_and_get_their_binding_with_the_next_rotation() {
+    let existing: Value = serde_json::from_str(EXISTING).unwrap();
+    let key = existing["ENCRYPTION_KEY"].as_str().unwrap();
+    let service = Service::new().restart_with_keys(Some(&format!("{KEYS} {key}")));
+    create(&service, json!([{ "key": "NEW", "value": "under the first key" }])).await;
+    let mut expected = vec![("NEW".to_owned(), "under the first key".to_owned())];
+    for (number, row) in existing["rows"].as_array().unwrap().iter().enumerate() {
+        let name = format!("OLD{number}");
+        let columns = "INSERT INTO secrets (project_id, key, value, created_at, updated_at) VALUES";
+        execute(
+            &service,
+            &format!("{columns} ('prj_a', '{name}', '{}', 1, 1)", row["stored"].as_str().unwrap()),
+        );
+        expected.push((name, row["value"].as_str().unwrap().to_owned()));
+    }
+    assert!(expected.len() > 4);
+    let both = format!("{KEYS} {key}");
+    assert_eq!(values(&service, &both).await, expected);
+    let of_existing = expected.len() - 1;
+    let none = json!({ "key_id": null, "held": true, "newest": false, "rows": of_existing });
+    assert_eq!(keys(&service).await[2], none);
+    assert_eq!(rotate(&service).await, (of_existing as u64, Vec::new()));
+    let service = service.restart_with_keys(Some(KEYS));
+    assert_eq!(values(&service, KEYS).await, expected, "their key is not needed any more");
+    execute(&service, "UPDATE secrets SET key_id = NULL WHERE key = 'OLD0'");
     let (resealed, unopened) = rotate(&service).await;
     assert_eq!((resealed, unopened.len()), (0, 1), "a bound row is not read as one that is not");
 }
