@@ -80,9 +80,14 @@ fn values_are_kept_sealed_and_opened_by_the_build_host_alone(service: &KeyServic
         assert_eq!(as_token(method, &path).refusal(), refusal, "{method} {path}");
     }
     let local = json!({ "repository_url": "/srv/shop.git" });
-    let local = owner(service, "PUT", PROJECT, &local).status;
     let is_ours = service.persist_dir().join("capy.sqlite").exists();
-    assert_eq!(local, if is_ours { 200 } else { 400 }, "a path means something on a machine of one's own");
+    let expected = if is_ours { 200 } else { 400 };
+    let by_admin = owner(service, "PUT", PROJECT, &local).status;
+    assert_eq!(by_admin, expected, "a path means something on a machine of one's own");
+    let deployer = owner(service, "POST", "/tokens", &json!({ "scopes": ["deploy:prj_a"] }));
+    let deployer = deployer.json["token"].as_str().unwrap();
+    assert_eq!(call(service.url(), "PUT", PROJECT, Some(deployer), &local).refusal(), (400, "BAD_REQUEST"));
+    assert_eq!(call(service.url(), "PUT", PROJECT, Some(deployer), &json!({ "branch": "main" })).status, 200);
 
     for (method, path) in [
         ("GET", PROJECT),

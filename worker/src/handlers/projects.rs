@@ -26,7 +26,7 @@ use crate::host::Host;
 use crate::path::PathId;
 use crate::policy::projects::{self as policy, BODY_MAX, Held};
 use crate::query;
-use crate::store::projects::{self, Cursor, OfSecret, Sealed, SealedRow};
+use crate::store::projects::{self, OfSecret, Sealed, SealedRow};
 
 /// How many names of secrets an event tells.
 const TOLD: usize = 20;
@@ -79,7 +79,8 @@ pub(crate) async fn change<H: Host>(
 ) -> Result<Json<ProjectDetail>, ApiError> {
     require(&identity, &Scope::Deploy(project_id.clone()), &project_id)?;
     let keys = app.store_keys()?;
-    policy::change(&request, H::LOCAL_SOURCES)?;
+    // Whoever may name any path would have the build host read what is there.
+    policy::change(&request, H::LOCAL_SOURCES && identity.may(&Scope::Admin))?;
     let ProjectChange { name, recipe, secrets } = request;
     let told = told(name.as_deref(), &recipe, &secrets);
     if !secrets.is_empty() {
@@ -135,9 +136,7 @@ pub(crate) async fn list<H: Host>(
     uri: Uri,
 ) -> Result<Json<ProjectList>, ApiError> {
     app.store_keys()?;
-    let cursor = query::only(&uri, "cursor")?;
-    let unfit = || ApiError::BadRequest("cursor is not one that this service gave".into());
-    let cursor = cursor.map(|text| Cursor::parse(text).ok_or_else(unfit)).transpose()?;
+    let cursor = query::cursor(&uri, ProjectId::parse)?;
     let seen = identity.projects();
     let (projects, next) = projects::list(&app.host, seen.as_deref(), cursor.as_ref()).await?;
     Ok(Json(ProjectList { projects, next: next.map(|cursor| cursor.to_string()) }))

@@ -79,7 +79,7 @@ pub struct Held {
     pub bytes: u64,
 }
 
-/// Whether a project may be made as asked. `local`: the service's own machine has sources.
+/// Whether a project may be made as asked. `local`: a path on the service's own machine may be its source.
 ///
 /// # Errors
 /// The first field that is not as it must be.

@@ -7,17 +7,14 @@ use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::token::SecretId;
 use serde::{Deserialize, Serialize};
 
+use super::page::{self, Cursor, PAGE};
 use super::sql::{audit, projects as sql};
 use crate::audit::Row as Event;
 use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
 use crate::policy::projects::Held;
 
-/// How many projects a page of a list has.
-pub const PAGE: usize = 100;
 /// How many characters of rows one statement takes, about: D1 takes parameters of two million bytes.
 const ROWS_AT_ONCE: usize = 500_000;
-/// Past every time that is kept, and the largest number that D1 keeps exactly.
-const AFTER_ALL: u64 = (1 << 53) - 1;
 
 /// Values on their way in, sealed under one key.
 #[derive(Debug)]
@@ -71,45 +68,18 @@ pub(crate) async fn detail<H: Host>(host: &H, id: &ProjectId) -> Result<Option<P
     changed(host, id, Vec::new()).await
 }
 
-/// Where a page of a list begins: after this project.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Cursor {
-    created_at: u64,
-    project_id: ProjectId,
-}
-
-impl Cursor {
-    /// Reads `created_at-project_id`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (created_at, project_id) = text.split_once('-')?;
-        Some(Self { created_at: created_at.parse().ok()?, project_id: ProjectId::parse(project_id).ok()? })
-    }
-
-    fn after(project: &Project) -> Self {
-        Self { created_at: project.created_at, project_id: project.project_id.clone() }
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.created_at, self.project_id)
-    }
-}
-
 /// A page of projects, newest first, and where the next one begins: of these, or of all where none are named.
 pub(crate) async fn list<H: Host>(
     host: &H,
     of: Option<&[ProjectId]>,
-    cursor: Option<&Cursor>,
-) -> Result<(Vec<Project>, Option<Cursor>)> {
+    cursor: Option<&Cursor<ProjectId>>,
+) -> Result<(Vec<Project>, Option<Cursor<ProjectId>>)> {
     let of = of.map(|ids| serde_json::json!(ids).to_string());
-    let created_at = cursor.map_or(AFTER_ALL, |cursor| cursor.created_at);
-    let after = cursor.map_or("", |cursor| cursor.project_id.as_str());
+    let (created_at, after) = Cursor::after(cursor);
     let values = vec![of.into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut projects: Vec<Project> = query(host, sql::LIST, values).await?.parse()?;
-    let more = projects.len() > PAGE;
-    projects.truncate(PAGE);
-    let next = projects.last().filter(|_| more).map(Cursor::after);
+    let next =
+        page::cut(&mut projects, |last| Cursor { created_at: last.created_at, id: last.project_id.clone() });
     Ok((projects, next))
 }
 
