@@ -35,7 +35,6 @@ use std::time::{Duration, Instant};
 
 use capy_client::Service;
 use capy_protocol::api::projects::{Project, Recipe};
-use capy_protocol::id::ProjectId;
 
 pub(crate) use engine::{Engine, Limits, image, word};
 pub(crate) use error::Fault;
@@ -43,8 +42,8 @@ pub(crate) use record::{Record, Records, Status};
 pub(crate) use stops::Stops;
 
 use crate::error::{Error, Result};
-use crate::printer;
 use crate::project::deadline;
+use crate::{printer, store_project};
 use output::Output;
 use record::BuildId;
 use source::Source;
@@ -137,22 +136,13 @@ fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
 }
 
 /// The project by its id, or by a name that only one has.
-fn find(service: &Arc<Service>, text: &str, stops: &Stops) -> Result<Project> {
-    let (asked, deadline) = (Arc::clone(service), deadline()?);
-    if text.starts_with("prj_") {
-        let id = ProjectId::parse(text).map_err(|_| Fault::ProjectUnknown { text: text.into() })?;
-        return Ok(stops.during(move || asked.project(&id, deadline))??.project);
-    }
-    let mut named = stops.during(move || asked.projects(deadline))??;
-    named.retain(|project| project.name == text);
-    match named.len() {
-        0 => Err(Fault::ProjectUnknown { text: text.into() }.into()),
-        1 => Ok(named.remove(0)),
-        _ => {
-            let ids = named.iter().map(|project| project.project_id.to_string()).collect();
-            Err(Fault::ProjectAmbiguous { name: text.into(), ids }.into())
-        }
-    }
+fn find(service: &Arc<Service>, named: &str, stops: &Stops) -> Result<Project> {
+    let (service, named, deadline) = (Arc::clone(service), named.to_owned(), deadline()?);
+    let detail = stops.during(move || -> Result<_> {
+        let id = store_project::find(&service, &named)?;
+        Ok(service.project(&id, deadline)?)
+    })??;
+    Ok(detail.project)
 }
 
 /// What is known before anything is made.

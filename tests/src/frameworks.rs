@@ -100,6 +100,14 @@ pub fn expected_answers(app: &App) -> Answers {
 /// When an answer differs, or a value is found.
 pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers) {
     inlined.check_places().expect("values stand in private scripts alone");
+    assert_same_answers(inlined, expected);
+}
+
+/// The same answers with nothing set, and no value in what is printed.
+///
+/// # Panics
+/// When an answer differs, or a value is printed.
+pub fn assert_same_answers(inlined: &Copy<'_>, expected: &Answers) {
     let server = inlined.start(&BTreeMap::new()).expect("the inlined build starts");
     let found = inlined.ask(&server).expect("the inlined build answers");
     let log = inlined.stop(server).expect("the inlined build ends");

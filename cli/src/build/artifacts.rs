@@ -3,9 +3,9 @@
 //! Owns the search and the copy. The copy is made beside its place and moved there when it is whole. It refuses links that
 //! lead out of the output, and a place where something is already.
 
-use std::fs;
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use capy_inliner::{Leak, Request};
@@ -13,6 +13,7 @@ use capy_protocol::env_map::EnvMap;
 use walkdir::WalkDir;
 
 use super::error::Fault;
+use super::record::BuildId;
 use super::stops::Stops;
 use super::tree;
 use crate::printer;
@@ -102,28 +103,50 @@ pub(super) fn search(
     Err(Fault::Leak { names }.into())
 }
 
-/// Copies the output to its place.
-pub(super) fn hand_out(output: &Path, to: &Path, stops: &Stops) -> Result<(), Fault> {
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// Where the copy is made, until it is whole.
+pub(super) fn half(to: &Path, build: &BuildId) -> PathBuf {
+    to.with_file_name(format!(".capy-artifacts-{build}"))
+}
+
+/// Copies the output to its place, by way of `half`. With values in it, it stays this user's alone.
+pub(super) fn hand_out(
+    output: &Path,
+    half: &Path,
+    to: &Path,
+    holds_values: bool,
+    stops: &Stops,
+) -> Result<(), Fault> {
+    let parent = half.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(Fault::file("create", parent))?;
-    let making = tempfile::Builder::new().prefix(".capy-artifacts-").tempdir_in(parent);
-    let copy = making.map_err(Fault::file("create", to))?;
-    tree::copy(output, copy.path(), stops, |_, _| true)?;
-    // A folder of one's own until now; what is deployed is read by others.
-    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755))
-        .map_err(Fault::file("protect", to))?;
+    let moved = copy_and_move(output, half, to, holds_values, stops);
+    if moved.is_err() {
+        let _ = tree::remove(half);
+    }
+    moved
+}
+
+fn copy_and_move(
+    output: &Path,
+    half: &Path,
+    to: &Path,
+    holds_values: bool,
+    stops: &Stops,
+) -> Result<(), Fault> {
+    DirBuilder::new().mode(0o700).create(half).map_err(Fault::file("create", half))?;
+    tree::copy(output, half, stops, |_, _| true)?;
+    if !holds_values {
+        fs::set_permissions(half, Permissions::from_mode(0o755)).map_err(Fault::file("protect", half))?;
+    }
     stops.check()?;
     // Onto an empty folder this works, and onto any other it fails: of two builds one is told.
-    match fs::rename(copy.path(), to) {
-        Ok(()) => drop(copy.keep()),
+    match fs::rename(half, to) {
         Err(error)
             if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) =>
         {
-            return Err(Fault::ArtifactsExist { path: to.into() });
+            Err(Fault::ArtifactsExist { path: to.into() })
         }
-        Err(error) => return Err(Fault::file("write", to)(error)),
+        result => result.map_err(Fault::file("write", to)),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -153,9 +176,13 @@ mod tests {
         fs::create_dir(&from).unwrap();
         fs::write(from.join("a"), "1").unwrap();
         check_place(&to).unwrap();
-        hand_out(&from, &to, &Stops::default()).unwrap();
+        let half = half(&to, &BuildId::draw().unwrap());
+        hand_out(&from, &half, &to, false, &Stops::default()).unwrap();
         assert!(matches!(check_place(&to), Err(Fault::ArtifactsExist { .. })));
-        assert!(matches!(hand_out(&from, &to, &Stops::default()), Err(Fault::ArtifactsExist { .. })));
+        assert!(matches!(
+            hand_out(&from, &half, &to, false, &Stops::default()),
+            Err(Fault::ArtifactsExist { .. })
+        ));
         assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
     }
 }

@@ -45,8 +45,8 @@ pub(super) struct Container<'a> {
     pub(super) limits: &'a Limits,
     /// Variables that come out of the engine's environment.
     pub(super) by_name: &'a [&'a str],
-    /// Whether HOME is left as it is.
-    pub(super) has_home: bool,
+    /// `NAME=value`, for what every build gets.
+    pub(super) settings: &'a [&'static str],
 }
 
 impl Engine {
@@ -152,9 +152,7 @@ impl Engine {
         for name in container.by_name {
             command.args(["-e", name]);
         }
-        // A user without a home cannot install packages; and nobody is there to be asked, or to see colours.
-        let home = (!container.has_home).then_some("HOME=/tmp");
-        for setting in home.into_iter().chain(["CI=true", "NO_COLOR=1"]) {
+        for setting in container.settings {
             command.args(["-e", setting]);
         }
         let Limits { memory, cpus, network } = container.limits;

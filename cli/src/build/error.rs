@@ -28,10 +28,6 @@ pub(crate) enum Fault {
         "the value of {name} cannot be handed to {engine}: it is a setting of {engine} itself, and has to go by a file that cannot carry it"
     )]
     ValueUnhandable { name: String, engine: &'static str },
-    #[error("there is no project {text:?} at the service that this token may see")]
-    ProjectUnknown { text: String },
-    #[error("{} projects are named {name:?}: {}", ids.len(), ids.join(", "))]
-    ProjectAmbiguous { name: String, ids: Vec<String> },
     #[error("the project's name {name:?} cannot name a folder")]
     NameUnfit { name: String },
     #[error("the project has no repository, and no --source was given")]
@@ -111,8 +107,6 @@ impl Fault {
             Self::RowsOfAnother { .. } => ("ROWS_OF_ANOTHER_PROJECT", exit::SERVICE_ERROR),
             Self::NameUnusable { .. } => ("NAME_MALFORMED", exit::USAGE),
             Self::ValueUnhandable { .. } => ("VALUE_UNHANDABLE", exit::FAILED),
-            Self::ProjectUnknown { .. } => ("PROJECT_UNKNOWN", exit::PROJECT_UNKNOWN),
-            Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::PROJECT_UNKNOWN),
             Self::NameUnfit { .. } => ("PROJECT_NAME_UNFIT", exit::FAILED),
             Self::NoSource => ("NO_SOURCE", exit::USAGE),
             Self::SettingUnusable { .. } => ("SETTING_UNUSABLE", exit::USAGE),
@@ -152,16 +146,16 @@ impl Fault {
             Self::KeyMissing => {
                 "set ENCRYPTION_KEY, or ENCRYPTION_KEY_FILE to a file that holds it, as the service has it"
             }
-            Self::KeyMalformed => "take it as the service has it; `openssl rand -hex 32` makes one",
+            Self::KeyMalformed => {
+                "take it as the service has it; `capy service keygen --encryption-key` makes one"
+            }
             Self::KeyExposed { .. } => "take it away from the others: chmod 600",
             Self::KeyUnknown { .. } => "add the key that the service has, in front of the others",
             Self::RowDoesNotOpen { .. } => {
                 "compare ENCRYPTION_KEY with the service's, or set the secret again"
             }
             Self::ValueUnhandable { .. } => "give the secret another name",
-            Self::ProjectUnknown { .. } => "`capy project list` shows the projects",
-            Self::ProjectAmbiguous { .. } => "name the project by its id",
-            Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_`, `.` and blanks",
+            Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_` and `.`",
             Self::NoSource => "set its repository with `capy project update`, or pass --source DIR",
             Self::Clone { .. } => "try the same with `git ls-remote`: nobody is asked for a password here",
             Self::LinkLeaves { .. } => "copy what it leads to into the folder",

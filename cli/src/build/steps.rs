@@ -1,6 +1,6 @@
 //! The steps of one build, in a folder that is removed after them, however they end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use super::kind::{self, Kind};
 use super::output::Output;
 use super::record::{self, Record, Records};
 use super::stops::Stops;
-use super::temp::Temp;
+use super::temp::{Note, Temp};
 use super::{Order, Prepared, artifacts, container, dotenv, script, secrets};
 use crate::error::{Error, Result};
 use crate::printer;
@@ -35,8 +35,13 @@ pub(super) struct Steps<'a> {
 impl Steps<'_> {
     /// All of them. A folder that could not be removed fails a build that passed.
     pub(super) fn run(&self, temp: &Temp, output: Output, record: &mut Record) -> Result<()> {
-        let place =
-            temp.place(&self.prepared.project.name, &record.id, self.prepared.engine.clone(), self.stops)?;
+        let note = Note {
+            build: record.id.clone(),
+            engine: record.engine,
+            image: record.image.clone(),
+            half: artifacts::half(&self.place_of_artifacts(record), &record.id),
+        };
+        let place = temp.place(&self.prepared.project.name, note, self.stops)?;
         let result = self.build(place.folder(), output, record);
         match (place.remove(), result) {
             (Err(left), Ok(())) => Err(left.into()),
@@ -110,7 +115,7 @@ impl Steps<'_> {
             script: &script,
             limits: &self.order.limits,
             by_name: &split.by_name,
-            has_home: values.get("HOME").is_some(),
+            settings: &settings(values),
         };
         let ran = container::run(*engine, &container, values, output, self.stops, self.until);
         let removed = dotenv::remove(folder);
@@ -158,10 +163,23 @@ impl Steps<'_> {
     }
 
     fn hand_out(&self, made: &Path, record: &mut Record) -> Result<()> {
-        let to = self.order.artifacts.clone().unwrap_or_else(|| self.records.artifacts(&record.id));
-        let to = std::path::absolute(&to).unwrap_or(to);
-        artifacts::hand_out(made, &to, self.stops)?;
+        let to = self.place_of_artifacts(record);
+        let half = artifacts::half(&to, &record.id);
+        artifacts::hand_out(made, &half, &to, self.order.inline, self.stops)?;
         record.artifacts = Some(to);
         Ok(())
     }
+
+    fn place_of_artifacts(&self, record: &Record) -> PathBuf {
+        let to = self.order.artifacts.clone().unwrap_or_else(|| self.records.artifacts(&record.id));
+        std::path::absolute(&to).unwrap_or(to)
+    }
+}
+
+/// A user without a home cannot install packages; and nobody is there to be asked, or to see colours. A secret of such a
+/// name counts more.
+fn settings(values: &EnvMap) -> Vec<&'static str> {
+    const ALL: [(&str, &str); 3] = [("HOME", "HOME=/tmp"), ("CI", "CI=true"), ("NO_COLOR", "NO_COLOR=1")];
+    let is_free = |(name, _): &(&str, &str)| values.get(name).is_none();
+    ALL.into_iter().filter(is_free).map(|(_, setting)| setting).collect()
 }

@@ -39,10 +39,19 @@ pub(super) struct Place {
 /// What a lock file says, for who finds it after a kill.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Note {
-    build: BuildId,
-    engine: Option<Engine>,
-    image: Option<String>,
+pub(super) struct Note {
+    pub(super) build: BuildId,
+    pub(super) engine: Option<Engine>,
+    pub(super) image: Option<String>,
+    /// The copy of its output while that is made.
+    pub(super) half: PathBuf,
+}
+
+impl Note {
+    /// What can remove files of other users.
+    fn cleaner(&self) -> Option<(Engine, String)> {
+        self.engine.zip(self.image.clone())
+    }
 }
 
 impl Temp {
@@ -61,45 +70,36 @@ impl Temp {
     }
 
     /// A new folder for this build.
-    pub(super) fn place(
-        &self,
-        project: &str,
-        build: &BuildId,
-        engine: Option<(Engine, String)>,
-        stops: &Stops,
-    ) -> Result<Place, Fault> {
+    pub(super) fn place(&self, project: &str, note: Note, stops: &Stops) -> Result<Place, Fault> {
         let _all = self.lock()?;
-        let name = format!("{}-{}-{}", folder_name(project)?, stamp(SystemTime::now()), build.short());
+        let name = format!("{}-{}-{}", folder_name(project)?, stamp(SystemTime::now()), note.build.short());
         let (folder, lock_path) = (self.0.join(&name), self.0.join(name + ".lock"));
         let create = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let mut lock = create(&lock_path).map_err(Fault::file("create", &lock_path))?;
-        let (kind, image) = engine.as_ref().map(|(engine, image)| (*engine, image.clone())).unzip();
-        let note = Note { build: build.clone(), engine: kind, image };
-        let note = serde_json::to_vec(&note).expect("words are always JSON");
+        let text = serde_json::to_vec(&note).expect("words are always JSON");
         let made = lock
             .lock()
-            .and_then(|()| lock.write_all(&note))
+            .and_then(|()| lock.write_all(&text))
             .and_then(|()| DirBuilder::new().mode(0o700).create(&folder));
         if let Err(error) = made {
             let _ = fs::remove_file(&lock_path);
             return Err(Fault::file("create", &folder)(error));
         }
-        let stops = stops.clone();
-        Ok(Place { folder, lock_path, _lock: lock, cleaner: engine, stops, is_removed: false })
+        let (cleaner, stops) = (note.cleaner(), stops.clone());
+        Ok(Place { folder, lock_path, _lock: lock, cleaner, stops, is_removed: false })
     }
 
     /// Removes what killed builds left behind, containers first. The builds that are gone, and what could not be removed.
     pub(super) fn sweep(&self, stops: &Stops) -> Result<(Vec<BuildId>, Vec<Fault>), Fault> {
         let (mut gone, mut left) = (Vec::new(), Vec::new());
-        for (folder, lock) in self.dead()? {
+        for (folder, _lock) in self.dead()? {
             let lock_path = lock_path(&folder);
-            let note = lock.and_then(|_| fs::read(&lock_path).ok());
+            let note = fs::read(&lock_path).ok();
             let note: Option<Note> = note.and_then(|note| serde_json::from_slice(&note).ok());
-            let engine = note.as_ref().and_then(|note| note.engine);
-            if let (Some(note), Some(engine)) = (&note, engine) {
-                engine.remove_container(&note.build, stops);
+            if let Some(note) = &note {
+                end(note, stops);
             }
-            let cleaner = engine.zip(note.as_ref().and_then(|note| note.image.clone()));
+            let cleaner = note.as_ref().and_then(Note::cleaner);
             match remove(&folder, cleaner.as_ref(), stops) {
                 Err(source) => left.push(Fault::Left { path: folder, source }),
                 Ok(()) => {
@@ -171,6 +171,14 @@ impl Drop for Place {
     }
 }
 
+/// Ends the container of a build that is dead, and removes its half copy.
+fn end(note: &Note, stops: &Stops) {
+    if let Some(engine) = note.engine {
+        engine.remove_container(&note.build, stops);
+    }
+    let _ = tree::remove(&note.half);
+}
+
 /// Files of a user that this one cannot remove are removed by the engine, which made them.
 fn remove(folder: &Path, cleaner: Option<&(Engine, String)>, stops: &Stops) -> io::Result<()> {
     match (tree::remove(folder), cleaner) {
@@ -189,14 +197,13 @@ fn lock_path(folder: &Path) -> PathBuf {
 }
 
 /// The project's name as a part of a folder's name. The service takes no other names; this one is asked again.
-pub(super) fn folder_name(project: &str) -> Result<String, Fault> {
-    let unfit = || Fault::NameUnfit { name: project.into() };
-    let is_fit = |letter: char| letter.is_alphanumeric() || "-_. ".contains(letter);
-    if project.is_empty() || project.starts_with('.') || project.len() > 100 || !project.chars().all(is_fit) {
-        return Err(unfit());
+pub(super) fn folder_name(project: &str) -> Result<&str, Fault> {
+    let is_fit = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let begins = project.starts_with(|letter: char| letter.is_ascii_alphanumeric());
+    if begins && project.len() <= 100 && project.chars().all(is_fit) {
+        return Ok(project);
     }
-    let plain = |letter: char| if letter.is_ascii() && letter != ' ' { letter } else { '_' };
-    Ok(project.chars().map(plain).collect())
+    Err(Fault::NameUnfit { name: project.into() })
 }
 
 /// `20260102T030405Z`.
@@ -233,6 +240,11 @@ mod tests {
         (folder, temp)
     }
 
+    fn note(temp: &Temp) -> Note {
+        let (build, half) = (BuildId::draw().unwrap(), temp.0.join("../half"));
+        Note { build, engine: None, image: None, half }
+    }
+
     fn names(temp: &Temp) -> Vec<String> {
         let entries = fs::read_dir(&temp.0).unwrap().flatten();
         entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name != ".lock").collect()
@@ -240,18 +252,31 @@ mod tests {
 
     #[test]
     fn a_name_that_leads_elsewhere_names_no_folder() {
-        for bad in
-            ["", ".", "..", "../../etc", "a/b", "/etc", ".hidden", "a\nb", "a\0b", "a:b", &"a".repeat(101)]
-        {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../../etc",
+            "a/b",
+            "/etc",
+            ".hidden",
+            "a\nb",
+            "a\0b",
+            "a:b",
+            "a b",
+            "-a",
+            "é",
+            &"a".repeat(101),
+        ] {
             assert!(folder_name(bad).is_err(), "{bad:?}");
         }
-        assert_eq!(folder_name("My shop-2.0_é").unwrap(), "My_shop-2.0__");
+        assert_eq!(folder_name("My-shop_2.0").unwrap(), "My-shop_2.0");
     }
 
     #[test]
     fn a_folder_is_private_and_goes_with_its_build() {
         let (_keep, temp) = temp();
-        let place = temp.place("shop", &BuildId::draw().unwrap(), None, &Stops::default()).unwrap();
+        let place = temp.place("shop", note(&temp), &Stops::default()).unwrap();
         assert_eq!(fs::metadata(place.folder()).unwrap().permissions().mode() & 0o777, 0o700);
         let name = place.folder().file_name().unwrap().to_str().unwrap().to_owned();
         assert!(is_ours(&name) && name.starts_with("shop-2"), "{name}");
@@ -261,15 +286,17 @@ mod tests {
         assert!(gone.is_empty() && left.is_empty() && place.folder().exists());
         place.remove().unwrap();
         assert!(names(&temp).is_empty());
-        drop(temp.place("shop", &BuildId::draw().unwrap(), None, &Stops::default()).unwrap());
+        drop(temp.place("shop", note(&temp), &Stops::default()).unwrap());
         assert!(names(&temp).is_empty());
     }
 
     #[test]
     fn what_a_killed_build_left_is_swept_and_nothing_else() {
         let (_keep, temp) = temp();
-        let build = BuildId::draw().unwrap();
-        let place = temp.place("shop", &build, None, &Stops::default()).unwrap();
+        let note = note(&temp);
+        let (build, half) = (note.build.clone(), note.half.clone());
+        fs::create_dir(&half).unwrap();
+        let place = temp.place("shop", note, &Stops::default()).unwrap();
         // As a kill leaves it: the lock is gone, the files are not.
         let Place { folder, .. } = &place;
         let (folder, lock) = (folder.clone(), place._lock.try_clone().unwrap());
@@ -282,7 +309,7 @@ mod tests {
         let (gone, left) = temp.sweep(&Stops::default()).unwrap();
         assert!(left.is_empty());
         assert_eq!(gone, [build]);
-        assert!(!folder.exists() && !without_lock.exists());
+        assert!(!folder.exists() && !without_lock.exists() && !half.exists());
         assert_eq!(names(&temp).len(), others.len());
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -147,6 +147,11 @@ impl Bench {
     }
 
     fn start_with(&self, arguments: &[&str]) -> Build {
+        self.spawn(&mut self.command(Path::new(CAPY), arguments))
+    }
+
+    /// The program, and a service that knows the project.
+    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         self.service.can("/api/project/projects", json!({"projects": [self.project]}));
         let mut detail = self.project.clone();
         detail["secrets"] = json!([]);
@@ -155,8 +160,24 @@ impl Bench {
         self.service.can(&format!("/api/build/projects/{PROJECT}/rows"), rows);
         // Whatever the test's own caller ignores: a child inherits that.
         let mut command = Command::new("env");
-        command.args(["--default-signal=HUP,INT,QUIT,TERM", CAPY]).args(arguments);
+        command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(program).args(arguments);
         command.current_dir(self.root.path()).env_clear().envs(&self.env);
+        command
+    }
+
+    /// Builds as `nobody`, to whom all of the bench is given.
+    pub(crate) fn start_as_nobody(&self) -> Build {
+        let program = self.path("bin/capy");
+        fs::copy(CAPY, &program).unwrap();
+        let given = Command::new("chown").args(["-R", "65534:65534"]).arg(self.root.path()).status();
+        assert!(given.unwrap().success());
+        let (source, out) =
+            (self.path("source").display().to_string(), self.path("out").display().to_string());
+        let arguments = ["build", "shop", "--engine", "podman", "--source", &source, "--artifacts", &out];
+        self.spawn(self.command(&program, &arguments).uid(65534).gid(65534))
+    }
+
+    fn spawn(&self, command: &mut Command) -> Build {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());

@@ -10,6 +10,7 @@ mod bench;
 mod engine;
 mod faults;
 mod output;
+mod owners;
 mod records;
 mod secrets;
 mod source;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::bench::Bench;
 
 /// Values that no file of lines can carry, and those that its readers read differently.
-const HARD: [(&str, &str); 9] = [
+const HARD: [(&str, &str); 11] = [
     ("LINES", "canary.LINES.1\ncanary.LINES.2\n"),
     ("QUOTES", r#"canary'"`.QUOTES"#),
     ("DOLLAR", "canary.$HOME.${PATH}.$(id)"),
@@ -15,6 +15,9 @@ const HARD: [(&str, &str); 9] = [
     ("EMOJI", "canary.🦫.naïve"),
     ("EMPTY", ""),
     ("PLAIN", "canary.PLAIN.x9"),
+    // What a build gets without being asked gives way.
+    ("CI", "canary.CI.x9"),
+    ("HOME", "/canary.HOME"),
 ];
 
 #[test]
@@ -24,7 +27,7 @@ fn every_value_arrives_as_it_was_set_and_none_is_an_argument() {
     // A digest of each value: the value itself would be found in the output.
     bench.set(
         "build_command",
-        "mkdir dist; for n in LINES QUOTES DOLLAR BLANKS HASH BACKSLASH EMOJI EMPTY PLAIN; do \
+        "mkdir dist; for n in LINES QUOTES DOLLAR BLANKS HASH BACKSLASH EMOJI EMPTY PLAIN CI HOME; do \
          eval 'printf %s \"$'$n'\"' | sha256sum | sed \"s/-/$n/\" >> dist/digests; done; echo 1 > dist/server.js",
     );
     bench.build(&[]).passes();
