@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::leak::Search;
-use crate::link::{self, Links, Seen};
+use crate::link::{self, Concern, Links, Seen};
 use crate::prefilter::Prefilter;
 use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
@@ -80,7 +80,8 @@ impl Reader<'_> {
         bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
         let inlined = tail::is_inlined(source);
         let is_suspect = suspect::is_worth_a_look(source.as_bytes());
-        let is_worth_it = self.is_worth_understanding(source, real);
+        let concern = self.links.concern(source.as_bytes(), link::folder_of(real));
+        let is_worth_it = concern.is_some() || self.prefilter.is_worth_parsing(source.as_bytes());
         if !inlined && !is_suspect && !is_worth_it {
             return bundle;
         }
@@ -89,10 +90,12 @@ impl Reader<'_> {
             return bundle;
         };
         bundle.prefixed = Prefixed::of(&parts);
-        let linked = self.links.concern(parts.body.as_bytes(), link::folder_of(real));
         // Our own functions name variables, too.
-        if linked || !inlined && is_worth_it || self.prefilter.is_worth_parsing(parts.body.as_bytes()) {
-            self.find_reads(parts.body, real, linked, &mut bundle);
+        let is_worth_it = is_worth_it && !inlined
+            || concern.is_some()
+            || self.prefilter.is_worth_parsing(parts.body.as_bytes());
+        if is_worth_it {
+            self.find_reads(parts.body, real, concern, &mut bundle);
         } else if is_suspect {
             bundle.take(FileReads::default(), parts.body);
         }
@@ -104,17 +107,12 @@ impl Reader<'_> {
     }
 
     /// From the tokens, or from the tree where they are not enough.
-    fn find_reads(&self, body: &str, real: &Path, linked: bool, bundle: &mut Bundle) {
-        let tokens = (!linked).then(|| self.prefilter.tokens(body, self.wanted));
+    fn find_reads(&self, body: &str, real: &Path, concern: Option<Concern>, bundle: &mut Bundle) {
+        let tokens = (concern != Some(Concern::Takes)).then(|| self.prefilter.tokens(body, self.wanted));
         match tokens {
             Some(Ok(reads)) => bundle.take(reads, body),
             _ => self.parse(body, real, bundle),
         }
-    }
-
-    fn is_worth_understanding(&self, source: &str, real: &Path) -> bool {
-        let text = source.as_bytes();
-        self.prefilter.is_worth_parsing(text) || self.links.concern(text, link::folder_of(real))
     }
 
     fn parse(&self, body: &str, real: &Path, bundle: &mut Bundle) {

@@ -43,6 +43,15 @@ struct Known {
     unheard: BTreeSet<String>,
 }
 
+/// What a file has to do with others, perhaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concern {
+    /// It takes something from another one.
+    Takes,
+    /// It hands something on that the prefilter does not look for.
+    Publishes,
+}
+
 /// The links as one file sees them.
 pub(crate) struct Seen<'a> {
     pub(crate) links: &'a Links,
@@ -122,11 +131,13 @@ impl Links {
         Self { known, finder, files, modules }
     }
 
-    /// Whether a file in this folder may take something from another one, or hand something on that the prefilter does not
-    /// look for.
-    pub(crate) fn concern(&self, text: &[u8], folder: &Path) -> bool {
-        self.files + self.modules > 0 && self.takes(text, folder, self.files + self.modules)
-            || PUBLISHERS.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some())
+    /// What a file in this folder may have to do with others.
+    pub(crate) fn concern(&self, text: &[u8], folder: &Path) -> Option<Concern> {
+        if self.files + self.modules > 0 && self.takes(text, folder, self.files + self.modules) {
+            return Some(Concern::Takes);
+        }
+        let publishes = PUBLISHERS.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some());
+        publishes.then_some(Concern::Publishes)
     }
 
     /// Whether one of the finder's first words stands where it may be what it is looked for.

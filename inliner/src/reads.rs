@@ -9,6 +9,7 @@ mod calls;
 mod copies;
 mod declare;
 mod early;
+mod facts;
 mod flow;
 mod follow;
 mod interop;
@@ -17,13 +18,14 @@ mod patterns;
 mod ports;
 mod resolve;
 mod scope;
+mod settle;
 mod target;
 mod test;
 mod text;
 mod value;
 mod walk;
 
-pub(crate) use resolve::{find, find_within};
+pub(crate) use settle::{find, find_within};
 
 use std::collections::{BTreeMap, BTreeSet};
 

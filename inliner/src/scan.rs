@@ -10,6 +10,7 @@
 //! their neighbours in order: such a file does not run before, and does not run after.
 
 mod around;
+mod bytes;
 mod chain;
 mod islands;
 mod lexer;
@@ -60,14 +61,14 @@ pub enum Doubt {
 /// Looks for the words that matter. Made once for all files.
 pub(crate) struct Scanner {
     words: AhoCorasick,
-    /// What makes code of a text, besides a direct `eval`.
+    /// What makes code of a text, besides a direct `eval` and `Function` by its name.
     runners: [Finder<'static>; 2],
     /// Names that are no identifiers: a file that has one is left to the parser.
     odd: Vec<Finder<'static>>,
 }
 
 /// Words that are looked for whatever the wanted names are.
-const ALWAYS: [&str; 5] = ["process", "global", "__capy", "eval", "export"];
+const ALWAYS: [&str; 6] = ["process", "global", "__capy", "eval", "export", "createRequire"];
 
 impl Scanner {
     pub(crate) fn new(names: &[&str]) -> Self {
@@ -77,7 +78,7 @@ impl Scanner {
             .match_kind(MatchKind::LeftmostLongest)
             .build(ALWAYS.iter().chain(&plain))
             .expect("names of variables are far below the automaton's limits");
-        let runners = [Finder::new("Function("), Finder::new("eval)(")];
+        let runners = [Finder::new("Function)("), Finder::new("eval)(")];
         Self {
             words,
             runners,
@@ -102,8 +103,8 @@ impl Scanner {
         let hits = self.words.find_iter(text.as_bytes()).map(|hit| hit.start()).collect();
         let mut chains = chain::Chains::new(hits, wanted);
         lexer::run(text.as_bytes(), &mut chains)?;
-        let (found, bodies) = chains.finish(text.len())?;
-        if bodies.is_empty() { Ok(found) } else { islands::read(text, found, &bodies, wanted) }
+        let (found, functions) = chains.finish(text.as_bytes())?;
+        if functions.is_empty() { Ok(found) } else { islands::read(text, found, &functions, wanted) }
     }
 }
 

@@ -3,10 +3,10 @@
 //! Owns the names that are never touched, and the mapping from a variable's name to an identifier: two variables
 //! never share one. It refuses to know a value.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use capy_protocol::env_map::EnvMap;
+use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use crate::reads::{Object, Wanted};
@@ -33,7 +33,7 @@ pub(crate) fn is_left_alone(name: &str) -> bool {
 
 /// The names to look for.
 #[derive(Debug)]
-pub(crate) struct Subjects(HashSet<String>);
+pub(crate) struct Subjects(FxHashSet<String>);
 
 impl Subjects {
     pub(crate) fn of(values: &EnvMap) -> Self {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn two_variables_never_share_a_function() {
         let names = ["A-B", "A_B", "A$B", "A2dB", "A$2d$B", "Ä", "A B"];
-        let functions: HashSet<String> = names.iter().map(|name| function_name("__capy_", name)).collect();
+        let functions: FxHashSet<String> = names.iter().map(|name| function_name("__capy_", name)).collect();
         assert_eq!(functions.len(), names.len());
     }
 

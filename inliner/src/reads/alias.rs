@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 use swc_atoms::Atom;
 
 use super::declare::Declared;
+use super::facts::Facts;
 use super::flow::{Binding, Sink, Use};
 use super::interop::Interop;
 use super::scope::{Opens, ScopeId};
-use super::walk::Facts;
 use crate::report::Reason;
 
 /// What an expression is known to be.

@@ -7,11 +7,12 @@ use swc_atoms::Atom;
 use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
 
+use super::facts::Imported;
 use super::flow::{Binding, Escape, Sink, Write};
 use super::interop::{of_function, role};
 use super::scope::Opens;
 use super::test::unparenthesised;
-use super::walk::{Imported, Walk};
+use super::walk::Walk;
 use crate::syntax::range;
 
 /// Where a declaration binds its name.

@@ -5,103 +5,19 @@
 //! the others by name.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::rc::Rc;
 
 use swc_atoms::Atom;
-use swc_ecma_ast::Program;
 
 use super::alias::{Alias, Binds, Bound, Home, Kind, aliases, factories, given};
-use super::early::Early;
+use super::facts::{Facts, Imported, Tracked};
 use super::flow::{Binding, Module, Step, Subject, Use};
 use super::follow::property;
 use super::interop::{Interop, Role};
 use super::scope::ScopeId;
+use super::settle::{ROOTS, Round};
 use super::text::Texts;
-use super::walk::{Facts, Imported, Tracked, walk};
 use super::{FileReads, Others, Shared, Wanted};
 use crate::report::Reason;
-
-const ROOTS: [(&str, Kind); 3] =
-    [("process", Kind::Process), ("globalThis", Kind::Global), ("global", Kind::Global)];
-
-/// Chains of aliases longer than this are not followed, and nothing in their file is replaced.
-const MOST_ROUNDS: usize = 32;
-
-/// What one round found out for the next.
-#[derive(Default)]
-struct Round {
-    binds: Binds,
-    /// Modules of bundlers that are the process module.
-    modules: BTreeSet<Module>,
-    /// Names that matter; once there, they stay.
-    names: Tracked,
-}
-
-/// Finds every read of the wanted names in a file.
-pub(crate) fn find(program: &Program, wanted: &dyn Wanted, others: &dyn Others) -> FileReads {
-    settle(program, wanted, others, |judge| judge.finish())
-}
-
-/// Those of a function, when no name takes one of the objects that is not bound in it.
-pub(crate) fn find_within(program: &Program, wanted: &dyn Wanted) -> Option<FileReads> {
-    settle(program, wanted, &Nobody, |judge| {
-        let scopes = &judge.facts.scopes;
-        let is_bound = |binding: &Binding| scopes.resolve(binding.scope, &binding.name).is_some();
-        let is_closed = judge.lost.is_none() && judge.found.keys().all(is_bound);
-        is_closed.then(|| judge.finish())
-    })
-}
-
-/// No other file hands anything on.
-struct Nobody;
-
-impl Others for Nobody {
-    fn exported(&self, _: &str, _: &str) -> Option<Shared> {
-        None
-    }
-    fn all(&self, _: &str) -> Vec<(String, Shared)> {
-        Vec::new()
-    }
-    fn is_process(&self, _: &str) -> bool {
-        false
-    }
-}
-
-/// Walks again and again until nothing new is found.
-fn settle<T>(
-    program: &Program,
-    wanted: &dyn Wanted,
-    others: &dyn Others,
-    finish: impl FnOnce(Judge<'_>) -> T,
-) -> T {
-    let mut last =
-        Round { names: ROOTS.iter().map(|(name, _)| Atom::from(*name)).collect(), ..Round::default() };
-    let mut early = None;
-    for round in 1.. {
-        let mut facts = walk(program, &last.names, &last.modules, others, Some(wanted));
-        facts.early.clone_from(&early);
-        let mut judge = Judge::of_all(&facts, &last, wanted, others);
-        if facts.wants_early() {
-            early = Some(Rc::new(Early::of(program)));
-            facts.early.clone_from(&early);
-            judge = Judge::of_all(&facts, &last, wanted, others);
-        }
-        let (binds, modules) = (judge.found.clone(), std::mem::take(&mut judge.found_modules));
-        let mut names = std::mem::take(&mut judge.later);
-        names.extend(binds.keys().map(|binding| binding.name.clone()).chain(facts.factories.iter().cloned()));
-        names.retain(|name| !last.names.contains(name));
-        if binds == last.binds && modules == last.modules && names.is_empty() {
-            return finish(judge);
-        }
-        if round == MOST_ROUNDS {
-            judge.lost = Some(Reason::NotFollowed);
-            return finish(judge);
-        }
-        names.extend(std::mem::take(&mut last.names));
-        last = Round { binds, modules, names };
-    }
-    unreachable!("the last round returns")
-}
 
 pub(super) struct Judge<'a> {
     pub(super) facts: &'a Facts,
@@ -171,7 +87,7 @@ impl<'a> Judge<'a> {
             others,
             found: Binds::new(),
             found_modules: BTreeSet::new(),
-            later: Tracked::new(),
+            later: Tracked::default(),
             accounted: HashSet::new(),
             replaced: BTreeSet::new(),
             restored: BTreeMap::new(),
@@ -183,7 +99,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn of_all(facts: &'a Facts, last: &'a Round, wanted: &'a dyn Wanted, others: &'a dyn Others) -> Self {
+    pub(super) fn of_all(
+        facts: &'a Facts,
+        last: &'a Round,
+        wanted: &'a dyn Wanted,
+        others: &'a dyn Others,
+    ) -> Self {
         let mut judge = Self::new(facts, last, wanted, others);
         judge.all();
         judge

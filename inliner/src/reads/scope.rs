@@ -3,8 +3,7 @@
 //! Owns name resolution after the walk. Scopes are numbered in the order they open, so that every walk of
 //! the same tree numbers them alike. It refuses to know names that nobody asked for: that is what keeps it cheap.
 
-use std::collections::HashSet;
-
+use rustc_hash::FxHashSet;
 use swc_atoms::Atom;
 
 pub(super) type ScopeId = u32;
@@ -28,14 +27,14 @@ struct Scope {
 /// The tree of scopes; scope 0 is the file.
 pub(super) struct Scopes {
     scopes: Vec<Scope>,
-    bound: HashSet<(ScopeId, Atom)>,
-    parameters: HashSet<(ScopeId, Atom)>,
+    bound: FxHashSet<(ScopeId, Atom)>,
+    parameters: FxHashSet<(ScopeId, Atom)>,
 }
 
 impl Default for Scopes {
     fn default() -> Self {
         let file = Scope { parent: 0, opens: Opens::Body };
-        Self { scopes: vec![file], bound: HashSet::new(), parameters: HashSet::new() }
+        Self { scopes: vec![file], bound: FxHashSet::default(), parameters: FxHashSet::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns keys such as `process.env[prefix + "KEY"]`. It refuses a name that ever takes another value, one that may be read
 //! before it has its value, and everything that is not a string.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use swc_atoms::Atom;
@@ -10,9 +11,10 @@ use swc_ecma_ast::*;
 
 use super::alias::{Home, reaches};
 use super::declare::Declared;
+use super::facts::{Facts, Tracked};
 use super::flow::Binding;
 use super::scope::{Opens, ScopeId};
-use super::walk::{Facts, Tracked, Walk};
+use super::walk::Walk;
 use crate::syntax::range;
 
 /// An expression that is a string.
@@ -76,6 +78,8 @@ pub(super) struct Texts<'a> {
     tracked: &'a Tracked,
     /// Names that take exactly one value, which is a text.
     constants: BTreeMap<Home, &'a Binding>,
+    /// Names that were asked for, and that nothing in the file binds.
+    outside: RefCell<BTreeSet<Atom>>,
 }
 
 impl<'a> Texts<'a> {
@@ -92,7 +96,12 @@ impl<'a> Texts<'a> {
             }
         }
         constants.retain(|home, _| !others.contains(home));
-        Self { facts, tracked, constants }
+        Self { facts, tracked, constants, outside: RefCell::default() }
+    }
+
+    /// Names that were asked for, and that nothing in the file binds.
+    pub(super) fn outside(&self) -> BTreeSet<Atom> {
+        self.outside.borrow().clone()
     }
 
     /// The text that `text` is at this place.
@@ -123,7 +132,10 @@ impl<'a> Texts<'a> {
 
     /// The one text that a name has where it is used.
     fn named(&self, used: &Binding) -> Option<&'a Text> {
-        let scope = self.facts.scopes.resolve(used.scope, &used.name)?;
+        let Some(scope) = self.facts.scopes.resolve(used.scope, &used.name) else {
+            self.outside.borrow_mut().insert(used.name.clone());
+            return None;
+        };
         let home = (used.name.clone(), scope);
         let binding = *self.constants.get(&home)?;
         let certain = match self.facts.declared.get(&binding.at)? {

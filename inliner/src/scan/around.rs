@@ -129,6 +129,77 @@ pub(super) fn is_put_into_a_property(lexer: &Lexer<'_>) -> bool {
     length == 0 || name == b"exports" || rest.ends_with(b".")
 }
 
+/// A name that is declared with the value that begins here.
+pub(super) struct DeclaredName<'t> {
+    pub(super) name: &'t [u8],
+    /// Bound in the whole function.
+    pub(super) is_var: bool,
+}
+
+/// `const name = …`, alone or later in a list on one line.
+pub(super) fn declared_name<'t>(lexer: &Lexer<'t>) -> Option<DeclaredName<'t>> {
+    let before = lexer.text[..lexer.before.end].strip_suffix(b"=")?.trim_ascii_end();
+    let (before, name) = split_last_word(before);
+    let before = before.trim_ascii_end();
+    let list = before.get(lexer.statement()..)?.trim_ascii_start();
+    let word = list.iter().take_while(|byte| is_part(**byte)).count();
+    let (keyword, rest) = list.split_at(word);
+    let is_list = rest.is_empty() || rest.ends_with(b",");
+    let is_declared = matches!(keyword, b"const" | b"let" | b"var")
+        && is_list
+        && memchr::memchr2(b'\n', b'\r', list).is_none();
+    // Where a statement began is not known without its semicolon.
+    let alone = || match split_last_word(before) {
+        (rest, word @ (b"const" | b"let" | b"var")) if !rest.ends_with(b".") => Some(word),
+        _ => None,
+    };
+    let keyword = if is_declared { keyword } else { alone()? };
+    (!name.is_empty()).then_some(DeclaredName { name, is_var: keyword == b"var" })
+}
+
+fn split_last_word(text: &[u8]) -> (&[u8], &[u8]) {
+    let length = text.iter().rev().take_while(|byte| is_part(**byte)).count();
+    text.split_at(text.len() - length)
+}
+
+/// Whether nothing but the truth of the value is asked: it goes before `&&` and nothing binds it to what stands before, or
+/// it comes after `!`.
+pub(super) fn is_only_tested(lexer: &Lexer<'_>, after: Option<usize>) -> bool {
+    let before = &lexer.text[..lexer.before.end];
+    let is_first = match lexer.before.kind {
+        Kind::Start => true,
+        Kind::Word => is_after(lexer, b"return"),
+        Kind::Sign => match before {
+            [.., b'&', b'&'] | [.., b'|', b'|'] | [.., b'=', b'>'] => true,
+            [.., first, b'='] => !b"=!<>".contains(first),
+            [.., b'(' | b',' | b';' | b'{' | b'[' | b'?' | b':'] => true,
+            _ => false,
+        },
+        Kind::Property | Kind::Literal => false,
+    };
+    let rest = after.map_or(&[][..], |at| &lexer.text[at..]);
+    let is_left = rest.starts_with(b"&&") && !rest.starts_with(b"&&=");
+    lexer.sign_before() == b'!' || is_first && is_left
+}
+
+/// The key of an object that is written out, or of a pattern: `{ … , key: …`.
+pub(super) fn is_key(lexer: &Lexer<'_>, after: Option<usize>) -> bool {
+    matches!(lexer.sign_before(), b'{' | b',')
+        && lexer.open.last().is_some_and(|open| open.byte == b'{')
+        && after.is_some_and(|at| lexer.text[at] == b':')
+}
+
+/// Whether a text is one of several in a list, or the value of a key that is written out: nobody asks for a module so.
+pub(super) fn is_listed(lexer: &Lexer<'_>) -> bool {
+    let Some(open) = lexer.open.last() else { return false };
+    let (before, after) = (lexer.sign_before(), lexer.skip(lexer.at).map_or(0, |at| lexer.text[at]));
+    match open.byte {
+        b'[' => matches!((before, after), (b',', b',' | b']') | (b'[', b',')),
+        b'{' => before == b':' && matches!(after, b',' | b'}'),
+        _ => false,
+    }
+}
+
 /// Whether the name is ever followed by `=`: a declaration or an assignment may give it a text.
 pub(super) fn is_ever_assigned(text: &[u8], name: &[u8]) -> bool {
     memchr::memmem::find_iter(text, name).any(|at| {

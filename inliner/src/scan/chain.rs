@@ -3,15 +3,14 @@
 //! Owns the plain forms: `process.env.NAME`, another property of `process`, `typeof process`, and the whole environment or
 //! `process` as one argument of a plain call. Everything else is a [`Doubt`].
 
-use std::ops::Range;
-
 use super::Doubt;
 use super::around::{
-    Next, is_about_all, is_after, is_argument, is_ever_assigned, is_only_asked, is_put_into_a_property,
-    is_tested, is_written, next,
+    Next, declared_name, is_about_all, is_after, is_argument, is_ever_assigned, is_key, is_listed,
+    is_only_asked, is_only_tested, is_put_into_a_property, is_tested, is_written, next,
 };
-use super::islands::Islands;
+use super::islands::{Function, Islands};
 use super::lexer::{Kind, Lexer, Listener, Open, Token, is_part};
+use super::literal::hides_letters;
 use super::words;
 use crate::reads::{FileReads, Note, Read, Wanted};
 use crate::report::Reason;
@@ -29,6 +28,8 @@ pub(super) struct Chains<'w> {
     /// The last word that must not lie in a pattern.
     last_target: Option<usize>,
     islands: Islands,
+    /// A `require` may be made, for other files if this one exports it.
+    makes_require: bool,
     out: FileReads,
 }
 
@@ -51,22 +52,32 @@ impl<'w> Chains<'w> {
             waiting: Vec::new(),
             last_target: None,
             islands: Islands::default(),
+            makes_require: false,
             out: FileReads::default(),
         }
     }
 
-    /// What was found, and the parts of the text that only a tree can tell about.
-    pub(super) fn finish(self, length: usize) -> Result<(FileReads, Vec<Range<usize>>), Doubt> {
-        Ok((self.out, self.islands.finish(length)?))
+    /// What was found, and the functions that only a tree can tell about.
+    pub(super) fn finish(self, text: &[u8]) -> Result<(FileReads, Vec<Function>), Doubt> {
+        if self.makes_require && self.islands.has_exports() {
+            return Err(Doubt::Module);
+        }
+        Ok((self.out, self.islands.finish(text)?))
     }
 
-    fn literal(&self, text: &[u8], token: Token) -> Result<(), Doubt> {
+    fn literal(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
+        let text = lexer.text;
         if !matches!(text[token.start], b'"' | b'\'' | b'`') {
             return Err(Doubt::Name);
         }
         let inner = &text[token.start + 1..token.end - 1];
         match inner {
+            b"process" | b"node:process" if is_listed(lexer) => Ok(()),
             b"process" | b"node:process" => Err(Doubt::Module),
+            b"createRequire" => {
+                self.makes_require = true;
+                Ok(())
+            }
             _ if self.is_unjudged(inner, token) => Err(Doubt::Name),
             _ => Ok(()),
         }
@@ -88,6 +99,10 @@ impl<'w> Chains<'w> {
             _ if is_private => Ok(()),
             b"process" if is_property => self.process_property(lexer, token.end),
             b"process" => self.process(lexer, token),
+            b"createRequire" => {
+                self.makes_require = true;
+                Ok(())
+            }
             b"global" | b"globalThis" if !is_property => self.global(lexer, token),
             b"eval" if !is_property && lexer.calls_for_text() => Err(Doubt::Scope),
             b"export" if !is_property => {
@@ -120,12 +135,16 @@ impl<'w> Chains<'w> {
     }
 
     fn global(&mut self, lexer: &Lexer<'_>, token: Token) -> Result<(), Doubt> {
+        let following = next(lexer, token.end)?;
+        if matches!(following, Next::Nothing(at) if is_key(lexer, at)) {
+            return Ok(());
+        }
         self.last_target = Some(token.start);
-        match next(lexer, token.end)? {
+        match following {
             Next::Named { name: b"process" | b"global" | b"globalThis", .. } => Err(Doubt::Global),
             Next::Named { .. } => Ok(()),
             Next::Computed { .. } => {
-                self.islands.hands_on_global(lexer);
+                self.islands.looks_into_global(lexer);
                 Ok(())
             }
             Next::Nothing(at) => {
@@ -133,7 +152,10 @@ impl<'w> Chains<'w> {
                     return Err(Doubt::Written);
                 }
                 if !is_only_asked(lexer, at) {
-                    self.islands.hands_on_global(lexer);
+                    match declared_name(lexer) {
+                        Some(declared) => self.islands.names_global(lexer, &declared),
+                        None => self.islands.hands_on_global(lexer),
+                    }
                 }
                 Ok(())
             }
@@ -151,13 +173,16 @@ impl<'w> Chains<'w> {
             Next::Named { .. } => Ok(()),
             Next::Nothing(at) => {
                 let after = at.map_or(0, |at| lexer.text[at]);
-                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') {
+                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') || is_only_tested(lexer, at) {
                     return Ok(());
                 }
                 let note = Note { at: token.start as u32, name: None, reason: Reason::ProcessEscapes };
                 self.argument(lexer, after, note).or_else(|_| {
-                    // What is assigned, or goes to a property, may be about more than the function around it.
-                    if is_written(lexer, at) || is_put_into_a_property(lexer) {
+                    // What is assigned, or goes to a property, may be about more than the function around it; what is
+                    // declared there is not.
+                    let is_declared =
+                        [&b"const"[..], b"let", b"var"].iter().any(|word| is_after(lexer, word));
+                    if is_written(lexer, at) && !is_declared || is_put_into_a_property(lexer) {
                         return Err(Doubt::Process);
                     }
                     self.islands.hands_on_process(lexer)
@@ -168,7 +193,11 @@ impl<'w> Chains<'w> {
 
     /// `process.env`, which ends at `end`.
     fn env(&mut self, lexer: &Lexer<'_>, start: usize, end: usize) -> Result<(), Doubt> {
-        match next(lexer, end)? {
+        let following = match next(lexer, end) {
+            Err(Doubt::Key) => return self.islands.hands_on_process(lexer).map_err(|_| Doubt::Key),
+            other => other?,
+        };
+        match following {
             Next::Named { name, at, end } => self.variable(lexer, name, (start, at, end)),
             Next::Computed { at } => self.element(lexer, at),
             Next::Nothing(at) => {
@@ -176,7 +205,7 @@ impl<'w> Chains<'w> {
                     return Err(Doubt::Written);
                 }
                 let after = at.map_or(0, |at| lexer.text[at]);
-                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') {
+                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') || is_only_tested(lexer, at) {
                     return Ok(());
                 }
                 let note = Note { at: start as u32, name: None, reason: Reason::WholeObject };
@@ -185,7 +214,13 @@ impl<'w> Chains<'w> {
                     self.out.notes.push(note);
                     return Ok(());
                 }
-                self.argument(lexer, after, note)
+                self.argument(lexer, after, note).or_else(|doubt| {
+                    // A name may take it for the function around, as it may `process`.
+                    if is_put_into_a_property(lexer) {
+                        return Err(doubt);
+                    }
+                    self.islands.hands_on_process(lexer).map_err(|_| doubt)
+                })
             }
         }
     }
@@ -220,14 +255,15 @@ impl<'w> Chains<'w> {
         Ok(())
     }
 
-    /// `process.env[key]`: certainly no constant if the key begins with a call or if nothing ever gives it a value.
+    /// `process.env[key]`: certainly no constant if the key begins with a call or if nothing ever gives it a value. Else the
+    /// function around may give it one.
     fn element(&mut self, lexer: &Lexer<'_>, at: usize) -> Result<(), Doubt> {
         let key = lexer.skip(at + 1).ok_or(Doubt::Key)?;
         let length = lexer.text[key..].iter().take_while(|byte| is_part(**byte)).count();
         let (name, rest) = lexer.text[key..].split_at(length);
         let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit());
         if !is_name || !rest.starts_with(b"]") || is_ever_assigned(lexer.text, name) {
-            return Err(Doubt::Key);
+            return self.islands.hands_on_process(lexer).map_err(|_| Doubt::Key);
         }
         let note = Note { at: at as u32, name: None, reason: Reason::DynamicKey };
         self.waiting.push((lexer.open.len(), Waiting::Element(note)));
@@ -261,7 +297,7 @@ impl Listener for Chains<'_> {
             return Ok(());
         }
         match token.kind {
-            Kind::Literal => self.literal(lexer.text, token),
+            Kind::Literal => self.literal(lexer, token),
             _ => self.word(lexer, token),
         }
     }
@@ -273,8 +309,14 @@ impl Listener for Chains<'_> {
 
     #[inline]
     fn closed(&mut self, lexer: &Lexer<'_>, open: &Open) -> Result<(), Doubt> {
-        if open.byte == b'(' && open.before.kind == Kind::Word && lexer.slice(open.before) == b"with" {
-            return Err(Doubt::Scope);
+        if open.byte == b'(' && open.before.kind == Kind::Word {
+            match lexer.slice(open.before) {
+                b"with" => return Err(Doubt::Scope),
+                b"Function" if self.may_run(&lexer.text[open.at..lexer.at], open.at) => {
+                    return Err(Doubt::Scope);
+                }
+                _ => {}
+            }
         }
         self.islands.closed(open.at, lexer.at);
         if open.byte != b'(' && self.last_target.is_some_and(|target| target > open.at) {
@@ -298,6 +340,15 @@ impl Listener for Chains<'_> {
 }
 
 impl Chains<'_> {
+    /// Whether these arguments may be a program that names a variable: one that has no word of it, and hides none behind
+    /// an escape, does not.
+    #[cold]
+    fn may_run(&self, arguments: &[u8], at: usize) -> bool {
+        let from = self.hits.partition_point(|hit| *hit < at);
+        let has_hit = self.hits.get(from).is_some_and(|hit| *hit < at + arguments.len());
+        has_hit || hides_letters(arguments)
+    }
+
     /// Brackets with one of our words in them must not be assigned to.
     #[cold]
     fn pattern(&self, lexer: &Lexer<'_>, open: &Open) -> Result<(), Doubt> {

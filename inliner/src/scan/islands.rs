@@ -2,13 +2,17 @@
 //!
 //! Owns where the global object or `process` goes to a name: `(g = globalThis) == null ? void 0 : g.process`, `let t = process
 //! || {}`, as they stand once in a bundle of megabytes. The names that they are given are bound in the function around, so
-//! that nothing outside of that function can mean them; who reads the function's tree sees to it that they are. It refuses
-//! files where that happens outside of any function, or where the global object does and names are exported.
+//! that nothing outside of that function can mean them; who reads the function's tree sees to it that they are. A name for the
+//! global object that is only looked into needs no tree, as long as nobody asks for `process` around. It refuses files where
+//! that happens outside of any function, or where the global object does and names are exported.
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::Doubt;
-use super::lexer::Lexer;
+use super::around::{DeclaredName, is_ever_assigned};
+use super::lexer::{Lexer, is_part};
 use crate::reads::{self, FileReads, Wanted};
 use crate::syntax;
 
@@ -17,27 +21,79 @@ use crate::syntax;
 pub(super) struct Islands {
     of_global: Bodies,
     of_process: Bodies,
+    of_asks: Bodies,
+    /// Functions that look into the global object.
+    named: Vec<Named>,
+    /// So many of their bodies are not closed yet.
+    naming: usize,
     /// The global object goes somewhere.
     hands_on_global: bool,
-    /// Another name for it may be asked for `process`.
-    asks_for_process: bool,
+    /// Where another name for it may be asked for `process`.
+    asks: Vec<usize>,
     /// Another name for it may be taken by another file.
     exports: bool,
+}
+
+/// A function that looks into the global object, by a declared name or at once.
+struct Named {
+    name: Option<Vec<u8>>,
+    /// Where the name may be meant.
+    region: Range<usize>,
+    function: Function,
+}
+
+impl Named {
+    /// Whether nothing but properties is taken from the name, wherever it stands.
+    fn is_only_looked_into(&self, text: &[u8]) -> bool {
+        let Some(name) = &self.name else { return true };
+        let region = &text[self.region.clone()];
+        memmem::find_iter(region, name).all(|at| {
+            let (before, after) = (&region[..at], &region[at + name.len()..]);
+            let is_word = !before.last().is_some_and(|byte| is_part(*byte))
+                && !after.first().is_some_and(|byte| is_part(*byte));
+            let is_property = before.ends_with(b".") && !before.ends_with(b"...");
+            let is_used = match after.trim_ascii_start() {
+                [b'=', next, ..] => !matches!(next, b'=' | b'>'),
+                [b'?', b'.', ..] | [b'.' | b'[', ..] => true,
+                _ => false,
+            };
+            !is_word || is_property || is_used
+        })
+    }
+}
+
+/// A function whose tree is asked.
+#[derive(Clone)]
+pub(super) struct Function {
+    parameters: usize,
+    body: Range<usize>,
+}
+
+impl Function {
+    /// One that is still open.
+    fn around(lexer: &Lexer<'_>) -> Option<Self> {
+        let mut bodies = lexer.open.iter().rev();
+        bodies.find_map(|open| Some(Self { parameters: open.parameters?, body: open.at..open.at }))
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.parameters..self.body.end
+    }
 }
 
 /// Bodies of functions with something in them that is looked for.
 #[derive(Default)]
 struct Bodies {
-    open: Vec<usize>,
-    closed: Vec<Range<usize>>,
+    open: Vec<Function>,
+    closed: Vec<Function>,
     /// One of these lies in no function.
     is_outside: bool,
 }
 
 impl Bodies {
     fn mark(&mut self, lexer: &Lexer<'_>) {
-        match lexer.open.iter().rfind(|open| open.is_body) {
-            Some(body) if !self.open.contains(&body.at) => self.open.push(body.at),
+        match Function::around(lexer) {
+            Some(around) if self.open.iter().all(|open| open.body != around.body) => self.open.push(around),
             Some(_) => {}
             None => self.is_outside = true,
         }
@@ -47,20 +103,45 @@ impl Bodies {
     #[inline]
     fn closed(&mut self, at: usize, end: usize) {
         if !self.open.is_empty() {
-            self.closed.extend(self.open.extract_if(.., |open| *open == at).map(|open| open..end));
+            let closed = self.open.extract_if(.., |open| open.body.start == at);
+            self.closed.extend(closed.map(|open| Function { body: at..end, ..open }));
         }
     }
 }
 
 impl Islands {
+    pub(super) fn names_global(&mut self, lexer: &Lexer<'_>, declared: &DeclaredName<'_>) {
+        let Some(function) = Function::around(lexer) else { return self.hands_on_global(lexer) };
+        let block = lexer.open.last().filter(|open| open.byte == b'{' && !declared.is_var);
+        let region = block.map_or(function.body.start, |block| block.at);
+        self.looks_into(function, region, Some(declared.name.to_owned()));
+    }
+
+    /// `globalThis[key]`.
+    pub(super) fn looks_into_global(&mut self, lexer: &Lexer<'_>) {
+        match Function::around(lexer) {
+            Some(function) => {
+                let region = function.body.start;
+                self.looks_into(function, region, None);
+            }
+            None => self.hands_on_global(lexer),
+        }
+    }
+
+    /// Both end where their brackets are closed.
+    fn looks_into(&mut self, function: Function, region: usize, name: Option<Vec<u8>>) {
+        self.named.push(Named { name, region: region..region, function });
+        self.naming += 1;
+    }
+
     pub(super) fn hands_on_global(&mut self, lexer: &Lexer<'_>) {
         self.hands_on_global = true;
         self.of_global.mark(lexer);
     }
 
     pub(super) fn asks_for_process(&mut self, lexer: &Lexer<'_>) {
-        self.asks_for_process = true;
-        self.of_global.mark(lexer);
+        self.asks.push(lexer.at);
+        self.of_asks.mark(lexer);
     }
 
     /// Outside of any function there is no use in reading on.
@@ -78,47 +159,73 @@ impl Islands {
         self.exports = true;
     }
 
+    pub(super) fn has_exports(&self) -> bool {
+        self.exports
+    }
+
     /// The bracket that was opened there ends here.
     #[inline]
     pub(super) fn closed(&mut self, at: usize, end: usize) {
         self.of_global.closed(at, end);
         self.of_process.closed(at, end);
+        self.of_asks.closed(at, end);
+        if self.naming > 0 {
+            for named in &mut self.named {
+                if named.region == (at..at) {
+                    named.region.end = end;
+                }
+                if named.function.body == (at..at) {
+                    named.function.body.end = end;
+                    self.naming -= 1;
+                }
+            }
+        }
     }
 
-    /// The bodies, in order, none inside another.
-    pub(super) fn finish(self, length: usize) -> Result<Vec<Range<usize>>, Doubt> {
-        let mut bodies = self.of_process.closed;
-        if self.hands_on_global && (self.asks_for_process || self.exports) {
-            if self.of_global.is_outside || self.exports {
+    /// The functions, in order, none inside another.
+    pub(super) fn finish(self, text: &[u8]) -> Result<Vec<Function>, Doubt> {
+        let is_asked = |function: &Function| self.asks.iter().any(|at| function.body.contains(at));
+        let mut named = self.named;
+        if self.exports && !named.is_empty() {
+            return Err(Doubt::Global);
+        }
+        let matters = |named: &Named| is_asked(&named.function) || !named.is_only_looked_into(text);
+        named.retain(|named| !self.asks.is_empty() && matters(named));
+        let mut functions = self.of_process.closed;
+        let hands_on_global = self.hands_on_global || !named.is_empty();
+        if hands_on_global && (!self.asks.is_empty() || self.exports) {
+            if self.of_global.is_outside || self.of_asks.is_outside || self.exports {
                 return Err(Doubt::Global);
             }
-            bodies.extend(self.of_global.closed);
+            functions.extend(self.of_global.closed);
+            functions.extend(self.of_asks.closed);
+            functions.extend(named.into_iter().map(|named| named.function));
         }
-        bodies.sort_by_key(|body| (body.start, std::cmp::Reverse(body.end)));
+        functions.sort_by_key(|function| (function.parameters, std::cmp::Reverse(function.body.end)));
         let mut end = 0;
-        bodies.retain(|body| {
-            let is_outer = body.start >= end;
-            end = end.max(body.end);
+        functions.retain(|function| {
+            let is_outer = function.parameters >= end;
+            end = end.max(function.body.end);
             is_outer
         });
         // The whole tree costs no more than these, and is asked once.
-        let is_most = bodies.iter().map(Range::len).sum::<usize>() > length / 2;
-        if is_most { Err(Doubt::Process) } else { Ok(bodies) }
+        let is_most = functions.iter().map(|function| function.body.len()).sum::<usize>() > text.len() / 2;
+        if is_most { Err(Doubt::Process) } else { Ok(functions) }
     }
 }
 
-/// Puts what the trees of these bodies tell in place of what their tokens do.
+/// Puts what the trees of these functions tell in place of what their tokens do.
 pub(super) fn read(
     text: &str,
     mut found: FileReads,
-    bodies: &[Range<usize>],
+    functions: &[Function],
     wanted: &dyn Wanted,
 ) -> Result<FileReads, Doubt> {
-    let is_inside = |at: u32| bodies.iter().any(|body| body.contains(&(at as usize)));
+    let is_inside = |at: u32| functions.iter().any(|function| function.range().contains(&(at as usize)));
     found.reads.retain(|read| !is_inside(read.start));
     found.notes.retain(|note| !is_inside(note.at));
-    for body in bodies {
-        let FileReads { reads, objects, notes, .. } = one(text, body, wanted)?;
+    for function in functions {
+        let FileReads { reads, objects, notes, .. } = one(text, function, wanted)?;
         found.reads.extend(reads);
         found.objects.extend(objects);
         found.notes.extend(notes);
@@ -126,11 +233,22 @@ pub(super) fn read(
     Ok(found)
 }
 
-fn one(text: &str, body: &Range<usize>, wanted: &dyn Wanted) -> Result<FileReads, Doubt> {
-    // Whatever the function is, `return`, `await` and `yield` may stand in it.
-    const HEAD: &str = "async function*_()";
-    let function = [HEAD, &text[body.clone()]].concat();
-    let program = syntax::parse(&function).map_err(|_| Doubt::Global)?;
-    let found = reads::find_within(&program, wanted).ok_or(Doubt::Global)?;
-    found.of_part(body.start as u32, HEAD.len() as u32).ok_or(Doubt::Global)
+fn one(text: &str, function: &Function, wanted: &dyn Wanted) -> Result<FileReads, Doubt> {
+    let parameters = &text[function.parameters..function.body.start];
+    let in_parentheses = parameters.starts_with('(');
+    // Whatever the function is, `return`, `await` and `yield` may stand in it. It has no name that something may mean.
+    let head = if in_parentheses { "(async function*" } else { "(async function*(" };
+    // An arrow's sign makes room for what the other kind needs.
+    let parameters = match parameters.trim_ascii_end().strip_suffix("=>") {
+        Some(list) => {
+            let after = &parameters[list.len() + 2..];
+            [list, if in_parentheses { "  " } else { ") " }, after].concat()
+        }
+        None => parameters.to_owned(),
+    };
+    let source = [head, &parameters, &text[function.body.clone()], ")"].concat();
+    let program = syntax::parse(&source).map_err(|_| Doubt::Global)?;
+    let is_given = |name: &str| is_ever_assigned(text.as_bytes(), name.as_bytes());
+    let found = reads::find_within(&program, wanted, is_given).ok_or(Doubt::Global)?;
+    found.of_part(function.parameters as u32, head.len() as u32).ok_or(Doubt::Global)
 }

@@ -7,6 +7,8 @@
 use memchr::{memchr2, memmem};
 
 use super::Doubt;
+pub(super) use super::bytes::is_part;
+use super::bytes::{Class, class};
 use super::words;
 
 /// What a token is, as far as the next one must know.
@@ -40,8 +42,18 @@ pub(super) struct Open {
     pub(super) before: Token,
     /// That is the `)` of `if (…)`, `while (…)` and the like.
     pub(super) after_head: bool,
-    /// A function's body, for certain.
-    pub(super) is_body: bool,
+    /// Where the parameters of a function begin whose body this is, for certain.
+    pub(super) parameters: Option<usize>,
+    /// Behind the last `;` in it, or where a declaration began since.
+    statement: usize,
+}
+
+impl Open {
+    /// A template's `${`.
+    pub(super) fn piece(at: usize) -> Self {
+        let before = Token { kind: Kind::Sign, start: at, end: at + 1 };
+        Self { byte: b'`', at, before, after_head: false, parameters: None, statement: at }
+    }
 }
 
 /// What wants to know about tokens; positions are those of the bytes that it asked for.
@@ -65,70 +77,16 @@ pub(super) struct Lexer<'t> {
     pub(super) last: Open,
     /// A line ended after `before`.
     pub(super) line_ended: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Odd,
-    Blank,
-    Line,
-    Word,
-    Digit,
-    Quote,
-    Backtick,
-    Slash,
-    Open,
-    Close,
-    Sign,
-}
-
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Odd; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = match byte as u8 {
-            b' ' | b'\t' | 0x0b | 0x0c => Class::Blank,
-            b'\n' | b'\r' => Class::Line,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' => Class::Word,
-            b'0'..=b'9' => Class::Digit,
-            b'"' | b'\'' => Class::Quote,
-            b'`' => Class::Backtick,
-            b'/' => Class::Slash,
-            b'(' | b'[' | b'{' => Class::Open,
-            b')' | b']' | b'}' => Class::Close,
-            b'!' | b'%' | b'&' | b'*' | b'+' | b',' | b'-' | b'.' | b':' | b';' | b'<' | b'=' | b'>'
-            | b'?' | b'^' | b'|' | b'~' | b'#' => Class::Sign,
-            _ => Class::Odd,
-        };
-        byte += 1;
-    }
-    classes
-};
-
-fn class(byte: u8) -> Class {
-    CLASSES[byte as usize]
-}
-
-const PARTS: [bool; 256] = {
-    let mut parts = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        parts[byte] = matches!(CLASSES[byte], Class::Word | Class::Digit);
-        byte += 1;
-    }
-    parts
-};
-
-/// A letter, a digit, `_` or `$`.
-pub(super) fn is_part(byte: u8) -> bool {
-    PARTS[byte as usize]
+    /// Where the open statement began that is in no bracket, or one before it.
+    statement: usize,
 }
 
 /// Runs over a whole text.
 pub(super) fn run(text: &[u8], listener: &mut impl Listener) -> Result<(), Doubt> {
     let start = Token { kind: Kind::Start, start: 0, end: 0 };
-    let none = Open { byte: 0, at: 0, before: start, after_head: false, is_body: false };
-    let mut lexer = Lexer { text, at: 0, before: start, open: Vec::new(), last: none, line_ended: true };
+    let none = Open { byte: 0, at: 0, before: start, after_head: false, parameters: None, statement: 0 };
+    let mut lexer =
+        Lexer { text, at: 0, before: start, open: Vec::new(), last: none, line_ended: true, statement: 0 };
     if text.starts_with(b"#!") {
         lexer.line_comment()?;
     }
@@ -164,6 +122,11 @@ impl<'t> Lexer<'t> {
             Class::Odd => return self.odd(listener),
         }
         Ok(())
+    }
+
+    /// Where the innermost open statement began, or one before it on another line.
+    pub(super) fn statement(&self) -> usize {
+        self.open.last().map_or(self.statement, |open| open.statement)
     }
 
     /// The byte of the sign before, or zero.
@@ -281,6 +244,9 @@ impl<'t> Lexer<'t> {
         }
         self.at += 1;
         self.set(Kind::Sign, start);
+        if byte == b';' {
+            *self.open.last_mut().map_or(&mut self.statement, |open| &mut open.statement) = self.at;
+        }
         Ok(())
     }
 
@@ -297,29 +263,42 @@ impl<'t> Lexer<'t> {
         let after_head = self.sign_before() == b')'
             && self.last.before.kind == Kind::Word
             && words::has_a_head(self.slice(self.last.before));
-        let is_body = byte == b'{' && self.is_after_parameters();
-        self.open.push(Open { byte, at: self.at, before: self.before, after_head, is_body });
+        let parameters = if byte == b'{' { self.parameters() } else { None };
+        let statement = self.at + 1;
+        self.open.push(Open { byte, at: self.at, before: self.before, after_head, parameters, statement });
         self.at += 1;
         self.set(Kind::Sign, self.at - 1);
         Ok(())
     }
 
-    /// After `=>`, `function f(…)`, or `"name"(…)` of a bundler's table: who calls a text does not get far.
-    fn is_after_parameters(&self) -> bool {
+    /// What stands before is `=>`, `function f(…)`, or `"name"(…)` of a bundler's table: who calls a text does not get far.
+    fn parameters(&self) -> Option<usize> {
         match self.sign_before() {
-            b'>' => self.text[..self.before.start].ends_with(b"="),
-            b')' => match self.last.before.kind {
-                Kind::Literal => true,
-                Kind::Word => {
-                    let word = self.last.before;
-                    let before = self.text[..word.start].trim_ascii_end();
-                    self.slice(word) == b"function"
-                        || before
-                            .strip_suffix(b"function")
-                            .is_some_and(|rest| !rest.last().is_some_and(|byte| is_part(*byte)))
-                }
-                _ => false,
-            },
+            b'>' => {
+                let before = self.text[..self.before.start].strip_suffix(b"=")?.trim_ascii_end();
+                let name = before.iter().rev().take_while(|byte| is_part(**byte)).count();
+                let in_parentheses = || before.ends_with(b")") && self.last.byte == b'(';
+                let start = before.len() - name;
+                // A longer name than one of ASCII letters is not worth finding.
+                let is_whole = before[..start].last().is_none_or(u8::is_ascii);
+                let only = (name > 0 && is_whole).then_some(start);
+                only.or_else(|| in_parentheses().then_some(self.last.at))
+            }
+            b')' => self.is_function().then_some(self.last.at),
+            _ => None,
+        }
+    }
+
+    /// The bracket that was closed last holds a function's parameters.
+    fn is_function(&self) -> bool {
+        let word = self.last.before;
+        match word.kind {
+            Kind::Literal => true,
+            Kind::Word if self.slice(word) == b"function" => true,
+            Kind::Word => {
+                let rest = self.text[..word.start].trim_ascii_end().strip_suffix(b"function");
+                rest.is_some_and(|rest| !rest.last().is_some_and(|byte| is_part(*byte)))
+            }
             _ => false,
         }
     }
@@ -340,6 +319,12 @@ impl<'t> Lexer<'t> {
         self.at += 1;
         self.set(Kind::Sign, self.at - 1);
         self.last = open;
+        // On the same line only a statement may begin so.
+        if byte == b'}'
+            && [&b"let "[..], b"const ", b"var "].iter().any(|word| self.text[self.at..].starts_with(word))
+        {
+            *self.open.last_mut().map_or(&mut self.statement, |open| &mut open.statement) = self.at;
+        }
         listener.closed(self, &open)
     }
 

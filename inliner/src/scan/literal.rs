@@ -95,8 +95,7 @@ impl Lexer<'_> {
                 }
                 (_, Some(b'{')) => {
                     self.at = at + 2;
-                    let before = Token { kind: Kind::Sign, start, end: start + 1 };
-                    self.open.push(Open { byte: b'`', at: start, before, after_head: false, is_body: false });
+                    self.open.push(Open::piece(start));
                     self.set(Kind::Sign, at + 1);
                     return Ok(());
                 }
@@ -198,6 +197,20 @@ fn spells(mut text: &[u8]) -> Option<Vec<u8>> {
         text = after;
     }
     Some(word)
+}
+
+/// Whether an escape in this text may stand for a letter, or for nothing.
+pub(super) fn hides_letters(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        match rest.get(at + 1) {
+            Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'"' | b'\'' | b'`' | b'\\') => {
+                rest = &rest[at + 2..];
+            }
+            _ => return true,
+        }
+    }
+    false
 }
 
 /// The character of so many hexadecimal digits; one beyond a byte is in no name.

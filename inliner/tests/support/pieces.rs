@@ -3,7 +3,7 @@
 //! Owns the list that the token scan is tried with, here and in `fuzz/fuzz_targets/scan_agrees.rs`.
 
 /// Pieces that matter to either side, and some that only stand in the way.
-pub(crate) const PIECES: [&str; 74] = [
+pub(crate) const PIECES: [&str; 84] = [
     "process",
     "process.env",
     "process.env.A",
@@ -78,4 +78,14 @@ pub(crate) const PIECES: [&str; 74] = [
     "1.5",
     "/x/",
     "\\",
+    "let p = globalThis",
+    "p.process",
+    "globalThis[k]",
+    "function (p) {",
+    "p => {",
+    "const process =",
+    "Function(",
+    "'process'",
+    "createRequire",
+    "export",
 ];
