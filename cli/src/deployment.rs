@@ -87,11 +87,15 @@ impl Workbench {
 
     /// Refuses what cannot be deployed as it is wished. The service is asked only whose blob a file holds.
     pub(crate) fn check(&self, wish: &Wish) -> Result<()> {
-        let fit = self.fit(wish)?;
-        if let Some(misfit) = fit.misfit {
+        self.check_fit(wish, &self.fit(wish)?)
+    }
+
+    /// The same, of sizes that are known already.
+    pub(crate) fn check_fit(&self, wish: &Wish, fit: &Fit) -> Result<()> {
+        if let Some(misfit) = &fit.misfit {
             return Err(Error::TooLarge {
                 platform: wish.platform.name.clone(),
-                misfit,
+                misfit: misfit.clone(),
                 source_url: wish.platform.limits.source.clone().unwrap_or_default(),
                 ways: fit.ways,
             });

@@ -99,7 +99,9 @@ async fn state(State(session): Shared) -> Response {
 async fn fit(State(session): Shared, Json(choice): Json<Choice>) -> Response {
     blocking(session, move |session| {
         let wish = session.wish(&choice)?;
-        to_json(&Fit::of(&wish, session.workbench.fit(&wish)?, session.workbench.check(&wish).err()))
+        let fit = session.workbench.fit(&wish)?;
+        let problem = session.workbench.check_fit(&wish, &fit).err();
+        to_json(&Fit::of(&wish, fit, problem))
     })
     .await
 }

@@ -275,7 +275,7 @@ function showFit({ sizes, used, limit, single, problem, warning, ways }) {
 function tooLarge(error, hint) {
   const [text, source] = error.split("; see ");
   const box = notice("bad", `${text}.`, hint);
-  if (source) box.append(make("p", {}, make("a", { href: source, target: "_blank", rel: "noopener noreferrer" }, `${platform().name}'s limits`)));
+  if (source) box.append(make("p", {}, make("a", { href: source, target: "_blank", rel: "noopener noreferrer" }, `The limits of ${platform().name}`)));
   return box;
 }
 

@@ -97,7 +97,7 @@ export function guide(title = "Then") {
   if (cli.length || note) box.append(make("h3", {}, "Or on the command line"));
   if (note) box.append(make("p", { class: "note" }, `${note}.`));
   if (cli.length) box.append(block(cli.join("\n")));
-  if (made.docs) box.append(make("p", {}, make("a", { href: made.docs, target: "_blank", rel: "noopener noreferrer" }, `${made.platform}'s documentation`)));
+  if (made.docs) box.append(make("p", {}, make("a", { href: made.docs, target: "_blank", rel: "noopener noreferrer" }, `Documentation of ${made.platform}`)));
   return box;
 }
 
