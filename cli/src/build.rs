@@ -113,7 +113,7 @@ fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
         return None;
     };
     record.status = match &error {
-        Error::Build(Fault::Static) => Status::Blocked,
+        Error::Build(Fault::Static | Fault::StaticInPart) => Status::Blocked,
         Error::Build(Fault::TimeOver) => Status::TimedOut,
         Error::Build(Fault::Stopped) => Status::Interrupted,
         _ => Status::Failed,

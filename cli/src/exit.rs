@@ -90,7 +90,11 @@ pub(crate) const TABLE: [(u8, &str, &str); 34] = [
     ),
     (BUILD_FAILED, "`capy build`: its commands failed", "BUILD_FAILED, BUILD_KILLED, NO_BUILD_OUTPUT"),
     (BUILD_TIMED_OUT, "`capy build`: it took too long", "BUILD_TIMED_OUT"),
-    (STATIC_BLOCKED, "`capy build`: static files, and there are secrets", "STATIC_BLOCKED"),
+    (
+        STATIC_BLOCKED,
+        "`capy build`: static files, and there are secrets",
+        "STATIC_BLOCKED, STATIC_NOT_SEARCHED",
+    ),
     (VALUE_IN_OUTPUT, "`capy build`: a value is in the output", "VALUE_IN_OUTPUT"),
     (SOURCE, "`capy build`: the source cannot be had", "CLONE_FAILED, LINK_LEAVES_TREE, SPECIAL_FILE"),
     (ENGINE, "`capy build`: the container engine failed", "NO_ENGINE, ENGINE_FAILED, CANNOT_START"),

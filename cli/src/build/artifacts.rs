@@ -13,10 +13,10 @@ use capy_protocol::env_map::EnvMap;
 use walkdir::WalkDir;
 
 use super::error::Fault;
+use super::output::Output;
 use super::record::BuildId;
 use super::stops::Stops;
 use super::tree;
-use crate::printer;
 
 /// The output directory as a real path inside of the source's folder.
 pub(super) fn output(folder: &Path, named: Option<&str>) -> Result<PathBuf, Fault> {
@@ -63,15 +63,24 @@ pub(super) fn remove_env_copies(output: &Path, env: &str) -> Result<usize, Fault
     Ok(removed)
 }
 
-/// Searches the whole output for values. Scripts in `servers` may hold them.
+/// What a search found that found no value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Searched {
+    Clean,
+    /// Some files are packed in a way that is not read.
+    InPart,
+}
+
+/// Searches the whole output for values, and says where they are. Scripts in `servers` may hold them.
 pub(super) fn search(
-    output: &Path,
+    made: &Path,
     values: &EnvMap,
     servers: &[PathBuf],
+    output: &Output,
     stops: &Stops,
-) -> Result<(), crate::error::Error> {
+) -> Result<Searched, crate::error::Error> {
     let mut request = Request::new(values);
-    request.public.push(output.into());
+    request.public.push(made.into());
     request.stop = Some(stops.flag());
     let report = match capy_inliner::inline(&request) {
         Err(capy_inliner::Error::Stopped) => return Err(Fault::Stopped.into()),
@@ -83,19 +92,17 @@ pub(super) fn search(
         let real = leak.file.canonicalize().unwrap_or_else(|_| leak.file.clone());
         is_script && servers.iter().any(|place| real.starts_with(place))
     };
-    if !report.unscanned_files.is_empty() {
-        printer::note(&format!(
-            "warning: {} packed files of the output were not searched for values",
-            report.unscanned_files.len()
-        ));
+    let unknown = report.unscanned_files.len();
+    if unknown > 0 {
+        output.say(&format!("warning: {unknown} packed files of the output were not searched for values"));
     }
     let found: Vec<&Leak> = report.leaks.iter().filter(|leak| !may_hold(leak)).collect();
     if found.is_empty() {
-        return Ok(());
+        return Ok(if unknown > 0 { Searched::InPart } else { Searched::Clean });
     }
     for leak in &found {
-        let file = leak.file.strip_prefix(output).unwrap_or(&leak.file).display();
-        printer::note(&format!("error: {file}:{}: holds the value of {}", leak.line, leak.name));
+        let file = leak.file.strip_prefix(made).unwrap_or(&leak.file).display();
+        output.say(&format!("error: {file}:{}: holds the value of {}", leak.line, leak.name));
     }
     let mut names: Vec<String> = found.iter().map(|leak| leak.name.clone()).collect();
     names.sort();
@@ -167,6 +174,19 @@ mod tests {
         for bad in ["..", "/", "dist/../..", "out", "file", "none"] {
             assert!(output(&root, Some(bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_signal_while_the_output_is_copied_leaves_no_half_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir(&from).unwrap();
+        fs::write(from.join("a"), "1").unwrap();
+        let stops = Stops::default();
+        stops.note(signal_hook::consts::SIGINT);
+        let half = half(&to, &BuildId::draw().unwrap());
+        assert!(matches!(hand_out(&from, &half, &to, true, &stops), Err(Fault::Stopped)));
+        assert!(!half.exists() && !to.exists());
     }
 
     #[test]

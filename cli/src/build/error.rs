@@ -70,6 +70,10 @@ pub(crate) enum Fault {
     NothingToInline,
     #[error("the output is static files alone, and the project has secrets: it was not handed out")]
     Static,
+    #[error(
+        "the output is static files, and not all of them can be searched for values: it was not handed out"
+    )]
+    StaticInPart,
     #[error("{} could not be removed: {source}", path.display())]
     Left { path: PathBuf, source: io::Error },
     #[error("no build is {id:?}")]
@@ -128,6 +132,7 @@ impl Fault {
             Self::Leak { .. } => ("VALUE_IN_OUTPUT", exit::VALUE_IN_OUTPUT),
             Self::NothingToInline => ("NOTHING_TO_INLINE", exit::FAILED),
             Self::Static => ("STATIC_BLOCKED", exit::STATIC_BLOCKED),
+            Self::StaticInPart => ("STATIC_NOT_SEARCHED", exit::STATIC_BLOCKED),
             Self::Left { .. } => ("NOT_REMOVED", exit::FAILED),
             Self::BuildUnknown { .. } => ("BUILD_UNKNOWN", exit::FAILED),
             Self::NoLog { .. } => ("NO_LOG", exit::FAILED),
@@ -178,6 +183,7 @@ impl Fault {
             Self::Static => {
                 "read secrets on a server, or pass --static-if-clean if the build alone needs them and none is in its output"
             }
+            Self::StaticInPart => "leave archives out of what is deployed",
             Self::Left { .. } => "remove it by hand: it may hold secrets",
             Self::BuildUnknown { .. } | Self::NoLog { .. } => "`capy build list` shows the builds",
             Self::NoStateFolder => "set CAPY_STATE_DIR to a folder that only you can read",

@@ -65,7 +65,9 @@ pub(super) fn of(tree: &Path, output: &Path) -> Kind {
 
 /// Whether `package.json` starts a script in the output.
 fn package_starts(folder: &Path, output: &Path) -> bool {
-    let text = fs::read(folder.join("package.json")).unwrap_or_default();
+    let path = folder.join("package.json");
+    // Nobody waits for the other end of a pipe.
+    let text = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
     let package: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
     let start = package["scripts"]["start"].as_str().unwrap_or_default();
     let words: Vec<&str> = start.split_whitespace().collect();

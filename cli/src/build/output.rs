@@ -114,7 +114,10 @@ impl Output {
         if let Some(source) = log.fault.take() {
             return Err(Fault::File { doing: "write", path: log.path.clone(), source });
         }
-        withhold(&log.path, values)
+        if withhold(&log.path, values)? {
+            log.file = append(&log.path)?;
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {
@@ -122,13 +125,17 @@ impl Output {
     }
 }
 
-/// Lines with a value in them; the whole log, where a value may stand over several lines.
-fn withhold(path: &Path, values: &EnvMap) -> Result<(), Fault> {
+fn append(path: &Path) -> Result<File, Fault> {
+    OpenOptions::new().append(true).open(path).map_err(Fault::file("open", path))
+}
+
+/// Takes lines with a value in them out of the log, if there are any; the whole log, where a value may stand over several lines.
+fn withhold(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
     let mut request = Request::new(values);
     request.public.push(path.to_owned());
     let leaks = capy_inliner::inline(&request).map_err(|_| Fault::NotSearched { path: path.into() })?.leaks;
     if leaks.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let text = fs::read_to_string(path).map_err(Fault::file("read", path))?;
     let is_long = leaks.iter().any(|leak| {
@@ -147,5 +154,6 @@ fn withhold(path: &Path, values: &EnvMap) -> Result<(), Fault> {
     printer::note(
         "warning: the build printed a secret in a form that is not masked: the log has it no more, the terminal may",
     );
-    disk::replace_private(path, text.as_bytes()).map_err(Fault::file("write", path))
+    disk::replace_private(path, text.as_bytes()).map_err(Fault::file("write", path))?;
+    Ok(true)
 }

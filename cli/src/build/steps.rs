@@ -10,6 +10,7 @@ use capy_protocol::env_map::EnvMap;
 use capy_protocol::store_keys::StoreKeys;
 use zeroize::Zeroizing;
 
+use super::artifacts::Searched;
 use super::engine::Container;
 use super::error::Fault;
 use super::kind::{self, Kind};
@@ -65,7 +66,7 @@ impl Steps<'_> {
         if artifacts::remove_env_copies(&made, &env)? > 0 {
             output.say("note: copies of .env were taken out of the output");
         }
-        self.judge(folder, &made, &values, record)?;
+        self.judge(folder, &made, &values, &output, record)?;
         self.hand_out(&made, record)
     }
 
@@ -127,7 +128,14 @@ impl Steps<'_> {
     }
 
     /// Whether the output may be handed out, and inlining where it is asked for.
-    fn judge(&self, folder: &Path, made: &Path, values: &EnvMap, record: &mut Record) -> Result<()> {
+    fn judge(
+        &self,
+        folder: &Path,
+        made: &Path,
+        values: &EnvMap,
+        output: &Output,
+        record: &mut Record,
+    ) -> Result<()> {
         let found = kind::of(folder, made);
         record.output = Some(found);
         if values.is_empty() {
@@ -137,14 +145,17 @@ impl Steps<'_> {
             return Err(Fault::Static.into());
         }
         let servers = if self.order.inline { kind::server_places(folder) } else { Vec::new() };
-        artifacts::search(made, values, &servers, self.stops)?;
+        let searched = artifacts::search(made, values, &servers, output, self.stops)?;
         if found == Kind::Static {
+            if searched == Searched::InPart {
+                return Err(Fault::StaticInPart.into());
+            }
             record.static_allowed_by = Some(record::requester());
         }
-        if self.order.inline { self.inline(folder, values) } else { Ok(()) }
+        if self.order.inline { self.inline(folder, values, output) } else { Ok(()) }
     }
 
-    fn inline(&self, folder: &Path, values: &EnvMap) -> Result<()> {
+    fn inline(&self, folder: &Path, values: &EnvMap, output: &Output) -> Result<()> {
         let mut request = Request::new(values);
         request.apps.push(folder.into());
         request.stop = Some(self.stops.flag());
@@ -158,7 +169,7 @@ impl Steps<'_> {
         }
         let mut table = Vec::new();
         report.print(&mut table).map_err(Error::Output)?;
-        printer::note(String::from_utf8_lossy(&table).trim_end());
+        output.say(String::from_utf8_lossy(&table).trim_end());
         if report.worst() == Some(Severity::Failure) { Err(Error::InlineRefused) } else { Ok(()) }
     }
 

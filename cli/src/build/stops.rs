@@ -66,7 +66,8 @@ impl Stops {
         Ok(stops)
     }
 
-    fn note(&self, number: i32) {
+    /// Takes a signal.
+    pub(super) fn note(&self, number: i32) {
         let mut state = self.lock();
         state.signals += 1;
         if state.signals == 1 {

@@ -132,6 +132,30 @@ fn an_image_that_is_not_there_and_an_engine_that_is_not_there_are_told() {
 }
 
 #[test]
+fn the_first_engine_that_answers_is_taken() {
+    let Some(bench) = Bench::new() else { return };
+    let (source, out) = (bench.path("source"), bench.path("out"));
+    let arguments =
+        ["build", "shop", "--network", "none", "--source", source.to_str().unwrap(), "--artifacts"];
+    let arguments = [&arguments[..], &[out.to_str().unwrap()]].concat();
+    // As docker's command line is where nobody runs its engine.
+    bench.program("docker", "#!/bin/sh\nexit 1\n");
+    bench.capy(&arguments).passes();
+    assert_eq!(bench.record()["engine"], "podman");
+    fs::remove_dir_all(&out).unwrap();
+    bench.program(
+        "docker",
+        &format!(
+            "#!/bin/sh\n[ \"$1\" = version ] && exit\nexec '{}' \"$@\"\n",
+            bench.path("bin/podman").display()
+        ),
+    );
+    bench.capy(&arguments).passes();
+    assert_eq!(bench.record()["engine"], "docker");
+    bench.is_clean();
+}
+
+#[test]
 fn two_builds_of_a_project_at_once_do_not_meet() {
     let Some(mut bench) = Bench::new() else { return };
     bench.set("build_command", "mkdir dist; sleep 1; echo 1 > dist/server.js");

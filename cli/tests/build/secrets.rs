@@ -114,6 +114,16 @@ fn a_value_in_a_form_that_no_stream_sees_is_taken_out_of_the_log() {
     let outcome = bench.build(&[]).passes();
     assert!(outcome.stderr.contains("a form that is not masked"), "{}", outcome.stderr);
     assert!(bench.log().contains("withheld"), "{}", bench.log());
+    bench.set(
+        "build_command",
+        "mkdir dist; printf %s \"$LONG\" | base64; printf %s \"$LONG\" > dist/server.js",
+    );
+    bench.build(&["--artifacts", bench.path("again").to_str().unwrap()]).fails(63, "VALUE_IN_OUTPUT");
+    let log = bench.log();
+    assert!(
+        log.contains("withheld") && log.contains("holds the value of LONG"),
+        "what comes later is kept: {log}"
+    );
     assert!(!bench.log().contains("Y2FuYXJ5"));
     bench.is_clean();
 }
