@@ -6,6 +6,7 @@
 mod bad;
 mod deployments;
 mod local;
+mod store;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
 
@@ -42,6 +43,8 @@ pub enum VectorFile {
     Local(local::Keys),
     /// `store_rows.json`.
     Rows(local::Rows),
+    /// `store_rows_bound.json`.
+    Bound(store::Rows),
 }
 
 impl VectorFile {
@@ -52,6 +55,7 @@ impl VectorFile {
             Self::Bad(cases) => cases.iter().map(bad::Case::check).collect(),
             Self::Local(keys) => keys.check(),
             Self::Rows(rows) => rows.check(),
+            Self::Bound(rows) => rows.check(),
         }
     }
 }

@@ -1,0 +1,58 @@
+//! Rows of the project store with the key ids that stand beside them: bound ones, those of the existing store, and rows that
+//! must not open where they stand.
+
+use capy_protocol::Error;
+use capy_protocol::env_map::SecretValue;
+use capy_protocol::id::{KeyId, ProjectId};
+use capy_protocol::store_keys::StoreKeys;
+use capy_protocol::store_row::Place;
+use serde::Deserialize;
+
+use crate::{Check, Doing, Outcome, same};
+
+/// `store_rows_bound.json`.
+#[derive(Debug, Deserialize)]
+pub struct Rows {
+    #[serde(rename = "ENCRYPTION_KEY")]
+    encryption_key: String,
+    bound_rows: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    name: String,
+    project_id: String,
+    key: String,
+    key_id: Option<KeyId>,
+    row: String,
+    /// Of a row that opens.
+    value: Option<String>,
+    /// Why another does not.
+    reason: Option<String>,
+}
+
+impl Rows {
+    pub(crate) fn check(&self) -> Vec<Outcome> {
+        let rows = self.bound_rows.iter();
+        rows.map(|row| Outcome::of(format!("bound row, {}", row.name), self.row(row))).collect()
+    }
+
+    fn row(&self, row: &Row) -> Check {
+        let keys = StoreKeys::parse(&self.encryption_key).doing("keys")?;
+        let project = ProjectId::parse(&row.project_id).doing("project id")?;
+        let place = Place { project: &project, name: &row.key };
+        let opened = keys.open(place, row.key_id, &row.row);
+        let found = opened.as_ref().map(SecretValue::expose_secret).map_err(|error| reason(*error));
+        same("row", found, row.value.as_deref().ok_or(row.reason.as_deref().unwrap_or("no reason")))
+    }
+}
+
+/// The vectors' words for this crate's errors.
+fn reason(error: Error) -> &'static str {
+    match error {
+        Error::MalformedSealedValue => "malformed",
+        Error::UnknownStoreKey(_) => "unknown key",
+        Error::Unauthentic => "unauthentic",
+        _ => "another reason",
+    }
+}
