@@ -29,10 +29,16 @@ impl<'a> Places<'a> {
             }
             None => passed,
         };
-        self.column += rest.encode_utf16().count() as u32;
+        self.column += utf16_units(rest);
         self.at += passed.len();
         (self.line, self.column)
     }
+}
+
+/// So many as UTF-16 counts: one for each character, two for those of four bytes.
+fn utf16_units(text: &str) -> u32 {
+    let units = |byte: &u8| u32::from(byte & 0xc0 != 0x80) + u32::from(*byte >= 0xf0);
+    text.as_bytes().iter().map(units).sum()
 }
 
 /// How many lines end in `text`, and where the last of them does. `\r\n` is one end, and so is a lone `\r`.
@@ -70,7 +76,7 @@ pub(crate) fn all(text: &str, offsets: impl Iterator<Item = usize>) -> Vec<(usiz
 }
 
 fn floor(text: &str, offset: usize) -> usize {
-    (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    text.floor_char_boundary(offset)
 }
 
 #[cfg(test)]

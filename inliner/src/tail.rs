@@ -23,14 +23,19 @@ pub(crate) fn is_inlined(source: &str) -> bool {
     memmem::find(source.as_bytes(), MARK.as_bytes()).is_some()
 }
 
+/// Where `needle` stands for the last time. Looking from the front is faster by far, also in a line of megabytes.
+fn last(text: &[u8], needle: &str) -> Option<usize> {
+    memmem::find_iter(text, needle).last()
+}
+
 /// The bytes in front of our lines.
 pub(crate) fn body(source: &[u8]) -> &[u8] {
-    &source[..memmem::rfind(source, MARK.as_bytes()).unwrap_or(source.len())]
+    &source[..last(source, MARK).unwrap_or(source.len())]
 }
 
 /// Takes a bundle apart. `None` when our mark is there and what follows it is not what we write.
 pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
-    match memmem::rfind(source.as_bytes(), MARK.as_bytes()) {
+    match last(source.as_bytes(), MARK) {
         None => Some(split_new(source)),
         Some(mark) => {
             let (functions, trailer) = functions(&source[mark + MARK.len()..])?;
@@ -85,7 +90,7 @@ fn trailer_start(source: &str) -> usize {
     loop {
         let text = source[..end].trim_end_matches(['\n', '\r', ' ', '\t']);
         let line = text.rfind('\n').map_or(0, |at| at + 1);
-        match PRAGMAS.iter().filter_map(|pragma| text[line..].rfind(pragma)).max() {
+        match PRAGMAS.iter().filter_map(|pragma| last(&text.as_bytes()[line..], pragma)).max() {
             // On a line of its own, or after code on the same line.
             Some(at) if text[line..line + at].trim().is_empty() => end = line,
             Some(at) if is_last_word(&text[line + at..]) => return line + at,
