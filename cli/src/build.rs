@@ -53,6 +53,9 @@ use temp::Temp;
 /// The image of a project that names none.
 const IMAGE: &str = "docker.io/library/node:24";
 
+/// Milliseconds from a build's record to its folder, at most.
+const BEGINNING: u64 = 60_000;
+
 /// What a command line asks for.
 pub(crate) struct Order {
     /// The project's name or id.
@@ -91,17 +94,19 @@ pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Out
     let service = Arc::new(service);
     let project = find(&service, &order.project, stops)?;
     let prepared = Prepared::of(&order, project, &service, stops)?;
-    let mut record = prepared.record(&order)?;
+    let mut record = prepared.record(&order, &temp)?;
     if let Some(artifacts) = &order.artifacts {
         artifacts::check_place(artifacts)?;
     }
     records.begin(&record)?;
-    let output = Output::begin(&records.log(&record.id))?;
     let steps =
         Steps { order: &order, prepared: &prepared, keys: &keys, service, records: &records, stops, until };
-    let result = steps.run(&temp, output, &mut record);
+    let output = Output::begin(&records.log(&record.id)).map_err(Error::from);
+    let result = output.and_then(|output| steps.run(&temp, output, &mut record));
     let error = close(&mut record, result);
-    records.write(&record)?;
+    if let Err(fault) = records.write(&record) {
+        printer::note(&format!("warning: the record of the build is not whole: {fault}"));
+    }
     Ok(Outcome { record, error })
 }
 
@@ -124,14 +129,31 @@ fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
     Some(error)
 }
 
-/// What killed builds left is removed before anything new is made.
+/// What killed builds left is removed before anything new is made, wherever their records say that they were.
 fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
-    let (gone, left) = temp.sweep(stops)?;
+    let mut places = vec![temp.clone()];
+    let running: Vec<Record> =
+        records.all()?.into_iter().filter(|record| record.status == Status::Running).collect();
+    places.extend(running.iter().filter_map(|record| Temp::find(&record.temp)));
+    places.sort();
+    places.dedup();
+    let mut gone = Vec::new();
+    for place in &places {
+        let (removed, left) = place.sweep(stops)?;
+        gone.extend(removed);
+        left.iter().for_each(|fault| printer::note(&format!("warning: {fault}")));
+    }
+    // One that was killed before it had a folder, or whose folder went with the machine's memory; not one that begins.
+    let is_old = |record: &&Record| record.started_at + BEGINNING < record::now();
+    let lost =
+        running.iter().filter(is_old).filter(|record| !places.iter().any(|place| place.holds(&record.id)));
+    gone.extend(lost.map(|record| record.id.clone()));
+    gone.sort();
+    gone.dedup();
     for id in gone {
         records.lose(&id);
         printer::note(&format!("note: build {id} was killed; what it left is removed now"));
     }
-    left.iter().for_each(|fault| printer::note(&format!("warning: {fault}")));
     Ok(stops.check()?)
 }
 
@@ -174,7 +196,7 @@ impl Prepared {
         Ok(Self { project, source, engine })
     }
 
-    fn record(&self, order: &Order) -> Result<Record, Fault> {
+    fn record(&self, order: &Order, temp: &Temp) -> Result<Record, Fault> {
         let id = BuildId::draw().map_err(Fault::Randomness)?;
         let (engine, image) = self.engine.clone().unzip();
         Ok(Record {
@@ -185,6 +207,7 @@ impl Prepared {
             started_at: record::now(),
             finished_at: None,
             exit_code: None,
+            temp: temp.path().to_owned(),
             source: self.source.shown(),
             reference: order.reference.clone().or_else(|| self.source.reference().map(str::to_owned)),
             commit: None,

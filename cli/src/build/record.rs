@@ -52,6 +52,8 @@ pub(crate) struct Record {
     pub(crate) finished_at: Option<u64>,
     /// Of `capy build`; none for one that a signal ended.
     pub(crate) exit_code: Option<u8>,
+    /// Where its folder is while it runs.
+    pub(crate) temp: PathBuf,
     /// The repository without a password, or the folder.
     pub(crate) source: String,
     pub(crate) reference: Option<String>,
@@ -251,7 +253,7 @@ mod tests {
     fn record(id: &str, started_at: u64) -> Record {
         let text = format!(
             r#"{{"id":"{id}","project_id":"prj_a","project":"shop","status":"running","started_at":{started_at},
-                "source":"/srv/shop","requested_by":"me"}}"#
+                "temp":"/tmp/a","source":"/srv/shop","requested_by":"me"}}"#
         );
         serde_json::from_str(&text).unwrap()
     }

@@ -24,6 +24,7 @@ use super::tree;
 use crate::disk;
 
 /// The place where all of them are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Temp(PathBuf);
 
 /// One build's folder.
@@ -67,6 +68,22 @@ impl Temp {
             return Err(Fault::ColonInPath { path });
         }
         Ok(Self(path))
+    }
+
+    /// The folder where earlier builds were; nothing is made, and one that is unfit now is none.
+    pub(super) fn find(path: &Path) -> Option<Self> {
+        path.is_dir().then(|| Self::open(path).ok()).flatten()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Whether a build is here, alive or not to be removed.
+    pub(super) fn holds(&self, build: &BuildId) -> bool {
+        let end = format!("-{}.lock", build.short());
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| name.ends_with(&end))
     }
 
     /// A new folder for this build.
@@ -306,8 +323,9 @@ mod tests {
         fs::create_dir(&without_lock).unwrap();
         let others = ["notes", "shop-2026-0123abcd", "20260102T030405Z-0123abcd"];
         others.iter().for_each(|name| fs::create_dir(temp.0.join(name)).unwrap());
+        assert!(temp.holds(&build));
         let (gone, left) = temp.sweep(&Stops::default()).unwrap();
-        assert!(left.is_empty());
+        assert!(left.is_empty() && !temp.holds(&build));
         assert_eq!(gone, [build]);
         assert!(!folder.exists() && !without_lock.exists() && !half.exists());
         assert_eq!(names(&temp).len(), others.len());

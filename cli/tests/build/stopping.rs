@@ -113,9 +113,12 @@ fn a_second_signal_does_not_wait_for_an_engine_that_hangs() {
 fn what_a_killed_build_left_is_swept_by_the_next_its_container_too() {
     let Some(mut bench) = Bench::new() else { return };
     bench.set("build_command", "echo started; sleep 300");
-    let build = bench.start(&[]);
+    // Elsewhere than the next one is.
+    let elsewhere = bench.path("home/elsewhere");
+    let build = bench.start(&["--temp", elsewhere.to_str().unwrap()]);
     wait_for("its output", || bench_log(&bench).contains("started").then_some(()));
-    let folder = bench.wait_for_folder();
+    let entries = fs::read_dir(&elsewhere).unwrap().flatten().map(|entry| entry.path());
+    let folder = entries.into_iter().find(|path| path.is_dir()).unwrap();
     assert!(folder.join(".env").exists());
     signal(&build, Signal::KILL);
     assert_eq!(build.finish().code, -Signal::KILL.as_raw());
@@ -130,5 +133,6 @@ fn what_a_killed_build_left_is_swept_by_the_next_its_container_too() {
     assert!(outcome.stderr.contains("was killed; what it left is removed"), "{}", outcome.stderr);
     let show = bench.capy(&["build", "show", "--json", lost["id"].as_str().unwrap()]).passes();
     assert!(show.stdout.contains("\"status\": \"lost\""), "{}", show.stdout);
+    assert!(!folder.exists());
     bench.is_clean();
 }
