@@ -47,10 +47,10 @@ async fn read(body: Body, max: usize) -> Result<Bytes, ApiError> {
 /// The parser's own message may quote a value, so that only the place is told.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
+    let parsed = T::deserialize(&mut json).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let path = field_at(bytes, line, column);
         let field = &path[..path.floor_char_boundary(64)];
-        let (line, column) = (error.inner().line(), error.inner().column());
         ApiError::BadRequest(
             format!("the body is not what this route takes, at `{field}` (line {line}, column {column})")
                 .into(),
@@ -61,9 +61,77 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(parsed)
 }
 
+/// The field that the parser was at when it stopped: the last names before that place. Found in the text, so that the
+/// parser of each type need not keep account of it: that is a sixth of what they all weigh.
+fn field_at(bytes: &[u8], line: usize, column: usize) -> String {
+    let before = bytes.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
+    let end = before.map(<[u8]>::len).sum::<usize>().saturating_add(column).min(bytes.len());
+    let (mut open, mut at) = (Vec::<&[u8]>::new(), 0);
+    while at < end {
+        match bytes[at] {
+            b'{' | b'[' => open.push(b""),
+            b'}' | b']' => drop(open.pop()),
+            b'"' => {
+                let text = string_at(bytes, at + 1);
+                at += text.len() + 1;
+                let is_name = bytes[(at + 1).min(bytes.len())..].trim_ascii_start().starts_with(b":");
+                if let Some(last) = open.last_mut().filter(|_| is_name) {
+                    *last = text;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    let names = open.into_iter().filter(|name| !name.is_empty());
+    let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
+    if names.is_empty() { ".".to_owned() } else { names.join(".") }
+}
+
+/// What stands between this place and the next quote that is not escaped.
+fn string_at(bytes: &[u8], start: usize) -> &[u8] {
+    let mut end = start;
+    while bytes.get(end).is_some_and(|byte| *byte != b'"') {
+        end += if bytes[end] == b'\\' { 2 } else { 1 };
+    }
+    &bytes[start..end.min(bytes.len())]
+}
+
 /// A body may hold key material. Memory that is still shared is left to its other owner.
 fn wipe(bytes: Bytes) {
     if let Ok(mut bytes) = bytes.try_into_mut() {
         bytes.as_mut().zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use capy_protocol::api::RegisterRequest;
+    use capy_protocol::api::trusts::NewTrust;
+
+    use super::*;
+
+    fn place<T: DeserializeOwned>(body: &str) -> String {
+        let Err(ApiError::BadRequest(text)) = parse::<T>(body.as_bytes()) else { panic!("{body} is one") };
+        text.split('`').nth(1).unwrap_or_else(|| panic!("{text}")).to_owned()
+    }
+
+    #[test]
+    fn an_error_names_the_field_it_is_about() {
+        for (body, field) in [
+            (r#"{"deploy_id": 1}"#, "deploy_id"),
+            ("{\n  \"label\": \"a\",\n  \"max_uses\": \"many\" }", "max_uses"),
+            (r#"{"label": "\"x\": {", "more": 1}"#, "more"),
+            (r#"{"cidrs": ["10.0.0.0/8", "x"], "label": "a"}"#, "cidrs"),
+            (r#"{"label": "a"}"#, "."),
+            ("[]", "."),
+            ("{", "."),
+            ("\"", "."),
+            ("{\"a\\", "."),
+        ] {
+            assert_eq!(place::<RegisterRequest>(body), field, "{body}");
+        }
+        assert_eq!(place::<NewTrust>(r#"{"claims": {"repository": "o/r", "ref": 1}}"#), "claims.ref");
+        assert_eq!(place::<NewTrust>(r#"{"claims": {"ref": "a"}, "scope": 1}"#), "claims");
     }
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod contract;
 #[path = "../../../worker/tests/service/issuer.rs"]
 mod issuer;
 mod lifecycle;

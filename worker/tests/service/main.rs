@@ -1,6 +1,7 @@
 //! The routes, called natively over a store that fails on request.
 
 mod audit;
+mod contract;
 mod decrypt;
 mod deploys;
 mod http;
