@@ -47,7 +47,8 @@ pub(crate) struct Placed {
     pub(crate) file: BlobFile,
     target: PathBuf,
     blob: String,
-    before: Option<Vec<u8>>,
+    /// What was there, and its mode.
+    before: Option<(Vec<u8>, u32)>,
 }
 
 impl Room {
@@ -60,7 +61,7 @@ impl Room {
     /// Puts the blob in its place.
     pub(super) fn fill(self, blob: String) -> Result<Placed> {
         let Self { file, target, mut aside } = self;
-        let before = read(&target).and_then(|before| {
+        let before = read_with_mode(&target).and_then(|before| {
             aside.write_all(blob.as_bytes())?;
             aside.as_file().set_permissions(Permissions::from_mode(READABLE))?;
             disk::put(aside, &target).map(|()| before)
@@ -76,12 +77,18 @@ impl Placed {
         let ours = |held: Option<Vec<u8>>| held.is_some_and(|held| held == self.blob.as_bytes());
         let done = match (read(&self.target).map(ours), &self.before) {
             (Ok(false), _) => Ok(()),
-            (Ok(true), Some(before)) => disk::replace(&self.target, before, READABLE),
+            (Ok(true), Some((before, mode))) => disk::replace(&self.target, before, *mode)
+                .and_then(|()| fs::set_permissions(&self.target, Permissions::from_mode(*mode))),
             (Ok(true), None) => fs::remove_file(&self.target),
             (Err(error), _) => Err(error),
         };
         done.map_err(Error::file("restore", &self.file.path))
     }
+}
+
+fn read_with_mode(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>> {
+    let Some(bytes) = read(path)? else { return Ok(None) };
+    Ok(Some((bytes, fs::metadata(path)?.permissions().mode() & 0o7777)))
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -110,7 +117,7 @@ mod tests {
         let placed = Room::make(&file).unwrap().fill("new".into()).unwrap();
         assert_eq!((fs::read(&file.path).unwrap(), mode(&file.path)), (b"new".to_vec(), 0o644));
         placed.take_back().unwrap();
-        assert_eq!(fs::read(&file.path).unwrap(), b"old");
+        assert_eq!((fs::read(&file.path).unwrap(), mode(&file.path)), (b"old".to_vec(), 0o600));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

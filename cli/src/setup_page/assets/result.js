@@ -102,7 +102,9 @@ export function guide(title = "Then") {
 }
 
 function block(text) {
-  return make("div", { class: "block" }, make("pre", { tabindex: "0" }, text), copyButton("Copy", async () => text));
+  // A line breaks between words, and not behind the hyphen of an option.
+  const words = text.split(/(\s+)/).map((word) => /\S/.test(word) ? make("span", {}, word) : word);
+  return make("div", { class: "block" }, make("pre", { tabindex: "0" }, ...words), copyButton("Copy", async () => text));
 }
 
 function pushing() {
