@@ -53,6 +53,9 @@ use temp::Temp;
 /// The image of a project that names none.
 const IMAGE: &str = "docker.io/library/node:24";
 
+/// In place of a time that the clock cannot tell.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Milliseconds from a build's record to its folder, at most.
 const BEGINNING: u64 = 60_000;
 
@@ -83,7 +86,8 @@ pub(crate) struct Outcome {
 /// # Errors
 /// What stops it before there is a record. All else is in the outcome.
 pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Outcome> {
-    let until = Instant::now() + order.timeout;
+    let began = Instant::now();
+    let until = began.checked_add(order.timeout).unwrap_or(began + LONGEST);
     let keys = secrets::keys()?;
     let records = Records::find()?;
     let temp = Temp::open(&match &order.temp {

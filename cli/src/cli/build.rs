@@ -13,9 +13,11 @@ use crate::build::{Engine, image, word};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
-The project's secrets are opened on this machine, with ENCRYPTION_KEY or the file that ENCRYPTION_KEY_FILE
-names. They are in the container's environment and, until it ends, in .env beside the source.
-The output is handed out when no value is in it; that of a project with secrets must not be static files alone.
+The project's secrets are opened on this machine, with ENCRYPTION_KEY or the file that
+ENCRYPTION_KEY_FILE names. They are in the container's environment and, until it ends, in .env
+beside the source. The output is handed out when no value is in it; that of a project with
+secrets must not be static files alone.
+
 A project that is named like a subcommand is built by its id, or as in: capy build -- list"
 )]
 pub(crate) struct Build {
