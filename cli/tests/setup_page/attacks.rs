@@ -65,6 +65,7 @@ fn another_visitor_gets_nothing_and_the_first_goes_on() {
             let headers = [("host", host.as_str()), ("origin", &origin), JSON, ("cookie", cookie)];
             let answer = send(&page, &format!("{method} {path}{rest}"), &headers, "{}");
             assert_eq!(answer.status, 403, "{method} {rest}: {}", answer.body);
+            assert!(answer.body.contains("keeps no cookies"), "{}", answer.body);
             assert_eq!(answer.header("set-cookie"), None);
         }
     }
