@@ -102,6 +102,19 @@ fn values_are_inlined_into_server_bundles_and_nowhere_else() {
 }
 
 #[test]
+fn a_whole_source_is_handed_out_without_its_secrets() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.set("output_directory", None::<String>);
+    bench.set("build_command", "test -e .env; mkdir app; cp .env app/; echo 1 > server.js");
+    bench.build(&[]).passes();
+    assert_eq!([bench.artifact("a.txt"), bench.artifact("server.js")], ["1", "1\n"]);
+    assert!(!bench.path("out/.env").exists() && !bench.path("out/app/.env").exists());
+    bench.set("build_command", "cp .env config.txt; echo 1 > server.js");
+    bench.build(&["--artifacts", bench.path("again").to_str().unwrap()]).fails(63, "VALUE_IN_OUTPUT");
+    bench.is_clean();
+}
+
+#[test]
 fn a_source_folder_is_left_as_it_was() {
     let Some(mut bench) = Bench::new() else { return };
     bench.set("build_command", "rm a.txt; mkdir dist; echo 1 > dist/server.js");
