@@ -1,12 +1,16 @@
-//! `cargo xtask bench`: whole processes against their peers, in turn, as medians and ratios of one run.
+//! `cargo xtask bench`: whole processes against their peers, in turn, and the key service under load, as medians and
+//! ratios of one run.
 //!
-//! It prints the README's table. It judges nothing: machines differ, ratios travel.
+//! It prints the README's tables. It judges nothing: machines differ, ratios travel.
 
+mod load;
 mod measure;
+mod service;
 mod tree;
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -31,6 +35,8 @@ pub enum Rows {
     Build,
     /// Large trees and files.
     Tree,
+    /// The key service under load.
+    Service,
 }
 
 /// Runs every comparison, or one group, and prints a table.
@@ -40,31 +46,52 @@ pub enum Rows {
 pub fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     let many = runs.unwrap_or(15);
     heading("set-up");
-    setup::npm_ci("examples/next")?;
-    setup::npm_ci("xtask/peers")?;
+    if only != Some(Rows::Service) {
+        setup::npm_ci("examples/next")?;
+        setup::npm_ci("xtask/peers")?;
+    }
     let scratch = setup::scratch("bench")?;
     let mut rows = Vec::new();
-    let mut upload = None;
-    if only != Some(Rows::Tree) {
+    let wanted = |group| only.is_none_or(|only| only == group);
+    if wanted(Rows::StartUp) || wanted(Rows::Build) {
         setup::everything()?;
         let programs = setup::programs("release")?;
-        let node = Node::find()?;
-        upload = Some(upload_size(&node)?);
-        let service = KeyService::start(&node)?;
+        let service = KeyService::start(&Node::find()?)?;
         heading("measuring");
-        if only != Some(Rows::Build) {
+        if wanted(Rows::StartUp) {
             rows.extend(start_up(&programs, scratch.path(), &service, many)?);
         }
-        if only != Some(Rows::StartUp) {
+        if wanted(Rows::Build) {
             rows.extend(inlining(&programs, scratch.path(), &service, many)?);
         }
     }
-    if only.is_none_or(|only| only == Rows::Tree) {
-        // Each run of a peer takes seconds: the ratios settle after a few.
-        rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, runs.unwrap_or(5))?);
+    // Each run of a peer takes seconds: the ratios settle after a few.
+    let few = runs.unwrap_or(5);
+    if wanted(Rows::Tree) {
+        rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, few)?);
     }
+    let loaded = wanted(Rows::Service).then(|| load_service(scratch.path(), few)).transpose()?;
     heading("results");
-    print_table(&rows, upload.as_deref())
+    if !rows.is_empty() {
+        print_table(&rows)?;
+    }
+    if let Some((rows, upload)) = loaded {
+        print_loads(&rows, &upload)?;
+    }
+    say("");
+    Ok(())
+}
+
+/// The key service under load, and the size of its upload.
+fn load_service(scratch: &Path, runs: u32) -> Result<(Vec<service::Row>, String)> {
+    setup::wasm_target()?;
+    setup::npm_ci("")?;
+    let programs = setup::programs("release")?;
+    let node = Node::find()?;
+    let upload = scratch.join("upload");
+    let size = bundle(&node, &upload)?;
+    heading("load");
+    Ok((service::rows(&node, &programs, &upload, runs)?, size))
 }
 
 /// `capy run -- true` with local secrets.
@@ -162,19 +189,17 @@ fn esbuild_binary() -> Result<PathBuf> {
     Ok(platform.path().join("bin/esbuild"))
 }
 
-/// What `wrangler deploy --dry-run` says that it would upload.
-fn upload_size(node: &Node) -> Result<String> {
-    let out = tempfile::TempDir::new()?;
+/// Bundles the key service as `wrangler deploy` would upload it; what wrangler says of its size.
+fn bundle(node: &Node, out: &Path) -> Result<String> {
     let mut wrangler = node.wrangler();
-    wrangler.args(["deploy", "--dry-run", "--outdir"]).arg(out.path()).current_dir(workspace_root());
+    wrangler.args(["deploy", "--dry-run", "--outdir"]).arg(out).current_dir(workspace_root());
     let output = with_stdin(wrangler.stdout(Stdio::piped()).stderr(Stdio::piped()), "")?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = printed.lines().find(|line| line.contains("gzip")).context("wrangler tells no size")?;
     Ok(line.trim().to_owned())
 }
 
-fn print_table(rows: &[Row], upload: Option<&str>) -> Result<()> {
-    use std::io::Write;
+fn print_table(rows: &[Row]) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -187,9 +212,20 @@ fn print_table(rows: &[Row], upload: Option<&str>) -> Result<()> {
         write!(out, "| {ours} | {peer} | {a}, {b} | {ratio:.2} | {c}, {d} | {wall_ratio:.2} ")?;
         writeln!(out, "| {e:.0} MiB, {f:.0} MiB | {peak_ratio:.2} |")?;
     }
-    if let Some(upload) = upload {
-        writeln!(out, "\nupload of the key service: {upload}")?;
+    Ok(())
+}
+
+fn print_loads(rows: &[service::Row], upload: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "| key service | decrypts a second | Worker written by hand | ours / peer | CPU of the server for each: ours, peer |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|")?;
+    for service::Row { ours, rate: [a, b, ratio], cpu: [c, d] } in rows {
+        let ms = |seconds: &f64| format!("{:.2} ms", seconds * 1e3);
+        writeln!(out, "| {ours} | {a:.0} | {b:.0} | {ratio:.2} | {}, {} |", ms(c), ms(d))?;
     }
-    say("");
+    writeln!(out, "\nupload of the key service: {upload}")?;
     Ok(())
 }

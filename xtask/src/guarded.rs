@@ -1,6 +1,7 @@
 //! A server as a child process, in a group of its own that ends with this process, whatever ends it. Secrets reach it
 //! in its environment. It prints nothing; what the server printed is in the errors.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -56,6 +57,25 @@ impl Guarded {
     /// `http://127.0.0.1:PORT`, without a slash at its end.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The CPU time, in user and kernel mode, of all processes of the group that run now.
+    ///
+    /// # Errors
+    /// When the system's `/proc` does not tell.
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        let mut ticks = 0;
+        for process in fs::read_dir("/proc").context("/proc")? {
+            // Others come and go meanwhile.
+            let stat = fs::read_to_string(process?.path().join("stat")).unwrap_or_default();
+            if let Some((group, taken)) = parse_stat(&stat)
+                && group == self.guard.id()
+            {
+                ticks += taken;
+            }
+        }
+        ensure!(ticks > 0, "/proc does not know the server");
+        Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
     }
 
     /// What was printed so far.
@@ -112,6 +132,15 @@ impl Output {
     }
 }
 
+/// Process group, and ticks in user and kernel mode, of a line of `/proc/PID/stat` (`proc_pid_stat(5)`).
+fn parse_stat(line: &str) -> Option<(u32, u64)> {
+    // The name before may hold anything, and ends with the last parenthesis. The process's state is the next field.
+    let (_, fields) = line.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+    Some((fields.get(2)?.parse().ok()?, ticks(11)? + ticks(12)?))
+}
+
 fn parse_ready(line: &str, ready: &str) -> Option<String> {
     let (_, url) = line.split_once(ready)?;
     Some(url.trim().trim_end_matches('/').to_owned())
@@ -135,6 +164,14 @@ fn guarded(command: &Command, folder: &Path) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn group_and_time_are_read_after_any_name() {
+        let line = "77 (a) b (c)) S 1 4711 77 0 -1 4194560 3 0 0 0 250 17 9 9 20 0 1 0 5 6 7";
+        assert_eq!(parse_stat(line), Some((4711, 267)));
+        assert_eq!(parse_stat("77 (a) S 1 4711"), None);
+        assert_eq!(parse_stat(""), None);
+    }
 
     #[test]
     fn the_ready_line_is_read() {

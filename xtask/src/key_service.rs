@@ -101,6 +101,14 @@ impl KeyService {
         self.persist.path()
     }
 
+    /// The server's processes.
+    pub(crate) fn server(&self) -> &Guarded {
+        match &self.host {
+            Host::Workerd(workerd) => workerd.server(),
+            Host::Machine(server) => server,
+        }
+    }
+
     /// What the runtime and the service printed.
     pub fn log(&self) -> String {
         match &self.host {
@@ -120,7 +128,8 @@ fn built() -> Result<PathBuf> {
     entry.clone().context("the key service is built")
 }
 
-fn random_roots() -> Result<String> {
+/// One root for `WRAP_ROOTS`.
+pub(crate) fn random_roots() -> Result<String> {
     Ok(format!("{}:{}", random_key_id()?, random_hex()?))
 }
 
@@ -130,7 +139,8 @@ fn random_key_id() -> Result<u32> {
     Ok(u32::from_be_bytes(bytes))
 }
 
-fn random_hex() -> Result<String> {
+/// 32 random bytes.
+pub(crate) fn random_hex() -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
     Ok(hex::encode(bytes))

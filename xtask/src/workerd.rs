@@ -97,6 +97,11 @@ impl Workerd {
         self.server.url()
     }
 
+    /// Its processes, wrangler's among them.
+    pub(crate) fn server(&self) -> &Guarded {
+        &self.server
+    }
+
     /// What wrangler and the Worker printed so far.
     pub fn log(&self) -> String {
         self.server.log()

@@ -1,0 +1,65 @@
+// What a decrypt costs a Worker before any of our code runs: the same KV read, the same D1 read and the same D1 batch,
+// in the service's own statements, by hand. It checks what it reads and answers with a constant instead of a key.
+//
+// It neither asks the two rate limiters, nor opens a blob, nor seals its event: what ours does beyond the storage is in
+// the difference.
+
+const KEY = "5a".repeat(32);
+const SEAL = "00".repeat(32);
+
+const FIND = "SELECT * FROM deploys WHERE deploy_id = ?1";
+
+const EVENT_IF_OPEN =
+  "INSERT INTO audit (project_id, subject, action, result, at, address, country, user_agent, " +
+  "actor, key_id, event_id, mac, detail) " +
+  "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 " +
+  "FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL " +
+  "AND (expires_at IS NULL OR expires_at > ?5) AND (max_uses IS NULL OR uses < max_uses)";
+
+const RELEASE =
+  "UPDATE deploys SET uses = uses + 1, last_used_at = ?2 " +
+  "WHERE deploy_id = ?1 AND revoked_at IS NULL " +
+  "AND (expires_at IS NULL OR expires_at > ?2) AND (max_uses IS NULL OR uses < max_uses) RETURNING uses";
+
+const INSERT =
+  "INSERT INTO deploys (deploy_id, project_id, key_id, format, credential, created_at) " +
+  "VALUES (?1, ?2, 0, ?3, ?4, ?5)";
+
+async function decrypt(id, request, env) {
+  const { ciphertext } = await request.json();
+  if (typeof ciphertext !== "string") return refusal(400, "BAD_REQUEST");
+  if ((await env.REVOCATIONS.get(id)) !== null) return refusal(410, "DEPLOY_REVOKED");
+  const now = Date.now();
+  const { results } = await env.DB.prepare(FIND).bind(id).all();
+  const [record] = results;
+  if (record === undefined) return refusal(404, "NOT_FOUND");
+  if (record.revoked_at !== null) return refusal(410, "DEPLOY_REVOKED");
+  const { headers } = request;
+  const address = headers.get("cf-connecting-ip");
+  const event = [id, record.project_id, "decrypt", "ok", now, address, null, headers.get("user-agent"), null, record.key_id];
+  const [, released] = await env.DB.batch([
+    env.DB.prepare(EVENT_IF_OPEN).bind(...event, crypto.randomUUID(), SEAL, null),
+    env.DB.prepare(RELEASE).bind(id, now),
+  ]);
+  if (released.results.length === 0) return refusal(410, "DEPLOY_REVOKED");
+  return Response.json({ service_key: KEY, project_id: record.project_id });
+}
+
+async function register(request, env) {
+  const { deploy_id, project_id, format, credential } = await request.json();
+  await env.DB.prepare(INSERT).bind(deploy_id, project_id, format, credential, Date.now()).run();
+  return Response.json({ outer_blob: "" }, { status: 201 });
+}
+
+function refusal(status, code) {
+  return Response.json({ error: "refused", code }, { status });
+}
+
+export default {
+  fetch(request, env) {
+    const path = new URL(request.url).pathname.split("/");
+    if (request.method !== "POST" || path[1] !== "deploy") return refusal(404, "NOT_FOUND");
+    if (path.length === 2) return register(request, env);
+    return path[3] === "decrypt" ? decrypt(path[2], request, env) : refusal(404, "NOT_FOUND");
+  },
+};

@@ -1,0 +1,182 @@
+//! Decrypts a second of the key service on both hosts, against a Worker written by hand that makes the same calls to KV
+//! and D1 and little else: `xtask/peers/decrypt-worker/`.
+//!
+//! The two Workers run in one workerd, each on a port of its own, without wrangler's proxy, on the storage that wrangler
+//! simulates. Ours is the bundle that would be uploaded. Sides take turns, and ratios are those of one round.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use capy_protocol::blob::Format;
+use capy_protocol::id::ProjectId;
+use capy_protocol::key::ProjectKey;
+use capy_protocol::mint::Minting;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::load::{self, Ask};
+use super::measure::median;
+use crate::guarded::Guarded;
+use crate::key_service::{KeyService, random_hex, random_roots};
+use crate::node::Node;
+use crate::steps::say;
+use crate::workspace_root;
+
+/// Over how many deployments the load is spread.
+const DEPLOYMENTS: usize = 32;
+
+/// How long a side is asked in each round.
+const TURN: Duration = Duration::from_secs(4);
+
+/// One host of ours against the Worker written by hand.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) ours: &'static str,
+    /// Decrypts a second: ours, the peer's, and ours over the peer's.
+    pub(super) rate: [f64; 3],
+    /// CPU seconds of the server for one decrypt: ours, and the peer's.
+    pub(super) cpu: [f64; 2],
+}
+
+/// Measures both hosts against the peer: one round that does not count, then `runs` that do.
+pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Result<Vec<Row>> {
+    let workers = Workers::start(node, upload)?;
+    let machine = KeyService::embedded(programs)?;
+    let sides = [
+        Side::register(&workers.server, &workers.ours, &workers.admin_token, None)?,
+        Side::register(machine.server(), machine.url(), machine.admin_token(), None)?,
+        Side::register(&workers.server, &workers.peer, "", Some(&"5a".repeat(32)))?,
+    ];
+    say("   decrypts a second: Workers, capy serve, the Worker written by hand");
+    let mut rounds = Vec::new();
+    for run in 0..=runs {
+        let round = sides.iter().map(Side::turn).collect::<Result<Vec<_>>>()?;
+        let rates: Vec<String> = round.iter().map(|turn| format!("{:.0}", turn.rate)).collect();
+        let counts = if run == 0 { "warming up".to_owned() } else { format!("{run} of {runs}") };
+        say(format!("      {counts}: {}", rates.join(", ")));
+        if run > 0 {
+            rounds.push(round);
+        }
+    }
+    let names = ["on Workers", "`capy serve`"];
+    Ok(names.into_iter().enumerate().map(|(side, ours)| row(ours, side, &rounds)).collect())
+}
+
+/// The medians of one side against the last, the peer's.
+fn row(ours: &'static str, side: usize, rounds: &[Vec<Turn>]) -> Row {
+    let medians = |of: &dyn Fn(&[Turn]) -> f64| median(rounds.iter().map(|round| of(round)));
+    let peer = rounds.first().map_or(0, |round| round.len() - 1);
+    let rate = [
+        medians(&|round| round[side].rate),
+        medians(&|round| round[peer].rate),
+        medians(&|round| round[side].rate / round[peer].rate),
+    ];
+    Row { ours, rate, cpu: [medians(&|round| round[side].cpu), medians(&|round| round[peer].cpu)] }
+}
+
+/// A server, and requests for the keys of deployments that it knows.
+struct Side<'a> {
+    server: &'a Guarded,
+    address: &'a str,
+    asks: Vec<Ask>,
+}
+
+/// What one side did in one round.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    /// Decrypts a second.
+    rate: f64,
+    /// CPU seconds for each.
+    cpu: f64,
+}
+
+impl<'a> Side<'a> {
+    /// Registers the deployments. `constant` is what the server answers instead of a key.
+    fn register(server: &'a Guarded, url: &'a str, token: &str, constant: Option<&str>) -> Result<Self> {
+        let asks = (0..DEPLOYMENTS).map(|_| register(url, token, constant)).collect::<Result<Vec<_>>>()?;
+        let address = url.strip_prefix("http://").context("not on loopback")?;
+        Ok(Self { server, address, asks })
+    }
+
+    fn turn(&self) -> Result<Turn> {
+        let before = self.server.cpu_time()?;
+        let answers = load::run(self.address, &self.asks, TURN)?;
+        let cpu = self.server.cpu_time()? - before;
+        Ok(Turn { rate: answers.a_second(), cpu: cpu.as_secs_f64() / answers.count as f64 })
+    }
+}
+
+/// A new deployment, and the request for its key.
+fn register(url: &str, token: &str, constant: Option<&str>) -> Result<Ask> {
+    let (format, project) = (Format::V1, ProjectId::parse("prj_bench")?);
+    let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project)?;
+    let id = minting.deploy_id();
+    let body = json!({
+        "deploy_id": id, "project_id": project, "format": format.number(), "credential": "project-key",
+        "inner_blob": *minting.inner_blob().serialize_base64(),
+    });
+    let answer = post(&format!("{url}/deploy"), token, &body)?;
+    let outer = &answer["outer_blob"];
+    ensure!(outer.is_string(), "no blob in {answer}");
+    let key = format.service_key(minting.inner_blob(), &id, &project).serialize_hex();
+    let expected = constant.unwrap_or(&key);
+    Ok(Ask::post(&format!("/deploy/{id}/decrypt"), &json!({ "ciphertext": outer }).to_string(), expected))
+}
+
+fn post(url: &str, token: &str, body: &Value) -> Result<Value> {
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
+    let request = config.build().new_agent().post(url).header("authorization", format!("Bearer {token}"));
+    let mut answer = request.content_type("application/json").send(body.to_string())?;
+    Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
+}
+
+/// Both Workers in one runtime. Stopped, and their data removed, on drop.
+struct Workers {
+    server: Guarded,
+    ours: String,
+    peer: String,
+    admin_token: String,
+    _data: TempDir,
+}
+
+impl Workers {
+    fn start(node: &Node, upload: &Path) -> Result<Self> {
+        let data = TempDir::with_prefix("capy-bench-service-")?;
+        let root = workspace_root();
+        let admin_token = random_hex()?;
+        let mut serve = Command::new(&node.node);
+        serve.arg(root.join("xtask/peers/decrypt-worker/serve.mjs")).arg(upload);
+        serve.arg(root.join("worker/migrations")).arg(data.path());
+        serve.env("ADMIN_TOKEN", &admin_token).env("WRAP_ROOTS", random_roots()?);
+        let server = Guarded::spawn(&serve, data.path(), "serving on ")?;
+        let (ours, peer) = server.url().split_once(' ').context("two addresses")?;
+        let (ours, peer) = (ours.to_owned(), peer.to_owned());
+        Ok(Self { server, ours, peer, admin_token, _data: data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_worker_written_by_hand_runs_the_services_own_statements() {
+        let read = |path: &str| fs::read_to_string(workspace_root().join(path)).unwrap();
+        let bare = |text: &str| text.replace(|letter: char| !letter.is_alphanumeric() && letter != '?', "");
+        let ours = bare(&(read("worker/src/store/sql.rs") + &read("worker/src/store/sql/audit.rs")));
+        let peer = read("xtask/peers/decrypt-worker/worker.mjs");
+        for (name, clauses) in [("FIND", 1), ("EVENT_IF_OPEN", 5), ("RELEASE", 3)] {
+            let (_, statement) = peer.split_once(&format!("const {name} =")).unwrap();
+            let (statement, _) = statement.split_once(";\n").unwrap();
+            let texts: Vec<&str> = statement.split('"').skip(1).step_by(2).collect();
+            assert_eq!(texts.len(), clauses, "{name}");
+            for text in texts {
+                assert!(ours.contains(&bare(text)), "{name}: {text}");
+            }
+        }
+    }
+}
