@@ -3,7 +3,7 @@
 //!
 //! It prints the README's tables. It judges nothing: machines differ, ratios travel.
 
-mod load;
+pub(crate) mod load;
 mod measure;
 mod service;
 mod tree;

@@ -64,18 +64,28 @@ impl Guarded {
     /// # Errors
     /// When the system's `/proc` does not tell.
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
-        let mut ticks = 0;
+        let ticks: u64 = self.processes()?.iter().map(|process| process.ticks).sum();
+        Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+    }
+
+    /// The resident memory of the group's processes in bytes; what they share counts for each.
+    ///
+    /// # Errors
+    /// When the system's `/proc` does not tell.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        let pages: u64 = self.processes()?.iter().map(|process| process.pages).sum();
+        Ok(pages * rustix::param::page_size() as u64)
+    }
+
+    fn processes(&self) -> Result<Vec<Process>> {
+        let mut processes = Vec::new();
         for process in fs::read_dir("/proc").context("/proc")? {
             // Others come and go meanwhile.
             let stat = fs::read_to_string(process?.path().join("stat")).unwrap_or_default();
-            if let Some((group, taken)) = parse_stat(&stat)
-                && group == self.guard.id()
-            {
-                ticks += taken;
-            }
+            processes.extend(Process::parse(&stat).filter(|process| process.group == self.guard.id()));
         }
-        ensure!(ticks > 0, "/proc does not know the server");
-        Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+        ensure!(!processes.is_empty(), "/proc does not know the server");
+        Ok(processes)
     }
 
     /// What was printed so far.
@@ -132,13 +142,25 @@ impl Output {
     }
 }
 
-/// Process group, and ticks in user and kernel mode, of a line of `/proc/PID/stat` (`proc_pid_stat(5)`).
-fn parse_stat(line: &str) -> Option<(u32, u64)> {
-    // The name before may hold anything, and ends with the last parenthesis. The process's state is the next field.
-    let (_, fields) = line.rsplit_once(')')?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
-    Some((fields.get(2)?.parse().ok()?, ticks(11)? + ticks(12)?))
+/// A line of `/proc/PID/stat` (`proc_pid_stat(5)`).
+#[derive(Debug, PartialEq, Eq)]
+struct Process {
+    group: u32,
+    /// Of the clock, in user and kernel mode.
+    ticks: u64,
+    /// Of resident memory.
+    pages: u64,
+}
+
+impl Process {
+    fn parse(line: &str) -> Option<Self> {
+        // The name before may hold anything, and ends with the last parenthesis. The process's state is the next field.
+        let (_, fields) = line.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |field: usize| fields.get(field)?.parse::<u64>().ok();
+        let group = u32::try_from(number(2)?).ok()?;
+        Some(Self { group, ticks: number(11)? + number(12)?, pages: number(21)? })
+    }
 }
 
 fn parse_ready(line: &str, ready: &str) -> Option<String> {
@@ -166,11 +188,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn group_and_time_are_read_after_any_name() {
-        let line = "77 (a) b (c)) S 1 4711 77 0 -1 4194560 3 0 0 0 250 17 9 9 20 0 1 0 5 6 7";
-        assert_eq!(parse_stat(line), Some((4711, 267)));
-        assert_eq!(parse_stat("77 (a) S 1 4711"), None);
-        assert_eq!(parse_stat(""), None);
+    fn group_time_and_memory_are_read_after_any_name() {
+        let line = "77 (a) b (c)) S 1 4711 77 0 -1 4194560 3 0 0 0 250 17 9 9 20 0 1 0 5 6 70 8";
+        assert_eq!(Process::parse(line), Some(Process { group: 4711, ticks: 267, pages: 70 }));
+        assert_eq!(Process::parse("77 (a) S 1 4711"), None);
+        assert_eq!(Process::parse(""), None);
     }
 
     #[test]

@@ -17,8 +17,10 @@ use crate::workerd::{Options, Workerd};
 #[derive(Debug)]
 pub struct KeyService {
     host: Host,
+    kind: Kind,
     persist: TempDir,
     admin_token: String,
+    wrap_roots: String,
     encryption_key: String,
 }
 
@@ -28,13 +30,20 @@ enum Host {
     Machine(Guarded),
 }
 
+/// What to start, and start again.
+#[derive(Debug)]
+enum Kind {
+    Workers { node: Node, start: fn(&Node, &Options<'_>) -> Result<Workerd> },
+    Machine { programs: PathBuf },
+}
+
 impl KeyService {
     /// Builds the Worker if this process has not yet, and starts it with secrets of its own.
     ///
     /// # Errors
     /// When it cannot be built or does not start.
     pub fn start(node: &Node) -> Result<Self> {
-        Self::start_with(node, Workerd::start)
+        Self::begin(Kind::Workers { node: node.clone(), start: Workerd::start })
     }
 
     /// The same with its rate limits as an owner gets them; else they are far away.
@@ -42,22 +51,7 @@ impl KeyService {
     /// # Errors
     /// As [`KeyService::start`].
     pub fn start_limited(node: &Node) -> Result<Self> {
-        Self::start_with(node, Workerd::start_limited)
-    }
-
-    fn start_with(node: &Node, start: impl FnOnce(&Node, &Options<'_>) -> Result<Workerd>) -> Result<Self> {
-        let entry = built()?;
-        let persist = TempDir::with_prefix("capy-key-service-")?;
-        let (admin_token, wrap_roots) = (random_hex()?, random_roots()?);
-        let encryption_key = random_hex()?;
-        let secrets = [
-            ("ADMIN_TOKEN", admin_token.as_str()),
-            ("WRAP_ROOTS", &wrap_roots),
-            ("ENCRYPTION_KEY", &encryption_key),
-        ];
-        let options = Options { entry: &entry, persist: persist.path(), secrets: &secrets };
-        let host = Host::Workerd(start(node, &options)?);
-        Ok(Self { host, persist, admin_token, encryption_key })
+        Self::begin(Kind::Workers { node: node.clone(), start: Workerd::start_limited })
     }
 
     /// Starts `capy serve`, of the programs in a folder, with secrets of its own.
@@ -65,17 +59,39 @@ impl KeyService {
     /// # Errors
     /// When it does not start.
     pub fn embedded(programs: &Path) -> Result<Self> {
+        Self::begin(Kind::Machine { programs: programs.to_owned() })
+    }
+
+    fn begin(kind: Kind) -> Result<Self> {
         let persist = TempDir::with_prefix("capy-key-service-")?;
-        let (admin_token, wrap_roots) = (random_hex()?, random_roots()?);
-        let encryption_key = random_hex()?;
-        let mut capy = Command::new(programs.join("capy"));
-        capy.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(persist.path());
-        capy.args(["--deploy-limit", "1000000", "--address-limit", "1000000"]);
-        capy.env("ADMIN_TOKEN", &admin_token)
-            .env("WRAP_ROOTS", &wrap_roots)
-            .env("ENCRYPTION_KEY", &encryption_key);
-        let host = Host::Machine(Guarded::spawn(&capy, persist.path(), "listening on ")?);
-        Ok(Self { host, persist, admin_token, encryption_key })
+        let (admin_token, wrap_roots, encryption_key) = (random_hex()?, random_roots()?, random_hex()?);
+        Self::with_data(kind, persist, admin_token, wrap_roots, encryption_key)
+    }
+
+    /// Stops it and starts it again with the same data and secrets, on another port.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn restarted(self) -> Result<Self> {
+        let Self { host, kind, persist, admin_token, wrap_roots, encryption_key } = self;
+        drop(host);
+        Self::with_data(kind, persist, admin_token, wrap_roots, encryption_key)
+    }
+
+    fn with_data(
+        kind: Kind,
+        persist: TempDir,
+        admin_token: String,
+        wrap_roots: String,
+        encryption_key: String,
+    ) -> Result<Self> {
+        let secrets = [
+            ("ADMIN_TOKEN", admin_token.as_str()),
+            ("WRAP_ROOTS", &wrap_roots),
+            ("ENCRYPTION_KEY", &encryption_key),
+        ];
+        let host = kind.start(persist.path(), &secrets)?;
+        Ok(Self { host, kind, persist, admin_token, wrap_roots, encryption_key })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -114,6 +130,24 @@ impl KeyService {
         match &self.host {
             Host::Workerd(workerd) => workerd.log(),
             Host::Machine(server) => server.log(),
+        }
+    }
+}
+
+impl Kind {
+    fn start(&self, persist: &Path, secrets: &[(&str, &str)]) -> Result<Host> {
+        match self {
+            Self::Workers { node, start } => {
+                let options = Options { entry: &built()?, persist, secrets };
+                Ok(Host::Workerd(start(node, &options)?))
+            }
+            Self::Machine { programs } => {
+                let mut capy = Command::new(programs.join("capy"));
+                capy.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(persist);
+                capy.args(["--deploy-limit", "1000000", "--address-limit", "1000000"]);
+                capy.envs(secrets.iter().copied());
+                Ok(Host::Machine(Guarded::spawn(&capy, persist, "listening on ")?))
+            }
         }
     }
 }

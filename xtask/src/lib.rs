@@ -10,9 +10,11 @@ pub mod desk;
 mod guarded;
 pub mod key_service;
 pub mod node;
+mod registered;
 pub mod run_tests;
 pub mod setup;
 pub mod shop;
+pub mod soak;
 pub mod steps;
 pub mod workerd;
 

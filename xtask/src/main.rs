@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::build_worker::{Build, build_worker};
-use xtask::{bench, demo, run_tests};
+use xtask::{bench, demo, run_tests, soak};
 
 /// The workspace's own commands.
 #[derive(Parser)]
@@ -32,6 +32,12 @@ enum Command {
         #[arg(value_name = "ROWS")]
         only: Option<bench::Rows>,
     },
+    /// Set up, then hold both hosts of the key service under mixed load, with restarts, and check every answer.
+    Soak {
+        /// How long, for each host.
+        #[arg(long, default_value_t = 15.0)]
+        minutes: f64,
+    },
     /// What a command takes: CPU and wall time in microseconds, peak memory in KiB.
     #[command(hide = true)]
     Measure {
@@ -47,6 +53,7 @@ fn main() -> Result<()> {
         Command::Demo => demo::run(),
         Command::Test { filter } => run_tests::run(&filter),
         Command::Bench { runs, only } => bench::run(runs, only),
+        Command::Soak { minutes } => soak::run(minutes),
         Command::Measure { command } => bench::tell(&command),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }

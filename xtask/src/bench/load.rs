@@ -12,20 +12,20 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use memchr::memmem::{self, Finder};
 
 /// How many clients ask at once.
-const CLIENTS: usize = 16;
+pub(crate) const CLIENTS: usize = 16;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A request, and what every answer to it holds.
 #[derive(Debug, Clone)]
-pub(super) struct Ask {
+pub(crate) struct Ask {
     request: Vec<u8>,
     expected: Finder<'static>,
 }
 
 impl Ask {
     /// A `POST` of JSON, as a platform's proxy would pass it on.
-    pub(super) fn post(path: &str, body: &str, expected: &str) -> Self {
+    pub(crate) fn post(path: &str, body: &str, expected: &str) -> Self {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n\
             cf-connecting-ip: 192.0.2.1\r\nuser-agent: capy-bench\r\ncontent-length: {}\r\n\r\n",
@@ -39,7 +39,8 @@ impl Ask {
 ///
 /// # Errors
 /// At the first answer that is not a 200 with what it should hold, and when a connection fails.
-pub(super) fn run(address: &str, asks: &[Ask], time: Duration) -> Result<Answers> {
+pub(crate) fn run(url: &str, asks: &[Ask], time: Duration) -> Result<Answers> {
+    let address = url.strip_prefix("http://").context("not on loopback")?;
     let start = Instant::now();
     let end = start + time;
     let count = thread::scope(|scope| {
@@ -55,13 +56,13 @@ pub(super) fn run(address: &str, asks: &[Ask], time: Duration) -> Result<Answers
 
 /// How many answers came in which time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answers {
-    pub(super) count: u64,
-    pub(super) took: Duration,
+pub(crate) struct Answers {
+    pub(crate) count: u64,
+    pub(crate) took: Duration,
 }
 
 impl Answers {
-    pub(super) fn a_second(self) -> f64 {
+    pub(crate) fn a_second(self) -> f64 {
         self.count as f64 / self.took.as_secs_f64()
     }
 }

@@ -8,12 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use capy_protocol::blob::Format;
-use capy_protocol::id::ProjectId;
-use capy_protocol::key::ProjectKey;
-use capy_protocol::mint::Minting;
-use serde_json::{Value, json};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::load::{self, Ask};
@@ -21,6 +16,7 @@ use super::measure::median;
 use crate::guarded::Guarded;
 use crate::key_service::{KeyService, random_hex, random_roots};
 use crate::node::Node;
+use crate::registered::{Caller, Registered};
 use crate::steps::say;
 use crate::workspace_root;
 
@@ -79,7 +75,7 @@ fn row(ours: &'static str, side: usize, rounds: &[Vec<Turn>]) -> Row {
 /// A server, and requests for the keys of deployments that it knows.
 struct Side<'a> {
     server: &'a Guarded,
-    address: &'a str,
+    url: &'a str,
     asks: Vec<Ask>,
 }
 
@@ -95,41 +91,22 @@ struct Turn {
 impl<'a> Side<'a> {
     /// Registers the deployments. `constant` is what the server answers instead of a key.
     fn register(server: &'a Guarded, url: &'a str, token: &str, constant: Option<&str>) -> Result<Self> {
-        let asks = (0..DEPLOYMENTS).map(|_| register(url, token, constant)).collect::<Result<Vec<_>>>()?;
-        let address = url.strip_prefix("http://").context("not on loopback")?;
-        Ok(Self { server, address, asks })
+        let caller = Caller::new(token);
+        let ask = || {
+            let deployment = Registered::register(&caller, url)?;
+            let expected = constant.unwrap_or(&deployment.key);
+            Ok(Ask::post(&deployment.path(), &deployment.ask.to_string(), expected))
+        };
+        let asks = (0..DEPLOYMENTS).map(|_| ask()).collect::<Result<Vec<_>>>()?;
+        Ok(Self { server, url, asks })
     }
 
     fn turn(&self) -> Result<Turn> {
         let before = self.server.cpu_time()?;
-        let answers = load::run(self.address, &self.asks, TURN)?;
+        let answers = load::run(self.url, &self.asks, TURN)?;
         let cpu = self.server.cpu_time()? - before;
         Ok(Turn { rate: answers.a_second(), cpu: cpu.as_secs_f64() / answers.count as f64 })
     }
-}
-
-/// A new deployment, and the request for its key.
-fn register(url: &str, token: &str, constant: Option<&str>) -> Result<Ask> {
-    let (format, project) = (Format::V1, ProjectId::parse("prj_bench")?);
-    let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project)?;
-    let id = minting.deploy_id();
-    let body = json!({
-        "deploy_id": id, "project_id": project, "format": format.number(), "credential": "project-key",
-        "inner_blob": *minting.inner_blob().serialize_base64(),
-    });
-    let answer = post(&format!("{url}/deploy"), token, &body)?;
-    let outer = &answer["outer_blob"];
-    ensure!(outer.is_string(), "no blob in {answer}");
-    let key = format.service_key(minting.inner_blob(), &id, &project).serialize_hex();
-    let expected = constant.unwrap_or(&key);
-    Ok(Ask::post(&format!("/deploy/{id}/decrypt"), &json!({ "ciphertext": outer }).to_string(), expected))
-}
-
-fn post(url: &str, token: &str, body: &Value) -> Result<Value> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
-    let request = config.build().new_agent().post(url).header("authorization", format!("Bearer {token}"));
-    let mut answer = request.content_type("application/json").send(body.to_string())?;
-    Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
 }
 
 /// Both Workers in one runtime. Stopped, and their data removed, on drop.

@@ -1,0 +1,181 @@
+//! What every call may be answered, from what was answered before: the model that the service is held against.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::{Result, bail, ensure};
+use serde_json::Value;
+
+use crate::registered::Registered;
+
+/// Calls are made for the newest ones: some live, some revoked.
+const RECENT: usize = 64;
+
+/// A deployment, and what has happened to it.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) deployment: Registered,
+    /// Set before the first call that revokes it.
+    pub(super) revoking: AtomicBool,
+    /// Set once such a call was answered.
+    pub(super) revoked: AtomicBool,
+    released: AtomicU64,
+    /// Requests for its key that a restart cut off: they may have released it or not.
+    cut_off: AtomicU64,
+}
+
+impl Known {
+    pub(super) fn new(deployment: Registered) -> Self {
+        let (revoking, revoked) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { deployment, revoking, revoked, released: AtomicU64::new(0), cut_off: AtomicU64::new(0) }
+    }
+
+    /// Takes the answer to a request for the key; none when a restart cut it off. `revoked_before` is whether a
+    /// revocation had been answered when the request began.
+    ///
+    /// # Errors
+    /// When this answer may not be.
+    pub(super) fn take(&self, answer: Option<&(u16, Value)>, revoked_before: bool) -> Result<()> {
+        let Some((status, body)) = answer else {
+            self.cut_off.fetch_add(1, SeqCst);
+            return Ok(());
+        };
+        let id = &self.deployment.id;
+        match (status, body["service_key"].as_str(), body["code"].as_str()) {
+            (200, Some(key), None) if key == self.deployment.key => {
+                ensure!(!revoked_before, "{id}: its key was released after its revocation");
+                self.released.fetch_add(1, SeqCst);
+            }
+            (410, None, Some("DEPLOY_REVOKED")) => {
+                ensure!(self.revoking.load(SeqCst), "{id}: refused as revoked, which nobody asked for");
+            }
+            _ => bail!("{id}: {status}, and neither its key nor a refusal"),
+        }
+        Ok(())
+    }
+
+    /// Whether the trail's events are those that must have been written.
+    ///
+    /// # Errors
+    /// When one is missing, or one is too many.
+    pub(super) fn check(&self, events: &Events) -> Result<()> {
+        let (released, cut_off) = (self.released.load(SeqCst), self.cut_off.load(SeqCst));
+        let told =
+            format!("{}: {events:?}, but {released} releases and {cut_off} cut off", self.deployment.id);
+        ensure!(events.registered == 1, "{told}");
+        ensure!((released..=released + cut_off).contains(&events.released), "{told}");
+        let revoked = u64::from(self.revoked.load(SeqCst))..=u64::from(self.revoking.load(SeqCst));
+        ensure!(revoked.contains(&events.revoked), "{told}");
+        Ok(())
+    }
+
+    pub(super) fn released(&self) -> u64 {
+        self.released.load(SeqCst)
+    }
+
+    pub(super) fn cut_off(&self) -> u64 {
+        self.cut_off.load(SeqCst)
+    }
+}
+
+/// What the trail holds of one deployment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Events {
+    pub(super) registered: u64,
+    pub(super) released: u64,
+    pub(super) revoked: u64,
+}
+
+impl Events {
+    /// Counts one event; refusals count for nothing.
+    pub(super) fn add(&mut self, event: &Value) {
+        match (event["action"].as_str(), event["result"].as_str()) {
+            (Some("register"), Some("ok")) => self.registered += 1,
+            (Some("decrypt"), Some("ok")) => self.released += 1,
+            (Some("revoke"), Some("ok")) => self.revoked += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Every deployment, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Model(RwLock<Vec<Arc<Known>>>);
+
+impl Model {
+    pub(super) fn add(&self, deployment: Registered) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(Known::new(deployment)));
+    }
+
+    /// One of the newest, as `number` has it.
+    pub(super) fn pick(&self, number: usize) -> Option<Arc<Known>> {
+        let recent = self.recent();
+        recent.get(number % recent.len().max(1)).cloned()
+    }
+
+    pub(super) fn recent(&self) -> Vec<Arc<Known>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all[all.len().saturating_sub(RECENT)..].to_vec()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Known>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the trail, by deployment, holds what it must.
+    ///
+    /// # Errors
+    /// With the first deployment whose events are wrong.
+    pub(super) fn check(&self, trail: &BTreeMap<String, Events>) -> Result<()> {
+        let none = Events::default();
+        self.all().iter().try_for_each(|known| known.check(trail.get(&known.deployment.id).unwrap_or(&none)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn known() -> Known {
+        Known::new(Registered { id: "d".into(), ask: Value::Null, key: "k".into() })
+    }
+
+    #[test]
+    fn a_key_after_the_revocation_is_a_fault() {
+        let known = known();
+        let key = (200, json!({ "service_key": "k" }));
+        known.revoking.store(true, SeqCst);
+        assert!(known.take(Some(&key), false).is_ok(), "it began before");
+        assert!(known.take(Some(&key), true).is_err());
+    }
+
+    #[test]
+    fn wrong_keys_failures_and_refusals_without_reason_are_faults() {
+        for answer in [
+            (200, json!({ "service_key": "other" })),
+            (410, json!({ "code": "DEPLOY_REVOKED" })),
+            (410, json!({ "code": "DEPLOY_EXPIRED" })),
+            (500, json!({ "code": "INTERNAL" })),
+        ] {
+            assert!(known().take(Some(&answer), false).is_err(), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn each_release_needs_its_event_and_no_event_comes_without_one() {
+        let known = known();
+        let key = (200, json!({ "service_key": "k" }));
+        known.take(Some(&key), false).unwrap();
+        known.take(None, false).unwrap();
+        for (released, right) in [(0, false), (1, true), (2, true), (3, false)] {
+            let events = Events { registered: 1, released, revoked: 0 };
+            assert_eq!(known.check(&events).is_ok(), right, "{released}");
+        }
+        known.revoked.store(true, SeqCst);
+        known.revoking.store(true, SeqCst);
+        assert!(known.check(&Events { registered: 1, released: 1, revoked: 0 }).is_err(), "lost revocation");
+    }
+}
