@@ -219,12 +219,12 @@ fn print_loads(rows: &[service::Row], upload: &str) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(
         out,
-        "| key service | decrypts a second | Worker written by hand | ours / peer | CPU of the server for each: ours, peer |"
+        "| key service | peer | decrypts a second: ours, peer | ours / peer | CPU of the server for each: ours, peer |"
     )?;
     writeln!(out, "|---|---|---|---|---|")?;
-    for service::Row { ours, rate: [a, b, ratio], cpu: [c, d] } in rows {
+    for service::Row { ours, peer, rate: [a, b, ratio], cpu: [c, d] } in rows {
         let ms = |seconds: &f64| format!("{:.2} ms", seconds * 1e3);
-        writeln!(out, "| {ours} | {a:.0} | {b:.0} | {ratio:.2} | {}, {} |", ms(c), ms(d))?;
+        writeln!(out, "| {ours} | {peer} | {a:.0}, {b:.0} | {ratio:.2} | {}, {} |", ms(c), ms(d))?;
     }
     writeln!(out, "\nupload of the key service: {upload}")?;
     Ok(())

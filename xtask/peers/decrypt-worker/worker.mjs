@@ -1,8 +1,8 @@
 // What a decrypt costs a Worker before any of our code runs: the same KV read, the same D1 read and the same D1 batch,
 // in the service's own statements, by hand. It checks what it reads and answers with a constant instead of a key.
 //
-// It neither asks the two rate limiters, nor opens a blob, nor seals its event: what ours does beyond the storage is in
-// the difference.
+// Where it is given the service's two rate limiters it asks them first, in the same order. It opens no blob and seals no
+// event: what ours does beyond its bindings is in the difference.
 
 const KEY = "5a".repeat(32);
 const SEAL = "00".repeat(32);
@@ -25,7 +25,16 @@ const INSERT =
   "INSERT INTO deploys (deploy_id, project_id, key_id, format, credential, created_at) " +
   "VALUES (?1, ?2, 0, ?3, ?4, ?5)";
 
+async function isWithinLimits(id, address, env) {
+  if (env.DECRYPTS_OF_DEPLOY === undefined) return true;
+  const ofAddress = await env.DECRYPTS_FROM_ADDRESS.limit({ key: address });
+  return ofAddress.success && (await env.DECRYPTS_OF_DEPLOY.limit({ key: id })).success;
+}
+
 async function decrypt(id, request, env) {
+  const { headers } = request;
+  const address = headers.get("cf-connecting-ip");
+  if (!(await isWithinLimits(id, address, env))) return refusal(429, "RATE_LIMITED");
   const { ciphertext } = await request.json();
   if (typeof ciphertext !== "string") return refusal(400, "BAD_REQUEST");
   if ((await env.REVOCATIONS.get(id)) !== null) return refusal(410, "DEPLOY_REVOKED");
@@ -34,8 +43,6 @@ async function decrypt(id, request, env) {
   const [record] = results;
   if (record === undefined) return refusal(404, "NOT_FOUND");
   if (record.revoked_at !== null) return refusal(410, "DEPLOY_REVOKED");
-  const { headers } = request;
-  const address = headers.get("cf-connecting-ip");
   const event = [id, record.project_id, "decrypt", "ok", now, address, null, headers.get("user-agent"), null, record.key_id];
   const [, released] = await env.DB.batch([
     env.DB.prepare(EVENT_IF_OPEN).bind(...event, crypto.randomUUID(), SEAL, null),

@@ -1,7 +1,8 @@
 //! Decrypts a second of the key service on both hosts, against a Worker written by hand that makes the same calls to KV
 //! and D1 and little else: `xtask/peers/decrypt-worker/`.
 //!
-//! The two Workers run in one workerd, each on a port of its own, without wrangler's proxy, on the storage that wrangler
+//! The peer runs twice, without and with the service's two rate limiters, whose simulation is no part of what the service
+//! computes. All Workers run in one workerd, each on a port of its own, without wrangler's proxy, on the storage that wrangler
 //! simulates. Ours is the bundle that would be uploaded. Sides take turns, and ratios are those of one round.
 
 use std::path::Path;
@@ -30,22 +31,32 @@ const TURN: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) ours: &'static str,
+    pub(super) peer: &'static str,
     /// Decrypts a second: ours, the peer's, and ours over the peer's.
     pub(super) rate: [f64; 3],
     /// CPU seconds of the server for one decrypt: ours, and the peer's.
     pub(super) cpu: [f64; 2],
 }
 
+/// The sides in a round, and what they are called.
+const SIDES: [&str; 4] =
+    ["on Workers", "`capy serve`", "Worker by hand", "Worker by hand, with rate limiters"];
+
+/// Which sides make a row.
+const PAIRS: [(usize, usize); 3] = [(0, 2), (0, 3), (1, 2)];
+
 /// Measures both hosts against the peer: one round that does not count, then `runs` that do.
 pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Result<Vec<Row>> {
     let workers = Workers::start(node, upload)?;
     let machine = KeyService::embedded(programs)?;
+    let constant = "5a".repeat(32);
     let sides = [
         Side::register(&workers.server, &workers.ours, &workers.admin_token, None)?,
         Side::register(machine.server(), machine.url(), machine.admin_token(), None)?,
-        Side::register(&workers.server, &workers.peer, "", Some(&"5a".repeat(32)))?,
+        Side::register(&workers.server, &workers.peer, "", Some(&constant))?,
+        Side::register(&workers.server, &workers.limited, "", Some(&constant))?,
     ];
-    say("   decrypts a second: Workers, capy serve, the Worker written by hand");
+    say(format!("   decrypts a second: {}", SIDES.join(", ")));
     let mut rounds = Vec::new();
     for run in 0..=runs {
         let round = sides.iter().map(Side::turn).collect::<Result<Vec<_>>>()?;
@@ -56,20 +67,19 @@ pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Re
             rounds.push(round);
         }
     }
-    let names = ["on Workers", "`capy serve`"];
-    Ok(names.into_iter().enumerate().map(|(side, ours)| row(ours, side, &rounds)).collect())
+    Ok(PAIRS.into_iter().map(|(ours, peer)| row(ours, peer, &rounds)).collect())
 }
 
-/// The medians of one side against the last, the peer's.
-fn row(ours: &'static str, side: usize, rounds: &[Vec<Turn>]) -> Row {
+/// The medians of one side against another's.
+fn row(ours: usize, peer: usize, rounds: &[Vec<Turn>]) -> Row {
     let medians = |of: &dyn Fn(&[Turn]) -> f64| median(rounds.iter().map(|round| of(round)));
-    let peer = rounds.first().map_or(0, |round| round.len() - 1);
     let rate = [
-        medians(&|round| round[side].rate),
+        medians(&|round| round[ours].rate),
         medians(&|round| round[peer].rate),
-        medians(&|round| round[side].rate / round[peer].rate),
+        medians(&|round| round[ours].rate / round[peer].rate),
     ];
-    Row { ours, rate, cpu: [medians(&|round| round[side].cpu), medians(&|round| round[peer].cpu)] }
+    let cpu = [medians(&|round| round[ours].cpu), medians(&|round| round[peer].cpu)];
+    Row { ours: SIDES[ours], peer: SIDES[peer], rate, cpu }
 }
 
 /// A server, and requests for the keys of deployments that it knows.
@@ -109,11 +119,12 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Both Workers in one runtime. Stopped, and their data removed, on drop.
+/// All Workers in one runtime. Stopped, and their data removed, on drop.
 struct Workers {
     server: Guarded,
     ours: String,
     peer: String,
+    limited: String,
     admin_token: String,
     _data: TempDir,
 }
@@ -128,9 +139,9 @@ impl Workers {
         serve.arg(root.join("worker/migrations")).arg(data.path());
         serve.env("ADMIN_TOKEN", &admin_token).env("WRAP_ROOTS", random_roots()?);
         let server = Guarded::spawn(&serve, data.path(), "serving on ")?;
-        let (ours, peer) = server.url().split_once(' ').context("two addresses")?;
-        let (ours, peer) = (ours.to_owned(), peer.to_owned());
-        Ok(Self { server, ours, peer, admin_token, _data: data })
+        let urls: Vec<String> = server.url().split(' ').map(str::to_owned).collect();
+        let [ours, peer, limited] = <[String; 3]>::try_from(urls).ok().context("three addresses")?;
+        Ok(Self { server, ours, peer, limited, admin_token, _data: data })
     }
 }
 
