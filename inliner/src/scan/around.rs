@@ -189,11 +189,25 @@ pub(super) fn is_key(lexer: &Lexer<'_>, after: Option<usize>) -> bool {
         && after.is_some_and(|at| lexer.text[at] == b':')
 }
 
-/// Whether a text is one of several in a list, or the value of a key that is written out: nobody asks for a module so.
+/// Whether the parenthesis that was closed last belongs to a method: what is around it is a class or an object, for certain.
+pub(super) fn is_method(lexer: &Lexer<'_>) -> bool {
+    let Some(open) = lexer.open.last().filter(|open| open.byte == b'{') else { return false };
+    // After a line's end a brace may begin a block, whatever stands before.
+    let is_beside = lexer.text[open.before.end..open.at].iter().all(|byte| *byte == b' ');
+    match open.before.kind {
+        Kind::Word => is_beside && !words::begins_a_block(lexer.slice(open.before)),
+        Kind::Property => is_beside,
+        Kind::Sign => matches!(lexer.slice(open.before), b"=" | b"(" | b"," | b"["),
+        Kind::Start | Kind::Literal => false,
+    }
+}
+
+/// Whether a text is one of several in a list, the value of a key that is written out, or a case: nobody asks for a module so.
 pub(super) fn is_listed(lexer: &Lexer<'_>) -> bool {
     let Some(open) = lexer.open.last() else { return false };
     let (before, after) = (lexer.sign_before(), lexer.skip(lexer.at).map_or(0, |at| lexer.text[at]));
     match open.byte {
+        b'{' if is_after(lexer, b"case") => after == b':',
         b'[' => matches!((before, after), (b',', b',' | b']') | (b'[', b',')),
         b'{' => before == b':' && matches!(after, b',' | b'}'),
         _ => false,

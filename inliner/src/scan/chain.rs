@@ -5,7 +5,7 @@
 
 use super::Doubt;
 use super::around::{
-    Next, declared_name, is_about_all, is_after, is_argument, is_ever_assigned, is_key, is_listed,
+    Next, declared_name, is_about_all, is_after, is_argument, is_ever_assigned, is_key, is_listed, is_method,
     is_only_asked, is_only_tested, is_put_into_a_property, is_tested, is_written, next,
 };
 use super::islands::{Function, Islands};
@@ -311,7 +311,7 @@ impl Listener for Chains<'_> {
     fn closed(&mut self, lexer: &Lexer<'_>, open: &Open) -> Result<(), Doubt> {
         if open.byte == b'(' && open.before.kind == Kind::Word {
             match lexer.slice(open.before) {
-                b"with" => return Err(Doubt::Scope),
+                b"with" if !is_method(lexer) => return Err(Doubt::Scope),
                 b"Function" if self.may_run(&lexer.text[open.at..lexer.at], open.at) => {
                     return Err(Doubt::Scope);
                 }
