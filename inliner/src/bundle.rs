@@ -91,9 +91,10 @@ impl Reader<'_> {
         };
         bundle.prefixed = Prefixed::of(&parts);
         // Our own functions name variables, too.
-        let is_worth_it = is_worth_it && !inlined
-            || concern.is_some()
-            || self.prefilter.is_worth_parsing(parts.body.as_bytes());
+        let is_worth_it = match inlined {
+            true => concern.is_some() || self.prefilter.is_worth_parsing(parts.body.as_bytes()),
+            false => is_worth_it,
+        };
         if is_worth_it {
             self.find_reads(parts.body, real, concern, &mut bundle);
         } else if is_suspect {

@@ -120,13 +120,12 @@ pub(super) fn is_put_into_a_property(lexer: &Lexer<'_>) -> bool {
     let Some(before) = lexer.text[..lexer.before.end].strip_suffix(b"=") else { return false };
     let before = before.trim_ascii_end();
     if before.ends_with(b"}") {
-        let is_declared = matches!(lexer.slice(lexer.last.before), b"const" | b"let" | b"var");
+        let is_declared = words::declares(lexer.slice(lexer.last.before));
         return !is_declared || lexer.last.byte != b'{';
     }
-    let length = before.iter().rev().take_while(|byte| is_part(**byte)).count();
-    let (rest, name) = before.split_at(before.len() - length);
+    let (rest, name) = split_last_word(before);
     let rest = rest.trim_ascii_end();
-    length == 0 || name == b"exports" || rest.ends_with(b".")
+    name.is_empty() || name == b"exports" || rest.ends_with(b".")
 }
 
 /// A name that is declared with the value that begins here.
@@ -145,12 +144,10 @@ pub(super) fn declared_name<'t>(lexer: &Lexer<'t>) -> Option<DeclaredName<'t>> {
     let word = list.iter().take_while(|byte| is_part(**byte)).count();
     let (keyword, rest) = list.split_at(word);
     let is_list = rest.is_empty() || rest.ends_with(b",");
-    let is_declared = matches!(keyword, b"const" | b"let" | b"var")
-        && is_list
-        && memchr::memchr2(b'\n', b'\r', list).is_none();
+    let is_declared = words::declares(keyword) && is_list && memchr::memchr2(b'\n', b'\r', list).is_none();
     // Where a statement began is not known without its semicolon.
     let alone = || match split_last_word(before) {
-        (rest, word @ (b"const" | b"let" | b"var")) if !rest.ends_with(b".") => Some(word),
+        (rest, word) if words::declares(word) && !rest.ends_with(b".") => Some(word),
         _ => None,
     };
     let keyword = if is_declared { keyword } else { alone()? };
@@ -195,7 +192,11 @@ pub(super) fn is_method(lexer: &Lexer<'_>) -> bool {
     // After a line's end a brace may begin a block, whatever stands before.
     let is_beside = lexer.text[open.before.end..open.at].iter().all(|byte| *byte == b' ');
     match open.before.kind {
-        Kind::Word => is_beside && !words::begins_a_block(lexer.slice(open.before)),
+        Kind::Word => {
+            let word = lexer.slice(open.before);
+            // `catch` may do without its parenthesis.
+            is_beside && !words::begins_a_block(word) && !words::has_a_head(word)
+        }
         Kind::Property => is_beside,
         Kind::Sign => matches!(lexer.slice(open.before), b"=" | b"(" | b"," | b"["),
         Kind::Start | Kind::Literal => false,

@@ -173,7 +173,7 @@ impl<'w> Chains<'w> {
             Next::Named { .. } => Ok(()),
             Next::Nothing(at) => {
                 let after = at.map_or(0, |at| lexer.text[at]);
-                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') || is_only_tested(lexer, at) {
+                if is_looked_at(lexer, at) {
                     return Ok(());
                 }
                 let note = Note { at: token.start as u32, name: None, reason: Reason::ProcessEscapes };
@@ -181,7 +181,7 @@ impl<'w> Chains<'w> {
                     // What is assigned, or goes to a property, may be about more than the function around it; what is
                     // declared there is not.
                     let is_declared =
-                        [&b"const"[..], b"let", b"var"].iter().any(|word| is_after(lexer, word));
+                        lexer.before.kind == Kind::Word && words::declares(lexer.slice(lexer.before));
                     if is_written(lexer, at) && !is_declared || is_put_into_a_property(lexer) {
                         return Err(Doubt::Process);
                     }
@@ -205,7 +205,7 @@ impl<'w> Chains<'w> {
                     return Err(Doubt::Written);
                 }
                 let after = at.map_or(0, |at| lexer.text[at]);
-                if is_after(lexer, b"typeof") && !matches!(after, b'(' | b'`') || is_only_tested(lexer, at) {
+                if is_looked_at(lexer, at) {
                     return Ok(());
                 }
                 let note = Note { at: start as u32, name: None, reason: Reason::WholeObject };
@@ -279,6 +279,13 @@ impl<'w> Chains<'w> {
         self.waiting.push((lexer.open.len() - 1, Waiting::Argument(note)));
         Ok(())
     }
+}
+
+/// Whether only the type or the truth of the value before `at` is asked.
+fn is_looked_at(lexer: &Lexer<'_>, at: Option<usize>) -> bool {
+    let is_typed =
+        || is_after(lexer, b"typeof") && !at.is_some_and(|at| matches!(lexer.text[at], b'(' | b'`'));
+    !is_written(lexer, at) && (is_typed() || is_only_tested(lexer, at))
 }
 
 impl Listener for Chains<'_> {

@@ -153,7 +153,6 @@ fn is_odd_escape(byte: u8) -> bool {
             | b'"'
             | b'`'
             | b'/'
-            | b'$'
             | b'{'
             | b'.'
             | b' '
@@ -204,9 +203,7 @@ pub(super) fn hides_letters(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         match rest.get(at + 1) {
-            Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'"' | b'\'' | b'`' | b'\\') => {
-                rest = &rest[at + 2..];
-            }
+            Some(byte) if !is_odd_escape(*byte) => rest = &rest[at + 2..],
             _ => return true,
         }
     }

@@ -50,6 +50,11 @@ pub(super) fn has_a_head(word: &[u8]) -> bool {
     matches!(word, b"if" | b"for" | b"while" | b"with" | b"switch" | b"catch")
 }
 
+/// What declares a variable.
+pub(super) fn declares(word: &[u8]) -> bool {
+    matches!(word, b"const" | b"let" | b"var")
+}
+
 pub(super) fn begins_a_block(word: &[u8]) -> bool {
     matches!(word, b"else" | b"do" | b"try" | b"finally")
 }
