@@ -1,7 +1,9 @@
-//! What the journeys share: the programs under test, frameworks' apps, canaries and keys as they might be found, and a recorder.
+//! What the journeys share: the programs under test, frameworks' apps, canaries and keys as they might
+//! be found, containers, and a recorder.
 
 pub mod frameworks;
 pub mod needles;
+pub mod podman;
 pub mod recorder;
 
 use std::path::PathBuf;

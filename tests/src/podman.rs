@@ -1,0 +1,263 @@
+//! A container engine of a test's own: podman with a store in a folder that goes with it, and images made of this
+//! machine's files. Nothing is pulled, and no network of the machine is touched: who wants to speak to a container
+//! joins the container's own.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tempfile::TempDir;
+
+use crate::printed;
+
+/// A store of images and containers. Everything in it is removed on drop.
+#[derive(Debug)]
+pub struct Podman {
+    folder: TempDir,
+}
+
+/// What an image is made of.
+#[derive(Debug)]
+pub struct Root {
+    folder: TempDir,
+}
+
+/// What a container is started with besides the image: the arguments of `podman run`, and the command.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// For `podman run`.
+    pub options: &'a [&'a str],
+    /// For the image.
+    pub command: &'a [&'a str],
+}
+
+/// A container. Removed on drop.
+#[derive(Debug)]
+pub struct Container<'a> {
+    podman: &'a Podman,
+    name: &'static str,
+}
+
+impl Podman {
+    /// None where containers cannot be run, or another program that a test needs is missing; in CI all are there.
+    ///
+    /// # Panics
+    /// When one is missing in CI, or there is no temporary folder.
+    pub fn find(more: &[&str]) -> Option<Self> {
+        let quiet = |program: &str| {
+            let mut command = Command::new(program);
+            command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        };
+        let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+        let is_there = ["podman", "runc"].iter().chain(more).all(|program| quiet(program))
+            && Path::new("/bin/busybox").exists()
+            && is_root;
+        let needed = format!("podman, runc, busybox-static and {more:?} as root are needed");
+        assert!(is_there || std::env::var_os("CI").is_none(), "{needed}");
+        if !is_there {
+            #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+            {
+                eprintln!("skipped: {needed}");
+            }
+            return None;
+        }
+        Some(Self::make())
+    }
+
+    /// A `podman` that knows its store, in a folder for `PATH`.
+    fn make() -> Self {
+        let podman = Self { folder: tempfile::tempdir().unwrap() };
+        let settings = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\",\"nproc=4096:4096\"]\n\
+                        [engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n";
+        fs::write(podman.path("containers.conf"), settings).unwrap();
+        fs::create_dir(podman.path("bin")).unwrap();
+        let script = format!(
+            "#!/bin/sh\nexport CONTAINERS_CONF='{}'\n\
+             exec /usr/bin/podman --storage-driver vfs --root '{}' --runroot '{}' \"$@\"\n",
+            podman.path("containers.conf").display(),
+            podman.path("store").display(),
+            podman.path("run").display()
+        );
+        fs::write(podman.path("bin/podman"), script).unwrap();
+        fs::set_permissions(podman.path("bin/podman"), fs::Permissions::from_mode(0o755)).unwrap();
+        podman
+    }
+
+    /// The folder with its `podman`.
+    pub fn bin(&self) -> PathBuf {
+        self.path("bin")
+    }
+
+    /// Makes an image.
+    ///
+    /// # Panics
+    /// When podman does not.
+    pub fn import(&self, root: Root, image: &str) {
+        let tar = self.path("root.tar");
+        let packed =
+            Command::new("tar").arg("-C").arg(root.folder.path()).arg("-cf").arg(&tar).arg(".").status();
+        assert!(packed.unwrap().success());
+        drop(root);
+        self.run(&["import", "--quiet", tar.to_str().unwrap(), image]);
+        fs::remove_file(tar).unwrap();
+    }
+
+    /// What it says, on both pipes.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "podman {}: {}", arguments.join(" "), printed(&output));
+        printed(&output)
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        let mut podman = Command::new(self.path("bin/podman"));
+        podman.args(arguments).stdin(Stdio::null()).output().expect("podman starts")
+    }
+
+    /// Starts a container without any network but its own loopback.
+    ///
+    /// # Panics
+    /// When podman does not.
+    pub fn start(&self, name: &'static str, image: &str, start: &Start<'_>) -> Container<'_> {
+        let container = Container { podman: self, name };
+        let run = ["run", "--detach", "--name", name, "--network", "none"];
+        self.run(&[&run[..], start.options, &[image], start.command].concat());
+        container
+    }
+
+    fn path(&self, inside: &str) -> PathBuf {
+        self.folder.path().join(inside)
+    }
+}
+
+impl Drop for Podman {
+    fn drop(&mut self) {
+        self.output(&["rmi", "--all", "--force"]);
+    }
+}
+
+impl Container<'_> {
+    /// What podman knows of it, by a template of Go's.
+    pub fn inspect(&self, template: &str) -> String {
+        self.podman.run(&["inspect", "--format", template, self.name]).trim().to_owned()
+    }
+
+    /// What it printed.
+    pub fn log(&self) -> String {
+        self.podman.run(&["logs", self.name])
+    }
+
+    /// Asks it to end, and waits for it; its exit code.
+    pub fn stop(&self) -> String {
+        self.podman.run(&["stop", "--time", "20", self.name]);
+        self.inspect("{{.State.ExitCode}}")
+    }
+
+    /// Starts it again after a [`Container::stop`].
+    pub fn restart(&self) {
+        self.podman.run(&["start", self.name]);
+    }
+
+    /// Runs a command in it.
+    pub fn exec(&self, command: &[&str]) -> Output {
+        self.podman.output(&[&["exec", self.name][..], command].concat())
+    }
+
+    /// A line of its first process's status, by its name (`proc_pid_status(5)`).
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn status(&self, name: &str) -> String {
+        let path = format!("/proc/{}/status", self.inspect("{{.State.Pid}}"));
+        let status = fs::read_to_string(path).expect("the container runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.expect("a line of this name").trim().to_owned()
+    }
+
+    /// Runs this with the container's network in place of the machine's, in a thread of its own.
+    ///
+    /// # Panics
+    /// When it does not run, and with what `act` panics with.
+    pub fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
+        let path = format!("/proc/{}/ns/net", self.inspect("{{.State.Pid}}"));
+        let network = fs::File::open(path).expect("the container runs");
+        let join = move || {
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            act()
+        };
+        let ended = thread::scope(|scope| scope.spawn(join).join());
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        self.podman.output(&["rm", "--force", "--time", "0", "--volumes", self.name]);
+    }
+}
+
+impl Root {
+    /// Folders as Debian has them, and these programs of busybox.
+    ///
+    /// # Panics
+    /// When they cannot be made.
+    pub fn with_applets(applets: &[&str]) -> Self {
+        let root = Self { folder: tempfile::tempdir().unwrap() };
+        for folder in ["bin", "sbin", "lib", "lib64"] {
+            fs::create_dir_all(root.path("usr").join(folder)).unwrap();
+            symlink(Path::new("usr").join(folder), root.path(folder)).unwrap();
+        }
+        fs::create_dir(root.path("tmp")).unwrap();
+        fs::set_permissions(root.path("tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
+        fs::copy("/bin/busybox", root.path("bin/busybox")).unwrap();
+        for applet in applets {
+            symlink("busybox", root.path("bin").join(applet)).unwrap();
+        }
+        root
+    }
+
+    /// A place in it.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.folder.path().join(inside)
+    }
+
+    /// Puts a file into it.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn copy(&self, from: &Path, to: &str) {
+        let to = self.path(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    }
+
+    /// The libraries that these programs are linked with, each at its own place.
+    ///
+    /// # Panics
+    /// When they cannot be copied.
+    pub fn libraries_of(&self, programs: &[PathBuf]) {
+        let listed = Command::new("ldd").args(programs).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        // Lines that end with a colon are the programs themselves.
+        let paths = listed.split_whitespace().filter(|word| word.starts_with('/') && !word.ends_with(':'));
+        for library in paths {
+            self.copy(Path::new(library), &library[1..]);
+        }
+    }
+
+    /// A program of this machine at its own place, with its libraries.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn program(&self, path: &str) {
+        self.copy(Path::new(path), &path[1..]);
+        self.libraries_of(&[PathBuf::from(path)]);
+    }
+}
