@@ -296,7 +296,7 @@ pub(crate) struct Serve {
 
 #[derive(Subcommand)]
 pub(crate) enum Service {
-    /// Print a fresh wrap root, for `wrangler secret put WRAP_ROOTS`
+    /// Print a fresh wrap root, for `wrangler secret put WRAP_ROOTS`; or write what a new service needs to a file
     Keygen(Keygen),
     /// Show the service's wrap roots and how many live deployments need each; needs an admin's token
     Roots(AskService),
@@ -310,4 +310,7 @@ pub(crate) struct Keygen {
     /// Print a fresh key of the project store instead, for `wrangler secret put ENCRYPTION_KEY`
     #[arg(long, conflicts_with = "admin_token")]
     pub(crate) encryption_key: bool,
+    /// Write fresh ADMIN_TOKEN and WRAP_ROOTS to a new, private file instead, for `wrangler deploy --secrets-file FILE`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["admin_token", "encryption_key"])]
+    pub(crate) secrets_file: Option<PathBuf>,
 }

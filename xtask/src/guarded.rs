@@ -31,7 +31,7 @@ kill -KILL 0
 
 /// A running server. Stopped on drop.
 #[derive(Debug)]
-pub(crate) struct Guarded {
+pub struct Guarded {
     url: String,
     guard: Child,
     output: Output,
@@ -39,7 +39,10 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Starts a command in a folder. It is ready once it prints `ready` and its address in one line.
-    pub(crate) fn spawn(command: &Command, folder: &Path, ready: &'static str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// With what it printed: when it ends, and when it is not ready after a minute.
+    pub fn spawn(command: &Command, folder: &Path, ready: &'static str) -> Result<Self> {
         let mut guard = guarded(command, folder).spawn().context("sh could not be started")?;
         let output = Output::default();
         let address = output.follow(&mut guard, ready);
@@ -55,7 +58,7 @@ impl Guarded {
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at its end.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
@@ -89,7 +92,7 @@ impl Guarded {
     }
 
     /// What was printed so far.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         self.output.text()
     }
 }

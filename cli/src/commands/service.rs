@@ -1,22 +1,36 @@
 //! `capy service keygen`: what the key service keeps as its own secrets.
 
+use std::path::Path;
+
 use capy_protocol::id::KeyId;
 use capy_protocol::key::{StoreKey, WrapRoot};
 use capy_protocol::token::Token;
 use zeroize::Zeroizing;
 
 use crate::cli::Keygen;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::printer;
 
-/// Prints `kid:hex`, an API token, or a key, and nothing else: it is made to be piped.
+/// Prints `kid:hex`, an API token, or a key, and nothing else: it is made to be piped. Or writes the two that a new
+/// service needs.
 pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
     let text = match arguments {
+        Keygen { secrets_file: Some(path), .. } => return write_secrets(path),
         Keygen { admin_token: true, .. } => draw_admin_token(),
         Keygen { encryption_key: true, .. } => draw_encryption_key(),
         _ => draw_wrap_root(),
     };
     printer::data(&text?)
+}
+
+/// One `NAME=value` on each line, in a file that did not exist: what it would replace cannot be had again from anywhere.
+fn write_secrets(path: &Path) -> Result<()> {
+    let (token, root) = (draw_admin_token()?, draw_wrap_root()?);
+    let text = Zeroizing::new(format!("ADMIN_TOKEN={}WRAP_ROOTS={}", *token, *root));
+    disk::create(path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", path))?;
+    printer::note(&format!("wrote ADMIN_TOKEN and WRAP_ROOTS to {}", path.display()));
+    Ok(())
 }
 
 /// A token of the same form as all others; one line.

@@ -1,6 +1,6 @@
 //! What a stranger reads first.
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, mode};
 
 #[test]
 fn help_texts() {
@@ -43,4 +43,21 @@ fn keygen_prints_a_root_or_key_that_the_service_reads_and_nothing_else() {
     assert!(capy_protocol::store_keys::StoreKeys::parse(&key.stdout).is_ok());
     let token = sandbox.capy(&["service", "keygen", "--admin-token"]).succeeds();
     assert!(capy_protocol::token::Token::parse(token.stdout.trim_end()).is_ok());
+}
+
+#[test]
+fn keygen_writes_what_a_new_service_needs_to_a_private_file_and_never_over_one() {
+    let sandbox = Sandbox::new();
+    let keygen = ["service", "keygen", "--secrets-file", "service.secrets"];
+    let made = sandbox.capy(&keygen).succeeds();
+    assert_eq!(mode(&sandbox.path("service.secrets")), 0o600);
+    let text = sandbox.read("service.secrets");
+    let (token, roots) = text.strip_prefix("ADMIN_TOKEN=").unwrap().split_once("\nWRAP_ROOTS=").unwrap();
+    assert!(capy_protocol::token::Token::parse(token).is_ok());
+    assert!(capy_protocol::wrap::WrapRoots::parse(roots.trim_end()).is_ok());
+    assert_eq!(made.stdout, "");
+    assert!(!made.stderr.contains(token) && !made.stderr.contains(roots.trim_end()), "{}", made.stderr);
+    let again = sandbox.capy(&keygen);
+    assert!(again.code == 1 && again.stderr.contains("service.secrets"), "{}", again.stderr);
+    assert_eq!(sandbox.read("service.secrets"), text);
 }

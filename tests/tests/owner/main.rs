@@ -1,0 +1,12 @@
+//! What an owner does on Cloudflare, as the README has it: the real wrangler against a stand-in for the platform's API,
+//! and then the very upload that arrived there, in workerd.
+
+mod account;
+mod api;
+mod database;
+mod journey;
+mod owner;
+mod refusals;
+mod runtime;
+mod server;
+mod upload;
