@@ -189,6 +189,23 @@ pub(crate) struct Audit {
 pub(crate) enum AuditCommand {
     /// Check that no event of the service was removed, added or changed; needs an admin's token
     Verify(AuditVerify),
+    /// Give up wrap roots that are lost, so that events are sealed again; needs an admin's token
+    ///
+    /// Events that no checkpoint vouched for by then lose their proof. `capy audit verify` tells that from then on, for as
+    /// long as there is an audit trail.
+    GiveUp(AuditGiveUp),
+}
+
+#[derive(Args)]
+pub(crate) struct AuditGiveUp {
+    /// Their key ids, as `capy service roots` prints them; those that hold each other up together
+    #[arg(value_name = "KEY_ID", required = true)]
+    pub(crate) key_ids: Vec<u32>,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) ask: AskService,
 }
 
 #[derive(Args)]

@@ -1,6 +1,7 @@
 //! One file per subcommand; each reads its arguments, asks the rooms, and prints.
 
 mod audit;
+mod audit_give_up;
 mod audit_verify;
 mod build;
 mod build_list;
@@ -55,6 +56,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Audit(audit) => match &audit.command {
             None => audit::run(&audit),
             Some(AuditCommand::Verify(verify)) => audit_verify::run(verify),
+            Some(AuditCommand::GiveUp(give_up)) => audit_give_up::run(give_up),
         },
         Command::Token(token) => token::run(token),
         Command::Project(project) => project::run(*project),

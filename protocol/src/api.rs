@@ -96,6 +96,8 @@ pub enum ErrorCode {
     DeployExists,
     /// 409: the project's id is taken.
     ProjectExists,
+    /// 409: a wrap root that is held, or that nothing needs, cannot be given up; nor can it where that is not enough.
+    NotGivenUp,
     /// 410: revoked.
     DeployRevoked,
     /// 410: its time is over.
@@ -147,6 +149,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::DeployExists => "DEPLOY_EXISTS",
             Self::ProjectExists => "PROJECT_EXISTS",
+            Self::NotGivenUp => "NOT_GIVEN_UP",
             Self::DeployRevoked => "DEPLOY_REVOKED",
             Self::DeployExpired => "DEPLOY_EXPIRED",
             Self::DeployUsedUp => "DEPLOY_USED_UP",

@@ -10,6 +10,7 @@
 //! Not found: a row that is removed before the next checkpoint by somebody who also gives its number away, which
 //! takes SQLite's own sequence. A client that remembers a checkpoint finds a trail that was shortened below it.
 
+mod losses;
 mod seals;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 use crate::caller::Caller;
 use crate::host::Value;
 
+pub use losses::{Loss, Needed, Refusal};
 pub use seals::{SealedCheckpoint, Stretch, Unsealable};
 
 /// How many rows a checkpoint takes in at most.
@@ -96,6 +98,8 @@ pub enum Action {
     TakeRows,
     /// The store's values are being sealed again.
     RotateStore,
+    /// A lost wrap root was given up, and what only it could prove.
+    GiveUpRoot,
 }
 
 impl Action {
@@ -115,6 +119,7 @@ impl Action {
             Self::RemoveSecret => "remove-secret",
             Self::TakeRows => "take-rows",
             Self::RotateStore => "rotate-store",
+            Self::GiveUpRoot => "give-up-root",
         }
     }
 }

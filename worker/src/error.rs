@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use capy_protocol::api::{ErrorBody, ErrorCode};
 
+use crate::audit::Refusal;
 use crate::host::HostError;
 use crate::policy::Denial;
 use crate::policy::tokens::Refused;
@@ -34,6 +35,7 @@ pub(crate) enum ApiError {
     ProjectUnknown,
     SecretUnknown,
     ProjectExists,
+    NotGivenUp(Refusal),
     ProjectFull,
     StoreOff,
     DeployExists,
@@ -100,6 +102,12 @@ impl From<projects::Unfit> for ApiError {
     }
 }
 
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::NotGivenUp(refusal)
+    }
+}
+
 impl From<oidc::Refused> for ApiError {
     fn from(refused: oidc::Refused) -> Self {
         Self::IdentityRefused(refused)
@@ -150,6 +158,7 @@ impl ApiError {
                 "there is no such secret, or none that you may see",
             ),
             Self::ProjectExists => (StatusCode::CONFLICT, Code::ProjectExists, "this project id is taken"),
+            Self::NotGivenUp(refusal) => (StatusCode::CONFLICT, Code::NotGivenUp, refusal.text()),
             Self::ProjectFull => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 Code::ProjectFull,

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod decrypt;
 pub(crate) mod deploys;
 pub(crate) mod health;
+pub(crate) mod losses;
 pub(crate) mod projects;
 pub(crate) mod roots;
 pub(crate) mod rows;

@@ -8,7 +8,7 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::handlers::{audit, decrypt, deploys, health, projects, roots, rows, tokens, trusts};
+use crate::handlers::{audit, decrypt, deploys, health, losses, projects, roots, rows, tokens, trusts};
 use crate::host::Host;
 use crate::log::observe;
 use crate::panics::caught;
@@ -24,6 +24,7 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
         .route("/admin/wrap-roots", get(roots::list::<H>))
         .route("/admin/audit", get(audit::list_of_service::<H>))
         .route("/admin/audit/verify", get(audit::verify::<H>))
+        .route("/admin/audit/give-up", post(losses::give_up::<H>))
         .route("/tokens", post(tokens::create::<H>).get(tokens::list::<H>))
         .route("/tokens/self", get(tokens::of_bearer))
         .route("/tokens/{id}", delete(tokens::revoke::<H>))

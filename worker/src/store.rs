@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod deploys;
+pub mod losses;
 pub mod page;
 pub mod projects;
 pub mod rows;

@@ -6,6 +6,7 @@
 
 use capy_client::Service;
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
+use capy_protocol::id::KeyId;
 use serde::Serialize;
 
 use super::login::service_url;
@@ -29,11 +30,25 @@ struct Report {
     findings: Vec<Shown>,
 }
 
+/// A finding, as it is printed.
 #[derive(PartialEq, Eq, Serialize)]
-struct Shown {
+pub(super) struct Shown {
     flaw: &'static str,
     first: u64,
     last: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<KeyId>,
+}
+
+impl Shown {
+    fn of_checkpoints(flaw: &'static str, first: u64, last: u64) -> Self {
+        Self { flaw, first, last, key_id: None }
+    }
+
+    /// What an owner decided to live with, and nobody did in secret.
+    fn is_known(&self) -> bool {
+        [GIVEN_UP, CHECKPOINT_GIVEN_UP].contains(&self.flaw)
+    }
 }
 
 pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
@@ -62,11 +77,12 @@ pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
     if let Some(checkpoint) = last.filter(|_| is_kept) {
         pins.write(&url, &Pin { checkpoint: checkpoint.id, digest: checkpoint.digest })?;
     }
-    if !report.findings.is_empty() {
+    if !report.findings.iter().all(Shown::is_known) {
         return Err(Error::AuditTampered { url });
     }
+    let but = if report.findings.is_empty() { "" } else { " but for what was given up" };
     printer::note(&format!(
-        "the audit trail of {url} is whole: {} events under {} checkpoints{}",
+        "the audit trail of {url} is whole{but}: {} events under {} checkpoints{}",
         report.events,
         report.checkpoints,
         match from {
@@ -84,6 +100,8 @@ pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
     Ok(())
 }
 
+const GIVEN_UP: &str = "given-up";
+const CHECKPOINT_GIVEN_UP: &str = "checkpoint-given-up";
 const SHORTENED: &str = "shortened";
 const REWRITTEN: &str = "rewritten";
 
@@ -95,13 +113,18 @@ fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Op
         let stretch = service.verify_audit(at, deadline()?)?;
         report.pending += stretch.pending;
         report.unsealed += stretch.unsealed;
-        report.findings.extend(stretch.findings.iter().map(shown));
+        for finding in stretch.findings.iter().map(shown) {
+            // Each checkpoint says again what was given up, and a changed one is told by itself and by the next one.
+            if !report.findings.contains(&finding) {
+                report.findings.push(finding);
+            }
+        }
         if let Some(checkpoint) = stretch.checkpoint {
             report.events += checkpoint.count;
             report.checkpoints += 1;
             let differs = |pin: &&Pin| pin.checkpoint == checkpoint.id && pin.digest != checkpoint.digest;
             if pin.filter(differs).is_some() {
-                report.findings.push(Shown { flaw: REWRITTEN, first: checkpoint.id, last: checkpoint.id });
+                report.findings.push(Shown::of_checkpoints(REWRITTEN, checkpoint.id, checkpoint.id));
             }
             last = Some(checkpoint);
         }
@@ -110,16 +133,14 @@ fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Op
             None => break,
         }
     }
-    // A changed checkpoint is told by itself and by the next one.
-    report.findings.dedup();
     let reached = last.as_ref().map_or(from - 1, |checkpoint| checkpoint.id);
     if let Some(pin) = pin.filter(|pin| pin.checkpoint > reached) {
-        report.findings.push(Shown { flaw: SHORTENED, first: reached + 1, last: pin.checkpoint });
+        report.findings.push(Shown::of_checkpoints(SHORTENED, reached + 1, pin.checkpoint));
     }
     Ok((report, last))
 }
 
-fn shown(finding: &Finding) -> Shown {
+pub(super) fn shown(finding: &Finding) -> Shown {
     let flaw = match finding.flaw {
         Flaw::Removed => "removed",
         Flaw::Added => "added",
@@ -128,13 +149,16 @@ fn shown(finding: &Finding) -> Shown {
         Flaw::CheckpointRemoved => "checkpoint-removed",
         Flaw::CheckpointChanged => "checkpoint-changed",
         Flaw::CheckpointUnverifiable => "checkpoint-unverifiable",
+        Flaw::GivenUp => GIVEN_UP,
+        Flaw::CheckpointGivenUp => CHECKPOINT_GIVEN_UP,
         Flaw::Unknown => "unknown",
     };
-    Shown { flaw, first: finding.first, last: finding.last }
+    Shown { flaw, first: finding.first, last: finding.last, key_id: finding.key_id }
 }
 
-fn describe(finding: &Shown) -> String {
-    let Shown { flaw, first, last } = finding;
+pub(super) fn describe(finding: &Shown) -> String {
+    let Shown { flaw, first, last, key_id } = finding;
+    let root = key_id.map_or_else(|| "their wrap root".to_owned(), |key_id| format!("wrap root {key_id}"));
     let of = |one: &str, many: &str| match first == last {
         true => format!("{one} {first}"),
         false => format!("{many} {first} to {last}"),
@@ -149,6 +173,10 @@ fn describe(finding: &Shown) -> String {
         "checkpoint-changed" => format!("{checkpoints}: changed, or not written by the service"),
         "checkpoint-unverifiable" => {
             format!("{checkpoints}: cannot be checked before the service has the wrap root again")
+        }
+        GIVEN_UP => format!("{rows}: nothing proves those of {root}, which was given up"),
+        CHECKPOINT_GIVEN_UP => {
+            format!("{checkpoints}: proved only by what came later, as {root} was given up")
         }
         SHORTENED => format!("{checkpoints}: seen by this machine before, and gone"),
         REWRITTEN => format!("{checkpoints}: other than this machine saw before"),

@@ -31,7 +31,8 @@ pub(super) fn run(arguments: &AskService) -> Result<()> {
     }
     for gone in list.roots.iter().filter(|root| !root.held && root.trail > 0) {
         printer::note(&format!(
-            "\nwarning: root {} is gone and the audit trail needs it: put it back until nothing does",
+            "\nwarning: root {0} is gone and the audit trail needs it: put it back until nothing does, \
+            or give it up (`capy audit give-up {0}`)",
             gone.key_id
         ));
     }

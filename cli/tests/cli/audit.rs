@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
+use crate::stand_in::Fault;
 
 fn event(id: u64, result: &str) -> Value {
     json!({
@@ -126,6 +127,56 @@ fn roots_say_which_may_be_taken_away() {
     insta::assert_snapshot!("service_roots", sandbox.capy(&["service", "roots"]).succeeds().shown());
     let json = sandbox.capy(&["service", "roots", "--json"]).succeeds().stdout;
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["roots"][1]["live"], 3);
+}
+
+fn given_up() -> Value {
+    json!([
+        { "flaw": "checkpoint-given-up", "first": 1, "last": 1, "key_id": 6 },
+        { "flaw": "given-up", "first": 5, "last": 11, "key_id": 6 },
+    ])
+}
+
+#[test]
+fn a_lost_root_is_given_up_after_a_question_that_says_what_goes_with_it() {
+    let sandbox = Sandbox::project();
+    let lost = json!({ "events": 7, "findings": given_up(), "checkpoint": checkpoint(2, "d2") });
+    sandbox.service.can("/admin/audit/give-up", lost);
+    let asked = sandbox.capy(&["audit", "give-up", "6"]).fails(1, "NOT_CONFIRMED");
+    assert!(asked.stderr.starts_with("7 events lose their proof with wrap root 6\n"), "{}", asked.stderr);
+    insta::assert_snapshot!(
+        "audit_give_up",
+        sandbox.capy(&["audit", "give-up", "6", "--yes"]).succeeds().shown()
+    );
+    let json = sandbox.capy(&["audit", "give-up", "6", "7", "--yes", "--json"]).succeeds();
+    assert!(json.stderr.starts_with("7 events lose their proof with wrap roots 6, 7\n"), "{}", json.stderr);
+    assert_eq!(serde_json::from_str::<Value>(&json.stdout).unwrap()["checkpoint"]["id"], 2);
+    let seen = sandbox.service.seen().into_iter().filter(|seen| seen.method == "POST");
+    let bodies: Vec<_> = seen.map(|seen| seen.body).collect();
+    let dry = |body: &&String| body.contains("\"dry_run\":true");
+    assert_eq!((bodies.len(), bodies.iter().filter(dry).count()), (5, 3), "{bodies:?}");
+    assert!(dry(&&bodies[0]) && dry(&&bodies[1]) && !dry(&&bodies[2]), "asked first: {bodies:?}");
+    sandbox.service.fail_next([Fault::Refuse(409, "NOT_GIVEN_UP")]);
+    sandbox.capy(&["audit", "give-up", "6", "--yes"]).fails(21, "SERVICE_REFUSED");
+}
+
+#[test]
+fn what_was_given_up_is_told_and_is_no_tampering() {
+    let sandbox = Sandbox::project();
+    for from in [1, 2] {
+        let next = if from == 1 { json!(2) } else { Value::Null };
+        let answer = json!({ "checkpoint": checkpoint(from, "d"), "findings": given_up(), "next": next });
+        sandbox.service.can(&format!("/admin/audit/verify?from={from}"), answer);
+    }
+    let told = sandbox.capy(&["audit", "verify"]).succeeds();
+    insta::assert_snapshot!("audit_verify_given_up", told.shown());
+    let json = sandbox.capy(&["audit", "verify", "--all", "--json"]).succeeds();
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(report["findings"], given_up(), "once, although each checkpoint says it");
+    let mut findings = given_up().as_array().unwrap().clone();
+    findings.push(json!({ "flaw": "changed", "first": 9, "last": 9 }));
+    can_trail(&sandbox, &["d", "d"], json!(findings));
+    let changed = sandbox.capy(&["audit", "verify", "--all"]).fails(50, "AUDIT_TAMPERED");
+    assert!(changed.stderr.contains("rows 5 to 11: nothing proves"), "{}", changed.stderr);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What an owner and an operator ask about the past: the audit trail, its verification, and the wrap roots.
 
-use capy_protocol::api::{AuditEvent, AuditList, AuditVerification, WrapRootList};
+use capy_protocol::api::{AuditEvent, AuditList, AuditVerification, GiveUp, GivenUp, WrapRootList};
 use capy_protocol::id::ProjectId;
 
-use super::{LARGE, Service};
+use super::{LARGE, Service, post};
 use crate::http::Method;
 use crate::{Deadline, Error, Result};
 
@@ -49,6 +49,14 @@ impl Service {
         }
         let reason = "it verified another stretch than was asked for".into();
         Err(Error::ServiceProtocol { url: self.url().clone(), reason })
+    }
+
+    /// Gives up wrap roots that are lost, or tells what would be lost with them: `POST /admin/audit/give-up`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors: refused where a root is held or nothing waits for it.
+    pub fn give_up_roots(&self, body: &GiveUp, deadline: Deadline) -> Result<GivenUp> {
+        self.ask_any(&self.authorized(post(body), "/admin/audit/give-up".into(), LARGE), deadline)
     }
 
     /// The wrap roots that are held or needed: `GET /admin/wrap-roots`.

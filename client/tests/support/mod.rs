@@ -65,7 +65,7 @@ struct State {
     always: Option<Fault>,
     by_method: Option<(&'static str, Fault)>,
     seen: Vec<Seen>,
-    /// Answers to GET, by path and query.
+    /// Answers by path and query.
     canned: HashMap<String, Value>,
 }
 
@@ -132,7 +132,7 @@ impl StandIn {
         state.faults.clear();
     }
 
-    /// Answers a GET of this path and query so, from now on.
+    /// Answers a GET or POST of this path and query so, from now on.
     pub(crate) fn can(&self, path: &str, answer: Value) {
         self.lock().canned.insert(path.into(), answer);
     }
@@ -259,7 +259,9 @@ impl State {
         match (seen.method.as_str(), &parts[..]) {
             ("POST", ["deploy", id, "decrypt"]) => self.decrypt(id, &seen.body),
             _ if bearer(&seen.head) != ADMIN_TOKEN => self.answer_token(seen, &parts),
-            ("GET", _) if self.canned.contains_key(&seen.path) => (200, self.canned[&seen.path].clone()),
+            ("GET" | "POST", _) if self.canned.contains_key(&seen.path) => {
+                (200, self.canned[&seen.path].clone())
+            }
             ("POST", ["deploy"]) => self.register(&seen.body),
             ("DELETE", ["deploy", id]) => self.revoke(id),
             ("DELETE", ["projects", _, "deploys"]) => {

@@ -62,6 +62,10 @@ pub enum Flaw {
     CheckpointChanged,
     /// The last checkpoint, when its wrap root is not held.
     CheckpointUnverifiable,
+    /// Rows that nothing older than this finding proves: their wrap root was lost, and given up.
+    GivenUp,
+    /// Checkpoints whose wrap root was given up.
+    CheckpointGivenUp,
     /// A kind that this client does not know yet.
     #[serde(other)]
     Unknown,
@@ -76,6 +80,16 @@ pub struct Finding {
     pub first: u64,
     /// The last one's.
     pub last: u64,
+    /// The wrap root, where one was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<KeyId>,
+}
+
+impl Finding {
+    /// A flaw of these rows or checkpoints.
+    pub fn new(flaw: Flaw, first: u64, last: u64) -> Self {
+        Self { flaw, first, last, key_id: None }
+    }
 }
 
 /// A seal over a stretch of rows and all stretches before it.
@@ -93,6 +107,28 @@ pub struct Checkpoint {
     pub key_id: KeyId,
     /// When it was made.
     pub at: u64,
+}
+
+/// The body of `POST /admin/audit/give-up`: wrap roots that will not come back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GiveUp {
+    /// Which.
+    pub key_ids: Vec<KeyId>,
+    /// Only tell what would be lost.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Its answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// How many events lose their proof.
+    pub events: u64,
+    /// What every checkpoint says of it from here on.
+    pub findings: Vec<Finding>,
+    /// The first of them; none for a dry run.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// The answer to `GET /admin/audit/verify?from=N`: one stretch.

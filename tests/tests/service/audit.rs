@@ -1,11 +1,15 @@
 //! The audit trail on the real database: written, sealed on schedule, verified, and tampered with by hand.
 
+use std::time::Duration;
+
 use capy_protocol::blob::Format;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use xtask::key_service::KeyService;
 use xtask::node::require_node;
 
-use crate::support::{Deployment, call, execute, owner};
+use crate::lifecycle::database_file;
+use crate::support::{Deployment, call, execute, on_each_host, owner};
 
 #[test]
 fn the_trail_is_sealed_on_schedule_and_a_changed_row_is_named() {
@@ -42,6 +46,41 @@ fn the_trail_is_sealed_on_schedule_and_a_changed_row_is_named() {
         json!({ "flaw": "removed", "first": 6, "last": 6 }),
     ];
     assert_eq!(findings(&service), expected);
+}
+
+on_each_host!(a_lost_root_is_given_up_in_the_open);
+
+/// A row of a root that nobody has stops the sealing. It is an event of somebody who writes to the database, too: nothing
+/// tells the two apart, so that it is never whole.
+fn a_lost_root_is_given_up_in_the_open(service: &KeyService) {
+    let deployment = Deployment::register(service, Format::V1, "project-key");
+    let database = Connection::open(database_file(service.persist_dir())).unwrap();
+    database.busy_timeout(Duration::from_secs(10)).unwrap();
+    let row = "INSERT INTO audit (project_id, subject, action, result, at, event_id, key_id, mac) \
+        VALUES ('prj_a', 'x', 'decrypt', 'ok', 1, 'lost', 0, 'x')";
+    database.execute(row, []).unwrap();
+    drop(database);
+    let unverifiable = [json!({ "flaw": "unverifiable", "first": 2, "last": 2 })];
+    assert_eq!(findings(service), unverifiable);
+
+    let give_up = |body: &Value| owner(service, "POST", "/admin/audit/give-up", body);
+    let finding = json!({ "flaw": "given-up", "first": 2, "last": 2, "key_id": 0 });
+    let told = give_up(&json!({ "key_ids": [0], "dry_run": true }));
+    assert_eq!(told.json, json!({ "events": 1, "findings": [finding], "checkpoint": null }), "{}", told.text);
+    assert_eq!(findings(service), unverifiable, "nothing is done yet");
+    let done = give_up(&json!({ "key_ids": [0] }));
+    assert_eq!((done.status, &done.json["checkpoint"]["id"]), (200, &json!(1)), "{}", done.text);
+    assert_eq!(give_up(&json!({ "key_ids": [0] })).refusal(), (409, "NOT_GIVEN_UP"));
+    assert_eq!(deployment.revoke(service).status, 200);
+    assert_eq!(findings(service).first(), Some(&finding));
+    let events = owner(service, "GET", "/admin/audit", &Value::Null);
+    let event = &events.json["events"][0];
+    assert_eq!(
+        (&event["action"], &event["subject"]),
+        (&json!("give-up-root"), &json!("0")),
+        "{}",
+        events.text
+    );
 }
 
 fn findings(service: &KeyService) -> Vec<Value> {

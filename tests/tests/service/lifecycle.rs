@@ -70,7 +70,7 @@ fn assert_events(service: &KeyService, expected: &[&str]) {
 }
 
 /// The service's tables: `capy serve` keeps them in one file, the simulator of D1 in one of several.
-fn database_file(folder: &Path) -> PathBuf {
+pub(crate) fn database_file(folder: &Path) -> PathBuf {
     let is_ours = |path: &PathBuf| {
         let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'deploys'";
         let count = |database: Connection| database.query_row(tables, [], |row| row.get::<_, u32>(0));

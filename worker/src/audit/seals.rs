@@ -10,7 +10,8 @@
 //! its root. `flaws` are what was wrong with the rows when it was made, so that it can be found for as long as the trail
 //! is there. It holds only what is certain: no checkpoint is made as long as a root is missing that a row names, or
 //! nothing proves that a root is the one that sealed. A service that was started with other roots than its own seals no
-//! verdict on rows that it cannot judge.
+//! verdict on rows that it cannot judge. What an owner has given up ([`super::losses`]) is written down there as well, and
+//! is taken over from each checkpoint to the next.
 
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
 use capy_protocol::audit::Record;
@@ -19,7 +20,7 @@ use capy_protocol::key::AuditKey;
 use capy_protocol::wrap::WrapRoots;
 use serde::Deserialize;
 
-use super::Row;
+use super::{Row, losses};
 
 /// A checkpoint with its seal.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -64,8 +65,20 @@ impl SealedCheckpoint {
         all.text(Some(&self.mac)).digest()
     }
 
+    /// What was given up by then.
+    pub fn given_up(&self) -> Vec<Finding> {
+        let mut known: Vec<Finding> = serde_json::from_str(&self.flaws).unwrap_or_default();
+        known.retain(|finding| [Flaw::GivenUp, Flaw::CheckpointGivenUp].contains(&finding.flaw));
+        known
+    }
+
     fn finding(&self, flaw: Flaw) -> Finding {
-        Finding { flaw, first: self.checkpoint.id, last: self.checkpoint.id }
+        Finding::new(flaw, self.checkpoint.id, self.checkpoint.id)
+    }
+
+    /// Whether its own seal proves it.
+    pub fn is_whole(&self, roots: &WrapRoots) -> bool {
+        self.flaw(roots).is_none()
     }
 
     /// What is wrong with its own seal.
@@ -117,7 +130,22 @@ impl Stretch {
     /// # Errors
     /// [`Unsealable`], where that is not certain.
     pub fn seal(&self, roots: &WrapRoots, at: u64) -> Result<SealedCheckpoint, Unsealable> {
-        self.require_certainty(roots)?;
+        self.seal_without(&[], roots, at)
+    }
+
+    /// The same without what an owner gives up now: findings of a [`super::Loss`].
+    ///
+    /// # Errors
+    /// [`Unsealable`], where something else stands in the way.
+    pub fn seal_without(
+        &self,
+        lost: &[Finding],
+        roots: &WrapRoots,
+        at: u64,
+    ) -> Result<SealedCheckpoint, Unsealable> {
+        let mut flaws = [&self.previous.given_up(), lost].concat();
+        self.require_certainty(&flaws, roots)?;
+        flaws.extend(self.flaws_but(&flaws, roots));
         let key_id = roots.newest().map_err(Unsealable::Roots)?;
         let previous = self.previous.link();
         let mut sealed = SealedCheckpoint {
@@ -130,32 +158,35 @@ impl Stretch {
                 at,
             },
             previous,
-            flaws: serde_json::to_string(&self.flaws(roots)).unwrap_or_default(),
+            flaws: serde_json::to_string(&flaws).unwrap_or_default(),
             mac: String::new(),
         };
         sealed.mac = roots.audit_key(key_id).map_err(Unsealable::Roots)?.seal(&sealed.record());
         Ok(sealed)
     }
 
-    /// Everything that is named can be checked, and a row that fails fails under a root that verified something else.
-    fn require_certainty(&self, roots: &WrapRoots) -> Result<(), Unsealable> {
+    /// Everything that is named can be checked or was given up, and a row that fails fails under a root that verified
+    /// something else.
+    fn require_certainty(&self, given_up: &[Finding], roots: &WrapRoots) -> Result<(), Unsealable> {
         let Checkpoint { id, key_id, .. } = self.previous.checkpoint;
-        match self.previous.flaw(roots) {
+        let flaw = self.previous.flaw(roots);
+        match flaw {
             None => {}
+            Some(Flaw::CheckpointUnverifiable) if losses::has_checkpoint(given_up, id, key_id) => {}
             Some(Flaw::CheckpointUnverifiable) => return Err(Unsealable::RootGone(key_id)),
             Some(_) => return Err(Unsealable::Checkpoint(id)),
         }
-        let mut keys = Keys { roots, known: Vec::new() };
+        let mut keys = Keys { roots, given_up, known: Vec::new() };
         let judged: Vec<_> =
             self.rows.iter().filter_map(|row| Some((KeyId(row.key_id?), keys.judge(row)?))).collect();
         let proves = |(of, verdict): &(KeyId, Verdict)| (*verdict == Verdict::Whole).then_some(*of);
-        let by_checkpoint = (id > 0).then_some(key_id);
+        let by_checkpoint = (id > 0 && flaw.is_none()).then_some(key_id);
         let proven: Vec<KeyId> = judged.iter().filter_map(proves).chain(by_checkpoint).collect();
         for (of, verdict) in judged {
             match verdict {
                 Verdict::RootGone => return Err(Unsealable::RootGone(of)),
                 Verdict::Changed if !proven.contains(&of) => return Err(Unsealable::Unproven(of)),
-                Verdict::Changed | Verdict::Whole => {}
+                Verdict::Changed | Verdict::Whole | Verdict::GivenUp => {}
             }
         }
         Ok(())
@@ -187,7 +218,7 @@ impl Stretch {
         found.retain(|finding| finding.flaw != Flaw::Unverifiable && !known.contains(finding));
         if found.is_empty() {
             let (first, last) = (self.previous.checkpoint.upto + 1, self.upto);
-            found.push(Finding { flaw: Flaw::Changed, first, last });
+            found.push(Finding::new(Flaw::Changed, first, last));
         }
         found
     }
@@ -206,20 +237,24 @@ impl Stretch {
 
     /// What is wrong with the rows by themselves.
     pub fn flaws(&self, roots: &WrapRoots) -> Vec<Finding> {
-        let mut keys = Keys { roots, known: Vec::new() };
+        self.flaws_but(&self.previous.given_up(), roots)
+    }
+
+    fn flaws_but(&self, given_up: &[Finding], roots: &WrapRoots) -> Vec<Finding> {
+        let mut keys = Keys { roots, given_up, known: Vec::new() };
         let mut flaws = Vec::new();
         let mut expected = self.previous.checkpoint.upto + 1;
         for row in &self.rows {
             if row.id > expected {
-                flaws.push(Finding { flaw: Flaw::Removed, first: expected, last: row.id - 1 });
+                flaws.push(Finding::new(Flaw::Removed, expected, row.id - 1));
             }
             expected = row.id + 1;
             if let Some(flaw) = self.flaw(row, &mut keys) {
-                push(&mut flaws, Finding { flaw, first: row.id, last: row.id });
+                push(&mut flaws, Finding::new(flaw, row.id, row.id));
             }
         }
         if expected <= self.upto {
-            flaws.push(Finding { flaw: Flaw::Removed, first: expected, last: self.upto });
+            flaws.push(Finding::new(Flaw::Removed, expected, self.upto));
         }
         flaws
     }
@@ -228,7 +263,7 @@ impl Stretch {
         match keys.judge(row) {
             None => Some(Flaw::Added),
             Some(_) if self.copies.contains(&row.id) => Some(Flaw::Added),
-            Some(Verdict::Whole) => None,
+            Some(Verdict::Whole | Verdict::GivenUp) => None,
             Some(Verdict::Changed) => Some(Flaw::Changed),
             Some(Verdict::RootGone) => Some(Flaw::Unverifiable),
         }
@@ -249,11 +284,13 @@ enum Verdict {
     Whole,
     Changed,
     RootGone,
+    GivenUp,
 }
 
 /// Each root's key is derived once for a stretch.
 struct Keys<'a> {
     roots: &'a WrapRoots,
+    given_up: &'a [Finding],
     known: Vec<(KeyId, Option<AuditKey>)>,
 }
 
@@ -263,7 +300,9 @@ impl Keys<'_> {
         let (Some(_), Some(key_id), Some(mac)) = (&row.event_id, row.key_id, &row.mac) else {
             return None;
         };
+        let given_up = self.given_up;
         Some(match self.find(KeyId(key_id)) {
+            None if losses::has_row(given_up, row.id, KeyId(key_id)) => Verdict::GivenUp,
             None => Verdict::RootGone,
             Some(key) if key.is_seal(&row.record(), mac) => Verdict::Whole,
             Some(_) => Verdict::Changed,

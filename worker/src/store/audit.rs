@@ -92,7 +92,7 @@ pub(crate) async fn needed_by_trail<H: Host>(host: &H) -> Result<Vec<(KeyId, u64
 }
 
 /// What came after the last checkpoint.
-async fn pending<H: Host>(host: &H) -> Result<Stretch> {
+pub(super) async fn pending<H: Host>(host: &H) -> Result<Stretch> {
     #[derive(Deserialize)]
     struct Sequence {
         seq: u64,
@@ -143,7 +143,7 @@ pub(crate) async fn verify<H: Host>(
     let copies: Vec<Id> = next()?.parse()?;
     let last = last.first().map_or(0, |row| row.id);
     let find = |number: u64| checkpoints.iter().find(|sealed| sealed.checkpoint.id == number).cloned();
-    let removed = |number| Finding { flaw: Flaw::CheckpointRemoved, first: number, last: number };
+    let removed = |number| Finding::new(Flaw::CheckpointRemoved, number, number);
     let Some(sealed) = find(number) else {
         let findings = if number <= last { vec![removed(number)] } else { Vec::new() };
         return Ok((None, findings, last));
@@ -164,7 +164,7 @@ pub(crate) async fn unsealed<H: Host>(host: &H) -> Result<u64> {
     Ok(checkpoint(host, 0).await?.map_or(0, |origin| origin.checkpoint.upto))
 }
 
-async fn checkpoint<H: Host>(host: &H, number: u64) -> Result<Option<SealedCheckpoint>> {
+pub(super) async fn checkpoint<H: Host>(host: &H, number: u64) -> Result<Option<SealedCheckpoint>> {
     let found: Vec<SealedCheckpoint> = query(host, sql::CHECKPOINT, vec![number.into()]).await?.parse()?;
     Ok(found.into_iter().next())
 }
@@ -174,7 +174,7 @@ struct Id {
     id: u64,
 }
 
-fn checkpoint_values(sealed: &SealedCheckpoint) -> Vec<Value> {
+pub(super) fn checkpoint_values(sealed: &SealedCheckpoint) -> Vec<Value> {
     let checkpoint = &sealed.checkpoint;
     vec![
         checkpoint.id.into(),

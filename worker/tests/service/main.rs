@@ -7,6 +7,7 @@ mod deploys;
 mod http;
 mod issuer;
 mod limits;
+mod losses;
 mod oidc;
 mod projects;
 mod projects_limits;

@@ -62,6 +62,12 @@ pub const EVENT_IF_PROJECT: &str = add_event!(
 pub const EVENT_IF_SECRET: &str =
     add_event!("SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM secrets WHERE id = ?1");
 
+/// An event, unless there is a checkpoint ?14.
+pub const EVENT_IF_NO_CHECKPOINT: &str = add_event!(
+    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+    WHERE NOT EXISTS (SELECT 1 FROM audit_checkpoints WHERE id = ?14)"
+);
+
 /// At most ?3 events of project ?1 before number ?2, newest first.
 pub const EVENTS: &str = "SELECT * FROM audit WHERE project_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
@@ -112,6 +118,18 @@ pub const NEEDED_BY_TRAIL: &str = "SELECT key_id, sum(needing) AS needing FROM (
     WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0) GROUP BY key_id \
     UNION ALL SELECT key_id, 1 FROM (SELECT * FROM audit_checkpoints WHERE id > 0 ORDER BY id DESC LIMIT 1)) \
     WHERE key_id IS NOT NULL GROUP BY key_id ORDER BY key_id";
+
+/// Which rows after number ?1 name wrap root ?2.
+pub const PENDING_OF_ROOT: &str = "SELECT min(id) AS first, max(id) AS last, count(*) AS events FROM audit \
+    WHERE id > ?1 AND key_id = ?2";
+
+/// The last checkpoint under one of the wrap roots in the JSON array ?1.
+pub const LAST_CHECKPOINT_UNDER: &str = "SELECT * FROM audit_checkpoints \
+    WHERE id > 0 AND key_id IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT 1";
+
+/// How many rows the checkpoints after ?1 vouch for.
+pub const COUNT_AFTER_CHECKPOINT: &str =
+    "SELECT ifnull(sum(count), 0) AS events FROM audit_checkpoints WHERE id > ?1";
 
 /// How many rows came after the last checkpoint.
 pub const PENDING_COUNT: &str = "SELECT count(*) AS pending FROM audit \

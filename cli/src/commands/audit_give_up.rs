@@ -1,0 +1,41 @@
+//! `capy audit give-up`: what goes with a wrap root that is lost, and, after a question, without it.
+
+use capy_client::Service;
+use capy_protocol::api::GiveUp;
+use capy_protocol::id::KeyId;
+
+use super::audit_verify::{describe, shown};
+use super::login::service_url;
+use crate::cli::AuditGiveUp;
+use crate::config::Config;
+use crate::error::Result;
+use crate::project::deadline;
+use crate::{input, printer};
+
+pub(super) fn run(arguments: &AuditGiveUp) -> Result<()> {
+    let url = service_url(arguments.ask.url.as_deref())?;
+    let service = Service::new(url.clone()).with_token(Config::find()?.token(&url)?);
+    let key_ids: Vec<KeyId> = arguments.key_ids.iter().copied().map(KeyId).collect();
+    let loss = service.give_up_roots(&GiveUp { key_ids: key_ids.clone(), dry_run: true }, deadline()?)?;
+    let names: Vec<String> = key_ids.iter().map(KeyId::to_string).collect();
+    let roots = match &names[..] {
+        [one] => format!("wrap root {one}"),
+        many => format!("wrap roots {}", many.join(", ")),
+    };
+    printer::note(&match loss.events {
+        1 => format!("1 event loses its proof with {roots}"),
+        events => format!("{events} events lose their proof with {roots}"),
+    });
+    printer::note(&format!("if a copy of {roots} is anywhere, put it back instead: then nothing is lost"));
+    input::confirm("give up the proof, for ever?", arguments.yes)?;
+    let lost = service.give_up_roots(&GiveUp { key_ids, dry_run: false }, deadline()?)?;
+    if arguments.ask.json {
+        let json = serde_json::to_string_pretty(&lost).expect("numbers are always JSON");
+        return printer::data(&(json + "\n"));
+    }
+    for finding in &lost.findings {
+        printer::note(&describe(&shown(finding)));
+    }
+    printer::note("events are sealed again; `capy audit verify` tells what was given up from now on");
+    Ok(())
+}
