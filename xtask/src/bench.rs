@@ -5,26 +5,32 @@
 
 pub(crate) mod load;
 mod measure;
+mod profile;
+mod sampled;
 mod service;
 mod tree;
+mod upload;
+mod workers;
 
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::desk::{Desk, with_stdin};
+use crate::desk::Desk;
 use crate::key_service::KeyService;
 use crate::node::Node;
 use crate::setup;
 use crate::shop::{Shop, VARIABLES, collect, copy_tree};
 use crate::steps::{heading, say};
 use crate::workspace_root;
+pub(crate) use measure::median;
 pub use measure::tell;
 use measure::{Row, Side, compare};
+use upload::Upload;
 
 /// Groups of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +43,8 @@ pub enum Rows {
     Tree,
     /// The key service under load.
     Service,
+    /// The processor's time of its isolate on Workers.
+    Isolate,
 }
 
 /// Runs every comparison, or one group, and prints a table.
@@ -46,7 +54,7 @@ pub enum Rows {
 pub fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     let many = runs.unwrap_or(15);
     heading("set-up");
-    if only != Some(Rows::Service) {
+    if !matches!(only, Some(Rows::Service | Rows::Isolate)) {
         setup::npm_ci("examples/next")?;
         setup::npm_ci("xtask/peers")?;
     }
@@ -70,28 +78,40 @@ pub fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     if wanted(Rows::Tree) {
         rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, few)?);
     }
-    let loaded = wanted(Rows::Service).then(|| load_service(scratch.path(), few)).transpose()?;
+    let node = if wanted(Rows::Service) || wanted(Rows::Isolate) { Some(worker_tools()?) } else { None };
+    let upload = node.as_ref().map(|node| Upload::bundle(node, scratch.path())).transpose()?;
+    let (mut loads, mut own) = (Vec::new(), Vec::new());
+    if let (Some(node), Some(upload)) = (&node, &upload) {
+        heading("load");
+        if wanted(Rows::Service) {
+            loads = service::rows(node, &setup::programs("release")?, &upload.folder, few)?;
+        }
+        if wanted(Rows::Isolate) {
+            own = profile::rows(node, upload, few)?;
+        }
+    }
     heading("results");
     if !rows.is_empty() {
         print_table(&rows)?;
     }
-    if let Some((rows, upload)) = loaded {
-        print_loads(&rows, &upload)?;
+    if !loads.is_empty() {
+        print_loads(&loads)?;
+    }
+    if !own.is_empty() {
+        print_own(&own)?;
+    }
+    if let Some(Upload { size, .. }) = upload {
+        say(format!("\n   upload of the key service: {size}"));
     }
     say("");
     Ok(())
 }
 
-/// The key service under load, and the size of its upload.
-fn load_service(scratch: &Path, runs: u32) -> Result<(Vec<service::Row>, String)> {
+/// What the Worker is built and run with.
+fn worker_tools() -> Result<Node> {
     setup::wasm_target()?;
     setup::npm_ci("")?;
-    let programs = setup::programs("release")?;
-    let node = Node::find()?;
-    let upload = scratch.join("upload");
-    let size = bundle(&node, &upload)?;
-    heading("load");
-    Ok((service::rows(&node, &programs, &upload, runs)?, size))
+    Node::find()
 }
 
 /// `capy run -- true` with local secrets.
@@ -189,16 +209,6 @@ fn esbuild_binary() -> Result<PathBuf> {
     Ok(platform.path().join("bin/esbuild"))
 }
 
-/// Bundles the key service as `wrangler deploy` would upload it; what wrangler says of its size.
-fn bundle(node: &Node, out: &Path) -> Result<String> {
-    let mut wrangler = node.wrangler();
-    wrangler.args(["deploy", "--dry-run", "--outdir"]).arg(out).current_dir(workspace_root());
-    let output = with_stdin(wrangler.stdout(Stdio::piped()).stderr(Stdio::piped()), "")?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = printed.lines().find(|line| line.contains("gzip")).context("wrangler tells no size")?;
-    Ok(line.trim().to_owned())
-}
-
 fn print_table(rows: &[Row]) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(
@@ -215,7 +225,7 @@ fn print_table(rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-fn print_loads(rows: &[service::Row], upload: &str) -> Result<()> {
+fn print_loads(rows: &[service::Row]) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -223,9 +233,30 @@ fn print_loads(rows: &[service::Row], upload: &str) -> Result<()> {
     )?;
     writeln!(out, "|---|---|---|---|---|")?;
     for service::Row { ours, peer, rate: [a, b, ratio], cpu: [c, d] } in rows {
-        let ms = |seconds: &f64| format!("{:.2} ms", seconds * 1e3);
-        writeln!(out, "| {ours} | {peer} | {a:.0}, {b:.0} | {ratio:.2} | {}, {} |", ms(c), ms(d))?;
+        writeln!(out, "| {ours} | {peer} | {a:.0}, {b:.0} | {ratio:.2} | {}, {} |", ms(*c), ms(*d))?;
     }
-    writeln!(out, "\nupload of the key service: {upload}")?;
     Ok(())
+}
+
+fn print_own(rows: &[profile::Own]) -> Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "\n| CPU of the isolate for a decrypt | alone | under load | of that garbage | rate while profiled |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|")?;
+    for profile::Own { name, alone, profiled: [busy, garbage], slowed, .. } in rows {
+        writeln!(out, "| {name} | {} | {} | {} | {slowed:.2} |", ms(*alone), ms(*busy), ms(*garbage))?;
+    }
+    for (profile::Own { name, heaviest, .. }, how) in rows.iter().flat_map(|own| [(own, 0), (own, 1)]) {
+        writeln!(out, "\n{name}, {}:", ["alone", "under load"][how])?;
+        for (function, part) in &heaviest[how] {
+            writeln!(out, "{:5.1} % {function}", part * 100.0)?;
+        }
+    }
+    Ok(())
+}
+
+fn ms(seconds: f64) -> String {
+    format!("{:.2} ms", seconds * 1e3)
 }

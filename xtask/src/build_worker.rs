@@ -28,12 +28,19 @@ pub struct Build {
     pub out_dir: PathBuf,
     /// The module that `wrangler` starts from. It is copied beside `index.js`, which it imports.
     pub entry: PathBuf,
+    /// Whether functions keep their names, for a profile. Their code is the same.
+    pub names: bool,
 }
 
 impl Build {
     /// The key service, into `build/worker/`.
     pub fn service() -> Self {
         Self::package("capy-worker", "worker")
+    }
+
+    /// The key service with the names of its functions, into `build/worker-named/`.
+    pub fn named_service() -> Self {
+        Self { names: true, ..Self::package("capy-worker", "worker-named") }
     }
 
     /// A library crate, into `build/<out>/`, under the service's entry and profile.
@@ -44,6 +51,7 @@ impl Build {
             profile: "service".to_owned(),
             out_dir: workspace_root().join("build").join(out),
             entry: workspace_root().join("worker/entry.mjs"),
+            names: false,
         }
     }
 }
@@ -61,7 +69,7 @@ pub fn build_worker(build: &Build) -> Result<PathBuf> {
     if fs::read_to_string(&stamp_file).is_ok_and(|made_from| made_from == stamp) {
         return Ok(entry);
     }
-    generate(&wasm, &build.out_dir)?;
+    generate(&wasm, build)?;
     fs::copy(&build.entry, &entry)?;
     fs::write(&stamp_file, stamp)?;
     Ok(entry)
@@ -115,14 +123,14 @@ fn stamp(wasm: &Path, entry: &Path) -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-fn generate(wasm: &Path, out_dir: &Path) -> Result<()> {
+fn generate(wasm: &Path, Build { out_dir, names, .. }: &Build) -> Result<()> {
     fs::remove_dir_all(out_dir)?;
     let mut bindgen = Bindgen::new();
     bindgen
         .input_path(wasm)
         .out_name("index")
         .typescript(false)
-        .remove_name_section(true)
+        .remove_name_section(!names)
         .remove_producers_section(true)
         .reset_state_function(true)
         .force_enable_abort_handler(true);

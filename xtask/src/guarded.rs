@@ -80,6 +80,33 @@ impl Guarded {
         Ok(pages * rustix::param::page_size() as u64)
     }
 
+    /// The resident memory of those processes of the group that run one program, in bytes.
+    ///
+    /// # Errors
+    /// When none of them does, or the system's `/proc` does not tell.
+    pub(crate) fn resident_of(&self, program: &str) -> Result<u64> {
+        let all = self.processes()?;
+        let pages: u64 =
+            all.iter().filter(|process| process.name == program).map(|process| process.pages).sum();
+        ensure!(pages > 0, "{program} does not run:\n{}", self.log());
+        Ok(pages * rustix::param::page_size() as u64)
+    }
+
+    /// Ends all processes of the group at once, by SIGKILL, and waits until they are gone.
+    ///
+    /// # Errors
+    /// When they cannot be ended.
+    pub(crate) fn kill(self) -> Result<()> {
+        let group = rustix::process::Pid::from_child(&self.guard);
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).context("SIGKILL")?;
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while self.processes()?.iter().any(|process| !process.is_over) {
+            ensure!(Instant::now() < deadline, "the server outlives SIGKILL");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     fn processes(&self) -> Result<Vec<Process>> {
         let mut processes = Vec::new();
         for process in fs::read_dir("/proc").context("/proc")? {
@@ -148,7 +175,10 @@ impl Output {
 /// A line of `/proc/PID/stat` (`proc_pid_stat(5)`).
 #[derive(Debug, PartialEq, Eq)]
 struct Process {
+    name: String,
     group: u32,
+    /// It ended, and nobody has asked how.
+    is_over: bool,
     /// Of the clock, in user and kernel mode.
     ticks: u64,
     /// Of resident memory.
@@ -158,11 +188,13 @@ struct Process {
 impl Process {
     fn parse(line: &str) -> Option<Self> {
         // The name before may hold anything, and ends with the last parenthesis. The process's state is the next field.
-        let (_, fields) = line.rsplit_once(')')?;
+        let (head, fields) = line.rsplit_once(')')?;
+        let (_, name) = head.split_once('(')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let number = |field: usize| fields.get(field)?.parse::<u64>().ok();
         let group = u32::try_from(number(2)?).ok()?;
-        Some(Self { group, ticks: number(11)? + number(12)?, pages: number(21)? })
+        let (ticks, pages) = (number(11)? + number(12)?, number(21)?);
+        Some(Self { name: name.to_owned(), group, is_over: fields[0] == "Z", ticks, pages })
     }
 }
 
@@ -193,7 +225,10 @@ mod tests {
     #[test]
     fn group_time_and_memory_are_read_after_any_name() {
         let line = "77 (a) b (c)) S 1 4711 77 0 -1 4194560 3 0 0 0 250 17 9 9 20 0 1 0 5 6 70 8";
-        assert_eq!(Process::parse(line), Some(Process { group: 4711, ticks: 267, pages: 70 }));
+        let expected =
+            Process { name: "a) b (c)".to_owned(), group: 4711, is_over: false, ticks: 267, pages: 70 };
+        assert_eq!(Process::parse(line), Some(expected));
+        assert!(Process::parse(&line.replace(" S ", " Z ")).unwrap().is_over);
         assert_eq!(Process::parse("77 (a) S 1 4711"), None);
         assert_eq!(Process::parse(""), None);
     }

@@ -1,16 +1,18 @@
 //! The key service as an owner would run it, on either host, for demo, journeys and benchmarks: with fresh secrets and
 //! empty data of its own. The Worker is built once for each process.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
 
 use crate::build_worker::{Build, build_worker};
 use crate::guarded::Guarded;
 use crate::node::Node;
+use crate::registered::Caller;
 use crate::workerd::{Options, Workerd};
 
 /// A running key service. Stopped, and its data removed, on drop.
@@ -28,6 +30,24 @@ pub struct KeyService {
 enum Host {
     Workerd(Workerd),
     Machine(Guarded),
+}
+
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By SIGTERM: calls in flight may end.
+    Asked,
+    /// By SIGKILL, with all its processes.
+    Killed,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Asked => "stopped by SIGTERM",
+            Self::Killed => "killed by SIGKILL",
+        })
+    }
 }
 
 /// What to start, and start again.
@@ -68,13 +88,17 @@ impl KeyService {
         Self::with_data(kind, persist, admin_token, wrap_roots, encryption_key)
     }
 
-    /// Stops it and starts it again with the same data and secrets, on another port.
+    /// Ends it and starts it again with the same data and secrets, on another port.
     ///
     /// # Errors
-    /// When it does not start.
-    pub(crate) fn restarted(self) -> Result<Self> {
+    /// When it does not end or start.
+    pub(crate) fn restarted(self, end: End) -> Result<Self> {
         let Self { host, kind, persist, admin_token, wrap_roots, encryption_key } = self;
-        drop(host);
+        match (end, host) {
+            (End::Asked, host) => drop(host),
+            (End::Killed, Host::Workerd(workerd)) => workerd.kill()?,
+            (End::Killed, Host::Machine(server)) => server.kill()?,
+        }
         Self::with_data(kind, persist, admin_token, wrap_roots, encryption_key)
     }
 
@@ -92,6 +116,18 @@ impl KeyService {
         ];
         let host = kind.start(persist.path(), &secrets)?;
         Ok(Self { host, kind, persist, admin_token, wrap_roots, encryption_key })
+    }
+
+    /// Plays the schedule of the Worker once, as the platform does every few minutes; `capy serve` keeps its own.
+    ///
+    /// # Errors
+    /// When the Worker does not take it.
+    pub(crate) fn play_schedule(&self, caller: &Caller) -> Result<()> {
+        if let Host::Workerd(workerd) = &self.host {
+            let status = caller.status(&format!("{}/cdn-cgi/handler/scheduled", workerd.url()))?;
+            ensure!(status == 200, "the schedule: {status}");
+        }
+        Ok(())
     }
 
     /// `http://127.0.0.1:PORT`.

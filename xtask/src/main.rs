@@ -28,15 +28,19 @@ enum Command {
         /// Counted runs of each side [default: 15; 5 of those that take seconds].
         #[arg(long)]
         runs: Option<u32>,
-        /// Only the rows of: start-up, build, tree, service.
+        /// Only the rows of: start-up, build, tree, service, isolate.
         #[arg(value_name = "ROWS")]
         only: Option<bench::Rows>,
     },
-    /// Set up, then hold both hosts of the key service under mixed load, with restarts, and check every answer.
+    /// Set up, then hold the key service under mixed load, with restarts, and check every answer, the audit trail and the
+    /// memory.
     Soak {
         /// How long, for each host.
         #[arg(long, default_value_t = 15.0)]
         minutes: f64,
+        /// Which host.
+        #[arg(long, default_value = "both")]
+        host: soak::Host,
     },
     /// What a command takes: CPU and wall time in microseconds, peak memory in KiB.
     #[command(hide = true)]
@@ -53,7 +57,7 @@ fn main() -> Result<()> {
         Command::Demo => demo::run(),
         Command::Test { filter } => run_tests::run(&filter),
         Command::Bench { runs, only } => bench::run(runs, only),
-        Command::Soak { minutes } => soak::run(minutes),
+        Command::Soak { minutes, host } => soak::run(minutes, host),
         Command::Measure { command } => bench::tell(&command),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }

@@ -27,6 +27,15 @@ impl Caller {
         Self { agent, token: token.to_owned() }
     }
 
+    /// The status of the answer to a `GET`.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(crate) fn status(&self, url: &str) -> Result<u16> {
+        let answer = self.agent.get(url).call().with_context(|| format!("GET {url}"))?;
+        Ok(answer.status().as_u16())
+    }
+
     /// Status and body of the answer. `null` is no body.
     ///
     /// # Errors

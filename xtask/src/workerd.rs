@@ -102,6 +102,14 @@ impl Workerd {
         &self.server
     }
 
+    /// Ends wrangler and the Worker at once, by SIGKILL.
+    ///
+    /// # Errors
+    /// When they cannot be ended.
+    pub(crate) fn kill(self) -> Result<()> {
+        self.server.kill()
+    }
+
     /// What wrangler and the Worker printed so far.
     pub fn log(&self) -> String {
         self.server.log()
@@ -112,7 +120,8 @@ impl Workerd {
 fn dev(node: &Node, home: &Path) -> Command {
     let mut command = node.wrangler();
     command.args(["dev", "--local", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"]);
-    command.arg("--show-interactive-dev-session=false").env("HOME", home);
+    // What is left of its temporary files after SIGKILL goes with its home.
+    command.arg("--show-interactive-dev-session=false").env("HOME", home).env("TMPDIR", home);
     command
 }
 

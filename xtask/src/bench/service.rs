@@ -6,23 +6,21 @@
 //! simulates. Ours is the bundle that would be uploaded. Sides take turns, and ratios are those of one round.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use tempfile::TempDir;
+use anyhow::Result;
 
 use super::load::{self, Ask};
 use super::measure::median;
+use super::workers::Workers;
 use crate::guarded::Guarded;
-use crate::key_service::{KeyService, random_hex, random_roots};
+use crate::key_service::KeyService;
 use crate::node::Node;
 use crate::registered::{Caller, Registered};
 use crate::steps::say;
-use crate::workspace_root;
 
 /// Over how many deployments the load is spread.
-const DEPLOYMENTS: usize = 32;
+pub(super) const DEPLOYMENTS: usize = 32;
 
 /// How long a side is asked in each round.
 const TURN: Duration = Duration::from_secs(4);
@@ -49,12 +47,11 @@ const PAIRS: [(usize, usize); 3] = [(0, 2), (0, 3), (1, 2)];
 pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Result<Vec<Row>> {
     let workers = Workers::start(node, upload)?;
     let machine = KeyService::embedded(programs)?;
-    let constant = "5a".repeat(32);
     let sides = [
-        Side::register(&workers.server, &workers.ours, &workers.admin_token, None)?,
-        Side::register(machine.server(), machine.url(), machine.admin_token(), None)?,
-        Side::register(&workers.server, &workers.peer, "", Some(&constant))?,
-        Side::register(&workers.server, &workers.limited, "", Some(&constant))?,
+        Side::register(&workers.server, workers.ours(), &workers.admin_token)?,
+        Side::register(machine.server(), machine.url(), machine.admin_token())?,
+        Side::register(&workers.server, workers.peer(), BY_HAND)?,
+        Side::register(&workers.server, workers.limited(), BY_HAND)?,
     ];
     say(format!("   decrypts a second: {}", SIDES.join(", ")));
     let mut rounds = Vec::new();
@@ -82,8 +79,22 @@ fn row(ours: usize, peer: usize, rounds: &[Vec<Turn>]) -> Row {
     Row { ours: SIDES[ours], peer: SIDES[peer], rate, cpu }
 }
 
+/// The token for the Worker written by hand, which asks for none.
+pub(super) const BY_HAND: &str = "";
+
+/// Deployments that a server has taken, and what it answers to who asks for their keys.
+pub(super) fn registered(url: &str, token: &str) -> Result<Vec<(Registered, String)>> {
+    let caller = Caller::new(token);
+    let register = || {
+        let deployment = Registered::register(&caller, url)?;
+        let expected = if token == BY_HAND { "5a".repeat(32) } else { deployment.key.clone() };
+        Ok((deployment, expected))
+    };
+    (0..DEPLOYMENTS).map(|_| register()).collect()
+}
+
 /// A server, and requests for the keys of deployments that it knows.
-struct Side<'a> {
+pub(super) struct Side<'a> {
     server: &'a Guarded,
     url: &'a str,
     asks: Vec<Ask>,
@@ -91,57 +102,29 @@ struct Side<'a> {
 
 /// What one side did in one round.
 #[derive(Debug, Clone, Copy)]
-struct Turn {
+pub(super) struct Turn {
+    /// How many decrypts.
+    pub(super) count: u64,
     /// Decrypts a second.
-    rate: f64,
+    pub(super) rate: f64,
     /// CPU seconds for each.
     cpu: f64,
 }
 
 impl<'a> Side<'a> {
-    /// Registers the deployments. `constant` is what the server answers instead of a key.
-    fn register(server: &'a Guarded, url: &'a str, token: &str, constant: Option<&str>) -> Result<Self> {
-        let caller = Caller::new(token);
-        let ask = || {
-            let deployment = Registered::register(&caller, url)?;
-            let expected = constant.unwrap_or(&deployment.key);
-            Ok(Ask::post(&deployment.path(), &deployment.ask.to_string(), expected))
+    pub(super) fn register(server: &'a Guarded, url: &'a str, token: &str) -> Result<Self> {
+        let ask = |(deployment, expected): &(Registered, String)| {
+            Ask::post(&deployment.path(), &deployment.ask.to_string(), expected)
         };
-        let asks = (0..DEPLOYMENTS).map(|_| ask()).collect::<Result<Vec<_>>>()?;
-        Ok(Self { server, url, asks })
+        Ok(Self { server, url, asks: registered(url, token)?.iter().map(ask).collect() })
     }
 
-    fn turn(&self) -> Result<Turn> {
+    pub(super) fn turn(&self) -> Result<Turn> {
         let before = self.server.cpu_time()?;
         let answers = load::run(self.url, &self.asks, TURN)?;
         let cpu = self.server.cpu_time()? - before;
-        Ok(Turn { rate: answers.a_second(), cpu: cpu.as_secs_f64() / answers.count as f64 })
-    }
-}
-
-/// All Workers in one runtime. Stopped, and their data removed, on drop.
-struct Workers {
-    server: Guarded,
-    ours: String,
-    peer: String,
-    limited: String,
-    admin_token: String,
-    _data: TempDir,
-}
-
-impl Workers {
-    fn start(node: &Node, upload: &Path) -> Result<Self> {
-        let data = TempDir::with_prefix("capy-bench-service-")?;
-        let root = workspace_root();
-        let admin_token = random_hex()?;
-        let mut serve = Command::new(&node.node);
-        serve.arg(root.join("xtask/peers/decrypt-worker/serve.mjs")).arg(upload);
-        serve.arg(root.join("worker/migrations")).arg(data.path());
-        serve.env("ADMIN_TOKEN", &admin_token).env("WRAP_ROOTS", random_roots()?);
-        let server = Guarded::spawn(&serve, data.path(), "serving on ")?;
-        let urls: Vec<String> = server.url().split(' ').map(str::to_owned).collect();
-        let [ours, peer, limited] = <[String; 3]>::try_from(urls).ok().context("three addresses")?;
-        Ok(Self { server, ours, peer, limited, admin_token, _data: data })
+        let cpu = cpu.as_secs_f64() / answers.count as f64;
+        Ok(Turn { count: answers.count, rate: answers.a_second(), cpu })
     }
 }
 
@@ -149,7 +132,7 @@ impl Workers {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use crate::workspace_root;
 
     #[test]
     fn the_worker_written_by_hand_runs_the_services_own_statements() {

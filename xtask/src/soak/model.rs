@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
@@ -99,13 +99,22 @@ impl Events {
     }
 }
 
-/// Every deployment, oldest first.
+/// So many revoked tokens are remembered: the first ones, which lived through most restarts.
+const TOKENS: usize = 1000;
+
+/// Every deployment, oldest first, and tokens that were revoked.
 #[derive(Debug, Default)]
-pub(super) struct Model(RwLock<Vec<Arc<Known>>>);
+pub(super) struct Model {
+    deployments: RwLock<Vec<Arc<Known>>>,
+    revoked_tokens: Mutex<Vec<String>>,
+}
 
 impl Model {
     pub(super) fn add(&self, deployment: Registered) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(Known::new(deployment)));
+        self.deployments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::new(Known::new(deployment)));
     }
 
     /// One of the newest, as `number` has it.
@@ -115,12 +124,24 @@ impl Model {
     }
 
     pub(super) fn recent(&self) -> Vec<Arc<Known>> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.deployments.read().unwrap_or_else(PoisonError::into_inner);
         all[all.len().saturating_sub(RECENT)..].to_vec()
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Known>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.deployments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A token whose revocation was answered.
+    pub(super) fn add_revoked_token(&self, token: &str) {
+        let mut tokens = self.revoked_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() < TOKENS {
+            tokens.push(token.to_owned());
+        }
+    }
+
+    pub(super) fn revoked_tokens(&self) -> Vec<String> {
+        self.revoked_tokens.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the trail, by deployment, holds what it must.

@@ -1,0 +1,127 @@
+//! The processor's time that a decrypt takes in our own isolate on Workers, without the simulated storage, and where it
+//! goes. The platform counts that time, and gives 10 ms of it to a call on its smallest plan.
+//!
+//! Two measures, each of ours and of the Worker written by hand. Alone: `xtask/peers/decrypt-worker/alone.mjs` answers
+//! for the bindings at once, so that all the time that the kernel counts is the isolate's, with the platform's requests,
+//! answers and garbage. Under load: V8's own profile of the isolate through workerd's inspector, while the simulated
+//! bindings are asked; they are other isolates, and not in it.
+//!
+//! What is profiled is the upload with the names of its functions.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::measure::median;
+use super::sampled::{Inspector, Profile};
+use super::service::{BY_HAND, Side, registered};
+use super::upload::Upload;
+use super::workers::Workers;
+use crate::node::Node;
+use crate::registered::{Caller, Registered};
+use crate::steps::say;
+
+/// Decrypts of one call that runs alone, and how many such calls a measure takes: the kernel's clock ticks every 10 ms.
+const COUNT: u32 = 200;
+const CALLS: u32 = 10;
+
+/// How many functions are told.
+const HEAVIEST: usize = 5;
+
+/// What one decrypt takes in one Worker's isolate. Times are seconds.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) name: &'static str,
+    /// By the kernel, with bindings that answer at once.
+    pub(super) alone: f64,
+    /// By the profile under load: all that ran in the isolate, and of that the garbage collector.
+    pub(super) profiled: [f64; 2],
+    /// Decrypts a second while the profile was taken, over those just before.
+    pub(super) slowed: f64,
+    /// The functions that took most, with their parts of the isolate's time: alone, and under load.
+    pub(super) heaviest: [Vec<(String, f64)>; 2],
+}
+
+/// Measures ours, then the Worker written by hand with rate limiters.
+pub(super) fn rows(node: &Node, upload: &Upload, runs: u32) -> Result<Vec<Own>> {
+    let workers = Workers::start_inspected(node, &upload.named)?;
+    let script = fs::read_to_string(upload.named.join("entry.js")).context("the bundle's script")?;
+    let inspector = Inspector { node, address: workers.inspector()?, script: &script };
+    let admin = workers.admin_token.as_str();
+    say("   the isolate's own time for a decrypt");
+    [
+        ("on Workers", "ours", admin, workers.ours(), workers.ours_alone()?),
+        (
+            "Worker by hand, with rate limiters",
+            "limited",
+            BY_HAND,
+            workers.limited(),
+            workers.limited_alone()?,
+        ),
+    ]
+    .into_iter()
+    .map(|(name, worker, token, url, alone_url)| {
+        let side = Side::register(&workers.server, url, token)?;
+        let alone = Alone::register(&workers, alone_url, token)?;
+        own((name, worker), &inspector, (&side, &alone), runs)
+    })
+    .collect()
+}
+
+fn own(
+    (name, worker): (&'static str, &str),
+    inspector: &Inspector<'_>,
+    (side, alone): (&Side<'_>, &Alone<'_>),
+    runs: u32,
+) -> Result<Own> {
+    let (mut times, mut profiles, mut slowed) = (Vec::new(), Vec::new(), Vec::new());
+    alone.run()?;
+    for _ in 0..runs.max(1) {
+        times.push(alone.run()?);
+        let before = side.turn()?;
+        let (during, profile) = inspector.profile(worker, || side.turn())?;
+        profiles.push((profile, during.count as f64));
+        slowed.push(during.rate / before.rate);
+    }
+    let (_, apart) = inspector.profile(&format!("{worker}-alone"), || alone.run())?;
+    let each = |of: &dyn Fn(&Profile) -> Duration| {
+        median(profiles.iter().map(|(profile, count)| of(profile).as_secs_f64() / count))
+    };
+    let own = Own {
+        name,
+        alone: median(times.into_iter()),
+        profiled: [each(&Profile::busy), each(&Profile::garbage)],
+        slowed: median(slowed.into_iter()),
+        heaviest: [apart.heaviest(HEAVIEST), profiles[0].0.heaviest(HEAVIEST)],
+    };
+    say(format!("      {name}: alone {:.2} ms, under load {:.2} ms", own.alone * 1e3, own.profiled[0] * 1e3));
+    Ok(own)
+}
+
+/// A Worker that runs alone, and what it is asked.
+struct Alone<'a> {
+    workers: &'a Workers,
+    url: &'a str,
+    asks: Value,
+}
+
+impl<'a> Alone<'a> {
+    fn register(workers: &'a Workers, url: &'a str, token: &str) -> Result<Self> {
+        let ask = |(deployment, expected): (Registered, String)| json!({ "path": deployment.path(), "body": deployment.ask.to_string(), "expected": expected });
+        let asks = registered(url, token)?.into_iter().map(ask).collect();
+        Ok(Self { workers, url, asks })
+    }
+
+    /// The seconds that the processor took for each decrypt.
+    fn run(&self) -> Result<f64> {
+        let before = self.workers.server.cpu_time()?;
+        let body = json!({ "count": COUNT, "asks": self.asks });
+        for _ in 0..CALLS {
+            let (status, answer) = Caller::new("").call("POST", &format!("{}/alone", self.url), &body)?;
+            ensure!(status == 200 && answer["count"] == COUNT, "not run alone: {status} {answer}");
+        }
+        Ok((self.workers.server.cpu_time()? - before).as_secs_f64() / f64::from(COUNT * CALLS))
+    }
+}

@@ -1,0 +1,56 @@
+//! The audit trail as the service tells it: its events, and whether it verifies.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, anyhow, ensure};
+use serde_json::Value;
+
+use super::model::Events;
+use crate::registered::{Caller, PROJECT};
+
+/// The project's audit trail, counted by deployment.
+pub(super) fn events(caller: &Caller, url: &str) -> Result<BTreeMap<String, Events>> {
+    let (mut trail, mut cursor) = (BTreeMap::<String, Events>::new(), String::new());
+    loop {
+        let page = format!("{url}/projects/{PROJECT}/audit{cursor}");
+        let (status, answer) = caller.call("GET", &page, &Value::Null)?;
+        let events = answer["events"].as_array().ok_or_else(|| anyhow!("no trail: {status} {answer}"))?;
+        for event in events {
+            trail.entry(event["subject"].as_str().unwrap_or_default().to_owned()).or_default().add(event);
+        }
+        match answer["next"].as_str() {
+            Some(next) => cursor = format!("?cursor={next}"),
+            None => return Ok(trail),
+        }
+    }
+}
+
+/// What was verified.
+#[derive(Debug)]
+pub(super) struct Verified {
+    /// How many events checkpoints vouch for, from where it began.
+    pub(super) events: u64,
+    /// The last checkpoint.
+    pub(super) last: u64,
+}
+
+/// Verifies the trail from a checkpoint to the end, which makes those that are missing.
+///
+/// # Errors
+/// When anything was removed, added or changed, and when a stretch cannot be sealed.
+pub(super) fn verify(caller: &Caller, url: &str, from: u64) -> Result<Verified> {
+    let mut verified = Verified { events: 0, last: from };
+    let mut next = Some(from);
+    while let Some(from) = next {
+        let page = format!("{url}/admin/audit/verify?from={from}");
+        let (status, answer) = caller.call("GET", &page, &Value::Null)?;
+        let whole = answer["findings"].as_array().is_some_and(Vec::is_empty) && answer["pending"] == 0;
+        ensure!(status == 200 && whole, "the audit trail does not verify from {from}: {status} {answer}");
+        if let Some(count) = answer["checkpoint"]["count"].as_u64() {
+            verified.events += count;
+            verified.last = from;
+        }
+        next = answer["next"].as_u64();
+    }
+    Ok(verified)
+}
