@@ -204,7 +204,6 @@ mod tests {
     use std::sync::Arc;
 
     use capy_worker::host::Rows;
-    use serde::Deserialize;
 
     use super::*;
 
@@ -213,18 +212,13 @@ mod tests {
     const BAD: &str = "INSERT INTO audit (project_id) VALUES (?1)";
     const COUNT: &str = "SELECT count(*) AS events FROM audit";
 
-    #[derive(Deserialize)]
-    struct Count {
-        events: usize,
-    }
-
     fn add(project: &str) -> Statement {
         Statement::new(ADD, vec![project.into(), "d".into()])
     }
 
-    async fn count(database: &Database) -> usize {
+    async fn count(database: &Database) -> u64 {
         let answers = database.transaction(vec![Statement::new(COUNT, vec![])]).await.unwrap();
-        answers[0].parse::<Count>().unwrap()[0].events
+        answers[0].column("events").unwrap()[0]
     }
 
     #[tokio::test]

@@ -19,10 +19,9 @@ use capy_protocol::api::AuditEvent;
 use capy_protocol::audit::Record;
 use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::wrap::WrapRoots;
-use serde::Deserialize;
 
 use crate::caller::Caller;
-use crate::host::Value;
+use crate::host::{self, Value};
 
 pub use losses::{Loss, Needed, Refusal};
 pub use seals::{SealedCheckpoint, Stretch, Unsealable};
@@ -125,7 +124,7 @@ impl Action {
 }
 
 /// One row of the trail.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
     /// Its number. Zero until the database gives it one; not under the seal.
     pub id: u64,
@@ -189,6 +188,26 @@ impl Row {
         };
         row.mac = Some(roots.audit_key(key_id)?.seal(&row.record()));
         Ok(row)
+    }
+
+    /// As the database has it.
+    pub(crate) fn read(row: host::Row<'_>) -> host::Result<Self> {
+        Ok(Self {
+            id: row.read("id")?,
+            event_id: row.read("event_id")?,
+            project_id: row.read("project_id")?,
+            subject: row.read("subject")?,
+            action: row.read("action")?,
+            result: row.read("result")?,
+            at: row.read("at")?,
+            actor: row.read("actor")?,
+            address: row.read("address")?,
+            country: row.read("country")?,
+            user_agent: row.read("user_agent")?,
+            detail: row.read("detail")?,
+            key_id: row.read("key_id")?,
+            mac: row.read("mac")?,
+        })
     }
 
     /// What the seal is over: everything but the number and the seal itself.

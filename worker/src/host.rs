@@ -7,7 +7,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 
 use capy_protocol::id::DeployId;
-use serde::de::DeserializeOwned;
+use serde::Serialize;
 
 #[cfg(target_family = "wasm")]
 pub(crate) mod cloudflare;
@@ -17,8 +17,11 @@ pub mod faulty;
 pub mod limiter;
 #[cfg(not(target_family = "wasm"))]
 pub mod outbound;
+pub mod rows;
 #[cfg(not(target_family = "wasm"))]
 pub mod sqlite;
+
+pub use rows::{Cell, FromCell, Row, Rows};
 
 /// Why a host cannot answer. The text is the host's own, for the log.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -49,6 +52,16 @@ pub enum Value {
     Integer(i64),
     /// TEXT.
     Text(String),
+}
+
+impl Value {
+    /// TEXT in JSON.
+    ///
+    /// # Errors
+    /// [`HostError::Database`] for what JSON cannot say.
+    pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        serde_json::to_string(value).map(Self::Text).map_err(|error| HostError::Database(error.to_string()))
+    }
 }
 
 impl From<u64> for Value {
@@ -100,21 +113,6 @@ impl Statement {
     pub fn reads(&self) -> bool {
         self.sql.starts_with("SELECT")
     }
-}
-
-/// What one statement answered.
-pub trait Rows {
-    /// How many rows there are.
-    ///
-    /// # Errors
-    /// [`HostError::Database`] when the answer has no rows to count.
-    fn count(&self) -> Result<usize>;
-
-    /// The rows, by the names of their columns.
-    ///
-    /// # Errors
-    /// [`HostError::Database`] for a row that is not a `T`.
-    fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>>;
 }
 
 /// How often something may be asked for. Workers have the numbers in `wrangler.toml`, for an owner to change.

@@ -3,17 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capy_journeys::needles::{Needle, assert_absent};
 use capy_protocol::blob::Format;
 use rusqlite::Connection;
+use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
 use xtask::key_service::KeyService;
 
 use crate::support::{Deployment, on_each_host, owner, registration};
 
-on_each_host!(a_deployment_lives_until_it_is_revoked, database_files_and_logs_hold_no_key_material);
+on_each_host!(
+    a_deployment_lives_until_it_is_revoked,
+    database_files_and_logs_hold_no_key_material,
+    a_row_that_the_service_cannot_have_written_is_503_and_ends_nothing,
+);
 
 fn a_deployment_lives_until_it_is_revoked(service: &KeyService) {
     for (format, credential) in [(Format::V1, "project-key"), (Format::V0, "deploy-key")] {
@@ -80,6 +85,40 @@ pub(crate) fn database_file(folder: &Path) -> PathBuf {
     list_below(folder, &mut files);
     files.retain(|path| path.extension().is_some_and(|kind| kind == "sqlite"));
     files.into_iter().find(is_ours).expect("the database lies below its folder")
+}
+
+fn a_row_that_the_service_cannot_have_written_is_503_and_ends_nothing(service: &KeyService) {
+    let deployment = Deployment::register(service, Format::V1, "project-key");
+    let database = Connection::open(database_file(service.persist_dir())).unwrap();
+    let mut damages = vec![
+        ("created_at", "-1", "does not hold an integer"),
+        ("project_id", "'canary/CELL.x9'", "does not hold a project's id"),
+        ("cidrs", "'canary.CELL.x9'", "does not hold networks"),
+    ];
+    if !service.persist_dir().join("capy.sqlite").exists() {
+        // D1 gives numbers as doubles.
+        damages.push(("expires_at", "9007199254740993", "holds neither a text nor an exact integer"));
+    }
+    for (column, damage, fault) in damages {
+        let whole: SqlValue =
+            database.query_row(&format!("SELECT {column} FROM deploys"), [], |row| row.get(0)).unwrap();
+        database.execute(&format!("UPDATE deploys SET {column} = {damage}"), []).unwrap();
+        let answer = deployment.decrypt(service.url());
+        assert_eq!(answer.refusal(), (503, "UNAVAILABLE"), "{column}: {}", answer.text);
+        database.execute(&format!("UPDATE deploys SET {column} = ?1"), [whole]).unwrap();
+        assert_eq!(deployment.decrypt(service.url()).status, 200, "{column}");
+        assert_logged(service, &format!("column {column} {fault}"));
+    }
+    assert!(!service.log().contains("x9"), "{}", service.log());
+}
+
+/// What a process writes comes a little later.
+fn assert_logged(service: &KeyService, line: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !service.log().contains(line) {
+        assert!(Instant::now() < deadline, "{line}\n{}", service.log());
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn database_files_and_logs_hold_no_key_material(service: &KeyService) {

@@ -18,15 +18,14 @@ use capy_protocol::audit::Record;
 use capy_protocol::id::KeyId;
 use capy_protocol::key::AuditKey;
 use capy_protocol::wrap::WrapRoots;
-use serde::Deserialize;
 
 use super::{Row, losses};
+use crate::host;
 
 /// A checkpoint with its seal.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SealedCheckpoint {
     /// What everybody may see.
-    #[serde(flatten)]
     pub checkpoint: Checkpoint,
     /// A digest of the whole checkpoint before.
     pub previous: String,
@@ -42,6 +41,23 @@ impl SealedCheckpoint {
         let (digest, key_id) = (String::new(), KeyId(0));
         let checkpoint = Checkpoint { id: 0, upto: 0, count: 0, digest, key_id, at: 0 };
         Self { checkpoint, previous: String::new(), flaws: "[]".to_owned(), mac: String::new() }
+    }
+
+    /// As the database has it.
+    pub(crate) fn read(row: host::Row<'_>) -> host::Result<Self> {
+        Ok(Self {
+            checkpoint: Checkpoint {
+                id: row.read("id")?,
+                upto: row.read("upto")?,
+                count: row.read("count")?,
+                digest: row.read("digest")?,
+                key_id: row.read("key_id")?,
+                at: row.read("at")?,
+            },
+            previous: row.read("previous")?,
+            flaws: row.read("flaws")?,
+            mac: row.read("mac")?,
+        })
     }
 
     /// What the seal is over: everything but the seal itself.
@@ -67,7 +83,7 @@ impl SealedCheckpoint {
 
     /// What was given up by then.
     pub fn given_up(&self) -> Vec<Finding> {
-        let mut known: Vec<Finding> = serde_json::from_str(&self.flaws).unwrap_or_default();
+        let mut known: Vec<Finding> = serde_json::from_slice(self.flaws.as_bytes()).unwrap_or_default();
         known.retain(|finding| [Flaw::GivenUp, Flaw::CheckpointGivenUp].contains(&finding.flaw));
         known
     }
@@ -200,7 +216,7 @@ impl Stretch {
         }
         let of_seal = sealed.flaw(roots).filter(|flaw| is_last || *flaw != Flaw::CheckpointUnverifiable);
         findings.extend(of_seal.map(|flaw| sealed.finding(flaw)));
-        match serde_json::from_str::<Vec<Finding>>(&sealed.flaws) {
+        match serde_json::from_slice::<Vec<Finding>>(sealed.flaws.as_bytes()) {
             Ok(known) => findings.extend(known),
             // The seal may be unverifiable by now: no checkpoint was ever made with such a text.
             Err(_) if of_seal.is_none() => findings.push(sealed.finding(Flaw::CheckpointChanged)),

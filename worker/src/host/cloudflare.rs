@@ -3,16 +3,19 @@
 //! D1 is asked without a session, so that every statement runs on the primary: a replica could still hold a
 //! revoked row as live. A batch is one transaction. KV lags: other places see a write a minute later or more.
 
+mod answer;
+mod bindings;
 mod outbound;
 
 use capy_protocol::id::DeployId;
-use serde::de::DeserializeOwned;
-use worker::kv::KvStore;
+use worker::js_sys::{Array, Object, Reflect};
 use worker::send::SendFuture;
 use worker::wasm_bindgen::JsValue;
-use worker::{Context, D1Database, D1PreparedStatement, D1Result, Env, RateLimiter};
+use worker::{Context, Env};
 
-use super::{Host, HostError, Limit, Result, Rows, RsaKey, Statement, Value};
+use self::answer::Answer;
+use self::bindings::{Database, Limiter, Namespace, bound, property, settled};
+use super::{Host, HostError, Limit, Result, RsaKey, Statement, Value};
 
 const DATABASE: &str = "DB";
 const REVOCATIONS: &str = "REVOCATIONS";
@@ -24,10 +27,10 @@ const PROBE: &str = "health";
 /// The bindings. A missing one is an error of each use, so that health can still answer.
 #[derive(Debug)]
 pub(crate) struct Cloudflare {
-    database: Result<D1Database>,
-    revocations: Result<KvStore>,
-    of_deploy: Result<RateLimiter>,
-    from_address: Result<RateLimiter>,
+    database: Result<Database>,
+    revocations: Result<Namespace>,
+    of_deploy: Result<Limiter>,
+    from_address: Result<Limiter>,
     /// None in a scheduled run, which answers nobody.
     context: Option<Context>,
 }
@@ -36,54 +39,54 @@ impl Cloudflare {
     /// Takes the bindings by their names in `wrangler.toml`.
     pub(crate) fn bind(env: &Env, context: Option<Context>) -> Self {
         Self {
-            database: env.d1(DATABASE).map_err(database_error),
-            revocations: env.kv(REVOCATIONS).map_err(list_error),
-            of_deploy: env.rate_limiter(DECRYPTS_OF_DEPLOY).map_err(limiter_error),
-            from_address: env.rate_limiter(DECRYPTS_FROM_ADDRESS).map_err(limiter_error),
+            database: bound(env, DATABASE).map_err(HostError::Database),
+            revocations: bound(env, REVOCATIONS).map_err(HostError::RevocationList),
+            of_deploy: bound(env, DECRYPTS_OF_DEPLOY).map_err(HostError::RateLimiter),
+            from_address: bound(env, DECRYPTS_FROM_ADDRESS).map_err(HostError::RateLimiter),
             context,
         }
     }
 
-    async fn listing(&self, key: &str) -> Result<Option<String>> {
+    /// Whether the list has something under this key.
+    async fn is_under(&self, key: &str) -> Result<bool> {
         let list = self.revocations.as_ref().map_err(Clone::clone)?;
-        list.get(key).text().await.map_err(list_error)
+        settled(list.get(key)).await.map(|found| found.is_string()).map_err(list_error)
     }
 }
 
 impl Host for Cloudflare {
     const LOCAL_SOURCES: bool = false;
 
-    type Rows = D1Result;
+    type Rows = Answer;
 
     /// The free plan has room for fifty statements in a call.
     const CHECKPOINTS_AT_ONCE: usize = 8;
 
-    fn transaction(&self, statements: Vec<Statement>) -> impl Future<Output = Result<Vec<D1Result>>> + Send {
+    fn transaction(&self, statements: Vec<Statement>) -> impl Future<Output = Result<Vec<Answer>>> + Send {
         SendFuture::new(async move {
             let database = self.database.as_ref().map_err(Clone::clone)?;
-            let prepared = statements.iter().map(|statement| prepare(database, statement));
-            let mut prepared = prepared.collect::<Result<Vec<_>>>()?;
-            // One statement is a transaction as it is.
-            match prepared.pop() {
-                Some(only) if prepared.is_empty() => Ok(vec![only.all().await.map_err(database_error)?]),
-                Some(last) => {
-                    prepared.push(last);
-                    database.batch(prepared).await.map_err(database_error)
+            let prepared: Result<Vec<_>> =
+                statements.iter().map(|statement| prepare(database, statement)).collect();
+            match prepared?.as_slice() {
+                [] => Ok(Vec::new()),
+                // One statement is a transaction as it is.
+                [only] => Ok(vec![Answer::of(settled(only.all()).await.map_err(database_error)?)?]),
+                several => {
+                    let several: Array = several.iter().collect();
+                    Answer::of_batch(settled(database.batch(&several)).await.map_err(database_error)?)
                 }
-                None => Ok(Vec::new()),
             }
         })
     }
 
     fn is_listed(&self, id: &DeployId) -> impl Future<Output = Result<bool>> + Send {
-        SendFuture::new(async { Ok(self.listing(&id.to_string()).await?.is_some()) })
+        SendFuture::new(async { self.is_under(&id.to_string()).await })
     }
 
     fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send {
         SendFuture::new(async move {
             let list = self.revocations.as_ref().map_err(Clone::clone)?;
-            let put = list.put(&id.to_string(), revoked_at.to_string()).map_err(list_error)?;
-            put.execute().await.map_err(list_error)
+            settled(list.put(&id.to_string(), &revoked_at.to_string())).await.map(drop).map_err(list_error)
         })
     }
 
@@ -94,7 +97,7 @@ impl Host for Cloudflare {
                 Limit::DecryptsFromAddress => &self.from_address,
             };
             let limiter = limiter.as_ref().map_err(Clone::clone)?;
-            Ok(limiter.limit(key.to_owned()).await.map_err(limiter_error)?.success)
+            asked(limiter, key).await.map_err(limiter_error)
         })
     }
 
@@ -133,26 +136,22 @@ impl Host for Cloudflare {
     }
 
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send {
-        SendFuture::new(async { self.listing(PROBE).await.map(drop) })
+        SendFuture::new(async { self.is_under(PROBE).await.map(drop) })
     }
 }
 
-impl Rows for D1Result {
-    fn count(&self) -> Result<usize> {
-        let rows: Vec<serde_json::Value> = self.results().map_err(database_error)?;
-        Ok(rows.len())
-    }
-
-    fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        // By way of one type that all rows have in common: a reader of JavaScript's values for each type weighs more.
-        let rows: Vec<serde_json::Value> = self.results().map_err(database_error)?;
-        rows.into_iter().map(T::deserialize).collect::<serde_json::Result<_>>().map_err(database_error)
-    }
+/// Whether one more question is within the limit.
+async fn asked(limiter: &Limiter, key: &str) -> std::result::Result<bool, JsValue> {
+    let of = Object::new();
+    Reflect::set(&of, &JsValue::from_str("key"), &JsValue::from_str(key))?;
+    let outcome = settled(limiter.limit(&of)).await?;
+    let success = property(&outcome, "success")?;
+    success.as_bool().ok_or_else(|| JsValue::from_str("it does not say whether it is within"))
 }
 
-fn prepare(database: &D1Database, statement: &Statement) -> Result<D1PreparedStatement> {
-    let values: Vec<JsValue> = statement.values.iter().map(js_value).collect();
-    database.prepare(statement.sql).bind(&values).map_err(database_error)
+fn prepare(database: &Database, statement: &Statement) -> Result<bindings::Statement> {
+    let values: Array = statement.values.iter().map(js_value).collect();
+    database.prepare(statement.sql).and_then(|prepared| prepared.bind(&values)).map_err(database_error)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: milliseconds until the year 287396")]
@@ -166,14 +165,14 @@ fn js_value(value: &Value) -> JsValue {
 }
 
 /// No statement holds key material, so that D1's own text may be logged.
-fn database_error(error: impl std::fmt::Display) -> HostError {
-    HostError::Database(error.to_string())
+fn database_error(thrown: JsValue) -> HostError {
+    HostError::Database(bindings::text(&thrown))
 }
 
-fn limiter_error(error: impl std::fmt::Display) -> HostError {
-    HostError::RateLimiter(error.to_string())
+fn limiter_error(thrown: JsValue) -> HostError {
+    HostError::RateLimiter(bindings::text(&thrown))
 }
 
-fn list_error(error: impl std::fmt::Display) -> HostError {
-    HostError::RevocationList(error.to_string())
+fn list_error(thrown: JsValue) -> HostError {
+    HostError::RevocationList(bindings::text(&thrown))
 }

@@ -1,13 +1,13 @@
 //! SQLite in this process: how statements run there, its migrations, and a database in memory.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
-use serde::de::DeserializeOwned;
-use serde_json::Map;
 
-use super::{HostError, Result, Rows, Statement, Value};
+use super::rows::{missing, unkept};
+use super::{Cell, HostError, Result, Rows, Statement, Value};
 
 /// The migrations in their order, by the names that wrangler knows them by.
 pub const MIGRATIONS: [(&str, &str); 7] = [
@@ -59,17 +59,26 @@ impl Sqlite {
 }
 
 /// The rows of one statement.
-#[derive(Debug)]
-pub struct Answer(Vec<serde_json::Value>);
+pub struct Answer {
+    columns: Vec<String>,
+    /// None for what no column may hold.
+    rows: Vec<Vec<Option<Cell>>>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
 
 impl Rows for Answer {
-    fn count(&self) -> Result<usize> {
-        Ok(self.0.len())
+    fn count(&self) -> usize {
+        self.rows.len()
     }
 
-    fn parse<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        let rows = self.0.iter().map(T::deserialize);
-        rows.collect::<serde_json::Result<_>>().map_err(|error| HostError::Database(error.to_string()))
+    fn cell(&self, place: usize, column: &'static str) -> Result<Cell> {
+        let named = self.columns.iter().position(|name| name == column).ok_or_else(|| missing(column))?;
+        self.rows[place][named].clone().ok_or_else(|| unkept(column))
     }
 }
 
@@ -93,29 +102,75 @@ pub fn run(connection: &Connection, statements: &[Statement]) -> rusqlite::Resul
 
 fn run_one(connection: &Connection, statement: &Statement) -> rusqlite::Result<Answer> {
     let mut prepared = connection.prepare_cached(statement.sql)?;
-    let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
-    let mut rows = prepared.query(rusqlite::params_from_iter(&statement.values))?;
-    let mut answer = Vec::new();
-    while let Some(row) = rows.next()? {
-        let mut object = Map::new();
-        for (place, name) in names.iter().enumerate() {
-            object.insert(name.clone(), json(row.get_ref(place)?));
-        }
-        answer.push(serde_json::Value::Object(object));
+    let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
+    let mut found = prepared.query(rusqlite::params_from_iter(&statement.values))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let cells = (0..columns.len()).map(|place| row.get_ref(place).map(cell));
+        rows.push(cells.collect::<rusqlite::Result<_>>()?);
     }
-    Ok(Answer(answer))
+    Ok(Answer { columns, rows })
 }
 
 /// The tables are strict and hold neither reals nor blobs; text that is not UTF-8 could only be put there by hand.
-fn json(value: ValueRef<'_>) -> serde_json::Value {
+fn cell(value: ValueRef<'_>) -> Option<Cell> {
     match value {
-        ValueRef::Null | ValueRef::Blob(_) => serde_json::Value::Null,
-        ValueRef::Integer(number) => number.into(),
-        ValueRef::Real(number) => number.into(),
-        ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
+        ValueRef::Null => Some(Cell::Null),
+        ValueRef::Integer(number) => Some(Cell::Integer(number)),
+        ValueRef::Text(text) => Some(Cell::Text(String::from_utf8_lossy(text).into())),
+        ValueRef::Real(_) | ValueRef::Blob(_) => None,
     }
 }
 
 fn database_error(error: impl std::fmt::Display) -> HostError {
     HostError::Database(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use capy_protocol::id::{DeployId, KeyId};
+
+    use super::*;
+
+    fn select(sql: &'static str) -> Answer {
+        let database = Sqlite::in_memory().unwrap();
+        database.transaction(&[Statement::new(sql, vec![])]).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_cell_that_does_not_fit_is_an_error_that_names_its_column_and_not_what_is_in_it() {
+        let answer = select(
+            "SELECT NULL AS void, -1 AS below, 4294967296 AS beyond, 1.5 AS real, x'00' AS blob, \
+             '7' AS digits, 'canary.CELL.x9' AS words, 7 AS seven",
+        );
+        let number = |column| answer.column::<u64>(column).map(drop);
+        let narrow = |column| answer.column::<KeyId>(column).map(drop);
+        let text = |column| answer.column::<String>(column).map(drop);
+        let id = |column| answer.column::<Option<DeployId>>(column).map(drop);
+        for (read, fault) in [
+            (number("void"), "column void does not hold an integer of u64"),
+            (number("below"), "column below does not hold an integer of u64"),
+            (number("digits"), "column digits does not hold an integer of u64"),
+            (number("real"), "column real holds neither a text nor an exact integer"),
+            (narrow("beyond"), "column beyond does not hold a key's id"),
+            (text("void"), "column void does not hold a text"),
+            (text("seven"), "column seven does not hold a text"),
+            (text("blob"), "column blob holds neither a text nor an exact integer"),
+            (text("gone"), "column gone is missing"),
+            (id("words"), "column words does not hold a deployment's id"),
+            (id("gone"), "column gone is missing"),
+        ] {
+            assert_eq!(read, Err(HostError::Database(fault.into())));
+        }
+        assert!(!format!("{answer:?}").contains("x9"));
+    }
+
+    #[test]
+    fn null_is_none_and_only_that() {
+        let answer = select("SELECT NULL AS a, 0 AS b, '' AS c");
+        assert_eq!(answer.column::<Option<u64>>("a"), Ok(vec![None]));
+        assert_eq!(answer.column::<Option<u64>>("b"), Ok(vec![Some(0)]));
+        assert_eq!(answer.column::<Option<String>>("c"), Ok(vec![Some(String::new())]));
+        assert!(answer.column::<Option<u64>>("c").is_err());
+    }
 }

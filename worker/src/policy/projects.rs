@@ -3,7 +3,6 @@
 mod forms;
 
 use capy_protocol::api::projects::{NewProject, NewSecret, ProjectChange, Recipe};
-use serde::Deserialize;
 
 use forms::{is_branch, is_command, is_image, is_name, is_output_directory, is_repository, is_variable};
 
@@ -71,7 +70,7 @@ pub enum Unfit {
 pub struct Full;
 
 /// What a project holds.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Held {
     /// How many secrets.
     pub count: u64,

@@ -3,7 +3,6 @@
 use capy_protocol::api::{AuditEvent, Finding, Flaw};
 use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::wrap::WrapRoots;
-use serde::Deserialize;
 
 use super::page::PAGE;
 use super::sql::audit as sql;
@@ -27,7 +26,7 @@ pub(crate) async fn list<H: Host>(
     let before = before.unwrap_or(AFTER_ALL);
     let values =
         vec![project_id.map_or("", ProjectId::as_str).into(), before.into(), (PAGE as u64 + 1).into()];
-    let mut rows: Vec<Row> = query(host, sql::EVENTS, values).await?.parse()?;
+    let mut rows = query(host, sql::EVENTS, values).await?.parse(Row::read)?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let next = rows.last().filter(|_| more).map(|row| row.id);
@@ -72,31 +71,18 @@ pub(crate) async fn seal_next<H: Host>(host: &H, roots: &WrapRoots, now: u64) ->
 
 /// How many rows no checkpoint vouches for.
 async fn pending_count<H: Host>(host: &H) -> Result<u64> {
-    #[derive(Deserialize)]
-    struct Count {
-        pending: u64,
-    }
-    let counts: Vec<Count> = query(host, sql::PENDING_COUNT, vec![]).await?.parse()?;
-    Ok(counts.first().map_or(0, |count| count.pending))
+    let count = query(host, sql::PENDING_COUNT, vec![]).await?.first(|row| row.read("pending"))?;
+    Ok(count.unwrap_or(0))
 }
 
 /// How many rows and checkpoints of the trail need each wrap root: nothing else vouches for them.
 pub(crate) async fn needed_by_trail<H: Host>(host: &H) -> Result<Vec<(KeyId, u64)>> {
-    #[derive(Deserialize)]
-    struct Count {
-        key_id: KeyId,
-        needing: u64,
-    }
-    let counts: Vec<Count> = query(host, sql::NEEDED_BY_TRAIL, vec![]).await?.parse()?;
-    Ok(counts.into_iter().map(|count| (count.key_id, count.needing)).collect())
+    let counts = query(host, sql::NEEDED_BY_TRAIL, vec![]).await?;
+    counts.parse(|row| Ok((row.read("key_id")?, row.read("needing")?)))
 }
 
 /// What came after the last checkpoint.
 pub(super) async fn pending<H: Host>(host: &H) -> Result<Stretch> {
-    #[derive(Deserialize)]
-    struct Sequence {
-        seq: u64,
-    }
     let limit = || vec![STRETCH.into()];
     let answers = host
         .transaction(vec![
@@ -108,16 +94,14 @@ pub(super) async fn pending<H: Host>(host: &H) -> Result<Stretch> {
         .await?;
     let mut answers = answers.into_iter();
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
-    let last: Vec<SealedCheckpoint> = next()?.parse()?;
-    let rows: Vec<Row> = next()?.parse()?;
-    let copies: Vec<Id> = next()?.parse()?;
-    let sequence: Vec<Sequence> = next()?.parse()?;
-    let previous = last.into_iter().next().unwrap_or_else(SealedCheckpoint::origin);
-    let given = sequence.first().map_or(0, |sequence| sequence.seq);
+    let previous = next()?.first(SealedCheckpoint::read)?.unwrap_or_else(SealedCheckpoint::origin);
+    let rows = next()?.parse(Row::read)?;
+    let copies = next()?.column("id")?;
+    let given = next()?.first(|row| row.read("seq"))?.unwrap_or(0);
     let seen = rows.last().map_or(previous.checkpoint.upto, |row| row.id);
     let is_full = rows.len() as u64 >= STRETCH;
     let upto = if is_full { seen } else { seen.max(given) };
-    Ok(Stretch { previous, upto, rows, copies: copies.into_iter().map(|row| row.id).collect() })
+    Ok(Stretch { previous, upto, rows, copies })
 }
 
 /// The checkpoint with this number, what is wrong with it and its rows, and the number of the last one.
@@ -137,11 +121,10 @@ pub(crate) async fn verify<H: Host>(
         .await?;
     let mut answers = answers.into_iter();
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
-    let last: Vec<Id> = next()?.parse()?;
-    let checkpoints: Vec<SealedCheckpoint> = next()?.parse()?;
-    let rows: Vec<Row> = next()?.parse()?;
-    let copies: Vec<Id> = next()?.parse()?;
-    let last = last.first().map_or(0, |row| row.id);
+    let last = next()?.first(|row| row.read("id"))?.unwrap_or(0);
+    let checkpoints = next()?.parse(SealedCheckpoint::read)?;
+    let rows = next()?.parse(Row::read)?;
+    let copies = next()?.column("id")?;
     let find = |number: u64| checkpoints.iter().find(|sealed| sealed.checkpoint.id == number).cloned();
     let removed = |number| Finding::new(Flaw::CheckpointRemoved, number, number);
     let Some(sealed) = find(number) else {
@@ -154,7 +137,6 @@ pub(crate) async fn verify<H: Host>(
         return Ok((Some(sealed), Vec::new(), last));
     };
     let upto = sealed.checkpoint.upto;
-    let copies = copies.into_iter().map(|row| row.id).collect();
     let findings = Stretch { previous, upto, rows, copies }.verify(&sealed, roots, number == last);
     Ok((Some(sealed), findings, last))
 }
@@ -165,13 +147,7 @@ pub(crate) async fn unsealed<H: Host>(host: &H) -> Result<u64> {
 }
 
 pub(super) async fn checkpoint<H: Host>(host: &H, number: u64) -> Result<Option<SealedCheckpoint>> {
-    let found: Vec<SealedCheckpoint> = query(host, sql::CHECKPOINT, vec![number.into()]).await?.parse()?;
-    Ok(found.into_iter().next())
-}
-
-#[derive(Deserialize)]
-struct Id {
-    id: u64,
+    query(host, sql::CHECKPOINT, vec![number.into()]).await?.first(SealedCheckpoint::read)
 }
 
 pub(super) fn checkpoint_values(sealed: &SealedCheckpoint) -> Vec<Value> {

@@ -3,12 +3,11 @@
 use capy_protocol::api::{Finding, Flaw};
 use capy_protocol::id::KeyId;
 use capy_protocol::wrap::WrapRoots;
-use serde::Deserialize;
 
 use super::audit::{checkpoint, checkpoint_values, pending};
 use super::sql::audit as sql;
 use crate::audit::{Loss, Needed, Refusal, Row, SealedCheckpoint, Stretch};
-use crate::host::{Host, Result, Rows, Statement, nth, query};
+use crate::host::{self, Host, Result, Rows, Statement, nth, query};
 
 /// The end of the trail as it waits, and what of it goes with the roots.
 pub(crate) async fn find<H: Host>(
@@ -25,12 +24,6 @@ pub(crate) async fn find<H: Host>(
 
 /// Rows without a checkpoint that name each root, but for those that were given up before.
 async fn needed<H: Host>(host: &H, stretch: &Stretch, key_ids: &[KeyId]) -> Result<Vec<Needed>> {
-    #[derive(Deserialize)]
-    struct Span {
-        first: Option<u64>,
-        last: Option<u64>,
-        events: u64,
-    }
     let given_up = stretch.previous.given_up();
     let after = |key_id: KeyId| {
         let of_root = |finding: &&Finding| finding.flaw == Flaw::GivenUp && finding.key_id == Some(key_id);
@@ -44,31 +37,32 @@ async fn needed<H: Host>(host: &H, stretch: &Stretch, key_ids: &[KeyId]) -> Resu
     let answers = host.transaction(key_ids.iter().map(ask).collect()).await?;
     let mut needed = Vec::new();
     for (key_id, answer) in key_ids.iter().zip(answers) {
-        let spans: Vec<Span> = answer.parse()?;
-        let rows = spans.first().and_then(|span| Some((span.first?, span.last?, span.events)));
-        needed.push(Needed { key_id: *key_id, rows });
+        let span = answer.first(span)?;
+        needed.push(Needed { key_id: *key_id, rows: span.flatten() });
     }
     Ok(needed)
 }
 
+/// The first and the last row of a span, and how many there are.
+fn span(row: host::Row<'_>) -> Result<Option<(u64, u64, u64)>> {
+    let (first, last) = (row.read::<Option<u64>>("first")?, row.read::<Option<u64>>("last")?);
+    let events = row.read("events")?;
+    Ok(first.zip(last).map(|(first, last)| (first, last, events)))
+}
+
 /// The last checkpoint that its own seal proves, and how many rows later ones vouch for.
 async fn proven<H: Host>(host: &H, roots: &WrapRoots) -> Result<(SealedCheckpoint, u64)> {
-    #[derive(Deserialize)]
-    struct Sum {
-        events: u64,
-    }
     let held: Vec<String> = roots.key_ids().map(|key_id| key_id.to_string()).collect();
     let held = format!("[{}]", held.join(","));
-    let found: Vec<SealedCheckpoint> =
-        query(host, sql::LAST_CHECKPOINT_UNDER, vec![held.into()]).await?.parse()?;
-    let proven = match found.into_iter().find(|sealed| sealed.is_whole(roots)) {
+    let found = query(host, sql::LAST_CHECKPOINT_UNDER, vec![held.into()]).await?;
+    let proven = match found.first(SealedCheckpoint::read)?.filter(|sealed| sealed.is_whole(roots)) {
         Some(proven) => proven,
         // Where the trail begins.
         None => checkpoint(host, 0).await?.unwrap_or_else(SealedCheckpoint::origin),
     };
-    let sums: Vec<Sum> =
-        query(host, sql::COUNT_AFTER_CHECKPOINT, vec![proven.checkpoint.id.into()]).await?.parse()?;
-    Ok((proven, sums.first().map_or(0, |sum| sum.events)))
+    let sum = query(host, sql::COUNT_AFTER_CHECKPOINT, vec![proven.checkpoint.id.into()]).await?;
+    let events = sum.first(|row| row.read("events"))?;
+    Ok((proven, events.unwrap_or(0)))
 }
 
 /// Writes both, unless somebody else made a checkpoint meanwhile: then nothing, and `None`.
@@ -85,6 +79,6 @@ pub(crate) async fn record<H: Host>(
         Statement::new(sql::ADD_CHECKPOINT, checkpoint_values(sealed)),
         Statement::new(sql::CHECKPOINT, vec![number.into()]),
     ];
-    let there: Vec<SealedCheckpoint> = nth(host.transaction(statements).await?, 2)?.parse()?;
-    Ok(there.into_iter().find(|there| there.mac == sealed.mac))
+    let there = nth(host.transaction(statements).await?, 2)?.first(SealedCheckpoint::read)?;
+    Ok(there.filter(|there| there.mac == sealed.mac))
 }

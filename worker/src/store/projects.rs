@@ -5,12 +5,12 @@ use std::fmt;
 use capy_protocol::api::projects::{Project, ProjectDetail, Recipe, SecretInfo};
 use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::token::SecretId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::page::{self, Cursor, PAGE};
 use super::sql::{audit, projects as sql};
 use crate::audit::Row as Event;
-use crate::host::{Host, HostError, Result, Rows, Statement, Value, nth, query};
+use crate::host::{Host, Result, Row, Rows, Statement, Value, nth, query};
 use crate::policy::projects::Held;
 
 /// How many characters of rows one statement takes, about: D1 takes parameters of two million bytes.
@@ -40,8 +40,8 @@ impl Sealed {
     /// As many statements as their size needs.
     fn statements(&self, id: &ProjectId, now: u64) -> Result<Vec<Statement>> {
         let chunk = |rows: &[SealedRow]| {
-            let rows = serde_json::to_string(rows).map_err(|error| HostError::Database(error.to_string()))?;
-            let values = vec![id.as_str().into(), rows.into(), u64::from(self.key_id.0).into(), now.into()];
+            let key_id = u64::from(self.key_id.0);
+            let values = vec![id.as_str().into(), Value::json(rows)?, key_id.into(), now.into()];
             Ok(Statement::new(sql::SET_SECRETS, values))
         };
         let mut statements = Vec::new();
@@ -59,8 +59,7 @@ impl Sealed {
 
 /// The project with this id.
 pub(crate) async fn find<H: Host>(host: &H, id: &ProjectId) -> Result<Option<Project>> {
-    let rows: Vec<Project> = query(host, sql::FIND, vec![id.as_str().into()]).await?.parse()?;
-    Ok(rows.into_iter().next())
+    query(host, sql::FIND, vec![id.as_str().into()]).await?.first(read_project)
 }
 
 /// The project with this id, and its secrets' names.
@@ -74,10 +73,10 @@ pub(crate) async fn list<H: Host>(
     of: Option<&[ProjectId]>,
     cursor: Option<&Cursor<ProjectId>>,
 ) -> Result<(Vec<Project>, Option<Cursor<ProjectId>>)> {
-    let of = of.map(|ids| serde_json::json!(ids).to_string());
+    let of = of.map(Value::json).transpose()?;
     let (created_at, after) = Cursor::after(cursor);
     let values = vec![of.into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
-    let mut projects: Vec<Project> = query(host, sql::LIST, values).await?.parse()?;
+    let mut projects = query(host, sql::LIST, values).await?.parse(read_project)?;
     let next =
         page::cut(&mut projects, |last| Cursor { created_at: last.created_at, id: last.project_id.clone() });
     Ok((projects, next))
@@ -136,16 +135,44 @@ async fn changed<H: Host>(
     statements.push(Statement::new(sql::SECRETS, of_project()));
     let mut answers = host.transaction(statements).await?.into_iter().skip(first);
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
-    let projects: Vec<Project> = next()?.parse()?;
-    let secrets: Vec<SecretInfo> = next()?.parse()?;
-    Ok(projects.into_iter().next().map(|project| ProjectDetail { project, secrets }))
+    let project = next()?.first(read_project)?;
+    let secrets = next()?.parse(read_secret)?;
+    Ok(project.map(|project| ProjectDetail { project, secrets }))
+}
+
+fn read_project(row: Row<'_>) -> Result<Project> {
+    Ok(Project {
+        project_id: row.read("project_id")?,
+        name: row.read("name")?,
+        recipe: Recipe {
+            repository_url: row.read("repository_url")?,
+            branch: row.read("branch")?,
+            install_command: row.read("install_command")?,
+            build_command: row.read("build_command")?,
+            output_directory: row.read("output_directory")?,
+            image: row.read("image")?,
+        },
+        created_at: row.read("created_at")?,
+        created_by: row.read("created_by")?,
+        updated_at: row.read("updated_at")?,
+    })
+}
+
+fn read_secret(row: Row<'_>) -> Result<SecretInfo> {
+    Ok(SecretInfo {
+        secret_id: row.read("secret_id")?,
+        key: row.read("key")?,
+        created_at: row.read("created_at")?,
+        updated_at: row.read("updated_at")?,
+    })
 }
 
 /// What a project holds beside the secrets with these names.
 pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) -> Result<Held> {
-    let names = serde_json::json!(names).to_string();
-    let rows: Vec<Held> = query(host, sql::OTHERS, vec![id.as_str().into(), names.into()]).await?.parse()?;
-    Ok(rows.into_iter().next().unwrap_or_default())
+    let held = query(host, sql::OTHERS, vec![id.as_str().into(), Value::json(names)?])
+        .await?
+        .first(|row| Ok(Held { count: row.read("count")?, bytes: row.read("bytes")? }))?;
+    Ok(held.unwrap_or_default())
 }
 
 /// Removes a project with its secrets; whether there was one.
@@ -154,11 +181,10 @@ pub(crate) async fn remove<H: Host>(host: &H, id: &ProjectId, event: &Event) -> 
         Statement::new(audit::EVENT_IF_PROJECT, event.values()),
         Statement::new(sql::REMOVE, vec![id.as_str().into()]),
     ];
-    Ok(nth(host.transaction(statements).await?, 1)?.count()? > 0)
+    Ok(nth(host.transaction(statements).await?, 1)?.count() > 0)
 }
 
 /// Where a secret belongs.
-#[derive(Deserialize)]
 pub(crate) struct OfSecret {
     pub(crate) project_id: ProjectId,
     pub(crate) key: String,
@@ -166,8 +192,9 @@ pub(crate) struct OfSecret {
 
 /// The project and the name of a secret.
 pub(crate) async fn of_secret<H: Host>(host: &H, id: &SecretId) -> Result<Option<OfSecret>> {
-    let rows: Vec<OfSecret> = query(host, sql::OF_SECRET, vec![id.to_string().into()]).await?.parse()?;
-    Ok(rows.into_iter().next())
+    query(host, sql::OF_SECRET, vec![id.to_string().into()])
+        .await?
+        .first(|row| Ok(OfSecret { project_id: row.read("project_id")?, key: row.read("key")? }))
 }
 
 /// Removes a secret of a project; whether it was there.
@@ -182,5 +209,5 @@ pub(crate) async fn remove_secret<H: Host>(
         Statement::new(sql::TOUCH, vec![project_id.as_str().into(), event.at.into()]),
         Statement::new(sql::REMOVE_SECRET, vec![id.to_string().into()]),
     ];
-    Ok(nth(host.transaction(statements).await?, 2)?.count()? > 0)
+    Ok(nth(host.transaction(statements).await?, 2)?.count() > 0)
 }

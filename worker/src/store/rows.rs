@@ -5,11 +5,10 @@ use std::fmt;
 use capy_protocol::api::projects::StoreRow;
 use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::token::SecretId;
-use serde::Deserialize;
 
 use super::sql::{audit, projects as sql};
 use crate::audit::Row as Event;
-use crate::host::{Host, Result, Rows, Statement, nth, query};
+use crate::host::{Host, Result, Row, Rows, Statement, nth, query};
 
 /// How many rows are sealed again at once: each is a statement, and the time of a call is limited.
 pub const RESEALED_AT_ONCE: usize = 25;
@@ -28,30 +27,38 @@ pub(crate) async fn of_project<H: Host>(
     ];
     let mut answers = host.transaction(statements).await?.into_iter().skip(1);
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
-    let known = next()?.count()? > 0;
-    let rows = next()?.parse()?;
+    let known = next()?.count() > 0;
+    let rows = next()?.parse(|row| {
+        Ok(StoreRow { key: row.read("key")?, row: row.read("row")?, key_id: row.read("key_id")? })
+    })?;
     Ok(known.then_some(rows))
 }
 
 /// How many rows each key sealed; those of `None` name no key.
 pub(crate) async fn by_key<H: Host>(host: &H) -> Result<Vec<(Option<KeyId>, u64)>> {
-    #[derive(Deserialize)]
-    struct Count {
-        key_id: Option<KeyId>,
-        rows: u64,
-    }
-    let counts: Vec<Count> = query(host, sql::BY_KEY, vec![]).await?.parse()?;
-    Ok(counts.into_iter().map(|count| (count.key_id, count.rows)).collect())
+    let counts = query(host, sql::BY_KEY, vec![]).await?;
+    counts.parse(|row| Ok((row.read("key_id")?, row.read("rows")?)))
 }
 
 /// A row that another key than the newest sealed.
-#[derive(Deserialize)]
 pub(crate) struct Stale {
     pub(crate) id: SecretId,
     pub(crate) project_id: ProjectId,
     pub(crate) key: String,
     pub(crate) row: String,
     pub(crate) key_id: Option<KeyId>,
+}
+
+impl Stale {
+    fn read(row: Row<'_>) -> Result<Self> {
+        Ok(Self {
+            id: row.read("id")?,
+            project_id: row.read("project_id")?,
+            key: row.read("key")?,
+            row: row.read("row")?,
+            key_id: row.read("key_id")?,
+        })
+    }
 }
 
 impl fmt::Debug for Stale {
@@ -65,7 +72,7 @@ impl fmt::Debug for Stale {
 pub(crate) async fn stale<H: Host>(host: &H, after: Option<SecretId>, newest: KeyId) -> Result<Vec<Stale>> {
     let after = after.map_or_else(String::new, |id| id.to_string());
     let values = vec![after.into(), u64::from(newest.0).into(), (RESEALED_AT_ONCE as u64).into()];
-    query(host, sql::STALE, values).await?.parse()
+    query(host, sql::STALE, values).await?.parse(Stale::read)
 }
 
 /// Puts each new text in the place of the old one, where that still stands; how many did.
@@ -80,5 +87,5 @@ pub(crate) async fn reseal<H: Host>(host: &H, key_id: KeyId, rows: &[(Stale, Str
         Statement::new(sql::RESEAL, values)
     });
     let answers = host.transaction(statements.collect()).await?;
-    answers.iter().try_fold(0, |sum, answer| Ok(sum + answer.count()? as u64))
+    Ok(answers.iter().map(|answer| answer.count() as u64).sum())
 }

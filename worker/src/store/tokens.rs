@@ -6,20 +6,18 @@
 use capy_protocol::api::tokens::TokenInfo;
 use capy_protocol::scope::Scope;
 use capy_protocol::token::TokenId;
-use serde::Deserialize;
 
 use super::page::{self, Cursor, PAGE};
 use super::sql;
 use crate::audit::Row as Event;
-use crate::host::{Host, HostError, Result, Rows, Statement, nth, query};
+use crate::host::{Cell, FromCell, Host, Result, Row, Rows, Statement, nth, query};
 
 /// How often a use is written down: milliseconds.
 const USE_INTERVAL: u64 = 60_000;
 
 /// The token with this digest: 64 hexadecimal digits.
 pub(crate) async fn find<H: Host>(host: &H, digest: &str) -> Result<Option<TokenInfo>> {
-    let rows: Vec<Row> = query(host, sql::tokens::BY_DIGEST, vec![digest.into()]).await?.parse()?;
-    rows.into_iter().next().map(Row::into_info).transpose()
+    query(host, sql::tokens::BY_DIGEST, vec![digest.into()]).await?.first(read_info)
 }
 
 /// Adds a token, with its event.
@@ -50,10 +48,6 @@ pub(crate) async fn record_use<H: Host>(host: &H, token: &TokenInfo, now: u64) -
 
 /// Revokes; returns when it was revoked first, or `None` when no token has the id.
 pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, event: &Event) -> Result<Option<u64>> {
-    #[derive(Deserialize)]
-    struct RevokedAt {
-        revoked_at: u64,
-    }
     let id = id.to_string();
     let statements = vec![
         Statement::new(sql::audit::EVENT_IF_TOKEN_LIVE, event.values()),
@@ -63,8 +57,7 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, event: &Event) -> Re
         ),
         Statement::new(sql::tokens::REVOKED_AT, vec![id.into()]),
     ];
-    let found: Vec<RevokedAt> = nth(host.transaction(statements).await?, 2)?.parse()?;
-    Ok(found.first().map(|row| row.revoked_at))
+    nth(host.transaction(statements).await?, 2)?.first(|row| row.read("revoked_at"))
 }
 
 /// A page of all tokens, newest first, and where the next one begins.
@@ -74,37 +67,30 @@ pub(crate) async fn list<H: Host>(
 ) -> Result<(Vec<TokenInfo>, Option<Cursor<TokenId>>)> {
     let (created_at, after) = Cursor::after(cursor);
     let values = vec![created_at.into(), after.into(), (PAGE as u64 + 1).into()];
-    let rows: Vec<Row> = query(host, sql::tokens::LIST, values).await?.parse()?;
-    let mut tokens = rows.into_iter().map(Row::into_info).collect::<Result<Vec<_>>>()?;
+    let mut tokens = query(host, sql::tokens::LIST, values).await?.parse(read_info)?;
     let next = page::cut(&mut tokens, |last| Cursor { created_at: last.created_at, id: last.token_id });
     Ok((tokens, next))
 }
 
-/// A row of `tokens`.
-#[derive(Deserialize)]
-struct Row {
-    token_id: TokenId,
-    scopes: String,
-    label: Option<String>,
-    created_at: u64,
-    created_by: String,
-    expires_at: Option<u64>,
-    last_used_at: Option<u64>,
-    revoked_at: Option<u64>,
+/// With a space between two.
+impl FromCell for Vec<Scope> {
+    const WHAT: &'static str = "scopes";
+
+    fn from_cell(cell: Cell) -> Option<Self> {
+        let text = String::from_cell(cell)?;
+        text.split(' ').map(Scope::parse).collect::<capy_protocol::Result<_>>().ok()
+    }
 }
 
-impl Row {
-    fn into_info(self) -> Result<TokenInfo> {
-        let scopes = self.scopes.split(' ').map(Scope::parse).collect::<capy_protocol::Result<_>>();
-        Ok(TokenInfo {
-            token_id: self.token_id,
-            label: self.label,
-            scopes: scopes.map_err(|error| HostError::Database(format!("a token's scopes: {error}")))?,
-            created_at: self.created_at,
-            created_by: self.created_by,
-            expires_at: self.expires_at,
-            last_used_at: self.last_used_at,
-            revoked_at: self.revoked_at,
-        })
-    }
+fn read_info(row: Row<'_>) -> Result<TokenInfo> {
+    Ok(TokenInfo {
+        token_id: row.read("token_id")?,
+        label: row.read("label")?,
+        scopes: row.read("scopes")?,
+        created_at: row.read("created_at")?,
+        created_by: row.read("created_by")?,
+        expires_at: row.read("expires_at")?,
+        last_used_at: row.read("last_used_at")?,
+        revoked_at: row.read("revoked_at")?,
+    })
 }

@@ -1,0 +1,66 @@
+//! D1's answers: JavaScript objects, read where they are, a column at a time.
+
+use worker::js_sys::Array;
+use worker::wasm_bindgen::{JsCast, JsValue};
+
+use super::bindings::{Record, property, text};
+use crate::host::rows::{missing, unkept};
+use crate::host::{Cell, HostError, Result, Rows};
+
+/// Past it a double is not exact.
+const EXACT: f64 = ((1_u64 << 53) - 1) as f64;
+
+/// The rows of one statement.
+pub(crate) struct Answer(Vec<Record>);
+
+impl Answer {
+    /// The answers to a batch.
+    pub(super) fn of_batch(answers: JsValue) -> Result<Vec<Self>> {
+        array(answers)?.iter().map(Self::of).collect()
+    }
+
+    /// One answer: an object whose `results` are rows. None are none.
+    pub(super) fn of(answer: JsValue) -> Result<Self> {
+        let results = property(&answer, "results").map_err(|error| HostError::Database(text(&error)))?;
+        if results.is_null() || results.is_undefined() {
+            return Ok(Self(Vec::new()));
+        }
+        array(results)?.iter().map(record).collect::<Result<_>>().map(Self)
+    }
+}
+
+impl Rows for Answer {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn cell(&self, place: usize, column: &'static str) -> Result<Cell> {
+        let value = self.0[place].column(column);
+        if let Some(text) = value.as_string() {
+            return Ok(Cell::Text(text));
+        }
+        match value.as_f64() {
+            Some(number) => exact(number).map(Cell::Integer).ok_or_else(|| unkept(column)),
+            None if value.is_null() => Ok(Cell::Null),
+            None if value.is_undefined() => Err(missing(column)),
+            None => Err(unkept(column)),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is an integer of 53 bits")]
+fn exact(number: f64) -> Option<i64> {
+    (number.trunc() == number && number.abs() <= EXACT).then_some(number as i64)
+}
+
+fn array(value: JsValue) -> Result<Array> {
+    value.dyn_into().map_err(|_| HostError::Database("an answer is no array".into()))
+}
+
+/// An object: of anything else a column could not even be asked for.
+fn record(row: JsValue) -> Result<Record> {
+    match row.is_object() {
+        true => Ok(row.unchecked_into()),
+        false => Err(HostError::Database("a row is no object".into())),
+    }
+}

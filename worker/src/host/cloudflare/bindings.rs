@@ -1,0 +1,79 @@
+//! What the bindings can do that the service uses, as JavaScript has it: a database (D1), a key-value namespace and a
+//! rate limiter. `worker` has them too; there every value goes through serde, which weighs more than all that is here.
+
+use worker::Env;
+use worker::js_sys::{Array, Error, Object, Promise, Reflect};
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
+
+type Thrown<T> = std::result::Result<T, JsValue>;
+
+#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen, js_sys = worker::js_sys)]
+extern "C" {
+    #[derive(Debug)]
+    pub(super) type Database;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn prepare(this: &Database, sql: &str) -> Thrown<Statement>;
+
+    /// One transaction.
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn batch(this: &Database, statements: &Array) -> Thrown<Promise>;
+
+    pub(super) type Statement;
+
+    #[wasm_bindgen(method, catch, variadic)]
+    pub(super) fn bind(this: &Statement, values: &Array) -> Thrown<Statement>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn all(this: &Statement) -> Thrown<Promise>;
+
+    /// A row of an answer: an object with its columns.
+    pub(super) type Record;
+
+    #[wasm_bindgen(method, indexing_getter)]
+    pub(super) fn column(this: &Record, name: &str) -> JsValue;
+
+    #[derive(Debug)]
+    pub(super) type Namespace;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn get(this: &Namespace, key: &str) -> Thrown<Promise>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn put(this: &Namespace, key: &str, value: &str) -> Thrown<Promise>;
+
+    #[derive(Debug)]
+    pub(super) type Limiter;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn limit(this: &Limiter, of: &Object) -> Thrown<Promise>;
+}
+
+/// The binding with this name in `wrangler.toml`. What it can do shows when it is asked.
+pub(super) fn bound<T: JsCast>(env: &Env, name: &str) -> std::result::Result<T, String> {
+    let binding = property(env.as_ref(), name).map_err(|error| text(&error))?;
+    match binding.is_undefined() {
+        true => Err(format!("there is no binding {name}")),
+        false => Ok(binding.unchecked_into()),
+    }
+}
+
+/// A property of an object.
+pub(super) fn property(object: &JsValue, name: &str) -> Thrown<JsValue> {
+    Reflect::get(object, &JsValue::from_str(name))
+}
+
+/// What a call promised.
+pub(super) async fn settled(promise: Thrown<Promise>) -> Thrown<JsValue> {
+    JsFuture::from(promise?).await
+}
+
+/// The words of what was thrown.
+pub(super) fn text(thrown: &JsValue) -> String {
+    match thrown.dyn_ref::<Error>() {
+        Some(error) => error.message().into(),
+        None => thrown.as_string().unwrap_or_else(|| "something that is no error was thrown".into()),
+    }
+}
