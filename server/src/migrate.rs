@@ -3,16 +3,10 @@
 
 use std::path::Path;
 
-use capy_worker::host::sqlite::MIGRATIONS;
+use capy_worker::migrations::{APPLIED, APPLY, MIGRATIONS, RECORD};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{Error, Result};
-
-const RECORD: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    name       TEXT UNIQUE,
-    applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
-)";
 
 /// Applies what is missing, each migration with its record in one transaction.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
@@ -30,14 +24,14 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
 }
 
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut names = connection.prepare("SELECT name FROM d1_migrations ORDER BY id")?;
+    let mut names = connection.prepare(APPLIED)?;
     names.query_map([], |row| row.get(0))?.collect()
 }
 
 fn apply(connection: &mut Connection, name: &str, text: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(text)?;
-    transaction.execute("INSERT INTO d1_migrations (name) VALUES (?1)", [name])?;
+    transaction.execute(APPLY, [name])?;
     transaction.commit()
 }
 

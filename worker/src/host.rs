@@ -97,7 +97,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 /// SQL with its numbered parameters.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// The text: always one of [`crate::store::sql`], never made of input.
+    /// The text: always one of [`crate::store::sql`] or [`crate::migrations`], never made of input.
     pub sql: &'static str,
     /// `?1` and on.
     pub values: Vec<Value>,

@@ -14,6 +14,7 @@ mod handlers;
 pub mod host;
 mod limits;
 pub mod log;
+pub mod migrations;
 pub mod oidc;
 mod panics;
 mod path;

@@ -1,5 +1,6 @@
 //! The way in from Cloudflare Workers. With `host::cloudflare` the only code that knows that platform.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
@@ -15,8 +16,10 @@ use worker::{
 use crate::app::{App, Clock};
 use crate::caller::Peer;
 use crate::error::ApiError;
+use crate::host::Host;
 use crate::host::cloudflare::Cloudflare;
 use crate::log::Log;
+use crate::migrations::{STATEMENTS_AT_ONCE, migrate};
 use crate::oidc::Issuers;
 use crate::refusals::Refusals;
 use crate::secrets::Secrets;
@@ -25,6 +28,8 @@ use crate::{checkpoint, router};
 /// For as long as this instance lives: each call has an [`App`] of its own.
 static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
 static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
+/// Whether the database has been seen to have its tables.
+static HAS_TABLES: AtomicBool = AtomicBool::new(false);
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<Response> {
@@ -35,14 +40,30 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     let mut request = request.map(Body::new);
     let peer = peer(&request);
     request.extensions_mut().insert(peer);
-    let Ok(response) = router(Arc::new(bind(env, Some(context)))).call(request).await;
+    let app = Arc::new(bind(env, Some(context)));
+    bring_up_to_date(&app).await;
+    let Ok(response) = router(app).call(request).await;
     whole(response).await
 }
 
 /// Every few minutes, as wrangler.toml says.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    checkpoint(&bind(env, None)).await;
+    let app = bind(env, None);
+    bring_up_to_date(&app).await;
+    checkpoint(&app).await;
+}
+
+/// A deploy brings no tables: they are made, or changed, before an instance's first call. Where that fails, the call goes
+/// on all the same, for what can be answered without the database, and the next one tries again.
+async fn bring_up_to_date(app: &App<Cloudflare>) {
+    if HAS_TABLES.load(Ordering::Relaxed) {
+        return;
+    }
+    match migrate(|statements| app.host.transaction(statements), STATEMENTS_AT_ONCE).await {
+        Ok(whole) => HAS_TABLES.store(whole, Ordering::Relaxed),
+        Err(error) => app.log.warn(&error),
+    }
 }
 
 fn bind(env: Env, context: Option<Context>) -> App<Cloudflare> {

@@ -1,7 +1,7 @@
 //! The statements and the migrations on SQLite, where a race is a plain sequence: D1 is SQLite too, but there no
 //! test can stop between two calls.
 
-use capy_worker::host::sqlite::MIGRATIONS;
+use capy_worker::migrations::MIGRATIONS;
 use capy_worker::store::sql;
 use rusqlite::{Connection, ToSql, params};
 

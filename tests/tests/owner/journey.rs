@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use capy_journeys::needles::{Needle, assert_absent};
 use capy_journeys::{printed, programs};
+use capy_worker::migrations::{MIGRATIONS, RECORD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::desk::Desk;
@@ -72,8 +77,11 @@ fn the_readmes_lines_lead_from_an_empty_account_to_a_service_that_releases_and_r
     let account = cloudflare.account();
     assert_eq!(account.strange, [""; 0]);
     assert_upload(&account, &secrets);
+    // Nobody has asked the database for anything yet.
+    assert_eq!(account.databases[0].history, [""; 0]);
     let data = TempDir::new().unwrap();
-    let running = Running::start(&node, account.live(), data.path(), &account.databases[0].history);
+    let running = Running::start(&node, account.live(), data.path(), &[]);
+    assert_makes_its_tables_once(&running);
     assert_releases_and_revokes(&running, &secrets[0].1);
     assert_absent("the service's log", running.log().as_bytes(), &needles(&secrets));
 }
@@ -92,6 +100,15 @@ fn a_later_deploy_and_each_secret_that_is_put_leave_the_database_and_all_other_s
         expected.insert(name.to_owned(), value.to_owned());
         expected
     };
+
+    // For who wants to see a change of tables before it is made: the service then finds nothing to do.
+    assert_eq!(cloudflare.account().databases[0].history, [""; 0]);
+    let listed = owner.types("npx wrangler d1 migrations list capy --remote");
+    assert!(MIGRATIONS.iter().all(|(name, _)| listed.contains(name)), "{listed}");
+    owner.types("npx wrangler d1 migrations apply capy --remote");
+    let listed = owner.types("npx wrangler d1 migrations list capy --remote");
+    assert!(listed.contains("No migrations to apply"), "{listed}");
+    assert!(cloudflare.account().databases[0].history.iter().any(|sql| bare(sql) == bare(RECORD)));
 
     // The README's own lines, with a copy of what they draw.
     owner.types(
@@ -126,6 +143,11 @@ fn a_later_deploy_and_each_secret_that_is_put_leave_the_database_and_all_other_s
     assert_eq!((account.databases.len(), account.namespaces.len()), (1, 1));
     assert_eq!(account.strange, [""; 0]);
     owner.assert_discreet(&needles(&secrets));
+}
+
+/// A statement without its layout.
+fn bare(sql: &str) -> String {
+    sql.replace(|letter: char| letter.is_whitespace() || letter == '"' || letter == ';', "")
 }
 
 fn read_line(file: &Path) -> String {
@@ -202,6 +224,25 @@ fn assert_metadata(version: &Version, secrets: &[(String, String)]) {
     }
     let size = version.upload.compressed().unwrap();
     assert!(size < LARGEST_UPLOAD, "{size} bytes with gzip");
+}
+
+/// Many first calls at once, to an empty database.
+fn assert_makes_its_tables_once(running: &Running) {
+    let address = running.url().trim_start_matches("http://");
+    let ask = || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    let answers: Vec<String> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap().unwrap()).collect()
+    });
+    for answer in answers {
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}\n{}", running.log());
+    }
 }
 
 /// The command lines' journey against a service, with the token that it was given.

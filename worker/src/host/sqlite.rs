@@ -1,4 +1,4 @@
-//! SQLite in this process: how statements run there, its migrations, and a database in memory.
+//! SQLite in this process: how statements run there, and a database in memory.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,7 @@ use rusqlite::{Connection, ToSql};
 
 use super::rows::{missing, unkept};
 use super::{Cell, HostError, Result, Rows, Statement, Value};
-
-/// The migrations in their order, by the names that wrangler knows them by.
-pub const MIGRATIONS: [(&str, &str); 7] = [
-    ("0001_deploys.sql", include_str!("../../migrations/0001_deploys.sql")),
-    ("0002_deploy_terms.sql", include_str!("../../migrations/0002_deploy_terms.sql")),
-    ("0003_tokens.sql", include_str!("../../migrations/0003_tokens.sql")),
-    ("0004_audit_seals.sql", include_str!("../../migrations/0004_audit_seals.sql")),
-    ("0005_oidc_trusts.sql", include_str!("../../migrations/0005_oidc_trusts.sql")),
-    ("0006_projects.sql", include_str!("../../migrations/0006_projects.sql")),
-    ("0007_service_audit.sql", include_str!("../../migrations/0007_service_audit.sql")),
-];
+use crate::migrations::MIGRATIONS;
 
 /// A database in this process.
 #[derive(Debug)]

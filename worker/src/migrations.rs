@@ -1,0 +1,93 @@
+//! The tables' history, compiled in, so that a service brings its own database up to date, and the table that records it:
+//! wrangler's own, under wrangler's names.
+//!
+//! Nothing is undone here: a database that a newer version has been at is left as it is.
+
+use crate::host::{Result, Rows, Statement};
+
+/// The migrations in their order, by the names that wrangler knows them by.
+pub const MIGRATIONS: [(&str, &str); 7] = [
+    ("0001_deploys.sql", include_str!("../migrations/0001_deploys.sql")),
+    ("0002_deploy_terms.sql", include_str!("../migrations/0002_deploy_terms.sql")),
+    ("0003_tokens.sql", include_str!("../migrations/0003_tokens.sql")),
+    ("0004_audit_seals.sql", include_str!("../migrations/0004_audit_seals.sql")),
+    ("0005_oidc_trusts.sql", include_str!("../migrations/0005_oidc_trusts.sql")),
+    ("0006_projects.sql", include_str!("../migrations/0006_projects.sql")),
+    ("0007_service_audit.sql", include_str!("../migrations/0007_service_audit.sql")),
+];
+
+/// Makes the table in which wrangler records D1's migrations.
+pub const RECORD: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    name       TEXT UNIQUE,
+    applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+)";
+
+/// The migrations that were applied, in that order.
+pub const APPLIED: &str = "SELECT name FROM d1_migrations ORDER BY id";
+
+/// Records one. No two writers apply the same: the name is unique.
+pub const APPLY: &str = "INSERT INTO d1_migrations (name) VALUES (?1)";
+
+/// How many statements one call may spend on migrations: the free plan has room for fifty in all.
+pub const STATEMENTS_AT_ONCE: usize = 42;
+
+/// Applies what is missing, each migration with its record in one transaction, and says whether the tables are whole:
+/// no more than `room` statements are run, so that a later call may have to go on.
+///
+/// # Errors
+/// The database's. What was applied before stays.
+pub async fn migrate<R: Rows, F: Future<Output = Result<Vec<R>>>>(
+    transaction: impl Fn(Vec<Statement>) -> F,
+    room: usize,
+) -> Result<bool> {
+    let mut applied = applied(&transaction).await?;
+    let mut left = room.saturating_sub(2);
+    for (name, text) in MIGRATIONS {
+        if applied.iter().any(|done| done == name) {
+            continue;
+        }
+        let record = Statement::new(APPLY, vec![name.into()]);
+        let changes = statements(text).map(|sql| Statement::new(sql, Vec::new()));
+        let batch: Vec<Statement> = std::iter::once(record).chain(changes).collect();
+        match left.checked_sub(batch.len()) {
+            Some(after) => left = after,
+            None => return Ok(false),
+        }
+        if let Err(error) = transaction(batch).await {
+            // Another instance may have been first. Then nothing of ours was done, and all of theirs.
+            applied = self::applied(&transaction).await?;
+            if applied.iter().all(|done| done != name) {
+                return Err(error);
+            }
+            left = left.saturating_sub(2);
+        }
+    }
+    Ok(true)
+}
+
+async fn applied<R: Rows, F: Future<Output = Result<Vec<R>>>>(
+    transaction: impl Fn(Vec<Statement>) -> F,
+) -> Result<Vec<String>> {
+    let asked = vec![Statement::new(RECORD, Vec::new()), Statement::new(APPLIED, Vec::new())];
+    let answers = transaction(asked).await?;
+    answers.last().map_or(Ok(Vec::new()), |names| names.column("name"))
+}
+
+/// A migration's statements, one by one, as D1 takes them. A statement ends with its line; that of a trigger with the
+/// line `END;`. A test holds this against SQLite's own reading of every migration.
+pub fn statements(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        while let Some((line, after)) = rest.split_once('\n')
+            && (line.is_empty() || line.starts_with("--"))
+        {
+            rest = after;
+        }
+        let end = if rest.starts_with("CREATE TRIGGER") { "\nEND;\n" } else { ";\n" };
+        let length = rest.find(end).map(|at| at + end.len())?;
+        let (statement, after) = rest.split_at(length);
+        rest = after;
+        Some(statement.trim_end())
+    })
+}
