@@ -78,40 +78,41 @@ pub fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     if wanted(Rows::Tree) {
         rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, few)?);
     }
-    let node = if wanted(Rows::Service) || wanted(Rows::Isolate) { Some(worker_tools()?) } else { None };
-    let upload = node.as_ref().map(|node| Upload::bundle(node, scratch.path())).transpose()?;
-    let (mut loads, mut own) = (Vec::new(), Vec::new());
-    if let (Some(node), Some(upload)) = (&node, &upload) {
-        heading("load");
-        if wanted(Rows::Service) {
-            loads = service::rows(node, &setup::programs("release")?, &upload.folder, few)?;
-        }
-        if wanted(Rows::Isolate) {
-            own = profile::rows(node, upload, few)?;
-        }
-    }
+    let of_service = [wanted(Rows::Service), wanted(Rows::Isolate)];
+    let loaded =
+        of_service.contains(&true).then(|| load_service(scratch.path(), few, of_service)).transpose()?;
     heading("results");
     if !rows.is_empty() {
         print_table(&rows)?;
     }
-    if !loads.is_empty() {
-        print_loads(&loads)?;
-    }
-    if !own.is_empty() {
-        print_own(&own)?;
-    }
-    if let Some(Upload { size, .. }) = upload {
-        say(format!("\n   upload of the key service: {size}"));
+    if let Some(loaded) = loaded {
+        print_loads(&loaded.rows)?;
+        print_own(&loaded.own)?;
+        writeln!(std::io::stdout(), "\nupload of the key service: {}", loaded.size)?;
     }
     say("");
     Ok(())
 }
 
-/// What the Worker is built and run with.
-fn worker_tools() -> Result<Node> {
+/// What is told of the key service.
+struct Loaded {
+    rows: Vec<service::Row>,
+    own: Vec<profile::Own>,
+    /// Of its upload, as wrangler says it.
+    size: String,
+}
+
+/// The key service under load, or its isolate's own time, or both.
+fn load_service(scratch: &Path, runs: u32, [load, isolate]: [bool; 2]) -> Result<Loaded> {
     setup::wasm_target()?;
     setup::npm_ci("")?;
-    Node::find()
+    let programs = if load { Some(setup::programs("release")?) } else { None };
+    let node = Node::find()?;
+    let upload = Upload::bundle(&node, scratch)?;
+    heading("load");
+    let rows = programs.map(|programs| service::rows(&node, &programs, &upload.folder, runs)).transpose()?;
+    let own = if isolate { profile::rows(&node, &upload, runs)? } else { Vec::new() };
+    Ok(Loaded { rows: rows.unwrap_or_default(), own, size: upload.size })
 }
 
 /// `capy run -- true` with local secrets.
@@ -226,6 +227,9 @@ fn print_table(rows: &[Row]) -> Result<()> {
 }
 
 fn print_loads(rows: &[service::Row]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -239,6 +243,9 @@ fn print_loads(rows: &[service::Row]) -> Result<()> {
 }
 
 fn print_own(rows: &[profile::Own]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut out = std::io::stdout();
     writeln!(
         out,

@@ -121,7 +121,7 @@ fn stretch(field: &Field, service: &KeyService, program: &str, time: Duration) -
     let (mut samples, mut scheduled) = (Samples::default(), start);
     while start.elapsed() < time && !field.over.load(SeqCst) {
         thread::sleep(LOOKS);
-        samples.add(service.server().resident_of(program)?);
+        samples.add(service.server().resident_of(program)?, field.calls.load(SeqCst));
         if scheduled.elapsed() >= CHECKPOINTS {
             service.play_schedule(&caller)?;
             scheduled = Instant::now();
