@@ -3,10 +3,11 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
+use capy_worker::Route;
 use capy_worker::log::Log;
 use serde::Serialize;
 
@@ -29,12 +30,11 @@ pub(crate) async fn observe(
     next: Next,
 ) -> Response {
     let (began, method) = (Instant::now(), name(request.method()));
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("", MatchedPath::as_str);
     let in_flight = metrics.begin();
     let response = next.run(request).await;
     drop(in_flight);
     let took = began.elapsed();
+    let route = response.extensions().get::<Route>().map_or("", |Route(pattern)| pattern);
     metrics.answered(method, route, response.status(), took);
     let request_id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     log.event(&Line {

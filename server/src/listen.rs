@@ -89,7 +89,7 @@ impl Server {
         });
         let app = Arc::new(App {
             host: Machine { database, limiter },
-            secrets,
+            secrets: Arc::new(secrets),
             clock: Clock::new(now),
             issuers: Arc::default(),
             refusals: Arc::default(),

@@ -18,7 +18,7 @@ pub struct App<H> {
     /// The platform: database and revocation list.
     pub host: H,
     /// The admin token, the wrap roots, and the keys of the project store.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// The time.
     pub clock: Clock,
     /// The keys of trusted issuers, as they were last read.

@@ -4,10 +4,6 @@ mod admin_token;
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
 use capy_protocol::api::tokens::{Bearer, TokenInfo};
 use capy_protocol::id::ProjectId;
 use capy_protocol::scope::Scope;
@@ -25,7 +21,7 @@ use crate::store::tokens;
 
 pub(crate) use admin_token::AdminTokens;
 
-/// The bearer of a valid token: a handler that takes one is reached by nobody else.
+/// The bearer of a valid token: only [`identify`] makes one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
     actor: String,
@@ -83,38 +79,35 @@ impl Identity {
     }
 }
 
-impl<H: Host> FromRequestParts<Arc<App<H>>> for Identity {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<H>>) -> Result<Self, ApiError> {
-        let presented = bearer(&parts.headers).unwrap_or_default();
-        let bootstrap = app.secrets.admin_tokens();
-        if bootstrap.as_ref().is_ok_and(|tokens| tokens.matches(presented)) {
-            return Ok(Self::bootstrap());
-        }
-        if let Ok(token) = Token::parse(presented) {
-            return by_token(app, &token).await;
-        }
-        if oidc::jwt::looks_like_one(presented) {
-            return oidc::identify(app, presented).await;
-        }
-        // Which it may be: a service without its secret cannot tell.
-        bootstrap?;
-        Err(ApiError::Unauthorized)
+/// Who is asking, by the header of that name: 401 without a valid token.
+pub(crate) async fn identify<H: Host>(
+    app: &Arc<App<H>>,
+    authorization: Option<&str>,
+) -> Result<Identity, ApiError> {
+    let presented = authorization.and_then(bearer).unwrap_or_default();
+    let bootstrap = app.secrets.admin_tokens();
+    if bootstrap.as_ref().is_ok_and(|tokens| tokens.matches(presented)) {
+        return Ok(Identity::bootstrap());
     }
+    if let Ok(token) = Token::parse(presented) {
+        return by_token(app, &token).await;
+    }
+    if oidc::jwt::looks_like_one(presented) {
+        return oidc::identify(app, presented).await;
+    }
+    // Which it may be: a service without its secret cannot tell.
+    bootstrap?;
+    Err(ApiError::Unauthorized)
 }
 
-/// Who may do everything: for what belongs to no project.
-pub(crate) struct Admin(pub(crate) Identity);
-
-impl<H: Host> FromRequestParts<Arc<App<H>>> for Admin {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<H>>) -> Result<Self, ApiError> {
-        let identity = Identity::from_request_parts(parts, app).await?;
-        identity.require(&Scope::Admin)?;
-        Ok(Self(identity))
-    }
+/// Who may do everything: for what belongs to no project. 401, 403.
+pub(crate) async fn admin<H: Host>(
+    app: &Arc<App<H>>,
+    authorization: Option<&str>,
+) -> Result<Identity, ApiError> {
+    let identity = identify(app, authorization).await?;
+    identity.require(&Scope::Admin)?;
+    Ok(identity)
 }
 
 /// Read on the primary for each call: a revoked token is refused from the moment that its revocation answered.
@@ -134,8 +127,8 @@ pub(crate) fn digest_of(token: &Token) -> String {
 }
 
 /// The token of `authorization: Bearer …`; the scheme's name has no case.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
@@ -145,14 +138,9 @@ mod tests {
 
     #[test]
     fn the_bearer_scheme_is_read_as_rfc_6750_writes_it() {
-        let read = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(AUTHORIZATION, value.parse().unwrap());
-            bearer(&headers).map(str::to_owned)
-        };
-        assert_eq!(read("Bearer abc").as_deref(), Some("abc"));
-        assert_eq!(read("bearer  abc").as_deref(), Some("abc"));
-        assert_eq!(read("Basic abc"), None);
-        assert_eq!(read("abc"), None);
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bearer  abc"), Some("abc"));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("abc"), None);
     }
 }

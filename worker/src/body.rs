@@ -1,66 +1,76 @@
 //! Reads a request's body as JSON. Every fault is a 4xx, and no error repeats what the body holds.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
+use crate::call::Work;
 use crate::error::ApiError;
 
 /// The longest body, in bytes, where a route says nothing else: several times the largest valid request.
-const BODY_MAX: usize = 8 * 1024;
+pub(crate) const BODY_MAX: usize = 8 * 1024;
 
-/// A body of `application/json`: 415 for another type, 413 over `MAX` bytes, 400 for anything that is not a `T`.
-pub(crate) struct JsonBody<T, const MAX: usize = BODY_MAX>(pub(crate) T);
-
-impl<T: DeserializeOwned, S: Sync, const MAX: usize> FromRequest<S> for JsonBody<T, MAX> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if !is_json(request.headers()) {
-            return Err(ApiError::UnsupportedMediaType);
-        }
-        let bytes = read(request.into_body(), MAX).await?;
-        let parsed = parse(&bytes);
-        wipe(bytes);
-        parsed.map(Self)
-    }
+/// A body that is not read yet.
+pub trait Body: Send {
+    /// All of it, when it has `max` bytes at most.
+    fn read(self: Box<Self>, max: usize) -> Work<'static, Result<Vec<u8>, BodyFault>>;
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next());
+/// Why a body is not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyFault {
+    /// It is longer than the route takes.
+    TooLarge,
+    /// It ended before its end.
+    Broken,
+}
+
+/// A body of `application/json`: 415 for another type, 413 over `max` bytes, 400 for anything that is not a `T`. It may
+/// hold key material.
+pub(crate) async fn json<T: DeserializeOwned>(
+    content_type: Option<&str>,
+    body: Box<dyn Body>,
+    max: usize,
+) -> Result<T, ApiError> {
+    parse(&read(content_type, body, max).await?)
+}
+
+/// Apart from what each type is parsed by.
+async fn read(
+    content_type: Option<&str>,
+    body: Box<dyn Body>,
+    max: usize,
+) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    if !content_type.is_some_and(is_json) {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    body.read(max).await.map(Zeroizing::new).map_err(|fault| match fault {
+        BodyFault::TooLarge => ApiError::PayloadTooLarge,
+        BodyFault::Broken => ApiError::BadRequest("the body could not be read to its end".into()),
+    })
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next();
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
-}
-
-async fn read(body: Body, max: usize) -> Result<Bytes, ApiError> {
-    match Limited::new(body, max).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::PayloadTooLarge),
-        Err(_) => Err(ApiError::BadRequest("the body could not be read to its end".into())),
-    }
 }
 
 /// The parser's own message may quote a value, so that only the place is told.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = T::deserialize(&mut json).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let path = field_at(bytes, line, column);
-        let field = &path[..path.floor_char_boundary(64)];
-        ApiError::BadRequest(
-            format!("the body is not what this route takes, at `{field}` (line {line}, column {column})")
-                .into(),
-        )
-    })?;
+    let parsed = T::deserialize(&mut json).map_err(|error| unfit(bytes, &error))?;
     let rest = json.end();
     rest.map_err(|_| ApiError::BadRequest("the body goes on after its JSON value".into()))?;
     Ok(parsed)
 }
 
+fn unfit(bytes: &[u8], error: &serde_json::Error) -> ApiError {
+    let (line, column) = (error.line(), error.column());
+    let path = field_at(bytes, line, column);
+    let field = &path[..path.floor_char_boundary(64)];
+    ApiError::BadRequest(
+        format!("the body is not what this route takes, at `{field}` (line {line}, column {column})").into(),
+    )
+}
 /// The field that the parser was at when it stopped: the last names before that place. Found in the text, so that the
 /// parser of each type need not keep account of it: that is a sixth of what they all weigh.
 fn field_at(bytes: &[u8], line: usize, column: usize) -> String {
@@ -95,13 +105,6 @@ fn string_at(bytes: &[u8], start: usize) -> &[u8] {
         end += if bytes[end] == b'\\' { 2 } else { 1 };
     }
     &bytes[start..end.min(bytes.len())]
-}
-
-/// A body may hold key material. Memory that is still shared is left to its other owner.
-fn wipe(bytes: Bytes) {
-    if let Ok(mut bytes) = bytes.try_into_mut() {
-        bytes.as_mut().zeroize();
-    }
 }
 
 #[cfg(test)]

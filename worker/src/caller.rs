@@ -1,16 +1,9 @@
 //! Who is calling, as the audit trail records it.
 
-use std::convert::Infallible;
-
-use axum::extract::FromRequestParts;
-use axum::http::header::USER_AGENT;
-use axum::http::request::Parts;
-
 /// The longest user agent that is recorded, in bytes.
 const USER_AGENT_MAX: usize = 256;
 
-/// What the host knows about the connection. It sets this as an extension of the request; a header that the
-/// client may have written itself is not taken for it.
+/// What the host knows about the connection. A header that the client may have written itself is not taken for it.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// The client's address.
@@ -30,15 +23,10 @@ pub struct Caller {
     pub user_agent: Option<String>,
 }
 
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let agent = parts.headers.get(USER_AGENT);
-        Ok(Self {
-            peer: parts.extensions.get::<Peer>().cloned().unwrap_or_default(),
-            user_agent: agent.map(|value| cut(&String::from_utf8_lossy(value.as_bytes()))),
-        })
+impl Caller {
+    /// A peer that calls itself so.
+    pub(crate) fn new(peer: Peer, user_agent: Option<&str>) -> Self {
+        Self { peer, user_agent: user_agent.map(cut) }
     }
 }
 

@@ -4,15 +4,10 @@
 
 use std::borrow::Cow;
 
-use axum::Json;
-#[cfg(not(target_family = "wasm"))]
-use axum::http::header::CACHE_CONTROL;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
 use capy_protocol::api::{ErrorBody, ErrorCode};
 
 use crate::audit::Refusal;
+use crate::call::Answer;
 use crate::host::HostError;
 use crate::policy::Denial;
 use crate::policy::tokens::Refused;
@@ -72,11 +67,9 @@ pub(crate) enum Fault {
     Store(capy_protocol::Error),
     #[error("sealing an audit event failed: {0}")]
     Seal(capy_protocol::Error),
+    #[error("an answer could not be written: {0}")]
+    Answer(String),
 }
-
-/// Goes with a 5xx as an extension of the response, for the log.
-#[derive(Clone, Debug)]
-pub(crate) struct Detail(pub(crate) String);
 
 impl From<HostError> for ApiError {
     fn from(error: HostError) -> Self {
@@ -125,107 +118,63 @@ impl From<Refused> for ApiError {
 }
 
 impl ApiError {
-    fn parts(&self) -> (StatusCode, ErrorCode, &str) {
+    fn parts(&self) -> (u16, ErrorCode, &str) {
         use ErrorCode as Code;
         match self {
-            Self::BadRequest(text) => (StatusCode::BAD_REQUEST, Code::BadRequest, text),
-            Self::Unauthorized => {
-                (StatusCode::UNAUTHORIZED, Code::Unauthorized, "a valid bearer token is needed")
+            Self::BadRequest(text) => (400, Code::BadRequest, text),
+            Self::Unauthorized => (401, Code::Unauthorized, "a valid bearer token is needed"),
+            Self::TokenExpired => (401, Code::TokenExpired, "this API token is past its expiry"),
+            Self::TokenRevoked => (401, Code::TokenRevoked, "this API token is revoked"),
+            Self::IdentityRefused(refused) => (401, Code::IdentityRefused, refused.text()),
+            Self::Forbidden => (403, Code::Forbidden, "the token's scope does not reach this"),
+            Self::NotFound => (404, Code::NotFound, "no such route"),
+            Self::MethodNotAllowed => (405, Code::MethodNotAllowed, "this route has no such method"),
+            Self::TrustUnknown => (404, Code::TrustUnknown, "no trust has this id"),
+            Self::ProjectUnknown => {
+                (404, Code::ProjectUnknown, "there is no such project, or none that you may see")
             }
-            Self::TokenExpired => {
-                (StatusCode::UNAUTHORIZED, Code::TokenExpired, "this API token is past its expiry")
+            Self::SecretUnknown => {
+                (404, Code::SecretUnknown, "there is no such secret, or none that you may see")
             }
-            Self::TokenRevoked => (StatusCode::UNAUTHORIZED, Code::TokenRevoked, "this API token is revoked"),
-            Self::IdentityRefused(refused) => {
-                (StatusCode::UNAUTHORIZED, Code::IdentityRefused, refused.text())
-            }
-            Self::Forbidden => {
-                (StatusCode::FORBIDDEN, Code::Forbidden, "the token's scope does not reach this")
-            }
-            Self::NotFound => (StatusCode::NOT_FOUND, Code::NotFound, "no such route"),
-            Self::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "this route has no such method")
-            }
-            Self::TrustUnknown => (StatusCode::NOT_FOUND, Code::TrustUnknown, "no trust has this id"),
-            Self::ProjectUnknown => (
-                StatusCode::NOT_FOUND,
-                Code::ProjectUnknown,
-                "there is no such project, or none that you may see",
-            ),
-            Self::SecretUnknown => (
-                StatusCode::NOT_FOUND,
-                Code::SecretUnknown,
-                "there is no such secret, or none that you may see",
-            ),
-            Self::ProjectExists => (StatusCode::CONFLICT, Code::ProjectExists, "this project id is taken"),
-            Self::NotGivenUp(refusal) => (StatusCode::CONFLICT, Code::NotGivenUp, refusal.text()),
+            Self::ProjectExists => (409, Code::ProjectExists, "this project id is taken"),
+            Self::NotGivenUp(refusal) => (409, Code::NotGivenUp, refusal.text()),
             Self::ProjectFull => (
-                StatusCode::UNPROCESSABLE_ENTITY,
+                422,
                 Code::ProjectFull,
                 "a project holds 1000 secrets and one MiB of names and values at most",
             ),
             Self::StoreOff => (
-                StatusCode::SERVICE_UNAVAILABLE,
+                503,
                 Code::StoreOff,
                 "this service keeps no secrets of projects: its ENCRYPTION_KEY is not set",
             ),
-            Self::TokenUnknown => (StatusCode::NOT_FOUND, Code::TokenUnknown, "no API token has this id"),
-            Self::DeployExists => (StatusCode::CONFLICT, Code::DeployExists, "this deploy id is taken"),
-            Self::Denied(Denial::Unknown) => {
-                (StatusCode::NOT_FOUND, Code::DeployUnknown, "no deployment has this id")
+            Self::TokenUnknown => (404, Code::TokenUnknown, "no API token has this id"),
+            Self::DeployExists => (409, Code::DeployExists, "this deploy id is taken"),
+            Self::Denied(Denial::Unknown) => (404, Code::DeployUnknown, "no deployment has this id"),
+            Self::Denied(Denial::Revoked) => (410, Code::DeployRevoked, "this deployment is revoked"),
+            Self::Denied(Denial::Expired) => (410, Code::DeployExpired, "this deployment has expired"),
+            Self::Denied(Denial::UsedUp) => (410, Code::DeployUsedUp, "this deployment is used up"),
+            Self::Denied(Denial::Address) => {
+                (403, Code::AddressNotAllowed, "this deployment may not be opened from this address")
             }
-            Self::Denied(Denial::Revoked) => {
-                (StatusCode::GONE, Code::DeployRevoked, "this deployment is revoked")
+            Self::PayloadTooLarge => (413, Code::PayloadTooLarge, "the body is too large"),
+            Self::UnsupportedMediaType => {
+                (415, Code::UnsupportedMediaType, "the body must be application/json")
             }
-            Self::Denied(Denial::Expired) => {
-                (StatusCode::GONE, Code::DeployExpired, "this deployment has expired")
+            Self::BlobRejected => (422, Code::BlobRejected, "the outer blob does not open"),
+            Self::WrapRootUnknown => {
+                (422, Code::WrapRootUnknown, "the blob was made by another service, or its wrap root is gone")
             }
-            Self::Denied(Denial::UsedUp) => {
-                (StatusCode::GONE, Code::DeployUsedUp, "this deployment is used up")
-            }
-            Self::Denied(Denial::Address) => (
-                StatusCode::FORBIDDEN,
-                Code::AddressNotAllowed,
-                "this deployment may not be opened from this address",
-            ),
-            Self::PayloadTooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, Code::PayloadTooLarge, "the body is too large")
-            }
-            Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                Code::UnsupportedMediaType,
-                "the body must be application/json",
-            ),
-            Self::BlobRejected => {
-                (StatusCode::UNPROCESSABLE_ENTITY, Code::BlobRejected, "the outer blob does not open")
-            }
-            Self::WrapRootUnknown => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Code::WrapRootUnknown,
-                "the blob was made by another service, or its wrap root is gone",
-            ),
             Self::WrapRootGone => (
-                StatusCode::UNPROCESSABLE_ENTITY,
+                422,
                 Code::WrapRootGone,
                 "the wrap root that this deployment needs was taken out of the service",
             ),
-            Self::RateLimited => {
-                (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, "this was asked for too often")
-            }
-            Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "internal error"),
-            Self::Unavailable(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the service cannot answer now")
-            }
+            Self::RateLimited => (429, Code::RateLimited, "this was asked for too often"),
+            Self::Panicked => (500, Code::Internal, "internal error"),
+            Self::Unavailable(_) => (503, Code::Unavailable, "the service cannot answer now"),
         }
     }
-}
-
-/// The answer of a host that waits no longer: 503.
-#[cfg(not(target_family = "wasm"))]
-pub fn too_slow() -> Response {
-    let mut response = ApiError::Unavailable(Fault::TooSlow).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 impl ApiError {
@@ -234,29 +183,25 @@ impl ApiError {
         let decided = matches!(self, Self::Denied(_) | Self::BlobRejected | Self::WrapRootGone);
         decided.then(|| self.parts().1)
     }
-}
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+    /// The answer to who asked.
+    pub(crate) fn into_answer(self) -> Answer {
         let (status, code, text) = self.parts();
-        let error = text.to_owned();
-        let mut response = (status, Json(ErrorBody { error, code })).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        // Two texts: that cannot fail.
+        let body = serde_json::to_vec(&ErrorBody { error: text.to_owned(), code }).unwrap_or_default();
+        let mut answer = Answer::of(status, body);
+        match status {
+            401 => answer.headers.push(("www-authenticate", "Bearer".to_owned())),
             // Seconds: the time that the limits are counted over.
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+            429 => answer.headers.push(("retry-after", "10".to_owned())),
+            _ => {}
         }
-        let detail = match &self {
+        answer.detail = match &self {
             Self::Unavailable(fault) => Some(fault.to_string()),
             Self::Panicked => Some("the call panicked".to_owned()),
             Self::StoreOff => Some(Fault::StoreKeys(SecretFault::Missing(ENCRYPTION_KEY)).to_string()),
             _ => None,
         };
-        if let Some(detail) = detail {
-            response.extensions_mut().insert(Detail(detail));
-        }
-        response
+        answer
     }
 }

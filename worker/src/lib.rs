@@ -1,13 +1,14 @@
 //! The key service: registers deployments, releases their keys, revokes them.
 //!
-//! The routes are an axum router over one [`Host`](host::Host), so that the same code answers on Workers, in
-//! native tests and in any other host. This file owns the way in from Workers: bindings become an
-//! [`App`](app::App), a request becomes an `http` one, and nothing else happens here.
+//! The routes work over one [`Host`](host::Host) and know no HTTP library, so that the same code answers on Workers, in
+//! native tests and in any other host: a host makes a [`Request`](call::Request) of what it received, and sends the
+//! [`Answer`](call::Answer). Those that speak HTTP themselves have [`router`] for it.
 
 pub mod app;
 pub mod audit;
 mod auth;
-mod body;
+pub mod body;
+pub mod call;
 pub mod caller;
 mod error;
 mod handlers;
@@ -17,18 +18,19 @@ pub mod log;
 pub mod migrations;
 pub mod oidc;
 mod panics;
-mod path;
 pub mod policy;
 mod query;
 pub mod refusals;
+#[cfg(not(target_family = "wasm"))]
+mod router;
 mod routes;
 pub mod secrets;
 pub mod store;
 
-#[cfg(not(target_family = "wasm"))]
-pub use error::too_slow;
 pub use handlers::audit::checkpoint;
-pub use routes::router;
+#[cfg(not(target_family = "wasm"))]
+pub use router::{Route, router, too_slow};
+pub use routes::answer;
 
 #[cfg(target_family = "wasm")]
 mod workers;

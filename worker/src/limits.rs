@@ -4,35 +4,24 @@
 //! not the keys.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use capy_protocol::id::DeployId;
 
 use crate::app::App;
-use crate::caller::Peer;
 use crate::error::ApiError;
 use crate::host::{Host, Limit};
-use crate::path::PathId;
 
-/// The id in the path, when it may be asked for now: 400 when it is none, 429 when its deployment or the address that
-/// asks was there too often. Nothing else is asked before.
-pub(crate) struct WithinLimits(pub(crate) DeployId);
-
-impl<H: Host> FromRequestParts<Arc<App<H>>> for WithinLimits {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<H>>) -> Result<Self, ApiError> {
-        let PathId(id) = PathId::<DeployId>::from_request_parts(parts, app).await?;
-        let address = parts.extensions.get::<Peer>().and_then(|peer| peer.address.as_deref());
-        if let Some(network) = address.and_then(network_of) {
-            // First: one address alone shall not use up what a deployment may ask.
-            check(app, Limit::DecryptsFromAddress, &network).await?;
-        }
-        check(app, Limit::DecryptsOfDeploy, &id.to_string()).await?;
-        Ok(Self(id))
+/// 429 when a deployment, or the address that asks, was there too often. Nothing else is asked before.
+pub(crate) async fn require<H: Host>(
+    app: &App<H>,
+    id: &DeployId,
+    address: Option<&str>,
+) -> Result<(), ApiError> {
+    if let Some(network) = address.and_then(network_of) {
+        // First: one address alone shall not use up what a deployment may ask.
+        check(app, Limit::DecryptsFromAddress, &network).await?;
     }
+    check(app, Limit::DecryptsOfDeploy, &id.to_string()).await
 }
 
 async fn check<H: Host>(app: &App<H>, limit: Limit, key: &str) -> Result<(), ApiError> {

@@ -3,19 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, HeaderName};
-use axum::http::{HeaderValue, Method};
-use axum::middleware::Next;
-use axum::response::Response;
 use serde::Serialize;
 
-use crate::app::App;
+use crate::call::Answer;
 use crate::caller::Peer;
-use crate::error::Detail;
-use crate::host::Host;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A sink for lines.
 #[derive(Clone)]
@@ -38,6 +29,13 @@ impl Log {
     pub fn warn(&self, fault: &dyn fmt::Display) {
         let detail = fault.to_string();
         self.line(&Line { level: "warn", detail: &detail, request: None });
+    }
+
+    /// Records why an answer is a 5xx.
+    pub(crate) fn failed(&self, request_id: &str, method: &str, answer: &Answer) {
+        let Answer { status, route, detail, .. } = answer;
+        let request = Some(Subject { request_id, method, route, status: *status });
+        self.line(&Line { level: "error", detail: detail.as_deref().unwrap_or(""), request });
     }
 
     fn line(&self, line: &Line<'_>) {
@@ -69,44 +67,9 @@ struct Subject<'a> {
     status: u16,
 }
 
-/// Gives every answer its id and forbids caches to keep it; logs why it is a 5xx.
-pub(crate) async fn observe<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let id = request_id(request.extensions().get());
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if response.status().is_server_error() {
-        report(&app.log, &id, &method, route.as_ref(), &response);
-    }
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, value);
-    }
-    response
-}
-
-fn report(log: &Log, request_id: &str, method: &Method, route: Option<&MatchedPath>, response: &Response) {
-    let detail = response.extensions().get::<Detail>();
-    log.line(&Line {
-        level: "error",
-        detail: detail.map_or("", |Detail(text)| text),
-        request: Some(Subject {
-            request_id,
-            method: method.as_str(),
-            route: route.map_or("", MatchedPath::as_str),
-            status: response.status().as_u16(),
-        }),
-    });
-}
-
 /// The host's own id for the request, or a random one. What a client calls it is not asked.
-fn request_id(peer: Option<&Peer>) -> String {
-    let known = peer.and_then(|peer| peer.request_id.as_ref());
+pub(crate) fn request_id(peer: &Peer) -> String {
+    let known = peer.request_id.as_ref();
     known.filter(|id| (1..=64).contains(&id.len())).cloned().unwrap_or_else(random_id)
 }
 

@@ -3,21 +3,16 @@
 //! not: the database is left by its transaction.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::task::Poll;
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-
+use crate::call::{Outcome, Work};
 use crate::error::ApiError;
 
-/// Answers 500 for a call that panics. Where and why it did is what the process prints of every panic.
-pub(crate) async fn caught(request: Request, next: Next) -> Response {
-    let mut answer = pin!(next.run(request));
+/// The outcome of work that may panic. Where and why it did is what the process prints of every panic.
+pub(crate) async fn caught(mut work: Work<'static, Outcome>) -> Outcome {
     std::future::poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(ApiError::Panicked.into_response()))
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or(Poll::Ready(Err(ApiError::Panicked)))
     })
     .await
 }
@@ -26,23 +21,16 @@ pub(crate) async fn caught(request: Request, next: Next) -> Response {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use axum::Router;
     use axum::body::Body;
-    use axum::http::StatusCode;
-    use axum::middleware::{from_fn, from_fn_with_state};
-    use axum::routing::get;
+    use axum::http::{Request, StatusCode};
     use http_body_util::BodyExt;
     use tower::ServiceExt;
 
-    use super::*;
     use crate::app::{App, Clock};
     use crate::host::faulty::Faulty;
-    use crate::log::{Log, observe};
+    use crate::log::Log;
+    use crate::router;
     use crate::secrets::Secrets;
-
-    async fn bug() {
-        panic!("on purpose");
-    }
 
     #[tokio::test]
     async fn a_panic_is_a_500_with_a_code_and_the_id_that_the_log_has() {
@@ -50,17 +38,14 @@ mod tests {
         let sink = Arc::clone(&lines);
         let app = Arc::new(App {
             host: Faulty::new().unwrap(),
-            secrets: Secrets::parse(|_| None),
-            clock: Clock::new(|| 0),
+            secrets: Arc::new(Secrets::parse(|_| None)),
+            clock: Clock::new(|| panic!("on purpose")),
             issuers: Arc::default(),
             refusals: Arc::default(),
             log: Log::new(move |line| sink.lock().unwrap().push(line.to_owned())),
         });
-        let routes: Router = Router::new()
-            .route("/bug", get(bug))
-            .layer(from_fn(caught))
-            .layer(from_fn_with_state(app, observe::<Faulty>));
-        let response = routes.oneshot(Request::get("/bug").body(Body::empty()).unwrap()).await.unwrap();
+        let response =
+            router(app).oneshot(Request::get("/health").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -1,49 +1,160 @@
-//! The whole route table.
+//! The whole route table, and the way from a request to its answer.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
-
 use crate::app::App;
+use crate::call::{Answer, Call, Outcome, Request, Work};
 use crate::error::ApiError;
 use crate::handlers::{audit, decrypt, deploys, health, losses, projects, roots, rows, tokens, trusts};
 use crate::host::Host;
-use crate::log::observe;
+use crate::log;
 use crate::panics::caught;
 
-/// The service over `app`. Every answer is JSON, and none may be cached.
-pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
-    Router::new()
-        .route("/deploy", post(deploys::register::<H>))
-        .route("/deploy/{id}", delete(deploys::revoke::<H>))
-        .route("/deploy/{id}/decrypt", post(decrypt::decrypt::<H>))
-        .route("/projects/{project_id}/deploys", get(deploys::list::<H>).delete(deploys::revoke_all::<H>))
-        .route("/projects/{project_id}/audit", get(audit::list::<H>))
-        .route("/admin/wrap-roots", get(roots::list::<H>))
-        .route("/admin/audit", get(audit::list_of_service::<H>))
-        .route("/admin/audit/verify", get(audit::verify::<H>))
-        .route("/admin/audit/give-up", post(losses::give_up::<H>))
-        .route("/tokens", post(tokens::create::<H>).get(tokens::list::<H>))
-        .route("/tokens/self", get(tokens::of_bearer))
-        .route("/tokens/{id}", delete(tokens::revoke::<H>))
-        .route("/oidc/trusts", post(trusts::add::<H>).get(trusts::list::<H>))
-        .route("/oidc/trusts/{id}", delete(trusts::remove::<H>))
-        .route("/api/project", post(projects::create::<H>))
-        .route("/api/project/projects", get(projects::list::<H>))
-        .route(
-            "/api/project/projects/{project_id}",
-            get(projects::show::<H>).put(projects::change::<H>).delete(projects::remove::<H>),
-        )
-        .route("/api/project/secret/{id}", delete(projects::remove_secret::<H>))
-        .route("/api/build/projects/{project_id}/rows", get(rows::of_project::<H>))
-        .route("/admin/store/keys", get(rows::keys::<H>))
-        .route("/admin/store/rotate", post(rows::rotate::<H>))
-        .route("/health", get(health::health::<H>))
-        .fallback(async || ApiError::NotFound)
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(from_fn(caught))
-        .layer(from_fn_with_state(Arc::clone(&app), observe::<H>))
-        .with_state(app)
+/// One method of one route.
+struct Route<H> {
+    method: &'static str,
+    /// Segments after slashes; one in braces is any that is not empty.
+    pattern: &'static str,
+    handle: fn(Arc<App<H>>, Call) -> Work<'static, Outcome>,
+}
+
+/// Carries the type of the host to the table.
+struct Table<H>(PhantomData<H>);
+
+/// `METHOD pattern => handler`
+macro_rules! routes {
+    ($($method:ident $pattern:literal => $handle:path;)*) => {
+        &[$(Route {
+            method: stringify!($method),
+            pattern: $pattern,
+            handle: |app, call| Box::pin($handle(app, call)),
+        }),*]
+    };
+}
+
+impl<H: Host> Table<H> {
+    const ROUTES: &[Route<H>] = routes! {
+        POST "/deploy" => deploys::register;
+        DELETE "/deploy/{id}" => deploys::revoke;
+        POST "/deploy/{id}/decrypt" => decrypt::decrypt;
+        GET "/projects/{project_id}/deploys" => deploys::list;
+        DELETE "/projects/{project_id}/deploys" => deploys::revoke_all;
+        GET "/projects/{project_id}/audit" => audit::list;
+        GET "/admin/wrap-roots" => roots::list;
+        GET "/admin/audit" => audit::list_of_service;
+        GET "/admin/audit/verify" => audit::verify;
+        POST "/admin/audit/give-up" => losses::give_up;
+        POST "/tokens" => tokens::create;
+        GET "/tokens" => tokens::list;
+        GET "/tokens/self" => tokens::of_bearer;
+        DELETE "/tokens/{id}" => tokens::revoke;
+        POST "/oidc/trusts" => trusts::add;
+        GET "/oidc/trusts" => trusts::list;
+        DELETE "/oidc/trusts/{id}" => trusts::remove;
+        POST "/api/project" => projects::create;
+        GET "/api/project/projects" => projects::list;
+        GET "/api/project/projects/{project_id}" => projects::show;
+        PUT "/api/project/projects/{project_id}" => projects::change;
+        DELETE "/api/project/projects/{project_id}" => projects::remove;
+        DELETE "/api/project/secret/{id}" => projects::remove_secret;
+        GET "/api/build/projects/{project_id}/rows" => rows::of_project;
+        GET "/admin/store/keys" => rows::keys;
+        POST "/admin/store/rotate" => rows::rotate;
+        GET "/health" => health::health;
+    };
+}
+
+/// Answers a request. Every answer is JSON, none may be cached, and each has its id.
+pub async fn answer<H: Host>(app: &Arc<App<H>>, request: Request) -> Answer {
+    let id = log::request_id(&request.peer);
+    let method = request.method.clone();
+    let found = find::<H>(&request.path);
+    let pattern = found.as_ref().map_or("", |found| found.pattern);
+    let outcome = match found {
+        Some(found) => found.call(app, request).await,
+        None => Err(ApiError::NotFound),
+    };
+    let mut answer = outcome.unwrap_or_else(ApiError::into_answer);
+    answer.route = pattern;
+    if answer.status >= 500 {
+        app.log.failed(&id, &method, &answer);
+    }
+    if method == "HEAD" {
+        answer.headers.push(("content-length", answer.body.len().to_string()));
+        answer.body.clear();
+    }
+    answer.headers.extend([("cache-control", "no-store".to_owned()), ("x-request-id", id)]);
+    answer
+}
+
+/// Where a path leads.
+struct Found<H: 'static> {
+    pattern: &'static str,
+    /// One for each method.
+    routes: Vec<&'static Route<H>>,
+    parameter: Option<String>,
+}
+
+/// A pattern that is the path goes before one that leaves a part of it open: `/tokens/self` is no token's id.
+fn find<H: Host>(path: &str) -> Option<Found<H>> {
+    let routes = Table::<H>::ROUTES;
+    let (pattern, parameter) = match routes.iter().find(|route| route.pattern == path) {
+        Some(route) => (route.pattern, None),
+        None => {
+            routes.iter().find_map(|route| Some((route.pattern, Some(open_part(route.pattern, path)?))))?
+        }
+    };
+    let routes = routes.iter().filter(|route| route.pattern == pattern).collect();
+    Some(Found { pattern, routes, parameter: parameter.map(str::to_owned) })
+}
+
+/// What the path has in the pattern's open place, where it fits; a pattern has one such place at most.
+fn open_part<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let (before, after) = pattern.split_once('{')?;
+    let (_, after) = after.split_once('}')?;
+    let open = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!open.is_empty() && !open.contains('/')).then_some(open)
+}
+
+impl<H: Host> Found<H> {
+    async fn call(self, app: &Arc<App<H>>, request: Request) -> Outcome {
+        // Who may GET may ask for the head alone.
+        let method = if request.method == "HEAD" { "GET" } else { &request.method };
+        let Some(route) = self.routes.iter().find(|route| route.method == method) else {
+            return Ok(self.method_not_allowed());
+        };
+        caught((route.handle)(Arc::clone(app), Call::new(request, self.parameter))).await
+    }
+
+    fn method_not_allowed(&self) -> Answer {
+        let mut answer = ApiError::MethodNotAllowed.into_answer();
+        let methods = self.routes.iter().map(|route| match route.method {
+            "GET" => "GET,HEAD",
+            method => method,
+        });
+        answer.headers.push(("allow", methods.collect::<Vec<_>>().join(",")));
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_leaves_one_segment_open() {
+        assert_eq!(open_part("/deploy/{id}", "/deploy/ab"), Some("ab"));
+        assert_eq!(open_part("/deploy/{id}/decrypt", "/deploy/ab/decrypt"), Some("ab"));
+        for (pattern, path) in [
+            ("/health", "/health"),
+            ("/deploy/{id}", "/deploy/"),
+            ("/deploy/{id}", "/deploy"),
+            ("/deploy/{id}", "/deploy/a/b"),
+            ("/deploy/{id}/decrypt", "/deploy//decrypt"),
+            ("/deploy/{id}/decrypt", "/deploy/decrypt"),
+        ] {
+            assert_eq!(open_part(pattern, path), None, "{pattern} {path}");
+        }
+    }
 }

@@ -2,47 +2,38 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::Uri;
 use capy_protocol::api::{AuditList, AuditVerification};
 use capy_protocol::id::ProjectId;
 use capy_protocol::scope::Scope;
 
 use crate::app::App;
 use crate::audit::STRETCH;
-use crate::auth::{Admin, Identity};
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
 use crate::error::ApiError;
 use crate::host::Host;
-use crate::path::PathId;
 use crate::query;
 use crate::store::audit::{self, Sealing};
 
 /// `GET /projects/{project_id}/audit?cursor=`
 /// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
 /// 2. 200 with a page of the project's events, newest first. 503.
-pub(crate) async fn list<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(project_id): PathId<ProjectId>,
-    uri: Uri,
-) -> Result<Json<AuditList>, ApiError> {
+pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let project_id = call.id(ProjectId::parse)?;
     identity.require(&Scope::Read(project_id.clone()))?;
-    let before = number(&uri, "cursor")?;
+    let before = number(call.query(), "cursor")?;
     let (events, next) = audit::list(&app.host, Some(&project_id), before).await?;
-    Ok(Json(AuditList { events, next: next.map(|number| number.to_string()) }))
+    Answer::ok(&AuditList { events, next: next.map(|number| number.to_string()) })
 }
 
 /// `GET /admin/audit?cursor=`
 /// 1. An admin's bearer: 401, 403. The cursor: 400.
 /// 2. 200 with a page of the events that belong to no project, newest first. 503.
-pub(crate) async fn list_of_service<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    _: Admin,
-    uri: Uri,
-) -> Result<Json<AuditList>, ApiError> {
-    let (events, next) = audit::list(&app.host, None, number(&uri, "cursor")?).await?;
-    Ok(Json(AuditList { events, next: next.map(|number| number.to_string()) }))
+pub(crate) async fn list_of_service<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    auth::admin(&app, call.authorization()).await?;
+    let (events, next) = audit::list(&app.host, None, number(call.query(), "cursor")?).await?;
+    Answer::ok(&AuditList { events, next: next.map(|number| number.to_string()) })
 }
 
 /// `GET /admin/audit/verify?from=`
@@ -50,12 +41,9 @@ pub(crate) async fn list_of_service<H: Host>(
 /// 2. A checkpoint over what has none yet, where the asked stretch begins there: 503.
 /// 3. 200 with one stretch, what is wrong with it, and where the next one is. Where no checkpoint can be made, what is
 ///    wrong with the first rows that have none.
-pub(crate) async fn verify<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    _: Admin,
-    uri: Uri,
-) -> Result<Json<AuditVerification>, ApiError> {
-    let from = number(&uri, "from")?.unwrap_or(1).max(1);
+pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    auth::admin(&app, call.authorization()).await?;
+    let from = number(call.query(), "from")?.unwrap_or(1).max(1);
     let roots = app.secrets.wrap_roots()?;
     let (mut sealed, mut findings, last) = audit::verify(&app.host, &roots, from).await?;
     let is_new = sealed.is_none() && from > last;
@@ -75,13 +63,13 @@ pub(crate) async fn verify<H: Host>(
         Some(sealed) => is_new && sealed.checkpoint.count < STRETCH,
         None => from > last,
     };
-    Ok(Json(AuditVerification {
+    Answer::ok(&AuditVerification {
         checkpoint: sealed.map(|sealed| sealed.checkpoint),
         findings,
         pending,
         unsealed: if from == 1 { audit::unsealed(&app.host).await? } else { 0 },
         next: (!is_end).then_some(from + 1),
-    }))
+    })
 }
 
 /// Vouches for the events that came since the last time: all of them, or as many as the host has time for. A host calls
@@ -101,8 +89,8 @@ pub async fn checkpoint<H: Host>(app: &App<H>) {
     }
 }
 
-fn number(uri: &Uri, name: &str) -> Result<Option<u64>, ApiError> {
+fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, ApiError> {
     let malformed = || ApiError::BadRequest(format!("{name} is not a number of this service").into());
     let parse = |text: &str| text.parse().ok().filter(|number| *number < 1 << 53).ok_or_else(malformed);
-    query::only(uri, name)?.map(parse).transpose()
+    query::only(query, name)?.map(parse).transpose()
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
 use capy_protocol::api::{Credential, DecryptRequest, DecryptResponse, ErrorCode};
 use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
@@ -12,11 +10,10 @@ use capy_protocol::wrap::{InnerBlob, OuterBlob};
 
 use crate::app::App;
 use crate::audit::{Action, Event, Subject};
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::call::{Answer, Call, Outcome};
 use crate::error::ApiError;
 use crate::host::{Host, HostError};
-use crate::limits::WithinLimits;
+use crate::limits;
 use crate::policy::{self, Asked, Denial};
 use crate::store::audit;
 use crate::store::deploys::{self, Record};
@@ -31,12 +28,11 @@ use crate::store::deploys::{self, Record};
 /// 7. Only then the key: 200.
 ///
 /// A refusal of a known id is recorded, too; one by the list at most once a minute, and after the answer.
-pub(crate) async fn decrypt<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    WithinLimits(id): WithinLimits,
-    caller: Caller,
-    JsonBody(request): JsonBody<DecryptRequest>,
-) -> Result<Json<DecryptResponse>, ApiError> {
+pub(crate) async fn decrypt<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let id = call.id(DeployId::parse)?;
+    limits::require(&app, &id, call.address()).await?;
+    let caller = call.caller();
+    let request: DecryptRequest = call.json().await?;
     let bytes = parse_base64(&request.ciphertext)
         .map_err(|_| ApiError::BadRequest("ciphertext is not canonical base64".into()))?;
     let event = Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller };
@@ -55,12 +51,7 @@ pub(crate) async fn decrypt<H: Host>(
     answer
 }
 
-async fn open<H: Host>(
-    app: &App<H>,
-    id: &DeployId,
-    bytes: &[u8],
-    event: &Event,
-) -> Result<Json<DecryptResponse>, ApiError> {
+async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event: &Event) -> Outcome {
     let roots = app.secrets.wrap_roots()?;
     let outer = OuterBlob::from_bytes(bytes).map_err(|_| ApiError::BlobRejected)?;
     let asked = Asked { now: event.at, address: event.caller.peer.address.as_deref() };
@@ -123,11 +114,11 @@ async fn ask_record<H: Host>(app: &App<H>, id: &DeployId, asked: Asked<'_>) -> R
     found.ok_or_else(|| Denial::Unknown.into())
 }
 
-fn answer(record: &Record, inner: &InnerBlob) -> Result<Json<DecryptResponse>, ApiError> {
+fn answer(record: &Record, inner: &InnerBlob) -> Outcome {
     let Record { project_id, deploy, .. } = record;
     let format = Format::from_number(deploy.format)
         .map_err(|error| HostError::Database(format!("a record's format: {error}")))?;
     let key = format.service_key(inner, &deploy.deploy_id, project_id);
     let inner = (deploy.credential == Credential::DeployKey).then_some(inner);
-    Ok(Json(DecryptResponse::new(&key, project_id.clone(), inner)))
+    Answer::ok(&DecryptResponse::new(&key, project_id.clone(), inner))
 }

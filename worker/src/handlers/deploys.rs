@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
 use capy_protocol::api::{
     Deploy, DeployList, RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse,
 };
@@ -15,12 +12,10 @@ use capy_protocol::wrap::InnerBlob;
 
 use crate::app::App;
 use crate::audit::{Action, Subject};
-use crate::auth::Identity;
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
-use crate::path::PathId;
 use crate::policy::{self, Denial};
 use crate::query;
 use crate::store::deploys::{self, Record};
@@ -35,12 +30,10 @@ const LISTED_AT_ONCE: usize = 40;
 /// 3. The wrap, under the newest root.
 /// 4. The record and its event, without any blob: 409 when the id is taken, 503.
 /// 5. 201 with the outer blob, which the service does not keep.
-pub(crate) async fn register<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    caller: Caller,
-    JsonBody(request): JsonBody<RegisterRequest>,
-) -> Result<(StatusCode, Json<RegisterResponse>), ApiError> {
+pub(crate) async fn register<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: RegisterRequest = call.json().await?;
     identity.require(&Scope::Deploy(request.project_id.clone()))?;
     policy::registration(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
     let inner = InnerBlob::parse_base64(request.inner_blob.expose_secret())
@@ -58,7 +51,7 @@ pub(crate) async fn register<H: Host>(
         return Err(ApiError::DeployExists);
     }
     let outer_blob = serialize_base64(outer.as_bytes());
-    Ok((StatusCode::CREATED, Json(RegisterResponse { outer_blob })))
+    Answer::created(&RegisterResponse { outer_blob })
 }
 
 fn record(request: RegisterRequest, key_id: KeyId, created_at: u64, created_by: &str) -> Record {
@@ -88,12 +81,10 @@ fn record(request: RegisterRequest, key_id: KeyId, created_at: u64, created_by: 
 /// 2. The database, which decides: 404 for an unknown id, 503 when it did not take the revocation.
 /// 3. The revocation list. If that fails the revocation still holds, and the log says so.
 /// 4. 200 with the time of the first revocation, however often it is asked for.
-pub(crate) async fn revoke<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(deploy_id): PathId<DeployId>,
-    caller: Caller,
-) -> Result<Json<RevokeResponse>, ApiError> {
+pub(crate) async fn revoke<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let deploy_id = call.id(DeployId::parse)?;
+    let caller = call.caller();
     let record = deploys::find(&app.host, &deploy_id).await?.ok_or(Denial::Unknown)?;
     identity.require(&Scope::Deploy(record.project_id.clone()))?;
     let event = identity.event(Action::Revoke, app.clock.now(), caller);
@@ -102,7 +93,7 @@ pub(crate) async fn revoke<H: Host>(
     if let Err(error) = app.host.list_revoked(&deploy_id, revoked_at).await {
         app.log.warn(&error);
     }
-    Ok(Json(RevokeResponse { deploy_id, revoked_at }))
+    Answer::ok(&RevokeResponse { deploy_id, revoked_at })
 }
 
 /// `DELETE /projects/{project_id}/deploys`
@@ -110,12 +101,10 @@ pub(crate) async fn revoke<H: Host>(
 /// 2. Up to five hundred live deployments of the project, in the database: 503 when it did not take them.
 /// 3. As many of them on the revocation list as one call may write; the next use of another one puts it there.
 /// 4. 200 with their number, and whether the call has to be made again. A project that is not known has none.
-pub(crate) async fn revoke_all<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(project_id): PathId<ProjectId>,
-    caller: Caller,
-) -> Result<Json<RevokeAllResponse>, ApiError> {
+pub(crate) async fn revoke_all<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let project_id = call.id(ProjectId::parse)?;
+    let caller = call.caller();
     identity.require(&Scope::Deploy(project_id.clone()))?;
     let live = deploys::live(&app.host, &project_id).await?;
     let event = identity.event(Action::Revoke, app.clock.now(), caller);
@@ -129,20 +118,17 @@ pub(crate) async fn revoke_all<H: Host>(
         }
     }
     let more = live.len() as u64 >= deploys::REVOKED_AT_ONCE;
-    Ok(Json(RevokeAllResponse { revoked: revoked.len() as u64, more }))
+    Answer::ok(&RevokeAllResponse { revoked: revoked.len() as u64, more })
 }
 
 /// `GET /projects/{project_id}/deploys?cursor=`
 /// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
 /// 2. 200 with a page of the project's deployments, newest first; a project that is not known has none. 503.
-pub(crate) async fn list<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(project_id): PathId<ProjectId>,
-    uri: Uri,
-) -> Result<Json<DeployList>, ApiError> {
+pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let project_id = call.id(ProjectId::parse)?;
     identity.require(&Scope::Read(project_id.clone()))?;
-    let cursor = query::cursor(&uri, DeployId::parse)?;
+    let cursor = query::cursor(call.query(), DeployId::parse)?;
     let (deploys, next) = deploys::list(&app.host, &project_id, cursor.as_ref()).await?;
-    Ok(Json(DeployList { deploys, next: next.map(|cursor| cursor.to_string()) }))
+    Answer::ok(&DeployList { deploys, next: next.map(|cursor| cursor.to_string()) })
 }

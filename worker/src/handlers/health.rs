@@ -3,14 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use capy_protocol::api::{Bindings, Health};
 
 use crate::app::App;
-use crate::error::{Detail, Fault};
+use crate::call::{Answer, Call, Outcome};
+use crate::error::Fault;
 use crate::host::Host;
 use crate::secrets::Secrets;
 use crate::store::deploys;
@@ -18,7 +15,7 @@ use crate::store::deploys;
 /// Asked often, and by anybody: the database is written to every ten seconds at most.
 ///
 /// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only.
-pub(crate) async fn health<H: Host>(State(app): State<Arc<App<H>>>) -> Response {
+pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     let mut faults = Vec::new();
     let bindings = Bindings {
         database: state(deploys::check(&app.host, app.clock.now()).await, &mut faults),
@@ -27,13 +24,11 @@ pub(crate) async fn health<H: Host>(State(app): State<Arc<App<H>>>) -> Response 
         secrets: state(app.secrets.check_keys(), &mut faults),
         store: store(&app.secrets, &mut faults),
     };
-    let (status, word) = match faults.is_empty() {
-        true => (StatusCode::OK, "ok"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
-    };
+    let (status, word) = if faults.is_empty() { (200, "ok") } else { (503, "degraded") };
     let health = Health { status: word.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), bindings };
-    let detail = Detail(Fault::Health(faults.join("; ")).to_string());
-    (status, Extension(detail), Json(health)).into_response()
+    let mut answer = Answer::json(status, &health)?;
+    answer.detail = Some(Fault::Health(faults.join("; ")).to_string());
+    Ok(answer)
 }
 
 /// A service without a project store is whole.

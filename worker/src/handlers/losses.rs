@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
 use capy_protocol::api::{GiveUp, GivenUp};
 use capy_protocol::id::KeyId;
 
 use super::audit::checkpoint;
 use crate::app::App;
 use crate::audit::{Action, Refusal, Subject};
-use crate::auth::Admin;
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
 use crate::error::ApiError;
 use crate::host::Host;
 use crate::store::losses;
@@ -27,12 +24,10 @@ const AT_ONCE: usize = 16;
 /// 4. An event and a checkpoint that says so, both or neither: 409 where somebody else was quicker, 503. Checkpoints over
 ///    what waited, as many as there is time for.
 /// 5. 200 with what is lost.
-pub(crate) async fn give_up<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    Admin(identity): Admin,
-    caller: Caller,
-    JsonBody(request): JsonBody<GiveUp>,
-) -> Result<Json<GivenUp>, ApiError> {
+pub(crate) async fn give_up<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: GiveUp = call.json().await?;
     let key_ids = distinct(request.key_ids)?;
     let roots = app.secrets.wrap_roots()?;
     if key_ids.iter().any(|key_id| roots.key_ids().any(|held| held == *key_id)) {
@@ -52,7 +47,7 @@ pub(crate) async fn give_up<H: Host>(
         answer.checkpoint = Some(made.ok_or(Refusal::Overtaken)?.checkpoint);
         checkpoint(&app).await;
     }
-    Ok(Json(answer))
+    Answer::ok(&answer)
 }
 
 fn distinct(mut key_ids: Vec<KeyId>) -> Result<Vec<KeyId>, ApiError> {

@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
 use capy_protocol::api::projects::{
-    NewProject, NewSecret, Project, ProjectChange, ProjectDetail, ProjectList, Recipe, RemovedProject,
-    RemovedSecret,
+    NewProject, NewSecret, Project, ProjectChange, ProjectList, Recipe, RemovedProject, RemovedSecret,
 };
 use capy_protocol::env_map::SecretValue;
 use capy_protocol::id::ProjectId;
@@ -18,12 +14,10 @@ use capy_protocol::token::SecretId;
 
 use crate::app::App;
 use crate::audit::{Action, Subject};
-use crate::auth::{Admin, Identity};
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::auth::{self, Identity};
+use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
-use crate::path::PathId;
 use crate::policy::projects::{self as policy, BODY_MAX, Held};
 use crate::query;
 use crate::store::projects::{self, OfSecret, Sealed, SealedRow};
@@ -36,12 +30,10 @@ const TOLD: usize = 20;
 /// 2. The policy on its fields: 400; on its size: 422. An id that is taken: 409.
 /// 3. Each value sealed for its place, then the project with all of them and the event, in one transaction: 503.
 /// 4. 201 with the project and the names of its secrets.
-pub(crate) async fn create<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    Admin(identity): Admin,
-    caller: Caller,
-    JsonBody(request): JsonBody<NewProject, BODY_MAX>,
-) -> Result<(StatusCode, Json<ProjectDetail>), ApiError> {
+pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: NewProject = call.json_of(BODY_MAX).await?;
     let keys = app.store_keys()?;
     policy::new_project(&request, H::LOCAL_SOURCES)?;
     policy::capacity(Held::default(), &request.secrets).map_err(|_| ApiError::ProjectFull)?;
@@ -61,7 +53,7 @@ pub(crate) async fn create<H: Host>(
     let created_by = identity.actor().to_owned();
     let project = Project { project_id, name, recipe, created_at: now, created_by, updated_at: now };
     let made = projects::insert(&app.host, &project, &sealed, &event).await?;
-    Ok((StatusCode::CREATED, Json(made.ok_or(ApiError::ProjectUnknown)?)))
+    Answer::created(&made.ok_or(ApiError::ProjectUnknown)?)
 }
 
 /// `PUT /api/project/projects/{project_id}`
@@ -70,13 +62,11 @@ pub(crate) async fn create<H: Host>(
 /// 3. What the project would hold then: 422. Two calls at once may both still fit.
 /// 4. All of it with the event, in one transaction: 404 for a project that is not there, 503.
 /// 5. 200 with the project and the names of its secrets.
-pub(crate) async fn change<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(project_id): PathId<ProjectId>,
-    caller: Caller,
-    JsonBody(request): JsonBody<ProjectChange, BODY_MAX>,
-) -> Result<Json<ProjectDetail>, ApiError> {
+pub(crate) async fn change<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let project_id = call.id(ProjectId::parse)?;
+    let caller = call.caller();
+    let request: ProjectChange = call.json_of(BODY_MAX).await?;
     require(&identity, &Scope::Deploy(project_id.clone()), &project_id)?;
     let keys = app.store_keys()?;
     // Whoever may name any path would have the build host read what is there.
@@ -92,7 +82,7 @@ pub(crate) async fn change<H: Host>(
     let subject = Subject::of_project(&project_id, &project_id, Some(told));
     let event = app.seal(&identity.event(Action::ChangeProject, app.clock.now(), caller), subject, "ok")?;
     let changed = projects::change(&app.host, &project_id, name.as_deref(), &recipe, &sealed, &event).await?;
-    Ok(Json(changed.ok_or(ApiError::ProjectUnknown)?))
+    Answer::ok(&changed.ok_or(ApiError::ProjectUnknown)?)
 }
 
 /// What an event says of a change: which settings, and the names of the first secrets.
@@ -130,50 +120,43 @@ fn seal(keys: &StoreKeys, project: &ProjectId, secrets: Vec<NewSecret>) -> Resul
 /// `GET /api/project/projects`
 /// 1. The bearer: 401. The store's keys: 503. The query, which may have a cursor: 400.
 /// 2. 200 with a page of the projects that the bearer may see, newest first. 503.
-pub(crate) async fn list<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    uri: Uri,
-) -> Result<Json<ProjectList>, ApiError> {
+pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
     app.store_keys()?;
-    let cursor = query::cursor(&uri, ProjectId::parse)?;
+    let cursor = query::cursor(call.query(), ProjectId::parse)?;
     let seen = identity.projects();
     let (projects, next) = projects::list(&app.host, seen.as_deref(), cursor.as_ref()).await?;
-    Ok(Json(ProjectList { projects, next: next.map(|cursor| cursor.to_string()) }))
+    Answer::ok(&ProjectList { projects, next: next.map(|cursor| cursor.to_string()) })
 }
 
 /// `GET /api/project/projects/{project_id}`
 /// 1. The bearer: 401. The path: 400. A scope that reads or builds the project: else 404. The store's keys: 503.
 /// 2. 200 with the project and the names of its secrets. 404, 503.
-pub(crate) async fn show<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(project_id): PathId<ProjectId>,
-) -> Result<Json<ProjectDetail>, ApiError> {
+pub(crate) async fn show<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let project_id = call.id(ProjectId::parse)?;
     if !sees(&identity, &project_id) {
         return Err(ApiError::ProjectUnknown);
     }
     app.store_keys()?;
     let found = projects::detail(&app.host, &project_id).await?;
-    Ok(Json(found.ok_or(ApiError::ProjectUnknown)?))
+    Answer::ok(&found.ok_or(ApiError::ProjectUnknown)?)
 }
 
 /// `DELETE /api/project/projects/{project_id}`
 /// 1. The bearer: 401. The path: 400. The admin scope: 404 for who may not see it, 403 for who may. The store's keys: 503.
 /// 2. The database: 404 when there is no such project, 503.
 /// 3. 200. Its values are gone with it.
-pub(crate) async fn remove<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(project_id): PathId<ProjectId>,
-    caller: Caller,
-) -> Result<Json<RemovedProject>, ApiError> {
+pub(crate) async fn remove<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let project_id = call.id(ProjectId::parse)?;
+    let caller = call.caller();
     require(&identity, &Scope::Admin, &project_id)?;
     app.store_keys()?;
     let subject = Subject::of_project(&project_id, &project_id, None);
     let event = app.seal(&identity.event(Action::RemoveProject, app.clock.now(), caller), subject, "ok")?;
     match projects::remove(&app.host, &project_id, &event).await? {
-        true => Ok(Json(RemovedProject { project_id })),
+        true => Answer::ok(&RemovedProject { project_id }),
         false => Err(ApiError::ProjectUnknown),
     }
 }
@@ -183,12 +166,10 @@ pub(crate) async fn remove<H: Host>(
 /// 2. A scope that deploys the secret's project: 404 for who may not see it, 403 for who may.
 /// 3. The database: 404 when there is no such secret, 503.
 /// 4. 200.
-pub(crate) async fn remove_secret<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(secret_id): PathId<SecretId>,
-    caller: Caller,
-) -> Result<Json<RemovedSecret>, ApiError> {
+pub(crate) async fn remove_secret<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let secret_id = call.id(SecretId::parse)?;
+    let caller = call.caller();
     app.store_keys()?;
     let of = projects::of_secret(&app.host, &secret_id).await?;
     let OfSecret { project_id, key } =
@@ -197,7 +178,7 @@ pub(crate) async fn remove_secret<H: Host>(
     let subject = Subject::of_project(&project_id, &secret_id, Some(key));
     let event = app.seal(&identity.event(Action::RemoveSecret, app.clock.now(), caller), subject, "ok")?;
     match projects::remove_secret(&app.host, &project_id, &secret_id, &event).await? {
-        true => Ok(Json(RemovedSecret { secret_id })),
+        true => Answer::ok(&RemovedSecret { secret_id }),
         false => Err(ApiError::SecretUnknown),
     }
 }

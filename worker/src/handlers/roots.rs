@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
 use capy_protocol::api::{WrapRootList, WrapRootState};
 use capy_protocol::id::KeyId;
 
 use super::audit::checkpoint;
 use crate::app::App;
-use crate::auth::Admin;
-use crate::error::ApiError;
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
 use crate::host::Host;
 use crate::store::{audit, deploys};
 
@@ -19,10 +17,8 @@ use crate::store::{audit, deploys};
 /// 2. Checkpoints of the audit trail under the newest root, so that no older one is needed for it.
 /// 3. 200 with each root that is held or needed, how many live deployments need it, and how much of the trail still does.
 ///    503.
-pub(crate) async fn list<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    _: Admin,
-) -> Result<Json<WrapRootList>, ApiError> {
+pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    auth::admin(&app, call.authorization()).await?;
     let held = app.secrets.wrap_roots()?;
     checkpoint(&app).await;
     let live = deploys::live_by_root(&app.host, app.clock.now()).await?;
@@ -41,7 +37,7 @@ pub(crate) async fn list<H: Host>(
             roots.push(state(*key_id, false));
         }
     }
-    Ok(Json(WrapRootList { roots }))
+    Answer::ok(&WrapRootList { roots })
 }
 
 fn count(counts: &[(KeyId, u64)], key_id: KeyId) -> u64 {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
 use capy_protocol::Error;
 use capy_protocol::api::projects::{
     RotateRequest, Rotated, StoreKeyList, StoreKeyState, StoreRows, UnopenedRow,
@@ -16,12 +14,10 @@ use capy_protocol::store_row::Place;
 use super::projects::require;
 use crate::app::App;
 use crate::audit::{Action, Subject};
-use crate::auth::{Admin, Identity};
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
-use crate::path::PathId;
 use crate::store::audit;
 use crate::store::rows::{self, RESEALED_AT_ONCE, Stale};
 
@@ -30,27 +26,23 @@ use crate::store::rows::{self, RESEALED_AT_ONCE, Stale};
 /// 2. The store's keys: 503.
 /// 3. The event, before anything is handed out: 503.
 /// 4. 200 with each name, its sealed value and the key's id. 404.
-pub(crate) async fn of_project<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    identity: Identity,
-    PathId(project_id): PathId<ProjectId>,
-    caller: Caller,
-) -> Result<Json<StoreRows>, ApiError> {
+pub(crate) async fn of_project<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::identify(&app, call.authorization()).await?;
+    let project_id = call.id(ProjectId::parse)?;
+    let caller = call.caller();
     require(&identity, &Scope::Build(project_id.clone()), &project_id)?;
     app.store_keys()?;
     let subject = Subject::of_project(&project_id, &project_id, None);
     let event = app.seal(&identity.event(Action::TakeRows, app.clock.now(), caller), subject, "ok")?;
     let rows = rows::of_project(&app.host, &project_id, &event).await?.ok_or(ApiError::ProjectUnknown)?;
-    Ok(Json(StoreRows { project_id, rows }))
+    Answer::ok(&StoreRows { project_id, rows })
 }
 
 /// `GET /admin/store/keys`
 /// 1. An admin's bearer: 401, 403. The store's keys: 503.
 /// 2. 200 with each key that is held or needed, and how many rows it sealed. 503.
-pub(crate) async fn keys<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    _: Admin,
-) -> Result<Json<StoreKeyList>, ApiError> {
+pub(crate) async fn keys<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    auth::admin(&app, call.authorization()).await?;
     let held = app.store_keys()?;
     let counted = rows::by_key(&app.host).await?;
     let rows = |id| counted.iter().find(|(known, _)| *known == id).map_or(0, |(_, rows)| *rows);
@@ -63,7 +55,7 @@ pub(crate) async fn keys<H: Host>(
         counted.iter().map(|(id, _)| *id).filter(|id| id.is_none_or(|id| !held.ids().any(|one| one == id)));
     // Rows without a key id are opened with the last key, which is held.
     keys.extend(others.map(|id| state(id, id.is_none())));
-    Ok(Json(StoreKeyList { keys }))
+    Answer::ok(&StoreKeyList { keys })
 }
 
 /// `POST /admin/store/rotate`
@@ -72,12 +64,10 @@ pub(crate) async fn keys<H: Host>(
 /// 3. The next rows that another key than the newest sealed, opened and sealed again. One that does not open is told.
 /// 4. One transaction, which replaces a row only where it still is what was read: 503.
 /// 5. 200 with their number, and where to go on.
-pub(crate) async fn rotate<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    Admin(identity): Admin,
-    caller: Caller,
-    JsonBody(request): JsonBody<RotateRequest>,
-) -> Result<Json<Rotated>, ApiError> {
+pub(crate) async fn rotate<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: RotateRequest = call.json().await?;
     let keys = app.store_keys()?;
     let stale = rows::stale(&app.host, request.after, keys.newest()).await?;
     if request.after.is_none() && !stale.is_empty() {
@@ -98,7 +88,7 @@ pub(crate) async fn rotate<H: Host>(
         }
     }
     let resealed = rows::reseal(&app.host, keys.newest(), &fresh).await?;
-    Ok(Json(Rotated { resealed, unopened, next }))
+    Answer::ok(&Rotated { resealed, unopened, next })
 }
 
 fn reseal(keys: &StoreKeys, row: &Stale) -> capy_protocol::Result<String> {

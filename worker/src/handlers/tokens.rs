@@ -2,22 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
 use capy_protocol::api::SecretText;
-use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenInfo, TokenList};
+use capy_protocol::api::tokens::{CreatedToken, NewToken, RevokedToken, TokenInfo, TokenList};
 use capy_protocol::scope::Scope;
 use capy_protocol::token::{Token, TokenId};
 
 use crate::app::App;
 use crate::audit::{Action, Subject};
-use crate::auth::{self, Admin, Identity};
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
-use crate::path::PathId;
 use crate::policy;
 use crate::query;
 use crate::store::tokens;
@@ -26,12 +21,10 @@ use crate::store::tokens;
 /// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
 /// 2. The record, with the token's digest only, and its event: 503.
 /// 3. 201 with the token's text, which the service does not keep.
-pub(crate) async fn create<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    Admin(identity): Admin,
-    caller: Caller,
-    JsonBody(request): JsonBody<NewToken>,
-) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
+pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: NewToken = call.json().await?;
     let now = app.clock.now();
     policy::tokens::new_token(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
     let drawn = Token::generate().and_then(|token| Ok((token, TokenId::generate()?)));
@@ -50,42 +43,37 @@ pub(crate) async fn create<H: Host>(
     let subject = Subject::of_service(&token_id, Some(scopes.join(" ")));
     let event = app.seal(&identity.event(Action::CreateToken, now, caller), subject, "ok")?;
     tokens::insert(&app.host, &auth::digest_of(&token), &info, &event).await?;
-    Ok((StatusCode::CREATED, Json(CreatedToken { token: SecretText::from(&token), info })))
+    Answer::created(&CreatedToken { token: SecretText::from(&token), info })
 }
 
 /// `GET /tokens?cursor=`
 /// 1. An admin's bearer: 401, 403. The cursor: 400.
 /// 2. 200 with a page of all tokens, newest first, the ended ones among them. 503.
-pub(crate) async fn list<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    _: Admin,
-    uri: Uri,
-) -> Result<Json<TokenList>, ApiError> {
-    let cursor = query::cursor(&uri, TokenId::parse)?;
+pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    auth::admin(&app, call.authorization()).await?;
+    let cursor = query::cursor(call.query(), TokenId::parse)?;
     let (tokens, next) = tokens::list(&app.host, cursor.as_ref()).await?;
-    Ok(Json(TokenList { tokens, next: next.map(|cursor| cursor.to_string()) }))
+    Answer::ok(&TokenList { tokens, next: next.map(|cursor| cursor.to_string()) })
 }
 
 /// `GET /tokens/self`
 /// 1. A valid bearer: 401, 503.
 /// 2. 200 with what it is to the service.
-pub(crate) async fn of_bearer(identity: Identity) -> Json<Bearer> {
-    Json(identity.into_bearer())
+pub(crate) async fn of_bearer<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    Answer::ok(&auth::identify(&app, call.authorization()).await?.into_bearer())
 }
 
 /// `DELETE /tokens/{id}`
 /// 1. An admin's bearer: 401, 403. The path: 400.
 /// 2. The database: 404 for an unknown id, 503 when it did not take the revocation.
 /// 3. 200 with the time of the first revocation, however often it is asked for. No call that begins now is accepted.
-pub(crate) async fn revoke<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    Admin(identity): Admin,
-    caller: Caller,
-    PathId(token_id): PathId<TokenId>,
-) -> Result<Json<RevokedToken>, ApiError> {
+pub(crate) async fn revoke<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let token_id = call.id(TokenId::parse)?;
     let event = identity.event(Action::RevokeToken, app.clock.now(), caller);
     let event = app.seal(&event, Subject::of_service(&token_id, None), "ok")?;
     let revoked = tokens::revoke(&app.host, &token_id, &event).await?;
     let revoked_at = revoked.ok_or(ApiError::TokenUnknown)?;
-    Ok(Json(RevokedToken { token_id, revoked_at }))
+    Answer::ok(&RevokedToken { token_id, revoked_at })
 }

@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
 use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
 use capy_protocol::token::TrustId;
 
 use crate::app::App;
 use crate::audit::{Action, Subject};
-use crate::auth::Admin;
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
-use crate::path::PathId;
 use crate::policy;
 use crate::query;
 use crate::store::trusts;
@@ -24,12 +19,10 @@ use crate::store::trusts;
 /// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
 /// 2. The record and its event: 503.
 /// 3. 201 with the trust. The issuer is not asked: it may not answer yet.
-pub(crate) async fn add<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    Admin(identity): Admin,
-    caller: Caller,
-    JsonBody(request): JsonBody<NewTrust>,
-) -> Result<(StatusCode, Json<Trust>), ApiError> {
+pub(crate) async fn add<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: NewTrust = call.json().await?;
     policy::oidc::new_trust(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
     let trust_id = TrustId::generate().map_err(|error| ApiError::Unavailable(Fault::Draw(error)))?;
     let trust = Trust {
@@ -45,36 +38,31 @@ pub(crate) async fn add<H: Host>(
     let subject = Subject::of_service(&trust_id, Some(detail));
     let event = identity.event(Action::AddTrust, trust.created_at, caller);
     trusts::insert(&app.host, &trust, &app.seal(&event, subject, "ok")?).await?;
-    Ok((StatusCode::CREATED, Json(trust)))
+    Answer::created(&trust)
 }
 
 /// `GET /oidc/trusts?cursor=`
 /// 1. An admin's bearer: 401, 403. The cursor: 400.
 /// 2. 200 with a page of all trusts, newest first. 503.
-pub(crate) async fn list<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    _: Admin,
-    uri: Uri,
-) -> Result<Json<TrustList>, ApiError> {
-    let cursor = query::cursor(&uri, TrustId::parse)?;
+pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    auth::admin(&app, call.authorization()).await?;
+    let cursor = query::cursor(call.query(), TrustId::parse)?;
     let (trusts, next) = trusts::list(&app.host, cursor.as_ref()).await?;
-    Ok(Json(TrustList { trusts, next: next.map(|cursor| cursor.to_string()) }))
+    Answer::ok(&TrustList { trusts, next: next.map(|cursor| cursor.to_string()) })
 }
 
 /// `DELETE /oidc/trusts/{id}`
 /// 1. An admin's bearer: 401, 403. The path: 400.
 /// 2. The database: 404 when there is no such trust, 503.
 /// 3. 200. No call that begins now is accepted by it.
-pub(crate) async fn remove<H: Host>(
-    State(app): State<Arc<App<H>>>,
-    Admin(identity): Admin,
-    caller: Caller,
-    PathId(trust_id): PathId<TrustId>,
-) -> Result<Json<RemovedTrust>, ApiError> {
+pub(crate) async fn remove<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let trust_id = call.id(TrustId::parse)?;
     let event = identity.event(Action::RemoveTrust, app.clock.now(), caller);
     let event = app.seal(&event, Subject::of_service(&trust_id, None), "ok")?;
     match trusts::remove(&app.host, &trust_id, &event).await? {
-        true => Ok(Json(RemovedTrust { trust_id })),
+        true => Answer::ok(&RemovedTrust { trust_id }),
         false => Err(ApiError::TrustUnknown),
     }
 }

@@ -6,6 +6,9 @@
 mod answer;
 mod bindings;
 mod outbound;
+pub(crate) mod stream;
+
+use std::sync::Arc;
 
 use capy_protocol::id::DeployId;
 use worker::js_sys::{Array, Object, Reflect};
@@ -26,30 +29,37 @@ const PROBE: &str = "health";
 
 /// The bindings. A missing one is an error of each use, so that health can still answer.
 #[derive(Debug)]
-pub(crate) struct Cloudflare {
+pub(crate) struct Bindings {
     database: Result<Database>,
     revocations: Result<Namespace>,
     of_deploy: Result<Limiter>,
     from_address: Result<Limiter>,
-    /// None in a scheduled run, which answers nobody.
-    context: Option<Context>,
 }
 
-impl Cloudflare {
-    /// Takes the bindings by their names in `wrangler.toml`.
-    pub(crate) fn bind(env: &Env, context: Option<Context>) -> Self {
+impl Bindings {
+    /// Takes them by their names in `wrangler.toml`.
+    pub(crate) fn of(env: &Env) -> Self {
         Self {
             database: bound(env, DATABASE).map_err(HostError::Database),
             revocations: bound(env, REVOCATIONS).map_err(HostError::RevocationList),
             of_deploy: bound(env, DECRYPTS_OF_DEPLOY).map_err(HostError::RateLimiter),
             from_address: bound(env, DECRYPTS_FROM_ADDRESS).map_err(HostError::RateLimiter),
-            context,
         }
     }
+}
 
+/// The platform during one call.
+#[derive(Debug)]
+pub(crate) struct Cloudflare {
+    pub(crate) bindings: Arc<Bindings>,
+    /// None in a scheduled run, which answers nobody.
+    pub(crate) context: Option<Context>,
+}
+
+impl Cloudflare {
     /// Whether the list has something under this key.
     async fn is_under(&self, key: &str) -> Result<bool> {
-        let list = self.revocations.as_ref().map_err(Clone::clone)?;
+        let list = self.bindings.revocations.as_ref().map_err(Clone::clone)?;
         settled(list.get(key)).await.map(|found| found.is_string()).map_err(list_error)
     }
 }
@@ -64,7 +74,7 @@ impl Host for Cloudflare {
 
     fn transaction(&self, statements: Vec<Statement>) -> impl Future<Output = Result<Vec<Answer>>> + Send {
         SendFuture::new(async move {
-            let database = self.database.as_ref().map_err(Clone::clone)?;
+            let database = self.bindings.database.as_ref().map_err(Clone::clone)?;
             let prepared: Result<Vec<_>> =
                 statements.iter().map(|statement| prepare(database, statement)).collect();
             match prepared?.as_slice() {
@@ -85,7 +95,7 @@ impl Host for Cloudflare {
 
     fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send {
         SendFuture::new(async move {
-            let list = self.revocations.as_ref().map_err(Clone::clone)?;
+            let list = self.bindings.revocations.as_ref().map_err(Clone::clone)?;
             settled(list.put(&id.to_string(), &revoked_at.to_string())).await.map(drop).map_err(list_error)
         })
     }
@@ -93,8 +103,8 @@ impl Host for Cloudflare {
     fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + Send {
         SendFuture::new(async move {
             let limiter = match limit {
-                Limit::DecryptsOfDeploy => &self.of_deploy,
-                Limit::DecryptsFromAddress => &self.from_address,
+                Limit::DecryptsOfDeploy => &self.bindings.of_deploy,
+                Limit::DecryptsFromAddress => &self.bindings.from_address,
             };
             let limiter = limiter.as_ref().map_err(Clone::clone)?;
             asked(limiter, key).await.map_err(limiter_error)
@@ -131,7 +141,7 @@ impl Host for Cloudflare {
 
     /// Whether they are bound: asking one would count.
     fn check_limits(&self) -> impl Future<Output = Result<()>> + Send {
-        let bound = self.of_deploy.as_ref().and(self.from_address.as_ref());
+        let bound = self.bindings.of_deploy.as_ref().and(self.bindings.from_address.as_ref());
         std::future::ready(bound.map(drop).map_err(Clone::clone))
     }
 

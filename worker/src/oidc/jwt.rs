@@ -1,10 +1,10 @@
 //! A signed JSON Web Token as issuers of CI identities write it (RFC 7519, RFC 7515 in its compact form): taken apart,
 //! and not believed. What it claims counts once its signature was verified.
 
-use axum::http::Uri;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use capy_protocol::api::trusts::GITHUB_ISSUER;
+use http::Uri;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

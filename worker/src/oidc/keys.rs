@@ -1,9 +1,9 @@
 //! An issuer's keys: its discovery document (OpenID Connect Discovery 1.0) names the key set (RFC 7517). Only RSA
 //! keys that sign are taken, of 2048 to 8192 bits with the exponent 65537, as every issuer makes them.
 
-use axum::http::Uri;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Uri;
 use serde::Deserialize;
 
 use super::jwt::ALGORITHM;

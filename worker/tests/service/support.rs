@@ -67,14 +67,14 @@ impl Service {
         let clock = Arc::clone(&time);
         let app = Arc::new(App {
             host,
-            secrets: Secrets::parse(|name| {
+            secrets: Arc::new(Secrets::parse(|name| {
                 let value = match name {
                     "ADMIN_TOKEN" => token,
                     "WRAP_ROOTS" => roots,
                     _ => keys,
                 };
                 value.map(str::to_owned)
-            }),
+            })),
             clock: Clock::new(move || clock.load(Ordering::SeqCst)),
             issuers: Arc::default(),
             refusals: Arc::default(),

@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http_body_util::{BodyExt, Limited};
 use worker::js_sys::{Array, Object, Reflect, global};
-use worker::response_from_wasm;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{AbortSignal, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
 
+use super::stream::drain;
+use crate::body::BodyFault;
 use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
 
 /// A document, within five seconds. Redirects are not followed.
@@ -18,13 +18,17 @@ pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
     init.set_signal(Some(&AbortSignal::timeout_with_u32(FETCH_MILLIS)));
     let answer = JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await.map_err(failed)?;
     let answer: Response = answer.dyn_into().map_err(failed)?;
-    let answer = response_from_wasm(answer).map_err(|error| HostError::Issuer(error.to_string()))?;
-    if answer.status().as_u16() != 200 {
-        return Err(HostError::Issuer(format!("it answered {}", answer.status().as_u16())));
+    if answer.status() != 200 {
+        return Err(HostError::Issuer(format!("it answered {}", answer.status())));
     }
-    let body = Limited::new(answer.into_body(), DOCUMENT_MAX).collect().await;
-    let body = body.map_err(|error| HostError::Issuer(error.to_string()))?;
-    Ok(body.to_bytes().to_vec())
+    let Some(body) = answer.body() else { return Ok(Vec::new()) };
+    drain(&body, DOCUMENT_MAX).await.map_err(|fault| {
+        let what = match fault {
+            BodyFault::TooLarge => "its document is too long",
+            BodyFault::Broken => "its document broke off",
+        };
+        HostError::Issuer(what.to_owned())
+    })
 }
 
 /// Whether `key` signed `message`.

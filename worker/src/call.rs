@@ -1,0 +1,135 @@
+//! One call, as the routes see it on every host: what was asked, by whom, and the answer. No host's own types, and no
+//! HTTP library: on Workers that would be a third of the upload.
+
+use std::fmt;
+use std::pin::Pin;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::body::{self, BODY_MAX, Body};
+use crate::caller::{Caller, Peer};
+use crate::error::{ApiError, Fault};
+
+/// Work that is under way.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a handler comes to.
+pub(crate) type Outcome = Result<Answer, ApiError>;
+
+/// A request, as a host received it.
+pub struct Request {
+    /// The method's name, as it was sent.
+    pub method: String,
+    /// The path, as it was sent: percent-encoded, and without what stands after `?`.
+    pub path: String,
+    /// What stands after `?`.
+    pub query: Option<String>,
+    /// `authorization`: a secret.
+    pub authorization: Option<String>,
+    /// `content-type`.
+    pub content_type: Option<String>,
+    /// `user-agent`.
+    pub user_agent: Option<String>,
+    /// What the host knows about the connection.
+    pub peer: Peer,
+    /// The body, which is not read yet.
+    pub body: Box<dyn Body>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// A request that a route was found for.
+pub(crate) struct Call {
+    request: Request,
+    /// The part of the path that the route's pattern leaves open.
+    parameter: Option<String>,
+}
+
+impl Call {
+    pub(crate) fn new(request: Request, parameter: Option<String>) -> Self {
+        Self { request, parameter }
+    }
+
+    /// The id in the path: 400 when it is none. An id that cannot exist is a client's bug, and is told apart from one
+    /// that does not exist.
+    pub(crate) fn id<T>(&self, parse: fn(&str) -> capy_protocol::Result<T>) -> Result<T, ApiError> {
+        let id = self.parameter.as_deref().and_then(|text| parse(text).ok());
+        id.ok_or_else(|| ApiError::BadRequest("the id in the path is malformed".into()))
+    }
+
+    /// Who is said to ask.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.request.authorization.as_deref()
+    }
+
+    /// The client's address.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.request.peer.address.as_deref()
+    }
+
+    /// Who asks, as the audit trail records it.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller::new(self.request.peer.clone(), self.request.user_agent.as_deref())
+    }
+
+    /// What stands after `?`.
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.request.query.as_deref()
+    }
+
+    /// The body, read as JSON: 415, 413, 400. The last that a handler asks for.
+    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        self.json_of(BODY_MAX).await
+    }
+
+    /// The same, of up to `max` bytes.
+    pub(crate) async fn json_of<T: DeserializeOwned>(self, max: usize) -> Result<T, ApiError> {
+        body::json(self.request.content_type.as_deref(), self.request.body, max).await
+    }
+}
+
+/// An answer, for the host to send.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Names in lower case, and their values.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON, or nothing.
+    pub body: Vec<u8>,
+    /// The pattern of the route, for the log: the path itself holds ids. Empty where there is none.
+    pub route: &'static str,
+    /// Why it is a 5xx, for the log.
+    pub(crate) detail: Option<String>,
+}
+
+impl Answer {
+    /// 200.
+    pub(crate) fn ok(body: &impl Serialize) -> Outcome {
+        Self::json(200, body)
+    }
+
+    /// 201.
+    pub(crate) fn created(body: &impl Serialize) -> Outcome {
+        Self::json(201, body)
+    }
+
+    /// This status with this value.
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Outcome {
+        match serde_json::to_vec(body) {
+            Ok(body) => Ok(Self::of(status, body)),
+            Err(error) => Err(ApiError::Unavailable(Fault::Answer(error.to_string()))),
+        }
+    }
+
+    /// Bytes that are JSON.
+    pub(crate) fn of(status: u16, body: Vec<u8>) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status, headers, body, route: "", detail: None }
+    }
+}

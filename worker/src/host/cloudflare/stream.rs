@@ -1,0 +1,65 @@
+//! Bodies that come in, of requests and of answers to our own.
+
+use worker::js_sys::{Reflect, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{ReadableStream, ReadableStreamDefaultReader, Request};
+
+use crate::body::BodyFault;
+
+/// The body of a request, of `max` bytes at most. One whose length is told is asked for at once.
+pub(crate) async fn body_of(request: &Request, max: usize) -> Result<Vec<u8>, BodyFault> {
+    let told = request.headers().get("content-length").ok().flatten();
+    match told.and_then(|length| length.parse::<usize>().ok()) {
+        Some(length) if length > max => Err(BodyFault::TooLarge),
+        Some(_) => {
+            let bytes = request.array_buffer().map_err(broken)?;
+            let bytes = Uint8Array::new(&JsFuture::from(bytes).await.map_err(broken)?);
+            let fits = bytes.length() as usize <= max;
+            fits.then(|| bytes.to_vec()).ok_or(BodyFault::TooLarge)
+        }
+        None => match request.body() {
+            Some(stream) => drain(&stream, max).await,
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+/// Piece by piece: whoever sends more than `max` bytes is not listened to any longer.
+pub(crate) async fn drain(stream: &ReadableStream, max: usize) -> Result<Vec<u8>, BodyFault> {
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let (mut pieces, mut length) = (Vec::new(), 0);
+    loop {
+        let next = JsFuture::from(reader.read()).await.map_err(broken)?;
+        if present(&next, "done").is_none_or(|done| done.is_truthy()) {
+            break;
+        }
+        let piece: Uint8Array = present(&next, "value").ok_or(BodyFault::Broken)?.unchecked_into();
+        length += piece.length() as usize;
+        if length > max {
+            // Its end is nobody's to wait for.
+            let _ = reader.cancel();
+            return Err(BodyFault::TooLarge);
+        }
+        pieces.push(piece);
+    }
+    // In one piece from the beginning: what growing leaves behind would not be wiped.
+    let mut bytes = vec![0; length];
+    let mut rest = bytes.as_mut_slice();
+    for piece in pieces {
+        let (here, after) = rest.split_at_mut(piece.length() as usize);
+        piece.copy_to(here);
+        rest = after;
+    }
+    Ok(bytes)
+}
+
+/// A property that is there.
+pub(crate) fn present(object: &JsValue, name: &str) -> Option<JsValue> {
+    let value = Reflect::get(object, &JsValue::from_str(name)).ok()?;
+    (!value.is_undefined() && !value.is_null()).then_some(value)
+}
+
+fn broken(_: JsValue) -> BodyFault {
+    BodyFault::Broken
+}
