@@ -11,6 +11,9 @@ pub mod body;
 pub mod call;
 pub mod caller;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handlers;
 pub mod host;
 mod limits;

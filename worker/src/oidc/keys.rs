@@ -60,7 +60,7 @@ pub(crate) async fn fetch<H: Host>(host: &H, issuer: &str) -> Result<Vec<Key>> {
     parse(&host.fetch(&address).await?)
 }
 
-fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
+pub(crate) fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
     let discovery: Discovery =
         serde_json::from_slice(document).map_err(|_| fault("its discovery document is none"))?;
     if discovery.issuer != issuer {
@@ -74,7 +74,7 @@ fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
 }
 
 /// A key that cannot be used is passed over: an issuer may have others.
-fn parse(document: &[u8]) -> Result<Vec<Key>> {
+pub(crate) fn parse(document: &[u8]) -> Result<Vec<Key>> {
     let set: KeySet = serde_json::from_slice(document).map_err(|_| fault("its key set is none"))?;
     Ok(set.keys.into_iter().filter_map(key).take(KEYS_MAX).collect())
 }

@@ -1,0 +1,54 @@
+//! Any bytes as an issuer's discovery document and as its key set: no panic; keys are strong RSA keys; and an address that
+//! may be asked is on https or on this machine to whoever reads it.
+#![no_main]
+
+use capy_worker::fuzzing::{jwks, jwks_uri, may_be_asked};
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
+use url::{Host, Url};
+
+/// As the fetch of Workers understands it.
+fn check_address(text: &str) {
+    let url = Url::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    assert!(url.scheme() == "https" || (url.scheme() == "http" && loopback), "{text}");
+    assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none(), "{text}");
+    // Both readers mean the same machine.
+    let ours: axum::http::Uri = text.parse().unwrap();
+    assert_eq!(ours.host().map(str::to_ascii_lowercase).as_deref(), url.host_str(), "{text}");
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    for issuer in ["https://i.example", "http://127.0.0.1:1"] {
+        if let Some(address) = jwks_uri(bytes, issuer) {
+            assert!(address.starts_with("https://") || issuer.starts_with("http:"), "{address}");
+            check_address(&address);
+        }
+    }
+    for key_set in [bytes.to_vec(), [br#"{"keys":["#, bytes, b"]}"].concat()] {
+        let keys = jwks(&key_set).unwrap_or_default();
+        assert!(keys.len() <= 64);
+        for (_, key) in keys {
+            assert!((256..=1024).contains(&key.modulus.len()) && key.modulus[0] >= 0x80);
+            assert_eq!(key.exponent, [1, 0, 1]);
+        }
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for address in [
+        text.to_owned(),
+        format!("https://{text}"),
+        format!("http://{text}"),
+        format!("http://127.0.0.1{text}"),
+    ] {
+        if may_be_asked(&address) {
+            check_address(&address);
+            let document = json!({ "issuer": address, "jwks_uri": address }).to_string();
+            assert_eq!(jwks_uri(document.as_bytes(), &address), Some(address));
+        }
+    }
+});

@@ -1,0 +1,56 @@
+//! What reads requests and is no other crate's business, for the fuzz targets in `fuzz/`. No part of the service.
+
+use axum::http::Uri;
+use capy_protocol::token::{TokenId, TrustId};
+
+use crate::host::RsaKey;
+use crate::oidc::{jwt, keys};
+use crate::query;
+use crate::store::page::Cursor;
+
+pub use crate::oidc::jwt::Claims;
+
+/// An identity token that was taken apart.
+#[derive(Debug)]
+pub struct Identity {
+    /// What it says.
+    pub claims: Claims,
+    /// Its name in the audit trail.
+    pub actor: String,
+    /// What its signature is over.
+    pub signed: String,
+}
+
+/// Takes an identity token apart.
+pub fn jwt(text: &str) -> Option<Identity> {
+    let jwt = jwt::parse(text)?;
+    Some(Identity { actor: jwt.claims.actor(), signed: jwt.signed.to_owned(), claims: jwt.claims })
+}
+
+/// Where an issuer's keys are, by its discovery document.
+pub fn jwks_uri(document: &[u8], issuer: &str) -> Option<String> {
+    keys::jwks_uri(document, issuer).ok()
+}
+
+/// An issuer's keys, with their names.
+pub fn jwks(document: &[u8]) -> Option<Vec<(String, RsaKey)>> {
+    let keys = keys::parse(document).ok()?;
+    Some(keys.into_iter().map(|key| (key.id, key.rsa)).collect())
+}
+
+/// Whether an address may be asked.
+pub fn may_be_asked(url: &str) -> bool {
+    keys::may_be_asked(url)
+}
+
+/// What a route that takes this one parameter makes of it; `Err` for an address that it refuses.
+pub fn parameter(uri: &Uri, name: &str) -> Result<Option<String>, ()> {
+    query::only(uri, name).map(|value| value.map(str::to_owned)).map_err(drop)
+}
+
+/// The cursor of a list of tokens, and of one of trusts, as text.
+pub fn cursors(uri: &Uri) -> [Option<String>; 2] {
+    let tokens = query::cursor(uri, TokenId::parse).ok().flatten();
+    let trusts = query::cursor(uri, TrustId::parse).ok().flatten();
+    [tokens.as_ref().map(Cursor::to_string), trusts.as_ref().map(Cursor::to_string)]
+}
