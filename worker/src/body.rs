@@ -72,20 +72,24 @@ fn unfit(bytes: &[u8], error: &serde_json::Error) -> ApiError {
     )
 }
 /// The field that the parser was at when it stopped: the last names before that place. Found in the text, so that the
-/// parser of each type need not keep account of it: that is a sixth of what they all weigh.
+/// parser of each type need not keep account of it: that is a sixth of what they all weigh. A name that no field of this
+/// service has is passed over: it may be a value in the wrong place.
 fn field_at(bytes: &[u8], line: usize, column: usize) -> String {
     let before = bytes.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
     let end = before.map(<[u8]>::len).sum::<usize>().saturating_add(column).min(bytes.len());
-    let (mut open, mut at) = (Vec::<&[u8]>::new(), 0);
+    // None where there are no names: in a list.
+    let (mut open, mut at) = (Vec::<Option<&[u8]>>::new(), 0);
     while at < end {
         match bytes[at] {
-            b'{' | b'[' => open.push(b""),
+            b'{' => open.push(Some(b"")),
+            b'[' => open.push(None),
             b'}' | b']' => drop(open.pop()),
             b'"' => {
                 let text = string_at(bytes, at + 1);
+                let begins = matches!(bytes[..at].trim_ascii_end().last(), Some(b'{' | b','));
                 at += text.len() + 1;
-                let is_name = bytes[(at + 1).min(bytes.len())..].trim_ascii_start().starts_with(b":");
-                if let Some(last) = open.last_mut().filter(|_| is_name) {
+                let ends = bytes[(at + 1).min(bytes.len())..].trim_ascii_start().starts_with(b":");
+                if let Some(Some(last)) = open.last_mut().filter(|_| begins && ends) {
                     *last = text;
                 }
             }
@@ -93,9 +97,14 @@ fn field_at(bytes: &[u8], line: usize, column: usize) -> String {
         }
         at += 1;
     }
-    let names = open.into_iter().filter(|name| !name.is_empty());
+    let names = open.into_iter().flatten().filter(|name| is_plain(name));
     let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
     if names.is_empty() { ".".to_owned() } else { names.join(".") }
+}
+
+/// Whether it may be a field of this service.
+fn is_plain(name: &[u8]) -> bool {
+    (1..=32).contains(&name.len()) && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
 }
 
 /// What stands between this place and the next quote that is not escaped.
@@ -131,6 +140,11 @@ mod tests {
             ("{", "."),
             ("\"", "."),
             ("{\"a\\", "."),
+            (r#"{"label": "hidden": 1}"#, "label"),
+            (r#"{"label": "a" "hidden": 1}"#, "label"),
+            (r#"{"cidrs": ["a", "hidden": 1]}"#, "cidrs"),
+            (r#"{"canary.VALUE.x9": 1}"#, "."),
+            ("{\"a\u{7}b\": 1}", "."),
         ] {
             assert_eq!(place::<RegisterRequest>(body), field, "{body}");
         }

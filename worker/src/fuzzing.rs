@@ -43,9 +43,9 @@ pub fn may_be_asked(url: &str) -> bool {
     keys::may_be_asked(url)
 }
 
-/// What a route that takes this one parameter makes of it; `Err` for an address that it refuses.
-pub fn parameter(uri: &Uri, name: &str) -> Result<Option<String>, ()> {
-    query::only(uri, name).map(|value| value.map(str::to_owned)).map_err(drop)
+/// What a route that takes this one parameter makes of it.
+pub fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    query::only(uri, name).ok().flatten().map(str::to_owned)
 }
 
 /// The cursor of a list of tokens, and of one of trusts, as text.

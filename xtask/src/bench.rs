@@ -7,6 +7,7 @@ pub(crate) mod load;
 mod measure;
 mod profile;
 mod sampled;
+mod scale;
 mod service;
 mod tree;
 mod upload;
@@ -45,6 +46,8 @@ pub enum Rows {
     Service,
     /// The processor's time of its isolate on Workers.
     Isolate,
+    /// The key service's SQL in growing tables, and where D1 ends.
+    Scale,
 }
 
 /// Runs every comparison, or one group, and prints a table.
@@ -54,7 +57,7 @@ pub enum Rows {
 pub fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     let many = runs.unwrap_or(15);
     heading("set-up");
-    if !matches!(only, Some(Rows::Service | Rows::Isolate)) {
+    if !matches!(only, Some(Rows::Service | Rows::Isolate | Rows::Scale)) {
         setup::npm_ci("examples/next")?;
         setup::npm_ci("xtask/peers")?;
     }
@@ -81,6 +84,9 @@ pub fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     let of_service = [wanted(Rows::Service), wanted(Rows::Isolate)];
     let loaded =
         of_service.contains(&true).then(|| load_service(scratch.path(), few, of_service)).transpose()?;
+    if wanted(Rows::Scale) {
+        scale::print(scratch.path())?;
+    }
     heading("results");
     if !rows.is_empty() {
         print_table(&rows)?;

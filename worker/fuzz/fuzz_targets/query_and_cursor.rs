@@ -9,7 +9,7 @@ fuzz_target!(|text: &str| {
     for address in [text.to_owned(), format!("/tokens?{text}"), format!("/tokens?cursor={text}")] {
         let Ok(uri) = address.parse::<Uri>() else { continue };
         for name in ["cursor", "from"] {
-            if let Ok(Some(value)) = parameter(&uri, name) {
+            if let Some(value) = parameter(&uri, name) {
                 assert_eq!(uri.query(), Some(format!("{name}={value}").as_str()));
                 assert!(
                     value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)),

@@ -48,10 +48,6 @@ impl<'a> Choices<'a> {
         usize::from(*first)
     }
 
-    fn of<T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.byte() % all.len()]
-    }
-
     /// What comes before the next zero.
     fn text(&mut self) -> &'a [u8] {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());

@@ -105,7 +105,7 @@ impl Service {
             text(&reader["token_id"]),
             text(&trust["trust_id"]),
             shop,
-            text(&detail["secrets"][0]["id"]),
+            text(&detail["secrets"][0]["secret_id"]),
             outer,
         ];
     }
