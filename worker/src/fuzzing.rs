@@ -1,6 +1,5 @@
 //! What reads requests and is no other crate's business, for the fuzz targets in `fuzz/`. No part of the service.
 
-use axum::http::Uri;
 use capy_protocol::token::{TokenId, TrustId};
 
 use crate::host::RsaKey;
@@ -43,14 +42,14 @@ pub fn may_be_asked(url: &str) -> bool {
     keys::may_be_asked(url)
 }
 
-/// What a route that takes this one parameter makes of it.
-pub fn parameter(uri: &Uri, name: &str) -> Option<String> {
-    query::only(uri, name).ok().flatten().map(str::to_owned)
+/// What a route that takes this one parameter makes of what stands after `?`.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    query::only(Some(query), name).ok().flatten().map(str::to_owned)
 }
 
 /// The cursor of a list of tokens, and of one of trusts, as text.
-pub fn cursors(uri: &Uri) -> [Option<String>; 2] {
-    let tokens = query::cursor(uri, TokenId::parse).ok().flatten();
-    let trusts = query::cursor(uri, TrustId::parse).ok().flatten();
+pub fn cursors(query: &str) -> [Option<String>; 2] {
+    let tokens = query::cursor(Some(query), TokenId::parse).ok().flatten();
+    let trusts = query::cursor(Some(query), TrustId::parse).ok().flatten();
     [tokens.as_ref().map(Cursor::to_string), trusts.as_ref().map(Cursor::to_string)]
 }

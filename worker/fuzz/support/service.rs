@@ -56,13 +56,13 @@ impl Service {
         ]);
         let app = App {
             host,
-            secrets: Secrets::parse(|name| {
+            secrets: Arc::new(Secrets::parse(|name| {
                 Some(match name {
                     "ADMIN_TOKEN" => ADMIN.to_owned(),
                     "WRAP_ROOTS" => format!("7:{ROOT}"),
                     _ => STORE_KEY.to_owned(),
                 })
-            }),
+            })),
             clock: Clock::new(|| 1_790_000_000_000),
             issuers: Arc::default(),
             refusals: Arc::default(),
