@@ -132,8 +132,8 @@ impl Claims {
         let issuer = self.iss.parse::<Uri>().ok();
         let issuer = match issuer.as_ref().and_then(Uri::host) {
             _ if self.iss == GITHUB_ISSUER => "github",
-            Some(host) => host,
-            None => "unknown",
+            Some(host) if host != "github" => host,
+            _ => "unknown",
         };
         match &self.git_ref {
             Some(git_ref) => format!("{issuer}:{repository}@{git_ref}"),
@@ -173,6 +173,7 @@ mod tests {
             ("https://token.actions.githubusercontent.com/", "token.actions.githubusercontent.com:o/r"),
             ("https://github.example:8443/x", "github.example:o/r"),
             ("http://[::1]:1", "[::1]:o/r"),
+            ("https://github", "unknown:o/r"),
         ] {
             let text =
                 token(HEADER, &format!(r#"{{"iss":"{issuer}","aud":"a","exp":9,"repository":"o/r"}}"#));
