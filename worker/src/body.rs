@@ -71,6 +71,7 @@ fn unfit(bytes: &[u8], error: &serde_json::Error) -> ApiError {
         format!("the body is not what this route takes, at `{field}` (line {line}, column {column})").into(),
     )
 }
+
 /// The field that the parser was at when it stopped: the last names before that place. Found in the text, so that the
 /// parser of each type need not keep account of it: that is a sixth of what they all weigh. A name that no field of this
 /// service has is passed over: it may be a value in the wrong place.
