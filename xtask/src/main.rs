@@ -41,6 +41,9 @@ enum Command {
         /// Which host.
         #[arg(long, default_value = "both")]
         host: soak::Host,
+        /// Calls a second, where the machine has other work and what it takes now says little [default: half of what it takes]
+        #[arg(long)]
+        rate: Option<f64>,
     },
     /// What a command takes: CPU and wall time in microseconds, peak memory in KiB.
     #[command(hide = true)]
@@ -57,7 +60,7 @@ fn main() -> Result<()> {
         Command::Demo => demo::run(),
         Command::Test { filter } => run_tests::run(&filter),
         Command::Bench { runs, only } => bench::run(runs, only),
-        Command::Soak { minutes, host } => soak::run(minutes, host),
+        Command::Soak { minutes, host, rate } => soak::run(minutes, host, rate),
         Command::Measure { command } => bench::tell(&command),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }

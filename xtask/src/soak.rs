@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::bench::load::{self, Ask};
 use crate::key_service::{End, KeyService};
@@ -46,30 +46,32 @@ pub enum Host {
     Both,
 }
 
-/// Soaks each host for so many minutes.
+/// Soaks each host for so many minutes, at so many calls a second, or at half of what it is seen to take.
 ///
 /// # Errors
 /// At the first wrong answer, lost revocation or lost event, and when memory grows.
-pub fn run(minutes: f64, host: Host) -> Result<()> {
+pub fn run(minutes: f64, host: Host, rate: Option<f64>) -> Result<()> {
     let time = Duration::try_from_secs_f64(minutes * 60.0)?;
+    ensure!(rate.is_none_or(|rate| rate >= 1.0), "--rate has to be one call a second or more");
     if host != Host::Workers {
         heading("`capy serve`");
         let programs = setup::programs("release")?;
-        soak(KeyService::embedded(&programs)?, "capy", time)?;
+        soak(KeyService::embedded(&programs)?, "capy", time, rate)?;
     }
     if host != Host::Serve {
         heading("Workers");
         setup::wasm_target()?;
         setup::npm_ci("")?;
-        soak(KeyService::start(&Node::find()?)?, "workerd", time)?;
+        soak(KeyService::start(&Node::find()?)?, "workerd", time, rate)?;
     }
     Ok(())
 }
 
 /// `program` is the one whose memory is judged.
-fn soak(service: KeyService, program: &'static str, time: Duration) -> Result<()> {
-    let rate = highest_rate(&service)? / 2.0;
-    say(format!("   {rate:.0} calls a second, half of its decrypts a second"));
+fn soak(service: KeyService, program: &'static str, time: Duration, rate: Option<f64>) -> Result<()> {
+    let most = highest_rate(&service)?;
+    let rate = rate.unwrap_or(most / 2.0);
+    say(format!("   {rate:.0} calls a second; it took {most:.0} decrypts a second"));
     let field = Field::new(&service)?;
     let pace = Duration::from_secs_f64(CLIENTS as f64 / rate);
     let service = thread::scope(|scope| {
