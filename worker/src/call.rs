@@ -1,5 +1,5 @@
 //! One call, as the routes see it on every host: what was asked, by whom, and the answer. No host's own types, and no
-//! HTTP library: on Workers that would be a third of the upload.
+//! HTTP library: on Workers that would be a fifth of the upload.
 
 use std::fmt;
 use std::pin::Pin;
