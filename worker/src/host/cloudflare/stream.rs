@@ -1,10 +1,11 @@
 //! Bodies that come in, of requests and of answers to our own.
 
-use worker::js_sys::{Reflect, Uint8Array};
+use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{ReadableStream, ReadableStreamDefaultReader, Request};
 
+use super::bindings::property;
 use crate::body::BodyFault;
 
 /// The body of a request, of `max` bytes at most. One whose length is told is asked for at once.
@@ -56,8 +57,7 @@ pub(crate) async fn drain(stream: &ReadableStream, max: usize) -> Result<Vec<u8>
 
 /// A property that is there.
 pub(crate) fn present(object: &JsValue, name: &str) -> Option<JsValue> {
-    let value = Reflect::get(object, &JsValue::from_str(name)).ok()?;
-    (!value.is_undefined() && !value.is_null()).then_some(value)
+    property(object, name).ok().filter(|value| !value.is_undefined() && !value.is_null())
 }
 
 fn broken(_: JsValue) -> BodyFault {
