@@ -20,7 +20,7 @@ use crate::workspace_root;
 pub struct Build {
     /// The package that holds the crate.
     pub package: String,
-    /// The `cdylib` example to build instead of the package's library.
+    /// The example to build instead of the package's library.
     pub example: Option<String>,
     /// The cargo profile.
     pub profile: String,
@@ -79,8 +79,11 @@ pub fn build_worker(build: &Build) -> Result<PathBuf> {
 fn compile(build: &Build) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace_root()).stderr(Stdio::inherit());
-    cargo.args(["build", "--target", "wasm32-unknown-unknown", "--profile", &build.profile]);
-    cargo.args(["--package", &build.package, "--message-format", "json-render-diagnostics"]);
+    // The crate type is asked for here, and not in `Cargo.toml`: for a library that names `cdylib` there, cargo writes
+    // one file whatever features it is built with, and builds of others that use it spoil each other's.
+    cargo.args(["rustc", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"]);
+    cargo.args(["--package", &build.package, "--profile", &build.profile]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
     match &build.example {
         Some(example) => cargo.args(["--example", example]),
         None => cargo.arg("--lib"),
@@ -88,10 +91,10 @@ fn compile(build: &Build) -> Result<PathBuf> {
     // The bindings that the `worker` crate uses are then the published js-sys, not wasm-bindgen's own copy.
     cargo.env("WASM_BINDGEN_USE_JS_SYS", "1");
     let output = cargo.output().context("cargo could not be started")?;
-    ensure!(output.status.success(), "cargo build of {} failed", build.package);
+    ensure!(output.status.success(), "cargo could not build {}", build.package);
     let messages = String::from_utf8(output.stdout)?;
     let name = build.example.clone().unwrap_or_else(|| build.package.replace('-', "_"));
-    find_wasm(&messages, &name).with_context(|| format!("{} makes no wasm: is it a cdylib?", build.package))
+    find_wasm(&messages, &name).with_context(|| format!("cargo named no wasm of {}", build.package))
 }
 
 /// The wasm file in cargo's report on the target with this name.
