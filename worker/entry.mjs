@@ -49,8 +49,8 @@ async function fetch(request, env, context) {
   }
 }
 
-async function scheduled(controller, env, context) {
-  await run(() => service.scheduled(controller, env, context));
+async function scheduled(_controller, env) {
+  await run(() => service.scheduled(env));
 }
 
 export default { fetch, scheduled };

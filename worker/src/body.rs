@@ -3,14 +3,14 @@
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::call::Work;
 use crate::error::ApiError;
+use crate::work::{MaybeSend, Work};
 
 /// The longest body, in bytes, where a route says nothing else: several times the largest valid request.
 pub(crate) const BODY_MAX: usize = 8 * 1024;
 
 /// A body that is not read yet.
-pub trait Body: Send {
+pub trait Body: MaybeSend {
     /// All of it, when it has `max` bytes at most.
     fn read(self: Box<Self>, max: usize) -> Work<'static, Result<Vec<u8>, BodyFault>>;
 }

@@ -2,7 +2,6 @@
 //! HTTP library: on Workers that would be a fifth of the upload.
 
 use std::fmt;
-use std::pin::Pin;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,9 +9,6 @@ use serde::de::DeserializeOwned;
 use crate::body::{self, BODY_MAX, Body};
 use crate::caller::{Caller, Peer};
 use crate::error::{ApiError, Fault};
-
-/// Work that is under way.
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What a handler comes to.
 pub(crate) type Outcome = Result<Answer, ApiError>;

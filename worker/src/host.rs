@@ -10,7 +10,7 @@ use capy_protocol::id::DeployId;
 use serde::Serialize;
 
 #[cfg(target_family = "wasm")]
-pub(crate) mod cloudflare;
+pub mod cloudflare;
 #[cfg(not(target_family = "wasm"))]
 pub mod faulty;
 #[cfg(not(target_family = "wasm"))]
@@ -22,6 +22,8 @@ pub mod rows;
 pub mod sqlite;
 
 pub use rows::{Cell, FromCell, Row, Rows};
+
+use crate::work::MaybeSend;
 
 /// Why a host cannot answer. The text is the host's own, for the log.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -159,26 +161,28 @@ pub trait Host: Send + Sync + 'static {
     const LOCAL_SOURCES: bool;
 
     /// An answer of its database.
-    type Rows: Rows + Send;
+    type Rows: Rows + MaybeSend;
 
     /// How many checkpoints of the audit trail one run makes at most. Each takes five statements.
     const CHECKPOINTS_AT_ONCE: usize = usize::MAX;
 
     /// Runs statements as one transaction, on the primary: what was committed before is seen. One answer each.
-    fn transaction(&self, statements: Vec<Statement>)
-    -> impl Future<Output = Result<Vec<Self::Rows>>> + Send;
+    fn transaction(
+        &self,
+        statements: Vec<Statement>,
+    ) -> impl Future<Output = Result<Vec<Self::Rows>>> + MaybeSend;
 
     /// Whether the revocation list holds the id. `false` proves nothing.
-    fn is_listed(&self, id: &DeployId) -> impl Future<Output = Result<bool>> + Send;
+    fn is_listed(&self, id: &DeployId) -> impl Future<Output = Result<bool>> + MaybeSend;
 
     /// Puts an id on the revocation list.
-    fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send;
+    fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + MaybeSend;
 
     /// Counts one more question under a limit; whether it is within. Counts need not be exact, nor shared.
-    fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + Send;
+    fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + MaybeSend;
 
     /// A short document at an address that was checked: within five seconds, and without following redirects.
-    fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>>> + Send;
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>>> + MaybeSend;
 
     /// Whether `key` signed `message`: RSASSA-PKCS1-v1_5 with SHA-256.
     fn verify_rs256(
@@ -186,17 +190,20 @@ pub trait Host: Send + Sync + 'static {
         key: &RsaKey,
         message: &[u8],
         signature: &[u8],
-    ) -> impl Future<Output = Result<bool>> + Send;
+    ) -> impl Future<Output = Result<bool>> + MaybeSend;
 
     /// Runs work that no answer waits for, and that goes on when the call which began it is gone. Resolves at the latest
     /// when it is done.
-    fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send;
+    fn run_apart(
+        &self,
+        work: impl Future<Output = ()> + MaybeSend + 'static,
+    ) -> impl Future<Output = ()> + MaybeSend;
 
     /// Whether the limiters are there.
-    fn check_limits(&self) -> impl Future<Output = Result<()>> + Send;
+    fn check_limits(&self) -> impl Future<Output = Result<()>> + MaybeSend;
 
     /// Whether the revocation list answers.
-    fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send;
+    fn check_revocations(&self) -> impl Future<Output = Result<()>> + MaybeSend;
 }
 
 /// Runs one statement.

@@ -29,6 +29,7 @@ mod router;
 mod routes;
 pub mod secrets;
 pub mod store;
+pub mod work;
 
 pub use handlers::audit::checkpoint;
 #[cfg(not(target_family = "wasm"))]
@@ -36,4 +37,4 @@ pub use router::{Route, router, too_slow};
 pub use routes::answer;
 
 #[cfg(target_family = "wasm")]
-mod workers;
+pub mod workers;

@@ -5,8 +5,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
-use crate::call::{Outcome, Work};
+use crate::call::Outcome;
 use crate::error::ApiError;
+use crate::work::Work;
 
 /// The outcome of work that may panic. Where and why it did is what the process prints of every panic.
 pub(crate) async fn caught(mut work: Work<'static, Outcome>) -> Outcome {

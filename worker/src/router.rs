@@ -13,11 +13,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::app::App;
 use crate::body::{Body, BodyFault};
-use crate::call::{Answer, Request, Work};
+use crate::call::{Answer, Request};
 use crate::caller::Peer;
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::routes::answer;
+use crate::work::Work;
 
 /// The pattern of the route that answered: an extension of each response, for a host's own log.
 #[derive(Clone, Copy, Debug)]

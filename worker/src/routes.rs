@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::call::{Answer, Call, Outcome, Request, Work};
+use crate::call::{Answer, Call, Outcome, Request};
 use crate::error::ApiError;
 use crate::handlers::{audit, decrypt, deploys, health, losses, projects, roots, rows, tokens, trusts};
 use crate::host::Host;
 use crate::log;
 use crate::panics::caught;
+use crate::work::Work;
 
 /// One method of one route.
 struct Route<H> {

@@ -3,24 +3,25 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use worker::js_sys::{Object, Reflect};
-use worker::send::{SendFuture, SendWrapper};
-use worker::wasm_bindgen::JsValue;
-use worker::web_sys::{Request as WebRequest, Response, ResponseInit};
-use worker::{Context, Date, Env, Result, ScheduleContext, ScheduledEvent, console_error, event};
+use js_sys::futures::future_to_promise;
+use js_sys::{Date, Object, Promise, Reflect};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::{Request as WebRequest, Response, ResponseInit, console};
 
 use crate::app::{App, Clock};
 use crate::body::{Body, BodyFault};
-use crate::call::{Answer, Request, Work};
+use crate::call::{Answer, Request};
 use crate::caller::Peer;
 use crate::host::Host;
 use crate::host::cloudflare::stream::{body_of, present};
-use crate::host::cloudflare::{Bindings, Cloudflare};
+use crate::host::cloudflare::{Bindings, Cloudflare, Context};
 use crate::log::Log;
 use crate::migrations::{STATEMENTS_AT_ONCE, migrate};
 use crate::oidc::Issuers;
 use crate::refusals::Refusals;
 use crate::secrets::Secrets;
+use crate::work::Work;
 use crate::{answer, checkpoint};
 
 /// For as long as this instance lives, which is that of one deployed version: each call has an [`App`] of its own.
@@ -31,19 +32,31 @@ static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
 /// Whether the database has been seen to have its tables.
 static HAS_TABLES: AtomicBool = AtomicBool::new(false);
 
-#[event(fetch)]
-async fn fetch(request: WebRequest, env: Env, context: Context) -> Result<Response> {
-    let app = Arc::new(bind(&env, Some(context)));
-    bring_up_to_date(&app).await;
-    Ok(send(answer(&app, receive(request)).await)?)
+/// Runs once in each instance. A panic ends the instance, and its words would be lost with it.
+#[wasm_bindgen(start, private)]
+fn start() {
+    std::panic::set_hook(Box::new(|panic| log(&panic.to_string())));
 }
 
-/// Every few minutes, as wrangler.toml says.
-#[event(scheduled)]
-async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    let app = bind(&env, None);
-    bring_up_to_date(&app).await;
-    checkpoint(&app).await;
+/// What `entry.mjs` calls for a request.
+#[wasm_bindgen]
+pub fn fetch(request: WebRequest, env: &Object, context: Context) -> Promise {
+    let app = Arc::new(bind(env, Some(context)));
+    future_to_promise(async move {
+        bring_up_to_date(&app).await;
+        send(answer(&app, receive(request)).await).map(JsValue::from)
+    })
+}
+
+/// What `entry.mjs` calls every few minutes, as wrangler.toml says.
+#[wasm_bindgen]
+pub fn scheduled(env: &Object) -> Promise {
+    let app = bind(env, None);
+    future_to_promise(async move {
+        bring_up_to_date(&app).await;
+        checkpoint(&app).await;
+        Ok(JsValue::UNDEFINED)
+    })
 }
 
 /// A deploy brings no tables: they are made, or changed, before an instance's first call. Where that fails, the call goes
@@ -58,18 +71,27 @@ async fn bring_up_to_date(app: &App<Cloudflare>) {
     }
 }
 
-fn bind(env: &Env, context: Option<Context>) -> App<Cloudflare> {
-    let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
+fn bind(env: &Object, context: Option<Context>) -> App<Cloudflare> {
+    let secret = |name: &str| present(env, name)?.as_string();
     let bindings = BINDINGS.get_or_init(|| Arc::new(Bindings::of(env)));
     let secrets = SECRETS.get_or_init(|| Arc::new(Secrets::parse(secret)));
     App {
         host: Cloudflare { bindings: Arc::clone(bindings), context },
         secrets: Arc::clone(secrets),
-        clock: Clock::new(|| Date::now().as_millis()),
+        clock: Clock::new(now),
         issuers: ISSUERS.clone(),
         refusals: REFUSALS.clone(),
-        log: Log::new(|line| console_error!("{line}")),
+        log: Log::new(log),
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole milliseconds since 1970")]
+fn now() -> u64 {
+    Date::now() as u64
+}
+
+fn log(line: &str) {
+    console::error_1(&JsValue::from_str(line));
 }
 
 fn receive(request: WebRequest) -> Request {
@@ -90,7 +112,7 @@ fn receive(request: WebRequest) -> Request {
             request_id: header("cf-ray"),
             country: country(&request),
         },
-        body: Box::new(Unread(SendWrapper::new(request))),
+        body: Box::new(Unread(request)),
     }
 }
 
@@ -110,15 +132,15 @@ fn country(request: &WebRequest) -> Option<String> {
 }
 
 /// The request that the body belongs to.
-struct Unread(SendWrapper<WebRequest>);
+struct Unread(WebRequest);
 
 impl Body for Unread {
-    fn read(self: Box<Self>, max: usize) -> Work<'static, std::result::Result<Vec<u8>, BodyFault>> {
-        Box::pin(SendFuture::new(async move { body_of(&self.0, max).await }))
+    fn read(self: Box<Self>, max: usize) -> Work<'static, Result<Vec<u8>, BodyFault>> {
+        Box::pin(async move { body_of(&self.0, max).await })
     }
 }
 
-fn send(mut answer: Answer) -> std::result::Result<Response, JsValue> {
+fn send(mut answer: Answer) -> Result<Response, JsValue> {
     let headers = Object::new();
     for (name, value) in &answer.headers {
         Reflect::set(&headers, &JsValue::from_str(name), &JsValue::from_str(value))?;

@@ -11,12 +11,12 @@ pub(crate) mod stream;
 use std::sync::Arc;
 
 use capy_protocol::id::DeployId;
-use worker::js_sys::{Array, Object, Reflect};
-use worker::send::SendFuture;
-use worker::wasm_bindgen::JsValue;
-use worker::{Context, Env};
+use js_sys::futures::future_to_promise;
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::JsValue;
 
 use self::answer::Answer;
+pub use self::bindings::Context;
 use self::bindings::{Database, Limiter, Namespace, bound, property, settled};
 use super::{Host, HostError, Limit, Result, RsaKey, Statement, Value};
 
@@ -38,7 +38,7 @@ pub(crate) struct Bindings {
 
 impl Bindings {
     /// Takes them by their names in `wrangler.toml`.
-    pub(crate) fn of(env: &Env) -> Self {
+    pub(crate) fn of(env: &Object) -> Self {
         Self {
             database: bound(env, DATABASE).map_err(HostError::Database),
             revocations: bound(env, REVOCATIONS).map_err(HostError::RevocationList),
@@ -72,81 +72,65 @@ impl Host for Cloudflare {
     /// The free plan has room for fifty statements in a call.
     const CHECKPOINTS_AT_ONCE: usize = 8;
 
-    fn transaction(&self, statements: Vec<Statement>) -> impl Future<Output = Result<Vec<Answer>>> + Send {
-        SendFuture::new(async move {
-            let database = self.bindings.database.as_ref().map_err(Clone::clone)?;
-            let prepared: Result<Vec<_>> =
-                statements.iter().map(|statement| prepare(database, statement)).collect();
-            match prepared?.as_slice() {
-                [] => Ok(Vec::new()),
-                // One statement is a transaction as it is.
-                [only] => Ok(vec![Answer::of(settled(only.all()).await.map_err(database_error)?)?]),
-                several => {
-                    let several: Array = several.iter().collect();
-                    Answer::of_batch(settled(database.batch(&several)).await.map_err(database_error)?)
-                }
-            }
-        })
-    }
-
-    fn is_listed(&self, id: &DeployId) -> impl Future<Output = Result<bool>> + Send {
-        SendFuture::new(async { self.is_under(&id.to_string()).await })
-    }
-
-    fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + Send {
-        SendFuture::new(async move {
-            let list = self.bindings.revocations.as_ref().map_err(Clone::clone)?;
-            settled(list.put(&id.to_string(), &revoked_at.to_string())).await.map(drop).map_err(list_error)
-        })
-    }
-
-    fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + Send {
-        SendFuture::new(async move {
-            let limiter = match limit {
-                Limit::DecryptsOfDeploy => &self.bindings.of_deploy,
-                Limit::DecryptsFromAddress => &self.bindings.from_address,
-            };
-            let limiter = limiter.as_ref().map_err(Clone::clone)?;
-            asked(limiter, key).await.map_err(limiter_error)
-        })
-    }
-
-    fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>>> + Send {
-        SendFuture::new(outbound::fetch(url))
-    }
-
-    fn verify_rs256(
-        &self,
-        key: &RsaKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> impl Future<Output = Result<bool>> + Send {
-        SendFuture::new(outbound::verify_rs256(key, message, signature))
-    }
-
-    fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send {
-        let waited_for = match &self.context {
-            Some(context) => {
-                context.wait_until(work);
-                None
-            }
-            None => Some(work),
-        };
-        async move {
-            if let Some(work) = waited_for {
-                work.await;
+    async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
+        let database = self.bindings.database.as_ref().map_err(Clone::clone)?;
+        let prepared: Result<Vec<_>> =
+            statements.iter().map(|statement| prepare(database, statement)).collect();
+        match prepared?.as_slice() {
+            [] => Ok(Vec::new()),
+            // One statement is a transaction as it is.
+            [only] => Ok(vec![Answer::of(settled(only.all()).await.map_err(database_error)?)?]),
+            several => {
+                let several: Array = several.iter().collect();
+                Answer::of_batch(settled(database.batch(&several)).await.map_err(database_error)?)
             }
         }
     }
 
-    /// Whether they are bound: asking one would count.
-    fn check_limits(&self) -> impl Future<Output = Result<()>> + Send {
-        let bound = self.bindings.of_deploy.as_ref().and(self.bindings.from_address.as_ref());
-        std::future::ready(bound.map(drop).map_err(Clone::clone))
+    async fn is_listed(&self, id: &DeployId) -> Result<bool> {
+        self.is_under(&id.to_string()).await
     }
 
-    fn check_revocations(&self) -> impl Future<Output = Result<()>> + Send {
-        SendFuture::new(async { self.is_under(PROBE).await.map(drop) })
+    async fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> Result<()> {
+        let list = self.bindings.revocations.as_ref().map_err(Clone::clone)?;
+        settled(list.put(&id.to_string(), &revoked_at.to_string())).await.map(drop).map_err(list_error)
+    }
+
+    async fn is_within(&self, limit: Limit, key: &str) -> Result<bool> {
+        let limiter = match limit {
+            Limit::DecryptsOfDeploy => &self.bindings.of_deploy,
+            Limit::DecryptsFromAddress => &self.bindings.from_address,
+        };
+        let limiter = limiter.as_ref().map_err(Clone::clone)?;
+        asked(limiter, key).await.map_err(limiter_error)
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        outbound::fetch(url).await
+    }
+
+    async fn verify_rs256(&self, key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
+        outbound::verify_rs256(key, message, signature).await
+    }
+
+    async fn run_apart(&self, work: impl Future<Output = ()> + 'static) {
+        match &self.context {
+            Some(context) => context.wait_until(&future_to_promise(async {
+                work.await;
+                Ok(JsValue::UNDEFINED)
+            })),
+            None => work.await,
+        }
+    }
+
+    /// Whether they are bound: asking one would count.
+    async fn check_limits(&self) -> Result<()> {
+        let bound = self.bindings.of_deploy.as_ref().and(self.bindings.from_address.as_ref());
+        bound.map(drop).map_err(Clone::clone)
+    }
+
+    async fn check_revocations(&self) -> Result<()> {
+        self.is_under(PROBE).await.map(drop)
     }
 }
 

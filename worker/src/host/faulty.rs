@@ -9,6 +9,7 @@ use capy_protocol::id::DeployId;
 use super::sqlite::{Answer, Sqlite};
 use super::{Host, HostError, Limit, Result, RsaKey, Statement, outbound};
 use crate::store::sql;
+use crate::work::MaybeSend;
 
 /// What does not work.
 #[derive(Clone, Copy, Default, Debug)]
@@ -156,7 +157,7 @@ impl Host for Faulty {
     }
 
     /// Waits, so that a test sees what was done.
-    async fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) {
+    async fn run_apart(&self, work: impl Future<Output = ()> + MaybeSend + 'static) {
         let _ = tokio::spawn(work).await;
     }
 

@@ -1,7 +1,7 @@
 //! D1's answers: JavaScript objects, read where they are, a column at a time.
 
-use worker::js_sys::Array;
-use worker::wasm_bindgen::{JsCast, JsValue};
+use js_sys::Array;
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::{Record, property, text};
 use crate::host::rows::{missing, unkept};

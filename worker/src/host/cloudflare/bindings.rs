@@ -1,15 +1,14 @@
-//! What the bindings can do that the service uses, as JavaScript has it: a database (D1), a key-value namespace and a
-//! rate limiter. `worker` has them too; there every value goes through serde, which weighs more than all that is here.
+//! What the bindings can do that the service uses, as JavaScript has it: a database (D1), a key-value namespace, a rate
+//! limiter and a call's context. The `worker` crate has them too, with much that is not used here and cannot be left
+//! out of the upload.
 
-use worker::Env;
-use worker::js_sys::{Array, Error, Object, Promise, Reflect};
-use worker::wasm_bindgen::prelude::wasm_bindgen;
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::JsFuture;
+use js_sys::{Array, Error, Object, Promise, Reflect};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 
 type Thrown<T> = std::result::Result<T, JsValue>;
 
-#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen, js_sys = worker::js_sys)]
+#[wasm_bindgen]
 extern "C" {
     #[derive(Debug)]
     pub(super) type Database;
@@ -49,11 +48,18 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     pub(super) fn limit(this: &Limiter, of: &Object) -> Thrown<Promise>;
+
+    /// One call, which may go on after its answer.
+    #[derive(Debug)]
+    pub type Context;
+
+    #[wasm_bindgen(method, js_name = waitUntil)]
+    pub(super) fn wait_until(this: &Context, work: &Promise);
 }
 
 /// The binding with this name in `wrangler.toml`. What it can do shows when it is asked.
-pub(super) fn bound<T: JsCast>(env: &Env, name: &str) -> std::result::Result<T, String> {
-    let binding = property(env.as_ref(), name).map_err(|error| text(&error))?;
+pub(super) fn bound<T: JsCast>(env: &Object, name: &str) -> std::result::Result<T, String> {
+    let binding = property(env, name).map_err(|error| text(&error))?;
     match binding.is_undefined() {
         true => Err(format!("there is no binding {name}")),
         false => Ok(binding.unchecked_into()),
@@ -67,7 +73,7 @@ pub(super) fn property(object: &JsValue, name: &str) -> Thrown<JsValue> {
 
 /// What a call promised.
 pub(super) async fn settled(promise: Thrown<Promise>) -> Thrown<JsValue> {
-    JsFuture::from(promise?).await
+    promise?.await
 }
 
 /// The words of what was thrown.

@@ -2,10 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use worker::js_sys::{Array, Object, Reflect, global};
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{AbortSignal, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
+use js_sys::{Array, Object, Reflect, global};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{AbortSignal, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
 
 use super::stream::drain;
 use crate::body::BodyFault;
@@ -16,7 +15,7 @@ pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
     let init = RequestInit::new();
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&AbortSignal::timeout_with_u32(FETCH_MILLIS)));
-    let answer = JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await.map_err(failed)?;
+    let answer = scope().fetch_with_str_and_init(url, &init).await.map_err(failed)?;
     let answer: Response = answer.dyn_into().map_err(failed)?;
     if answer.status() != 200 {
         return Err(HostError::Issuer(format!("it answered {}", answer.status())));
@@ -39,9 +38,9 @@ pub(super) async fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8])
     let jwk = object([("kty", "RSA"), ("n", &modulus), ("e", &exponent)])?;
     let usages = Array::of1(&JsValue::from_str("verify"));
     let key = crypto.import_key_with_object("jwk", &jwk, &algorithm, false, &usages).map_err(failed)?;
-    let key = JsFuture::from(key).await.map_err(failed)?.unchecked_into();
+    let key = key.await.map_err(failed)?.unchecked_into();
     let verified = crypto.verify_with_object_and_u8_array_and_u8_array(&algorithm, &key, signature, message);
-    let verified = JsFuture::from(verified.map_err(failed)?).await.map_err(failed)?;
+    let verified = verified.map_err(failed)?.await.map_err(failed)?;
     Ok(verified.is_truthy())
 }
 

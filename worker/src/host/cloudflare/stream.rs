@@ -1,9 +1,8 @@
 //! Bodies that come in, of requests and of answers to our own.
 
-use worker::js_sys::Uint8Array;
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{ReadableStream, ReadableStreamDefaultReader, Request};
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{ReadableStream, ReadableStreamDefaultReader, Request};
 
 use super::bindings::property;
 use crate::body::BodyFault;
@@ -15,7 +14,7 @@ pub(crate) async fn body_of(request: &Request, max: usize) -> Result<Vec<u8>, Bo
         Some(length) if length > max => Err(BodyFault::TooLarge),
         Some(_) => {
             let bytes = request.array_buffer().map_err(broken)?;
-            let bytes = Uint8Array::new(&JsFuture::from(bytes).await.map_err(broken)?);
+            let bytes = Uint8Array::new(&bytes.await.map_err(broken)?);
             let fits = bytes.length() as usize <= max;
             fits.then(|| bytes.to_vec()).ok_or(BodyFault::TooLarge)
         }
@@ -31,7 +30,7 @@ pub(crate) async fn drain(stream: &ReadableStream, max: usize) -> Result<Vec<u8>
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let (mut pieces, mut length) = (Vec::new(), 0);
     loop {
-        let next = JsFuture::from(reader.read()).await.map_err(broken)?;
+        let next = reader.read().await.map_err(broken)?;
         if present(&next, "done").is_none_or(|done| done.is_truthy()) {
             break;
         }
