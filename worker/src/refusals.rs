@@ -1,7 +1,6 @@
 //! Which deployments were refused by the revocation list within the last minute, on this instance. Each such refusal is an
 //! event, and asks the database twice: whoever repeats a revoked id shall not make the database work each time.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use capy_protocol::id::DeployId;
@@ -13,22 +12,24 @@ const MOST: usize = 4096;
 
 /// When each deployment's refusal was last recorded.
 #[derive(Default, Debug)]
-pub struct Refusals(Mutex<BTreeMap<DeployId, u64>>);
+pub struct Refusals(Mutex<Vec<(DeployId, u64)>>);
 
 impl Refusals {
     /// Whether a refusal is to be recorded; if so, that counts as done.
     pub(crate) fn is_due(&self, id: &DeployId, now: u64) -> bool {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at: u64| now < at.saturating_add(ONE_EACH);
-        if recorded.get(id).is_some_and(|at| is_recent(*at)) {
-            return false;
+        if let Some((_, at)) = recorded.iter_mut().find(|(known, _)| known == id) {
+            let is_due = !is_recent(*at);
+            *at = if is_due { now } else { *at };
+            return is_due;
         }
         if recorded.len() >= MOST {
-            recorded.retain(|_, at| is_recent(*at));
+            recorded.retain(|(_, at)| is_recent(*at));
         }
         let has_room = recorded.len() < MOST;
         if has_room {
-            recorded.insert(*id, now);
+            recorded.push((*id, now));
         }
         has_room
     }

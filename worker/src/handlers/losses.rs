@@ -50,12 +50,10 @@ pub(crate) async fn give_up<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&answer)
 }
 
-fn distinct(mut key_ids: Vec<KeyId>) -> Result<Vec<KeyId>, ApiError> {
-    let given = key_ids.len();
-    key_ids.sort_unstable();
-    key_ids.dedup();
-    match (given, key_ids.len()) {
-        (1..=AT_ONCE, left) if left == given => Ok(key_ids),
+fn distinct(key_ids: Vec<KeyId>) -> Result<Vec<KeyId>, ApiError> {
+    let is_new = |(place, key_id)| !key_ids[..place].contains(key_id);
+    match key_ids.len() {
+        1..=AT_ONCE if key_ids.iter().enumerate().all(is_new) => Ok(key_ids),
         _ => Err(ApiError::BadRequest(format!("key_ids has one to {AT_ONCE} wrap roots, each once").into())),
     }
 }

@@ -3,7 +3,6 @@
 //! time claims the reading. Others take what is known meanwhile, for up to an hour. A reading goes on when the call that
 //! began it is gone, so that giving up early hides no new key.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
@@ -21,10 +20,11 @@ const BETWEEN_READINGS: u64 = 60_000;
 
 /// What is known of each issuer. Only issuers that are trusted are ever asked about, so that they are few.
 #[derive(Default, Debug)]
-pub struct Issuers(Mutex<BTreeMap<String, Known>>);
+pub struct Issuers(Mutex<Vec<Known>>);
 
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 struct Known {
+    issuer: String,
     keys: Vec<Key>,
     /// When the reading that gave them began.
     read_at: Option<u64>,
@@ -85,7 +85,7 @@ fn fault(what: &str) -> HostError {
 impl Issuers {
     fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
         let mut issuers = self.lock();
-        let known = issuers.entry(issuer.to_owned()).or_default();
+        let known = known(&mut issuers, issuer);
         let key = find(&known.keys, key_id);
         let within =
             |time: Option<u64>, millis: u64| time.is_some_and(|time| now < time.saturating_add(millis));
@@ -104,20 +104,30 @@ impl Issuers {
     /// A key that was read within the hour.
     fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
         let issuers = self.lock();
-        let known = issuers.get(issuer)?;
+        let known = issuers.iter().find(|known| known.issuer == issuer)?;
         let recent = known.read_at.is_some_and(|time| now < time.saturating_add(STALE_FOR));
         find(&known.keys, key_id).filter(|_| recent)
     }
 
     fn remember(&self, issuer: &str, keys: Vec<Key>, asked_at: u64) {
         let mut issuers = self.lock();
-        let known = issuers.entry(issuer.to_owned()).or_default();
+        let known = known(&mut issuers, issuer);
         (known.keys, known.read_at) = (keys, Some(asked_at));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is known of this one: nothing yet, when it is asked about for the first time.
+fn known<'a>(issuers: &'a mut Vec<Known>, issuer: &str) -> &'a mut Known {
+    let place = issuers.iter().position(|known| known.issuer == issuer).unwrap_or_else(|| {
+        let unknown = Known { issuer: issuer.to_owned(), keys: Vec::new(), read_at: None, asked_at: None };
+        issuers.push(unknown);
+        issuers.len() - 1
+    });
+    &mut issuers[place]
 }
 
 fn find(keys: &[Key], key_id: &str) -> Option<RsaKey> {

@@ -2,6 +2,8 @@
 
 mod forms;
 
+use std::collections::BinaryHeap;
+
 use capy_protocol::api::projects::{NewProject, NewSecret, ProjectChange, Recipe};
 
 use forms::{is_branch, is_command, is_image, is_name, is_output_directory, is_repository, is_variable};
@@ -118,11 +120,11 @@ fn recipe(recipe: &Recipe, local: bool) -> Result<(), Unfit> {
 }
 
 fn secrets(secrets: &[NewSecret]) -> Result<(), Unfit> {
-    let mut known = std::collections::BTreeSet::new();
+    let twice = twice(secrets);
     for (place, secret) in secrets.iter().enumerate() {
         let value = secret.value.expose_secret();
         check(&secret.key, is_variable, Unfit::Key(place))?;
-        if !known.insert(&secret.key) {
+        if twice == Some(place) {
             return Err(Unfit::Twice(place));
         }
         if secret.key.len() + value.len() > SECRET_MAX {
@@ -131,6 +133,13 @@ fn secrets(secrets: &[NewSecret]) -> Result<(), Unfit> {
         check(value, |value| !value.contains('\0'), Unfit::ZeroByte(place))?;
     }
     Ok(())
+}
+
+/// The first place that has a name for the second time.
+fn twice(secrets: &[NewSecret]) -> Option<usize> {
+    let names = secrets.iter().enumerate().map(|(place, secret)| (secret.key.as_str(), place));
+    let names = names.collect::<BinaryHeap<_>>().into_sorted_vec();
+    names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
 }
 
 fn check(text: &str, is_fit: impl Fn(&str) -> bool, unfit: Unfit) -> Result<(), Unfit> {

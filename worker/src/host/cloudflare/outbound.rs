@@ -6,6 +6,7 @@ use js_sys::{Array, Object, Reflect, global};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortSignal, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
 
+use super::bindings::text;
 use super::stream::drain;
 use crate::body::BodyFault;
 use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
@@ -58,5 +59,5 @@ fn object<const N: usize>(entries: [(&str, &str); N]) -> Result<Object> {
 
 /// The runtime's own words are about the connection or the key, and neither is secret.
 fn failed(error: JsValue) -> HostError {
-    HostError::Issuer(format!("{error:?}"))
+    HostError::Issuer(text(&error))
 }
