@@ -4,14 +4,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding};
 
 use crate::{Error, Result};
 
 /// Canonical standard base64 with padding.
 pub fn serialize_base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
+    Base64::encode_string(bytes)
 }
 
 /// The inverse of [`serialize_base64`]; nothing else is accepted.
@@ -19,7 +18,7 @@ pub fn serialize_base64(bytes: &[u8]) -> String {
 /// # Errors
 /// [`Error::Base64`].
 pub fn parse_base64(text: &str) -> Result<Vec<u8>> {
-    STANDARD.decode(text).map_err(|_| Error::Base64)
+    Base64::decode_vec(text).map_err(|_| Error::Base64)
 }
 
 /// Takes off what platforms add around a pasted value: white space, and one pair of matching quotes.

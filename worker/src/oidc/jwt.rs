@@ -1,8 +1,7 @@
 //! A signed JSON Web Token as issuers of CI identities write it (RFC 7519, RFC 7515 in its compact form): taken apart,
 //! and not believed. What it claims counts once its signature was verified.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use capy_protocol::api::trusts::GITHUB_ISSUER;
 use http::Uri;
 use serde::Deserialize;
@@ -103,12 +102,12 @@ pub(crate) fn parse(text: &str) -> Option<Jwt<'_>> {
     if !usual || header.kid.len() > CLAIM_MAX || !claims.are_plain() {
         return None;
     }
-    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    let signature = Base64UrlUnpadded::decode_vec(signature).ok()?;
     Some(Jwt { key_id: header.kid, claims, signed, signature })
 }
 
 fn part<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    serde_json::from_slice(&Base64UrlUnpadded::decode_vec(text).ok()?).ok()
 }
 
 impl Claims {
@@ -151,7 +150,7 @@ mod tests {
         "ref":"refs/heads/main","actor":"somebody","run_attempt":"1"}"#;
 
     fn token(header: &str, claims: &str) -> String {
-        [header, claims, "signature"].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
+        [header, claims, "signature"].map(|part| Base64UrlUnpadded::encode_string(part.as_bytes())).join(".")
     }
 
     #[test]

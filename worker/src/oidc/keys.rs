@@ -1,8 +1,7 @@
 //! An issuer's keys: its discovery document (OpenID Connect Discovery 1.0) names the key set (RFC 7517). Only RSA
 //! keys that sign are taken, of 2048 to 8192 bits with the exponent 65537, as every issuer makes them.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use http::Uri;
 use serde::Deserialize;
 
@@ -82,7 +81,7 @@ pub(crate) fn parse(document: &[u8]) -> Result<Vec<Key>> {
 fn key(value: serde_json::Value) -> Option<Key> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     let signs = jwk.usage.is_none_or(|usage| usage == "sig") && jwk.alg.is_none_or(|alg| alg == ALGORITHM);
-    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+    let decode = |text: &str| Base64UrlUnpadded::decode_vec(text).ok();
     let (modulus, exponent) = (decode(&jwk.n)?, decode(&jwk.e)?);
     let strong = MODULUS_BYTES.contains(&modulus.len()) && modulus[0] >= 0x80 && exponent == EXPONENT;
     let fits = jwk.kty == "RSA" && signs && strong;
@@ -153,7 +152,7 @@ mod tests {
         let modulus = |bytes: usize, first: u8| {
             let mut modulus = vec![7; bytes];
             modulus[0] = first;
-            URL_SAFE_NO_PAD.encode(modulus)
+            Base64UrlUnpadded::encode_string(&modulus)
         };
         let good = json!({ "kid": "a", "kty": "RSA", "alg": "RS256", "use": "sig", "n": modulus(256, 0x80), "e": "AQAB" });
         let with = |name: &str, value: Value| {

@@ -65,9 +65,9 @@ async fn a_token_that_is_not_exactly_right_is_nobody() {
     let other = issuer.token(SECONDS, |claims| claims["repository"] = json!("o/other"));
     let others_claims = other.split('.').nth(1).unwrap();
     let claims_of = |token: &str| -> Value {
-        use base64::Engine;
+        use base64ct::{Base64UrlUnpadded, Encoding};
         let part = token.split('.').nth(1).unwrap();
-        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+        let bytes = Base64UrlUnpadded::decode_vec(part).unwrap();
         serde_json::from_slice(&bytes).unwrap()
     };
     let headed = |header: Value| issuer.sign(&header, &claims_of(&good));

@@ -1,7 +1,6 @@
 //! What Workers ask of others: an issuer's documents by `fetch`, and RSA of Web Crypto.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use js_sys::{Array, Object, Reflect, global};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortSignal, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
@@ -35,7 +34,7 @@ pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
 pub(super) async fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
     let crypto = scope().crypto().map_err(failed)?.subtle();
     let algorithm = object([("name", "RSASSA-PKCS1-v1_5"), ("hash", "SHA-256")])?;
-    let [modulus, exponent] = [&key.modulus, &key.exponent].map(|number| URL_SAFE_NO_PAD.encode(number));
+    let [modulus, exponent] = [&key.modulus, &key.exponent].map(|number| Base64UrlUnpadded::encode_string(number));
     let jwk = object([("kty", "RSA"), ("n", &modulus), ("e", &exponent)])?;
     let usages = Array::of1(&JsValue::from_str("verify"));
     let key = crypto.import_key_with_object("jwk", &jwk, &algorithm, false, &usages).map_err(failed)?;
