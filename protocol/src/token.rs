@@ -58,7 +58,8 @@ impl Token {
         if text.len() != TOKEN_LEN || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(Error::MalformedToken);
         }
-        let (body, checksum) = text.split_at(TOKEN_LEN - CHECKSUM_DIGITS);
+        let cut = text.split_at_checked(TOKEN_LEN - CHECKSUM_DIGITS);
+        let (body, checksum) = cut.ok_or(Error::MalformedToken)?;
         let mut expected = String::with_capacity(CHECKSUM_DIGITS);
         push_digits(&mut expected, &crc32(body.as_bytes()).to_be_bytes(), CHECKSUM_DIGITS);
         if checksum != expected {

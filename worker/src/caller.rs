@@ -31,7 +31,7 @@ impl Caller {
 }
 
 fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(USER_AGENT_MAX)].to_owned()
+    text.get(..text.floor_char_boundary(USER_AGENT_MAX)).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -84,9 +84,12 @@ pub fn statements(text: &'static str) -> impl Iterator<Item = &'static str> {
         {
             rest = after;
         }
-        let end = if rest.starts_with("CREATE TRIGGER") { "\nEND;\n" } else { ";\n" };
-        let length = rest.find(end).map(|at| at + end.len())?;
-        let (statement, after) = rest.split_at(length);
+        let is_trigger = rest.starts_with("CREATE TRIGGER");
+        let is_last = |line: &&str| if is_trigger { *line == "END;\n" } else { line.ends_with(";\n") };
+        let mut length = 0;
+        let mut lines = rest.split_inclusive('\n').inspect(|line| length += line.len());
+        lines.find(is_last)?;
+        let (statement, after) = rest.split_at_checked(length)?;
         rest = after;
         Some(statement.trim_end())
     })

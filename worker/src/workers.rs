@@ -1,5 +1,7 @@
 //! The way in from Cloudflare Workers. With `host::cloudflare` the only code that knows that platform.
 
+mod console;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -7,7 +9,7 @@ use js_sys::futures::future_to_promise;
 use js_sys::{Date, Object, Promise, Reflect};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::{Request as WebRequest, Response, ResponseInit, console};
+use web_sys::{Request as WebRequest, Response, ResponseInit};
 
 use crate::app::{App, Clock};
 use crate::body::{Body, BodyFault};
@@ -31,12 +33,6 @@ static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
 static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
 /// Whether the database has been seen to have its tables.
 static HAS_TABLES: AtomicBool = AtomicBool::new(false);
-
-/// Runs once in each instance. A panic ends the instance, and its words would be lost with it.
-#[wasm_bindgen(start, private)]
-fn start() {
-    std::panic::set_hook(Box::new(|panic| log(&panic.to_string())));
-}
 
 /// What `entry.mjs` calls for a request.
 #[wasm_bindgen]
@@ -81,17 +77,13 @@ fn bind(env: &Object, context: Option<Context>) -> App<Cloudflare> {
         clock: Clock::new(now),
         issuers: ISSUERS.clone(),
         refusals: REFUSALS.clone(),
-        log: Log::new(log),
+        log: Log::new(console::log),
     }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole milliseconds since 1970")]
 fn now() -> u64 {
     Date::now() as u64
-}
-
-fn log(line: &str) {
-    console::error_1(&JsValue::from_str(line));
 }
 
 fn receive(request: WebRequest) -> Request {
@@ -118,9 +110,9 @@ fn receive(request: WebRequest) -> Request {
 
 /// Path and query of an absolute address, which the runtime has parsed before.
 fn target(url: &str) -> (&str, Option<&str>) {
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let after_scheme = url.split_once(':').map_or(url, |(_, rest)| rest.trim_start_matches('/'));
     let start = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
-    let target = after_scheme[start..].split('#').next().unwrap_or_default();
+    let target = after_scheme.get(start..).and_then(|target| target.split('#').next()).unwrap_or_default();
     match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (target, None),

@@ -39,7 +39,11 @@ pub trait Rows {
     where
         Self: Sized,
     {
-        (0..self.count()).map(|place| read(Row { rows: self, place })).collect()
+        let mut all = Vec::with_capacity(self.count());
+        for place in 0..self.count() {
+            all.push(read(Row { rows: self, place })?);
+        }
+        Ok(all)
     }
 
     /// The first row, by `read`; `None` when there is no row.

@@ -3,9 +3,10 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use capy_protocol::api::trusts::GITHUB_ISSUER;
-use http::Uri;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::policy::address::Address;
 
 /// The longest token that is looked at, in bytes: GitHub's have about two thousand.
 const TOKEN_MAX: usize = 8 * 1024;
@@ -128,8 +129,7 @@ impl Claims {
     /// The name in the audit trail: `github:` for GitHub's own issuer alone, else by the issuer's host.
     pub(crate) fn actor(&self) -> String {
         let repository = self.repository.as_deref().unwrap_or_default();
-        let issuer = self.iss.parse::<Uri>().ok();
-        let issuer = match issuer.as_ref().and_then(Uri::host) {
+        let issuer = match Address::parse(&self.iss).map(|address| address.host) {
             _ if self.iss == GITHUB_ISSUER => "github",
             Some(host) if host != "github" => host,
             _ => "unknown",

@@ -2,11 +2,11 @@
 //! keys that sign are taken, of 2048 to 8192 bits with the exponent 65537, as every issuer makes them.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use http::Uri;
 use serde::Deserialize;
 
 use super::jwt::ALGORITHM;
 use crate::host::{Host, HostError, Result, RsaKey};
+use crate::policy::address::Address;
 
 /// The most keys of one issuer.
 const KEYS_MAX: usize = 64;
@@ -44,12 +44,7 @@ struct Jwk {
 
 /// Whether it may be asked: `https`, or `http` on loopback.
 pub(crate) fn may_be_asked(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let loopback = bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    let scheme = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
-    scheme && !host.is_empty() && !authority.as_str().contains('@') && !url.contains('#')
+    Address::parse(url).is_some_and(|address| address.is_secure || address.is_loopback())
 }
 
 /// Asks an issuer for its keys.

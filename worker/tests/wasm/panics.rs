@@ -2,6 +2,9 @@
 //! Owns no part of the service, and is built by that test only.
 #![cfg(target_family = "wasm")]
 
+#[path = "../../src/workers/console.rs"]
+mod console;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use js_sys::futures::future_to_promise;

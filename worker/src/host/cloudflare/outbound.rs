@@ -34,7 +34,8 @@ pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
 pub(super) async fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
     let crypto = scope().crypto().map_err(failed)?.subtle();
     let algorithm = object([("name", "RSASSA-PKCS1-v1_5"), ("hash", "SHA-256")])?;
-    let [modulus, exponent] = [&key.modulus, &key.exponent].map(|number| Base64UrlUnpadded::encode_string(number));
+    let [modulus, exponent] =
+        [&key.modulus, &key.exponent].map(|number| Base64UrlUnpadded::encode_string(number));
     let jwk = object([("kty", "RSA"), ("n", &modulus), ("e", &exponent)])?;
     let usages = Array::of1(&JsValue::from_str("verify"));
     let key = crypto.import_key_with_object("jwk", &jwk, &algorithm, false, &usages).map_err(failed)?;

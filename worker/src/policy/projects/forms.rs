@@ -4,6 +4,7 @@
 use capy_protocol::text::steers_terminal;
 
 use super::{KEY_MAX, NAME_MAX, SETTING_MAX};
+use crate::policy::address::{self, host_of};
 
 pub(super) fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -37,7 +38,7 @@ pub(super) fn is_repository(text: &str) -> bool {
         return is_user(user) && is_authority(host) && is_path(path);
     }
     let Some((user, rest)) = text.split_once('@') else { return false };
-    rest.split_once(':').is_some_and(|(host, path)| is_user(user) && is_host(host) && is_path(path))
+    rest.split_once(':').is_some_and(|(host, path)| is_user(user) && address::is_name(host) && is_path(path))
 }
 
 /// A path on the service's own machine.
@@ -50,18 +51,7 @@ fn is_user(text: &str) -> bool {
 }
 
 fn is_authority(text: &str) -> bool {
-    match text.split_once(':') {
-        Some((host, port)) => is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0),
-        None => is_host(text),
-    }
-}
-
-fn is_host(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        !label.is_empty() && !label.starts_with('-') && label.bytes().all(allowed)
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
+    host_of(text).is_some()
 }
 
 fn is_path(text: &str) -> bool {
@@ -77,10 +67,15 @@ pub(super) fn is_branch(text: &str) -> bool {
         && !["@", "HEAD"].contains(&text)
         && !text.starts_with('-')
         && !text.ends_with('.')
-        && !text.contains("..")
-        && !text.contains("@{")
+        && !has_pair(text, "..")
+        && !has_pair(text, "@{")
         && text.split('/').all(is_part)
         && !text.chars().any(forbidden)
+}
+
+/// Whether two characters of ASCII stand there side by side.
+fn has_pair(text: &str, pair: &str) -> bool {
+    text.as_bytes().windows(2).any(|two| two == pair.as_bytes())
 }
 
 /// A path inside the source; `.` is all of it.
@@ -96,7 +91,7 @@ pub(super) fn is_image(text: &str) -> bool {
     text.len() <= 255
         && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
         && text.as_bytes().last().is_some_and(u8::is_ascii_alphanumeric)
-        && !text.contains("//")
+        && !has_pair(text, "//")
         && text.bytes().all(allowed)
 }
 
