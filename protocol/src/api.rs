@@ -17,6 +17,7 @@ use crate::wrap::InnerBlob;
 
 mod audit;
 mod deploys;
+mod json;
 mod roots;
 
 pub use audit::*;

@@ -37,14 +37,17 @@ pub(crate) async fn observe(
     let route = response.extensions().get::<Route>().map_or("", |Route(pattern)| pattern);
     metrics.answered(method, route, response.status(), took);
     let request_id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
-    log.event(&Line {
+    let line = Line {
         level: "info",
         request_id: request_id.unwrap_or_default(),
         method,
         route,
         status: response.status().as_u16(),
         milliseconds: (took.as_secs_f64() * 1e6).round() / 1e3,
-    });
+    };
+    if let Ok(text) = serde_json::to_string(&line) {
+        log.event(&text);
+    }
     response
 }
 

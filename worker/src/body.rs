@@ -1,6 +1,6 @@
 //! Reads a request's body as JSON. Every fault is a 4xx, and no error repeats what the body holds.
 
-use serde::de::DeserializeOwned;
+use capy_protocol::json::{self, Fault, FromJson};
 use zeroize::Zeroizing;
 
 use crate::error::ApiError;
@@ -26,16 +26,16 @@ pub enum BodyFault {
 
 /// A body of `application/json`: 415 for another type, 413 over `max` bytes, 400 for anything that is not a `T`. It may
 /// hold key material.
-pub(crate) async fn json<T: DeserializeOwned>(
+pub(crate) async fn read<T: FromJson>(
     content_type: Option<&str>,
     body: Box<dyn Body>,
     max: usize,
 ) -> Result<T, ApiError> {
-    parse(&read(content_type, body, max).await?)
+    parse(&take(content_type, body, max).await?)
 }
 
 /// Apart from what each type is parsed by.
-async fn read(
+async fn take(
     content_type: Option<&str>,
     body: Box<dyn Body>,
     max: usize,
@@ -54,67 +54,15 @@ fn is_json(content_type: &str) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The parser's own message may quote a value, so that only the place is told.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = T::deserialize(&mut json).map_err(|error| unfit(bytes, &error))?;
-    let rest = json.end();
-    rest.map_err(|_| ApiError::BadRequest("the body goes on after its JSON value".into()))?;
-    Ok(parsed)
-}
-
-fn unfit(bytes: &[u8], error: &serde_json::Error) -> ApiError {
-    let (line, column) = (error.line(), error.column());
-    let path = field_at(bytes, line, column);
-    let field = &path[..path.floor_char_boundary(64)];
-    ApiError::BadRequest(
-        format!("the body is not what this route takes, at `{field}` (line {line}, column {column})").into(),
-    )
-}
-
-/// The field that the parser was at when it stopped: the last names before that place. Found in the text, so that the
-/// parser of each type need not keep account of it: that is a sixth of what they all weigh. A name that no field of this
-/// service has is passed over: it may be a value in the wrong place.
-fn field_at(bytes: &[u8], line: usize, column: usize) -> String {
-    let before = bytes.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
-    let end = before.map(<[u8]>::len).sum::<usize>().saturating_add(column).min(bytes.len());
-    // None where there are no names: in a list.
-    let (mut open, mut at) = (Vec::<Option<&[u8]>>::new(), 0);
-    while at < end {
-        match bytes[at] {
-            b'{' => open.push(Some(b"")),
-            b'[' => open.push(None),
-            b'}' | b']' => drop(open.pop()),
-            b'"' => {
-                let text = string_at(bytes, at + 1);
-                let begins = matches!(bytes[..at].trim_ascii_end().last(), Some(b'{' | b','));
-                at += text.len() + 1;
-                let ends = bytes[(at + 1).min(bytes.len())..].trim_ascii_start().starts_with(b":");
-                if let Some(Some(last)) = open.last_mut().filter(|_| begins && ends) {
-                    *last = text;
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    let names = open.into_iter().flatten().filter(|name| is_plain(name));
-    let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
-    if names.is_empty() { ".".to_owned() } else { names.join(".") }
-}
-
-/// Whether it may be a field of this service.
-fn is_plain(name: &[u8]) -> bool {
-    (1..=32).contains(&name.len()) && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
-}
-
-/// What stands between this place and the next quote that is not escaped.
-fn string_at(bytes: &[u8], start: usize) -> &[u8] {
-    let mut end = start;
-    while bytes.get(end).is_some_and(|byte| *byte != b'"') {
-        end += if bytes[end] == b'\\' { 2 } else { 1 };
-    }
-    &bytes[start..end.min(bytes.len())]
+/// Only the place is told, and not what stands there: it may be a value.
+fn parse<T: FromJson>(bytes: &[u8]) -> Result<T, ApiError> {
+    json::read(bytes).map_err(|fault| {
+        let text = match fault {
+            Fault::Syntax { line, column } => format!("the body is not JSON (line {line}, column {column})"),
+            Fault::Unfit(path) => format!("the body is not what this route takes, at `{path}`"),
+        };
+        ApiError::BadRequest(text.into())
+    })
 }
 
 #[cfg(test)]
@@ -124,32 +72,36 @@ mod tests {
 
     use super::*;
 
-    fn place<T: DeserializeOwned>(body: &str) -> String {
+    fn refusal<T: FromJson>(body: &str) -> String {
         let Err(ApiError::BadRequest(text)) = parse::<T>(body.as_bytes()) else { panic!("{body} is one") };
-        text.split('`').nth(1).unwrap_or_else(|| panic!("{text}")).to_owned()
+        text.into_owned()
     }
 
     #[test]
     fn an_error_names_the_field_it_is_about() {
         for (body, field) in [
             (r#"{"deploy_id": 1}"#, "deploy_id"),
-            ("{\n  \"label\": \"a\",\n  \"max_uses\": \"many\" }", "max_uses"),
-            (r#"{"label": "\"x\": {", "more": 1}"#, "more"),
-            (r#"{"cidrs": ["10.0.0.0/8", "x"], "label": "a"}"#, "cidrs"),
-            (r#"{"label": "a"}"#, "."),
+            (r#"{"label": "\"x\": {", "project_id": 1}"#, "deploy_id"),
             ("[]", "."),
-            ("{", "."),
-            ("\"", "."),
-            ("{\"a\\", "."),
-            (r#"{"label": "hidden": 1}"#, "label"),
-            (r#"{"label": "a" "hidden": 1}"#, "label"),
-            (r#"{"cidrs": ["a", "hidden": 1]}"#, "cidrs"),
-            (r#"{"canary.VALUE.x9": 1}"#, "."),
-            ("{\"a\u{7}b\": 1}", "."),
+            (r#"{"canary.VALUE.x9": 1}"#, "deploy_id"),
         ] {
-            assert_eq!(place::<RegisterRequest>(body), field, "{body}");
+            let expected = format!("the body is not what this route takes, at `{field}`");
+            assert_eq!(refusal::<RegisterRequest>(body), expected, "{body}");
         }
-        assert_eq!(place::<NewTrust>(r#"{"claims": {"repository": "o/r", "ref": 1}}"#), "claims.ref");
-        assert_eq!(place::<NewTrust>(r#"{"claims": {"ref": "a"}, "scope": 1}"#), "claims");
+        let body = r#"{"issuer": "", "audience": "", "claims": {"repository": "o/r", "ref": 1}}"#;
+        assert!(refusal::<NewTrust>(body).ends_with("at `claims.ref`"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_by_its_place_alone() {
+        for (body, place) in [
+            ("", "line 1, column 1"),
+            ("{", "line 1, column 2"),
+            ("{\"label\":\n canary.VALUE.x9}", "line 2, column 2"),
+            ("{} {}", "line 1, column 4"),
+            (r#"{"label": 1, "label": 2}"#, "line 1, column 14"),
+        ] {
+            assert_eq!(refusal::<RegisterRequest>(body), format!("the body is not JSON ({place})"), "{body}");
+        }
     }
 }

@@ -3,12 +3,11 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use capy_protocol::json::{self, FromJson, ToJson};
 
 use crate::body::{self, BODY_MAX, Body};
 use crate::caller::{Caller, Peer};
-use crate::error::{ApiError, Fault};
+use crate::error::ApiError;
 
 /// What a handler comes to.
 pub(crate) type Outcome = Result<Answer, ApiError>;
@@ -79,13 +78,13 @@ impl Call {
     }
 
     /// The body, read as JSON: 415, 413, 400. The last that a handler asks for.
-    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+    pub(crate) async fn json<T: FromJson>(self) -> Result<T, ApiError> {
         self.json_of(BODY_MAX).await
     }
 
     /// The same, of up to `max` bytes.
-    pub(crate) async fn json_of<T: DeserializeOwned>(self, max: usize) -> Result<T, ApiError> {
-        body::json(self.request.content_type.as_deref(), self.request.body, max).await
+    pub(crate) async fn json_of<T: FromJson>(self, max: usize) -> Result<T, ApiError> {
+        body::read(self.request.content_type.as_deref(), self.request.body, max).await
     }
 }
 
@@ -106,26 +105,18 @@ pub struct Answer {
 
 impl Answer {
     /// 200.
-    pub(crate) fn ok(body: &impl Serialize) -> Outcome {
-        Self::json(200, body)
+    pub(crate) fn ok(body: &dyn ToJson) -> Outcome {
+        Ok(Self::json(200, body))
     }
 
     /// 201.
-    pub(crate) fn created(body: &impl Serialize) -> Outcome {
-        Self::json(201, body)
+    pub(crate) fn created(body: &dyn ToJson) -> Outcome {
+        Ok(Self::json(201, body))
     }
 
     /// This status with this value.
-    pub(crate) fn json(status: u16, body: &impl Serialize) -> Outcome {
-        match serde_json::to_vec(body) {
-            Ok(body) => Ok(Self::of(status, body)),
-            Err(error) => Err(ApiError::Unavailable(Fault::Answer(error.to_string()))),
-        }
-    }
-
-    /// Bytes that are JSON.
-    pub(crate) fn of(status: u16, body: Vec<u8>) -> Self {
+    pub(crate) fn json(status: u16, body: &dyn ToJson) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status, headers, body, route: "", detail: None }
+        Self { status, headers, body: json::write(body).into_bytes(), route: "", detail: None }
     }
 }

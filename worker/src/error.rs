@@ -67,8 +67,6 @@ pub(crate) enum Fault {
     Store(capy_protocol::Error),
     #[error("sealing an audit event failed: {0}")]
     Seal(capy_protocol::Error),
-    #[error("an answer could not be written: {0}")]
-    Answer(String),
 }
 
 impl From<HostError> for ApiError {
@@ -187,9 +185,7 @@ impl ApiError {
     /// The answer to who asked.
     pub(crate) fn into_answer(self) -> Answer {
         let (status, code, text) = self.parts();
-        // Two texts: that cannot fail.
-        let body = serde_json::to_vec(&ErrorBody { error: text.to_owned(), code }).unwrap_or_default();
-        let mut answer = Answer::of(status, body);
+        let mut answer = Answer::json(status, &ErrorBody { error: text.to_owned(), code });
         match status {
             401 => answer.headers.push(("www-authenticate", "Bearer".to_owned())),
             // Seconds: the time that the limits are counted over.

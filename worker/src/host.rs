@@ -7,7 +7,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 
 use capy_protocol::id::DeployId;
-use serde::Serialize;
+use capy_protocol::json::{self, ToJson};
 
 #[cfg(target_family = "wasm")]
 pub mod cloudflare;
@@ -58,11 +58,8 @@ pub enum Value {
 
 impl Value {
     /// TEXT in JSON.
-    ///
-    /// # Errors
-    /// [`HostError::Database`] for what JSON cannot say.
-    pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        serde_json::to_string(value).map(Self::Text).map_err(|error| HostError::Database(error.to_string()))
+    pub(crate) fn json<T: ToJson + ?Sized>(value: &T) -> Self {
+        Self::Text(json::write(value))
     }
 }
 

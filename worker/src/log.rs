@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use capy_protocol::{json, to_json};
 
 use crate::call::Answer;
 use crate::caller::Peer;
@@ -18,11 +18,9 @@ impl Log {
         Self(Arc::new(sink))
     }
 
-    /// Records what a host tells of its own.
-    pub fn event(&self, event: &impl Serialize) {
-        if let Ok(text) = serde_json::to_string(event) {
-            (self.0)(&text);
-        }
+    /// Records what a host tells of its own: one JSON object.
+    pub fn event(&self, event: &str) {
+        (self.0)(event);
     }
 
     /// Records a fault that did not change the answer.
@@ -39,8 +37,7 @@ impl Log {
     }
 
     fn line(&self, line: &Line<'_>) {
-        let text = serde_json::to_string(line).unwrap_or_else(|_| line.detail.to_owned());
-        (self.0)(&text);
+        (self.0)(&json::write(line));
     }
 }
 
@@ -50,15 +47,14 @@ impl fmt::Debug for Log {
     }
 }
 
-#[derive(Serialize)]
 struct Line<'a> {
     level: &'static str,
     detail: &'a str,
-    #[serde(flatten)]
     request: Option<Subject<'a>>,
 }
 
-#[derive(Serialize)]
+to_json!(Line<'_> { level, detail, request: flat });
+
 struct Subject<'a> {
     request_id: &'a str,
     method: &'a str,
@@ -66,6 +62,8 @@ struct Subject<'a> {
     route: &'a str,
     status: u16,
 }
+
+to_json!(Subject<'_> { request_id, method, route, status });
 
 /// The host's own id for the request, or a random one. What a client calls it is not asked.
 pub(crate) fn request_id(peer: &Peer) -> String {

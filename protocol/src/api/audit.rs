@@ -71,6 +71,37 @@ pub enum Flaw {
     Unknown,
 }
 
+impl Flaw {
+    pub(super) const ALL: [Self; 10] = [
+        Self::Removed,
+        Self::Added,
+        Self::Changed,
+        Self::Unverifiable,
+        Self::CheckpointRemoved,
+        Self::CheckpointChanged,
+        Self::CheckpointUnverifiable,
+        Self::GivenUp,
+        Self::CheckpointGivenUp,
+        Self::Unknown,
+    ];
+
+    /// The name on the wire and in checkpoints.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Unverifiable => "unverifiable",
+            Self::CheckpointRemoved => "checkpoint-removed",
+            Self::CheckpointChanged => "checkpoint-changed",
+            Self::CheckpointUnverifiable => "checkpoint-unverifiable",
+            Self::GivenUp => "given-up",
+            Self::CheckpointGivenUp => "checkpoint-given-up",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A flaw and where it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finding {

@@ -16,6 +16,7 @@
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
 use capy_protocol::audit::Record;
 use capy_protocol::id::KeyId;
+use capy_protocol::json;
 use capy_protocol::key::AuditKey;
 use capy_protocol::wrap::WrapRoots;
 
@@ -83,7 +84,7 @@ impl SealedCheckpoint {
 
     /// What was given up by then.
     pub fn given_up(&self) -> Vec<Finding> {
-        let mut known: Vec<Finding> = serde_json::from_slice(self.flaws.as_bytes()).unwrap_or_default();
+        let mut known: Vec<Finding> = json::read(self.flaws.as_bytes()).unwrap_or_default();
         known.retain(|finding| [Flaw::GivenUp, Flaw::CheckpointGivenUp].contains(&finding.flaw));
         known
     }
@@ -174,7 +175,7 @@ impl Stretch {
                 at,
             },
             previous,
-            flaws: serde_json::to_string(&flaws).unwrap_or_default(),
+            flaws: json::write(&flaws),
             mac: String::new(),
         };
         sealed.mac = roots.audit_key(key_id).map_err(Unsealable::Roots)?.seal(&sealed.record());
@@ -216,7 +217,7 @@ impl Stretch {
         }
         let of_seal = sealed.flaw(roots).filter(|flaw| is_last || *flaw != Flaw::CheckpointUnverifiable);
         findings.extend(of_seal.map(|flaw| sealed.finding(flaw)));
-        match serde_json::from_slice::<Vec<Finding>>(sealed.flaws.as_bytes()) {
+        match json::read::<Vec<Finding>>(sealed.flaws.as_bytes()) {
             Ok(known) => findings.extend(known),
             // The seal may be unverifiable by now: no checkpoint was ever made with such a text.
             Err(_) if of_seal.is_none() => findings.push(sealed.finding(Flaw::CheckpointChanged)),

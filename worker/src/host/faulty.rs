@@ -74,7 +74,7 @@ impl Faulty {
     }
 
     /// What stands at which address, from now on.
-    pub fn publish(&self, documents: impl IntoIterator<Item = (String, serde_json::Value)>) {
+    pub fn publish<D: ToString>(&self, documents: impl IntoIterator<Item = (String, D)>) {
         let documents = documents.into_iter().map(|(url, document)| (url, document.to_string().into_bytes()));
         lock(&self.documents).extend(documents);
     }

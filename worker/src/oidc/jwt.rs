@@ -3,8 +3,8 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use capy_protocol::api::trusts::GITHUB_ISSUER;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use capy_protocol::from_json;
+use capy_protocol::json::{self, FromJson, Json, Record, Unfit};
 
 use crate::policy::address::Address;
 
@@ -29,7 +29,7 @@ pub(crate) struct Jwt<'a> {
 }
 
 /// The claims that are looked at. Times are seconds since the Unix epoch.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Claims {
     /// Who signed it.
     pub iss: String,
@@ -44,7 +44,6 @@ pub struct Claims {
     /// The repository whose workflow runs: `owner/name`.
     pub repository: Option<String>,
     /// The branch or tag: `refs/heads/main`.
-    #[serde(rename = "ref")]
     pub git_ref: Option<String>,
     /// The deployment environment of the job.
     pub environment: Option<String>,
@@ -57,14 +56,36 @@ pub struct Claims {
     pub job_workflow_ref: Option<String>,
 }
 
+from_json!(Claims {
+    iss,
+    aud,
+    exp,
+    nbf,
+    iat,
+    repository,
+    git_ref as "ref",
+    environment,
+    repository_id,
+    workflow_ref,
+    job_workflow_ref,
+} and others);
+
 /// `aud` is one text or several.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Audience {
     /// One.
     One(String),
     /// Several.
     Many(Vec<String>),
+}
+
+impl FromJson for Audience {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        match json {
+            Json::List(_) => Vec::from_json(json).map(Self::Many),
+            json => String::from_json(json).map(Self::One),
+        }
+    }
 }
 
 impl Audience {
@@ -77,12 +98,19 @@ impl Audience {
     }
 }
 
-#[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: String,
-    /// Extensions that must be understood: none is.
-    crit: Option<serde::de::IgnoredAny>,
+    /// Whether there are extensions that must be understood: none is.
+    is_extended: bool,
+}
+
+impl FromJson for Header {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        let mut record = Record::from_json(json)?;
+        let is_extended = record.take("crit").is_some();
+        Ok(Self { alg: record.field("alg")?, kid: record.field("kid")?, is_extended })
+    }
 }
 
 /// Whether a bearer means to be such a token: an API token has no dot.
@@ -99,7 +127,7 @@ pub(crate) fn parse(text: &str) -> Option<Jwt<'_>> {
     let (header, claims) = signed.split_once('.')?;
     let header: Header = part(header)?;
     let claims: Claims = part(claims)?;
-    let usual = header.alg == ALGORITHM && header.crit.is_none();
+    let usual = header.alg == ALGORITHM && !header.is_extended;
     if !usual || header.kid.len() > CLAIM_MAX || !claims.are_plain() {
         return None;
     }
@@ -107,8 +135,8 @@ pub(crate) fn parse(text: &str) -> Option<Jwt<'_>> {
     Some(Jwt { key_id: header.kid, claims, signed, signature })
 }
 
-fn part<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_slice(&Base64UrlUnpadded::decode_vec(text).ok()?).ok()
+fn part<T: FromJson>(text: &str) -> Option<T> {
+    json::read(&Base64UrlUnpadded::decode_vec(text).ok()?).ok()
 }
 
 impl Claims {
@@ -147,7 +175,7 @@ mod tests {
 
     const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"one"}"#;
     const CLAIMS: &str = r#"{"iss":"https://i.example","aud":["a","b"],"exp":9,"iat":1,"repository":"o/r",
-        "ref":"refs/heads/main","actor":"somebody","run_attempt":"1"}"#;
+        "ref":"refs/heads/main","actor":"somebody","run_attempt":"1","odd":[-1.5e9,{"deep":[null,true]}],"nbf":null}"#;
 
     fn token(header: &str, claims: &str) -> String {
         [header, claims, "signature"].map(|part| Base64UrlUnpadded::encode_string(part.as_bytes())).join(".")
@@ -188,7 +216,9 @@ mod tests {
             r#"{"alg":"rs256","kid":"one"}"#,
             r#"{"alg":"RS256"}"#,
             r#"{"alg":"RS256","kid":"one","crit":["b64"],"b64":false}"#,
+            r#"{"alg":"RS256","kid":"one","crit":null}"#,
             r#"{"alg":"RS256","alg":"RS256","kid":"one"}"#,
+            r#"{"alg":"RS256","kid":"one","typ":"a","typ":"b"}"#,
             "",
         ] {
             assert!(parse(&token(header, CLAIMS)).is_none(), "{header}");
@@ -197,7 +227,10 @@ mod tests {
             r#"{"iss":"i","aud":"a"}"#,
             r#"{"iss":"i","aud":"a","exp":"9"}"#,
             r#"{"iss":"i","aud":"a","exp":-1}"#,
+            r#"{"iss":"i","aud":"a","exp":9.5}"#,
+            r#"{"iss":"i","aud":"a","exp":18446744073709551616}"#,
             r#"{"iss":"i","aud":1,"exp":9}"#,
+            r#"{"iss":"i","aud":["a",1],"exp":9}"#,
             r#"{"iss":"i","iss":"j","aud":"a","exp":9}"#,
             "{\"iss\":\"i\",\"aud\":\"a\",\"exp\":9,\"repository\":\"o/\\u001br\"}",
             &format!(r#"{{"iss":"i","aud":"a","exp":9,"ref":"{}"}}"#, "x".repeat(CLAIM_MAX + 1)),

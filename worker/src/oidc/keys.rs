@@ -2,7 +2,8 @@
 //! keys that sign are taken, of 2048 to 8192 bits with the exponent 65537, as every issuer makes them.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use serde::Deserialize;
+use capy_protocol::from_json;
+use capy_protocol::json::{self, FromJson, Json};
 
 use super::jwt::ALGORITHM;
 use crate::host::{Host, HostError, Result, RsaKey};
@@ -20,27 +21,29 @@ pub(crate) struct Key {
     pub(crate) rsa: RsaKey,
 }
 
-#[derive(Deserialize)]
 struct Discovery {
     issuer: String,
     jwks_uri: String,
 }
 
-#[derive(Deserialize)]
+from_json!(Discovery { issuer, jwks_uri } and others);
+
 struct KeySet {
-    keys: Vec<serde_json::Value>,
+    keys: Vec<Json>,
 }
 
-#[derive(Deserialize)]
+from_json!(KeySet { keys } and others);
+
 struct Jwk {
     kid: String,
     kty: String,
     alg: Option<String>,
-    #[serde(rename = "use")]
     usage: Option<String>,
     n: String,
     e: String,
 }
+
+from_json!(Jwk { kid, kty, alg, usage as "use", n, e } and others);
 
 /// Whether it may be asked: `https`, or `http` on loopback.
 pub(crate) fn may_be_asked(url: &str) -> bool {
@@ -55,8 +58,7 @@ pub(crate) async fn fetch<H: Host>(host: &H, issuer: &str) -> Result<Vec<Key>> {
 }
 
 pub(crate) fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
-    let discovery: Discovery =
-        serde_json::from_slice(document).map_err(|_| fault("its discovery document is none"))?;
+    let discovery: Discovery = json::read(document).map_err(|_| fault("its discovery document is none"))?;
     if discovery.issuer != issuer {
         return Err(fault("its discovery document is another issuer's"));
     }
@@ -69,12 +71,12 @@ pub(crate) fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
 
 /// A key that cannot be used is passed over: an issuer may have others.
 pub(crate) fn parse(document: &[u8]) -> Result<Vec<Key>> {
-    let set: KeySet = serde_json::from_slice(document).map_err(|_| fault("its key set is none"))?;
+    let set: KeySet = json::read(document).map_err(|_| fault("its key set is none"))?;
     Ok(set.keys.into_iter().filter_map(key).take(KEYS_MAX).collect())
 }
 
-fn key(value: serde_json::Value) -> Option<Key> {
-    let jwk: Jwk = serde_json::from_value(value).ok()?;
+fn key(value: Json) -> Option<Key> {
+    let jwk = Jwk::from_json(value).ok()?;
     let signs = jwk.usage.is_none_or(|usage| usage == "sig") && jwk.alg.is_none_or(|alg| alg == ALGORITHM);
     let decode = |text: &str| Base64UrlUnpadded::decode_vec(text).ok();
     let (modulus, exponent) = (decode(&jwk.n)?, decode(&jwk.e)?);

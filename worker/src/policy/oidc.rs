@@ -183,7 +183,7 @@ mod tests {
             "repository":"o/r","ref":"refs/heads/main","environment":"production","repository_id":"42",
             "workflow_ref":"o/r/.github/workflows/ci.yml@refs/heads/main","workflow":"deploy",
             "job_workflow_ref":"o/shared/.github/workflows/d.yml@refs/tags/v1"}"#;
-        let mut claims = serde_json::from_str(json).unwrap();
+        let mut claims = capy_protocol::json::read(json.as_bytes()).unwrap();
         change(&mut claims);
         claims
     }

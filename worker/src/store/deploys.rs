@@ -3,7 +3,7 @@
 use capy_protocol::api::{Credential, Deploy};
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
 use capy_protocol::network::Network;
-use serde::Serialize;
+use capy_protocol::to_json;
 
 use super::page::{self, Cursor, PAGE};
 use super::sql;
@@ -82,10 +82,10 @@ pub(crate) async fn revoke_each<H: Host>(host: &H, events: &[Event]) -> Result<V
         return Ok(Vec::new());
     };
     let sealed: Vec<SealedId> = events.iter().map(SealedId::of).collect();
-    let mut values = vec![Value::json(&sealed)?];
+    let mut values = vec![Value::json(&sealed)];
     values.extend(first.shared_values());
     let ids: Vec<&str> = events.iter().map(|event| event.subject.as_str()).collect();
-    let ids = Value::json(&ids)?;
+    let ids = Value::json(&ids);
     let statements = vec![
         Statement::new(sql::audit::EVENTS_IF_LIVE, values),
         Statement::new(sql::REVOKE_EACH, vec![ids, first.at.into()]),
@@ -94,12 +94,13 @@ pub(crate) async fn revoke_each<H: Host>(host: &H, events: &[Event]) -> Result<V
 }
 
 /// What differs between the events of [`sql::audit::EVENTS_IF_LIVE`].
-#[derive(Serialize)]
 struct SealedId<'a> {
     deploy_id: &'a str,
     event_id: Option<&'a str>,
     mac: Option<&'a str>,
 }
+
+to_json!(SealedId<'_> { deploy_id, event_id, mac });
 
 impl<'a> SealedId<'a> {
     fn of(event: &'a Event) -> Self {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use capy_protocol::api::projects::{Project, ProjectDetail, Recipe, SecretInfo};
 use capy_protocol::id::{KeyId, ProjectId};
+use capy_protocol::to_json;
 use capy_protocol::token::SecretId;
-use serde::Serialize;
 
 use super::page::{self, Cursor, PAGE};
 use super::sql::{audit, projects as sql};
@@ -24,11 +24,12 @@ pub(crate) struct Sealed {
 }
 
 /// One of them.
-#[derive(Serialize)]
 pub(crate) struct SealedRow {
     pub(crate) key: String,
     pub(crate) row: String,
 }
+
+to_json!(SealedRow { key, row });
 
 impl fmt::Debug for SealedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +42,7 @@ impl Sealed {
     fn statements(&self, id: &ProjectId, now: u64) -> Result<Vec<Statement>> {
         let chunk = |rows: &[SealedRow]| {
             let key_id = u64::from(self.key_id.0);
-            let values = vec![id.as_str().into(), Value::json(rows)?, key_id.into(), now.into()];
+            let values = vec![id.as_str().into(), Value::json(rows), key_id.into(), now.into()];
             Ok(Statement::new(sql::SET_SECRETS, values))
         };
         let mut statements = Vec::new();
@@ -73,7 +74,7 @@ pub(crate) async fn list<H: Host>(
     of: Option<&[ProjectId]>,
     cursor: Option<&Cursor<ProjectId>>,
 ) -> Result<(Vec<Project>, Option<Cursor<ProjectId>>)> {
-    let of = of.map(Value::json).transpose()?;
+    let of = of.map(Value::json);
     let (created_at, after) = Cursor::after(cursor);
     let values = vec![of.into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut projects = query(host, sql::LIST, values).await?.parse(read_project)?;
@@ -169,7 +170,7 @@ fn read_secret(row: Row<'_>) -> Result<SecretInfo> {
 
 /// What a project holds beside the secrets with these names.
 pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) -> Result<Held> {
-    let held = query(host, sql::OTHERS, vec![id.as_str().into(), Value::json(names)?])
+    let held = query(host, sql::OTHERS, vec![id.as_str().into(), Value::json(names)])
         .await?
         .first(|row| Ok(Held { count: row.read("count")?, bytes: row.read("bytes")? }))?;
     Ok(held.unwrap_or_default())

@@ -1,6 +1,7 @@
 //! Trusts in CI identities: one row each.
 
 use capy_protocol::api::trusts::{Trust, TrustClaims};
+use capy_protocol::json;
 use capy_protocol::token::TrustId;
 
 use super::page::{self, Cursor, PAGE};
@@ -31,7 +32,7 @@ pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust, event: &Event) -> R
         trust.trust_id.to_string().into(),
         trust.issuer.as_str().into(),
         trust.audience.as_str().into(),
-        Value::json(&trust.claims)?,
+        Value::json(&trust.claims),
         trust.scope.to_string().into(),
         trust.created_at.into(),
         trust.created_by.as_str().into(),
@@ -51,8 +52,7 @@ impl FromCell for TrustClaims {
     const WHAT: &'static str = "claims";
 
     fn from_cell(cell: Cell) -> Option<Self> {
-        // Not `from_str`: all else that is read is bytes, and a second reader weighs.
-        serde_json::from_slice(String::from_cell(cell)?.as_bytes()).ok()
+        json::read(String::from_cell(cell)?.as_bytes()).ok()
     }
 }
 

@@ -1,0 +1,181 @@
+//! What texts, numbers, lists and ids are in JSON.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{FromJson, Json, ToJson, Unfit, Writer};
+use crate::Result as Parsed;
+use crate::id::{DeployId, KeyId, ProjectId};
+use crate::network::Network;
+use crate::scope::Scope;
+use crate::token::{SecretId, TokenId, TrustId};
+
+/// Any value.
+impl FromJson for Json {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        Ok(json)
+    }
+}
+
+impl FromJson for String {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        match json {
+            Json::Text(mut text) => Ok(core::mem::take(&mut *text)),
+            _ => Err(Unfit::default()),
+        }
+    }
+}
+
+impl ToJson for String {
+    fn write(&self, to: &mut Writer) {
+        to.text(self);
+    }
+}
+
+impl ToJson for str {
+    fn write(&self, to: &mut Writer) {
+        to.text(self);
+    }
+}
+
+impl<T: ToJson + ?Sized> ToJson for &T {
+    fn write(&self, to: &mut Writer) {
+        (**self).write(to);
+    }
+
+    fn is_none(&self) -> bool {
+        (**self).is_none()
+    }
+}
+
+impl FromJson for bool {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        match json {
+            Json::Bool(value) => Ok(value),
+            _ => Err(Unfit::default()),
+        }
+    }
+}
+
+impl ToJson for bool {
+    fn write(&self, to: &mut Writer) {
+        to.bare(self);
+    }
+}
+
+impl FromJson for u64 {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        match json {
+            Json::Integer(number) => Ok(number),
+            _ => Err(Unfit::default()),
+        }
+    }
+}
+
+impl ToJson for u64 {
+    fn write(&self, to: &mut Writer) {
+        to.bare(self);
+    }
+}
+
+macro_rules! integers {
+    ($($integer:ty),*) => {$(
+        impl FromJson for $integer {
+            fn from_json(json: Json) -> Result<Self, Unfit> {
+                u64::from_json(json)?.try_into().map_err(|_| Unfit::default())
+            }
+        }
+
+        impl ToJson for $integer {
+            fn write(&self, to: &mut Writer) {
+                u64::from(*self).write(to);
+            }
+        }
+    )*};
+}
+integers!(u8, u16, u32);
+
+/// `null` is none.
+impl<T: FromJson> FromJson for Option<T> {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        match json {
+            Json::Null => Ok(None),
+            json => T::from_json(json).map(Some),
+        }
+    }
+
+    fn absent() -> Result<Self, Unfit> {
+        Ok(None)
+    }
+}
+
+impl<T: ToJson> ToJson for Option<T> {
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Some(value) => value.write(to),
+            None => to.bare(&"null"),
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: FromJson> FromJson for Vec<T> {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        match json {
+            Json::List(items) => items.into_iter().map(T::from_json).collect(),
+            _ => Err(Unfit::default()),
+        }
+    }
+}
+
+impl<T: ToJson> ToJson for Vec<T> {
+    fn write(&self, to: &mut Writer) {
+        to.list(self);
+    }
+}
+
+impl<T: ToJson> ToJson for [T] {
+    fn write(&self, to: &mut Writer) {
+        to.list(self);
+    }
+}
+
+impl FromJson for KeyId {
+    fn from_json(json: Json) -> Result<Self, Unfit> {
+        u32::from_json(json).map(Self)
+    }
+}
+
+impl ToJson for KeyId {
+    fn write(&self, to: &mut Writer) {
+        self.0.write(to);
+    }
+}
+
+/// What is read from a text.
+fn text<T>(json: Json, parse: fn(&str) -> Parsed<T>) -> Result<T, Unfit> {
+    match json {
+        Json::Text(text) => parse(&text).map_err(|_| Unfit::default()),
+        _ => Err(Unfit::default()),
+    }
+}
+
+macro_rules! texts {
+    ($($type:ty),*) => {$(
+        impl FromJson for $type {
+            fn from_json(json: Json) -> Result<Self, Unfit> {
+                text(json, Self::parse)
+            }
+        }
+
+        impl ToJson for $type {
+            fn write(&self, to: &mut Writer) {
+                to.display(self);
+            }
+        }
+    )*};
+}
+texts!(DeployId, ProjectId, Scope, Network, TokenId, TrustId, SecretId);
