@@ -5,16 +5,21 @@
 
 use crate::host::{Result, Rows, Statement};
 
+/// Each with its text, without comments.
+macro_rules! migrations {
+    ($($name:literal)*) => { [$(($name, include_str!(concat!(env!("OUT_DIR"), "/", $name)))),*] };
+}
+
 /// The migrations in their order, by the names that wrangler knows them by.
-pub const MIGRATIONS: [(&str, &str); 7] = [
-    ("0001_deploys.sql", include_str!("../migrations/0001_deploys.sql")),
-    ("0002_deploy_terms.sql", include_str!("../migrations/0002_deploy_terms.sql")),
-    ("0003_tokens.sql", include_str!("../migrations/0003_tokens.sql")),
-    ("0004_audit_seals.sql", include_str!("../migrations/0004_audit_seals.sql")),
-    ("0005_oidc_trusts.sql", include_str!("../migrations/0005_oidc_trusts.sql")),
-    ("0006_projects.sql", include_str!("../migrations/0006_projects.sql")),
-    ("0007_service_audit.sql", include_str!("../migrations/0007_service_audit.sql")),
-];
+pub const MIGRATIONS: [(&str, &str); 7] = migrations! {
+    "0001_deploys.sql"
+    "0002_deploy_terms.sql"
+    "0003_tokens.sql"
+    "0004_audit_seals.sql"
+    "0005_oidc_trusts.sql"
+    "0006_projects.sql"
+    "0007_service_audit.sql"
+};
 
 /// Makes the table in which wrangler records D1's migrations.
 pub const RECORD: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
@@ -79,16 +84,10 @@ async fn applied<R: Rows, F: Future<Output = Result<Vec<R>>>>(
 pub fn statements(text: &'static str) -> impl Iterator<Item = &'static str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        while let Some((line, after)) = rest.split_once('\n')
-            && (line.is_empty() || line.starts_with("--"))
-        {
-            rest = after;
-        }
         let is_trigger = rest.starts_with("CREATE TRIGGER");
         let is_last = |line: &&str| if is_trigger { *line == "END;\n" } else { line.ends_with(";\n") };
         let mut length = 0;
-        let mut lines = rest.split_inclusive('\n').inspect(|line| length += line.len());
-        lines.find(is_last)?;
+        rest.split_inclusive('\n').inspect(|line| length += line.len()).find(is_last)?;
         let (statement, after) = rest.split_at_checked(length)?;
         rest = after;
         Some(statement.trim_end())
