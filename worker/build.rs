@@ -1,7 +1,5 @@
 //! Takes comments and indentation out of the migrations, which the service carries along: they are for who reads the files.
 
-#![expect(clippy::print_stdout, reason = "build scripts speak to cargo so")]
-
 use std::path::Path;
 use std::{env, fs, io};
 

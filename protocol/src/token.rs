@@ -97,10 +97,12 @@ fn divide(number: &mut [u8]) -> u8 {
     let mut rest = 0;
     for byte in number {
         let dividend = rest * 256 + u16::from(*byte);
-        *byte = u8::try_from(dividend / 62).expect("below 256: the rest is below 62");
+        // Below 256: the rest is below 62.
+        [_, *byte] = (dividend / 62).to_be_bytes();
         rest = dividend % 62;
     }
-    u8::try_from(rest).expect("below 62")
+    let [_, rest] = rest.to_be_bytes();
+    rest
 }
 
 /// CRC-32 of IEEE 802.3, bit by bit: a table would be larger than all it is used for.

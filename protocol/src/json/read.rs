@@ -40,9 +40,14 @@ struct Reader<'a> {
     values: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// What was read from there on. Never the whole text with a range that does not fit: that panics with what it holds.
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     fn next(&mut self) -> Option<u8> {
@@ -147,7 +152,7 @@ impl Reader<'_> {
         let mut natural = !self.skip(b'-');
         let start = self.at;
         self.digits()?;
-        let digits = &self.text[start..self.at];
+        let digits = self.since(start);
         if digits.len() > 1 && digits.starts_with('0') {
             self.at = start;
             return None;
@@ -185,7 +190,7 @@ impl Reader<'_> {
             while self.peek().is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
                 self.at += 1;
             }
-            text.push_str(&self.text[start..self.at]);
+            text.push_str(self.since(start));
             match self.peek()? {
                 b'"' => break,
                 b'\\' => text.push(self.escape()?),

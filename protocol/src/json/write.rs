@@ -103,26 +103,28 @@ struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-            self.0.push_str(&rest[..at]);
-            let letter = match rest.as_bytes()[at] {
-                8 => 'b',
-                9 => 't',
-                10 => 'n',
-                12 => 'f',
-                13 => 'r',
-                byte @ 0..=0x1f => {
-                    write!(self.0, "\\u{byte:04x}")?;
-                    rest = &rest[at + 1..];
+        let is_escaped = |letter: char| matches!(letter, '"' | '\\' | '\0'..='\u{1f}');
+        for piece in text.split_inclusive(is_escaped) {
+            let mut letters = piece.chars();
+            let Some(letter) = letters.next_back().filter(|last| is_escaped(*last)) else {
+                self.0.push_str(piece);
+                continue;
+            };
+            self.0.push_str(letters.as_str());
+            let short = match letter {
+                '\u{8}' => 'b',
+                '\t' => 't',
+                '\n' => 'n',
+                '\u{c}' => 'f',
+                '\r' => 'r',
+                '"' | '\\' => letter,
+                _ => {
+                    write!(self.0, "\\u{:04x}", u32::from(letter))?;
                     continue;
                 }
-                byte => char::from(byte),
             };
-            self.0.extend(['\\', letter]);
-            rest = &rest[at + 1..];
+            self.0.extend(['\\', short]);
         }
-        self.0.push_str(rest);
         Ok(())
     }
 }
