@@ -1,6 +1,6 @@
 //! Reads a request's body as JSON. Every fault is a 4xx, and no error repeats what the body holds.
 
-use capy_protocol::json::{self, Fault, FromJson};
+use capy_protocol::json::{self, Fault, FromJson, Json};
 use zeroize::Zeroizing;
 
 use crate::error::ApiError;
@@ -24,29 +24,28 @@ pub enum BodyFault {
     Broken,
 }
 
-/// A body of `application/json`: 415 for another type, 413 over `max` bytes, 400 for anything that is not a `T`. It may
-/// hold key material.
-pub(crate) async fn read<T: FromJson>(
-    content_type: Option<&str>,
+/// A body of `application/json`: 415 for another type, 413 over `max` bytes, 400 for what is no JSON. It may hold key
+/// material. Boxed, and apart from what each type is read by: every handler would hold it otherwise.
+pub(crate) fn read(
+    content_type: Option<String>,
     body: Box<dyn Body>,
     max: usize,
-) -> Result<T, ApiError> {
-    parse(&take(content_type, body, max).await?)
+) -> Work<'static, Result<Json, ApiError>> {
+    Box::pin(async move {
+        if !content_type.is_some_and(|content_type| is_json(&content_type)) {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        let bytes = body.read(max).await.map(Zeroizing::new).map_err(|fault| match fault {
+            BodyFault::TooLarge => ApiError::PayloadTooLarge,
+            BodyFault::Broken => ApiError::BadRequest("the body could not be read to its end".into()),
+        })?;
+        json::read(&bytes).map_err(unread)
+    })
 }
 
-/// Apart from what each type is parsed by.
-async fn take(
-    content_type: Option<&str>,
-    body: Box<dyn Body>,
-    max: usize,
-) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    if !content_type.is_some_and(is_json) {
-        return Err(ApiError::UnsupportedMediaType);
-    }
-    body.read(max).await.map(Zeroizing::new).map_err(|fault| match fault {
-        BodyFault::TooLarge => ApiError::PayloadTooLarge,
-        BodyFault::Broken => ApiError::BadRequest("the body could not be read to its end".into()),
-    })
+/// What a route takes: 400 for anything else.
+pub(crate) fn fit<T: FromJson>(json: Json) -> Result<T, ApiError> {
+    T::from_json(json).map_err(|unfit| unread(unfit.into()))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -55,14 +54,12 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// Only the place is told, and not what stands there: it may be a value.
-fn parse<T: FromJson>(bytes: &[u8]) -> Result<T, ApiError> {
-    json::read(bytes).map_err(|fault| {
-        let text = match fault {
-            Fault::Syntax { line, column } => format!("the body is not JSON (line {line}, column {column})"),
-            Fault::Unfit(path) => format!("the body is not what this route takes, at `{path}`"),
-        };
-        ApiError::BadRequest(text.into())
-    })
+fn unread(fault: Fault) -> ApiError {
+    let text = match fault {
+        Fault::Syntax { line, column } => format!("the body is not JSON (line {line}, column {column})"),
+        Fault::Unfit(path) => format!("the body is not what this route takes, at `{path}`"),
+    };
+    ApiError::BadRequest(text.into())
 }
 
 #[cfg(test)]
@@ -73,7 +70,8 @@ mod tests {
     use super::*;
 
     fn refusal<T: FromJson>(body: &str) -> String {
-        let Err(ApiError::BadRequest(text)) = parse::<T>(body.as_bytes()) else { panic!("{body} is one") };
+        let read = json::read(body.as_bytes()).map_err(unread).and_then(fit::<T>);
+        let Err(ApiError::BadRequest(text)) = read else { panic!("{body} is one") };
         text.into_owned()
     }
 

@@ -84,7 +84,7 @@ impl Call {
 
     /// The same, of up to `max` bytes.
     pub(crate) async fn json_of<T: FromJson>(self, max: usize) -> Result<T, ApiError> {
-        body::read(self.request.content_type.as_deref(), self.request.body, max).await
+        body::fit(body::read(self.request.content_type, self.request.body, max).await?)
     }
 }
 

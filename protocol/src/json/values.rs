@@ -124,10 +124,13 @@ impl<T: ToJson> ToJson for Option<T> {
 
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(json: Json) -> Result<Self, Unfit> {
-        match json {
-            Json::List(items) => items.into_iter().map(T::from_json).collect(),
-            _ => Err(Unfit::default()),
+        let Json::List(items) = json else { return Err(Unfit::default()) };
+        // Not collected: that is more code for each type.
+        let mut read = Vec::with_capacity(items.len());
+        for item in items {
+            read.push(T::from_json(item)?);
         }
+        Ok(read)
     }
 }
 
