@@ -4,6 +4,7 @@ use capy_protocol::token::{TokenId, TrustId};
 
 use crate::host::RsaKey;
 use crate::oidc::{jwt, keys};
+use crate::policy::address::Address;
 use crate::query;
 use crate::store::page::Cursor;
 
@@ -40,6 +41,11 @@ pub fn jwks(document: &[u8]) -> Option<Vec<(String, RsaKey)>> {
 /// Whether an address may be asked.
 pub fn may_be_asked(url: &str) -> bool {
     keys::may_be_asked(url)
+}
+
+/// The host that an address leads to.
+pub fn host_of(url: &str) -> Option<&str> {
+    Address::parse(url).map(|address| address.host)
 }
 
 /// What a route that takes this one parameter makes of what stands after `?`.

@@ -1,7 +1,7 @@
 //! Addresses that others name, read in one strict way: what is not plainly a host is none, so that nobody who reads them
 //! next finds another host there. No user, no fragment, nothing that is not ASCII.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where an address of the web leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,13 +48,19 @@ pub(super) fn host_of(authority: &str) -> Option<&str> {
     (is_host && is_port).then_some(host)
 }
 
-/// Whether it may be a host's name, or its address in IPv4.
+/// Whether it may be a host's name, or its address in IPv4. What ends in a number is such an address to most readers, in
+/// spellings that not all of them have: only the usual one is taken.
 pub(super) fn is_name(text: &str) -> bool {
     let is_label = |label: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         !label.is_empty() && !label.starts_with('-') && label.bytes().all(allowed)
     };
-    text.len() <= 253 && text.split('.').all(is_label)
+    let is_number = |label: &str| {
+        label.bytes().all(|byte| byte.is_ascii_digit()) || label.starts_with("0x") || label.starts_with("0X")
+    };
+    let ends_in_number = text.rsplit('.').next().is_some_and(is_number);
+    let is_whole = !ends_in_number || text.parse::<Ipv4Addr>().is_ok();
+    text.len() <= 253 && text.split('.').all(is_label) && is_whole
 }
 
 #[cfg(test)]
@@ -69,6 +75,7 @@ mod tests {
             ("https://i.example?c", true, "i.example"),
             ("http://127.0.0.1:1/x", false, "127.0.0.1"),
             ("http://[::1]:1", false, "[::1]"),
+            ("https://1.2.3.4i", true, "1.2.3.4i"),
             ("http://localhost:65535", false, "localhost"),
         ] {
             assert_eq!(Address::parse(text), Some(Address { is_secure, host }), "{text}");
@@ -103,6 +110,12 @@ mod tests {
             "https://-i.example",
             "https://i_i.example",
             "https://é.example",
+            "https://127.1",
+            "https://0x7f.1",
+            "https://i.0X7f",
+            "https://2130706433",
+            "https://017700000001:8443",
+            "https://1.2.3.4.5",
             "https://i.example/é",
             "https://[::1",
             "https://::1",

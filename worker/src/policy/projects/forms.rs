@@ -152,6 +152,8 @@ mod tests {
                 "ssh://github.com:22/o/r",
                 "git@github.com:o/r.git",
                 "deploy@10.0.0.1:~/r",
+                "https://[::1]:8443/o/r",
+                "ssh://git@[2001:db8::1]/r",
             ],
             &[
                 "",
@@ -182,6 +184,11 @@ mod tests {
                 "https://github.com:99999/o",
                 "https://git..com/o",
                 "https://é.example/o",
+                "https://[::1/o",
+                "https://[::1]x/o",
+                "https://github.com:+22/o",
+                "https://127.1/o",
+                "git@127.1:o",
             ],
         );
         check(is_local, &["/srv/r.git", "/srv/a b"], &["", "srv", "../r", "/a\n", "/a\u{1b}[2J"]);
