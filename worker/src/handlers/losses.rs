@@ -1,5 +1,6 @@
 //! Giving up a wrap root that the audit trail waits for and that will not come back.
 
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use capy_protocol::api::{GiveUp, GivenUp};
@@ -50,10 +51,11 @@ pub(crate) async fn give_up<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&answer)
 }
 
+/// In their order: what is written down shall not depend on how it was asked for.
 fn distinct(key_ids: Vec<KeyId>) -> Result<Vec<KeyId>, ApiError> {
-    let is_new = |(place, key_id)| !key_ids[..place].contains(key_id);
+    let key_ids = BinaryHeap::from(key_ids).into_sorted_vec();
     match key_ids.len() {
-        1..=AT_ONCE if key_ids.iter().enumerate().all(is_new) => Ok(key_ids),
+        1..=AT_ONCE if key_ids.windows(2).all(|pair| pair[0] != pair[1]) => Ok(key_ids),
         _ => Err(ApiError::BadRequest(format!("key_ids has one to {AT_ONCE} wrap roots, each once").into())),
     }
 }

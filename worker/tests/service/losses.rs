@@ -61,6 +61,20 @@ async fn without_a_lost_root_sealing_goes_on_and_the_loss_is_told_for_ever() {
     assert!(roots.json["roots"].as_array().unwrap().iter().all(|root| root["trail"] != 4), "{}", roots.text);
 }
 
+#[tokio::test]
+async fn what_is_written_down_does_not_depend_on_the_order_that_was_asked_in() {
+    let (service, _) = service_with_events(3).await;
+    let service = service.restart_with_roots(SEVEN);
+    service.register(Format::V1, "project-key").await;
+    let service = service.restart_with_roots(TWELVE);
+    let done = give_up(&service, &[9, 7]).await;
+    let roots: Vec<_> =
+        done.json["findings"].as_array().unwrap().iter().map(|found| &found["key_id"]).collect();
+    assert_eq!(roots, [7, 9], "{}", done.text);
+    let events = service.call("GET", "/admin/audit", Value::Null).await;
+    assert_eq!(events.json["events"][0]["subject"], "7,9");
+}
+
 /// Rows: what is done by hand after the give-up, and what is found.
 #[tokio::test]
 async fn what_was_given_up_cannot_be_changed_any_more() {
