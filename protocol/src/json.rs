@@ -1,11 +1,11 @@
 //! JSON (RFC 8259) as the key service reads and writes it. It exists for the size of the upload to Workers: derived readers
 //! of each type, with a parser that knows decimal fractions, weigh a sixth of it. Clients read and write the same types by
-//! their derives; `tests/json.rs` holds both to the same bytes.
+//! their derives; `tests/json/` holds both to the same bytes.
 //!
-//! [`read`] takes what `serde_json` takes but for the following, and refuses it with its place:
+//! [`read`] takes what `serde_json` takes, and numbers that no double holds, but refuses with its place:
 //! - a name that stands twice in a record, which readers understand differently;
-//! - more than [`NAMES_MAX`] names in a record, or [`VALUES_MAX`] values in all: no document that is read here has as many;
-//! - depths over 127, as `serde_json` does.
+//! - more than [`NAMES_MAX`] names in a record, one of more than [`NAME_MAX`] bytes, or more than [`VALUES_MAX`] values in all:
+//!   no document that is read here has them.
 //!
 //! Of numbers it knows those from 0 to 2^64 - 1, written as integers; any other is one that no field takes. Every text may
 //! be a secret: it is wiped on drop, stands in no error, and is never copied while it is read.
@@ -21,7 +21,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-pub use read::{NAMES_MAX, VALUES_MAX};
+pub use read::{NAME_MAX, NAMES_MAX, VALUES_MAX};
 pub use record::{FromJson, Record, Unfit};
 pub use write::{Rule, ToJson, Writer};
 

@@ -56,7 +56,9 @@ fn is_json(content_type: &str) -> bool {
 /// Only the place is told, and not what stands there: it may be a value.
 fn unread(fault: Fault) -> ApiError {
     let text = match fault {
-        Fault::Syntax { line, column } => format!("the body is not JSON (line {line}, column {column})"),
+        Fault::Syntax { line, column } => {
+            format!("the body is not JSON that this service reads (line {line}, column {column})")
+        }
         Fault::Unfit(path) => format!("the body is not what this route takes, at `{path}`"),
     };
     ApiError::BadRequest(text.into())
@@ -99,7 +101,11 @@ mod tests {
             ("{} {}", "line 1, column 4"),
             (r#"{"label": 1, "label": 2}"#, "line 1, column 14"),
         ] {
-            assert_eq!(refusal::<RegisterRequest>(body), format!("the body is not JSON ({place})"), "{body}");
+            assert_eq!(
+                refusal::<RegisterRequest>(body),
+                format!("the body is not JSON that this service reads ({place})"),
+                "{body}"
+            );
         }
     }
 }

@@ -168,8 +168,8 @@ to_json!(Finding { flaw, first, last, key_id: optional });
 /// A kind that is not known is read as [`Flaw::Unknown`].
 impl FromJson for Flaw {
     fn from_json(json: Json) -> Result<Self, Unfit> {
-        let name = String::from_json(json)?;
-        Ok(Self::ALL.into_iter().find(|flaw| flaw.as_str() == name).unwrap_or(Self::Unknown))
+        let Json::Text(name) = json else { return Err(Unfit::default()) };
+        Ok(Self::ALL.into_iter().find(|flaw| flaw.as_str() == *name).unwrap_or(Self::Unknown))
     }
 }
 
@@ -181,9 +181,9 @@ impl ToJson for Flaw {
 
 impl FromJson for Credential {
     fn from_json(json: Json) -> Result<Self, Unfit> {
-        let name = String::from_json(json)?;
+        let Json::Text(name) = json else { return Err(Unfit::default()) };
         let known = [Self::ProjectKey, Self::DeployKey];
-        known.into_iter().find(|credential| credential.as_str() == name).ok_or_else(Unfit::default)
+        known.into_iter().find(|credential| credential.as_str() == *name).ok_or_else(Unfit::default)
     }
 }
 

@@ -9,6 +9,8 @@ use super::{Fault, Json, Record};
 
 /// The most names of one record: each is compared with all others.
 pub const NAMES_MAX: usize = 256;
+/// The longest name, in bytes.
+pub const NAME_MAX: usize = 256;
 /// The most values of one document, those within others included: each takes memory beyond its own bytes.
 pub const VALUES_MAX: usize = 16 * 1024;
 /// How deep lists and records may stand in each other.
@@ -134,7 +136,7 @@ impl<'a> Reader<'a> {
             self.space();
             let start = self.at;
             let name = self.text()?;
-            if record.len() == NAMES_MAX || record.has(&name) {
+            if name.len() > NAME_MAX || record.len() == NAMES_MAX || record.has(&name) {
                 self.at = start;
                 return None;
             }
@@ -343,8 +345,10 @@ mod tests {
         };
         let values = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
         let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let named = |length: usize| format!("{{\"{}\":0}}", "a".repeat(length));
         for (good, bad) in [
             (names(NAMES_MAX), names(NAMES_MAX + 1)),
+            (named(NAME_MAX), named(NAME_MAX + 1)),
             (values(VALUES_MAX), values(VALUES_MAX + 1)),
             (deep(DEPTH_MAX), deep(DEPTH_MAX + 1)),
             (format!("[{}]", "[],".repeat(200) + "0"), "[".repeat(100_000)),

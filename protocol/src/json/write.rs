@@ -148,9 +148,11 @@ macro_rules! to_json {
     ($type:ty { $($field:ident $(as $name:literal)? $(: $rule:ident)?),* $(,)? }) => {
         impl $crate::json::ToJson for $type {
             fn write(&self, to: &mut $crate::json::Writer) {
+                // By this pattern, so that no field is forgotten.
+                let Self { $($field),* } = self;
                 to.record(
                     &[$(($crate::to_json!(@name $field $($name)?), $crate::to_json!(@rule $($rule)?))),*],
-                    &[$(&self.$field),*],
+                    &[$($field),*],
                 );
             }
         }

@@ -241,6 +241,21 @@ fn every_error_code_is_written_as_its_derive_writes_it() {
     }
 }
 
+#[test]
+fn every_flaw_is_read_and_written_as_its_derive_does() {
+    let source = include_str!("../../src/api/audit.rs");
+    let names: Vec<_> =
+        source.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split('"').nth(1)).collect();
+    assert!(names.len() > 9 && names.contains(&"given-up") && names.contains(&"unknown"), "{names:?}");
+    for name in names {
+        let finding = json!({ "flaw": name, "first": 1, "last": 2 }).to_string();
+        let derived: Finding = serde_json::from_str(&finding).unwrap();
+        assert_eq!(derived.flaw.as_str(), name);
+        assert_eq!(read::<Finding>(finding.as_bytes()).unwrap(), derived);
+        assert_eq!(write(&derived), serde_json::to_string(&derived).unwrap());
+    }
+}
+
 fn claims() -> Value {
     json!({
         "repository": "o/r", "ref": "refs/heads/main", "environment": "e", "repository_id": "4",

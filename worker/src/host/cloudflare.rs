@@ -115,10 +115,14 @@ impl Host for Cloudflare {
 
     async fn run_apart(&self, work: impl Future<Output = ()> + 'static) {
         match &self.context {
-            Some(context) => context.wait_until(&future_to_promise(async {
-                work.await;
-                Ok(JsValue::UNDEFINED)
-            })),
+            Some(context) => {
+                let work = future_to_promise(async {
+                    work.await;
+                    Ok(JsValue::UNDEFINED)
+                });
+                // It has begun; without this it may end with the call.
+                let _ = context.wait_until(&work);
+            }
             None => work.await,
         }
     }

@@ -69,7 +69,8 @@ pub(crate) fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
     Ok(discovery.jwks_uri)
 }
 
-/// A key that cannot be used is passed over: an issuer may have others.
+/// A key that cannot be used is passed over: an issuer may have others. A document that two readers may understand
+/// differently, with a name that stands twice, is none.
 pub(crate) fn parse(document: &[u8]) -> Result<Vec<Key>> {
     let set: KeySet = json::read(document).map_err(|_| fault("its key set is none"))?;
     Ok(set.keys.into_iter().filter_map(key).take(KEYS_MAX).collect())

@@ -53,8 +53,8 @@ extern "C" {
     #[derive(Debug)]
     pub type Context;
 
-    #[wasm_bindgen(method, js_name = waitUntil)]
-    pub(super) fn wait_until(this: &Context, work: &Promise);
+    #[wasm_bindgen(method, catch, js_name = waitUntil)]
+    pub(super) fn wait_until(this: &Context, work: &Promise) -> Thrown<()>;
 }
 
 /// The binding with this name in `wrangler.toml`. What it can do shows when it is asked.
