@@ -81,7 +81,7 @@ fn compile(build: &Build) -> Result<PathBuf> {
     cargo.current_dir(workspace_root()).stderr(Stdio::inherit());
     // The crate type is asked for here, and not in `Cargo.toml`: for a library that names `cdylib` there, cargo writes
     // one file whatever features it is built with, and builds of others that use it spoil each other's.
-    cargo.args(["rustc", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"]);
+    cargo.args(["rustc", "--locked", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"]);
     cargo.args(["--package", &build.package, "--profile", &build.profile]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     match &build.example {
@@ -96,7 +96,7 @@ fn compile(build: &Build) -> Result<PathBuf> {
     find_wasm(&messages, &name).with_context(|| format!("cargo named no wasm of {}", build.package))
 }
 
-/// The same for everyone who builds: no flags of the machine's own, and no path of it in what is uploaded. Hashes and
+/// The same for everyone who builds with the same toolchain: no flags of the machine's own, and no path of it in what is uploaded. Hashes and
 /// ciphers are those that are written for size: a release hashes a few hundred bytes.
 fn flags() -> Vec<String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -104,7 +104,7 @@ fn flags() -> Vec<String> {
     vec![
         r#"--cfg=sha2_backend_soft="compact""#.to_owned(),
         r#"--cfg=aes_backend_soft="compact""#.to_owned(),
-        format!("--remap-path-prefix={}=", home.join("registry/src").display()),
+        format!("--remap-path-prefix={}=", home.display()),
     ]
 }
 

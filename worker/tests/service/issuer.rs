@@ -1,7 +1,6 @@
 //! An issuer of CI identities: its documents, and tokens that it signs. Its key is these tests' own.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -23,7 +22,8 @@ impl Issuer {
     /// Its discovery document and its keys, by their paths.
     pub(crate) fn documents(&self, key_id: &str) -> [(String, Value); 2] {
         let public: PublicKeyComponents<Vec<u8>> = self.key.public().into();
-        let [modulus, exponent] = [&public.n, &public.e].map(|number| URL_SAFE_NO_PAD.encode(number));
+        let [modulus, exponent] =
+            [&public.n, &public.e].map(|number| Base64UrlUnpadded::encode_string(number));
         let key =
             json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": key_id, "n": modulus, "e": exponent });
         [
@@ -47,9 +47,11 @@ impl Issuer {
     }
 
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
-        let signed = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
+        let signed = [header, claims]
+            .map(|part| Base64UrlUnpadded::encode_string(part.to_string().as_bytes()))
+            .join(".");
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+        format!("{signed}.{}", Base64UrlUnpadded::encode_string(&signature))
     }
 }
