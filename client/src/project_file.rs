@@ -101,11 +101,10 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn another_users_file_above_the_start_folder_is_refused() {
         use std::os::unix::fs::{chown, symlink};
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("skipped: only root can give a file away");
+        let is_root = rustix::process::geteuid().is_root();
+        if !capy_test_support::needs(is_root, "root, who can give a file away") {
             return;
         }
         let root = tempfile::tempdir().unwrap();

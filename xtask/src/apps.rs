@@ -35,7 +35,7 @@ pub use server::Server;
 
 use crate::node::Node;
 use crate::shop::copy_tree;
-use crate::workspace_root;
+use crate::{setup, workspace_root};
 
 /// One variant of an app.
 #[derive(Debug)]
@@ -256,12 +256,8 @@ impl Copy<'_> {
         script && self.app.recipe.private.iter().any(|private| inside.starts_with(private))
     }
 
-    /// Packages as hard links: nothing writes into them.
     fn link_packages(&self, cache: &cache::Cache<'_>) -> Result<()> {
-        let packages = cache.packages()?.join("node_modules");
-        let status = Command::new("cp").arg("-al").arg(&packages).arg(self.dir()).status()?;
-        ensure!(status.success(), "cp -al {}: {status}", packages.display());
-        Ok(())
+        setup::link_packages(&cache.packages()?.join("node_modules"), self.dir())
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::build_worker::{Build, build_worker};
+use xtask::run_tests::Size;
 use xtask::{bench, demo, run_tests, soak};
 
 /// The workspace's own commands.
@@ -17,8 +18,11 @@ struct Cli {
 enum Command {
     /// Set up, then show the main job on a real application, from login to revoked.
     Demo,
-    /// Set up, then run every test of the workspace.
+    /// Set up, then run the tests of the workspace: at least one case of every kind.
     Test {
+        /// All cases: every variant of every framework, and the large inputs.
+        #[arg(long)]
+        full: bool,
         /// What the test binaries take, such as a part of a test's name.
         #[arg(last = true)]
         filter: Vec<String>,
@@ -58,7 +62,9 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Demo => demo::run(),
-        Command::Test { filter } => run_tests::run(&filter),
+        Command::Test { full, filter } => {
+            run_tests::run(if full { Size::Full } else { Size::Usual }, &filter)
+        }
         Command::Bench { runs, only } => bench::run(runs, only),
         Command::Soak { minutes, host, rate } => soak::run(minutes, host, rate),
         Command::Measure { command } => bench::tell(&command),

@@ -79,20 +79,15 @@ impl Node {
     }
 }
 
-/// The tools, or `None` with a line that says that the test is skipped. Under CI nothing is skipped.
+/// The tools, or `None` where the test is to be skipped: see [`needs`](capy_test_support::needs).
 ///
 /// # Panics
 /// When the tools are missing and `CI` is set.
 pub fn require_node() -> Option<Node> {
-    match Node::find() {
-        Ok(node) => Some(node),
-        Err(error) if env::var_os("CI").is_some() => panic!("{error:#}"),
-        Err(error) => {
-            // Past the capture of the test harness: who runs the tests is to see it.
-            crate::steps::say(format!("skipped, since there is no runtime: {error:#}"));
-            None
-        }
-    }
+    let found = Node::find();
+    let missing = found.as_ref().err().map(|error| format!("Node and wrangler: {error:#}"));
+    capy_test_support::needs(found.is_ok(), missing.as_deref().unwrap_or_default());
+    found.ok()
 }
 
 fn version(node: &Path) -> Result<String> {

@@ -2,10 +2,11 @@
 //!
 //! Every step is skipped when its result is already there and newer than what it is made from.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::steps::{quiet, say};
 use crate::workspace_root;
@@ -108,12 +109,72 @@ pub fn target_dir() -> Result<PathBuf> {
     Ok(PathBuf::from(folder))
 }
 
-/// A folder for copies of the example, on the disk of the workspace (packages are linked into it), removed on drop.
+/// Where the tests keep what takes long to make, and put copies of applications that they build: `capy-tests` in the
+/// user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
+///
+/// It is outside of the workspace. A build tool that walks up from an application must not find the workspace's
+/// `wrangler.toml`, `package.json` or `node_modules`: Nitro, for one, merges the first `wrangler.toml` above into the
+/// Worker's configuration, with the command that builds the key service.
+///
+/// # Errors
+/// When there is no home, or the folder lies in a workspace.
+pub fn cache() -> Result<PathBuf> {
+    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let home = || std::env::home_dir().map(|home| home.join(".cache"));
+    let cache = named.or_else(home).context("no cache folder\n\nhint: set HOME, or XDG_CACHE_HOME")?;
+    let cache = cache.join("capy-tests");
+    ensure_alone(&cache)?;
+    Ok(cache)
+}
+
+/// Refuses a folder that has a configuration of wrangler's in a folder above.
+fn ensure_alone(folder: &Path) -> Result<()> {
+    let files = ["wrangler.toml", "wrangler.json", "wrangler.jsonc"];
+    let above = folder.ancestors().flat_map(|above| files.map(|file| above.join(file)));
+    if let Some(found) = above.into_iter().find(|file| file.exists()) {
+        bail!(
+            "{} lies below {}, and the applications that the tests build would read it\n\n\
+             hint: set XDG_CACHE_HOME to a folder elsewhere",
+            folder.display(),
+            found.display()
+        );
+    }
+    Ok(())
+}
+
+/// A folder for copies of the example, outside of the workspace, removed on drop.
 ///
 /// # Errors
 /// When it cannot be made.
 pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
-    let parent = target_dir()?.join("scratch");
+    let parent = cache()?.join("scratch");
     std::fs::create_dir_all(&parent).with_context(|| parent.display().to_string())?;
     Ok(tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(parent)?)
+}
+
+/// Puts a folder of packages into another folder: as hard links, which nothing may write through, or as a copy where
+/// the two are on different disks.
+///
+/// # Errors
+/// When `cp` fails.
+pub fn link_packages(packages: &Path, to: &Path) -> Result<()> {
+    let on_one_disk = packages.metadata()?.dev() == to.metadata()?.dev();
+    let mut copy = Command::new("cp");
+    copy.arg(if on_one_disk { "-al" } else { "-a" }).arg(packages).arg(to);
+    let status = copy.status().context("cp: cannot start")?;
+    ensure!(status.success(), "cp {}: {status}", packages.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn applications_are_built_where_no_configuration_is_above() {
+        assert!(!cache().unwrap().starts_with(workspace_root()));
+        let below = workspace_root().join("target/apps");
+        let error = ensure_alone(&below).unwrap_err().to_string();
+        assert!(error.contains("wrangler.toml"), "{error}");
+    }
 }

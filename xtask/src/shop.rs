@@ -13,8 +13,7 @@ use anyhow::{Context, Result};
 pub use answers::{Answer, answers};
 pub use server::NextServer;
 
-use crate::steps::quiet;
-use crate::workspace_root;
+use crate::{setup, workspace_root};
 
 /// The shop's variables. The awkward value has all that quoting gets wrong.
 pub const VARIABLES: [(&str, &str); 14] = [
@@ -41,7 +40,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Copies the example's sources into `dir`; packages are hard links, so the copy must stay on this disk.
+    /// Copies the example's sources into `dir`, with its packages.
     ///
     /// # Errors
     /// When the example is not installed or cannot be copied.
@@ -58,8 +57,7 @@ impl Shop {
                 copy_tree(&entry.path(), dir)?;
             }
         }
-        let mut link = Command::new("cp");
-        quiet("link the example's packages", link.arg("-al").arg(example.join("node_modules")).arg(dir))?;
+        setup::link_packages(&example.join("node_modules"), dir)?;
         Ok(Self { dir: dir.to_path_buf() })
     }
 

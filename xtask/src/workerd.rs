@@ -134,6 +134,7 @@ fn with_vars(config: &Path, variables: &BTreeMap<String, String>) -> Result<Name
         } else {
             serde_json::from_str(&text).with_context(|| config.display().to_string())?
         };
+    ensure!(!settings.contains_key("build"), "{} would build again: what runs is built", config.display());
     let vars = settings.entry("vars").or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()));
     let vars = vars.as_object_mut().context("`vars` is not a table")?;
     vars.extend(variables.iter().map(|(name, value)| (name.clone(), value.clone().into())));

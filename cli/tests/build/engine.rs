@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use capy_test_support::needs;
+
 /// The image's name.
 pub(crate) const IMAGE: &str = "localhost/shell:1";
 
@@ -22,17 +24,7 @@ pub(crate) fn is_there() -> bool {
     let there = ["podman", "runc", "git"].iter().all(|program| quiet(program).is_ok())
         && Path::new("/bin/busybox").exists()
         && rustix::process::geteuid().is_root();
-    assert!(
-        there || std::env::var_os("CI").is_none(),
-        "podman, runc, git and busybox-static as root are needed"
-    );
-    if !there {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: podman, runc, git and busybox-static as root are needed");
-        }
-    }
-    there
+    needs(there, "podman, runc, git and busybox-static, as root")
 }
 
 impl Store {

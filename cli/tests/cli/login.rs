@@ -5,6 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::Stdio;
 
+use capy_test_support::needs;
+
 use crate::sandbox::{Sandbox, contains, mode};
 use crate::stand_in::{ADMIN_TOKEN, Fault, StandIn};
 
@@ -110,10 +112,8 @@ fn logins_at_once_lose_none() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn another_users_env_file_above_is_refused() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can give a file away");
+    if !needs(rustix::process::geteuid().is_root(), "root, who can give a file away") {
         return;
     }
     let sandbox = Sandbox::project();

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use capy_test_support::needs;
+
 use crate::sandbox::Sandbox;
 
 /// Every platform whose commands read the saved variables.
@@ -51,14 +53,7 @@ exit 0
 /// Some of the commands need jq; in CI it is there.
 fn jq_is_there() -> bool {
     let there = Command::new("jq").arg("--version").stdout(Stdio::null()).status().is_ok();
-    assert!(there || std::env::var_os("CI").is_none(), "jq is not installed");
-    if !there {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: jq is not installed");
-        }
-    }
-    there
+    needs(there, "jq")
 }
 
 struct Paste {

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use capy_test_support::needs;
 use serde_json::{Value, json};
 
 /// The key of an element's reference (WebDriver, section 12.1).
@@ -21,14 +22,7 @@ pub(crate) struct Browser {
 /// A running page and the browser that looks at it can be had; in CI always.
 pub(crate) fn is_there() -> bool {
     let there = Command::new("chromedriver").arg("--version").stdout(Stdio::null()).status().is_ok();
-    assert!(there || std::env::var_os("CI").is_none(), "chromium and chromium-driver are not installed");
-    if !there {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: chromium and chromium-driver are not installed");
-        }
-    }
-    there
+    needs(there, "chromium and chromium-driver")
 }
 
 impl Browser {

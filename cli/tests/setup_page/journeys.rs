@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use capy_test_support::needs;
+
 use crate::cloudflare::PagesApi;
 use crate::driver::{self, Browser};
 use crate::flow::{deploy_to, visit};
@@ -64,14 +66,7 @@ fn node(platform: &Sandbox, script: &str) -> String {
 fn tools() -> Option<PathBuf> {
     let bin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../node_modules/.bin");
     let there = bin.join("wrangler").exists();
-    assert!(there || std::env::var_os("CI").is_none(), "npm ci was not run");
-    if !there {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: npm ci was not run");
-        }
-    }
-    there.then(|| bin.canonicalize().unwrap())
+    needs(there, "wrangler, by `npm ci`").then(|| bin.canonicalize().unwrap())
 }
 
 fn put_in_front(sandbox: &mut Sandbox, folder: &Path) {
@@ -265,14 +260,7 @@ fn docker() {
 fn podman_is_there() -> bool {
     let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = quiet(Command::new("podman").arg("--version")).is_ok() && Path::new("/bin/busybox").exists();
-    assert!(there || std::env::var_os("CI").is_none(), "podman and busybox-static are not installed");
-    if !there {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: podman and busybox-static are not installed");
-        }
-    }
-    there
+    needs(there, "podman and busybox-static")
 }
 
 /// An image that holds a shell and the program under test, in a store of its own.

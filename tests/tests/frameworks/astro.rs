@@ -13,6 +13,7 @@ fn astro_on_cloudflare_answers_alike_in_an_empty_environment() {
 }
 
 #[test]
+#[ignore = "one of a matrix: cargo xtask test --full"]
 fn astro_built_by_capy_run_answers_alike_in_an_empty_environment() {
     assert_capy_run_answers_alike("astro", "node");
 }

@@ -18,6 +18,7 @@ fn sveltekit_on_vercel_answers_alike_in_an_empty_environment() {
 }
 
 #[test]
+#[ignore = "one of a matrix: cargo xtask test --full"]
 fn sveltekit_built_by_capy_run_answers_alike_in_an_empty_environment() {
     assert_capy_run_answers_alike("sveltekit", "cloudflare");
 }

@@ -7,7 +7,8 @@
 //! <cache>/lock                            one process installs or builds at a time
 //! ```
 //!
-//! `<cache>` is `$CAPY_CI_CACHE/apps`, or else `apps` in cargo's target folder.
+//! `<cache>` is `apps` in the [cache of the tests](setup::cache), outside of the workspace: build tools look for
+//! their settings in all folders above, and would find the workspace's own.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -35,10 +36,7 @@ pub(super) struct Cache<'a> {
 impl<'a> Cache<'a> {
     /// Waits for its turn.
     pub(super) fn open(app: &'a App) -> Result<Self> {
-        let root = match std::env::var_os("CAPY_CI_CACHE") {
-            Some(folder) => PathBuf::from(folder).join("apps"),
-            None => setup::target_dir()?.join("apps"),
-        };
+        let root = setup::cache()?.join("apps");
         for folder in ["packages", "built", "scratch"] {
             fs::create_dir_all(root.join(folder)).with_context(|| root.display().to_string())?;
         }
