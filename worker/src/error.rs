@@ -61,6 +61,9 @@ pub(crate) enum Fault {
     #[cfg(not(target_family = "wasm"))]
     #[error("the time limit of an answer has passed")]
     TooSlow,
+    #[cfg(not(target_family = "wasm"))]
+    #[error("all places for connections are taken")]
+    Overloaded,
     #[error("{0}; `capy service keygen --encryption-key` prints one")]
     StoreKeys(SecretFault),
     #[error("sealing a stored value failed: {0}")]
@@ -176,10 +179,9 @@ impl ApiError {
 }
 
 impl ApiError {
-    /// What the audit trail says of it, where it is a decision on a deployment and no failure.
-    pub(crate) fn recorded(&self) -> Option<ErrorCode> {
-        let decided = matches!(self, Self::Denied(_) | Self::BlobRejected | Self::WrapRootGone);
-        decided.then(|| self.parts().1)
+    /// Its stable code.
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.parts().1
     }
 
     /// The answer to who asked.

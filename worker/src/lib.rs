@@ -33,7 +33,7 @@ pub mod work;
 
 pub use handlers::audit::checkpoint;
 #[cfg(not(target_family = "wasm"))]
-pub use router::{Route, router, too_slow};
+pub use router::{Route, caller_unknown, overloaded, router, too_slow};
 pub use routes::answer;
 
 #[cfg(target_family = "wasm")]

@@ -11,16 +11,20 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::host::{Host, Limit};
 
-/// 429 when a deployment, or the address that asks, was there too often. Nothing else is asked before.
-pub(crate) async fn require<H: Host>(
+/// 429 when the address that asks was there too often. Nothing else is asked before.
+pub(crate) async fn require_from_address<H: Host>(
     app: &App<H>,
-    id: &DeployId,
     address: Option<&str>,
 ) -> Result<(), ApiError> {
-    if let Some(network) = address.and_then(network_of) {
-        // First: one address alone shall not use up what a deployment may ask.
-        check(app, Limit::DecryptsFromAddress, &network).await?;
+    match address.and_then(network_of) {
+        Some(network) => check(app, Limit::DecryptsFromAddress, &network).await,
+        None => Ok(()),
     }
+}
+
+/// 429 when a deployment was asked for too often by who brought its blob. Nobody else counts, or whoever knows an id could
+/// keep the deployment from its key.
+pub(crate) async fn require_of_deploy<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), ApiError> {
     check(app, Limit::DecryptsOfDeploy, &id.to_string()).await
 }
 

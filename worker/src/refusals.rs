@@ -1,69 +1,116 @@
-//! Which deployments were refused by the revocation list within the last minute, on this instance. Each such refusal is an
-//! event, and asks the database twice: whoever repeats a revoked id shall not make the database work each time.
+//! Which refusals became events within the last minute, on this instance: one a minute of each kind speaks for all. Whoever
+//! repeats what is refused shall neither fill the audit trail nor make the database work each time.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use capy_protocol::id::DeployId;
+use capy_protocol::api::ErrorCode;
+use capy_protocol::id::{DeployId, ProjectId};
 
 /// How long one event speaks for all of its kind, in milliseconds.
-const ONE_EACH: u64 = 60_000;
-/// How many deployments are remembered. Only ids of revoked deployments come here, so that nobody makes them up.
-const MOST: usize = 4096;
+const EVENT_INTERVAL_MS: u64 = 60_000;
+/// How many events, and how many projects, are remembered. Only deployments come here whose blob was brought, or which are
+/// on the revocation list, so that nobody makes them up.
+const MAX_ENTRIES: usize = 4096;
 
-/// When each deployment's refusal was last recorded.
+/// When each deployment's refusals were last recorded.
 #[derive(Default, Debug)]
-pub struct Refusals(Mutex<Vec<(DeployId, u64)>>);
+pub struct Refusals(Mutex<Remembered>);
+
+#[derive(Default, Debug)]
+struct Remembered {
+    /// When, by deployment and code.
+    recorded: BTreeMap<(DeployId, &'static str), u64>,
+    /// The projects of listed deployments. They never change.
+    projects: BTreeMap<DeployId, ProjectId>,
+}
 
 impl Refusals {
     /// Whether a refusal is to be recorded; if so, that counts as done.
-    pub(crate) fn is_due(&self, id: &DeployId, now: u64) -> bool {
-        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |at: u64| now < at.saturating_add(ONE_EACH);
-        if let Some((_, at)) = recorded.iter_mut().find(|(known, _)| known == id) {
-            let is_due = !is_recent(*at);
-            *at = if is_due { now } else { *at };
-            return is_due;
+    pub(crate) fn is_due(&self, id: &DeployId, code: ErrorCode, now: u64) -> bool {
+        let recorded = &mut self.lock().recorded;
+        let key = (*id, code.as_str());
+        if recorded.get(&key).is_some_and(|at| is_recent(*at, now)) {
+            return false;
         }
-        if recorded.len() >= MOST {
-            recorded.retain(|(_, at)| is_recent(*at));
+        if recorded.len() >= MAX_ENTRIES {
+            recorded.retain(|_, at| is_recent(*at, now));
         }
-        let has_room = recorded.len() < MOST;
+        let has_room = recorded.len() < MAX_ENTRIES || recorded.contains_key(&key);
         if has_room {
-            recorded.push((*id, now));
+            recorded.insert(key, now);
         }
         has_room
     }
+
+    /// Whether such a refusal was recorded within the last minute.
+    pub(crate) fn was_recorded(&self, id: &DeployId, code: ErrorCode, now: u64) -> bool {
+        self.lock().recorded.get(&(*id, code.as_str())).is_some_and(|at| is_recent(*at, now))
+    }
+
+    /// The project of a listed deployment, if it is remembered.
+    pub(crate) fn project_of(&self, id: &DeployId) -> Option<ProjectId> {
+        self.lock().projects.get(id).cloned()
+    }
+
+    /// Remembers the project of a listed deployment.
+    pub(crate) fn remember(&self, id: DeployId, project_id: ProjectId) {
+        let projects = &mut self.lock().projects;
+        if projects.len() >= MAX_ENTRIES {
+            projects.clear();
+        }
+        projects.insert(id, project_id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_recent(at: u64, now: u64) -> bool {
+    now < at.saturating_add(EVENT_INTERVAL_MS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const REVOKED: ErrorCode = ErrorCode::DeployRevoked;
+
+    fn id(number: usize) -> DeployId {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        DeployId::new(bytes)
+    }
+
     #[test]
-    fn one_refusal_a_minute_is_due_for_each_deployment() {
+    fn one_refusal_a_minute_is_due_for_each_deployment_and_kind() {
         let refusals = Refusals::default();
-        let [one, other] = [1, 2].map(|byte| DeployId::new([byte; 32]));
-        for (id, now, due) in [
-            (one, 0, true),
-            (one, ONE_EACH - 1, false),
-            (other, 1, true),
-            (one, ONE_EACH, true),
-            (one, ONE_EACH + 1, false),
+        for (number, code, now, due) in [
+            (1, REVOKED, 0, true),
+            (1, REVOKED, EVENT_INTERVAL_MS - 1, false),
+            (1, ErrorCode::DeployExpired, EVENT_INTERVAL_MS - 1, true),
+            (2, REVOKED, 1, true),
+            (1, REVOKED, EVENT_INTERVAL_MS, true),
+            (1, REVOKED, EVENT_INTERVAL_MS + 1, false),
         ] {
-            assert_eq!(refusals.is_due(&id, now), due, "{id} at {now}");
+            assert_eq!(refusals.was_recorded(&id(number), code, now), !due, "{number} {code:?} at {now}");
+            assert_eq!(refusals.is_due(&id(number), code, now), due, "{number} {code:?} at {now}");
         }
     }
 
     #[test]
     fn memory_is_bounded_and_free_again_after_a_minute() {
         let refusals = Refusals::default();
-        let id = |number: usize| {
-            let mut bytes = [0; 32];
-            bytes[..8].copy_from_slice(&number.to_be_bytes());
-            DeployId::new(bytes)
-        };
-        assert!((0..MOST).all(|number| refusals.is_due(&id(number), 0)));
-        assert!(!refusals.is_due(&id(MOST), 1), "full");
-        assert!(refusals.is_due(&id(MOST), ONE_EACH));
+        let project = ProjectId::parse("prj_a").unwrap();
+        for number in 0..MAX_ENTRIES {
+            assert!(refusals.is_due(&id(number), REVOKED, 0));
+            refusals.remember(id(number), project.clone());
+        }
+        assert!(!refusals.is_due(&id(MAX_ENTRIES), REVOKED, 1), "full");
+        assert!(refusals.is_due(&id(MAX_ENTRIES), REVOKED, EVENT_INTERVAL_MS));
+        refusals.remember(id(MAX_ENTRIES), project.clone());
+        assert_eq!(refusals.project_of(&id(MAX_ENTRIES)), Some(project));
+        assert!(refusals.lock().projects.len() <= MAX_ENTRIES);
     }
 }

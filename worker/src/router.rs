@@ -31,7 +31,23 @@ pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
 
 /// The answer of a host that waits no longer: 503.
 pub fn too_slow() -> Response {
-    let mut answer = ApiError::Unavailable(Fault::TooSlow).into_answer();
+    refusal(ApiError::Unavailable(Fault::TooSlow))
+}
+
+/// The answer of a host whose trusted proxy does not say who called it: 400.
+pub fn caller_unknown() -> Response {
+    let text =
+        "x-forwarded-for does not say who calls: a list of addresses is read, each with or without its port";
+    refusal(ApiError::BadRequest(text.into()))
+}
+
+/// The answer of a host that has no place for this call now: 503.
+pub fn overloaded() -> Response {
+    refusal(ApiError::Unavailable(Fault::Overloaded))
+}
+
+fn refusal(error: ApiError) -> Response {
+    let mut answer = error.into_answer();
     answer.headers.push(("cache-control", "no-store".to_owned()));
     response(answer)
 }

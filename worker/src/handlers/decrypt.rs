@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use capy_protocol::api::{Credential, DecryptRequest, DecryptResponse, ErrorCode};
 use capy_protocol::blob::Format;
-use capy_protocol::id::DeployId;
+use capy_protocol::id::{DeployId, KeyId, ProjectId};
 use capy_protocol::text::parse_base64;
 use capy_protocol::wrap::{InnerBlob, OuterBlob};
 
@@ -18,69 +18,111 @@ use crate::policy::{self, Asked, Denial};
 use crate::store::audit;
 use crate::store::deploys::{self, Record};
 
-/// 1. The path: 400. How often it was asked for: 429. The body: 400, 413, 415.
+/// 1. The path: 400. How often the address asked: 429. The body: 400, 413, 415.
 /// 2. The revocation list: 410 for a listed id, even with the database down. It grants nothing.
-/// 3. The outer blob's shape and key id: 422. Before the record, so that another service's blob is told apart from
-///    an unknown id; a known deployment whose root is gone is told apart from both.
-/// 4. The record and its terms: 404, 410, 403; 503 when it cannot be read.
-/// 5. The outer blob opens: 422.
-/// 6. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503.
-/// 7. Only then the key: 200.
+/// 3. The outer blob's shape: 422.
+/// 4. The record: 503 when it cannot be read. Where the outer blob opens under it, how often the deployment was asked
+///    for: 429. An id alone is listed by every `read:` token: it takes none of what the deployment may ask.
+/// 5. The record's terms: 404, 410, 403.
+/// 6. The outer blob opens: 422. Another service's blob is told apart from an unknown id, and a deployment whose root is
+///    gone from both.
+/// 7. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503.
+/// 8. Only then the key: 200.
 ///
-/// A refusal of a known id is recorded, too; one by the list at most once a minute, and after the answer.
+/// A refusal by 2, 5 or 7 of who brought the blob is an event, one a minute of each kind; by the list, after the answer.
 pub(crate) async fn decrypt<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let id = call.id(DeployId::parse)?;
-    limits::require(&app, &id, call.address()).await?;
+    limits::require_from_address(&app, call.address()).await?;
     let caller = call.caller();
     let request: DecryptRequest = call.json().await?;
     let bytes = parse_base64(&request.ciphertext)
         .map_err(|_| ApiError::BadRequest("ciphertext is not canonical base64".into()))?;
     let event = Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller };
     if let Err(denial) = ask_list(&app, &id).await {
-        if app.refusals.is_due(&id, event.at) {
+        if !app.refusals.was_recorded(&id, ErrorCode::DeployRevoked, event.at) {
             let apart = Arc::clone(&app);
-            let record = async move { record_refusal(&apart, &id, &event, ErrorCode::DeployRevoked).await };
-            app.host.run_apart(record).await;
+            app.host.run_apart(async move { record_listed(&apart, &id, &bytes, &event).await }).await;
         }
         return Err(denial.into());
     }
-    let answer = open(&app, &id, &bytes, &event).await;
-    if let Some(code) = answer.as_ref().err().and_then(ApiError::recorded) {
-        record_refusal(&app, &id, &event, code).await;
-    }
-    answer
+    open(&app, &id, &bytes, &event).await
 }
 
 async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event: &Event) -> Outcome {
     let roots = app.secrets.wrap_roots()?;
     let outer = OuterBlob::from_bytes(bytes).map_err(|_| ApiError::BlobRejected)?;
     let asked = Asked { now: event.at, address: event.caller.peer.address.as_deref() };
-    if roots.root(outer.kid()).is_err() {
-        return Err(rootless(app, id, &outer, asked).await);
+    let found = find(app, id).await?;
+    let opened = found.as_ref().and_then(|record| roots.unwrap_outer(&outer, id, &record.project_id).ok());
+    let (Some(record), Some(inner)) = (&found, opened) else {
+        let has_root = roots.root(outer.kid()).is_ok();
+        return Err(without_blob(found.as_ref(), asked, outer.kid(), has_root));
+    };
+    limits::require_of_deploy(app, id).await?;
+    if let Err(denial) = policy::by_record(Some(record), asked) {
+        return Err(recorded(app, &record.project_id, id, event, denial).await);
     }
-    let record = ask_record(app, id, asked).await?;
-    let inner = roots.unwrap_outer(&outer, id, &record.project_id).map_err(|_| ApiError::BlobRejected)?;
     let row = app.seal(event, Subject::deploy(&record.project_id, id), "ok")?;
     if !deploys::release(&app.host, id, &row).await? {
         // What came between is in the record by now.
-        ask_record(app, id, asked).await?;
-        return Err(Denial::Revoked.into());
+        let found = find(app, id).await?;
+        let denial = policy::by_record(found.as_ref(), asked).err().unwrap_or(Denial::Revoked);
+        return Err(recorded(app, &record.project_id, id, event, denial).await);
     }
-    answer(&record, &inner)
+    answer(record, &inner)
 }
 
-/// Best effort: the answer stays a refusal whatever the database does. Of unknown ids nothing is kept, or anybody
-/// could fill the trail.
-async fn record_refusal<H: Host>(app: &App<H>, id: &DeployId, event: &Event, code: ErrorCode) {
-    let append = async {
-        if let Some(record) = deploys::find(&app.host, id).await? {
-            let row = app.seal(event, Subject::deploy(&record.project_id, id), code.as_str())?;
-            audit::append(&app.host, &row).await?;
+/// Why a blob that does not open is refused. Of such calls nothing is kept, or whoever knows an id could fill the trail.
+fn without_blob(found: Option<&Record>, asked: Asked<'_>, kid: KeyId, has_root: bool) -> ApiError {
+    match policy::by_record(found, asked) {
+        // Without a record it is another service's.
+        Err(Denial::Unknown) if !has_root => ApiError::WrapRootUnknown,
+        Err(denial) => denial.into(),
+        Ok(()) if has_root => ApiError::BlobRejected,
+        Ok(()) if found.is_some_and(|record| record.key_id == kid) => ApiError::WrapRootGone,
+        Ok(()) => ApiError::WrapRootUnknown,
+    }
+}
+
+/// The refusal, once it is an event. Best effort: the answer stays a refusal whatever the database does.
+async fn recorded<H: Host>(
+    app: &App<H>,
+    project_id: &ProjectId,
+    id: &DeployId,
+    event: &Event,
+    denial: Denial,
+) -> ApiError {
+    let refusal = ApiError::from(denial);
+    let code = refusal.code();
+    if app.refusals.is_due(id, code, event.at) {
+        let append = async {
+            let row = app.seal(event, Subject::deploy(project_id, id), code.as_str())?;
+            Ok::<_, ApiError>(audit::append(&app.host, &row).await?)
+        };
+        if let Err(ApiError::Unavailable(fault)) = append.await {
+            app.log.warn(&fault);
         }
-        Ok::<_, ApiError>(())
+    }
+    refusal
+}
+
+/// Records a refusal by the list of who brought the blob. The database is asked once for each listed id, for the
+/// project that the blob is bound to.
+async fn record_listed<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event: &Event) {
+    let (Ok(roots), Ok(outer)) = (app.secrets.wrap_roots(), OuterBlob::from_bytes(bytes)) else { return };
+    let project_id = match app.refusals.project_of(id) {
+        Some(known) => known,
+        None => match deploys::find(&app.host, id).await {
+            Ok(Some(record)) => {
+                app.refusals.remember(*id, record.project_id.clone());
+                record.project_id
+            }
+            Ok(None) => return,
+            Err(error) => return app.log.warn(&error),
+        },
     };
-    if let Err(ApiError::Unavailable(fault)) = append.await {
-        app.log.warn(&fault);
+    if roots.unwrap_outer(&outer, id, &project_id).is_ok() {
+        recorded(app, &project_id, id, event, Denial::Revoked).await;
     }
 }
 
@@ -92,26 +134,15 @@ async fn ask_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {
     policy::by_list(&listed)
 }
 
-/// Why a blob is refused whose root is not here. Its record says whether it ever was; without one it is another
-/// service's.
-async fn rootless<H: Host>(app: &App<H>, id: &DeployId, outer: &OuterBlob, asked: Asked<'_>) -> ApiError {
-    match ask_record(app, id, asked).await {
-        Ok(record) if record.key_id == outer.kid() => ApiError::WrapRootGone,
-        Err(ApiError::Denied(Denial::Unknown)) | Ok(_) => ApiError::WrapRootUnknown,
-        Err(refused) => refused,
-    }
-}
-
-/// Also mends the revocation list, where it missed what the record knows.
-async fn ask_record<H: Host>(app: &App<H>, id: &DeployId, asked: Asked<'_>) -> Result<Record, ApiError> {
+/// The record. Also mends the revocation list, where it missed what the record knows.
+async fn find<H: Host>(app: &App<H>, id: &DeployId) -> Result<Option<Record>, ApiError> {
     let found = deploys::find(&app.host, id).await?;
     if let Some(revoked_at) = found.as_ref().and_then(|record| record.deploy.revoked_at)
         && let Err(error) = app.host.list_revoked(id, revoked_at).await
     {
         app.log.warn(&error);
     }
-    policy::by_record(found.as_ref(), asked)?;
-    found.ok_or_else(|| Denial::Unknown.into())
+    Ok(found)
 }
 
 fn answer(record: &Record, inner: &InnerBlob) -> Outcome {

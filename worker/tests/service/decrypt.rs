@@ -5,6 +5,7 @@ use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use capy_protocol::text::{parse_base64, serialize_base64};
 use capy_worker::host::faulty::Faults;
+use serde_json::json;
 
 const REVOKED: (u16, &str) = (410, "DEPLOY_REVOKED");
 const UNAVAILABLE: (u16, &str) = (503, "UNAVAILABLE");
@@ -133,7 +134,7 @@ async fn faults_of_blob_and_id_are_told_apart() {
     let events = service.events();
     let of = |id: &DeployId| events.iter().filter(|event| event.contains(&id.to_string())).count();
     assert!(events.iter().all(|event| !event.starts_with("decrypt ok")), "no refusal counts as a use");
-    assert_eq!(of(&deployment.id), 7, "its registration and six refusals of its blob");
+    assert_eq!(of(&deployment.id), 1, "its registration: nothing is kept of who does not bring its blob");
     assert_eq!((of(&unknown), of(&other.id)), (0, 1), "nothing is kept of an id that nobody has");
 }
 
@@ -172,12 +173,64 @@ async fn a_listed_id_costs_the_database_one_event_a_minute() {
         assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED);
     }
     assert_eq!(service.actions(), ["register", "revoke", "decrypt", "decrypt"]);
-    let other = service.register(Format::V1, "project-key").await;
-    service.revoke(&other).await;
+}
+
+#[tokio::test]
+async fn whatever_refuses_who_brings_the_blob_is_one_event_a_minute_of_each_kind() {
+    let service = Service::new();
+    let terms = json!({ "expires_in": 600, "cidrs": ["192.0.2.0/24"] });
+    let deployment = service.register_with(Format::V1, "project-key", terms).await;
+    // A list that says nothing, as on a machine of one's own.
     service.inject(Faults { list_lags: true, ..Faults::default() });
-    for _ in 0..2 {
-        assert_eq!(service.decrypt(&other).await.refusal(), REVOKED);
+    let decrypts = || service.actions().iter().filter(|action| *action == "decrypt").count();
+    let many = async |address, code: (u16, &str), expected| {
+        for _ in 0..5 {
+            assert_eq!(service.decrypt_from(&deployment, Some(address)).await.refusal(), code);
+        }
+        assert_eq!(decrypts(), expected, "{code:?}");
+    };
+    many("198.51.100.1", (403, "ADDRESS_NOT_ALLOWED"), 1).await;
+    service.advance(600_000);
+    many("192.0.2.1", (410, "DEPLOY_EXPIRED"), 2).await;
+    service.revoke(&deployment).await;
+    many("192.0.2.1", REVOKED, 3).await;
+    service.advance(59_999);
+    many("192.0.2.1", REVOKED, 3).await;
+    service.advance(1);
+    many("192.0.2.1", REVOKED, 4).await;
+}
+
+#[tokio::test]
+async fn a_revoked_id_without_its_blob_neither_is_an_event_nor_takes_the_place_of_one() {
+    for faults in [Faults::default(), Faults { list_lags: true, ..Faults::default() }] {
+        let service = Service::new();
+        let deployment = service.register(Format::V1, "project-key").await;
+        let other = service.register(Format::V1, "project-key").await;
+        service.revoke(&deployment).await;
+        service.inject(faults);
+        let before = service.actions().len();
+        for _ in 0..5 {
+            assert_eq!(service.decrypt_outer(&deployment.id, &other.outer).await.refusal(), REVOKED);
+        }
+        assert_eq!(service.actions().len(), before, "{faults:?}");
+        assert_eq!(service.decrypt(&deployment).await.refusal(), REVOKED);
+        assert_eq!(service.actions().len(), before + 1, "{faults:?}");
     }
-    let decisions = service.actions().iter().filter(|action| *action == "decrypt").count();
-    assert_eq!(decisions, 4, "what the database itself refuses is an event each time");
+}
+
+#[tokio::test]
+async fn the_database_is_asked_once_for_a_listed_id_whoever_repeats_it() {
+    let service = Service::new();
+    let deployment = service.register(Format::V1, "project-key").await;
+    service.revoke(&deployment).await;
+    service.decrypt_outer(&deployment.id, "").await;
+    let mut altered = parse_base64(&deployment.outer).unwrap();
+    altered[40] ^= 1;
+    let altered = serialize_base64(&altered);
+    assert_eq!(service.decrypt_outer(&deployment.id, &altered).await.refusal(), REVOKED);
+    service.inject(Faults { database: true, ..Faults::default() });
+    for _ in 0..5 {
+        assert_eq!(service.decrypt_outer(&deployment.id, &altered).await.refusal(), REVOKED);
+    }
+    assert_eq!(service.log(), "", "nothing was asked that did not answer");
 }

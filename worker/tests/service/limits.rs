@@ -4,6 +4,7 @@ use crate::support::{Service, request};
 use axum::body::Body;
 use axum::http::Request;
 use capy_protocol::blob::Format;
+use capy_protocol::text::{parse_base64, serialize_base64};
 use capy_worker::caller::Peer;
 use capy_worker::host::faulty::Faults;
 use serde_json::{Value, json};
@@ -22,17 +23,41 @@ fn ask(id: impl std::fmt::Display) -> Request<Body> {
 #[tokio::test]
 async fn a_deployment_is_asked_for_a_hundred_times_in_ten_seconds_from_anywhere() {
     let service = Service::new();
-    let (busy, quiet) = ("ab".repeat(32), "cd".repeat(32));
+    let busy = service.register(Format::V1, "project-key").await;
+    let quiet = service.register(Format::V1, "project-key").await;
     for count in 0..100 {
         let address = format!("192.0.2.{count}");
-        let answer = service.send(from(Some(&address), ask(&busy))).await;
-        assert_eq!(answer.refusal(), (422, "BLOB_REJECTED"), "{count}");
+        assert_eq!(service.decrypt_from(&busy, Some(&address)).await.status, 200, "{count}");
     }
-    let refused = service.send(from(Some("198.51.100.1"), ask(&busy))).await;
+    let refused = service.decrypt_from(&busy, Some("198.51.100.1")).await;
     assert_eq!(refused.refusal(), LIMITED);
     assert_eq!(refused.headers["retry-after"], "10");
-    assert_eq!(service.send(from(None, ask(&busy))).await.refusal(), LIMITED);
-    assert_eq!(service.send(from(None, ask(&quiet))).await.status, 422);
+    assert_eq!(service.decrypt_from(&busy, None).await.refusal(), LIMITED);
+    assert_eq!(service.decrypt_from(&quiet, None).await.status, 200);
+}
+
+/// Every `read:` token lists the ids of a project.
+#[tokio::test]
+async fn an_id_without_its_blob_takes_nothing_of_the_deployments_limit_and_leaves_no_event() {
+    let service = Service::new();
+    let deployment = service.register(Format::V1, "project-key").await;
+    let other = service.register(Format::V1, "project-key").await;
+    let mut foreign = parse_base64(&deployment.outer).unwrap();
+    foreign[1] ^= 1;
+    let mut altered = parse_base64(&deployment.outer).unwrap();
+    altered[40] ^= 1;
+    let without =
+        [String::new(), other.outer.clone(), serialize_base64(&foreign), serialize_base64(&altered)];
+    for count in 0..200 {
+        for outer in &without {
+            let body = json!({ "ciphertext": outer });
+            let request = request("POST", &format!("/deploy/{}/decrypt", deployment.id), None, body);
+            let answer = service.send(from(Some(&format!("192.0.2.{count}")), request)).await;
+            assert_eq!(answer.status, 422, "{}", answer.text);
+        }
+    }
+    assert_eq!(service.actions(), ["register", "register"]);
+    assert_eq!(service.decrypt(&deployment).await.status, 200);
 }
 
 #[tokio::test]
@@ -47,10 +72,10 @@ async fn an_address_asks_three_hundred_times_in_ten_seconds_for_whatever_it_is()
 }
 
 #[tokio::test]
-async fn a_refused_call_reaches_neither_body_nor_list_nor_database() {
+async fn a_refused_address_reaches_neither_body_nor_list_nor_database() {
     let service = Service::new();
     let deployment = service.register(Format::V1, "project-key").await;
-    for _ in 0..100 {
+    for _ in 0..300 {
         service.send(ask(deployment.id)).await;
     }
     service.inject(Faults { database: true, list_reads: true, ..Faults::default() });
@@ -60,6 +85,18 @@ async fn a_refused_call_reaches_neither_body_nor_list_nor_database() {
     assert_eq!(service.log(), "");
     let no_id = request("POST", "/deploy/AB/decrypt", None, Value::Null);
     assert_eq!(service.send(no_id).await.refusal(), (400, "BAD_REQUEST"));
+}
+
+#[tokio::test]
+async fn a_refused_deployment_writes_nothing() {
+    let service = Service::new();
+    let deployment = service.register(Format::V1, "project-key").await;
+    for _ in 0..100 {
+        service.decrypt(&deployment).await;
+    }
+    service.inject(Faults { database_writes: true, ..Faults::default() });
+    assert_eq!(service.decrypt(&deployment).await.refusal(), LIMITED);
+    assert_eq!(service.log(), "");
 }
 
 #[tokio::test]
