@@ -55,6 +55,15 @@ impl Record {
         self
     }
 
+    /// With one more field of a number, or of nothing.
+    #[must_use]
+    pub fn number_or_nothing(self, number: Option<u64>) -> Self {
+        match number {
+            Some(number) => self.number(number),
+            None => self.text(None),
+        }
+    }
+
     /// SHA-256 of the bytes, as 64 hexadecimal digits.
     pub fn digest(&self) -> String {
         hex::encode(Sha256::digest(&self.0))
@@ -69,19 +78,24 @@ impl Record {
 impl AuditKey {
     /// The seal of a record: 64 lower-case hexadecimal digits.
     pub fn seal(&self, record: &Record) -> String {
-        hex::encode(self.mac(record).finalize().into_bytes())
+        hmac(self.expose_secret(), record)
     }
 
     /// Whether this is the record's seal. Takes the same time for every seal.
     pub fn is_seal(&self, record: &Record, seal: &str) -> bool {
-        let expected = self.seal(record);
-        expected.as_bytes().ct_eq(seal.as_bytes()).into()
+        is_hmac(self.expose_secret(), record, seal)
     }
+}
 
-    fn mac(&self, record: &Record) -> Hmac<Sha256> {
-        let mac = Hmac::<Sha256>::new_from_slice(self.expose_secret());
-        mac.expect("HMAC takes a key of any length").chain_update(&record.0)
-    }
+/// HMAC-SHA-256 of a record: 64 lower-case hexadecimal digits.
+pub(crate) fn hmac(key: &[u8; 32], record: &Record) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    hex::encode(mac.chain_update(&record.0).finalize().into_bytes())
+}
+
+/// Whether `seal` is that. Takes the same time for every seal.
+pub(crate) fn is_hmac(key: &[u8; 32], record: &Record, seal: &str) -> bool {
+    hmac(key, record).as_bytes().ct_eq(seal.as_bytes()).into()
 }
 
 impl WrapRoots {

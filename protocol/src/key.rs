@@ -103,6 +103,10 @@ secret_key! {
     AuditKey
 }
 secret_key! {
+    /// Seals rows that decide, one from each [`WrapRoot`].
+    RowKey
+}
+secret_key! {
     /// `ENCRYPTION_KEY` of the project store.
     StoreKey
 }

@@ -23,6 +23,7 @@ pub mod key;
 pub mod mint;
 pub mod network;
 pub mod phrase;
+pub mod row_seal;
 pub mod scope;
 pub mod seal;
 pub mod store_keys;

@@ -24,7 +24,7 @@ fn every_vector_passes_as_wasm_in_workerd() {
     for entry in std::fs::read_dir(folder).unwrap() {
         cases += check(&entry.unwrap().path(), worker.url());
     }
-    assert!(cases >= 53, "only {cases} cases ran");
+    assert!(cases >= 63, "only {cases} cases ran");
 }
 
 /// Posts one file and returns how many of its cases passed.

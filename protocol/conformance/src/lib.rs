@@ -6,6 +6,7 @@
 mod bad;
 mod deployments;
 mod local;
+mod row_seals;
 mod store;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
@@ -45,6 +46,8 @@ pub enum VectorFile {
     Rows(local::Rows),
     /// `store_rows_bound.json`.
     Bound(store::Rows),
+    /// `row_seals.json`.
+    Seals(row_seals::Rows),
 }
 
 impl VectorFile {
@@ -56,6 +59,7 @@ impl VectorFile {
             Self::Local(keys) => keys.check(),
             Self::Rows(rows) => rows.check(),
             Self::Bound(rows) => rows.check(),
+            Self::Seals(rows) => rows.check(),
         }
     }
 }
