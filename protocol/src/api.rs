@@ -33,6 +33,20 @@ pub struct Health {
     pub version: String,
     /// Each binding's state: `ok` or `error`.
     pub bindings: Bindings,
+    /// Whether what happens is sealed.
+    #[serde(default)]
+    pub sealing: SealingHealth,
+}
+
+/// Whether the audit trail is sealed.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SealingHealth {
+    /// `ok`, `stopped`, or `unknown` where the database does not answer.
+    pub state: String,
+    /// Since when it has stopped.
+    pub since: Option<u64>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// The state of each binding.

@@ -7,9 +7,13 @@
 //! twice, and seals a digest over the rows and a digest over the whole checkpoint before it, seal included. So a row
 //! stands under the newest root again and again, and an old root may go when nothing but it vouches for anything.
 //!
+//! A row that holds what the service cannot have written, such as a time before 1970, is taken as it is: it is a finding
+//! of its own, which needs no root to be certain, and the sealing goes on.
+//!
 //! Not found: a row that is removed before the next checkpoint by somebody who also gives its number away, which
 //! takes SQLite's own sequence. A client that remembers a checkpoint finds a trail that was shortened below it.
 
+mod damage;
 mod losses;
 mod seals;
 
@@ -23,11 +27,15 @@ use capy_protocol::wrap::WrapRoots;
 use crate::caller::Caller;
 use crate::host::{self, Value};
 
+pub use damage::Damage;
 pub use losses::{Loss, Needed, Refusal};
 pub use seals::{SealedCheckpoint, Stretch, Unsealable};
 
 /// How many rows a checkpoint takes in at most.
 pub const STRETCH: u64 = 500;
+
+/// The greatest number of a row or a checkpoint: the greatest that D1 gives exactly.
+pub const LAST_NUMBER: u64 = (1 << 53) - 1;
 
 /// What happened, as the handlers know it.
 #[derive(Clone, Debug)]
@@ -154,6 +162,8 @@ pub struct Row {
     pub key_id: Option<u32>,
     /// The seal.
     pub mac: Option<String>,
+    /// What the service cannot have written, where there is any; those columns are empty here.
+    pub damage: Option<Damage>,
 }
 
 impl Row {
@@ -185,33 +195,41 @@ impl Row {
             detail: subject.detail,
             key_id: Some(key_id.0),
             mac: None,
+            damage: None,
         };
         row.mac = Some(roots.audit_key(key_id)?.seal(&row.record()));
         Ok(row)
     }
 
-    /// As the database has it.
+    /// As the database has it. A row that is there can be read, whatever is in it.
     pub(crate) fn read(row: host::Row<'_>) -> host::Result<Self> {
-        Ok(Self {
+        let mut cells = damage::Cells::of(row);
+        let mut read = Self {
             id: row.read("id")?,
-            event_id: row.read("event_id")?,
-            project_id: row.read("project_id")?,
-            subject: row.read("subject")?,
-            action: row.read("action")?,
-            result: row.read("result")?,
-            at: row.read("at")?,
-            actor: row.read("actor")?,
-            address: row.read("address")?,
-            country: row.read("country")?,
-            user_agent: row.read("user_agent")?,
-            detail: row.read("detail")?,
-            key_id: row.read("key_id")?,
-            mac: row.read("mac")?,
-        })
+            event_id: cells.read("event_id")?,
+            project_id: cells.read("project_id")?,
+            subject: cells.read("subject")?,
+            action: cells.read("action")?,
+            result: cells.read("result")?,
+            at: cells.read("at")?,
+            actor: cells.read("actor")?,
+            address: cells.read("address")?,
+            country: cells.read("country")?,
+            user_agent: cells.read("user_agent")?,
+            detail: cells.read("detail")?,
+            key_id: cells.read("key_id")?,
+            mac: cells.read("mac")?,
+            damage: None,
+        };
+        read.damage = cells.damage("capy/v1/audit-event-damage");
+        Ok(read)
     }
 
     /// What the seal is over: everything but the number and the seal itself.
     fn record(&self) -> Record {
+        if let Some(damage) = &self.damage {
+            return damage.record();
+        }
         Record::of("capy/v1/audit-event")
             .text(self.event_id.as_deref())
             .text(Some(&self.project_id))
@@ -252,12 +270,13 @@ impl Row {
         ]
     }
 
-    /// What the owner sees of it.
+    /// What the owner sees of it. A row that cannot be read is `unreadable`, with what of it can be.
     pub(crate) fn into_event(self) -> AuditEvent {
+        let action = if self.damage.is_some() { "unreadable".to_owned() } else { self.action };
         AuditEvent {
             id: self.id,
             at: self.at,
-            action: self.action,
+            action,
             result: self.result,
             subject: self.subject,
             actor: self.actor,

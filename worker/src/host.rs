@@ -160,7 +160,7 @@ pub trait Host: Send + Sync + 'static {
     /// An answer of its database.
     type Rows: Rows + MaybeSend;
 
-    /// How many checkpoints of the audit trail one run makes at most. Each takes five statements.
+    /// How many checkpoints of the audit trail one run makes at most. Each takes six statements.
     const CHECKPOINTS_AT_ONCE: usize = usize::MAX;
 
     /// Runs statements as one transaction, on the primary: what was committed before is seen. One answer each.

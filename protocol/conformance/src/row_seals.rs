@@ -76,27 +76,20 @@ impl Row {
     fn record(&self) -> Record {
         let key_id = self.key_id;
         match &self.of {
-            Kind::Deploy {
-                deploy_id,
-                project_id,
-                format,
-                credential,
-                expires_at,
-                max_uses,
-                uses,
-                cidrs,
-            } => DeployTerms {
-                deploy_id,
-                project_id,
-                key_id,
-                format: *format,
-                credential,
-                expires_at: *expires_at,
-                max_uses: *max_uses,
-                uses: *uses,
-                cidrs: cidrs.as_deref(),
+            Kind::Deploy { deploy_id, project_id, format, credential, expires_at, max_uses, uses, cidrs } => {
+                DeployTerms {
+                    deploy_id,
+                    project_id,
+                    key_id,
+                    format: *format,
+                    credential,
+                    expires_at: *expires_at,
+                    max_uses: *max_uses,
+                    uses: *uses,
+                    cidrs: cidrs.as_deref(),
+                }
+                .record()
             }
-            .record(),
             Kind::Token { token_id, digest, scopes, expires_at } => {
                 TokenTerms { token_id, digest, scopes, expires_at: *expires_at }.record(key_id)
             }

@@ -54,6 +54,8 @@ pub enum Flaw {
     Added,
     /// Rows that the service did not write so.
     Changed,
+    /// Rows that hold what the service cannot have written, such as a time before 1970.
+    Unreadable,
     /// Rows whose wrap root is not held, and that no checkpoint vouches for yet.
     Unverifiable,
     /// Checkpoints are missing.
@@ -72,10 +74,11 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Removed,
         Self::Added,
         Self::Changed,
+        Self::Unreadable,
         Self::Unverifiable,
         Self::CheckpointRemoved,
         Self::CheckpointChanged,
@@ -91,6 +94,7 @@ impl Flaw {
             Self::Removed => "removed",
             Self::Added => "added",
             Self::Changed => "changed",
+            Self::Unreadable => "unreadable",
             Self::Unverifiable => "unverifiable",
             Self::CheckpointRemoved => "checkpoint-removed",
             Self::CheckpointChanged => "checkpoint-changed",

@@ -14,8 +14,8 @@ use super::trusts::{NewTrust, RemovedTrust, Trust, TrustClaims, TrustList};
 use super::{
     AuditEvent, AuditList, AuditVerification, Bindings, Checkpoint, Credential, DecryptRequest,
     DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, Finding, Flaw, GiveUp, GivenUp, Health,
-    RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, SecretText, WrapRootList,
-    WrapRootState,
+    RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, SealingHealth, SecretText,
+    WrapRootList, WrapRootState,
 };
 use crate::blob::Format;
 use crate::json::{FromJson, Json, Record, ToJson, Unfit, Writer};
@@ -80,7 +80,8 @@ impl FromJson for ProjectChange {
     }
 }
 
-to_json!(Health { status, version, bindings });
+to_json!(Health { status, version, bindings, sealing });
+to_json!(SealingHealth { state, since, reason });
 to_json!(Bindings { database, revocations, limits, secrets, store });
 to_json!(ErrorBody { error, code });
 

@@ -129,6 +129,7 @@ fn what_the_database_keeps_is_read_and_written_as_by_its_derives() {
         "removed",
         "added",
         "changed",
+        "unreadable",
         "unverifiable",
         "checkpoint-removed",
         "checkpoint-changed",
@@ -156,7 +157,7 @@ fn a_record_in_the_form_of_a_list_is_refused() {
 fn answers_are_written_as_their_derives_write_them() {
     check_write::<Health>(json!({ "status": "ok", "version": "1", "bindings": {
         "database": "ok", "revocations": "ok", "limits": "ok", "secrets": "ok", "store": "off",
-    }}));
+    }, "sealing": { "state": "stopped", "since": 5, "reason": "a" } }));
     check_write::<RegisterResponse>(json!({ "outer_blob": "AA==" }));
     check_write::<DecryptResponse>(
         json!({ "service_key": "5a", "project_id": "prj_a", "inner_blob": "AA==" }),

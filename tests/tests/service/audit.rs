@@ -48,7 +48,44 @@ fn the_trail_is_sealed_on_schedule_and_a_changed_row_is_named() {
     assert_eq!(findings(&service), expected);
 }
 
-on_each_host!(a_lost_root_is_given_up_in_the_open);
+on_each_host!(a_lost_root_is_given_up_in_the_open, rows_that_cannot_be_read_are_found_and_sealed,);
+
+/// What only somebody makes who writes to the database.
+fn rows_that_cannot_be_read_are_found_and_sealed(service: &KeyService) {
+    let deployment = Deployment::register(service, Format::V1, "project-key");
+    for _ in 0..4 {
+        assert_eq!(deployment.decrypt(service.url()).status, 200);
+    }
+    let database = Connection::open(database_file(service.persist_dir())).unwrap();
+    database.busy_timeout(Duration::from_secs(10)).unwrap();
+    let damages = "DROP TRIGGER audit_is_never_changed; UPDATE audit SET at = -5 WHERE id = 2; \
+        UPDATE audit SET key_id = -1, address = CAST(x'ff80' AS TEXT) WHERE id = 4;";
+    database.execute_batch(damages).unwrap();
+    let unreadable = [2, 4].map(|row| json!({ "flaw": "unreadable", "first": row, "last": row }));
+    assert_eq!(findings(service), unreadable);
+    database.execute_batch("DROP TRIGGER audit_is_never_shortened; DELETE FROM audit WHERE id = 3").unwrap();
+    assert_eq!(deployment.revoke(service).status, 200);
+    let expected =
+        [unreadable[0].clone(), unreadable[1].clone(), json!({ "flaw": "removed", "first": 3, "last": 3 })];
+    assert_eq!(findings(service), expected, "rows that are removed meanwhile are found");
+    let health = call(service.url(), "GET", "/health", None, &Value::Null);
+    assert_eq!((health.status, &health.json["sealing"]["state"]), (200, &json!("ok")), "{}", health.text);
+    let listed = owner(service, "GET", "/projects/prj_a/audit", &Value::Null);
+    assert_eq!(listed.json["events"][4]["action"], "unreadable", "{}", listed.text);
+    let sealed: u64 = database
+        .query_row("SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sealed, 6, "the sealing goes on");
+
+    // The last checkpoint itself.
+    let damage =
+        "DROP TRIGGER checkpoint_is_never_changed; UPDATE audit_checkpoints SET at = -5 WHERE id = 2";
+    database.execute_batch(damage).unwrap();
+    Deployment::register(service, Format::V1, "project-key");
+    let found = findings(service);
+    let named = json!({ "flaw": "checkpoint-changed", "first": 2, "last": 2 });
+    assert_eq!(found.iter().filter(|found| **found == named).count(), 3, "{found:?}");
+}
 
 /// A row of a root that nobody has stops the sealing. It is an event of somebody who writes to the database, too: nothing
 /// tells the two apart, so that it is never whole.

@@ -10,7 +10,8 @@
 //! its root. `flaws` are what was wrong with the rows when it was made, so that it can be found for as long as the trail
 //! is there. It holds only what is certain: no checkpoint is made as long as a root is missing that a row names, or
 //! nothing proves that a root is the one that sealed. A service that was started with other roots than its own seals no
-//! verdict on rows that it cannot judge. What an owner has given up ([`super::losses`]) is written down there as well, and
+//! verdict on rows that it cannot judge. A last checkpoint that was certainly changed does not end the sealing: the next one
+//! names it among its `flaws`, and begins where the last whole one before it ends. What an owner has given up ([`super::losses`]) is written down there as well, and
 //! is taken over from each checkpoint to the next.
 
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
@@ -20,7 +21,8 @@ use capy_protocol::json;
 use capy_protocol::key::AuditKey;
 use capy_protocol::wrap::WrapRoots;
 
-use super::{Row, losses};
+use super::damage::{Cells, Damage};
+use super::{LAST_NUMBER, Row, losses};
 use crate::host;
 
 /// A checkpoint with its seal.
@@ -34,6 +36,8 @@ pub struct SealedCheckpoint {
     pub flaws: String,
     /// The seal.
     pub mac: String,
+    /// What the service cannot have written, where there is any; those columns are empty here.
+    pub damage: Option<Damage>,
 }
 
 impl SealedCheckpoint {
@@ -41,28 +45,36 @@ impl SealedCheckpoint {
     pub fn origin() -> Self {
         let (digest, key_id) = (String::new(), KeyId(0));
         let checkpoint = Checkpoint { id: 0, upto: 0, count: 0, digest, key_id, at: 0 };
-        Self { checkpoint, previous: String::new(), flaws: "[]".to_owned(), mac: String::new() }
+        let (previous, flaws, mac) = (String::new(), "[]".to_owned(), String::new());
+        Self { checkpoint, previous, flaws, mac, damage: None }
     }
 
-    /// As the database has it.
+    /// As the database has it. A checkpoint that is there can be read, whatever is in it.
     pub(crate) fn read(row: host::Row<'_>) -> host::Result<Self> {
-        Ok(Self {
+        let mut cells = Cells::of(row);
+        let mut read = Self {
             checkpoint: Checkpoint {
                 id: row.read("id")?,
-                upto: row.read("upto")?,
-                count: row.read("count")?,
-                digest: row.read("digest")?,
-                key_id: row.read("key_id")?,
-                at: row.read("at")?,
+                upto: cells.read("upto")?,
+                count: cells.read("count")?,
+                digest: cells.read("digest")?,
+                key_id: KeyId(cells.read("key_id")?),
+                at: cells.read("at")?,
             },
-            previous: row.read("previous")?,
-            flaws: row.read("flaws")?,
-            mac: row.read("mac")?,
-        })
+            previous: cells.read("previous")?,
+            flaws: cells.read("flaws")?,
+            mac: cells.read("mac")?,
+            damage: None,
+        };
+        read.damage = cells.damage("capy/v1/audit-checkpoint-damage");
+        Ok(read)
     }
 
     /// What the seal is over: everything but the seal itself.
     fn record(&self) -> Record {
+        if let Some(damage) = &self.damage {
+            return damage.record();
+        }
         let Checkpoint { id, upto, count, digest, key_id, at } = &self.checkpoint;
         Record::of("capy/v1/audit-checkpoint")
             .number(*id)
@@ -82,15 +94,36 @@ impl SealedCheckpoint {
         all.text(Some(&self.mac)).digest()
     }
 
+    fn known(&self) -> Vec<Finding> {
+        json::read(self.flaws.as_bytes()).unwrap_or_default()
+    }
+
     /// What was given up by then.
     pub fn given_up(&self) -> Vec<Finding> {
-        let mut known: Vec<Finding> = json::read(self.flaws.as_bytes()).unwrap_or_default();
+        let mut known = self.known();
         known.retain(|finding| [Flaw::GivenUp, Flaw::CheckpointGivenUp].contains(&finding.flaw));
         known
     }
 
+    /// The checkpoint at whose end this one begins: the one before, or the last one before those that it names as changed.
+    /// None where checkpoint 0 is among these: then it begins with the first row.
+    pub(crate) fn begins_after(&self) -> Option<u64> {
+        let before = self.checkpoint.id.saturating_sub(1);
+        let is_before =
+            |finding: &&Finding| finding.flaw == Flaw::CheckpointChanged && finding.last == before;
+        match self.known().iter().find(is_before) {
+            Some(changed) => changed.first.checked_sub(1),
+            None => Some(before),
+        }
+    }
+
     fn finding(&self, flaw: Flaw) -> Finding {
         Finding::new(flaw, self.checkpoint.id, self.checkpoint.id)
+    }
+
+    /// Whether it was changed, as far as the roots at hand can tell.
+    pub(crate) fn looks_changed(&self, roots: &WrapRoots) -> bool {
+        self.flaw(roots) == Some(Flaw::CheckpointChanged)
     }
 
     /// Whether its own seal proves it.
@@ -100,6 +133,9 @@ impl SealedCheckpoint {
 
     /// What is wrong with its own seal.
     fn flaw(&self, roots: &WrapRoots) -> Option<Flaw> {
+        if self.damage.is_some() {
+            return Some(Flaw::CheckpointChanged);
+        }
         match roots.audit_key(self.checkpoint.key_id) {
             _ if self.checkpoint.id == 0 => None,
             Err(_) => Some(Flaw::CheckpointUnverifiable),
@@ -133,6 +169,10 @@ pub enum Unsealable {
 pub struct Stretch {
     /// The checkpoint before them.
     pub previous: SealedCheckpoint,
+    /// Where they begin: the last checkpoint that was not changed, and with [`Self::changed`] empty the one before them.
+    pub basis: SealedCheckpoint,
+    /// The checkpoints between the two, which were changed.
+    pub changed: Vec<SealedCheckpoint>,
     /// The last number that was given to a row of this stretch.
     pub upto: u64,
     /// The rows, in the order of their numbers.
@@ -160,8 +200,17 @@ impl Stretch {
         roots: &WrapRoots,
         at: u64,
     ) -> Result<SealedCheckpoint, Unsealable> {
-        let mut flaws = [&self.previous.given_up(), lost].concat();
+        let mut flaws = [&self.basis.given_up(), lost].concat();
         self.require_certainty(&flaws, roots)?;
+        if !self.changed.is_empty() {
+            // Who decides on a loss has to see what is lost.
+            if !lost.is_empty() || self.previous.checkpoint.id >= LAST_NUMBER {
+                return Err(Unsealable::Checkpoint(self.previous.checkpoint.id));
+            }
+            let (first, last) = (self.basis.checkpoint.id + 1, self.previous.checkpoint.id);
+            let first = if self.basis_is_made_up() { 0 } else { first };
+            flaws.push(Finding::new(Flaw::CheckpointChanged, first, last));
+        }
         flaws.extend(self.flaws_but(&flaws, roots));
         let key_id = roots.newest().map_err(Unsealable::Roots)?;
         let previous = self.previous.link();
@@ -177,6 +226,7 @@ impl Stretch {
             previous,
             flaws: json::write(&flaws),
             mac: String::new(),
+            damage: None,
         };
         sealed.mac = roots.audit_key(key_id).map_err(Unsealable::Roots)?.seal(&sealed.record());
         Ok(sealed)
@@ -185,8 +235,8 @@ impl Stretch {
     /// Everything that is named can be checked or was given up, and a row that fails fails under a root that verified
     /// something else.
     fn require_certainty(&self, given_up: &[Finding], roots: &WrapRoots) -> Result<(), Unsealable> {
-        let Checkpoint { id, key_id, .. } = self.previous.checkpoint;
-        let flaw = self.previous.flaw(roots);
+        let Checkpoint { id, key_id, .. } = self.basis.checkpoint;
+        let flaw = self.basis.flaw(roots);
         match flaw {
             None => {}
             Some(Flaw::CheckpointUnverifiable) if losses::has_checkpoint(given_up, id, key_id) => {}
@@ -194,11 +244,18 @@ impl Stretch {
             Some(_) => return Err(Unsealable::Checkpoint(id)),
         }
         let mut keys = Keys { roots, given_up, known: Vec::new() };
+        let readable = self.rows.iter().filter(|row| row.damage.is_none());
         let judged: Vec<_> =
-            self.rows.iter().filter_map(|row| Some((KeyId(row.key_id?), keys.judge(row)?))).collect();
+            readable.filter_map(|row| Some((KeyId(row.key_id?), keys.judge(row)?))).collect();
         let proves = |(of, verdict): &(KeyId, Verdict)| (*verdict == Verdict::Whole).then_some(*of);
         let by_checkpoint = (id > 0 && flaw.is_none()).then_some(key_id);
         let proven: Vec<KeyId> = judged.iter().filter_map(proves).chain(by_checkpoint).collect();
+        let uncertain = |sealed: &&SealedCheckpoint| {
+            sealed.damage.is_none() && !proven.contains(&sealed.checkpoint.key_id)
+        };
+        if let Some(sealed) = self.changed.iter().find(uncertain) {
+            return Err(Unsealable::Checkpoint(sealed.checkpoint.id));
+        }
         for (of, verdict) in judged {
             match verdict {
                 Verdict::RootGone => return Err(Unsealable::RootGone(of)),
@@ -209,11 +266,27 @@ impl Stretch {
         Ok(())
     }
 
+    /// Whether a damaged checkpoint 0, with which every trail begins, is among those that were changed.
+    fn basis_is_made_up(&self) -> bool {
+        self.changed.iter().any(|sealed| sealed.checkpoint.id == 0)
+    }
+
+    /// Whether the changed checkpoints are certainly so.
+    pub(crate) fn is_certain(&self, roots: &WrapRoots) -> bool {
+        let certainty = self.require_certainty(&self.basis.given_up(), roots);
+        !matches!(certainty, Err(Unsealable::Checkpoint(_)))
+    }
+
     /// What is wrong with this stretch by the checkpoint that was made over it. `is_last`: no later one vouches for it.
     pub fn verify(&self, sealed: &SealedCheckpoint, roots: &WrapRoots, is_last: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         if sealed.previous != self.previous.link() {
             findings.push(self.previous.finding(Flaw::CheckpointChanged));
+        }
+        if sealed.damage.is_some() {
+            // Which rows it saw, it does not say any more.
+            findings.push(sealed.finding(Flaw::CheckpointChanged));
+            return findings;
         }
         let of_seal = sealed.flaw(roots).filter(|flaw| is_last || *flaw != Flaw::CheckpointUnverifiable);
         findings.extend(of_seal.map(|flaw| sealed.finding(flaw)));
@@ -234,14 +307,14 @@ impl Stretch {
         let mut found = self.flaws(roots);
         found.retain(|finding| finding.flaw != Flaw::Unverifiable && !known.contains(finding));
         if found.is_empty() {
-            let (first, last) = (self.previous.checkpoint.upto + 1, self.upto);
+            let (first, last) = (self.basis.checkpoint.upto + 1, self.upto);
             found.push(Finding::new(Flaw::Changed, first, last));
         }
         found
     }
 
     fn digest(&self, previous: &str) -> String {
-        let before = self.previous.checkpoint.upto;
+        let before = self.basis.checkpoint.upto;
         let mut all =
             Record::of("capy/v1/audit-stretch").text(Some(previous)).number(before).number(self.upto);
         for row in &self.rows {
@@ -254,13 +327,13 @@ impl Stretch {
 
     /// What is wrong with the rows by themselves.
     pub fn flaws(&self, roots: &WrapRoots) -> Vec<Finding> {
-        self.flaws_but(&self.previous.given_up(), roots)
+        self.flaws_but(&self.basis.given_up(), roots)
     }
 
     fn flaws_but(&self, given_up: &[Finding], roots: &WrapRoots) -> Vec<Finding> {
         let mut keys = Keys { roots, given_up, known: Vec::new() };
         let mut flaws = Vec::new();
-        let mut expected = self.previous.checkpoint.upto + 1;
+        let mut expected = self.basis.checkpoint.upto + 1;
         for row in &self.rows {
             if row.id > expected {
                 flaws.push(Finding::new(Flaw::Removed, expected, row.id - 1));
@@ -277,6 +350,9 @@ impl Stretch {
     }
 
     fn flaw(&self, row: &Row, keys: &mut Keys<'_>) -> Option<Flaw> {
+        if row.damage.is_some() {
+            return Some(Flaw::Unreadable);
+        }
         match keys.judge(row) {
             None => Some(Flaw::Added),
             Some(_) if self.copies.contains(&row.id) => Some(Flaw::Added),

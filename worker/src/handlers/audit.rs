@@ -13,7 +13,7 @@ use crate::call::{Answer, Call, Outcome};
 use crate::error::ApiError;
 use crate::host::Host;
 use crate::query;
-use crate::store::audit::{self, Sealing};
+use crate::store::audit::{self, Sealing, Verified};
 
 /// `GET /projects/{project_id}/audit?cursor=`
 /// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
@@ -45,15 +45,17 @@ pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let from = number(call.query(), "from")?.unwrap_or(1).max(1);
     let roots = app.secrets.wrap_roots()?;
-    let (mut sealed, mut findings, last) = audit::verify(&app.host, &roots, from).await?;
+    let Verified { mut sealed, mut findings, last, next } = audit::verify(&app.host, &roots, from).await?;
     let is_new = sealed.is_none() && from > last;
     let mut pending = 0;
     if is_new {
         match audit::seal_next(&app.host, &roots, app.clock.now()).await? {
             Sealing::Nothing => {}
-            Sealing::Made(_) => (sealed, findings, _) = audit::verify(&app.host, &roots, from).await?,
+            Sealing::Made(_) => {
+                Verified { sealed, findings, .. } = audit::verify(&app.host, &roots, from).await?;
+            }
             Sealing::Refused { reason, findings: found, pending: count } => {
-                app.log.warn(&reason);
+                tell_stop(&app, reason.to_string()).await;
                 (findings, pending) = (found, count);
             }
         }
@@ -63,12 +65,15 @@ pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
         Some(sealed) => is_new && sealed.checkpoint.count < STRETCH,
         None => from > last,
     };
+    if is_end {
+        findings.extend(audit::outside(&app.host).await?.findings());
+    }
     Answer::ok(&AuditVerification {
         checkpoint: sealed.map(|sealed| sealed.checkpoint),
         findings,
         pending,
         unsealed: if from == 1 { audit::unsealed(&app.host).await? } else { 0 },
-        next: (!is_end).then_some(from + 1),
+        next: (!is_end).then_some(next.unwrap_or(from + 1)),
     })
 }
 
@@ -78,15 +83,25 @@ pub async fn checkpoint<H: Host>(app: &App<H>) {
     for _ in 0..H::CHECKPOINTS_AT_ONCE {
         let made = match app.secrets.wrap_roots() {
             Ok(roots) => audit::seal_next(&app.host, &roots, app.clock.now()).await,
-            Err(fault) => return app.log.warn(&fault),
+            Err(fault) => return tell_stop(app, fault.to_string()).await,
         };
         match made {
             Ok(Sealing::Made(Some(sealed))) if sealed.checkpoint.count >= STRETCH => {}
-            Ok(Sealing::Refused { reason, .. }) => return app.log.warn(&reason),
-            Ok(Sealing::Nothing | Sealing::Made(_)) => return,
-            Err(error) => return app.log.warn(&error),
+            Ok(Sealing::Refused { reason, .. }) => return tell_stop(app, reason.to_string()).await,
+            Ok(Sealing::Nothing | Sealing::Made(_)) => break,
+            Err(error) => return tell_stop(app, error.to_string()).await,
         }
     }
+    if let Err(error) = audit::record_sealed(&app.host, app.clock.now()).await {
+        app.log.warn(&error);
+    }
+}
+
+/// Says in the log, and to whoever asks for the service's health, that nothing is sealed any more, why and since when.
+async fn tell_stop<H: Host>(app: &App<H>, reason: String) {
+    let now = app.clock.now();
+    let since = audit::record_stop(&app.host, &reason, now).await.unwrap_or(now);
+    app.log.warn(&format!("the sealing of the audit trail has stopped since {since}: {reason}"));
 }
 
 fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, ApiError> {

@@ -3,18 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 
-use capy_protocol::api::{Bindings, Health};
+use capy_protocol::api::{Bindings, Health, SealingHealth};
 
 use crate::app::App;
 use crate::call::{Answer, Call, Outcome};
 use crate::error::Fault;
 use crate::host::Host;
 use crate::secrets::Secrets;
+use crate::store::audit::{self, SealingState};
 use crate::store::deploys;
 
 /// Asked often, and by anybody: the database is written to every ten seconds at most.
 ///
-/// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only.
+/// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only. An audit trail
+/// that is not sealed any more keeps nobody from its keys: that is `degraded`, too, and 200.
 pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     let mut faults = Vec::new();
     let bindings = Bindings {
@@ -24,11 +26,34 @@ pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
         secrets: state(app.secrets.check_keys(), &mut faults),
         store: store(&app.secrets, &mut faults),
     };
-    let (status, word) = if faults.is_empty() { (200, "ok") } else { (503, "degraded") };
-    let health = Health { status: word.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), bindings };
+    let sealing = sealing(&app).await;
+    let status = if faults.is_empty() { 200 } else { 503 };
+    let word = if faults.is_empty() && sealing.state == "ok" { "ok" } else { "degraded" };
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let health = Health { status: word.to_owned(), version, bindings, sealing };
     let mut answer = Answer::json(status, &health);
     answer.detail = Some(Fault::Health(faults.join("; ")).to_string());
     Ok(answer)
+}
+
+/// How long the sealing may not have run before that is told: four times what it waits between two runs.
+const SEALING_LATE: u64 = 20 * 60_000;
+
+/// Whether the audit trail is sealed.
+async fn sealing<H: Host>(app: &App<H>) -> SealingHealth {
+    let stopped = |since, reason: &str| SealingHealth {
+        state: "stopped".to_owned(),
+        since: Some(since),
+        reason: Some(reason.to_owned()),
+    };
+    match audit::sealing(&app.host).await {
+        Ok(Some(SealingState { stopped: Some((since, reason)), .. })) => stopped(since, &reason),
+        Ok(Some(SealingState { ran_at, .. })) if app.clock.now().saturating_sub(ran_at) > SEALING_LATE => {
+            stopped(ran_at, "it has not run since: nothing calls it any more")
+        }
+        Ok(_) => SealingHealth { state: "ok".to_owned(), since: None, reason: None },
+        Err(_) => SealingHealth { state: "unknown".to_owned(), since: None, reason: None },
+    }
 }
 
 /// A service without a project store is whole.

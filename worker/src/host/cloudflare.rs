@@ -70,7 +70,7 @@ impl Host for Cloudflare {
     type Rows = Answer;
 
     /// The free plan has room for fifty statements in a call.
-    const CHECKPOINTS_AT_ONCE: usize = 8;
+    const CHECKPOINTS_AT_ONCE: usize = 6;
 
     async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
         let database = self.bindings.database.as_ref().map_err(Clone::clone)?;

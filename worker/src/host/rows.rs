@@ -18,6 +18,8 @@ pub enum Cell {
     Integer(i64),
     /// TEXT.
     Text(String),
+    /// Neither, nor an integer that the host gives exactly.
+    Unkept,
 }
 
 /// What one statement answered.
@@ -28,7 +30,7 @@ pub trait Rows {
     /// What the row at `place`, which is below [`Self::count`], has in a column.
     ///
     /// # Errors
-    /// [`missing`] and [`unkept`].
+    /// [`missing`].
     fn cell(&self, place: usize, column: &'static str) -> Result<Cell>;
 
     /// All rows, each by `read`.
@@ -82,8 +84,26 @@ impl Row<'_> {
     /// # Errors
     /// [`HostError::Database`] where it is missing, or no `T`.
     pub fn read<T: FromCell>(self, column: &'static str) -> Result<T> {
-        let cell = self.rows.cell(self.place, column)?;
-        T::from_cell(cell).ok_or_else(|| fault(column, "does not hold", T::WHAT))
+        match self.cell(column)? {
+            Cell::Unkept => Err(unkept(column)),
+            cell => T::from_cell(cell).ok_or_else(|| fault(column, "does not hold", T::WHAT)),
+        }
+    }
+
+    /// What stands in a column, if it is a `T`.
+    ///
+    /// # Errors
+    /// [`HostError::Database`] where it is missing.
+    pub fn read_if_fit<T: FromCell>(self, column: &'static str) -> Result<Option<T>> {
+        self.cell(column).map(T::from_cell)
+    }
+
+    /// What stands in a column, whatever it is.
+    ///
+    /// # Errors
+    /// [`HostError::Database`] where it is missing.
+    pub fn cell(self, column: &'static str) -> Result<Cell> {
+        self.rows.cell(self.place, column)
     }
 }
 
@@ -114,7 +134,7 @@ impl FromCell for String {
     fn from_cell(cell: Cell) -> Option<Self> {
         match cell {
             Cell::Text(text) => Some(text),
-            Cell::Null | Cell::Integer(_) => None,
+            _ => None,
         }
     }
 }
@@ -127,7 +147,7 @@ macro_rules! integers {
             fn from_cell(cell: Cell) -> Option<Self> {
                 match cell {
                     Cell::Integer(number) => Self::try_from(number).ok(),
-                    Cell::Null | Cell::Text(_) => None,
+                    _ => None,
                 }
             }
         }
@@ -170,8 +190,7 @@ pub fn missing(column: &'static str) -> HostError {
     fault(column, "is missing", "")
 }
 
-/// The error of a column with something in it that is no [`Cell`].
-pub fn unkept(column: &'static str) -> HostError {
+fn unkept(column: &'static str) -> HostError {
     fault(column, "holds neither a text nor an exact integer", "")
 }
 

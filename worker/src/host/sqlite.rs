@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
-use super::rows::{missing, unkept};
+use super::rows::missing;
 use super::{Cell, HostError, Result, Rows, Statement, Value};
 use crate::migrations::MIGRATIONS;
 
@@ -51,8 +51,7 @@ impl Sqlite {
 /// The rows of one statement.
 pub struct Answer {
     columns: Vec<String>,
-    /// None for what no column may hold.
-    rows: Vec<Vec<Option<Cell>>>,
+    rows: Vec<Vec<Cell>>,
 }
 
 impl fmt::Debug for Answer {
@@ -68,7 +67,7 @@ impl Rows for Answer {
 
     fn cell(&self, place: usize, column: &'static str) -> Result<Cell> {
         let named = self.columns.iter().position(|name| name == column).ok_or_else(|| missing(column))?;
-        self.rows[place][named].clone().ok_or_else(|| unkept(column))
+        Ok(self.rows[place][named].clone())
     }
 }
 
@@ -103,12 +102,12 @@ fn run_one(connection: &Connection, statement: &Statement) -> rusqlite::Result<A
 }
 
 /// The tables are strict and hold neither reals nor blobs; text that is not UTF-8 could only be put there by hand.
-fn cell(value: ValueRef<'_>) -> Option<Cell> {
+fn cell(value: ValueRef<'_>) -> Cell {
     match value {
-        ValueRef::Null => Some(Cell::Null),
-        ValueRef::Integer(number) => Some(Cell::Integer(number)),
-        ValueRef::Text(text) => Some(Cell::Text(String::from_utf8_lossy(text).into())),
-        ValueRef::Real(_) | ValueRef::Blob(_) => None,
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into()),
+        ValueRef::Real(_) | ValueRef::Blob(_) => Cell::Unkept,
     }
 }
 

@@ -6,11 +6,8 @@ use capy_protocol::wrap::WrapRoots;
 
 use super::page::PAGE;
 use super::sql::audit as sql;
-use crate::audit::{Row, STRETCH, SealedCheckpoint, Stretch, Unsealable};
+use crate::audit::{LAST_NUMBER, Row, STRETCH, SealedCheckpoint, Stretch, Unsealable};
 use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
-
-/// Past every number that D1 keeps exactly.
-const AFTER_ALL: u64 = (1 << 53) - 1;
 
 /// Adds an event that goes with no change.
 pub(crate) async fn append<H: Host>(host: &H, row: &Row) -> Result<()> {
@@ -23,7 +20,7 @@ pub(crate) async fn list<H: Host>(
     project_id: Option<&ProjectId>,
     before: Option<u64>,
 ) -> Result<(Vec<AuditEvent>, Option<u64>)> {
-    let before = before.unwrap_or(AFTER_ALL);
+    let before = before.unwrap_or(LAST_NUMBER);
     let values =
         vec![project_id.map_or("", ProjectId::as_str).into(), before.into(), (PAGE as u64 + 1).into()];
     let mut rows = query(host, sql::EVENTS, values).await?.parse(Row::read)?;
@@ -49,19 +46,21 @@ pub(crate) enum Sealing {
     },
 }
 
-/// Makes the next checkpoint, where there is something to vouch for: rows that came after the last one, or a newer root.
+/// Makes the next checkpoint, where there is something to vouch for: rows that came after the last one, a newer root, or a
+/// last checkpoint that was changed.
 pub(crate) async fn seal_next<H: Host>(host: &H, roots: &WrapRoots, now: u64) -> Result<Sealing> {
-    let stretch = pending(host).await?;
+    let stretch = pending(host, roots).await?;
     let last = &stretch.previous.checkpoint;
     let unmoved = last.id == 0 || roots.newest().is_ok_and(|newest| newest == last.key_id);
-    if stretch.rows.is_empty() && stretch.upto == last.upto && unmoved {
+    let is_new = !stretch.rows.is_empty() || stretch.upto != stretch.basis.checkpoint.upto;
+    if !is_new && stretch.changed.is_empty() && unmoved {
         return Ok(Sealing::Nothing);
     }
     let sealed = match stretch.seal(roots, now) {
         Ok(sealed) => sealed,
         Err(reason) => {
-            let (findings, pending) = (stretch.flaws(roots), pending_count(host).await?);
-            return Ok(Sealing::Refused { reason, findings, pending });
+            let pending = pending_count(host, stretch.basis.checkpoint.upto).await?;
+            return Ok(Sealing::Refused { reason, findings: stretch.flaws(roots), pending });
         }
     };
     query(host, sql::ADD_CHECKPOINT, checkpoint_values(&sealed)).await?;
@@ -69,10 +68,10 @@ pub(crate) async fn seal_next<H: Host>(host: &H, roots: &WrapRoots, now: u64) ->
     Ok(Sealing::Made(checkpoint(host, sealed.checkpoint.id).await?))
 }
 
-/// How many rows no checkpoint vouches for.
-async fn pending_count<H: Host>(host: &H) -> Result<u64> {
-    let count = query(host, sql::PENDING_COUNT, vec![]).await?.first(|row| row.read("pending"))?;
-    Ok(count.unwrap_or(0))
+/// How many rows came after this number.
+async fn pending_count<H: Host>(host: &H, after: u64) -> Result<u64> {
+    let count = query(host, sql::PENDING_COUNT, vec![after.into()]).await?;
+    Ok(count.first(|row| row.read("pending"))?.unwrap_or(0))
 }
 
 /// How many rows and checkpoints of the trail need each wrap root: nothing else vouches for them.
@@ -81,64 +80,187 @@ pub(crate) async fn needed_by_trail<H: Host>(host: &H) -> Result<Vec<(KeyId, u64
     counts.parse(|row| Ok((row.read("key_id")?, row.read("needing")?)))
 }
 
-/// What came after the last checkpoint.
-pub(super) async fn pending<H: Host>(host: &H) -> Result<Stretch> {
-    let limit = || vec![STRETCH.into()];
+/// How many changed checkpoints the next one steps over at most.
+const STEPPED_OVER: u64 = 16;
+
+/// What came after the last checkpoint; after the last whole one, where those that follow it were certainly changed.
+pub(super) async fn pending<H: Host>(host: &H, roots: &WrapRoots) -> Result<Stretch> {
+    let newest_first = query(host, sql::LAST_CHECKPOINTS, vec![(STEPPED_OVER + 1).into()]).await?;
+    let newest_first = newest_first.parse(SealedCheckpoint::read)?;
+    let previous = newest_first.first().cloned().unwrap_or_else(SealedCheckpoint::origin);
+    let whole = newest_first.iter().position(|sealed| !sealed.looks_changed(roots));
+    if whole != Some(0) {
+        let known = whole.unwrap_or(newest_first.len());
+        let reaches_origin = newest_first.last().is_none_or(|sealed| sealed.checkpoint.id == 0);
+        let basis = whole.map(|place| newest_first[place].clone());
+        if let Some(basis) = basis.or_else(|| reaches_origin.then(SealedCheckpoint::origin)) {
+            let changed = newest_first[..known].to_vec();
+            let stretch = after(host, previous.clone(), basis, changed).await?;
+            if stretch.is_certain(roots) {
+                return Ok(stretch);
+            }
+        }
+    }
+    after(host, previous.clone(), previous, Vec::new()).await
+}
+
+/// The rows after a checkpoint.
+async fn after<H: Host>(
+    host: &H,
+    previous: SealedCheckpoint,
+    basis: SealedCheckpoint,
+    changed: Vec<SealedCheckpoint>,
+) -> Result<Stretch> {
+    let start = basis.checkpoint.upto;
+    let limits = || vec![start.into(), LAST_NUMBER.into(), STRETCH.into()];
     let answers = host
         .transaction(vec![
-            Statement::new(sql::LAST_CHECKPOINT, vec![]),
-            Statement::new(sql::PENDING, limit()),
-            Statement::new(sql::PENDING_COPIES, limit()),
+            Statement::new(sql::STRETCH, limits()),
+            Statement::new(sql::STRETCH_COPIES, limits()),
             Statement::new(sql::SEQUENCE, vec![]),
         ])
         .await?;
     let mut answers = answers.into_iter();
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
-    let previous = next()?.first(SealedCheckpoint::read)?.unwrap_or_else(SealedCheckpoint::origin);
     let rows = next()?.parse(Row::read)?;
     let copies = next()?.column("id")?;
-    let given = next()?.first(|row| row.read("seq"))?.unwrap_or(0);
-    let seen = rows.last().map_or(previous.checkpoint.upto, |row| row.id);
+    let given = next()?.first(|row| row.read_if_fit("seq"))?.flatten();
+    let given = given.filter(|given| *given <= LAST_NUMBER).unwrap_or(0);
+    let seen = rows.last().map_or(start, |row| row.id);
     let is_full = rows.len() as u64 >= STRETCH;
     let upto = if is_full { seen } else { seen.max(given) };
-    Ok(Stretch { previous, upto, rows, copies })
+    Ok(Stretch { previous, basis, changed, upto, rows, copies })
 }
 
-/// The checkpoint with this number, what is wrong with it and its rows, and the number of the last one.
-pub(crate) async fn verify<H: Host>(
-    host: &H,
-    roots: &WrapRoots,
-    number: u64,
-) -> Result<(Option<SealedCheckpoint>, Vec<Finding>, u64)> {
-    let of_number = || vec![Value::from(number)];
+/// What a verification saw at one number.
+pub(crate) struct Verified {
+    /// The checkpoint.
+    pub(crate) sealed: Option<SealedCheckpoint>,
+    /// What is wrong with it and its rows.
+    pub(crate) findings: Vec<Finding>,
+    /// The number of the last checkpoint.
+    pub(crate) last: u64,
+    /// The number of the next one, where those in between are missing.
+    pub(crate) next: Option<u64>,
+}
+
+/// The checkpoint with this number, and what is wrong with it and its rows.
+pub(crate) async fn verify<H: Host>(host: &H, roots: &WrapRoots, number: u64) -> Result<Verified> {
     let answers = host
         .transaction(vec![
             Statement::new(sql::LAST_CHECKPOINT_ID, vec![]),
-            Statement::new(sql::CHECKPOINT_AND_PREVIOUS, of_number()),
-            Statement::new(sql::STRETCH, vec![number.into(), (2 * STRETCH).into()]),
-            Statement::new(sql::STRETCH_COPIES, of_number()),
+            Statement::new(sql::CHECKPOINT_AND_PREVIOUS, vec![number.into()]),
+            Statement::new(sql::NEXT_CHECKPOINT_ID, vec![number.into()]),
         ])
         .await?;
     let mut answers = answers.into_iter();
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
     let last = next()?.first(|row| row.read("id"))?.unwrap_or(0);
     let checkpoints = next()?.parse(SealedCheckpoint::read)?;
-    let rows = next()?.parse(Row::read)?;
-    let copies = next()?.column("id")?;
+    let following = next()?.first(|row| row.read("id"))?;
     let find = |number: u64| checkpoints.iter().find(|sealed| sealed.checkpoint.id == number).cloned();
-    let removed = |number| Finding::new(Flaw::CheckpointRemoved, number, number);
+    let removed = |following: u64| Finding::new(Flaw::CheckpointRemoved, number, following - 1);
     let Some(sealed) = find(number) else {
-        let findings = if number <= last { vec![removed(number)] } else { Vec::new() };
-        return Ok((None, findings, last));
+        let findings = following.map(removed).into_iter().collect();
+        return Ok(Verified { sealed: None, findings, last, next: following });
     };
     let previous = find(number - 1).or_else(|| (number == 1).then(SealedCheckpoint::origin));
+    let mut verified = Verified { sealed: Some(sealed.clone()), findings: Vec::new(), last, next: None };
     // Without the one before it the rows cannot be told from others; that one is reported by its own number.
     let Some(previous) = previous else {
-        return Ok((Some(sealed), Vec::new(), last));
+        return Ok(verified);
     };
-    let upto = sealed.checkpoint.upto;
-    let findings = Stretch { previous, upto, rows, copies }.verify(&sealed, roots, number == last);
-    Ok((Some(sealed), findings, last))
+    let basis = match sealed.begins_after() {
+        Some(before) if before == previous.checkpoint.id => Some(previous.clone()),
+        Some(before) => checkpoint(host, before).await?,
+        None => Some(SealedCheckpoint::origin()),
+    };
+    let Some(basis) = basis else {
+        return Ok(verified);
+    };
+    let (start, upto) = (basis.checkpoint.upto, sealed.checkpoint.upto);
+    let limits = || vec![start.into(), upto.into(), (2 * STRETCH).into()];
+    let answers = host
+        .transaction(vec![
+            Statement::new(sql::STRETCH, limits()),
+            Statement::new(sql::STRETCH_COPIES, limits()),
+        ])
+        .await?;
+    let mut answers = answers.into_iter();
+    let mut next = || nth(answers.by_ref().take(1).collect(), 0);
+    let rows = next()?.parse(Row::read)?;
+    let copies = next()?.column("id")?;
+    let stretch = Stretch { previous, basis, changed: Vec::new(), upto, rows, copies };
+    verified.findings = stretch.verify(&sealed, roots, number == last);
+    Ok(verified)
+}
+
+/// Which numbers there are that the service gave to nothing.
+pub(crate) struct Outside {
+    rows_before: bool,
+    rows_after: bool,
+    checkpoints: bool,
+}
+
+impl Outside {
+    /// What is wrong with them.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.rows_before {
+            findings.push(Finding::new(Flaw::Added, 0, 0));
+        }
+        if self.rows_after {
+            findings.push(Finding::new(Flaw::Added, LAST_NUMBER, LAST_NUMBER));
+        }
+        if self.checkpoints {
+            findings.push(Finding::new(Flaw::CheckpointChanged, LAST_NUMBER, LAST_NUMBER));
+        }
+        findings
+    }
+}
+
+/// Looks for rows and checkpoints outside of all numbers that the service gives.
+pub(crate) async fn outside<H: Host>(host: &H) -> Result<Outside> {
+    let found = query(host, sql::OUTSIDE, vec![]).await?.first(|row| {
+        let is = |column| row.read::<u64>(column).map(|found| found > 0);
+        Ok(Outside {
+            rows_before: is("rows_before")?,
+            rows_after: is("rows_after")?,
+            checkpoints: is("checkpoints_before")? || is("checkpoints_after")?,
+        })
+    })?;
+    Ok(found.unwrap_or(Outside { rows_before: false, rows_after: false, checkpoints: false }))
+}
+
+/// Writes down that everything is sealed.
+pub(crate) async fn record_sealed<H: Host>(host: &H, now: u64) -> Result<()> {
+    query(host, sql::SEALED, vec![now.into()]).await.map(drop)
+}
+
+/// Writes down why nothing is sealed any more; since when.
+pub(crate) async fn record_stop<H: Host>(host: &H, reason: &str, now: u64) -> Result<u64> {
+    let since = query(host, sql::STOPPED, vec![now.into(), reason.into()]).await?;
+    Ok(since.first(|row| row.read_if_fit("stopped_at"))?.flatten().unwrap_or(now))
+}
+
+/// What is known of the sealing.
+pub(crate) struct SealingState {
+    /// When it ran last.
+    pub(crate) ran_at: u64,
+    /// When it stopped, and why, where it has.
+    pub(crate) stopped: Option<(u64, String)>,
+}
+
+/// What was written down last; nothing where the sealing never ran.
+pub(crate) async fn sealing<H: Host>(host: &H) -> Result<Option<SealingState>> {
+    query(host, sql::SEALING, vec![]).await?.first(|row| {
+        let stopped_at = row.read_if_fit::<Option<u64>>("stopped_at")?.flatten();
+        let reason = row.read_if_fit::<Option<String>>("reason")?.flatten();
+        Ok(SealingState {
+            ran_at: row.read_if_fit("ran_at")?.unwrap_or(0),
+            stopped: stopped_at.map(|since| (since, reason.unwrap_or_default())),
+        })
+    })
 }
 
 /// How many rows are from before rows were sealed.

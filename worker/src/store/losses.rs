@@ -15,7 +15,7 @@ pub(crate) async fn find<H: Host>(
     roots: &WrapRoots,
     key_ids: &[KeyId],
 ) -> Result<(Stretch, std::result::Result<Loss, Refusal>)> {
-    let stretch = pending(host).await?;
+    let stretch = pending(host, roots).await?;
     let needed = needed(host, &stretch, key_ids).await?;
     let (proven, between) = proven(host, roots).await?;
     let loss = Loss::of(&needed, &stretch.previous, (&proven, between));
@@ -24,11 +24,11 @@ pub(crate) async fn find<H: Host>(
 
 /// Rows without a checkpoint that name each root, but for those that were given up before.
 async fn needed<H: Host>(host: &H, stretch: &Stretch, key_ids: &[KeyId]) -> Result<Vec<Needed>> {
-    let given_up = stretch.previous.given_up();
+    let given_up = stretch.basis.given_up();
     let after = |key_id: KeyId| {
         let of_root = |finding: &&Finding| finding.flaw == Flaw::GivenUp && finding.key_id == Some(key_id);
         let ends = given_up.iter().filter(of_root).map(|finding| finding.last);
-        ends.max().unwrap_or(0).max(stretch.previous.checkpoint.upto)
+        ends.max().unwrap_or(0).max(stretch.basis.checkpoint.upto)
     };
     let ask = |key_id: &KeyId| {
         let values = vec![after(*key_id).into(), u64::from(key_id.0).into()];

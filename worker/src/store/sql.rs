@@ -11,7 +11,8 @@ pub mod trusts;
 /// A read that needs every table: it fails where a migration is missing.
 pub const CHECK: &str = "SELECT (SELECT 1 FROM deploys LIMIT 1), (SELECT 1 FROM tokens LIMIT 1), \
     (SELECT 1 FROM oidc_trusts LIMIT 1), (SELECT previous FROM audit_checkpoints LIMIT 1), \
-    (SELECT 1 FROM project LIMIT 1), (SELECT 1 FROM secrets LIMIT 1)";
+    (SELECT 1 FROM project LIMIT 1), (SELECT 1 FROM secrets LIMIT 1), (SELECT seal FROM deploys LIMIT 1), \
+    (SELECT 1 FROM sealing LIMIT 1)";
 
 /// A change at ?1 that matters to nobody, unless one was made after ?2.
 pub const PROBE: &str = "INSERT INTO probe (id, at) VALUES (1, ?1) \
@@ -53,4 +54,4 @@ pub const REVOKE_EACH: &str = "UPDATE deploys SET revoked_at = ?2 \
 /// How many deployments need each wrap root and may still get a key at ?1.
 pub const LIVE_BY_ROOT: &str = "SELECT key_id, count(*) AS live FROM deploys WHERE revoked_at IS NULL \
     AND (expires_at IS NULL OR expires_at > ?1) AND (max_uses IS NULL OR uses < max_uses) \
-    GROUP BY key_id ORDER BY key_id";
+    AND key_id BETWEEN 0 AND 4294967295 GROUP BY key_id ORDER BY key_id";

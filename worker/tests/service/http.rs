@@ -120,9 +120,11 @@ async fn health_tells_what_is_down() {
         let answer = service.send(request("GET", "/health", None, Value::Null)).await;
         let (status, word, [database, revocations, limits, secrets]) = expected;
         assert_eq!(answer.status.as_u16(), status);
+        let state = if faults.database { "unknown" } else { "ok" };
         assert_eq!(
             answer.json,
             json!({
+                "sealing": { "state": state, "since": null, "reason": null },
                 "status": word, "version": env!("CARGO_PKG_VERSION"),
                 "bindings": {
                     "database": database, "revocations": revocations, "limits": limits, "secrets": secrets, "store": "ok",

@@ -2,6 +2,7 @@
 
 mod audit;
 mod contract;
+mod damage;
 mod decrypt;
 mod deploys;
 mod http;

@@ -118,7 +118,7 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
     let mut register: Vec<Value> = vec![id(fresh).into(), of_project(), 7_u64.into(), 1_u64.into()];
     register.extend(["project-key".into(), "main".into(), "vercel".into(), at.into()]);
     register.extend([Value::Null, Value::Null, Value::Null, "bootstrap".into()]);
-    let stretch = || vec![Value::from(STRETCH)];
+    let stretch = || vec![(events - STRETCH).into(), (1_u64 << 52).into(), STRETCH.into()];
     let operation = |name, statements| Operation { name, statements };
     vec![
         operation(
@@ -147,9 +147,9 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
         operation(
             "checkpoint",
             vec![
-                one(sql::audit::LAST_CHECKPOINT, vec![]),
-                one(sql::audit::PENDING, stretch()),
-                one(sql::audit::PENDING_COPIES, stretch()),
+                one(sql::audit::LAST_CHECKPOINTS, vec![17_u64.into()]),
+                one(sql::audit::STRETCH, stretch()),
+                one(sql::audit::STRETCH_COPIES, stretch()),
                 one(sql::audit::SEQUENCE, vec![]),
             ],
         ),

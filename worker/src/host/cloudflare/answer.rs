@@ -4,7 +4,7 @@ use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::bindings::{Record, property, text};
-use crate::host::rows::{missing, unkept};
+use crate::host::rows::missing;
 use crate::host::{Cell, HostError, Result, Rows};
 
 /// Past it a double is not exact.
@@ -40,10 +40,10 @@ impl Rows for Answer {
             return Ok(Cell::Text(text));
         }
         match value.as_f64() {
-            Some(number) => exact(number).map(Cell::Integer).ok_or_else(|| unkept(column)),
+            Some(number) => Ok(exact(number).map_or(Cell::Unkept, Cell::Integer)),
             None if value.is_null() => Ok(Cell::Null),
             None if value.is_undefined() => Err(missing(column)),
-            None => Err(unkept(column)),
+            None => Ok(Cell::Unkept),
         }
     }
 }

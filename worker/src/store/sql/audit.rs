@@ -1,84 +1,95 @@
 //! Statements on the audit trail: rows are only ever added.
 
+/// The last number that was given to a row. One that somebody else gave, after which D1 gives none exactly, does not count:
+/// SQLite's own counter would go on from there, and end at its own last number.
+macro_rules! last_number {
+    () => {
+        "max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'audit' AND typeof(seq) = 'integer' \
+        AND seq BETWEEN 0 AND 9007199254740990), 0), \
+        ifnull((SELECT id FROM audit WHERE id BETWEEN 1 AND 9007199254740990 ORDER BY id DESC LIMIT 1), 0))"
+    };
+}
+
 /// ?1 subject, ?2 project, ?3 action, ?4 result, ?5 time, ?6 address, ?7 country, ?8 user agent, ?9 actor, ?10 wrap
 /// root, ?11 event id, ?12 seal, ?13 detail.
 macro_rules! add_event {
-    ($rows:literal) => {
+    (SELECT $number:literal, $rows:literal) => {
         concat!(
-            "INSERT INTO audit (project_id, subject, action, result, at, address, country, user_agent, ",
+            "INSERT INTO audit (id, project_id, subject, action, result, at, address, country, user_agent, ",
             "actor, key_id, event_id, mac, detail) ",
+            "SELECT ",
+            last_number!(),
+            $number,
             $rows
         )
     };
 }
 
 /// An event.
-pub const EVENT: &str = add_event!("VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
+pub const EVENT: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13");
 
 /// An event of a deployment, unless it is there already.
-pub const EVENT_IF_NEW: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+pub const EVENT_IF_NEW: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     WHERE NOT EXISTS (SELECT 1 FROM deploys WHERE deploy_id = ?1)"
 );
 
 /// An event of a deployment, unless it is revoked.
-pub const EVENT_IF_LIVE: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+pub const EVENT_IF_LIVE: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL"
 );
 
 /// An event of a deployment, unless no key may be released for it any more at ?5.
-pub const EVENT_IF_OPEN: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+pub const EVENT_IF_OPEN: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL \
     AND (expires_at IS NULL OR expires_at > ?5) AND (max_uses IS NULL OR uses < max_uses)"
 );
 
 /// [`EVENT_IF_LIVE`] of each in the JSON array ?1, of objects with `deploy_id`, `event_id` and `mac`.
-pub const EVENTS_IF_LIVE: &str = add_event!(
-    "SELECT ?2, deploy_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
+pub const EVENTS_IF_LIVE: &str = add_event!(SELECT " + row_number() OVER (), ", "?2, deploy_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
     json_extract(value, '$.event_id'), json_extract(value, '$.mac'), NULL \
     FROM json_each(?1) JOIN deploys ON deploy_id = json_extract(value, '$.deploy_id') \
     WHERE revoked_at IS NULL"
 );
 
 /// An event of API token ?1, unless it is revoked.
-pub const EVENT_IF_TOKEN_LIVE: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+pub const EVENT_IF_TOKEN_LIVE: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     FROM tokens WHERE token_id = ?1 AND revoked_at IS NULL"
 );
 
 /// An event of trust ?1, if there is one.
-pub const EVENT_IF_TRUST: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM oidc_trusts WHERE trust_id = ?1"
+pub const EVENT_IF_TRUST: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM oidc_trusts WHERE trust_id = ?1"
 );
 
 /// An event of project ?2 of the store, if there is one.
-pub const EVENT_IF_PROJECT: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM project WHERE project_id = ?2"
+pub const EVENT_IF_PROJECT: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM project WHERE project_id = ?2"
 );
 
 /// An event of secret ?1 of the store, if there is one.
-pub const EVENT_IF_SECRET: &str =
-    add_event!("SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM secrets WHERE id = ?1");
+pub const EVENT_IF_SECRET: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM secrets WHERE id = ?1");
 
 /// An event, unless there is a checkpoint ?14.
-pub const EVENT_IF_NO_CHECKPOINT: &str = add_event!(
-    "SELECT ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+pub const EVENT_IF_NO_CHECKPOINT: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     WHERE NOT EXISTS (SELECT 1 FROM audit_checkpoints WHERE id = ?14)"
 );
 
 /// At most ?3 events of project ?1 before number ?2, newest first.
-pub const EVENTS: &str = "SELECT * FROM audit WHERE project_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+pub const EVENTS: &str = "SELECT * FROM audit \
+    WHERE project_id = ?1 AND id > 0 AND id < ?2 ORDER BY id DESC LIMIT ?3";
 
 /// The checkpoint ?1.
 pub const CHECKPOINT: &str = "SELECT * FROM audit_checkpoints WHERE id = ?1";
 
-/// The last checkpoint.
-pub const LAST_CHECKPOINT: &str = "SELECT * FROM audit_checkpoints ORDER BY id DESC LIMIT 1";
+/// The last ?1 checkpoints, the last one first. Numbers that D1 does not give exactly were not given by the service.
+pub const LAST_CHECKPOINTS: &str = "SELECT * FROM audit_checkpoints \
+    WHERE id BETWEEN 0 AND 9007199254740991 ORDER BY id DESC LIMIT ?1";
 
-/// Its number.
-pub const LAST_CHECKPOINT_ID: &str = "SELECT id FROM audit_checkpoints ORDER BY id DESC LIMIT 1";
+/// The last checkpoint's number.
+pub const LAST_CHECKPOINT_ID: &str = "SELECT id FROM audit_checkpoints \
+    WHERE id BETWEEN 0 AND 9007199254740991 ORDER BY id DESC LIMIT 1";
+
+/// The number of the first checkpoint after ?1.
+pub const NEXT_CHECKPOINT_ID: &str = "SELECT id FROM audit_checkpoints \
+    WHERE id > ?1 AND id <= 9007199254740991 ORDER BY id LIMIT 1";
 
 /// The checkpoint ?1 and the one before it.
 pub const CHECKPOINT_AND_PREVIOUS: &str =
@@ -89,25 +100,21 @@ pub const ADD_CHECKPOINT: &str = "INSERT INTO audit_checkpoints \
     (id, upto, count, digest, flaws, key_id, mac, at, previous) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
     ON CONFLICT (id) DO NOTHING";
 
-/// The first ?1 rows that came after the last checkpoint.
-pub const PENDING: &str = "SELECT * FROM audit \
-    WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT ?1";
-
-/// Those of the first ?1 rows after the last checkpoint that are copies of an earlier row.
-pub const PENDING_COPIES: &str = "SELECT id FROM (SELECT id, event_id FROM audit \
-    WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT ?1) new \
-    WHERE EXISTS (SELECT 1 FROM audit old WHERE old.event_id = new.event_id AND old.id < new.id)";
-
-/// At most ?2 rows between the checkpoint before ?1 and that of ?1.
-pub const STRETCH: &str = "SELECT * FROM audit \
-    WHERE id > ifnull((SELECT upto FROM audit_checkpoints WHERE id = ?1 - 1), 0) \
-    AND id <= (SELECT upto FROM audit_checkpoints WHERE id = ?1) ORDER BY id LIMIT ?2";
+/// At most ?3 rows after number ?1, up to number ?2.
+pub const STRETCH: &str = "SELECT * FROM audit WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
 
 /// Those of them that are copies of an earlier row.
-pub const STRETCH_COPIES: &str = "SELECT id FROM audit new \
-    WHERE id > ifnull((SELECT upto FROM audit_checkpoints WHERE id = ?1 - 1), 0) \
-    AND id <= (SELECT upto FROM audit_checkpoints WHERE id = ?1) \
-    AND EXISTS (SELECT 1 FROM audit old WHERE old.event_id = new.event_id AND old.id < new.id) LIMIT 1000";
+pub const STRETCH_COPIES: &str = "SELECT id FROM (SELECT id, event_id FROM audit \
+    WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3) new \
+    WHERE EXISTS (SELECT 1 FROM audit old WHERE old.event_id = new.event_id AND old.id < new.id)";
+
+/// Whether there are rows and checkpoints with numbers that the service gives to none: before the first one, and after the
+/// last one that D1 gives exactly.
+pub const OUTSIDE: &str = "SELECT EXISTS (SELECT 1 FROM audit WHERE id < 1) AS rows_before, \
+    EXISTS (SELECT 1 FROM audit WHERE id > 9007199254740991) OR EXISTS (SELECT 1 FROM sqlite_sequence \
+    WHERE name = 'audit' AND (typeof(seq) <> 'integer' OR seq > 9007199254740991)) AS rows_after, \
+    EXISTS (SELECT 1 FROM audit_checkpoints WHERE id < 0) AS checkpoints_before, \
+    EXISTS (SELECT 1 FROM audit_checkpoints WHERE id > 9007199254740991) AS checkpoints_after";
 
 /// The last number that was given to an event, be its row still there or not.
 pub const SEQUENCE: &str = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'";
@@ -117,7 +124,7 @@ pub const NEEDED_BY_TRAIL: &str = "SELECT key_id, sum(needing) AS needing FROM (
     SELECT key_id, count(*) AS needing FROM audit \
     WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0) GROUP BY key_id \
     UNION ALL SELECT key_id, 1 FROM (SELECT * FROM audit_checkpoints WHERE id > 0 ORDER BY id DESC LIMIT 1)) \
-    WHERE key_id IS NOT NULL GROUP BY key_id ORDER BY key_id";
+    WHERE key_id BETWEEN 0 AND 4294967295 GROUP BY key_id ORDER BY key_id";
 
 /// Which rows after number ?1 name wrap root ?2.
 pub const PENDING_OF_ROOT: &str = "SELECT min(id) AS first, max(id) AS last, count(*) AS events FROM audit \
@@ -131,6 +138,17 @@ pub const LAST_CHECKPOINT_UNDER: &str = "SELECT * FROM audit_checkpoints \
 pub const COUNT_AFTER_CHECKPOINT: &str =
     "SELECT ifnull(sum(count), 0) AS events FROM audit_checkpoints WHERE id > ?1";
 
-/// How many rows came after the last checkpoint.
-pub const PENDING_COUNT: &str = "SELECT count(*) AS pending FROM audit \
-    WHERE id > ifnull((SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1), 0)";
+/// How many rows came after number ?1.
+pub const PENDING_COUNT: &str = "SELECT count(*) AS pending FROM audit WHERE id > ?1";
+
+/// The sealing ran at ?1, and sealed what there was.
+pub const SEALED: &str = "INSERT INTO sealing (id, ran_at) VALUES (1, ?1) \
+    ON CONFLICT (id) DO UPDATE SET ran_at = ?1, stopped_at = NULL, reason = NULL";
+
+/// It ran at ?1, and could not go on because of ?2. Answers since when.
+pub const STOPPED: &str = "INSERT INTO sealing (id, ran_at, stopped_at, reason) VALUES (1, ?1, ?1, ?2) \
+    ON CONFLICT (id) DO UPDATE SET ran_at = ?1, stopped_at = ifnull(stopped_at, ?1), reason = ?2 \
+    RETURNING stopped_at";
+
+/// When it ran last, and why it stopped.
+pub const SEALING: &str = "SELECT * FROM sealing WHERE id = 1";
