@@ -20,10 +20,10 @@ pub(crate) use pieces::PUSHES;
 use std::collections::{BTreeMap, BTreeSet};
 
 use capy_protocol::env_map::EnvMap;
+use capy_protocol::variable_name::is_public;
 
 use crate::report::{Encoding, NotSearched};
 use crate::skip::Finder;
-use crate::subject::is_public;
 use crate::unescape::{self, Kind};
 use forms::forms;
 

@@ -10,6 +10,7 @@ mod elements;
 
 use std::collections::BTreeSet;
 
+use capy_protocol::variable_name::is_public;
 use zeroize::Zeroizing;
 
 use crate::prefilter::is_part;
@@ -29,8 +30,9 @@ pub(crate) struct Mentions {
 }
 
 impl Mentions {
+    /// A name that is public by its prefix does not count: a page may print that value.
     pub(crate) fn of(subjects: &Subjects) -> Self {
-        Self::new(subjects.iter().map(str::to_owned).collect())
+        Self::new(subjects.iter().filter(|name| !is_public(name)).map(str::to_owned).collect())
     }
 
     fn new(names: Vec<String>) -> Self {

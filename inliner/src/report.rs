@@ -248,7 +248,7 @@ pub struct Variable {
     pub missing: usize,
     /// It is set before the program starts, for uses that cannot be replaced.
     pub prelude: bool,
-    /// Never touched: public by prefix or the framework's own.
+    /// Never touched: the framework's own.
     pub left_alone: bool,
     pub not_searched: Option<NotSearched>,
 }

@@ -4,6 +4,7 @@
 //! never share one. It refuses to know a value.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use capy_protocol::env_map::EnvMap;
 use rustc_hash::FxHashSet;
@@ -11,24 +12,18 @@ use sha2::{Digest, Sha256};
 
 use crate::reads::{Object, Wanted};
 
-/// Prefixes by which frameworks put a variable into client bundles.
-const PUBLIC_PREFIXES: [&str; 5] = ["NEXT_PUBLIC_", "VITE_", "PUBLIC_", "REACT_APP_", "NUXT_PUBLIC_"];
-/// The framework decides these while it builds and starts.
-const FRAMEWORK_PREFIXES: [&str; 2] = ["NEXT_", "__NEXT_"];
+/// The names that Next.js sets or reads itself; the file says where they are from.
+static NEXT: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
+    let lines = include_str!("subject/next.txt").lines();
+    lines.filter(|line| !line.starts_with('#')).collect()
+});
 /// Words that cannot be a property of an object literal like any other, or that every object has.
 const NEVER: [&str; 4] = ["NODE_ENV", "__proto__", "constructor", "hasOwnProperty"];
 
-/// Whether the name says that its value is public.
-pub(crate) fn is_public(name: &str) -> bool {
-    PUBLIC_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Whether reads of this name are never replaced.
+/// Whether reads of this name are never replaced: the framework decides it while it builds and starts. A name that only
+/// begins like those is the program's own.
 pub(crate) fn is_left_alone(name: &str) -> bool {
-    is_public(name)
-        || name.is_empty()
-        || NEVER.contains(&name)
-        || FRAMEWORK_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    name.is_empty() || NEVER.contains(&name) || NEXT.contains(name)
 }
 
 /// The names to look for.
@@ -89,12 +84,16 @@ mod tests {
     }
 
     #[test]
-    fn public_and_framework_names_are_left_alone() {
+    fn only_the_frameworks_own_names_are_left_alone() {
         for name in
-            ["NODE_ENV", "NEXT_PUBLIC_X", "NEXT_RUNTIME", "__NEXT_ID", "VITE_X", "PUBLIC_X", "REACT_APP_X"]
+            ["NODE_ENV", "NEXT_RUNTIME", "NEXT_DEPLOYMENT_ID", "__NEXT_PRIVATE_ORIGIN", "NEXT_SWC_PATH"]
         {
             assert!(is_left_alone(name), "{name}");
         }
-        assert!(!is_left_alone("NEXTAUTH_SECRET"));
+        for name in
+            ["NEXTAUTH_SECRET", "NEXT_CMS_TOKEN", "__NEXT_ID", "NEXT_PUBLIC_X", "VITE_X", "NUXT_X", "#"]
+        {
+            assert!(!is_left_alone(name), "{name}");
+        }
     }
 }

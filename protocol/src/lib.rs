@@ -30,6 +30,7 @@ pub mod store_keys;
 pub mod store_row;
 pub mod text;
 pub mod token;
+pub mod variable_name;
 pub mod wrap;
 pub mod wrap_v0;
 

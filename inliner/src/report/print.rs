@@ -102,7 +102,7 @@ fn note_text(reason: Reason) -> &'static str {
 
 fn describe(variable: &Variable) -> String {
     if variable.left_alone {
-        return "left alone: public or the framework's own".to_owned();
+        return "left alone: the framework's own".to_owned();
     }
     let reads = match (variable.replaced, variable.files) {
         (0, _) if variable.prelude => "no read replaced".to_owned(),

@@ -1,0 +1,36 @@
+//! What a variable's name says of its value: whether a framework publishes it.
+//!
+//! The command line shows such a variable as public, and the search for leaks does not look for its value.
+
+/// Frameworks build variables whose names begin so into what every visitor can read.
+pub const PUBLIC_PREFIXES: [&str; 9] = [
+    "NEXT_PUBLIC_",
+    "VITE_",
+    "PUBLIC_",
+    "REACT_APP_",
+    "NUXT_PUBLIC_",
+    "GATSBY_",
+    "EXPO_PUBLIC_",
+    "VUE_APP_",
+    "STORYBOOK_",
+];
+
+/// Whether a framework publishes the variable's value.
+pub fn is_public(name: &str) -> bool {
+    PUBLIC_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_prefix_makes_a_name_public() {
+        for name in ["VITE_X", "NEXT_PUBLIC_X", "PUBLIC_", "STORYBOOK_THEME", "EXPO_PUBLIC_URL"] {
+            assert!(is_public(name), "{name}");
+        }
+        for name in ["NEXT_X", "NUXT_X", "EXPO_TOKEN", "MY_VITE_X", "vite_x", "VITE", "VUE_X", ""] {
+            assert!(!is_public(name), "{name}");
+        }
+    }
+}
