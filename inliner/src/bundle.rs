@@ -14,7 +14,7 @@ use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
 use crate::seen::Print;
 use crate::work::{Phase, Work};
-use crate::{Error, map_file, place, public, suspect, syntax, tail};
+use crate::{Error, map_file, place, prelude, public, suspect, syntax, tail};
 
 /// A server file after reading.
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ pub(crate) struct Bundle {
     pub(crate) parsed: bool,
     /// The environment, or `process`, is handed to code that may do anything with it.
     pub(crate) hands_on: bool,
+    /// Packages are loaded that are no part of the bundles.
+    pub(crate) loads_packages: bool,
     /// Names that look like our functions'.
     pub(crate) prefixed: Prefixed,
 }
@@ -78,6 +80,7 @@ impl Reader<'_> {
     pub(crate) fn understand(&self, source: &str, real: &Path, path: &Path) -> Bundle {
         let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
         bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
+        bundle.loads_packages = prelude::loads_packages(tail::body(source.as_bytes()));
         let inlined = tail::is_inlined(source);
         let is_suspect = suspect::is_worth_a_look(source.as_bytes());
         let concern = self.links.concern(source.as_bytes(), link::folder_of(real));

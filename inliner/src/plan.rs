@@ -77,7 +77,7 @@ pub(crate) fn plan(
             })
         })
         .collect::<Result<_, Error>>()?;
-    let prelude = Prelude::plan(request, inventory, &outcomes, &named, &planner.context.prefix)?;
+    let prelude = Prelude::plan(request, inventory, &outcomes, &named)?;
     let (outcomes, placed) = match &prelude {
         Some(prelude) => planner.with_prelude(prelude, outcomes)?,
         None => (outcomes, Placed::default()),

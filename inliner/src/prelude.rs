@@ -30,6 +30,7 @@ use crate::tail::Parts;
 use crate::{Dynamic, Error, Request, tail};
 use need::Need;
 use site::Reach;
+pub(crate) use site::loads_packages;
 use start::Start;
 pub(crate) use text::is_file_name;
 use text::{GLOBAL, Target, Wording};
@@ -53,7 +54,6 @@ impl Prelude {
         inventory: &Inventory,
         outcomes: &[Outcome],
         named_by_client: &BTreeSet<String>,
-        prefix: &str,
     ) -> Result<Option<Self>, Error> {
         if !matches!(request.dynamic, Dynamic::Auto | Dynamic::Prelude) {
             return Ok(None);
@@ -64,7 +64,7 @@ impl Prelude {
         let need = if request.dynamic == Dynamic::Prelude {
             Need::all(&able)
         } else {
-            Need::of(&able, prefix, inventory, outcomes)?
+            Need::of(&able, inventory, outcomes)?
         };
         if need.names.is_empty() {
             return Ok(None);

@@ -2,8 +2,8 @@
 //!
 //! Owns the meaning of a finding for that question. A use of the whole environment, or of a computed name, may want any
 //! variable, also one whose name is written nowhere; whatever else is open wants at most those that the server's output
-//! or its packages name. A variable that nothing reads is for packages that are no part of the output, where some are
-//! loaded.
+//! or its packages name. A package that is no part of the output may read any variable by itself, whether a bundle reads
+//! it as well or not: where some are loaded, all variables are wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,6 @@ use crate::Error;
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
 use crate::report::{Finding, Reason, Severity};
-use crate::subject::function_name;
 use crate::tail;
 
 /// Variables that have to be set.
@@ -25,7 +24,7 @@ pub(super) struct Need {
     pub(super) names: BTreeSet<String>,
     /// Those that packages beside the bundles name, and where first.
     pub(super) in_packages: BTreeMap<String, PathBuf>,
-    /// Bundles that load packages from elsewhere, while there are variables that nothing here reads.
+    /// Bundles that load packages from elsewhere.
     pub(super) loaders: BTreeSet<PathBuf>,
 }
 
@@ -38,7 +37,6 @@ impl Need {
 
     pub(super) fn of(
         able: &BTreeSet<&str>,
-        prefix: &str,
         inventory: &Inventory,
         outcomes: &[Outcome],
     ) -> Result<Self, Error> {
@@ -48,29 +46,19 @@ impl Need {
             _ => None,
         });
         let mut names: BTreeSet<&str> = named.filter(|name| able.contains(name)).collect();
-        let is_replaced = |name: &str| outcomes.iter().any(|one| one.rewritten.replaced.contains_key(name));
         let is_open = findings().any(|finding| sight(finding) != Sight::Nothing)
             // A Worker's program may take them from `env`, which is no read of the environment.
             || inventory.entries.values().any(|runtime| *runtime == Runtime::Workers);
-        let seen = if is_open || able.iter().any(|name| !names.contains(name) && !is_replaced(name)) {
-            Seen::in_all(able, prefix, outcomes)?
-        } else {
-            Seen::default()
-        };
-        let is_read = |name: &str| {
-            is_replaced(name)
-                || names.contains(name)
-                || seen.called.contains(name)
-                || seen.written.contains(name)
-        };
-        // What nothing here reads is for packages that are loaded from elsewhere, if for anything.
-        let unread: Vec<&str> = able.iter().copied().filter(|name| !is_read(name)).collect();
-        let loaders = if unread.is_empty() { BTreeSet::new() } else { seen.loaders };
+        let loaders = outcomes.iter().map(|outcome| &outcome.bundle).filter(|bundle| bundle.loads_packages);
+        let loaders: BTreeSet<PathBuf> = loaders.map(|bundle| bundle.real.clone()).collect();
         if findings().any(|finding| sight(finding) == Sight::Any) {
             return Ok(Self { loaders, ..Self::all(able) });
         }
-        names.extend(unread.into_iter().filter(|_| !loaders.is_empty()));
-        names.extend(seen.written.into_iter().filter(|_| is_open));
+        if !loaders.is_empty() {
+            names.extend(able);
+        } else if is_open {
+            names.extend(written(able, outcomes)?);
+        }
         let mut names: BTreeSet<String> = names.into_iter().map(str::to_owned).collect();
         let words = Words::new(able.iter().copied());
         let in_packages = in_packages(&words, inventory)?;
@@ -79,44 +67,15 @@ impl Need {
     }
 }
 
-/// What stands in the bundles once the reads that hold a value are gone.
-#[derive(Default)]
-struct Seen<'n> {
-    /// Variables whose names are written out.
-    written: BTreeSet<&'n str>,
-    /// Variables whose functions are called: their reads were replaced, now or by an earlier run.
-    called: BTreeSet<&'n str>,
-    /// Bundles that load packages.
-    loaders: BTreeSet<PathBuf>,
-}
-
-impl<'n> Seen<'n> {
-    fn in_all(able: &BTreeSet<&'n str>, prefix: &str, outcomes: &[Outcome]) -> Result<Self, Error> {
-        let functions: Vec<(String, &str)> =
-            able.iter().map(|name| (function_name(prefix, name), *name)).collect();
-        let (words, calls) =
-            (Words::new(able.iter().copied()), Words::new(functions.iter().map(|(name, _)| name.as_str())));
-        let one = |outcome: &Outcome| {
-            let text = new_text(outcome)?;
-            let body = tail::body(&text);
-            let called = calls.within(body);
-            let called = functions.iter().filter(|(name, _)| called.contains(name.as_str()));
-            let loads = site::loads_packages(body).then(|| outcome.bundle.real.clone());
-            Ok(Self {
-                written: words.within(body),
-                called: called.map(|(_, name)| *name).collect(),
-                loaders: loads.into_iter().collect(),
-            })
-        };
-        outcomes.par_iter().map(one).try_reduce(Self::default, |all, one| Ok(all.merge(one)))
-    }
-
-    fn merge(mut self, other: Self) -> Self {
-        self.written.extend(other.written);
-        self.called.extend(other.called);
-        self.loaders.extend(other.loaders);
-        self
-    }
+/// Variables whose names are written out in the bundles once the reads that hold a value are gone.
+fn written<'n>(able: &BTreeSet<&'n str>, outcomes: &[Outcome]) -> Result<BTreeSet<&'n str>, Error> {
+    let words = Words::new(able.iter().copied());
+    let one = |outcome: &Outcome| Ok(words.within(tail::body(&new_text(outcome)?)));
+    let merge = |mut all: BTreeSet<&'n str>, one| {
+        all.extend(one);
+        Ok(all)
+    };
+    outcomes.par_iter().map(one).try_reduce(BTreeSet::new, merge)
 }
 
 /// A bundle's text as it will be.

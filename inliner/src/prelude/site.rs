@@ -154,17 +154,23 @@ fn is_of_the_runtime(specifier: &str) -> bool {
     specifier.contains(':') || BUILT_IN.contains(&name)
 }
 
-/// Whether a bundle loads a package, as far as its text tells: `require("x")`, `import("x")`, `from"x"`, `import"x"`.
-pub(super) fn loads_packages(text: &[u8]) -> bool {
-    [&b"require("[..], b"import", b"from"].into_iter().any(|word| {
-        memmem::find_iter(text, word).any(|at| {
-            specifier(&text[at + word.len()..]).is_some_and(|name| {
-                let package = name.split('/').next().unwrap_or_default();
-                !is_path(name) && !is_of_the_runtime(name) && !QUIET.contains(&package)
+/// Whether a bundle loads a package, as far as its text tells: `require("x")`, `import("x")`, `from"x"`, `import"x"`, or
+/// by a function that stands for `require` under a name of its own.
+pub(crate) fn loads_packages(text: &[u8]) -> bool {
+    let makes_require = MAKE_REQUIRE.iter().any(|word| memmem::find(text, word.as_bytes()).is_some());
+    makes_require
+        || [&b"require("[..], b"import", b"from"].into_iter().any(|word| {
+            memmem::find_iter(text, word).any(|at| {
+                specifier(&text[at + word.len()..]).is_some_and(|name| {
+                    let package = name.split('/').next().unwrap_or_default();
+                    !is_path(name) && !is_of_the_runtime(name) && !QUIET.contains(&package)
+                })
             })
         })
-    })
 }
+
+/// Node's maker of a `require`, and what esbuild's own one says when there is none.
+const MAKE_REQUIRE: [&str; 2] = ["createRequire", "Dynamic require of"];
 
 /// Packages that are loaded by frameworks everywhere and read no variable of the program's.
 const QUIET: [&str; 3] = ["next", "react", "react-dom"];
@@ -173,7 +179,7 @@ fn specifier(after: &[u8]) -> Option<&str> {
     const LONGEST: usize = 214;
     let after = after.trim_ascii_start();
     let after = after.strip_prefix(b"(").unwrap_or(after).trim_ascii_start();
-    let (quote @ (b'"' | b'\''), rest) = after.split_first()? else { return None };
+    let (quote @ (b'"' | b'\'' | b'`'), rest) = after.split_first()? else { return None };
     let end = rest.iter().take(LONGEST).position(|byte| byte == quote)?;
     let is_name =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'/' | b':');
@@ -261,6 +267,8 @@ mod tests {
             "import{a}from\"pg\"",
             "import\"pg\"",
             "await import('pg')",
+            "import(`pg`)",
+            "createRequire(import.meta.url)('pg')",
         ] {
             assert!(loads_packages(text.as_bytes()), "{text}");
         }

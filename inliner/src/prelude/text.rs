@@ -1,7 +1,8 @@
 //! What a prelude is made of: a function that sets variables, the call of it, and the module that other modules import.
 //!
 //! Owns their text, and its recognition in a bundle that was written before. It refuses to overwrite: a variable that is
-//! set when the program starts keeps its value, be it empty.
+//! set when the program starts keeps its value, be it empty. A sealed text out of an `.env` file is no value: whatever
+//! loaded that file (`node --env-file`, dotenv, a framework's own start), the variable counts as unset.
 //!
 //! ```text
 //! function __capy_$prelude_<tag>(env){…;[["NAME",__capy_NAME],…]…}     values stay in functions of their own
@@ -33,6 +34,9 @@ pub(crate) struct Wording<'a> {
     /// A name for the global object that the bundle gives nothing else.
     pub(crate) global: &'static str,
 }
+
+/// What a sealed value begins with, of any version, as a regular expression: see `capy_protocol::env_value::is_sealed`.
+const SEALED: &str = "/^capy:v[0-9]+:/";
 
 /// What every runtime calls the global object.
 pub(crate) const GLOBAL: &str = "globalThis";
@@ -66,8 +70,9 @@ impl Wording<'_> {
         format!(
             "function {name}(w){{try{{var g={global},k={key},e=g.process&&g.process.env;\
              if(g[k]||!e&&!w)return;({{}}).constructor.defineProperty(g,k,{{value:1}});\
-             [{pairs}].forEach(function(v){{[e,w].forEach(function(o){{\
-             try{{if(o&&o[v[0]]==null)o[v[0]]=v[1]()}}catch(_){{}}}})}})}}catch(_){{}}}}\n"
+             [{pairs}].forEach(function(v){{[e,w].forEach(function(o){{try{{if(!o)return;var c=o[v[0]];\
+             if(c==null||typeof c==\"string\"&&{SEALED}.test(c))o[v[0]]=v[1]()\
+             }}catch(_){{}}}})}})}}catch(_){{}}}}\n"
         )
     }
 
