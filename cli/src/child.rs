@@ -9,6 +9,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use capy_client::private_memory::{self, PrivateMemory};
 use capy_client::signals::{self, Interrupt};
 use capy_protocol::env_map::EnvMap;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
@@ -24,13 +25,12 @@ use crate::names;
 ///
 /// Best effort: the command below gets what it needs by other means, and root reads everything anyway.
 pub(crate) fn keep_memory_private() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    private_memory::hide();
 }
 
 /// Replaces this process; returns only when that failed.
-pub(crate) fn exec(command: &[OsString], env: &EnvMap) -> Error {
-    failure(command, prepare(command, env).exec())
+pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
+    failure(command, memory.lend(|| prepare(command, env).exec()))
 }
 
 /// How a command that ran beside this process ended.
@@ -41,9 +41,15 @@ pub(crate) enum Ended {
 }
 
 /// Runs the command beside this process and waits for it.
-pub(crate) fn run(command: &[OsString], env: &EnvMap, afterwards: &Interrupt) -> Result<Ended> {
+pub(crate) fn run(
+    command: &[OsString],
+    env: &EnvMap,
+    memory: &PrivateMemory,
+    afterwards: &Interrupt,
+) -> Result<Ended> {
     let watch = Watch::begin().map_err(|source| failure(command, source))?;
-    let mut child = watch.spawn(&mut prepare(command, env)).map_err(|source| failure(command, source))?;
+    let spawned = memory.lend(|| watch.spawn(&mut prepare(command, env)));
+    let mut child = spawned.map_err(|source| failure(command, source))?;
     let status = watch.wait(&mut child, afterwards).map_err(|source| failure(command, source))?;
     Ok(match (status.code(), status.signal().or(watch.received())) {
         (Some(0), None) => Ended::Well,

@@ -11,6 +11,7 @@ mod error;
 pub mod exit;
 pub mod github;
 mod http;
+pub mod private_memory;
 pub mod project_file;
 mod retry;
 pub mod service;

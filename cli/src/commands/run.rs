@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use capy_client::Credentials;
 use capy_client::bar;
+use capy_client::private_memory;
 use capy_client::signals::Interrupt;
 use capy_inliner::{Progress, RootKind, Severity};
 use capy_protocol::env_map::{EnvMap, SecretValue};
@@ -17,15 +18,15 @@ use crate::project::{self, Project, env_path, open_env_file, read_env_file};
 use crate::{build_command, child, printer};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
-    child::keep_memory_private();
+    let memory = private_memory::keep();
     let env = secrets(&arguments)?;
     let inlines = asks_to_inline(&arguments) || build_command::is_build(&arguments.command);
     if arguments.no_inline || !inlines {
-        return Err(child::exec(&arguments.command, &env));
+        return Err(child::exec(&arguments.command, &env, &memory));
     }
     let began = SystemTime::now();
     let interrupt = Interrupt::default();
-    match child::run(&arguments.command, &env, &interrupt)? {
+    match child::run(&arguments.command, &env, &memory, &interrupt)? {
         child::Ended::Badly(code) => return Ok(ExitCode::from(code)),
         child::Ended::Well => inline(&arguments, &env, began, &interrupt)?,
     }

@@ -44,6 +44,23 @@ fn the_command_sees_the_secrets_and_no_credential() {
     assert_eq!(run.stderr, "");
 }
 
+/// Its own memory leaves no core; the command's is the command's affair.
+#[test]
+fn the_command_has_the_limit_on_cores_that_was_set() {
+    let sandbox = local();
+    let limit =
+        "ulimit -S -c \"$(ulimit -H -c)\" && ulimit -c && exec \"$0\" run \"$@\" -- sh -c 'ulimit -c'";
+    for more in [&[][..], &["--inline"]] {
+        let capy = sandbox.command(&[]);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", limit]).arg(capy.get_program()).args(more);
+        shell.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+        let stdout = sandbox.finish(shell, "").stdout;
+        let [before, inside] = stdout.lines().collect::<Vec<_>>()[..] else { panic!("{stdout}") };
+        assert_eq!(before, inside, "{more:?}");
+    }
+}
+
 #[test]
 fn no_secret_is_in_any_command_line() {
     let sandbox = platform();

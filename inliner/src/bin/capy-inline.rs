@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use capy_client::{bar, terminal_text};
+use capy_client::{bar, private_memory, terminal_text};
 use capy_inliner::{Progress, Report, Request, Severity};
 use capy_protocol::env_map::EnvMap;
 use clap::{Parser, ValueEnum};
@@ -78,6 +78,8 @@ enum Format {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Credentials are in the environment, values soon in memory. Nothing is started that could want a core of its own.
+    let _memory = private_memory::keep();
     if cli.explain {
         return explain(cli);
     }
