@@ -126,9 +126,12 @@ impl Reader<'_> {
         match self.work.time(Phase::Parse, find) {
             Ok(reads) => bundle.take(reads, body),
             Err(fault) => {
-                let name = self.prefilter.names_one(body.as_bytes());
-                let name = name.map(|(start, end)| body[start..end].to_owned());
-                bundle.add(Reason::NotJavaScript, name, place::of(body, fault.at as usize));
+                // What does not parse does not run either; what is only not understood may read any variable.
+                let named = (fault.reason == Reason::NotJavaScript)
+                    .then(|| self.prefilter.names_one(body.as_bytes()))
+                    .flatten();
+                let name = named.map(|(start, end)| body[start..end].to_owned());
+                bundle.add(fault.reason, name, place::of(body, fault.at as usize));
             }
         }
     }

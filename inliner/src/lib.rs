@@ -144,11 +144,12 @@ pub enum Dynamic {
 /// # Errors
 /// When the files cannot be read or written, or the layout is refused: see [`Error`].
 pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
-    // Trees are as deep as the longest chain of operators; a thread's stack is only used as far as it is needed.
-    const STACK: usize = 256 << 20;
     let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build().map_err(|_| Error::Threads)?;
     pool.install(|| run(request))
 }
+
+/// Of each thread, in bytes: a text whose tree needs more is refused. A stack is only used as far as it is needed.
+pub(crate) const STACK: usize = 256 << 20;
 
 fn run(request: &Request<'_>) -> Result<Report, Error> {
     let work = Work::new(request.stop, request.progress);
@@ -170,6 +171,14 @@ fn run(request: &Request<'_>) -> Result<Report, Error> {
 pub mod testing {
     use capy_protocol::env_map::EnvMap;
 
+    /// As in a run: a tree may want more stack than a test's thread has.
+    fn with_stack<T: Send>(task: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(crate::STACK).spawn_scoped(scope, task);
+            thread.expect("one more thread").join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
     pub use crate::plan::Inlined;
     use crate::prefilter::Prefilter;
     pub use crate::scan::Doubt;
@@ -187,6 +196,10 @@ pub mod testing {
 
     /// Asks both.
     pub fn tokens_and_tree(text: &str, values: &EnvMap) -> Agreement {
+        with_stack(|| both(text, values))
+    }
+
+    fn both(text: &str, values: &EnvMap) -> Agreement {
         let subjects = Subjects::of(values);
         let tokens = match Prefilter::new(subjects.iter()).tokens(text, &subjects) {
             Ok(reads) => reads.in_order(),
@@ -205,16 +218,16 @@ pub mod testing {
 
     /// Whether the parser accepts this text.
     pub fn parses(text: &str) -> bool {
-        crate::syntax::parse(text).is_ok()
+        with_stack(|| crate::syntax::parse(text).is_ok())
     }
 
     /// One bundle without a file system.
     pub fn inline(text: &str, values: &EnvMap) -> Inlined {
-        crate::plan::inline_text(text, None, values)
+        with_stack(|| crate::plan::inline_text(text, None, values))
     }
 
     /// The same, with its source map.
     pub fn inline_with_map(text: &str, map: &str, values: &EnvMap) -> Inlined {
-        crate::plan::inline_text(text, Some(map), values)
+        with_stack(|| crate::plan::inline_text(text, Some(map), values))
     }
 }

@@ -121,15 +121,19 @@ fn shift_sections(
     for (index, section) in sections.iter().enumerate() {
         let start = starts[index];
         let next = starts.get(index + 1).copied().unwrap_or((u32::MAX, u32::MAX));
-        let before = shifts.iter().filter(|shift| shift.line == start.0 && shift.column <= start.1);
-        let moved: u32 = before.map(|shift| shift.by).sum();
+        // The shifts are in order.
+        let after = |place: (u32, u32)| shifts.partition_point(|shift| (shift.line, shift.column) <= place);
+        let line = shifts.partition_point(|shift| shift.line < start.0);
+        let before = &shifts[line..after(start).max(line)];
+        let moved: u32 = before.iter().map(|shift| shift.by).sum();
         if moved > 0 {
             let raw = section.offset.column.get();
             let at = offset_in(map, raw);
             patches.push((at, at + raw.len(), (start.1 + moved).to_string()));
         }
-        let own = |shift: &&Shift| (shift.line, shift.column) > start && (shift.line, shift.column) < next;
-        let inner: Vec<Shift> = shifts.iter().filter(own).map(|shift| relative(*shift, start)).collect();
+        let end = shifts.partition_point(|shift| (shift.line, shift.column) < next);
+        let own = &shifts[after(start).min(end)..end];
+        let inner: Vec<Shift> = own.iter().map(|shift| relative(*shift, start)).collect();
         if inner.is_empty() {
             continue;
         }

@@ -148,10 +148,14 @@ fn after_process(text: &[u8], at: usize) -> Process<'_> {
     if is_value && !prose { Process::PassedOn } else { Process::Other }
 }
 
-/// What stands before on the same line: nothing, if the word is the line's first.
+/// What stands before on the same line: nothing, if the word is the line's first. Earlier lines may come along: whoever
+/// asks looks at the end, and a line may be the whole file.
 fn before_on_line(before: &[u8]) -> &[u8] {
-    let start = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1);
-    before[start..].trim_ascii()
+    let is_line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let blanks =
+        before.iter().rev().take_while(|byte| byte.is_ascii_whitespace() && !is_line_end(byte)).count();
+    let before = &before[..before.len() - blanks];
+    if before.last().is_some_and(is_line_end) { &[] } else { before }
 }
 
 /// What follows an object.

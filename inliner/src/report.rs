@@ -81,6 +81,10 @@ pub enum Reason {
     SourceMap,
     /// The file does not parse; a failure when it names a variable.
     NotJavaScript,
+    /// The file would have to be understood, and is nested more deeply than any program: no tree is made of it.
+    NestedTooDeeply,
+    /// The file would have to be understood, and cannot be taken apart for certain.
+    NotUnderstood,
     /// The file was inlined before, with other values.
     OtherValues,
     /// A package inside the server's folders names it, and nothing that runs before it could set it.
@@ -93,7 +97,7 @@ impl Reason {
     /// How much it matters that a variable (`named`), or perhaps one, is concerned.
     pub(crate) fn severity(self, named: bool) -> Severity {
         match self {
-            Self::OtherValues => Severity::Failure,
+            Self::OtherValues | Self::NestedTooDeeply | Self::NotUnderstood => Severity::Failure,
             Self::NotJavaScript if !named => Severity::Note,
             Self::ProcessEscapes | Self::Mentioned | Self::UnprovenKey => Severity::Note,
             Self::InPackage => Severity::Warning,
@@ -140,6 +144,8 @@ impl Reason {
             Self::ReadByClient => "is named in a public file, so its server-rendered copy could print it",
             Self::SourceMap => "cannot be replaced without breaking the file's source map",
             Self::NotJavaScript => "is named in a file that does not parse",
+            Self::NestedTooDeeply => "nested too deeply to be understood",
+            Self::NotUnderstood => "cannot be taken apart for certain",
             Self::OtherValues => "was built in with another value; build again",
             Self::InPackage => "is named in a package, and nothing that runs before it could set it",
             Self::NoPrelude => "the variables could not be set before this file runs",

@@ -4,6 +4,8 @@
 //! knows; and a computed key behind somebody's `env`, who may have been handed `process`. It refuses to say that it is the
 //! environment: it may be, and then any variable may be wanted. A comment may be taken for code, which costs nothing.
 
+use std::collections::HashSet;
+
 use memchr::memmem;
 
 use crate::prefilter::{is_part, is_word};
@@ -29,20 +31,23 @@ pub(crate) fn notes(text: &[u8], reads: &FileReads) -> Vec<Note> {
     let loads =
         |at: usize| is_word(text, at, at + PROCESS.len()) && quoted(text, at, PROCESS.len()).is_some();
     let of_module = |end: usize| env_after_call(text, end).filter(|at| !is_named(text, *at));
+    let known = Known::of(reads);
     let mut loaded = false;
     let mut notes = Vec::new();
+    let mut of_modules = HashSet::new();
     for at in memmem::find_iter(text, PROCESS).filter(|at| loads(*at)) {
         let Some((_, end)) = quoted(text, at, PROCESS.len()) else { continue };
         let is_call = text[end..].trim_ascii_start().starts_with(b")");
         loaded |= is_call && !is_followed(text, at);
-        if let Some(env) = of_module(end).filter(|env| !is_known(reads, at, *env)) {
+        if let Some(env) = of_module(end).filter(|env| !known.has(at, *env)) {
+            of_modules.insert(env);
             let computed = key_of(text, env).is_some();
             notes.push(note(env, if computed { Reason::DynamicKey } else { Reason::WholeObject }));
         }
     }
     for at in memmem::find_iter(text, ENV) {
-        let Some(key) = key_of(text, at).filter(|key| !is_known(reads, *key, *key)) else { continue };
-        if notes.iter().any(|note| note.at as usize == at) {
+        let Some(key) = key_of(text, at).filter(|key| !known.has(*key, *key)) else { continue };
+        if of_modules.contains(&at) {
             continue;
         }
         notes.push(note(key, if loaded { Reason::DynamicKey } else { Reason::UnprovenKey }));
@@ -107,22 +112,45 @@ fn key_of(text: &[u8], at: usize) -> Option<usize> {
     (!is_literal(key)).then_some(text.len() - rest.len())
 }
 
-/// Whether a finding or a read of the tree's stands between these places or right in front of them.
-fn is_known(reads: &FileReads, from: usize, to: usize) -> bool {
-    let near = |at: u32| (at as usize) + NEAR > from && at as usize <= to + ENV.len();
-    let same = |at: u32| at as usize == to;
-    let is_use = |note: &Note| {
-        note.name.is_none()
-            && matches!(note.reason, Reason::DynamicKey | Reason::DynamicWrite | Reason::WholeObject)
-    };
-    let around = |start: u32, end: u32| start as usize <= to && to < end as usize;
-    reads
-        .notes
-        .iter()
-        .filter(|note| is_use(note))
-        .any(|note| if from == to { same(note.at) } else { near(note.at) })
-        || reads.reads.iter().any(|read| around(read.start, read.end))
-        || reads.objects.iter().any(|object| around(object.start, object.end))
+/// Where the tree says something, in order.
+struct Known {
+    /// Uses of the whole environment or of a computed name.
+    uses: Vec<u32>,
+    /// Reads, and objects that are read from, none of which overlap.
+    ranges: Vec<(u32, u32)>,
+}
+
+impl Known {
+    fn of(reads: &FileReads) -> Self {
+        let is_use = |note: &&Note| {
+            note.name.is_none()
+                && matches!(note.reason, Reason::DynamicKey | Reason::DynamicWrite | Reason::WholeObject)
+        };
+        let mut uses: Vec<u32> = reads.notes.iter().filter(is_use).map(|note| note.at).collect();
+        uses.sort_unstable();
+        let of_reads = reads.reads.iter().map(|read| (read.start, read.end));
+        let of_objects = reads.objects.iter().map(|object| (object.start, object.end));
+        let mut all: Vec<(u32, u32)> = of_reads.chain(of_objects).collect();
+        all.sort_unstable();
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for (start, end) in all {
+            match ranges.last_mut() {
+                Some(last) if start < last.1 => last.1 = last.1.max(end),
+                _ => ranges.push((start, end)),
+            }
+        }
+        Self { uses, ranges }
+    }
+
+    /// Whether a finding or a read stands between these places or right in front of them.
+    fn has(&self, from: usize, to: usize) -> bool {
+        let first = if from == to { from } else { (from + 1).saturating_sub(NEAR) };
+        let last = if from == to { to } else { to + ENV.len() };
+        let use_at = self.uses.partition_point(|at| (*at as usize) < first);
+        let before = self.ranges.partition_point(|(start, _)| *start as usize <= to);
+        self.uses.get(use_at).is_some_and(|at| *at as usize <= last)
+            || before.checked_sub(1).is_some_and(|last| to < self.ranges[last].1 as usize)
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,22 @@
 //! JavaScript text to a syntax tree.
 //!
 //! Owns the parser's settings and the shift between swc's positions and byte offsets. It refuses text that does
-//! not parse, and never prints a tree back.
+//! not parse, text whose tree would be too deep for the stack (`depth`), and never prints a tree back.
+
+mod depth;
 
 use swc_common::{BytePos, Span, Spanned};
 use swc_ecma_ast::{EsVersion, Program};
 use swc_ecma_parser::{EsSyntax, Parser, StringInput, Syntax, lexer::Lexer};
 
-/// Where an input stops being JavaScript.
+use crate::report::Reason;
+
+/// Why a text has no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NotJavaScript {
+pub(crate) struct NoTree {
     /// Byte offset of the first thing that could not be understood.
     pub(crate) at: u32,
+    pub(crate) reason: Reason,
 }
 
 /// Offsets are bytes from the start of the file; swc counts from one.
@@ -20,13 +25,17 @@ pub(crate) fn range(span: Span) -> (u32, u32) {
 }
 
 /// Parses a bundle: a module if it has imports or exports, else a script or CommonJS.
-pub(crate) fn parse(text: &str) -> Result<Program, NotJavaScript> {
+pub(crate) fn parse(text: &str) -> Result<Program, NoTree> {
     let end = u32::try_from(text.len()).ok().filter(|len| *len < u32::MAX - 1);
-    let end = end.ok_or(NotJavaScript { at: 0 })?;
+    let end = end.ok_or(NoTree { at: 0, reason: Reason::NotJavaScript })?;
+    depth::check(text).map_err(|fault| match fault {
+        depth::Fault::TooDeep(at) => NoTree { at: at as u32, reason: Reason::NestedTooDeeply },
+        depth::Fault::Unclear(at) => NoTree { at: at as u32, reason: Reason::NotUnderstood },
+    })?;
     let input = StringInput::new(text, BytePos(1), BytePos(1 + end));
     let lexer = Lexer::new(Syntax::Es(dialect()), EsVersion::EsNext, input, None);
     let mut parser = Parser::new_from(lexer);
-    let fault = |span: Span| NotJavaScript { at: range(span).0.min(end) };
+    let fault = |span: Span| NoTree { at: range(span).0.min(end), reason: Reason::NotJavaScript };
     let program = parser.parse_program().map_err(|error| fault(error.span()))?;
     match parser.take_errors().first() {
         Some(error) => Err(fault(error.span())),

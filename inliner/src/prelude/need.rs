@@ -134,6 +134,8 @@ fn sight(finding: &Finding) -> Sight<'_> {
 pub(super) fn is_open(finding: &Finding) -> bool {
     match finding.reason {
         Reason::Mentioned | Reason::ReadByClient | Reason::OtherValues => false,
+        // Nobody knows what the file needs: that is no reason to set anything, and nothing makes it good.
+        Reason::NestedTooDeeply | Reason::NotUnderstood => false,
         Reason::NotJavaScript => finding.name.is_some(),
         _ => true,
     }

@@ -60,6 +60,9 @@ pub(super) struct Bound {
     pub(super) doubt: Option<Reason>,
 }
 
+/// More declarations of one name than anybody writes.
+const MOST_VARS: usize = 64;
+
 /// Everything that was found to be assigned one of the three objects.
 pub(super) type Binds = BTreeMap<Binding, Bound>;
 
@@ -118,7 +121,12 @@ pub(super) fn aliases(facts: &Facts, binds: &Binds) -> BTreeMap<Home, Alias> {
         alias.parents.extend(bound.parent.clone());
         match facts.declared.get(&binding.at) {
             Some(Declared::Var) if facts.scopes.opens(binding.scope) != Opens::Switch => {
-                alias.vars.push(binding.clone());
+                // Each is asked at each use.
+                if alias.vars.len() == MOST_VARS {
+                    alias.doubt = alias.doubt.or(Some(Reason::Sometimes));
+                } else {
+                    alias.vars.push(binding.clone());
+                }
             }
             Some(Declared::Here) => {}
             _ => alias.doubt = alias.doubt.or(Some(Reason::Sometimes)),
@@ -140,7 +148,7 @@ pub(super) fn aliases(facts: &Facts, binds: &Binds) -> BTreeMap<Home, Alias> {
 /// A direct `eval` sees every name around it.
 fn doubt_evaluated(facts: &Facts, aliases: &mut BTreeMap<Home, Alias>) {
     for ((_, scope), alias) in aliases {
-        if facts.evals.iter().any(|eval| facts.scopes.is_within(*eval, *scope)) {
+        if facts.is_around_eval(*scope) {
             alias.doubt = alias.doubt.or(Some(Reason::Eval));
         }
     }

@@ -3,6 +3,9 @@
 //! Owns the last word: reads that must stay for the whole file's sake, and wanted names that are none of the known. It
 //! refuses to drop a name in silence.
 
+use rustc_hash::FxHashSet;
+use swc_atoms::Atom;
+
 use super::flow::Written;
 use super::resolve::Judge;
 use super::{FileReads, Note, Read};
@@ -65,10 +68,11 @@ impl Judge<'_> {
 
     /// Turbopack's modules have one id in all files.
     fn shared_modules(&mut self) {
+        let ids: FxHashSet<&Atom> = self.modules.iter().map(|module| &module.id).collect();
         for module in &self.facts.defined {
             let is_process =
                 self.modules.contains(module) && self.is_process_module(module.table, &module.id);
-            let known = self.modules.iter().any(|other| other.id == module.id);
+            let known = ids.contains(&module.id);
             if is_process {
                 self.out.modules.insert(module.id.to_string());
             } else if known || self.others.is_process(&module.id) {

@@ -2,6 +2,8 @@
 //!
 //! Owns the knowledge of what a called function does. It knows the language's own and refuses to guess any other's.
 
+use std::rc::Rc;
+
 use swc_atoms::Atom;
 use swc_common::{Span, Spanned};
 use swc_ecma_ast::{Callee as Called, *};
@@ -33,7 +35,7 @@ impl Walk<'_> {
         match &call.callee {
             Called::Expr(callee) if call.args.is_empty() && only_value(callee).is_some() => {
                 // `(() => value)()`
-                let sink = if steps.is_empty() { sink } else { Sink::Then(steps, Box::new(sink)) };
+                let sink = if steps.is_empty() { sink } else { Sink::Then(Rc::new(steps), Rc::new(sink)) };
                 // It runs at once: what is around it has its value.
                 self.scoped(Opens::Block, |walk| {
                     only_value(callee).into_iter().for_each(|value| walk.flow(value, sink.clone()));
@@ -103,9 +105,7 @@ impl Walk<'_> {
         let Sink::Called(call) = sink else { return false };
         let first = self.facts.calls[*call].first.as_ref();
         first.is_some_and(|first| {
-            is_process(first)
-                || self.modules.iter().any(|module| module.id == *first)
-                || self.others.is_process(first)
+            is_process(first) || self.module_ids.contains(first) || self.others.is_process(first)
         })
     }
 

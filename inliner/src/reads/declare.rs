@@ -3,6 +3,8 @@
 //! Owns the rule that a name's every value must be seen: what is not an initialiser or a plain assignment is recorded as a
 //! write of something unknown.
 
+use std::rc::Rc;
+
 use swc_atoms::Atom;
 use swc_ecma_ast::*;
 use swc_ecma_visit::VisitWith;
@@ -146,8 +148,8 @@ impl Walk<'_> {
             self.note_init(&ident.id, init);
         }
         let sink = match &declarator.name {
-            Pat::Ident(ident) => Sink::Bind(self.binding(&ident.id), Box::new(Sink::Drop)),
-            Pat::Object(object) => Sink::Keys(self.keys_of(object), Box::new(Sink::Drop)),
+            Pat::Ident(ident) => Sink::Bind(self.binding(&ident.id), Rc::new(Sink::Drop)),
+            Pat::Object(object) => Sink::Keys(Rc::new(self.keys_of(object)), Rc::new(Sink::Drop)),
             _ => Sink::Escape(Escape::Value),
         };
         self.flow(init, sink);

@@ -33,8 +33,8 @@ pub(super) struct Early {
     nodes: Vec<Node>,
     /// In order of place: the name, where, and the function around it.
     names: Vec<(u32, Atom, usize)>,
-    /// What was found for a declaration.
-    called: RefCell<HashMap<u32, HashSet<Atom>>>,
+    /// Of each function that was asked about: from where on a name may have been called in it.
+    called: RefCell<HashMap<usize, HashMap<Atom, u32>>>,
 }
 
 impl Early {
@@ -58,10 +58,8 @@ impl Early {
         }
         let Some(name) = &node.name else { return true };
         let mut called = self.called.borrow_mut();
-        let called = called
-            .entry(declared)
-            .or_insert_with(|| self.called_before(home, declared).into_iter().cloned().collect());
-        called.contains(name)
+        let called = called.entry(home).or_insert_with(|| self.first_calls(home));
+        called.get(name).is_some_and(|first| *first < declared)
     }
 
     fn innermost(&self, at: u32) -> usize {
@@ -81,31 +79,35 @@ impl Early {
         (index != 0).then_some(index)
     }
 
-    /// The names that are used above `declared`, and in the functions that are named there.
-    fn called_before(&self, home: usize, declared: u32) -> HashSet<&Atom> {
+    /// The names that are used in `home`, and in the functions beside each other that are named there: where first. What
+    /// stands in a function that is called counts from the call on.
+    fn first_calls(&self, home: usize) -> HashMap<Atom, u32> {
         let beside: HashMap<&Atom, Vec<&Node>> = self.beside(home);
         let deferred = |inside: usize| {
             let outer = self.outermost(home, inside).map(|index| &self.nodes[index]);
             outer.is_some_and(|node| node.name.is_some())
         };
         let home_node = &self.nodes[home];
-        let mut called = HashSet::new();
-        let mut next: Vec<&Atom> = self
-            .within(home_node.start, declared.min(home_node.end))
-            .filter(|(_, name, inside)| !deferred(*inside) && self.reaches(home, name, *inside))
-            .map(|(_, name, _)| name)
-            .collect();
-        while let Some(name) = next.pop() {
-            if !called.insert(name) {
-                continue;
-            }
-            for node in beside.get(name).into_iter().flatten() {
-                let inner = self.within(node.start, node.end);
-                let inner = inner.filter(|(_, name, inside)| self.reaches(home, name, *inside));
-                next.extend(inner.map(|(_, name, _)| name));
+        let mut first = HashMap::new();
+        let direct = self
+            .within(home_node.start, home_node.end)
+            .filter(|(_, name, inside)| !deferred(*inside) && self.reaches(home, name, *inside));
+        // In order of place: who comes first calls first, and so do those that are called from there.
+        for (at, name, _) in direct {
+            let mut next = vec![name];
+            while let Some(name) = next.pop() {
+                if first.contains_key(name) {
+                    continue;
+                }
+                first.insert(name.clone(), *at);
+                for node in beside.get(name).into_iter().flatten() {
+                    let inner = self.within(node.start, node.end);
+                    let inner = inner.filter(|(_, name, inside)| self.reaches(home, name, *inside));
+                    next.extend(inner.map(|(_, name, _)| name));
+                }
             }
         }
-        called
+        first
     }
 
     fn beside(&self, home: usize) -> HashMap<&Atom, Vec<&Node>> {

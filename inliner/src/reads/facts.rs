@@ -2,7 +2,7 @@
 //!
 //! Owns the lists alone, and whether somebody missed one of them. It judges nothing.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use super::Shared;
 use super::alias::Kind;
 use super::declare::Declared;
 use super::early::Early;
-use super::flow::{Binding, Call, Export, Mention, Module, Use, Write};
+use super::flow::{Binding, Call, Export, Mention, Module, Sink, Use, Write};
 use super::interop::Role;
 use super::scope::{ScopeId, Scopes};
 use super::text::Text;
@@ -72,6 +72,20 @@ pub(super) struct Facts {
     /// Which functions may run before a declaration, once somebody asked.
     pub(super) early: Option<Rc<Early>>,
     pub(super) asked: Cell<bool>,
+    pub(super) indexes: Indexes,
+}
+
+/// Answers to questions that are asked for each of many names: a list is gone through once for all of them.
+#[derive(Default)]
+pub(super) struct Indexes {
+    around_evals: OnceCell<FxHashSet<ScopeId>>,
+    evaluated: OnceCell<FxHashSet<ScopeId>>,
+    definitions: OnceCell<HashMap<Module, usize>>,
+    defined_ids: OnceCell<FxHashSet<Atom>>,
+    read: OnceCell<HashSet<(Atom, Option<ScopeId>)>>,
+    tables: OnceCell<HashMap<Atom, Option<usize>>>,
+    changed: OnceCell<HashSet<(Atom, Option<ScopeId>)>>,
+    changed_names: OnceCell<FxHashSet<Atom>>,
 }
 
 impl Facts {
@@ -79,6 +93,79 @@ impl Facts {
     pub(super) fn may_run_early(&self, declared: u32, used: u32) -> bool {
         self.asked.set(true);
         self.early.as_ref().is_none_or(|early| early.may_run(declared, used))
+    }
+
+    /// Whether a direct `eval` lies in this scope.
+    pub(super) fn is_around_eval(&self, scope: ScopeId) -> bool {
+        let around = self.indexes.around_evals.get_or_init(|| self.scopes.around(&self.evals));
+        around.contains(&scope)
+    }
+
+    /// Whether this scope lies in a function that has a direct `eval`.
+    pub(super) fn is_evaluated(&self, scope: ScopeId) -> bool {
+        let functions = || self.evals.iter().map(|eval| self.scopes.function(*eval)).collect();
+        let functions: &FxHashSet<ScopeId> = self.indexes.evaluated.get_or_init(functions);
+        !functions.is_empty() && self.scopes.is_within_any(scope, functions)
+    }
+
+    /// How often a module is defined.
+    pub(super) fn definitions(&self, module: &Module) -> usize {
+        let count = || {
+            self.defined.iter().fold(HashMap::new(), |mut count, module| {
+                *count.entry(module.clone()).or_default() += 1;
+                count
+            })
+        };
+        self.indexes.definitions.get_or_init(count).get(module).copied().unwrap_or(0)
+    }
+
+    /// Whether a module of this id is defined, in whatever table.
+    pub(super) fn defines(&self, id: &Atom) -> bool {
+        let ids = || self.defined.iter().map(|module| module.id.clone()).collect();
+        self.indexes.defined_ids.get_or_init(ids).contains(id)
+    }
+
+    /// Whether more is done with a name than that it is looked at. A compiler's temporary is only read right after it is
+    /// assigned, and those reads are not among the uses.
+    pub(super) fn is_read(&self, name: &Atom, home: Option<ScopeId>) -> bool {
+        let read = || {
+            let looked_at =
+                |used: &&Use| used.steps.is_empty() && matches!(used.sink, Sink::Drop | Sink::Write);
+            let read = self.uses.iter().filter(|used| !looked_at(used));
+            let home = |used: &Use| {
+                let name = used.name.clone()?;
+                let home = self.scopes.resolve(used.scope, &name);
+                Some((name, home))
+            };
+            read.filter_map(home).collect()
+        };
+        self.indexes.read.get_or_init(read).contains(&(name.clone(), home))
+    }
+
+    /// The only table of this name: its index.
+    pub(super) fn only_table(&self, name: &Atom) -> Option<usize> {
+        let tables = || {
+            self.tables.iter().enumerate().fold(HashMap::new(), |mut only, (index, (table, _))| {
+                only.entry(table.name.clone()).and_modify(|only| *only = None).or_insert(Some(index));
+                only
+            })
+        };
+        *self.indexes.tables.get_or_init(tables).get(name)?
+    }
+
+    /// Whether an object of this name is given a property.
+    pub(super) fn is_changed_somewhere(&self, name: &Atom) -> bool {
+        let names = || self.changed.iter().map(|binding| binding.name.clone()).collect();
+        self.indexes.changed_names.get_or_init(names).contains(name)
+    }
+
+    /// Whether the object of this name that is bound there is.
+    pub(super) fn is_changed(&self, name: &Atom, home: Option<ScopeId>) -> bool {
+        let homes = || {
+            let home = |binding: &Binding| self.scopes.resolve(binding.scope, &binding.name);
+            self.changed.iter().map(|binding| (binding.name.clone(), home(binding))).collect()
+        };
+        self.indexes.changed.get_or_init(homes).contains(&(name.clone(), home))
     }
 
     /// Whether somebody asked and nobody had looked.

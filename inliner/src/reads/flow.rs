@@ -3,6 +3,7 @@
 //! Owns no judgement: whether `process` here is the real one, and what follows, is decided in `resolve`.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use swc_atoms::Atom;
 
@@ -27,7 +28,7 @@ pub(super) struct Step {
     pub(super) object_end: u32,
 }
 
-/// Where the value of an expression goes.
+/// Where the value of an expression goes. A copy shares what it holds: a long chain of conditions makes one for each.
 #[derive(Debug, Clone)]
 pub(super) enum Sink {
     /// Nowhere, or only its type, truth or identity is looked at.
@@ -37,17 +38,17 @@ pub(super) enum Sink {
     /// The expression is assigned, updated or deleted.
     Write,
     /// Taken apart by an object pattern, and then the rest.
-    Keys(Pattern, Box<Sink>),
+    Keys(Rc<Pattern>, Rc<Sink>),
     /// Assigned to a name, and then the rest.
-    Bind(Binding, Box<Sink>),
+    Bind(Binding, Rc<Sink>),
     /// More properties, taken after something in between (`(t = process.env).X`).
-    Then(Vec<Step>, Box<Sink>),
+    Then(Rc<Vec<Step>>, Rc<Sink>),
     /// To the rest, unless another value does (`c ? process.env : {}`).
-    Maybe(Box<Sink>),
+    Maybe(Rc<Sink>),
     /// To the rest, if all of these are objects.
-    Given(Vec<Subject>, Box<Sink>),
+    Given(Rc<Vec<Subject>>, Rc<Sink>),
     /// Held by a name at these uses of it, which come right after it was assigned.
-    Held(Vec<Use>),
+    Held(Rc<Vec<Use>>),
     /// Called: `Facts::calls[call]`.
     Called(usize),
     /// To other files, as the default export.

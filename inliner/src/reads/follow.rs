@@ -7,7 +7,7 @@ use swc_atoms::Atom;
 
 use super::alias::{Bound, Kind};
 use super::calls::is_process;
-use super::flow::{Binding, Call, Callee, Does, Escape, Keys, Outcome, Sink, Step, Subject, Use, Written};
+use super::flow::{Binding, Call, Callee, Does, Escape, Keys, Outcome, Sink, Step, Subject, Written};
 use super::interop::Interop;
 use super::resolve::{Judge, Known, Place};
 use super::text::Knowledge;
@@ -135,7 +135,7 @@ impl<'a> Judge<'a> {
                 Given::Later => {}
             },
             Sink::Held(uses) => {
-                for used in uses {
+                for used in uses.iter() {
                     let doubt = self.doubt(used, place.doubt);
                     let place = Place { used, home: place.home.clone(), doubt };
                     self.follow(&place, kind, &used.steps, &used.sink, false, (used.start, used.end));
@@ -314,14 +314,7 @@ impl<'a> Judge<'a> {
         let alias = home.and_then(|scope| self.aliases.get(&(binding.name.clone(), scope)));
         let doubtful = alias
             .is_some_and(|alias| alias.kind == Kind::Env && alias.doubt == Some(Reason::AliasReassigned));
-        // A compiler's temporary is only read right after it is assigned, and those reads are not among the uses.
-        let is_read = |used: &Use| {
-            let looked_at = used.steps.is_empty() && matches!(used.sink, Sink::Drop | Sink::Write);
-            used.name.as_ref() == Some(&binding.name)
-                && !looked_at
-                && self.facts.scopes.resolve(used.scope, &binding.name) == home
-        };
-        doubtful && self.facts.uses.iter().any(is_read)
+        doubtful && self.facts.is_read(&binding.name, home)
     }
 
     pub(super) fn escapes(&mut self, kind: Kind, at: u32) {

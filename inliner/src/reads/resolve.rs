@@ -205,16 +205,13 @@ impl<'a> Judge<'a> {
     /// The only table of this name, if nothing is added to it.
     fn table(&mut self, name: &Atom) -> Option<u32> {
         let facts = self.facts;
-        let mut tables = facts.tables.iter().filter(|(table, _)| table.name == *name);
-        let (Some((binding, table)), None) = (tables.next(), tables.next()) else { return None };
-        let mut changed = facts.changed.iter().filter(|other| other.name == *name).peekable();
-        if changed.peek().is_some() && !self.tracked.contains(name) {
+        let (binding, table) = &facts.tables[facts.only_table(name)?];
+        if facts.is_changed_somewhere(name) && !self.tracked.contains(name) {
             self.later.insert(name.clone());
             return None;
         }
-        let home = |binding: &Binding| facts.scopes.resolve(binding.scope, name);
-        let table_home = home(binding);
-        (!changed.any(|other| home(other) == table_home)).then_some(*table)
+        let home = facts.scopes.resolve(binding.scope, name);
+        (!facts.is_changed(name, home)).then_some(*table)
     }
 
     fn judge(&mut self, used: &'a Use) {
@@ -301,20 +298,17 @@ impl<'a> Judge<'a> {
     /// Whether a bundler's module of this table is the process module, and no other has its id.
     pub(super) fn is_process_module(&self, table: u32, id: &Atom) -> bool {
         let module = Module { table, id: id.clone() };
-        let same = self.facts.defined.iter().filter(|other| **other == module);
-        self.modules.contains(&module) && same.count() == 1
+        self.modules.contains(&module) && self.facts.definitions(&module) == 1
     }
 
     /// Whether a module of this id, which is not in this file, is the process module.
     pub(super) fn is_shared_process(&self, id: &Atom) -> bool {
-        self.others.is_process(id) && !self.facts.defined.iter().any(|module| module.id == *id)
+        self.others.is_process(id) && !self.facts.defines(id)
     }
 
     /// A direct `eval` in the same function may declare a `process` of its own.
     fn evaluated(&self, used: &Use) -> Option<Reason> {
-        let scopes = &self.facts.scopes;
-        let evals = || self.facts.evals.iter().map(|eval| scopes.function(*eval));
-        evals().any(|function| scopes.is_within(used.scope, function)).then_some(Reason::Eval)
+        self.facts.is_evaluated(used.scope).then_some(Reason::Eval)
     }
 }
 

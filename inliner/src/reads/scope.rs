@@ -102,6 +102,26 @@ impl Scopes {
         scope == outer
     }
 
+    /// These scopes and all that lie around them.
+    pub(super) fn around(&self, scopes: &[ScopeId]) -> FxHashSet<ScopeId> {
+        let mut around = FxHashSet::default();
+        for scope in scopes {
+            let mut scope = *scope;
+            while around.insert(scope) && scope != 0 {
+                scope = self.parent(scope);
+            }
+        }
+        around
+    }
+
+    /// Whether `scope` is one of these or lies in one.
+    pub(super) fn is_within_any(&self, mut scope: ScopeId, outer: &FxHashSet<ScopeId>) -> bool {
+        while !outer.contains(&scope) && scope != 0 {
+            scope = self.parent(scope);
+        }
+        outer.contains(&scope)
+    }
+
     /// The scope that binds `name` for a reference in `scope`; `None` when nothing in the file does.
     pub(super) fn resolve(&self, mut scope: ScopeId, name: &Atom) -> Option<ScopeId> {
         if self.bound.is_empty() {

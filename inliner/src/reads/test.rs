@@ -3,6 +3,8 @@
 //! Owns how compilers write `?.` for old targets. What a temporary holds right after its assignment is certain however
 //! often the name is used elsewhere. It refuses tests that ask anything but whether an object is there.
 
+use std::rc::Rc;
+
 use swc_ecma_ast::*;
 
 use super::flow::{Sink, Subject, Use};
@@ -12,6 +14,8 @@ use crate::syntax::range;
 
 /// More subjects than any compiler writes.
 const MOST_SUBJECTS: usize = 16;
+/// Parentheses, negations and operators of a test with as many subjects.
+const MOST_PARTS: usize = 3 * MOST_SUBJECTS;
 
 /// A test that is `holds` when all its subjects are objects. They are evaluated in this order.
 pub(super) struct Test<'e> {
@@ -21,12 +25,18 @@ pub(super) struct Test<'e> {
 
 impl<'e> Test<'e> {
     pub(super) fn of(expr: &'e Expr) -> Option<Self> {
+        Self::within(expr, MOST_PARTS)
+    }
+
+    /// The same, as far as so many nested expressions go: a longer chain is looked at again from each of its ends.
+    fn within(expr: &'e Expr, parts: usize) -> Option<Self> {
+        let parts = parts.checked_sub(1)?;
         match expr {
-            Expr::Paren(paren) => Self::of(&paren.expr),
+            Expr::Paren(paren) => Self::within(&paren.expr, parts),
             Expr::Unary(unary) if unary.op == UnaryOp::Bang => {
-                Self::of(&unary.arg).map(|test| Self { holds: !test.holds, ..test })
+                Self::within(&unary.arg, parts).map(|test| Self { holds: !test.holds, ..test })
             }
-            Expr::Bin(binary) => Self::compared(binary),
+            Expr::Bin(binary) => Self::compared(binary, parts),
             Expr::Ident(_) | Expr::Member(_) | Expr::OptChain(_) | Expr::Assign(_) => {
                 is_subject(expr).then(|| Self { subjects: vec![expr], holds: true })
             }
@@ -34,7 +44,7 @@ impl<'e> Test<'e> {
         }
     }
 
-    fn compared(binary: &'e BinExpr) -> Option<Self> {
+    fn compared(binary: &'e BinExpr, parts: usize) -> Option<Self> {
         use BinaryOp::*;
         let (left, right) = (&*binary.left, &*binary.right);
         let one =
@@ -43,8 +53,8 @@ impl<'e> Test<'e> {
             LogicalOr | LogicalAnd => {
                 let wanted = binary.op == LogicalAnd;
                 // From the right: long chains of other tests end at once.
-                let last = Self::of(right).filter(|test| test.holds == wanted)?;
-                let mut first = Self::of(left).filter(|test| test.holds == wanted)?;
+                let last = Self::within(right, parts).filter(|test| test.holds == wanted)?;
+                let mut first = Self::within(left, parts).filter(|test| test.holds == wanted)?;
                 first.subjects.extend(last.subjects);
                 (first.subjects.len() <= MOST_SUBJECTS).then_some(first)
             }
@@ -85,7 +95,7 @@ impl Walk<'_> {
         }
         let sink = match self.conditions(test, then) {
             Some(conditions) if conditions.is_empty() => sink.clone(),
-            Some(conditions) => Sink::Given(conditions, Box::new(sink.clone())),
+            Some(conditions) => Sink::Given(Rc::new(conditions), Rc::new(sink.clone())),
             None => maybe(sink),
         };
         self.flow(then, sink);
@@ -112,7 +122,7 @@ impl Walk<'_> {
             Some((name, value)) => {
                 self.write(name);
                 let binding = self.binding(name);
-                self.flow(value, Sink::Bind(binding, Box::new(Sink::Held(held))));
+                self.flow(value, Sink::Bind(binding, Rc::new(Sink::Held(Rc::new(held)))));
             }
             None => self.flow(subject, Sink::Drop),
         }

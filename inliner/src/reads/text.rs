@@ -13,7 +13,7 @@ use super::alias::{Home, reaches};
 use super::declare::Declared;
 use super::facts::{Facts, Tracked};
 use super::flow::Binding;
-use super::scope::{Opens, ScopeId};
+use super::scope::Opens;
 use super::walk::Walk;
 use crate::syntax::range;
 
@@ -35,6 +35,8 @@ pub(super) enum Knowledge {
 
 /// Longer joins are nobody's variable.
 const MOST_PARTS: usize = 16;
+/// And so are longer texts.
+const LONGEST: usize = 4096;
 
 impl Walk<'_> {
     /// `expr` as a text, if it is made of nothing but strings and names.
@@ -124,6 +126,9 @@ impl<'a> Texts<'a> {
                         Knowledge::Known(text) => joined.push_str(&text),
                         other => return other,
                     }
+                    if joined.len() > LONGEST {
+                        return Knowledge::Unknown;
+                    }
                 }
                 Knowledge::Known(Atom::from(joined))
             }
@@ -146,8 +151,6 @@ impl<'a> Texts<'a> {
             }
             Declared::Parameter => false,
         };
-        let evaluated =
-            self.facts.evals.iter().any(|eval: &ScopeId| self.facts.scopes.is_within(*eval, scope));
-        (certain && !evaluated).then(|| self.facts.texts.get(&binding.at)).flatten()
+        (certain && !self.facts.is_around_eval(scope)).then(|| self.facts.texts.get(&binding.at)).flatten()
     }
 }

@@ -3,6 +3,8 @@
 //! Owns which syntax lets a value through unchanged (parentheses, sequences, `=`, `||` after something that is always
 //! true) and which only looks at its truth. It refuses to follow calls, returns and containers: those are escapes.
 
+use std::rc::Rc;
+
 use swc_atoms::Atom;
 use swc_common::{Span, Spanned};
 use swc_ecma_ast::*;
@@ -95,7 +97,7 @@ impl Walk<'_> {
             }
             Expr::OptChain(chain) => chain.visit_children_with(self),
             Expr::Assign(_) | Expr::Seq(_) | Expr::Bin(_) | Expr::Cond(_) => {
-                self.flow(root, Sink::Then(steps, Box::new(sink)));
+                self.flow(root, Sink::Then(Rc::new(steps), Rc::new(sink)));
             }
             other => other.visit_children_with(self),
         }
@@ -126,12 +128,12 @@ impl Walk<'_> {
             (AssignTarget::Simple(SimpleAssignTarget::Ident(ident)), AssignOp::Assign) => {
                 self.write(&ident.id);
                 let binding = self.binding(&ident.id);
-                self.flow(&assign.right, Sink::Bind(binding, Box::new(sink)));
+                self.flow(&assign.right, Sink::Bind(binding, Rc::new(sink)));
             }
             (AssignTarget::Pat(AssignTargetPat::Object(object)), AssignOp::Assign) => {
                 self.object_pattern(object, None);
-                let keys = self.keys_of(object);
-                self.flow(&assign.right, Sink::Keys(keys, Box::new(sink)));
+                let keys = Rc::new(self.keys_of(object));
+                self.flow(&assign.right, Sink::Keys(keys, Rc::new(sink)));
             }
             (AssignTarget::Simple(target), op) => {
                 let value = Sink::Escape(Escape::Value);
@@ -350,6 +352,6 @@ pub(super) fn maybe(sink: &Sink) -> Sink {
     match sink {
         Sink::Drop => Sink::Drop,
         Sink::Maybe(_) => sink.clone(),
-        sink => Sink::Maybe(Box::new(sink.clone())),
+        sink => Sink::Maybe(Rc::new(sink.clone())),
     }
 }

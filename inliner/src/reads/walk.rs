@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use swc_atoms::Atom;
 use swc_common::Spanned;
 use swc_ecma_ast::*;
@@ -35,6 +35,8 @@ pub(super) struct Walk<'a> {
     pub(super) others: &'a dyn Others,
     /// Bundlers' modules that hand on the process module.
     pub(super) modules: &'a BTreeSet<Module>,
+    /// Their ids.
+    pub(super) module_ids: FxHashSet<&'a Atom>,
     /// The function that is visited next is a module's.
     pub(super) next: Option<Factory>,
     /// The module whose only statement is visited, and its name for `module`.
@@ -61,6 +63,7 @@ pub(super) fn walk(
         captures: FxHashMap::default(),
         others,
         modules,
+        module_ids: modules.iter().map(|module| &module.id).collect(),
         next: None,
         inside: None,
     };

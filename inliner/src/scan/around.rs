@@ -128,6 +128,9 @@ pub(super) fn is_put_into_a_property(lexer: &Lexer<'_>) -> bool {
     name.is_empty() || name == b"exports" || rest.ends_with(b".")
 }
 
+/// A longer list of declarations is looked at no further than to the name.
+const LONGEST_LIST: usize = 1 << 12;
+
 /// A name that is declared with the value that begins here.
 pub(super) struct DeclaredName<'t> {
     pub(super) name: &'t [u8],
@@ -140,7 +143,9 @@ pub(super) fn declared_name<'t>(lexer: &Lexer<'t>) -> Option<DeclaredName<'t>> {
     let before = lexer.text[..lexer.before.end].strip_suffix(b"=")?.trim_ascii_end();
     let (before, name) = split_last_word(before);
     let before = before.trim_ascii_end();
-    let list = before.get(lexer.statement()..)?.trim_ascii_start();
+    // A statement may be the whole file.
+    let list = before.get(lexer.statement()..).filter(|list| list.len() <= LONGEST_LIST);
+    let list = list.unwrap_or_default().trim_ascii_start();
     let word = list.iter().take_while(|byte| is_part(**byte)).count();
     let (keyword, rest) = list.split_at(word);
     let is_list = rest.is_empty() || rest.ends_with(b",");

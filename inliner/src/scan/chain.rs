@@ -30,8 +30,13 @@ pub(super) struct Chains<'w> {
     islands: Islands,
     /// A `require` may be made, for other files if this one exports it.
     makes_require: bool,
+    /// How many keys the whole text may still be searched for.
+    searches: usize,
     out: FileReads,
 }
+
+/// A file with more computed keys is cheaper as a tree.
+const MOST_SEARCHES: usize = 64;
 
 /// What is known once the bracket is closed.
 enum Waiting {
@@ -53,6 +58,7 @@ impl<'w> Chains<'w> {
             last_target: None,
             islands: Islands::default(),
             makes_require: false,
+            searches: MOST_SEARCHES,
             out: FileReads::default(),
         }
     }
@@ -262,7 +268,9 @@ impl<'w> Chains<'w> {
         let length = lexer.text[key..].iter().take_while(|byte| is_part(**byte)).count();
         let (name, rest) = lexer.text[key..].split_at(length);
         let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit());
-        if !is_name || !rest.starts_with(b"]") || is_ever_assigned(lexer.text, name) {
+        let is_plain = is_name && rest.starts_with(b"]");
+        self.searches = self.searches.checked_sub(usize::from(is_plain)).ok_or(Doubt::Key)?;
+        if !is_plain || is_ever_assigned(lexer.text, name) {
             return self.islands.hands_on_process(lexer).map_err(|_| Doubt::Key);
         }
         let note = Note { at: at as u32, name: None, reason: Reason::DynamicKey };

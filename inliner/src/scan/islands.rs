@@ -32,7 +32,14 @@ pub(super) struct Islands {
     asks: Vec<usize>,
     /// Another name for it may be taken by another file.
     exports: bool,
+    /// More functions look into the global object than are kept.
+    has_many: bool,
 }
+
+/// A file with more such functions is cheaper as a tree.
+const MOST_NAMED: usize = 256;
+/// And so is one with more names that have to be looked for in the whole of it.
+const MOST_SEARCHES: usize = 64;
 
 /// A function that looks into the global object, by a declared name or at once.
 struct Named {
@@ -130,6 +137,10 @@ impl Islands {
 
     /// Both end where their brackets are closed.
     fn looks_into(&mut self, function: Function, region: usize, name: Option<Vec<u8>>) {
+        if self.named.len() == MOST_NAMED {
+            self.has_many = true;
+            return;
+        }
         self.named.push(Named { name, region: region..region, function });
         self.naming += 1;
     }
@@ -184,9 +195,14 @@ impl Islands {
 
     /// The functions, in order, none inside another.
     pub(super) fn finish(self, text: &[u8]) -> Result<Vec<Function>, Doubt> {
-        let is_asked = |function: &Function| self.asks.iter().any(|at| function.body.contains(at));
+        // They were met in order.
+        let is_asked = |function: &Function| {
+            let first = self.asks.partition_point(|at| *at < function.body.start);
+            self.asks.get(first).is_some_and(|at| *at < function.body.end)
+        };
         let mut named = self.named;
-        if self.exports && !named.is_empty() {
+        // Each is looked for in its function.
+        if self.exports && !named.is_empty() || self.has_many {
             return Err(Doubt::Global);
         }
         let matters = |named: &Named| is_asked(&named.function) || !named.is_only_looked_into(text);
@@ -221,11 +237,16 @@ pub(super) fn read(
     functions: &[Function],
     wanted: &dyn Wanted,
 ) -> Result<FileReads, Doubt> {
-    let is_inside = |at: u32| functions.iter().any(|function| function.range().contains(&(at as usize)));
+    // They are in order, and none lies in another.
+    let is_inside = |at: u32| {
+        let next = functions.partition_point(|function| function.range().end <= at as usize);
+        functions.get(next).is_some_and(|function| function.range().contains(&(at as usize)))
+    };
+    let mut searches = MOST_SEARCHES;
     found.reads.retain(|read| !is_inside(read.start));
     found.notes.retain(|note| !is_inside(note.at));
     for function in functions {
-        let FileReads { reads, objects, notes, .. } = one(text, function, wanted)?;
+        let FileReads { reads, objects, notes, .. } = one(text, function, wanted, &mut searches)?;
         found.reads.extend(reads);
         found.objects.extend(objects);
         found.notes.extend(notes);
@@ -233,7 +254,12 @@ pub(super) fn read(
     Ok(found)
 }
 
-fn one(text: &str, function: &Function, wanted: &dyn Wanted) -> Result<FileReads, Doubt> {
+fn one(
+    text: &str,
+    function: &Function,
+    wanted: &dyn Wanted,
+    searches: &mut usize,
+) -> Result<FileReads, Doubt> {
     let parameters = &text[function.parameters..function.body.start];
     let in_parentheses = parameters.starts_with('(');
     // Whatever the function is, `return`, `await` and `yield` may stand in it. It has no name that something may mean.
@@ -248,7 +274,12 @@ fn one(text: &str, function: &Function, wanted: &dyn Wanted) -> Result<FileReads
     };
     let source = [head, &parameters, &text[function.body.clone()], ")"].concat();
     let program = syntax::parse(&source).map_err(|_| Doubt::Global)?;
-    let is_given = |name: &str| is_ever_assigned(text.as_bytes(), name.as_bytes());
+    let searches = std::cell::RefCell::new(searches);
+    let is_given = |name: &str| {
+        let mut left = searches.borrow_mut();
+        **left = left.saturating_sub(1);
+        **left == 0 || is_ever_assigned(text.as_bytes(), name.as_bytes())
+    };
     let found = reads::find_within(&program, wanted, is_given).ok_or(Doubt::Global)?;
     found.of_part(function.parameters as u32, head.len() as u32).ok_or(Doubt::Global)
 }

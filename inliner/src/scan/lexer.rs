@@ -81,6 +81,9 @@ pub(super) struct Lexer<'t> {
     statement: usize,
 }
 
+/// More brackets inside each other are left to who refuses them.
+const MOST_OPEN: usize = 1 << 10;
+
 /// Runs over a whole text.
 pub(super) fn run(text: &[u8], listener: &mut impl Listener) -> Result<(), Doubt> {
     let start = Token { kind: Kind::Start, start: 0, end: 0 };
@@ -260,6 +263,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn opens(&mut self, byte: u8) -> Result<(), Doubt> {
+        if self.open.len() == MOST_OPEN {
+            return Err(Doubt::Brackets);
+        }
         let after_head = self.sign_before() == b')'
             && self.last.before.kind == Kind::Word
             && words::has_a_head(self.slice(self.last.before));
