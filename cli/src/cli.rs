@@ -109,7 +109,7 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Login {
-    /// The service's URL [default: the project's]
+    /// The service's URL [default: CAPY_SERVICE_URL; at a terminal also the project's, which is shown first]
     #[arg(long)]
     pub(crate) url: Option<String>,
 }

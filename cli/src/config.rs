@@ -186,14 +186,22 @@ fn key_text(key: &MasterKey) -> Zeroizing<String> {
 /// It comes with `CAPY_SERVICE_URL` only: else the nearest `capy.toml`, a pull request's for one, could name a
 /// service that it goes to.
 fn token_from_env() -> Result<Option<ApiToken>> {
-    let is_set = |name| env::var_os(name).is_some_and(|text| !text.to_string_lossy().trim().is_empty());
     if !is_set("CAPY_TOKEN") {
         return Ok(None);
     }
-    if !is_set("CAPY_SERVICE_URL") {
+    if !service_url_is_set() {
         return Err(Error::TokenWithoutUrl);
     }
     let text = env::var("CAPY_TOKEN").map(Zeroizing::new);
     let token = text.ok().and_then(|text| ApiToken::parse(&text)).ok_or(Error::TokenMalformed)?;
     if token.is_mistyped() { Err(Error::TokenMistyped) } else { Ok(Some(token)) }
+}
+
+/// Whether the person, and not a file of the repository, says where the key service is.
+pub(crate) fn service_url_is_set() -> bool {
+    is_set("CAPY_SERVICE_URL")
+}
+
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|text| !text.to_string_lossy().trim().is_empty())
 }

@@ -28,6 +28,8 @@ pub(crate) enum Error {
     NotLoggedIn { url: ServiceUrl },
     #[error("no key service is named: pass --url")]
     WhichService { known: Vec<String> },
+    #[error("only {} says that the key service is {url}, and nobody confirmed that a token may go there", path.display())]
+    ServiceUnconfirmed { url: ServiceUrl, path: PathBuf },
     #[error("the home folder is not known: neither CAPY_CONFIG_DIR, XDG_CONFIG_HOME nor HOME is set")]
     NoConfigFolder,
     #[error("{} cannot be read: {reason}", path.display())]
@@ -179,6 +181,7 @@ impl Error {
             Self::AlreadyInitialised { .. } => ("ALREADY_INITIALISED", exit::FAILED),
             Self::NotLoggedIn { .. } => ("NOT_LOGGED_IN", exit::NOT_SET_UP),
             Self::WhichService { .. } => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
+            Self::ServiceUnconfirmed { .. } => ("SERVICE_URL_UNCONFIRMED", exit::NOT_SET_UP),
             Self::NoConfigFolder => ("NO_CONFIG_FOLDER", exit::NOT_SET_UP),
             Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP),
             Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY),
@@ -253,6 +256,12 @@ impl Error {
             Self::AlreadyInitialised { .. } => "on a new machine, `capy init --recover` takes the 24 words",
             Self::NotLoggedIn { url } => {
                 return Some(format!("run `capy login --url {}`", quoted(url.as_str())));
+            }
+            Self::ServiceUnconfirmed { url, .. } => {
+                return Some(format!(
+                    "if the token is for that service: capy login --url {}",
+                    quoted(url.as_str())
+                ));
             }
             Self::WhichService { known } if known.is_empty() => "run `capy login --url https://…` first",
             Self::WhichService { known } => return Some(format!("logged in to: {}", known.join(", "))),

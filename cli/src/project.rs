@@ -48,6 +48,11 @@ impl Project {
         &self.file.project_id
     }
 
+    /// Its `capy.toml`.
+    pub(crate) fn file_path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
     /// The folder of `capy.toml`.
     pub(crate) fn folder(&self) -> PathBuf {
         self.path.parent().unwrap_or(Path::new(".")).to_owned()

@@ -32,7 +32,8 @@ pub(crate) enum TokenTrust {
 #[derive(Args)]
 #[command(after_help = "\
 Whoever can push to a branch that is trusted has the scope: narrow it with --ref or --environment.
-The values may end with *, as in --ref 'refs/tags/v*'. The job needs `permissions: id-token: write`.")]
+The values may end with *, as in --ref 'refs/heads/release/*': without the / before it,
+refs/heads/main* fits refs/heads/main-x, too, and a warning says so. The job needs `permissions: id-token: write`.")]
 pub(crate) struct TrustAdd {
     /// The repository, as owner/name
     #[arg(long, value_name = "OWNER/NAME")]
@@ -61,6 +62,9 @@ pub(crate) struct TrustAdd {
     /// Whom they are made for [default: the service's URL, which is what capy asks for]
     #[arg(long, value_name = "TEXT")]
     pub(crate) audience: Option<String>,
+    /// Print the trust as JSON, with the warnings
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) service: ServiceArg,
 }

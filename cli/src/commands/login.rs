@@ -1,5 +1,6 @@
 //! `capy login`: checks an API token against the service and keeps it, readable for this user alone.
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use capy_client::service::ApiToken;
@@ -8,15 +9,18 @@ use capy_protocol::api::tokens::Bearer;
 use capy_protocol::scope::Scope;
 
 use crate::cli::Login;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::project::{Project, deadline, plain_http};
 use crate::table::{shown, time};
 use crate::{input, printer};
 
 pub(super) fn run(arguments: &Login) -> Result<()> {
-    let url = service_url(arguments.url.as_deref())?;
     let config = Config::find()?;
+    let url = service_url(arguments.url.as_deref())?;
+    if arguments.url.is_none() && !config::service_url_is_set() {
+        confirm(&url, &config)?;
+    }
     let typed = input::secret(&format!("API token for {url}: "))?;
     let token = ApiToken::parse(&typed).ok_or(Error::NothingTyped)?;
     if token.is_mistyped() {
@@ -28,6 +32,27 @@ pub(super) fn run(arguments: &Login) -> Result<()> {
     printer::note(&describe(service.url(), &bearer));
     printer::note(&format!("the token is in {}", path.display()));
     Ok(())
+}
+
+/// An address that only `capy.toml` names may be a stranger's, who wrote the repository that was pulled: a pipe never
+/// sends a token there, and a person says whether it goes to an address that no login knows.
+fn confirm(url: &ServiceUrl, config: &Config) -> Result<()> {
+    let path = Project::find()?.file_path();
+    let unconfirmed = || Error::ServiceUnconfirmed { url: url.clone(), path: path.clone() };
+    if !io::stdin().is_terminal() {
+        return Err(unconfirmed());
+    }
+    if config.services()?.iter().any(|known| known == url.as_str()) {
+        return Ok(());
+    }
+    let question = format!(
+        "{} says that the key service is {url}, which no login on this machine knows.\nSend an API token there?",
+        path.display()
+    );
+    input::confirm(&question, false).map_err(|error| match error {
+        Error::NotConfirmed => unconfirmed(),
+        other => other,
+    })
 }
 
 fn describe(url: &ServiceUrl, bearer: &Bearer) -> String {

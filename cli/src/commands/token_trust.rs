@@ -3,7 +3,9 @@
 use capy_protocol::api::trusts::{GITHUB_ISSUER, NewTrust, Trust, TrustClaims};
 use capy_protocol::scope::Scope;
 use capy_protocol::token::TrustId;
+use serde::Serialize;
 
+use super::project::print_json;
 use super::token::{scope, service};
 use crate::cli::{TokenTrust, TrustAdd, TrustList, TrustRemove};
 use crate::error::{Error, Result};
@@ -38,6 +40,11 @@ fn add(arguments: TrustAdd) -> Result<()> {
         scope: scope(&arguments.scope)?,
     };
     let trust = service.add_trust(&trust, deadline()?)?;
+    let warnings = warnings(&trust.claims);
+    if arguments.json {
+        report(&warnings);
+        return print_json(&Added { trust, warnings });
+    }
     let id = trust.trust_id;
     printer::note(&format!(
         "{id}: jobs of {} have {}{}; to end it: capy token trust remove {id}",
@@ -45,7 +52,35 @@ fn add(arguments: TrustAdd) -> Result<()> {
         trust.scope,
         limits(&trust.claims).map(|only| format!(", with {only}")).unwrap_or_default(),
     ));
+    report(&warnings);
     Ok(())
+}
+
+/// A trust as it was made, with what is odd about it.
+#[derive(Serialize)]
+struct Added {
+    #[serde(flatten)]
+    trust: Trust,
+    warnings: Vec<String>,
+}
+
+/// Claims whose `*` stands in the middle of a word: whoever can push a branch that begins alike has the scope.
+fn warnings(claims: &TrustClaims) -> Vec<String> {
+    let is_loose = |value: &str| value.strip_suffix('*').is_some_and(|begin| !begin.ends_with('/'));
+    let warning = |(claim, value): (&str, &str)| {
+        let (value, begin) = (shown(Some(value)), shown(value.strip_suffix('*')));
+        format!("{claim} {value} fits every {claim} that begins so, such as {begin}-x")
+    };
+    named(claims).filter(|(_, value)| is_loose(value)).map(warning).collect()
+}
+
+fn report(warnings: &[String]) {
+    for warning in warnings {
+        printer::note(&format!("warning: {warning}"));
+    }
+    if !warnings.is_empty() {
+        printer::note("\nhint: name it whole, or let the * follow a /, as in refs/heads/release/*");
+    }
 }
 
 /// A workflow's path within its repository, which the identity names in front of it.
@@ -58,6 +93,7 @@ fn of_repository(repository: &str, path: String) -> String {
 
 fn list(arguments: &TrustList) -> Result<()> {
     let list = service(&arguments.service)?.trusts(deadline()?)?;
+    report(&list.trusts.iter().flat_map(|trust| warnings(&trust.claims)).collect::<Vec<_>>());
     if arguments.json {
         let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
         return printer::data(&(json + "\n"));
@@ -81,18 +117,21 @@ fn row(trust: &Trust) -> [String; 5] {
 
 /// What narrows a trust within its repository.
 fn limits(claims: &TrustClaims) -> Option<String> {
-    let named = [
+    let limits: Vec<_> =
+        named(claims).map(|(name, value)| format!("{name} {}", shown(Some(value)))).collect();
+    (!limits.is_empty()).then(|| limits.join(", "))
+}
+
+/// The claims that are set, each by its name for people.
+fn named(claims: &TrustClaims) -> impl Iterator<Item = (&'static str, &str)> {
+    let all = [
         ("number", &claims.repository_id),
         ("ref", &claims.git_ref),
         ("environment", &claims.environment),
         ("workflow", &claims.workflow_ref),
         ("reusable workflow", &claims.job_workflow_ref),
     ];
-    let limits: Vec<_> = named
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name} {}", shown(Some(value.as_deref()?)))))
-        .collect();
-    (!limits.is_empty()).then(|| limits.join(", "))
+    all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
 }
 
 fn remove(arguments: &TrustRemove) -> Result<()> {

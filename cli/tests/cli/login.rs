@@ -9,6 +9,7 @@ use capy_test_support::needs;
 
 use crate::sandbox::{Sandbox, contains, mode};
 use crate::stand_in::{ADMIN_TOKEN, Fault, StandIn};
+use crate::terminal::Terminal;
 
 #[test]
 fn a_login_is_checked_and_kept_for_this_user_alone() {
@@ -62,6 +63,66 @@ fn a_token_in_the_environment_goes_to_no_service_that_only_a_file_names() {
     sandbox.env.insert("CAPY_TOKEN".into(), "canary two".into());
     sandbox.capy(&["deploy", "list"]).fails(2, "TOKEN_MALFORMED");
     assert_eq!(sandbox.service.seen().len(), before);
+}
+
+/// A repository that was pulled, whose `capy.toml` names a service of its author's.
+fn pulled() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("capy.toml", &project_file(&sandbox.service.url()));
+    sandbox.write("below/deeper/.keep", "");
+    sandbox
+}
+
+fn project_file(url: &str) -> String {
+    format!("project_id = \"prj_pulled\"\nservice_url = \"{url}\"\n")
+}
+
+#[test]
+fn a_piped_token_goes_to_no_service_that_only_a_pulled_repository_names() {
+    let mut sandbox = pulled();
+    for folder in ["", "below", "below/deeper"] {
+        let mut login = sandbox.command(&["login"]);
+        login.current_dir(sandbox.path(folder));
+        let refused = sandbox.finish(login, "canary-token\n").fails(10, "SERVICE_URL_UNCONFIRMED");
+        let hint =
+            format!("hint: if the token is for that service: capy login --url {}", sandbox.service.url());
+        assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
+    }
+    // A login that is known is no leave either: which of several services is meant, the repository must not say.
+    let other = StandIn::start();
+    sandbox.capy_with(&["login", "--url", &other.url()], ADMIN_TOKEN).succeeds();
+    sandbox.write("capy.toml", &project_file(&other.url()));
+    sandbox.capy_with(&["login"], "canary-token\n").fails(10, "SERVICE_URL_UNCONFIRMED");
+    assert!(sandbox.service.seen().is_empty() && other.seen().len() == 1);
+    sandbox.env.insert("CAPY_SERVICE_URL".into(), sandbox.service.url());
+    sandbox.capy_with(&["login"], ADMIN_TOKEN).succeeds();
+    assert_eq!(other.seen().len(), 1);
+}
+
+#[test]
+fn at_a_terminal_an_unknown_service_of_a_repository_is_shown_and_confirmed() {
+    let sandbox = pulled();
+    let url = sandbox.service.url();
+    for (answer, code) in [("n\n", Some(10)), ("\n", Some(10)), ("y\n", Some(0))] {
+        let mut terminal = Terminal::start(&sandbox, &["login"]);
+        terminal.wait_for(&format!("the key service is {url}, which no login on this machine knows"));
+        terminal.wait_for("[y/N] ");
+        assert!(sandbox.service.seen().is_empty());
+        terminal.type_keys(answer);
+        if code == Some(0) {
+            terminal.wait_for(&format!("API token for {url}: "));
+            terminal.type_keys(&format!("{ADMIN_TOKEN}\n"));
+        }
+        let (ended, shown) = terminal.end();
+        assert_eq!(ended, code, "{shown}");
+    }
+    assert_eq!(sandbox.service.seen().len(), 1);
+    // Known from now on.
+    let mut terminal = Terminal::start(&sandbox, &["login"]);
+    terminal.wait_for(&format!("API token for {url}: "));
+    terminal.type_keys(&format!("{ADMIN_TOKEN}\n"));
+    let (code, shown) = terminal.end();
+    assert!(code == Some(0) && !shown.contains("[y/N]"), "{shown}");
 }
 
 #[test]

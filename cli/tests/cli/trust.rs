@@ -35,6 +35,33 @@ fn a_trust_names_a_repository_and_is_listed_until_it_is_removed() {
 }
 
 #[test]
+fn a_star_inside_of_a_word_is_warned_of_when_it_is_added_and_listed() {
+    let sandbox = Sandbox::project();
+    let add = ["token", "trust", "add", "--repository", "o/r", "--scope", "read:prj_b"];
+    for (option, value, warned) in [
+        ("--ref", "refs/heads/main*", true),
+        ("--ref", "*", true),
+        ("--environment", "prod*", true),
+        ("--workflow", ".github/workflows/a.yml@*", true),
+        ("--ref", "refs/heads/main", false),
+        ("--ref", "refs/heads/*", false),
+        ("--workflow", ".github/workflows/a.yml@refs/tags/*", false),
+    ] {
+        let arguments = [&add[..], &[option, value]].concat();
+        let added = sandbox.capy(&arguments).succeeds();
+        assert_eq!(added.stderr.contains("warning: "), warned, "{option} {value}: {}", added.stderr);
+        let json = sandbox.capy(&[&arguments[..], &["--json"]].concat()).succeeds().stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["warnings"].as_array().unwrap().len(), usize::from(warned), "{json}");
+        assert!(json["trust_id"].as_str().unwrap().starts_with("tru_"), "{json}");
+    }
+    let listed = sandbox.capy(&["token", "trust", "list", "--json"]).succeeds();
+    let warning = "warning: ref refs/heads/main* fits every ref that begins so, such as refs/heads/main-x\n";
+    assert!(listed.stderr.contains(warning), "{}", listed.stderr);
+    assert_eq!(listed.stderr.matches("warning: ").count(), 8, "{}", listed.stderr);
+}
+
+#[test]
 fn a_job_shows_an_identity_that_is_made_for_the_service_and_keeps_nothing() {
     let sandbox = job();
     let listed = sandbox.capy(&["deploy", "list"]).succeeds();
