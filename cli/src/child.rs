@@ -19,7 +19,7 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use crate::error::{Error, Result};
-use crate::names;
+use crate::{exec_limits, names};
 
 /// Keeps other processes of this user from reading credentials out of this one, and itself out of core dumps.
 ///
@@ -30,7 +30,12 @@ pub(crate) fn keep_memory_private() {
 
 /// Replaces this process; returns only when that failed.
 pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
-    failure(command, memory.lend(|| prepare(command, env).exec()))
+    let mut prepared = match prepare(command, env) {
+        Ok(prepared) => prepared,
+        Err(error) => return error,
+    };
+    let source = memory.lend(|| prepared.exec());
+    failure(&prepared, source)
 }
 
 /// How a command that ran beside this process ended.
@@ -47,10 +52,11 @@ pub(crate) fn run(
     memory: &PrivateMemory,
     afterwards: &Interrupt,
 ) -> Result<Ended> {
-    let watch = Watch::begin().map_err(|source| failure(command, source))?;
-    let spawned = memory.lend(|| watch.spawn(&mut prepare(command, env)));
-    let mut child = spawned.map_err(|source| failure(command, source))?;
-    let status = watch.wait(&mut child, afterwards).map_err(|source| failure(command, source))?;
+    let mut prepared = prepare(command, env)?;
+    let watch = Watch::begin().map_err(|source| failure(&prepared, source))?;
+    let spawned = memory.lend(|| watch.spawn(&mut prepared));
+    let mut child = spawned.map_err(|source| failure(&prepared, source))?;
+    let status = watch.wait(&mut child, afterwards).map_err(|source| failure(&prepared, source))?;
     Ok(match (status.code(), status.signal().or(watch.received())) {
         (Some(0), None) => Ended::Well,
         (Some(code), None) => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
@@ -59,7 +65,7 @@ pub(crate) fn run(
     })
 }
 
-fn prepare(command: &[OsString], env: &EnvMap) -> Command {
+fn prepare(command: &[OsString], env: &EnvMap) -> Result<Command> {
     let (program, arguments) = command.split_first().expect("clap asks for one word at least");
     let mut prepared = Command::new(program);
     prepared.args(arguments);
@@ -71,13 +77,25 @@ fn prepare(command: &[OsString], env: &EnvMap) -> Command {
     for (name, value) in env.iter().filter(|(name, _)| !names::is_reserved(name)) {
         prepared.env(name, value.expose_secret());
     }
-    prepared
+    match exec_limits::check(&prepared) {
+        None => Ok(prepared),
+        Some(excess) => Err(Error::ExecLimit(excess)),
+    }
 }
 
-fn failure(command: &[OsString], source: io::Error) -> Error {
-    let program = command[0].to_string_lossy().into_owned();
+/// What a shell reads as `NAME=value` or as several words is no program, and may hold a value: of the first only
+/// the name is told, of the others the first word.
+fn failure(command: &Command, source: io::Error) -> Error {
+    let program = command.get_program().to_string_lossy().into_owned();
+    if let Some((name, _)) = program.split_once('=').filter(|(name, _)| names::is_kept_by_shells(name)) {
+        return Error::CommandIsAssignment { name: name.into() };
+    }
     match source.kind() {
-        ErrorKind::NotFound => Error::CommandNotFound { program },
+        ErrorKind::NotFound => match program.split_once(char::is_whitespace) {
+            Some((first, _)) => Error::CommandIsOneWord { first: first.into() },
+            None => Error::CommandNotFound { program },
+        },
+        ErrorKind::ArgumentListTooLong => Error::ExecLimit(exec_limits::explain(command)),
         _ => Error::CommandNotExecutable { program, source },
     }
 }

@@ -27,6 +27,7 @@ pub(crate) use variables::{Variable, json_object, lines};
 pub(crate) use wish::{BlobFile, BlobPlace, Replaces, Wish, Wishes};
 
 use crate::cli::{Credential, Format};
+use crate::env_text::Pipes;
 use crate::error::{Error, Result};
 use crate::platforms::{Guide, Platform, Setting, Signs};
 use crate::project::{Project, deadline, env_path, open_env_file, read_env_file, refuse_doubts};
@@ -68,8 +69,10 @@ impl Workbench {
     /// Finds the project here, opens its `.env` and its login.
     pub(crate) fn open(env_file: Option<PathBuf>) -> Result<Self> {
         let project = Project::find()?;
+        let pipes = Pipes::of(env_file.as_ref());
         let env_path = env_path(env_file, Some(&project));
-        let file = read_env_file(&env_path)?.ok_or_else(|| Error::NoEnvFile { path: env_path.clone() })?;
+        let file =
+            read_env_file(&env_path, pipes)?.ok_or_else(|| Error::NoEnvFile { path: env_path.clone() })?;
         refuse_doubts(&file, &env_path)?;
         let values = open_env_file(&file, &env_path, Some(&project))?;
         if values.is_empty() {

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use capy_client::regular_file;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
@@ -28,11 +29,19 @@ pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 
 /// Puts `content` in a file's place: temporary file beside it, fsync, rename, fsync of the folder.
 ///
-/// A link is followed and stays. A file that exists keeps its mode; a new one gets `mode`.
+/// A link is followed and stays. A file that exists keeps its mode; a new one gets `mode`. What is no regular file
+/// stays, too.
 pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let target = follow(path)?;
-    let kept = fs::metadata(&target).map(|data| data.permissions().mode() & 0o7777);
-    write_over(&target, content, kept.unwrap_or(mode))
+    let mode = match fs::metadata(&target) {
+        Ok(data) => match regular_file::other_kind(&data) {
+            None => data.permissions().mode() & 0o7777,
+            Some(what) => return Err(io::Error::other(format!("it is {what}, and no regular file"))),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => mode,
+        Err(error) => return Err(error),
+    };
+    write_over(&target, content, mode)
 }
 
 /// [`replace`] for what is this user's alone, whatever mode it had.
@@ -137,6 +146,20 @@ mod tests {
         replace(&path, b"2", PRIVATE).unwrap();
         assert_eq!((mode(&path), fs::read(&path).unwrap()), (0o640, b"2".to_vec()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::os::unix::fs::symlink("pipe", &link).unwrap();
+        for path in [&pipe, &link, &folder.path().to_owned()] {
+            replace(path, b"canary", PRIVATE).unwrap_err();
+        }
+        use std::os::unix::fs::FileTypeExt;
+        assert!(fs::metadata(&link).unwrap().file_type().is_fifo());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

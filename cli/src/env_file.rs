@@ -10,13 +10,20 @@
 //! - Blanks after an unclosed quote are dropped, as they are after any value without quotes.
 //! - A line that assigns nothing, and a name with blanks or quotes in it, is passed over and reported.
 //!
-//! Where a person may have meant something else than Node reads (`A=se#cret`), the value is Node's and the line
-//! is reported as a [`Doubt`]; what would seal or deploy half a secret refuses the file.
+//! Where a person may have meant something else than Node reads (`A=se#cret`), or where dotenv or another reader
+//! of such files reads something else, the value is Node's and the line is reported as a [`Doubt`]; what would
+//! seal or deploy half a secret refuses the file. The tests hold this against Node and dotenv themselves: what
+//! the three do not read alike is in doubt.
 
+mod letters;
+
+use std::fmt;
 use std::ops::Range;
 
 use capy_protocol::env_map::SecretValue;
 use zeroize::Zeroizing;
+
+use crate::names;
 
 const BLANK: [char; 3] = [' ', '\t', '\r'];
 const QUOTES: [char; 3] = ['"', '\'', '`'];
@@ -52,36 +59,78 @@ pub(crate) struct Doubt {
 pub(crate) enum DoubtKind {
     NoAssignment,
     BadName,
+    /// dotenv takes letters, digits, `_`, `.` and `-`; an `А` of another alphabet looks like one of ours.
+    OddName,
+    /// Node takes a variable from it.
+    IndentedComment,
+    /// Node takes the next line for the value.
+    BlankValue,
     HashInValue,
     TextAfterQuote,
     OpenQuote,
+    /// A backslash in double quotes, but for `\n`.
+    Escape,
+    /// dotenv takes the quote that follows for a part of the value.
+    BackslashBeforeQuote,
+    /// A quote of a word processor, which quotes nothing.
+    TypographicQuote,
+    /// dotenv ends the line there, and Node drops it.
+    LoneCarriageReturn,
+    /// Node makes it a part of the first name.
+    ByteOrderMark,
+    Invisible(char),
 }
 
-impl DoubtKind {
+impl fmt::Display for DoubtKind {
     /// What is odd about the line, without quoting it.
-    pub(crate) fn explain(self) -> &'static str {
-        match self {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::NoAssignment => "is no NAME=value, and no variable is read from it",
             Self::BadName => "has a name that cannot be used, and no variable is read from it",
+            Self::OddName => {
+                "has a name with a character that other readers of .env do not take: use A-Z, 0-9 and `_`"
+            }
+            Self::IndentedComment => {
+                "is an indented comment with a `=` in it: Node would take a variable from it"
+            }
+            Self::BlankValue => "has blanks for a value: Node would take the next line for it",
             Self::HashInValue => {
                 "has a `#` that begins a comment; put quotes around the value if it belongs to it"
             }
             Self::TextAfterQuote => "has text after the closing quote, which is not read",
             Self::OpenQuote => "has a quote that is never closed",
-        }
+            Self::Escape => {
+                "has a backslash in double quotes, which other readers of .env take away; put single quotes \
+                 around the value to keep it"
+            }
+            Self::BackslashBeforeQuote => {
+                "has a backslash before the closing quote, so that other readers of .env read on behind it"
+            }
+            Self::TypographicQuote => {
+                "has typographic quotes, which become a part of the value; use ' or \" instead"
+            }
+            Self::LoneCarriageReturn => {
+                "has a carriage return without a new line, where other readers of .env end the line"
+            }
+            Self::ByteOrderMark => {
+                "begins with a byte order mark, which Node makes a part of the first name; save the file as \
+                 UTF-8 without it"
+            }
+            Self::Invisible(letter) => {
+                return write!(f, "has a character that cannot be seen (U+{:04X})", u32::from(*letter));
+            }
+        })
     }
 }
 
 impl EnvFile {
     /// Reads a file's text. Nothing is refused: see [`EnvFile::doubts`].
     pub(crate) fn parse(text: Zeroizing<String>) -> Self {
-        let mut reader = Reader {
-            text: &text,
-            at: if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 },
-            line: 1,
-            entries: Vec::new(),
-            doubts: Vec::new(),
-        };
+        let mut reader = Reader { text: &text, at: 0, line: 1, entries: Vec::new(), doubts: Vec::new() };
+        if text.starts_with(letters::BYTE_ORDER_MARK) {
+            reader.at = letters::BYTE_ORDER_MARK.len_utf8();
+            reader.doubt(DoubtKind::ByteOrderMark);
+        }
         while reader.at < text.len() {
             reader.read_line();
         }
@@ -214,6 +263,10 @@ impl Reader<'_> {
         let end = self.end_of_line(self.at);
         let line = self.text[self.at..end].trim_matches(BLANK);
         if line.is_empty() || line.starts_with('#') {
+            if self.text[self.at..end].starts_with(BLANK) && line.contains('=') {
+                self.doubt(DoubtKind::IndentedComment);
+            }
+            self.look_at_letters(self.at..self.at, end);
             return self.finish_lines(end);
         }
         let Some((before, _)) = self.text[self.at..end].split_once('=') else {
@@ -226,9 +279,13 @@ impl Reader<'_> {
             return self.pass_over(end, DoubtKind::BadName);
         }
         let found = self.read_value(after_equals, end);
-        if let Some(kind) = found.doubt {
-            self.doubts.push(Doubt { line: self.line, kind });
+        if !names::is_read_alike(name) {
+            self.doubt(DoubtKind::OddName);
         }
+        if let Some(kind) = found.doubt {
+            self.doubt(kind);
+        }
+        self.look_at_letters(self.at..found.raw.end, found.line_end);
         self.entries.push(Entry {
             name: name.to_owned(),
             value: SecretValue::new(found.value.to_string()),
@@ -248,7 +305,7 @@ impl Reader<'_> {
                 value: Zeroizing::default(),
                 raw: after_equals..after_equals,
                 line_end: end,
-                doubt: None,
+                doubt: rest.contains([' ', '\t']).then_some(DoubtKind::BlankValue),
             },
             Some(quote) if QUOTES.contains(&quote) => self.read_quoted(quote, start, end),
             Some(_) => self.read_unquoted(after_equals, start, end),
@@ -261,10 +318,12 @@ impl Reader<'_> {
         let glued = value.len() < line.len()
             && if value.is_empty() { start == after_equals } else { !value.ends_with(BLANK) };
         let value = value.trim_end_matches(BLANK);
+        let is_typographic = |c: Option<char>| c.is_some_and(letters::is_typographic_quote);
+        let quoted = is_typographic(value.chars().next()) || is_typographic(value.chars().next_back());
         let (raw, doubt) = match (glued, value.is_empty()) {
             (true, _) => (start..start + line.trim_end_matches(BLANK).len(), Some(DoubtKind::HashInValue)),
             (false, true) => (after_equals..after_equals, None),
-            (false, false) => (start..start + value.len(), None),
+            (false, false) => (start..start + value.len(), quoted.then_some(DoubtKind::TypographicQuote)),
         };
         Found { value: without_cr(value), raw, line_end: end, doubt }
     }
@@ -284,6 +343,14 @@ impl Reader<'_> {
         let tail = self.text[close + 1..line_end].trim_matches(BLANK);
         let value = without_cr(&self.text[start + 1..close]);
         let odd = !tail.is_empty() && !tail.starts_with('#');
+        let doubt = match quote {
+            _ if odd => Some(DoubtKind::TextAfterQuote),
+            '"' if value.replace("\\n", "").contains('\\') || value.contains("\\\\") => {
+                Some(DoubtKind::Escape)
+            }
+            _ if value.ends_with('\\') => Some(DoubtKind::BackslashBeforeQuote),
+            _ => None,
+        };
         let raw_end = if odd {
             close + 1 + self.text[close + 1..line_end].trim_end_matches(BLANK).len()
         } else {
@@ -293,7 +360,7 @@ impl Reader<'_> {
             value: if quote == '"' { Zeroizing::new(value.replace("\\n", "\n")) } else { value },
             raw: start..raw_end,
             line_end,
-            doubt: odd.then_some(DoubtKind::TextAfterQuote),
+            doubt,
         }
     }
 
@@ -302,8 +369,28 @@ impl Reader<'_> {
     }
 
     fn pass_over(&mut self, end: usize, kind: DoubtKind) {
-        self.doubts.push(Doubt { line: self.line, kind });
+        self.doubt(kind);
         self.finish_lines(end);
+    }
+
+    fn doubt(&mut self, kind: DoubtKind) {
+        self.doubts.push(Doubt { line: self.line, kind });
+    }
+
+    /// Looks for characters that a person does not see: in an assignment, and in the comment from there to `end`.
+    fn look_at_letters(&mut self, assignment: Range<usize>, end: usize) {
+        let comment = assignment.end..end;
+        let found = letters::first_odd_in_value(&self.text[assignment.clone()], &self.text[assignment.end..])
+            .map(|(at, kind)| (assignment.start + at, kind))
+            .or_else(|| {
+                let (at, kind) =
+                    letters::first_odd_in_comment(&self.text[comment.clone()], &self.text[end..])?;
+                Some((comment.start + at, kind))
+            });
+        if let Some((at, kind)) = found {
+            let line = self.line + self.text[assignment.start..at].matches('\n').count();
+            self.doubts.push(Doubt { line, kind });
+        }
     }
 
     fn finish_lines(&mut self, end: usize) {

@@ -9,6 +9,8 @@ use capy_worker::secrets::{ENCRYPTION_KEY, SecretFault};
 
 use crate::deployment::{Fault, Ways};
 use crate::env_file::Doubt;
+use crate::env_text::EncodingFault;
+use crate::exec_limits::Excess;
 use crate::exit;
 use crate::platforms::Misfit;
 
@@ -64,7 +66,13 @@ pub(crate) enum Error {
     NoSecrets { path: PathBuf },
     #[error("{} does not exist", path.display())]
     NoEnvFile { path: PathBuf },
-    #[error("line {} of {} {}", doubt.line, path.display(), doubt.kind.explain())]
+    #[error("{} is {what}, and no regular file", path.display())]
+    NotRegularFile { path: PathBuf, what: &'static str },
+    #[error("{} is larger than {} bytes", path.display(), crate::env_text::MAX_BYTES)]
+    EnvFileTooLarge { path: PathBuf },
+    #[error("{} {fault}", path.display())]
+    EnvFileEncoding { path: PathBuf, fault: EncodingFault },
+    #[error("line {} of {} {}", doubt.line, path.display(), doubt.kind)]
     EnvFileInDoubt { path: PathBuf, doubt: Doubt },
     #[error("this would change more of {} than was asked, so nothing was written", path.display())]
     EditChangesMore { path: PathBuf },
@@ -132,6 +140,12 @@ pub(crate) enum Error {
     PrefixMalformed { prefix: String },
     #[error("{program} was not found")]
     CommandNotFound { program: String },
+    #[error("{name}=… was not found: it is an assignment, and no command")]
+    CommandIsAssignment { name: String },
+    #[error("{first:?} and what follows it was not found: it is one word with blanks in it")]
+    CommandIsOneWord { first: String },
+    #[error("the command cannot be started: {0}")]
+    ExecLimit(Excess),
     #[error("{program} cannot be executed: {source}")]
     CommandNotExecutable { program: String, source: std::io::Error },
     #[error(transparent)]
@@ -199,6 +213,9 @@ impl Error {
             Self::SealedValue { .. } => ("SEALED_VALUE_DOES_NOT_OPEN", exit::LOCAL_KEY),
             Self::NoSecrets { .. } => ("NO_SECRETS", exit::NOT_SET_UP),
             Self::NoEnvFile { .. } => ("NO_ENV_FILE", exit::NOT_SET_UP),
+            Self::NotRegularFile { .. } => ("NOT_A_REGULAR_FILE", exit::FAILED),
+            Self::EnvFileTooLarge { .. } => ("ENV_FILE_TOO_LARGE", exit::FAILED),
+            Self::EnvFileEncoding { .. } => ("ENV_FILE_ENCODING", exit::FAILED),
             Self::EditChangesMore { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
             Self::EnvFileInDoubt { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
             Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
@@ -233,6 +250,10 @@ impl Error {
             Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN),
             Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE),
             Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
+            Self::CommandIsAssignment { .. } | Self::CommandIsOneWord { .. } => {
+                ("COMMAND_NOT_FOUND", exit::NOT_FOUND)
+            }
+            Self::ExecLimit(excess) => (excess.code(), exit::NOT_EXECUTABLE),
             Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
             Self::Build(fault) => fault.codes(),
             Self::Inline(error) => (error.code(), exit::FAILED),
@@ -291,13 +312,18 @@ impl Error {
                 "set SECRETS_BLOB and PROJECT_KEY as `capy deploy` prints them, or `capy set NAME` here"
             }
             Self::NoEnvFile { .. } => "set a first variable with `capy set NAME`",
+            Self::NotRegularFile { .. } => {
+                "put a regular file there; what only a command reads may come from a pipe: --env-file <(…)"
+            }
+            Self::EnvFileTooLarge { .. } => "name the right file with --env-file",
+            Self::EnvFileEncoding { fault, .. } => return Some(fault.hint()),
             Self::EnvFileInDoubt { .. } => "make the line say what it means, then try again",
             Self::EditChangesMore { .. } => {
                 "`capy list` names the lines in doubt; make them say what they mean"
             }
             Self::NameNotFound { .. } => "`capy list` shows the names",
             Self::NameMalformed { .. } => {
-                "a name has letters, digits and `_`, and does not begin with a digit"
+                "a name has letters, digits and `_`, and does not begin with a digit: a shell drops any other"
             }
             Self::NameReserved { .. } => "choose another name",
             Self::ValueTooLong => "keep it in a file or a store of its own, and set what opens that",
@@ -338,6 +364,13 @@ impl Error {
             Self::PrefixAmbiguous { .. } => "give more digits",
             Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",
             Self::CommandNotFound { .. } => "check the command's name and PATH",
+            Self::CommandIsAssignment { name } => {
+                return Some(format!("set it by env: capy run -- env {name}=… COMMAND"));
+            }
+            Self::CommandIsOneWord { .. } => {
+                "take the quotes away: capy run -- COMMAND ARGUMENT…; or let a shell read it: capy run -- sh -c '…'"
+            }
+            Self::ExecLimit(excess) => excess.hint(),
             Self::Serve(error) => return error.hint().map(Into::into),
             Self::ServiceSecret(SecretFault::Missing(name)) => {
                 return Some(format!("set {name} or {name}_FILE, or let --init draw it"));

@@ -9,10 +9,22 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     capy_client::credentials::is_credential(name) || name.starts_with("CAPY_") || name.starts_with("_CAPY_")
 }
 
+/// Whether every reader of a `.env` takes the name: dotenv's `[\w.-]+`. One that objects have of their own is lost
+/// in JavaScript.
+pub(crate) fn is_read_alike(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    !name.is_empty() && name.chars().all(good) && name != "__proto__"
+}
+
+/// Whether a shell hands the variable on: POSIX, section 3.216, "Name". `dash` drops any other.
+pub(crate) fn is_kept_by_shells(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(good)
+}
+
 /// Checks a name that is to be set: letters, digits and `_`, not a digit first, not capy's own.
 pub(crate) fn check(name: &str) -> Result<()> {
-    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(good) {
+    if !is_kept_by_shells(name) {
         return Err(Error::NameMalformed { name: name.into() });
     }
     if is_reserved(name) {

@@ -1,6 +1,5 @@
 //! The project around the current folder: its `capy.toml`, its `.env`, its local key.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use capy_client::project_file::check_owner;
@@ -11,10 +10,10 @@ use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 use capy_protocol::id::ProjectId;
 use capy_protocol::key::ProjectKey;
-use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::env_file::{Entry, EnvFile};
+use crate::env_text::{self, Pipes};
 use crate::error::{Error, Result};
 use crate::{names, printer};
 
@@ -106,23 +105,14 @@ pub(crate) fn env_path(named: Option<PathBuf>, project: Option<&Project>) -> Pat
 }
 
 /// Reads and parses a `.env`; `None` when there is none.
-pub(crate) fn read_env_file(path: &Path) -> Result<Option<EnvFile>> {
-    match std::fs::read_to_string(path).map(Zeroizing::new) {
-        Ok(text) => Ok(Some(EnvFile::parse(text))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file("read", path)(error)),
-    }
+pub(crate) fn read_env_file(path: &Path, pipes: Pipes) -> Result<Option<EnvFile>> {
+    Ok(env_text::read(path, pipes)?.map(EnvFile::parse))
 }
 
 /// Says on stderr which lines may be meant otherwise than they are read.
 pub(crate) fn report_doubts(file: &EnvFile, path: &Path) {
     for doubt in file.doubts() {
-        printer::note(&format!(
-            "warning: line {} of {} {}",
-            doubt.line,
-            path.display(),
-            doubt.kind.explain()
-        ));
+        printer::note(&format!("warning: line {} of {} {}", doubt.line, path.display(), doubt.kind));
     }
 }
 
@@ -140,6 +130,7 @@ pub(crate) fn refuse_doubts(file: &EnvFile, path: &Path) -> Result<()> {
 /// The values of a `.env` that count, sealed ones opened. The local key is only asked for when one is sealed.
 pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Project>) -> Result<EnvMap> {
     report_doubts(file, path);
+    tell_names_that_shells_drop(file.effective().map(|entry| entry.name.as_str()));
     let mut key = None;
     let mut env = EnvMap::new();
     for entry in file.effective() {
@@ -155,6 +146,17 @@ pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Projec
         env.try_insert(&entry.name, value).map_err(|_| Error::ValueUnusable)?;
     }
     Ok(env)
+}
+
+/// Says on stderr which variables a program does not get when a shell stands between it and capy.
+pub(crate) fn tell_names_that_shells_drop<'a>(all: impl Iterator<Item = &'a str>) {
+    let dropped: Vec<_> = all.filter(|name| !names::is_kept_by_shells(name)).collect();
+    if !dropped.is_empty() {
+        printer::note(&format!(
+            "warning: a shell in front of the program, as in `npm run`, drops variables with such names: {}",
+            dropped.join(", ")
+        ));
+    }
 }
 
 fn open_entry(

@@ -8,6 +8,7 @@ use capy_protocol::api::projects::NewSecret;
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::id::ProjectId;
 
+use crate::env_text::Pipes;
 use crate::error::{Error, Result};
 use crate::project::{Project, deadline, open_env_file, read_env_file, refuse_doubts};
 
@@ -39,7 +40,7 @@ pub(crate) fn find(service: &Service, named: &str) -> Result<ProjectId> {
 
 /// All variables of a `.env` file, sealed ones opened. A file with a line that may be meant otherwise is refused.
 pub(crate) fn read(path: &Path) -> Result<EnvMap> {
-    let file = read_env_file(path)?.ok_or_else(|| Error::NoEnvFile { path: path.into() })?;
+    let file = read_env_file(path, Pipes::Read)?.ok_or_else(|| Error::NoEnvFile { path: path.into() })?;
     refuse_doubts(&file, path)?;
     open_env_file(&file, path, Project::find_if_any()?.as_ref())
 }

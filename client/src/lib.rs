@@ -13,6 +13,7 @@ pub mod github;
 mod http;
 pub mod private_memory;
 pub mod project_file;
+pub mod regular_file;
 mod retry;
 pub mod service;
 pub mod service_url;

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use capy_protocol::id::ProjectId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular_file};
 
 /// The file's name.
 pub const NAME: &str = "capy.toml";
+
+/// A `capy.toml` has three lines.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +61,7 @@ impl ProjectFile {
     /// # Errors
     /// [`Error::ProjectFileUnreadable`], [`Error::ProjectFileMalformed`].
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let text = regular_file::read_to_string(path, MAX_BYTES)
             .map_err(|source| Error::ProjectFileUnreadable { path: path.into(), source })?;
         toml::from_str(&text).map_err(|fault| Error::ProjectFileMalformed {
             path: path.into(),
@@ -137,6 +140,23 @@ mod tests {
         assert_eq!(toml::from_str::<ProjectFile>(text).unwrap(), file);
         file.epoch = 2;
         assert_eq!(file.serialize(), format!("{text}epoch = 2\n"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let link = |target: &str| std::os::unix::fs::symlink(target, &path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap();
+        assert!(made.success());
+        for target in ["pipe", "/dev/zero", "."] {
+            link(target);
+            assert_eq!(ProjectFile::find(folder.path()).unwrap_err().code(), "PROJECT_FILE_UNREADABLE");
+            std::fs::remove_file(&path).unwrap();
+        }
+        std::fs::write(&path, "#".repeat(70_000)).unwrap();
+        assert_eq!(ProjectFile::find(folder.path()).unwrap_err().code(), "PROJECT_FILE_UNREADABLE");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use capy_protocol::env_value;
 
 use crate::cli::EnvFileArg;
 use crate::env_file::{Entry, EnvFile};
+use crate::env_text::Pipes;
 use crate::error::{Error, Result};
 use crate::project::{Project, env_path, read_env_file, refuse_doubts};
 use crate::{disk, git, names, printer};
@@ -13,7 +14,8 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     let key = project.key()?;
     let path = env_path(arguments.env_file, Some(&project));
     let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
-    let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    let file =
+        read_env_file(&path, Pipes::Refused)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     // Sealed in half, the rest of a secret would stay readable.
     refuse_doubts(&file, &path)?;
 

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Init;
 use crate::config::Config;
+use crate::env_text::Pipes;
 use crate::error::{Error, Result};
 use crate::git::Ignoring;
 use crate::project::{Project, open_sealed, plain_http, read_env_file};
@@ -132,7 +133,7 @@ fn parse(typed: &str) -> Result<RecoveryPhrase> {
 /// Whether a sealed value was there to prove the key; the error when it proves the contrary.
 fn check_against_env_file(project: &Project, key: &MasterKey) -> Result<bool> {
     let path = project.env_path();
-    let Some(file) = read_env_file(&path)? else {
+    let Some(file) = read_env_file(&path, Pipes::Refused)? else {
         return Ok(false);
     };
     let key = project.key_of(key);

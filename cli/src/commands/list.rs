@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::cli::List;
 use crate::env_file::Entry;
+use crate::env_text::Pipes;
 use crate::error::{Error, Result};
 use crate::project::{Project, env_path, read_env_file, report_doubts};
 use crate::{names, printer};
@@ -22,8 +23,9 @@ struct Variable<'a> {
 }
 
 pub(super) fn run(arguments: List) -> Result<()> {
+    let pipes = Pipes::of(arguments.file.env_file.as_ref());
     let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
-    let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    let file = read_env_file(&path, pipes)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     report_doubts(&file, &path);
     let variables: Vec<_> = file.effective().map(describe).collect();
     if arguments.json {

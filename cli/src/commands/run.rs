@@ -13,8 +13,9 @@ use capy_inliner::{Progress, RootKind, Severity};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
 use crate::cli::{Dynamic, Run};
+use crate::env_text::Pipes;
 use crate::error::{Error, Result};
-use crate::project::{self, Project, env_path, open_env_file, read_env_file};
+use crate::project::{self, Project, env_path, open_env_file, read_env_file, refuse_doubts};
 use crate::{build_command, child, printer};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
@@ -114,6 +115,7 @@ fn of_deployment(credentials: &Credentials) -> Result<EnvMap> {
     let differs = |(name, value): &(&str, &SecretValue)| {
         std::env::var_os(name).is_some_and(|set| set != value.expose_secret())
     };
+    project::tell_names_that_shells_drop(env.names());
     let replaced: Vec<_> = env.iter().filter(differs).map(|(name, _)| name).collect();
     if !replaced.is_empty() {
         printer::note(&format!(
@@ -128,7 +130,12 @@ fn of_deployment(credentials: &Credentials) -> Result<EnvMap> {
 fn of_env_file(arguments: &Run) -> Result<EnvMap> {
     let project = Project::find_if_any()?;
     let path = env_path(arguments.file.env_file.clone(), project.as_ref());
-    let file = read_env_file(&path)?.ok_or_else(|| Error::NoSecrets { path: path.clone() })?;
+    let pipes = Pipes::of(arguments.file.env_file.as_ref());
+    let file = read_env_file(&path, pipes)?.ok_or_else(|| Error::NoSecrets { path: path.clone() })?;
+    if file.entries().is_empty() {
+        // A command without its variables is no run: a note would go by unseen.
+        refuse_doubts(&file, &path)?;
+    }
     let env = open_env_file(&file, &path, project.as_ref())?;
     if arguments.override_existing {
         return Ok(env);

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Set;
 use crate::env_file::{self, EnvFile};
+use crate::env_text::{self, Pipes};
 use crate::error::{Error, Result};
 use crate::project::{Project, env_path, read_env_file};
 use crate::{disk, input, names, printer};
@@ -16,6 +17,7 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     let project = Project::find()?;
     let key = project.key()?;
     let path = env_path(arguments.file.env_file, Some(&project));
+    env_text::check_regular(&path)?;
     let value = input::secret(&format!("{name}: "))?;
     input::check_value(&name, &value)?;
     let readable = names::is_public(&name).then(|| env_file::quote(&value)).flatten();
@@ -28,7 +30,7 @@ pub(super) fn run(arguments: Set) -> Result<()> {
         }
     };
     let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
-    let file = read_env_file(&path)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
+    let file = read_env_file(&path, Pipes::Refused)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
     let text = file.set(&name, &written);
     if !file.differs_only_in(&text, std::slice::from_ref(&name), Some(&read)) {
         return Err(Error::EditChangesMore { path });

@@ -1,6 +1,7 @@
 //! `capy unset`: removes variables from `.env`, all of them or none.
 
 use crate::cli::Unset;
+use crate::env_text::Pipes;
 use crate::error::{Error, Result};
 use crate::project::{Project, env_path, read_env_file};
 use crate::{disk, printer};
@@ -8,7 +9,8 @@ use crate::{disk, printer};
 pub(super) fn run(arguments: Unset) -> Result<()> {
     let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
     let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
-    let file = read_env_file(&path)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    let file =
+        read_env_file(&path, Pipes::Refused)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     for name in &arguments.names {
         if !file.entries().iter().any(|entry| entry.name == *name) {
             return Err(Error::NameNotFound { name: name.clone(), path });

@@ -63,7 +63,7 @@ const SAME_AS_NODE: [&str; 34] = [
 #[test]
 fn reads_what_node_reads() {
     let inputs: Vec<String> = SAME_AS_NODE.iter().map(|text| (*text).to_owned()).chain(generated()).collect();
-    let Some(expected) = node_reads(&inputs) else {
+    let Some(expected) = read_by(NODE, &inputs) else {
         return;
     };
     assert_eq!(expected.len(), inputs.len());
@@ -86,63 +86,201 @@ fn has_documented_deviation(text: &str) -> bool {
     let blank_value = file.entries().iter().any(|entry| {
         entry.raw.is_empty() && !text[entry.raw.end..].trim_start_matches(BLANK).starts_with('#')
     });
-    let indented = |line: &str| line.starts_with(BLANK) && line.trim_start_matches(BLANK).starts_with('#');
     let open = file.doubts().iter().any(|doubt| doubt.kind == DoubtKind::OpenQuote);
     let blank_end = open && text.lines().any(|line| line.ends_with(BLANK));
-    passed_over || blank_value || blank_end || text.lines().any(indented) || text.starts_with('\u{feff}')
+    let indented = file.doubts().iter().any(|doubt| doubt.kind == DoubtKind::IndentedComment);
+    passed_over || blank_value || blank_end || indented || text.starts_with('\u{feff}')
 }
 
 /// Files out of pieces that matter to the grammar. Deterministic, so that a failure can be had again.
 fn generated() -> Vec<String> {
     const PIECES: [&str; 17] =
         ["A", "B", "=", "=", "\n", " ", " #", "#", "\"", "'", "`", "\\n", "\\", "x", "y z", "x", "$B"];
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut draw = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).unwrap()
-    };
-    let mut files = Vec::new();
-    for _ in 0..3000 {
-        let lines = 1 + draw(5);
-        let mut text = String::new();
-        for _ in 0..lines {
-            text.push_str(["A=", "B=", " C = ", "export D=", "A=\"", "B='", "", "#"][draw(8)]);
-            for _ in 0..draw(7) {
-                text.push_str(PIECES[draw(PIECES.len())]);
-            }
-            text.push_str(["\n", "\r\n"][draw(2)]);
-        }
-        files.push(text);
+    const BEGINNINGS: [&str; 8] = ["A=", "B=", " C = ", "export D=", "A=\"", "B='", "", "#"];
+    let mut draw = Draw(0x2545_f491_4f6c_dd1d);
+    (0..3000).map(|_| draw.file(&BEGINNINGS, &PIECES, &["\n", "\r\n"])).collect()
+}
+
+/// The same out of what readers of such files are known to differ in.
+fn odd_files(seed: u64, count: usize) -> Vec<String> {
+    const PIECES: [&str; 44] = [
+        "A",
+        "x",
+        "y z",
+        "x",
+        "1",
+        "=",
+        "\n",
+        " ",
+        " ",
+        "\t",
+        " #",
+        "#",
+        "# note",
+        "\"",
+        "\"",
+        "'",
+        "`",
+        "\\n",
+        "\\r",
+        "\\",
+        "\\\"",
+        "\\'",
+        "\r",
+        "\u{feff}",
+        "\u{200b}",
+        "\u{a0}",
+        "\u{2028}",
+        "\u{85}",
+        "\u{b}",
+        "\0",
+        ":",
+        ": ",
+        "export ",
+        "é",
+        "А",
+        "“",
+        "👩\u{200d}💻",
+        "$B",
+        "${B}",
+        "{",
+        ",",
+        "B=2",
+        "C: 3",
+        "\u{202e}",
+    ];
+    const BEGINNINGS: [&str; 18] = [
+        "A=",
+        "B=",
+        "A=",
+        " C = ",
+        "export D=",
+        "export\tE=",
+        "A=\"",
+        "B='",
+        "C=`",
+        "A.b=",
+        "1c-D=",
+        "",
+        "#",
+        " # ",
+        "__proto__=",
+        "A: ",
+        "\u{feff}A=",
+        "A =",
+    ];
+    let mut draw = Draw(seed);
+    (0..count).map(|_| draw.file(&BEGINNINGS, &PIECES, &["\n", "\n", "\r\n", "\r", ""])).collect()
+}
+
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).unwrap()
     }
-    files
+
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all[self.below(all.len())]
+    }
+
+    fn file(&mut self, beginnings: &[&str], pieces: &[&str], ends: &[&str]) -> String {
+        let mut text = String::new();
+        for _ in 0..1 + self.below(5) {
+            text.push_str(self.of(beginnings));
+            for _ in 0..self.below(7) {
+                text.push_str(self.of(pieces));
+            }
+            text.push_str(self.of(ends));
+        }
+        text
+    }
+}
+
+/// Where this reader, Node and dotenv do not read the same, the file is in doubt. How many were not.
+fn check_readers(inputs: &[String]) -> Option<usize> {
+    let read = [read_by(NODE, inputs)?, read_by(DOTENV, inputs)?];
+    let mut certain = 0;
+    for (index, input) in inputs.iter().enumerate() {
+        let file = parse(input);
+        if file.doubts().is_empty() {
+            let [node, dotenv] = [&read[0][index], &read[1][index]];
+            assert_eq!(&values(input), node, "Node reads it otherwise: {input:?}");
+            assert_eq!(&values(input), dotenv, "dotenv reads it otherwise: {input:?}");
+            certain += 1;
+        }
+    }
+    Some(certain)
+}
+
+#[test]
+fn what_node_and_dotenv_do_not_read_alike_is_in_doubt() {
+    let inputs: Vec<String> = SAME_AS_NODE
+        .iter()
+        .map(|text| (*text).to_owned())
+        .chain(generated())
+        .chain(odd_files(0x9e37_79b9_7f4a_7c15, 20_000))
+        .collect();
+    let Some(certain) = check_readers(&inputs) else {
+        return;
+    };
+    assert!(certain > inputs.len() / 20, "{certain} of {}", inputs.len());
+}
+
+/// For as many seconds as `ENV_FILE_SECONDS` says; half an hour where it says nothing.
+#[test]
+#[ignore = "takes half an hour"]
+#[expect(clippy::print_stderr, reason = "the counts are what it is run for")]
+fn what_node_and_dotenv_do_not_read_alike_is_in_doubt_for_half_an_hour() {
+    let seconds = std::env::var("ENV_FILE_SECONDS").map_or(1800, |text| text.parse().unwrap());
+    let (began, mut files, mut certain) = (std::time::Instant::now(), 0, 0);
+    let mut seed = 0x1234_5678_9abc_def1_u64;
+    while began.elapsed().as_secs() < seconds {
+        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1;
+        let inputs = odd_files(seed, 20_000);
+        certain += check_readers(&inputs).expect("Node 22 and dotenv are needed");
+        files += inputs.len();
+    }
+    eprintln!("{files} files, {certain} of them without a doubt");
 }
 
 /// Node as this repository installs it, else the system's. Releases before 22 read less well.
 const NODES: [&str; 2] = [concat!(env!("CARGO_MANIFEST_DIR"), "/../node_modules/.bin/node"), "node"];
 
+const NODE: &str = "require('node:util').parseEnv";
+const DOTENV: &str = "require('dotenv').parse";
+
 const SCRIPT: &str = "
     if (parseInt(process.versions.node) < 22) process.exit(3);
     let text = '';
-    process.stdin.on('data', part => text += part).on('end', () => process.stdout.write(JSON.stringify(
-        JSON.parse(text).map(input => ({...require('node:util').parseEnv(input)})))));
+    process.stdin.on('data', part => text += part).on('end', () => {
+        try { READER } catch { process.exit(3) }
+        process.stdout.write(JSON.stringify(JSON.parse(text).map(input => ({...READER(input)}))));
+    });
 ";
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn node_reads(inputs: &[String]) -> Option<Vec<Values>> {
+fn read_by(reader: &str, inputs: &[String]) -> Option<Vec<Values>> {
     let json = serde_json::to_vec(inputs).unwrap();
-    let read = NODES.iter().find_map(|node| run_node(node, json.clone()));
+    let read = NODES.iter().find_map(|node| run_node(node, reader, json.clone()));
     if read.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "Node 22 or newer is needed in CI");
-        eprintln!("skipped: Node 22 or newer is not here");
+        assert!(std::env::var_os("CI").is_none(), "Node 22 and `npm ci` in the root are needed in CI");
+        eprintln!("skipped: Node 22 or newer is not here, or `npm ci` was not run");
     }
     read
 }
 
-fn run_node(node: &str, json: Vec<u8>) -> Option<Vec<Values>> {
-    let mut child =
-        Command::new(node).args(["-e", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+fn run_node(node: &str, reader: &str, json: Vec<u8>) -> Option<Vec<Values>> {
+    let mut child = Command::new(node)
+        .args(["-e", &SCRIPT.replace("READER", reader)])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
     let mut stdin = child.stdin.take()?;
     let writer = std::thread::spawn(move || stdin.write_all(&json));
     let output = child.wait_with_output().unwrap();
@@ -173,6 +311,28 @@ fn lines_that_may_be_meant_otherwise_are_reported() {
         ("A='a", vec![(1, OpenQuote)]),
         ("\nA\n", vec![(2, NoAssignment)]),
         ("A B=1\n=2", vec![(1, BadName), (2, BadName)]),
+        ("A=1\nB= \nC=\nD= # note", vec![(2, BlankValue)]),
+        ("  # A=1\n\t# A\n# B=1\nB='x' # C=1", vec![(1, IndentedComment)]),
+        ("A/B=1\nА=2\nmy.key-1=3\n__proto__=1", vec![(1, OddName), (2, OddName), (4, OddName)]),
+        ("A=\"a\\nb\"\nB=\"a\\rb\"\nC='a\\rb'\nD=a\\rb", vec![(2, Escape)]),
+        ("A=\"say \\\\n\"\nB='a\\'\n", vec![(1, Escape), (2, BackslashBeforeQuote)]),
+        ("A=“x”\nB=x’\nC='“x”'\n", vec![(1, TypographicQuote), (2, TypographicQuote)]),
+        (
+            "A=1\rB=2\r\nC='x\ry'\n# a\rb\r\nD=1\r",
+            vec![(1, LoneCarriageReturn), (2, LoneCarriageReturn), (3, LoneCarriageReturn)],
+        ),
+        ("\u{feff}A=1\nB=2", vec![(1, ByteOrderMark)]),
+        ("A=1\n\u{feff}B=2", vec![(2, OddName), (2, Invisible('\u{feff}'))]),
+        (
+            "A='x\ny\u{200b}z'\nB=\u{a0}x\u{2003}\n",
+            vec![(2, Invisible('\u{200b}')), (3, Invisible('\u{a0}'))],
+        ),
+        ("A=x\0\nB='\u{e0041}'\nC=\u{3164}", {
+            vec![(1, Invisible('\0')), (2, Invisible('\u{e0041}')), (3, Invisible('\u{3164}'))]
+        }),
+        ("A=👩\u{200d}💻 ❤\u{fe0f} می\u{200c}خواهم # ⚠\u{fe0f} a\u{a0}: b", vec![]),
+        ("A=x\u{fe0f}\nB=❤\u{fe0f}\u{fe0f}", vec![(1, Invisible('\u{fe0f}')), (2, Invisible('\u{fe0f}'))]),
+        ("# a\u{2028}B=2\nA=1 # \u{202e}x\n", vec![(1, Invisible('\u{2028}')), (2, Invisible('\u{202e}'))]),
     ] {
         assert_eq!(doubts(text), expected, "{text:?}");
     }

@@ -214,3 +214,192 @@ fn an_edit_that_would_change_another_variable_is_not_made() {
     assert_eq!(sandbox.read(".env"), "B='canary\n");
     sandbox.capy_with(&["set", "A"], "it's").succeeds();
 }
+
+fn make_pipe(path: &std::path::Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_stays() {
+    use std::os::unix::fs::FileTypeExt;
+    let sandbox = Sandbox::project();
+    let env = sandbox.path(".env");
+    make_pipe(&sandbox.path("pipe"));
+    let _socket = std::os::unix::net::UnixListener::bind(sandbox.path("socket")).unwrap();
+    sandbox.write("folder/.keep", "");
+    let commands: [&[&str]; 7] = [
+        &["set", "A"],
+        &["unset", "A"],
+        &["list"],
+        &["encrypt"],
+        &["run", "--", "true"],
+        &["deploy", "--platform", "other", "--print"],
+        &["set", "NEXT_PUBLIC_A"],
+    ];
+    for target in ["pipe", "socket", "folder", "/dev/zero"] {
+        symlink(target, &env).unwrap();
+        for command in commands {
+            let refused = sandbox.capy_with(command, "canary").fails(1, "NOT_A_REGULAR_FILE");
+            assert!(refused.stderr.contains("hint: put a regular file there"), "{}", refused.stderr);
+        }
+        fs::remove_file(&env).unwrap();
+    }
+    make_pipe(&env);
+    // Whose text it is finds nobody that takes it away.
+    let (path, text) = (env.clone(), "A=canary\n");
+    std::thread::spawn(move || fs::write(path, text));
+    for command in commands {
+        sandbox.capy_with(command, "canary").fails(1, "NOT_A_REGULAR_FILE");
+    }
+    assert!(fs::symlink_metadata(&env).unwrap().file_type().is_fifo());
+    assert_eq!(fs::read_to_string(&env).unwrap(), text);
+}
+
+#[test]
+fn a_named_pipe_is_read_where_somebody_names_it_and_never_written() {
+    let sandbox = Sandbox::project();
+    let pipe = sandbox.path("pipe");
+    make_pipe(&pipe);
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, "A=1\n"))
+    };
+    let run = sandbox.capy(&["run", "--env-file", "pipe", "--", "sh", "-c", "echo $A"]).succeeds();
+    assert_eq!(run.stdout, "1\n");
+    writer.join().unwrap().unwrap();
+    let run = sandbox.capy_with(&["run", "--env-file", "/dev/stdin", "--", "sh", "-c", "echo $A"], "A=2\n");
+    assert_eq!(run.succeeds().stdout, "2\n");
+    for command in [&["set", "A", "--env-file", "pipe"][..], &["encrypt", "--env-file", "pipe"]] {
+        sandbox.capy_with(command, "canary").fails(1, "NOT_A_REGULAR_FILE");
+    }
+    sandbox.capy(&["run", "--env-file", "/dev/zero", "--", "true"]).fails(1, "ENV_FILE_TOO_LARGE");
+    sandbox.capy(&["run", "--env-file", "/dev/null", "--", "true"]).succeeds();
+}
+
+#[test]
+fn an_edit_keeps_the_mode_and_a_new_file_is_private() {
+    let sandbox = Sandbox::project();
+    for mode_before in [0o600, 0o400, 0o640, 0o644] {
+        sandbox.write(".env", "B=1\n");
+        fs::set_permissions(sandbox.path(".env"), fs::Permissions::from_mode(mode_before)).unwrap();
+        for command in [&["set", "A"][..], &["set", "NEXT_PUBLIC_A"], &["encrypt"], &["unset", "A"]] {
+            sandbox.capy_with(command, "canary").succeeds();
+            assert_eq!(mode(&sandbox.path(".env")), mode_before, "{command:?}");
+        }
+        fs::remove_file(sandbox.path(".env")).unwrap();
+    }
+    let mut command = std::process::Command::new("sh");
+    let plain = sandbox.command(&["set", "NEXT_PUBLIC_A"]);
+    command.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+    sandbox.finish(command, "canary").succeeds();
+    assert_eq!(mode(&sandbox.path(".env")), 0o600);
+}
+
+#[test]
+fn what_readers_of_env_files_read_otherwise_is_told_by_run_and_refused_by_encrypt_and_deploy() {
+    let sandbox = Sandbox::project();
+    for (line, says) in [
+        ("\u{feff}B_TWO=canary", "a character that cannot be seen (U+FEFF)"),
+        ("\u{200b}B_TWO=canary", "a character that cannot be seen (U+200B)"),
+        ("B_TWO=canary\u{a0}", "a character that cannot be seen (U+00A0)"),
+        ("B_TWO='can\u{2028}ary'", "a character that cannot be seen (U+2028)"),
+        ("B_TWO=\u{202e}canary", "a character that cannot be seen (U+202E)"),
+        ("В_TWO=canary", "a character that other readers of .env do not take"),
+        ("B_TWO=canary\rC=2", "a carriage return without a new line"),
+        ("B_TWO=\"can\\ary\"", "a backslash in double quotes"),
+        ("B_TWO='canary\\'", "a backslash before the closing quote"),
+        ("B_TWO=“canary”", "typographic quotes"),
+        ("B_TWO= \nC=canary", "blanks for a value"),
+    ] {
+        let text = format!("A_ONE=one\n{line}\n");
+        sandbox.write(".env", &text);
+        let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A_ONE"]).succeeds();
+        assert_eq!(run.stdout, "one\n");
+        let warning = format!("warning: line 2 of {} has ", sandbox.path(".env").display());
+        assert!(run.stderr.contains(&warning) && run.stderr.contains(says), "{line:?}: {}", run.stderr);
+        assert!(!run.stderr.contains(CANARY), "{}", run.stderr);
+        for command in [&["encrypt"][..], &["deploy", "--platform", "other", "--print"]] {
+            let refused = sandbox.capy(command).fails(1, "ENV_FILE_IN_DOUBT");
+            assert!(refused.stderr.contains(says), "{}", refused.stderr);
+        }
+        assert_eq!(sandbox.read(".env"), text);
+    }
+    assert!(sandbox.service.deploys().is_empty());
+}
+
+#[test]
+fn a_name_that_shells_drop_is_told_in_one_line() {
+    let mut sandbox = Sandbox::project();
+    let refused = sandbox.capy_with(&["set", "my.key"], "canary").fails(2, "NAME_MALFORMED");
+    assert!(refused.stderr.contains("a shell drops any other"), "{}", refused.stderr);
+    sandbox.write(".env", "my.key=canary\nA=1\n2nd=canary\nx-y=canary\n");
+    let says = "drops variables with such names: ";
+    let run = sandbox.capy(&["run", "--", "env"]).succeeds();
+    assert!(run.stdout.contains("my.key=canary"), "{}", run.stdout);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(run.stderr.ends_with(&format!("{says}my.key, 2nd, x-y\n")), "{}", run.stderr);
+    let deployed = sandbox.capy(&["deploy", "--platform", "other", "--print"]).succeeds();
+    assert_eq!(deployed.stderr.matches(says).count(), 1, "{}", deployed.stderr);
+    sandbox.become_platform(&deployed.stdout);
+    let run = sandbox.capy(&["run", "--", "true"]).succeeds();
+    assert!(run.stderr.contains(says) && !run.stderr.contains(CANARY), "{}", run.stderr);
+}
+
+#[test]
+fn another_encoding_is_named_with_the_way_out_and_nothing_runs() {
+    let sandbox = Sandbox::project();
+    let wide = |text: &str, little: bool| -> Vec<u8> {
+        let bytes = |unit: u16| if little { unit.to_le_bytes() } else { unit.to_be_bytes() };
+        text.encode_utf16().flat_map(bytes).collect()
+    };
+    let text = "A=canary\r\nB=canary2\r\n";
+    let utf32 = |text: &str| text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<_>>();
+    let marked = format!("\u{feff}{text}");
+    for (bytes, name) in [
+        (wide(text, true), "UTF-16LE"),
+        (wide(text, false), "UTF-16BE"),
+        (wide(&marked, true), "UTF-16LE"),
+        (wide(&marked, false), "UTF-16BE"),
+        (utf32(text), "UTF-32LE"),
+        (utf32(&marked), "UTF-32LE"),
+    ] {
+        fs::write(sandbox.path(".env"), &bytes).unwrap();
+        let ran = sandbox.path("ran").display().to_string();
+        let commands: [&[&str]; 6] = [
+            &["run", "--", "touch", &ran],
+            &["list"],
+            &["encrypt"],
+            &["set", "A"],
+            &["unset", "A"],
+            &["deploy", "--platform", "other", "--print"],
+        ];
+        for command in commands {
+            let refused = sandbox.capy_with(command, "x").fails(1, "ENV_FILE_ENCODING");
+            assert!(refused.stderr.contains(&format!(" is written in {name}, ")), "{}", refused.stderr);
+            assert!(refused.stderr.contains(&format!("iconv -f {name} -t UTF-8")), "{}", refused.stderr);
+        }
+        assert!(!sandbox.path("ran").exists());
+        assert_eq!(fs::read(sandbox.path(".env")).unwrap(), bytes);
+    }
+    for (bytes, says) in
+        [(&b"A=1\nB=caf\xe9\n"[..], "is not written in UTF-8: see line 2"), (b"A=\0\n", "zero byte")]
+    {
+        fs::write(sandbox.path(".env"), bytes).unwrap();
+        let refused = sandbox.capy(&["run", "--", "true"]).fails(1, "ENV_FILE_ENCODING");
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_file_of_which_nothing_is_read_does_not_run() {
+    let sandbox = Sandbox::new();
+    for text in ["A: 1\n", "{\"A\": 1}\n", "A 1", "А\u{a0}Б=1"] {
+        sandbox.write(".env", text);
+        sandbox.capy(&["run", "--", "true"]).fails(1, "ENV_FILE_IN_DOUBT");
+    }
+    for text in ["", "# nothing yet\n", "\n"] {
+        sandbox.write(".env", text);
+        sandbox.capy(&["run", "--", "true"]).succeeds();
+    }
+}

@@ -225,3 +225,86 @@ fn a_command_that_cannot_run_ends_as_in_a_shell() {
     sandbox.write("data", "x");
     sandbox.capy(&["run", "--", "./data"]).fails(126, "COMMAND_NOT_EXECUTABLE");
 }
+
+#[test]
+fn an_assignment_in_place_of_a_command_is_told_without_its_value() {
+    let sandbox = local();
+    for command in [
+        &["FOO_X=canary", "node", "app.js"][..],
+        &["FOO_X=canary"],
+        &["FOO_X=/canary/nowhere", "node"],
+        &["FOO_X=canary A=canary node app.js"],
+        &["FOO_X=canary", "next", "build"],
+        &["FOO_X=", "node"],
+    ] {
+        let refused = sandbox.capy(&[&["run", "--"], command].concat()).fails(127, "COMMAND_NOT_FOUND");
+        assert!(
+            refused.stderr.contains("hint: set it by env: capy run -- env FOO_X=… "),
+            "{}",
+            refused.stderr
+        );
+    }
+    let run = sandbox.capy(&["run", "--", "env", "FOO_X=1", "sh", "-c", "echo $FOO_X $A"]).succeeds();
+    assert_eq!(run.stdout, "1 canary.A.x9\n");
+}
+
+#[test]
+fn a_command_line_in_one_word_is_told_so() {
+    let sandbox = local();
+    for line in ["node app.js", "node app.js --token=canary", "./run.sh\tcanary"] {
+        let refused = sandbox.capy(&["run", "--", line]).fails(127, "COMMAND_NOT_FOUND");
+        assert!(refused.stderr.contains("hint: take the quotes away: "), "{}", refused.stderr);
+    }
+    sandbox.write("two words", "#!/bin/sh\necho ran\n");
+    let path = sandbox.path("two words");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(sandbox.capy(&["run", "--", "./two words"]).succeeds().stdout, "ran\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_execve_does_not_take_is_named_with_its_size_and_without_its_value() {
+    let sandbox = Sandbox::new();
+    let refused = |lines: &str, command: &[&str], code: &str| {
+        sandbox.write(".env", lines);
+        sandbox.capy(&[&["run", "--"], command].concat()).fails(126, code).stderr
+    };
+    let long = "canary".repeat(30_000);
+    let told = refused(&format!("A=1\nBIG_ONE={long}\n"), &["true"], "VARIABLE_TOO_LARGE");
+    let bytes = "BIG_ONE=\0".len() + long.len();
+    assert!(told.contains(&format!("variable BIG_ONE has {bytes} bytes with its name")), "{told}");
+    assert!(told.contains("a program can be given 131072\n"), "{told}");
+    let many: String = (0..70).map(|index| format!("MANY_{index}={}\n", "canary".repeat(20_000))).collect();
+    let told = refused(&many, &["true"], "ENVIRONMENT_TOO_LARGE");
+    assert!(told.contains("MANY_1") && told.contains("the largest variables: "), "{told}");
+    // A value of the largest size that fits, under the shortest name.
+    let most = 131_072 - "A=\0".len();
+    sandbox.write(".env", &format!("A={}\n", "x".repeat(most)));
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo ${#A}"]).succeeds();
+    assert_eq!(run.stdout, format!("{most}\n"));
+    sandbox.write(".env", &format!("A={}\n", "x".repeat(most + 1)));
+    sandbox.capy(&["run", "--", "true"]).fails(126, "VARIABLE_TOO_LARGE");
+    for inline in [&[][..], &["--inline"]] {
+        sandbox.capy(&[&["run"], inline, &["--", "true"]].concat()).fails(126, "VARIABLE_TOO_LARGE");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_limit_of_all_together_is_told_as_the_system_has_it() {
+    let sandbox = Sandbox::new();
+    // The stack's limit decides: what passes with a large one is refused with a small one, and never started.
+    let lines: String = (0..24).map(|index| format!("MANY_{index}={}\n", "canary".repeat(2_000))).collect();
+    sandbox.write(".env", &lines);
+    let with_stack = |kilobytes: u32| {
+        let plain = sandbox.command(&["run", "--", "sh", "-c", "echo ran"]);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("ulimit -s {kilobytes}; exec \"$0\" \"$@\"")]);
+        shell.arg(plain.get_program()).args(plain.get_args());
+        shell.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+        sandbox.finish(shell, "")
+    };
+    assert_eq!(with_stack(8192).succeeds().stdout, "ran\n");
+    let told = with_stack(1024).fails(126, "ENVIRONMENT_TOO_LARGE").stderr;
+    assert!(told.contains("and a program can be given 262144; "), "{told}");
+}

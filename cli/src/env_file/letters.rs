@@ -1,0 +1,92 @@
+//! Characters of a `.env` that a person does not see, or takes for another.
+//!
+//! Sources: Unicode 16, `DerivedCoreProperties.txt` (`Default_Ignorable_Code_Point`), `UnicodeData.txt` (general
+//! category Cf); white space and controls are those of [`char`].
+
+use capy_protocol::text::steers_terminal;
+
+use super::DoubtKind;
+
+/// What some editors write in front of UTF-8.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The first such character of an assignment, up to the end of its value, with its place; `after` is what follows.
+pub(super) fn first_odd_in_value(text: &str, after: &str) -> Option<(usize, DoubtKind)> {
+    let mut before = None;
+    for (at, letter) in text.char_indices() {
+        let joins =
+            is_joiner(letter) && before.is_some_and(|before: char| !before.is_ascii() && !is_unseen(before));
+        if !joins && is_unseen(letter) {
+            return Some((at, kind(letter)));
+        }
+        if is_lone_return(letter, &text[at..], after) {
+            return Some((at, DoubtKind::LoneCarriageReturn));
+        }
+        before = Some(letter);
+    }
+    None
+}
+
+/// The first character of a comment that ends its line for other readers, or steers what shows it.
+///
+/// A comment may hold the blanks and joiners of any language: nobody reads a value from them.
+pub(super) fn first_odd_in_comment(text: &str, after: &str) -> Option<(usize, DoubtKind)> {
+    let is_odd = |letter: char| !matches!(letter, '\t' | '\r' | '\n') && steers_terminal(letter);
+    text.char_indices().find_map(|(at, letter)| {
+        if is_lone_return(letter, &text[at..], after) {
+            return Some((at, DoubtKind::LoneCarriageReturn));
+        }
+        is_odd(letter).then(|| (at, kind(letter)))
+    })
+}
+
+fn kind(letter: char) -> DoubtKind {
+    DoubtKind::Invisible(letter)
+}
+
+/// A carriage return that neither a new line follows nor the end of the file.
+fn is_lone_return(letter: char, rest: &str, after: &str) -> bool {
+    letter == '\r' && !matches!(rest[1..].chars().chain(after.chars()).next(), None | Some('\n'))
+}
+
+fn is_unseen(letter: char) -> bool {
+    match letter {
+        ' ' | '\t' | '\n' | '\r' => false,
+        _ => letter.is_control() || letter.is_whitespace() || is_ignorable(letter) || is_format(letter),
+    }
+}
+
+/// `Default_Ignorable_Code_Point`, and the blank of braille, which shows nothing either.
+fn is_ignorable(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// General category Cf, as far as it is not ignorable.
+fn is_format(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+    )
+}
+
+/// What belongs to the character before it in words of some languages, and in pictures.
+fn is_joiner(letter: char) -> bool {
+    matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// Quotes of word processors, and what looks like a quote.
+pub(super) fn is_typographic_quote(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ab}' | '\u{b4}' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{2032}'..='\u{2037}' | '\u{2039}'..='\u{203a}'
+            | '\u{300c}'..='\u{300f}' | '\u{301d}'..='\u{301f}' | '\u{ff02}' | '\u{ff07}' | '\u{ff40}'
+    )
+}

@@ -1,0 +1,196 @@
+//! The text of a `.env`: from a regular file, or a pipe that somebody named, and in UTF-8 alone.
+//!
+//! It refuses what would be read as something else: UTF-16 and UTF-32 as an older PowerShell writes them, with a
+//! byte order mark or without, and text of one byte for each letter. It never opens a pipe, a device or a socket
+//! that only lies where a `.env` is looked for: opening a pipe takes its text away from whom it is for.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use capy_client::regular_file;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+/// No `.env` is longer. A device that never ends is not read to its end.
+pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Whether a pipe will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pipes {
+    Refused,
+    /// For a file that somebody named, to be read only: `--env-file <(command)`, `--env-file /dev/stdin`.
+    Read,
+}
+
+impl Pipes {
+    /// For a command that writes nothing to the file.
+    pub(crate) fn of(named: Option<&PathBuf>) -> Self {
+        if named.is_some() { Self::Read } else { Self::Refused }
+    }
+}
+
+/// Reads a file; `None` when there is none.
+pub(crate) fn read(path: &Path, pipes: Pipes) -> Result<Option<Zeroizing<String>>> {
+    let failed = |error: std::io::Error| Error::file("read", path)(error);
+    let metadata = match path.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut file = match regular_file::other_kind(&metadata) {
+        None => regular_file::open(path).map_err(failed)?,
+        Some(regular_file::PIPE | regular_file::DEVICE) if pipes == Pipes::Read => {
+            File::open(path).map_err(failed)?
+        }
+        Some(what) => return Err(Error::NotRegularFile { path: path.into(), what }),
+    };
+    let bytes = read_bytes(&mut file, metadata.len()).map_err(failed)?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::EnvFileTooLarge { path: path.into() });
+    }
+    let fault = match EncodingFault::of(&bytes) {
+        Some(fault) => fault,
+        None => match std::str::from_utf8(&bytes) {
+            Ok(text) => return Ok(Some(Zeroizing::new(text.to_owned()))),
+            Err(fault) => EncodingFault::NotUtf8 { line: line_of(&bytes, fault.valid_up_to()) },
+        },
+    };
+    Err(Error::EnvFileEncoding { path: path.into(), fault })
+}
+
+/// Refuses a path where something else than a regular file is.
+pub(crate) fn check_regular(path: &Path) -> Result<()> {
+    match path.metadata().ok().as_ref().and_then(regular_file::other_kind) {
+        Some(what) => Err(Error::NotRegularFile { path: path.into(), what }),
+        None => Ok(()),
+    }
+}
+
+fn read_bytes(file: &mut File, len: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    let room = usize::try_from(len).unwrap_or(MAX_BYTES).min(MAX_BYTES) + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Text that is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EncodingFault {
+    /// By its name for `iconv`.
+    Wide(&'static str),
+    /// UTF-8, but for a byte that no text has.
+    Zero {
+        line: usize,
+    },
+    NotUtf8 {
+        line: usize,
+    },
+}
+
+impl EncodingFault {
+    /// By its mark; else text with zero bytes is what it reads well as: with a `=`, as every assignment has one.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        const MARKS: [(&[u8], &str); 4] = [
+            (&[0xff, 0xfe, 0, 0], "UTF-32LE"),
+            (&[0, 0, 0xfe, 0xff], "UTF-32BE"),
+            (&[0xff, 0xfe], "UTF-16LE"),
+            (&[0xfe, 0xff], "UTF-16BE"),
+        ];
+        if let Some((_, name)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+            return Some(Self::Wide(name));
+        }
+        let first = bytes.iter().position(|byte| *byte == 0)?;
+        let wide = MARKS.iter().map(|(_, name)| *name).find(|name| reads_well_as(name, bytes));
+        Some(wide.map_or(Self::Zero { line: line_of(bytes, first) }, Self::Wide))
+    }
+
+    pub(crate) fn hint(self) -> String {
+        match self {
+            Self::Wide(name) => format!(
+                "save it as UTF-8: in PowerShell with -Encoding utf8, elsewhere with iconv -f {name} -t UTF-8"
+            ),
+            Self::Zero { .. } => "remove the byte, or write the file again".into(),
+            Self::NotUtf8 { .. } => {
+                "save it as UTF-8: in an editor, or with iconv -f WINDOWS-1252 -t UTF-8".into()
+            }
+        }
+    }
+}
+
+impl fmt::Display for EncodingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wide(name) => write!(f, "is written in {name}, and no variable can be read from it"),
+            Self::Zero { line } => write!(f, "has a zero byte in line {line}"),
+            Self::NotUtf8 { line } => write!(f, "is not written in UTF-8: see line {line}"),
+        }
+    }
+}
+
+/// Whether every unit is a character that a `.env` may have, and one of them is a `=`.
+fn reads_well_as(name: &str, bytes: &[u8]) -> bool {
+    let units = |len: usize| bytes.chunks_exact(len).map(|unit| <[u8; 4]>::try_from(unit));
+    let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
+    let of_pairs = |read: fn([u8; 2]) -> u16| char::decode_utf16(pairs().map(read)).map(Result::ok).collect();
+    let of_four = |read: fn([u8; 4]) -> u32| {
+        units(4).map(|unit| unit.ok().and_then(|unit| char::from_u32(read(unit)))).collect()
+    };
+    let letters: Zeroizing<Vec<Option<char>>> = Zeroizing::new(match name {
+        "UTF-32LE" => of_four(u32::from_le_bytes),
+        "UTF-32BE" => of_four(u32::from_be_bytes),
+        "UTF-16LE" => of_pairs(u16::from_le_bytes),
+        _ => of_pairs(u16::from_be_bytes),
+    });
+    let is_text = |letter: &Option<char>| {
+        letter.is_some_and(|letter| matches!(letter, '\t' | '\n' | '\r') || !letter.is_control())
+    };
+    letters.contains(&Some('=')) && letters.iter().all(is_text)
+}
+
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(text: &str, name: &str) -> Vec<u8> {
+        let utf16 = || text.encode_utf16();
+        let utf32 = || text.chars().map(u32::from);
+        match name {
+            "UTF-16LE" => utf16().flat_map(u16::to_le_bytes).collect(),
+            "UTF-16BE" => utf16().flat_map(u16::to_be_bytes).collect(),
+            "UTF-32LE" => utf32().flat_map(u32::to_le_bytes).collect(),
+            "UTF-32BE" => utf32().flat_map(u32::to_be_bytes).collect(),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn wide_text_is_told_from_utf_8_with_and_without_a_mark() {
+        let texts = ["A=1", "A=1\r\nDATABASE_URL=postgres://app\r\n", "# é🦫 ключ 鍵\nA=ключ\n", "A=\n"];
+        for name in ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"] {
+            for text in texts {
+                for mark in ["", "\u{feff}"] {
+                    let bytes = encode(&format!("{mark}{text}"), name);
+                    assert_eq!(
+                        EncodingFault::of(&bytes),
+                        Some(EncodingFault::Wide(name)),
+                        "{text:?} {mark:?}"
+                    );
+                }
+            }
+        }
+        for text in ["", "A=1\n", "A=ключ\n", "\u{feff}A=1"] {
+            assert_eq!(EncodingFault::of(text.as_bytes()), None, "{text:?}");
+        }
+        for bytes in [&b"A=1\nB=x\0y\n"[..], b"A=1\n\0", b"A=1\n\0\0\0\0"] {
+            assert_eq!(EncodingFault::of(bytes), Some(EncodingFault::Zero { line: 2 }), "{bytes:?}");
+        }
+    }
+}

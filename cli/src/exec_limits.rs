@@ -1,0 +1,152 @@
+//! How much a system hands on to a program that it starts: in one string, and in all of them together.
+//!
+//! Source: execve(2), "Limits on size of arguments and environment", and Linux's `fs/exec.c`. It names variables and
+//! sizes, never a value and never an argument.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::process::Command;
+
+/// How many variables a complaint names.
+const NAMED: usize = 3;
+
+/// What is too much.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Excess {
+    /// One variable, in bytes with its name.
+    Variable { name: String, bytes: usize, most: usize },
+    /// One argument, counted from 1.
+    Argument { number: usize, bytes: usize, most: usize },
+    /// All together, in bytes; `most` where the system's limit is known.
+    Together { bytes: usize, most: Option<usize>, arguments: usize, largest: Vec<(String, usize)> },
+}
+
+/// What starts the program would be refused for, before it is tried. Only where the limits are known: on Linux.
+pub(crate) fn check(command: &Command) -> Option<Excess> {
+    let sizes = Sizes::of(command);
+    sizes.single(single_limit()?).or_else(|| {
+        let most = total_limit()?;
+        (sizes.total() > most).then(|| sizes.together(Some(most)))
+    })
+}
+
+/// The same after the system has refused it.
+pub(crate) fn explain(command: &Command) -> Excess {
+    Sizes::of(command).together(total_limit())
+}
+
+/// `MAX_ARG_STRLEN`: 32 pages, with the zero byte at the end.
+fn single_limit() -> Option<usize> {
+    cfg!(target_os = "linux").then(|| 32 * rustix::param::page_size())
+}
+
+/// A quarter of the stack, 128 KiB at least, and three quarters of 8 MiB at most.
+fn total_limit() -> Option<usize> {
+    const LEAST: u64 = 128 * 1024;
+    const MOST: u64 = 6 * 1024 * 1024;
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let stack = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
+    usize::try_from(stack.map_or(MOST, |bytes| bytes / 4).clamp(LEAST, MOST)).ok()
+}
+
+/// Bytes of each string as the system counts them: with `=` and the zero byte.
+struct Sizes {
+    arguments: Vec<usize>,
+    variables: BTreeMap<OsString, usize>,
+}
+
+impl Sizes {
+    fn of(command: &Command) -> Self {
+        let of_variable = |name: &OsStr, value: &OsStr| name.len() + value.len() + "=\0".len();
+        let mut variables: BTreeMap<_, _> = std::env::vars_os()
+            .map(|(name, value)| {
+                let bytes = of_variable(&name, &value);
+                (name, bytes)
+            })
+            .collect();
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => variables.insert(name.into(), of_variable(name, value)),
+                None => variables.remove(name),
+            };
+        }
+        let arguments = [command.get_program()].into_iter().chain(command.get_args());
+        Self { arguments: arguments.map(|argument| argument.len() + 1).collect(), variables }
+    }
+
+    fn single(&self, most: usize) -> Option<Excess> {
+        let variable = self.variables.iter().find(|(_, bytes)| **bytes > most).map(|(name, bytes)| {
+            Excess::Variable { name: name.to_string_lossy().into_owned(), bytes: *bytes, most }
+        });
+        variable.or_else(|| {
+            let number = self.arguments.iter().position(|bytes| *bytes > most)?;
+            Some(Excess::Argument { number, bytes: self.arguments[number], most })
+        })
+    }
+
+    /// With a pointer to each string.
+    fn total(&self) -> usize {
+        let pointers = (self.arguments.len() + self.variables.len()) * size_of::<usize>();
+        self.arguments.iter().chain(self.variables.values()).sum::<usize>() + pointers
+    }
+
+    fn together(&self, most: Option<usize>) -> Excess {
+        let mut largest: Vec<_> = self
+            .variables
+            .iter()
+            .map(|(name, bytes)| (name.to_string_lossy().into_owned(), *bytes))
+            .collect();
+        largest.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        largest.truncate(NAMED);
+        Excess::Together { bytes: self.total(), most, arguments: self.arguments.iter().sum(), largest }
+    }
+}
+
+impl Excess {
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Variable { .. } => "VARIABLE_TOO_LARGE",
+            Self::Argument { .. } => "ARGUMENT_TOO_LARGE",
+            Self::Together { .. } => "ENVIRONMENT_TOO_LARGE",
+        }
+    }
+
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Variable { .. } => "keep it in a file or a store of its own, and set what opens that",
+            Self::Argument { .. } => "pass it in a file or on standard input",
+            Self::Together { .. } => "run it with fewer variables, or with a larger stack: ulimit -s 32768",
+        }
+    }
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name, bytes, most } => {
+                write!(
+                    f,
+                    "variable {name} has {bytes} bytes with its name, and a program can be given {most}"
+                )
+            }
+            Self::Argument { number, bytes, most } => {
+                write!(
+                    f,
+                    "argument {number} of the command has {bytes} bytes, and a program can be given {most}"
+                )
+            }
+            Self::Together { bytes, most, arguments, largest } => {
+                write!(f, "the variables and arguments have {bytes} bytes together, ")?;
+                match most {
+                    Some(most) => write!(f, "and a program can be given {most}")?,
+                    None => f.write_str("which is more than a program can be given")?,
+                }
+                let largest: Vec<_> = largest.iter().map(|(name, bytes)| format!("{name} {bytes}")).collect();
+                write!(f, "; the arguments have {arguments}, the largest variables: {}", largest.join(", "))
+            }
+        }
+    }
+}
