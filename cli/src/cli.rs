@@ -240,6 +240,9 @@ pub(crate) struct Run {
     /// Inline after the command, whatever it is; DIR is where the application is [default: here]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
     pub(crate) inline: Option<PathBuf>,
+    /// The folder that inlining does not leave [default: where the application is, or the repository around it]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_inline")]
+    pub(crate) root: Option<PathBuf>,
     /// Do not inline, even after a build
     #[arg(long, conflicts_with = "inline")]
     pub(crate) no_inline: bool,

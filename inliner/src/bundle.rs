@@ -3,7 +3,6 @@
 //! Owns the decision whether to parse at all, and drops the text of files that need no edit. It refuses nothing: what
 //! cannot be understood becomes a finding.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::leak::Search;
@@ -13,6 +12,7 @@ use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
 use crate::seen::Print;
+use crate::tree::Tree;
 use crate::work::{Phase, Work};
 use crate::{Error, map_file, place, prelude, public, suspect, syntax, tail};
 
@@ -45,20 +45,20 @@ pub(crate) struct Reader<'a> {
     pub(crate) search: &'a Search,
     /// What other files hand on, as far as that is known.
     pub(crate) links: &'a Links,
+    pub(crate) tree: &'a Tree<'a>,
     pub(crate) work: &'a Work<'a>,
 }
 
 impl Reader<'_> {
     pub(crate) fn read(&self, real: &Path, path: &Path) -> Result<Bundle, Error> {
-        let bytes = fs::read(real).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        Ok(self.of_bytes(bytes, real, path))
+        Ok(self.of_bytes(self.tree.read(real)?, real, path))
     }
 
     /// The same, when its contents are at hand.
     pub(crate) fn of_bytes(&self, bytes: Vec<u8>, real: &Path, path: &Path) -> Bundle {
         let mut bundle = match String::from_utf8(bytes) {
             Ok(source) => {
-                let map = map_file::claim(real, &source);
+                let map = map_file::claim(self.tree, real, &source);
                 Bundle { map, ..self.understand(&source, real, path) }
             }
             Err(error) => self.not_text(error.as_bytes(), path),
@@ -139,8 +139,8 @@ impl Reader<'_> {
 
 impl Bundle {
     /// The text that was understood, once more.
-    pub(crate) fn text(&self) -> Result<Option<String>, Error> {
-        self.print.map(|print| print.read(&self.real)).transpose()
+    pub(crate) fn text(&self, tree: &Tree<'_>) -> Result<Option<String>, Error> {
+        self.print.map(|print| print.read(tree, &self.real)).transpose()
     }
 
     fn take(&mut self, reads: FileReads, body: &str) {

@@ -3,7 +3,7 @@
 //! Owns the crate's one error type. It never holds a value or a piece of a bundle.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::printable;
 
@@ -17,8 +17,13 @@ pub enum Error {
     UnknownLayout { path: PathBuf },
     #[error("{} is reachable from a public root, so nothing may be written into it", printable::path(path))]
     PublicBundle { path: PathBuf },
-    #[error("{} leads out of the application's folder", printable::path(path))]
-    LinkLeavesTree { path: PathBuf },
+    /// A link, or a path that a manifest names. With `outermost`, the folder that the caller named does not hold it.
+    #[error("{} leads out of {}", printable::path(path), of_what(outermost.as_deref()))]
+    LinkLeavesTree { path: PathBuf, outermost: Option<PathBuf> },
+    #[error("{} is no regular file", printable::path(path))]
+    NotAFile { path: PathBuf },
+    #[error("{} is larger than {} MiB, and is worked on as a whole", printable::path(path), most >> 20)]
+    TooLarge { path: PathBuf, most: u64 },
     #[error("{} is missing, and the build of {} needs it", printable::path(path), printable::path(named_by))]
     Missing { path: PathBuf, named_by: PathBuf },
     #[error("{} is being inlined by another run", printable::path(path))]
@@ -33,6 +38,8 @@ pub enum Error {
     Changed { path: PathBuf },
     #[error("stopped before the work was done")]
     Stopped,
+    #[error("the time was over before the work was done")]
+    TimeOver,
     #[error("cannot start threads")]
     Threads,
 }
@@ -58,14 +65,29 @@ impl From<jsonc_parser::errors::ParseError> for ManifestFault {
     }
 }
 
+fn of_what(outermost: Option<&Path>) -> String {
+    match outermost {
+        Some(folder) => format!("{}, the folder that was named", printable::path(folder)),
+        None => "the application's folder".to_owned(),
+    }
+}
+
 impl Error {
+    /// Whether a path leads out of what the caller named.
+    pub(crate) fn is_outside(&self) -> bool {
+        matches!(self, Self::LinkLeavesTree { outermost: Some(_), .. })
+    }
+
     /// A stable name for scripts.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoFolder { .. } => "NO_FOLDER",
             Self::UnknownLayout { .. } => "UNKNOWN_LAYOUT",
             Self::PublicBundle { .. } => "PUBLIC_BUNDLE",
-            Self::LinkLeavesTree { .. } => "LINK_LEAVES_TREE",
+            Self::LinkLeavesTree { outermost: None, .. } => "LINK_LEAVES_TREE",
+            Self::LinkLeavesTree { outermost: Some(_), .. } => "OUTSIDE_TREE",
+            Self::NotAFile { .. } => "NOT_A_FILE",
+            Self::TooLarge { .. } => "TOO_LARGE",
             Self::Missing { .. } => "MISSING_FILE",
             Self::Busy { .. } => "BUSY",
             Self::Manifest { .. } => "BAD_MANIFEST",
@@ -73,6 +95,7 @@ impl Error {
             Self::Write { .. } => "CANNOT_WRITE",
             Self::Changed { .. } => "CHANGED",
             Self::Stopped => "STOPPED",
+            Self::TimeOver => "TIME_OVER",
             Self::Threads => "NO_THREADS",
         }
     }
@@ -84,11 +107,18 @@ impl Error {
                 "build first, or name the parts with `--server DIR` or `--file FILE`, and `--public DIR`",
             ),
             Self::PublicBundle { .. } => Some("keep server bundles out of the folders that are served"),
-            Self::LinkLeavesTree { .. } => Some("copy the file into the application's folder"),
+            Self::LinkLeavesTree { outermost: None, .. } => {
+                Some("copy the file into the application's folder")
+            }
+            Self::LinkLeavesTree { outermost: Some(_), .. } => Some(
+                "if you trust what the build links and names, pass `--root DIR` with a folder that holds both",
+            ),
+            Self::NotAFile { .. } => Some("remove it, or build again"),
+            Self::TooLarge { .. } => Some("split the bundle, or keep data out of it"),
             Self::Missing { .. } => Some("build again, or remove what an earlier build left"),
             Self::Busy { .. } => Some("wait for the other run, then try again"),
             Self::Changed { .. } => Some("wait for the build to end, then run it again"),
-            Self::Stopped => Some("run it again: it finishes the job"),
+            Self::Stopped | Self::TimeOver => Some("run it again: it finishes the job"),
             Self::Write { .. } => {
                 Some("make room or make the file writable, then run it again: it finishes the job")
             }

@@ -81,7 +81,7 @@ pub fn explain(request: &Request<'_>) -> Result<Explanation, Error> {
     })
 }
 
-fn counted(inventory: &Inventory) -> Vec<CountedRoot> {
+fn counted(inventory: &Inventory<'_>) -> Vec<CountedRoot> {
     let count = |root: &crate::Root| {
         let files = match root.kind {
             RootKind::Server => &inventory.server,
@@ -98,7 +98,7 @@ fn counted(inventory: &Inventory) -> Vec<CountedRoot> {
     roots.collect()
 }
 
-fn entries(inventory: &Inventory) -> Vec<EntryFile> {
+fn entries(inventory: &Inventory<'_>) -> Vec<EntryFile> {
     let entries = inventory.entries.iter().map(|(real, runtime)| EntryFile {
         path: inventory.server.get(real).unwrap_or(real).clone(),
         runtime: match runtime {

@@ -135,7 +135,7 @@ fn kind(leak: &Leak) -> String {
 /// Files that were not searched whole: a few by name, more as a count.
 pub(crate) fn print_unscanned(files: &[Unscanned], out: &mut impl Write) -> io::Result<()> {
     const FEW: usize = 5;
-    for reason in [NotScanned::Damaged, NotScanned::TooLarge, NotScanned::Unknown] {
+    for reason in [NotScanned::Damaged, NotScanned::TooLarge, NotScanned::Special, NotScanned::Unknown] {
         let these: Vec<&Unscanned> = files.iter().filter(|file| file.reason == reason).collect();
         for file in these.iter().take(FEW) {
             writeln!(out, "warning: {} was not searched{}", printable::path(&file.file), why(reason))?;
@@ -151,7 +151,8 @@ fn why(reason: NotScanned) -> &'static str {
     match reason {
         NotScanned::Unknown => ": it is packed in a way that is not read here",
         NotScanned::Damaged => " whole: its compressed contents are broken",
-        NotScanned::TooLarge => " whole: its compressed contents are too large",
+        NotScanned::TooLarge => " whole: it, or what it unpacks to, is too large",
+        NotScanned::Special => ": it is no regular file",
     }
 }
 

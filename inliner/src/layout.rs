@@ -13,7 +13,6 @@ mod opennext;
 mod ours;
 mod react_router;
 mod sveltekit;
-mod tree;
 mod vercel;
 mod worker;
 mod wrangler;
@@ -24,13 +23,14 @@ use std::time::SystemTime;
 
 use crate::explain::Evidence;
 use crate::report::{Root, RootKind};
+use crate::tree::{Entry as Found, Kind, Tree};
 use crate::{Error, Request};
 use ours::{is_leftover, is_prelude};
-use tree::entries;
 
 /// Every file that takes part.
 #[derive(Debug, Default)]
-pub(crate) struct Inventory {
+pub(crate) struct Inventory<'a> {
+    pub(crate) tree: Tree<'a>,
     pub(crate) roots: Vec<Root>,
     /// Bundles to rewrite: the real path, and the path by which it was found.
     pub(crate) server: BTreeMap<PathBuf, PathBuf>,
@@ -42,6 +42,8 @@ pub(crate) struct Inventory {
     pub(crate) searched: BTreeMap<PathBuf, PathBuf>,
     /// Bundles that a platform loads first, by real path.
     pub(crate) entries: BTreeMap<PathBuf, Runtime>,
+    /// Pipes, devices and sockets where files are searched.
+    pub(crate) special: Vec<PathBuf>,
     /// Temporary files of a run that was killed.
     pub(crate) leftovers: BTreeSet<PathBuf>,
     /// What the layouts were recognised by.
@@ -115,7 +117,9 @@ impl Layout {
 
 impl Layout {
     /// Adds what another layout knows of the same bundles: what runs them, and what is served beside them.
-    fn learn(&mut self, other: Self) {
+    fn learn(&mut self, tree: &Tree<'_>, other: Self) {
+        let is_same =
+            |a: &Path, b: &Path| a == b || tree.real(a).is_ok_and(|a| tree.real(b).is_ok_and(|b| a == b));
         let is_known = |entry: &Entry| other.entries.iter().any(|known| is_same(&known.path, &entry.path));
         self.entries.retain(|entry| !is_known(entry));
         self.entries.extend(other.entries);
@@ -132,30 +136,30 @@ impl Layout {
     }
 }
 
-fn is_same(a: &Path, b: &Path) -> bool {
-    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
-}
-
 /// Lists the files of everything that was asked for.
-pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
+pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Error> {
+    let tree = tree(request)?;
     let mut layouts = Vec::new();
     for folder in &request.apps {
-        layouts.extend(detect(folder, request.written_since)?);
+        layouts.extend(detect(&tree, folder, request.written_since)?);
     }
     for folder in &request.server {
-        layouts.push(named::layout(folder)?);
+        layouts.push(named::layout(&tree, folder)?);
     }
     for file in &request.files {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         layouts.push(Layout {
             server: Vec::new(),
             server_files: vec![file.clone()],
-            ..named::layout(folder)?
+            ..named::layout(&tree, folder)?
         });
     }
-    let mut inventory = Inventory::default();
-    for path in layouts.iter().flat_map(|layout| &layout.withheld).filter(|path| path.exists()) {
-        inventory.withheld.push(tree::real(path)?);
+    tree.refuse_ways_out()?;
+    let mut inventory = Inventory { tree, ..Inventory::default() };
+    for path in layouts.iter().flat_map(|layout| &layout.withheld) {
+        if inventory.tree.find(path)?.is_some() {
+            inventory.withheld.push(inventory.tree.real(path)?);
+        }
     }
     for folder in &request.public {
         inventory.add_public("named", folder)?;
@@ -168,29 +172,38 @@ pub(crate) fn inventory(request: &Request<'_>) -> Result<Inventory, Error> {
     inventory.roots.sort();
     inventory.roots.dedup();
     inventory.refuse_public_bundles()?;
+    inventory.tree.refuse_ways_out()?;
     Ok(inventory)
+}
+
+/// What the caller names, and the bundles among it.
+fn tree<'a>(request: &Request<'a>) -> Result<Tree<'a>, Error> {
+    let bundles = [&request.server[..], &request.files].concat();
+    let named = [&request.apps[..], &bundles, &request.public].concat();
+    Tree::of(&named, &bundles, &request.within, request.watch(), request.limits)
 }
 
 /// What finds a framework's build in a folder, or takes the folder for one itself.
 const DETECTORS: &[Detector] =
     &[opennext::detect, vercel::detect, nuxt::detect, astro::detect, react_router::detect, sveltekit::detect];
 
-type Detector = fn(&Path, Option<SystemTime>) -> Result<Vec<Detected>, Error>;
+type Detector = fn(&Tree<'_>, &Path, Option<SystemTime>) -> Result<Vec<Detected>, Error>;
 
 /// Asks each framework's module in turn.
-fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout>, Error> {
-    if !folder.is_dir() {
+fn detect(tree: &Tree<'_>, folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout>, Error> {
+    if !tree.is_dir(folder) {
         return Err(Error::NoFolder { path: folder.to_owned() });
     }
-    let mut found = next::detect(folder, written_since)?;
-    found.extend(detect_in(&find::below(folder, find::DEEPEST), written_since)?);
+    let mut found = next::detect(tree, folder, written_since)?;
+    found.extend(detect_in(tree, &find::below(tree, folder, find::DEEPEST)?, written_since)?);
     // A configuration of wrangler's also lies beside what other tools built.
-    for worker in worker::detect(folder, written_since)? {
-        match found.iter_mut().find(|other| is_covered(&worker.layout, &other.layout)) {
-            Some(other) => other.layout.learn(worker.layout),
+    for worker in worker::detect(tree, folder, written_since)? {
+        match found.iter_mut().find(|other| is_covered(tree, &worker.layout, &other.layout)) {
+            Some(other) => other.layout.learn(tree, worker.layout),
             None => found.push(worker),
         }
     }
+    tree.refuse_ways_out()?;
     if found.is_empty() {
         return Err(Error::UnknownLayout { path: folder.to_owned() });
     }
@@ -198,13 +211,17 @@ fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout
 }
 
 /// The builds that any of these folders has or is, each once.
-fn detect_in(folders: &[PathBuf], written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+fn detect_in(
+    tree: &Tree<'_>,
+    folders: &[PathBuf],
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
     let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
     for folder in folders {
         for detect in DETECTORS {
-            let found = detect(folder, written_since)?.into_iter();
+            let found = detect(tree, folder, written_since)?.into_iter();
             all.extend(found.filter(|found| {
-                let manifest = found.layout.evidence.first().and_then(|(path, _)| path.canonicalize().ok());
+                let manifest = found.layout.evidence.first().and_then(|(path, _)| tree.real(path).ok());
                 seen.insert((found.layout.name, manifest))
             }));
         }
@@ -213,10 +230,9 @@ fn detect_in(folders: &[PathBuf], written_since: Option<SystemTime>) -> Result<V
 }
 
 /// Whether what a layout would rewrite belongs to another one already.
-fn is_covered(layout: &Layout, other: &Layout) -> bool {
-    let roots: Vec<PathBuf> = other.server.iter().filter_map(|root| root.canonicalize().ok()).collect();
-    let mut paths =
-        layout.server.iter().chain(&layout.server_files).filter_map(|path| path.canonicalize().ok());
+fn is_covered(tree: &Tree<'_>, layout: &Layout, other: &Layout) -> bool {
+    let roots: Vec<PathBuf> = other.server.iter().filter_map(|root| tree.real(root).ok()).collect();
+    let mut paths = layout.server.iter().chain(&layout.server_files).filter_map(|path| tree.real(path).ok());
     paths.any(|path| roots.iter().any(|root| path.starts_with(root) || root.starts_with(&path)))
 }
 
@@ -227,31 +243,41 @@ pub(crate) struct Detected {
     pub(crate) fresh: bool,
 }
 
-impl Inventory {
+impl Inventory<'_> {
     fn add(&mut self, layout: &Layout) -> Result<(), Error> {
-        let tree = tree::real(&layout.tree)?;
+        let outer = self.tree.real(&layout.tree)?;
         for root in &layout.server {
-            self.add_server(layout, root, &tree)?;
+            self.add_server(layout, root, &outer)?;
         }
-        for root in layout.public.iter().filter(|root| root.is_dir()) {
-            self.add_public(layout.name, root)?;
+        for root in &layout.public {
+            if self.tree.find(root)? == Some(Kind::Folder) {
+                self.add_public(layout.name, root)?;
+            }
         }
-        for file in layout.served_files.iter().filter(|file| file.is_file()) {
-            self.public.insert(tree::real(file)?, file.clone());
+        for file in &layout.served_files {
+            match self.tree.find(file)? {
+                Some(Kind::File) => drop(self.public.insert(self.tree.real(file)?, file.clone())),
+                Some(Kind::Special) => self.special.push(file.clone()),
+                _ => {}
+            }
         }
         for file in &layout.server_files {
-            if let Some((manifest, _)) = layout.evidence.first().filter(|_| !file.exists()) {
+            if let (Some((manifest, _)), None) = (layout.evidence.first(), self.tree.find(file)?) {
                 return Err(Error::Missing { path: file.clone(), named_by: manifest.clone() });
             }
-            self.add_server_file(file, &tree)?;
+            self.add_server_file(file, &outer)?;
         }
-        for entry in layout.entries.iter().filter(|entry| entry.path.is_file()) {
-            self.entries.insert(tree::real(&entry.path)?, entry.runtime);
+        for entry in &layout.entries {
+            if self.tree.find(&entry.path)? == Some(Kind::File) {
+                self.entries.insert(self.tree.real(&entry.path)?, entry.runtime);
+            }
         }
-        for path in layout.searched.iter().filter(|path| path.exists()) {
-            let files = entries(path, false)?;
-            self.searched_roots.push(path.clone());
-            self.searched.extend(files.into_iter().map(|entry| (entry.real, entry.path)));
+        for path in &layout.searched {
+            if self.tree.find(path)?.is_some() {
+                let files = self.files(path)?;
+                self.searched_roots.push(path.clone());
+                self.searched.extend(files.into_iter().map(|entry| (entry.real, entry.path)));
+            }
         }
         let evidence = layout.evidence.iter();
         self.evidence.extend(evidence.map(|(file, says)| Evidence {
@@ -262,37 +288,51 @@ impl Inventory {
         Ok(())
     }
 
+    /// The files below a folder; what is neither file nor folder is noted.
+    fn files(&mut self, folder: &Path) -> Result<Vec<Found>, Error> {
+        let mut found = self.tree.walk(folder, |_| true)?;
+        let special = found.iter().filter(|entry| entry.kind == Kind::Special);
+        self.special.extend(special.map(|entry| entry.path.clone()));
+        found.retain(|entry| entry.kind == Kind::File);
+        Ok(found)
+    }
+
     /// One bundle; a map beside it is searched.
-    fn add_server_file(&mut self, file: &Path, tree: &Path) -> Result<(), Error> {
-        let real = tree::real(file)?;
-        if !real.starts_with(tree) {
-            return Err(Error::LinkLeavesTree { path: file.to_owned() });
+    fn add_server_file(&mut self, file: &Path, outer: &Path) -> Result<(), Error> {
+        let real = self.tree.real(file)?;
+        if !real.starts_with(outer) {
+            return Err(Error::LinkLeavesTree { path: file.to_owned(), outermost: None });
         }
         let beside = |path: &Path| {
             let mut map = path.as_os_str().to_owned();
             map.push(".map");
             PathBuf::from(map)
         };
-        if beside(&real).is_file() {
-            self.maps.insert(beside(&real), beside(file));
+        if self.tree.is_file(&beside(&real)) {
+            self.maps.insert(self.tree.real(&beside(&real))?, beside(file));
         }
         self.server.insert(real, file.to_owned());
         Ok(())
     }
 
-    fn add_server(&mut self, layout: &Layout, root: &Path, tree: &Path) -> Result<(), Error> {
+    fn add_server(&mut self, layout: &Layout, root: &Path, outer: &Path) -> Result<(), Error> {
         self.roots.push(Root { path: root.to_owned(), kind: RootKind::Server, layout: layout.name });
-        if !tree::real(root)?.starts_with(tree) {
-            return Err(Error::LinkLeavesTree { path: root.to_owned() });
+        if !self.tree.real(root)?.starts_with(outer) {
+            return Err(Error::LinkLeavesTree { path: root.to_owned(), outermost: None });
         }
-        for entry in entries(root, true)? {
-            let tree::Entry { path, real, linked } = entry;
-            if linked && !real.starts_with(tree) {
-                return Err(Error::LinkLeavesTree { path });
+        for entry in self.tree.walk(root, |entry| entry.name() != "node_modules")? {
+            let Found { path, real, linked, kind, .. } = entry;
+            if kind == Kind::Folder {
+                continue;
+            }
+            if linked && !real.starts_with(outer) {
+                return Err(Error::LinkLeavesTree { path, outermost: None });
             }
             let inside = path.strip_prefix(root).unwrap_or(&path);
             if is_leftover(&path) {
                 self.leftovers.insert(if linked { path } else { real });
+            } else if kind == Kind::Special {
+                self.special.push(path);
             } else if (layout.is_served)(inside) {
                 self.public.insert(real, path);
             } else if is_script(&path) && !is_prelude(&path) {
@@ -306,7 +346,7 @@ impl Inventory {
 
     fn add_public(&mut self, layout: &'static str, root: &Path) -> Result<(), Error> {
         self.roots.push(Root { path: root.to_owned(), kind: RootKind::Public, layout });
-        for entry in entries(root, false)? {
+        for entry in self.files(root)? {
             if !self.withheld.iter().any(|path| entry.real.starts_with(path)) {
                 self.public.insert(entry.real, entry.path);
             }
@@ -317,14 +357,14 @@ impl Inventory {
     /// Elsewhere nothing is served anyway.
     fn keep_withheld_in_public(&mut self) {
         let public = self.roots.iter().filter(|root| root.kind == RootKind::Public);
-        let public: Vec<_> = public.filter_map(|root| root.path.canonicalize().ok()).collect();
+        let public: Vec<_> = public.filter_map(|root| self.tree.real(&root.path).ok()).collect();
         self.withheld.retain(|path| public.iter().any(|root| path.starts_with(root)));
     }
 
     /// Whether a file in this folder, which is a real path, could be fetched by the public.
     pub(crate) fn serves(&self, folder: &Path) -> bool {
         let public = self.roots.iter().filter(|root| root.kind == RootKind::Public);
-        let mut public = public.filter_map(|root| root.path.canonicalize().ok());
+        let mut public = public.filter_map(|root| self.tree.real(&root.path).ok());
         public.any(|root| folder.starts_with(root))
             && !self.withheld.iter().any(|path| folder.starts_with(path))
     }
@@ -357,10 +397,10 @@ pub(crate) fn is_script(path: &Path) -> bool {
 }
 
 /// Scripts of the packages inside a folder, or of a folder of packages: they run with the bundles, and are not rewritten.
-pub(crate) fn packages(root: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn packages(tree: &Tree<'_>, root: &Path) -> Result<Vec<PathBuf>, Error> {
     let is_package = |path: &Path| path.components().any(|part| part.as_os_str() == "node_modules");
     let is_inside =
         |path: &Path| root.ends_with("node_modules") || path.strip_prefix(root).is_ok_and(is_package);
-    let wanted = |entry: &tree::Entry| is_inside(&entry.path) && is_script(&entry.path);
-    Ok(entries(root, false)?.into_iter().filter(wanted).map(|entry| entry.real).collect())
+    let wanted = |entry: &Found| entry.kind == Kind::File && is_inside(&entry.path) && is_script(&entry.path);
+    Ok(tree.walk(root, |_| true)?.into_iter().filter(wanted).map(|entry| entry.real).collect())
 }

@@ -18,7 +18,8 @@
 //! | `link` | what server files hand to each other |
 //! | `map_file` | which map is a bundle's own |
 //! | `report`, `printable` | what people and scripts are told |
-//! | `bundle`, `plan`, `write`, `seen`, `lock` | one file, all files, the disk |
+//! | `bundle`, `plan`, `write`, `seen` | one file, all files, and what is written |
+//! | `tree`, `lock` | every way to the disk; one run at a time |
 //! | `work` | how far a run is, and what its time went into |
 
 mod bundle;
@@ -53,6 +54,7 @@ mod subject;
 mod suspect;
 mod syntax;
 mod tail;
+pub mod tree;
 mod unescape;
 mod work;
 mod write;
@@ -60,11 +62,12 @@ mod write;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use capy_protocol::env_map::EnvMap;
 
 use seen::Seen;
+use tree::Watch;
 use work::Work;
 
 pub use error::Error;
@@ -75,6 +78,7 @@ pub use report::{
     Encoding, Finding, Leak, NotScanned, NotSearched, Reason, Report, Root, RootKind, Severity, Unscanned,
     Variable,
 };
+pub use tree::{Limits, Within};
 pub use work::{Phase, Phases, Progress, Step};
 
 /// What to inline, and where.
@@ -97,6 +101,12 @@ pub struct Request<'a> {
     /// Variables to inline although a public script names them.
     pub allow_mention: BTreeSet<String>,
     pub dynamic: Dynamic,
+    /// How far around the named folders a run may go.
+    pub within: Within,
+    /// How much is read of large files.
+    pub limits: Limits,
+    /// From then on the run fails with [`Error::TimeOver`], as one that is stopped.
+    pub deadline: Option<Instant>,
     /// Set by somebody else to stop the run: it fails with [`Error::Stopped`] and leaves no temporary file behind.
     pub stop: Option<&'a AtomicBool>,
     /// Told how far the run is.
@@ -116,9 +126,18 @@ impl<'a> Request<'a> {
             allow_leak: BTreeSet::new(),
             allow_mention: BTreeSet::new(),
             dynamic: Dynamic::default(),
+            within: Within::default(),
+            limits: Limits::default(),
+            deadline: None,
             stop: None,
             progress: None,
         }
+    }
+}
+
+impl<'a> Request<'a> {
+    fn watch(&self) -> Watch<'a> {
+        Watch { stop: self.stop, deadline: self.deadline }
     }
 }
 
@@ -152,15 +171,16 @@ pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
 pub(crate) const STACK: usize = 256 << 20;
 
 fn run(request: &Request<'_>) -> Result<Report, Error> {
-    let work = Work::new(request.stop, request.progress);
+    let work = Work::new(request.watch(), request.progress);
     let inventory = work.time(Phase::List, || layout::inventory(request))?;
-    let _locks = lock::lock(inventory.written_folders())?;
-    write::sweep(&inventory.leftovers)?;
-    let seen = Seen::now(inventory.server.keys().chain(inventory.maps.keys()));
+    let tree = &inventory.tree;
+    let _locks = lock::lock(tree, inventory.written_folders())?;
+    write::sweep(tree, &inventory.leftovers)?;
+    let seen = Seen::now(tree, inventory.server.keys().chain(inventory.maps.keys()));
     let (mut report, changes) = plan::plan(request, &inventory, &work)?;
     report.written = report.worst() != Some(Severity::Failure);
     if report.written {
-        write::commit(&changes, &seen, &work)?;
+        write::commit(tree, &changes, &seen, &work)?;
     }
     report.phases = work.phases();
     Ok(report)

@@ -5,7 +5,6 @@
 //! namespaces and whatever two files disagree about.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -15,6 +14,7 @@ use rayon::prelude::*;
 use crate::Error;
 use crate::bundle::{Bundle, Reader};
 use crate::reads::{Others, Shared};
+use crate::tree::Tree;
 use crate::work::Phase;
 
 /// Chains of files longer than this are not followed.
@@ -98,14 +98,14 @@ impl Known {
 
     /// Without modules that another file's text defines as something else: every bundle that stands alone counts its modules
     /// from one, or nearly so.
-    fn heard_by_all(mut self, bundles: &[Bundle]) -> Result<Self, Error> {
+    fn heard_by_all(mut self, bundles: &[Bundle], tree: &Tree<'_>) -> Result<Self, Error> {
         let ids: Vec<&String> = self.modules.iter().collect();
         if ids.is_empty() {
             return Ok(self);
         }
         let finder = AhoCorasick::new(&ids).expect("ids are far below the automaton's limits");
         let one = |bundle: &Bundle| {
-            let text = bytes(bundle)?;
+            let text = tree.read(&bundle.real)?;
             let found = finder.find_overlapping_iter(&text);
             let others = found.filter(|found| is_another(&text[..found.start()], &text[found.end()..]));
             Ok(others.map(|found| ids[found.pattern()].clone()).collect())
@@ -209,7 +209,7 @@ fn unquoted<'t>(before: &'t [u8], after: &'t [u8]) -> (&'t [u8], &'t [u8]) {
 
 /// Reads those files again that take something from others.
 pub(crate) fn link(bundles: &mut [Bundle], reader: &Reader<'_>) -> Result<Links, Error> {
-    let known = Known::of(bundles, &Known::default()).heard_by_all(bundles)?;
+    let known = Known::of(bundles, &Known::default()).heard_by_all(bundles, reader.tree)?;
     let mut links = Links::new(known);
     for _ in 0..MOST_ROUNDS {
         if links.finder.is_none() {
@@ -231,17 +231,13 @@ pub(crate) fn link(bundles: &mut [Bundle], reader: &Reader<'_>) -> Result<Links,
 /// Those that take something by these links, with what the reader knows.
 fn read_again(bundles: &mut [Bundle], links: &Links, reader: &Reader<'_>) -> Result<(), Error> {
     bundles.par_iter_mut().try_for_each(|bundle| {
-        let text = bytes(bundle)?;
+        let text = reader.tree.read(&bundle.real)?;
         if links.takes(&text, folder_of(&bundle.real), usize::MAX) {
             let read = || reader.of_bytes(text, &bundle.real, &bundle.path);
             *bundle = reader.work.time(Phase::Scan, read);
         }
         Ok(())
     })
-}
-
-fn bytes(bundle: &Bundle) -> Result<Vec<u8>, Error> {
-    fs::read(&bundle.real).map_err(|source| Error::Read { path: bundle.path.clone(), source })
 }
 
 /// Where a file is.

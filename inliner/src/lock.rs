@@ -1,64 +1,269 @@
 //! Keeps two runs apart.
 //!
 //! Owns advisory locks on folders: one run at a time writes into a folder and what lies below it, whatever names the
-//! folders were given by and in whatever order. It refuses to wait. Where folders cannot be locked, nothing is.
+//! folders were given by and in whatever order. It refuses to wait. The locks are on files of this user's own, in a folder
+//! that nobody else may enter: whoever can open a folder could hold a lock on the folder itself for ever. Where there is no
+//! such place, nothing is locked.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use crate::Error;
+use crate::tree::Tree;
+
+/// Another run that ends takes a lock for itself for a moment, to see whether it is the last.
+const PATIENCE: [Duration; 5] = [Duration::from_millis(2); 5];
+/// The file of a lock is made again when another run removed it just then.
+const MAX_ATTEMPTS: usize = 100;
 
 /// Locks that are given back when they are dropped.
-#[derive(Debug)]
-pub(crate) struct Locks(#[expect(dead_code, reason = "held, and read by nobody")] Vec<File>);
-
-/// Takes these folders, and shares those that they lie in: another run cannot take one of them meanwhile.
-pub(crate) fn lock<'p>(folders: impl Iterator<Item = &'p Path>) -> Result<Locks, Error> {
-    let own: BTreeSet<PathBuf> = folders.filter_map(|folder| folder.canonicalize().ok()).collect();
-    let around: BTreeSet<&Path> = own.iter().flat_map(|folder| folder.ancestors().skip(1)).collect();
-    let mut locks = Vec::new();
-    for folder in around.into_iter().filter(|folder| !own.contains(*folder)) {
-        locks.extend(take(folder, File::try_lock_shared)?);
-    }
-    for folder in &own {
-        locks.extend(take(folder, File::try_lock)?);
-    }
-    Ok(Locks(locks))
+#[derive(Debug, Default)]
+pub(crate) struct Locks {
+    held: Vec<(PathBuf, File)>,
+    place: PathBuf,
 }
 
-fn take(folder: &Path, how: fn(&File) -> Result<(), TryLockError>) -> Result<Option<File>, Error> {
-    let Ok(file) = File::open(folder) else {
-        return Ok(None);
-    };
-    match how(&file) {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: folder.to_owned() }),
-        Err(TryLockError::Error(_)) => Ok(None),
+/// Takes these folders, and shares those that they lie in: another run cannot take one of them meanwhile.
+pub(crate) fn lock<'p>(tree: &Tree<'_>, folders: impl Iterator<Item = &'p Path>) -> Result<Locks, Error> {
+    match place() {
+        Some(place) => lock_in(place, tree, folders),
+        None => Ok(Locks::default()),
     }
+}
+
+fn lock_in<'p>(
+    place: PathBuf,
+    tree: &Tree<'_>,
+    folders: impl Iterator<Item = &'p Path>,
+) -> Result<Locks, Error> {
+    let own: BTreeSet<PathBuf> = folders.filter_map(|folder| tree.real(folder).ok()).collect();
+    let around: BTreeSet<&Path> = own.iter().flat_map(|folder| folder.ancestors().skip(1)).collect();
+    let mut locks = Locks { held: Vec::new(), place };
+    for folder in around.into_iter().filter(|folder| !own.contains(*folder)) {
+        locks.take(folder, File::try_lock_shared, &PATIENCE)?;
+    }
+    for folder in &own {
+        locks.take(folder, File::try_lock, &[])?;
+    }
+    Ok(locks)
+}
+
+impl Locks {
+    fn take(
+        &mut self,
+        folder: &Path,
+        how: fn(&File) -> Result<(), TryLockError>,
+        patience: &[Duration],
+    ) -> Result<(), Error> {
+        let name = hex(&Sha256::digest(folder.as_os_str().as_encoded_bytes())[..16]);
+        let path = self.place.join(name);
+        let mut patience = patience.iter();
+        for _ in 0..MAX_ATTEMPTS {
+            let Ok(file) = open(&self.place, &path) else { return Ok(()) };
+            match how(&file) {
+                Ok(()) if is_same(&file, &path) => {
+                    self.held.push((path, file));
+                    return Ok(());
+                }
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => match patience.next() {
+                    Some(time) => std::thread::sleep(*time),
+                    None => return Err(Error::Busy { path: folder.to_owned() }),
+                },
+                Err(TryLockError::Error(_)) => return Ok(()),
+            }
+        }
+        Err(Error::Busy { path: folder.to_owned() })
+    }
+}
+
+/// The last one removes the file.
+impl Drop for Locks {
+    fn drop(&mut self) {
+        for (path, file) in self.held.drain(..) {
+            if file.try_lock().is_ok() {
+                let _ = fs::remove_file(path);
+            }
+        }
+        // Only an empty one goes.
+        let _ = fs::remove_dir(&self.place);
+    }
+}
+
+/// Opens the file of a lock, which is made if it is not there; so is the folder.
+fn open(place: &Path, path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    for _ in 0..MAX_ATTEMPTS {
+        match options.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(place)?,
+            result => return result,
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// Makes a folder for this user alone, if it is not there.
+fn make(place: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(place) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ if is_private(place) => Ok(()),
+        _ => Err(io::ErrorKind::PermissionDenied.into()),
+    }
+}
+
+/// Where locks are: the same for every run of a user on a machine, whatever is set in its environment.
+fn place() -> Option<PathBuf> {
+    candidates().into_iter().find(|place| make(place).is_ok())
+}
+
+#[cfg(unix)]
+fn candidates() -> Vec<PathBuf> {
+    let user = rustix::process::geteuid().as_raw();
+    let session = PathBuf::from(format!("/run/user/{user}/capy-inline"));
+    let shared = PathBuf::from(format!("/tmp/capy-inline-{user}"));
+    // Somebody else may have taken that name.
+    let own = std::env::home_dir().map(|home| home.join(".capy-inline-locks"));
+    [session, shared].into_iter().chain(own).collect()
+}
+
+#[cfg(not(unix))]
+fn candidates() -> Vec<PathBuf> {
+    vec![std::env::temp_dir().join("capy-inline")]
+}
+
+#[cfg(unix)]
+fn is_private(place: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    place.symlink_metadata().is_ok_and(|data| data.is_dir() && data.uid() == user && data.mode() & 0o077 == 0)
+}
+
+/// Temporary folders of Windows are a user's own.
+#[cfg(not(unix))]
+fn is_private(place: &Path) -> bool {
+    place.is_dir()
+}
+
+/// Whether a lock is on the file that others find.
+#[cfg(unix)]
+fn is_same(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |data: fs::Metadata| (data.dev(), data.ino());
+    file.metadata().is_ok_and(|data| path.symlink_metadata().is_ok_and(|found| id(found) == id(data)))
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
+
+    struct Folders {
+        folder: tempfile::TempDir,
+        tree: Tree<'static>,
+    }
+
+    impl Folders {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir_all(folder.path().join("server/app")).unwrap();
+            fs::create_dir_all(folder.path().join("other")).unwrap();
+            symlink("server", folder.path().join("link")).unwrap();
+            let tree = Tree::alone(folder.path(), Default::default(), Default::default()).unwrap();
+            Self { folder, tree }
+        }
+
+        fn lock(&self, names: &[&str]) -> Result<Locks, Error> {
+            let folders: Vec<PathBuf> = names.iter().map(|name| self.folder.path().join(name)).collect();
+            lock_in(self.place(), &self.tree, folders.iter().map(PathBuf::as_path))
+        }
+
+        fn place(&self) -> PathBuf {
+            self.folder.path().join("locks")
+        }
+    }
 
     #[test]
     fn a_folder_is_taken_with_all_that_lies_in_it_under_any_of_its_names() {
-        let tree = tempfile::tempdir().unwrap();
-        let at = |name: &str| tree.path().join(name);
-        std::fs::create_dir_all(at("server/app")).unwrap();
-        std::fs::create_dir_all(at("other")).unwrap();
-        std::os::unix::fs::symlink(at("server"), at("link")).unwrap();
-        let names = |names: &[&str]| names.iter().map(|name| at(name)).collect::<Vec<_>>();
-        let lock = |folders: Vec<PathBuf>| lock(folders.iter().map(PathBuf::as_path));
-        let held = lock(names(&["server", "server/app"])).unwrap();
+        let folders = Folders::new();
+        let held = folders.lock(&["server", "server/app"]).unwrap();
         for busy in
             [["server", "other"], ["other", "server"], ["other", "server/app"], ["link", "link"], [".", "."]]
         {
-            assert!(matches!(lock(names(&busy)), Err(Error::Busy { .. })), "{busy:?}");
+            assert!(matches!(folders.lock(&busy), Err(Error::Busy { .. })), "{busy:?}");
         }
-        lock(names(&["other"])).unwrap();
+        folders.lock(&["other"]).unwrap();
         drop(held);
-        lock(names(&["link"])).unwrap();
+        folders.lock(&["link"]).unwrap();
+        assert!(!folders.place().exists(), "nothing is left");
+    }
+
+    #[test]
+    fn a_lock_of_somebody_elses_on_a_folder_blocks_no_run() {
+        let folders = Folders::new();
+        let others: Vec<File> =
+            [Path::new("/"), folders.folder.path(), &folders.folder.path().join("server")]
+                .into_iter()
+                .filter_map(|folder| File::open(folder).ok())
+                .collect();
+        // Of the root somebody may hold one on this machine just now.
+        let held: Vec<bool> = others.iter().map(|folder| folder.try_lock().is_ok()).collect();
+        assert_eq!(held[1..], [true, true]);
+        let locks = folders.lock(&["server"]).unwrap();
+        assert!(!locks.held.is_empty());
+        for (path, _) in &locks.held {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(fs::metadata(folders.place()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_place_that_others_may_enter_holds_no_lock() {
+        let folders = Folders::new();
+        fs::create_dir(folders.place()).unwrap();
+        fs::set_permissions(folders.place(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(make(&folders.place()).is_err());
+        fs::remove_dir(folders.place()).unwrap();
+        symlink("other", folders.place()).unwrap();
+        assert!(make(&folders.place()).is_err());
+        let place = place().unwrap();
+        assert!(is_private(&place));
+    }
+
+    #[test]
+    fn many_runs_side_by_side_share_what_lies_around_them() {
+        let folders = Folders::new();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let folders = &folders;
+                scope.spawn(move || {
+                    let name = format!("other/{thread}");
+                    fs::create_dir(folders.folder.path().join(&name)).unwrap();
+                    for _ in 0..200 {
+                        drop(folders.lock(&[&name]).unwrap());
+                    }
+                });
+            }
+        });
     }
 }

@@ -4,8 +4,6 @@
 //! right for both afterwards), that the public can fetch, that is a link, or that lies outside the server's folders.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -14,19 +12,20 @@ use crate::layout::Inventory;
 use crate::report::RootKind;
 use crate::rewrite::MapAt;
 use crate::tail;
+use crate::tree::{Kind, Tree};
 
 /// The maps of all bundles of a run.
 pub(crate) struct MapFiles<'a> {
-    inventory: &'a Inventory,
+    inventory: &'a Inventory<'a>,
     roots: Vec<PathBuf>,
     /// How many bundles name each map.
     claims: BTreeMap<&'a Path, usize>,
 }
 
 impl<'a> MapFiles<'a> {
-    pub(crate) fn new(inventory: &'a Inventory, claims: impl Iterator<Item = &'a Path>) -> Self {
+    pub(crate) fn new(inventory: &'a Inventory<'a>, claims: impl Iterator<Item = &'a Path>) -> Self {
         let server = inventory.roots.iter().filter(|root| root.kind == RootKind::Server);
-        let roots = server.filter_map(|root| root.path.canonicalize().ok()).collect();
+        let roots = server.filter_map(|root| inventory.tree.real(&root.path).ok()).collect();
         let claims = claims.fold(BTreeMap::new(), |mut claims, map| {
             *claims.entry(map).or_default() += 1;
             claims
@@ -43,14 +42,17 @@ impl<'a> MapFiles<'a> {
         let Some(named) = named(bundle, url) else {
             return (MapAt::Elsewhere, None);
         };
-        let path = match named.canonicalize() {
-            Ok(path) => path,
-            Err(error) if error.kind() == ErrorKind::NotFound => return (MapAt::Nowhere, None),
-            Err(_) => return (MapAt::Elsewhere, None),
+        let tree = &self.inventory.tree;
+        let path = match tree.find(&named) {
+            Ok(Some(Kind::File)) => tree.real(&named).ok(),
+            Ok(None) => return (MapAt::Nowhere, None),
+            _ => None,
         };
-        match fs::read_to_string(&path) {
-            Ok(map) if self.is_own(bundle, &path) && !named.is_symlink() => (MapAt::File(map), Some(path)),
-            _ => (MapAt::Elsewhere, None),
+        let is_link = || tree.link_metadata(&named).is_ok_and(|metadata| metadata.is_symlink());
+        let own = path.filter(|path| self.is_own(bundle, path) && !is_link());
+        match own.and_then(|path| Some((tree.read_text(&path).ok()?, path))) {
+            Some((map, path)) => (MapAt::File(map), Some(path)),
+            None => (MapAt::Elsewhere, None),
         }
     }
 
@@ -63,10 +65,11 @@ impl<'a> MapFiles<'a> {
 }
 
 /// The map that a bundle names, if it is there; for every bundle, also those that nothing is replaced in.
-pub(crate) fn claim(bundle: &Path, source: &str) -> Option<PathBuf> {
+pub(crate) fn claim(tree: &Tree<'_>, bundle: &Path, source: &str) -> Option<PathBuf> {
     let map = named(bundle, tail::nearby_map_url(source))?;
     // Most have none, and that is quickly asked.
-    map.exists().then(|| map.canonicalize().ok())?
+    tree.find(&map).ok()??;
+    tree.real(&map).ok()
 }
 
 /// The map at an address, or the one that lies beside the bundle; `None` for what is no path.

@@ -4,7 +4,6 @@
 //! client code names. It refuses to write: it hands out changes in the order in which they must be made.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use capy_protocol::env_map::EnvMap;
@@ -23,6 +22,7 @@ use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
 use crate::seen::Print;
 use crate::subject::{Subjects, is_left_alone};
 use crate::tail::Parts;
+use crate::tree::Tree;
 use crate::work::{Phase, Work};
 use crate::write::{Change, Contents};
 use crate::{Dynamic, Error, Request, place, prefix, tail};
@@ -37,7 +37,7 @@ pub(crate) struct Outcome {
 
 /// What all bundles are planned with.
 struct Planner<'a> {
-    inventory: &'a Inventory,
+    inventory: &'a Inventory<'a>,
     reader: Reader<'a>,
     context: Context<'a>,
     /// Somebody's `env` may be the environment.
@@ -48,7 +48,7 @@ struct Planner<'a> {
 /// Reads everything and decides everything.
 pub(crate) fn plan(
     request: &Request<'_>,
-    inventory: &Inventory,
+    inventory: &Inventory<'_>,
     work: &Work<'_>,
 ) -> Result<(Report, Vec<Change>), Error> {
     let subjects = Subjects::of(request.values);
@@ -56,7 +56,9 @@ pub(crate) fn plan(
     let public = public::scan(inventory, &search, &subjects, work)?;
     let prefilter = Prefilter::new(subjects.iter());
     let nothing = Links::default();
-    let reader = Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &nothing, work };
+    let tree = &inventory.tree;
+    let reader =
+        Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &nothing, tree, work };
     let mut bundles = read_all(inventory, &reader)?;
     let links = link::link(&mut bundles, &reader)?;
     let reader = Reader { links: &links, ..reader };
@@ -72,7 +74,7 @@ pub(crate) fn plan(
         .into_par_iter()
         .map(|bundle| {
             work.file(Phase::Edit, || {
-                let source = bundle.text()?;
+                let source = bundle.text(tree)?;
                 Ok(planner.outcome(bundle, source.as_deref(), |_| None))
             })
         })
@@ -134,8 +136,7 @@ impl Planner<'_> {
 
     fn again(&self, prelude: &Prelude, bundle: &Bundle) -> Result<Outcome, Error> {
         let Bundle { real, path, map, .. } = bundle;
-        let bytes = fs::read(real).map_err(|source| Error::Read { path: path.clone(), source })?;
-        let Ok(source) = String::from_utf8(bytes) else {
+        let Ok(source) = String::from_utf8(self.inventory.tree.read(real)?) else {
             return Ok(Outcome {
                 bundle: self.reader.read(real, path)?,
                 rewritten: Rewritten::default(),
@@ -168,8 +169,8 @@ fn rewrite_bundle(
 }
 
 /// Every server file, the largest first so that no thread ends up alone with it.
-fn read_all(inventory: &Inventory, reader: &Reader<'_>) -> Result<Vec<Bundle>, Error> {
-    let size = |real: &Path| fs::metadata(real).map_or(0, |metadata| metadata.len());
+fn read_all(inventory: &Inventory<'_>, reader: &Reader<'_>) -> Result<Vec<Bundle>, Error> {
+    let size = |real: &Path| inventory.tree.metadata(real).map_or(0, |metadata| metadata.len());
     let mut files: Vec<_> = inventory.server.iter().map(|(real, path)| (size(real), real, path)).collect();
     files.sort_by(|a, b| b.cmp(a));
     reader.work.begin(Phase::Scan, files.len());
@@ -213,7 +214,7 @@ fn note_what_stays(bundle: &mut Bundle, rewritten: &Rewritten, source: &str) {
 }
 
 fn gather(
-    inventory: &Inventory,
+    inventory: &Inventory<'_>,
     public: Public,
     outcomes: Vec<Outcome>,
     is_covered: impl Fn(&Finding, &Path) -> bool,
@@ -256,7 +257,8 @@ fn gather(
         report.variables.push(Variable { replaced: reads, files, ..Variable::named(name) });
     }
     // A bundle that imports a module must never be without it.
-    let is_new = |(path, text): &(PathBuf, String)| fs::read(path).ok().as_deref() != Some(text.as_bytes());
+    let is_new =
+        |(path, text): &(PathBuf, String)| inventory.tree.read(path).ok().as_deref() != Some(text.as_bytes());
     let modules = modules.into_iter().filter(is_new);
     let modules = modules.map(|(path, text)| Change { path, contents: Contents::Whole(text) });
     (report, modules.chain(changes).collect())
@@ -335,6 +337,7 @@ pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inl
         prefilter: &prefilter,
         search: &search,
         links: &links,
+        tree: &Tree::default(),
         work: &Work::default(),
     };
     let mut bundles = vec![reader.understand(text, Path::new("input.js"), Path::new("input.js"))];

@@ -51,7 +51,7 @@ impl Prelude {
     /// What the outcomes of static replacement leave to be set; `None` when that is nothing.
     pub(crate) fn plan(
         request: &Request<'_>,
-        inventory: &Inventory,
+        inventory: &Inventory<'_>,
         outcomes: &[Outcome],
         named_by_client: &BTreeSet<String>,
     ) -> Result<Option<Self>, Error> {
@@ -90,7 +90,7 @@ impl Prelude {
         real: &Path,
         parts: &Parts<'_>,
         context: &Context<'_>,
-        inventory: &Inventory,
+        inventory: &Inventory<'_>,
     ) -> Option<Prologue> {
         let start = Start::of(parts.body)?;
         let is_worker = self.sites.get(real) == Some(&Runtime::Workers) && start.is_module;
@@ -143,13 +143,13 @@ fn import(
     parts: &Parts<'_>,
     wording: &Wording<'_>,
     context: &Context<'_>,
-    inventory: &Inventory,
+    inventory: &Inventory<'_>,
 ) -> Option<Prologue> {
     let (folder, relative) = site::folder(real, &start.imports, inventory)?;
     let extension = real.extension().and_then(|extension| extension.to_str());
     let name = wording.file_name(extension.filter(|_| relative == "./").unwrap_or("mjs"));
     let path = folder.join(&name);
-    if std::fs::read_to_string(&path).is_ok_and(|text| !tail::is_inlined(&text)) {
+    if inventory.tree.read_text(&path).is_ok_and(|text| !tail::is_inlined(&text)) {
         return None;
     }
     let statement = format!("import\"{relative}{name}\";");
@@ -175,7 +175,7 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    pub(crate) fn new(inventory: &Inventory) -> Self {
+    pub(crate) fn new(inventory: &Inventory<'_>) -> Self {
         Self { entries: site::entries(inventory).cloned().collect(), ..Self::default() }
     }
 

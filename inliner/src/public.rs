@@ -5,7 +5,6 @@
 //! takes much memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -16,11 +15,12 @@ use crate::Error;
 use crate::data_url::DataUrl;
 use crate::how::{Found, How};
 use crate::layout::{Inventory, is_script};
-use crate::leak::unpack::{MOST, Packed};
+use crate::leak::unpack::Packed;
 use crate::leak::{Lines, Search, line_of};
 use crate::mention::Mentions;
 use crate::report::{Encoding, Leak, NotScanned, Unscanned};
 use crate::subject::Subjects;
+use crate::tree::Tree;
 use crate::work::{Phase, Work};
 
 /// How much of a file is looked at together.
@@ -49,7 +49,7 @@ impl Public {
 
 /// Reads every public file, every source map, and what else is to be searched, once.
 pub(crate) fn scan(
-    inventory: &Inventory,
+    inventory: &Inventory<'_>,
     search: &Search,
     subjects: &Subjects,
     work: &Work<'_>,
@@ -61,15 +61,19 @@ pub(crate) fn scan(
     let searched = inventory.searched.iter().map(|file| (file, Found::Searched));
     let others = maps.chain(searched.filter(|((real, _), _)| !inventory.maps.contains_key(*real)));
     let files: Vec<_> = public.chain(others.filter(|((real, _), _)| !known(real))).collect();
-    let reader = Reader { search, mentions: &mentions };
+    let reader = Reader { tree: &inventory.tree, search, mentions: &mentions };
     work.begin(Phase::Search, files.len());
     let one = |((real, path), found): &((&PathBuf, &PathBuf), Found)| {
         work.file(Phase::Search, || reader.read(real, path, *found))
     };
-    files.par_iter().map(one).try_reduce(Public::default, |all, one| Ok(all.merge(one)))
+    let special = |file: &PathBuf| Unscanned { file: file.clone(), reason: NotScanned::Special };
+    let special = Public { unscanned: inventory.special.iter().map(special).collect(), ..Public::default() };
+    let found = files.par_iter().map(one).try_reduce(Public::default, |all, one| Ok(all.merge(one)))?;
+    Ok(special.merge(found))
 }
 
 struct Reader<'a> {
+    tree: &'a Tree<'a>,
     search: &'a Search,
     mentions: &'a Mentions,
 }
@@ -86,25 +90,39 @@ struct Subject<'a> {
 
 impl Reader<'_> {
     fn read(&self, real: &Path, path: &Path, found: Found) -> Result<Public, Error> {
-        let failed = |source| Error::Read { path: path.to_owned(), source };
-        let mut file = File::open(real).map_err(failed)?;
-        let size = file.metadata().map_err(failed)?.len();
+        let file = self.tree.open(real)?;
+        let (size, limits) = (file.size(), self.tree.limits());
         let how = How::of(path, found);
         let is_public = found == Found::Public;
         let (is_client, is_page) = (is_public && is_script(path), is_public && is_page(path));
         let subject = Subject { path, how, is_client, is_page };
         let mut public = Public { scanned: 1, ..Public::default() };
-        let Some(packed) = Packed::of(path) else {
-            self.parts(&mut file, size, &subject, &mut public).map_err(failed)?;
-            return Ok(public);
-        };
-        let fault = match packed.open(file) {
-            Err(reason) => Some(reason),
-            Ok(unpacked) => match self.parts(&mut unpacked.take(MOST), PART as u64, &subject, &mut public) {
-                Err(_) => Some(NotScanned::Damaged),
-                Ok(read) => (read == MOST).then_some(NotScanned::TooLarge),
+        let fault = match Packed::of(path) {
+            None => {
+                let mut counted = Counted::new(file, limits.one_file, |bytes| self.tree.may_read(bytes));
+                match self.parts(&mut counted, size, &subject, &mut public) {
+                    Err(source) if !counted.is_over => {
+                        self.tree.watch().goes_on()?;
+                        return Err(Error::Read { path: path.to_owned(), source });
+                    }
+                    _ => counted.is_over.then_some(NotScanned::TooLarge),
+                }
+            }
+            Some(packed) => match packed.open(file) {
+                Err(reason) => Some(reason),
+                Ok(unpacked) => {
+                    let mut counted =
+                        Counted::new(unpacked, limits.one_unpacked, |bytes| self.tree.may_unpack(bytes));
+                    match self.parts(&mut counted, PART as u64, &subject, &mut public) {
+                        _ if counted.is_over => Some(NotScanned::TooLarge),
+                        Err(_) => Some(NotScanned::Damaged),
+                        Ok(()) => None,
+                    }
+                }
             },
         };
+        // A reader of packed files does not tell why it ended.
+        self.tree.watch().goes_on()?;
         public.unscanned.extend(fault.map(|reason| Unscanned { file: path.to_owned(), reason }));
         Ok(public)
     }
@@ -116,21 +134,20 @@ impl Reader<'_> {
         size: u64,
         subject: &Subject<'_>,
         public: &mut Public,
-    ) -> io::Result<u64> {
+    ) -> io::Result<()> {
         let overlap = self.search.reach();
         let part = PART.max(overlap * 4);
         let mut buffer = vec![0; part.min(usize::try_from(size).map_or(part, |size| size + 1))];
-        let (mut kept, mut lines, mut read) = (0, 0, 0);
+        let (mut kept, mut lines) = (0, 0);
         loop {
             let (filled, fault) = fill(from, &mut buffer[kept..]);
             let text = &buffer[..kept + filled];
-            read += filled as u64;
             self.look_at(text, lines, subject, public);
             if let Some(fault) = fault {
                 return Err(fault);
             }
             if text.len() < buffer.len() {
-                return Ok(read);
+                return Ok(());
             }
             let passed = text.len().saturating_sub(overlap);
             lines += line_of(text, passed) - 1;
@@ -154,6 +171,31 @@ impl Reader<'_> {
         public.leaks.append(&mut found);
         public.leaks.sort();
         public.leaks.dedup_by(|a, b| (a.line, &a.name) == (b.line, &b.name));
+    }
+}
+
+/// Reads no more than one file and all files together may give.
+struct Counted<R, M> {
+    from: R,
+    left: u64,
+    may_read: M,
+    /// There was more.
+    is_over: bool,
+}
+
+impl<R: Read, M: Fn(u64) -> bool> Counted<R, M> {
+    fn new(from: R, most: u64, may_read: M) -> Self {
+        Self { from, left: most, may_read, is_over: false }
+    }
+}
+
+impl<R: Read, M: Fn(u64) -> bool> Read for Counted<R, M> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.is_over |= read as u64 > self.left || !(self.may_read)(read as u64);
+        self.left = self.left.saturating_sub(read as u64);
+        // What was over the limit is not looked at, and nothing more is read.
+        Ok(if self.is_over { 0 } else { read })
     }
 }
 

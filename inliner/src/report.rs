@@ -229,8 +229,10 @@ pub enum NotScanned {
     Unknown,
     /// Its compressed contents are broken.
     Damaged,
-    /// Its compressed contents go on after half a gigabyte.
+    /// It, or what it unpacks to, goes on after what one file or all files together may take.
     TooLarge,
+    /// A pipe, a device, a socket.
+    Special,
 }
 
 /// A file that was not searched whole.

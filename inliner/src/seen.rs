@@ -5,14 +5,15 @@
 //! run, or an editor.
 
 use std::collections::HashMap;
-use std::fs::{self, Metadata};
 use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
+use cap_std::fs::Metadata;
 use rayon::prelude::*;
 use rustc_hash::FxHasher;
 
 use crate::Error;
+use crate::tree::Tree;
 
 /// Files as they were at one moment.
 #[derive(Debug, Default)]
@@ -21,15 +22,15 @@ pub(crate) struct Seen(HashMap<PathBuf, Option<State>>);
 type State = (u64, [i64; 5]);
 
 impl Seen {
-    pub(crate) fn now<'p>(files: impl Iterator<Item = &'p PathBuf>) -> Self {
+    pub(crate) fn now<'p>(tree: &Tree<'_>, files: impl Iterator<Item = &'p PathBuf>) -> Self {
         let files: Vec<&PathBuf> = files.collect();
-        Self(files.into_par_iter().map(|path| (path.clone(), state(path))).collect())
+        Self(files.into_par_iter().map(|path| (path.clone(), state(tree, path))).collect())
     }
 
     /// Fails for a file that was looked at and is another one now.
-    pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn check(&self, tree: &Tree<'_>, path: &Path) -> Result<(), Error> {
         match self.0.get(path) {
-            Some(before) if *before != state(path) => Err(Error::Changed { path: path.to_owned() }),
+            Some(before) if *before != state(tree, path) => Err(Error::Changed { path: path.to_owned() }),
             _ => Ok(()),
         }
     }
@@ -47,58 +48,64 @@ impl Print {
     }
 
     /// Reads the file that this was taken of. Places that were found in its text are only right if it is the same.
-    pub(crate) fn read(self, path: &Path) -> Result<String, Error> {
+    pub(crate) fn read(self, tree: &Tree<'_>, path: &Path) -> Result<String, Error> {
         let changed = || Error::Changed { path: path.to_owned() };
-        let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let text = String::from_utf8(bytes).map_err(|_| changed())?;
+        let text = String::from_utf8(tree.read(path)?).map_err(|_| changed())?;
         if Self::of(&text) == self { Ok(text) } else { Err(changed()) }
     }
 }
 
-fn state(path: &Path) -> Option<State> {
-    fs::metadata(path).ok().map(|metadata| (metadata.len(), times(&metadata)))
+fn state(tree: &Tree<'_>, path: &Path) -> Option<State> {
+    tree.metadata(path).ok().map(|metadata| (metadata.len(), times(&metadata)))
 }
 
 /// The last change of the contents, that of anything else, and the number: a file may be moved here with an old time.
 #[cfg(unix)]
 fn times(metadata: &Metadata) -> [i64; 5] {
-    use std::os::unix::fs::MetadataExt;
+    use cap_std::fs::MetadataExt;
     let number = metadata.ino().cast_signed();
     [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec(), number]
 }
 
 #[cfg(not(unix))]
 fn times(metadata: &Metadata) -> [i64; 5] {
-    let since = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
+    let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let since = since.unwrap_or_default();
     [since.as_secs().cast_signed(), since.subsec_nanos().into(), 0, 0, 0]
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn tree(folder: &tempfile::TempDir) -> Tree<'static> {
+        Tree::alone(folder.path(), Default::default(), Default::default()).unwrap()
+    }
 
     #[test]
     fn a_text_is_only_read_again_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.js");
+        let (tree, path) = (tree(&folder), folder.path().join("a.js"));
         let print = Print::of("some text");
         for (text, is_same) in [("some text", true), ("some texT", false), ("some text ", false), ("", false)]
         {
             fs::write(&path, text).unwrap();
-            match print.read(&path) {
+            match print.read(&tree, &path) {
                 Ok(read) => assert!(is_same && read == text),
                 Err(error) => assert!(!is_same && matches!(error, Error::Changed { .. })),
             }
         }
         fs::write(&path, b"some t\xffxt").unwrap();
-        assert!(matches!(print.read(&path), Err(Error::Changed { .. })));
+        assert!(matches!(print.read(&tree, &path), Err(Error::Changed { .. })));
     }
 
     #[test]
     fn a_file_that_is_written_moved_or_removed_has_changed() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.js");
+        let (tree, path) = (tree(&folder), folder.path().join("a.js"));
         let other = folder.path().join("b.js");
         for change in [
             (|path, _| fs::write(path, "new").unwrap()) as fn(&Path, &Path),
@@ -107,13 +114,13 @@ mod tests {
         ] {
             fs::write(&path, "old").unwrap();
             fs::write(&other, "old").unwrap();
-            let seen = Seen::now([&path].into_iter());
-            seen.check(&path).unwrap();
+            let seen = Seen::now(&tree, [&path].into_iter());
+            seen.check(&tree, &path).unwrap();
             // File times come from a clock that ticks slowly.
             std::thread::sleep(std::time::Duration::from_millis(30));
             change(&path, &other);
-            assert!(matches!(seen.check(&path), Err(Error::Changed { .. })));
-            seen.check(&other).unwrap();
+            assert!(matches!(seen.check(&tree, &path), Err(Error::Changed { .. })));
+            seen.check(&tree, &other).unwrap();
         }
     }
 }

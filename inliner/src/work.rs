@@ -3,12 +3,13 @@
 //! Owns the counting: one [`Work`] for a run, shared by its threads. It refuses to draw: a program looks at its
 //! [`Progress`] whenever it likes.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::Error;
+use crate::tree::Watch;
 
 /// What a run does, in this order. Parsing is part of scanning for who counts files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,19 +119,19 @@ impl Serialize for Phases {
 /// What the threads of a run share.
 #[derive(Debug, Default)]
 pub(crate) struct Work<'a> {
-    stop: Option<&'a AtomicBool>,
+    watch: Watch<'a>,
     progress: Option<&'a Progress>,
     nanoseconds: [AtomicU64; 6],
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(stop: Option<&'a AtomicBool>, progress: Option<&'a Progress>) -> Self {
-        Self { stop, progress, ..Self::default() }
+    pub(crate) fn new(watch: Watch<'a>, progress: Option<&'a Progress>) -> Self {
+        Self { watch, progress, ..Self::default() }
     }
 
     /// Fails once the caller wants no more of it.
     pub(crate) fn goes_on(&self) -> Result<(), Error> {
-        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) { Err(Error::Stopped) } else { Ok(()) }
+        self.watch.goes_on()
     }
 
     pub(crate) fn begin(&self, phase: Phase, files: usize) {

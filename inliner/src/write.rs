@@ -1,27 +1,21 @@
 //! A plan to the disk.
 //!
-//! Owns the only writes of the crate: temporary files in the same folders, their contents on the disk, then renames.
-//! Each file is whole at every moment, old or new. Changes are made in the order given: a map goes before its bundle,
+//! Owns the order of writing: all temporary files, then all renames. Each file is whole at every moment, old or new. Changes are made in the order given: a map goes before its bundle,
 //! so that a bundle that was written is proof that its map was.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use tempfile::TempPath;
 
 use crate::Error;
 use crate::rewrite::NewText;
 use crate::seen::{Print, Seen};
+use crate::tree::{Staged, Tree};
 use crate::work::{Phase, Work};
 
 pub(crate) const TEMPORARY_PREFIX: &str = ".capy-inline-";
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
-
-/// What is written at once; longer pieces go out as they are.
-const BUFFER: usize = 64 << 10;
 
 /// New contents for a file.
 pub(crate) struct Change {
@@ -35,121 +29,55 @@ pub(crate) enum Contents {
     Edited(NewText, Print),
 }
 
-/// A file that was written beside the one that it replaces.
-struct Staged<'a> {
-    temporary: TempPath,
-    path: &'a Path,
-}
-
 /// Writes every new file beside its old one, then puts them in place in the order given. A disk that is full or a file
 /// that may not be written, or that somebody else wrote meanwhile, shows before anything was replaced.
 ///
 /// What was staged is removed when a run fails or is stopped.
-pub(crate) fn commit(changes: &[Change], seen: &Seen, work: &Work<'_>) -> Result<(), Error> {
-    let failed = |path: &Path, source| Error::Write { path: path.to_owned(), source };
+pub(crate) fn commit(tree: &Tree<'_>, changes: &[Change], seen: &Seen, work: &Work<'_>) -> Result<(), Error> {
     let stage = |change: &'_ Change| {
-        seen.check(&change.path)?;
+        seen.check(tree, &change.path)?;
+        let names = (TEMPORARY_PREFIX, TEMPORARY_SUFFIX);
         match &change.contents {
-            Contents::Whole(text) => stage(&change.path, &[text.as_str()]),
-            Contents::Edited(new, print) => stage(&change.path, &new.pieces(&print.read(&change.path)?)),
+            Contents::Whole(text) => tree.stage(&change.path, names, &[text.as_str()]),
+            Contents::Edited(new, print) => {
+                tree.stage(&change.path, names, &new.pieces(&print.read(tree, &change.path)?))
+            }
         }
-        .map_err(|source| failed(&change.path, source))
     };
     work.begin(Phase::Write, changes.len());
     // Side by side: the disk commits many files at once as quickly as one.
     let staged = changes.par_iter().with_max_len(1);
-    let staged = staged.map(|change| {
-        let temporary = work.file(Phase::Write, || stage(change))?;
-        Ok(Staged { temporary, path: &change.path })
-    });
+    let staged = staged.map(|change| work.file(Phase::Write, || stage(change)));
     let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
-    changes.iter().try_for_each(|change| seen.check(&change.path))?;
+    changes.iter().try_for_each(|change| seen.check(tree, &change.path))?;
     let folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
-    for Staged { temporary, path } in staged {
+    for staged in staged {
         work.goes_on()?;
-        work.time(Phase::Write, || temporary.persist(path)).map_err(|error| failed(path, error.error))?;
+        work.time(Phase::Write, || staged.persist())?;
     }
-    let sync = |folder| sync_folder(folder).map_err(|source| failed(folder, source));
-    work.time(Phase::Write, || folders.into_iter().try_for_each(sync))
-}
-
-/// A whole file with the permissions of the one that it is to replace; a new one is for those who may use its folder.
-fn stage(path: &Path, pieces: &[&str]) -> io::Result<TempPath> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let (metadata, permissions) = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => of_a_new_file(folder)?,
-        found => found.map(|metadata| (metadata.clone(), metadata.permissions()))?,
-    };
-    // A file that may not be written is not replaced behind its owner's back.
-    if permissions.readonly() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let mut builder = tempfile::Builder::new();
-    let mut temporary = builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).tempfile_in(folder)?;
-    let mut out = BufWriter::with_capacity(BUFFER, &mut temporary);
-    pieces.iter().try_for_each(|piece| out.write_all(piece.as_bytes()))?;
-    out.flush()?;
-    drop(out);
-    keep_owner(temporary.as_file(), &metadata);
-    temporary.as_file().set_permissions(permissions)?;
-    temporary.as_file().sync_all()?;
-    // Closed: there may be more of them than files that may be open.
-    Ok(temporary.into_temp_path())
-}
-
-#[cfg(unix)]
-fn of_a_new_file(folder: &Path) -> io::Result<(fs::Metadata, Permissions)> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata = fs::metadata(folder)?;
-    let mode = metadata.permissions().mode() & 0o666;
-    Ok((metadata, Permissions::from_mode(mode)))
-}
-
-#[cfg(not(unix))]
-fn of_a_new_file(folder: &Path) -> io::Result<(fs::Metadata, Permissions)> {
-    let metadata = fs::metadata(folder)?;
-    let permissions = metadata.permissions();
-    Ok((metadata, permissions))
-}
-
-/// Only the superuser can give files away; for everyone else the owner is right already.
-#[cfg(unix)]
-fn keep_owner(file: &File, metadata: &fs::Metadata) {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let _ = fchown(file, Some(metadata.uid()), Some(metadata.gid()));
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_: &File, _: &fs::Metadata) {}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
+    work.time(Phase::Write, || folders.into_iter().try_for_each(|folder| tree.sync_folder(folder)))
 }
 
 /// Removes what a killed run left: half a bundle, perhaps with values in it.
-pub(crate) fn sweep(leftovers: &BTreeSet<PathBuf>) -> Result<(), Error> {
-    for path in leftovers {
-        match fs::remove_file(path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::Write { path: path.clone(), source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+pub(crate) fn sweep(tree: &Tree<'_>, leftovers: &BTreeSet<PathBuf>) -> Result<(), Error> {
+    leftovers.iter().try_for_each(|path| tree.remove(path))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+    use crate::tree::Watch;
+
+    fn tree(folder: &tempfile::TempDir) -> Tree<'static> {
+        Tree::alone(folder.path(), Default::default(), Default::default()).unwrap()
+    }
+
+    fn watched(stop: &AtomicBool) -> Work<'_> {
+        Work::new(Watch { stop: Some(stop), deadline: None }, None)
+    }
 
     fn change(path: PathBuf, text: &str) -> Change {
         Change { path, contents: Contents::Whole(text.to_owned()) }
@@ -165,15 +93,15 @@ mod tests {
     #[test]
     fn a_failure_or_a_stop_leaves_everything_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let (tree, at) = (tree(&folder), |name: &str| folder.path().join(name));
         ["a", "b"].iter().for_each(|name| fs::write(at(name), "old").unwrap());
         let changes = [change(at("a"), "new"), change(at("missing/c"), "new"), change(at("b"), "new")];
-        let result = commit(&changes, &Seen::default(), &Work::default());
+        let result = commit(&tree, &changes, &Seen::default(), &Work::default());
         assert!(matches!(result, Err(Error::Write { path, .. }) if path == at("missing/c")));
-        let stopped = commit(&changes[..1], &Seen::default(), &Work::new(Some(&AtomicBool::new(true)), None));
+        let stopped = commit(&tree, &changes[..1], &Seen::default(), &watched(&AtomicBool::new(true)));
         assert!(matches!(stopped, Err(Error::Stopped)));
         assert_eq!(texts(folder.path()), ["old", "old"]);
-        commit(&changes[..1], &Seen::default(), &Work::new(Some(&AtomicBool::new(false)), None)).unwrap();
+        commit(&tree, &changes[..1], &Seen::default(), &watched(&AtomicBool::new(false))).unwrap();
         assert_eq!(texts(folder.path()), ["new", "old"]);
     }
 
@@ -185,7 +113,7 @@ mod tests {
         let path = folder.path().join("a.js");
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o754)).unwrap();
-        commit(&[change(path.clone(), "new")], &Seen::default(), &Work::default()).unwrap();
+        commit(&tree(&folder), &[change(path.clone(), "new")], &Seen::default(), &Work::default()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o754);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -4,6 +4,7 @@ mod support;
 #[path = "support/tree.rs"]
 mod tree;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use capy_inliner::{Dynamic, Encoding, Error, Phase, Progress, Reason, Report, Request, Severity, inline};
@@ -310,10 +311,36 @@ fn a_bundle_may_be_as_deep_as_its_longest_sum() {
 #[test]
 fn two_runs_at_once_are_refused() {
     let tree = Tree::new();
-    let lock = std::fs::File::open(tree.path(".next/server")).unwrap();
-    lock.lock().unwrap();
-    assert!(matches!(tree.inline(&values()), Err(Error::Busy { .. })));
-    drop(lock);
+    for index in 0..200 {
+        tree.write(&format!(".next/server/{index}.js"), "f(process.env.A)");
+    }
+    let (values, refused) = (values(), AtomicBool::new(false));
+    let run = || {
+        // A file that was written says that another run ended; the run that was refused wrote none.
+        for _ in 0..500 {
+            match tree.inline(&values) {
+                Err(Error::Busy { .. }) => refused.store(true, Ordering::Relaxed),
+                result => assert!(result.unwrap().written),
+            }
+            if refused.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    };
+    std::thread::scope(|scope| [scope.spawn(run), scope.spawn(run)].map(|run| run.join().unwrap()));
+    assert!(refused.into_inner());
+    assert!(tree.inline(&values).unwrap().written);
+    assert!((0..200).all(|index| tree.read(&format!(".next/server/{index}.js")).contains("__capy_A()")));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_that_anybody_may_hold_on_a_folder_blocks_no_run() {
+    let tree = Tree::new();
+    let folders = [tree.root().to_owned(), tree.path(".next/server"), tree.path("public"), "/".into()];
+    let held: Vec<_> = folders.iter().map(|folder| std::fs::File::open(folder).unwrap()).collect();
+    // The last one may be somebody else's already.
+    held.iter().for_each(|folder| drop(folder.try_lock()));
     assert!(tree.inline(&values()).unwrap().written);
 }
 

@@ -9,7 +9,7 @@ use capy_client::Credentials;
 use capy_client::bar;
 use capy_client::private_memory;
 use capy_client::signals::Interrupt;
-use capy_inliner::{Progress, RootKind, Severity};
+use capy_inliner::{Progress, RootKind, Severity, Within};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
 use crate::cli::{Dynamic, Run};
@@ -58,6 +58,7 @@ fn inline(arguments: &Run, env: &EnvMap, began: SystemTime, interrupt: &Interrup
     let progress = Progress::default();
     let mut request = capy_inliner::Request::new(env);
     request.apps.push(folder.clone());
+    request.within = arguments.root.clone().map_or(Within::Repository, Within::Root);
     request.written_since = Some(began);
     request.allow_leak.extend(arguments.allow_leak.iter().cloned());
     request.allow_mention.extend(arguments.allow_mention.iter().cloned());

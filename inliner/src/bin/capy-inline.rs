@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use capy_client::{bar, private_memory, terminal_text};
-use capy_inliner::{Progress, Report, Request, Severity};
+use capy_inliner::{Progress, Report, Request, Severity, Within};
 use capy_protocol::env_map::EnvMap;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -36,6 +36,9 @@ struct Cli {
     /// A folder that the public can fetch
     #[arg(long, value_name = "DIR")]
     public: Vec<PathBuf>,
+    /// The folder that nothing leads out of [default: what is named, or the repository around it]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Accept this variable's value in public files
     #[arg(long, value_name = "NAME")]
     allow_leak: Vec<String>,
@@ -120,6 +123,7 @@ fn request(cli: Cli, values: &EnvMap) -> Request<'_> {
     request.server = cli.server;
     request.files = cli.file;
     request.public = cli.public;
+    request.within = cli.root.map_or(Within::Repository, Within::Root);
     request.allow_leak = BTreeSet::from_iter(cli.allow_leak);
     request.allow_mention = BTreeSet::from_iter(cli.allow_mention);
     request.dynamic = match cli.dynamic {

@@ -17,42 +17,47 @@ use std::time::SystemTime;
 use super::manifest::is_fresh;
 use super::{Detected, Entry, Layout, Runtime, find, wrangler};
 use crate::Error;
+use crate::tree::Tree;
 
 /// The finished build that a folder is.
-pub(super) fn detect(dist: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+pub(super) fn detect(
+    tree: &Tree<'_>,
+    dist: &Path,
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
     let server = dist.join("server");
-    if !dist.join("client").is_dir() || !is_astro(&server) {
+    if !tree.is_dir(&dist.join("client")) || !is_astro(tree, &server) {
         return Ok(Vec::new());
     }
     let wrangler = server.join("wrangler.json");
-    let (layout, manifest) = if wrangler.is_file() {
-        (cloudflare(dist, &wrangler)?, wrangler)
+    let (layout, manifest) = if tree.is_file(&wrangler) {
+        (cloudflare(tree, dist, &wrangler)?, wrangler)
     } else {
-        (node(dist), server.join("entry.mjs"))
+        (node(tree, dist), server.join("entry.mjs"))
     };
-    Ok(vec![Detected { layout, fresh: is_fresh(&manifest, written_since)? }])
+    Ok(vec![Detected { layout, fresh: is_fresh(tree, &manifest, written_since)? }])
 }
 
 /// Astro names its virtual modules in what it bundles of them.
-fn is_astro(server: &Path) -> bool {
-    server.join("entry.mjs").is_file()
-        && (find::named(server, "virtual_astro", ".mjs").is_some()
-            || find::named(&server.join("chunks"), "_virtual_astro", ".mjs").is_some()
-            || find::says(&server.join("entry.mjs"), "astro"))
+fn is_astro(tree: &Tree<'_>, server: &Path) -> bool {
+    tree.is_file(&server.join("entry.mjs"))
+        && (find::named(tree, server, "virtual_astro", ".mjs").is_some()
+            || find::named(tree, &server.join("chunks"), "_virtual_astro", ".mjs").is_some()
+            || find::says(tree, &server.join("entry.mjs"), "astro"))
 }
 
-fn node(dist: &Path) -> Layout {
+fn node(tree: &Tree<'_>, dist: &Path) -> Layout {
     let entry = dist.join("server/entry.mjs");
     Layout {
         entries: vec![Entry { path: entry.clone(), runtime: Runtime::Node }],
         evidence: vec![(entry, "the entry of Astro's server".to_owned())],
-        ..common("astro-node", dist)
+        ..common(tree, "astro-node", dist)
     }
 }
 
-fn cloudflare(dist: &Path, config: &Path) -> Result<Layout, Error> {
-    let wrangler = wrangler::of_file(config)?;
-    let mut layout = common("astro-cloudflare", dist);
+fn cloudflare(tree: &Tree<'_>, dist: &Path, config: &Path) -> Result<Layout, Error> {
+    let wrangler = wrangler::of_file(tree, config)?;
+    let mut layout = common(tree, "astro-cloudflare", dist);
     layout.entries.extend(wrangler.entries());
     layout.public.extend(wrangler.public);
     layout.public.dedup();
@@ -60,10 +65,10 @@ fn cloudflare(dist: &Path, config: &Path) -> Result<Layout, Error> {
     Ok(layout)
 }
 
-fn common(name: &'static str, dist: &Path) -> Layout {
+fn common(tree: &Tree<'_>, name: &'static str, dist: &Path) -> Layout {
     let server = dist.join("server");
     Layout {
-        searched: find::copied_variables(&server),
+        searched: find::copied_variables(tree, &server),
         server: vec![server],
         public: vec![dist.join("client")],
         ..Layout::new(name, dist)

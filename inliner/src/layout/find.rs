@@ -3,10 +3,10 @@
 //! Owns the walk that every framework's module shares. It refuses to look into packages, into
 //! the caches of builds and into repositories.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
+use crate::Error;
+use crate::tree::{Entry, Kind, Listed, Tree};
 
 /// An output such as `apps/web/.svelte-kit/cloudflare` is looked for this deep.
 pub(super) const DEEPEST: usize = 4;
@@ -16,48 +16,59 @@ const SKIPPED: [&str; 2] = ["node_modules", ".git"];
 const BUILDS_WITH_CACHE: [&str; 2] = ["required-server-files.json", "cloudflare/init.js"];
 
 /// The folder itself and those below it, parents first.
-pub(super) fn below(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let wanted = |entry: &DirEntry| {
-        entry.depth() == 0
-            || !SKIPPED.iter().any(|name| entry.file_name() == *name) && !is_cache(entry.path())
+pub(super) fn below(tree: &Tree<'_>, folder: &Path, depth: usize) -> Result<Vec<PathBuf>, Error> {
+    let wanted = |entry: &Entry| {
+        entry.kind == Kind::Folder
+            && !SKIPPED.iter().any(|name| entry.name() == *name)
+            && !is_cache(tree, &entry.path)
     };
-    let entries = WalkDir::new(folder).max_depth(depth).sort_by_file_name().into_iter().filter_entry(wanted);
-    entries.flatten().filter(|entry| entry.file_type().is_dir()).map(DirEntry::into_path).collect()
+    let entries = tree.below(folder, depth, wanted)?.into_iter();
+    Ok(entries.filter(|entry| entry.kind == Kind::Folder).map(|entry| entry.path).collect())
 }
 
 /// Whether this is what a build keeps for the next one. Other folders of that name are people's own.
-pub(super) fn is_cache(path: &Path) -> bool {
-    let is_of_build = |build: &Path| BUILDS_WITH_CACHE.iter().any(|manifest| build.join(manifest).is_file());
+pub(super) fn is_cache(tree: &Tree<'_>, path: &Path) -> bool {
+    let is_of_build =
+        |build: &Path| BUILDS_WITH_CACHE.iter().any(|manifest| tree.is_file(&build.join(manifest)));
     path.ends_with("cache") && path.parent().is_some_and(is_of_build)
 }
 
-/// This folder and those above it, the nearest first, up to the first that has one of these.
-pub(super) fn up_to<'p>(real: &'p Path, marks: &[&str]) -> impl Iterator<Item = &'p Path> {
-    let is_last = |folder: &Path| marks.iter().any(|mark| folder.join(mark).exists());
-    let last = real.ancestors().position(is_last);
-    real.ancestors().take(last.map_or(usize::MAX, |last| last + 1))
+/// This folder and those above it, the nearest first, up to the first that has one of these, and none outside of the tree.
+pub(super) fn up_to<'p>(tree: &Tree<'_>, real: &'p Path, marks: &[&str]) -> Vec<&'p Path> {
+    let above: Vec<&Path> = real.ancestors().take_while(|folder| tree.holds(folder)).collect();
+    let last = above.iter().position(|folder| has_any(tree, folder, marks));
+    above.into_iter().take(last.map_or(usize::MAX, |last| last + 1)).collect()
+}
+
+/// Whether one of these lies in a folder.
+pub(super) fn has_any(tree: &Tree<'_>, folder: &Path, names: &[&str]) -> bool {
+    names.iter().any(|name| tree.exists(&folder.join(name)))
 }
 
 /// The file in this folder with this beginning and end, the first by name.
-pub(super) fn named(folder: &Path, begins: &str, ends: &str) -> Option<PathBuf> {
-    let mut names: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().collect();
-    names.sort_by_key(fs::DirEntry::file_name);
-    let fits = |entry: &fs::DirEntry| {
-        entry.file_name().to_str().is_some_and(|name| name.starts_with(begins) && name.ends_with(ends))
+pub(super) fn named(tree: &Tree<'_>, folder: &Path, begins: &str, ends: &str) -> Option<PathBuf> {
+    let fits = |name: &&Listed| {
+        name.name.to_str().is_some_and(|name| name.starts_with(begins) && name.ends_with(ends))
     };
-    names.iter().find(|entry| fits(entry)).map(fs::DirEntry::path)
+    listed(tree, folder).iter().find(fits).map(|name| folder.join(&name.name))
+}
+
+/// The names in a folder; none where it cannot be read.
+pub(super) fn listed(tree: &Tree<'_>, folder: &Path) -> Vec<Listed> {
+    if tree.is_dir(folder) { tree.list(folder).unwrap_or_default() } else { Vec::new() }
 }
 
 /// Variables that tools copy into what they build: `.dev.vars`, `.env`, and those of each environment; and wrangler's
 /// configuration with its `vars`.
-pub(super) fn copied_variables(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+pub(super) fn copied_variables(tree: &Tree<'_>, folder: &Path) -> Vec<PathBuf> {
+    let files = listed(tree, folder).into_iter().map(|name| folder.join(name.name));
     let holds =
         |name: &str| name.starts_with(".dev.vars") || name.starts_with(".env") || name == "wrangler.json";
     files.filter(|file| file.file_name().and_then(|name| name.to_str()).is_some_and(holds)).collect()
 }
 
 /// Whether a file's text contains this; no, when it cannot be read.
-pub(super) fn says(file: &Path, text: &str) -> bool {
-    fs::read(file).is_ok_and(|bytes| memchr::memmem::find(&bytes, text.as_bytes()).is_some())
+pub(super) fn says(tree: &Tree<'_>, file: &Path, text: &str) -> bool {
+    tree.is_file(file)
+        && tree.read(file).is_ok_and(|bytes| memchr::memmem::find(&bytes, text.as_bytes()).is_some())
 }

@@ -22,6 +22,7 @@ use serde::Deserialize;
 use super::manifest::{is_fresh, read_json};
 use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
+use crate::tree::Tree;
 
 const MANIFEST: &str = "nitro.json";
 const PAGES_WORKER: &str = "_worker.js";
@@ -38,29 +39,33 @@ struct Framework {
 }
 
 /// The finished Nitro builds of an app's folder, or the one that the folder itself is.
-pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+pub(super) fn detect(
+    tree: &Tree<'_>,
+    folder: &Path,
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
     let mut found = Vec::new();
     for output in [folder.join(".output"), folder.join("dist"), folder.to_owned()] {
         let path = output.join(MANIFEST);
         // The manifest of Vercel's output is Nitro's too; that layout is Vercel's.
-        if !path.is_file() || output.join("functions").is_dir() {
+        if !tree.is_file(&path) || tree.is_dir(&output.join("functions")) {
             continue;
         }
-        let manifest: Manifest = read_json(&path)?;
-        if let Some(layout) = layout(&output, &manifest) {
-            found.push(Detected { layout, fresh: is_fresh(&path, written_since)? });
+        let manifest: Manifest = read_json(tree, &path)?;
+        if let Some(layout) = layout(tree, &output, &manifest) {
+            found.push(Detected { layout, fresh: is_fresh(tree, &path, written_since)? });
         }
     }
     Ok(found)
 }
 
-fn layout(output: &Path, manifest: &Manifest) -> Option<Layout> {
+fn layout(tree: &Tree<'_>, output: &Path, manifest: &Manifest) -> Option<Layout> {
     let framework = manifest.framework.as_ref().map(|framework| framework.name.as_str());
     let name = if framework == Some("nuxt") { "nuxt" } else { "nitro" };
     let pages = output.join(PAGES_WORKER);
-    let (server, public) = if pages.is_dir() {
+    let (server, public) = if tree.is_dir(&pages) {
         (pages, output.to_owned())
-    } else if is_whole(output, &manifest.preset) {
+    } else if is_whole(tree, output, &manifest.preset) {
         (output.join("server"), output.join("public"))
     } else {
         return None;
@@ -68,12 +73,12 @@ fn layout(output: &Path, manifest: &Manifest) -> Option<Layout> {
     let evidence = format!("framework {}, preset {}", framework.unwrap_or("unnamed"), manifest.preset);
     let runtime = if manifest.preset.starts_with("cloudflare") { Runtime::Workers } else { Runtime::Node };
     let entry =
-        ["index.mjs", "index.js"].map(|name| server.join(name)).into_iter().find(|path| path.is_file());
+        ["index.mjs", "index.js"].map(|name| server.join(name)).into_iter().find(|path| tree.is_file(path));
     Some(Layout {
         entries: entry.into_iter().map(|path| Entry { path, runtime }).collect(),
         withheld: withheld(&server, output),
-        searched: find::copied_variables(&server),
-        server: Some(server).filter(|server| server.is_dir()).into_iter().collect(),
+        searched: find::copied_variables(tree, &server),
+        server: Some(server).filter(|server| tree.is_dir(server)).into_iter().collect(),
         public: vec![public],
         evidence: vec![(output.join(MANIFEST), evidence)],
         ..Layout::new(name, output)
@@ -81,8 +86,8 @@ fn layout(output: &Path, manifest: &Manifest) -> Option<Layout> {
 }
 
 /// Nitro always makes the folder of public files: where it is missing, they lie in a folder that is not known.
-fn is_whole(output: &Path, preset: &str) -> bool {
-    (output.join("server").is_dir() || preset.ends_with("static")) && output.join("public").is_dir()
+fn is_whole(tree: &Tree<'_>, output: &Path, preset: &str) -> bool {
+    (tree.is_dir(&output.join("server")) || preset.ends_with("static")) && tree.is_dir(&output.join("public"))
 }
 
 /// What lies among the public files of Cloudflare Pages and is not served.

@@ -17,11 +17,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use walkdir::{DirEntry, WalkDir};
-
 use super::manifest::is_fresh;
 use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
+use crate::tree::{self, Tree};
 
 const OUTPUT: &str = ".open-next";
 const ENTRY: &str = "worker.js";
@@ -29,38 +28,50 @@ const ENTRY: &str = "worker.js";
 const PLATFORM: &str = "cloudflare/init.js";
 
 /// The finished build of an app's folder, or the one that the folder itself is.
-pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+pub(super) fn detect(
+    tree: &Tree<'_>,
+    folder: &Path,
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
     let mut found = Vec::new();
     for output in [folder.join(OUTPUT), folder.to_owned()] {
         let entry = output.join(ENTRY);
-        if entry.is_file() && output.join(PLATFORM).is_file() {
-            found.push(Detected { layout: layout(&output), fresh: is_fresh(&entry, written_since)? });
+        if tree.is_file(&entry) && tree.is_file(&output.join(PLATFORM)) {
+            found.push(Detected {
+                layout: layout(tree, &output)?,
+                fresh: is_fresh(tree, &entry, written_since)?,
+            });
         }
     }
     Ok(found)
 }
 
-fn layout(output: &Path) -> Layout {
+fn layout(tree: &Tree<'_>, output: &Path) -> Result<Layout, Error> {
     let entry = output.join(ENTRY);
     let mut server_files = vec![entry.clone(), output.join("middleware/handler.mjs")];
-    let handlers: Vec<PathBuf> = handlers(&output.join("server-functions")).collect();
+    let handlers = handlers(tree, &output.join("server-functions"))?;
     let mut searched = vec![output.join("cloudflare/next-env.mjs"), output.join("dynamodb-provider")];
-    searched.extend(handlers.iter().filter_map(|file| file.parent()).flat_map(find::copied_variables));
+    searched.extend(
+        handlers
+            .iter()
+            .filter_map(|file| file.parent())
+            .flat_map(|folder| find::copied_variables(tree, folder)),
+    );
     server_files.extend(handlers);
-    server_files.retain(|file| file.is_file());
-    Layout {
+    server_files.retain(|file| tree.is_file(file));
+    Ok(Layout {
         server_files,
         public: ["assets", "cache"].map(|name| output.join(name)).to_vec(),
         searched,
         entries: vec![Entry { path: entry.clone(), runtime: Runtime::Workers }],
         evidence: vec![(entry, "OpenNext for Cloudflare".to_owned())],
         ..Layout::new("opennext", output)
-    }
+    })
 }
 
 /// The bundles below the folder of functions, each as deep as its app lies in its repository.
-fn handlers(functions: &Path) -> impl Iterator<Item = PathBuf> {
-    let wanted = |entry: &DirEntry| !["node_modules", ".next"].iter().any(|name| entry.file_name() == *name);
-    let entries = WalkDir::new(functions).sort_by_file_name().into_iter().filter_entry(wanted).flatten();
-    entries.filter(|entry| entry.file_name() == "handler.mjs").map(DirEntry::into_path)
+fn handlers(tree: &Tree<'_>, functions: &Path) -> Result<Vec<PathBuf>, Error> {
+    let wanted = |entry: &tree::Entry| !["node_modules", ".next"].iter().any(|name| entry.name() == *name);
+    let entries = tree.below(functions, usize::MAX, wanted)?.into_iter();
+    Ok(entries.filter(|entry| entry.name() == "handler.mjs").map(|entry| entry.path).collect())
 }

@@ -5,20 +5,18 @@
 //! like any other.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Inventory;
+use super::{Inventory, find};
 
-impl Inventory {
+impl Inventory<'_> {
     /// Takes what runs write out of what is searched: values belong into it.
     pub(super) fn set_apart(&mut self) {
         let folders: BTreeSet<PathBuf> =
             self.server.keys().filter_map(|file| file.parent().map(Path::to_owned)).collect();
-        for file in folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten()) {
-            if is_leftover(&file.path()) {
-                self.leftovers.insert(file.path());
-            }
+        for folder in &folders {
+            let files = find::listed(&self.tree, folder).into_iter().map(|file| folder.join(file.name));
+            self.leftovers.extend(files.filter(|file| is_leftover(file)));
         }
         let is_written = |file: &PathBuf| {
             let is_beside = file.parent().is_some_and(|folder| folders.contains(folder));

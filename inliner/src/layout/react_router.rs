@@ -17,6 +17,7 @@ use std::time::SystemTime;
 use super::manifest::is_fresh;
 use super::{Detected, Entry, Layout, Runtime, find, wrangler};
 use crate::Error;
+use crate::tree::Tree;
 
 /// The variable that the client's manifest sets.
 const SAYS: &str = "__reactRouterManifest";
@@ -25,20 +26,24 @@ const SAYS: &str = "__reactRouterManifest";
 const WRANGLER: &str = "wrangler.json";
 
 /// The finished build that a folder is.
-pub(super) fn detect(build: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
-    let manifest = find::named(&build.join("client/assets"), "manifest-", ".js");
-    let manifest = manifest.filter(|path| build.join("server").is_dir() && find::says(path, SAYS));
+pub(super) fn detect(
+    tree: &Tree<'_>,
+    build: &Path,
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
+    let manifest = find::named(tree, &build.join("client/assets"), "manifest-", ".js");
+    let manifest = manifest.filter(|path| tree.is_dir(&build.join("server")) && find::says(tree, path, SAYS));
     let found = manifest.map(|manifest| {
-        let fresh = is_fresh(&manifest, written_since)?;
-        Ok(Detected { layout: layout(build, manifest)?, fresh })
+        let fresh = is_fresh(tree, &manifest, written_since)?;
+        Ok(Detected { layout: layout(tree, build, manifest)?, fresh })
     });
     found.into_iter().collect()
 }
 
-fn layout(build: &Path, manifest: PathBuf) -> Result<Layout, Error> {
+fn layout(tree: &Tree<'_>, build: &Path, manifest: PathBuf) -> Result<Layout, Error> {
     let server = build.join("server");
-    let folders = find::below(&server, 1);
-    let entries = folders.iter().map(|folder| folder.join("index.js")).filter(|entry| entry.is_file());
+    let folders = find::below(tree, &server, 1)?;
+    let entries = folders.iter().map(|folder| folder.join("index.js")).filter(|entry| tree.is_file(entry));
     let entries = entries.map(|path| Entry { path, runtime: Runtime::Node }).collect();
     let evidence = "the client's manifest of React Router; its server is in `server`".to_owned();
     let mut layout = Layout {
@@ -48,12 +53,14 @@ fn layout(build: &Path, manifest: PathBuf) -> Result<Layout, Error> {
         evidence: vec![(manifest, evidence)],
         ..Layout::new("react-router", build)
     };
-    for config in folders.iter().map(|folder| folder.join(WRANGLER)).filter(|config| config.is_file()) {
-        let wrangler = wrangler::of_file(&config)?;
+    for config in folders.iter().map(|folder| folder.join(WRANGLER)).filter(|config| tree.is_file(config)) {
+        let wrangler = wrangler::of_file(tree, &config)?;
         layout.entries.retain(|entry| entry.path.parent() != config.parent());
         layout.entries.extend(wrangler.entries());
         layout.public.extend(wrangler.public);
-        layout.searched.extend(config.parent().into_iter().flat_map(find::copied_variables));
+        layout
+            .searched
+            .extend(config.parent().into_iter().flat_map(|folder| find::copied_variables(tree, folder)));
         layout.evidence.push((config, "what wrangler deploys of React Router's build".to_owned()));
     }
     Ok(layout)

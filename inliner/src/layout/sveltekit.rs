@@ -19,30 +19,38 @@ use std::time::SystemTime;
 use super::manifest::is_fresh;
 use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
+use crate::tree::Tree;
 
 /// The finished build that a folder is.
-pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+pub(super) fn detect(
+    tree: &Tree<'_>,
+    folder: &Path,
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
     let mut found = Vec::new();
-    if is_node(folder) {
+    if is_node(tree, folder) {
         let handler = folder.join("handler.js");
-        found.push(Detected { fresh: is_fresh(&handler, written_since)?, layout: node(folder, handler) });
+        found.push(Detected {
+            fresh: is_fresh(tree, &handler, written_since)?,
+            layout: node(tree, folder, handler),
+        });
     }
     let manifest = folder.join("cloudflare-tmp/manifest.js");
-    if manifest.is_file() && folder.join("output/server/index.js").is_file() {
-        let fresh = is_fresh(&manifest, written_since)?;
-        found.push(Detected { layout: cloudflare(folder, manifest), fresh });
+    if tree.is_file(&manifest) && tree.is_file(&folder.join("output/server/index.js")) {
+        let fresh = is_fresh(tree, &manifest, written_since)?;
+        found.push(Detected { layout: cloudflare(tree, folder, manifest), fresh });
     }
     Ok(found)
 }
 
 /// The adapter's own four files beside what it bundled.
-fn is_node(build: &Path) -> bool {
+fn is_node(tree: &Tree<'_>, build: &Path) -> bool {
     let files =
-        ["handler.js", "index.js", "env.js", "shims.js"].iter().all(|name| build.join(name).is_file());
-    files && build.join("server").is_dir() && find::says(&build.join("handler.js"), "as handler")
+        ["handler.js", "index.js", "env.js", "shims.js"].iter().all(|name| tree.is_file(&build.join(name)));
+    files && tree.is_dir(&build.join("server")) && find::says(tree, &build.join("handler.js"), "as handler")
 }
 
-fn node(build: &Path, handler: PathBuf) -> Layout {
+fn node(tree: &Tree<'_>, build: &Path, handler: PathBuf) -> Layout {
     let files = ["env.js", "handler.js", "index.js", "shims.js"].map(|name| build.join(name));
     // `handler.js` is also loaded by servers of people's own.
     let entries = [build.join("index.js"), handler.clone()];
@@ -52,21 +60,24 @@ fn node(build: &Path, handler: PathBuf) -> Layout {
         server_files: files.into(),
         public: vec![build.join("client"), build.join("prerendered")],
         entries: entries.into_iter().map(|path| Entry { path, runtime: Runtime::Node }).collect(),
-        searched: kit.into_iter().collect(),
+        // Beside the build, which may be all that was named.
+        searched: kit.into_iter().filter(|kit| tree.holds(kit)).collect(),
         evidence: vec![(handler, "written by SvelteKit's adapter for Node".to_owned())],
         ..Layout::new("sveltekit-node", build)
     }
 }
 
-fn cloudflare(kit: &Path, manifest: PathBuf) -> Layout {
+fn cloudflare(tree: &Tree<'_>, kit: &Path, manifest: PathBuf) -> Layout {
     let worker = kit.join("cloudflare/_worker.js");
     let mut searched = ["client", "prerendered"].map(|name| kit.join("output").join(name)).to_vec();
     searched.extend(
-        ["output/server", "cloudflare-tmp"].iter().flat_map(|name| find::copied_variables(&kit.join(name))),
+        ["output/server", "cloudflare-tmp"]
+            .iter()
+            .flat_map(|name| find::copied_variables(tree, &kit.join(name))),
     );
     Layout {
         server: vec![kit.join("output/server"), kit.join("cloudflare-tmp")],
-        server_files: vec![worker.clone()].into_iter().filter(|worker| worker.is_file()).collect(),
+        server_files: vec![worker.clone()].into_iter().filter(|worker| tree.is_file(worker)).collect(),
         withheld: vec![worker.clone()],
         public: vec![kit.join("cloudflare")],
         searched,

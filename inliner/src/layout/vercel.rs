@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Deserialize;
-use walkdir::WalkDir;
 
 use super::manifest::{is_fresh, read_json};
-use super::{Detected, Entry, Layout, Runtime, find, is_script, tree};
+use super::{Detected, Entry, Layout, Runtime, find, is_script};
 use crate::Error;
+use crate::tree::{Kind, Tree};
 
 const OUTPUT: &str = ".vercel/output";
 const MANIFEST: &str = "config.json";
@@ -62,28 +62,34 @@ impl Function {
 }
 
 /// The finished build output of a project's folder, or the one that the folder itself is.
-pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+pub(super) fn detect(
+    tree: &Tree<'_>,
+    folder: &Path,
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
     let mut found = Vec::new();
     for output in [folder.join(OUTPUT), folder.to_owned()] {
         let manifest = output.join(MANIFEST);
-        if !manifest.is_file() || !output.join("static").is_dir() && !output.join("functions").is_dir() {
+        if !tree.is_file(&manifest)
+            || !tree.is_dir(&output.join("static")) && !tree.is_dir(&output.join("functions"))
+        {
             continue;
         }
-        if read_json::<Manifest>(&manifest)?.version == Some(VERSION) {
-            let fresh = is_fresh(&manifest, written_since)?;
-            found.push(Detected { layout: layout(&output)?, fresh });
+        if read_json::<Manifest>(tree, &manifest)?.version == Some(VERSION) {
+            let fresh = is_fresh(tree, &manifest, written_since)?;
+            found.push(Detected { layout: layout(tree, &output)?, fresh });
         }
     }
     Ok(found)
 }
 
-fn layout(output: &Path) -> Result<Layout, Error> {
-    let found = functions(&output.join("functions"))?;
+fn layout(tree: &Tree<'_>, output: &Path) -> Result<Layout, Error> {
+    let found = functions(tree, &output.join("functions"))?;
     let mut functions = Vec::new();
     for config in &found.configs {
-        functions.push((config.as_path(), read_json::<Function>(config)?));
+        functions.push((config.as_path(), read_json::<Function>(tree, config)?));
     }
-    let base = base(&project(output), &functions);
+    let base = base(tree, &project(tree, output), &functions);
     let mut layout = Layout {
         public: vec![output.join("static")],
         served_files: vec![output.join(MANIFEST)],
@@ -93,7 +99,7 @@ fn layout(output: &Path) -> Result<Layout, Error> {
     };
     layout.served_files.extend(found.fallbacks);
     for (config, function) in functions {
-        add_function(&mut layout, config, function);
+        add_function(tree, &mut layout, config, function);
     }
     layout.server_files.sort();
     layout.server_files.dedup();
@@ -101,7 +107,7 @@ fn layout(output: &Path) -> Result<Layout, Error> {
 }
 
 /// One function: its own folder, and what it takes from the rest of the project.
-fn add_function(layout: &mut Layout, config: &Path, function: Function) {
+fn add_function(tree: &Tree<'_>, layout: &mut Layout, config: &Path, function: Function) {
     let Some(runtime) = function.runtime() else {
         layout.evidence.push((config.to_owned(), format!("runtime {}: not JavaScript", function.runtime)));
         return;
@@ -116,34 +122,40 @@ fn add_function(layout: &mut Layout, config: &Path, function: Function) {
         return;
     };
     let mapped = function.file_path_map.get(&entry).map(|target| base.join(target));
-    let path = mapped.filter(|path| path.is_file()).unwrap_or_else(|| folder.join(entry));
+    let path = mapped.filter(|path| tree.is_file(path)).unwrap_or_else(|| folder.join(entry));
     layout.entries.push(Entry { path, runtime });
 }
 
 /// The folder that `filePathMap` is relative to: the project's, or its repository's where the project is linked by that.
 /// The output does not say which, so it is the nearest one that holds the most of what is mapped.
-fn base(project: &Path, functions: &[(&Path, Function)]) -> PathBuf {
+fn base(tree: &Tree<'_>, project: &Path, functions: &[(&Path, Function)]) -> PathBuf {
     let scripts = functions.iter().filter(|(_, function)| function.runtime().is_some());
     let bundles: BTreeSet<&PathBuf> = scripts.flat_map(|(_, function)| function.bundles()).collect();
-    let missing = |folder: &Path| bundles.iter().filter(|target| !folder.join(target).is_file()).count();
+    let missing = |folder: &Path| bundles.iter().filter(|target| !tree.is_file(&folder.join(target))).count();
     if missing(project) == 0 {
         return project.to_owned();
     }
-    let Ok(real) = project.canonicalize() else {
+    let Ok(real) = tree.real(project) else {
         return project.to_owned();
     };
-    let nearest = find::up_to(&real, &[".git"]).min_by_key(|folder| missing(folder));
+    let nearest = find::up_to(tree, &real, &[".git"]).into_iter().min_by_key(|folder| missing(folder));
     // As the caller wrote it, where that is possible: people read these paths.
     nearest.filter(|nearest| *nearest != real).unwrap_or(project).to_owned()
 }
 
 /// The folder that `.vercel` lies in.
-fn project(output: &Path) -> PathBuf {
-    let real = output.canonicalize().unwrap_or_else(|_| output.to_owned());
+fn project(tree: &Tree<'_>, output: &Path) -> PathBuf {
+    let real = tree.real(output).unwrap_or_else(|_| output.to_owned());
     let project = if real.ends_with(OUTPUT) { real.ancestors().nth(2) } else { None };
+    let project = project.filter(|project| tree.holds(project));
     match (project, output.ends_with(OUTPUT)) {
         // As the caller wrote it, where that is possible: people read these paths.
-        (Some(_), true) => output.ancestors().nth(2).unwrap_or(output).to_owned(),
+        (Some(project), true) => output
+            .ancestors()
+            .nth(2)
+            .filter(|as_written| tree.holds(as_written))
+            .unwrap_or(project)
+            .to_owned(),
         (Some(project), false) => project.to_owned(),
         (None, _) => output.to_owned(),
     }
@@ -157,22 +169,22 @@ struct Functions {
 }
 
 /// What a link leads to is found by itself, inside the same folder.
-fn functions(folder: &Path) -> Result<Functions, Error> {
+fn functions(tree: &Tree<'_>, folder: &Path) -> Result<Functions, Error> {
     let mut found = Functions::default();
-    if !folder.is_dir() {
+    if !tree.is_dir(folder) {
         return Ok(found);
     }
-    let real = tree::real(folder)?;
-    for entry in WalkDir::new(folder).sort_by_file_name().into_iter().flatten() {
-        let name = entry.file_name().to_string_lossy();
-        if entry.path_is_symlink() && name.ends_with(".func") {
-            if !tree::real(entry.path())?.starts_with(&real) {
-                return Err(Error::LinkLeavesTree { path: entry.into_path() });
+    let real = tree.real(folder)?;
+    for entry in tree.below(folder, usize::MAX, |_| true)? {
+        let name = entry.name().to_string_lossy();
+        if entry.kind == Kind::Link && name.ends_with(".func") {
+            if !tree.real(&entry.path)?.starts_with(&real) {
+                return Err(Error::LinkLeavesTree { path: entry.path, outermost: None });
             }
         } else if name == FUNCTION {
-            found.configs.push(entry.into_path());
+            found.configs.push(entry.path);
         } else if name.contains(".prerender-fallback.") || name.ends_with(".prerender-config.json") {
-            found.fallbacks.push(entry.into_path());
+            found.fallbacks.push(entry.path);
         }
     }
     Ok(found)

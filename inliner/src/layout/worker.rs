@@ -9,15 +9,15 @@
 //! <assets.directory>/**         public
 //! ```
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use walkdir::{DirEntry, WalkDir};
-
-use super::manifest::{is_fresh, read_text};
+use super::manifest::is_fresh;
 use super::wrangler::{self, Main, Wrangler};
-use super::{Detected, Entry, Layout, Runtime, find, tree};
+use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
+use crate::tree::{Entry as Found, Kind, Tree};
 
 const NOTE: &str = "README.md";
 const NOTE_BEGINS: &str = "This folder contains the built output assets for the worker ";
@@ -25,29 +25,34 @@ const NOTE_BEGINS: &str = "This folder contains the built output assets for the 
 const DEEPEST: usize = 3;
 
 /// The bundles of the Workers that configurations in a folder describe, or the output folder that it is itself.
-pub(super) fn detect(folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Detected>, Error> {
+pub(super) fn detect(
+    tree: &Tree<'_>,
+    folder: &Path,
+    written_since: Option<SystemTime>,
+) -> Result<Vec<Detected>, Error> {
     let mut found = Vec::new();
-    for beside in find::below(folder, find::DEEPEST) {
-        if let Some(layout) = wrangler::of_folder(&beside)?.and_then(|config| as_it_is(folder, &config)) {
+    for beside in find::below(tree, folder, find::DEEPEST)? {
+        let config = wrangler::of_folder(tree, &beside)?;
+        if let Some(layout) = config.map(|config| as_it_is(tree, folder, &config)).transpose()?.flatten() {
             let written_by = layout.entries.first().map_or(folder, |entry| &entry.path);
-            let fresh = is_fresh(written_by, written_since)?;
+            let fresh = is_fresh(tree, written_by, written_since)?;
             found.push(Detected { layout, fresh });
         }
     }
-    for output in outputs(folder) {
-        let layout = bundled(folder, &output, nearest_configuration(folder, &output)?.as_ref());
-        found.push(Detected { layout, fresh: is_fresh(&output.join(NOTE), written_since)? });
+    for output in outputs(tree, folder)? {
+        let layout = bundled(tree, folder, &output, nearest_configuration(tree, folder, &output)?.as_ref());
+        found.push(Detected { layout, fresh: is_fresh(tree, &output.join(NOTE), written_since)? });
     }
     Ok(found)
 }
 
 /// The one that an output was most likely bundled by, which the output does not say: in a folder that it lies in, as far
 /// up as the project's.
-fn nearest_configuration(folder: &Path, output: &Path) -> Result<Option<Wrangler>, Error> {
-    let real = tree::real(folder)?;
+fn nearest_configuration(tree: &Tree<'_>, folder: &Path, output: &Path) -> Result<Option<Wrangler>, Error> {
+    let real = tree.real(folder)?;
     let inside = output.ancestors().take_while(|above| above.starts_with(folder));
-    for folder in inside.chain(find::up_to(&real, &["package.json", ".git"]).skip(1)) {
-        if let Some(config) = wrangler::of_folder(folder)? {
+    for folder in inside.chain(find::up_to(tree, &real, &["package.json", ".git"]).into_iter().skip(1)) {
+        if let Some(config) = wrangler::of_folder(tree, folder)? {
             return Ok(Some(config));
         }
     }
@@ -55,72 +60,78 @@ fn nearest_configuration(folder: &Path, output: &Path) -> Result<Option<Wrangler
 }
 
 /// What wrangler deploys without bundling it.
-fn as_it_is(folder: &Path, config: &Wrangler) -> Option<Layout> {
-    let is_built = |main: &&Main| (main.no_bundle || config.redirected) && main.path.is_file();
-    let mains: Vec<&Main> = config.mains.iter().filter(is_built).collect();
+fn as_it_is(tree: &Tree<'_>, folder: &Path, config: &Wrangler) -> Result<Option<Layout>, Error> {
+    let mut mains: Vec<&Main> = Vec::new();
+    for main in config.mains.iter().filter(|main| main.no_bundle || config.redirected) {
+        if tree.find(&main.path)? == Some(Kind::File) {
+            mains.push(main);
+        }
+    }
     if mains.is_empty() {
-        return None;
+        return Ok(None);
     }
     let with_more = mains.iter().filter(|main| main.more_modules || config.redirected);
     let said = if config.redirected { "written by a build tool" } else { "no_bundle" };
     // Beside a person's own configuration they are the person's own.
     let copied = mains.iter().filter(|_| config.redirected).filter_map(|main| main.path.parent());
-    Some(Layout {
-        searched: copied.flat_map(find::copied_variables).collect(),
+    Ok(Some(Layout {
+        searched: copied.flat_map(|folder| find::copied_variables(tree, folder)).collect(),
         server: with_more.map(|main| main.path.parent().unwrap_or(folder).to_owned()).collect(),
         server_files: mains.iter().map(|main| main.path.clone()).collect(),
         public: config.public.clone(),
-        withheld: mains.iter().flat_map(|main| withheld(&main.path, &config.public)).collect(),
+        withheld: mains.iter().flat_map(|main| withheld(tree, &main.path, &config.public)).collect(),
         entries: config.entries().filter(|entry| mains.iter().any(|main| main.path == entry.path)).collect(),
         evidence: vec![(config.path.clone(), said.to_owned())],
         ..Layout::new("worker", folder)
-    })
+    }))
 }
 
 /// What wrangler bundled into a folder of its own.
-fn bundled(folder: &Path, output: &Path, config: Option<&Wrangler>) -> Layout {
+fn bundled(tree: &Tree<'_>, folder: &Path, output: &Path, config: Option<&Wrangler>) -> Layout {
     let public = config.map(|config| config.public.clone()).unwrap_or_default();
     let names = config.iter().flat_map(|config| &config.mains).filter_map(|main| main.path.file_stem());
     let mut bundles = names.map(|name| output.join(name).with_extension("js"));
-    let entry = bundles.find(|path| path.is_file()).or_else(|| only_script(output));
-    let tree = if output.starts_with(folder) { folder } else { output };
+    let entry = bundles.find(|path| tree.is_file(path)).or_else(|| only_script(tree, output));
+    let outer = if output.starts_with(folder) { folder } else { output };
     Layout {
-        withheld: withheld(output, &public),
-        searched: find::copied_variables(output),
+        withheld: withheld(tree, output, &public),
+        searched: find::copied_variables(tree, output),
         server: vec![output.to_owned()],
         public,
         entries: entry.into_iter().map(|path| Entry { path, runtime: Runtime::Workers }).collect(),
         evidence: vec![(output.join(NOTE), "bundled by wrangler".to_owned())],
-        ..Layout::new("worker", tree)
+        ..Layout::new("worker", outer)
     }
 }
 
 /// Wrangler never uploads `_worker.js` as an asset.
-fn withheld(worker: &Path, public: &[PathBuf]) -> Vec<PathBuf> {
+fn withheld(tree: &Tree<'_>, worker: &Path, public: &[PathBuf]) -> Vec<PathBuf> {
     let is_pages = worker.components().any(|part| part.as_os_str() == "_worker.js");
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let real = |path: &Path| tree.real(path).unwrap_or_else(|_| path.to_owned());
     let inside = public.iter().any(|public| real(worker).starts_with(real(public)));
     if is_pages && inside { vec![worker.to_owned()] } else { Vec::new() }
 }
 
 /// Folders with wrangler's note.
-fn outputs(folder: &Path) -> Vec<PathBuf> {
-    let wanted = |entry: &DirEntry| {
-        let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0 || name != "node_modules" && !name.starts_with('.')
+fn outputs(tree: &Tree<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let wanted = |entry: &Found| {
+        let name = entry.name().to_string_lossy();
+        name != "node_modules" && !name.starts_with('.')
     };
-    let entries =
-        WalkDir::new(folder).max_depth(DEEPEST).sort_by_file_name().into_iter().filter_entry(wanted);
-    let notes = entries.flatten().filter(|entry| entry.file_name() == NOTE && is_note(entry.path()));
-    notes.filter_map(|entry| entry.path().parent().map(Path::to_owned)).collect()
+    let entries = tree.below(folder, DEEPEST, wanted)?.into_iter();
+    let notes = entries.filter(|entry| entry.name() == NOTE && is_note(tree, &entry.path));
+    Ok(notes.filter_map(|entry| entry.path.parent().map(Path::to_owned)).collect())
 }
 
-fn is_note(path: &Path) -> bool {
-    read_text(path).is_ok_and(|text| text.starts_with(NOTE_BEGINS))
+/// Of other files of that name, which may be anything, no more is read.
+fn is_note(tree: &Tree<'_>, path: &Path) -> bool {
+    let mut begins = [0; NOTE_BEGINS.len()];
+    tree.open(path).is_ok_and(|mut file| file.read_exact(&mut begins).is_ok())
+        && begins == *NOTE_BEGINS.as_bytes()
 }
 
-fn only_script(output: &Path) -> Option<PathBuf> {
-    let files = std::fs::read_dir(output).ok()?.flatten().map(|entry| entry.path());
+fn only_script(tree: &Tree<'_>, output: &Path) -> Option<PathBuf> {
+    let files = find::listed(tree, output).into_iter().map(|name| output.join(name.name));
     let mut scripts = files.filter(|path| super::is_script(path));
     scripts.next().filter(|_| scripts.next().is_none())
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::manifest::{ManifestFault, join, read_json, read_text};
+use super::manifest::{ManifestFault, join, read_json};
 use super::{Entry, Runtime};
+use crate::tree::{Kind, Tree};
 use crate::{Error, place};
 
 /// In the order in which wrangler looks.
@@ -69,11 +70,11 @@ struct Text {
 
 impl Text {
     /// What an environment does not say itself, it has from the configuration around it.
-    fn main(&self, around: Option<&Self>, folder: &Path) -> Option<Main> {
+    fn main(&self, tree: &Tree<'_>, around: Option<&Self>, folder: &Path) -> Option<Main> {
         let path = self.main.as_ref().or_else(|| around?.main.as_ref())?;
         let either = |says: fn(&Self) -> Option<bool>| says(self).or_else(|| says(around?)).unwrap_or(false);
         Some(Main {
-            path: join(folder, path),
+            path: join(tree, folder, path),
             no_bundle: either(|text| text.no_bundle),
             more_modules: either(|text| text.find_additional_modules) || either(Self::has_modules),
         })
@@ -108,33 +109,33 @@ struct Site {
 }
 
 /// The configuration that wrangler would use in this folder.
-pub(super) fn of_folder(folder: &Path) -> Result<Option<Wrangler>, Error> {
+pub(super) fn of_folder(tree: &Tree<'_>, folder: &Path) -> Result<Option<Wrangler>, Error> {
     let redirection = folder.join(REDIRECTION);
-    if redirection.is_file() {
-        let target: Redirection = read_json(&redirection)?;
+    if tree.is_file(&redirection) {
+        let target: Redirection = read_json(tree, &redirection)?;
         let beside = redirection.parent().unwrap_or(folder);
-        let path = join(beside, &target.config_path);
-        return Ok(if path.is_file() {
-            Some(Wrangler { redirected: true, ..of_file(&path)? })
+        let path = join(tree, beside, &target.config_path);
+        return Ok(if tree.find(&path)? == Some(Kind::File) {
+            Some(Wrangler { redirected: true, ..of_file(tree, &path)? })
         } else {
             None
         });
     }
-    let found = NAMES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
-    found.map(|path| of_file(&path)).transpose()
+    let found = NAMES.map(|name| folder.join(name)).into_iter().find(|path| tree.is_file(path));
+    found.map(|path| of_file(tree, &path)).transpose()
 }
 
 /// One configuration file. What it names is relative to where it lies.
-pub(super) fn of_file(path: &Path) -> Result<Wrangler, Error> {
-    let text = read_text(path)?;
+pub(super) fn of_file(tree: &Tree<'_>, path: &Path) -> Result<Wrangler, Error> {
+    let text = tree.read_text(path)?;
     let parsed = parse(path, &text).map_err(|source| Error::Manifest { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut wrangler =
         Wrangler { path: path.to_owned(), mains: Vec::new(), public: Vec::new(), redirected: false };
-    wrangler.mains.extend(parsed.main(None, folder));
-    wrangler.mains.extend(parsed.env.values().filter_map(|text| text.main(Some(&parsed), folder)));
+    wrangler.mains.extend(parsed.main(tree, None, folder));
+    wrangler.mains.extend(parsed.env.values().filter_map(|text| text.main(tree, Some(&parsed), folder)));
     let all = std::iter::once(&parsed).chain(parsed.env.values());
-    wrangler.public.extend(all.flat_map(Text::public).map(|public| join(folder, public)));
+    wrangler.public.extend(all.flat_map(Text::public).map(|public| join(tree, folder, public)));
     let mut seen = BTreeSet::new();
     wrangler.public.retain(|public| seen.insert(public.clone()));
     Ok(wrangler)

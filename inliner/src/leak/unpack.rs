@@ -3,16 +3,13 @@
 //! Owns which compressions are undone, and how much of a file's contents is looked at: a small file may stand for more
 //! bytes than the machine has. It refuses to be silent about what it did not read.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
 use crate::report::NotScanned;
-
-/// More than any page or script; a file that goes on is named in the report.
-pub(crate) const MOST: u64 = 1 << 29;
+use crate::tree::File;
 
 const BUFFER: usize = 64 << 10;
 
@@ -39,7 +36,7 @@ impl Packed {
     }
 
     /// The contents of `file`, if they can be had.
-    pub(crate) fn open(self, file: File) -> Result<Box<dyn Read>, NotScanned> {
+    pub(crate) fn open<'f>(self, file: File<'f>) -> Result<Box<dyn Read + 'f>, NotScanned> {
         Ok(match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(BUFFER, file))),
             Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(file, BUFFER)),

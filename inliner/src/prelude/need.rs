@@ -6,7 +6,6 @@
 //! it as well or not: where some are loaded, all variables are wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
@@ -18,6 +17,7 @@ use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
 use crate::report::{Finding, Reason, Severity};
 use crate::tail;
+use crate::tree::Tree;
 
 /// Variables that have to be set.
 pub(super) struct Need {
@@ -37,7 +37,7 @@ impl Need {
 
     pub(super) fn of(
         able: &BTreeSet<&str>,
-        inventory: &Inventory,
+        inventory: &Inventory<'_>,
         outcomes: &[Outcome],
     ) -> Result<Self, Error> {
         let findings = || outcomes.iter().flat_map(|outcome| &outcome.bundle.findings);
@@ -57,7 +57,7 @@ impl Need {
         if !loaders.is_empty() {
             names.extend(able);
         } else if is_open {
-            names.extend(written(able, outcomes)?);
+            names.extend(written(&inventory.tree, able, outcomes)?);
         }
         let mut names: BTreeSet<String> = names.into_iter().map(str::to_owned).collect();
         let words = Words::new(able.iter().copied());
@@ -68,9 +68,13 @@ impl Need {
 }
 
 /// Variables whose names are written out in the bundles once the reads that hold a value are gone.
-fn written<'n>(able: &BTreeSet<&'n str>, outcomes: &[Outcome]) -> Result<BTreeSet<&'n str>, Error> {
+fn written<'n>(
+    tree: &Tree<'_>,
+    able: &BTreeSet<&'n str>,
+    outcomes: &[Outcome],
+) -> Result<BTreeSet<&'n str>, Error> {
     let words = Words::new(able.iter().copied());
-    let one = |outcome: &Outcome| Ok(words.within(tail::body(&new_text(outcome)?)));
+    let one = |outcome: &Outcome| Ok(words.within(tail::body(&new_text(tree, outcome)?)));
     let merge = |mut all: BTreeSet<&'n str>, one| {
         all.extend(one);
         Ok(all)
@@ -79,21 +83,18 @@ fn written<'n>(able: &BTreeSet<&'n str>, outcomes: &[Outcome]) -> Result<BTreeSe
 }
 
 /// A bundle's text as it will be.
-fn new_text(Outcome { bundle, rewritten, .. }: &Outcome) -> Result<Vec<u8>, Error> {
-    match (&rewritten.text, bundle.text()?) {
+fn new_text(tree: &Tree<'_>, Outcome { bundle, rewritten, .. }: &Outcome) -> Result<Vec<u8>, Error> {
+    match (&rewritten.text, bundle.text(tree)?) {
         (Some(new), Some(source)) => Ok(new.pieces(&source).concat().into_bytes()),
         (_, Some(source)) => Ok(source.into_bytes()),
-        (_, None) => {
-            let path = || bundle.path.clone();
-            fs::read(&bundle.real).map_err(|source| Error::Read { path: path(), source })
-        }
+        (_, None) => tree.read(&bundle.real),
     }
 }
 
 /// Names in packages that are part of the output. They are not rewritten, so that a name there may be a read.
-fn in_packages(words: &Words<'_>, inventory: &Inventory) -> Result<BTreeMap<String, PathBuf>, Error> {
+fn in_packages(words: &Words<'_>, inventory: &Inventory<'_>) -> Result<BTreeMap<String, PathBuf>, Error> {
     let one = |path: &PathBuf| {
-        let text = fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let text = inventory.tree.read(path)?;
         Ok(words.within(&text).into_iter().map(|name| (name.to_owned(), path.clone())).collect())
     };
     let merge = |mut all: BTreeMap<String, PathBuf>, one: BTreeMap<String, PathBuf>| {

@@ -62,7 +62,7 @@ const BUILT_IN: [&str; 43] = [
 ];
 
 /// The layout's entries that are bundles to rewrite.
-pub(super) fn entries(inventory: &Inventory) -> impl Iterator<Item = &PathBuf> {
+pub(super) fn entries<'i>(inventory: &'i Inventory<'_>) -> impl Iterator<Item = &'i PathBuf> {
     inventory.entries.keys().filter(|entry| inventory.server.contains_key(*entry))
 }
 
@@ -87,7 +87,7 @@ pub(super) enum Reach {
 
 /// The files that set the variables: entries above each file that needs them, else the file itself.
 pub(super) fn sites(
-    inventory: &Inventory,
+    inventory: &Inventory<'_>,
     outcomes: &[Outcome],
     reach: Reach,
     loaders: &BTreeSet<PathBuf>,
@@ -122,14 +122,15 @@ fn runtime_of(file: &Path) -> Runtime {
 }
 
 /// Scripts of packages inside the server's folders, and beside its entries: a standalone copy has them there.
-pub(super) fn packages(inventory: &Inventory) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn packages(inventory: &Inventory<'_>) -> Result<Vec<PathBuf>, Error> {
     let roots = inventory.roots.iter().filter(|root| root.kind == RootKind::Server);
     let inside = roots.map(|root| root.path.clone());
     let beside = entries(inventory).filter_map(|entry| Some(entry.parent()?.join("node_modules")));
-    let folders: BTreeSet<PathBuf> = inside.chain(beside.filter(|folder| folder.is_dir())).collect();
+    let folders: BTreeSet<PathBuf> =
+        inside.chain(beside.filter(|folder| inventory.tree.is_dir(folder))).collect();
     let mut found = Vec::new();
     for folder in folders {
-        found.extend(crate::layout::packages(&folder)?);
+        found.extend(crate::layout::packages(&inventory.tree, &folder)?);
     }
     found.sort();
     found.dedup();
@@ -138,9 +139,10 @@ pub(super) fn packages(inventory: &Inventory) -> Result<Vec<PathBuf>, Error> {
 
 /// Whether modules that may read the environment run before this one's first statement. A single bundle that was named
 /// without its folder may be all that is deployed: only files beside it are surely there too.
-pub(super) fn needs_an_import(real: &Path, imports: &[String], inventory: &Inventory) -> bool {
+pub(super) fn needs_an_import(real: &Path, imports: &[String], inventory: &Inventory<'_>) -> bool {
     let roots = inventory.roots.iter().filter(|root| root.kind == RootKind::Server);
-    let in_folder = roots.filter_map(|root| root.path.canonicalize().ok()).any(|root| real.starts_with(root));
+    let in_folder =
+        roots.filter_map(|root| inventory.tree.real(&root.path).ok()).any(|root| real.starts_with(root));
     imports.iter().any(|name| is_path(name) || in_folder && !is_of_the_runtime(name))
 }
 
@@ -189,13 +191,17 @@ fn specifier(after: &[u8]) -> Option<&str> {
 
 /// Where the module of a prelude may lie, and the way there: beside the bundle, or, where that folder is served, beside a
 /// bundle that it imports.
-pub(super) fn folder(real: &Path, imports: &[String], inventory: &Inventory) -> Option<(PathBuf, String)> {
+pub(super) fn folder(
+    real: &Path,
+    imports: &[String],
+    inventory: &Inventory<'_>,
+) -> Option<(PathBuf, String)> {
     let own = real.parent()?;
     if !inventory.serves(own) {
         return Some((own.to_owned(), "./".to_owned()));
     }
     let imported = imports.iter().filter(|name| name.starts_with('.'));
-    imported.filter_map(|name| own.join(name).canonicalize().ok()).find_map(|file| {
+    imported.filter_map(|name| inventory.tree.real(&own.join(name)).ok()).find_map(|file| {
         let folder = file.parent().filter(|_| inventory.server.contains_key(&file))?;
         let relative = relative(own, folder)?;
         (!inventory.serves(folder)).then(|| (folder.to_owned(), relative))
@@ -226,6 +232,7 @@ fn relative(from: &Path, to: &Path) -> Option<String> {
 mod tests {
     use super::*;
     use crate::report::Root;
+    use crate::tree::Tree;
 
     #[test]
     fn the_way_between_folders_is_relative() {
@@ -243,7 +250,8 @@ mod tests {
             std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
             std::fs::write(root.join(name), "").unwrap();
         }
-        let mut inventory = Inventory::default();
+        let tree = Tree::alone(&root, Default::default(), Default::default()).unwrap();
+        let mut inventory = Inventory { tree, ..Inventory::default() };
         inventory.roots.push(Root { path: root.join("public"), kind: RootKind::Public, layout: "named" });
         for name in ["public/_worker.js", "server/index.js"] {
             inventory.server.insert(root.join(name), root.join(name));

@@ -1,0 +1,245 @@
+//! Every file below a folder.
+//!
+//! Owns the order (by name, folders first that are not reached by links) and its bounds: each real folder once, so that
+//! folders which link to each other take as long as their entries; a depth, and a number of entries. A link that leads out
+//! of the tree fails a walk that follows links. A link to nothing holds no file.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cap_fs_ext::MetadataExt;
+use cap_std::fs::Dir;
+
+use super::{Kind, Tree, is_absent};
+use crate::Error;
+
+/// Deeper than anybody's folders.
+const MAX_DEPTH: usize = 256;
+/// More files than any output has.
+const MAX_ENTRIES: usize = 1_000_000;
+
+/// Something below a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Beginning with the folder, as the caller wrote that.
+    pub path: PathBuf,
+    /// The path without any link.
+    pub real: PathBuf,
+    pub kind: Kind,
+    /// Some link lies between the folder and this.
+    pub linked: bool,
+    /// Zero for the folder itself.
+    pub depth: usize,
+}
+
+impl Entry {
+    /// The last part of the path.
+    pub fn name(&self) -> &std::ffi::OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+}
+
+/// A name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    pub name: OsString,
+    /// Links are not followed.
+    pub kind: Kind,
+}
+
+/// What a walk does with links, and with folders that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    /// They are followed, and a folder that cannot be read fails the walk.
+    Followed,
+    /// They are entries like files, and such a folder is passed over.
+    Listed,
+    /// The same, and such a folder fails the walk.
+    ListedAll,
+}
+
+impl Tree<'_> {
+    /// Every file and folder below this one, through links, and what is no file; without the folders that are not `wanted`.
+    ///
+    /// # Errors
+    /// [`Error::LinkLeavesTree`] for a link that leads out; [`Error::Read`].
+    pub fn walk(&self, folder: &Path, wanted: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Error> {
+        self.entries(folder, MAX_DEPTH, Links::Followed, &wanted)
+    }
+
+    /// The same through no link, so deep. What cannot be read is passed over.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`], [`Error::TimeOver`].
+    pub fn below(
+        &self,
+        folder: &Path,
+        depth: usize,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, Error> {
+        self.entries(folder, depth.min(MAX_DEPTH), Links::Listed, &wanted)
+    }
+
+    /// The same to the bottom, and nothing is passed over.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn all_below(&self, folder: &Path, wanted: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Error> {
+        self.entries(folder, MAX_DEPTH, Links::ListedAll, &wanted)
+    }
+
+    /// The names in a folder, sorted.
+    ///
+    /// # Errors
+    /// As [`Tree::real`].
+    pub fn list(&self, folder: &Path) -> Result<Vec<Listed>, Error> {
+        self.at(folder, |root, inside| list(&root.dir.open_dir(inside)?))
+    }
+
+    fn entries(
+        &self,
+        folder: &Path,
+        depth: usize,
+        links: Links,
+        wanted: &dyn Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, Error> {
+        let mut walk = Walk { tree: self, depth, links, wanted, seen: BTreeSet::new(), found: Vec::new() };
+        let kind = match self.find(folder) {
+            Ok(Some(kind)) => kind,
+            Ok(None) if links == Links::Listed => return Ok(Vec::new()),
+            Ok(None) => {
+                return Err(Error::Read { path: folder.to_owned(), source: io::ErrorKind::NotFound.into() });
+            }
+            Err(error) if error.is_outside() && links == Links::Listed => {
+                // As for every other question of what may be there.
+                let _ = self.exists(folder);
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        let real = self.real(folder)?;
+        let first = Entry { path: folder.to_owned(), real, kind, linked: false, depth: 0 };
+        let mut linked = VecDeque::from([first]);
+        while let Some(entry) = linked.pop_front() {
+            walk.from(entry, &mut linked)?;
+        }
+        Ok(walk.found)
+    }
+}
+
+struct Walk<'w> {
+    tree: &'w Tree<'w>,
+    depth: usize,
+    links: Links,
+    wanted: &'w dyn Fn(&Entry) -> bool,
+    /// Real folders, by device and number.
+    seen: BTreeSet<(u64, u64)>,
+    found: Vec<Entry>,
+}
+
+impl Walk<'_> {
+    /// Everything that no link hides; folders behind links are left for later.
+    fn from(&mut self, entry: Entry, linked: &mut VecDeque<Entry>) -> Result<(), Error> {
+        let mut open = vec![entry];
+        while let Some(entry) = open.pop() {
+            self.tree.watch.goes_on()?;
+            if entry.kind != Kind::Folder {
+                self.found.push(entry);
+                continue;
+            }
+            let Some(names) = self.names(&entry)? else { continue };
+            for Listed { name, kind } in names.into_iter().rev() {
+                let child = Entry {
+                    path: entry.path.join(&name),
+                    real: entry.real.join(&name),
+                    kind,
+                    linked: entry.linked,
+                    depth: entry.depth + 1,
+                };
+                if !(self.wanted)(&child) {
+                    continue;
+                }
+                match kind {
+                    Kind::Link if self.links == Links::Followed => self.follow(child, &mut open, linked)?,
+                    _ => open.push(child),
+                }
+            }
+            if self.found.len() + open.len() > MAX_ENTRIES {
+                return Err(too_much(&entry.path, "it holds too many files"));
+            }
+            self.found.push(entry);
+        }
+        Ok(())
+    }
+
+    /// What is in a folder that was not seen yet.
+    fn names(&mut self, entry: &Entry) -> Result<Option<Vec<Listed>>, Error> {
+        let listed = self.tree.at(&entry.real, |root, inside| {
+            let dir = root.dir.open_dir(inside)?;
+            let metadata = dir.dir_metadata()?;
+            Ok((
+                (metadata.dev(), metadata.ino()),
+                if entry.depth < self.depth { Some(list(&dir)?) } else { None },
+            ))
+        });
+        match listed {
+            Ok((id, _)) if !self.seen.insert(id) => Ok(None),
+            Ok((_, Some(names))) => Ok(Some(names)),
+            Ok((_, None)) if self.depth == MAX_DEPTH && self.links != Links::Listed => {
+                Err(too_much(&entry.path, "it is nested too deeply"))
+            }
+            Ok((_, None)) => Ok(Some(Vec::new())),
+            Err(_) if self.links == Links::Listed && entry.depth > 0 => Ok(None),
+            Err(Error::Read { source, .. }) => Err(Error::Read { path: entry.path.clone(), source }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn follow(&self, link: Entry, open: &mut Vec<Entry>, linked: &mut VecDeque<Entry>) -> Result<(), Error> {
+        let kind = match self.tree.find(&link.real) {
+            Ok(Some(kind)) => kind,
+            Ok(None) => return Ok(()),
+            Err(Error::LinkLeavesTree { outermost, .. }) => {
+                return match self.tree.outside_kind(&link.real) {
+                    None => Ok(()),
+                    Some(Kind::Special) => {
+                        open.push(Entry { kind: Kind::Special, linked: true, ..link });
+                        Ok(())
+                    }
+                    Some(_) => Err(Error::LinkLeavesTree { path: link.path, outermost }),
+                };
+            }
+            Err(error) => return Err(error),
+        };
+        let real = self.tree.real(&link.real)?;
+        let entry = Entry { real, kind, linked: true, ..link };
+        if kind == Kind::Folder {
+            linked.push_back(entry)
+        } else {
+            open.push(entry)
+        }
+        Ok(())
+    }
+}
+
+fn too_much(path: &Path, what: &'static str) -> Error {
+    Error::Read { path: path.to_owned(), source: io::Error::other(what) }
+}
+
+fn list(dir: &Dir) -> io::Result<Vec<Listed>> {
+    let mut names = Vec::new();
+    for entry in dir.entries()? {
+        let entry = entry?;
+        let kind = match entry.file_type() {
+            Ok(kind) => kind.into(),
+            // It went away meanwhile.
+            Err(error) if is_absent(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        names.push(Listed { name: entry.file_name(), kind });
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,197 @@
+//! New contents for a file: whole, or not at all.
+//!
+//! Owns the only writes: a temporary file in the same folder, made anew and never through a link, its contents on the disk,
+//! then a rename. It writes where the caller named a folder, and nowhere around it.
+
+use std::fs::Permissions;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
+
+use super::{Root, Tree};
+use crate::Error;
+
+/// What is written at once; longer pieces go out as they are.
+const BUFFER: usize = 64 << 10;
+/// How many names are tried for a temporary file.
+const MAX_NAMES: u32 = 1000;
+
+/// A file that was written beside the one that it replaces. It is removed unless it is put in its place.
+#[derive(Debug)]
+pub(crate) struct Staged<'t> {
+    root: &'t Root,
+    temporary: PathBuf,
+    /// None once it is in its place.
+    inside: Option<PathBuf>,
+    path: PathBuf,
+}
+
+impl Tree<'_> {
+    /// A whole file with the permissions of the one that it is to replace; a new one is for those who may use its folder.
+    /// `path` has no links in it.
+    pub(crate) fn stage(
+        &self,
+        path: &Path,
+        (prefix, suffix): (&str, &str),
+        pieces: &[&str],
+    ) -> Result<Staged<'_>, Error> {
+        let failed = |source| Error::Write { path: path.to_owned(), source };
+        let (root, inside) = self.to_write(path)?;
+        let (folder, name) = split(&inside).map_err(failed)?;
+        let dir = root.dir.open_dir(folder).map_err(failed)?;
+        let (metadata, permissions) = like(&dir, name).map_err(failed)?;
+        // A file that may not be written is not replaced behind its owner's back.
+        if permissions.readonly() {
+            return Err(failed(io::ErrorKind::PermissionDenied.into()));
+        }
+        let (file, name) = create(&dir, prefix, suffix).map_err(failed)?;
+        let staged = Staged {
+            root,
+            temporary: folder.join(name),
+            inside: Some(inside.clone()),
+            path: path.to_owned(),
+        };
+        fill(file, pieces, &metadata, permissions).map_err(failed)?;
+        // Closed: there may be more of them than files that may be open.
+        Ok(staged)
+    }
+
+    /// Removes a file; one that is gone is fine.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
+        let (root, inside) = self.to_write(path)?;
+        match root.dir.remove_file_or_symlink(&inside) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(Error::Write { path: path.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the names in a folder on the disk.
+    #[cfg(unix)]
+    pub(crate) fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
+        let failed = |source| Error::Write { path: folder.to_owned(), source };
+        let (root, inside) = self.to_write(folder)?;
+        let open = || root.dir.open_dir(&inside)?.open(".")?.sync_all();
+        open().map_err(failed)
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn sync_folder(&self, _: &Path) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn to_write(&self, path: &Path) -> Result<(&Root, PathBuf), Error> {
+        self.locate(path).filter(|(root, _)| root.may_write).ok_or_else(|| self.outside(path))
+    }
+}
+
+impl Staged<'_> {
+    /// Puts it in its place.
+    pub(crate) fn persist(mut self) -> Result<(), Error> {
+        let Some(inside) = self.inside.take() else { return Ok(()) };
+        let renamed = self.root.dir.rename(&self.temporary, &self.root.dir, &inside);
+        renamed.map_err(|source| {
+            self.inside = Some(inside);
+            Error::Write { path: self.path.clone(), source }
+        })
+    }
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        if self.inside.is_some() {
+            let _ = self.root.dir.remove_file(&self.temporary);
+        }
+    }
+}
+
+fn split(inside: &Path) -> io::Result<(&Path, &Path)> {
+    let name = inside.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = inside.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok((folder.unwrap_or(Path::new(".")), Path::new(name)))
+}
+
+/// A new file of this user's own.
+fn create(dir: &Dir, prefix: &str, suffix: &str) -> io::Result<(std::fs::File, String)> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).follow(FollowSymlinks::No);
+    #[cfg(unix)]
+    {
+        use cap_std::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let own = std::process::id();
+    for _ in 0..MAX_NAMES {
+        let name = format!("{prefix}{own:x}-{:x}{suffix}", NEXT.fetch_add(1, Ordering::Relaxed));
+        match dir.open_with(&name, &options) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => return Ok((result?.into_std(), name)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn fill(
+    mut file: std::fs::File,
+    pieces: &[&str],
+    metadata: &Metadata,
+    permissions: Permissions,
+) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER, &mut file);
+    pieces.iter().try_for_each(|piece| out.write_all(piece.as_bytes()))?;
+    out.flush()?;
+    drop(out);
+    keep_owner(&file, metadata);
+    file.set_permissions(permissions)?;
+    file.sync_all()
+}
+
+/// Of the file that is replaced, or of its folder for a new one.
+#[cfg(unix)]
+fn like(dir: &Dir, name: &Path) -> io::Result<(Metadata, Permissions)> {
+    use std::os::unix::fs::PermissionsExt;
+
+    use cap_std::fs::MetadataExt;
+    match dir.symlink_metadata(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let metadata = dir.dir_metadata()?;
+            let mode = metadata.mode() & 0o666;
+            Ok((metadata, Permissions::from_mode(mode)))
+        }
+        // No link is replaced by a file: somebody put it there meanwhile.
+        Ok(metadata) if !metadata.is_file() => Err(io::ErrorKind::InvalidInput.into()),
+        found => {
+            let metadata = found?;
+            let mode = metadata.mode() & 0o7777;
+            Ok((metadata, Permissions::from_mode(mode)))
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn like(dir: &Dir, name: &Path) -> io::Result<(Metadata, Permissions)> {
+    let metadata = match dir.symlink_metadata(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => dir.dir_metadata()?,
+        found => found?,
+    };
+    let file = dir.open(if metadata.is_file() { name } else { Path::new(".") })?;
+    let permissions = file.into_std().metadata()?.permissions();
+    Ok((metadata, permissions))
+}
+
+/// Only the superuser can give files away; for everyone else the owner is right already.
+#[cfg(unix)]
+fn keep_owner(file: &std::fs::File, metadata: &Metadata) {
+    use std::os::unix::fs::fchown;
+
+    use cap_std::fs::MetadataExt;
+    let _ = fchown(file, Some(metadata.uid()), Some(metadata.gid()));
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &std::fs::File, _: &Metadata) {}
