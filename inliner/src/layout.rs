@@ -300,6 +300,9 @@ impl Inventory<'_> {
     /// One bundle; a map beside it is searched.
     fn add_server_file(&mut self, file: &Path, outer: &Path) -> Result<(), Error> {
         let real = self.tree.real(file)?;
+        if !self.tree.may_write(&real) {
+            return Err(self.tree.outside(file));
+        }
         if !real.starts_with(outer) {
             return Err(Error::LinkLeavesTree { path: file.to_owned(), outermost: None });
         }
@@ -317,7 +320,11 @@ impl Inventory<'_> {
 
     fn add_server(&mut self, layout: &Layout, root: &Path, outer: &Path) -> Result<(), Error> {
         self.roots.push(Root { path: root.to_owned(), kind: RootKind::Server, layout: layout.name });
-        if !self.tree.real(root)?.starts_with(outer) {
+        let real = self.tree.real(root)?;
+        if !self.tree.may_write(&real) {
+            return Err(self.tree.outside(root));
+        }
+        if !real.starts_with(outer) {
             return Err(Error::LinkLeavesTree { path: root.to_owned(), outermost: None });
         }
         for entry in self.tree.walk(root, |entry| entry.name() != "node_modules")? {

@@ -99,6 +99,11 @@ impl<'a> Tree<'a> {
         self.locate(path).is_some()
     }
 
+    /// The same, where files may be written.
+    pub(crate) fn may_write(&self, path: &Path) -> bool {
+        self.locate(path).is_some_and(|(root, _)| root.may_write)
+    }
+
     /// The root that a path lies in, and the way from there.
     fn locate(&self, path: &Path) -> Option<(&Root, PathBuf)> {
         if path.as_os_str().is_empty() {
@@ -176,8 +181,9 @@ impl<'a> Tree<'a> {
         locate(&done).ok_or_else(outside)
     }
 
-    fn outside(&self, path: &Path) -> Error {
-        let root = self.locate(path).map(|(root, _)| root).or(self.roots.first());
+    pub(crate) fn outside(&self, path: &Path) -> Error {
+        let located = self.locate(path).map(|(root, _)| root).filter(|root| root.may_write);
+        let root = located.or(self.roots.first());
         let outermost = Some(root.map(|root| root.real.clone()).unwrap_or_default());
         Error::LinkLeavesTree { path: path.to_owned(), outermost }
     }

@@ -148,6 +148,7 @@ fn a_vercel_project_of_a_repository_maps_from_the_repositorys_folder() {
         ("apps/web/server/a.js", READ),
         ("packages/b/b.js", READ),
         ("server/a.js", READ),
+        (".git/HEAD", ""),
     ]);
     for folder in ["apps/web", "apps/web/.vercel/output", ""] {
         app.write("apps/web/server/a.js", READ);

@@ -14,6 +14,8 @@ use crate::Error;
 
 /// What marks a repository's own folder.
 const REPOSITORY: &str = ".git";
+/// What marks a project's own folder.
+const PROJECT: &str = "package.json";
 
 /// Folders that frameworks write into a project's own under names that no setting changes.
 const OUTPUTS: [&str; 5] = [".vercel/output", ".next", ".output", ".open-next", ".svelte-kit"];
@@ -31,8 +33,7 @@ pub enum Within {
 }
 
 impl<'a> Tree<'a> {
-    /// The tree of a run. `named` are folders, or files in them; around `bundles`, folders of the same owner are looked at
-    /// for what is served of them, and nothing is written there.
+    /// The tree of a run. `named` are folders, or files in them; `bundles` are those among them that nothing tells of.
     pub(crate) fn of(
         named: &[PathBuf],
         bundles: &[PathBuf],
@@ -60,12 +61,24 @@ impl<'a> Tree<'a> {
             }
             tree.name(folder, &real);
         }
-        for path in bundles.iter().filter(|_| *within == Within::Repository) {
-            let (_, real) = named_folder(path)?;
-            let around = real.ancestors().take_while(|above| is_same_owner(above, &real)).last();
-            tree.hold(around.unwrap_or(&real).to_owned(), false)?;
+        if *within == Within::Repository {
+            tree.look_around(named, bundles)?;
         }
         Ok(tree)
+    }
+
+    /// Opens, to read only, what may say what is served of the named folders: the project that each lies in.
+    fn look_around(&mut self, named: &[PathBuf], bundles: &[PathBuf]) -> Result<(), Error> {
+        for path in named {
+            let (_, real) = named_folder(path)?;
+            let own: Vec<&Path> = real.ancestors().take_while(|above| is_same_owner(above, &real)).collect();
+            let is_project = |above: &&&Path| above.join(PROJECT).symlink_metadata().is_ok();
+            let around = if bundles.contains(path) { own.last() } else { own.iter().find(is_project) };
+            if let Some(around) = around {
+                self.hold((*around).to_owned(), false)?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens a folder, unless it lies in one that is open and allows as much.
