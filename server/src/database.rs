@@ -2,21 +2,26 @@
 //!
 //! SQLite has one writer at a time, and a commit waits for the disk. So the writer takes all transactions that wait and
 //! commits them together, each in a savepoint of its own: one that fails takes nothing of the others with it, and none is
-//! answered before the disk has it. Reads see whatever was committed before they began.
+//! answered before the disk has it. Reads see whatever was committed before they began, and have threads of their own: a
+//! disk that stands still takes none of those that answer.
+//!
+//! Nobody waits longer than [`DEADLINE`]. A change that was given up before its turn is not made; one that was being
+//! committed may be, once.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use capy_worker::host::sqlite::{self, Answer};
 use capy_worker::host::{HostError, Result as HostResult, Statement};
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use crate::migrate::migrate;
 use crate::{Error, Result};
@@ -27,17 +32,34 @@ const LOCK: &str = "lock";
 /// The most transactions in one commit: it bounds what the first of them waits for.
 const GROUP_MAX: usize = 256;
 
+/// The longest that a transaction is waited for. A client gives up its call after ten seconds.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The longest that SQLite waits for another process's lock: less, so that its own reason is told.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How many read at once.
+pub(crate) fn readers() -> usize {
+    thread::available_parallelism().map_or(2, usize::from).clamp(2, 8)
+}
+
 /// An open database. Closed, with its writer, on drop.
 #[derive(Debug)]
 pub(crate) struct Database {
-    path: PathBuf,
     /// `None` only while it is dropped.
     jobs: Option<Sender<Job>>,
     writer: Option<JoinHandle<()>>,
-    /// Connections that nobody reads from now.
-    readers: Mutex<Vec<Connection>>,
+    readers: Arc<Readers>,
+    /// As many as may read at once.
+    reading: Arc<Semaphore>,
     /// Held as long as the folder is ours.
     _lock: File,
+}
+
+#[derive(Debug)]
+struct Readers {
+    path: PathBuf,
+    /// Connections that nobody reads from now.
+    idle: Mutex<Vec<Connection>>,
 }
 
 struct Job {
@@ -63,36 +85,57 @@ impl Database {
         let writer =
             thread::Builder::new().name("database".into()).spawn(move || write(connection, &waiting));
         let writer = Some(writer.map_err(Error::Server)?);
-        Ok(Self { path, jobs: Some(jobs), writer, readers: Mutex::default(), _lock: lock })
+        let readers = Arc::new(Readers { path, idle: Mutex::default() });
+        let reading = Arc::new(Semaphore::new(self::readers()));
+        Ok(Self { jobs: Some(jobs), writer, readers, reading, _lock: lock })
     }
 
     /// Runs one transaction.
     pub(crate) async fn transaction(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
-        match statements.iter().all(Statement::reads) {
-            true => self.read(&statements),
-            false => self.write(statements).await,
-        }
+        let work = async {
+            match statements.iter().all(Statement::reads) {
+                true => self.read(statements).await,
+                false => self.write(statements).await,
+            }
+        };
+        let silent = |_| HostError::Database(format!("no answer within {} seconds", DEADLINE.as_secs()));
+        timeout(DEADLINE, work).await.map_err(silent)?
     }
 
     async fn write(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
-        let ended = || HostError::Database("the writer has ended".into());
         let (answer, answered) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(Job { statements, answer }).map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
     }
 
-    /// On the caller's own thread: a row by its key takes microseconds, and a page of a list little more.
+    async fn read(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
+        let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|_| ended())?;
+        let readers = Arc::clone(&self.readers);
+        let read = tokio::task::spawn_blocking(move || {
+            let answers = readers.read(&statements);
+            drop(permit);
+            answers
+        });
+        read.await.map_err(|_| ended())?
+    }
+}
+
+impl Readers {
     fn read(&self, statements: &[Statement]) -> HostResult<Vec<Answer>> {
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
             None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(host_error)?,
         };
         let answers = in_transaction(&connection, statements).map_err(host_error)?;
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(answers)
     }
+}
+
+fn ended() -> HostError {
+    HostError::Database("it was closed".into())
 }
 
 impl Drop for Database {
@@ -122,7 +165,7 @@ fn private(path: &Path) -> io::Result<File> {
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
     let open = || {
         let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A revocation that was answered is still there after a power cut.
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -134,8 +177,18 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
 
 fn write(connection: Connection, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
-        let group = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
-        commit(&connection, group);
+        let jobs = std::iter::once(first).chain(waiting.try_iter());
+        let group: Vec<Job> = jobs.filter(|job| !job.is_given_up()).take(GROUP_MAX).collect();
+        if !group.is_empty() {
+            commit(&connection, group);
+        }
+    }
+}
+
+impl Job {
+    /// Nobody waits for it any more.
+    fn is_given_up(&self) -> bool {
+        self.answer.is_closed()
     }
 }
 
@@ -144,6 +197,11 @@ fn commit(connection: &Connection, group: Vec<Job>) {
     let committed = connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
         let mut answers = Vec::with_capacity(group.len());
         for job in &group {
+            // Another process's lock was waited for since then.
+            if job.is_given_up() {
+                answers.push(Err(HostError::Database("it was given up".into())));
+                continue;
+            }
             answers.push(in_savepoint(connection, &job.statements));
             // The whole transaction is gone, as on a full disk: the next one would commit by itself.
             if connection.is_autocommit() {
@@ -201,7 +259,7 @@ fn host_error(error: impl std::fmt::Display) -> HostError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::time::Instant;
 
     use capy_worker::host::Rows;
 
@@ -272,6 +330,33 @@ mod tests {
         assert!(matches!(Database::open(folder.path()), Err(Error::InUse(_))), "one process at a time");
         drop(database);
         assert_eq!(count(&Database::open(folder.path()).unwrap()).await, 1);
+    }
+
+    /// Another process holds its lock, as a backup may.
+    #[tokio::test]
+    async fn a_change_that_was_given_up_is_not_made_and_reads_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Arc::new(Database::open(folder.path()).unwrap());
+        let other = connect(&folder.path().join(FILE), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let began = Instant::now();
+        let changes: Vec<_> = (0..3)
+            .map(|_| {
+                let database = Arc::clone(&database);
+                tokio::spawn(async move { database.transaction(vec![add("p")]).await })
+            })
+            .collect();
+        assert_eq!(count(&database).await, 0);
+        assert!(began.elapsed() < Duration::from_secs(2), "a read waits for no writer");
+        for change in changes {
+            assert!(change.await.unwrap().is_err());
+        }
+        assert!(began.elapsed() < DEADLINE + Duration::from_secs(5), "{:?}", began.elapsed());
+        let given_up = database.transaction(vec![add("p")]);
+        assert!(tokio::time::timeout(Duration::from_millis(300), given_up).await.is_err());
+        other.execute_batch("ROLLBACK").unwrap();
+        database.transaction(vec![add("p")]).await.unwrap();
+        assert_eq!(count(&database).await, 1, "what nobody waited for was not made");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The machine as a host of the routes. No revocation list: the database answers as fast as a list would, and a list
 //! that says nothing decides nothing.
 
+use std::time::Duration;
+
 use capy_protocol::id::DeployId;
 use capy_worker::host::limiter::Limiter;
 use capy_worker::host::sqlite::Answer;
@@ -46,6 +48,10 @@ impl Host for Machine {
 
     async fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(work);
+    }
+
+    async fn within<T: Send>(&self, millis: u32, work: impl Future<Output = T> + Send) -> Option<T> {
+        tokio::time::timeout(Duration::from_millis(millis.into()), work).await.ok()
     }
 
     async fn check_limits(&self) -> Result<()> {

@@ -163,7 +163,8 @@ pub trait Host: Send + Sync + 'static {
     /// How many checkpoints of the audit trail one run makes at most. Each takes six statements.
     const CHECKPOINTS_AT_ONCE: usize = usize::MAX;
 
-    /// Runs statements as one transaction, on the primary: what was committed before is seen. One answer each.
+    /// Runs statements as one transaction, on the primary: what was committed before is seen. One answer each. Fails after
+    /// a few seconds without an answer; then the transaction may have been made, or may still be, once.
     fn transaction(
         &self,
         statements: Vec<Statement>,
@@ -195,6 +196,13 @@ pub trait Host: Send + Sync + 'static {
         &self,
         work: impl Future<Output = ()> + MaybeSend + 'static,
     ) -> impl Future<Output = ()> + MaybeSend;
+
+    /// What comes of `work`; `None` when that takes longer than so many milliseconds. Then it is given up where it is.
+    fn within<T: MaybeSend>(
+        &self,
+        millis: u32,
+        work: impl Future<Output = T> + MaybeSend,
+    ) -> impl Future<Output = Option<T>> + MaybeSend;
 
     /// Whether the limiters are there.
     fn check_limits(&self) -> impl Future<Output = Result<()>> + MaybeSend;

@@ -8,21 +8,26 @@ use capy_protocol::api::{Bindings, Health, SealingHealth};
 use crate::app::App;
 use crate::call::{Answer, Call, Outcome};
 use crate::error::Fault;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::secrets::Secrets;
 use crate::store::audit::{self, SealingState};
 use crate::store::deploys;
+use crate::work::MaybeSend;
+
+/// The longest that a binding is waited for.
+const CHECK_MILLIS: u32 = 2000;
 
 /// Asked often, and by anybody: the database is written to every ten seconds at most.
 ///
-/// 200 when all answer, else 503 with the same body; which secret it is, and why, is told in the log only. An audit trail
-/// that is not sealed any more keeps nobody from its keys: that is `degraded`, too, and 200.
+/// 200 when all answer, else 503 with the same body, and within seconds: what does not answer by then is no binding that
+/// works. Which secret it is, and why, is told in the log only. An audit trail that is not sealed any more keeps nobody
+/// from its keys: that is `degraded`, too, and 200.
 pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     let mut faults = Vec::new();
     let bindings = Bindings {
-        database: state(deploys::check(&app.host, app.clock.now()).await, &mut faults),
-        revocations: state(app.host.check_revocations().await, &mut faults),
-        limits: state(app.host.check_limits().await, &mut faults),
+        database: state(in_time(&app, deploys::check(&app.host, app.clock.now())).await, &mut faults),
+        revocations: state(in_time(&app, app.host.check_revocations()).await, &mut faults),
+        limits: state(in_time(&app, app.host.check_limits()).await, &mut faults),
         secrets: state(app.secrets.check_keys(), &mut faults),
         store: store(&app.secrets, &mut faults),
     };
@@ -46,7 +51,7 @@ async fn sealing<H: Host>(app: &App<H>) -> SealingHealth {
         since: Some(since),
         reason: Some(reason.to_owned()),
     };
-    match audit::sealing(&app.host).await {
+    match in_time(app, audit::sealing(&app.host)).await {
         Ok(Some(SealingState { stopped: Some((since, reason)), .. })) => stopped(since, &reason),
         Ok(Some(SealingState { ran_at, .. })) if app.clock.now().saturating_sub(ran_at) > SEALING_LATE => {
             stopped(ran_at, "it has not run since: nothing calls it any more")
@@ -54,6 +59,15 @@ async fn sealing<H: Host>(app: &App<H>) -> SealingHealth {
         Ok(_) => SealingHealth { state: "ok".to_owned(), since: None, reason: None },
         Err(_) => SealingHealth { state: "unknown".to_owned(), since: None, reason: None },
     }
+}
+
+async fn in_time<H: Host, T: MaybeSend>(
+    app: &App<H>,
+    check: impl Future<Output = host::Result<T>> + MaybeSend,
+) -> Result<T, String> {
+    let answer = app.host.within(CHECK_MILLIS, check).await;
+    let silent = || Err(format!("no answer within {CHECK_MILLIS} milliseconds"));
+    answer.map_or_else(silent, |checked| checked.map_err(|fault| fault.to_string()))
 }
 
 /// A service without a project store is whole.

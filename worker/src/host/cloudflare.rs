@@ -7,12 +7,13 @@ mod answer;
 mod bindings;
 mod outbound;
 pub(crate) mod stream;
+mod timer;
 
 use std::sync::Arc;
 
 use capy_protocol::id::DeployId;
 use js_sys::futures::future_to_promise;
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::JsValue;
 
 use self::answer::Answer;
@@ -24,6 +25,8 @@ const DATABASE: &str = "DB";
 const REVOCATIONS: &str = "REVOCATIONS";
 const DECRYPTS_OF_DEPLOY: &str = "DECRYPTS_OF_DEPLOY";
 const DECRYPTS_FROM_ADDRESS: &str = "DECRYPTS_FROM_ADDRESS";
+/// The longest that the database is waited for. A client gives up its call after ten seconds.
+const DATABASE_MILLIS: u32 = 5000;
 /// A key that is never written: reading it tells whether KV answers.
 const PROBE: &str = "health";
 
@@ -79,10 +82,10 @@ impl Host for Cloudflare {
         match prepared?.as_slice() {
             [] => Ok(Vec::new()),
             // One statement is a transaction as it is.
-            [only] => Ok(vec![Answer::of(settled(only.all()).await.map_err(database_error)?)?]),
+            [only] => Ok(vec![Answer::of(answered(only.all()).await?)?]),
             several => {
                 let several: Array = several.iter().collect();
-                Answer::of_batch(settled(database.batch(&several)).await.map_err(database_error)?)
+                Answer::of_batch(answered(database.batch(&several)).await?)
             }
         }
     }
@@ -127,6 +130,10 @@ impl Host for Cloudflare {
         }
     }
 
+    async fn within<T>(&self, millis: u32, work: impl Future<Output = T>) -> Option<T> {
+        timer::within(millis, work).await
+    }
+
     /// Whether they are bound: asking one would count.
     async fn check_limits(&self) -> Result<()> {
         let bound = self.bindings.of_deploy.as_ref().and(self.bindings.from_address.as_ref());
@@ -136,6 +143,13 @@ impl Host for Cloudflare {
     async fn check_revocations(&self) -> Result<()> {
         self.is_under(PROBE).await.map(drop)
     }
+}
+
+/// What the database answers, if it does so in time.
+async fn answered(promise: std::result::Result<Promise, JsValue>) -> Result<JsValue> {
+    let answer = timer::within(DATABASE_MILLIS, settled(promise)).await;
+    let silent = || HostError::Database(format!("no answer within {DATABASE_MILLIS} milliseconds"));
+    answer.ok_or_else(silent)?.map_err(database_error)
 }
 
 /// Whether one more question is within the limit.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use capy_protocol::id::DeployId;
 
@@ -18,6 +19,8 @@ pub struct Faults {
     pub database: bool,
     /// The database answers reads and refuses changes.
     pub database_writes: bool,
+    /// The database answers when this ends.
+    pub database_waits: bool,
     /// The revocation list cannot be read.
     pub list_reads: bool,
     /// The revocation list cannot be written.
@@ -100,6 +103,9 @@ impl Host for Faulty {
     type Rows = Answer;
 
     async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
+        while self.faults().database_waits {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let faults = self.faults();
         let writes = statements.iter().any(|statement| !statement.reads());
         if faults.database || (faults.database_writes && writes) {
@@ -159,6 +165,14 @@ impl Host for Faulty {
     /// Waits, so that a test sees what was done.
     async fn run_apart(&self, work: impl Future<Output = ()> + MaybeSend + 'static) {
         let _ = tokio::spawn(work).await;
+    }
+
+    async fn within<T: MaybeSend>(
+        &self,
+        millis: u32,
+        work: impl Future<Output = T> + MaybeSend,
+    ) -> Option<T> {
+        tokio::time::timeout(Duration::from_millis(millis.into()), work).await.ok()
     }
 
     async fn check_limits(&self) -> Result<()> {

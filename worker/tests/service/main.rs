@@ -15,6 +15,7 @@ mod projects_limits;
 mod roots;
 mod rotation;
 mod seals;
+mod stalls;
 mod support;
 mod terms;
 mod tokens;
