@@ -1,182 +1,224 @@
-//! Recognises a command that builds a web application, so that inlining follows it.
+//! Tells from a command whether it builds a web application, so that inlining follows it.
 //!
-//! Wrong in either direction costs little: a build that is not recognised takes `--inline`, and after a command
-//! that only looks like one nothing is touched but what it wrote, if that is a known output at all.
+//! Owns the reading of command lines: through wrappers, runners and package managers, and into the scripts that those
+//! name (`package.json`, shell scripts, makefiles). It refuses to run anything, and to read without a limit.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `tools` | programs that build, and programs that may |
+//! | `wrappers` | programs that run the command after them |
+//! | `managers` | npm, pnpm, yarn, bun, deno and their like |
+//! | `runners` | task runners: turbo, nx, make, just |
+//! | `scripts` | the text of a shell script |
+//! | `files` | what of the project is read |
+//! | `options` | flags in front of words |
 
+mod files;
+mod managers;
+mod options;
+mod runners;
+mod scripts;
+#[cfg(test)]
+mod tests;
+mod tools;
+mod wrappers;
+
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-/// Build tools and the subcommands that build; none means that the tool does nothing else.
-const TOOLS: [(&str, &[&str]); 15] = [
-    ("next", &["build"]),
-    ("vite", &["build"]),
-    ("nuxt", &["build", "generate"]),
-    ("nuxi", &["build", "generate"]),
-    ("astro", &["build"]),
-    ("react-router", &["build"]),
-    ("remix", &["build", "vite:build"]),
-    ("nitro", &["build"]),
-    ("nitropack", &["build"]),
-    ("vinxi", &["build"]),
-    ("vercel", &["build"]),
-    ("vc", &["build"]),
-    ("netlify", &["build"]),
-    ("opennextjs-cloudflare", &["build"]),
-    ("next-on-pages", &[]),
-];
-
-/// Task runners: any of their words may be the task.
-const RUNNERS: [&str; 3] = ["turbo", "nx", "lerna"];
-
-/// Commands, and words of the shell, that run the command after them.
-const WRAPPERS: [&str; 16] = [
-    "env",
-    "cross-env",
-    "time",
-    "nice",
-    "nohup",
-    "exec",
-    "command",
-    "corepack",
-    "dotenv",
-    "dotenvx",
-    "varlock",
-    "{",
-    "!",
-    "then",
-    "do",
-    "else",
-];
-
-/// Deeper nesting of wrappers is no build that a person wrote.
-const MAX_DEPTH: usize = 6;
-
-/// Whether `command` builds.
-pub(crate) fn is_build(command: &[OsString]) -> bool {
-    let words: Option<Vec<_>> = command.iter().map(|word| word.to_str()).collect();
-    words.is_some_and(|words| builds(&words, 0))
+/// What a command does, as far as reading tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It builds, in these folders; they are relative to where the command starts, which is `.`.
+    Build { folders: Vec<PathBuf> },
+    /// It starts something that reading does not tell: a makefile with a program of its own, a script with variables.
+    Unknown {
+        /// Whether the task has a build's name.
+        says_build: bool,
+    },
+    /// Anything else: a server, a test, a program of the person's own.
+    Other,
 }
 
-fn builds(words: &[&str], depth: usize) -> bool {
-    let words = without_assignments(words);
-    let Some((program, rest)) = words.split_first() else {
-        return false;
+/// What `command` does when it starts in the folder `here`.
+pub(crate) fn effect(command: &[OsString], here: &Path) -> Effect {
+    let Some(words) = command.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>() else {
+        return Effect::Other;
     };
-    if depth > MAX_DEPTH {
-        return false;
+    let mut reader = Reader::new(here);
+    reader.command(&words, &At::default());
+    reader.effect()
+}
+
+/// Deeper nesting is no build that a person wrote.
+const MAX_DEPTH: usize = 16;
+/// Commands that are looked at for one command line, those in scripts included.
+const MAX_COMMANDS: usize = 1000;
+
+/// Where a command starts.
+#[derive(Debug, Clone, Default)]
+struct At {
+    /// Relative to where the first command starts; nothing is the same place.
+    folder: PathBuf,
+    /// So many commands are around it.
+    depth: usize,
+    /// A script's own arguments, which `"$@"` stands for.
+    arguments: Vec<String>,
+}
+
+impl At {
+    fn deeper(&self) -> Self {
+        Self { depth: self.depth + 1, ..self.clone() }
     }
-    let next = |words: &[&str]| builds(words, depth + 1);
-    match tool_name(program) {
-        "sh" | "bash" | "dash" | "ash" | "zsh" => {
-            shell_script(rest).is_some_and(|text| script_builds(text, depth))
-        }
-        "node" | "nodejs" => {
-            next(after_flags(rest, &["-r", "--require", "--import", "--loader", "--env-file"]))
-        }
-        "npx" | "bunx" | "pnpx" => next(after_flags(rest, &["-p", "--package"])),
-        manager @ ("npm" | "pnpm" | "yarn" | "bun") => manager_builds(manager, rest, depth),
-        wrapper if WRAPPERS.contains(&wrapper) => next(after_dashes(rest)) || next(after_wrapper(rest)),
-        runner if RUNNERS.contains(&runner) => rest.iter().any(|word| is_build_script(word)),
-        tool => tool_builds(tool, rest),
+
+    fn inside(&self, folder: &str) -> Self {
+        Self { folder: files::join(&self.folder, Path::new(folder)), ..self.clone() }
     }
 }
 
-/// The last part of a path, without the ending of a script or a version: `…/bin/vite.js`, `next@16`.
-fn tool_name(program: &str) -> &str {
-    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    let name = name.split('@').next().unwrap_or(name);
-    [".js", ".mjs", ".cjs", ".cmd", ".exe"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-        .unwrap_or(name)
+/// Reads one command line and everything that it leads to.
+struct Reader<'h> {
+    here: &'h Path,
+    commands: usize,
+    files: usize,
+    builds: BTreeSet<PathBuf>,
+    unknown: bool,
+    says_build: bool,
 }
 
-fn tool_builds(tool: &str, rest: &[&str]) -> bool {
-    if tool == "wrangler" {
-        // Without that flag it deploys what it built, and there is nothing left to inline.
-        return rest.contains(&"deploy") && rest.contains(&"--dry-run");
+impl<'h> Reader<'h> {
+    fn new(here: &'h Path) -> Self {
+        Self { here, commands: 0, files: 0, builds: BTreeSet::new(), unknown: false, says_build: false }
     }
-    let Some((_, subcommands)) = TOOLS.iter().find(|(name, _)| *name == tool) else {
-        return false;
-    };
-    if subcommands.is_empty() {
-        return true;
-    }
-    let mut after_flag = false;
-    for word in rest {
-        if word.starts_with('-') {
-            after_flag = !word.contains('=');
-        } else if subcommands.contains(word) {
-            return true;
-        } else if after_flag {
-            // Perhaps that flag's value.
-            after_flag = false;
-        } else {
-            return false;
+
+    fn effect(self) -> Effect {
+        let named = |folder: PathBuf| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        match self.builds.is_empty() {
+            false => Effect::Build { folders: self.builds.into_iter().map(named).collect() },
+            true if self.unknown => Effect::Unknown { says_build: self.says_build },
+            true => Effect::Other,
         }
     }
-    false
-}
 
-fn manager_builds(manager: &str, rest: &[&str], depth: usize) -> bool {
-    let valued: &[&str] = match manager {
-        "npm" => &["-w", "--workspace", "--prefix", "-C"],
-        "pnpm" => &["-F", "--filter", "-C", "--dir"],
-        "yarn" => &["--cwd"],
-        _ => &["-F", "--filter", "--cwd"],
-    };
-    let Some((subcommand, rest)) = after_flags(rest, valued).split_first() else {
-        return false;
-    };
-    match *subcommand {
-        "run" | "run-script" => after_flags(rest, valued).first().is_some_and(|name| is_build_script(name)),
-        "exec" | "dlx" | "x" => builds(after_flags(rest, &["-c", "--package", "-p"]), depth + 1),
-        "workspace" if manager == "yarn" => manager_builds(manager, rest.get(1..).unwrap_or_default(), depth),
-        "workspaces" if manager == "yarn" => {
-            let rest = rest.strip_prefix(&["foreach"]).unwrap_or(rest);
-            let flags = ["--from", "--include", "--exclude", "-j", "--jobs"];
-            manager_builds(manager, after_flags(rest, &flags), depth)
+    fn note_build(&mut self, at: &At) {
+        self.builds.insert(at.folder.clone());
+    }
+
+    /// Reading ends here, and the command may do anything.
+    fn note_unknown(&mut self, task: Option<&str>) {
+        self.unknown = true;
+        self.says_build |= task.is_some_and(is_build_name);
+    }
+
+    /// A command and its arguments.
+    fn command(&mut self, words: &[&str], at: &At) {
+        self.commands += 1;
+        let (words, at) = (without_assignments(words), &at.deeper());
+        let Some((program, rest)) = words.split_first() else {
+            return;
+        };
+        if at.depth > MAX_DEPTH || self.commands > MAX_COMMANDS {
+            self.note_unknown(None);
+            return;
         }
-        // `npm build` runs no script, and `bun build` is a bundler of its own.
-        name if manager == "pnpm" || manager == "yarn" => {
-            is_build_script(name) || tool_builds(tool_name(name), rest)
+        match tools::name(program).as_str() {
+            "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" => self.shell(rest, at),
+            "node" | "nodejs" => self.node(rest, at),
+            "npx" | "bunx" | "pnpx" | "npx-cli" => self.npx(rest, at),
+            "npm" | "npm-cli" => self.manager("npm", rest, at),
+            manager @ ("pnpm" | "yarn" | "bun") => self.manager(manager, rest, at),
+            "deno" => self.deno(rest, at),
+            "rushx" => self.package_script_of(rest, at),
+            tool if tools::is_known(tool) => self.tool(tool, rest, at),
+            other if Self::is_never_a_wrapper(other) => {}
+            runner if self.runner(runner, rest, at) => {}
+            wrapper if self.wrapper(wrapper, rest, at) => {}
+            _ if program.contains('/') => self.program_file(program, rest, at),
+            _ => self.command_after(rest, at),
         }
-        name => manager == "bun" && tool_builds(tool_name(name), rest),
+    }
+
+    fn tool(&mut self, tool: &str, rest: &[&str], at: &At) {
+        match tools::effect(tool, rest) {
+            tools::Does::Build => {
+                self.note_build(&tools::folder(tool, rest).map_or(at.clone(), |folder| at.inside(folder)))
+            }
+            tools::Does::Bundle => self.note_unknown(None),
+            // `vercel env run -- next build`.
+            tools::Does::Else => {
+                if let (Some(wrapped), "vercel" | "vc") = (options::after_dashes(rest), tool) {
+                    self.command(wrapped, at);
+                }
+            }
+        }
+    }
+
+    /// `node FILE`: a tool's own file, or a program of the person's.
+    fn node(&mut self, words: &[&str], at: &At) {
+        const VALUED: [&str; 9] = [
+            "-r",
+            "--require",
+            "--import",
+            "--loader",
+            "--experimental-loader",
+            "--env-file",
+            "-C",
+            "--run",
+            "--conditions",
+        ];
+        let (flags, rest) = options::split(words, &VALUED);
+        if let Some(script) = options::value(&flags, &["--run"]) {
+            return self.package_script(script, at);
+        }
+        let Some((file, rest)) = rest.split_first() else {
+            return;
+        };
+        let name = tools::name(file);
+        let is_installed = ["node_modules/", ".yarn/", ".bin/"].iter().any(|part| file.contains(part));
+        match name.as_str() {
+            "npm-cli" | "npx-cli" | "yarn" | "pnpm" | "corepack" => {
+                self.command(&[&[name.as_str()], rest].concat(), at)
+            }
+            _ if is_installed => self.command(&[&[*file], rest].concat(), at),
+            tool if tools::is_known(tool) => self.tool(tool, rest, at),
+            _ => {}
+        }
     }
 }
 
-fn is_build_script(name: &str) -> bool {
-    name == "build" || name.starts_with("build:") || name.ends_with(":build") || name == "vercel-build"
+/// Whether a task of this name builds, wherever tasks have names.
+fn is_build_name(name: &str) -> bool {
+    let name = name.rsplit(['#']).next().unwrap_or(name);
+    let mut parts = name.split([':', '/', '-', '_', '.']);
+    let is_other = |part: &str| matches!(part, "pre" | "post" | "watch" | "clean" | "no" | "test");
+    let says = parts.clone().any(|part| part == "build" || part == "rebuild");
+    says && !parts.any(is_other)
 }
 
-/// What follows the flags; those in `valued` take the next word along. `--` ends them.
-fn after_flags<'a, 'b>(mut words: &'a [&'b str], valued: &[&str]) -> &'a [&'b str] {
-    while let Some((word, rest)) = words.split_first() {
-        if *word == "--" {
-            return rest;
-        }
-        if !word.starts_with('-') {
-            break;
-        }
-        let skipped = usize::from(valued.contains(word)).min(rest.len());
-        words = &rest[skipped..];
-    }
-    words
-}
-
-/// What follows the first `--`: the wrapped command, or that command's own arguments.
-fn after_dashes<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
-    let at = words.iter().position(|word| *word == "--");
-    at.map_or(&[], |at| &words[at + 1..])
-}
-
-/// The wrapped command: after flags, and a `run` with flags of its own, as `dotenvx` has it.
-fn after_wrapper<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
-    const VALUED: [&str; 6] = ["-u", "--unset", "-n", "-e", "-f", "--env-file"];
-    let words = after_flags(words, &VALUED);
-    match words.split_first() {
-        Some((&"run", rest)) => after_flags(rest, &VALUED),
-        _ => words,
-    }
+/// Whether a task of this name stays until it is ended, or leaves nothing behind.
+fn is_server_name(name: &str) -> bool {
+    const NAMES: [&str; 18] = [
+        "start",
+        "serve",
+        "server",
+        "dev",
+        "develop",
+        "run",
+        "watch",
+        "test",
+        "tests",
+        "lint",
+        "check",
+        "up",
+        "logs",
+        "preview",
+        "migrate",
+        "entrypoint",
+        "worker",
+        "fmt",
+    ];
+    name.split([':', '/', '-', '_', '.', '#']).any(|part| NAMES.contains(&part))
 }
 
 fn without_assignments<'a, 'b>(mut words: &'a [&'b str]) -> &'a [&'b str] {
@@ -192,195 +234,4 @@ fn without_assignments<'a, 'b>(mut words: &'a [&'b str]) -> &'a [&'b str] {
         words = rest;
     }
     words
-}
-
-/// The argument of `-c`, also as `-ec` or `-lc`.
-fn shell_script<'a>(words: &[&'a str]) -> Option<&'a str> {
-    let is_c = |word: &&str| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
-    let at = words.iter().position(is_c)?;
-    words.get(at + 1).copied()
-}
-
-/// Whether one of a script's simple commands builds. Quotes are understood, expansions are not.
-fn script_builds(script: &str, depth: usize) -> bool {
-    let Ok(words) = shell_words::split(&with_operators_apart(script)) else {
-        return false;
-    };
-    words
-        .split(|word| word == OPERATOR)
-        .any(|command| builds(&command.iter().map(String::as_str).collect::<Vec<_>>(), depth + 1))
-}
-
-/// A word that no argument can be.
-const OPERATOR: &str = "\0";
-
-/// Each operator of a script as a word of its own: [`OPERATOR`], whichever it is.
-fn with_operators_apart(script: &str) -> String {
-    let (mut apart, mut quote, mut escaped) = (String::with_capacity(2 * script.len()), None, false);
-    for c in script.chars() {
-        let is_plain = quote.is_none() && !escaped;
-        if is_plain && matches!(c, ';' | '&' | '|' | '(' | ')' | '\n') {
-            apart.extend([" ", OPERATOR, " "]);
-        } else {
-            apart.push(c);
-        }
-        quote = match quote {
-            None if is_plain && matches!(c, '\'' | '"') => Some(c),
-            Some(open) if !escaped && c == open => None,
-            same => same,
-        };
-        escaped = c == '\\' && !escaped && quote != Some('\'');
-    }
-    apart
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(command: &str) -> bool {
-        let words = shell_words::split(command).unwrap();
-        is_build(&words.into_iter().map(OsString::from).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn builds_are_recognised() {
-        for command in [
-            "next build",
-            "next build --webpack",
-            "next --experimental-build-mode compile build",
-            "./node_modules/.bin/next build",
-            "node node_modules/next/dist/bin/next build",
-            "node --max-old-space-size=4096 -r ./x.js node_modules/vite/bin/vite.js build",
-            "vite build",
-            "vite --config x.ts build",
-            "nuxt build",
-            "nuxt generate",
-            "nuxi build --preset=cloudflare",
-            "astro build",
-            "react-router build",
-            "remix vite:build",
-            "vercel build --prod",
-            "opennextjs-cloudflare build",
-            "next-on-pages",
-            "npm run build",
-            "npm run build:prod -- --debug",
-            "npm --prefix web run build",
-            "npm run -w web build",
-            "npm run-script build",
-            "npm exec -- next build",
-            "npm exec next build",
-            "npx next build",
-            "npx --yes next@16 build",
-            "npx -p next next build",
-            "bunx vite build",
-            "pnpm build",
-            "pnpm run build",
-            "pnpm --filter web build",
-            "pnpm -r build",
-            "pnpm exec next build",
-            "pnpm dlx next build",
-            "pnpm next build",
-            "yarn build",
-            "yarn run build",
-            "yarn next build",
-            "yarn dlx astro build",
-            "yarn workspace web build",
-            "yarn --cwd web build",
-            "bun run build",
-            "bun --bun run build",
-            "bun x next build",
-            "bun next build",
-            "corepack pnpm build",
-            "turbo build",
-            "turbo run build --filter=web",
-            "npx turbo run build",
-            "nx build",
-            "lerna run build",
-            "sh -c 'next build'",
-            "sh -c 'prisma generate && next build'",
-            "bash -lc 'cd web; npm run build'",
-            "sh -ec 'A=1 exec next build'",
-            "sh -c 'next build;true'",
-            "sh -c 'next build|tee log'",
-            "sh -c 'next build 2>&1 | tee log'",
-            "sh -c 'test -d out||next build'",
-            "sh -c '(next build)'",
-            "sh -c '(cd web&&next build)&'",
-            "sh -c '{ next build; }'",
-            "sh -c 'if true; then npm run build -- --debug; fi'",
-            "sh -c 'echo \"a;b\";next build'",
-            "env NODE_ENV=production next build",
-            "env A=1 npm run build -- --debug",
-            "env -u X A=1 npm run build",
-            "cross-env NODE_ENV=production vite build",
-            "dotenv -e .env.production -- next build",
-            "dotenvx run -- next build",
-            "dotenvx run -f .env -- next build",
-            "dotenvx run -f .env next build",
-            "npx dotenvx run --env-file=.env -- npm run build -- --debug",
-            "yarn workspaces run build",
-            "yarn workspaces foreach -A run build",
-            "yarn workspaces foreach --all --exclude docs -j 2 run build",
-            "time next build",
-            "NODE_ENV=production next build",
-            "npx wrangler deploy --dry-run --outdir dist",
-        ] {
-            assert!(check(command), "{command}");
-        }
-    }
-
-    #[test]
-    fn other_commands_are_not() {
-        for command in [
-            "next start",
-            "next dev",
-            "next",
-            "next dev build",
-            "vite",
-            "vite preview",
-            "astro dev",
-            "node build",
-            "node server.js build",
-            "npm start",
-            "npm run dev",
-            "npm run prebuild",
-            "npm run start build",
-            "npm build",
-            "npm test",
-            "npm install build",
-            "pnpm dev",
-            "pnpm install",
-            "yarn",
-            "yarn add build",
-            "bun build ./index.ts",
-            "bun run dev",
-            "cargo build",
-            "go build",
-            "make build",
-            "docker build .",
-            "build",
-            "./build",
-            "echo next build",
-            "sh -c 'echo next build'",
-            "sh -c 'echo \"; next build\"'",
-            "sh -c 'echo \\; next build'",
-            "sh -c 'echo a\\\"; next start'",
-            "yarn workspaces foreach run dev",
-            "yarn workspaces list",
-            "dotenvx run -f .env -- next start",
-            "sh next build",
-            "sh -c 'next start'",
-            "sh -c 'unclosed \" next build'",
-            "env",
-            "env A=1",
-            "npx",
-            "turbo dev",
-            "wrangler deploy",
-            "wrangler dev",
-            "true",
-        ] {
-            assert!(!check(command), "{command}");
-        }
-    }
 }

@@ -234,8 +234,10 @@ The secrets come from the deployment whose credentials are in the environment, e
 A deployment's values replace variables that are set already; those of .env do so with --override
 only. The command never sees the credentials, nor any CAPY_ setting.
 
-A build (next build, vite build, nuxt build, astro build, npm run build, …) is followed by inlining
-of what it wrote. Any other command takes this process's place: signals and exit code are its own.")]
+A build (next build, vite build, npm run build, …; also behind a wrapper, a runner or a script) is
+followed by inlining of what it wrote, and a static site by a search for values. An output that is
+known and older than the build fails it; --inline inlines whatever is there. Any other command takes
+this process's place: signals and exit code are its own.")]
 pub(crate) struct Run {
     /// Inline after the command, whatever it is; DIR is where the application is [default: here]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]

@@ -21,6 +21,7 @@ mod logout;
 mod project;
 mod project_secret;
 mod run;
+mod run_inline;
 mod serve;
 mod service;
 mod service_roots;

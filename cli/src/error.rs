@@ -154,6 +154,8 @@ pub(crate) enum Error {
     Inline(#[from] capy_inliner::Error),
     #[error("the command wrote no build output in {} that could be inlined", path.display())]
     NothingToInline { path: PathBuf },
+    #[error("{} is older than this command, and does not hold these values", path.display())]
+    OutputOlder { path: PathBuf, folder: PathBuf },
     #[error("the build lacks secrets or shows them, so nothing was inlined: see above")]
     InlineRefused,
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -258,6 +260,7 @@ impl Error {
             Self::Build(fault) => fault.codes(),
             Self::Inline(error) => (error.code(), exit::FAILED),
             Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED),
+            Self::OutputOlder { .. } => ("OUTPUT_OLDER_THAN_RUN", exit::FAILED),
             Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED),
             Self::File { .. } => ("FILE_ERROR", exit::FAILED),
             Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
@@ -382,6 +385,12 @@ impl Error {
             Self::Build(fault) => return fault.hint(),
             Self::Inline(error) => return error.hint().map(Into::into),
             Self::NothingToInline { .. } => "name the application's folder: --inline=DIR",
+            Self::OutputOlder { folder, .. } => {
+                return Some(format!(
+                    "--inline={} inlines it all the same; or build without the cache, or pass --no-inline",
+                    quoted(&folder.display().to_string())
+                ));
+            }
             Self::InlineRefused => {
                 "repair what the table names and build again; --no-inline builds without inlining"
             }

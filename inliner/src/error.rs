@@ -36,6 +36,8 @@ pub enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("{} was changed by somebody else meanwhile", printable::path(path))]
     Changed { path: PathBuf },
+    #[error("{} is older than this run, and its build does not hold these values", printable::path(path))]
+    OlderThanRun { path: PathBuf },
     #[error("stopped before the work was done")]
     Stopped,
     #[error("the time was over before the work was done")]
@@ -94,6 +96,7 @@ impl Error {
             Self::Read { .. } => "CANNOT_READ",
             Self::Write { .. } => "CANNOT_WRITE",
             Self::Changed { .. } => "CHANGED",
+            Self::OlderThanRun { .. } => "OUTPUT_OLDER_THAN_RUN",
             Self::Stopped => "STOPPED",
             Self::TimeOver => "TIME_OVER",
             Self::Threads => "NO_THREADS",
@@ -118,6 +121,7 @@ impl Error {
             Self::Missing { .. } => Some("build again, or remove what an earlier build left"),
             Self::Busy { .. } => Some("wait for the other run, then try again"),
             Self::Changed { .. } => Some("wait for the build to end, then run it again"),
+            Self::OlderThanRun { .. } => Some("build without the cache, or inline that build by its folder"),
             Self::Stopped | Self::TimeOver => Some("run it again: it finishes the job"),
             Self::Write { .. } => {
                 Some("make room or make the file writable, then run it again: it finishes the job")

@@ -12,7 +12,9 @@ mod nuxt;
 mod opennext;
 mod ours;
 mod react_router;
+mod static_site;
 mod sveltekit;
+mod unrecognised;
 mod vercel;
 mod worker;
 mod wrangler;
@@ -52,6 +54,10 @@ pub(crate) struct Inventory<'a> {
     pub(crate) withheld: Vec<PathBuf>,
     /// What `searched` was listed from.
     pub(crate) searched_roots: Vec<PathBuf>,
+    /// Known outputs that are older than the run asked about: none of their files take part.
+    pub(crate) older: Vec<Layout>,
+    /// Scripts that were written since and belong to nothing above, or their folders.
+    pub(crate) unrecognised: Vec<PathBuf>,
 }
 
 /// What a framework's folder says about itself.
@@ -139,9 +145,11 @@ impl Layout {
 /// Lists the files of everything that was asked for.
 pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Error> {
     let tree = tree(request)?;
-    let mut layouts = Vec::new();
+    let (mut layouts, mut older) = (Vec::new(), Vec::new());
     for folder in &request.apps {
-        layouts.extend(detect(&tree, folder, request.written_since)?);
+        for found in detect(&tree, folder, request)? {
+            if found.fresh { &mut layouts } else { &mut older }.push(found.layout);
+        }
     }
     for folder in &request.server {
         layouts.push(named::layout(&tree, folder)?);
@@ -155,29 +163,16 @@ pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Erro
         });
     }
     tree.refuse_ways_out()?;
-    let mut inventory = Inventory { tree, ..Inventory::default() };
-    for path in layouts.iter().flat_map(|layout| &layout.withheld) {
-        if inventory.tree.find(path)?.is_some() {
-            inventory.withheld.push(inventory.tree.real(path)?);
-        }
+    let mut unrecognised = Vec::new();
+    if let Some(since) = request.written_since.filter(|_| request.beside_layouts) {
+        let known = layouts.iter().chain(&older);
+        unrecognised = unrecognised::written(&tree, &request.apps, since, known)?;
     }
-    for folder in &request.public {
-        inventory.add_public("named", folder)?;
-    }
-    for layout in &layouts {
-        inventory.add(layout)?;
-    }
-    inventory.keep_withheld_in_public();
-    inventory.set_apart();
-    inventory.roots.sort();
-    inventory.roots.dedup();
-    inventory.refuse_public_bundles()?;
-    inventory.tree.refuse_ways_out()?;
-    Ok(inventory)
+    Ok(Inventory { older, unrecognised, ..Inventory::of(tree, &layouts, &request.public)? })
 }
 
 /// What the caller names, and the bundles among it.
-fn tree<'a>(request: &Request<'a>) -> Result<Tree<'a>, Error> {
+pub(crate) fn tree<'a>(request: &Request<'a>) -> Result<Tree<'a>, Error> {
     let bundles = [&request.server[..], &request.files].concat();
     let named = [&request.apps[..], &bundles, &request.public].concat();
     Tree::of(&named, &bundles, &request.within, request.watch(), request.limits)
@@ -190,7 +185,8 @@ const DETECTORS: &[Detector] =
 type Detector = fn(&Tree<'_>, &Path, Option<SystemTime>) -> Result<Vec<Detected>, Error>;
 
 /// Asks each framework's module in turn.
-fn detect(tree: &Tree<'_>, folder: &Path, written_since: Option<SystemTime>) -> Result<Vec<Layout>, Error> {
+fn detect(tree: &Tree<'_>, folder: &Path, request: &Request<'_>) -> Result<Vec<Detected>, Error> {
+    let written_since = request.written_since;
     if !tree.is_dir(folder) {
         return Err(Error::NoFolder { path: folder.to_owned() });
     }
@@ -203,11 +199,15 @@ fn detect(tree: &Tree<'_>, folder: &Path, written_since: Option<SystemTime>) -> 
             None => found.push(worker),
         }
     }
+    if request.beside_layouts {
+        let sites = static_site::detect(tree, folder, written_since, &found)?;
+        found.extend(sites);
+    }
     tree.refuse_ways_out()?;
-    if found.is_empty() {
+    if found.is_empty() && !request.beside_layouts {
         return Err(Error::UnknownLayout { path: folder.to_owned() });
     }
-    Ok(found.into_iter().filter(|found| found.fresh).map(|found| found.layout).collect())
+    Ok(found)
 }
 
 /// The builds that any of these folders has or is, each once.
@@ -241,6 +241,31 @@ pub(crate) struct Detected {
     pub(crate) layout: Layout,
     /// Written by the run that asks.
     pub(crate) fresh: bool,
+}
+
+impl<'t> Inventory<'t> {
+    /// Lists the files of these outputs, and of further folders that the public can fetch.
+    pub(crate) fn of(tree: Tree<'t>, layouts: &[Layout], public: &[PathBuf]) -> Result<Self, Error> {
+        let mut inventory = Self { tree, ..Self::default() };
+        for path in layouts.iter().flat_map(|layout| &layout.withheld) {
+            if inventory.tree.find(path)?.is_some() {
+                inventory.withheld.push(inventory.tree.real(path)?);
+            }
+        }
+        for folder in public {
+            inventory.add_public("named", folder)?;
+        }
+        for layout in layouts {
+            inventory.add(layout)?;
+        }
+        inventory.keep_withheld_in_public();
+        inventory.set_apart();
+        inventory.roots.sort();
+        inventory.roots.dedup();
+        inventory.refuse_public_bundles()?;
+        inventory.tree.refuse_ways_out()?;
+        Ok(inventory)
+    }
 }
 
 impl Inventory<'_> {

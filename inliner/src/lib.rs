@@ -7,6 +7,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `layout` | which files are the server's, which are public |
+//! | `older` | outputs that were there before the run |
 //! | `subject` | which variables, and the names of their functions |
 //! | `prefilter`, `scan` | bytes → tokens → reads of the environment, where that is certain |
 //! | `syntax`, `reads` | bytes → tree → reads of the environment |
@@ -36,6 +37,7 @@ mod map;
 mod map_file;
 mod mask;
 mod mention;
+mod older;
 mod place;
 mod plan;
 mod prefilter;
@@ -94,8 +96,13 @@ pub struct Request<'a> {
     pub files: Vec<PathBuf>,
     /// Further folders that the public can fetch.
     pub public: Vec<PathBuf>,
-    /// Leave outputs alone whose manifest is older.
+    /// Leave outputs alone that are older: neither their times say that they were written since, nor the file system's.
     pub written_since: Option<SystemTime>,
+    /// Fail with [`Error::OlderThanRun`] where such an output does not hold these values.
+    pub refuse_older: bool,
+    /// Search what builds of static sites leave, and name scripts that were written since and belong to no known layout.
+    /// An application without a known output is no error then.
+    pub beside_layouts: bool,
     /// Variables whose values may stand in public files.
     pub allow_leak: BTreeSet<String>,
     /// Variables to inline although a public script names them.
@@ -123,6 +130,8 @@ impl<'a> Request<'a> {
             files: Vec::new(),
             public: Vec::new(),
             written_since: None,
+            refuse_older: false,
+            beside_layouts: false,
             allow_leak: BTreeSet::new(),
             allow_mention: BTreeSet::new(),
             dynamic: Dynamic::default(),
@@ -172,7 +181,9 @@ pub(crate) const STACK: usize = 256 << 20;
 
 fn run(request: &Request<'_>) -> Result<Report, Error> {
     let work = Work::new(request.watch(), request.progress);
-    let inventory = work.time(Phase::List, || layout::inventory(request))?;
+    let mut inventory = work.time(Phase::List, || layout::inventory(request))?;
+    let older = older::outputs(request, std::mem::take(&mut inventory.older), &work)?;
+    let unrecognised = std::mem::take(&mut inventory.unrecognised);
     let tree = &inventory.tree;
     let _locks = lock::lock(tree, inventory.written_folders())?;
     write::sweep(tree, &inventory.leftovers)?;
@@ -182,6 +193,8 @@ fn run(request: &Request<'_>) -> Result<Report, Error> {
     if report.written {
         write::commit(tree, &changes, &seen, &work)?;
     }
+    report.older = older;
+    report.unrecognised = unrecognised;
     report.phases = work.phases();
     Ok(report)
 }

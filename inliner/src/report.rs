@@ -301,10 +301,15 @@ pub struct Report {
     /// Files whose contents were not searched, or not whole.
     pub unscanned_files: Vec<Unscanned>,
     /// Server files that set variables before anything else.
-    /// Server files that set variables before anything else.
     #[serde(serialize_with = "printable::serialize_paths")]
     pub preludes: Vec<PathBuf>,
     pub variables: Vec<Variable>,
+    /// Manifests of known outputs that are older than the run asked about, and do not hold these values.
+    #[serde(serialize_with = "printable::serialize_paths")]
+    pub older: Vec<PathBuf>,
+    /// Folders with scripts that were written since then and belong to no known layout; or such scripts themselves.
+    #[serde(serialize_with = "printable::serialize_paths")]
+    pub unrecognised: Vec<PathBuf>,
     pub findings: Vec<Finding>,
     pub leaks: Vec<Leak>,
     /// What the time went into.

@@ -262,6 +262,31 @@ fn outputs_of_an_earlier_run_are_left_alone() {
     assert_eq!(report.changed_files, 4);
 }
 
+#[test]
+fn an_older_output_is_named_or_refused_unless_it_holds_the_values() {
+    let tree = Tree::new();
+    let later = SystemTime::now() + Duration::from_secs(60);
+    let older = |refuse_older: bool| {
+        tree.inline_with(&values(), |request| {
+            (request.written_since, request.refuse_older) = (Some(later), refuse_older);
+        })
+    };
+    let named = older(false).unwrap().older;
+    assert_eq!(named[0], tree.path(".next/required-server-files.json"));
+    let before = tree.contents();
+    let error = older(true).unwrap_err();
+    assert_eq!(error.code(), "OUTPUT_OLDER_THAN_RUN");
+    assert_eq!(tree.contents(), before);
+    assert!(tree.inline(&values()).unwrap().written);
+    assert_eq!(older(true).unwrap().older, Vec::<std::path::PathBuf>::new());
+    // Inlined for another deployment, it is as good as not inlined.
+    tree.write(
+        ".next/server/app/api/route.js",
+        &tree.read(".next/server/app/api/route.js").replace("x9", "x8"),
+    );
+    assert_eq!(older(true).unwrap_err().code(), "OUTPUT_OLDER_THAN_RUN");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_bundle_that_the_public_can_reach_is_refused() {

@@ -11,6 +11,7 @@ mod env_file;
 mod help;
 mod init;
 mod inline;
+mod inline_outputs;
 mod login;
 mod paste;
 mod project;

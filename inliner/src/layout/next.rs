@@ -6,6 +6,7 @@
 //! ```text
 //! <app>/public/                            public
 //! <dist>/required-server-files.json        the authority
+//! <dist>/export-detail.json                names the static export, which is public
 //! <dist>/static/                           public, as /_next/static
 //! <dist>/server/**/*.js                    rewritten
 //! <dist>/server/**/*.{html,rsc,body,…}     prerendered: public
@@ -27,6 +28,8 @@ use crate::Error;
 use crate::tree::{self, Kind, Tree};
 
 const MANIFEST: &str = "required-server-files.json";
+/// Where a static export was written to.
+const EXPORT: &str = "export-detail.json";
 /// What a standalone copy is started with.
 const SERVER: &str = "server.js";
 /// A `distDir` such as `build/next` is looked for this deep.
@@ -41,6 +44,12 @@ struct Manifest {
     relative_app_dir: PathBuf,
     /// Where it was built.
     app_dir: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Export {
+    out_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -100,10 +109,14 @@ fn layout(tree: &Tree<'_>, dist: &Path) -> Result<Layout, Error> {
     Ok(Layout {
         server: vec![dist.join("server")],
         is_served,
-        public: [Some(dist.join("static")), app.as_ref().map(|app| app.join("public"))]
-            .into_iter()
-            .flatten()
-            .collect(),
+        public: [
+            Some(dist.join("static")),
+            app.as_ref().map(|app| app.join("public")),
+            app.as_ref().and_then(|app| exported(tree, dist, app, &manifest)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         served_files: served_files.to_vec(),
         searched: searched(tree, dist, app.as_deref()),
         evidence: vec![(path, format!("distDir {}", manifest.config.dist_dir.display()))],
@@ -120,6 +133,19 @@ fn standalone_layout(tree: &Tree<'_>, dist: &Path) -> Result<Layout, Error> {
         layout.server_files.push(server);
     }
     Ok(layout)
+}
+
+/// The static site of `output: "export"`, in the app's folder. The app may have been moved since: the export's place is
+/// read relative to where it was built.
+fn exported(tree: &Tree<'_>, dist: &Path, app: &Path, manifest: &Manifest) -> Option<PathBuf> {
+    let details = dist.join(EXPORT);
+    let export: Export = if tree.is_file(&details) { read_json(tree, &details).ok()? } else { return None };
+    let built_in = manifest.app_dir.as_deref().filter(|folder| folder.is_absolute());
+    let inside = built_in.and_then(|folder| export.out_directory.strip_prefix(folder).ok());
+    let inside = inside
+        .map_or_else(|| export.out_directory.file_name().map(PathBuf::from), |path| Some(path.into()))?;
+    let is_below = inside.components().all(|part| matches!(part, Component::Normal(_)));
+    Some(app.join(inside)).filter(|folder| is_below && *folder != app && tree.is_dir(folder))
 }
 
 /// What the build keeps for itself; and in a standalone copy, the `.env` files that Next copies into it.

@@ -1,0 +1,94 @@
+//! What of a project is read to follow a command: `package.json`, scripts, makefiles.
+//!
+//! Owns the limits: so many files, so many bytes of each, regular files only. It refuses to fail: what cannot be read is
+//! not there.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::{Map, Value};
+use walkdir::{DirEntry, WalkDir};
+
+use super::Reader;
+
+/// Files that are read for one command line.
+const MAX_FILES: usize = 64;
+/// Bytes of one file. A longer one is no script that a person wrote.
+const MAX_BYTES: u64 = 256 << 10;
+/// Workspaces such as `packages/apps/web` lie this deep.
+const DEEPEST_WORKSPACE: usize = 4;
+/// Folders that are looked at to find a workspace by its name.
+const MAX_FOLDERS: usize = 5000;
+
+impl Reader<'_> {
+    /// A text file, whose path is relative to where the first command starts.
+    pub(super) fn read(&mut self, path: &Path) -> Option<String> {
+        self.files += 1;
+        let path = self.here.join(path);
+        // Opening a named pipe waits for somebody to write.
+        if self.files > MAX_FILES || !fs::metadata(&path).ok()?.is_file() {
+            return None;
+        }
+        let mut text = String::new();
+        let read = fs::File::open(path).ok()?.take(MAX_BYTES + 1).read_to_string(&mut text).ok()?;
+        (read as u64 <= MAX_BYTES).then_some(text)
+    }
+
+    /// The scripts of the nearest package at or above a folder, and the package's folder.
+    pub(super) fn package(&mut self, folder: &Path) -> Option<(PathBuf, Map<String, Value>)> {
+        let above = [folder.to_owned()].into_iter().chain(folder.ancestors().skip(1).map(Path::to_owned));
+        for folder in above {
+            let Some(text) = self.read(&folder.join("package.json")) else { continue };
+            let scripts = serde_json::from_str::<Value>(&text).ok()?.get("scripts")?.as_object()?.clone();
+            return Some((folder, scripts));
+        }
+        None
+    }
+
+    /// The folder of a workspace that is named by its package, its path or a filter such as `./web` or `web...`.
+    pub(super) fn workspace(&mut self, from: &Path, named: &str) -> Option<PathBuf> {
+        let name = named.trim_matches(['{', '}', '.', '^', '/']);
+        if name.is_empty() || name.contains(['*', '!', '[']) {
+            return None;
+        }
+        let direct = join(from, Path::new(name));
+        if self.here.join(&direct).join("package.json").is_file() {
+            return Some(direct);
+        }
+        let root = self.here.join(from);
+        let wanted = |entry: &DirEntry| {
+            let folder = entry.file_name().to_string_lossy();
+            entry.depth() == 0 || folder != "node_modules" && !folder.starts_with('.')
+        };
+        let entries = WalkDir::new(&root).max_depth(DEEPEST_WORKSPACE).sort_by_file_name().into_iter();
+        let folders = entries.filter_entry(wanted).flatten().filter(|entry| entry.file_type().is_dir());
+        let mut candidates =
+            folders.take(MAX_FOLDERS).filter(|entry| entry.path().join("package.json").is_file());
+        let found = candidates.find(|entry| is_package(entry.path(), name))?;
+        Some(join(from, found.path().strip_prefix(&root).ok()?))
+    }
+}
+
+/// Whether a workspace has this name, with its scope or without, or lies in a folder of that name.
+fn is_package(folder: &Path, wanted: &str) -> bool {
+    let text = fs::read_to_string(folder.join("package.json")).unwrap_or_default();
+    let package = serde_json::from_str::<Value>(&text).unwrap_or_default();
+    let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
+    name == wanted || name.rsplit('/').next() == Some(wanted) || folder.ends_with(wanted)
+}
+
+/// A folder that a command names, seen from another one; without `.` and, as far as that can be told, `..`.
+pub(super) fn join(from: &Path, folder: &Path) -> PathBuf {
+    let mut joined = PathBuf::new();
+    for part in from.join(folder).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(joined.components().next_back(), Some(Component::Normal(_))) => {
+                joined.pop();
+            }
+            part => joined.push(part),
+        }
+    }
+    joined
+}

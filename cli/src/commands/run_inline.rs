@@ -1,0 +1,245 @@
+//! What `capy run` does after the command: inlines what it built, searches what it serves, names what it does not know.
+//!
+//! Owns the rules for exit 0 after a build. Known outputs hold the values, or the run fails; static sites were searched;
+//! bundles of no known layout are named with the command that inlines them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use capy_client::bar;
+use capy_client::signals::Interrupt;
+use capy_inliner::{Progress, Report, Request, RootKind, Severity, Within};
+use capy_protocol::env_map::EnvMap;
+
+use super::run::Origin;
+use crate::build_command::{Effect, effect};
+use crate::cli::{Dynamic, Run};
+use crate::error::{Error, Result};
+use crate::printer;
+
+/// So many folders of unknown bundles are named; more help nobody.
+const MOST_NAMED: usize = 3;
+
+/// The work after a command.
+pub(super) struct AfterCommand {
+    reason: Reason,
+    /// Where builds are looked for.
+    folders: Vec<PathBuf>,
+    origin: Origin,
+}
+
+/// Why there is work after the command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// `--inline`: whatever is there is inlined, however old it is.
+    Asked,
+    /// A check on what is inlined, such as `--dynamic error`: passed over for a command that is not known to build, it
+    /// would seem to have been made.
+    Check,
+    /// The command builds.
+    Build,
+    /// A deployment's command that may build; its task has a build's name, or not.
+    Unknown { says_build: bool },
+}
+
+impl AfterCommand {
+    /// None where the command takes this process's place.
+    pub(super) fn plan(arguments: &Run, origin: Origin) -> Option<Self> {
+        let here = || vec![PathBuf::from(".")];
+        let (reason, folders) = if arguments.no_inline {
+            return None;
+        } else if let Some(folder) = &arguments.inline {
+            (Reason::Asked, vec![folder.clone()])
+        } else {
+            match effect(&arguments.command, Path::new(".")) {
+                Effect::Build { folders } if !is_check(arguments) => (Reason::Build, folders),
+                Effect::Build { folders } => (Reason::Check, folders),
+                _ if is_check(arguments) => (Reason::Check, here()),
+                Effect::Unknown { says_build } if origin == Origin::Deployment => {
+                    (Reason::Unknown { says_build }, here())
+                }
+                Effect::Unknown { .. } | Effect::Other => return None,
+            }
+        };
+        Some(Self { reason, folders, origin })
+    }
+
+    /// Inlines and searches what the command wrote since `began`.
+    pub(super) fn carry_out(
+        &self,
+        arguments: &Run,
+        env: &EnvMap,
+        began: SystemTime,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
+        let report = self.inline(arguments, env, began, interrupt)?;
+        if report.worst() == Some(Severity::Failure) {
+            print(&report)?;
+            return Err(Error::InlineRefused);
+        }
+        let has = |kind: RootKind| report.roots.iter().any(|root| root.kind == kind);
+        if has(RootKind::Server) {
+            print(&report)?;
+        } else if has(RootKind::Public) && !self.wants_server(arguments) {
+            printer::note(&searched(&report));
+        } else {
+            self.nothing_known()?;
+        }
+        self.name_what_is_not_known(&report);
+        Ok(())
+    }
+
+    fn inline(
+        &self,
+        arguments: &Run,
+        env: &EnvMap,
+        began: SystemTime,
+        interrupt: &Interrupt,
+    ) -> Result<Report> {
+        let progress = Progress::default();
+        let mut request = Request::new(env);
+        request.within = arguments.root.clone().map_or(Within::Repository, Within::Root);
+        request.written_since = Some(began).filter(|_| self.reason != Reason::Asked);
+        request.refuse_older = !matches!(self.reason, Reason::Unknown { says_build: false });
+        request.beside_layouts = true;
+        request.allow_leak.extend(arguments.allow_leak.iter().cloned());
+        request.allow_mention.extend(arguments.allow_mention.iter().cloned());
+        request.dynamic = arguments.dynamic.map(dynamic).unwrap_or_default();
+        request.stop = Some(interrupt.stop());
+        request.progress = Some(&progress);
+        let step = || {
+            let step = progress.step();
+            bar::Step { what: step.phase.name(), done: step.done, all: step.files }
+        };
+        let mut report = Report::default();
+        for apps in self.places() {
+            request.apps = apps;
+            report = match bar::during(step, || capy_inliner::inline(&request)) {
+                Err(stopped @ capy_inliner::Error::Stopped) => {
+                    interrupt.end();
+                    return Err(stopped.into());
+                }
+                Err(capy_inliner::Error::OlderThanRun { path }) => {
+                    let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+                    return Err(Error::OutputOlder { path, folder });
+                }
+                result => result?,
+            };
+            if !report.roots.is_empty() {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    /// The folders that the command names, and then the one where it started: an output may lie beside its application.
+    fn places(&self) -> Vec<Vec<PathBuf>> {
+        let existing: Vec<PathBuf> = self.folders.iter().filter(|folder| folder.is_dir()).cloned().collect();
+        let here = vec![PathBuf::from(".")];
+        if self.reason == Reason::Asked {
+            vec![self.folders.clone()]
+        } else if existing.is_empty() || existing == here {
+            vec![here]
+        } else {
+            vec![existing, here]
+        }
+    }
+
+    /// Whether a server's bundle was asked for in so many words. That a value may be public is said of static sites, too.
+    fn wants_server(&self, arguments: &Run) -> bool {
+        self.reason == Reason::Asked || arguments.dynamic.is_some() || !arguments.allow_mention.is_empty()
+    }
+
+    /// A build whose output is not known is fine, unless inlining was asked for.
+    fn nothing_known(&self) -> Result<()> {
+        let folder = self.folders.first().cloned().unwrap_or_else(|| PathBuf::from("."));
+        let error = Error::NothingToInline { path: folder };
+        match self.reason {
+            Reason::Asked | Reason::Check => return Err(error),
+            Reason::Unknown { says_build: false } => {}
+            Reason::Build | Reason::Unknown { says_build: true } => {
+                let hint = error.hint().unwrap_or_default();
+                printer::note(&format!("note: {error}, so nothing was inlined\n\nhint: {hint}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bundles that the command wrote and nobody inlined, and outputs that it did not write.
+    fn name_what_is_not_known(&self, report: &Report) {
+        for path in &report.older {
+            let (path, folder) = (path.display(), path.parent().unwrap_or(Path::new(".")).display());
+            printer::note(&format!(
+                "note: {path} is older than this command, and was not inlined: --inline={folder} does that"
+            ));
+        }
+        if self.origin == Origin::EnvFile {
+            return;
+        }
+        for path in report.unrecognised.iter().take(MOST_NAMED) {
+            let flag = if path.is_dir() { "--server" } else { "--file" };
+            let path = shell_words::quote(&path.to_string_lossy()).into_owned();
+            printer::note(&format!(
+                "note: the command wrote scripts in {path}, whose layout is not known, so their reads stay: if a \
+                 server runs them, inline them with `capy-inline {flag} {path}`"
+            ));
+        }
+        let more = report.unrecognised.len().saturating_sub(MOST_NAMED);
+        if more > 0 {
+            printer::note(&format!("note: {more} further folders hold such scripts"));
+        }
+    }
+}
+
+fn is_check(arguments: &Run) -> bool {
+    arguments.dynamic.is_some() || !arguments.allow_leak.is_empty() || !arguments.allow_mention.is_empty()
+}
+
+fn dynamic(choice: Dynamic) -> capy_inliner::Dynamic {
+    match choice {
+        Dynamic::Auto => capy_inliner::Dynamic::Auto,
+        Dynamic::Prelude => capy_inliner::Dynamic::Prelude,
+        Dynamic::Warn => capy_inliner::Dynamic::Warn,
+        Dynamic::Error => capy_inliner::Dynamic::Error,
+    }
+}
+
+fn print(report: &Report) -> Result<()> {
+    let mut table = Vec::new();
+    report.print(&mut table).map_err(Error::Output)?;
+    printer::note(String::from_utf8_lossy(&table).trim_end());
+    Ok(())
+}
+
+/// What was searched of a site without a server, and what was not.
+fn searched(report: &Report) -> String {
+    let folders: BTreeSet<String> = report.roots.iter().map(|root| root.path.display().to_string()).collect();
+    let folders: Vec<String> = folders.into_iter().collect();
+    let files = report.scanned_files;
+    let found = if report.leaks.is_empty() {
+        "none holds a value"
+    } else {
+        "only values that are allowed were found"
+    };
+    let mut text = format!(
+        "note: {} holds static files only, so nothing was inlined; {files} files were searched, and {found}",
+        folders.join(", ")
+    );
+    let skipped: Vec<&str> = report
+        .variables
+        .iter()
+        .filter(|variable| variable.not_searched.is_some())
+        .map(|variable| variable.name.as_str())
+        .collect();
+    if !skipped.is_empty() {
+        text += &format!(
+            "\nnote: not searched for, as too short, too common or public by name: {}",
+            skipped.join(", ")
+        );
+    }
+    for file in &report.unscanned_files {
+        text += &format!("\nnote: {} could not be searched", file.file.display());
+    }
+    text
+}

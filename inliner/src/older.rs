@@ -1,0 +1,39 @@
+//! Known outputs that were there before the run: a cache kept them, or nothing was built.
+//!
+//! Owns the question whether such an output holds the values all the same, because an earlier run put them there. It
+//! refuses to write into one.
+
+use std::path::PathBuf;
+
+use crate::layout::{Inventory, Layout, tree};
+use crate::plan;
+use crate::report::Severity;
+use crate::work::Work;
+use crate::{Error, Request};
+
+/// The manifests of those that do not hold the values.
+pub(crate) fn outputs(
+    request: &Request<'_>,
+    older: Vec<Layout>,
+    work: &Work<'_>,
+) -> Result<Vec<PathBuf>, Error> {
+    let mut outdated = Vec::new();
+    for layout in older {
+        let manifest = layout.evidence.first().map_or_else(|| layout.tree.clone(), |(path, _)| path.clone());
+        match holds_values(request, layout, work) {
+            Ok(true) => {}
+            Err(error @ (Error::Stopped | Error::TimeOver)) => return Err(error),
+            Ok(false) | Err(_) if request.refuse_older => return Err(Error::OlderThanRun { path: manifest }),
+            // An old output that is broken, too, is nobody's concern.
+            Ok(false) | Err(_) => outdated.push(manifest),
+        }
+    }
+    Ok(outdated)
+}
+
+/// Whether a run would find nothing to do and nothing to say against it.
+fn holds_values(request: &Request<'_>, layout: Layout, work: &Work<'_>) -> Result<bool, Error> {
+    let inventory = Inventory::of(tree(request)?, &[layout], &[])?;
+    let (report, changes) = plan::plan(request, &inventory, work)?;
+    Ok(changes.is_empty() && report.worst() != Some(Severity::Failure))
+}
