@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::elsewhere::{Elsewhere, Outside};
 use crate::leak::Search;
 use crate::link::{self, Concern, Links, Seen};
 use crate::prefilter::Prefilter;
@@ -12,9 +13,10 @@ use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
 use crate::report::{Finding, Leak, Reason};
 use crate::seen::Print;
+use crate::syntax::NoTree;
 use crate::tree::Tree;
 use crate::work::{Phase, Work};
-use crate::{Error, map_file, place, prelude, public, suspect, syntax, tail};
+use crate::{Error, elsewhere, map_file, place, prelude, public, suspect, syntax, tail};
 
 /// A server file after reading.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub(crate) struct Bundle {
     pub(crate) parsed: bool,
     /// The environment, or `process`, is handed to code that may do anything with it.
     pub(crate) hands_on: bool,
+    /// What runs outside of the files.
+    pub(crate) elsewhere: Elsewhere,
     /// Packages are loaded that are no part of the bundles.
     pub(crate) loads_packages: bool,
     /// Names that look like our functions'.
@@ -84,7 +88,10 @@ impl Reader<'_> {
         let inlined = tail::is_inlined(source);
         let is_suspect = suspect::is_worth_a_look(source.as_bytes());
         let concern = self.links.concern(source.as_bytes(), link::folder_of(real));
+        let outside = Outside::of(source.as_bytes());
+        bundle.elsewhere.starts_children = outside.starts_children();
         let is_worth_it = concern.is_some() || self.prefilter.is_worth_parsing(source.as_bytes());
+        let is_suspect = is_suspect || outside.concerns_others(source.as_bytes());
         if !inlined && !is_suspect && !is_worth_it {
             return bundle;
         }
@@ -98,7 +105,7 @@ impl Reader<'_> {
             true => concern.is_some() || self.prefilter.is_worth_parsing(parts.body.as_bytes()),
             false => is_worth_it,
         };
-        if is_worth_it {
+        if is_worth_it || outside.concerns_others(parts.body.as_bytes()) {
             self.find_reads(parts.body, real, concern, &mut bundle);
         } else if is_suspect {
             bundle.take(FileReads::default(), parts.body);
@@ -114,17 +121,47 @@ impl Reader<'_> {
     fn find_reads(&self, body: &str, real: &Path, concern: Option<Concern>, bundle: &mut Bundle) {
         let tokens = (concern != Some(Concern::Takes)).then(|| self.prefilter.tokens(body, self.wanted));
         match tokens {
-            Some(Ok(reads)) => bundle.take(reads, body),
+            Some(Ok(reads)) => self.look_outside(body, reads, bundle),
             _ => self.parse(body, real, bundle),
         }
+    }
+
+    /// Asks the tree what the program runs elsewhere, where it may.
+    fn look_outside(&self, body: &str, mut reads: FileReads, bundle: &mut Bundle) {
+        let (text, outside) = (body.as_bytes(), Outside::of(body.as_bytes()));
+        if !outside.is_worth_a_look(text, &reads, bundle.parsed) {
+            return bundle.take(reads, body);
+        }
+        let parse =
+            || syntax::parse(body).map(|program| elsewhere::look(&program, text, self.wanted, &mut reads));
+        match self.work.time(Phase::Parse, parse) {
+            Ok(elsewhere) => bundle.elsewhere = elsewhere,
+            // It does not run.
+            Err(NoTree { reason: Reason::NotJavaScript, .. }) => {}
+            Err(_) => bundle.elsewhere = outside.unknown(&mut reads),
+        }
+        bundle.take(reads, body);
     }
 
     fn parse(&self, body: &str, real: &Path, bundle: &mut Bundle) {
         bundle.parsed = true;
         let others = Seen { links: self.links, folder: link::folder_of(real) };
-        let find = || syntax::parse(body).map(|program| reads::find(&program, self.wanted, &others));
+        let find = || {
+            let program = syntax::parse(body)?;
+            let mut reads = reads::find(&program, self.wanted, &others);
+            let text = body.as_bytes();
+            let elsewhere = Outside::of(text)
+                .is_worth_a_look(text, &reads, true)
+                .then(|| elsewhere::look(&program, text, self.wanted, &mut reads));
+            Ok::<_, NoTree>((reads, elsewhere))
+        };
         match self.work.time(Phase::Parse, find) {
-            Ok(reads) => bundle.take(reads, body),
+            Ok((reads, elsewhere)) => {
+                if let Some(elsewhere) = elsewhere {
+                    bundle.elsewhere = elsewhere;
+                }
+                bundle.take(reads, body);
+            }
             Err(fault) => {
                 // What does not parse does not run either; what is only not understood may read any variable.
                 let named = (fault.reason == Reason::NotJavaScript)

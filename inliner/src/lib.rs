@@ -12,6 +12,7 @@
 //! | `prefilter`, `scan` | bytes → tokens → reads of the environment, where that is certain |
 //! | `syntax`, `reads` | bytes → tree → reads of the environment |
 //! | `suspect` | bytes → what may be a use of the environment, and is followed by neither |
+//! | `elsewhere` | tree → functions that become text, and children with an environment of their own |
 //! | `replace`, `edit`, `tail`, `prefix`, `map` | read + value → new text and a map that still fits |
 //! | `prelude` | what is set before the program starts, because it cannot be replaced |
 //! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
@@ -26,6 +27,7 @@
 mod bundle;
 mod data_url;
 mod edit;
+mod elsewhere;
 mod error;
 mod explain;
 mod how;

@@ -197,9 +197,39 @@ fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSe
     let perhaps = perhaps.map(|name| (name.clone(), Reason::PerhapsAssigned));
     let copied = bundles.iter().any(|bundle| bundle.reads.writes_all);
     let copied = values.names().filter(|_| copied).map(|name| (name.to_owned(), Reason::PerhapsAssigned));
-    let kept = copied.chain(all).chain(by_client).chain(perhaps).chain(written).collect();
+    let kept = given_to_children(values, bundles)
+        .chain(run_as_text(values, bundles))
+        .chain(copied)
+        .chain(all)
+        .chain(by_client)
+        .chain(perhaps)
+        .chain(written)
+        .collect();
     let prefix = prefix::choose(bundles.iter().map(|bundle| &bundle.prefixed));
     Context { values, prefix, kept }
+}
+
+/// Variables that children may be given with another value, where children are started.
+fn given_to_children<'a>(
+    values: &'a EnvMap,
+    bundles: &'a [Bundle],
+) -> impl Iterator<Item = (String, Reason)> + use<'a> {
+    let elsewhere = || bundles.iter().map(|bundle| &bundle.elsewhere);
+    let starts = elsewhere().any(|one| one.starts_children);
+    let is_any = elsewhere().any(|one| one.gives_any);
+    let is_given = move |name: &str| starts && (is_any || elsewhere().any(|one| one.given.contains(name)));
+    let given = values.names().filter(move |name| is_given(name));
+    given.map(|name| (name.to_owned(), Reason::GivenToChild))
+}
+
+/// All variables, where some file runs the text of functions that others may give to it.
+fn run_as_text<'a>(
+    values: &'a EnvMap,
+    bundles: &[Bundle],
+) -> impl Iterator<Item = (String, Reason)> + use<'a> {
+    let is_any = bundles.iter().any(|bundle| bundle.elsewhere.runs_any_text);
+    let all = values.names().filter(move |_| is_any);
+    all.map(|name| (name.to_owned(), Reason::FunctionText))
 }
 
 /// Writes of variables, and reads that were left alone.

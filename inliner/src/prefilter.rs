@@ -221,6 +221,18 @@ pub(crate) fn is_word(text: &[u8], start: usize, end: usize) -> bool {
     !before.is_some_and(is_part) && !text.get(end).is_some_and(is_part)
 }
 
+/// Whether this word is a whole literal, with `node:` before it or not.
+pub(crate) fn is_quoted(text: &[u8], word: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, word).any(|at| quoted(text, at, word.len()).is_some())
+}
+
+/// The whole literal of a module that is called so, with `node:` or not.
+pub(crate) fn quoted(text: &[u8], at: usize, length: usize) -> Option<(usize, usize)> {
+    let before = text[..at].strip_suffix(b"node:").unwrap_or(&text[..at]);
+    let (quote, after) = (*before.last()?, *text.get(at + length)?);
+    (matches!(quote, b'"' | b'\'' | b'`') && quote == after).then_some((before.len() - 1, at + length + 1))
+}
+
 /// A read of one variable, which is none of ours, and not of a method that is about all of them.
 fn is_followed_by_a_name(text: &[u8]) -> bool {
     let about_all: [&[u8]; 5] =

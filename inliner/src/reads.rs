@@ -17,7 +17,7 @@ mod modules;
 mod patterns;
 mod ports;
 mod resolve;
-mod scope;
+pub(crate) mod scope;
 mod settle;
 mod target;
 mod test;
@@ -26,6 +26,7 @@ mod value;
 mod walk;
 
 pub(crate) use settle::{find, find_within};
+pub(crate) use value::{constant, property_name};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,8 @@ use crate::report::Reason;
 /// Which names are looked for.
 pub(crate) trait Wanted {
     fn is_wanted(&self, name: &str) -> bool;
+    /// All of them, in no order.
+    fn all(&self) -> Box<dyn Iterator<Item = &str> + '_>;
 }
 
 /// What other files hand on.
@@ -98,11 +101,32 @@ impl FileReads {
         (self == Self::default()).then_some(Self { reads, objects, notes, ..self })
     }
 
+    /// Turns the reads inside of these ranges into notes; the ranges are in order.
+    pub(crate) fn leave_within(&mut self, ranges: &[(u32, u32)], reason: Reason) {
+        // Where the ranges that begin before end at the latest: one of them may hold another.
+        let ends: Vec<u32> = ranges
+            .iter()
+            .scan(0, |last, (_, end)| {
+                *last = (*last).max(*end);
+                Some(*last)
+            })
+            .collect();
+        let is_inside = |at: u32| {
+            let before = ranges.partition_point(|(start, _)| *start <= at);
+            before.checked_sub(1).is_some_and(|last| at < ends[last])
+        };
+        self.leave_where(|_, at| is_inside(at).then_some(reason));
+    }
+
     /// Turns reads into notes, where `reason` has one for the name.
     fn leave(&mut self, reason: impl Fn(&str) -> Option<Reason>) {
+        self.leave_where(|name, _| reason(name));
+    }
+
+    fn leave_where(&mut self, reason: impl Fn(&str, u32) -> Option<Reason>) {
         let notes = &mut self.notes;
         let mut stays = |name: &str, at: u32| {
-            let reason = reason(name);
+            let reason = reason(name, at);
             notes.extend(reason.map(|reason| Note { at, name: Some(name.to_owned()), reason }));
             reason.is_none()
         };

@@ -63,6 +63,12 @@ pub enum Reason {
     UnprovenKey,
     /// A child process may be started: it inherits what is set.
     ChildProcess,
+    /// Read in a function that may run elsewhere as text, where nothing of ours is.
+    FunctionText,
+    /// A child process may be given another value.
+    GivenToChild,
+    /// A child process is not given what its parent has, and its bundle would find it all the same.
+    WithheldFromChild,
     /// `process.env[key] = …`.
     DynamicWrite,
     /// `process.env = …`.
@@ -97,7 +103,9 @@ impl Reason {
     /// How much it matters that a variable (`named`), or perhaps one, is concerned.
     pub(crate) fn severity(self, named: bool) -> Severity {
         match self {
-            Self::OtherValues | Self::NestedTooDeeply | Self::NotUnderstood => Severity::Failure,
+            Self::OtherValues | Self::NestedTooDeeply | Self::NotUnderstood | Self::WithheldFromChild => {
+                Severity::Failure
+            }
             Self::NotJavaScript if !named => Severity::Note,
             Self::ProcessEscapes | Self::Mentioned | Self::UnprovenKey => Severity::Note,
             Self::InPackage => Severity::Warning,
@@ -135,6 +143,11 @@ impl Reason {
             Self::DynamicKey => "a variable is read by a computed name",
             Self::UnprovenKey => "something that may be a variable is read by a computed name",
             Self::ChildProcess => "a child process inherits the variables that are set",
+            Self::FunctionText => "is read in a function that may run elsewhere as text, so the read stays",
+            Self::GivenToChild => "may have another value in a child process, so its reads stay",
+            Self::WithheldFromChild => {
+                "is kept from a child process whose bundle would find it all the same; pass the environment on, or take it out of the deployment"
+            }
             Self::DynamicWrite => "a variable is written by a computed name",
             Self::EnvReplaced => "the environment is replaced",
             Self::ProcessEscapes => "`process` is passed on",

@@ -44,6 +44,10 @@ impl Wanted for Subjects {
     fn is_wanted(&self, name: &str) -> bool {
         self.0.contains(name)
     }
+
+    fn all(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        Box::new(self.iter())
+    }
 }
 
 /// The function that returns a variable's value: `prefix`, then the name with everything but `[A-Za-z0-9_]` as `$hex$`.

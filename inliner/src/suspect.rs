@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use memchr::memmem;
 
-use crate::prefilter::{is_part, is_word};
+use crate::prefilter::{is_part, is_word, quoted};
 use crate::reads::{FileReads, Note};
 use crate::report::Reason;
 
@@ -55,13 +55,6 @@ pub(crate) fn notes(text: &[u8], reads: &FileReads) -> Vec<Note> {
     let child = memmem::find_iter(text, CHILDREN).find(|at| quoted(text, *at, CHILDREN.len()).is_some());
     notes.extend(child.map(|at| note(at, Reason::ChildProcess)));
     notes
-}
-
-/// The whole literal of a module that is called so, with `node:` or not.
-fn quoted(text: &[u8], at: usize, length: usize) -> Option<(usize, usize)> {
-    let before = text[..at].strip_suffix(b"node:").unwrap_or(&text[..at]);
-    let (quote, after) = (*before.last()?, *text.get(at + length)?);
-    (matches!(quote, b'"' | b'\'' | b'`') && quote == after).then_some((before.len() - 1, at + length + 1))
 }
 
 /// `require("process")` and `import("process")` are followed by the tree, whatever they are given to.

@@ -6,11 +6,11 @@
 use rustc_hash::FxHashSet;
 use swc_atoms::Atom;
 
-pub(super) type ScopeId = u32;
+pub(crate) type ScopeId = u32;
 
 /// What opens a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opens {
+pub(crate) enum Opens {
     Block,
     /// A `switch`: what one case declares, another sees without it.
     Switch,
@@ -25,7 +25,7 @@ struct Scope {
 }
 
 /// The tree of scopes; scope 0 is the file.
-pub(super) struct Scopes {
+pub(crate) struct Scopes {
     scopes: Vec<Scope>,
     bound: FxHashSet<(ScopeId, Atom)>,
     parameters: FxHashSet<(ScopeId, Atom)>,
@@ -39,36 +39,36 @@ impl Default for Scopes {
 }
 
 impl Scopes {
-    pub(super) fn open(&mut self, parent: ScopeId, opens: Opens) -> ScopeId {
+    pub(crate) fn open(&mut self, parent: ScopeId, opens: Opens) -> ScopeId {
         let id = self.scopes.len() as ScopeId;
         self.scopes.push(Scope { parent, opens });
         id
     }
 
     /// The scope that `id` lies in.
-    pub(super) fn parent(&self, id: ScopeId) -> ScopeId {
+    pub(crate) fn parent(&self, id: ScopeId) -> ScopeId {
         self.scopes[id as usize].parent
     }
 
-    pub(super) fn opens(&self, id: ScopeId) -> Opens {
+    pub(crate) fn opens(&self, id: ScopeId) -> Opens {
         self.scopes[id as usize].opens
     }
 
-    pub(super) fn bind(&mut self, scope: ScopeId, name: &Atom) {
+    pub(crate) fn bind(&mut self, scope: ScopeId, name: &Atom) {
         self.bound.insert((scope, name.clone()));
     }
 
-    pub(super) fn bind_parameter(&mut self, scope: ScopeId, name: &Atom) {
+    pub(crate) fn bind_parameter(&mut self, scope: ScopeId, name: &Atom) {
         self.bind(scope, name);
         self.parameters.insert((scope, name.clone()));
     }
 
-    pub(super) fn is_parameter(&self, scope: ScopeId, name: &Atom) -> bool {
+    pub(crate) fn is_parameter(&self, scope: ScopeId, name: &Atom) -> bool {
         self.parameters.contains(&(scope, name.clone()))
     }
 
     /// Binds a `var` or a sloppy function declaration in `scope`; one that repeats a parameter is that parameter.
-    pub(super) fn bind_var(&mut self, scope: ScopeId, name: &Atom) {
+    pub(crate) fn bind_var(&mut self, scope: ScopeId, name: &Atom) {
         let body = self.hoist_target(scope);
         if !self.is_parameter(self.parent(body), name) {
             self.bind(body, name);
@@ -76,7 +76,7 @@ impl Scopes {
     }
 
     /// Where a `var` in `scope` ends up.
-    pub(super) fn hoist_target(&self, mut scope: ScopeId) -> ScopeId {
+    pub(crate) fn hoist_target(&self, mut scope: ScopeId) -> ScopeId {
         while self.opens(scope) != Opens::Body {
             scope = self.parent(scope);
         }
@@ -84,7 +84,7 @@ impl Scopes {
     }
 
     /// The scope of the function around `scope`, its parameters included.
-    pub(super) fn function(&self, mut scope: ScopeId) -> ScopeId {
+    pub(crate) fn function(&self, mut scope: ScopeId) -> ScopeId {
         while matches!(self.opens(scope), Opens::Block | Opens::Switch) {
             scope = self.parent(scope);
         }
@@ -94,7 +94,7 @@ impl Scopes {
     }
 
     /// Whether `scope` is `outer` or lies in it.
-    pub(super) fn is_within(&self, mut scope: ScopeId, outer: ScopeId) -> bool {
+    pub(crate) fn is_within(&self, mut scope: ScopeId, outer: ScopeId) -> bool {
         // A scope is numbered after those around it.
         while scope > outer {
             scope = self.parent(scope);
@@ -123,7 +123,7 @@ impl Scopes {
     }
 
     /// The scope that binds `name` for a reference in `scope`; `None` when nothing in the file does.
-    pub(super) fn resolve(&self, mut scope: ScopeId, name: &Atom) -> Option<ScopeId> {
+    pub(crate) fn resolve(&self, mut scope: ScopeId, name: &Atom) -> Option<ScopeId> {
         if self.bound.is_empty() {
             return None;
         }

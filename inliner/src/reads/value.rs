@@ -324,7 +324,7 @@ fn unary_sink(op: UnaryOp) -> Sink {
 }
 
 /// The text of a key that is written out.
-pub(super) fn constant(expr: &Expr) -> Option<Atom> {
+pub(crate) fn constant(expr: &Expr) -> Option<Atom> {
     match expr {
         Expr::Lit(Lit::Str(string)) => string.value.as_str().map(Atom::from),
         Expr::Lit(Lit::Num(number)) => Some(Atom::from(number.value.to_string())),
@@ -337,7 +337,7 @@ pub(super) fn constant(expr: &Expr) -> Option<Atom> {
     }
 }
 
-pub(super) fn property_name(key: &PropName) -> Option<Atom> {
+pub(crate) fn property_name(key: &PropName) -> Option<Atom> {
     match key {
         PropName::Ident(name) => Some(name.sym.clone()),
         PropName::Str(string) => string.value.as_str().map(Atom::from),

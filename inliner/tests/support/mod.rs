@@ -2,7 +2,6 @@
 
 #![expect(dead_code, reason = "each test file uses its own part")]
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
