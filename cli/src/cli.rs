@@ -7,7 +7,7 @@ mod token;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -311,6 +311,12 @@ pub(crate) struct Serve {
     /// How often in ten seconds one address may ask for keys
     #[arg(long, value_name = "N", default_value_t = Limit::DecryptsFromAddress.most())]
     pub(crate) address_limit: NonZeroU32,
+    /// How many connections are open at once; as many as there are file descriptors for, and 2048 at most, by default
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections: Option<NonZeroUsize>,
+    /// How many of those one address may have, or one /64 of IPv6; an eighth by default. Loopback and proxies may have all
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections_per_address: Option<NonZeroUsize>,
     /// How long calls in flight may take when the service is asked to stop
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) grace: Duration,

@@ -265,6 +265,7 @@ impl Error {
             Self::File { .. } => ("FILE_ERROR", exit::FAILED),
             Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
             Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
+            Self::Serve(error @ capy_server::Error::SecretExposed { .. }) => (error.code(), exit::NOT_SET_UP),
             Self::Serve(error) => (error.code(), exit::FAILED),
             Self::SecretExposed { .. } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP),
             Self::ServiceSecret(_) => ("SERVICE_SECRET", exit::NOT_SET_UP),
@@ -374,7 +375,7 @@ impl Error {
                 "take the quotes away: capy run -- COMMAND ARGUMENT…; or let a shell read it: capy run -- sh -c '…'"
             }
             Self::ExecLimit(excess) => excess.hint(),
-            Self::Serve(error) => return error.hint().map(Into::into),
+            Self::Serve(error) => return error.hint().map(Cow::into_owned),
             Self::ServiceSecret(SecretFault::Missing(name)) => {
                 return Some(format!("set {name} or {name}_FILE, or let --init draw it"));
             }

@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    capy_client::waiting::report_to(printer::note);
     match commands::dispatch(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) => {

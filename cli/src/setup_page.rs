@@ -2,7 +2,7 @@
 //!
 //! Owns the server's life: it listens before anybody is told of it, ends when the person is done, on a signal, or
 //! after ten idle minutes, and says on the terminal what became of each deployment. Values stay in this process and
-//! go with it. It refuses every visitor but the first.
+//! go with it. It refuses every visitor but the first, and connections that ask for nothing keep nobody out.
 
 mod assets;
 mod browser;
@@ -17,6 +17,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use capy_client::signals::Interrupt;
+use capy_server::Limits;
+use capy_server::http::{self, Rights};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) use browser::{Way, is_executable};
@@ -30,6 +33,8 @@ use session::Session;
 /// Nobody asked for anything for so long.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 const TICK: Duration = Duration::from_millis(100);
+/// A browser opens six at most; whoever else is on this machine may hold the others, and has to make room.
+const CONNECTIONS: usize = 32;
 /// For a platform's program to be ended.
 const LAST_PUSH: Duration = Duration::from_secs(5);
 /// For answers that are on their way when the end comes.
@@ -70,23 +75,22 @@ async fn run(
     opened: browser::Opened,
 ) -> std::io::Result<End> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let (closing, closed) = tokio::sync::oneshot::channel::<()>();
-    let server = axum::serve(listener, routes::router(Arc::clone(session)))
-        .with_graceful_shutdown(async { drop(closed.await) });
-    let server = tokio::spawn(server.into_future());
-    let end = watch(session, interrupt, opened).await;
+    let (tell, told) = watch::channel(http::End::NotYet);
+    let router = routes::router(Arc::clone(session));
+    let server = tokio::spawn(http::serve(listener, router, Limits::of(CONNECTIONS), Rights::SUCCESS, told));
+    let end = wait_for_end(session, interrupt, opened).await;
     // A program of a platform's is stopped by the signal, too: nothing is left running.
     let start = Instant::now();
     while end == End::Signal && session.is_pushing() && start.elapsed() < LAST_PUSH {
         sleep(TICK).await;
     }
-    drop(closing);
+    let _ = tell.send(http::End::Graceful);
     let _ = timeout(LAST_WORDS, server).await;
     Ok(end)
 }
 
 /// Waits for the end, and tells what a person at the terminal should know meanwhile.
-async fn watch(session: &Session, interrupt: &Interrupt, opened: browser::Opened) -> End {
+async fn wait_for_end(session: &Session, interrupt: &Interrupt, opened: browser::Opened) -> End {
     let mut opened = Some(opened);
     loop {
         if session.gate.is_claimed() && opened.take().is_some() {

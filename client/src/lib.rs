@@ -20,6 +20,7 @@ pub mod service_url;
 #[cfg(unix)]
 pub mod signals;
 pub mod terminal_text;
+pub mod waiting;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -18,6 +18,7 @@ use ureq::Agent;
 use zeroize::Zeroizing;
 
 use crate::http::{self, Answer, Method, Request};
+use crate::waiting::Waiting;
 use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
 
 mod audit;
@@ -175,9 +176,14 @@ impl Service {
         Request { method, path, bearer, max_bytes }
     }
 
+    fn send(&self, request: &Request<'_>, deadline: Deadline) -> Result<Answer> {
+        let _waiting = Waiting::begin(&self.url);
+        http::send(&self.agent, &self.url, request, deadline)
+    }
+
     /// [`Service::ask`] for what is not about one deployment.
     fn ask_any<T: DeserializeOwned>(&self, request: &Request<'_>, deadline: Deadline) -> Result<T> {
-        let answer = http::send(&self.agent, &self.url, request, deadline)?;
+        let answer = self.send(request, deadline)?;
         match answer.status {
             200 | 201 => answer.json(&self.url),
             _ => Err(self.refusal(&answer, None)),
@@ -190,7 +196,7 @@ impl Service {
         id: &DeployId,
         deadline: Deadline,
     ) -> Result<T> {
-        let answer = http::send(&self.agent, &self.url, request, deadline)?;
+        let answer = self.send(request, deadline)?;
         match answer.status {
             200 | 201 => answer.json(&self.url),
             _ => Err(self.refusal(&answer, Some(*id))),

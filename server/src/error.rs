@@ -1,5 +1,6 @@
 //! Why the service does not start, or stops.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,6 +67,18 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// A secret's file may be read by others.
+    #[error("{} can be read by other users of this machine", path.display())]
+    SecretExposed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There are too few file descriptors.
+    #[error("the limit of open files leaves room for {room} connections")]
+    Descriptors {
+        /// How many there is room for.
+        room: usize,
+    },
     /// The system refuses threads, signals or sockets.
     #[error("the server stopped: {0}")]
     Server(io::Error),
@@ -82,13 +95,21 @@ impl Error {
             Self::Listen { .. } => "LISTEN_FAILED",
             Self::Tls { .. } => "TLS_UNUSABLE",
             Self::SecretFile { .. } => "SERVICE_SECRET",
+            Self::SecretExposed { .. } => "SERVICE_SECRET_EXPOSED",
+            Self::Descriptors { .. } => "TOO_FEW_DESCRIPTORS",
             Self::Server(_) => "SERVE_FAILED",
         }
     }
 
     /// One thing to do about it, where there is one.
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            Self::SecretExposed { path } => {
+                return Some(format!("let its owner alone read it: chmod 600 {}", path.display()).into());
+            }
+            Self::Descriptors { .. } => {
+                "raise the limit (`ulimit -n`, `LimitNOFILE=`), or ask for less: --max-connections N"
+            }
             Self::Data { .. } => "name a folder that this user may write: --data DIR",
             Self::InUse(_) => "stop the other one, or name another folder: --data DIR",
             Self::FromTheFuture { .. } => "start the version of capy that served from it last",
@@ -96,6 +117,6 @@ impl Error {
             Self::Tls { .. } => "give a PEM chain with --tls-cert and its PEM key with --tls-key",
             Self::SecretFile { .. } => "name a file that this user may read",
             Self::Database { .. } | Self::Server(_) => return None,
-        })
+        }))
     }
 }

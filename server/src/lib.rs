@@ -4,15 +4,21 @@
 //! the routes' own, the same as on Workers.
 
 mod access_log;
+mod connections;
 mod database;
+mod descriptors;
 mod error;
 mod host;
+pub mod http;
 mod listen;
 mod metrics;
 mod migrate;
 mod peer;
+mod private_file;
 mod settings;
+mod tls;
 
+pub use connections::Limits;
 pub use database::FILE as DATABASE;
 pub use error::{Error, Result};
 pub use listen::{Listening, Reread, Server};

@@ -8,32 +8,35 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use axum_server::tls_rustls::RustlsConfig;
-use axum_server::{Handle, Server as HttpServer};
 use capy_worker::app::{App, Clock};
 use capy_worker::host::Limit;
 use capy_worker::host::limiter::Limiter;
 use capy_worker::log::Log;
 use capy_worker::secrets::Secrets;
-use capy_worker::{router, too_slow};
-use hyper_util::rt::TokioTimer;
+use capy_worker::{Route, router, too_slow};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
+use crate::connections::{Connections, Counters, Limits};
 use crate::database::Database;
 use crate::host::Machine;
+use crate::http::{self, Certificate, End, Rights};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, Tls};
-use crate::{Error, Result, access_log, peer};
+use crate::{Error, Result, access_log, descriptors, peer, tls};
 
-/// The longest that a client may take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections to `/metrics`: one or two scrapers.
+const METRICS_CONNECTIONS: usize = 8;
 /// How often what was written to the audit trail is sealed, as on Workers.
 const SEAL_EVERY: Duration = Duration::from_secs(300);
+/// The longest that reads of the database, which nobody waits for, are waited for at the end.
+const LAST_READS: Duration = Duration::from_secs(2);
 /// The longest that an answer may take, the body's arrival included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -44,6 +47,8 @@ pub struct Server {
     app: Arc<App<Machine>>,
     routes: Router,
     metrics: Metrics,
+    limits: Limits,
+    certificate: Option<Certificate>,
     reread: Reread,
     public: TcpListener,
     private: Option<TcpListener>,
@@ -79,8 +84,14 @@ impl Server {
     /// Opens the database and listens. Nothing is answered before [`Server::run`]. `reread` is asked on SIGHUP.
     ///
     /// # Errors
-    /// When a folder, a file or an address cannot be had.
+    /// When a folder, a file or an address cannot be had, a certificate cannot be used, or there are too few file
+    /// descriptors.
     pub fn bind(settings: Settings, secrets: Secrets, reread: Reread, log: Log) -> Result<Self> {
+        let limits = limits(&settings)?;
+        let certificate = match &settings.tls {
+            Some(files) => Some(Certificate::new(tls::load(files)?)),
+            None => None,
+        };
         let database = Database::open(&settings.data)?;
         let (of_deploy, from_address) = (settings.deploy_limit, settings.address_limit);
         let limiter = Limiter::new(|limit| match limit {
@@ -102,7 +113,7 @@ impl Server {
             .layer(from_fn_with_state((metrics.clone(), log.clone()), access_log::observe));
         let public = listen(settings.listen)?;
         let private = settings.metrics.map(listen).transpose()?;
-        Ok(Self { settings, app, routes, metrics, reread, public, private, log })
+        Ok(Self { settings, app, routes, metrics, limits, certificate, reread, public, private, log })
     }
 
     /// Where it listens.
@@ -121,44 +132,63 @@ impl Server {
     /// certificate and the secrets again. A second SIGINT or SIGTERM does not wait.
     ///
     /// # Errors
-    /// [`Error::Tls`] for a certificate that cannot be used, [`Error::Server`].
+    /// [`Error::Server`].
     pub fn run(self) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.map_err(Error::Server)?.block_on(self.answer())
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Server)?;
+        let served = runtime.block_on(self.answer());
+        // A database that stands still does not keep the end away.
+        runtime.shutdown_timeout(LAST_READS);
+        served
     }
 
     async fn answer(self) -> Result<()> {
-        let handle = Handle::new();
-        let tls = match &self.settings.tls {
-            Some(files) => Some(load(files).await?),
-            None => None,
-        };
-        let stop = stop(handle.clone(), self.settings.grace).map_err(Error::Server)?;
-        tokio::spawn(stop);
-        let renewed = self.settings.tls.zip(tls.clone());
+        let (tell, end) = watch::channel(End::NotYet);
+        tokio::spawn(stop(tell, self.settings.grace).map_err(Error::Server)?);
+        let renewed = self.settings.tls.zip(self.certificate.clone());
         let app = Arc::downgrade(&self.app);
-        tokio::spawn(reload(renewed, self.reread, app, self.log).map_err(Error::Server)?);
+        tokio::spawn(reload(renewed, self.reread, app, self.log.clone()).map_err(Error::Server)?);
         tokio::spawn(seal(Arc::downgrade(&self.app)));
+        let counters = Counters::default();
+        self.metrics.watch(&counters);
         if let Some(listener) = self.private {
             let metrics = self.metrics;
             let page =
                 Router::new().route("/metrics", get(async move |headers: HeaderMap| metrics.page(&headers)));
-            let server = axum_server::from_tcp(listener).map_err(Error::Server)?;
-            tokio::spawn(server.handle(handle.clone()).serve(page.into_make_service()));
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Server)?;
+            let limits = Limits::of(METRICS_CONNECTIONS);
+            tokio::spawn(http::serve(listener, page, limits, Rights::SUCCESS, end.clone()));
         }
-        let routes = self.routes.into_make_service_with_connect_info::<SocketAddr>();
-        let served = match tls {
-            None => {
-                let server = axum_server::from_tcp(self.public).map_err(Error::Server)?.handle(handle);
-                limited(server).serve(routes).await
-            }
-            Some(tls) => {
-                let server = axum_server::from_tcp_rustls(self.public, tls).map_err(Error::Server)?;
-                limited(server.handle(handle)).serve(routes).await
-            }
-        };
-        served.map_err(Error::Server)
+        let listener = tokio::net::TcpListener::from_std(self.public).map_err(Error::Server)?;
+        let log = self.log;
+        let connections = Connections::new(self.limits, counters, move |text| log.warn(&text));
+        let (router, certificate) = (self.routes, self.certificate);
+        http::Server { router, connections, rights: Rights::BEARER, certificate, end }.serve(listener).await;
+        Ok(())
     }
+}
+
+/// As many connections as are asked for, or as there are descriptors for.
+fn limits(settings: &Settings) -> Result<Limits> {
+    let room = descriptors::room_for_connections();
+    let connections = match settings.connections {
+        Some(asked) if asked.get() <= room => asked.get(),
+        None if room >= descriptors::LEAST => room.min(descriptors::USUAL),
+        _ => return Err(Error::Descriptors { room }),
+    };
+    let mut limits = Limits::of(connections);
+    if let Some(asked) = settings.address_connections {
+        limits.from_network = asked.get();
+    }
+    limits.shared = settings.trusted_proxies.clone();
+    Ok(limits)
+}
+
+/// Whether an answer shows that the call's bearer was let in.
+pub(crate) fn is_of_a_bearer(response: &Response<Body>) -> bool {
+    const OPEN: [&str; 3] = ["", "/health", "/deploy/{id}/decrypt"];
+    let route = response.extensions().get::<Route>();
+    response.status().is_success() && route.is_some_and(|Route(pattern)| !OPEN.contains(pattern))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener> {
@@ -168,14 +198,6 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
         Ok(listener)
     };
     bind().map_err(|source| Error::Listen { address, source })
-}
-
-/// A client that says nothing, or sends its head letter by letter, holds no connection for ever. HTTP/1 only: to find out
-/// the version, the server would wait for a first byte without a limit.
-fn limited<A: axum_server::Address, T>(mut server: HttpServer<A, T>) -> HttpServer<A, T> {
-    let mut http = server.http_builder().http1();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    server.http1_only()
 }
 
 /// Seals the audit trail now and then; the app itself logs what fails. Ends with the service.
@@ -193,26 +215,28 @@ async fn in_time(request: Request, next: Next) -> Response {
 }
 
 /// The signals are caught from here on; what is returned waits for them.
-fn stop(handle: Handle<SocketAddr>, grace: Duration) -> io::Result<impl Future<Output = ()>> {
+fn stop(tell: watch::Sender<End>, grace: Duration) -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
-        for asked in 1.. {
+        let mut asked = async || {
             tokio::select! {
                 _ = interrupt.recv() => (),
                 _ = terminate.recv() => (),
             }
-            match asked {
-                1 => handle.graceful_shutdown(Some(grace)),
-                _ => handle.shutdown(),
-            }
-        }
+        };
+        asked().await;
+        let _ = tell.send(End::Graceful);
+        let _ = tokio::time::timeout(grace, asked()).await;
+        let _ = tell.send(End::Now);
+        // Who serves knows the end from here.
+        std::future::pending().await
     })
 }
 
 /// What cannot be read leaves the old one in use.
 fn reload(
-    renewed: Option<(Tls, RustlsConfig)>,
+    renewed: Option<(Tls, Certificate)>,
     reread: Reread,
     app: Weak<App<Machine>>,
     log: Log,
@@ -225,21 +249,13 @@ fn reload(
                 Ok(secrets) => app.secrets.replace(secrets),
                 Err(fault) => log.warn(&fault),
             }
-            let Some((files, tls)) = &renewed else { continue };
-            if let Err(source) = tls.reload_from_pem_file(&files.certificate, &files.key).await {
-                log.warn(&unusable(files, source));
+            let Some((files, certificate)) = &renewed else { continue };
+            match tls::load(files) {
+                Ok(config) => certificate.replace(config),
+                Err(fault) => log.warn(&fault),
             }
         }
     })
-}
-
-async fn load(files: &Tls) -> Result<RustlsConfig> {
-    let read = RustlsConfig::from_pem_file(&files.certificate, &files.key).await;
-    read.map_err(|source| unusable(files, source))
-}
-
-fn unusable(files: &Tls, source: io::Error) -> Error {
-    Error::Tls { certificate: files.certificate.clone(), key: files.key.clone(), source }
 }
 
 fn now() -> u64 {

@@ -1,7 +1,7 @@
 //! What an operator's Prometheus reads: how many requests of which route ended how, and how long they took. Labels are
 //! patterns and numbers, never an id.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -15,6 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::connections::Counters;
+
 /// OpenMetrics 1.0, for who asks for it, as Prometheus does since version 2.5.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Prometheus' own text format, for everybody else.
@@ -25,7 +27,7 @@ const BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.
 /// The counters.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    registry: Arc<Registry>,
+    registry: Arc<RwLock<Registry>>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
@@ -61,7 +63,16 @@ impl Metrics {
         registry.register("http_request_duration_seconds", "From head to answer", durations.clone());
         registry.register("http_requests_in_flight", "Requests that are being answered", in_flight.clone());
         registry.register("build", "The version that runs", build);
-        Self { registry: Arc::new(registry), requests, durations, in_flight }
+        Self { registry: Arc::new(RwLock::new(registry)), requests, durations, in_flight }
+    }
+
+    /// Tells of a listener's connections, too.
+    pub(crate) fn watch(&self, counters: &Counters) {
+        let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        registry.register("connections", "Connections that are open", counters.open.clone());
+        let help =
+            "Connections that were not kept: one network had its share, all were taken, another one came";
+        registry.register("connections_closed", help, counters.closed.clone());
     }
 
     /// Counts a request as being answered until what is returned is dropped.
@@ -85,7 +96,8 @@ impl Metrics {
         let wants_openmetrics =
             accepted.into_iter().any(|value| value.contains("application/openmetrics-text"));
         let mut text = String::new();
-        if encode(&mut text, &self.registry).is_err() {
+        let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
+        if encode(&mut text, &registry).is_err() {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         let (content_type, text) = match wants_openmetrics {

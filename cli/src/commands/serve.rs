@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use capy_client::private_memory;
 use capy_server::{Reread, Server, Settings, Tls, secret};
 use capy_worker::log::Log;
 use capy_worker::secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, Secrets, WRAP_ROOTS};
@@ -27,6 +28,8 @@ const SECRETS: [(&str, &str, Draw); 3] = [
 /// Serves until it is told to stop. It does not start without its secrets: a key service that gives no keys helps nobody.
 /// `ENCRYPTION_KEY` alone may be missing; then there is no project store.
 pub(super) fn run(arguments: Serve) -> Result<()> {
+    // Before the secrets are read; those that came as variables are in `/proc/PID/environ`, which is closed to others, too.
+    let _memory = private_memory::keep();
     let secrets = secrets(&arguments)?;
     secrets.check()?;
     let again = Serve { init: false, ..arguments.clone() };
@@ -45,6 +48,8 @@ pub(super) fn run(arguments: Serve) -> Result<()> {
         trusted_proxies: arguments.trust_proxy,
         deploy_limit: arguments.deploy_limit,
         address_limit: arguments.address_limit,
+        connections: arguments.max_connections,
+        address_connections: arguments.max_connections_per_address,
         grace: arguments.grace,
     };
     let server = Server::bind(settings, secrets, Reread::new(reread), Log::new(printer::note))?;
@@ -62,8 +67,7 @@ fn secrets(arguments: &Serve) -> Result<Secrets> {
     let mut found = Vec::with_capacity(SECRETS.len());
     for (name, file, draw) in SECRETS {
         let path = arguments.data.join(file);
-        let set = secret(name)?.map(Zeroizing::new);
-        let text = match set {
+        let text = match secret(name)? {
             Some(text) => Some(text),
             None if path.exists() => Some(read(&path)?),
             None if arguments.init && !loses_data(name, &arguments.data) => Some(create(&path, draw)?),

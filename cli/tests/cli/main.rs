@@ -21,6 +21,8 @@ mod rotate;
 mod run;
 mod sandbox;
 mod serve;
+mod serve_clients;
+mod serve_secrets;
 mod server;
 mod store;
 mod terminal;

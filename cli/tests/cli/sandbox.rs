@@ -79,6 +79,12 @@ impl Sandbox {
         fs::write(self.path(inside), text).unwrap();
     }
 
+    /// The same, for nobody else to read.
+    pub(crate) fn write_private(&self, inside: &str, text: &str) {
+        self.write(inside, text);
+        fs::set_permissions(self.path(inside), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
     /// A program of this name in front of all others.
     pub(crate) fn write_program(&mut self, name: &str, script: &str) {
         let file = format!("bin/{name}");

@@ -106,7 +106,7 @@ fn it_does_not_start_with_what_cannot_work() {
     assert!(!key.stderr.contains("canary"), "{}", key.stderr);
     sandbox.env.remove("ENCRYPTION_KEY");
     sandbox.write("cert.pem", "nothing");
-    sandbox.write("key.pem", "nothing");
+    sandbox.write_private("key.pem", "nothing");
     let tls = sandbox.capy(&[&serve[..], &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]].concat());
     assert!(tls.stderr.contains("error[TLS_UNUSABLE]: the certificate cert.pem"), "{}", tls.stderr);
     sandbox.write("data/admin-token", "x");
@@ -121,7 +121,7 @@ fn calls_are_answered_over_tls_with_the_certificate_that_was_given() {
     let sandbox = Sandbox::new();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     sandbox.write("cert.pem", &made.cert.pem());
-    sandbox.write("key.pem", &made.signing_key.serialize_pem());
+    sandbox.write_private("key.pem", &made.signing_key.serialize_pem());
     let server = Server::start(&sandbox, &["--init", "--tls-cert", "cert.pem", "--tls-key", "key.pem"], 1);
     let url = format!("{}/health", server.urls[0]);
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
@@ -137,7 +137,7 @@ fn calls_are_answered_over_tls_with_the_certificate_that_was_given() {
 
     // A renewed certificate is taken without a restart; connections begin with it from then on.
     sandbox.write("cert.pem", &other.cert.pem());
-    sandbox.write("key.pem", &other.signing_key.serialize_pem());
+    sandbox.write_private("key.pem", &other.signing_key.serialize_pem());
     server.signal(Signal::HUP);
     let patience = Instant::now() + Duration::from_secs(20);
     while call(&other.cert.pem()).is_err() {

@@ -9,6 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::sandbox::Sandbox;
 
+/// On a free port, over an empty folder at first.
+pub(crate) const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--data", "data"];
+
 /// A running `capy serve`, ended on drop.
 pub(crate) struct Server {
     child: Child,
@@ -19,9 +22,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it with `arguments`, and waits for as many addresses as it is to listen on.
     pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str], addresses: usize) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_capy"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data", "data"]).args(arguments);
-        command.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+        Self::spawn(sandbox.command(&[&SERVE[..], arguments].concat()), addresses)
+    }
+
+    /// The same under a limit that a shell sets, such as `ulimit -n 64`.
+    pub(crate) fn start_after(sandbox: &Sandbox, limit: &str, arguments: &[&str], addresses: usize) -> Self {
+        let script = format!("{limit} && exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_capy")]).args(SERVE).args(arguments);
+        shell.current_dir(sandbox.path("")).env_clear().envs(&sandbox.env);
+        Self::spawn(shell, addresses)
+    }
+
+    /// Starts `command`, a `capy serve`.
+    pub(crate) fn spawn(mut command: Command, addresses: usize) -> Self {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let (mut urls, mut log) = (Vec::new(), String::new());
@@ -37,6 +51,15 @@ impl Server {
             log
         });
         Self { child, urls, log: Some(rest) }
+    }
+
+    /// Where its routes are: `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        self.urls[0].split("://").nth(1).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::driver::{self, Browser};
 use crate::page::Page;
@@ -124,6 +124,33 @@ fn a_call_of_another_origin_is_refused_with_the_visitors_own_cookie() {
         [("host", host.as_str()), ("origin", &origin), ("content-type", "text/plain"), ("cookie", &cookie)];
     assert_eq!(send(&page, &format!("POST {path}api/mint"), &headers, r#"{"platform":"other"}"#).status, 415);
     assert!(page.sandbox.service.deploys().is_empty());
+}
+
+#[test]
+fn connections_that_ask_for_nothing_keep_no_browser_out_and_are_closed() {
+    let page = Page::open();
+    let (host, path) = address(&page);
+    let connect = || {
+        let mut stream = TcpStream::connect(&host).unwrap();
+        // Half of them have begun a request.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nx-a: ");
+        [stream, TcpStream::connect(&host).unwrap()]
+    };
+    let began = Instant::now();
+    let mut held: Vec<_> = (0..100).flat_map(|_| connect()).collect();
+    let cookie = enter(&page);
+    held.extend((0..100).flat_map(|_| connect()));
+    let origin = format!("http://{host}");
+    let headers = [("host", host.as_str()), ("origin", &origin), JSON, ("cookie", &cookie)];
+    let answer = send(&page, &format!("POST {path}api/state"), &headers, "{}");
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    for stream in &mut held {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let ended = stream.read(&mut [0; 512]);
+        let open = matches!(&ended, Err(fault) if fault.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!open, "it is held for ever: {ended:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 /// A page of somebody else's, at another port of this machine.

@@ -80,6 +80,7 @@ enum Format {
 }
 
 fn main() -> ExitCode {
+    capy_client::waiting::report_to(note);
     let cli = Cli::parse();
     // Credentials are in the environment, values soon in memory. Nothing is started that could want a core of its own.
     let _memory = private_memory::keep();
@@ -111,6 +112,11 @@ fn main() -> ExitCode {
         Ok(report) => finish(&report, format, verbose),
         Err(error) => fail(format, error.code(), &error.to_string(), error.hint(), 1),
     }
+}
+
+/// A line for people. Nobody to read it is no reason to stop.
+fn note(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", terminal_text::clean(line));
 }
 
 fn request(cli: Cli, values: &EnvMap) -> Request<'_> {

@@ -1,0 +1,364 @@
+//! HTTP/1.1 over a listener, plain or in TLS: each connection with a limit on everything that its client may take its time
+//! for. HTTP/2 is not offered.
+//!
+//! ```text
+//! TLS handshake, a request's head, the pause before one   10 s
+//! an answer of which the client takes nothing             10 s
+//! a connection                                            5 min; then its last answer, and 30 s to read it
+//! ```
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
+use axum::http::{Request, Response};
+use capy_worker::overloaded;
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tower_service::Service;
+
+use crate::connections::{Connection, Connections, Counters, Limits};
+
+/// The longest that a client may take for the TLS handshake, to send a request's head, or to begin with one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that a client may take nothing of what is written to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this, a connection has its last answer.
+const LONGEST_LIFE: Duration = Duration::from_secs(300);
+/// The longest that a client may take to read it.
+const LAST_READ: Duration = Duration::from_secs(30);
+/// The longest head, and how much of its answers a connection keeps for a client that does not read, in bytes. Room for the
+/// longest address that is one, so that a longer one is a 414.
+const BUFFER_MAX: usize = 128 * 1024;
+/// How long nothing is accepted after the system had no descriptor for it.
+const EXHAUSTED: Duration = Duration::from_millis(20);
+
+/// How far a server's end has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum End {
+    /// It serves.
+    NotYet,
+    /// Nothing is accepted any more; what is being answered may end.
+    Graceful,
+    /// At once.
+    Now,
+}
+
+/// Which calls have a right to a reserved place, and which answers show that theirs had.
+#[derive(Clone, Copy, Debug)]
+pub struct Rights {
+    /// Whether the call may be answered there.
+    pub may_have: fn(&Request<Body>) -> bool,
+    /// Whether its answer shows that the client is one to keep.
+    pub is_known: fn(&Response<Body>) -> bool,
+}
+
+impl Rights {
+    /// For a bearer that is let in. `/health` is answered there, too.
+    pub const BEARER: Self = Self {
+        may_have: |request| {
+            request.headers().contains_key(AUTHORIZATION) || request.uri().path() == "/health"
+        },
+        is_known: crate::listen::is_of_a_bearer,
+    };
+    /// For every call that succeeds.
+    pub const SUCCESS: Self =
+        Self { may_have: |_| true, is_known: |response| response.status().is_success() };
+}
+
+/// A certificate with its key, which may be replaced by another one.
+#[derive(Clone)]
+pub(crate) struct Certificate(Arc<RwLock<Arc<ServerConfig>>>);
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificate(…)")
+    }
+}
+
+impl Certificate {
+    pub(crate) fn new(config: Arc<ServerConfig>) -> Self {
+        Self(Arc::new(RwLock::new(config)))
+    }
+
+    /// From now on, this one.
+    pub(crate) fn replace(&self, config: Arc<ServerConfig>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Serves `router` to whoever connects, within `limits`, until `end` says otherwise.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    rights: Rights,
+    end: watch::Receiver<End>,
+) {
+    let connections = Connections::new(limits, Counters::default(), |_| {});
+    Server { router, connections, rights, certificate: None, end }.serve(listener).await;
+}
+
+/// What each connection of a listener needs.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) router: Router,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) rights: Rights,
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) end: watch::Receiver<End>,
+}
+
+impl Server {
+    /// Returns when it has ended, with all connections.
+    pub(crate) async fn serve(mut self, listener: TcpListener) {
+        let (open, mut all_closed) = mpsc::channel::<()>(1);
+        while let Some(accepted) = until(&mut self.end, End::Graceful, listener.accept()).await {
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(fault) if is_of_client(&fault) => continue,
+                Err(_) => {
+                    sleep(EXHAUSTED).await;
+                    continue;
+                }
+            };
+            // One that is not admitted is closed here.
+            let Some(connection) = self.connections.admit(address.ip()) else { continue };
+            let (server, open) = (self.clone(), open.clone());
+            tokio::spawn(async move {
+                server.connect(stream, address, Arc::new(connection)).await;
+                drop(open);
+            });
+        }
+        drop((listener, open));
+        let _ = until(&mut self.end, End::Now, all_closed.recv()).await;
+    }
+
+    async fn connect(mut self, stream: TcpStream, address: SocketAddr, connection: Arc<Connection>) {
+        let mut end = self.end.clone();
+        let client = Arc::clone(&connection);
+        // Answers are one write each: there is nothing to wait for.
+        let _ = stream.set_nodelay(true);
+        let stream = Watched { stream, connection: Arc::clone(&connection), stalled: None };
+        let served = async move {
+            match self.certificate.take() {
+                None => self.speak(stream, address, connection).await,
+                Some(certificate) => {
+                    let handshake = timeout(HEAD_TIMEOUT, certificate.acceptor().accept(stream));
+                    if let Ok(Ok(stream)) = handshake.await {
+                        self.speak(stream, address, connection).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = client.closed() => (),
+            _ = until(&mut end, End::Now, served) => (),
+        }
+    }
+
+    async fn speak<S>(mut self, stream: S, address: SocketAddr, connection: Arc<Connection>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let client = Arc::clone(&connection);
+        let (router, rights) = (self.router, self.rights);
+        let service = service_fn(move |request| {
+            answer(router.clone(), rights, request, address, Arc::clone(&connection))
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(BUFFER_MAX);
+        let mut spoken = pin!(http.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            _ = spoken.as_mut() => return,
+            () = sleep(LONGEST_LIFE) => (),
+            () = reached(&mut self.end, End::Graceful) => (),
+        }
+        spoken.as_mut().graceful_shutdown();
+        while timeout(LAST_READ, spoken.as_mut()).await.is_err() {
+            if client.is_waiting() {
+                return;
+            }
+        }
+    }
+}
+
+async fn answer(
+    mut router: Router,
+    rights: Rights,
+    request: Request<Incoming>,
+    address: SocketAddr,
+    connection: Arc<Connection>,
+) -> Result<Response<Body>, std::convert::Infallible> {
+    connection.answer();
+    let of = Arc::clone(&connection);
+    let mut request = request.map(|body| Body::new(Unread { body, connection: of, waits: false }));
+    request.extensions_mut().insert(ConnectInfo(address));
+    let mut response = if connection.is_reserved() && !(rights.may_have)(&request) {
+        overloaded()
+    } else {
+        router.call(request).await.unwrap_or_else(|never| match never {})
+    };
+    if (rights.is_known)(&response) {
+        connection.know();
+    }
+    if connection.is_reserved() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    connection.wait_for_client();
+    Ok(response)
+}
+
+/// What came of `work`; `None` when the end is `reached` before.
+async fn until<T>(end: &mut watch::Receiver<End>, reached: End, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = self::reached(end, reached) => None,
+        done = work => Some(done),
+    }
+}
+
+/// Resolves when the end is so near; a server that nobody can end goes on.
+async fn reached(end: &mut watch::Receiver<End>, so_far: End) {
+    if end.wait_for(|end| *end >= so_far).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether it was a client that went away before it was accepted.
+fn is_of_client(fault: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// A body that knows when it waits for the client.
+struct Unread {
+    body: Incoming,
+    connection: Arc<Connection>,
+    waits: bool,
+}
+
+impl HttpBody for Unread {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            // Since the first of it is waited for: who sends it byte by byte has waited all the time.
+            Poll::Pending if !self.waits => {
+                self.waits = true;
+                self.connection.wait_for_client();
+            }
+            Poll::Ready(None | Some(Err(_))) => self.connection.answer(),
+            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.connection.answer(),
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A socket whose client has to take what is written.
+struct Watched {
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watched {
+    fn watch(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.watch(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // The system would keep, and go on to offer, what this client does not take.
+        if self.stalled.is_some() || self.connection.was_closed() {
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
