@@ -35,6 +35,8 @@ pub enum How {
     EnvCopy,
     /// Another file that nobody fetches.
     Unserved,
+    /// The name of a file, or of a folder that it is in.
+    FileName,
 }
 
 /// Where a file was found.
@@ -84,6 +86,7 @@ impl How {
             Self::BuildCache => "a build cache",
             Self::EnvCopy => "a copied env file",
             Self::Unserved => "a file of the build's own",
+            Self::FileName => "the name of a file or a folder",
         }
     }
 
@@ -100,6 +103,9 @@ impl How {
             Self::BuildCache => "remove the cache before deploying",
             Self::EnvCopy => "build without the env file, or remove the copy before deploying",
             Self::Unserved => "remove the file before deploying",
+            Self::FileName => {
+                "give the file or the folder another name, and look for what wrote the value into it"
+            }
         }
     }
 }
@@ -109,7 +115,13 @@ pub(crate) fn print(leaks: &[Leak], out: &mut impl Write) -> io::Result<()> {
     let (allowed, refused): (Vec<&Leak>, Vec<&Leak>) = leaks.iter().partition(|leak| leak.allowed);
     for leak in &refused {
         let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
-        writeln!(out, "leak: {file}:{line}: holds the value of {name}: {}", kind(leak))?;
+        // A name has no lines.
+        let place = if leak.how == How::FileName { file.to_string() } else { format!("{file}:{line}") };
+        let what = match &leak.part {
+            None => format!("the value of {name}"),
+            Some(part) => format!("a part of {name} ({})", printable::name(part)),
+        };
+        writeln!(out, "leak: {place}: holds {what}: {}", kind(leak))?;
     }
     for how in refused.iter().map(|leak| leak.how).collect::<BTreeSet<_>>() {
         writeln!(out, "hint: {}: {}", how.text(), how.way_out())?;

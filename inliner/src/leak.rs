@@ -8,10 +8,12 @@
 //! | module | owns |
 //! |---|---|
 //! | `forms` | the texts that stand for a value |
-//! | `pieces` | base64 in lines, payloads in several scripts, CSS |
+//! | `parts` | what of a value is a secret of its own |
+//! | `pieces` | base64 in lines, lists of bytes, joined literals, payloads in several scripts, CSS |
 //! | `unpack` | compressed files, read bit by bit |
 
 pub(crate) mod forms;
+mod parts;
 mod pieces;
 pub(crate) mod unpack;
 
@@ -25,7 +27,8 @@ use capy_protocol::variable_name::is_public;
 use crate::report::{Encoding, NotSearched};
 use crate::skip::Finder;
 use crate::unescape::{self, Kind};
-use forms::forms;
+use forms::{forms, rare_forms};
+use zeroize::Zeroizing;
 
 /// Shorter values are found everywhere and mean nothing.
 const SHORTEST: usize = 6;
@@ -38,15 +41,27 @@ pub(crate) struct Found {
     pub(crate) at: usize,
     /// Index into [`Search::names`].
     pub(crate) name: usize,
+    /// Index into [`Search::parts`], when it is not the whole value.
+    pub(crate) part: Option<usize>,
     pub(crate) encoding: Encoding,
+}
+
+/// What a form is one of.
+#[derive(Debug, Clone, Copy)]
+struct Meaning {
+    name: usize,
+    part: Option<usize>,
+    encoding: Encoding,
 }
 
 /// All values in all their forms.
 pub(crate) struct Search {
     pub(crate) names: Vec<String>,
+    /// What parts of values are called.
+    pub(crate) parts: Vec<String>,
     pub(crate) not_searched: Vec<(String, NotSearched)>,
     forms: Finder,
-    meaning: Vec<(usize, Encoding)>,
+    meaning: Vec<Meaning>,
     /// Bytes that an escape of interest stands for: those of the values, and those of further escapes.
     letters: [bool; 256],
     /// Length of the longest form.
@@ -56,12 +71,30 @@ pub(crate) struct Search {
 impl Search {
     pub(crate) fn new(values: &EnvMap) -> Self {
         let (searched, not_searched) = searched(values);
-        let mut names = Vec::new();
+        let public: Vec<&str> = not_searched
+            .iter()
+            .filter(|(_, reason)| *reason == NotSearched::Public)
+            .filter_map(|(name, _)| values.get(name).map(|value| value.expose_secret()))
+            .collect();
+        let (mut names, mut labels) = (Vec::new(), Vec::new());
         let (mut patterns, mut meaning) = (Vec::new(), Vec::new());
         for (name, value) in searched {
-            for (pattern, encoding) in forms(value) {
-                patterns.push(pattern);
-                meaning.push((names.len(), encoding));
+            let name_at = names.len();
+            let mut add = |part, forms: Vec<(Zeroizing<Vec<u8>>, Encoding)>| {
+                for (pattern, encoding) in forms {
+                    patterns.push(pattern);
+                    meaning.push(Meaning { name: name_at, part, encoding });
+                }
+            };
+            add(None, forms(value));
+            add(None, rare_forms(value));
+            // What stands in a value that is public by its name is public.
+            let is_secret =
+                |part: &parts::Part| !public.iter().any(|public| public.contains(part.text.as_str()));
+            for part in parts::parts(value).into_iter().filter(is_secret) {
+                add(Some(labels.len()), forms(&part.text));
+                add(Some(labels.len()), rare_forms(&part.text));
+                labels.push(part.label);
             }
             names.push(name.to_owned());
         }
@@ -71,7 +104,7 @@ impl Search {
             letters[usize::from(*byte)] = true;
         });
         let longest = patterns.iter().map(|pattern| pattern.len()).max().unwrap_or(0);
-        Self { names, not_searched, forms: Finder::new(patterns), meaning, letters, longest }
+        Self { names, parts: labels, not_searched, forms: Finder::new(patterns), meaning, letters, longest }
     }
 
     /// How much of a text a value can take up, however it is escaped.
@@ -84,7 +117,7 @@ impl Search {
     pub(crate) fn scan(&self, text: &[u8]) -> Vec<Found> {
         let mut found = self.hits(text);
         found.extend(self.escaped(text));
-        for joined in pieces::all(text) {
+        pieces::each(text, |joined| {
             let mut inside = self.hits(&joined.text);
             inside.extend(self.escaped(&joined.text));
             found.extend(inside.into_iter().map(|found| Found {
@@ -95,7 +128,7 @@ impl Search {
                 },
                 ..found
             }));
-        }
+        });
         found.sort();
         found.dedup_by_key(|found| (found.at, found.name));
         found
@@ -105,8 +138,8 @@ impl Search {
     fn hits(&self, text: &[u8]) -> Vec<Found> {
         let mut hits = Vec::new();
         self.forms.each(text, |at, form| {
-            let (name, encoding) = self.meaning[form];
-            hits.push(Found { at, name, encoding });
+            let Meaning { name, part, encoding } = self.meaning[form];
+            hits.push(Found { at, name, part, encoding });
         });
         hits
     }
@@ -134,13 +167,13 @@ impl Search {
                 .each(top, |start, form| hits.push((start, start + self.forms.texts()[form].len(), form)));
             let places = origins(text, &layers, hits.iter().flat_map(|(start, end, _)| [*start, *end]));
             for (start, end, pattern) in hits {
-                let (name, encoding) = self.meaning[pattern];
+                let Meaning { name, part, encoding } = self.meaning[pattern];
                 let at = places[&start];
                 let encoding = match encoding {
                     Encoding::Plain => encoding_of(&text[at..places[&end]]),
                     encoding => encoding,
                 };
-                found.push(Found { at, name, encoding });
+                found.push(Found { at, name, part, encoding });
             }
             if layers.len() == LAYERS {
                 break;

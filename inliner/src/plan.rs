@@ -14,6 +14,7 @@ use crate::layout::Inventory;
 use crate::leak::Search;
 use crate::link::{self, Links};
 use crate::map_file::MapFiles;
+use crate::mask::Mask;
 use crate::prefilter::Prefilter;
 use crate::prelude::{Placed, Prelude};
 use crate::public::{self, Public};
@@ -53,7 +54,8 @@ pub(crate) fn plan(
 ) -> Result<(Report, Vec<Change>), Error> {
     let subjects = Subjects::of(request.values);
     let search = Search::new(request.values);
-    let public = public::scan(inventory, &search, &subjects, work)?;
+    let mask = Mask::new(request.values);
+    let public = public::scan(inventory, &search, &mask, &subjects, work)?;
     let prefilter = Prefilter::new(subjects.iter());
     let nothing = Links::default();
     let tree = &inventory.tree;

@@ -4,6 +4,7 @@
 //! overlap by as much as a value can take up, so that neither a large file nor a small one that unpacks to a large one
 //! takes much memory.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,9 @@ use crate::Error;
 use crate::data_url::DataUrl;
 use crate::how::{Found, How};
 use crate::layout::{Inventory, is_script};
-use crate::leak::unpack::Packed;
+use crate::leak::unpack::{self, Packed};
 use crate::leak::{Lines, Search, line_of};
+use crate::mask::Mask;
 use crate::mention::Mentions;
 use crate::report::{Encoding, Leak, NotScanned, Unscanned};
 use crate::subject::Subjects;
@@ -51,6 +53,7 @@ impl Public {
 pub(crate) fn scan(
     inventory: &Inventory<'_>,
     search: &Search,
+    mask: &Mask,
     subjects: &Subjects,
     work: &Work<'_>,
 ) -> Result<Public, Error> {
@@ -61,7 +64,7 @@ pub(crate) fn scan(
     let searched = inventory.searched.iter().map(|file| (file, Found::Searched));
     let others = maps.chain(searched.filter(|((real, _), _)| !inventory.maps.contains_key(*real)));
     let files: Vec<_> = public.chain(others.filter(|((real, _), _)| !known(real))).collect();
-    let reader = Reader { tree: &inventory.tree, search, mentions: &mentions };
+    let reader = Reader { tree: &inventory.tree, search, mentions: &mentions, mask };
     work.begin(Phase::Search, files.len());
     let one = |((real, path), found): &((&PathBuf, &PathBuf), Found)| {
         work.file(Phase::Search, || reader.read(real, path, *found))
@@ -76,6 +79,8 @@ struct Reader<'a> {
     tree: &'a Tree<'a>,
     search: &'a Search,
     mentions: &'a Mentions,
+    /// Takes values out of the names of files, which are told.
+    mask: &'a Mask,
 }
 
 /// One file on its way through the search.
@@ -90,41 +95,94 @@ struct Subject<'a> {
 
 impl Reader<'_> {
     fn read(&self, real: &Path, path: &Path, found: Found) -> Result<Public, Error> {
-        let file = self.tree.open(real)?;
-        let (size, limits) = (file.size(), self.tree.limits());
+        let mut file = self.tree.open(real)?;
+        let size = file.size();
         let how = How::of(path, found);
         let is_public = found == Found::Public;
         let (is_client, is_page) = (is_public && is_script(path), is_public && is_page(path));
-        let subject = Subject { path, how, is_client, is_page };
         let mut public = Public { scanned: 1, ..Public::default() };
-        let fault = match Packed::of(path) {
-            None => {
-                let mut counted = Counted::new(file, limits.one_file, |bytes| self.tree.may_read(bytes));
-                match self.parts(&mut counted, size, &subject, &mut public) {
-                    Err(source) if !counted.is_over => {
-                        self.tree.watch().goes_on()?;
-                        return Err(Error::Read { path: path.to_owned(), source });
-                    }
-                    _ => counted.is_over.then_some(NotScanned::TooLarge),
-                }
-            }
-            Some(packed) => match packed.open(file) {
-                Err(reason) => Some(reason),
-                Ok(unpacked) => {
-                    let mut counted =
-                        Counted::new(unpacked, limits.one_unpacked, |bytes| self.tree.may_unpack(bytes));
-                    match self.parts(&mut counted, PART as u64, &subject, &mut public) {
-                        _ if counted.is_over => Some(NotScanned::TooLarge),
-                        Err(_) => Some(NotScanned::Damaged),
-                        Ok(()) => None,
-                    }
-                }
-            },
+        let named = self.named(path, &mut public);
+        let path = named.as_deref().unwrap_or(path);
+        let subject = Subject { path, how, is_client, is_page };
+        let (head, fault) = unpack::head(&mut file);
+        if let Some(source) = fault {
+            self.tree.watch().goes_on()?;
+            return Err(Error::Read { path: path.to_owned(), source });
+        }
+        let packed = Packed::of(path, &head);
+        let whole = io::Cursor::new(head).chain(file);
+        let fault = match packed {
+            None => self.plain(whole, size, &subject, &mut public)?,
+            Some(packed) => self.packed(packed, whole, &subject, &mut public),
         };
         // A reader of packed files does not tell why it ended.
         self.tree.watch().goes_on()?;
+        // What does not unpack may be no packed file, whatever its name says; an archive may hold files as they are.
+        let is_plain = matches!(fault, Some(NotScanned::Damaged | NotScanned::Unknown));
+        let again =
+            if is_plain { self.plain(self.tree.open(real)?, size, &subject, &mut public)? } else { None };
+        let fault = fault.or(again);
         public.unscanned.extend(fault.map(|reason| Unscanned { file: path.to_owned(), reason }));
         Ok(public)
+    }
+
+    /// Notes the values in the names of a file and of the folders that it is in; answers what the file is called without
+    /// them.
+    fn named(&self, path: &Path, public: &mut Public) -> Option<PathBuf> {
+        let name = path.as_os_str().as_encoded_bytes();
+        let mut leaks = leaks(name, path, How::FileName, self.search);
+        if leaks.is_empty() {
+            return None;
+        }
+        let mut masked = Vec::new();
+        let mut masking = self.mask.begin();
+        masking.push(name, &mut masked);
+        masking.finish(&mut masked);
+        let masked = String::from_utf8_lossy(&masked).into_owned();
+        // What the mask does not know is in some other form: then the name is not told at all.
+        let is_told = self.search.scan(masked.as_bytes()).is_empty();
+        let known = PathBuf::from(if is_told { masked } else { "***".to_owned() });
+        leaks.iter_mut().for_each(|leak| leak.file.clone_from(&known));
+        public.leaks.append(&mut leaks);
+        Some(known)
+    }
+
+    fn plain(
+        &self,
+        file: impl Read,
+        size: u64,
+        subject: &Subject<'_>,
+        public: &mut Public,
+    ) -> Result<Option<NotScanned>, Error> {
+        let is_over = Cell::new(false);
+        let one_file = self.tree.limits().one_file;
+        let mut counted = Counted::new(file, one_file, |bytes| self.tree.may_read(bytes), &is_over);
+        match self.parts(&mut counted, size, subject, public) {
+            Err(source) if !is_over.get() => {
+                self.tree.watch().goes_on()?;
+                Err(Error::Read { path: subject.path.to_owned(), source })
+            }
+            _ => Ok(is_over.get().then_some(NotScanned::TooLarge)),
+        }
+    }
+
+    fn packed(
+        &self,
+        packed: Packed,
+        file: impl Read,
+        subject: &Subject<'_>,
+        public: &mut Public,
+    ) -> Option<NotScanned> {
+        let is_over = Cell::new(false);
+        let may_unpack = |bytes| self.tree.may_unpack(bytes);
+        let most = self.tree.limits().one_unpacked;
+        let searched = packed
+            .open(file, |layer| Box::new(Counted::new(layer, most, may_unpack, &is_over)))
+            .and_then(|mut contents| {
+                let read = self.parts(&mut contents, PART as u64, subject, public);
+                read.map_err(|_| NotScanned::Damaged)
+            });
+        if is_over.get() { Some(NotScanned::TooLarge) } else { searched.err() }
     }
 
     /// Reads to the end, or to where reading fails: what was there until then was searched.
@@ -170,32 +228,35 @@ impl Reader<'_> {
         found.iter_mut().for_each(|leak| leak.line += lines);
         public.leaks.append(&mut found);
         public.leaks.sort();
-        public.leaks.dedup_by(|a, b| (a.line, &a.name) == (b.line, &b.name));
+        let is_name = |leak: &Leak| leak.how == How::FileName;
+        public.leaks.dedup_by(|a, b| (a.line, &a.name, is_name(a)) == (b.line, &b.name, is_name(b)));
     }
 }
 
 /// Reads no more than one file and all files together may give.
-struct Counted<R, M> {
+struct Counted<'c, R, M> {
     from: R,
     left: u64,
     may_read: M,
     /// There was more.
-    is_over: bool,
+    is_over: &'c Cell<bool>,
 }
 
-impl<R: Read, M: Fn(u64) -> bool> Counted<R, M> {
-    fn new(from: R, most: u64, may_read: M) -> Self {
-        Self { from, left: most, may_read, is_over: false }
+impl<'c, R: Read, M: Fn(u64) -> bool> Counted<'c, R, M> {
+    fn new(from: R, most: u64, may_read: M, is_over: &'c Cell<bool>) -> Self {
+        Self { from, left: most, may_read, is_over }
     }
 }
 
-impl<R: Read, M: Fn(u64) -> bool> Read for Counted<R, M> {
+impl<R: Read, M: Fn(u64) -> bool> Read for Counted<'_, R, M> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.from.read(buffer)?;
-        self.is_over |= read as u64 > self.left || !(self.may_read)(read as u64);
+        if read as u64 > self.left || !(self.may_read)(read as u64) {
+            self.is_over.set(true);
+        }
         self.left = self.left.saturating_sub(read as u64);
         // What was over the limit is not looked at, and nothing more is read.
-        Ok(if self.is_over { 0 } else { read })
+        Ok(if self.is_over.get() { 0 } else { read })
     }
 }
 
@@ -219,24 +280,43 @@ fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
 
 /// Values in one text, once per line and variable.
 pub(crate) fn leaks(text: &[u8], path: &Path, how: How, search: &Search) -> Vec<Leak> {
-    let decoded = utf16(text);
-    let text = decoded.as_deref().unwrap_or(text);
-    let mut lines = Lines::new(text);
-    let mut found: BTreeMap<(usize, usize), Encoding> = BTreeMap::new();
-    for hit in search.scan(text) {
-        let encoding = if decoded.is_some() { Encoding::Utf16 } else { hit.encoding };
-        let first = found.entry((lines.of(hit.at), hit.name)).or_insert(encoding);
-        *first = encoding.min(*first);
+    let mut found = BTreeMap::new();
+    match utf16(text) {
+        Some(text) => note_all(&text, Some(Encoding::Utf16), search, &mut found),
+        None => note_all(text, None, search, &mut found),
     }
-    let leak = |((line, name), encoding): ((usize, usize), Encoding)| Leak {
+    if let Some(text) = utf32(text) {
+        note_all(&text, Some(Encoding::Utf32), search, &mut found);
+    }
+    let leak = |((line, name), (part, encoding)): ((usize, usize), PartAndEncoding)| Leak {
         file: path.to_owned(),
         line,
         name: search.names[name].clone(),
+        part: part.map(|part| search.parts[part].clone()),
         encoding,
         how,
         allowed: false,
     };
     found.into_iter().map(leak).collect()
+}
+
+/// Which part of a value, and how it is written.
+type PartAndEncoding = (Option<usize>, Encoding);
+
+fn note_all(
+    text: &[u8],
+    as_a_whole: Option<Encoding>,
+    search: &Search,
+    found: &mut BTreeMap<(usize, usize), PartAndEncoding>,
+) {
+    let mut lines = Lines::new(text);
+    for hit in search.scan(text) {
+        let encoding = as_a_whole.unwrap_or(hit.encoding);
+        let (part, first) = found.entry((lines.of(hit.at), hit.name)).or_insert((hit.part, encoding));
+        // The whole value says more than a part of it.
+        *part = part.filter(|_| hit.part.is_some());
+        *first = encoding.min(*first);
+    }
 }
 
 /// A map inside a bundle carries the sources with it. Its lines are none of the file's but the last.
@@ -263,4 +343,20 @@ fn utf16(text: &[u8]) -> Option<Vec<u8>> {
     let units = text[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let letters = char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER));
     Some(letters.collect::<String>().into_bytes())
+}
+
+/// What a file that begins like UTF-32 is in UTF-8, in both orders: it may be something else, and which order it has is
+/// only certain with a mark. To look for whole values in UTF-32 would slow down the search of whatever has many zeros.
+fn utf32(text: &[u8]) -> Option<Vec<u8>> {
+    let is_start =
+        |at: &usize| matches!(text.get(*at..*at + 8), Some([a, 0, 0, 0, b, 0, 0, 0]) if *a != 0 && *b != 0);
+    let start = (0..8).find(is_start)?;
+    let mut out = String::new();
+    for (unit, start) in [(u32::from_le_bytes as fn([u8; 4]) -> u32, start), (u32::from_be_bytes, start + 1)]
+    {
+        let letters =
+            text[start % 4..].chunks_exact(4).map(|four| unit([four[0], four[1], four[2], four[3]]));
+        out.extend(letters.map(|letter| char::from_u32(letter).unwrap_or(char::REPLACEMENT_CHARACTER)));
+    }
+    Some(out.into_bytes())
 }

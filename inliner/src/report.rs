@@ -203,6 +203,9 @@ pub enum Encoding {
     Hex,
     Css,
     Utf16,
+    Utf32,
+    /// A list of numbers, one for each byte or letter.
+    Bytes,
 }
 
 /// A value in a file that the public can fetch, in a source map, or in a place that is searched besides.
@@ -213,6 +216,8 @@ pub struct Leak {
     pub file: PathBuf,
     pub line: usize,
     pub name: String,
+    /// Which part of the value, when it is not the whole: `password`, `private_key`.
+    pub part: Option<String>,
     pub encoding: Encoding,
     /// What kind of file it is.
     pub how: How,

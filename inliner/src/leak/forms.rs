@@ -15,6 +15,8 @@ use super::{LAYERS, SHORTEST};
 use crate::report::Encoding;
 use crate::unescape;
 
+/// Longer values are not looked for in rare forms.
+const LONGEST_RARE: usize = 16 << 10;
 /// A base64 fragment needs this many letters to be told from chance.
 const SHORTEST_BASE64: usize = 8;
 
@@ -75,6 +77,36 @@ pub(super) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     }
     for order in [u16::to_le_bytes, u16::to_be_bytes] {
         add(value.encode_utf16().flat_map(order).collect(), Encoding::Utf16);
+    }
+    forms
+}
+
+/// Further ways to write a value, which nobody prints and a file may hold: base64 of base64 or of UTF-16, bytes in
+/// hexadecimal with something between them.
+pub(super) fn rare_forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
+    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
+    // A value as long as a file would make each of these several times as long.
+    if value.len() > LONGEST_RARE {
+        return Vec::new();
+    }
+    let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
+    let mut add = |text: Vec<u8>, encoding| {
+        if !forms.iter().any(|(known, _)| **known == text) {
+            forms.push((Zeroizing::new(text), encoding));
+        }
+    };
+    let wide: Zeroizing<Vec<u8>> = Zeroizing::new(value.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    base64_forms(&wide).into_iter().for_each(|text| add(text.into(), Encoding::Base64));
+    for once in base64_forms(value.as_bytes()).into_iter().map(Zeroizing::new) {
+        base64_forms(once.as_bytes()).into_iter().for_each(|text| add(text.into(), Encoding::Base64));
+    }
+    for hex in hex_forms(value.as_bytes()).map(Zeroizing::new) {
+        // The last is quoted-printable's.
+        for between in [" ", ":", "-", "="] {
+            let pairs: Vec<&str> =
+                hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok()).collect();
+            add(pairs.join(between).into(), Encoding::Hex);
+        }
     }
     forms
 }

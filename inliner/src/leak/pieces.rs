@@ -1,7 +1,8 @@
 //! Values that a text holds in pieces.
 //!
-//! Owns what has to be put together before it can be searched: base64 in lines, a payload that is pushed in several
-//! scripts of one page, and CSS, whose escapes end with a blank that belongs to them. It keeps where each piece was.
+//! Owns what has to be put together before it can be searched: base64 in lines, literals that are joined by `+`, lists of
+//! bytes, a payload that is pushed in several scripts of one page, and CSS, whose escapes end with a blank that belongs to
+//! them. It keeps where each piece was.
 
 use memchr::memmem;
 
@@ -34,12 +35,13 @@ impl Joined {
     }
 }
 
-/// Everything in `text` that reads differently when it is put together.
-pub(super) fn all(text: &[u8]) -> Vec<Joined> {
-    let mut all = lines_of_base64(text);
-    all.extend(payload(text));
-    all.extend(css(text));
-    all
+/// Hands on everything in `text` that reads differently when it is put together.
+pub(super) fn each(text: &[u8], mut found: impl FnMut(Joined)) {
+    lines_of_base64(text).into_iter().for_each(&mut found);
+    literals(text).into_iter().for_each(&mut found);
+    numbers(text, &mut found);
+    payload(text).into_iter().for_each(&mut found);
+    css(text).into_iter().for_each(&mut found);
 }
 
 /// What pages push their payloads with: Next's, and React Router's.
@@ -71,8 +73,8 @@ fn end_of_string(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Fewer letters in a row are words.
-const SHORTEST_LINE: usize = 20;
+/// Fewer letters at the end of a line are a word, most of the time.
+const SHORTEST_LINE: usize = 8;
 
 /// Each base64 text that goes over several lines, without their ends, which may be escapes themselves.
 fn lines_of_base64(text: &[u8]) -> Vec<Joined> {
@@ -111,6 +113,164 @@ fn after_break(text: &[u8], at: usize) -> Option<usize> {
 
 fn is_base64(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// A literal is looked for so far in front of a `+`.
+const LONGEST_LITERAL: usize = 1 << 16;
+
+/// The insides of literals that are joined: `"…" + '…'`.
+fn literals(text: &[u8]) -> Vec<Joined> {
+    let mut found: Vec<Joined> = Vec::new();
+    // Where the literal ends that was joined last.
+    let mut last = usize::MAX;
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'+', text) {
+        if at < from {
+            continue;
+        }
+        let Some(end) = last_of(&text[..at], is_blank).filter(|end| is_quote(&text[*end])) else { continue };
+        let blanks = text[at + 1..].iter().take_while(|byte| is_blank(byte)).count();
+        let next = at + 1 + blanks;
+        let Some(quote) = text.get(next).copied().filter(is_quote) else { continue };
+        let Some(length) = length_of_literal(&text[next + 1..], quote) else { continue };
+        if end != last {
+            let start = end.saturating_sub(LONGEST_LITERAL).max(from.min(end));
+            let Some(open) = opening_quote(&text[start..end], text[end]) else { continue };
+            let mut joined = Joined::new(Encoding::Plain);
+            joined.push(&text[start + open + 1..end], start + open + 1);
+            found.push(joined);
+        }
+        if let Some(joined) = found.last_mut() {
+            joined.push(&text[next + 1..next + 1 + length], next + 1);
+        }
+        last = next + 1 + length;
+        from = last;
+    }
+    found
+}
+
+fn is_quote(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}
+
+fn is_blank(byte: &u8) -> bool {
+    byte.is_ascii_whitespace()
+}
+
+/// The last byte that is none of these.
+fn last_of(text: &[u8], skipped: impl Fn(&u8) -> bool) -> Option<usize> {
+    text.iter().rposition(|byte| !skipped(byte))
+}
+
+/// The last quote that is not escaped.
+fn opening_quote(text: &[u8], quote: u8) -> Option<usize> {
+    let mut end = text.len();
+    loop {
+        end = memchr::memrchr(quote, &text[..end])?;
+        if !text[..end].ends_with(b"\\") {
+            return Some(end);
+        }
+    }
+}
+
+/// How many bytes there are before the quote that ends a literal.
+fn length_of_literal(text: &[u8], quote: u8) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(quote, b'\\', text.get(at..)?)?;
+        if text[at] == quote {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// Fewer numbers in a row hold no value that is searched for.
+const FEWEST_NUMBERS: usize = 6;
+
+/// What lists of numbers are as bytes, or as letters: `[115, 107]`, `0x73,0x6b`, `String.fromCharCode(115,107)`.
+fn numbers(text: &[u8], found: &mut impl FnMut(Joined)) {
+    let mut from = 0;
+    while let Some(comma) = memchr::memchr(b',', &text[from..]).map(|at| from + at) {
+        let end = comma - text[from..comma].iter().rev().take_while(|byte| is_blank(byte)).count();
+        let digits = text[from..end].iter().rev().take_while(|byte| is_digit(byte)).count();
+        from = comma + 1;
+        if digits == 0 || digits > LONGEST_NUMBER {
+            continue;
+        }
+        let mut list = Vec::new();
+        let mut at = end - digits;
+        while let Some((number, after)) = number(text, at) {
+            list.push((number, at));
+            if list.len() == MOST_NUMBERS {
+                from = list[MOST_NUMBERS - OVERLAP].1;
+                break;
+            }
+            from = from.max(after);
+            let blanks = text[after..].iter().take_while(|byte| is_blank(byte)).count();
+            if text.get(after + blanks) != Some(&b',') {
+                break;
+            }
+            let next = after + blanks + 1;
+            at = next + text[next..].iter().take_while(|byte| is_blank(byte)).count();
+        }
+        if list.len() >= FEWEST_NUMBERS {
+            found(as_bytes(&list));
+            // Beyond ASCII a letter's number is none of its bytes.
+            if list.iter().any(|(number, _)| *number > 0x7f) {
+                found(as_letters(&list));
+            }
+        }
+    }
+}
+
+/// As bytes; one may have a sign, as Java's have.
+fn as_bytes(list: &[(i64, usize)]) -> Joined {
+    let mut joined = Joined::new(Encoding::Bytes);
+    list.iter().for_each(|(number, at)| joined.push(&number.to_le_bytes()[..1], *at));
+    joined
+}
+
+/// As letters, of which some may be halves of pairs.
+fn as_letters(list: &[(i64, usize)]) -> Joined {
+    let mut joined = Joined::new(Encoding::Bytes);
+    let mut high = None;
+    for (number, at) in list {
+        let pair = high.take().filter(|_| (0xdc00..0xe000).contains(number));
+        let letter = pair.map_or(*number, |high: i64| 0x10000 + ((high - 0xd800) << 10) + (number - 0xdc00));
+        if (0xd800..0xdc00).contains(number) {
+            high = Some(*number);
+            continue;
+        }
+        let letter = u32::try_from(letter).ok().and_then(char::from_u32);
+        let letter = letter.unwrap_or(char::REPLACEMENT_CHARACTER);
+        joined.push(letter.encode_utf8(&mut [0; 4]).as_bytes(), *at);
+    }
+    joined
+}
+
+/// `0x` and as many digits as a letter has, or `0o` or `0b` and those of a byte.
+const LONGEST_NUMBER: usize = 10;
+/// Longer lists are looked at in parts, which overlap by more than most values are long.
+const MOST_NUMBERS: usize = 1 << 18;
+const OVERLAP: usize = 1 << 14;
+
+fn is_digit(byte: &u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'o' | b'O' | b'-')
+}
+
+/// The number that begins here, and where it ends.
+fn number(text: &[u8], at: usize) -> Option<(i64, usize)> {
+    let length = text[at..].iter().take(LONGEST_NUMBER + 1).take_while(|byte| is_digit(byte)).count();
+    let digits = std::str::from_utf8(&text[at..at + length]).ok()?;
+    let (sign, digits) = digits.strip_prefix('-').map_or((1, digits), |digits| (-1, digits));
+    let number = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => i64::from_str_radix(&digits[2..], 16),
+        [b'0', b'o' | b'O', ..] => i64::from_str_radix(&digits[2..], 8),
+        [b'0', b'b' | b'B', ..] => i64::from_str_radix(&digits[2..], 2),
+        _ => digits.parse(),
+    };
+    Some((number.ok()? * sign, at + length))
 }
 
 /// The text with the escapes of CSS undone: up to six digits, and a blank after them.
@@ -171,6 +331,44 @@ mod tests {
         for text in ["word\nword", "\n\n\\", "QUJDREVGR0hJSktMTU5PUA\n\n", "QUJDREVGR0hJSktMTU5PUA\\"] {
             assert!(lines_of_base64(text.as_bytes()).is_empty(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn joined_literals_are_one() {
+        for (text, expected) in [
+            (r#"x="ab"+'cd' + `ef`;y="g" +"h""#, &["abcdef", "gh"][..]),
+            ("a(\"one\\n\" +\n    \"two\")", &["one\\ntwo"]),
+            (r#""a\"b"+"c\"d""#, &["a\\\"bc\\\"d"]),
+            ("a+b, 1 + 2, 'x' + y, '+'", &[]),
+            ("'a'+'b", &[]),
+        ] {
+            assert_eq!(texts(literals(text.as_bytes())), expected, "{text}");
+        }
+        let text = br#"x="ab"+"cd""#;
+        let joined = literals(text).remove(0);
+        assert_eq!((joined.origin(0), joined.origin(2)), (3, 8));
+    }
+
+    #[test]
+    fn lists_of_numbers_are_bytes() {
+        for (text, expected) in [
+            ("[115,107,95,97,98,99]", &["sk_abc"][..]),
+            ("Uint8Array.from([115, 107, 95,\n  97, 98, 99])", &["sk_abc"]),
+            ("{0x73,0x6B, 0x5f, 0x61, 0x62, 0x63}", &["sk_abc"]),
+            ("f(1,2),String.fromCharCode(115,107,95,97,98,8364)", &["sk_ab€"]),
+            ("[115,107,95,-61,-68,99]", &["sk_üc"]),
+            ("a,b,c,12,13,14,d", &[]),
+            ("1.5,2.5,3.5,4.5,5.5,6.5", &[]),
+        ] {
+            let found =
+                numbers(text.as_bytes()).into_iter().filter_map(|one| String::from_utf8(one.text).ok());
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{text}");
+        }
+        let text = b"x=[115, 107,95,97,98,99]";
+        let mut joined = Vec::new();
+        numbers(text, &mut |one| joined.push(one));
+        let joined = joined.remove(0);
+        assert_eq!((joined.origin(0), joined.origin(1), joined.origin(5)), (3, 8, 21));
     }
 
     #[test]
