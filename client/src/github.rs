@@ -39,7 +39,13 @@ pub fn bearer(
     let token = Zeroizing::new(token);
     let unavailable = |reason: &str| Error::IdentityUnavailable { reason: reason.into() };
     let (runner, path) = split(url.trim(), service).ok_or_else(|| unavailable("its address is none"))?;
-    let request = Request { method: Method::Get, path, bearer: Some(token.trim()), max_bytes: ANSWER_MAX };
+    let request = Request {
+        method: Method::Get,
+        path,
+        bearer: Some(token.trim()),
+        idempotency_key: None,
+        max_bytes: ANSWER_MAX,
+    };
     let answer = http::send(&http::agent(&runner), &runner, &request, deadline)
         .map_err(|error| unavailable(&error.to_string()))?;
     if answer.status != 200 {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use capy_protocol::api::{ErrorBody, ErrorCode};
+use capy_protocol::idempotency::{self, IdempotencyKey};
 use capy_protocol::text::steers_terminal;
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Response, header};
@@ -23,6 +24,8 @@ pub(crate) struct Request<'a> {
     /// Begins with a slash.
     pub(crate) path: String,
     pub(crate) bearer: Option<&'a str>,
+    /// What the service knows the tries of this call by.
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
     /// The longest answer that is read.
     pub(crate) max_bytes: u64,
 }
@@ -132,7 +135,10 @@ fn call(
     let bearer = request.bearer.map(|token| Zeroizing::new(format!("Bearer {token}")));
     macro_rules! prepared {
         ($builder:expr) => {{
-            let builder = $builder.config().timeout_global(Some(timeout)).build();
+            let mut builder = $builder.config().timeout_global(Some(timeout)).build();
+            if let Some(key) = &request.idempotency_key {
+                builder = builder.header(idempotency::HEADER, key.serialize_hex());
+            }
             match &bearer {
                 Some(bearer) => builder.header(header::AUTHORIZATION, bearer.as_str()),
                 None => builder,

@@ -9,6 +9,7 @@ use capy_protocol::api::{
     RegisterResponse, RevokeAllResponse, RevokeResponse,
 };
 use capy_protocol::id::{DeployId, ProjectId};
+use capy_protocol::idempotency::IdempotencyKey;
 use capy_protocol::text::{parse_base64, serialize_base64};
 use capy_protocol::token::{PREFIX, Token};
 use capy_protocol::wrap::OuterBlob;
@@ -83,7 +84,8 @@ impl Service {
         &self.url
     }
 
-    /// Asks for the service's half of a deployment's key: `POST /deploy/{id}/decrypt`.
+    /// Asks for the service's half of a deployment's key: `POST /deploy/{id}/decrypt`. All tries of a call have one
+    /// idempotency key: a try whose answer was lost takes no use away from the next one.
     ///
     /// # Errors
     /// [`Error::DeployUnknown`], [`Error::DeployRevoked`], [`Error::DeployExpired`], [`Error::DeployUsedUp`],
@@ -96,6 +98,8 @@ impl Service {
             method: post(&body),
             path: format!("/deploy/{id}/decrypt"),
             bearer: None,
+            // Without randomness the call is worth trying all the same.
+            idempotency_key: IdempotencyKey::generate().ok(),
             max_bytes: SMALL,
         };
         self.ask(&request, &id, deadline).map_err(|error| match error {
@@ -173,7 +177,7 @@ impl Service {
 
     fn authorized(&self, method: Method, path: String, max_bytes: u64) -> Request<'_> {
         let bearer = self.token.as_ref().map(ApiToken::expose_secret);
-        Request { method, path, bearer, max_bytes }
+        Request { method, path, bearer, idempotency_key: None, max_bytes }
     }
 
     fn send(&self, request: &Request<'_>, deadline: Deadline) -> Result<Answer> {

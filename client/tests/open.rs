@@ -330,6 +330,26 @@ fn a_lost_answer_to_a_registration_is_told_apart() {
 }
 
 #[test]
+fn all_tries_of_one_opening_are_known_as_one_and_take_one_use() {
+    let stand_in = StandIn::start();
+    let env = mint(&stand_in, Format::V1, Credential::ProjectKey);
+    let keys = || -> Vec<String> {
+        let seen = stand_in.seen();
+        let decrypts = seen.iter().filter(|seen| seen.path.ends_with("/decrypt"));
+        decrypts.map(|seen| seen.header("idempotency-key").unwrap().to_owned()).collect()
+    };
+    stand_in.fail_next([Fault::LoseAnswer, Fault::Status(503)]);
+    assert_eq!(open(&env).unwrap().unwrap().get("A").unwrap().expose_secret(), CANARY);
+    assert_eq!(stand_in.deploys()[0].uses, 1);
+    let tries = keys();
+    assert_eq!((tries.len(), tries[0].len()), (3, 32));
+    assert!(tries.iter().all(|key| *key == tries[0]), "{tries:?}");
+    open(&env).unwrap();
+    assert_ne!(keys()[3], tries[0], "another opening");
+    assert_eq!(stand_in.deploys()[0].uses, 2);
+}
+
+#[test]
 fn a_wrong_api_token_is_refused_without_showing_it() {
     let stand_in = StandIn::start();
     let url = ServiceUrl::parse(&stand_in.url(), "test", PlainHttp::Loopback).unwrap();

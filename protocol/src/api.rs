@@ -19,10 +19,12 @@ mod audit;
 mod deploys;
 mod json;
 mod roots;
+mod rows;
 
 pub use audit::*;
 pub use deploys::*;
 pub use roots::*;
+pub use rows::*;
 
 /// The answer to `GET /health`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,6 +89,12 @@ pub enum ErrorCode {
     TokenExpired,
     /// 401: the API token is revoked.
     TokenRevoked,
+    /// 401: the API token's row was altered in the database.
+    TokenAltered,
+    /// 401: the API token's row bears no seal; it may be from before there were any.
+    TokenUnsealed,
+    /// 401: the wrap root that sealed the API token's row was taken out of the service.
+    TokenRootGone,
     /// 401: no trust fits the CI's identity token, or it does not verify.
     IdentityRefused,
     /// 403: the token's scope does not reach this.
@@ -123,6 +131,8 @@ pub enum ErrorCode {
     PayloadTooLarge,
     /// 415: the body is not JSON by its content type.
     UnsupportedMediaType,
+    /// 422: the deployment's row was altered in the database.
+    DeployAltered,
     /// 422: the outer blob does not open.
     BlobRejected,
     /// 422: the outer blob names a wrap root that this service does not hold.
@@ -137,6 +147,8 @@ pub enum ErrorCode {
     Internal,
     /// 503: the service has no `ENCRYPTION_KEY`, and keeps no values of projects.
     StoreOff,
+    /// 503: the deployment's row bears no seal; it may be from before there were any.
+    DeployUnsealed,
     /// 503: a binding does not answer, or a secret is missing or malformed.
     Unavailable,
     /// A code that this client does not know yet.
@@ -152,6 +164,9 @@ impl ErrorCode {
             Self::Unauthorized => "UNAUTHORIZED",
             Self::TokenExpired => "TOKEN_EXPIRED",
             Self::TokenRevoked => "TOKEN_REVOKED",
+            Self::TokenAltered => "TOKEN_ALTERED",
+            Self::TokenUnsealed => "TOKEN_UNSEALED",
+            Self::TokenRootGone => "TOKEN_ROOT_GONE",
             Self::IdentityRefused => "IDENTITY_REFUSED",
             Self::Forbidden => "FORBIDDEN",
             Self::AddressNotAllowed => "ADDRESS_NOT_ALLOWED",
@@ -170,6 +185,7 @@ impl ErrorCode {
             Self::DeployUsedUp => "DEPLOY_USED_UP",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::DeployAltered => "DEPLOY_ALTERED",
             Self::BlobRejected => "BLOB_REJECTED",
             Self::WrapRootUnknown => "WRAP_ROOT_UNKNOWN",
             Self::WrapRootGone => "WRAP_ROOT_GONE",
@@ -177,6 +193,7 @@ impl ErrorCode {
             Self::RateLimited => "RATE_LIMITED",
             Self::Internal => "INTERNAL",
             Self::StoreOff => "STORE_OFF",
+            Self::DeployUnsealed => "DEPLOY_UNSEALED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Unknown => "UNKNOWN",
         }

@@ -56,6 +56,9 @@ pub enum Error {
     /// A sealed value does not have its prefix or its three parts.
     #[error("not a sealed value")]
     MalformedSealedValue,
+    /// An idempotency key is not exactly 32 lower-case hexadecimal digits.
+    #[error("an idempotency key is 32 lower-case hexadecimal digits")]
+    MalformedIdempotencyKey,
     /// The words are not a valid 24-word BIP-39 phrase.
     #[error("not a 24-word recovery phrase")]
     MalformedPhrase,

@@ -17,6 +17,7 @@ pub mod env_map;
 pub mod env_value;
 mod error;
 pub mod id;
+pub mod idempotency;
 pub mod json;
 mod kdf;
 pub mod key;

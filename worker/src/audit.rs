@@ -65,6 +65,12 @@ impl Subject {
         Self { project_id: project_id.to_string(), id: deploy_id.to_string(), detail: None }
     }
 
+    /// The same, with what was decided, for people.
+    pub(crate) fn with_detail(mut self, detail: Option<&str>) -> Self {
+        self.detail = detail.map(str::to_owned);
+        self
+    }
+
     /// A project of the store, or one of its secrets; `detail` says which names and settings, never a value.
     pub fn of_project(project_id: &ProjectId, id: &impl fmt::Display, detail: Option<String>) -> Self {
         Self { project_id: project_id.to_string(), id: id.to_string(), detail }
@@ -105,6 +111,8 @@ pub enum Action {
     TakeRows,
     /// The store's values are being sealed again.
     RotateStore,
+    /// Rows from before there were seals were sealed.
+    SealRows,
     /// A lost wrap root was given up, and what only it could prove.
     GiveUpRoot,
 }
@@ -126,6 +134,7 @@ impl Action {
             Self::RemoveSecret => "remove-secret",
             Self::TakeRows => "take-rows",
             Self::RotateStore => "rotate-store",
+            Self::SealRows => "seal-rows",
             Self::GiveUpRoot => "give-up-root",
         }
     }

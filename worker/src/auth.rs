@@ -17,6 +17,7 @@ use crate::error::ApiError;
 use crate::host::Host;
 use crate::oidc;
 use crate::policy;
+use crate::row_seals;
 use crate::store::tokens;
 
 pub(crate) use admin_token::AdminTokens;
@@ -113,7 +114,12 @@ pub(crate) async fn admin<H: Host>(
 /// Read on the primary for each call: a revoked token is refused from the moment that its revocation answered.
 async fn by_token<H: Host>(app: &App<H>, token: &Token) -> Result<Identity, ApiError> {
     let now = app.clock.now();
-    let found = tokens::find(&app.host, &digest_of(token)).await?;
+    let roots = app.secrets.wrap_roots()?;
+    let digest = digest_of(token);
+    let found = tokens::find(&app.host, &digest).await?.map(|(token, seal)| {
+        let standing = row_seals::of_token(&roots, &token, &digest, seal.as_deref());
+        (token, standing)
+    });
     let token = policy::tokens::by_token(found, now)?;
     if let Err(error) = tokens::record_use(&app.host, &token, now).await {
         app.log.warn(&error);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use capy_protocol::idempotency::IdempotencyKey;
 use capy_protocol::json::{self, FromJson, ToJson};
 
 use crate::body::{self, BODY_MAX, Body};
@@ -26,6 +27,8 @@ pub struct Request {
     pub content_type: Option<String>,
     /// `user-agent`.
     pub user_agent: Option<String>,
+    /// `idempotency-key`.
+    pub idempotency_key: Option<String>,
     /// What the host knows about the connection.
     pub peer: Peer,
     /// The body, which is not read yet.
@@ -60,6 +63,12 @@ impl Call {
     /// Who is said to ask.
     pub(crate) fn authorization(&self) -> Option<&str> {
         self.request.authorization.as_deref()
+    }
+
+    /// What the client sends with each try of one call: 400 where it is none.
+    pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
+        let parsed = self.request.idempotency_key.as_deref().map(IdempotencyKey::parse).transpose();
+        parsed.map_err(|error| ApiError::BadRequest(error.to_string().into()))
     }
 
     /// The client's address.

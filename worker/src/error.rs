@@ -21,6 +21,9 @@ pub(crate) enum ApiError {
     Unauthorized,
     TokenExpired,
     TokenRevoked,
+    TokenAltered,
+    TokenUnsealed,
+    TokenRootGone,
     IdentityRefused(oidc::Refused),
     Forbidden,
     NotFound,
@@ -70,6 +73,8 @@ pub(crate) enum Fault {
     Store(capy_protocol::Error),
     #[error("sealing an audit event failed: {0}")]
     Seal(capy_protocol::Error),
+    #[error("a deployment's row changes faster than it can be released by")]
+    Contended,
 }
 
 impl From<HostError> for ApiError {
@@ -114,6 +119,9 @@ impl From<Refused> for ApiError {
             Refused::Unknown => Self::Unauthorized,
             Refused::Expired => Self::TokenExpired,
             Refused::Revoked => Self::TokenRevoked,
+            Refused::Altered => Self::TokenAltered,
+            Refused::Unsealed => Self::TokenUnsealed,
+            Refused::RootGone => Self::TokenRootGone,
         }
     }
 }
@@ -126,6 +134,19 @@ impl ApiError {
             Self::Unauthorized => (401, Code::Unauthorized, "a valid bearer token is needed"),
             Self::TokenExpired => (401, Code::TokenExpired, "this API token is past its expiry"),
             Self::TokenRevoked => (401, Code::TokenRevoked, "this API token is revoked"),
+            Self::TokenAltered => {
+                (401, Code::TokenAltered, "this API token's row was altered in the service's database")
+            }
+            Self::TokenUnsealed => (
+                401,
+                Code::TokenUnsealed,
+                "this API token's row bears no seal: an admin can have those from before seals sealed",
+            ),
+            Self::TokenRootGone => (
+                401,
+                Code::TokenRootGone,
+                "the wrap root that sealed this API token was taken out of the service: put it back, or make a new token",
+            ),
             Self::IdentityRefused(refused) => (401, Code::IdentityRefused, refused.text()),
             Self::Forbidden => (403, Code::Forbidden, "the token's scope does not reach this"),
             Self::NotFound => (404, Code::NotFound, "no such route"),
@@ -153,6 +174,14 @@ impl ApiError {
             Self::DeployExists => (409, Code::DeployExists, "this deploy id is taken"),
             Self::Denied(Denial::Unknown) => (404, Code::DeployUnknown, "no deployment has this id"),
             Self::Denied(Denial::Revoked) => (410, Code::DeployRevoked, "this deployment is revoked"),
+            Self::Denied(Denial::Altered) => {
+                (422, Code::DeployAltered, "this deployment's row was altered in the service's database")
+            }
+            Self::Denied(Denial::Unsealed) => (
+                503,
+                Code::DeployUnsealed,
+                "this deployment's row bears no seal: an admin can have those from before seals sealed",
+            ),
             Self::Denied(Denial::Expired) => (410, Code::DeployExpired, "this deployment has expired"),
             Self::Denied(Denial::UsedUp) => (410, Code::DeployUsedUp, "this deployment is used up"),
             Self::Denied(Denial::Address) => {
@@ -197,6 +226,10 @@ impl ApiError {
         answer.detail = match &self {
             Self::Unavailable(fault) => Some(fault.to_string()),
             Self::Panicked => Some("the call panicked".to_owned()),
+            Self::Denied(Denial::Unsealed) => Some(
+                "a deployment's row bears no seal; `capy service seal-rows` seals those from before"
+                    .to_owned(),
+            ),
             Self::StoreOff => Some(Fault::StoreKeys(SecretFault::Missing(ENCRYPTION_KEY)).to_string()),
             _ => None,
         };

@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod losses;
 pub(crate) mod projects;
 pub(crate) mod roots;
+pub(crate) mod row_seals;
 pub(crate) mod rows;
 pub(crate) mod tokens;
 pub(crate) mod trusts;

@@ -24,9 +24,11 @@ mod panics;
 pub mod policy;
 mod query;
 pub mod refusals;
+mod repeats;
 #[cfg(not(target_family = "wasm"))]
 mod router;
 mod routes;
+mod row_seals;
 pub mod secrets;
 pub mod store;
 pub mod work;

@@ -12,18 +12,30 @@ use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::host::Host;
 use crate::policy::oidc::{self as policy, Refused};
+use crate::row_seals::{self, Standing};
 use crate::store::trusts;
 
 pub use issuers::Issuers;
 
 /// 1. It is taken apart. The trusts of its issuer: without one nobody is asked anything.
 /// 2. Its times, then the issuer's key, then the signature.
-/// 3. Only then what it claims: every trust that fits gives its scope.
+/// 3. Only then what it claims: every trust that fits gives its scope, if the service wrote it so.
 pub(crate) async fn identify<H: Host>(app: &Arc<App<H>>, text: &str) -> Result<Identity, ApiError> {
     let jwt = jwt::parse(text).ok_or(Refused::Malformed)?;
     let trusts = trusts::of_issuer(&app.host, &jwt.claims.iss).await?;
     if trusts.is_empty() {
         return Err(Refused::Issuer.into());
+    }
+    let roots = app.secrets.wrap_roots()?;
+    let (mut proven, mut unproven) = (Vec::new(), Vec::new());
+    for (trust, seal) in trusts {
+        match row_seals::of_trust(&roots, &trust, seal.as_deref()) {
+            Standing::Whole => proven.push(trust),
+            standing => {
+                app.log.warn(&format!("trust {} is not believed: {standing:?}", trust.trust_id));
+                unproven.push(trust);
+            }
+        }
     }
     let now = app.clock.now();
     policy::by_time(&jwt.claims, now)?;
@@ -32,6 +44,11 @@ pub(crate) async fn identify<H: Host>(app: &Arc<App<H>>, text: &str) -> Result<I
     if !app.host.verify_rs256(&key, jwt.signed.as_bytes(), &jwt.signature).await? {
         return Err(Refused::Signature.into());
     }
-    let scopes = policy::scopes(&jwt.claims, trusts)?;
+    let scopes = match policy::scopes(&jwt.claims, proven) {
+        Err(Refused::NoTrust) if policy::scopes(&jwt.claims, unproven).is_ok() => {
+            return Err(Refused::Unproven.into());
+        }
+        scopes => scopes?,
+    };
     Ok(Identity::of_ci(jwt.claims.actor(), scopes, jwt.claims.exp.saturating_mul(1000)))
 }

@@ -11,6 +11,7 @@ use capy_protocol::api::{Deploy, RegisterRequest};
 use capy_protocol::blob::Format;
 
 use crate::host::HostError;
+use crate::row_seals::Standing;
 use crate::store::deploys::Record;
 
 /// The longest label, in characters.
@@ -31,6 +32,10 @@ pub enum Denial {
     Unknown,
     /// The deployment is revoked.
     Revoked,
+    /// Somebody else than the service changed its row.
+    Altered,
+    /// Its row bears no seal.
+    Unsealed,
     /// Its time is over.
     Expired,
     /// As many keys were released as it may have.
@@ -46,6 +51,8 @@ pub struct Asked<'a> {
     pub now: u64,
     /// The caller's address, where the host knows it.
     pub address: Option<&'a str>,
+    /// Whether the same client was released the key a moment ago: that takes no second use.
+    pub repeated: bool,
 }
 
 /// What a new deployment asks for that it cannot have.
@@ -91,10 +98,30 @@ pub fn by_record(record: Option<&Record>, asked: Asked<'_>) -> Result<(), Denial
     if deploy.revoked_at.is_some() {
         return Err(Denial::Revoked);
     }
+    by_terms(deploy, asked)
+}
+
+/// The record is the authority where the service wrote it. A revocation counts whoever wrote it.
+///
+/// # Errors
+/// The reason for a refusal.
+pub fn by_sealed_record(record: &Record, standing: Standing, asked: Asked<'_>) -> Result<(), Denial> {
+    if record.deploy.revoked_at.is_some() {
+        return Err(Denial::Revoked);
+    }
+    match standing {
+        Standing::Whole => by_terms(&record.deploy, asked),
+        // Its root is the one that opened the blob: another one was written into the row.
+        Standing::Altered | Standing::RootGone => Err(Denial::Altered),
+        Standing::Unsealed => Err(Denial::Unsealed),
+    }
+}
+
+fn by_terms(deploy: &Deploy, asked: Asked<'_>) -> Result<(), Denial> {
     if deploy.expires_at.is_some_and(|expires_at| expires_at <= asked.now) {
         return Err(Denial::Expired);
     }
-    if deploy.max_uses.is_some_and(|max_uses| deploy.uses >= max_uses) {
+    if !asked.repeated && deploy.max_uses.is_some_and(|max_uses| deploy.uses >= max_uses) {
         return Err(Denial::UsedUp);
     }
     by_address(deploy, asked.address)
@@ -153,8 +180,9 @@ mod tests {
     use capy_protocol::wrap::{INNER_LEN, InnerBlob};
 
     use super::*;
+    use crate::repeats::Repeats;
 
-    const NOWHERE: Asked<'_> = Asked { now: 100, address: None };
+    const NOWHERE: Asked<'_> = Asked { now: 100, address: None, repeated: false };
 
     fn record(revoked_at: Option<u64>) -> Record {
         let deploy = Deploy {
@@ -172,7 +200,8 @@ mod tests {
             cidrs: Vec::new(),
             created_by: None,
         };
-        Record { project_id: ProjectId::parse("prj_a").unwrap(), key_id: KeyId(1), deploy }
+        let (project_id, repeats) = (ProjectId::parse("prj_a").unwrap(), Repeats::default());
+        Record { project_id, key_id: KeyId(1), deploy, seal: None, repeats }
     }
 
     #[test]
@@ -218,8 +247,17 @@ mod tests {
             let mut record = record(revoked_at);
             (record.deploy.expires_at, record.deploy.max_uses) = (expires_at, max_uses);
             (record.deploy.uses, record.deploy.cidrs) = (uses, networks(cidrs));
-            let decision = by_record(Some(&record), Asked { now: 100, address });
-            assert_eq!(decision, expected, "{record:?} {address:?}");
+            let decide = |repeated| by_record(Some(&record), Asked { now: 100, address, repeated });
+            assert_eq!(decide(false), expected, "{record:?} {address:?}");
+            let repeated = if expected == Err(Denial::UsedUp) { Ok(()) } else { expected };
+            assert_eq!(decide(true), repeated, "{record:?} {address:?}");
+            let sealed =
+                |standing| by_sealed_record(&record, standing, Asked { now: 100, address, repeated: false });
+            assert_eq!(sealed(Standing::Whole), expected);
+            let revoked = revoked_at.map_or(Ok(()), |_| Err(Denial::Revoked));
+            assert_eq!(sealed(Standing::Altered), revoked.and(Err(Denial::Altered)));
+            assert_eq!(sealed(Standing::RootGone), revoked.and(Err(Denial::Altered)));
+            assert_eq!(sealed(Standing::Unsealed), revoked.and(Err(Denial::Unsealed)));
         }
     }
 

@@ -9,6 +9,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use capy_protocol::idempotency;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::app::App;
@@ -68,6 +69,8 @@ fn read(parts: &Parts, body: HttpBody) -> Request {
         authorization: text(AUTHORIZATION),
         content_type: text(CONTENT_TYPE),
         user_agent: header(USER_AGENT).map(lossy),
+        // One that is no text is none that a client draws, and is refused as such.
+        idempotency_key: header(HeaderName::from_static(idempotency::HEADER)).map(lossy),
         peer: parts.extensions.get::<Peer>().cloned().unwrap_or_default(),
         body: Box::new(body),
     }

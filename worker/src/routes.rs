@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::call::{Answer, Call, Outcome, Request};
 use crate::error::ApiError;
-use crate::handlers::{audit, decrypt, deploys, health, losses, projects, roots, rows, tokens, trusts};
+use crate::handlers::{
+    audit, decrypt, deploys, health, losses, projects, roots, row_seals, rows, tokens, trusts,
+};
 use crate::host::Host;
 use crate::log;
 use crate::panics::caught;
@@ -46,6 +48,8 @@ impl<H: Host> Table<H> {
         GET "/admin/audit" => audit::list_of_service;
         GET "/admin/audit/verify" => audit::verify;
         POST "/admin/audit/give-up" => losses::give_up;
+        GET "/admin/rows/verify" => row_seals::verify;
+        POST "/admin/rows/seal" => row_seals::seal;
         POST "/tokens" => tokens::create;
         GET "/tokens" => tokens::list;
         GET "/tokens/self" => tokens::of_bearer;

@@ -8,6 +8,7 @@ pub mod deploys;
 pub mod losses;
 pub mod page;
 pub mod projects;
+pub(crate) mod row_seals;
 pub mod rows;
 pub mod sql;
 pub mod tokens;

@@ -5,6 +5,7 @@ mod console;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use capy_protocol::idempotency;
 use js_sys::futures::future_to_promise;
 use js_sys::{Date, Object, Promise, Reflect};
 use wasm_bindgen::JsValue;
@@ -98,6 +99,7 @@ fn receive(request: WebRequest) -> Request {
         authorization: header("authorization"),
         content_type: header("content-type"),
         user_agent: header("user-agent"),
+        idempotency_key: header(idempotency::HEADER),
         // Cloudflare sets these itself, over whatever the client sent.
         peer: Peer {
             address: header("cf-connecting-ip"),

@@ -37,16 +37,18 @@ fn register(database: &mut Connection) -> bool {
     let event: &[&dyn ToSql] =
         params![ID, "prj_a", "register", "ok", at, "192.0.2.7", "IS", none, "me", 9.0, "e1", "m", none];
     let row: &[&dyn ToSql] =
-        params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at, none, none, none, none];
+        params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at, none, none, none, none, "s"];
     transaction(database, &[(sql::audit::EVENT_IF_NEW, event), (sql::INSERT, row)]) == 1
 }
 
 fn release(database: &mut Connection, at: f64) -> bool {
     let none = Option::<String>::None;
     let id = format!("decrypt {at}");
-    let event: &[&dyn ToSql] =
-        params![ID, "prj_a", "decrypt", "ok", at, none, none, none, none, 9.0, id, "m", none];
-    transaction(database, &[(sql::audit::EVENT_IF_OPEN, event), (sql::RELEASE, params![ID, at])]) == 1
+    let event: &[&dyn ToSql] = params![
+        ID, "prj_a", "decrypt", "ok", at, none, none, none, none, 9.0, id, "m", none, 0.0, 9.0, none, ""
+    ];
+    let release: &[&dyn ToSql] = params![ID, at, 0.0, 9.0, "[]", none, none, ""];
+    transaction(database, &[(sql::audit::EVENT_IF_OPEN, event), (sql::RELEASE, release)]) == 1
 }
 
 fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
@@ -87,13 +89,59 @@ fn a_release_after_the_revocation_counts_nothing_and_writes_no_event() {
     assert_eq!(counted, (1, 7));
 }
 
+/// The seals of the counts 1 to 3 are given; what stands in the row is that of its own count.
+#[test]
+fn a_release_takes_the_seal_of_the_count_that_it_comes_to_and_none_where_it_was_given_none() {
+    let mut database = database();
+    register(&mut database);
+    let none = Option::<String>::None;
+    let row = |database: &Connection| -> (i64, String) {
+        database.query_row(sql::FIND, [ID], |row| Ok((row.get("uses")?, row.get("seal")?))).unwrap()
+    };
+    for expected in [(1, "s1"), (2, "s2"), (3, "s3")] {
+        let release: &[&dyn ToSql] = params![ID, 6.0, 0.0, 2.0, r#"["s1","s2","s3"]"#, none, none, ""];
+        assert_eq!(transaction(&mut database, &[(sql::RELEASE, release)]), 1);
+        assert_eq!(row(&database), (expected.0, expected.1.to_owned()));
+    }
+    let release: &[&dyn ToSql] = params![ID, 6.0, 0.0, 2.0, r#"["s1","s2","s3"]"#, none, none, ""];
+    assert_eq!(transaction(&mut database, &[(sql::RELEASE, release)]), 0, "it counts more by now");
+    let release: &[&dyn ToSql] = params![ID, 6.0, 3.0, 9.0, "[]", none, none, ""];
+    assert_eq!(transaction(&mut database, &[(sql::RELEASE, release)]), 1);
+    assert_eq!(row(&database), (4, "s3".to_owned()));
+}
+
+#[test]
+fn a_release_is_named_in_its_row_once_and_for_a_minute_and_with_31_others_at_most() {
+    let mut database = database();
+    register(&mut database);
+    let text = |at: u64, digest: u64| format!("{at:016} {digest:032} seal");
+    let mut release = |at: u64, digest: u64| {
+        let oldest = format!("{:016}", at.saturating_sub(100));
+        let (named, digest) = (text(at, digest), format!("{digest:032}"));
+        let values: &[&dyn ToSql] = params![ID, at as f64, 0.0, 1e6, "[]", named, digest, oldest];
+        let released = transaction(&mut database, &[(sql::RELEASE, values)]);
+        let named: String = database.query_row(sql::FIND, [ID], |row| row.get("repeats")).unwrap();
+        (released, serde_json::from_str::<Vec<String>>(&named).unwrap())
+    };
+    assert_eq!(release(1000, 1), (1, vec![text(1000, 1)]));
+    assert_eq!(release(1050, 1).0, 0, "the same client's");
+    assert_eq!(release(1050, 2), (1, vec![text(1000, 1), text(1050, 2)]));
+    assert_eq!(release(1101, 1).0, 1, "a minute later it is a use");
+    for digest in 3..60 {
+        release(1102, digest);
+    }
+    let (_, named) = release(1103, 60);
+    assert_eq!(named.len(), 32);
+    assert!(named.contains(&text(1103, 60)) && !named.contains(&text(1000, 1)), "{named:?}");
+}
+
 #[test]
 fn the_list_is_newest_first_and_uses_its_index() {
     let database = database();
     let none = Option::<String>::None;
     for (id, project, at) in [("a", "p", 1), ("b", "p", 3), ("c", "p", 2), ("d", "q", 4)] {
         let row: &[&dyn ToSql] =
-            params![id.repeat(64), project, 1, 1, "deploy-key", none, none, at, none, none, none, none];
+            params![id.repeat(64), project, 1, 1, "deploy-key", none, none, at, none, none, none, none, none];
         database.prepare(sql::INSERT).unwrap().query(row).unwrap().next().unwrap();
     }
     let mut statement = database.prepare(sql::LIST).unwrap();
@@ -159,6 +207,9 @@ fn nothing_that_is_asked_for_often_reads_a_whole_table() {
         ("stretch copies", sql::audit::STRETCH_COPIES),
         ("bearer", sql::tokens::BY_DIGEST),
         ("token in use", sql::tokens::USED),
+        ("live deployments with what the trail says", sql::row_seals::DEPLOYS),
+        ("live API tokens with what the trail says", sql::row_seals::TOKENS),
+        ("trusts with what the trail says", sql::row_seals::TRUSTS),
     ] {
         assert_eq!(scans(sql), None, "{name}: {:?}", plan(sql));
     }

@@ -1,6 +1,9 @@
 //! What an owner and an operator ask about the past: the audit trail, its verification, and the wrap roots.
 
-use capy_protocol::api::{AuditEvent, AuditList, AuditVerification, GiveUp, GivenUp, WrapRootList};
+use capy_protocol::api::{
+    AuditEvent, AuditList, AuditVerification, GiveUp, GivenUp, RowVerification, SealRows, SealedRows,
+    WrapRootList,
+};
 use capy_protocol::id::ProjectId;
 
 use super::{LARGE, Service, post};
@@ -57,6 +60,24 @@ impl Service {
     /// [`Error::Unauthorized`], and the service errors: refused where a root is held or nothing waits for it.
     pub fn give_up_roots(&self, body: &GiveUp, deadline: Deadline) -> Result<GivenUp> {
         self.ask_any(&self.authorized(post(body), "/admin/audit/give-up".into(), LARGE), deadline)
+    }
+
+    /// Has the service check some of its live deployments, API tokens and trusts: `GET /admin/rows/verify?cursor=`; after
+    /// those of the answer before.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors.
+    pub fn verify_rows(&self, cursor: Option<&str>, deadline: Deadline) -> Result<RowVerification> {
+        let query = cursor.map(|cursor| self.cursor(cursor)).transpose()?.unwrap_or_default();
+        self.ask_any(&self.authorized(Method::Get, format!("/admin/rows/verify{query}"), LARGE), deadline)
+    }
+
+    /// Has the service seal some of its rows that have no seal, or tell which: `POST /admin/rows/seal`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], and the service errors.
+    pub fn seal_rows(&self, body: &SealRows, deadline: Deadline) -> Result<SealedRows> {
+        self.ask_any(&self.authorized(post(body), "/admin/rows/seal".into(), LARGE), deadline)
     }
 
     /// The wrap roots that are held or needed: `GET /admin/wrap-roots`.

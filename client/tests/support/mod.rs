@@ -56,6 +56,14 @@ pub(crate) struct Seen {
     pub(crate) body: String,
 }
 
+impl Seen {
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let values = self.head.lines().filter_map(|line| line.split_once(": "));
+        values.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+}
+
 struct State {
     roots: WrapRoots,
     deploys: HashMap<String, (RegisterRequest, Deploy)>,
@@ -65,6 +73,8 @@ struct State {
     always: Option<Fault>,
     by_method: Option<(&'static str, Fault)>,
     seen: Vec<Seen>,
+    /// Deployments and the idempotency keys that they were opened with.
+    opened: Vec<(String, String)>,
     /// Answers by path and query.
     canned: HashMap<String, Value>,
 }
@@ -90,6 +100,7 @@ impl StandIn {
             always: None,
             by_method: None,
             seen: Vec::new(),
+            opened: Vec::new(),
             canned: HashMap::new(),
         }));
         let stopped = Arc::new(AtomicBool::new(false));
@@ -257,13 +268,14 @@ impl State {
     fn answer(&mut self, seen: &Seen) -> (u16, Value) {
         let parts: Vec<_> = seen.path.trim_matches('/').split('/').collect();
         match (seen.method.as_str(), &parts[..]) {
-            ("POST", ["deploy", id, "decrypt"]) => self.decrypt(id, &seen.body),
+            ("POST", ["deploy", id, "decrypt"]) => self.decrypt(id, seen),
             _ if bearer(&seen.head) != ADMIN_TOKEN => self.answer_token(seen, &parts),
             ("GET" | "POST", _) if self.canned.contains_key(&seen.path) => {
                 (200, self.canned[&seen.path].clone())
             }
             ("POST", ["deploy"]) => self.register(&seen.body),
             ("DELETE", ["deploy", id]) => self.revoke(id),
+            ("GET", ["admin", "rows", _]) => (200, json!({ "checked": 0, "findings": [], "next": null })),
             ("DELETE", ["projects", _, "deploys"]) => {
                 let live = self.deploys.values_mut().filter(|(_, deploy)| deploy.revoked_at.is_none());
                 let revoked = live.map(|(_, deploy)| deploy.revoked_at = Some(1_700_000_200_000)).count();
@@ -330,9 +342,9 @@ impl State {
         (201, json!({"outer_blob": serialize_base64(outer.as_bytes())}))
     }
 
-    fn decrypt(&mut self, id: &str, body: &str) -> (u16, Value) {
-        let (Ok(id_bytes), Ok(request)) = (DeployId::parse(id), serde_json::from_str::<DecryptRequest>(body))
-        else {
+    fn decrypt(&mut self, id: &str, seen: &Seen) -> (u16, Value) {
+        let parsed = (DeployId::parse(id), serde_json::from_str::<DecryptRequest>(&seen.body));
+        let (Ok(id_bytes), Ok(request)) = parsed else {
             return refuse(400, "BAD_REQUEST");
         };
         let Ok(outer) = parse_base64(&request.ciphertext).and_then(|bytes| OuterBlob::from_bytes(&bytes))
@@ -348,13 +360,16 @@ impl State {
         if deploy.revoked_at.is_some() {
             return refuse(410, "DEPLOY_REVOKED");
         }
-        if deploy.max_uses.is_some_and(|most| deploy.uses >= most) {
+        let opened = seen.header("idempotency-key").map(|key| (id.to_owned(), key.to_owned()));
+        let repeated = opened.as_ref().is_some_and(|opened| self.opened.contains(opened));
+        if !repeated && deploy.max_uses.is_some_and(|most| deploy.uses >= most) {
             return refuse(410, "DEPLOY_USED_UP");
         }
         let Ok(inner) = self.roots.unwrap_outer(&outer, &id_bytes, &registered.project_id) else {
             return refuse(422, "BLOB_REJECTED");
         };
-        deploy.uses += 1;
+        deploy.uses += u64::from(!repeated);
+        self.opened.extend(opened);
         deploy.last_used_at = Some(1_700_000_100_000);
         let format = Format::from_number(registered.format).unwrap();
         let key = format.service_key(&inner, &id_bytes, &registered.project_id);

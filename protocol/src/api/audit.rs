@@ -17,7 +17,7 @@ pub struct AuditEvent {
     /// `register`, `decrypt`, `revoke`, `create-token`, `revoke-token`, `add-trust` or `remove-trust`; a newer service may
     /// know more.
     pub action: String,
-    /// `ok`, or the code of the refusal.
+    /// `ok`, `repeated` where a client asked again for what had just been released to it, or the code of the refusal.
     pub result: String,
     /// What it is about: the id of a deployment, an API token or a trust.
     pub subject: String,

@@ -14,8 +14,8 @@ use super::trusts::{NewTrust, RemovedTrust, Trust, TrustClaims, TrustList};
 use super::{
     AuditEvent, AuditList, AuditVerification, Bindings, Checkpoint, Credential, DecryptRequest,
     DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, Finding, Flaw, GiveUp, GivenUp, Health,
-    RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, SealingHealth, SecretText,
-    WrapRootList, WrapRootState,
+    RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, RowFinding, RowFlaw, RowId,
+    RowVerification, SealRows, SealedRows, SealingHealth, SecretText, WrapRootList, WrapRootState,
 };
 use crate::blob::Format;
 use crate::json::{FromJson, Json, Record, ToJson, Unfit, Writer};
@@ -35,6 +35,7 @@ from_json!(RegisterRequest {
 });
 from_json!(DecryptRequest { ciphertext });
 from_json!(GiveUp { key_ids, dry_run or false });
+from_json!(SealRows { cursor, dry_run or false });
 from_json!(NewSecret { key, value });
 from_json!(RotateRequest { after });
 from_json!(NewToken { scopes, label, expires_in });
@@ -122,7 +123,11 @@ to_json!(Checkpoint { id, upto, count, digest, key_id, at });
 to_json!(GivenUp { events, findings, checkpoint });
 to_json!(AuditVerification { checkpoint, findings, pending, unsealed, next });
 
-to_json!(WrapRootState { key_id, held, newest, live, trail });
+to_json!(WrapRootState { key_id, held, newest, live, trail, rows });
+to_json!(RowFinding { kind, id, flaw });
+to_json!(RowVerification { checked, findings, next });
+to_json!(RowId { kind, id });
+to_json!(SealedRows { sealed, refused, next });
 to_json!(WrapRootList { roots });
 
 to_json!(Recipe {
@@ -175,6 +180,12 @@ impl FromJson for Flaw {
 }
 
 impl ToJson for Flaw {
+    fn write(&self, to: &mut Writer) {
+        to.text(self.as_str());
+    }
+}
+
+impl ToJson for RowFlaw {
     fn write(&self, to: &mut Writer) {
         to.text(self.as_str());
     }

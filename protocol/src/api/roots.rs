@@ -20,6 +20,9 @@ pub struct WrapRootState {
     /// How many rows and checkpoints of the audit trail nothing else vouches for.
     #[serde(default)]
     pub trail: u64,
+    /// How many live API tokens and trusts bear its seal.
+    #[serde(default)]
+    pub rows: u64,
 }
 
 /// The answer to `GET /admin/wrap-roots`: those that are held, the newest last, then those that are gone.

@@ -10,7 +10,8 @@ use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, T
 use capy_protocol::api::trusts::{NewTrust, RemovedTrust, TrustClaims, TrustList};
 use capy_protocol::api::{
     AuditList, AuditVerification, DecryptRequest, DecryptResponse, DeployList, ErrorBody, Finding, GiveUp,
-    GivenUp, Health, RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, WrapRootList,
+    GivenUp, Health, RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, RowVerification,
+    SealRows, SealedRows, WrapRootList,
 };
 use capy_protocol::json::{FromJson, ToJson, read, write};
 use proptest::prelude::*;
@@ -106,6 +107,7 @@ fn requests_are_read_as_their_derives_read_them() {
     }));
     check_read::<DecryptRequest>(json!({ "ciphertext": "AA==" }));
     check_read::<GiveUp>(json!({ "key_ids": [7, 9], "dry_run": true }));
+    check_read::<SealRows>(json!({ "cursor": "deploy-61", "dry_run": true }));
     check_read::<NewToken>(json!({ "scopes": ["admin", "read:prj_a"], "label": "ci", "expires_in": 60 }));
     check_read::<NewTrust>(
         json!({ "issuer": "i", "audience": "a", "claims": claims(), "scope": "deploy:prj_a" }),
@@ -158,6 +160,10 @@ fn answers_are_written_as_their_derives_write_them() {
     check_write::<Health>(json!({ "status": "ok", "version": "1", "bindings": {
         "database": "ok", "revocations": "ok", "limits": "ok", "secrets": "ok", "store": "off",
     }, "sealing": { "state": "stopped", "since": 5, "reason": "a" } }));
+    let finding = json!({ "kind": "deploy", "id": "a", "flaw": "put-back" });
+    check_write::<RowVerification>(json!({ "checked": 5, "findings": [finding], "next": "deploy-61" }));
+    let sealed = json!([{ "kind": "token", "id": "a" }]);
+    check_write::<SealedRows>(json!({ "sealed": sealed, "refused": [finding], "next": null }));
     check_write::<RegisterResponse>(json!({ "outer_blob": "AA==" }));
     check_write::<DecryptResponse>(
         json!({ "service_key": "5a", "project_id": "prj_a", "inner_blob": "AA==" }),
@@ -180,7 +186,7 @@ fn answers_are_written_as_their_derives_write_them() {
     check_write::<AuditVerification>(json!({
         "checkpoint": checkpoint, "findings": [finding], "pending": 1, "unsealed": 2, "next": 3,
     }));
-    let root = json!({ "key_id": 7, "held": true, "newest": false, "live": 1, "trail": 2 });
+    let root = json!({ "key_id": 7, "held": true, "newest": false, "live": 1, "trail": 2, "rows": 3 });
     check_write::<WrapRootList>(json!({ "roots": [root, root] }));
 }
 

@@ -29,5 +29,5 @@ fn a_running_service_keeps_to_its_description() {
         String::from_utf8_lossy(&output.stderr),
         service.log()
     );
-    assert!(report.contains("Tested: 27"), "not every operation was asked for: {report}");
+    assert!(report.contains("Tested: 29"), "not every operation was asked for: {report}");
 }

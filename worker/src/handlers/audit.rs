@@ -11,9 +11,10 @@ use crate::audit::STRETCH;
 use crate::auth;
 use crate::call::{Answer, Call, Outcome};
 use crate::error::ApiError;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::query;
 use crate::store::audit::{self, Sealing, Verified};
+use crate::store::row_seals;
 
 /// `GET /projects/{project_id}/audit?cursor=`
 /// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
@@ -92,8 +93,17 @@ pub async fn checkpoint<H: Host>(app: &App<H>) {
             Err(error) => return tell_stop(app, error.to_string()).await,
         }
     }
-    if let Err(error) = audit::record_sealed(&app.host, app.clock.now()).await {
+    let sealed = audit::record_sealed(&app.host, app.clock.now()).await;
+    if let Err(error) = sealed.and(renew(app).await) {
         app.log.warn(&error);
+    }
+}
+
+/// API tokens and trusts come under the newest root with the trail.
+async fn renew<H: Host>(app: &App<H>) -> host::Result<()> {
+    match app.secrets.wrap_roots() {
+        Ok(roots) => row_seals::renew(&app.host, &roots).await,
+        Err(_) => Ok(()),
     }
 }
 

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use capy_protocol::api::{Credential, DecryptRequest, DecryptResponse, ErrorCode};
 use capy_protocol::blob::Format;
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
+use capy_protocol::idempotency::IdempotencyKey;
 use capy_protocol::text::parse_base64;
 use capy_protocol::wrap::{InnerBlob, OuterBlob};
 
 use crate::app::App;
 use crate::audit::{Action, Event, Subject};
 use crate::call::{Answer, Call, Outcome};
-use crate::error::ApiError;
+use crate::error::{ApiError, Fault};
 use crate::host::{Host, HostError};
 use crate::limits;
 use crate::policy::{self, Asked, Denial};
+use crate::repeats::{self, Release};
+use crate::row_seals;
 use crate::store::audit;
 use crate::store::deploys::{self, Record};
 
@@ -23,53 +26,102 @@ use crate::store::deploys::{self, Record};
 /// 3. The outer blob's shape: 422.
 /// 4. The record: 503 when it cannot be read. Where the outer blob opens under it, how often the deployment was asked
 ///    for: 429. An id alone is listed by every `read:` token: it takes none of what the deployment may ask.
-/// 5. The record's terms: 404, 410, 403.
+/// 5. The record's seal and its terms: 404, 410, 403; 422 where somebody else than the service changed it, 503 where it
+///    bears no seal.
 /// 6. The outer blob opens: 422. Another service's blob is told apart from an unknown id, and a deployment whose root is
 ///    gone from both.
-/// 7. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503.
+/// 7. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503. What was
+///    released for the same idempotency key within the last minute takes no second use; its event says `repeated`.
 /// 8. Only then the key: 200.
 ///
 /// A refusal by 2, 5 or 7 of who brought the blob is an event, one a minute of each kind; by the list, after the answer.
 pub(crate) async fn decrypt<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let id = call.id(DeployId::parse)?;
     limits::require_from_address(&app, call.address()).await?;
-    let caller = call.caller();
+    let (caller, key) = (call.caller(), call.idempotency_key()?);
     let request: DecryptRequest = call.json().await?;
     let bytes = parse_base64(&request.ciphertext)
         .map_err(|_| ApiError::BadRequest("ciphertext is not canonical base64".into()))?;
-    let event = Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller };
+    let asks =
+        Asks { event: Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller }, key };
+    let event = &asks.event;
     if let Err(denial) = ask_list(&app, &id).await {
         if !app.refusals.was_recorded(&id, ErrorCode::DeployRevoked, event.at) {
             let apart = Arc::clone(&app);
-            app.host.run_apart(async move { record_listed(&apart, &id, &bytes, &event).await }).await;
+            app.host.run_apart(async move { record_listed(&apart, &id, &bytes, &asks.event).await }).await;
         }
         return Err(denial.into());
     }
-    open(&app, &id, &bytes, &event).await
+    open(&app, &id, &bytes, &asks).await
 }
 
-async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event: &Event) -> Outcome {
+/// Who asks, and what that client knows its own tries by.
+struct Asks {
+    event: Event,
+    key: Option<IdempotencyKey>,
+}
+
+/// How often a release is tried whose record changes between lookup and release: each try takes three statements.
+const TRIES: usize = 8;
+/// The detail of the event of a release that counts towards a limit.
+const COUNTED: &str = "counted";
+
+async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], asks: &Asks) -> Outcome {
+    let Asks { event, key } = asks;
     let roots = app.secrets.wrap_roots()?;
     let outer = OuterBlob::from_bytes(bytes).map_err(|_| ApiError::BlobRejected)?;
-    let asked = Asked { now: event.at, address: event.caller.peer.address.as_deref() };
-    let found = find(app, id).await?;
-    let opened = found.as_ref().and_then(|record| roots.unwrap_outer(&outer, id, &record.project_id).ok());
-    let (Some(record), Some(inner)) = (&found, opened) else {
-        let has_root = roots.root(outer.kid()).is_ok();
-        return Err(without_blob(found.as_ref(), asked, outer.kid(), has_root));
-    };
-    limits::require_of_deploy(app, id).await?;
-    if let Err(denial) = policy::by_record(Some(record), asked) {
-        return Err(recorded(app, &record.project_id, id, event, denial).await);
-    }
-    let row = app.seal(event, Subject::deploy(&record.project_id, id), "ok")?;
-    if !deploys::release(&app.host, id, &row).await? {
-        // What came between is in the record by now.
+    let address = event.caller.peer.address.as_deref();
+    for tried in 0..TRIES {
+        let asked = Asked { now: event.at, address, repeated: false };
         let found = find(app, id).await?;
-        let denial = policy::by_record(found.as_ref(), asked).err().unwrap_or(Denial::Revoked);
-        return Err(recorded(app, &record.project_id, id, event, denial).await);
+        let opened =
+            found.as_ref().and_then(|record| roots.unwrap_outer(&outer, id, &record.project_id).ok());
+        let (Some(record), Some(inner)) = (&found, opened) else {
+            let has_root = roots.root(outer.kid()).is_ok();
+            return Err(without_blob(found.as_ref(), asked, outer.kid(), has_root));
+        };
+        if tried == 0 {
+            limits::require_of_deploy(app, id).await?;
+        }
+        // The root that opened the blob is held: a row that names another one was changed.
+        let row_key = roots.row_key(record.key_id).ok().filter(|_| record.key_id == outer.kid());
+        let repeated = row_key
+            .as_ref()
+            .zip(key.as_ref())
+            .is_some_and(|(row_key, key)| repeats::is_repeated(row_key, record, key, event.at));
+        let standing = row_seals::of_deploy(row_key.as_ref(), record);
+        let decision = policy::by_sealed_record(record, standing, Asked { repeated, ..asked });
+        let row_key = match (decision, row_key) {
+            (Ok(()), Some(row_key)) => row_key,
+            (decision, _) => {
+                let denial = decision.err().unwrap_or(Denial::Altered);
+                return Err(recorded(app, &record.project_id, id, event, denial).await);
+            }
+        };
+        if repeated {
+            return repeat(app, record, &inner, event).await;
+        }
+        let counted = record.deploy.max_uses.map(|_| COUNTED);
+        let subject = Subject::deploy(&record.project_id, id).with_detail(counted);
+        let row = app.seal(event, subject, "ok")?;
+        let release = Release::of(&row_key, record, key.as_ref(), event.at);
+        if deploys::release(&app.host, id, &release, &row).await? {
+            return answer(record, &inner);
+        }
+        // What came between is in the record by now.
     }
-    answer(record, &inner)
+    Err(ApiError::Unavailable(Fault::Contended))
+}
+
+/// The answer again, to the client that lost it, once that is an event.
+async fn repeat<H: Host>(app: &App<H>, record: &Record, inner: &InnerBlob, event: &Event) -> Outcome {
+    let id = &record.deploy.deploy_id;
+    let row = app.seal(event, Subject::deploy(&record.project_id, id), "repeated")?;
+    let now = deploys::repeat(&app.host, id, &row).await?;
+    match now.is_some_and(|now| now.deploy.revoked_at.is_none()) {
+        true => answer(record, inner),
+        false => Err(recorded(app, &record.project_id, id, event, Denial::Revoked).await),
+    }
 }
 
 /// Why a blob that does not open is refused. Of such calls nothing is kept, or whoever knows an id could fill the trail.

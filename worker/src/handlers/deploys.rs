@@ -18,6 +18,8 @@ use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::policy::{self, Denial};
 use crate::query;
+use crate::repeats::Repeats;
+use crate::row_seals;
 use crate::store::deploys::{self, Record};
 
 /// How many ids one call puts on the revocation list: each is a write over the network, and the time of a call is
@@ -28,7 +30,7 @@ const LISTED_AT_ONCE: usize = 40;
 /// 1. The bearer: 401. The body: 400, 413, 415. A scope that deploys the project: 403.
 /// 2. The policy on its fields, and the inner blob's shape: 400.
 /// 3. The wrap, under the newest root.
-/// 4. The record and its event, without any blob: 409 when the id is taken, 503.
+/// 4. The record with its seal, and its event, without any blob: 409 when the id is taken, 503.
 /// 5. 201 with the outer blob, which the service does not keep.
 pub(crate) async fn register<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
@@ -38,13 +40,14 @@ pub(crate) async fn register<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     policy::registration(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
     let inner = InnerBlob::parse_base64(request.inner_blob.expose_secret())
         .map_err(|_| ApiError::BadRequest("inner_blob is not base64 of 60 bytes".into()))?;
-    let outer = app
-        .secrets
-        .wrap_roots()?
+    let roots = app.secrets.wrap_roots()?;
+    let outer = roots
         .wrap(&request.deploy_id, &request.project_id, &inner)
         .map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
     let at = app.clock.now();
-    let record = record(request, outer.kid(), at, identity.actor());
+    let mut record = record(request, outer.kid(), at, identity.actor());
+    let key = roots.row_key(record.key_id).map_err(|error| ApiError::Unavailable(Fault::Wrap(error)))?;
+    record.seal = Some(row_seals::seal_deploy(&key, &record, 0));
     let event = identity.event(Action::Register, at, caller);
     let event = app.seal(&event, Subject::deploy(&record.project_id, &record.deploy.deploy_id), "ok")?;
     if !deploys::insert(&app.host, &record, &event).await? {
@@ -73,6 +76,8 @@ fn record(request: RegisterRequest, key_id: KeyId, created_at: u64, created_by: 
             cidrs: request.cidrs,
             created_by: Some(created_by.to_owned()),
         },
+        seal: None,
+        repeats: Repeats::default(),
     }
 }
 

@@ -10,12 +10,13 @@ use crate::app::App;
 use crate::auth;
 use crate::call::{Answer, Call, Outcome};
 use crate::host::Host;
-use crate::store::{audit, deploys};
+use crate::store::{audit, deploys, row_seals};
 
 /// `GET /admin/wrap-roots`
 /// 1. An admin's bearer: 401, 403.
 /// 2. Checkpoints of the audit trail under the newest root, so that no older one is needed for it.
-/// 3. 200 with each root that is held or needed, how many live deployments need it, and how much of the trail still does.
+/// 3. 200 with each root that is held or needed, how many live deployments, API tokens and trusts need it, and how much of
+///    the trail still does.
 ///    503.
 pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
@@ -23,6 +24,7 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     checkpoint(&app).await;
     let live = deploys::live_by_root(&app.host, app.clock.now()).await?;
     let trail = audit::needed_by_trail(&app.host).await?;
+    let rows = row_seals::needed(&app.host).await?;
     let newest = held.newest().ok();
     let state = |key_id, held| WrapRootState {
         key_id,
@@ -30,9 +32,10 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
         newest: newest == Some(key_id),
         live: count(&live, key_id),
         trail: count(&trail, key_id),
+        rows: count(&rows, key_id),
     };
     let mut roots: Vec<_> = held.key_ids().map(|key_id| state(key_id, true)).collect();
-    for (key_id, _) in live.iter().chain(&trail) {
+    for (key_id, _) in live.iter().chain(&trail).chain(&rows) {
         if roots.iter().all(|root| root.key_id != *key_id) {
             roots.push(state(*key_id, false));
         }

@@ -15,6 +15,7 @@ use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::policy;
 use crate::query;
+use crate::row_seals;
 use crate::store::tokens;
 
 /// `POST /tokens`
@@ -42,7 +43,10 @@ pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let scopes: Vec<_> = info.scopes.iter().map(Scope::to_string).collect();
     let subject = Subject::of_service(&token_id, Some(scopes.join(" ")));
     let event = app.seal(&identity.event(Action::CreateToken, now, caller), subject, "ok")?;
-    tokens::insert(&app.host, &auth::digest_of(&token), &info, &event).await?;
+    let digest = auth::digest_of(&token);
+    let seal = row_seals::seal_token(&*app.secrets.wrap_roots()?, &info, &digest);
+    let seal = seal.map_err(|error| ApiError::Unavailable(Fault::Seal(error)))?;
+    tokens::insert(&app.host, &digest, &info, &seal, &event).await?;
     Answer::created(&CreatedToken { token: SecretText::from(&token), info })
 }
 

@@ -13,6 +13,7 @@ use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::policy;
 use crate::query;
+use crate::row_seals;
 use crate::store::trusts;
 
 /// `POST /oidc/trusts`
@@ -37,7 +38,9 @@ pub(crate) async fn add<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let detail = format!("{}: {}", trust.issuer, trust.scope);
     let subject = Subject::of_service(&trust_id, Some(detail));
     let event = identity.event(Action::AddTrust, trust.created_at, caller);
-    trusts::insert(&app.host, &trust, &app.seal(&event, subject, "ok")?).await?;
+    let seal = row_seals::seal_trust(&*app.secrets.wrap_roots()?, &trust);
+    let seal = seal.map_err(|error| ApiError::Unavailable(Fault::Seal(error)))?;
+    trusts::insert(&app.host, &trust, &seal, &app.seal(&event, subject, "ok")?).await?;
     Answer::created(&trust)
 }
 

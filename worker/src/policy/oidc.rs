@@ -24,6 +24,8 @@ pub enum Refused {
     Signature,
     /// Another repository's, branch's, environment's or workflow's; or for another audience.
     NoTrust,
+    /// The trusts that would fit were not written by the service as they are, or cannot be checked.
+    Unproven,
 }
 
 impl Refused {
@@ -34,6 +36,10 @@ impl Refused {
             Self::Issuer => "no trust names the identity token's issuer",
             Self::Time => "the identity token is not valid at this time",
             Self::Signature => "the identity token's signature does not verify",
+            Self::Unproven => {
+                "the trust that fits the identity token was altered in the service's database, bears no seal, or its \
+                wrap root is gone: an admin can add it anew"
+            }
             Self::NoTrust => {
                 "no trust fits the identity token's audience, repository, ref, environment and workflow"
             }

@@ -3,6 +3,7 @@
 use capy_protocol::api::tokens::{NewToken, TokenInfo};
 
 use super::{EXPIRES_IN_MAX, LABEL_MAX, is_label};
+use crate::row_seals::Standing;
 
 /// The most scopes that one token may have.
 pub const SCOPES_MAX: usize = 32;
@@ -16,6 +17,12 @@ pub enum Refused {
     Expired,
     /// The token is revoked.
     Revoked,
+    /// Somebody else than the service changed its row.
+    Altered,
+    /// Its row bears no seal.
+    Unsealed,
+    /// The wrap root of its seal is not held.
+    RootGone,
 }
 
 /// What a new token asks for that it cannot have.
@@ -36,12 +43,18 @@ pub enum Unfit {
 ///
 /// # Errors
 /// The reason for a refusal.
-pub fn by_token(token: Option<TokenInfo>, now: u64) -> Result<TokenInfo, Refused> {
+pub fn by_token(token: Option<(TokenInfo, Standing)>, now: u64) -> Result<TokenInfo, Refused> {
     match token {
         None => Err(Refused::Unknown),
-        Some(token) if token.revoked_at.is_some() => Err(Refused::Revoked),
-        Some(token) if token.expires_at.is_some_and(|expiry| expiry <= now) => Err(Refused::Expired),
-        Some(token) => Ok(token),
+        // A revocation counts whoever wrote it.
+        Some((token, _)) if token.revoked_at.is_some() => Err(Refused::Revoked),
+        Some((_, Standing::Altered)) => Err(Refused::Altered),
+        Some((_, Standing::Unsealed)) => Err(Refused::Unsealed),
+        Some((_, Standing::RootGone)) => Err(Refused::RootGone),
+        Some((token, Standing::Whole)) if token.expires_at.is_some_and(|expiry| expiry <= now) => {
+            Err(Refused::Expired)
+        }
+        Some((token, Standing::Whole)) => Ok(token),
     }
 }
 
@@ -94,8 +107,19 @@ mod tests {
             (Some((None, Some(99))), Err(Refused::Revoked)),
             (Some((Some(5), Some(7))), Err(Refused::Revoked)),
         ] {
-            let row = found.map(|(expires_at, revoked_at)| token(expires_at, revoked_at));
-            assert_eq!(by_token(row, 10).map(drop), expected, "{found:?}");
+            let by = |standing| {
+                let row = found.map(|(expires_at, revoked_at)| (token(expires_at, revoked_at), standing));
+                by_token(row, 10).map(drop)
+            };
+            assert_eq!(by(Standing::Whole), expected, "{found:?}");
+            let is_ended = matches!(expected, Err(Refused::Unknown | Refused::Revoked));
+            for (standing, refused) in [
+                (Standing::Altered, Refused::Altered),
+                (Standing::Unsealed, Refused::Unsealed),
+                (Standing::RootGone, Refused::RootGone),
+            ] {
+                assert_eq!(by(standing), if is_ended { expected } else { Err(refused) }, "{found:?}");
+            }
         }
     }
 

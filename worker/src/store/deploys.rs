@@ -9,6 +9,7 @@ use super::page::{self, Cursor, PAGE};
 use super::sql;
 use crate::audit::Row as Event;
 use crate::host::{Cell, FromCell, Host, Result, Row, Rows, Statement, Value, nth, query};
+use crate::repeats::{Release, Repeats};
 
 /// How many deployments one call revokes at most, when it revokes all of a project.
 pub const REVOKED_AT_ONCE: u64 = 500;
@@ -22,6 +23,10 @@ pub struct Record {
     pub key_id: KeyId,
     /// What the owner sees of it.
     pub deploy: Deploy,
+    /// Its seal: see [`crate::row_seals`].
+    pub seal: Option<String>,
+    /// The releases of the last minute.
+    pub repeats: Repeats,
 }
 
 /// The deployment with this id.
@@ -31,7 +36,7 @@ pub(crate) async fn find<H: Host>(host: &H, id: &DeployId) -> Result<Option<Reco
 
 /// Adds a deployment; `false` when the id is taken.
 pub(crate) async fn insert<H: Host>(host: &H, record: &Record, event: &Event) -> Result<bool> {
-    let Record { project_id, key_id, deploy } = record;
+    let Record { project_id, key_id, deploy, seal, .. } = record;
     let of_deploy = vec![
         (&deploy.deploy_id).into(),
         project_id.as_str().into(),
@@ -45,18 +50,37 @@ pub(crate) async fn insert<H: Host>(host: &H, record: &Record, event: &Event) ->
         deploy.max_uses.into(),
         serialize_networks(&deploy.cidrs).into(),
         deploy.created_by.as_deref().into(),
+        seal.as_deref().into(),
     ];
     let event = Statement::new(sql::audit::EVENT_IF_NEW, event.values());
     let insert = Statement::new(sql::INSERT, of_deploy);
     Ok(nth(host.transaction(vec![event, insert]).await?, 1)?.count() > 0)
 }
 
-/// Counts a use, unless the deployment has been revoked, or expired, or was used up meanwhile: then nothing is written,
-/// and `false`.
-pub(crate) async fn release<H: Host>(host: &H, id: &DeployId, event: &Event) -> Result<bool> {
-    let release = Statement::new(sql::RELEASE, vec![id.into(), event.at.into()]);
-    let event = Statement::new(sql::audit::EVENT_IF_OPEN, event.values());
-    Ok(nth(host.transaction(vec![event, release]).await?, 1)?.count() > 0)
+/// Counts a use, unless the deployment has been revoked, or expired, or was used up meanwhile, or the same client was
+/// quicker: then nothing is written, and `false`.
+pub(crate) async fn release<H: Host>(
+    host: &H,
+    id: &DeployId,
+    release: &Release,
+    event: &Event,
+) -> Result<bool> {
+    let mut values: Vec<Value> = vec![id.into(), event.at.into()];
+    values.extend(release.values());
+    let mut of_event = event.values();
+    of_event.extend(release.conditions());
+    let statements =
+        vec![Statement::new(sql::audit::EVENT_IF_OPEN, of_event), Statement::new(sql::RELEASE, values)];
+    Ok(nth(host.transaction(statements).await?, 1)?.count() > 0)
+}
+
+/// Writes down that a release is repeated, unless the deployment has been revoked; the record as it was then.
+pub(crate) async fn repeat<H: Host>(host: &H, id: &DeployId, event: &Event) -> Result<Option<Record>> {
+    let statements = vec![
+        Statement::new(sql::audit::EVENT_IF_LIVE, event.values()),
+        Statement::new(sql::FIND, vec![id.into()]),
+    ];
+    nth(host.transaction(statements).await?, 1)?.first(Record::read)
 }
 
 /// Revokes; returns when it was revoked first, or `None` when no deployment has the id.
@@ -136,7 +160,7 @@ pub(crate) async fn check<H: Host>(host: &H, now: u64) -> Result<()> {
     host.transaction(statements).await.map(drop)
 }
 
-fn serialize_networks(networks: &[Network]) -> Option<String> {
+pub(crate) fn serialize_networks(networks: &[Network]) -> Option<String> {
     let texts: Vec<_> = networks.iter().map(Network::to_string).collect();
     (!texts.is_empty()).then(|| texts.join(" "))
 }
@@ -161,11 +185,13 @@ impl FromCell for Credential {
 }
 
 impl Record {
-    fn read(row: Row<'_>) -> Result<Self> {
+    pub(super) fn read(row: Row<'_>) -> Result<Self> {
         Ok(Self {
             project_id: row.read("project_id")?,
             key_id: row.read("key_id")?,
             deploy: read_deploy(row)?,
+            seal: row.read("seal")?,
+            repeats: row.read("repeats")?,
         })
     }
 }

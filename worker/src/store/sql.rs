@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod projects;
+pub mod row_seals;
 pub mod tokens;
 pub mod trusts;
 
@@ -29,17 +30,27 @@ pub const LIST: &str = "SELECT * FROM deploys \
 /// A new deployment; one row unless the id is taken.
 pub const INSERT: &str = "INSERT INTO deploys \
     (deploy_id, project_id, key_id, format, credential, label, platform, created_at, \
-    expires_at, max_uses, cidrs, created_by) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+    expires_at, max_uses, cidrs, created_by, seal) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
     ON CONFLICT (deploy_id) DO NOTHING RETURNING deploy_id";
 
-/// A use of deployment ?1 at ?2; one row unless it is revoked, expired or used up.
-pub const RELEASE: &str = "UPDATE deploys SET uses = uses + 1, last_used_at = ?2 \
+/// A use of deployment ?1 at ?2; one row unless it is revoked or expired, counts other uses than ?3 to ?4, or names a release
+/// with digest ?7 after ?8. The JSON array ?5 has its seals by how many uses more than ?3 it counts, or none where they
+/// stay; ?6 is the text that names the release, or NULL.
+pub const RELEASE: &str = "UPDATE deploys SET uses = uses + 1, last_used_at = ?2, \
+    seal = ifnull((SELECT value FROM json_each(?5) WHERE key = uses - ?3), seal), \
+    repeats = CASE WHEN ?6 IS NULL THEN repeats ELSE (SELECT json_group_array(value) FROM (\
+    SELECT value FROM (SELECT value FROM json_each(ifnull(repeats, '[]')) WHERE value > ?8 \
+    ORDER BY value DESC LIMIT 31) UNION ALL SELECT ?6)) END \
     WHERE deploy_id = ?1 AND revoked_at IS NULL \
-    AND (expires_at IS NULL OR expires_at > ?2) AND (max_uses IS NULL OR uses < max_uses) RETURNING uses";
+    AND (expires_at IS NULL OR expires_at > ?2) AND uses BETWEEN ?3 AND ?4 \
+    AND NOT EXISTS (SELECT 1 FROM json_each(ifnull(repeats, '[]')) WHERE value > ?8 AND substr(value, 18, 32) = ?7) \
+    RETURNING uses";
 
-/// The revocation of ?1 at ?2, unless it is revoked already.
-pub const REVOKE: &str = "UPDATE deploys SET revoked_at = ?2 WHERE deploy_id = ?1 AND revoked_at IS NULL";
+/// The revocation of ?1 at ?2, unless it is revoked already. It takes the seal away: without the revocation the row is none
+/// that the service wrote.
+pub const REVOKE: &str = "UPDATE deploys SET revoked_at = ?2, seal = 'revoked', repeats = NULL \
+    WHERE deploy_id = ?1 AND revoked_at IS NULL";
 
 /// When ?1 was revoked.
 pub const REVOKED_AT: &str = "SELECT revoked_at FROM deploys WHERE deploy_id = ?1";
@@ -48,7 +59,7 @@ pub const REVOKED_AT: &str = "SELECT revoked_at FROM deploys WHERE deploy_id = ?
 pub const LIVE: &str = "SELECT deploy_id FROM deploys WHERE project_id = ?1 AND revoked_at IS NULL LIMIT ?2";
 
 /// [`REVOKE`] of each deployment in the JSON array ?1; one row for each that was live.
-pub const REVOKE_EACH: &str = "UPDATE deploys SET revoked_at = ?2 \
+pub const REVOKE_EACH: &str = "UPDATE deploys SET revoked_at = ?2, seal = 'revoked', repeats = NULL \
     WHERE deploy_id IN (SELECT value FROM json_each(?1)) AND revoked_at IS NULL RETURNING deploy_id";
 
 /// How many deployments need each wrap root and may still get a key at ?1.

@@ -15,13 +15,20 @@ use crate::host::{Cell, FromCell, Host, Result, Row, Rows, Statement, nth, query
 /// How often a use is written down: milliseconds.
 const USE_INTERVAL: u64 = 60_000;
 
-/// The token with this digest: 64 hexadecimal digits.
-pub(crate) async fn find<H: Host>(host: &H, digest: &str) -> Result<Option<TokenInfo>> {
-    query(host, sql::tokens::BY_DIGEST, vec![digest.into()]).await?.first(read_info)
+/// The token with this digest: 64 hexadecimal digits; and its seal.
+pub(crate) async fn find<H: Host>(host: &H, digest: &str) -> Result<Option<(TokenInfo, Option<String>)>> {
+    let read = |row: Row<'_>| Ok((read_info(row)?, row.read("seal")?));
+    query(host, sql::tokens::BY_DIGEST, vec![digest.into()]).await?.first(read)
 }
 
-/// Adds a token, with its event.
-pub(crate) async fn insert<H: Host>(host: &H, digest: &str, token: &TokenInfo, event: &Event) -> Result<()> {
+/// Adds a token with its seal, and its event.
+pub(crate) async fn insert<H: Host>(
+    host: &H,
+    digest: &str,
+    token: &TokenInfo,
+    seal: &str,
+    event: &Event,
+) -> Result<()> {
     let scopes: Vec<String> = token.scopes.iter().map(Scope::to_string).collect();
     let values = vec![
         token.token_id.to_string().into(),
@@ -31,6 +38,7 @@ pub(crate) async fn insert<H: Host>(host: &H, digest: &str, token: &TokenInfo, e
         token.created_at.into(),
         token.created_by.as_str().into(),
         token.expires_at.into(),
+        seal.into(),
     ];
     let event = Statement::new(sql::audit::EVENT, event.values());
     host.transaction(vec![event, Statement::new(sql::tokens::INSERT, values)]).await.map(drop)
@@ -82,7 +90,7 @@ impl FromCell for Vec<Scope> {
     }
 }
 
-fn read_info(row: Row<'_>) -> Result<TokenInfo> {
+pub(super) fn read_info(row: Row<'_>) -> Result<TokenInfo> {
     Ok(TokenInfo {
         token_id: row.read("token_id")?,
         label: row.read("label")?,

@@ -9,9 +9,10 @@ use super::sql;
 use crate::audit::Row as Event;
 use crate::host::{Cell, FromCell, Host, Result, Row, Rows, Statement, Value, nth, query};
 
-/// The trusts that an issuer's tokens may fit.
-pub(crate) async fn of_issuer<H: Host>(host: &H, issuer: &str) -> Result<Vec<Trust>> {
-    query(host, sql::trusts::OF_ISSUER, vec![issuer.into()]).await?.parse(read_trust)
+/// The trusts that an issuer's tokens may fit, each with its seal.
+pub(crate) async fn of_issuer<H: Host>(host: &H, issuer: &str) -> Result<Vec<(Trust, Option<String>)>> {
+    let read = |row: Row<'_>| Ok((read_trust(row)?, row.read("seal")?));
+    query(host, sql::trusts::OF_ISSUER, vec![issuer.into()]).await?.parse(read)
 }
 
 /// A page of all trusts, newest first, and where the next one begins.
@@ -26,8 +27,8 @@ pub(crate) async fn list<H: Host>(
     Ok((trusts, next))
 }
 
-/// Adds a trust, with its event.
-pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust, event: &Event) -> Result<()> {
+/// Adds a trust with its seal, and its event.
+pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust, seal: &str, event: &Event) -> Result<()> {
     let values = vec![
         trust.trust_id.to_string().into(),
         trust.issuer.as_str().into(),
@@ -36,6 +37,7 @@ pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust, event: &Event) -> R
         trust.scope.to_string().into(),
         trust.created_at.into(),
         trust.created_by.as_str().into(),
+        seal.into(),
     ];
     let event = Statement::new(sql::audit::EVENT, event.values());
     host.transaction(vec![event, Statement::new(sql::trusts::INSERT, values)]).await.map(drop)
@@ -56,7 +58,7 @@ impl FromCell for TrustClaims {
     }
 }
 
-fn read_trust(row: Row<'_>) -> Result<Trust> {
+pub(super) fn read_trust(row: Row<'_>) -> Result<Trust> {
     Ok(Trust {
         trust_id: row.read("trust_id")?,
         issuer: row.read("issuer")?,

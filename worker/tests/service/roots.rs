@@ -19,7 +19,7 @@ async fn a_wrap_root_is_rotated_without_a_gap_and_its_last_deployments_are_count
     let once = service.register_with(Format::V1, "project-key", json!({ "max_uses": 1 })).await;
     assert_eq!(
         roots(&service).await,
-        json!([{ "key_id": 9, "held": true, "newest": true, "live": 3, "trail": 1 }])
+        json!([{ "key_id": 9, "held": true, "newest": true, "live": 3, "trail": 1, "rows": 0 }])
     );
 
     let service = service.restart_with_roots(&format!("{nine},{ten}"));
@@ -30,8 +30,8 @@ async fn a_wrap_root_is_rotated_without_a_gap_and_its_last_deployments_are_count
     service.set_time(NOW + 60_000);
     let expected = |live: u64| {
         json!([
-            { "key_id": 9, "held": true, "newest": false, "live": live, "trail": 0 },
-            { "key_id": 10, "held": true, "newest": true, "live": 1, "trail": 1 },
+            { "key_id": 9, "held": true, "newest": false, "live": live, "trail": 0, "rows": 0 },
+            { "key_id": 10, "held": true, "newest": true, "live": 1, "trail": 1, "rows": 0 },
         ])
     };
     assert_eq!(roots(&service).await, expected(1), "one expired, one is used up");
@@ -42,8 +42,8 @@ async fn a_wrap_root_is_rotated_without_a_gap_and_its_last_deployments_are_count
     assert_eq!(
         roots(&early).await,
         json!([
-            { "key_id": 10, "held": true, "newest": true, "live": 1, "trail": 1 },
-            { "key_id": 9, "held": false, "newest": false, "live": 1, "trail": 0 },
+            { "key_id": 10, "held": true, "newest": true, "live": 1, "trail": 1, "rows": 0 },
+            { "key_id": 9, "held": false, "newest": false, "live": 1, "trail": 0, "rows": 0 },
         ]),
         "the live one whose root is gone is told"
     );
@@ -55,7 +55,7 @@ async fn a_wrap_root_is_rotated_without_a_gap_and_its_last_deployments_are_count
     let newest = back.restart_with_roots(&ten);
     assert_eq!(
         roots(&newest).await,
-        json!([{ "key_id": 10, "held": true, "newest": true, "live": 1, "trail": 1 }])
+        json!([{ "key_id": 10, "held": true, "newest": true, "live": 1, "trail": 1, "rows": 0 }])
     );
     let verified = newest.call("GET", "/admin/audit/verify", Value::Null).await;
     assert_eq!(verified.json["findings"], json!([]), "the trail stands without the old root");

@@ -95,7 +95,7 @@ async fn a_root_that_unsealed_rows_need_does_not_look_removable() {
     assert_eq!((&roots.json["roots"][0]["trail"], &roots.json["roots"][1]["trail"]), (&json!(0), &json!(1)));
     let early = both.restart_with_roots(&root(12, "44"));
     let roots = early.call("GET", "/admin/wrap-roots", Value::Null).await;
-    let gone = json!({ "key_id": 10, "held": false, "newest": false, "live": 0, "trail": 1 });
+    let gone = json!({ "key_id": 10, "held": false, "newest": false, "live": 0, "trail": 1, "rows": 0 });
     assert_eq!(roots.json["roots"][1], gone, "the trail's own root is gone");
 }
 

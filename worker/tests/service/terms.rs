@@ -38,8 +38,9 @@ async fn an_expiry_between_lookup_and_release_is_seen_by_the_database() {
     let connection = service.host().database().connection();
     let mut release = connection.prepare(sql::RELEASE).unwrap();
     let (id, at) = (deployment.id.to_string(), |later: u64| i64::try_from(NOW + later).unwrap());
-    assert!(!release.exists(rusqlite::params![id, at(60_000)]).unwrap());
-    assert!(release.exists(rusqlite::params![id, at(59_999)]).unwrap());
+    let none = Option::<String>::None;
+    assert!(!release.exists(rusqlite::params![id, at(60_000), 0, 9, "[]", none, none, ""]).unwrap());
+    assert!(release.exists(rusqlite::params![id, at(59_999), 0, 9, "[]", none, none, ""]).unwrap());
 }
 
 /// More callers than uses, all at once, each with a lookup and a release of its own.

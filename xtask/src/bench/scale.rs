@@ -117,7 +117,17 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
     let of_project = || Value::from(project(1));
     let mut register: Vec<Value> = vec![id(fresh).into(), of_project(), 7_u64.into(), 1_u64.into()];
     register.extend(["project-key".into(), "main".into(), "vercel".into(), at.into()]);
-    register.extend([Value::Null, Value::Null, Value::Null, "bootstrap".into()]);
+    register.extend([Value::Null, Value::Null, Value::Null, "bootstrap".into(), id(fresh).into()]);
+    // Uses are not limited, and the client sends an idempotency key.
+    let (digest, oldest) = (format!("{fresh:032x}"), format!("{:016}", at - 60_000));
+    let counts = [0_u64.into(), (1_u64 << 52).into()];
+    let mut open = event(&deploy, fresh);
+    open.extend(counts.clone());
+    open.extend([digest.as_str().into(), oldest.as_str().into()]);
+    let mut release: Vec<Value> = vec![deploy.as_str().into(), at.into()];
+    release.extend(counts);
+    let named = format!("{at:016} {digest} {}", id(fresh));
+    release.extend(["[]".into(), named.into(), digest.into(), oldest.into()]);
     let stretch = || vec![(events - STRETCH).into(), (1_u64 << 52).into(), STRETCH.into()];
     let operation = |name, statements| Operation { name, statements };
     vec![
@@ -125,8 +135,8 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
             "decrypt",
             vec![
                 one(sql::FIND, vec![deploy.as_str().into()]),
-                one(sql::audit::EVENT_IF_OPEN, event(&deploy, fresh)),
-                one(sql::RELEASE, vec![deploy.as_str().into(), at.into()]),
+                one(sql::audit::EVENT_IF_OPEN, open),
+                one(sql::RELEASE, release),
             ],
         ),
         operation(

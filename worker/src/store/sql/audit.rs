@@ -38,10 +38,12 @@ pub const EVENT_IF_LIVE: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5,
     FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL"
 );
 
-/// An event of a deployment, unless no key may be released for it any more at ?5.
+/// An event of a deployment, unless it is revoked, has expired at ?5, counts other uses than ?14 to ?15, or names a release with
+/// digest ?16 after ?17.
 pub const EVENT_IF_OPEN: &str = add_event!(SELECT " + 1, ", "?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
     FROM deploys WHERE deploy_id = ?1 AND revoked_at IS NULL \
-    AND (expires_at IS NULL OR expires_at > ?5) AND (max_uses IS NULL OR uses < max_uses)"
+    AND (expires_at IS NULL OR expires_at > ?5) AND uses BETWEEN ?14 AND ?15 \
+    AND NOT EXISTS (SELECT 1 FROM json_each(ifnull(repeats, '[]')) WHERE value > ?17 AND substr(value, 18, 32) = ?16)"
 );
 
 /// [`EVENT_IF_LIVE`] of each in the JSON array ?1, of objects with `deploy_id`, `event_id` and `mac`.

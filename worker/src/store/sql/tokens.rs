@@ -9,15 +9,15 @@ pub const LIST: &str = "SELECT * FROM tokens \
 
 /// A new token.
 pub const INSERT: &str = "INSERT INTO tokens \
-    (token_id, digest, scopes, label, created_at, created_by, expires_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (token_id, digest, scopes, label, created_at, created_by, expires_at, seal) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// A use at ?2, unless one after ?3 is written down already.
 pub const USED: &str = "UPDATE tokens SET last_used_at = ?2 \
     WHERE token_id = ?1 AND (last_used_at IS NULL OR last_used_at <= ?3)";
 
-/// The revocation at ?2 by ?3, unless it is revoked already.
-pub const REVOKE: &str = "UPDATE tokens SET revoked_at = ?2, revoked_by = ?3 \
+/// The revocation at ?2 by ?3, unless it is revoked already. It takes the seal away.
+pub const REVOKE: &str = "UPDATE tokens SET revoked_at = ?2, revoked_by = ?3, seal = 'revoked' \
     WHERE token_id = ?1 AND revoked_at IS NULL";
 
 /// When it was revoked.

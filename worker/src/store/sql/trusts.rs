@@ -9,8 +9,8 @@ pub const LIST: &str = "SELECT * FROM oidc_trusts \
 
 /// A new trust.
 pub const INSERT: &str = "INSERT INTO oidc_trusts \
-    (trust_id, issuer, audience, claims, scope, created_at, created_by) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (trust_id, issuer, audience, claims, scope, created_at, created_by, seal) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// Removes ?1; one row unless there is none.
 pub const REMOVE: &str = "DELETE FROM oidc_trusts WHERE trust_id = ?1 RETURNING trust_id";

@@ -1,0 +1,57 @@
+//! The rows that decide: whether somebody else than the service changed one, and the seals of those from before there were
+//! any.
+
+use std::sync::Arc;
+
+use capy_protocol::api::{RowVerification, SealRows, SealedRows};
+
+use crate::app::App;
+use crate::audit::{Action, Subject};
+use crate::auth;
+use crate::call::{Answer, Call, Outcome};
+use crate::error::ApiError;
+use crate::host::Host;
+use crate::query;
+use crate::store::row_seals::{self, Cursor};
+
+/// `GET /admin/rows/verify?cursor=`
+/// 1. An admin's bearer: 401, 403. The cursor: 400.
+/// 2. 200 with what is wrong with some of the live deployments, API tokens and trusts, and where the next ones begin. 503.
+pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    auth::admin(&app, call.authorization()).await?;
+    let cursor = cursor(query::only(call.query(), "cursor")?)?;
+    let looked = row_seals::look(&app.host, &*app.secrets.wrap_roots()?, &cursor).await?;
+    let next = looked.next.as_ref().map(Cursor::text);
+    Answer::ok(&RowVerification { checked: looked.checked, findings: looked.findings, next })
+}
+
+/// `POST /admin/rows/seal`
+/// 1. An admin's bearer: 401, 403. The body: 400, 413, 415.
+/// 2. Seals for those of some live rows that have none, unless the audit trail contradicts them; with one event. For a dry
+///    run, nothing. 503.
+/// 3. 200 with what is sealed, what is refused still, and where to go on.
+pub(crate) async fn seal<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: SealRows = call.json().await?;
+    let cursor = cursor(request.cursor.as_deref())?;
+    let looked = row_seals::look(&app.host, &*app.secrets.wrap_roots()?, &cursor).await?;
+    let sealed = looked.sealable();
+    if !request.dry_run && !sealed.is_empty() {
+        let ids: Vec<_> = sealed.iter().map(|row| row.id.as_str()).collect();
+        let detail = format!("{} of kind {}: {}", sealed.len(), sealed[0].kind, ids.join(" "));
+        let subject = Subject::of_service(&"rows", Some(detail));
+        let event = app.seal(&identity.event(Action::SealRows, app.clock.now(), caller), subject, "ok")?;
+        row_seals::seal(&app.host, &looked, &event).await?;
+    }
+    Answer::ok(&SealedRows {
+        sealed,
+        refused: looked.refused(),
+        next: looked.next.as_ref().map(Cursor::text),
+    })
+}
+
+fn cursor(text: Option<&str>) -> Result<Cursor, ApiError> {
+    let unfit = || ApiError::BadRequest("the cursor is not one of this service".into());
+    text.map_or(Ok(Cursor::start()), |text| Cursor::parse(text).ok_or_else(unfit))
+}

@@ -1,0 +1,129 @@
+//! Whether a row that decides is one that the service wrote. Pure: rows and roots in, verdicts out. The bytes are in
+//! [`capy_protocol::row_seal`].
+//!
+//! A row without a seal is refused: it is from before there were seals, and an owner has it sealed, or somebody else wrote
+//! it. A revoked row bears the word `revoked`, which is no seal, so that a revocation that is taken back leaves a row that is
+//! refused.
+
+use capy_protocol::api::tokens::TokenInfo;
+use capy_protocol::api::trusts::Trust;
+use capy_protocol::audit::Record as Sealed;
+use capy_protocol::id::KeyId;
+use capy_protocol::json;
+use capy_protocol::key::RowKey;
+use capy_protocol::row_seal::{DeployTerms, TokenTerms, TrustTerms};
+use capy_protocol::scope::Scope;
+use capy_protocol::wrap::WrapRoots;
+
+use crate::store::deploys::{Record, serialize_networks};
+
+/// What a row's seal says of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// The service wrote it so.
+    Whole,
+    /// Somebody else changed it, or it is another row's seal.
+    Altered,
+    /// It has none.
+    Unsealed,
+    /// Its wrap root is not held.
+    RootGone,
+}
+
+/// The seal of a deployment that counts so many uses.
+pub(crate) fn seal_deploy(key: &RowKey, record: &Record, uses: u64) -> String {
+    key.seal(&deploy_record(record, uses))
+}
+
+/// Whether a deployment is one that the service wrote. `key`: of its wrap root, where that is held.
+pub(crate) fn of_deploy(key: Option<&RowKey>, record: &Record) -> Standing {
+    match (&record.seal, key) {
+        (None, _) => Standing::Unsealed,
+        (Some(_), None) => Standing::RootGone,
+        (Some(seal), Some(key)) => by(key.is_seal(&deploy_record(record, record.deploy.uses), seal)),
+    }
+}
+
+fn deploy_record(record: &Record, uses: u64) -> Sealed {
+    let Record { project_id, key_id, deploy, .. } = record;
+    let cidrs = serialize_networks(&deploy.cidrs);
+    DeployTerms {
+        deploy_id: &deploy.deploy_id,
+        project_id,
+        key_id: *key_id,
+        format: deploy.format,
+        credential: deploy.credential.as_str(),
+        expires_at: deploy.expires_at,
+        max_uses: deploy.max_uses,
+        uses,
+        cidrs: cidrs.as_deref(),
+    }
+    .record()
+}
+
+/// The seal of an API token under the newest root.
+///
+/// # Errors
+/// What a ring without roots answers.
+pub(crate) fn seal_token(
+    roots: &WrapRoots,
+    token: &TokenInfo,
+    digest: &str,
+) -> capy_protocol::Result<String> {
+    seal(roots, |key_id| token_record(token, digest, key_id))
+}
+
+/// Whether an API token is one that the service wrote.
+pub(crate) fn of_token(roots: &WrapRoots, token: &TokenInfo, digest: &str, seal: Option<&str>) -> Standing {
+    standing(roots, seal, |key_id| token_record(token, digest, key_id))
+}
+
+fn token_record(token: &TokenInfo, digest: &str, key_id: KeyId) -> Sealed {
+    let scopes: Vec<_> = token.scopes.iter().map(Scope::to_string).collect();
+    let (token_id, expires_at) = (&token.token_id, token.expires_at);
+    TokenTerms { token_id, digest, scopes: &scopes.join(" "), expires_at }.record(key_id)
+}
+
+/// The seal of a trust under the newest root.
+///
+/// # Errors
+/// What a ring without roots answers.
+pub(crate) fn seal_trust(roots: &WrapRoots, trust: &Trust) -> capy_protocol::Result<String> {
+    seal(roots, |key_id| trust_record(trust, key_id))
+}
+
+/// Whether a trust is one that the service wrote.
+pub(crate) fn of_trust(roots: &WrapRoots, trust: &Trust, seal: Option<&str>) -> Standing {
+    standing(roots, seal, |key_id| trust_record(trust, key_id))
+}
+
+fn trust_record(trust: &Trust, key_id: KeyId) -> Sealed {
+    TrustTerms {
+        trust_id: &trust.trust_id,
+        issuer: &trust.issuer,
+        audience: &trust.audience,
+        claims: &json::write(&trust.claims),
+        scope: &trust.scope.to_string(),
+    }
+    .record(key_id)
+}
+
+/// The newest root's key id, a colon and the seal.
+fn seal(roots: &WrapRoots, record: impl FnOnce(KeyId) -> Sealed) -> capy_protocol::Result<String> {
+    let key_id = roots.newest()?;
+    Ok(format!("{key_id}:{}", roots.row_key(key_id)?.seal(&record(key_id))))
+}
+
+fn standing(roots: &WrapRoots, seal: Option<&str>, record: impl FnOnce(KeyId) -> Sealed) -> Standing {
+    let Some(seal) = seal else { return Standing::Unsealed };
+    let Some((key_id, seal)) = seal.split_once(':') else { return Standing::Altered };
+    let Ok(key_id) = key_id.parse().map(KeyId) else { return Standing::Altered };
+    match roots.row_key(key_id) {
+        Ok(key) => by(key.is_seal(&record(key_id), seal)),
+        Err(_) => Standing::RootGone,
+    }
+}
+
+fn by(is_seal: bool) -> Standing {
+    if is_seal { Standing::Whole } else { Standing::Altered }
+}

@@ -1,0 +1,258 @@
+//! The seals of rows that decide: all live rows in pages, those that get their first seal, and those that come under a newer
+//! root.
+
+use capy_protocol::api::{RowFinding, RowFlaw, RowId};
+use capy_protocol::id::KeyId;
+use capy_protocol::to_json;
+use capy_protocol::wrap::WrapRoots;
+
+use super::deploys::Record;
+use super::sql::row_seals as sql;
+use super::{sql as all_sql, tokens, trusts};
+use crate::audit::Row as Event;
+use crate::host::{Host, Result, Row, Rows, Statement, Value, query};
+use crate::row_seals::{self, Standing};
+
+/// How many rows one page looks at.
+const PAGE: u64 = 100;
+/// How many API tokens, and how many trusts, come under a newer root at once.
+const RESEALED_AT_ONCE: u64 = 200;
+
+/// A table whose rows decide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Deployments.
+    Deploy,
+    /// API tokens.
+    Token,
+    /// Trusts in CI identities.
+    Trust,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Deploy, Self::Token, Self::Trust];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Token => "token",
+            Self::Trust => "trust",
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Deploy => Some(Self::Token),
+            Self::Token => Some(Self::Trust),
+            Self::Trust => None,
+        }
+    }
+
+    /// The statement of a page, the column of ids, and the statement of first seals.
+    fn statements(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Deploy => (sql::DEPLOYS, "deploy_id", sql::SEAL_DEPLOYS),
+            Self::Token => (sql::TOKENS, "token_id", sql::SEAL_TOKENS),
+            Self::Trust => (sql::TRUSTS, "trust_id", sql::SEAL_TRUSTS),
+        }
+    }
+}
+
+/// Where a page begins: after this row of this table. As text, the kind, a dash and the id's bytes in hexadecimal digits,
+/// since an id may be anything that somebody wrote there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Cursor {
+    kind: Kind,
+    after: String,
+}
+
+impl Cursor {
+    /// Before all rows.
+    pub(crate) fn start() -> Self {
+        Self { kind: Kind::Deploy, after: String::new() }
+    }
+
+    /// Reads it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (kind, after) = text.split_once('-')?;
+        let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        let after = String::from_utf8(hex::decode(after).ok()?).ok()?;
+        Some(Self { kind, after })
+    }
+
+    /// Its text.
+    pub(crate) fn text(&self) -> String {
+        format!("{}-{}", self.kind.as_str(), hex::encode(&self.after))
+    }
+}
+
+/// What a page has.
+pub(crate) struct Looked {
+    kind: Kind,
+    /// How many rows were looked at.
+    pub(crate) checked: u64,
+    /// What is wrong with them.
+    pub(crate) findings: Vec<RowFinding>,
+    /// The seals of those that have none and could have one.
+    first_seals: Vec<NewSeal>,
+    /// The next page.
+    pub(crate) next: Option<Cursor>,
+}
+
+impl Looked {
+    /// The rows that could have a seal.
+    pub(crate) fn sealable(&self) -> Vec<RowId> {
+        let id = |seal: &NewSeal| RowId { kind: self.kind.as_str().to_owned(), id: seal.id.clone() };
+        self.first_seals.iter().map(id).collect()
+    }
+
+    /// What is refused still once those are sealed.
+    pub(crate) fn refused(&self) -> Vec<RowFinding> {
+        let is_sealable = |found: &RowFinding| {
+            found.flaw == RowFlaw::Unsealed && self.first_seals.iter().any(|seal| seal.id == found.id)
+        };
+        self.findings.iter().filter(|found| !is_sealable(found)).cloned().collect()
+    }
+}
+
+/// A row's seal in place of none or of another one.
+struct NewSeal {
+    id: String,
+    was: Option<String>,
+    seal: String,
+}
+
+to_json!(NewSeal { id, was, seal });
+
+/// Looks at a page of live rows.
+pub(crate) async fn look<H: Host>(host: &H, roots: &WrapRoots, cursor: &Cursor) -> Result<Looked> {
+    let kind = cursor.kind;
+    let (page, id_column, _) = kind.statements();
+    let rows = query(host, page, vec![cursor.after.as_str().into(), PAGE.into()]).await?;
+    let mut looked = Looked { kind, checked: 0, findings: Vec::new(), first_seals: Vec::new(), next: None };
+    let seen = rows.parse(|row| {
+        let id = row.read_if_fit::<String>(id_column)?.unwrap_or_default();
+        let ends = row.read_if_fit::<u64>("ends")?.unwrap_or(0);
+        let counted = row.read_if_fit::<u64>("counted")?.unwrap_or(0);
+        let verdict = judge(kind, row, roots, counted);
+        Ok((id, ends, verdict))
+    })?;
+    looked.checked = seen.len() as u64;
+    let last = seen.last().map(|(id, ..)| id.clone());
+    for (id, ends, verdict) in seen {
+        let flaws = [(ends > 0).then_some(RowFlaw::PutBack), verdict.flaw, verdict.set_back];
+        let flaws: Vec<_> = flaws.into_iter().flatten().collect();
+        // What the trail contradicts gets no seal.
+        if flaws == [RowFlaw::Unsealed]
+            && let Some(seal) = verdict.first_seal
+        {
+            looked.first_seals.push(NewSeal { id: id.clone(), was: None, seal });
+        }
+        let finding = |flaw| RowFinding { kind: kind.as_str().to_owned(), id: id.clone(), flaw };
+        looked.findings.extend(flaws.into_iter().map(finding));
+    }
+    looked.next = match last {
+        Some(after) if looked.checked >= PAGE => Some(Cursor { kind, after }),
+        _ => kind.next().map(|kind| Cursor { kind, after: String::new() }),
+    };
+    Ok(looked)
+}
+
+/// What is wrong with a row by itself and by the number of its uses in the trail.
+#[derive(Default)]
+struct Verdict {
+    flaw: Option<RowFlaw>,
+    set_back: Option<RowFlaw>,
+    first_seal: Option<String>,
+}
+
+fn judge(kind: Kind, row: Row<'_>, roots: &WrapRoots, counted: u64) -> Verdict {
+    let judged = match kind {
+        Kind::Deploy => judge_deploy(row, roots, counted),
+        Kind::Token => judge_token(row, roots),
+        Kind::Trust => judge_trust(row, roots),
+    };
+    judged.unwrap_or(Verdict { flaw: Some(RowFlaw::Unreadable), ..Verdict::default() })
+}
+
+fn judge_deploy(row: Row<'_>, roots: &WrapRoots, counted: u64) -> Result<Verdict> {
+    let record = Record::read(row)?;
+    let key = roots.row_key(record.key_id).ok();
+    let flaw = flaw(row_seals::of_deploy(key.as_ref(), &record));
+    let is_set_back = record.deploy.max_uses.is_some() && record.deploy.uses < counted;
+    Ok(Verdict {
+        flaw,
+        set_back: is_set_back.then_some(RowFlaw::SetBack),
+        first_seal: key.map(|key| row_seals::seal_deploy(&key, &record, record.deploy.uses)),
+    })
+}
+
+fn judge_token(row: Row<'_>, roots: &WrapRoots) -> Result<Verdict> {
+    let token = tokens::read_info(row)?;
+    let (digest, seal) = (row.read::<String>("digest")?, row.read::<Option<String>>("seal")?);
+    let flaw = flaw(row_seals::of_token(roots, &token, &digest, seal.as_deref()));
+    let first_seal = row_seals::seal_token(roots, &token, &digest).ok();
+    Ok(Verdict { flaw, set_back: None, first_seal })
+}
+
+fn judge_trust(row: Row<'_>, roots: &WrapRoots) -> Result<Verdict> {
+    let trust = trusts::read_trust(row)?;
+    let seal = row.read::<Option<String>>("seal")?;
+    let flaw = flaw(row_seals::of_trust(roots, &trust, seal.as_deref()));
+    Ok(Verdict { flaw, set_back: None, first_seal: row_seals::seal_trust(roots, &trust).ok() })
+}
+
+fn flaw(standing: Standing) -> Option<RowFlaw> {
+    match standing {
+        Standing::Whole => None,
+        Standing::Altered => Some(RowFlaw::Altered),
+        Standing::Unsealed => Some(RowFlaw::Unsealed),
+        Standing::RootGone => Some(RowFlaw::Unverifiable),
+    }
+}
+
+/// Gives the rows of a page their first seals, with the event of it.
+pub(crate) async fn seal<H: Host>(host: &H, looked: &Looked, event: &Event) -> Result<()> {
+    let (_, _, seal) = looked.kind.statements();
+    let statements = vec![
+        Statement::new(all_sql::audit::EVENT, event.values()),
+        Statement::new(seal, vec![Value::json(&looked.first_seals)]),
+    ];
+    host.transaction(statements).await.map(drop)
+}
+
+/// Seals API tokens and trusts of older roots under the newest one, so that these may go. Deployments stay under the root
+/// that their blobs need.
+pub(crate) async fn renew<H: Host>(host: &H, roots: &WrapRoots) -> Result<()> {
+    let newest = roots.newest().ok();
+    let older: Vec<KeyId> = roots.key_ids().filter(|key_id| Some(*key_id) != newest).collect();
+    if older.is_empty() {
+        return Ok(());
+    }
+    let values = || vec![Value::json(&older), RESEALED_AT_ONCE.into()];
+    let under =
+        vec![Statement::new(sql::TOKENS_UNDER, values()), Statement::new(sql::TRUSTS_UNDER, values())];
+    let found = host.transaction(under).await?;
+    let kinds = [(Kind::Token, sql::RESEAL_TOKENS), (Kind::Trust, sql::RESEAL_TRUSTS)];
+    let mut statements = Vec::new();
+    for ((kind, reseal), rows) in kinds.into_iter().zip(found) {
+        let (_, id_column, _) = kind.statements();
+        let renewed = rows.parse(|row| {
+            let (id, was) = (row.read_if_fit::<String>(id_column)?, row.read_if_fit::<String>("seal")?);
+            let Verdict { flaw, first_seal, .. } = judge(kind, row, roots, 0);
+            let whole = first_seal.filter(|_| flaw.is_none());
+            Ok(id.zip(whole).map(|(id, seal)| NewSeal { id, was, seal }))
+        })?;
+        let renewed: Vec<NewSeal> = renewed.into_iter().flatten().collect();
+        if !renewed.is_empty() {
+            statements.push(Statement::new(reseal, vec![Value::json(&renewed)]));
+        }
+    }
+    if statements.is_empty() { Ok(()) } else { host.transaction(statements).await.map(drop) }
+}
+
+/// How many live API tokens and trusts need each wrap root.
+pub(crate) async fn needed<H: Host>(host: &H) -> Result<Vec<(KeyId, u64)>> {
+    let counts = query(host, sql::NEEDED_BY_ROWS, vec![]).await?;
+    counts.parse(|row| Ok((row.read("key_id")?, row.read("needing")?)))
+}
