@@ -328,6 +328,17 @@ pub(crate) enum Service {
     Keygen(Keygen),
     /// Show the service's wrap roots and how many live deployments need each; needs an admin's token
     Roots(AskService),
+    /// Seal deployments, API tokens and trusts from before rows bore seals, once after an upgrade; needs ADMIN_TOKEN
+    SealRows(SealRowsArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct SealRowsArguments {
+    #[command(flatten)]
+    pub(crate) ask: AskService,
+    /// Ask no question
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]

@@ -25,6 +25,7 @@ mod run_inline;
 mod serve;
 mod service;
 mod service_roots;
+mod service_seal_rows;
 mod set;
 mod store;
 mod token;
@@ -65,6 +66,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
         Command::Serve(serve) => serve::run(serve),
         Command::Service(Service::Roots(roots)) => service_roots::run(&roots),
+        Command::Service(Service::SealRows(arguments)) => service_seal_rows::run(&arguments),
         Command::ExitCodes => exit_codes::run(),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@
 //! there, too, where nothing else is asked for.
 
 use capy_client::Service;
-use capy_protocol::api::{Checkpoint, Finding, Flaw};
+use capy_protocol::api::{Checkpoint, ErrorCode, Finding, Flaw, RowFinding, RowFlaw};
 use capy_protocol::id::KeyId;
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ struct Report {
     /// How many rows no checkpoint can be made for.
     pending: u64,
     findings: Vec<Shown>,
+    /// How many live deployments, API tokens and trusts were checked; none by a service that is older than their seals.
+    rows_checked: Option<u64>,
+    rows: Vec<RowFinding>,
 }
 
 /// A finding, as it is printed.
@@ -58,13 +61,17 @@ pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
     let pins = Pins::of(&config);
     let pin = pins.read(&url)?;
     let from = pin.as_ref().filter(|_| !arguments.all).map_or(1, |pin| pin.checkpoint);
-    let (report, last) = verify(&service, pin.as_ref(), from)?;
+    let (mut report, last) = verify(&service, pin.as_ref(), from)?;
+    verify_rows(&service, &mut report)?;
     if arguments.ask.json {
         let json = serde_json::to_string_pretty(&report).expect("numbers are always JSON");
         printer::data(&(json + "\n"))?;
     }
     for finding in &report.findings {
         printer::note(&describe(finding));
+    }
+    for finding in &report.rows {
+        printer::note(&describe_row(finding));
     }
     if report.pending > 0 {
         printer::note(&format!(
@@ -77,9 +84,15 @@ pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
     if let Some(checkpoint) = last.filter(|_| is_kept) {
         pins.write(&url, &Pin { checkpoint: checkpoint.id, digest: checkpoint.digest })?;
     }
-    if !report.findings.iter().all(Shown::is_known) {
+    if !report.findings.iter().all(Shown::is_known) || !report.rows.is_empty() {
         return Err(Error::AuditTampered { url });
     }
+    printer::note(&match report.rows_checked {
+        Some(rows) => format!("{rows} live deployments, API tokens and trusts are as the service wrote them"),
+        None => {
+            "not checked: deployments, API tokens and trusts, as the service is older than their seals".into()
+        }
+    });
     let but = if report.findings.is_empty() { "" } else { " but for what was given up" };
     printer::note(&format!(
         "the audit trail of {url} is whole{but}: {} events under {} checkpoints{}",
@@ -138,6 +151,45 @@ fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Op
         report.findings.push(Shown::of_checkpoints(SHORTENED, reached + 1, pin.checkpoint));
     }
     Ok((report, last))
+}
+
+/// All live deployments, API tokens and trusts.
+fn verify_rows(service: &Service, report: &mut Report) -> Result<()> {
+    let mut cursor = None::<String>;
+    loop {
+        let page = match service.verify_rows(cursor.as_deref(), deadline()?) {
+            Err(capy_client::Error::ServiceRefused { code: ErrorCode::NotFound, .. }) => return Ok(()),
+            page => page?,
+        };
+        *report.rows_checked.get_or_insert(0) += page.checked;
+        report.rows.extend(page.findings);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+pub(super) fn describe_row(finding: &RowFinding) -> String {
+    let RowFinding { kind, id, flaw } = finding;
+    let kind = match kind.as_str() {
+        "deploy" => "deployment",
+        "token" => "API token",
+        _ => "trust",
+    };
+    let what = match flaw {
+        RowFlaw::Altered => "altered in the service's database; it is refused",
+        RowFlaw::Unsealed => {
+            "bears no seal; it is refused. If it is from before there were seals: `capy service seal-rows`"
+        }
+        RowFlaw::Unverifiable => "its wrap root is gone; it is refused",
+        RowFlaw::Unreadable => "holds what the service cannot have written; it is refused",
+        RowFlaw::PutBack => "ended by the audit trail, and live in the database: revoke it again",
+        RowFlaw::SetBack => "counts fewer uses than the audit trail: revoke it",
+        RowFlaw::Unknown => "a flaw that this version of capy does not know",
+    };
+    let shown: String = id.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    format!("{kind} {shown}: {what}")
 }
 
 pub(super) fn shown(finding: &Finding) -> Shown {

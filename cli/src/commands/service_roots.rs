@@ -20,13 +20,19 @@ pub(super) fn run(arguments: &AskService) -> Result<()> {
         return printer::data(&(json + "\n"));
     }
     printer::data(&table(
-        ["key id", "state", "live deployments", "audit trail"],
+        ["key id", "state", "live deployments", "tokens and trusts", "audit trail"],
         list.roots.iter().map(row),
     ))?;
     for gone in list.roots.iter().filter(|root| !root.held && root.live > 0) {
         printer::note(&format!(
             "\nwarning: root {} is gone and {} live deployments need it: put it back, or deploy them anew",
             gone.key_id, gone.live
+        ));
+    }
+    for gone in list.roots.iter().filter(|root| !root.held && root.rows > 0) {
+        printer::note(&format!(
+            "\nwarning: root {} is gone and sealed {} API tokens and trusts: put it back, or make them anew",
+            gone.key_id, gone.rows
         ));
     }
     for gone in list.roots.iter().filter(|root| !root.held && root.trail > 0) {
@@ -39,12 +45,18 @@ pub(super) fn run(arguments: &AskService) -> Result<()> {
     Ok(())
 }
 
-fn row(root: &WrapRootState) -> [String; 4] {
+fn row(root: &WrapRootState) -> [String; 5] {
     let state = match root {
         WrapRootState { held: false, .. } => "gone",
         WrapRootState { newest: true, .. } => "newest: new deployments use it",
-        WrapRootState { live: 0, trail: 0, .. } => "not needed any more: may be taken away",
+        WrapRootState { live: 0, trail: 0, rows: 0, .. } => "not needed any more: may be taken away",
         _ => "still needed",
     };
-    [root.key_id.to_string(), state.into(), root.live.to_string(), root.trail.to_string()]
+    [
+        root.key_id.to_string(),
+        state.into(),
+        root.live.to_string(),
+        root.rows.to_string(),
+        root.trail.to_string(),
+    ]
 }

@@ -93,6 +93,7 @@ fn what_was_tampered_with_is_named() {
         { "flaw": "removed", "first": 3, "last": 3 },
         { "flaw": "added", "first": 5, "last": 7 },
         { "flaw": "changed", "first": 9, "last": 9 },
+        { "flaw": "unreadable", "first": 12, "last": 12 },
         { "flaw": "brand-new", "first": 1, "last": 1 },
     ]);
     can_trail(&sandbox, &["d1"], findings);
@@ -101,6 +102,46 @@ fn what_was_tampered_with_is_named() {
     let json = sandbox.capy(&["audit", "verify", "--all", "--json"]);
     let report: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((json.code, report["findings"][1]["flaw"].as_str()), (50, Some("added")));
+}
+
+#[test]
+fn rows_that_somebody_else_wrote_are_named() {
+    let sandbox = Sandbox::project();
+    can_trail(&sandbox, &["d1"], json!([]));
+    let finding = |kind: &str, id: &str, flaw: &str| json!({ "kind": kind, "id": id, "flaw": flaw });
+    let first =
+        [finding("deploy", &"ab".repeat(32), "altered"), finding("deploy", "x\u{1b}[2J", "unreadable")];
+    sandbox
+        .service
+        .can("/admin/rows/verify", json!({ "checked": 100, "findings": first, "next": "token-61" }));
+    let second = [
+        finding("token", "tok_0123456789abcdef", "put-back"),
+        finding("trust", "tru_0123456789abcdef", "unsealed"),
+        finding("trust", "tru_fedcba9876543210", "brand-new"),
+    ];
+    let page = json!({ "checked": 3, "findings": second, "next": null });
+    sandbox.service.can("/admin/rows/verify?cursor=token-61", page);
+    let named = sandbox.capy(&["audit", "verify"]).fails(50, "AUDIT_TAMPERED");
+    assert!(!named.shown().contains('\u{1b}'));
+    insta::assert_snapshot!("audit_verify_rows", named.shown());
+    let json = sandbox.capy(&["audit", "verify", "--json"]);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((report["rows_checked"].as_u64(), report["rows"].as_array().unwrap().len()), (Some(103), 5));
+}
+
+#[test]
+fn rows_from_before_seals_are_sealed_after_a_question() {
+    let sandbox = Sandbox::project();
+    let row = |kind: &str, id: &str| json!({ "kind": kind, "id": id });
+    let sealed = [row("deploy", &"ab".repeat(32)), row("token", "tok_0123456789abcdef")];
+    let refused = [json!({ "kind": "deploy", "id": "cd".repeat(32), "flaw": "put-back" })];
+    sandbox.service.can("/admin/rows/seal", json!({ "sealed": sealed, "refused": refused, "next": null }));
+    sandbox.capy(&["service", "seal-rows"]).fails(1, "NOT_CONFIRMED");
+    let dry = |seen: &crate::stand_in::Seen| seen.path == "/admin/rows/seal" && !seen.body.contains("true");
+    assert!(!sandbox.service.seen().iter().any(dry), "nothing is sealed yet");
+    let done = sandbox.capy(&["service", "seal-rows", "--yes"]).succeeds();
+    assert!(sandbox.service.seen().iter().any(dry));
+    insta::assert_snapshot!("service_seal_rows", done.shown());
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! `capy service seal-rows`: seals the deployments, API tokens and trusts from before rows bore seals, after a question.
+
+use capy_client::Service;
+use capy_protocol::api::{RowFinding, RowId, SealRows};
+use serde::Serialize;
+
+use super::audit_verify::describe_row;
+use super::login::service_url;
+use crate::cli::SealRowsArguments;
+use crate::config::Config;
+use crate::error::Result;
+use crate::project::deadline;
+use crate::{input, printer};
+
+/// What all calls came to.
+#[derive(Default, Serialize)]
+struct Report {
+    sealed: Vec<RowId>,
+    refused: Vec<RowFinding>,
+}
+
+pub(super) fn run(arguments: &SealRowsArguments) -> Result<()> {
+    let url = service_url(arguments.ask.url.as_deref())?;
+    let service = Service::new(url.clone()).with_token(Config::find()?.token(&url)?);
+    let planned = ask(&service, true)?;
+    for finding in &planned.refused {
+        printer::note(&describe_row(finding));
+    }
+    let count = |kind: &str| planned.sealed.iter().filter(|row| row.kind == kind).count();
+    let (deploys, tokens, trusts) = (count("deploy"), count("token"), count("trust"));
+    let done = match planned.sealed.is_empty() {
+        true => planned,
+        false => {
+            for row in planned.sealed.iter().filter(|row| row.kind != "deploy") {
+                printer::note(&format!("without a seal: {} {}", row.kind, row.id));
+            }
+            let rows = format!("{deploys} deployments, {tokens} API tokens and {trusts} trusts");
+            printer::note(&format!("a seal says that {rows} are as the service wrote them"));
+            input::confirm("has nobody else written to the database?", arguments.yes)?;
+            ask(&service, false)?
+        }
+    };
+    if arguments.ask.json {
+        let json = serde_json::to_string_pretty(&done).expect("ids are always JSON");
+        return printer::data(&(json + "\n"));
+    }
+    printer::note(&match done.sealed.len() {
+        0 => "every row that can have a seal bears one".to_owned(),
+        rows => format!("sealed {rows} rows; from now on one without a seal is one that somebody else wrote"),
+    });
+    Ok(())
+}
+
+/// All pages.
+fn ask(service: &Service, dry_run: bool) -> Result<Report> {
+    let (mut report, mut cursor) = (Report::default(), None);
+    loop {
+        let page = service.seal_rows(&SealRows { cursor, dry_run }, deadline()?)?;
+        report.sealed.extend(page.sealed);
+        report.refused.extend(page.refused);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(report),
+        }
+    }
+}
