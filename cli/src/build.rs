@@ -7,7 +7,9 @@
 //! | room | owns |
 //! |---|---|
 //! | `source`, `tree` | what is cloned or copied, and what is refused |
-//! | `secrets`, `dotenv` | rows to values, values to the container |
+//! | `hosts` | which hosts a repository is fetched from |
+//! | `secrets`, `startup_script`, `dotenv` | rows to values, values to the container |
+//! | `passwd` | the user's entry in the container |
 //! | `engine`, `container`, `process`, `stops` | who runs, and who ends it |
 //! | `output` | what is shown and logged |
 //! | `kind`, `artifacts` | what may be handed out |
@@ -18,12 +20,15 @@ mod container;
 mod dotenv;
 mod engine;
 mod error;
+mod hosts;
 mod kind;
 mod output;
+mod passwd;
 mod process;
 mod record;
 mod secrets;
 mod source;
+mod startup_script;
 mod steps;
 mod stops;
 mod temp;
@@ -38,12 +43,14 @@ use capy_protocol::api::projects::{Project, Recipe};
 
 pub(crate) use engine::{Engine, Limits, image, word};
 pub(crate) use error::Fault;
+pub(crate) use hosts::{AllowedHost, Hosts};
 pub(crate) use record::{Record, Records, Status};
 pub(crate) use stops::Stops;
 
 use crate::error::{Error, Result};
 use crate::project::deadline;
 use crate::{printer, store_project};
+use hosts::Address;
 use output::Output;
 use record::BuildId;
 use source::Source;
@@ -65,6 +72,7 @@ pub(crate) struct Order {
     pub(crate) project: String,
     pub(crate) source: Option<PathBuf>,
     pub(crate) reference: Option<String>,
+    pub(crate) hosts: Hosts,
     pub(crate) engine: Option<Engine>,
     pub(crate) image: Option<String>,
     pub(crate) limits: Limits,
@@ -88,6 +96,7 @@ pub(crate) struct Outcome {
 pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Outcome> {
     let began = Instant::now();
     let until = began.checked_add(order.timeout).unwrap_or(began + LONGEST);
+    stops.end_at(until).map_err(Fault::Signals)?;
     let keys = secrets::keys()?;
     let records = Records::find()?;
     let temp = Temp::open(&match &order.temp {
@@ -96,7 +105,7 @@ pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Out
     })?;
     sweep(&temp, &records, stops)?;
     let service = Arc::new(service);
-    let project = find(&service, &order.project, stops)?;
+    let project = find(&service, &order.project, stops, until)?;
     let prepared = Prepared::of(&order, project, &service, stops)?;
     let mut record = prepared.record(&order, &temp)?;
     if let Some(artifacts) = &order.artifacts {
@@ -162,9 +171,9 @@ fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
 }
 
 /// The project by its id, or by a name that only one has.
-fn find(service: &Arc<Service>, named: &str, stops: &Stops) -> Result<Project> {
+fn find(service: &Arc<Service>, named: &str, stops: &Stops, until: Instant) -> Result<Project> {
     let (service, named, deadline) = (Arc::clone(service), named.to_owned(), deadline()?);
-    let detail = stops.during(move || -> Result<_> {
+    let detail = stops.during(until, move || -> Result<_> {
         let id = store_project::find(&service, &named)?;
         Ok(service.project(&id, deadline)?)
     })??;
@@ -235,7 +244,8 @@ fn source(order: &Order, recipe: &Recipe, local_is_allowed: bool) -> Result<Sour
     }
     let url = recipe.repository_url.clone().ok_or(Fault::NoSource)?;
     let reference = order.reference.clone().or_else(|| recipe.branch.clone());
-    Ok(Source::Repository { url, reference, local_is_allowed })
+    let access = order.hosts.admit(&Address::parse(&url, local_is_allowed)?)?;
+    Ok(Source::Repository { url, reference, access, local_is_allowed })
 }
 
 /// What the container's shell runs: each command whole, whatever it ends with. None where there is none.

@@ -96,7 +96,11 @@ pub(crate) const TABLE: [(u8, &str, &str); 34] = [
         "STATIC_BLOCKED, STATIC_NOT_SEARCHED",
     ),
     (VALUE_IN_OUTPUT, "`capy build`: a value is in the output", "VALUE_IN_OUTPUT"),
-    (SOURCE, "`capy build`: the source cannot be had", "CLONE_FAILED, LINK_LEAVES_TREE, SPECIAL_FILE"),
+    (
+        SOURCE,
+        "`capy build`: the source cannot be had",
+        "CLONE_FAILED, HOST_NOT_ALLOWED, LINK_LEAVES_TREE, SPECIAL_FILE",
+    ),
     (ENGINE, "`capy build`: the container engine failed", "NO_ENGINE, ENGINE_FAILED, CANNOT_START"),
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE, …"),
     (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),

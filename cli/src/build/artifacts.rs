@@ -83,7 +83,7 @@ pub(super) fn search(
     request.public.push(made.into());
     request.stop = Some(stops.flag());
     let report = match capy_inliner::inline(&request) {
-        Err(capy_inliner::Error::Stopped) => return Err(Fault::Stopped.into()),
+        Err(capy_inliner::Error::Stopped) => return Err(stops.why().into()),
         report => report?,
     };
     let may_hold = |leak: &Leak| {

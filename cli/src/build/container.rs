@@ -7,12 +7,13 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use capy_protocol::env_map::EnvMap;
+use zeroize::Zeroizing;
 
 use super::engine::{Container, Engine};
 use super::error::Fault;
 use super::output::Output;
-use super::process::{Ended, Running};
+use super::process::{Ended, Running, collect};
+use super::record::BuildId;
 use super::stops::{Done, Patience, Stops, Woken};
 
 /// What the engine exits with when it is the engine that failed.
@@ -23,62 +24,93 @@ const KILLED: i32 = 137;
 const GOING: Duration = Duration::from_secs(20);
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Runs it to its end.
-pub(super) fn run(
-    engine: Engine,
-    container: &Container<'_>,
-    values: &EnvMap,
-    output: &Arc<Output>,
-    stops: &Stops,
-    until: Instant,
-) -> Result<(), Fault> {
-    let mut command = engine.run(container);
-    for name in container.by_name {
-        command.env(name, values.get(name).map_or("", |value| value.expose_secret()));
-    }
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running::start(&mut command, stops)
-        .map_err(|source| Fault::Start { program: engine.name(), source })?;
-    let (stdout, stderr) = running.outputs();
-    let pumps = [Output::pump(output, stdout, stops), Output::pump(output, stderr, stops)];
-    let ended = running.wait(Some(until), Patience::None);
-    let result = match ended {
-        Ok(Ended::Itself(status)) => judge(status, engine),
-        Ok(Ended::TimeOver) => Err(Fault::TimeOver),
-        Ok(Ended::Asked) => Err(Fault::Stopped),
-        Err(source) => Err(Fault::Start { program: engine.name(), source }),
-    };
-    if matches!(result, Err(Fault::TimeOver | Fault::Stopped)) {
-        stop(engine, container, &mut running, stops);
-    }
-    rest(&pumps);
-    result
+/// Who runs containers, who hears of them, and until when.
+pub(super) struct Runner<'a> {
+    pub(super) engine: Engine,
+    pub(super) build: &'a BuildId,
+    pub(super) output: &'a Arc<Output>,
+    pub(super) stops: &'a Stops,
+    pub(super) until: Instant,
 }
 
-fn judge(status: ExitStatus, engine: Engine) -> Result<(), Fault> {
-    match status.code() {
-        Some(0) => Ok(()),
-        Some(ENGINE_FAILED) => Err(Fault::Engine { engine: engine.name(), code: ENGINE_FAILED }),
-        Some(KILLED) | None => Err(Fault::Killed),
-        Some(code) => Err(Fault::Commands { code }),
-    }
-}
-
-/// Kills the container until the engine's command has ended: it may be about to make it only now.
-fn stop(engine: Engine, container: &Container<'_>, running: &mut Running, stops: &Stops) {
-    let until = Instant::now() + GOING;
-    loop {
-        engine.kill_container(container.build, stops);
-        match running.wait(Some((Instant::now() + AGAIN).min(until)), Patience::One) {
-            Ok(Ended::TimeOver) if Instant::now() < until => {}
-            Ok(Ended::Itself(_)) => break,
-            _ => {
-                running.kill();
-                break;
-            }
+impl Runner<'_> {
+    /// What a script of this program's own writes in an image; nothing if it fails there. It brings the image, too.
+    pub(super) fn ask(&self, image: &str, script: &str) -> Result<Vec<u8>, Fault> {
+        let mut command = self.engine.ask(self.build, image, script);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = Running::start(&mut command, self.stops).map_err(self.cannot_start())?;
+        let (stdout, stderr) = running.outputs();
+        let (text, pump) = (collect(stdout), Output::pump(self.output, stderr, self.stops));
+        let status = self.wait(&mut running);
+        rest(&[pump]);
+        match status?.code() {
+            Some(0) => Ok(text.join().unwrap_or_default()),
+            Some(ENGINE_FAILED) => Err(self.engine_failed()),
+            Some(KILLED) | None => Err(Fault::Killed),
+            Some(_) => Ok(Vec::new()),
         }
     }
-    engine.remove_container(container.build, stops);
+
+    /// Runs a container to its end. Its shell reads the script.
+    pub(super) fn run(&self, container: &Container<'_>, script: Zeroizing<String>) -> Result<(), Fault> {
+        let mut command = self.engine.run(container);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running =
+            Running::start_with_input(&mut command, script, self.stops).map_err(self.cannot_start())?;
+        let (stdout, stderr) = running.outputs();
+        let pumps =
+            [Output::pump(self.output, stdout, self.stops), Output::pump(self.output, stderr, self.stops)];
+        let status = self.wait(&mut running);
+        rest(&pumps);
+        self.judge(status?)
+    }
+
+    fn judge(&self, status: ExitStatus) -> Result<(), Fault> {
+        match status.code() {
+            Some(0) => Ok(()),
+            Some(ENGINE_FAILED) => Err(self.engine_failed()),
+            Some(KILLED) | None => Err(Fault::Killed),
+            Some(code) => Err(Fault::Commands { code }),
+        }
+    }
+
+    fn engine_failed(&self) -> Fault {
+        Fault::Engine { engine: self.engine.name(), code: ENGINE_FAILED }
+    }
+
+    fn cannot_start(&self) -> impl FnOnce(std::io::Error) -> Fault + use<> {
+        let program = self.engine.name();
+        move |source| Fault::Start { program, source }
+    }
+
+    /// Waits for its end, its time and signals; what has not ended by itself is stopped.
+    fn wait(&self, running: &mut Running) -> Result<ExitStatus, Fault> {
+        let ended = running.wait(Some(self.until), Patience::None).map_err(self.cannot_start())?;
+        let why = match ended {
+            Ended::Itself(status) => return Ok(status),
+            Ended::TimeOver => Fault::TimeOver,
+            Ended::Asked => Fault::Stopped,
+        };
+        self.stop(running);
+        Err(why)
+    }
+
+    /// Kills the container until the engine's command has ended: it may be about to make it only now.
+    fn stop(&self, running: &mut Running) {
+        let until = Instant::now() + GOING;
+        loop {
+            self.engine.kill_container(self.build, self.stops);
+            match running.wait(Some((Instant::now() + AGAIN).min(until)), Patience::One) {
+                Ok(Ended::TimeOver) if Instant::now() < until => {}
+                Ok(Ended::Itself(_)) => break,
+                _ => {
+                    running.kill();
+                    break;
+                }
+            }
+        }
+        self.engine.remove_container(self.build, self.stops);
+    }
 }
 
 /// Waits for the rest of what was written. Somebody may hold the pipes open whom nobody waits for.

@@ -1,11 +1,11 @@
-//! The secrets as a file, and what no file can carry.
+//! The secrets as a file, for programs that read one.
 //!
-//! Owns `.env` in the source's folder, which two kinds of readers share: the engine takes lines as they are, without
-//! quotes or escapes, and knows `#` and a name alone; the program that builds reads it with a dotenv library, of which each
-//! understands quotes, `#`, `$` and blanks in its own way, and some scripts let their shell read it. A value is written there only if all of them read it alike.
-//! Every other one goes by `-e NAME`, out of the engine's own environment; a variable that is set wins over `.env` with
-//! all those libraries. It refuses to write over anything.
+//! Owns `.env` in the source's folder. Every dotenv library understands quotes, `#`, `$` and blanks in its own way, and
+//! some scripts let their shell read the file: a value is written there only if all of them read it alike. Every secret
+//! is in the environment as well (`startup_script`), and a variable that is set wins over `.env` with all those
+//! libraries. It refuses to write over anything.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,37 +14,59 @@ use std::path::Path;
 use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
 
-use super::engine::Engine;
 use super::error::Fault;
 
-/// Docker reads no longer line (`bufio.MaxScanTokenSize`, 64 KiB); other readers have less room.
+/// Some readers have no room for longer lines.
 const LONGEST: usize = 4096;
 
-/// Where each value goes: into the file, or by its name.
+/// Which values are in the file, and why the others are not.
 #[derive(Default)]
 pub(super) struct Split<'v> {
     in_file: Vec<(&'v str, &'v str)>,
-    /// Names whose values the engine takes from its own environment.
-    pub(super) by_name: Vec<&'v str>,
+    left_out: BTreeMap<&'static str, Vec<&'v str>>,
 }
 
 /// Decides for each value.
-///
-/// # Errors
-/// [`Fault::ValueUnhandable`] for one that would change what the engine itself does.
-pub(super) fn split(values: &EnvMap, engine: Engine) -> Result<Split<'_>, Fault> {
+pub(super) fn split(values: &EnvMap) -> Split<'_> {
     let mut split = Split::default();
     for (name, value) in values.iter() {
         let value = value.expose_secret();
-        if is_plain(value) {
-            split.in_file.push((name, value));
-        } else if engine.heeds(name) {
-            return Err(Fault::ValueUnhandable { name: name.into(), engine: engine.name() });
-        } else {
-            split.by_name.push(name);
+        match doubt(value) {
+            None => split.in_file.push((name, value)),
+            Some(reason) => split.left_out.entry(reason).or_default().push(name),
         }
     }
-    Ok(split)
+    split
+}
+
+impl Split<'_> {
+    /// One line for each reason for which values are not in the file.
+    pub(super) fn reasons(&self) -> impl Iterator<Item = String> {
+        let line = |(reason, names): (&&str, &Vec<&str>)| format!("{reason}: {}", names.join(", "));
+        self.left_out.iter().map(line)
+    }
+}
+
+/// Why readers of a `.env` do not agree on a value; none if they do.
+fn doubt(value: &str) -> Option<&'static str> {
+    const DOUBTS: [(&str, &str); 6] = [
+        ("\n\r", "has several lines"),
+        ("$", "has `$`"),
+        ("'\"`", "has a quote"),
+        ("#", "has `#`"),
+        ("\\", "has a backslash"),
+        (" \t", "has a blank"),
+    ];
+    if is_plain(value) {
+        return None;
+    }
+    if value.is_empty() {
+        return Some("is empty");
+    }
+    let has = |letters: &str| value.contains(|letter| letters.contains(letter));
+    let reason = DOUBTS.iter().find(|(letters, _)| has(letters)).map(|(_, reason)| *reason);
+    let other = if value.is_ascii() { "has a sign that shells read" } else { "has letters beyond ASCII" };
+    Some(reason.unwrap_or(if value.len() > LONGEST { "is longer than 4096 bytes" } else { other }))
 }
 
 /// Letters, digits and signs that mean nothing to any reader.
@@ -72,7 +94,7 @@ pub(super) fn write(folder: &Path, split: &Split<'_>) -> Result<Zeroizing<String
     Ok(text)
 }
 
-/// The last rule that fits decides: `.env` stands at the end. Links in the folder were found to stay in it.
+/// The last rule that fits decides: `.env` stands at the end. A link is replaced: nothing is written through it.
 fn keep_out_of_images(path: &Path) -> io::Result<()> {
     let mut text = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -82,7 +104,11 @@ fn keep_out_of_images(path: &Path) -> io::Result<()> {
         text.push(b'\n');
     }
     text.extend_from_slice(b".env\n");
-    fs::write(path, text)
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?.write_all(&text)
 }
 
 /// Takes the file away again: nobody needs it once the container ended.
@@ -118,6 +144,20 @@ mod tests {
             assert!(is_plain(value), "{value}");
         }
         let long = "a".repeat(5000);
+        for (value, reason) in [
+            ("", "is empty"),
+            ("a\nb $", "has several lines"),
+            ("{\"a\":\"$b\"}", "has `$`"),
+            ("{\"a\":1}", "has a quote"),
+            ("a#b", "has `#`"),
+            ("a\\b", "has a backslash"),
+            ("a b", "has a blank"),
+            ("a&b", "has a sign that shells read"),
+            ("é", "has letters beyond ASCII"),
+            (&long, "is longer than 4096 bytes"),
+        ] {
+            assert_eq!(doubt(value), Some(reason), "{value:?}");
+        }
         let doubtful =
             ["", " a", "a b", "a#b", "$A", "a'b", "\"a\"", "a\\n", "a\nb", "a\r", "`a`", "é", "\t", &long];
         let for_shells = ["a&b", "a;b", "a|b", "<a>", "(a)", "~/a", "!a", "*"];
@@ -132,8 +172,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(".dockerignore"), "node_modules\n!.env").unwrap();
         let values = values(&[("B", "two words"), ("A", "1"), ("C", "3")]);
-        let split = split(&values, Engine::Docker).unwrap();
-        assert_eq!(split.by_name, ["B"]);
+        let split = split(&values);
+        assert_eq!(split.reasons().collect::<Vec<_>>(), ["has a blank: B"]);
         write(folder.path(), &split).unwrap();
         let path = folder.path().join(".env");
         assert_eq!(fs::read_to_string(&path).unwrap(), "A=1\nC=3\n");
@@ -146,16 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn a_value_does_not_become_a_setting_of_the_engine() {
-        let values = values(&[("DOCKER_HOST", "tcp://other host")]);
-        assert!(
-            matches!(split(&values, Engine::Docker), Err(Fault::ValueUnhandable { name, .. }) if name == "DOCKER_HOST")
-        );
-        for name in
-            ["PATH", "HOME", "LD_PRELOAD", "CONTAINERS_CONF", "https_proxy", "XDG_RUNTIME_DIR", "TMPDIR"]
-        {
-            assert!(Engine::Podman.heeds(name) && Engine::Docker.heeds(name), "{name}");
+    fn nothing_is_written_through_a_link() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let split = Split::default();
+        let ignore = folder.path().join(".dockerignore");
+        for there in ["there", "not there"] {
+            fs::write(other.path().join("there"), "kept\n").unwrap();
+            std::os::unix::fs::symlink(other.path().join(there), &ignore).unwrap();
+            write(folder.path(), &split).unwrap();
+            assert!(!other.path().join("not there").exists());
+            assert_eq!(fs::read_to_string(other.path().join("there")).unwrap(), "kept\n");
+            assert!(fs::symlink_metadata(&ignore).unwrap().is_file());
+            [".env", ".dockerignore"]
+                .iter()
+                .for_each(|file| fs::remove_file(folder.path().join(file)).unwrap());
         }
-        assert!(!Engine::Docker.heeds("DATABASE_URL"));
     }
 }

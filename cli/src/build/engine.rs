@@ -1,7 +1,9 @@
 //! The container engine: docker or podman, by its own command line.
 //!
-//! Owns every argument that it gets. Names, numbers and paths are among them, and never a value. It refuses to hand on
-//! capy's own settings and the store's key.
+//! Owns every argument and every variable that it gets. Names, numbers and paths are among the arguments, and never a
+//! value: secrets go by the container's standard input (`startup_script`). Of this program's environment it gets what it
+//! needs to find its service, its settings and the network, by a list: a wrapper around it, and the engine itself, would
+//! heed many others, as `BASH_ENV`, `NODE_OPTIONS`, `LD_PRELOAD`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,8 +15,63 @@ use serde::{Deserialize, Serialize};
 use super::error::Fault;
 use super::process;
 use super::record::BuildId;
-use super::source::scrub;
 use super::stops::{Patience, Stops};
+
+/// Variables of this program's environment that the engine gets.
+const VARIABLES: [&str; 46] = [
+    // Where programs, settings and what runs are found.
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+    // Which engine, and how it is reached; ssh's agent for one that is reached by ssh.
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_API_VERSION",
+    "DOCKER_DEFAULT_PLATFORM",
+    "DOCKER_CONTENT_TRUST",
+    "DOCKER_CONTENT_TRUST_SERVER",
+    "CONTAINER_HOST",
+    "CONTAINER_CONNECTION",
+    "CONTAINER_SSHKEY",
+    "SSH_AUTH_SOCK",
+    // How podman keeps images and runs containers.
+    "CONTAINERS_CONF",
+    "CONTAINERS_CONF_OVERRIDE",
+    "CONTAINERS_REGISTRIES_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "STORAGE_DRIVER",
+    "STORAGE_OPTS",
+    "REGISTRY_AUTH_FILE",
+    // Podman without root asks systemd for a cgroup there.
+    "DBUS_SESSION_BUS_ADDRESS",
+    // The way to registries, and whom to trust on it.
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "FTP_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "ftp_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    // What it says is read by people and not by this program.
+    "LANG",
+    "LC_ALL",
+    "TERM",
+];
 
 /// What an engine may take to answer a question, and to end a container.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -40,11 +97,9 @@ pub(super) struct Container<'a> {
     pub(super) build: &'a BuildId,
     pub(super) folder: &'a Path,
     pub(super) image: &'a str,
-    /// What the shell runs.
-    pub(super) script: &'a str,
+    /// What is mounted over the image's `/etc/passwd`.
+    pub(super) passwd: Option<&'a Path>,
     pub(super) limits: &'a Limits,
-    /// Variables that come out of the engine's environment.
-    pub(super) by_name: &'a [&'a str],
     /// `NAME=value`, for what every build gets.
     pub(super) settings: &'a [&'static str],
 }
@@ -83,74 +138,46 @@ impl Engine {
         }
     }
 
-    /// Whether the engine's own command line would take a variable of this name as a setting.
-    pub(super) fn heeds(self, name: &str) -> bool {
-        const EXACTLY: [&str; 18] = [
-            "PATH",
-            "HOME",
-            "USER",
-            "LOGNAME",
-            "SHELL",
-            "TERM",
-            "TZ",
-            "TMPDIR",
-            "TMP",
-            "TEMP",
-            "LANG",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "NO_PROXY",
-            "ALL_PROXY",
-            "FTP_PROXY",
-            "NOTIFY_SOCKET",
-            "HOSTNAME",
-        ];
-        const BEGINNINGS: [&str; 17] = [
-            "DOCKER_",
-            "COMPOSE_",
-            "BUILDKIT_",
-            "BUILDX_",
-            "CONTAINER",
-            "_CONTAINERS_",
-            "PODMAN_",
-            "BUILDAH_",
-            "STORAGE_",
-            "REGISTRY_",
-            "XDG_",
-            "DBUS_",
-            "LD_",
-            "LC_",
-            "GO",
-            "SSL_",
-            "LISTEN_",
-        ];
-        let name = name.to_ascii_uppercase();
-        EXACTLY.contains(&name.as_str())
-            || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
-            || name.starts_with("SSH_")
-            || name.starts_with("OTEL_")
-    }
-
-    /// The engine with an environment that holds nothing of capy's.
+    /// The engine with its part of this program's environment.
     fn command(self) -> Command {
         let mut command = Command::new(self.name());
-        scrub(&mut command);
-        command.stdin(Stdio::null());
+        command.env_clear().stdin(Stdio::null());
+        command.envs(VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
     }
 
-    /// What runs the container; the caller adds the variables that go by name.
-    pub(super) fn run(self, container: &Container<'_>) -> Command {
+    /// A container of a build, with nothing in it yet; there is one of them at a time.
+    fn container(self, build: &BuildId) -> Command {
         let mut command = self.command();
-        let folder = container.folder.display();
-        command.args(["run", "--rm", "--name", &container.build.container()]);
-        command.args(["--label", &format!("capy.build={}", container.build)]);
-        command.args(["--volume", &format!("{folder}:/app{}", relabel()), "--workdir", "/app"]);
+        command.args([
+            "run",
+            "--rm",
+            "--name",
+            &build.container(),
+            "--label",
+            &format!("capy.build={build}"),
+        ]);
         command.args(self.user());
         command.args(["--security-opt", "no-new-privileges"]);
-        command.args(["--env-file", &format!("{folder}/.env")]);
-        for name in container.by_name {
-            command.args(["-e", name]);
+        command
+    }
+
+    /// What runs a script of this program's own in an image, which sees neither the source nor the network.
+    pub(super) fn ask(self, build: &BuildId, image: &str, script: &str) -> Command {
+        let mut command = self.container(build);
+        command.args(["--network", "none", "--entrypoint", "sh", image, "-c", script]);
+        command
+    }
+
+    /// What runs the container, whose shell reads a script from the standard input.
+    pub(super) fn run(self, container: &Container<'_>) -> Command {
+        let mut command = self.container(container.build);
+        command.arg("--interactive");
+        let folder = container.folder.display();
+        command.args(["--volume", &format!("{folder}:/app{}", relabel(":Z")), "--workdir", "/app"]);
+        if let Some(passwd) = container.passwd {
+            let volume = format!("{}:/etc/passwd:ro{}", passwd.display(), relabel(",Z"));
+            command.args(["--volume", &volume]);
         }
         for setting in container.settings {
             command.args(["-e", setting]);
@@ -161,7 +188,7 @@ impl Engine {
                 command.arg(format!("{option}={limit}"));
             }
         }
-        command.args(["--entrypoint", "sh", container.image, "-c", container.script]);
+        command.args(["--entrypoint", "sh", container.image, "-s"]);
         command
     }
 
@@ -187,7 +214,7 @@ impl Engine {
 
     /// Removes what is in a folder, as the user who is root in containers.
     pub(super) fn empty(self, folder: &Path, image: &str, stops: &Stops) {
-        let volume = format!("{}:/app{}", folder.display(), relabel());
+        let volume = format!("{}:/app{}", folder.display(), relabel(":Z"));
         let script = "rm -rf /app/* /app/.[!.]* /app/..?*";
         self.quietly(
             &[
@@ -215,9 +242,9 @@ impl Engine {
     }
 }
 
-/// Where SELinux rules, the folder needs a label that containers may use; the folder is this build's alone.
-fn relabel() -> &'static str {
-    if Path::new("/sys/fs/selinux/enforce").exists() { ":Z" } else { "" }
+/// Where SELinux rules, what is mounted needs a label that containers may use; it is this build's alone.
+fn relabel(option: &'static str) -> &'static str {
+    if Path::new("/sys/fs/selinux/enforce").exists() { option } else { "" }
 }
 
 /// A word that an option takes after `=`: a name or a number, and no further options.

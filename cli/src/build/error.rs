@@ -24,16 +24,18 @@ pub(crate) enum Fault {
     RowsOfAnother { wanted: String, got: String },
     #[error("{name:?} cannot be a variable's name")]
     NameUnusable { name: String },
-    #[error(
-        "the value of {name} cannot be handed to {engine}: it is a setting of {engine} itself, and has to go by a file that cannot carry it"
-    )]
-    ValueUnhandable { name: String, engine: &'static str },
+    #[error("{name} is longer than a variable can be: Linux takes 128 KiB, the name included")]
+    ValueTooLong { name: String },
+    #[error("the secrets have {bytes} bytes together, and no program takes more than {most}")]
+    ValuesTooLong { bytes: usize, most: usize },
     #[error("the project's name {name:?} cannot name a folder")]
     NameUnfit { name: String },
     #[error("the project has no repository, and no --source was given")]
     NoSource,
     #[error("{what} cannot be used: {reason}")]
     SettingUnusable { what: &'static str, reason: &'static str },
+    #[error("{host} is not asked for the repository: {reason}")]
+    HostNotAllowed { host: String, reason: &'static str },
     #[error("git failed: {text}")]
     Clone { text: String },
     #[error("{} leads out of the folder", path.display())]
@@ -110,10 +112,11 @@ impl Fault {
             Self::RowDoesNotOpen { .. } => ("ROW_DOES_NOT_OPEN", exit::STORE_UNOPENED),
             Self::RowsOfAnother { .. } => ("ROWS_OF_ANOTHER_PROJECT", exit::SERVICE_ERROR),
             Self::NameUnusable { .. } => ("NAME_MALFORMED", exit::USAGE),
-            Self::ValueUnhandable { .. } => ("VALUE_UNHANDABLE", exit::FAILED),
+            Self::ValueTooLong { .. } | Self::ValuesTooLong { .. } => ("VALUE_TOO_LONG", exit::FAILED),
             Self::NameUnfit { .. } => ("PROJECT_NAME_UNFIT", exit::FAILED),
             Self::NoSource => ("NO_SOURCE", exit::USAGE),
             Self::SettingUnusable { .. } => ("SETTING_UNUSABLE", exit::USAGE),
+            Self::HostNotAllowed { .. } => ("HOST_NOT_ALLOWED", exit::SOURCE),
             Self::Clone { .. } => ("CLONE_FAILED", exit::SOURCE),
             Self::LinkLeaves { .. } => ("LINK_LEAVES_TREE", exit::SOURCE),
             Self::SpecialFile { .. } => ("SPECIAL_FILE", exit::SOURCE),
@@ -148,6 +151,12 @@ impl Fault {
     /// One thing to do about it, where there is one.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::HostNotAllowed { host, .. } => {
+                return Some(format!(
+                    "if this machine may fetch from it with its own keys: --allow-host {host}, or add it to \
+                     CAPY_BUILD_HOSTS"
+                ));
+            }
             Self::KeyMissing => {
                 "set ENCRYPTION_KEY, or ENCRYPTION_KEY_FILE to a file that holds it, as the service has it"
             }
@@ -159,7 +168,12 @@ impl Fault {
             Self::RowDoesNotOpen { .. } => {
                 "compare ENCRYPTION_KEY with the service's, or set the secret again"
             }
-            Self::ValueUnhandable { .. } => "give the secret another name",
+            Self::NameUnusable { .. } => {
+                "give it a name of letters, digits and `_`: a shell drops every other one on its way to the build"
+            }
+            Self::ValueTooLong { .. } | Self::ValuesTooLong { .. } => {
+                "keep what is that long where the build can fetch it, and its key here"
+            }
             Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_` and `.`",
             Self::NoSource => "set its repository with `capy project update`, or pass --source DIR",
             Self::Clone { .. } => "try the same with `git ls-remote`: nobody is asked for a password here",

@@ -19,16 +19,43 @@ use super::error::Fault;
 use super::stops::{Done, Stops};
 use crate::{disk, printer};
 
+/// The most bytes of a log that builds write, 64 MiB: more fills a disk and cannot be searched at the end. What capy says
+/// of its own comes on top.
+const MAX_LOG_BYTES: u64 = 64 << 20;
+
 /// Where it goes.
 pub(super) struct Output {
-    mask: Mask,
+    mask: Mutex<Arc<Mask>>,
     log: Mutex<Log>,
 }
 
 struct Log {
     path: PathBuf,
     file: File,
+    /// Bytes of builds in it, and whether more came than it takes.
+    written: u64,
+    is_full: bool,
     fault: Option<io::Error>,
+}
+
+impl Log {
+    /// Keeps what a build wrote, as far as there is room.
+    fn keep(&mut self, text: &str) {
+        let room = MAX_LOG_BYTES.saturating_sub(self.written);
+        self.written = self.written.saturating_add(text.len() as u64);
+        if text.len() as u64 <= room {
+            return self.write(text);
+        }
+        if !std::mem::replace(&mut self.is_full, true) {
+            self.write("[the log ends here: the build wrote more than 64 MiB]\n");
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        if self.fault.is_none() {
+            self.fault = self.file.write_all(text.as_bytes()).err();
+        }
+    }
 }
 
 impl Output {
@@ -36,27 +63,32 @@ impl Output {
     pub(super) fn begin(path: &Path) -> Result<Self, Fault> {
         let open = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
         let file = open.map_err(Fault::file("create", path))?;
-        let log = Log { path: path.into(), file, fault: None };
-        Ok(Self { mask: Mask::new(&EnvMap::new()), log: Mutex::new(log) })
+        let log = Log { path: path.into(), file, written: 0, is_full: false, fault: None };
+        Ok(Self { mask: Mutex::new(Arc::new(Mask::new(&EnvMap::new()))), log: Mutex::new(log) })
     }
 
-    /// The same log, with these values masked from now on.
-    pub(super) fn masking(self, values: &EnvMap) -> Self {
-        Self { mask: Mask::new(values), ..self }
+    /// Masks these values from now on.
+    pub(super) fn mask(&self, values: &EnvMap) {
+        *self.mask.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Mask::new(values));
     }
 
     /// Variables whose values are too short or too common to be masked.
-    pub(super) fn not_masked(&self) -> &[String] {
-        self.mask.not_masked()
+    pub(super) fn not_masked(&self) -> Vec<String> {
+        self.current_mask().not_masked().to_vec()
+    }
+
+    fn current_mask(&self) -> Arc<Mask> {
+        Arc::clone(&self.mask.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says something of capy's own, in the log as well.
     pub(super) fn say(&self, text: &str) {
-        let (mut masking, mut masked) = (self.mask.begin(), Vec::new());
+        let mask = self.current_mask();
+        let (mut masking, mut masked) = (mask.begin(), Vec::new());
         masking.push(text.as_bytes(), &mut masked);
         masking.push(b"\n", &mut masked);
         masking.finish(&mut masked);
-        self.write(&String::from_utf8_lossy(&masked));
+        self.write(&String::from_utf8_lossy(&masked), Log::write);
     }
 
     /// Passes on what a program writes, until it writes no more.
@@ -73,7 +105,8 @@ impl Output {
     }
 
     fn pass_on(&self, mut from: impl Read) {
-        let mut masking = self.mask.begin();
+        let mask = self.current_mask();
+        let mut masking = mask.begin();
         let (mut buffer, mut masked) = ([0; 8192], Vec::new());
         loop {
             match from.read(&mut buffer) {
@@ -85,7 +118,7 @@ impl Output {
             self.write_whole_letters(&mut masked);
         }
         masking.finish(&mut masked);
-        self.write(&String::from_utf8_lossy(&masked));
+        self.write(&String::from_utf8_lossy(&masked), Log::keep);
     }
 
     /// Writes all but the beginning of a letter whose rest is still to come.
@@ -94,18 +127,16 @@ impl Output {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             _ => masked.len(),
         };
-        self.write(&String::from_utf8_lossy(&masked[..end]));
+        self.write(&String::from_utf8_lossy(&masked[..end]), Log::keep);
         masked.drain(..end);
     }
 
-    fn write(&self, text: &str) {
+    fn write(&self, text: &str, into_log: fn(&mut Log, &str)) {
         // The end of a line as some programs write it steers nothing.
         let text = clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
         let mut log = self.lock();
         printer::prompt(&text);
-        if log.fault.is_none() {
-            log.fault = log.file.write_all(text.as_bytes()).err();
-        }
+        into_log(&mut log, &text);
     }
 
     /// Whether the log is whole; and takes out of it what only a search of the whole can find.
@@ -156,4 +187,25 @@ fn withhold(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
     );
     disk::replace_private(path, text.as_bytes()).map_err(Fault::file("write", path))?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_has_an_end_and_what_capy_says_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let output = Output::begin(&path).unwrap();
+        let mut log = output.lock();
+        log.written = MAX_LOG_BYTES - 10;
+        log.keep("12345\n");
+        log.keep("123456789\n");
+        log.keep("more\n");
+        log.write("error: x\n");
+        drop(log);
+        let expected = "12345\n[the log ends here: the build wrote more than 64 MiB]\nerror: x\n";
+        assert_eq!(fs::read_to_string(path).unwrap(), expected);
+    }
 }

@@ -3,7 +3,7 @@
 //! Owns its process group: what a key at the terminal sends reaches this program alone, which decides. It refuses to
 //! wait for what was killed longer than the kernel takes.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -33,7 +33,26 @@ pub(super) struct Running {
 impl Running {
     /// Starts it without an input.
     pub(super) fn start(command: &mut Command, stops: &Stops) -> io::Result<Self> {
-        let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
+        Self::spawn(command.stdin(Stdio::null()), stops)
+    }
+
+    /// Starts it with a text as its input, which is wiped once it is written.
+    pub(super) fn start_with_input(
+        command: &mut Command,
+        input: Zeroizing<String>,
+        stops: &Stops,
+    ) -> io::Result<Self> {
+        let mut running = Self::spawn(command.stdin(Stdio::piped()), stops)?;
+        let stdin = running.child.stdin.take();
+        thread::spawn(move || {
+            // A program that ends before it has read its input says by its end what is wrong.
+            let _ = stdin.map(|mut stdin| stdin.write_all(input.as_bytes()));
+        });
+        Ok(running)
+    }
+
+    fn spawn(command: &mut Command, stops: &Stops) -> io::Result<Self> {
+        let child = command.process_group(0).spawn()?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let done = stops.pending();
         let ring = done.clone();
@@ -100,7 +119,7 @@ fn killed(mut running: Running, why: Woken) -> Result<Output, Woken> {
 }
 
 /// Reads to the end; what is more than anybody reads is dropped.
-fn collect(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+pub(super) fn collect(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
     const MOST: usize = 64 * 1024;
     thread::spawn(move || {
         let mut kept = Vec::new();

@@ -20,6 +20,11 @@ use crate::{disk, names, printer};
 const KEY: &str = "ENCRYPTION_KEY";
 const KEY_FILE: &str = "ENCRYPTION_KEY_FILE";
 
+/// The longest variable that Linux takes, in bytes; execve(2).
+const MAX_ARG_STRLEN: usize = 128 * 1024;
+/// The usual limit on arguments and environment is two MiB: the rest is the image's and the programs'.
+const MAX_ENVIRONMENT: usize = 3 * 512 * 1024;
+
 /// Whether a variable holds what opens or guards the store, or the service: no program that is started gets it.
 pub(super) fn is_key(name: &str) -> bool {
     [KEY, KEY_FILE, "ADMIN_TOKEN", "WRAP_ROOTS"].contains(&name)
@@ -49,6 +54,7 @@ pub(super) fn open(keys: &StoreKeys, project: &ProjectId, rows: &StoreRows) -> R
         return Err(Fault::RowsOfAnother { wanted, got });
     }
     let mut values = EnvMap::new();
+    let mut bytes = 0;
     for row in &rows.rows {
         let name = row.key.as_str();
         match names::check(name) {
@@ -66,7 +72,16 @@ pub(super) fn open(keys: &StoreKeys, project: &ProjectId, rows: &StoreRows) -> R
                 }
                 _ => Fault::RowDoesNotOpen { name: name.into() },
             })?;
+        // With `=` and a zero byte.
+        let length = name.len() + value.expose_secret().len() + 2;
+        if length > MAX_ARG_STRLEN {
+            return Err(Fault::ValueTooLong { name: name.into() });
+        }
+        bytes += length;
         values.try_insert(name, value).map_err(|_| Fault::NameUnusable { name: name.into() })?;
+    }
+    if bytes > MAX_ENVIRONMENT {
+        return Err(Fault::ValuesTooLong { bytes, most: MAX_ENVIRONMENT });
     }
     Ok(values)
 }
@@ -108,6 +123,25 @@ mod tests {
         assert!(matches!(open(&keys, &other, &relabelled), Err(Fault::RowDoesNotOpen { .. })));
         let stranger = StoreKeys::parse(&"5b".repeat(32)).unwrap();
         assert!(matches!(open(&stranger, &project, &good), Err(Fault::KeyUnknown { .. })));
+    }
+
+    #[test]
+    fn what_no_environment_can_carry_is_refused_before_anything_runs() {
+        let keys = StoreKeys::parse(&"5a".repeat(32)).unwrap();
+        let project = ProjectId::parse("prj_a").unwrap();
+        let row = |name: &str, bytes: usize| StoreRow {
+            key: name.into(),
+            row: keys.seal(Place { project: &project, name }, &SecretValue::new("a".repeat(bytes))).unwrap(),
+            key_id: Some(keys.newest()),
+        };
+        let open_all =
+            |rows: Vec<StoreRow>| open(&keys, &project, &StoreRows { project_id: project.clone(), rows });
+        assert_eq!(open_all(vec![row("A", 128 * 1024 - 3)]).unwrap().len(), 1);
+        assert!(
+            matches!(open_all(vec![row("A", 128 * 1024 - 2)]), Err(Fault::ValueTooLong { name }) if name == "A")
+        );
+        let many = (0..13).map(|number| row(&format!("A{number}"), 125 * 1024)).collect();
+        assert!(matches!(open_all(many), Err(Fault::ValuesTooLong { .. })));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::error::Fault;
+use super::hosts::{self, Access};
 use super::process;
 use super::stops::{Patience, Stops, Woken};
 use super::tree;
@@ -20,7 +21,7 @@ use crate::names;
 /// Where the source comes from.
 pub(super) enum Source {
     Folder(PathBuf),
-    Repository { url: String, reference: Option<String>, local_is_allowed: bool },
+    Repository { url: String, reference: Option<String>, access: Access, local_is_allowed: bool },
 }
 
 /// What a source brought.
@@ -56,10 +57,7 @@ impl Source {
                 Ok(_) => Err(Fault::file("read", path)(io::ErrorKind::NotADirectory.into())),
                 Err(error) => Err(Fault::file("read", path)(error)),
             },
-            Self::Repository { url, reference, local_is_allowed } => {
-                check_url(url, *local_is_allowed)?;
-                reference.as_deref().map_or(Ok(()), check_reference)
-            }
+            Self::Repository { reference, .. } => reference.as_deref().map_or(Ok(()), check_reference),
         }
     }
 
@@ -85,9 +83,14 @@ impl Source {
     pub(super) fn bring(&self, to: &Path, stops: &Stops, until: Instant) -> Result<Brought, Fault> {
         let mut brought = match self {
             Self::Folder(from) => copy(from, to, stops)?,
-            Self::Repository { url, reference, local_is_allowed } => {
-                let protocols = if *local_is_allowed { "https:ssh:file" } else { "https:ssh" };
-                let git = Git { folder: to, protocols, stops, until };
+            Self::Repository { url, reference, access, local_is_allowed } => {
+                let protocols = match access {
+                    Access::Public { .. } => "https",
+                    Access::AsThisUser if *local_is_allowed => "https:ssh:file",
+                    Access::AsThisUser => "https:ssh",
+                };
+                let route = Route::of(access, stops, until)?;
+                let git = Git { folder: to, protocols, route, stops, until };
                 let commit = Some(git.clone(url, reference.as_deref())?);
                 tree::check_links(to)?;
                 Brought { commit, ..Brought::default() }
@@ -128,30 +131,6 @@ fn remove_any(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// https, ssh in both spellings, and, where it is allowed, a path on this machine.
-fn check_url(url: &str, local_is_allowed: bool) -> Result<(), Fault> {
-    let unusable = |reason| Fault::SettingUnusable { what: "the repository's address", reason };
-    if url.is_empty()
-        || url.starts_with('-')
-        || url.chars().any(|letter| letter.is_control() || letter == ' ')
-    {
-        return Err(unusable("it is no address"));
-    }
-    let is_local = url.starts_with('/') || url.starts_with("file:///");
-    let is_scp_like = || {
-        url.split_once(':').is_some_and(|(host, path)| {
-            !host.contains('/') && host.contains('@') && !path.starts_with("//") && !path.starts_with(':')
-        })
-    };
-    if is_local && !local_is_allowed {
-        return Err(unusable("it is a path, and the service is on another machine"));
-    }
-    if is_local || url.starts_with("https://") || url.starts_with("ssh://") || is_scp_like() {
-        return Ok(());
-    }
-    Err(unusable("it begins with neither https:// nor ssh:// and is not user@host:path"))
-}
-
 /// The rules of git-check-ref-format(1), for a branch, a tag or a commit.
 fn check_reference(reference: &str) -> Result<(), Fault> {
     let bad = |letter: char| letter.is_control() || " ~^:?*[\\+".contains(letter);
@@ -168,9 +147,45 @@ fn check_reference(reference: &str) -> Result<(), Fault> {
     }
 }
 
+/// How git gets to a host.
+enum Route {
+    /// As this user has set it up.
+    AsThisUser,
+    /// Without a key, a password or a configuration.
+    Public {
+        /// As curl takes them: git does not ask the resolver again, whose second answer may be another one.
+        pinned: Vec<String>,
+    },
+}
+
+impl Route {
+    fn of(access: &Access, stops: &Stops, until: Instant) -> Result<Self, Fault> {
+        let Access::Public { host, port } = access else { return Ok(Self::AsThisUser) };
+        let (name, number) = (host.clone(), *port);
+        let found = stops.during(until, move || hosts::public_addresses(&name, number))?;
+        match found {
+            // Behind a proxy the resolver need not know the host: the proxy does.
+            Err(Fault::Clone { .. }) if has_proxy() => Ok(Self::Public { pinned: Vec::new() }),
+            Err(fault) => Err(fault),
+            Ok(found) => {
+                let list = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+                // The address may have the name with DNS's last dot.
+                Ok(Self::Public { pinned: ["", "."].map(|dot| format!("{host}{dot}:{port}:{list}")).into() })
+            }
+        }
+    }
+}
+
+const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+
+fn has_proxy() -> bool {
+    PROXIES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 struct Git<'a> {
     folder: &'a Path,
     protocols: &'a str,
+    route: Route,
     stops: &'a Stops,
     until: Instant,
 }
@@ -192,11 +207,24 @@ impl Git<'_> {
         let mut command = Command::new("git");
         command.current_dir(self.folder).args(["-c", "core.hooksPath=/dev/null", "-c", "core.askPass="]);
         command.args(["-c", "protocol.ext.allow=never", "-c", "gc.auto=0", "-c", "submodule.recurse=false"]);
-        command.args(arguments);
+        // Another host than the one that was checked: by a redirect, or by what a repository says of its large files.
+        command.args(["-c", "http.followRedirects=false"]);
+        command.args([
+            "-c",
+            "filter.lfs.smudge=",
+            "-c",
+            "filter.lfs.process=",
+            "-c",
+            "filter.lfs.required=false",
+        ]);
         scrub(&mut command);
         for name in GIT_LOCAL {
             command.env_remove(name);
         }
+        if let Route::Public { pinned } = &self.route {
+            without_credentials(&mut command, pinned);
+        }
+        command.args(arguments);
         command
             .env("GIT_ALLOW_PROTOCOL", self.protocols)
             .env("GIT_TERMINAL_PROMPT", "0")
@@ -215,6 +243,28 @@ impl Git<'_> {
             Err(_) => Err(Fault::Stopped),
         }
     }
+}
+
+/// Takes everything away from git that may hold a key or a password, or send it elsewhere: its configuration, `.netrc`,
+/// ssh's agent.
+fn without_credentials(command: &mut Command, pinned: &[String]) {
+    for place in pinned {
+        command.args(["-c", &format!("http.curloptResolve={place}")]);
+    }
+    if pinned.is_empty() {
+        // The proxy alone finds the host.
+        command.env_remove("no_proxy").env_remove("NO_PROXY");
+    }
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_none_or(|name| name.starts_with("GIT_CONFIG") || name.starts_with("SSH_")) {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env_remove("XDG_CONFIG_HOME")
+        .env("HOME", "/dev/null")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
 }
 
 /// Takes capy's own settings and the store's key out of a program's environment.
@@ -248,31 +298,6 @@ fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_of_repositories_are_taken() {
-        for good in ["https://example.com/a.git", "ssh://git@example.com/a", "git@example.com:a/b.git"] {
-            assert!(check_url(good, false).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "-u",
-            "--upload-pack=touch /tmp/a",
-            "ext::sh -c touch% /tmp/a",
-            "ext::x@y",
-            "fd::17",
-            "http://example.com/a",
-            "git://example.com/a",
-            "a/b",
-            "../a",
-            "https://a\n",
-            "/srv/a.git",
-            "file:///srv/a.git",
-        ] {
-            assert!(check_url(bad, false).is_err(), "{bad:?}");
-        }
-        assert!(check_url("/srv/a.git", true).is_ok() && check_url("file:///srv/a.git", true).is_ok());
-    }
 
     #[test]
     fn a_reference_is_a_name_and_nothing_more() {

@@ -1,5 +1,8 @@
 //! The steps of one build, in a folder that is removed after them, however they end.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,14 +14,17 @@ use capy_protocol::store_keys::StoreKeys;
 use zeroize::Zeroizing;
 
 use super::artifacts::Searched;
+use super::container::Runner;
+use super::dotenv::Split;
 use super::engine::Container;
 use super::error::Fault;
 use super::kind::{self, Kind};
 use super::output::Output;
 use super::record::{self, Record, Records};
+use super::startup_script::{self, is_own_of_shells};
 use super::stops::Stops;
-use super::temp::{Note, Temp};
-use super::{Order, Prepared, artifacts, container, dotenv, script, secrets};
+use super::temp::{Note, Place, Temp};
+use super::{Order, Prepared, artifacts, dotenv, passwd, script, secrets};
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::project::deadline;
@@ -43,7 +49,7 @@ impl Steps<'_> {
             half: artifacts::half(&self.place_of_artifacts(record), &record.id),
         };
         let place = temp.place(&self.prepared.project.name, note, self.stops)?;
-        let result = self.build(place.folder(), output, record);
+        let result = self.build(&place, output, record);
         match (place.remove(), result) {
             (Err(left), Ok(())) => Err(left.into()),
             (Err(left), Err(error)) => {
@@ -54,13 +60,16 @@ impl Steps<'_> {
         }
     }
 
-    fn build(&self, folder: &Path, output: Output, record: &mut Record) -> Result<()> {
+    fn build(&self, place: &Place, output: Output, record: &mut Record) -> Result<()> {
+        let folder = place.folder();
         output.say(&format!("build {} of {}, from {}", record.id, record.project, record.source));
         self.bring(folder, &output, record)?;
+        let output = Arc::new(output);
         let values = self.values()?;
         record.secrets = Some(values.len());
-        let output = Arc::new(output.masking(&values));
-        let env = self.commands(folder, &values, &output, record)?;
+        output.mask(&values);
+        let passwd = self.passwd(place, &output, record)?;
+        let env = self.commands(folder, passwd.as_deref(), &values, &output, record)?;
         self.stops.check()?;
         let made = artifacts::output(folder, self.prepared.project.recipe.output_directory.as_deref())?;
         if artifacts::remove_env_copies(&made, &env)? > 0 {
@@ -86,39 +95,61 @@ impl Steps<'_> {
     fn values(&self) -> Result<EnvMap> {
         let (service, id, deadline) =
             (Arc::clone(&self.service), self.prepared.project.project_id.clone(), deadline()?);
-        let rows = self.stops.during(move || service.store_rows(&id, deadline))??;
+        let rows = self.stops.during(self.until, move || service.store_rows(&id, deadline))??;
         Ok(secrets::open(self.keys, &self.prepared.project.project_id, &rows)?)
+    }
+
+    fn runner<'a>(&'a self, output: &'a Arc<Output>, record: &'a Record) -> Option<(Runner<'a>, &'a str)> {
+        let (engine, image) = self.prepared.engine.as_ref()?;
+        let (stops, until) = (self.stops, self.until);
+        Some((Runner { engine: *engine, build: &record.id, output, stops, until }, image))
+    }
+
+    /// What is mounted over the image's `/etc/passwd`, if that lacks this user.
+    fn passwd(&self, place: &Place, output: &Arc<Output>, record: &Record) -> Result<Option<PathBuf>> {
+        let Some((runner, image)) = self.runner(output, record) else { return Ok(None) };
+        let Some(text) = passwd::with_this_user(&runner.ask(image, passwd::READ)?) else { return Ok(None) };
+        let path = place.passwd_path();
+        // Other users of the container read it, too.
+        let create = || {
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o644)
+                .open(&path)?
+                .write_all(text.as_bytes())
+        };
+        create().map_err(Fault::file("write", &path))?;
+        Ok(Some(path))
     }
 
     /// Runs install and build command, and takes `.env` away again. What was written there is returned.
     fn commands(
         &self,
         folder: &Path,
+        passwd: Option<&Path>,
         values: &EnvMap,
         output: &Arc<Output>,
         record: &Record,
     ) -> Result<Zeroizing<String>> {
-        let (Some((engine, image)), Some(script)) =
-            (&self.prepared.engine, script(&self.prepared.project.recipe))
+        let (Some((runner, image)), Some(commands)) =
+            (self.runner(output, record), script(&self.prepared.project.recipe))
         else {
             return Ok(Zeroizing::default());
         };
-        if !output.not_masked().is_empty() {
-            let names = output.not_masked().join(", ");
-            output.say(&format!("note: too short, too common or public, so not masked: {names}"));
-        }
-        let split = dotenv::split(values, *engine)?;
+        let split = dotenv::split(values);
+        tell(values, &split, output);
         let written = dotenv::write(folder, &split)?;
+        let settings = settings(values);
         let container = Container {
             build: &record.id,
             folder,
             image,
-            script: &script,
+            passwd,
             limits: &self.order.limits,
-            by_name: &split.by_name,
-            settings: &settings(values),
+            settings: &settings,
         };
-        let ran = container::run(*engine, &container, values, output, self.stops, self.until);
+        let ran = runner.run(&container, startup_script::write(values, &commands));
         let removed = dotenv::remove(folder);
         let logged = output.finish(values);
         ran?;
@@ -160,7 +191,7 @@ impl Steps<'_> {
         request.apps.push(folder.into());
         request.stop = Some(self.stops.flag());
         let report = match capy_inliner::inline(&request) {
-            Err(capy_inliner::Error::Stopped) => return Err(Fault::Stopped.into()),
+            Err(capy_inliner::Error::Stopped) => return Err(self.stops.why().into()),
             Err(capy_inliner::Error::UnknownLayout { .. }) => return Err(Fault::NothingToInline.into()),
             report => report?,
         };
@@ -184,6 +215,25 @@ impl Steps<'_> {
     fn place_of_artifacts(&self, record: &Record) -> PathBuf {
         let to = self.order.artifacts.clone().unwrap_or_else(|| self.records.artifacts(&record.id));
         std::path::absolute(&to).unwrap_or(to)
+    }
+}
+
+/// Says, before anything runs, which secrets are treated otherwise than somebody may expect.
+fn tell(values: &EnvMap, split: &Split<'_>, output: &Output) {
+    let not_masked = output.not_masked();
+    if !not_masked.is_empty() {
+        output
+            .say(&format!("note: too short, too common or public, so not masked: {}", not_masked.join(", ")));
+    }
+    for reason in split.reasons() {
+        output.say(&format!("note: in the environment and not in .env, as it {reason}"));
+    }
+    let of_shells: Vec<&str> = values.names().filter(|name| is_own_of_shells(name)).collect();
+    if !of_shells.is_empty() {
+        output.say(&format!(
+            "warning: shells set variables of these names by themselves and may not pass the secret on: {}",
+            of_shells.join(", ")
+        ));
     }
 }
 

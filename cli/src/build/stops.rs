@@ -1,6 +1,6 @@
-//! Signals that end a build, and waiting for whatever comes first.
+//! What ends a build early, signals and its deadline, and waiting for whatever comes first.
 //!
-//! Owns the count: after the first one nothing new begins, what runs is stopped, and the folder is removed; after the
+//! Owns one flag for both, which everything looks at that can take long, and the count of signals: after the first one nothing new begins, what runs is stopped, and the folder is removed; after the
 //! second nobody waits for the engine any more; the third ends this process where it stands, and the next build sweeps.
 
 use std::io;
@@ -38,6 +38,7 @@ pub(crate) struct Stops(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Set by a signal and by the deadline.
     asked: AtomicBool,
 }
 
@@ -80,14 +81,31 @@ impl Stops {
         self.0.changed.notify_all();
     }
 
-    /// Set once a signal came.
+    /// Ends the build at a time, whatever it does then.
+    pub(super) fn end_at(&self, until: Instant) -> io::Result<()> {
+        let shared = Arc::downgrade(&self.0);
+        let sleep = move || {
+            thread::sleep(until.saturating_duration_since(Instant::now()));
+            if let Some(shared) = shared.upgrade() {
+                shared.asked.store(true, Ordering::SeqCst);
+            }
+        };
+        thread::Builder::new().name("deadline".into()).spawn(sleep).map(drop)
+    }
+
+    /// Set once a signal came or the deadline passed.
     pub(super) fn flag(&self) -> &AtomicBool {
         &self.0.asked
     }
 
-    /// Fails once a signal came.
+    /// Fails once a signal came or the deadline passed.
     pub(super) fn check(&self) -> Result<(), Fault> {
-        if self.0.asked.load(Ordering::SeqCst) { Err(Fault::Stopped) } else { Ok(()) }
+        if self.0.asked.load(Ordering::SeqCst) { Err(self.why()) } else { Ok(()) }
+    }
+
+    /// Why the flag is set: a signal counts more.
+    pub(super) fn why(&self) -> Fault {
+        if self.lock().signals > 0 { Fault::Stopped } else { Fault::TimeOver }
     }
 
     /// Ends the program as the first signal would have; does nothing when none came.
@@ -107,9 +125,10 @@ impl Stops {
     }
 
     /// Does what cannot be interrupted, such as a call to the service, beside this thread, and leaves it when a signal
-    /// comes. The work must leave nothing behind that matters then.
+    /// comes or its time is over. The work must leave nothing behind that matters then.
     pub(super) fn during<T: Send + 'static>(
         &self,
+        until: Instant,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let done = self.pending();
@@ -118,9 +137,10 @@ impl Stops {
             let _ring = Ring(ring);
             work()
         });
-        match done.wait(None, Patience::None) {
+        match done.wait(Some(until), Patience::None) {
             Woken::Done => Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
-            Woken::Asked | Woken::TimeOver => Err(Fault::Stopped),
+            Woken::Asked => Err(Fault::Stopped),
+            Woken::TimeOver => Err(Fault::TimeOver),
         }
     }
 
@@ -194,11 +214,32 @@ mod tests {
     }
 
     #[test]
+    fn the_deadline_and_signals_set_one_flag_and_a_signal_counts_more() {
+        let stops = Stops::default();
+        assert!(stops.check().is_ok());
+        stops.end_at(Instant::now()).unwrap();
+        while !stops.flag().load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        assert!(matches!(stops.check(), Err(Fault::TimeOver)));
+        // What is tidied up then is still waited for.
+        let soon = Instant::now() + Duration::from_millis(5);
+        assert_eq!(stops.pending().wait(Some(soon), Patience::None), Woken::TimeOver);
+        stops.note(SIGINT);
+        assert!(matches!(stops.check(), Err(Fault::Stopped)));
+    }
+
+    #[test]
     fn work_that_cannot_be_interrupted_is_left() {
         let stops = Stops::default();
-        assert_eq!(stops.during(|| 1).unwrap(), 1);
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+        assert_eq!(stops.during(later, || 1).unwrap(), 1);
+        let wait_for_ever = || {
+            let (keep, never) = std::sync::mpsc::channel::<()>();
+            move || never.recv().is_err() && keep.send(()).is_ok()
+        };
+        assert!(matches!(stops.during(now, wait_for_ever()), Err(Fault::TimeOver)));
         stops.note(SIGINT);
-        let (_keep, never) = std::sync::mpsc::channel::<()>();
-        assert!(stops.during(move || never.recv()).is_err());
+        assert!(matches!(stops.during(later, wait_for_ever()), Err(Fault::Stopped)));
     }
 }

@@ -120,6 +120,7 @@ impl Temp {
             match remove(&folder, cleaner.as_ref(), stops) {
                 Err(source) => left.push(Fault::Left { path: folder, source }),
                 Ok(()) => {
+                    let _ = fs::remove_file(passwd_path(&folder));
                     let _ = fs::remove_file(&lock_path);
                     gone.extend(note.map(|note| note.build));
                 }
@@ -165,6 +166,11 @@ impl Place {
         &self.folder
     }
 
+    /// Where a file may be made that goes with the folder.
+    pub(super) fn passwd_path(&self) -> PathBuf {
+        passwd_path(&self.folder)
+    }
+
     /// Removes it.
     pub(super) fn remove(mut self) -> Result<(), Fault> {
         self.remove_once()
@@ -176,6 +182,7 @@ impl Place {
         }
         remove(&self.folder, self.cleaner.as_ref(), &self.stops)
             .map_err(|source| Fault::Left { path: self.folder.clone(), source })?;
+        let _ = fs::remove_file(self.passwd_path());
         let _ = fs::remove_file(&self.lock_path);
         Ok(())
     }
@@ -208,8 +215,16 @@ fn remove(folder: &Path, cleaner: Option<&(Engine, String)>, stops: &Stops) -> i
 }
 
 fn lock_path(folder: &Path) -> PathBuf {
+    beside(folder, ".lock")
+}
+
+fn passwd_path(folder: &Path) -> PathBuf {
+    beside(folder, ".passwd")
+}
+
+fn beside(folder: &Path, end: &str) -> PathBuf {
     let mut path = folder.as_os_str().to_owned();
-    path.push(".lock");
+    path.push(end);
     path.into()
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::{ServiceArg, lifetime};
-use crate::build::{Engine, image, word};
+use crate::build::{AllowedHost, Engine, image, word};
 
 #[derive(Args)]
 #[command(
@@ -48,6 +48,10 @@ pub(crate) struct BuildOrder {
     /// The branch, tag or commit [default: the project's branch]
     #[arg(long = "ref", value_name = "REF", conflicts_with = "source")]
     pub(crate) reference: Option<String>,
+    /// Fetch the repository from HOST[:PORT] with this user's ssh keys and passwords, and from no host that is not named;
+    /// repeatable, and CAPY_BUILD_HOSTS adds to it [default: public hosts, over https, without credentials]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<AllowedHost>,
     /// The container engine [default: the first that answers]
     #[arg(long, value_enum)]
     pub(crate) engine: Option<Engine>,

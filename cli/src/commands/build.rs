@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{build_list, token};
-use crate::build::{self, Limits, Order, Record, Status, Stops};
+use crate::build::{self, Hosts, Limits, Order, Record, Status, Stops};
 use crate::cli::{Build, BuildOrder};
 use crate::error::{Error, Result};
 use crate::{child, printer};
@@ -21,7 +21,7 @@ fn one(arguments: BuildOrder) -> Result<ExitCode> {
     let stops = Stops::catch().map_err(build::Fault::Signals)?;
     let service = token::service(&arguments.service)?;
     let json = arguments.json;
-    let outcome = build::build(order(arguments), service, &stops);
+    let outcome = build::build(order(arguments)?, service, &stops);
     let outcome = outcome.inspect_err(|error| {
         if matches!(error, Error::Build(build::Fault::Stopped)) {
             stops.end();
@@ -60,11 +60,12 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn order(arguments: BuildOrder) -> Order {
-    Order {
+fn order(arguments: BuildOrder) -> Result<Order> {
+    Ok(Order {
         project: arguments.project.unwrap_or_default(),
         source: arguments.source,
         reference: arguments.reference,
+        hosts: Hosts::with_environment(arguments.allow_host)?,
         engine: arguments.engine,
         image: arguments.image,
         limits: Limits { memory: arguments.memory, cpus: arguments.cpus, network: arguments.network },
@@ -73,5 +74,5 @@ fn order(arguments: BuildOrder) -> Order {
         artifacts: arguments.artifacts,
         inline: arguments.inline,
         static_if_clean: arguments.static_if_clean,
-    }
+    })
 }

@@ -129,7 +129,10 @@ impl Bench {
     pub(crate) fn start(&self, arguments: &[&str]) -> Build {
         let (source, out) =
             (self.path("source").display().to_string(), self.path("out").display().to_string());
-        let mut all = vec!["build", "shop", "--engine", "podman", "--network", "none"];
+        let mut all = vec!["build", "shop", "--network", "none"];
+        if !arguments.contains(&"--engine") {
+            all.extend(["--engine", "podman"]);
+        }
         if !arguments.iter().any(|argument| ["--ref", "--source"].contains(argument)) {
             all.extend(["--source", &source]);
         }
@@ -166,14 +169,14 @@ impl Bench {
     }
 
     /// Builds as `nobody`, to whom all of the bench is given.
-    pub(crate) fn start_as_nobody(&self) -> Build {
+    pub(crate) fn start_as_nobody(&self, engine: &str) -> Build {
         let program = self.path("bin/capy");
         fs::copy(CAPY, &program).unwrap();
         let given = Command::new("chown").args(["-R", "65534:65534"]).arg(self.root.path()).status();
         assert!(given.unwrap().success());
         let (source, out) =
             (self.path("source").display().to_string(), self.path("out").display().to_string());
-        let arguments = ["build", "shop", "--engine", "podman", "--source", &source, "--artifacts", &out];
+        let arguments = ["build", "shop", "--engine", engine, "--source", &source, "--artifacts", &out];
         self.spawn(self.command(&program, &arguments).uid(65534).gid(65534))
     }
 

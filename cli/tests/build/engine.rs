@@ -3,15 +3,19 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use capy_test_support::needs;
 
 /// The image's name.
 pub(crate) const IMAGE: &str = "localhost/shell:1";
 
-/// The store with its image; made once for all tests of this program.
+/// The same with a `/etc/passwd` that knows root alone.
+const IMAGE_WITH_USERS: &str = "localhost/shell:users";
+
+/// The store with its images; made once for all tests of this program.
 pub(crate) struct Store {
     folder: PathBuf,
 }
@@ -55,7 +59,35 @@ impl Store {
             Command::new("tar").arg("-C").arg(&root).arg("-cf").arg(store.path("root.tar")).arg(".").status();
         assert!(tar.unwrap().success());
         store.podman(&["import", "--quiet", store.path("root.tar").to_str().unwrap(), IMAGE]);
+        fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+        let tar = Command::new("tar")
+            .arg("-C")
+            .arg(&root)
+            .arg("-cf")
+            .arg(store.path("users.tar"))
+            .arg(".")
+            .status();
+        assert!(tar.unwrap().success());
+        store.podman(&["import", "--quiet", store.path("users.tar").to_str().unwrap(), IMAGE_WITH_USERS]);
         store
+    }
+
+    /// An image whose `/etc/passwd` knows root alone.
+    pub(crate) fn shared_image_with_users() -> &'static str {
+        IMAGE_WITH_USERS
+    }
+
+    /// The engine as a service of root's that everybody may ask, as docker's is.
+    pub(crate) fn service(&self) -> Service {
+        let socket = self.path(&format!("socket-{}", SERVICES.fetch_add(1, Ordering::SeqCst)));
+        let url = format!("unix://{}", socket.display());
+        let mut command = self.command();
+        command.args(["system", "service", "--time", "0", &url]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let service = Service { child, url };
+        crate::bench::wait_for("the engine's service", || socket.exists().then_some(()));
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+        service
     }
 
     /// A folder with a `podman` that writes its arguments into `calls` and does what the real one does. `before` is run
@@ -82,16 +114,48 @@ impl Store {
     }
 
     pub(crate) fn podman(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("podman");
-        command.args(["--storage-driver", "vfs", "--root"]).arg(self.path("store"));
-        command.arg("--runroot").arg(self.path("run")).args(arguments);
-        let output = command.env("CONTAINERS_CONF", self.path("containers.conf")).output().unwrap();
+        let output = self.command().args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
+    fn command(&self) -> Command {
+        let mut command = Command::new("/usr/bin/podman");
+        command.args(["--storage-driver", "vfs", "--root"]).arg(self.path("store"));
+        command.arg("--runroot").arg(self.path("run"));
+        command.env("CONTAINERS_CONF", self.path("containers.conf"));
+        command
+    }
+
     fn path(&self, inside: &str) -> PathBuf {
         self.folder.join(inside)
+    }
+}
+
+static SERVICES: AtomicUsize = AtomicUsize::new(0);
+
+/// An engine's service, until it is dropped.
+pub(crate) struct Service {
+    child: Child,
+    url: String,
+}
+
+impl Service {
+    /// A `docker` that asks it, and that adds no users to images, as podman would.
+    pub(crate) fn docker(&self, calls: &Path) -> String {
+        format!(
+            "#!/bin/bash\nprintf '%s\\n' \"$@\" --- >> '{calls}'\n[ \"$1\" = run ] && set -- run --passwd=false \"${{@:2}}\"\n\
+             [ \"$1\" = version ] && exit 0\nexec /usr/bin/podman --remote --url '{}' \"$@\"\n",
+            self.url,
+            calls = calls.display(),
+        )
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -62,7 +62,7 @@ fn a_clone_that_fails_leaves_nothing_and_no_password_is_told() {
     repository(&mut bench);
     bench.build(&["--ref", "none"]).fails(64, "CLONE_FAILED");
     bench.set("repository_url", "https://me:canary.PASSWORD.x9@127.0.0.1:1/a.git");
-    let outcome = bench.build(&["--ref"]).fails(64, "CLONE_FAILED");
+    let outcome = bench.build(&["--allow-host", "127.0.0.1:1", "--ref"]).fails(64, "CLONE_FAILED");
     assert!(outcome.stderr.contains("https://127.0.0.1:1/a.git"), "{}", outcome.stderr);
     assert_eq!(bench.record()["status"], "failed");
     bench.is_clean();
@@ -76,9 +76,9 @@ fn an_address_that_would_run_a_program_is_refused_before_git_sees_it() {
         bench.set("repository_url", url);
         bench.build(&["--ref"]).fails(2, "SETTING_UNUSABLE");
     }
-    bench.set("repository_url", "https://127.0.0.1:1/a");
+    bench.set("repository_url", "https://1.1.1.1/a");
     for reference in ["--upload-pack=id", "a:b", "+a", "a b"] {
-        bench.build(&["--ref", reference]);
+        assert_eq!(bench.build(&["--ref", reference]).code, 2, "{reference}");
         assert!(!bench.path("git was run").exists(), "{reference}");
     }
     bench.set("repository_url", None::<String>);
@@ -124,6 +124,93 @@ fn a_project_name_that_leads_elsewhere_makes_no_folder() {
         let arguments = ["build", crate::bench::PROJECT, "--source", source.to_str().unwrap(), "--artifacts"];
         let outcome = bench.capy(&[&arguments[..], &[out.to_str().unwrap()]].concat());
         outcome.fails(1, "PROJECT_NAME_UNFIT");
+    }
+    bench.is_clean();
+}
+
+/// A `git` that notes how it is called, and does nothing.
+fn noting_git(bench: &Bench) {
+    let calls = bench.path("home/git-calls");
+    let script = format!("#!/bin/sh\n(printf '%s ' \"$@\"; echo; env) >> '{}'\nexit 1\n", calls.display());
+    bench.program("git", &script);
+}
+
+#[test]
+fn a_host_that_the_build_host_does_not_allow_is_never_asked() {
+    let Some(mut bench) = Bench::new() else { return };
+    noting_git(&bench);
+    for url in [
+        "git@evil.example:a/b.git",
+        "ssh://git@evil.example/a",
+        "https://127.0.0.1/a",
+        "https://localhost/a",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]:8443/a",
+        "https://10.0.0.7/a",
+    ] {
+        bench.set("repository_url", url);
+        let outcome = bench.build(&["--ref"]).fails(64, "HOST_NOT_ALLOWED");
+        assert!(
+            outcome.stderr.contains("hint: ") && outcome.stderr.contains("--allow-host "),
+            "{}",
+            outcome.stderr
+        );
+        // With a list, no other host at all.
+        bench.build(&["--allow-host", "git.example", "--ref"]).fails(64, "HOST_NOT_ALLOWED");
+    }
+    bench.set("repository_url", "https://public.example/a");
+    bench.env.insert("CAPY_BUILD_HOSTS".into(), "git.example, other.example:8443".into());
+    let outcome = bench.build(&["--ref"]).fails(64, "HOST_NOT_ALLOWED");
+    assert!(outcome.stderr.contains("--allow-host public.example,"), "{}", outcome.stderr);
+    bench.env.insert("CAPY_BUILD_HOSTS".into(), "https://git.example".into());
+    bench.build(&["--ref"]).fails(2, "SETTING_UNUSABLE");
+    assert!(!bench.path("home/git-calls").exists());
+    bench.is_clean();
+}
+
+#[test]
+fn a_host_that_is_allowed_is_asked_as_this_user_and_leads_nowhere_else() {
+    let Some(mut bench) = Bench::new() else { return };
+    noting_git(&bench);
+    bench.env.insert("SSH_AUTH_SOCK".into(), "/agent".into());
+    for url in ["git@GIT.example:a/b.git", "ssh://git@git.example/a", "https://git.example./a"] {
+        bench.set("repository_url", url);
+        bench.build(&["--allow-host", "git.example", "--ref"]).fails(64, "CLONE_FAILED");
+        let calls = fs::read_to_string(bench.path("home/git-calls")).unwrap();
+        assert!(calls.contains("SSH_AUTH_SOCK=/agent") && calls.contains("HOME=/"), "{calls}");
+        assert!(
+            calls.contains("http.followRedirects=false") && calls.contains("filter.lfs.smudge= "),
+            "{calls}"
+        );
+        fs::remove_file(bench.path("home/git-calls")).unwrap();
+    }
+    bench.is_clean();
+}
+
+#[test]
+fn a_public_host_is_asked_without_keys_passwords_and_configuration() {
+    let Some(mut bench) = Bench::new() else { return };
+    noting_git(&bench);
+    bench.env.extend(
+        [("SSH_AUTH_SOCK", "/agent"), ("GIT_CONFIG_COUNT", "1"), ("XDG_CONFIG_HOME", "/xdg")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    bench.set("repository_url", "https://1.1.1.1/a");
+    bench.build(&["--ref"]).fails(64, "CLONE_FAILED");
+    let calls = fs::read_to_string(bench.path("home/git-calls")).unwrap();
+    for given in [
+        "http.curloptResolve=1.1.1.1:443:1.1.1.1 ",
+        "http.followRedirects=false",
+        "HOME=/dev/null\n",
+        "GIT_CONFIG_GLOBAL=/dev/null\n",
+        "GIT_CONFIG_NOSYSTEM=1\n",
+        "GIT_ALLOW_PROTOCOL=https\n",
+        "GIT_TERMINAL_PROMPT=0\n",
+    ] {
+        assert!(calls.contains(given), "{given}: {calls}");
+    }
+    for kept in ["SSH_AUTH_SOCK", "GIT_CONFIG_COUNT", "/xdg", "ENCRYPTION_KEY", "CAPY_TOKEN"] {
+        assert!(!calls.contains(kept), "{kept}: {calls}");
     }
     bench.is_clean();
 }

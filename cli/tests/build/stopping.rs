@@ -29,7 +29,7 @@ fn a_signal_while_the_source_is_cloned_ends_the_build() {
     bench.set("repository_url", "https://127.0.0.1:1/a.git");
     bench
         .program("git", &format!("#!/bin/sh\ntouch '{}'\nexec sleep 100\n", bench.path("cloning").display()));
-    let build = bench.start(&["--ref"]);
+    let build = bench.start(&["--allow-host", "127.0.0.1:1", "--ref"]);
     wait_for("the clone", || bench.path("cloning").exists().then_some(()));
     signal(&build, Signal::INT);
     ends_by(build, &bench, Signal::INT);
