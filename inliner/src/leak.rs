@@ -13,7 +13,7 @@
 //! | `unpack` | compressed files, read bit by bit |
 
 pub(crate) mod forms;
-mod parts;
+pub(crate) mod parts;
 mod pieces;
 pub(crate) mod unpack;
 
@@ -31,7 +31,7 @@ use forms::{forms, rare_forms};
 use zeroize::Zeroizing;
 
 /// Shorter values are found everywhere and mean nothing.
-const SHORTEST: usize = 6;
+pub(crate) const SHORTEST: usize = 6;
 /// More layers of escapes than anybody writes.
 const LAYERS: usize = 6;
 

@@ -1,42 +1,69 @@
 //! Values taken out of a text that passes by in pieces, such as a program's output.
 //!
 //! Owns the streaming: what is certain is handed on at once, and only the beginning of what may become a value is kept
-//! back. A value that ends in another one's beginning is masked to the last byte. It refuses the values that the search
-//! of public files leaves out, too: short ones and common words would make any text unreadable. A value in escapes of
-//! escapes, or in base64 with line breaks, passes: who keeps the text searches it afterwards.
+//! back. The text is read in several ways at once (`views`): as it is, without colours, without escapes once and more
+//! often, without a shell's quotes, and with its lines joined. What is a value in one of them is masked in the text. A
+//! value that ends in another one's beginning is masked to the last byte. It refuses the values that the search of public
+//! files leaves out, too: short ones and common words would make any text unreadable.
+//!
+//! Time grows with the text, and memory with the values: a long one is looked for in pieces (`texts`), and what is kept
+//! back has an end, behind which it is masked for good measure.
 
-use std::collections::BTreeSet;
+mod parts;
+mod texts;
+mod views;
 
 use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
 
-use crate::leak::{self, forms};
 use crate::skip::Finder;
+use views::{Letters, Stage, Undo};
 
 /// What stands in place of a value.
 const MASK: &[u8] = b"***";
+
+/// How often escapes are undone: JSON in JSON in HTML.
+const LAYERS: usize = 3;
+
+/// More letters of a text are never kept back: what is that long, and not decided, is escapes of escapes or colours.
+const MAX_KEPT: usize = 64 * 1024;
+
+/// A value may go on in the next line if so much of it stands in this one. Otherwise each line would be kept back that
+/// ends with any value's first letter.
+const LEAST_BEFORE_LINE: usize = 8;
 
 /// All values in the forms in which programs print them.
 pub struct Mask {
     /// Texts in order, so that those with one beginning stand together.
     finder: Finder,
     longest: usize,
-    /// Whether any text begins with this byte.
-    begins: [bool; 256],
+    /// Whether any text begins with these two bytes, and with this one.
+    begins: Vec<bool>,
     not_masked: Vec<String>,
+    mark: &'static [u8],
 }
 
 impl Mask {
     /// A mask for these values.
     pub fn new(values: &EnvMap) -> Self {
-        let (searched, not_searched) = leak::searched(values);
-        let texts: BTreeSet<Vec<u8>> = searched.iter().flat_map(|(_, value)| forms::printed(value)).collect();
-        let texts: Vec<_> = texts.into_iter().map(Zeroizing::new).collect();
+        let (texts, not_masked) = texts::of_all(values);
+        Self { not_masked, ..Self::of_texts(texts, MASK) }
+    }
+
+    /// A mask for every part of these texts that has `least` bytes or more: a text may be cut short or broken.
+    pub fn of_parts(whole: &[&str], least: usize, mark: &'static str) -> Self {
+        let parts = whole.iter().flat_map(|text| text.as_bytes().windows(least.max(1)));
+        Self::of_texts(
+            texts::sorted(parts.map(|part| Zeroizing::new(part.to_vec())).collect()),
+            mark.as_bytes(),
+        )
+    }
+
+    fn of_texts(texts: Vec<Zeroizing<Vec<u8>>>, mark: &'static [u8]) -> Self {
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
-        let mut begins = [false; 256];
-        texts.iter().filter_map(|text| text.first()).for_each(|first| begins[usize::from(*first)] = true);
-        let not_masked = not_searched.into_iter().map(|(name, _)| name).collect();
-        Self { finder: Finder::new(texts), longest, begins, not_masked }
+        let mut begins = vec![false; 1 << 16];
+        texts.iter().for_each(|text| begins[pair(text)] = true);
+        Self { finder: Finder::new(texts), longest, begins, not_masked: Vec::new(), mark }
     }
 
     /// The names of the variables whose values are left as they are.
@@ -44,16 +71,26 @@ impl Mask {
         &self.not_masked
     }
 
+    /// A whole text with its values masked.
+    pub fn masked(&self, text: &[u8]) -> Vec<u8> {
+        let (mut masking, mut out) = (self.begin(), Vec::with_capacity(text.len()));
+        masking.push(text, &mut out);
+        masking.finish(&mut out);
+        out
+    }
+
     /// A text that begins.
     pub fn begin(&self) -> Masking<'_> {
-        Masking { mask: self, kept: Zeroizing::new(Vec::new()), covered: 0 }
+        Masking::new(self)
     }
 
     /// Where the longest end of `text` starts with which some value may begin.
     fn open_end(&self, text: &[u8]) -> usize {
         let earliest = text.len().saturating_sub(self.longest.saturating_sub(1));
-        let may_begin =
-            |start: &usize| self.begins[usize::from(text[*start])] && self.is_beginning(&text[*start..]);
+        let may_begin = |start: &usize| {
+            let rest = &text[*start..];
+            (rest.len() == 1 || self.begins[pair(rest)]) && self.is_beginning(rest)
+        };
         (earliest..text.len()).find(may_begin).unwrap_or(text.len())
     }
 
@@ -65,64 +102,171 @@ impl Mask {
     }
 }
 
+fn pair(text: &[u8]) -> usize {
+    usize::from(text[0]) << 8 | text.get(1).map_or(0, |byte| usize::from(*byte))
+}
+
+/// One way to read the text: what a stage makes of another view.
+struct View {
+    /// The view that is read; none for the text itself.
+    of: Option<usize>,
+    stage: Option<Stage>,
+    joins_lines: bool,
+    /// Whether what it keeps is what its source keeps.
+    is_as_source: bool,
+    /// What may belong to a value that goes on.
+    kept: Letters,
+}
+
 /// One text on its way through the mask.
 pub struct Masking<'m> {
     mask: &'m Mask,
+    views: Vec<View>,
+    /// What was not handed on yet, and where in the whole text it begins.
     kept: Zeroizing<Vec<u8>>,
-    /// So many bytes at the beginning of `kept` belong to a value whose mask was handed on already.
-    covered: usize,
+    begin: u64,
+    /// Where values stand in it, from and to.
+    found: Vec<(u64, u64)>,
+    /// Where the last mask ends that was handed on.
+    covered: Option<u64>,
 }
 
-impl Masking<'_> {
+impl<'m> Masking<'m> {
+    fn new(mask: &'m Mask) -> Self {
+        let view = |of: Option<usize>, undo: Option<Undo>| View {
+            of,
+            stage: undo.map(Stage::new),
+            joins_lines: undo == Some(Undo::Lines),
+            is_as_source: true,
+            kept: Letters::default(),
+        };
+        // Each view is of one that stands before it.
+        let mut views = vec![view(None, None), view(Some(0), Some(Undo::Sequences))];
+        views.push(view(Some(1), Some(Undo::Lines)));
+        let mut last = 1;
+        for _ in 0..LAYERS {
+            views.push(view(Some(last), Some(Undo::Escapes)));
+            last = views.len() - 1;
+            views.push(view(Some(last), Some(Undo::Quotes)));
+        }
+        Self { mask, views, kept: Zeroizing::default(), begin: 0, found: Vec::new(), covered: None }
+    }
+
     /// Takes the next piece and appends what is certain to `out`.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        self.kept.extend_from_slice(piece);
-        let end = self.mask.open_end(&self.kept);
-        self.hand_on(end, out);
+        // A piece of any length takes little memory at a time.
+        piece.chunks(MAX_KEPT / 4).for_each(|piece| self.read(piece, false, out));
     }
 
     /// Appends the rest: nothing comes any more.
     pub fn finish(mut self, out: &mut Vec<u8>) {
-        let end = self.kept.len();
-        self.hand_on(end, out);
+        self.read(&[], true, out);
     }
 
-    fn hand_on(&mut self, end: usize, out: &mut Vec<u8>) {
-        let (mut at, mut covered) = (0, self.covered);
-        for (start, stop) in self.values() {
-            if start >= end {
+    fn read(&mut self, piece: &[u8], is_end: bool, out: &mut Vec<u8>) {
+        let mut letters = Letters::default();
+        for byte in piece {
+            let at = self.begin + self.kept.len() as u64;
+            self.kept.push(*byte);
+            letters.push(*byte, (at, at + 1));
+        }
+        let mut made: Vec<Letters> = Vec::with_capacity(self.views.len());
+        let mut certain = self.begin + self.kept.len() as u64;
+        for at in 0..self.views.len() {
+            let (before, rest) = self.views.split_at_mut(at);
+            let view = &mut rest[0];
+            let source = view.of.map(|of| (&before[of], &made[of]));
+            let (read, open) = view.read(&mut letters, source, is_end, self.mask, &mut self.found);
+            made.push(read);
+            certain = if is_end { certain } else { certain.min(open.unwrap_or(certain)) };
+        }
+        if self.kept.len() > MAX_KEPT && !is_end {
+            certain = self.begin + self.kept.len() as u64;
+            self.found.push((self.begin, certain));
+            self.views.iter_mut().for_each(View::clear);
+        }
+        self.hand_on(certain, out);
+    }
+
+    /// Hands on what stands before a place, with one mask for values that touch.
+    fn hand_on(&mut self, certain: u64, out: &mut Vec<u8>) {
+        self.found.sort_unstable();
+        let kept = |from: u64, to: u64| &self.kept[(from - self.begin) as usize..(to - self.begin) as usize];
+        let mut covered = self.covered;
+        let mut at = covered.map_or(self.begin, |covered| covered.clamp(self.begin, certain));
+        for (start, end) in &self.found {
+            let is_joined = covered.is_some_and(|covered| *start <= covered);
+            if *start >= certain && !is_joined {
                 break;
             }
-            if start > covered {
-                out.extend_from_slice(&self.kept[covered.max(at)..start]);
+            if !is_joined {
+                if *start > at {
+                    out.extend_from_slice(kept(at, *start));
+                }
+                out.extend_from_slice(self.mask.mark);
             }
-            // One that only goes on where another one ended was masked with it.
-            if start > covered || covered == 0 {
-                out.extend_from_slice(MASK);
-            }
-            at = stop;
-            covered = covered.max(stop);
+            let until = covered.map_or(*end, |covered| covered.max(*end));
+            covered = Some(until);
+            at = at.max(until.min(certain));
         }
-        let from = covered.min(end);
-        out.extend_from_slice(&self.kept[from..end]);
-        self.covered = covered.saturating_sub(end);
-        self.kept.drain(..end);
+        if at < certain {
+            out.extend_from_slice(kept(at, certain));
+        }
+        self.covered = covered;
+        self.found.retain(|(_, end)| *end > certain);
+        self.kept.drain(..(certain - self.begin) as usize);
+        self.begin = certain;
+    }
+}
+
+impl View {
+    /// Reads more of its source, or of the text itself; where in the whole text begins what is not certain yet.
+    fn read(
+        &mut self,
+        text: &mut Letters,
+        source: Option<(&Self, &Letters)>,
+        is_end: bool,
+        mask: &Mask,
+        found: &mut Vec<(u64, u64)>,
+    ) -> (Letters, Option<u64>) {
+        let (Some(stage), Some((of, letters))) = (&mut self.stage, source) else {
+            let read = std::mem::take(text);
+            self.kept.append(&read);
+            let open = self.find(mask, found);
+            return (read, open);
+        };
+        let read = stage.read(letters, is_end);
+        let is_decided = stage.open().is_none();
+        // Most text has nothing to undo: what its source found is not searched for again.
+        if self.is_as_source && is_decided && read.bytes == letters.bytes {
+            self.kept = of.kept.clone();
+            return (read, None);
+        }
+        self.kept.append(&read);
+        let open = self.find(mask, found);
+        self.is_as_source = is_decided && self.kept == of.kept;
+        (read, open)
     }
 
-    /// Where values stand, in order; those that touch are one.
-    fn values(&self) -> Vec<(usize, usize)> {
-        let mut found = Vec::new();
-        let texts = self.mask.finder.texts();
-        self.mask.finder.each(&self.kept, |start, index| found.push((start, start + texts[index].len())));
-        found.sort_unstable();
-        let mut joined: Vec<(usize, usize)> = Vec::new();
-        for (start, stop) in found {
-            match joined.last_mut() {
-                Some(last) if start <= last.1 => last.1 = last.1.max(stop),
-                _ => joined.push((start, stop)),
-            }
-        }
-        joined
+    /// Adds where values stand, and keeps what may become one. Where in the whole text that begins, if there is anything.
+    fn find(&mut self, mask: &Mask, found: &mut Vec<(u64, u64)>) -> Option<u64> {
+        let (places, texts) = (&self.kept.places, mask.finder.texts());
+        mask.finder.each(&self.kept.bytes, |start, index| {
+            let last = start + texts[index].len() - 1;
+            found.push((places[start].0, places[last].1));
+        });
+        let open = mask.open_end(&self.kept.bytes);
+        self.kept.drop_first(open);
+        let counts = !self.joins_lines || self.kept.bytes.len() >= LEAST_BEFORE_LINE;
+        let first = self.kept.places.first().filter(|_| counts).map(|place| place.0);
+        let undecided = self.stage.as_ref().and_then(Stage::open);
+        first.into_iter().chain(undecided).min()
+    }
+
+    fn clear(&mut self) {
+        self.kept.clear();
+        self.stage.iter_mut().for_each(Stage::clear);
+        self.is_as_source = true;
     }
 }
 
@@ -200,6 +344,107 @@ mod tests {
         // The last letter says two bits of the value's last byte, and six of what follows.
         assert_eq!(masked(&mask, &["eA== cCYicy88dydvPlxyZCArw7zwn5iAfng="]), "eA== ***g=");
         assert_eq!(masked(&mask, &["a", "\nx\n"]), "a\nx\n");
+    }
+
+    /// As the programs print it that builds run; made with those programs.
+    #[test]
+    fn a_value_is_masked_as_other_programs_spell_it() {
+        let value = "it's a \"k&y\" <x>/+ü\u{1b}[1m$HOME\tend";
+        let mask = mask(&[value]);
+        for (by, text) in [
+            ("Python html.escape", "it&#x27;s a &quot;k&amp;y&quot; &lt;x&gt;/+ü\u{1b}[1m$HOME\tend"),
+            ("numeric", "it&#39;s a &#34;k&#38;y&#34; &#60;x&#62;/+ü\u{1b}[1m$HOME\tend"),
+            ("upper case", "it&#X27;s a &#X22;k&#X26;y&QUOT; &LT;x&#X3E;/+&#XFC;&#X1B;[1m$HOME&#9;end"),
+            ("urllib quote_plus", "it%27s+a+%22k%26y%22+%3Cx%3E%2F%2B%C3%BC%1B%5B1m%24HOME%09end"),
+            ("Python repr", r#"it\'s a "k&y" <x>/+ü\x1b[1m$HOME\tend"#),
+            ("Python repr of bytes", r#"it\'s a "k&y" <x>/+\xc3\xbc\x1b[1m$HOME\tend"#),
+            ("Python ascii", r#"it\'s a "k&y" <x>/+\xfc\x1b[1m$HOME\tend"#),
+            ("bash printf %q", r#"$'it\'s a "k&y" <x>/+ü\E[1m$HOME\tend'"#),
+            ("octal", r#"$'it\'s a "k&y" <x>/+\303\274\033[1m$HOME\tend'"#),
+            ("coreutils", "'it'\\''s a \"k&y\" <x>/+ü'$'\\033''[1m$HOME'$'\\t''end'"),
+            ("zsh", "it\\'s\\ a\\ \\\"k\\&y\\\"\\ \\<x\\>/+ü$'\\033'\\[1m\\$HOME$'\\t'end"),
+            ("JSON in JSON", r#"it's a \\\"k&y\\\" <x>/+ü\\u001b[1m$HOME\\tend"#),
+            ("HTML in JSON", r"it&#x27;s a \u0026quot;k&amp;y&quot; &lt;x&gt;/+ü\u001b[1m$HOME\tend"),
+            ("colours", "\u{1b}[32mit's\u{1b}[0m a \"k&y\u{1b}[1;31m\" <x>/+ü\u{1b}[1m$HOME\tend"),
+            ("grep", "it's a \"\u{1b}[01;31m\u{1b}[Kk&y\u{1b}[m\u{1b}[K\" <x>/+ü\u{1b}[1m$HOME\tend"),
+        ] {
+            let shown = masked(&mask, &[&format!("a {text} z")]);
+            assert!(shown.starts_with("a ") && shown.ends_with(" z"), "{by}: {shown}");
+            let rest = shown[2..shown.len() - 2].replace("***", "");
+            assert!(rest.chars().all(|letter| "'$\u{1b}[032m".contains(letter)), "{by}: {shown}");
+            // And wherever it is cut.
+            for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
+                let (one, two) = text.split_at(at);
+                assert_eq!(masked(&mask, &["a ", one, two, " z"]), shown, "{by}, {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn fields_of_json_and_passwords_of_urls_are_masked_on_their_own() {
+        let mask = mask(&[
+            r#"{"type":"account","private_key":"-----BEGIN-----\nMIIfirstline\nsecondline9\n","deep":[{"pw":"pw_5Ge2x9"}]}"#,
+            "postgres://app:p%40ss_9Qk2@db.test/app",
+        ]);
+        let text = "key MIIfirstline and secondline9, pw_5Ge2x9; p@ss_9Qk2 p%40ss_9Qk2 db.test app\n";
+        assert_eq!(masked(&mask, &[text]), "key *** and ***, ***; *** *** db.test app\n");
+    }
+
+    #[test]
+    fn base64_and_values_in_lines_are_masked_and_no_line_waits_for_the_next() {
+        // A multiple of three bytes: else the last letter of base64 is not the value's alone.
+        let value: String = (0..300).map(|number| format!("canary.{number:02}.xyz9")).collect();
+        let value = &value[..3000];
+        let mask = mask(&[value]);
+        let encoded: String = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, value);
+        let lines = |text: &str| {
+            let lines = text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line).into_owned());
+            lines.collect::<Vec<_>>().join("\n  ")
+        };
+        for text in [lines(&encoded), lines(value)] {
+            assert_eq!(masked(&mask, &["a ", &text, "\nb"]), "a ***\nb", "{text}");
+            // However it comes.
+            let pieces: Vec<String> = format!("a {text}\nb").chars().map(String::from).collect();
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            assert_eq!(masked(&mask, &pieces), "a ***\nb", "{text}");
+        }
+        let (mut masking, mut out) = (mask.begin(), Vec::new());
+        masking.push(b"installing c\n", &mut out);
+        assert_eq!(out, b"installing c\n");
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_masked_if_that_is_asked_for() {
+        let mask = Mask::of_parts(&["0123456789abcdef", "short"], 8, "…");
+        let shown = String::from_utf8(mask.masked("a 3456789abc&#x64; 0123456 short".as_bytes())).unwrap();
+        assert_eq!(shown, "a … 0123456 short");
+    }
+
+    /// Letter by letter, with values that look like themselves, colours without an end, and escapes of nothing.
+    #[test]
+    fn time_grows_with_the_text_and_memory_does_not() {
+        let periodic = "a".repeat(100 * 1024);
+        let mask = mask(&[&periodic, &"ab".repeat(5000), "canary.A.x9"]);
+        let time = |text: &str, piece: usize| {
+            let start = std::time::Instant::now();
+            let (mut masking, mut out) = (mask.begin(), Vec::new());
+            for part in text.as_bytes().chunks(piece) {
+                masking.push(part, &mut out);
+                assert!(masking.kept.len() <= MAX_KEPT + piece);
+            }
+            masking.finish(&mut out);
+            start.elapsed()
+        };
+        for (unit, piece) in
+            [("a", 16), ("ab", 8192), ("\u{1b}[1m", 8192), ("c\u{1b}[m", 100), ("\\\\u0061", 8192), ("&", 1)]
+        {
+            let (short, long) = (unit.repeat(1500), unit.repeat(15_000));
+            let (short, long) = (time(&short, piece), time(&long, piece));
+            assert!(
+                long < short * 40 + std::time::Duration::from_millis(200),
+                "{unit:?}: {short:?}, {long:?}"
+            );
+        }
     }
 
     #[test]

@@ -99,6 +99,16 @@ pub(crate) fn first(text: &[u8]) -> Option<Kind> {
     })
 }
 
+/// What the escape at the start of a text stands for, how many bytes that are, and its length.
+pub(crate) fn first_letter(text: &[u8]) -> Option<([u8; 4], usize, usize)> {
+    escape(text).map(|(letter, length)| (letter.bytes, letter.length, length))
+}
+
+/// Whether more letters make this a name of a character reference.
+pub(crate) fn begins_name(text: &[u8]) -> bool {
+    NAMED.iter().any(|(name, _)| name.len() >= text.len() && name[..text.len()].eq_ignore_ascii_case(text))
+}
+
 enum Piece<'t> {
     Plain(&'t [u8]),
     /// What it stands for, and its length.
@@ -188,8 +198,8 @@ fn percent(text: &[u8]) -> Option<(Letter, usize)> {
 /// `#38;`, `#x26;`, `amp;`: the numeric ones may end without their semicolon, as browsers have it.
 fn reference(text: &[u8]) -> Option<(Letter, usize)> {
     let Some(number) = text.strip_prefix(b"#") else {
-        let end = text.iter().take(7).position(|byte| *byte == b';')?;
-        let (_, meaning) = NAMED.iter().find(|(name, _)| *name == &text[..end])?;
+        let end = text.iter().take(8).position(|byte| *byte == b';')?;
+        let (_, meaning) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text[..end]))?;
         return Some((letter(u32::from(*meaning)), end + 1));
     };
     let (radix, skipped) = if matches!(number.first(), Some(b'x' | b'X')) { (16, 1) } else { (10, 0) };

@@ -1,27 +1,19 @@
 //! Takes values out of what a program said: whole, cut short, broken into lines or in the middle of a sentence.
 
-use std::collections::HashSet;
+use capy_inliner::Mask;
 
 /// So many bytes in a row that are a value's say something about it; fewer are a coincidence.
-const WINDOW: usize = 8;
-const MARK: char = '…';
+const LEAST: usize = 8;
+
+const MARK: &str = "…";
 
 /// The text with one mark in the place of each part that comes from a value.
 pub(super) fn redact(text: &str, values: &[&str]) -> String {
-    let windows: HashSet<&[u8]> = values.iter().flat_map(|value| value.as_bytes().windows(WINDOW)).collect();
-    let bytes = text.as_bytes();
-    let mut hidden = vec![false; bytes.len()];
-    for (start, window) in bytes.windows(WINDOW).enumerate() {
-        if windows.contains(window) {
-            hidden[start..start + WINDOW].fill(true);
-        }
-    }
-    let mut shown = String::with_capacity(text.len());
-    for (at, letter) in text.char_indices() {
-        let letter = if hidden[at] { MARK } else { letter };
-        if letter != MARK || !shown.ends_with(MARK) {
-            shown.push(letter);
-        }
+    let shown = Mask::of_parts(values, LEAST, MARK).masked(text.as_bytes());
+    let mut shown = String::from_utf8_lossy(&shown).into_owned();
+    // A program cuts a value short with the same mark.
+    while shown.contains(&MARK.repeat(2)) {
+        shown = shown.replace(&MARK.repeat(2), MARK);
     }
     shown
 }

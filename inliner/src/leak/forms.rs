@@ -3,12 +3,10 @@
 //! Owns the texts to look for, and the words that are not worth it. What escapes do to a value is not its part: those
 //! are undone before the search.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use super::{LAYERS, SHORTEST};
@@ -49,12 +47,12 @@ const COMMON: [&str; 24] = [
 ];
 
 /// Whether nobody would be surprised by it in a public file.
-pub(super) fn is_common(text: &[u8]) -> bool {
+pub(crate) fn is_common(text: &[u8]) -> bool {
     COMMON.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// Every text that stands for the value once the escapes are undone, without repetition.
-pub(super) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
+pub(crate) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
     // Whoever writes a value often trims it: what is left is also part of the untrimmed one.
     let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
@@ -109,75 +107,6 @@ pub(super) fn rare_forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
         }
     }
     forms
-}
-
-/// Every text that a program is likely to print for the value, escapes and all: whole, and line by line.
-pub(crate) fn printed(value: &str) -> BTreeSet<Vec<u8>> {
-    let lines =
-        value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST && !is_common(line.as_bytes()));
-    std::iter::once(value).chain(lines).flat_map(printed_line).collect()
-}
-
-fn printed_line(value: &str) -> Vec<Vec<u8>> {
-    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
-    let once = json(value);
-    let mut texts: Vec<Vec<u8>> = forms(value).into_iter().map(|(text, _)| text.to_vec()).collect();
-    texts.extend([json(&once), once, ascii(value), html(value), shell(value)].map(String::into_bytes));
-    texts.extend(percent(value).map(String::into_bytes));
-    // Where a value is all escapes of its own, what is left of it may be next to nothing.
-    texts.retain(|text| text.len() >= SHORTEST);
-    texts
-}
-
-/// JSON as those write it who trust in ASCII alone: Python, PHP.
-fn ascii(value: &str) -> String {
-    let mut text = String::new();
-    for letter in json(value).chars() {
-        if letter.is_ascii() {
-            text.push(letter);
-        } else {
-            letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
-                let _ = write!(text, "\\u{unit:04x}");
-            });
-        }
-    }
-    text
-}
-
-fn html(value: &str) -> String {
-    value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// The inside of a word in single quotes, as `set -x` prints it.
-fn shell(value: &str) -> String {
-    value.replace('\'', r"'\''")
-}
-
-/// As `encodeURIComponent`, as a form, and as those who leave letters and digits alone; digits in either case.
-fn percent(value: &str) -> [String; 4] {
-    const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'_')
-        .remove(b'.')
-        .remove(b'!')
-        .remove(b'~')
-        .remove(b'*')
-        .remove(b'\'')
-        .remove(b'(')
-        .remove(b')');
-    let component = utf8_percent_encode(value, COMPONENT).to_string();
-    let strict = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-    [component.replace("%20", "+"), lower(&component), component, strict]
-}
-
-/// `%2F` as `%2f`; nothing else changes.
-fn lower(percent: &str) -> String {
-    let mut digits = 0;
-    let lower = |letter: char| {
-        digits = if letter == '%' { 2 } else { i32::max(digits - 1, -1) };
-        if digits >= 0 { letter.to_ascii_lowercase() } else { letter }
-    };
-    percent.chars().map(lower).collect()
 }
 
 /// The value, and what is left of it in a text whose escapes were undone although some of them were the value's own.

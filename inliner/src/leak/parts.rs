@@ -29,13 +29,13 @@ const MOST_PARTS: usize = 512;
 const PEM_LINE: usize = 64;
 
 /// A part, and what it is called.
-pub(super) struct Part {
-    pub(super) label: String,
-    pub(super) text: Zeroizing<String>,
+pub(crate) struct Part {
+    pub(crate) label: String,
+    pub(crate) text: Zeroizing<String>,
 }
 
 /// Every part of `value` that is worth a search, without repetition.
-pub(super) fn parts(value: &str) -> Vec<Part> {
+pub(crate) fn parts(value: &str) -> Vec<Part> {
     let mut found = Found { whole: value.trim(), known: BTreeSet::new(), parts: Vec::new() };
     found.of_text(value, "", DEEPEST);
     found.parts

@@ -1,0 +1,90 @@
+//! The texts that a mask looks for: what is left of each value in each view of a text.
+//!
+//! Owns which texts those are. A value is looked for whole, line by line, and part by part. A text that a program makes
+//! of it with escapes, quotes or colours needs none of its own: the views undo these. Long texts are cut, so that little
+//! is kept back of what passes by.
+
+use capy_protocol::env_map::EnvMap;
+use zeroize::Zeroizing;
+
+use super::parts;
+use super::views::{Undo, undone};
+use crate::leak::{self, SHORTEST, forms};
+
+/// Longer texts are looked for piece by piece.
+pub(super) const LONGEST_PIECE: usize = 256;
+
+/// All texts for the values that are worth it, in order, and the names of the others.
+pub(super) fn of_all(values: &EnvMap) -> (Vec<Zeroizing<Vec<u8>>>, Vec<String>) {
+    let (searched, not_searched) = leak::searched(values);
+    let mut texts = Vec::new();
+    for (_, value) in searched {
+        add_lines(value, &mut texts);
+        parts::parts(value).iter().for_each(|part| add_lines(part, &mut texts));
+    }
+    (sorted(texts), not_searched.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Each of them once.
+pub(super) fn sorted(mut texts: Vec<Zeroizing<Vec<u8>>>) -> Vec<Zeroizing<Vec<u8>>> {
+    texts.sort_unstable_by(|a, b| a.as_slice().cmp(b));
+    texts.dedup();
+    texts
+}
+
+fn add_lines(value: &str, texts: &mut Vec<Zeroizing<Vec<u8>>>) {
+    let is_worth = |line: &&str| line.len() >= SHORTEST && !forms::is_common(line.as_bytes());
+    let lines = value.lines().map(str::trim).filter(is_worth);
+    std::iter::once(value).chain(lines).for_each(|text| add(text, texts));
+}
+
+fn add(value: &str, texts: &mut Vec<Zeroizing<Vec<u8>>>) {
+    for (text, _) in forms::forms(value) {
+        if text.len() >= SHORTEST {
+            texts.extend(pieces(&text));
+        }
+    }
+    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
+    // What the views make of escapes, quotes and colours of the value's own.
+    let mut layers = vec![value.as_bytes().to_vec()];
+    for _ in 0..super::LAYERS {
+        layers.push(undone(&layers[layers.len() - 1], Undo::Escapes));
+    }
+    layers.extend([undone(value.as_bytes(), Undo::Sequences), latin_1(value)]);
+    // Where a value is all escapes of its own, what is left of it may be next to nothing.
+    let mut put = |text: Vec<u8>| {
+        let letters = text.iter().filter(|byte| byte.is_ascii_graphic() || !byte.is_ascii()).count();
+        if letters >= SHORTEST && !forms::is_common(&text) {
+            texts.extend(pieces(&text));
+        }
+    };
+    for layer in layers {
+        put(undone(&layer, Undo::Quotes));
+        put(undone(&layer, Undo::Lines));
+        put(layer);
+    }
+}
+
+/// The letters up to U+00FF as one byte each, as `\xfc` is read.
+fn latin_1(value: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(value.len());
+    for letter in value.chars() {
+        match u8::try_from(u32::from(letter)) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// Pieces that cover a text together; the last one ends where the text ends. Each begins in the middle of another, so
+/// that no text is handed on between two of them.
+fn pieces(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> + use<'_> {
+    (0..text.len().max(1))
+        .step_by(LONGEST_PIECE / 2)
+        .take_while(move |start| *start == 0 || start + LONGEST_PIECE / 2 < text.len())
+        .map(|start| {
+            let end = (start + LONGEST_PIECE).min(text.len());
+            Zeroizing::new(text[end.saturating_sub(LONGEST_PIECE).min(start)..end].to_vec())
+        })
+}
