@@ -148,7 +148,7 @@ mod tests {
     fn a_name_that_no_shell_takes_is_refused() {
         let keys = StoreKeys::parse(&"5a".repeat(32)).unwrap();
         let project = ProjectId::parse("prj_a").unwrap();
-        for bad in ["A=B", "A B", "", "1A", "A\nB", "A\0"] {
+        for bad in ["A=B", "A B", "", "1A", "A\nB", "A\0", "my.key", "a-b", "é"] {
             let rows = rows(&keys, &project, &[bad]);
             assert!(matches!(open(&keys, &project, &rows), Err(Fault::NameUnusable { .. })), "{bad:?}");
         }

@@ -1,6 +1,8 @@
 //! Signals at each stage of a build, and what a build that was killed leaves to the next one.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -87,6 +89,42 @@ fn a_signal_while_the_container_starts_and_while_it_runs_ends_both() {
 fn bench_log(bench: &Bench) -> String {
     let builds = fs::read_dir(bench.path("home/.local/state/capy/builds")).into_iter().flatten().flatten();
     builds.filter_map(|build| fs::read_to_string(build.path().join("log")).ok()).collect()
+}
+
+/// Minutes of searching, in a program that is not optimised: four gigabytes in packed files.
+const LONG_TO_SEARCH: &str = "mkdir dist; echo 1 > dist/server.js; head -c 67108864 /dev/zero | gzip > dist/0.gz; \
+     for a in $(seq 60); do ln dist/0.gz dist/$a.gz; done; echo built";
+
+#[test]
+fn a_signal_while_the_output_is_searched_ends_the_build_at_once() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.set("build_command", LONG_TO_SEARCH);
+    for number in [Signal::INT, Signal::TERM] {
+        let build = bench.start(&[]);
+        wait_for("the end of its commands", || bench_log(&bench).contains("built").then_some(()));
+        wait_for("the end of its secrets", || {
+            let folder = bench.left_in_temp().into_iter().find(|path| path.is_dir())?;
+            (!folder.join(".env").exists()).then_some(())
+        });
+        thread::sleep(Duration::from_secs(2));
+        signal(&build, number);
+        let began = Instant::now();
+        ends_by(build, &bench, number);
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        fs::remove_dir_all(bench.path("home/.local/state/capy/builds")).unwrap();
+    }
+}
+
+#[test]
+fn the_time_of_a_build_counts_while_the_output_is_searched() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.set("build_command", LONG_TO_SEARCH);
+    let began = Instant::now();
+    bench.build(&["--timeout", "25s"]).fails(61, "BUILD_TIMED_OUT");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_eq!(bench.record()["status"], "timed_out");
+    assert!(bench.log().contains("built\n") && !bench.path("out").exists());
+    bench.is_clean();
 }
 
 #[test]
