@@ -1,8 +1,13 @@
 //! Keeps `.env` out of git: the ignore file's lines, and a look at what git already tracks.
 
+mod index;
+mod repository;
+
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use capy_client::regular_file;
+use repository::Repository;
 
 use crate::disk;
 use crate::error::{Error, Result};
@@ -13,6 +18,8 @@ const NEEDED: [(&str, &[&str]); 3] = [
     (".env.*", &[".env.*", "/.env.*", "**/.env.*", ".env*", "/.env*"]),
     ("!.env.example", &["!.env.example", "!/.env.example", "!**/.env.example"]),
 ];
+
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What became of `.gitignore`.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +40,7 @@ pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
     if leads_out_of(folder, &path).map_err(Error::file("follow", &path))? {
         return Ok(Ignoring::LinkedElsewhere);
     }
-    let text = match std::fs::read(&path) {
+    let text = match regular_file::read(&path, MAX_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(Error::file("read", &path)(error)),
@@ -83,29 +90,21 @@ fn with_needed_lines(text: &[u8]) -> Option<Vec<u8>> {
     Some(new)
 }
 
-/// Whether git tracks the file. `false` without git and outside of a repository.
-pub(crate) fn is_tracked(path: &Path) -> bool {
-    git(path, &["ls-files", "--error-unmatch", "--"])
+/// What is said where [`is_tracked`] does not know.
+pub(crate) const NOT_KNOWN: &str = "warning: git's index cannot be read here, so it is not known whether git tracks .env\n\nhint: git ls-files .env prints the name if it does";
+
+/// Whether git tracks the file: `false` outside of a repository, `None` when the index cannot be read.
+pub(crate) fn is_tracked(path: &Path) -> Option<bool> {
+    Repository::around(folder_of(path)).map_or(Some(false), |repository| repository.tracks(path))
 }
 
 /// Whether git would take the file up: it is in a repository and no rule ignores it.
 pub(crate) fn is_exposed(path: &Path) -> bool {
-    git(path, &["rev-parse", "--is-inside-work-tree", "--"]) && !git(path, &["check-ignore", "--quiet", "--"])
+    Repository::around(folder_of(path)).is_some_and(|repository| !repository.ignores(path))
 }
 
-fn git(path: &Path, arguments: &[&str]) -> bool {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut command = Command::new("git");
-    command
-        .current_dir(folder.unwrap_or(Path::new(".")))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if arguments[0] != "rev-parse" {
-        command.arg(path.file_name().unwrap_or_default());
-    }
-    command.status().is_ok_and(|status| status.success())
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -54,9 +54,14 @@ fn report(file: &EnvFile, path: &std::path::Path, sealed: usize) {
     if !plain.is_empty() {
         printer::note(&format!("left readable, public by prefix: {}", plain.join(", ")));
     }
-    if sealed > 0 && git::is_tracked(path) {
-        printer::note(
+    if sealed == 0 {
+        return;
+    }
+    match git::is_tracked(path) {
+        Some(false) => {}
+        Some(true) => printer::note(
             "warning: git tracks this file, so its history may hold the plain values\n\nhint: git rm --cached .env, and change the values that were committed",
-        );
+        ),
+        None => printer::note(git::NOT_KNOWN),
     }
 }

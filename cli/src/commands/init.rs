@@ -91,7 +91,10 @@ fn report_on_git(ignoring: Ignoring) {
             "warning: .gitignore leads out of this folder and was left as it is\n\nhint: add .env and .env.* to it",
         ),
     }
-    if git::is_tracked(env) {
+    let tracked = git::is_tracked(env);
+    if tracked.is_none() {
+        printer::note(git::NOT_KNOWN);
+    } else if tracked == Some(true) {
         printer::note("warning: git tracks .env already\n\nhint: git rm --cached .env");
     } else if git::is_exposed(env) {
         printer::note(

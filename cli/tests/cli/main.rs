@@ -8,6 +8,7 @@ mod blob;
 mod deploy;
 mod deploy_check;
 mod env_file;
+mod git;
 mod help;
 mod init;
 mod inline;
