@@ -72,6 +72,10 @@ pub(crate) enum Command {
     Logout(Logout),
     /// Make this folder a project: draws its 24 words and shows them once
     Init(Init),
+    /// Let the .env of a folder set what runs code, and its capy.toml ask for a key of this machine
+    Allow(FolderArg),
+    /// Take back what `capy allow` or `capy init` allowed
+    Deny(FolderArg),
     /// Seal a variable into .env; the value is asked for, or read from stdin
     Set(Set),
     /// Remove variables from .env
@@ -129,6 +133,17 @@ pub(crate) struct Init {
     /// Take the 24 words of a project that has a capy.toml already, on a new machine
     #[arg(long)]
     pub(crate) recover: bool,
+}
+
+/// Once per folder, as direnv asks: a folder that was pulled or unpacked may hold a .env that makes every program run
+/// code (LD_PRELOAD, NODE_OPTIONS, PATH, …), and a capy.toml that names a project of yours, so that its program gets
+/// your values. Where neither is the case, nothing is asked. `capy init` allows its folder. A leave ends when the
+/// folder moves, changes hands or names another project.
+#[derive(Args)]
+pub(crate) struct FolderArg {
+    /// The folder; of a folder inside of a project, the project's
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Args)]
@@ -232,7 +247,8 @@ pub(crate) struct AskService {
 #[command(after_help = "\
 The secrets come from the deployment whose credentials are in the environment, else from .env.
 A deployment's values replace variables that are set already; those of .env do so with --override
-only. The command never sees the credentials, nor any CAPY_ setting.
+only. The command never sees the credentials, nor any CAPY_ setting. In a folder that was not
+allowed (see capy allow) a .env cannot set what runs code, and no sealed value opens.
 
 A build (next build, vite build, npm run build, …; also behind a wrapper, a runner or a script) is
 followed by inlining of what it wrote, and a static site by a search for values. An output that is
@@ -260,6 +276,9 @@ pub(crate) struct Run {
     /// Values of .env replace variables that are set already
     #[arg(long = "override")]
     pub(crate) override_existing: bool,
+    /// Let .env set what runs code, such as NODE_OPTIONS, this once in a folder that was not allowed
+    #[arg(long)]
+    pub(crate) allow_loader: bool,
     #[command(flatten)]
     pub(crate) file: EnvFileArg,
     /// The command and its arguments

@@ -1,5 +1,6 @@
 //! One file per subcommand; each reads its arguments, asks the rooms, and prints.
 
+mod allow;
 mod audit;
 mod audit_give_up;
 mod audit_verify;
@@ -44,6 +45,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Build(build) => return build::run(*build),
         Command::Login(login) => login::run(&login),
         Command::Logout(logout) => logout::run(&logout),
+        Command::Allow(folder) => allow::allow(&folder),
+        Command::Deny(folder) => allow::deny(&folder),
         Command::Init(init) => init::run(&init),
         Command::Set(set) => set::run(set),
         Command::Unset(unset) => unset::run(unset),

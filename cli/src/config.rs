@@ -3,6 +3,7 @@
 //! ```text
 //! <config>/credentials.toml     API tokens by service URL                     0600
 //! <config>/keys/<project id>    the project's master key, 64 hex digits       0600
+//! <config>/allowed/<hash>       a folder that was allowed: see `allowed.rs`       0600
 //! <config>/unstored/<id>        a deployment whose values nobody holds        no content
 //! <config>/deployments/<id>     how a deployment was wished, and marks of it  0600
 //! ```

@@ -78,6 +78,7 @@ impl Workbench {
         if values.is_empty() {
             return Err(Error::NothingToDeploy { path: env_path });
         }
+        project.require_allowed()?;
         let service = project.service()?;
         let signs = Signs::of(&project.folder());
         Ok(Self { project, env_path, values, service, signs })

@@ -7,6 +7,7 @@ use capy_client::ServiceUrl;
 use capy_protocol::id::ProjectId;
 use capy_worker::secrets::{ENCRYPTION_KEY, SecretFault};
 
+use crate::allowed::Reasons;
 use crate::deployment::{Fault, Ways};
 use crate::env_file::Doubt;
 use crate::env_text::EncodingFault;
@@ -40,6 +41,8 @@ pub(crate) enum Error {
     LocalKeyMissing { project: ProjectId },
     #[error("{} does not hold a key", path.display())]
     LocalKeyMalformed { path: PathBuf },
+    #[error("{} was not allowed: {reasons}", folder.display())]
+    FolderNotAllowed { folder: PathBuf, reasons: Reasons },
     #[error("{} can be read by other users of this machine", path.display())]
     LocalKeyExposed { path: PathBuf },
     #[error("CAPY_TOKEN is set but CAPY_SERVICE_URL is not, so nothing says which service may see it")]
@@ -202,6 +205,7 @@ impl Error {
             Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP),
             Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY),
             Self::LocalKeyMalformed { .. } => ("LOCAL_KEY_MALFORMED", exit::LOCAL_KEY),
+            Self::FolderNotAllowed { .. } => ("FOLDER_NOT_ALLOWED", exit::NOT_ALLOWED),
             Self::LocalKeyExposed { .. } => ("LOCAL_KEY_EXPOSED", exit::LOCAL_KEY),
             Self::TokenWithoutUrl => ("TOKEN_WITHOUT_SERVICE_URL", exit::NOT_SET_UP),
             Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE),
@@ -297,6 +301,12 @@ impl Error {
             }
             Self::LocalKeyExposed { path } | Self::SecretExposed { path } => {
                 return Some(format!("chmod 600 {}", quoted(&path.display().to_string())));
+            }
+            Self::FolderNotAllowed { folder, reasons } => {
+                let allow =
+                    format!("read what is there, then: capy allow {}", quoted(&folder.display().to_string()));
+                let once = if reasons.key_of.is_none() { "; for one run: --allow-loader" } else { "" };
+                return Some(allow + once);
             }
             Self::TokenWithoutUrl => "set CAPY_SERVICE_URL to the service that the token is for",
             Self::TokenMalformed => "set it again as the service's operator gave it, or remove it",

@@ -11,6 +11,8 @@ pub(crate) use capy_client::exit::{
 pub(crate) const FAILED: u8 = 1;
 /// The local key is missing or wrong, or a sealed value of `.env` does not open.
 pub(crate) const LOCAL_KEY: u8 = 11;
+/// The folder was not allowed to run code by its `.env`, or to ask for a local key.
+pub(crate) const NOT_ALLOWED: u8 = 12;
 /// `capy build`: install or build command failed.
 pub(crate) const BUILD_FAILED: u8 = 60;
 /// `capy build`: it took too long.
@@ -33,7 +35,7 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 34] = [
+pub(crate) const TABLE: [(u8, &str, &str); 35] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -47,6 +49,7 @@ pub(crate) const TABLE: [(u8, &str, &str); 34] = [
         "the local key is missing or does not open .env",
         "LOCAL_KEY_MISSING, SEALED_VALUE_DOES_NOT_OPEN, …",
     ),
+    (NOT_ALLOWED, "this folder was not allowed: capy allow", "FOLDER_NOT_ALLOWED"),
     (SERVICE_UNREACHABLE, "the service gave no answer in time", "SERVICE_UNREACHABLE"),
     (
         SERVICE_ERROR,

@@ -11,6 +11,7 @@ use capy_protocol::env_value;
 use capy_protocol::id::ProjectId;
 use capy_protocol::key::ProjectKey;
 
+use crate::allowed::{Folder, Reasons};
 use crate::config::Config;
 use crate::env_file::{Entry, EnvFile};
 use crate::env_text::{self, Pipes};
@@ -32,11 +33,16 @@ impl Project {
     /// The same, `None` when there is none. Neither it nor its `.env` is taken from another user's hands.
     pub(crate) fn find_if_any() -> Result<Option<Self>> {
         let here = std::env::current_dir().map_err(Error::file("find", Path::new(".")))?;
-        let Some((path, file)) = ProjectFile::find(&here)? else {
+        Self::find_at(&here)
+    }
+
+    /// The same of another folder.
+    pub(crate) fn find_at(here: &Path) -> Result<Option<Self>> {
+        let Some((path, file)) = ProjectFile::find(here)? else {
             return Ok(None);
         };
         let project = Self { path, file };
-        if project.path.parent() != Some(&here) {
+        if project.path.parent() != Some(here) {
             check_owner(&project.env_path())?;
         }
         Ok(Some(project))
@@ -62,9 +68,20 @@ impl Project {
         self.path.with_file_name(".env")
     }
 
+    /// Its folder, as `capy allow` keeps it.
+    pub(crate) fn allowable(&self) -> Result<Folder> {
+        Folder::of(&self.folder(), Some(self.id()))
+    }
+
+    /// Goes on where somebody allowed this folder to ask for the project's key: any repository can name any project.
+    pub(crate) fn require_allowed(&self) -> Result<()> {
+        self.allowable()?.require(Reasons { key_of: Some(self.id().clone()), ..Reasons::default() })
+    }
+
     /// The key that seals this project's values, from the local master key.
     pub(crate) fn key(&self) -> Result<ProjectKey> {
         let master = Config::find()?.master_key(self.id())?;
+        self.require_allowed()?;
         Ok(master.project_key(self.id(), self.file.epoch))
     }
 
@@ -107,6 +124,44 @@ pub(crate) fn env_path(named: Option<PathBuf>, project: Option<&Project>) -> Pat
 /// Reads and parses a `.env`; `None` when there is none.
 pub(crate) fn read_env_file(path: &Path, pipes: Pipes) -> Result<Option<EnvFile>> {
     Ok(env_text::read(path, pipes)?.map(EnvFile::parse))
+}
+
+/// Goes on where a `.env` may set these variables, and open its sealed values: see [`crate::allowed`].
+///
+/// What a pipe brings is the work of a command that somebody typed, and no folder's.
+pub(crate) fn require_allowed<'a>(
+    path: &Path,
+    project: Option<&Project>,
+    loaders: impl Iterator<Item = &'a str>,
+    opens_values: bool,
+) -> Result<()> {
+    let mut reasons = Reasons::of_names(loaders);
+    if !path.is_file() {
+        reasons.loaders.clear();
+    }
+    if opens_values
+        && let Some(project) = project
+        && Config::find()?.key_path(project.id()).exists()
+    {
+        reasons.key_of = Some(project.id().clone());
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let own = Folder::of(path.parent().unwrap_or(Path::new(".")), None)?;
+    let of_project = project.map(Project::allowable).transpose()?;
+    if let Some(folder) = of_project.as_ref().filter(|folder| folder.contains(&own)) {
+        return folder.require(reasons);
+    }
+    // A file of another folder: that one says what it sets, and the project's folder whether its key is used.
+    let key_of = reasons.key_of.take();
+    if !reasons.is_empty() {
+        own.require(reasons)?;
+    }
+    match of_project.filter(|_| key_of.is_some()) {
+        Some(folder) => folder.require(Reasons { key_of, ..Reasons::default() }),
+        None => Ok(()),
+    }
 }
 
 /// Says on stderr which lines may be meant otherwise than they are read.

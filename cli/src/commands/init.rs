@@ -12,6 +12,7 @@ use capy_protocol::key::MasterKey;
 use capy_protocol::phrase::RecoveryPhrase;
 use zeroize::Zeroizing;
 
+use crate::allowed::Folder;
 use crate::cli::Init;
 use crate::config::Config;
 use crate::env_text::Pipes;
@@ -63,11 +64,17 @@ fn show(phrase: &RecoveryPhrase) -> Result<()> {
 
 /// The key first: a project file without its key would be worse than a key without its project.
 fn write(config: &Config, id: &ProjectId, key: &MasterKey, url: &ServiceUrl) -> Result<()> {
+    let folder = Folder::of(Path::new("."), Some(id))?;
     let key_path = config.save_master_key(id, key)?;
+    if let Err(error) = folder.allow() {
+        let _ = std::fs::remove_file(key_path);
+        return Err(error);
+    }
     let file = ProjectFile { project_id: id.clone(), service_url: url.as_str().into(), epoch: 0 };
     let path = Path::new(NAME);
     disk::create(path, file.serialize().as_bytes(), 0o644).map_err(|error| {
         let _ = std::fs::remove_file(key_path);
+        let _ = folder.deny();
         Error::file("write", path)(error)
     })
 }
@@ -112,6 +119,7 @@ fn recover() -> Result<()> {
     let checked = check_against_env_file(&project, &key)?;
     match config.master_key(project.id()) {
         Ok(known) if known == key => {
+            project.allowable()?.allow()?;
             printer::note("this machine has this key already");
             return Ok(());
         }
@@ -122,6 +130,8 @@ fn recover() -> Result<()> {
         Err(Error::LocalKeyMalformed { .. }) => config.replace_master_key(project.id(), &key)?,
         Err(error) => return Err(error),
     }
+    // Who types the words here means this folder.
+    project.allowable()?.allow()?;
     let note = if checked { "" } else { "; there is no sealed value here to check the words against" };
     printer::note(&format!("the key of project {} is on this machine{note}", project.id()));
     Ok(())

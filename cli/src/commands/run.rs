@@ -8,9 +8,11 @@ use capy_client::Credentials;
 use capy_client::private_memory;
 use capy_client::signals::Interrupt;
 use capy_protocol::env_map::{EnvMap, SecretValue};
+use capy_protocol::env_value;
 
 use super::run_inline::AfterCommand;
 use crate::cli::Run;
+use crate::env_file::Entry;
 use crate::env_text::Pipes;
 use crate::error::{Error, Result};
 use crate::project::{self, Project, env_path, open_env_file, read_env_file, refuse_doubts};
@@ -76,6 +78,11 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
         // A command without its variables is no run: a note would go by unseen.
         refuse_doubts(&file, &path)?;
     }
+    let takes_effect = |name: &str| arguments.override_existing || std::env::var_os(name).is_none();
+    let loaders = file.effective().map(|entry| entry.name.as_str());
+    let loaders = loaders.filter(|name| !arguments.allow_loader && takes_effect(name));
+    let is_sealed = |entry: &Entry| env_value::is_sealed(entry.value.expose_secret());
+    project::require_allowed(&path, project.as_ref(), loaders, file.effective().any(is_sealed))?;
     let env = open_env_file(&file, &path, project.as_ref())?;
     if arguments.override_existing {
         return Ok(env);

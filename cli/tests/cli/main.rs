@@ -3,6 +3,7 @@
 #[path = "../../../client/tests/support/mod.rs"]
 mod stand_in;
 
+mod allow;
 mod audit;
 mod blob;
 mod deploy;

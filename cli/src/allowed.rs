@@ -1,0 +1,156 @@
+//! Folders that somebody allowed: their `.env` may set what runs code, and their `capy.toml` may ask for a local key.
+//!
+//! One file per folder, `<config>/allowed/<SHA-256 of the real path>`, written by `capy allow` and by `capy init` in
+//! that folder. A leave is for the folder at its real path, while it is the same user's and its `capy.toml` names the
+//! same project: one that was moved, or pulled anew with another project of mine in it, is asked about again. It is
+//! not for a content: `.env` is edited every day, and who is asked every day no longer reads the question.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind, IsTerminal};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use capy_client::regular_file;
+use capy_protocol::id::ProjectId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::{disk, input, loader_names};
+
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// A folder as it is asked about.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    record: Record,
+}
+
+/// What is kept of one.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    /// For people: a path need not be text.
+    folder: String,
+    project: Option<ProjectId>,
+    /// User id.
+    owner: u32,
+}
+
+/// What a folder that was not allowed would do.
+#[derive(Debug, Default)]
+pub(crate) struct Reasons {
+    /// Variables of `.env` that run code, each with what it does.
+    pub(crate) loaders: Vec<(String, &'static str)>,
+    /// The project whose local key is asked for.
+    pub(crate) key_of: Option<ProjectId>,
+}
+
+impl Folder {
+    /// The folder, by its real path; `project` is what its `capy.toml` says.
+    pub(crate) fn of(path: &Path, project: Option<&ProjectId>) -> Result<Self> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let (path, data) = path
+            .canonicalize()
+            .and_then(|path| path.metadata().map(|data| (path, data)))
+            .map_err(Error::file("find", path))?;
+        let record =
+            Record { folder: path.display().to_string(), project: project.cloned(), owner: data.uid() };
+        Ok(Self { path, record })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is this folder or one above the other.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        other.path.starts_with(&self.path)
+    }
+
+    /// Whether somebody allowed it.
+    pub(crate) fn is_allowed(&self) -> Result<bool> {
+        // Without a folder of its own nobody can have allowed anything.
+        let Ok(path) = self.record_path() else {
+            return Ok(false);
+        };
+        let text = match regular_file::read_to_string(&path, MAX_BYTES) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::file("read", &path)(error)),
+        };
+        // What cannot be read allows nothing.
+        Ok(toml::from_str::<Record>(&text).is_ok_and(|record| record == self.record))
+    }
+
+    /// Keeps that somebody allows it.
+    pub(crate) fn allow(&self) -> Result<()> {
+        let path = self.record_path()?;
+        let folder = path.parent().expect("a record has a folder").to_owned();
+        let text = toml::to_string(&self.record).expect("strings and a number are always TOML");
+        disk::create_private_folder(&folder)
+            .and_then(|()| disk::make_private(&folder))
+            .and_then(|()| disk::replace_private(&path, text.as_bytes()))
+            .map_err(Error::file("write", &path))
+    }
+
+    /// Takes it back; whether there was something to take back.
+    pub(crate) fn deny(&self) -> Result<bool> {
+        let path = self.record_path()?;
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::file("remove", &path)(error)),
+        }
+    }
+
+    /// Goes on where the folder was allowed; else asks at a terminal, and is an error where nobody can be asked.
+    pub(crate) fn require(&self, reasons: Reasons) -> Result<()> {
+        if self.is_allowed()? {
+            return Ok(());
+        }
+        let refused = Error::FolderNotAllowed { folder: self.path.clone(), reasons };
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(refused);
+        }
+        match input::confirm(&format!("{refused}.\nHave you read what is there, and allow it?"), false) {
+            Ok(()) => self.allow(),
+            Err(Error::NotConfirmed) => Err(refused),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn record_path(&self) -> Result<PathBuf> {
+        let name = hex::encode(Sha256::digest(self.path.as_os_str().as_encoded_bytes()));
+        Ok(Config::find()?.folder("allowed").join(name))
+    }
+}
+
+impl Reasons {
+    /// Of these variables, which run code.
+    pub(crate) fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let loader = |name: &str| Some((name.to_owned(), loader_names::reason(name)?));
+        Self { loaders: names.filter_map(loader).collect(), key_of: None }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.loaders.is_empty() && self.key_of.is_none()
+    }
+}
+
+impl fmt::Display for Reasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let loaders: Vec<_> =
+            self.loaders.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
+        if !loaders.is_empty() {
+            write!(f, "its .env sets {}", loaders.join(", "))?;
+        }
+        if let Some(project) = &self.key_of {
+            let and = if loaders.is_empty() { "" } else { "; " };
+            write!(f, "{and}its capy.toml asks for the key of project {project}, which is on this machine")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! `capy allow` and `capy deny`: whether a folder's `.env` may run code and its `capy.toml` may ask for a local key.
+
+use std::path::Path;
+
+use crate::allowed::{Folder, Reasons};
+use crate::cli::FolderArg;
+use crate::env_text::Pipes;
+use crate::error::Result;
+use crate::printer;
+use crate::project::{Project, read_env_file};
+
+/// Says what it allows: the names in `.env`, and the project.
+pub(super) fn allow(arguments: &FolderArg) -> Result<()> {
+    let (folder, project) = find(&arguments.folder)?;
+    folder.allow()?;
+    printer::note(&format!("{} is allowed from now on", folder.path().display()));
+    if let Some(project) = project {
+        printer::note(&format!("its capy.toml names project {}", project.id()));
+    }
+    let loaders = read_env_file(&folder.path().join(".env"), Pipes::Refused)
+        .ok()
+        .flatten()
+        .map(|file| Reasons::of_names(file.effective().map(|entry| entry.name.as_str())))
+        .filter(|reasons| !reasons.is_empty());
+    if let Some(loaders) = loaders {
+        printer::note(&loaders.to_string());
+    }
+    Ok(())
+}
+
+pub(super) fn deny(arguments: &FolderArg) -> Result<()> {
+    let (folder, _) = find(&arguments.folder)?;
+    let path = folder.path().display();
+    let text = match folder.deny()? {
+        true => format!("{path} is no longer allowed"),
+        false => format!("{path} was not allowed"),
+    };
+    printer::note(&text);
+    Ok(())
+}
+
+/// The project's folder, where there is a project around.
+fn find(path: &Path) -> Result<(Folder, Option<Project>)> {
+    let folder = Folder::of(path, None)?;
+    match Project::find_at(folder.path())? {
+        Some(project) => Ok((project.allowable()?, Some(project))),
+        None => Ok((folder, None)),
+    }
+}
