@@ -65,6 +65,8 @@ pub(crate) enum DoubtKind {
     IndentedComment,
     /// Node takes the next line for the value.
     BlankValue,
+    /// Node makes `export` a part of the name.
+    ExportOfNothing,
     HashInValue,
     TextAfterQuote,
     OpenQuote,
@@ -94,6 +96,9 @@ impl fmt::Display for DoubtKind {
                 "is an indented comment with a `=` in it: Node would take a variable from it"
             }
             Self::BlankValue => "has blanks for a value: Node would take the next line for it",
+            Self::ExportOfNothing => {
+                "has `export` and no value: Node would make `export` a part of the name; write NAME= alone"
+            }
             Self::HashInValue => {
                 "has a `#` that begins a comment; put quotes around the value if it belongs to it"
             }
@@ -284,6 +289,9 @@ impl Reader<'_> {
         }
         if let Some(kind) = found.doubt {
             self.doubt(kind);
+        }
+        if name.len() < before.trim_matches(BLANK).len() && found.raw.is_empty() {
+            self.doubt(DoubtKind::ExportOfNothing);
         }
         self.look_at_letters(self.at..found.raw.end, found.line_end);
         self.entries.push(Entry {

@@ -256,7 +256,7 @@ const DOTENV: &str = "require('dotenv').parse";
 const SCRIPT: &str = "
     if (parseInt(process.versions.node) < 22) process.exit(3);
     let text = '';
-    process.stdin.on('data', part => text += part).on('end', () => {
+    process.stdin.setEncoding('utf8').on('data', part => text += part).on('end', () => {
         try { READER } catch { process.exit(3) }
         process.stdout.write(JSON.stringify(JSON.parse(text).map(input => ({...READER(input)}))));
     });
@@ -313,6 +313,7 @@ fn lines_that_may_be_meant_otherwise_are_reported() {
         ("A B=1\n=2", vec![(1, BadName), (2, BadName)]),
         ("A=1\nB= \nC=\nD= # note", vec![(2, BlankValue)]),
         ("  # A=1\n\t# A\n# B=1\nB='x' # C=1", vec![(1, IndentedComment)]),
+        ("export A=\nexport B=''\nexport C=1\nD=", vec![(1, ExportOfNothing)]),
         ("A/B=1\nА=2\nmy.key-1=3\n__proto__=1", vec![(1, OddName), (2, OddName), (4, OddName)]),
         ("A=\"a\\nb\"\nB=\"a\\rb\"\nC='a\\rb'\nD=a\\rb", vec![(2, Escape)]),
         ("A=\"say \\\\n\"\nB='a\\'\n", vec![(1, Escape), (2, BackslashBeforeQuote)]),
