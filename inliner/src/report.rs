@@ -69,6 +69,8 @@ pub enum Reason {
     GivenToChild,
     /// A child process is not given what its parent has, and its bundle would find it all the same.
     WithheldFromChild,
+    /// dotenv is told to replace what is set: a sealed value in that file would take a variable's place.
+    EnvFileOverrides,
     /// `process.env[key] = …`.
     DynamicWrite,
     /// `process.env = …`.
@@ -147,6 +149,9 @@ impl Reason {
             Self::GivenToChild => "may have another value in a child process, so its reads stay",
             Self::WithheldFromChild => {
                 "is kept from a child process whose bundle would find it all the same; pass the environment on, or take it out of the deployment"
+            }
+            Self::EnvFileOverrides => {
+                "an env file may replace the variables that are set, and a sealed value there is no value; load it without `override`"
             }
             Self::DynamicWrite => "a variable is written by a computed name",
             Self::EnvReplaced => "the environment is replaced",

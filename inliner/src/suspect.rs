@@ -1,7 +1,8 @@
 //! Ways to the environment that neither tokens nor tree follow, told by how they are written.
 //!
 //! Owns three of them: a child process, which inherits what is set; the process module, loaded by a function that nobody
-//! knows; and a computed key behind somebody's `env`, who may have been handed `process`. It refuses to say that it is the
+//! knows; and a computed key behind somebody's `env`, who may have been handed `process`. And one way that undoes what was
+//! set: an `.env` file that is loaded over it. It refuses to say that it is the
 //! environment: it may be, and then any variable may be wanted. A comment may be taken for code, which costs nothing.
 
 use std::collections::HashSet;
@@ -22,8 +23,22 @@ const NEAR: usize = 80;
 /// Whether a text that reads no variable by its name has something to look at.
 pub(crate) fn is_worth_a_look(text: &[u8]) -> bool {
     memmem::find(text, CHILDREN).is_some()
+        || overrides(text).is_some()
         || memmem::find_iter(text, ENV).any(|at| key_of(text, at).is_some())
 }
+
+/// Where dotenv is told to replace what is set: `override: true`.
+fn overrides(text: &[u8]) -> Option<usize> {
+    memmem::find(text, b"dotenv")?;
+    memmem::find_iter(text, OVERRIDE).find(|at| {
+        let rest = text[at + OVERRIDE.len()..].trim_ascii_start();
+        let value = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        let is_true = value.is_some_and(|value| value.starts_with(b"true") || value.starts_with(b"!0"));
+        is_true && is_word(text, *at, at + OVERRIDE.len())
+    })
+}
+
+const OVERRIDE: &[u8] = b"override";
 
 /// What is found besides `reads`.
 pub(crate) fn notes(text: &[u8], reads: &FileReads) -> Vec<Note> {
@@ -54,6 +69,7 @@ pub(crate) fn notes(text: &[u8], reads: &FileReads) -> Vec<Note> {
     }
     let child = memmem::find_iter(text, CHILDREN).find(|at| quoted(text, *at, CHILDREN.len()).is_some());
     notes.extend(child.map(|at| note(at, Reason::ChildProcess)));
+    notes.extend(overrides(text).map(|at| note(at, Reason::EnvFileOverrides)));
     notes
 }
 
@@ -170,6 +186,10 @@ mod tests {
             ("require('child_process').exec('echo $A')", &[ChildProcess]),
             ("import{exec}from\"node:child_process\"", &[ChildProcess]),
             ("// a child_process", &[]),
+            ("require('dotenv').config({ override: true })", &[EnvFileOverrides]),
+            ("import{config as e}from'dotenv';e({override:!0})", &[EnvFileOverrides]),
+            ("require('dotenv').config({ override: false }); f({override: 1})", &[]),
+            ("f({ override: true })", &[]),
         ] {
             let found = notes(text.as_bytes(), &FileReads::default());
             let reasons: Vec<Reason> = found.iter().map(|note| note.reason).collect();

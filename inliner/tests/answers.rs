@@ -129,6 +129,15 @@ fn a_sealed_value_never_counts_as_set() {
 }
 
 #[test]
+fn an_env_file_that_replaces_what_is_set_is_warned_of() {
+    let text = "require('dotenv').config({override: true});\nf(process.env[key])";
+    let program = Program::new(&[("dist/server.cjs", text)]);
+    let report = program.inline("dist", BOTH);
+    let warning = report.findings.iter().find(|finding| finding.reason == Reason::EnvFileOverrides).unwrap();
+    assert_eq!((warning.severity, warning.line, warning.prelude), (Severity::Warning, 1, false));
+}
+
+#[test]
 fn a_value_that_only_looks_like_a_sealed_one_is_kept() {
     if !has_node() {
         return;

@@ -119,6 +119,16 @@ const IN_A_ROW: &[Shape] = &[
     Shape("process                ", "", ""),
     Shape("\\n", "", ""),
     Shape("%2541", "", ""),
+    // Functions that become text, and environments of children.
+    Shape("const h#=()=>q.env.A;x=`(${h#})()`;", "", ""),
+    Shape("h#=h;h=h#;x=`(${h#})()`;", "", ""),
+    Shape("x=`(${o.k})()`;o.k=()=>q.env.A;", "", ""),
+    Shape("o.k(h#);o.k=function(e){return`(${e})()`};", "", ""),
+    Shape("h.push(()=>q.env.A);h.map(e=>eval(`(${e})()`));", "", ""),
+    Shape("e={...e,...process.env,A:1};", "", ""),
+    Shape("e=a(a({},e),{A:e});", "", ""),
+    Shape("e.k#=1;fork('child_process',{env:e});", "", ""),
+    Shape("delete e.A;e={...process.env};new Worker(q,{env:e});", "", ""),
 ];
 
 /// Begins every text: only a tree tells what becomes of the name.

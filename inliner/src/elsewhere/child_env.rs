@@ -10,7 +10,7 @@ use swc_atoms::Atom;
 
 use super::graph::{Graph, literal};
 use super::value::{Entry, Value};
-use super::walk::{Made, Place, Written, entries};
+use super::walk::{Made, Place, entries};
 use crate::prefilter::is_part;
 use crate::reads::Wanted;
 
@@ -319,21 +319,14 @@ impl Search<'_> {
 
     /// Whether a variable is written to a copy before it is given away.
     fn is_written(&self, env: &Value, name: &str) -> bool {
-        let mut written = self.changes(env).filter(|write| !matches!(write.value, Value::Undefined));
+        let mut written = self.graph.written_to(env).filter(|write| !matches!(write.value, Value::Undefined));
         written.any(|write| write.key.as_ref().is_none_or(|key| &**key == name))
     }
 
     /// Variables that are deleted from a copy before it is given away.
     fn deleted(&self, env: &Value) -> BTreeSet<String> {
-        let gone = self.changes(env).filter(|write| matches!(write.value, Value::Undefined));
+        let gone = self.graph.written_to(env).filter(|write| matches!(write.value, Value::Undefined));
         gone.filter_map(|write| write.key.as_ref()).map(Atom::to_string).collect()
-    }
-
-    /// What is assigned to the properties of a name, or deleted.
-    fn changes<'s>(&'s self, env: &Value) -> impl Iterator<Item = &'s Written> + use<'s> {
-        let place = self.graph.place(env).filter(|place| matches!(place, Place::Name(..)));
-        let written = self.graph.seen.written.iter();
-        written.filter(move |write| place.is_some() && self.graph.place(&write.object) == place)
     }
 
     /// Whether the child is one of Node's, so that it may run a bundle of ours.

@@ -7,13 +7,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use swc_atoms::Atom;
 
 use super::value::{Entry, Piece, Value};
-use super::walk::{Place, Seen};
+use super::walk::{Place, Seen, Written};
 
 /// The scope of names that the file does not bind.
 const NOWHERE: u32 = u32::MAX;
 
 /// Values that one place is looked up for.
 const MOST_LOOKED_AT: usize = 32;
+
+/// Properties of one name that are looked at.
+const MOST_WRITTEN: usize = 256;
 
 pub(super) struct Graph {
     pub(super) seen: Seen,
@@ -23,6 +26,8 @@ pub(super) struct Graph {
     holders: FxHashMap<u32, Vec<Place>>,
     /// Names and properties that are given what another name has.
     takers: FxHashMap<Place, Vec<Place>>,
+    /// What is written to the properties of a name.
+    written: FxHashMap<Place, Vec<u32>>,
 }
 
 impl Graph {
@@ -33,6 +38,7 @@ impl Graph {
             calls: FxHashMap::default(),
             holders: FxHashMap::default(),
             takers: FxHashMap::default(),
+            written: FxHashMap::default(),
         };
         for index in 0..graph.seen.gives.len() {
             let (to, what) = &graph.seen.gives[index];
@@ -52,7 +58,19 @@ impl Graph {
                 graph.calls.entry(callee).or_default().push(index as u32);
             }
         }
+        for index in 0..graph.seen.written.len() {
+            if let Some(object @ Place::Name(..)) = graph.place(&graph.seen.written[index].object) {
+                graph.written.entry(object).or_default().push(index as u32);
+            }
+        }
         graph
+    }
+
+    /// What is assigned to the properties of a name, or deleted.
+    pub(super) fn written_to(&self, name: &Value) -> impl Iterator<Item = &Written> + use<'_> {
+        let indices = self.place(name).and_then(|place| self.written.get(&place));
+        let indices = indices.map_or(&[][..], Vec::as_slice).iter().take(MOST_WRITTEN);
+        indices.map(|index| &self.seen.written[*index as usize])
     }
 
     fn home(&self, place: &Place) -> Place {
@@ -230,7 +248,8 @@ impl<'g> Backward<'g> {
     fn argument(&mut self, id: u32, index: usize, mut found: bool) {
         let graph = self.graph;
         let held = graph.holders.get(&id).map_or(&[][..], Vec::as_slice);
-        let taken = held.iter().flat_map(|place| graph.takers.get(place).map_or(&[][..], Vec::as_slice));
+        let takers = |place: &Place| graph.takers.get(place).map_or(&[][..], Vec::as_slice);
+        let taken = held.iter().flat_map(takers).take(MOST_LOOKED_AT);
         for place in held.iter().chain(taken) {
             if matches!(place, Place::Key(_)) {
                 // Other files may call it.

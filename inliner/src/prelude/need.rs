@@ -134,7 +134,8 @@ fn sight(finding: &Finding) -> Sight<'_> {
 /// Whether a finding is a use of something that may be the environment.
 pub(super) fn is_open(finding: &Finding) -> bool {
     match finding.reason {
-        Reason::Mentioned | Reason::ReadByClient | Reason::OtherValues | Reason::WithheldFromChild => false,
+        Reason::Mentioned | Reason::ReadByClient | Reason::OtherValues => false,
+        Reason::WithheldFromChild | Reason::EnvFileOverrides => false,
         // Nobody knows what the file needs: that is no reason to set anything, and nothing makes it good.
         Reason::NestedTooDeeply | Reason::NotUnderstood => false,
         Reason::NotJavaScript => finding.name.is_some(),

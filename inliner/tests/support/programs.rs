@@ -1,4 +1,4 @@
-//! Programs that are made up: aliases, scopes, shadows, writes, temporaries, patterns, keys.
+//! Programs that are made up: aliases, scopes, shadows, writes, temporaries, patterns, keys, texts of functions.
 //!
 //! Owns the grammar. Where the choices come from is the caller's: a seed in the tests, the fuzzer's bytes in
 //! `fuzz/fuzz_targets/programs_answer_alike.rs`. It refuses nothing: some of what comes out does not parse.
@@ -141,7 +141,7 @@ impl<R: FnMut(usize) -> usize> Dice<R> {
         let _ = match self.roll(if depth == 0 {
             20
         } else if self.functions {
-            28
+            30
         } else {
             24
         }) {
@@ -205,6 +205,7 @@ impl<R: FnMut(usize) -> usize> Dice<R> {
                 self.around(depth, out, &format!("function f{depth}({name}) "), &format!("f{depth}"), deep)
             }
             27 => self.around(depth, out, &format!("(({name}) => "), ")", deep),
+            28 | 29 => self.text_of_a_function(depth, out, name),
             20 => {
                 let _ = write!(out, "if ({})", self.test());
                 self.block(depth - 1, out);
@@ -251,6 +252,27 @@ impl<R: FnMut(usize) -> usize> Dice<R> {
         out.push_str(head);
         self.block(depth - 1, out);
         write!(out, "{}{call}({});", if call == ")" { "" } else { ";" }, self.object(deep))
+    }
+
+    /// A function, and its text: what is read in it stays as it is.
+    fn text_of_a_function(&mut self, depth: usize, out: &mut String, name: &str) -> std::fmt::Result {
+        let function = format!("g{}", self.roll(3));
+        let head = match self.roll(3) {
+            0 => format!("function {function}({name}) "),
+            1 => format!("var {function} = ({name}) => "),
+            _ => format!("var {function} = function () "),
+        };
+        out.push_str(&head);
+        self.block(depth - 1, out);
+        let text = match self.roll(6) {
+            0 => format!("log(String({function}))"),
+            1 => format!("log(`(${{{function}}})()`)"),
+            2 => format!("log('(' + {function} + ')')"),
+            3 => format!("var h = {function}; log(h.toString())"),
+            4 => format!("log([{function}].map((one) => one.toString())[0])"),
+            _ => format!("(function (one) {{ log(`${{one}}`) }})({function})"),
+        };
+        write!(out, ";{text};")
     }
 
     fn block(&mut self, depth: usize, out: &mut String) {
