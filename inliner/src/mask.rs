@@ -252,8 +252,12 @@ impl View {
     fn find(&mut self, mask: &Mask, found: &mut Vec<(u64, u64)>) -> Option<u64> {
         let (places, texts) = (&self.kept.places, mask.finder.texts());
         mask.finder.each(&self.kept.bytes, |start, index| {
-            let last = start + texts[index].len() - 1;
-            found.push((places[start].0, places[last].1));
+            let places = &places[start..start + texts[index].len()];
+            // The ends of lines stay where they are.
+            let is_one_line = |a: &(u64, u64), b: &(u64, u64)| !self.joins_lines || b.0 <= a.1;
+            for line in places.chunk_by(is_one_line) {
+                found.push((line[0].0, line[line.len() - 1].1));
+            }
         });
         let open = mask.open_end(&self.kept.bytes);
         self.kept.drop_first(open);
@@ -402,11 +406,12 @@ mod tests {
             lines.collect::<Vec<_>>().join("\n  ")
         };
         for text in [lines(&encoded), lines(value)] {
-            assert_eq!(masked(&mask, &["a ", &text, "\nb"]), "a ***\nb", "{text}");
+            let expected = format!("a ***{}\nb", "\n  ***".repeat(text.lines().count() - 1));
+            assert_eq!(masked(&mask, &["a ", &text, "\nb"]), expected, "{text}");
             // However it comes.
             let pieces: Vec<String> = format!("a {text}\nb").chars().map(String::from).collect();
             let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
-            assert_eq!(masked(&mask, &pieces), "a ***\nb", "{text}");
+            assert_eq!(masked(&mask, &pieces), expected, "{text}");
         }
         let (mut masking, mut out) = (mask.begin(), Vec::new());
         masking.push(b"installing c\n", &mut out);
