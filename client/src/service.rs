@@ -123,7 +123,8 @@ impl Service {
         })
     }
 
-    /// Revokes a deployment: `DELETE /deploy/{id}`. Once it returned, no key is released any more.
+    /// Revokes a deployment: `DELETE /deploy/{id}`. No call that begins after it returned gets the key; one that
+    /// was in flight may still.
     ///
     /// # Errors
     /// [`Error::DeployUnknown`], [`Error::Unauthorized`], and the service errors.

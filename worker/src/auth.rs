@@ -111,7 +111,7 @@ pub(crate) async fn admin<H: Host>(
     Ok(identity)
 }
 
-/// Read on the primary for each call: a revoked token is refused from the moment that its revocation answered.
+/// Read on the primary for each call: a call that begins after the token's revocation was answered is refused.
 async fn by_token<H: Host>(app: &App<H>, token: &Token) -> Result<Identity, ApiError> {
     let now = app.clock.now();
     let roots = app.secrets.wrap_roots()?;

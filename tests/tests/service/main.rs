@@ -10,6 +10,7 @@ mod lifecycle;
 mod panics;
 mod refusals;
 mod revocation;
+mod row_seals;
 mod store;
 mod support;
 mod terms;

@@ -45,6 +45,12 @@ impl Answer {
 }
 
 pub(crate) fn call(url: &str, method: &str, path: &str, token: Option<&str>, body: &Value) -> Answer {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+    send(url, method, path, &headers, body)
+}
+
+fn send(url: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
     let config = ureq::Agent::config_builder().http_status_as_error(false);
     let agent = config
         .timeout_global(Some(Duration::from_secs(20)))
@@ -52,8 +58,8 @@ pub(crate) fn call(url: &str, method: &str, path: &str, token: Option<&str>, bod
         .build()
         .new_agent();
     let mut request = Request::builder().method(method).uri(format!("{url}{path}"));
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {token}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
     let answer = match body {
         Value::Null => agent.run(request.body(()).unwrap()),
@@ -104,6 +110,12 @@ impl Deployment {
     pub(crate) fn decrypt(&self, url: &str) -> Answer {
         let path = format!("/deploy/{}/decrypt", self.id());
         call(url, "POST", &path, None, &json!({ "ciphertext": self.outer }))
+    }
+
+    /// One of the tries that a client knows by this key.
+    pub(crate) fn decrypt_with_key(&self, url: &str, key: &str) -> Answer {
+        let path = format!("/deploy/{}/decrypt", self.id());
+        send(url, "POST", &path, &[("idempotency-key", key)], &json!({ "ciphertext": self.outer }))
     }
 
     pub(crate) fn revoke(&self, service: &KeyService) -> Answer {
