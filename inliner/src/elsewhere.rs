@@ -99,13 +99,13 @@ impl Outside {
     /// Whether the tree of a file with these reads has to be asked.
     pub(crate) fn is_worth_a_look(self, text: &[u8], reads: &FileReads, parsed: bool) -> bool {
         let has = |word: &&str| memmem::find(text, word.as_bytes()).is_some();
-        let converts = || CONVERSIONS.iter().any(|word| has(word)) || function_text::has_package(text);
+        let converts = || CONVERSIONS.iter().any(has) || function_text::has_package(text);
         let reads_one = !reads.reads.is_empty() || !reads.objects.is_empty();
         reads_one && converts()
             || parsed && !reads.notes.is_empty()
             || self.concerns_others(text)
             // A text that names the environment may be run as code.
-            || has(&"env") && RUN_TEXT.iter().any(|word| has(word))
+            || has(&"env") && RUN_TEXT.iter().any(has)
     }
 }
 
