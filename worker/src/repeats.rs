@@ -17,7 +17,7 @@ use crate::store::deploys::Record;
 /// How long a repetition is one, in milliseconds.
 const REPEAT_INTERVAL_MS: u64 = 60_000;
 /// How many uses by others may come between the lookup of a deployment whose uses are limited and its release.
-const USES_BETWEEN: u64 = 16;
+const USES_BETWEEN: u64 = 8;
 
 /// The releases that a row names.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

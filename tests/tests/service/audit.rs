@@ -71,7 +71,7 @@ fn rows_that_cannot_be_read_are_found_and_sealed(service: &KeyService) {
     let health = call(service.url(), "GET", "/health", None, &Value::Null);
     assert_eq!((health.status, &health.json["sealing"]["state"]), (200, &json!("ok")), "{}", health.text);
     let listed = owner(service, "GET", "/projects/prj_a/audit", &Value::Null);
-    assert_eq!(listed.json["events"][4]["action"], "unreadable", "{}", listed.text);
+    assert_eq!(listed.json["events"][3]["action"], "unreadable", "{}", listed.text);
     let sealed: i64 = database
         .query_row("SELECT upto FROM audit_checkpoints ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
         .unwrap();
