@@ -84,7 +84,11 @@ fn rows_that_cannot_be_read_are_found_and_sealed(service: &KeyService) {
     Deployment::register(service, Format::V1, "project-key");
     let found = findings(service);
     let named = json!({ "flaw": "checkpoint-changed", "first": 2, "last": 2 });
-    assert_eq!(found.iter().filter(|found| **found == named).count(), 3, "{found:?}");
+    assert_eq!(
+        found.iter().filter(|found| **found == named).count(),
+        2,
+        "by itself and by the next: {found:?}"
+    );
 }
 
 /// A row of a root that nobody has stops the sealing. It is an event of somebody who writes to the database, too: nothing
