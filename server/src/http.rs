@@ -4,6 +4,7 @@
 //! ```text
 //! TLS handshake, a request's head, the pause before one   10 s
 //! an answer of which the client takes nothing             10 s
+//! a request's body                                        30 s
 //! a connection                                            5 min; then its last answer, and 30 s to read it
 //! ```
 
@@ -15,11 +16,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use axum::http::{Request, Response};
+use axum::{BoxError, Router};
 use capy_worker::overloaded;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -39,6 +40,8 @@ use crate::connections::{Connection, Connections, Counters, Limits};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that a client may take nothing of what is written to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that a body may take, once it is waited for.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// After this, a connection has its last answer.
 const LONGEST_LIFE: Duration = Duration::from_secs(300);
 /// The longest that a client may take to read it.
@@ -212,7 +215,7 @@ async fn answer(
 ) -> Result<Response<Body>, std::convert::Infallible> {
     connection.answer();
     let of = Arc::clone(&connection);
-    let mut request = request.map(|body| Body::new(Unread { body, connection: of, waits: false }));
+    let mut request = request.map(|body| Body::new(Unread { body, connection: of, late: None }));
     request.extensions_mut().insert(ConnectInfo(address));
     let mut response = if connection.is_reserved() && !(rights.may_have)(&request) {
         overloaded()
@@ -251,33 +254,35 @@ fn is_of_client(fault: &io::Error) -> bool {
     matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A body that knows when it waits for the client.
+/// A body that knows when it waits for the client, and does not wait for ever.
 struct Unread {
     body: Incoming,
     connection: Arc<Connection>,
-    waits: bool,
+    late: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpBody for Unread {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        match &polled {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Self { body, connection, late } = &mut *self;
+        let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(context) else {
             // Since the first of it is waited for: who sends it byte by byte has waited all the time.
-            Poll::Pending if !self.waits => {
-                self.waits = true;
-                self.connection.wait_for_client();
-            }
-            Poll::Ready(None | Some(Err(_))) => self.connection.answer(),
-            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.connection.answer(),
-            Poll::Pending | Poll::Ready(Some(Ok(_))) => {}
+            let late = late.get_or_insert_with(|| {
+                connection.wait_for_client();
+                Box::pin(sleep(BODY_TIMEOUT))
+            });
+            ready!(late.as_mut().poll(context));
+            return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
+        };
+        if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
+            connection.answer();
         }
-        polled
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -360,5 +365,56 @@ impl Drop for Watched {
         if self.stalled.is_some() || self.connection.was_closed() {
             let _ = self.stream.set_zero_linger();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::time::Instant;
+
+    use axum::http::StatusCode;
+    use axum::routing::post;
+
+    use super::*;
+
+    /// Without a limit on its answers, as the setup page has none: it may wait for a platform's program.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_body_that_trickles_is_given_up_and_what_is_being_answered_is_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let body = post(async |body: Bytes| (StatusCode::OK, body));
+        let slow = post(async || sleep(BODY_TIMEOUT + Duration::from_secs(5)).await);
+        let router = Router::new().route("/body", body).route("/slow", slow);
+        let (_tell, end) = watch::channel(End::NotYet);
+        tokio::spawn(serve(listener, router, Limits::of(8), Rights::SUCCESS, end));
+        let ask = move |path: &str| {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        };
+        let answer = |mut stream: std::net::TcpStream| {
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).unwrap();
+            String::from_utf8(head.to_vec()).unwrap()
+        };
+        let trickle = tokio::task::spawn_blocking(move || {
+            let (began, mut stream) = (Instant::now(), ask("/body"));
+            let reader = stream.try_clone().unwrap();
+            let answered = std::thread::spawn(move || answer(reader));
+            while !answered.is_finished() && began.elapsed() < BODY_TIMEOUT * 2 {
+                let _ = stream.write_all(b"a");
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            (answered.join().unwrap(), began.elapsed())
+        });
+        let mut whole = ask("/slow");
+        whole.write_all(&[b'a'; 1000]).unwrap();
+        let waited_for = tokio::task::spawn_blocking(move || answer(whole)).await.unwrap();
+        assert_eq!(waited_for, "HTTP/1.1 200");
+        let (given_up, took) = trickle.await.unwrap();
+        assert_eq!(given_up, "HTTP/1.1 400");
+        assert!(took < BODY_TIMEOUT + Duration::from_secs(5), "{took:?}");
     }
 }
