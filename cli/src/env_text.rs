@@ -133,12 +133,10 @@ impl fmt::Display for EncodingFault {
 
 /// Whether every unit is a character that a `.env` may have, and one of them is a `=`.
 fn reads_well_as(name: &str, bytes: &[u8]) -> bool {
-    let units = |len: usize| bytes.chunks_exact(len).map(|unit| <[u8; 4]>::try_from(unit));
+    let fours = || bytes.chunks_exact(4).map(|four| [four[0], four[1], four[2], four[3]]);
     let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
     let of_pairs = |read: fn([u8; 2]) -> u16| char::decode_utf16(pairs().map(read)).map(Result::ok).collect();
-    let of_four = |read: fn([u8; 4]) -> u32| {
-        units(4).map(|unit| unit.ok().and_then(|unit| char::from_u32(read(unit)))).collect()
-    };
+    let of_four = |read: fn([u8; 4]) -> u32| fours().map(read).map(char::from_u32).collect();
     let letters: Zeroizing<Vec<Option<char>>> = Zeroizing::new(match name {
         "UTF-32LE" => of_four(u32::from_le_bytes),
         "UTF-32BE" => of_four(u32::from_be_bytes),
