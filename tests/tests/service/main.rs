@@ -11,6 +11,7 @@ mod panics;
 mod refusals;
 mod revocation;
 mod row_seals;
+mod stalls;
 mod store;
 mod support;
 mod terms;

@@ -5,11 +5,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use capy_protocol::blob::Format;
+use serde_json::{Value, json};
 use xtask::key_service::KeyService;
 
-use crate::support::{Deployment, on_each_host};
+use crate::support::{Deployment, call, on_each_host, owner};
 
-on_each_host!(no_call_that_begins_after_the_revocation_gets_a_key);
+on_each_host!(
+    no_call_that_begins_after_the_revocation_gets_a_key,
+    a_revoked_credential_that_is_repeated_is_one_event_and_its_id_alone_none,
+);
 
 fn no_call_that_begins_after_the_revocation_gets_a_key(service: &KeyService) {
     const CALLERS: usize = 50;
@@ -48,4 +52,38 @@ fn no_call_that_begins_after_the_revocation_gets_a_key(service: &KeyService) {
     assert!(after.len() >= 2 * CALLERS, "only {} calls came after the revocation", after.len());
     assert!(after.iter().all(|status| *status == 410), "{after:?}");
     assert!(released.load(Ordering::Relaxed) >= 2 * CALLERS, "keys flowed before");
+}
+
+fn a_revoked_credential_that_is_repeated_is_one_event_and_its_id_alone_none(service: &KeyService) {
+    let deployment = Deployment::register(service, Format::V1, "project-key");
+    let other = Deployment::register(service, Format::V1, "project-key");
+    assert_eq!(deployment.revoke(service).status, 200);
+    let decrypts = || {
+        let events = owner(service, "GET", "/projects/prj_a/audit", &Value::Null);
+        let events = events.json["events"].as_array().unwrap().clone();
+        events.into_iter().filter(|event| event["action"] == "decrypt").collect::<Vec<_>>()
+    };
+    let path = format!("/deploy/{}/decrypt", deployment.id());
+    for outer in [other.outer.as_str(), ""] {
+        for _ in 0..10 {
+            let answer = call(service.url(), "POST", &path, None, &json!({ "ciphertext": outer }));
+            assert!(
+                matches!(answer.refusal(), (410, "DEPLOY_REVOKED") | (422, "BLOB_REJECTED")),
+                "{}",
+                answer.text
+            );
+        }
+    }
+    assert_eq!(decrypts(), Vec::<Value>::new(), "who knows the id alone leaves nothing");
+    for _ in 0..30 {
+        assert_eq!(deployment.decrypt(service.url()).refusal(), (410, "DEPLOY_REVOKED"));
+    }
+    // Workers record it after the answer.
+    let patience = Instant::now() + Duration::from_secs(10);
+    while decrypts().is_empty() && Instant::now() < patience {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let recorded = decrypts();
+    assert_eq!(recorded.len(), 1, "{recorded:?}");
+    assert_eq!(recorded[0]["result"], "DEPLOY_REVOKED");
 }
