@@ -121,6 +121,8 @@ pub(crate) enum Error {
     LifetimeMalformed { reason: String },
     #[error("no deployment's variables are in the environment")]
     NothingHeld,
+    #[error("{} {} there, and empty", names.join(" and "), if names.len() == 1 { "is" } else { "are" })]
+    CredentialsEmpty { names: Vec<&'static str> },
     #[error("deployment {short} is live, and does not hold what {} holds: {difference}", path.display())]
     Stale { short: String, path: PathBuf, difference: String },
     #[error("{program} was not found: it is this platform's own command line")]
@@ -245,6 +247,7 @@ impl Error {
             Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
             Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE),
             Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
+            Self::CredentialsEmpty { .. } => ("CREDENTIALS_EMPTY", exit::NOT_SET_UP),
             Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED),
             Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED),
             Self::SetupPage(_) => ("SETUP_PAGE_FAILED", exit::FAILED),
@@ -359,6 +362,9 @@ impl Error {
             Self::PlatformMissing => "pass --platform ID; without --print, --json and --push it is asked for",
             Self::PushProjectMissing { option } => return Some(format!("pass {option}, its plain name")),
             Self::LifetimeMalformed { .. } => "write it as 90d, 12h or 30m",
+            Self::CredentialsEmpty { .. } => {
+                "set them again, as `capy deploy` prints them: nothing was stored, or the platform does not show here what it holds"
+            }
             Self::NothingHeld => {
                 "pass --held FILE with the platform's variables, as `vercel env pull FILE` writes them"
             }

@@ -10,7 +10,10 @@
 //! `_CAPY_SECRETS_BLOB_FILE` names it in place of the variable; a relative path starts at the current folder.
 //!
 //! An empty or blank variable counts as unset: platforms keep a variable whose value was emptied. Half a pair,
-//! or variables of both pairs, are refused. White space and one pair of quotes around a value are forgiven.
+//! or variables of both pairs, are refused. What mail, YAML, forms and other alphabets of base64 do to a text is undone
+//! where nothing is lost; what a platform shows in place of a value is told from a damaged one.
+
+mod text;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,6 +27,7 @@ use capy_protocol::text::strip_wrapping;
 use capy_protocol::wrap::InnerBlob;
 use zeroize::Zeroizing;
 
+pub use self::text::Stand;
 use crate::{Error, Result, ServiceUrl, text_of};
 
 /// The variables of a pair: the blob, or the file that holds it, and the key.
@@ -77,6 +81,14 @@ pub fn all() -> impl Iterator<Item = &'static str> {
     VARIABLES.into_iter().chain(MORE).chain(CAPY_MORE)
 }
 
+/// Those that are set and blank: a platform's command line stored nothing, or a platform does not show what it holds.
+pub fn emptied(lookup: impl Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
+    let is_blank = |name: &&'static str| {
+        lookup(name).is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()))
+    };
+    all().filter(is_blank).collect()
+}
+
 /// The variables that say which credential there is.
 const VARIABLES: [&str; 6] = [
     Names::PROJECT_KEY.blob,
@@ -100,6 +112,15 @@ pub struct Credentials {
 enum Key {
     Project(DeployProjectKey),
     Deploy(DeployToken),
+}
+
+impl Key {
+    fn serialize(&self) -> Zeroizing<String> {
+        match self {
+            Self::Project(key) => key.serialize_hex(),
+            Self::Deploy(token) => token.serialize_hex(),
+        }
+    }
 }
 
 impl Credentials {
@@ -135,7 +156,7 @@ impl Credentials {
         } else {
             join_parts(text, names, &lookup)?
         };
-        let blob = parse_blob(origin, &text)?;
+        let blob = parse_blob(origin, names.blob, &text)?;
         Ok(Some(Self { origin, blob, key: parse_key(names, &read(names.key)?)? }))
     }
 
@@ -186,10 +207,7 @@ impl Credentials {
 
     /// The key beside it, as the platform holds it.
     pub fn serialize_key(&self) -> Zeroizing<String> {
-        match &self.key {
-            Key::Project(key) => key.serialize_hex(),
-            Key::Deploy(token) => token.serialize_hex(),
-        }
+        self.key.serialize()
     }
 
     /// The blob was altered.
@@ -228,21 +246,29 @@ fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<(Names, &'
         let (parts, main): (Vec<_>, Vec<_>) = found.iter().partition(|name| names.more.contains(name));
         let is_blob = |name| name == names.blob || name == names.blob_file;
         match main[..] {
-            [] => return Err(Error::CredentialsIncomplete { found: parts[0], missing: names.blob }),
+            [] => return Err(incomplete(&lookup, parts[0], names.blob)),
             [blob, key] if blob == names.blob && key == names.key => return Ok(Some((names, blob))),
             [file, key] if file == names.blob_file && key == names.key && parts.is_empty() => {
                 return Ok(Some((names, file)));
             }
             [only] if is_blob(only) => {
-                return Err(Error::CredentialsIncomplete { found: only, missing: names.key });
+                return Err(incomplete(&lookup, only, names.key));
             }
             [only] if only == names.key => {
-                return Err(Error::CredentialsIncomplete { found: only, missing: names.blob });
+                return Err(incomplete(&lookup, only, names.blob));
             }
             _ => {}
         }
     }
     Err(Error::CredentialsAmbiguous { found })
+}
+
+fn incomplete(
+    lookup: impl Fn(&str) -> Option<OsString>,
+    found: &'static str,
+    missing: &'static str,
+) -> Error {
+    Error::CredentialsIncomplete { found, missing, is_empty: lookup(missing).is_some() }
 }
 
 /// A blob that was split, whole again; one that was not stays as it is. No part may be left out between two others.
@@ -258,14 +284,19 @@ fn join_parts(
     let count = parts.iter().take_while(|part| part.is_some()).count();
     let stray = names.more.iter().zip(&parts).skip(count).find(|(_, part)| part.is_some());
     if let Some((found, _)) = stray {
-        return Err(Error::CredentialsIncomplete { found, missing: names.more[count] });
+        return Err(incomplete(&lookup, found, names.more[count]));
     }
     if count == 0 {
         return Ok((first, names.blob));
     }
-    let all = [Some(strip_wrapping(&first))].into_iter();
-    let all = all.chain(parts.iter().map(|part| part.as_deref().map(strip_wrapping)));
-    Ok((Zeroizing::new(all.flatten().collect()), names.joined))
+    let whole = |text: &str, name: &str| {
+        text::unwrapped(text, name).unwrap_or_else(|| Zeroizing::new(strip_wrapping(text).to_owned()))
+    };
+    let mut joined = whole(&first, names.blob);
+    for (name, part) in names.more.iter().zip(&parts).take(count) {
+        joined.push_str(&whole(part.as_deref().unwrap_or_default(), name));
+    }
+    Ok((joined, names.joined))
 }
 
 fn read_blob_file(variable: &'static str, path: &Path, folders: &[PathBuf]) -> Result<Zeroizing<String>> {
@@ -274,21 +305,44 @@ fn read_blob_file(variable: &'static str, path: &Path, folders: &[PathBuf]) -> R
     text.map_err(|source| Error::BlobFileUnreadable { variable, path: path.into(), source })
 }
 
-fn parse_blob(variable: &'static str, text: &str) -> Result<SecretsBlob> {
-    SecretsBlob::parse(text).map_err(|fault| match fault {
+/// `variable` is what errors name, `name` may stand in front of the text.
+fn parse_blob(variable: &'static str, name: &str, text: &str) -> Result<SecretsBlob> {
+    let strict = SecretsBlob::parse(text);
+    if strict.is_err() {
+        refuse_what_stands_for_value(variable, text)?;
+    }
+    let read = match strict {
+        Err(ProtocolError::Base64) => {
+            let unwrapped = text::unwrapped(text, name).map(|text| text::standard_base64(&text));
+            unwrapped.map_or(strict, |text| SecretsBlob::parse(&text))
+        }
+        other => other,
+    };
+    read.map_err(|fault| match fault {
         ProtocolError::UnknownVersion(version) => Error::BlobUnsupported { variable, version },
-        source => Error::BlobMalformed { variable, source },
+        source => Error::BlobMalformed { variable, source, looks: text::looks_like(text) },
     })
 }
 
 fn parse_key(names: Names, text: &str) -> Result<Key> {
-    let text = strip_wrapping(text);
-    let key = if names.key == Names::PROJECT_KEY.key {
-        DeployProjectKey::parse_hex(text).map(Key::Project)
-    } else {
-        DeployToken::parse_hex(text).map(Key::Deploy)
+    let variable = names.key;
+    refuse_what_stands_for_value(variable, text)?;
+    let parse = |text: &str| match variable == Names::PROJECT_KEY.key {
+        true => DeployProjectKey::parse_hex(text).map(Key::Project),
+        false => DeployToken::parse_hex(text).map(Key::Deploy),
     };
-    key.map_err(|_| Error::KeyMalformed { variable: names.key })
+    let key = parse(strip_wrapping(text)).or_else(|fault| {
+        let unwrapped = text::unwrapped(text, variable);
+        unwrapped.map_or(Err(fault), |text| parse(&text))
+    });
+    key.map_err(|_| Error::KeyMalformed { variable, looks: text::key_looks_like(text) })
+}
+
+fn refuse_what_stands_for_value(variable: &'static str, text: &str) -> Result<()> {
+    match text::stands_for_value(text) {
+        None => Ok(()),
+        Some(stand) => Err(Error::NotTheValue { variable, stand }),
+    }
 }
 
 fn garbled(url: &ServiceUrl, reason: &str) -> Error {

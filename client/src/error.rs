@@ -11,7 +11,7 @@ use std::time::Duration;
 use capy_protocol::api::ErrorCode;
 use capy_protocol::id::DeployId;
 
-use crate::credentials::Names;
+use crate::credentials::{Names, Stand};
 use crate::{ServiceUrl, exit};
 
 /// Why the variables could not be opened, or the service did not do what was asked.
@@ -19,12 +19,14 @@ use crate::{ServiceUrl, exit};
 #[non_exhaustive]
 pub enum Error {
     /// Half a pair of credentials is set.
-    #[error("{found} is set but {missing} is not")]
+    #[error("{found} is set but {missing} is {}", if *is_empty { "there, and empty" } else { "not" })]
     CredentialsIncomplete {
         /// The variable that is set.
         found: &'static str,
         /// Its other half.
         missing: &'static str,
+        /// Whether the other half is there without a value.
+        is_empty: bool,
     },
     /// Variables of both pairs are set.
     #[error("variables of two credential pairs are set: {}", found.join(", "))]
@@ -33,12 +35,14 @@ pub enum Error {
         found: Vec<&'static str>,
     },
     /// The blob cannot be parsed.
-    #[error("{variable} is damaged: {source}")]
+    #[error("{variable} is damaged: {source}{}", after_semicolon(*looks))]
     BlobMalformed {
         /// The variable that holds it.
         variable: &'static str,
         /// What is wrong with it.
         source: capy_protocol::Error,
+        /// What it looks like.
+        looks: Option<&'static str>,
     },
     /// The file that holds the blob cannot be read.
     #[error("{variable} names {}, which cannot be read: {source}", path.display())]
@@ -59,10 +63,26 @@ pub enum Error {
         version: u8,
     },
     /// The key is not 64 hexadecimal digits.
-    #[error("{variable} is not a key: a key is 64 hexadecimal digits")]
+    #[error("{variable} is not a key: a key is 64 hexadecimal digits{}", after_semicolon(*looks))]
     KeyMalformed {
         /// The variable that holds it.
         variable: &'static str,
+        /// What it looks like.
+        looks: Option<&'static str>,
+    },
+    /// Something stands in place of a credential.
+    #[error(
+        "{variable} does not hold its value: it holds {}",
+        match stand {
+            Stand::Hidden => "what a platform shows in place of a sensitive one",
+            Stand::Reference => "a reference that nothing replaced",
+        }
+    )]
+    NotTheValue {
+        /// The variable.
+        variable: &'static str,
+        /// What it holds.
+        stand: Stand,
     },
     /// A variable is not UTF-8.
     #[error("{variable} is not valid UTF-8")]
@@ -319,7 +339,11 @@ impl Error {
             Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED),
             Self::BlobFileUnreadable { .. } => ("BLOB_FILE_UNREADABLE", exit::CREDENTIALS_MALFORMED),
             Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED),
-            Self::KeyMalformed { variable } if *variable == Names::DEPLOY_KEY.key => {
+            Self::NotTheValue { stand: Stand::Hidden, .. } => ("VALUE_HIDDEN", exit::CREDENTIALS_MALFORMED),
+            Self::NotTheValue { stand: Stand::Reference, .. } => {
+                ("VALUE_NOT_REPLACED", exit::CREDENTIALS_MALFORMED)
+            }
+            Self::KeyMalformed { variable, .. } if *variable == Names::DEPLOY_KEY.key => {
                 ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED)
             }
             Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
@@ -369,4 +393,9 @@ fn short(id: &DeployId) -> String {
     let mut text = id.to_string();
     text.truncate(12);
     text
+}
+
+/// A further remark, where there is one.
+fn after_semicolon(remark: Option<&'static str>) -> String {
+    remark.map(|remark| format!("; {remark}")).unwrap_or_default()
 }

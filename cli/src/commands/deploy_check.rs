@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use capy_client::credentials::Names;
+use capy_client::credentials::{self, Names};
 use capy_client::{Credentials, Error as ClientError, Service, ServiceUrl};
 use capy_protocol::api::Deploy;
 use capy_protocol::env_map::EnvMap;
@@ -38,7 +38,11 @@ pub(super) fn run(arguments: &Mint) -> Result<()> {
     };
     let workbench = Workbench::open(arguments.file.env_file.clone())?;
     let folders = folders(&workbench, arguments.held.as_deref());
-    let credentials = Credentials::from_env_in(lookup, &folders)?.ok_or(Error::NothingHeld)?;
+    let credentials = Credentials::from_env_in(lookup, &folders)?;
+    let credentials = credentials.ok_or_else(|| match credentials::emptied(lookup) {
+        names if names.is_empty() => Error::NothingHeld,
+        names => Error::CredentialsEmpty { names },
+    })?;
     let url = capy_client::service_url(lookup, &workbench.project.folder())?;
     check_live(&workbench, &credentials.blob().deploy_id(), &url)?;
     let difference = if arguments.open {

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use capy_client::Credentials;
 use capy_client::private_memory;
 use capy_client::signals::Interrupt;
+use capy_client::{Credentials, credentials};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 
@@ -73,7 +73,20 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
     let project = Project::find_if_any()?;
     let path = env_path(arguments.file.env_file.clone(), project.as_ref());
     let pipes = Pipes::of(arguments.file.env_file.as_ref());
-    let file = read_env_file(&path, pipes)?.ok_or_else(|| Error::NoSecrets { path: path.clone() })?;
+    // Of a deployment whose variables are blank nobody wants what else may lie here without a word.
+    let emptied = credentials::emptied(|name| std::env::var_os(name));
+    let file = read_env_file(&path, pipes)?;
+    if file.is_some() && !emptied.is_empty() {
+        printer::note(&format!(
+            "note: {} set and empty, so {} counts",
+            emptied.join(" and "),
+            path.display()
+        ));
+    }
+    let file = file.ok_or_else(|| match emptied.is_empty() {
+        true => Error::NoSecrets { path: path.clone() },
+        false => Error::CredentialsEmpty { names: emptied },
+    })?;
     if file.entries().is_empty() {
         // A command without its variables is no run: a note would go by unseen.
         refuse_doubts(&file, &path)?;

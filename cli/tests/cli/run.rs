@@ -308,3 +308,33 @@ fn the_limit_of_all_together_is_told_as_the_system_has_it() {
     let told = with_stack(1024).fails(126, "ENVIRONMENT_TOO_LARGE").stderr;
     assert!(told.contains("and a program can be given 262144; "), "{told}");
 }
+
+#[test]
+fn variables_that_are_there_and_empty_are_told_as_that() {
+    let mut sandbox = platform();
+    sandbox.env.insert("SECRETS_BLOB".into(), String::new());
+    let half = run_touch(&sandbox).fails(30, "CREDENTIALS_INCOMPLETE");
+    assert!(half.stderr.contains("SECRETS_BLOB is there, and empty"), "{}", half.shown());
+    sandbox.env.insert("PROJECT_KEY".into(), " ".into());
+    let both = run_touch(&sandbox).fails(10, "CREDENTIALS_EMPTY");
+    assert!(both.stderr.contains("SECRETS_BLOB and PROJECT_KEY are there, and empty"), "{}", both.shown());
+    assert!(!sandbox.path("ran").exists());
+    sandbox.write(".env", "A=1\n");
+    let run = sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds();
+    assert_eq!((run.stdout.as_str(), run.stderr.contains("set and empty")), ("1\n", true));
+}
+
+#[test]
+fn what_a_platform_shows_in_place_of_a_value_is_no_damage() {
+    let mut sandbox = platform();
+    let (blob, key) = (sandbox.env["SECRETS_BLOB"].clone(), sandbox.env["PROJECT_KEY"].clone());
+    sandbox.env.insert("SECRETS_BLOB".into(), "[SENSITIVE]".into());
+    run_touch(&sandbox).fails(32, "VALUE_HIDDEN");
+    sandbox
+        .env
+        .insert("SECRETS_BLOB".into(), format!("|\n  {}\n", &blob.replace('+', "-").replace('/', "_")));
+    sandbox.env.insert("PROJECT_KEY".into(), format!("\u{feff}PROJECT_KEY='{key}'\r\n"));
+    run_touch(&sandbox).succeeds();
+    sandbox.env.insert("PROJECT_KEY".into(), "${{ secrets.PROJECT_KEY }}".into());
+    run_touch(&sandbox).fails(32, "VALUE_NOT_REPLACED");
+}

@@ -1,11 +1,23 @@
 //! One way out of each error, for whoever reads it in a terminal or a build's log.
 
 use super::Error;
+use crate::credentials::Stand;
 
 impl Error {
     /// One thing to do about it, where there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::NotTheValue { stand: Stand::Hidden, .. } => {
+                "the platform does not hand such a value out: run this where the platform sets it, in a build or a job"
+            }
+            Self::NotTheValue { stand: Stand::Reference, .. } => {
+                "let the platform or the workflow replace it by the secret that it names"
+            }
+            Self::CredentialsIncomplete { missing, is_empty: true, .. } => {
+                return Some(format!(
+                    "set {missing} again: nothing was stored for it, or the platform does not show it here"
+                ));
+            }
             Self::CredentialsIncomplete { missing, .. } => {
                 return Some(format!("set {missing} too; `capy deploy` prints both"));
             }

@@ -94,7 +94,12 @@ fn main() -> ExitCode {
         Ok(Some(values)) => values,
         Ok(None) => {
             let hint = "set SECRETS_BLOB and PROJECT_KEY, as `capy deploy` printed them";
-            return fail(format, "CREDENTIALS_MISSING", "no credentials in the environment", Some(hint), 2);
+            let emptied = capy_client::credentials::emptied(|name| std::env::var_os(name));
+            let what = match emptied.is_empty() {
+                true => "no credentials in the environment".to_owned(),
+                false => format!("the credentials are there, and empty: {}", emptied.join(", ")),
+            };
+            return fail(format, "CREDENTIALS_MISSING", &what, Some(hint), 2);
         }
         Err(error) => {
             return fail(
