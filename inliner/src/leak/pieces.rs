@@ -192,10 +192,19 @@ const FEWEST_NUMBERS: usize = 6;
 fn numbers(text: &[u8], found: &mut impl FnMut(Joined)) {
     let mut from = 0;
     while let Some(comma) = memchr::memchr(b',', &text[from..]).map(|at| from + at) {
-        let end = comma - text[from..comma].iter().rev().take_while(|byte| is_blank(byte)).count();
-        let digits = text[from..end].iter().rev().take_while(|byte| is_digit(byte)).count();
+        let before = &text[from..comma];
         from = comma + 1;
-        if digits == 0 || digits > LONGEST_NUMBER {
+        // Most commas stand between other things.
+        let may_follow = |byte: &u8| byte.is_ascii_digit() || *byte == b'-' || is_blank(byte);
+        let may_end = |byte: &u8| byte.is_ascii_hexdigit() || is_blank(byte);
+        if !text.get(comma + 1).is_some_and(may_follow) || !before.last().is_some_and(may_end) {
+            continue;
+        }
+        let end = comma - before.iter().rev().take_while(|byte| is_blank(byte)).count();
+        let before = &before[..before.len() - (comma - end)];
+        let digits = before.iter().rev().take_while(|byte| is_digit(byte)).count();
+        let starts = |at: usize| text[at].is_ascii_digit() || text[at] == b'-';
+        if digits == 0 || digits > LONGEST_NUMBER || !starts(end - digits) {
             continue;
         }
         let mut list = Vec::new();
