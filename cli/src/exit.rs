@@ -102,7 +102,7 @@ pub(crate) const TABLE: [(u8, &str, &str); 35] = [
     (
         SOURCE,
         "`capy build`: the source cannot be had",
-        "CLONE_FAILED, HOST_NOT_ALLOWED, LINK_LEAVES_TREE, SPECIAL_FILE",
+        "CLONE_FAILED, HOST_NOT_ALLOWED, LINK_LEAVES_TREE, LINK_LEADS_NOWHERE, SPECIAL_FILE, TOO_LARGE",
     ),
     (ENGINE, "`capy build`: the container engine failed", "NO_ENGINE, ENGINE_FAILED, CANNOT_START"),
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE, …"),

@@ -357,7 +357,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Takes bytes of a file that is read piece by piece from what all files together may give.
-    pub(crate) fn may_read(&self, bytes: u64) -> bool {
+    pub fn may_read(&self, bytes: u64) -> bool {
         self.read.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limits.all_files
     }
 
@@ -379,6 +379,13 @@ impl File<'_> {
     /// As it was when it was opened.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Who may do what with it, as Unix has it; nobody anything where that cannot be told.
+    #[cfg(unix)]
+    pub fn mode(&self) -> u32 {
+        use std::os::unix::fs::MetadataExt;
+        self.file.metadata().map_or(0, |metadata| metadata.mode())
     }
 }
 

@@ -8,9 +8,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use capy_inliner::{Leak, Request};
+use capy_inliner::tree::Kind;
+use capy_inliner::{Leak, Request, Within};
 use capy_protocol::env_map::EnvMap;
-use walkdir::WalkDir;
 
 use super::error::Fault;
 use super::output::Output;
@@ -19,7 +19,7 @@ use super::stops::Stops;
 use super::tree;
 
 /// The output directory as a real path inside of the source's folder.
-pub(super) fn output(folder: &Path, named: Option<&str>) -> Result<PathBuf, Fault> {
+pub(super) fn output(folder: &Path, named: Option<&str>, stops: &Stops) -> Result<PathBuf, Fault> {
     let named = Path::new(named.unwrap_or("."));
     let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if !named.components().all(is_inside) {
@@ -28,10 +28,11 @@ pub(super) fn output(folder: &Path, named: Option<&str>) -> Result<PathBuf, Faul
             reason: "it leads out of the source",
         });
     }
-    let path = folder.join(named);
-    match path.canonicalize() {
-        Ok(real) if !real.starts_with(folder) => Err(Fault::LinkLeaves { path: named.into() }),
-        Ok(real) if real.is_dir() => Ok(real),
+    let (tree, path) = (tree::open(folder, stops)?, folder.join(named));
+    match tree.find(&path) {
+        Ok(Some(Kind::Folder)) => tree.real(&path).map_err(|error| tree::fault(error, stops)),
+        Err(capy_inliner::Error::LinkLeavesTree { .. }) => Err(Fault::LinkLeaves { path: named.into() }),
+        Err(capy_inliner::Error::Stopped) => Err(tree::fault(capy_inliner::Error::Stopped, stops)),
         _ => Err(Fault::NoOutput { path: named.into() }),
     }
 }
@@ -49,14 +50,17 @@ pub(super) fn check_place(to: &Path) -> Result<(), Fault> {
 }
 
 /// Takes copies of `.env` out of an output: servers of some frameworks are given one. How many there were.
-pub(super) fn remove_env_copies(output: &Path, env: &str) -> Result<usize, Fault> {
+pub(super) fn remove_env_copies(output: &Path, env: &str, stops: &Stops) -> Result<usize, Fault> {
+    if env.is_empty() {
+        return Ok(0);
+    }
+    let tree = tree::open(output, stops)?;
+    let failed = |error| tree::fault(error, stops);
     let mut removed = 0;
-    for entry in WalkDir::new(output).into_iter().flatten() {
-        let is_copy = entry.file_type().is_file()
-            && entry.file_name() == ".env"
-            && fs::read(entry.path()).is_ok_and(|text| text == env.as_bytes());
-        if is_copy && !env.is_empty() {
-            fs::remove_file(entry.path()).map_err(Fault::file("remove", entry.path()))?;
+    for entry in tree.below(output, usize::MAX, |_| true).map_err(failed)? {
+        let is_named_so = entry.kind == Kind::File && entry.name() == ".env";
+        if is_named_so && tree.read(&entry.path).is_ok_and(|text| text == env.as_bytes()) {
+            tree.remove(&entry.path).map_err(failed)?;
             removed += 1;
         }
     }
@@ -67,7 +71,7 @@ pub(super) fn remove_env_copies(output: &Path, env: &str) -> Result<usize, Fault
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Searched {
     Clean,
-    /// Some files are packed in a way that is not read.
+    /// Some files are packed in a way that is not read, too large, or no files.
     InPart,
 }
 
@@ -81,20 +85,28 @@ pub(super) fn search(
 ) -> Result<Searched, crate::error::Error> {
     let mut request = Request::new(values);
     request.public.push(made.into());
+    request.within = Within::Named;
     request.stop = Some(stops.flag());
     let report = match capy_inliner::inline(&request) {
-        Err(capy_inliner::Error::Stopped) => return Err(stops.why().into()),
+        Err(
+            error @ (capy_inliner::Error::Stopped
+            | capy_inliner::Error::TimeOver
+            | capy_inliner::Error::LinkLeavesTree { .. }),
+        ) => return Err(tree::fault(error, stops).into()),
         report => report?,
     };
+    let tree = tree::open(made, stops)?;
     let may_hold = |leak: &Leak| {
         let is_script =
             leak.file.extension().is_some_and(|end| ["js", "mjs", "cjs"].iter().any(|script| end == *script));
-        let real = leak.file.canonicalize().unwrap_or_else(|_| leak.file.clone());
+        let real = tree.real(&leak.file).unwrap_or_else(|_| leak.file.clone());
         is_script && servers.iter().any(|place| real.starts_with(place))
     };
     let unknown = report.unscanned_files.len();
     if unknown > 0 {
-        output.say(&format!("warning: {unknown} packed files of the output were not searched for values"));
+        output.say(&format!(
+            "warning: {unknown} files of the output were not searched for values, or not whole"
+        ));
     }
     let found: Vec<&Leak> = report.leaks.iter().filter(|leak| !may_hold(leak)).collect();
     if found.is_empty() {
@@ -140,7 +152,7 @@ fn copy_and_move(
     stops: &Stops,
 ) -> Result<(), Fault> {
     DirBuilder::new().mode(0o700).create(half).map_err(Fault::file("create", half))?;
-    tree::copy(output, half, stops, |_, _| true)?;
+    tree::copy(output, half, stops, |_| true)?;
     if !holds_values {
         fs::set_permissions(half, Permissions::from_mode(0o755)).map_err(Fault::file("protect", half))?;
     }
@@ -169,10 +181,10 @@ mod tests {
         std::os::unix::fs::symlink("..", root.join("out")).unwrap();
         std::os::unix::fs::symlink("dist", root.join("in")).unwrap();
         for good in [None, Some("."), Some("dist"), Some("./dist/a/"), Some("in")] {
-            assert!(output(&root, good).is_ok(), "{good:?}");
+            assert!(output(&root, good, &Stops::default()).is_ok(), "{good:?}");
         }
         for bad in ["..", "/", "dist/../..", "out", "file", "none"] {
-            assert!(output(&root, Some(bad)).is_err(), "{bad}");
+            assert!(output(&root, Some(bad), &Stops::default()).is_err(), "{bad}");
         }
     }
 

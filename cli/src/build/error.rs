@@ -40,6 +40,10 @@ pub(crate) enum Fault {
     Clone { text: String },
     #[error("{} leads out of the folder", path.display())]
     LinkLeaves { path: PathBuf },
+    #[error("{} leads to nothing", path.display())]
+    LinkDangles { path: PathBuf },
+    #[error("{} is too large: a build may hold {} GiB in all", path.display(), most >> 30)]
+    TooLarge { path: PathBuf, most: u64 },
     #[error("{} is no file, folder or link", path.display())]
     SpecialFile { path: PathBuf },
     #[error("{} lies inside of the source", path.display())]
@@ -119,6 +123,8 @@ impl Fault {
             Self::HostNotAllowed { .. } => ("HOST_NOT_ALLOWED", exit::SOURCE),
             Self::Clone { .. } => ("CLONE_FAILED", exit::SOURCE),
             Self::LinkLeaves { .. } => ("LINK_LEAVES_TREE", exit::SOURCE),
+            Self::LinkDangles { .. } => ("LINK_LEADS_NOWHERE", exit::SOURCE),
+            Self::TooLarge { .. } => ("TOO_LARGE", exit::SOURCE),
             Self::SpecialFile { .. } => ("SPECIAL_FILE", exit::SOURCE),
             Self::InsideSource { .. } => ("INSIDE_SOURCE", exit::USAGE),
             Self::TempShared { .. } => ("TEMP_SHARED", exit::USAGE),
@@ -177,7 +183,11 @@ impl Fault {
             Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_` and `.`",
             Self::NoSource => "set its repository with `capy project update`, or pass --source DIR",
             Self::Clone { .. } => "try the same with `git ls-remote`: nobody is asked for a password here",
-            Self::LinkLeaves { .. } => "copy what it leads to into the folder",
+            Self::LinkLeaves { .. } => {
+                "copy what it leads to into the folder; or, if the build makes it, let the build remove it at its end"
+            }
+            Self::LinkDangles { .. } => "remove it, or make what it leads to",
+            Self::TooLarge { .. } => "keep it out of the source, or of what the build writes",
             Self::SpecialFile { .. } => "remove it, or build from a clone",
             Self::InsideSource { .. } => "name a folder outside of the source",
             Self::TempShared { .. } => "name a folder that is yours alone",

@@ -4,15 +4,17 @@
 //! runs, a script without any page, a program, or a file that a web server runs. What shows none of them is static: every
 //! file is there for the public to read, and no secret has anything to do in it.
 
-use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use capy_inliner::{Request, RootKind};
+use capy_inliner::tree::{Entry, File, Kind as Found, Tree};
+use capy_inliner::{Request, RootKind, Within};
 use capy_protocol::env_map::EnvMap;
 use serde::{Deserialize, Serialize};
-use walkdir::WalkDir;
+
+use super::error::Fault;
+use super::stops::Stops;
+use super::tree;
 
 /// What an output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,70 +43,77 @@ const SERVERS: [&str; 4] = ["server.js", "server.mjs", "server.cjs", "_worker.js
 const RUN_BY_SERVERS: [&str; 9] = ["php", "phar", "py", "rb", "jar", "war", "jsp", "aspx", "cgi"];
 
 /// Server bundles that the inliner knows in a source's folder: files, and folders of them.
-pub(super) fn server_places(tree: &Path) -> Vec<PathBuf> {
+pub(super) fn server_places(folder: &Path, stops: &Stops) -> Result<Vec<PathBuf>, Fault> {
     let nothing = EnvMap::new();
     let mut request = Request::new(&nothing);
-    request.apps.push(tree.into());
+    request.apps.push(folder.into());
+    request.within = Within::Named;
+    request.stop = Some(stops.flag());
+    let found = capy_inliner::explain(&request);
+    stops.check()?;
     // A layout that is not understood is none: `--inline` says what is wrong with it.
-    let Ok(found) = capy_inliner::explain(&request) else { return Vec::new() };
+    let Ok(found) = found else { return Ok(Vec::new()) };
+    let tree = tree::open(folder, stops)?;
     let roots = found.roots.into_iter().filter(|root| root.kind == RootKind::Server && root.files > 0);
     let entries = found.entries.into_iter().map(|entry| entry.path);
-    roots.map(|root| root.path).chain(entries).filter_map(|path| path.canonicalize().ok()).collect()
+    Ok(roots.map(|root| root.path).chain(entries).filter_map(|path| tree.real(&path).ok()).collect())
 }
 
-/// What lies in `output`, a folder in the source's folder `tree`; both are real paths.
-pub(super) fn of(tree: &Path, output: &Path) -> Kind {
+/// What lies in `output`, a folder in the source's `folder`; both are real paths.
+pub(super) fn of(folder: &Path, output: &Path, stops: &Stops) -> Result<Kind, Fault> {
+    let tree = &tree::open(folder, stops)?;
     let overlaps = |place: &PathBuf| place.starts_with(output) || output.starts_with(place);
-    let is_server = server_places(tree).iter().any(overlaps)
-        || SERVERS.iter().any(|name| output.join(name).is_file())
-        || package_starts(tree, output)
-        || package_starts(output, output)
-        || holds_server(output);
-    if is_server { Kind::Server } else { Kind::Static }
+    let is_server = server_places(folder, stops)?.iter().any(overlaps)
+        || SERVERS.iter().any(|name| is_file(tree, &output.join(name)))
+        || package_starts(tree, folder, output)
+        || package_starts(tree, output, output)
+        || holds_server(tree, output).map_err(|error| tree::fault(error, stops))?;
+    stops.check()?;
+    Ok(if is_server { Kind::Server } else { Kind::Static })
+}
+
+fn is_file(tree: &Tree<'_>, path: &Path) -> bool {
+    tree.find(path).is_ok_and(|found| found == Some(Found::File))
 }
 
 /// Whether `package.json` starts a script in the output.
-fn package_starts(folder: &Path, output: &Path) -> bool {
-    let path = folder.join("package.json");
-    // Nobody waits for the other end of a pipe.
-    let text = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
+fn package_starts(tree: &Tree<'_>, folder: &Path, output: &Path) -> bool {
+    let text = tree.read(&folder.join("package.json")).unwrap_or_default();
     let package: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
     let start = package["scripts"]["start"].as_str().unwrap_or_default();
     let words: Vec<&str> = start.split_whitespace().collect();
     let runs = |at: usize| words[..at].iter().any(|word| RUNTIMES.contains(word));
     let started = (0..words.len()).filter(|at| runs(*at)).map(|at| words[at]);
     // A package that is made by `npm init` has a `main` whatever it is; a site has a page beside it.
-    let main = package["main"].as_str().filter(|_| !output.join("index.html").is_file());
-    started.chain(main).any(|word| is_script_in(folder, word, output))
+    let main = package["main"].as_str().filter(|_| !is_file(tree, &output.join("index.html")));
+    started.chain(main).any(|word| is_script_in(tree, folder, word, output))
 }
 
 /// Whether a word names a script in the output, as Node would find it.
-fn is_script_in(folder: &Path, word: &str, output: &Path) -> bool {
+fn is_script_in(tree: &Tree<'_>, folder: &Path, word: &str, output: &Path) -> bool {
     if word.starts_with('-') {
         return false;
     }
     ["", ".js", ".mjs", ".cjs", "/index.js", "/index.mjs"].iter().any(|end| {
         let path = folder.join(format!("{word}{end}"));
-        path.is_file()
-            && path
-                .canonicalize()
-                .is_ok_and(|real| real.starts_with(output) && has_extension(&real, &SCRIPTS))
+        is_file(tree, &path)
+            && tree.real(&path).is_ok_and(|real| real.starts_with(output) && has_extension(&real, &SCRIPTS))
     })
 }
 
 /// Programs, files that web servers run, or scripts where no page uses them.
-fn holds_server(output: &Path) -> bool {
+fn holds_server(tree: &Tree<'_>, output: &Path) -> Result<bool, capy_inliner::Error> {
     let (mut scripts, mut pages) = (false, false);
-    let entries = WalkDir::new(output).into_iter().filter_entry(|entry| entry.file_name() != "node_modules");
-    for entry in entries.flatten().filter(|entry| entry.file_type().is_file()) {
-        let path = entry.path();
-        if has_extension(path, &RUN_BY_SERVERS) || is_program(path) {
-            return true;
+    let wanted = |entry: &Entry| entry.name() != "node_modules";
+    for entry in tree.below(output, usize::MAX, wanted)?.iter().filter(|entry| entry.kind == Found::File) {
+        let path = &entry.path;
+        if has_extension(path, &RUN_BY_SERVERS) || is_program(tree, path) {
+            return Ok(true);
         }
         scripts |= has_extension(path, &SCRIPTS);
         pages |= has_extension(path, &["html", "htm"]);
     }
-    scripts && !pages
+    Ok(scripts && !pages)
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {
@@ -114,16 +123,17 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
 }
 
 /// An executable file for Linux: ELF. Scripts with the same bit set are in many repositories by accident.
-fn is_program(path: &Path) -> bool {
-    let is_executable = fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o111 != 0);
+fn is_program(tree: &Tree<'_>, path: &Path) -> bool {
     let mut magic = [0; 4];
-    is_executable
-        && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
-        && magic == *b"\x7fELF"
+    let begins = |mut file: File<'_>| file.mode() & 0o111 != 0 && file.read_exact(&mut magic).is_ok();
+    tree.open(path).is_ok_and(begins) && magic == *b"\x7fELF"
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn kind(files: &[(&str, &str)], output: &str) -> Kind {
@@ -137,7 +147,7 @@ mod tests {
             }
         }
         let tree = folder.path().canonicalize().unwrap();
-        of(&tree, &tree.join(output).canonicalize().unwrap())
+        of(&tree, &tree.join(output).canonicalize().unwrap(), &Stops::default()).unwrap()
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Source {
                 let route = Route::of(access, stops, until)?;
                 let git = Git { folder: to, protocols, route, stops, until };
                 let commit = Some(git.clone(url, reference.as_deref())?);
-                tree::check_links(to)?;
+                tree::check_links(to, stops)?;
                 Brought { commit, ..Brought::default() }
             }
         };
@@ -110,7 +110,7 @@ fn copy(from: &Path, to: &Path, stops: &Stops) -> Result<Brought, Fault> {
         return Err(Fault::InsideSource { path: to.into() });
     }
     let mut brought = Brought::default();
-    tree::copy(&from, to, stops, |inside, _| {
+    tree::copy(&from, to, stops, |inside| {
         let name = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let is_env = inside == Path::new(".env") || name.starts_with(".env") && name.ends_with(".local");
         if is_env {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use capy_client::Service;
-use capy_inliner::{Request, Severity};
+use capy_inliner::{Request, Severity, Within};
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::store_keys::StoreKeys;
 use zeroize::Zeroizing;
@@ -24,7 +24,7 @@ use super::record::{self, Record, Records};
 use super::startup_script::{self, is_own_of_shells};
 use super::stops::Stops;
 use super::temp::{Note, Place, Temp};
-use super::{Order, Prepared, artifacts, dotenv, passwd, script, secrets};
+use super::{Order, Prepared, artifacts, dotenv, passwd, script, secrets, tree};
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::project::deadline;
@@ -71,8 +71,9 @@ impl Steps<'_> {
         let passwd = self.passwd(place, &output, record)?;
         let env = self.commands(folder, passwd.as_deref(), &values, &output, record)?;
         self.stops.check()?;
-        let made = artifacts::output(folder, self.prepared.project.recipe.output_directory.as_deref())?;
-        if artifacts::remove_env_copies(&made, &env)? > 0 {
+        let made =
+            artifacts::output(folder, self.prepared.project.recipe.output_directory.as_deref(), self.stops)?;
+        if artifacts::remove_env_copies(&made, &env, self.stops)? > 0 {
             output.say("note: copies of .env were taken out of the output");
         }
         self.judge(folder, &made, &values, &output, record)?;
@@ -155,6 +156,8 @@ impl Steps<'_> {
         ran?;
         removed?;
         logged?;
+        // Nothing reads what the build left before it is known that nothing in it leads out.
+        tree::check_ways_out(folder, self.stops)?;
         Ok(written)
     }
 
@@ -167,7 +170,7 @@ impl Steps<'_> {
         output: &Output,
         record: &mut Record,
     ) -> Result<()> {
-        let found = kind::of(folder, made);
+        let found = kind::of(folder, made, self.stops)?;
         record.output = Some(found);
         if values.is_empty() {
             return Ok(());
@@ -175,7 +178,7 @@ impl Steps<'_> {
         if found == Kind::Static && !self.order.static_if_clean {
             return Err(Fault::Static.into());
         }
-        let servers = if self.order.inline { kind::server_places(folder) } else { Vec::new() };
+        let servers = if self.order.inline { kind::server_places(folder, self.stops)? } else { Vec::new() };
         let searched = artifacts::search(made, values, &servers, output, self.stops)?;
         if found == Kind::Static {
             if searched == Searched::InPart {
@@ -189,10 +192,14 @@ impl Steps<'_> {
     fn inline(&self, folder: &Path, values: &EnvMap, output: &Output) -> Result<()> {
         let mut request = Request::new(values);
         request.apps.push(folder.into());
+        request.within = Within::Named;
         request.stop = Some(self.stops.flag());
         let report = match capy_inliner::inline(&request) {
             Err(capy_inliner::Error::Stopped) => return Err(self.stops.why().into()),
             Err(capy_inliner::Error::UnknownLayout { .. }) => return Err(Fault::NothingToInline.into()),
+            Err(error @ capy_inliner::Error::LinkLeavesTree { .. }) => {
+                return Err(tree::fault(error, self.stops).into());
+            }
             report => report?,
         };
         if report.server_files == 0 {

@@ -1,103 +1,118 @@
 //! Folders that are copied: a source on its way in, an output on its way out.
 //!
-//! Owns what may be in them: folders, files, and links that stay inside. Owners are not kept, nor are set-uid bits. It
-//! refuses a link that leads out, which would bring in, or give away, what is somebody else's.
+//! Owns what may be in them: folders, files, and links that lead to something inside. Every path goes through
+//! [`capy_inliner::tree::Tree`], which nothing leads out of: a link is followed component by component. Owners are not kept,
+//! nor are set-uid bits. It refuses a link that leads out, which would bring in, or give away, what is somebody else's, and
+//! one that leads nowhere yet: what is made behind it later is made wherever it leads by then.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::cell::RefCell;
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use walkdir::{DirEntry, WalkDir};
+use capy_inliner::tree::{Entry, Kind, Tree, Watch};
+use capy_inliner::{Error as TreeError, Limits};
 
 use super::error::Fault;
 use super::stops::Stops;
+
+/// The folder, as nothing leaves it.
+pub(super) fn open<'s>(folder: &Path, stops: &'s Stops) -> Result<Tree<'s>, Fault> {
+    let watch = Watch { stop: Some(stops.flag()), deadline: None };
+    Tree::alone(folder, watch, Limits::default()).map_err(|error| fault(error, stops))
+}
+
+/// What went wrong in a tree, in a build's own words.
+pub(super) fn fault(error: TreeError, stops: &Stops) -> Fault {
+    match error {
+        TreeError::Stopped | TreeError::TimeOver => stops.check().err().unwrap_or(Fault::Stopped),
+        TreeError::LinkLeavesTree { path, .. } => Fault::LinkLeaves { path },
+        TreeError::NotAFile { path } => Fault::SpecialFile { path },
+        TreeError::TooLarge { path, most } => Fault::TooLarge { path, most },
+        TreeError::Read { path, source } => Fault::File { doing: "read", path, source },
+        TreeError::Write { path, source } => Fault::File { doing: "write", path, source },
+        TreeError::NoFolder { path } => {
+            Fault::File { doing: "read", path, source: ErrorKind::NotFound.into() }
+        }
+        error => {
+            Fault::File { doing: "work in", path: Path::new(".").into(), source: io::Error::other(error) }
+        }
+    }
+}
 
 /// Copies what is in `from` into the folder `to`, which is empty. `wanted` is asked with the path inside `from`.
 pub(super) fn copy(
     from: &Path,
     to: &Path,
     stops: &Stops,
-    mut wanted: impl FnMut(&Path, &DirEntry) -> bool,
+    wanted: impl FnMut(&Path) -> bool,
 ) -> Result<(), Fault> {
-    let real = from.canonicalize().map_err(Fault::file("find", from))?;
+    let (source, target, wanted) = (open(from, stops)?, open(to, stops)?, RefCell::new(wanted));
     let inside = |path: &Path| path.strip_prefix(from).unwrap_or(path).to_owned();
-    let entries = WalkDir::new(from)
-        .min_depth(1)
-        .into_iter()
-        .filter_entry(|entry| wanted(&inside(entry.path()), entry));
-    for entry in entries {
+    let is_wanted = |entry: &Entry| (wanted.borrow_mut())(&inside(&entry.path));
+    let failed = |error| fault(error, stops);
+    for entry in source.all_below(from, is_wanted).map_err(failed)?.iter().filter(|entry| entry.depth > 0) {
         stops.check()?;
-        let entry = entry.map_err(|error| unreadable(from, error))?;
-        let target = to.join(inside(entry.path()));
-        copy_one(&entry, &real, &target)?;
-    }
-    Ok(())
-}
-
-fn copy_one(entry: &DirEntry, real_root: &Path, to: &Path) -> Result<(), Fault> {
-    let (path, kind) = (entry.path(), entry.file_type());
-    if kind.is_dir() {
-        return DirBuilder::new().mode(0o755).create(to).map_err(Fault::file("create", to));
-    }
-    if kind.is_symlink() {
-        let target = checked_link(path, real_root)?;
-        return symlink(target, to).map_err(Fault::file("create", to));
-    }
-    if !kind.is_file() {
-        return Err(Fault::SpecialFile { path: path.into() });
-    }
-    let mode = entry.metadata().map_or(0o644, |data| data.permissions().mode());
-    fs::copy(path, to).map_err(Fault::file("copy", path))?;
-    fs::set_permissions(to, Permissions::from_mode(mode & 0o777 | 0o600)).map_err(Fault::file("protect", to))
-}
-
-/// Fails for the first link in a tree that leads out of it.
-pub(super) fn check_links(root: &Path) -> Result<(), Fault> {
-    let real = root.canonicalize().map_err(Fault::file("find", root))?;
-    for entry in WalkDir::new(root) {
-        let entry = entry.map_err(|error| unreadable(root, error))?;
-        if entry.path_is_symlink() {
-            checked_link(entry.path(), &real)?;
+        let to = to.join(inside(&entry.path));
+        match entry.kind {
+            Kind::Folder => target.create_folder(&to, 0o755).map_err(failed)?,
+            Kind::Link => {
+                target.create_link(&checked_link(&source, &entry.path, stops)?, &to).map_err(failed)?
+            }
+            Kind::File => copy_file((&source, &entry.path), (&target, &to)).map_err(failed)?,
+            Kind::Special => return Err(Fault::SpecialFile { path: entry.path.clone() }),
         }
     }
     Ok(())
 }
 
-/// Where a link leads, as it is written, if that is inside of the root: also in the container, where the root is
+fn copy_file((source, from): (&Tree<'_>, &Path), (target, to): (&Tree<'_>, &Path)) -> Result<(), TreeError> {
+    let mut file = source.open(from)?;
+    // Holes of a file that is mostly none would be written out.
+    if !source.may_read(file.size()) {
+        return Err(TreeError::TooLarge { path: from.into(), most: source.limits().all_files });
+    }
+    let mode = file.mode() & 0o777 | 0o600;
+    let mut copy = target.create_file(to, mode)?;
+    let size = file.size();
+    let copied = io::copy(&mut io::Read::take(&mut file, size), &mut copy);
+    source.watch().goes_on()?;
+    copied.map(drop).map_err(|source| TreeError::Write { path: to.into(), source })
+}
+
+/// Fails for the first link in a tree that leads out of it, or nowhere.
+pub(super) fn check_links(root: &Path, stops: &Stops) -> Result<(), Fault> {
+    let tree = open(root, stops)?;
+    for link in links(&tree, root, stops)? {
+        checked_link(&tree, &link.path, stops)?;
+    }
+    Ok(())
+}
+
+/// Fails for the first link that leads out. Of what a build leaves behind, some leads nowhere and is nobody's business.
+pub(super) fn check_ways_out(root: &Path, stops: &Stops) -> Result<(), Fault> {
+    let tree = open(root, stops)?;
+    for link in links(&tree, root, stops)? {
+        tree.link_target(&link.path).map_err(|error| fault(error, stops))?;
+    }
+    Ok(())
+}
+
+/// All links below a folder, as far as this user may look: nothing else is read of it either.
+fn links(tree: &Tree<'_>, root: &Path, stops: &Stops) -> Result<Vec<Entry>, Fault> {
+    let mut found = tree.below(root, usize::MAX, |_| true).map_err(|error| fault(error, stops))?;
+    found.retain(|entry| entry.kind == Kind::Link);
+    Ok(found)
+}
+
+/// Where a link leads, as it is written, if something inside of the root is there: also in the container, where the root is
 /// another folder.
-fn checked_link(path: &Path, real_root: &Path) -> Result<PathBuf, Fault> {
-    let target = fs::read_link(path).map_err(Fault::file("follow", path))?;
-    let stays = target.is_relative()
-        && match path.canonicalize() {
-            Ok(real) => real.starts_with(real_root),
-            Err(_) => path.parent().is_some_and(|folder| {
-                folder.canonicalize().is_ok_and(|folder| normal(&folder.join(&target)).starts_with(real_root))
-            }),
-        };
-    if stays { Ok(target) } else { Err(Fault::LinkLeaves { path: path.into() }) }
-}
-
-/// The path without `.` and `..`, by its words alone.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(normal.pop()),
-            Component::CurDir => {}
-            part => normal.push(part),
-        }
-    }
-    normal
-}
-
-fn unreadable(root: &Path, error: walkdir::Error) -> Fault {
-    let path = error.path().unwrap_or(root).to_owned();
-    let text = error.to_string();
-    Fault::File {
-        doing: "read",
-        path,
-        source: error.into_io_error().unwrap_or_else(|| io::Error::other(text)),
+fn checked_link(tree: &Tree<'_>, path: &Path, stops: &Stops) -> Result<std::path::PathBuf, Fault> {
+    let target = tree.link_target(path).map_err(|error| fault(error, stops))?;
+    match tree.find(path).map_err(|error| fault(error, stops))? {
+        Some(_) => Ok(target),
+        None => Err(Fault::LinkDangles { path: path.into() }),
     }
 }
 
@@ -132,38 +147,61 @@ fn open_folders(root: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
-    fn links_stay_inside_or_stop_the_copy() {
+    fn links_stay_inside_and_lead_to_something_or_stop_the_copy() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("source");
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::write(root.join("a/file"), "1").unwrap();
-        for (target, stays) in [
-            ("file", true),
-            ("./b/../file", true),
-            ("../a", true),
-            ("not there", true),
-            ("b/../../not there", true),
-            ("..", true),
-            ("../..", false),
-            ("../../not there", false),
-            ("../../source", true),
-            ("/etc", false),
-            ("/", false),
+        // By its words, what lies behind `up` is deeper; in truth it is higher.
+        symlink("..", root.join("a/up")).unwrap();
+        let absolute = root.join("a/file");
+        let stops = Stops::default();
+        for (target, code) in [
+            ("file", None),
+            ("./b/../file", None),
+            ("../a", None),
+            ("..", None),
+            ("up/a/file", None),
+            ("not there", Some("LINK_LEADS_NOWHERE")),
+            ("b/../../not there", Some("LINK_LEADS_NOWHERE")),
+            ("link", Some("LINK_LEADS_NOWHERE")),
+            ("../..", Some("LINK_LEAVES_TREE")),
+            ("../../not there", Some("LINK_LEAVES_TREE")),
+            ("up/../not there", Some("LINK_LEAVES_TREE")),
+            ("up/../source/a/file", Some("LINK_LEAVES_TREE")),
+            ("../../source", Some("LINK_LEAVES_TREE")),
+            ("b/up/../../../source/a/file", Some("LINK_LEADS_NOWHERE")),
+            (absolute.to_str().unwrap(), Some("LINK_LEAVES_TREE")),
+            ("/etc", Some("LINK_LEAVES_TREE")),
+            ("/", Some("LINK_LEAVES_TREE")),
         ] {
             let link = root.join("a/link");
             symlink(target, &link).unwrap();
             let to = tempfile::tempdir().unwrap();
-            let result = copy(&root, to.path(), &Stops::default(), |_, _| true);
-            assert_eq!(result.is_ok(), stays, "{target}");
-            assert_eq!(check_links(&root).is_ok(), stays, "{target}");
-            if stays {
+            let result = copy(&root, to.path(), &stops, |_| true);
+            assert_eq!(result.err().map(|fault| fault.codes().0), code, "{target}");
+            assert_eq!(check_links(&root, &stops).err().map(|fault| fault.codes().0), code, "{target}");
+            let leads_out = code == Some("LINK_LEAVES_TREE");
+            assert_eq!(check_ways_out(&root, &stops).is_err(), leads_out, "{target}");
+            if code.is_none() {
                 assert_eq!(fs::read_link(to.path().join("a/link")).unwrap(), Path::new(target));
             }
             fs::remove_file(link).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_that_is_mostly_holes_is_not_written_out() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::File::create(from.path().join("big")).unwrap().set_len(40 << 30).unwrap();
+        let result = copy(from.path(), to.path(), &Stops::default(), |_| true);
+        assert!(matches!(result, Err(Fault::TooLarge { path, .. }) if path == from.path().join("big")));
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
     }
 
     #[test]
@@ -173,13 +211,13 @@ mod tests {
             fs::write(from.path().join(name), "1").unwrap();
             fs::set_permissions(from.path().join(name), Permissions::from_mode(mode)).unwrap();
         }
-        copy(from.path(), to.path(), &Stops::default(), |_, _| true).unwrap();
+        copy(from.path(), to.path(), &Stops::default(), |_| true).unwrap();
         let mode = |name: &str| fs::metadata(to.path().join(name)).unwrap().permissions().mode() & 0o7777;
         assert_eq!([mode("run"), mode("suid"), mode("locked")], [0o755, 0o755, 0o600]);
         let pipe = from.path().join("socket");
         std::os::unix::net::UnixListener::bind(&pipe).unwrap();
         let to = tempfile::tempdir().unwrap();
-        let result = copy(from.path(), to.path(), &Stops::default(), |_, _| true);
+        let result = copy(from.path(), to.path(), &Stops::default(), |_| true);
         assert!(matches!(result, Err(Fault::SpecialFile { path }) if path == pipe));
     }
 

@@ -9,6 +9,7 @@ mod stand_in;
 mod bench;
 mod engine;
 mod faults;
+mod hostile;
 mod output;
 mod owners;
 mod records;

@@ -59,8 +59,11 @@ impl Tree<'_> {
         Ok(staged)
     }
 
-    /// Removes a file; one that is gone is fine.
-    pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
+    /// Removes a file or a link; one that is gone is fine. `path` has no links in its folders.
+    ///
+    /// # Errors
+    /// [`Error::LinkLeavesTree`], [`Error::Write`].
+    pub fn remove(&self, path: &Path) -> Result<(), Error> {
         let (root, inside) = self.to_write(path)?;
         match root.dir.remove_file_or_symlink(&inside) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -82,6 +85,54 @@ impl Tree<'_> {
     #[cfg(not(unix))]
     pub(crate) fn sync_folder(&self, _: &Path) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// A new, empty file with these permissions, whatever the mask says; never one that is there, nor one behind a link.
+    ///
+    /// # Errors
+    /// [`Error::LinkLeavesTree`], [`Error::Write`].
+    #[cfg(unix)]
+    pub fn create_file(&self, path: &Path, mode: u32) -> Result<std::fs::File, Error> {
+        use std::os::unix::fs::PermissionsExt;
+
+        use cap_std::fs::OpenOptionsExt;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).follow(FollowSymlinks::No).mode(0o600);
+        self.make(path, |dir, name| {
+            let file = dir.open_with(name, &options)?.into_std();
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(file)
+        })
+    }
+
+    /// A new folder, as the mask lets it be.
+    ///
+    /// # Errors
+    /// As [`Tree::create_file`].
+    #[cfg(unix)]
+    pub fn create_folder(&self, path: &Path, mode: u32) -> Result<(), Error> {
+        use cap_std::fs::DirBuilderExt;
+        let mut builder = cap_std::fs::DirBuilder::new();
+        builder.mode(mode);
+        self.make(path, |dir, name| dir.create_dir_with(name, &builder))
+    }
+
+    /// A new link, which leads where a link of another tree leads.
+    ///
+    /// # Errors
+    /// As [`Tree::create_file`].
+    #[cfg(unix)]
+    pub fn create_link(&self, target: &Path, path: &Path) -> Result<(), Error> {
+        self.make(path, |dir, name| dir.symlink_contents(target, name))
+    }
+
+    /// Makes something new in a folder that is there.
+    #[cfg(unix)]
+    fn make<T>(&self, path: &Path, make: impl Fn(&Dir, &Path) -> io::Result<T>) -> Result<T, Error> {
+        let failed = |source| Error::Write { path: path.to_owned(), source };
+        let (root, inside) = self.to_write(path)?;
+        let (folder, name) = split(&inside).map_err(failed)?;
+        root.dir.open_dir(folder).and_then(|dir| make(&dir, name)).map_err(failed)
     }
 
     fn to_write(&self, path: &Path) -> Result<(&Root, PathBuf), Error> {
