@@ -287,17 +287,20 @@ impl<'a> Tree<'a> {
         self.at(path, |root, inside| root.dir.symlink_metadata(inside))
     }
 
-    /// Where a link leads, as it is written, if that stays in the tree wherever its folder lies; followed link by link.
+    /// Where a link leads, as it is written, if that stays in the tree wherever its folder lies: not by an absolute path,
+    /// and never out and back in. It may lead to nothing.
     ///
     /// # Errors
     /// [`Error::LinkLeavesTree`], for every absolute link too; [`Error::Read`].
     pub fn link_target(&self, path: &Path) -> Result<PathBuf, Error> {
         let target = self.at(path, |root, inside| root.dir.read_link_contents(inside))?;
-        if target.has_root() {
-            return Err(self.outside(path));
+        let (root, inside) = self.locate(path).ok_or_else(|| self.outside(path))?;
+        match root.dir.metadata(inside) {
+            _ if target.has_root() => Err(self.outside(path)),
+            Err(error) if leads_out(&error) => Err(self.outside(path)),
+            Err(source) if !is_absent(&source) => Err(Error::Read { path: path.to_owned(), source }),
+            _ => Ok(target),
         }
-        self.find(path)?;
-        Ok(target)
     }
 
     /// Opens a regular file to read it. Nobody waits for the other end of a pipe.

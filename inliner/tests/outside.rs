@@ -364,3 +364,62 @@ fn a_run_ends_at_its_deadline_or_by_its_flag_inside_of_a_file_too() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert!(app.baked(&["app/.output/server/index.mjs"]).is_empty());
 }
+
+/// Files that open paths by themselves, and why they may.
+const OPENS_PATHS: [(&str, &str); 12] = [
+    ("inliner/src/tree.rs", "it is the tree"),
+    ("inliner/src/tree/around.rs", "what the caller named, before there is a tree"),
+    ("inliner/src/tree/write.rs", "a file that the tree made"),
+    ("inliner/src/lock.rs", "a folder of this user's own, outside of every tree"),
+    ("cli/src/build/tree.rs", "removes a build's folder, whatever is in it"),
+    ("cli/src/build/artifacts.rs", "the place that the command line names"),
+    (
+        "cli/src/build/source.rs",
+        "the folder that the command line names, and what git leaves at the top of a clone",
+    ),
+    ("cli/src/build/dotenv.rs", "two files at the top of the build's own folder, always made anew"),
+    ("cli/src/build/temp.rs", "a folder that only this user can write into"),
+    ("cli/src/build/record.rs", "this user's state, and /etc/passwd"),
+    ("cli/src/build/output.rs", "the log, in this user's state"),
+    ("cli/src/build/steps.rs", "a file beside the build's folder, made anew"),
+];
+
+#[test]
+fn no_path_is_opened_beside_the_tree() {
+    const WAYS: [&str; 7] = [
+        "fs::",
+        "File::open",
+        "OpenOptions",
+        "canonicalize()",
+        "symlink_metadata()",
+        "WalkDir",
+        "read_link(",
+    ];
+    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut folders = vec![workspace.join("inliner/src"), workspace.join("cli/src/build")];
+    let mut seen = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            // Tests make folders of their own.
+            let product = text.split("\nmod tests {").next().unwrap();
+            let is_way = |line: &&str| {
+                let is_of_cap_std = line.contains("cap_std::fs::") || line.contains("::fs::MetadataExt");
+                !line.trim_start().starts_with("//")
+                    && !is_of_cap_std
+                    && WAYS.iter().any(|way| line.contains(way))
+            };
+            if let Some(line) = product.lines().find(is_way) {
+                let name = path.strip_prefix(workspace).unwrap().to_str().unwrap().to_owned();
+                assert!(OPENS_PATHS.iter().any(|(file, _)| *file == name), "{name}: {line}");
+                seen.insert(name);
+            }
+        }
+    }
+    let unused: Vec<_> = OPENS_PATHS.iter().filter(|(file, _)| !seen.contains(*file)).collect();
+    assert!(unused.is_empty(), "no longer needed: {unused:?}");
+}
