@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{str, thread};
 
 use capy_client::terminal_text::clean;
-use capy_inliner::{Encoding, Mask, Request};
+use capy_inliner::{Encoding, Mask, Request, Within};
 use capy_protocol::env_map::EnvMap;
 
 use super::error::Fault;
@@ -164,6 +164,9 @@ fn append(path: &Path) -> Result<File, Fault> {
 fn withhold(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
     let mut request = Request::new(values);
     request.public.push(path.to_owned());
+    request.within = Within::Named;
+    // However long it is: what is not searched would stay.
+    (request.limits.one_file, request.limits.all_files) = (u64::MAX, u64::MAX);
     let leaks = capy_inliner::inline(&request).map_err(|_| Fault::NotSearched { path: path.into() })?.leaks;
     if leaks.is_empty() {
         return Ok(false);
