@@ -83,7 +83,7 @@ impl Reader<'_> {
         let mut tasks = rest.iter().take_while(|word| **word != "--").map(|word| task_word(word));
         if tasks.clone().any(is_build_task) {
             self.note_build(&at);
-        } else if rest.iter().any(|word| *word == "run") && !tasks.any(is_server_name_of_runner) {
+        } else if rest.contains(&"run") && !tasks.any(is_server_name_of_runner) {
             self.note_unknown(None);
         }
     }
@@ -170,7 +170,7 @@ impl Reader<'_> {
 }
 
 /// The task in a runner's word: `-t=build`, `--target=build`, `web#build`.
-fn task_word<'b>(word: &'b str) -> &'b str {
+fn task_word(word: &str) -> &str {
     match word.split_once('=') {
         Some(("-t" | "--target" | "--targets", task)) => task,
         Some(_) => "",
