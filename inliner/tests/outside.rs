@@ -314,7 +314,7 @@ fn all_packed_files_together_have_a_limit_and_what_is_over_it_is_named() {
     let report = inline(&request).unwrap();
     let named = report.unscanned_files.len();
     assert!((36..40).contains(&named), "{named}");
-    request.limits.all_unpacked = 40 * 16 << 20;
+    request.limits.all_unpacked = (40 * 16) << 20;
     assert_eq!(inline(&request).unwrap().unscanned_files.len(), 0);
     request.limits.one_unpacked = (16 << 20) - 1;
     assert_eq!(inline(&request).unwrap().unscanned_files.len(), 40);
