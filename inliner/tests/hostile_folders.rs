@@ -276,7 +276,7 @@ impl World {
     }
 
     /// Names, contents, modes and times of all that does not belong to the application.
-    fn digest(&self) -> BTreeMap<PathBuf, (u32, i64, i64, Option<Vec<u8>>)> {
+    fn digest(&self) -> BTreeMap<PathBuf, State> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.root.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -300,6 +300,9 @@ static PACKED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     (0..32).for_each(|_| packed.write_all(&zeros).unwrap());
     packed.finish().unwrap()
 });
+
+/// A file or folder: its mode, when it was last written in seconds and nanoseconds, and what is in it if it is a file.
+type State = (u32, i64, i64, Option<Vec<u8>>);
 
 /// What runs came to, by a word.
 type Outcomes = BTreeMap<String, u64>;
