@@ -73,6 +73,9 @@ pub(crate) struct Push {
     /// Shows which variables are there; its output is searched for the names and never shown.
     #[serde(default)]
     pub(crate) list: Vec<String>,
+    /// Whether that prints `NAME=value` lines, as its documentation says.
+    #[serde(default)]
+    pub(crate) shows_values: bool,
     /// Removes a variable; shown where one of another deployment is left over, and never run.
     pub(crate) remove: Vec<String>,
     /// The option that names the project, where the program does not find it by itself.

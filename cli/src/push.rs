@@ -2,7 +2,8 @@
 //!
 //! Values go to a program's stdin and nowhere else: not into its arguments, not into its environment. What a program
 //! prints is searched and never shown as it is: some print the values that they were given. What was really stored
-//! is asked of the platform afterwards, and what could not be found out is said to be unknown.
+//! is asked of the platform afterwards: where it shows values, they are compared; where it shows names alone, that is
+//! said; and what could not be found out is said to be unknown.
 
 mod heroku;
 mod program;
@@ -11,7 +12,7 @@ mod redact;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use capy_client::credentials;
+use capy_client::credentials::{self, Stand};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -38,8 +39,12 @@ pub(crate) struct Pushing<'a> {
 /// What became of it.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Report {
-    /// Stored, and listed by the platform afterwards.
+    /// Stored: the platform showed the very value afterwards.
     pub(crate) stored: Vec<&'static str>,
+    /// The platform lists the name, and does not show the value: it may be empty, or a part.
+    pub(crate) listed: Vec<&'static str>,
+    /// The platform showed another value afterwards: none, or a part, or somebody else's.
+    pub(crate) altered: Vec<&'static str>,
     /// The program said that it stored them, and the platform does not list them.
     pub(crate) missing: Vec<&'static str>,
     /// Nobody knows: the program did not end, or the platform could not be asked.
@@ -62,13 +67,21 @@ impl Report {
 
     /// Whether the platform certainly holds none of it.
     pub(crate) fn is_nothing(&self) -> bool {
-        self.stored.is_empty() && self.missing.is_empty() && self.unknown.is_empty()
+        [&self.stored, &self.listed, &self.altered, &self.missing, &self.unknown]
+            .iter()
+            .all(|names| names.is_empty())
     }
 
-    /// What the platform does not hold.
+    /// What the platform does not hold as it was given.
     pub(crate) fn unset(&self) -> Vec<&'static str> {
-        [self.missing.as_slice(), self.failed.as_slice()].concat()
+        [self.missing.as_slice(), self.altered.as_slice(), self.failed.as_slice()].concat()
     }
+}
+
+/// What a platform shows of a variable that it holds.
+enum Shown {
+    Name,
+    Value(Zeroizing<String>),
 }
 
 struct Run<'a> {
@@ -178,7 +191,7 @@ impl<'a> Pushing<'a> {
     ) -> Result<Report> {
         match program::run(program, &self.arguments(&self.push.list, None), "", stop) {
             Ok(listed) if listed.end == End::Well => {
-                self.compare(set, &mut report, |name| mentions(&listed.out, name));
+                self.compare(set, &mut report, |name| self.shown_of(&listed.out, name));
             }
             failed => {
                 report.unknown.extend(set);
@@ -189,17 +202,38 @@ impl<'a> Pushing<'a> {
         Ok(report)
     }
 
-    fn compare(&self, set: Vec<&'static str>, report: &mut Report, is_listed: impl Fn(&str) -> bool) {
+    /// What the program's list says of a name.
+    fn shown_of(&self, list: &[u8], name: &str) -> Option<Shown> {
+        let value = self.push.shows_values.then(|| value_in(list, name)).flatten();
+        value.map(Shown::Value).or_else(|| mentions(list, name).then_some(Shown::Name))
+    }
+
+    fn compare(&self, set: Vec<&'static str>, report: &mut Report, shown_of: impl Fn(&str) -> Option<Shown>) {
+        let is_listed = |name: &str| shown_of(name).is_some();
         let ours: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
         let others = credentials::all().filter(|name| !ours.contains(name) && is_listed(name));
         // Where a step gets what it names, others may lie there.
         report.left_over = others.filter(|_| !self.push.named_only).collect();
         let removal = |name: &&'static str| self.line(&self.arguments(&self.push.remove, Some(name)));
         report.removals = report.left_over.iter().map(removal).collect();
-        (report.stored, report.missing) = set.into_iter().partition(|name| is_listed(name));
+        for name in set {
+            let into = match shown_of(name) {
+                None => &mut report.missing,
+                Some(Shown::Value(value)) if self.is_given(name, &value) => &mut report.stored,
+                Some(Shown::Value(value)) if credentials::stands_for_value(&value) != Some(Stand::Hidden) => {
+                    &mut report.altered
+                }
+                Some(_) => &mut report.listed,
+            };
+            into.push(name);
+        }
     }
 
-    /// All or none; then the names that are there.
+    fn is_given(&self, name: &str, value: &str) -> bool {
+        self.variables.iter().any(|variable| variable.name == name && variable.value.as_str() == value)
+    }
+
+    /// All or none; then what is there.
     fn call_heroku(&self, program: &Path, stop: &AtomicBool) -> Result<Report> {
         let app = heroku::check_app(self.project)?;
         let names: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
@@ -220,10 +254,11 @@ impl<'a> Pushing<'a> {
             Err(answer) if answer.is_final => return Ok(refused(self.without_values(&answer.text))),
             Err(answer) => return Ok(unknown(self.without_values(&answer.text))),
         }
-        match held.names() {
-            Ok(listed) => {
+        match held.values() {
+            Ok(values) => {
                 let mut report = Report::default();
-                self.compare(names, &mut report, |name| listed.iter().any(|known| known == name));
+                let shown_of = |name: &str| values.get(name).cloned().map(Shown::Value);
+                self.compare(names, &mut report, shown_of);
                 Ok(report)
             }
             Err(answer) => Ok(unknown(self.without_values(&answer.text))),
@@ -296,9 +331,27 @@ fn mentions(list: &[u8], name: &str) -> bool {
     list.split(|byte| !is_part(byte)).any(|word| word == name.as_bytes())
 }
 
+/// The value of a `NAME=value` line; what is empty is one.
+fn value_in(list: &[u8], name: &str) -> Option<Zeroizing<String>> {
+    let lines = list.split(|byte| *byte == b'\n');
+    let mut values = lines.filter_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    let value = values.next()?;
+    Some(Zeroizing::new(String::from_utf8_lossy(value.strip_suffix(b"\r").unwrap_or(value)).into_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_read_back_from_its_own_line_only() {
+        let list = b"A_PROJECT_KEY=1\nPROJECT_KEY=a=b \r\nSECRETS_BLOB=\nCAPY_SERVICE_URL (encrypted)\n";
+        let value = |name| value_in(list, name).map(|value| value.to_string());
+        assert_eq!(value("PROJECT_KEY").as_deref(), Some("a=b "));
+        assert_eq!(value("SECRETS_BLOB").as_deref(), Some(""));
+        assert_eq!(value("CAPY_SERVICE_URL"), None);
+        assert_eq!(value("KEY"), None);
+    }
 
     #[test]
     fn a_name_is_listed_only_as_a_whole_word() {

@@ -27,7 +27,7 @@ use capy_protocol::text::strip_wrapping;
 use capy_protocol::wrap::InnerBlob;
 use zeroize::Zeroizing;
 
-pub use self::text::Stand;
+pub use self::text::{Stand, stands_for_value};
 use crate::{Error, Result, ServiceUrl, text_of};
 
 /// The variables of a pair: the blob, or the file that holds it, and the key.

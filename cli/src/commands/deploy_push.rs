@@ -11,6 +11,11 @@ use crate::error::{Error, Result};
 use crate::push::{self, Report};
 use crate::{input, printer};
 
+/// Where a platform lists names alone.
+const NEXT_CHECK: &str = "next, see whether the values are whole: save what the platform holds to FILE, where it shows \
+                          values, and run\n     capy deploy --check --held FILE\nwhere it shows none, `capy deploy \
+                          list` counts a use once its first build or start has opened them";
+
 pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, agreed: bool) -> Result<()> {
     let push = wish.platform.push()?;
     if push::find(&push.program).is_none() {
@@ -59,7 +64,9 @@ fn show(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<()>
 fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Result<()> {
     let platform = deployment.platform.name.clone();
     for (what, names) in [
-        ("set, and listed by the platform", &report.stored),
+        ("set, and read back as it was given", &report.stored),
+        ("set, and listed by the platform, which does not show whether the value is whole", &report.listed),
+        ("set, but the platform holds something else than it was given", &report.altered),
         ("set, but not listed by the platform", &report.missing),
         ("perhaps set", &report.unknown),
         ("not set", &report.failed),
@@ -75,6 +82,9 @@ fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Resul
         deploy::tell_blob_file(deployment);
         deploy::tell_command(&deployment.guide);
         let short = deployment.short_id();
+        if !report.listed.is_empty() && report.is_whole() {
+            printer::note(&format!("\n{NEXT_CHECK}"));
+        }
         printer::note(&format!("\nto take deployment {short} back: capy deploy revoke {short}"));
     }
     if !report.left_over.is_empty() && report.unset().is_empty() && report.unknown.is_empty() {

@@ -2,9 +2,9 @@
 //! asked for its token, and the values go in the body of one call to the API that it would make itself:
 //! `PATCH /apps/{app}/config-vars` sets all of them or none (Platform API Reference, "Config Vars").
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::de::IgnoredAny;
 use ureq::Agent;
 use zeroize::Zeroizing;
 
@@ -36,13 +36,14 @@ impl ConfigVars {
         accepted(answer).map(drop)
     }
 
-    /// The names that are set.
-    pub(super) fn names(&self) -> Result<Vec<String>, Refusal> {
+    /// What is set, with its values (Platform API Reference, "Config Vars Info for app").
+    pub(super) fn values(&self) -> Result<BTreeMap<String, Zeroizing<String>>, Refusal> {
         let call = self.agent.get(&self.url).header("authorization", self.token.as_str());
         let text = accepted(call.header("accept", ACCEPT).call())?;
-        let held: std::collections::BTreeMap<String, IgnoredAny> = serde_json::from_str(&text)
+        let held: BTreeMap<String, Option<String>> = serde_json::from_str(&text)
             .map_err(|_| Refusal::unknown("its answer is not a list of variables"))?;
-        Ok(held.into_keys().collect())
+        let held = held.into_iter().filter_map(|(name, value)| Some((name, Zeroizing::new(value?))));
+        Ok(held.collect())
     }
 }
 

@@ -110,7 +110,7 @@ fn values_reach_each_command_line_on_stdin_only_and_open() {
         let pushed = sandbox.capy(&["deploy", "--platform", platform, "--push", "--yes"]).succeeds();
         let shown = format!("{program} {}", first_run.join(" "));
         assert!(pushed.stderr.contains(&shown), "{platform}: {}", pushed.stderr);
-        let all = "set, and listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
+        let all = "set, and listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
         assert!(pushed.stderr.contains(all), "{platform}: {}", pushed.stderr);
         assert_eq!(pushed.stdout, "", "{platform}");
 
@@ -129,6 +129,79 @@ fn values_reach_each_command_line_on_stdin_only_and_open() {
         }
         sandbox.become_platform(&lines);
         assert_eq!(sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds().stdout, "canary.A.x9\n");
+    }
+}
+
+/// Stores `NAME=value` lines after a sed script has gone over them, and lists them as they are stored.
+const KEEPER: &str = r#"#!/bin/sh
+case "$*" in
+    *list*) cat "$HOME/store" ;;
+    env:import*) sed -f "$HOME/damage" >> "$HOME/store" ;;
+    *) printf '%s=%s\n' "$3" "$(cat)" | sed -f "$HOME/damage" >> "$HOME/store" ;;
+esac
+"#;
+
+#[test]
+fn a_value_that_the_platform_shows_is_compared_and_a_damaged_one_is_not_called_set() {
+    let others = "set, and read back as it was given: CAPY_SERVICE_URL, ";
+    let altered = "set, but the platform holds something else than it was given: ";
+    for (platform, name, program) in [("netlify", "Netlify", "netlify"), ("railway", "Railway", "railway")] {
+        for (damage, damaged) in [
+            (r"s/^\(PROJECT_KEY=\).*/\1/", "PROJECT_KEY"),
+            (r"s/^\(SECRETS_BLOB=.\{30\}\).*/\1/", "SECRETS_BLOB"),
+            (r"s/^\(SECRETS_BLOB=.*\)./\1/", "SECRETS_BLOB"),
+        ] {
+            let mut sandbox = project_with(program);
+            sandbox.write_program(program, KEEPER);
+            fs::write(home(&sandbox, "damage"), damage).unwrap();
+            let push = ["deploy", "--platform", platform, "--push", "--yes"];
+            let told = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
+            let (id, is_revoked) = made(&sandbox);
+            assert!(!is_revoked && told.stderr.contains(&format!("capy deploy revoke {id}")), "{platform}");
+            let whole = if damaged == "PROJECT_KEY" { "SECRETS_BLOB" } else { "PROJECT_KEY" };
+            for line in [
+                format!("{others}{whole}\n"),
+                format!("{altered}{damaged}\n"),
+                format!("not everything was set on {name}: {damaged}"),
+            ] {
+                assert!(told.stderr.contains(&line), "{platform}: {line}: {}", told.stderr);
+            }
+            for stored in fs::read_to_string(home(&sandbox, "store")).unwrap().lines() {
+                let value = stored.split_once('=').unwrap().1;
+                let is_secret = !value.is_empty() && !value.starts_with("http");
+                assert!(!is_secret || !told.stderr.contains(value), "{platform}: {}", told.stderr);
+            }
+        }
+        let mut sandbox = project_with(program);
+        sandbox.write_program(program, KEEPER);
+        fs::write(home(&sandbox, "damage"), "").unwrap();
+        let push = ["deploy", "--platform", platform, "--push", "--yes"];
+        let told = sandbox.capy(&push).succeeds();
+        assert!(told.stderr.contains(&format!("{others}PROJECT_KEY, SECRETS_BLOB\n")), "{}", told.stderr);
+        assert!(!told.stderr.contains("--held"), "nothing is left to check: {}", told.stderr);
+        // What was sealed there before is shown as stars: nobody knows.
+        let mut sandbox = project_with(program);
+        sandbox.write_program(program, KEEPER);
+        fs::write(home(&sandbox, "damage"), r"s/^\(PROJECT_KEY=\).*/\1********/").unwrap();
+        let told = sandbox.capy(&push).succeeds();
+        assert!(told.stderr.contains("whether the value is whole: PROJECT_KEY\n"), "{}", told.stderr);
+    }
+}
+
+#[test]
+fn a_name_that_is_listed_is_no_proof_of_its_value() {
+    // This stand-in says that all went well, and keeps no value at all.
+    for (platform, program) in
+        [("vercel", "vercel"), ("cloudflare-pages", "wrangler"), ("fly", "flyctl"), ("github-actions", "gh")]
+    {
+        let sandbox = project_with(program);
+        let told = sandbox.capy(&["deploy", "--platform", platform, "--push", "--yes"]).succeeds();
+        let listed =
+            "which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
+        for text in [listed, "capy deploy --check --held FILE\n", "`capy deploy list` counts a use"] {
+            assert!(told.stderr.contains(text), "{platform}: {text}: {}", told.stderr);
+        }
+        assert!(!told.stderr.contains("read back"), "{platform}: {}", told.stderr);
     }
 }
 
@@ -152,7 +225,7 @@ fn a_partial_failure_is_reported_exactly_and_the_same_again_sets_all() {
     let failed = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
     for line in [
         "hint: repair what it complains of and run the same again",
-        "set, and listed by the platform: CAPY_SERVICE_URL\n",
+        "set, and listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL\n",
         "set, but not listed by the platform: PROJECT_KEY\n",
         "not set: SECRETS_BLOB\n",
         "its command line said: denied: …\n",

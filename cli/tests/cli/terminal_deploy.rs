@@ -85,8 +85,7 @@ fn what_does_not_fit_is_split_at_the_terminal_and_set_by_the_platforms_own_progr
     }
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
-    let all =
-        "listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB, SECRETS_BLOB_2, SECRETS_BLOB_3";
+    let all = "does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB, SECRETS_BLOB_2, SECRETS_BLOB_3";
     assert!(shown.contains(all) && !shown.contains(CANARY), "{shown}");
 }
 

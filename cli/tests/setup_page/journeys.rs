@@ -132,7 +132,7 @@ fn cloudflare_pages_by_the_real_wrangler() {
     browser.click("#push");
     browser.wait_for_text(
         "#push-said",
-        "Stored, and listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
+        "Listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
     );
 
     let mut pages = platform(&api.variables("production"));
@@ -187,7 +187,7 @@ fn pushed(program: &str, id: &str) -> (Page, Browser, BTreeMap<String, String>) 
     browser.click("#push");
     browser.wait_for_text(
         "#push-said",
-        "Stored, and listed by the platform: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
+        "Listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
     );
     let stored = parse(&fs::read_to_string(page.sandbox.config("../../store")).unwrap());
     (page, browser, stored)

@@ -42,7 +42,7 @@ pub enum Stand {
 }
 
 /// Whether a text stands in place of a value.
-pub(super) fn stands_for_value(text: &str) -> Option<Stand> {
+pub fn stands_for_value(text: &str) -> Option<Stand> {
     let text = text.trim().trim_matches(['"', '\'', '`']).trim();
     let is_reference = text.starts_with("${")
         || text.starts_with("{{") && text.ends_with("}}")

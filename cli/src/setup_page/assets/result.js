@@ -130,7 +130,9 @@ async function run(button, said, project) {
   try {
     const report = await ask("push", { deploy_id: made.deploy_id, project: project?.value || null });
     const parts = [];
-    if (report.stored.length) parts.push(notice("good", `Stored, and listed by the platform: ${report.stored.join(", ")}`));
+    if (report.stored.length) parts.push(notice("good", `Stored, and read back as given: ${report.stored.join(", ")}`));
+    if (report.listed.length) parts.push(notice("warn", `Listed by the platform, which does not show whether the value is whole: ${report.listed.join(", ")}`, "The first build or start that opens them shows it here; capy deploy --check --held FILE checks what the platform gives out."));
+    if (report.altered.length) parts.push(notice("bad", `Set, but the platform holds something else: ${report.altered.join(", ")}`, report.complaint));
     if (report.missing.length) parts.push(notice("warn", `Set, but the platform does not list: ${report.missing.join(", ")}`, report.complaint));
     if (report.unknown.length) parts.push(notice("warn", `Perhaps set: ${report.unknown.join(", ")}`, report.complaint));
     if (report.left_over.length) parts.push(notice("bad", `Left over from another deployment, and with both nothing opens: ${report.left_over.join(", ")}`, "Remove them:"), block(report.removals.join("\n")));
