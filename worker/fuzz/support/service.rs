@@ -72,7 +72,7 @@ impl Service {
                 lines.push('\n');
             }),
         };
-        let runtime = Builder::new_current_thread().build().unwrap();
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         let mut service =
             Self { runtime, router: router(Arc::new(app)), log, known: Vec::new(), reader: String::new() };
         service.fill();
