@@ -59,6 +59,8 @@ pub(crate) struct Deployment {
     pub(crate) variables: Vec<Variable>,
     pub(crate) guide: Guide,
     pub(crate) blob_file: Option<Placed>,
+    /// Of what is inside, what the platform sets itself.
+    pub(crate) set_there: Vec<String>,
     /// Which variable is the key: without it the others open nothing.
     key: &'static str,
     handed_over: AtomicBool,
@@ -146,7 +148,7 @@ impl Workbench {
         };
         // Without it a rotation asks, and a check says that it does not know.
         let _ = self.remember(wish, &id, &minted, &env);
-        Ok(self.deployment(wish, id, variables, blob_file))
+        Ok(self.deployment(wish, id, variables, blob_file, &env))
     }
 
     /// Revokes a deployment, and forgets it.
@@ -256,6 +258,7 @@ impl Workbench {
         id: DeployId,
         variables: Vec<Variable>,
         blob_file: Option<Placed>,
+        inside: &EnvMap,
     ) -> Deployment {
         let names: Vec<_> = variables.iter().map(|variable| variable.name).collect();
         let guide = wish.platform.guide(&Setting {
@@ -271,6 +274,7 @@ impl Workbench {
             variables,
             guide,
             blob_file,
+            set_there: wish.platform.sets_itself(inside.names()),
             key: names_of(wish.credential).key,
             handed_over: AtomicBool::new(false),
             revoked: AtomicBool::new(false),

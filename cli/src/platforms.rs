@@ -6,12 +6,14 @@
 mod detect;
 mod guide;
 mod limits;
+mod sets;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use detect::{Commands, Signs};
 pub(crate) use guide::{FILE, Guide, Setting};
 pub(crate) use limits::{Limits, Misfit};
+pub(crate) use sets::note_everywhere;
 
 use crate::deployment::Fault;
 use crate::error::{Error, Result};
@@ -118,6 +120,9 @@ pub(crate) struct Platform {
     push: Option<Push>,
     /// Why there is none, where that needs a word.
     no_push: Option<String>,
+    /// What it sets in every program or build.
+    #[serde(rename = "sets")]
+    own_variables: Option<sets::Sets>,
 }
 
 /// What a person is told.

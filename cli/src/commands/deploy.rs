@@ -177,6 +177,7 @@ fn explain(deployment: &Deployment, saved: Option<&Path>) {
         printer::note(&indented(guide.cli.iter().flat_map(|line| line.lines())));
     }
     tell_blob_file(deployment);
+    tell_set_there(deployment);
     if let Some(warning) = platform.limits.warning(&deployment.sizes()) {
         printer::note(&format!("\nwarning: {warning}"));
     }
@@ -192,6 +193,13 @@ pub(super) fn tell_command(guide: &Guide) {
 pub(super) fn tell_blob_file(deployment: &Deployment) {
     if let Some(placed) = &deployment.blob_file {
         printer::note(&format!("\nthe blob is in {}: deploy it beside the code", placed.file.path.display()));
+    }
+}
+
+/// What the platform sets itself meets these values.
+pub(super) fn tell_set_there(deployment: &Deployment) {
+    for note in &deployment.set_there {
+        printer::note(&format!("\nnote: {note}"));
     }
 }
 

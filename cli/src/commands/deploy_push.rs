@@ -81,6 +81,7 @@ fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Resul
     if live.is_some() {
         deploy::tell_blob_file(deployment);
         deploy::tell_command(&deployment.guide);
+        deploy::tell_set_there(deployment);
         let short = deployment.short_id();
         if !report.listed.is_empty() && report.is_whole() {
             printer::note(&format!("\n{NEXT_CHECK}"));

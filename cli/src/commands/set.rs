@@ -9,7 +9,7 @@ use crate::env_file::{self, EnvFile};
 use crate::env_text::{self, Pipes};
 use crate::error::{Error, Result};
 use crate::project::{Project, env_path, read_env_file};
-use crate::{disk, input, names, printer};
+use crate::{disk, input, names, platforms, printer};
 
 pub(super) fn run(arguments: Set) -> Result<()> {
     let name = arguments.name;
@@ -37,5 +37,8 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     }
     disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
     printer::note(&format!("{name} {how} in {}", path.display()));
+    if let Some(note) = platforms::note_everywhere(&name) {
+        printer::note(&format!("note: {note}"));
+    }
     Ok(())
 }

@@ -18,7 +18,7 @@ fn guide_for(platform: &Platform, environment: Option<&str>, commands: &Commands
 }
 
 /// All that a file may say; serde cannot refuse others where a part of them is flattened.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "name",
     "kind",
     "pattern",
@@ -39,6 +39,7 @@ const FIELDS: [&str; 20] = [
     "limits",
     "push",
     "no_push",
+    "sets",
 ];
 
 fn known_fields(id: &str) -> Vec<String> {
@@ -75,6 +76,21 @@ fn every_platform_file_is_complete_and_built_in() {
             "{id}: a limit has its source"
         );
         assert!(limits.careful.iter().all(|part| part.value.or(part.total).is_some()), "{id}");
+        assert_eq!(platform.own_variables.is_some(), id != "other", "{id}: what it sets itself");
+        if let Some(sets) = &platform.own_variables {
+            let is_plain = |name: &String| {
+                let name = name.strip_suffix('*').unwrap_or(name);
+                !name.is_empty()
+                    && name
+                        .bytes()
+                        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            };
+            assert!(!sets.names.is_empty() && sets.names.iter().all(is_plain), "{id}: {:?}", sets.names);
+            assert!(is_url(&sets.source), "{id}: {}", sets.source);
+            let (year, month) = sets.read.split_once('-').unwrap();
+            let month: u32 = month.parse().unwrap();
+            assert!(year.parse::<u32>().unwrap() >= 2026 && (1..=12).contains(&month), "{id}: {}", sets.read);
+        }
         let known = known_fields(id);
         assert!(known.iter().all(|field| FIELDS.contains(&field.as_str())), "{id}: {known:?}");
         assert_eq!(find(id).unwrap().name, platform.name);
@@ -146,6 +162,40 @@ fn a_push_names_what_it_sets_once_and_can_list_it() {
         );
         assert_eq!(push.list.is_empty(), push.stdin == Stdin::HerokuApi, "{}", platform.id);
         assert!(!push.list.iter().any(|word| word == "{NAME}"), "{}", platform.id);
+    }
+}
+
+#[test]
+fn what_a_platform_sets_itself_is_told_with_whose_value_counts() {
+    let told = |id: &str, names: &[&str]| find(id).unwrap().sets_itself(names.iter().copied());
+    assert_eq!(
+        told("vercel", &["DATABASE_URL", "VERCEL_URL", "VERCEL", "VERCELS", "MY_VERCEL_URL"]),
+        [
+            "Vercel sets VERCEL_URL, VERCEL itself (https://vercel.com/docs/environment-variables/system-environment-variables, 2026-12): the build gets your value and bakes it in; what reads it only when the program runs gets the value that is set there"
+        ]
+    );
+    let heroku = told("heroku", &["PORT", "PORTS", "NODE_ENV", "PATH", "STRIPE_KEY"]);
+    assert_eq!(
+        heroku,
+        [
+            "Heroku sets PORT itself (https://devcenter.heroku.com/articles/dyno-startup-behavior, 2026-12): `capy run` gives the program your value, and the platform goes by its own",
+            "the system there sets NODE_ENV, PATH itself: `capy run` gives the program your value, and the platform goes by its own",
+        ]
+    );
+    assert!(
+        told("aws-lambda-image", &["AWS_REGION"])[0].starts_with("AWS Lambda (image) sets AWS_REGION itself")
+    );
+    // PATH, HOME and NODE_ENV are told once on every platform, whoever sets them there.
+    for platform in all() {
+        for name in ["PATH", "HOME", "NODE_ENV"] {
+            let told = platform.sets_itself([name].into_iter());
+            assert!(
+                told.len() == 1 && told[0].contains(&format!("sets {name} itself")),
+                "{}: {told:?}",
+                platform.id
+            );
+        }
+        assert!(platform.sets_itself(["DATABASE_URL", "Path", ""].into_iter()).is_empty(), "{}", platform.id);
     }
 }
 

@@ -222,6 +222,7 @@ pub(crate) struct Made {
     limit: Option<usize>,
     limit_source: Option<String>,
     warning: Option<String>,
+    set_there: Vec<String>,
     guide: Guide,
     blob_file: Option<String>,
     push: Option<PushView>,
@@ -255,6 +256,7 @@ impl Made {
             limit: platform.limits.value,
             limit_source: platform.limits.source.clone(),
             warning: platform.limits.warning(&sizes),
+            set_there: deployment.set_there.clone(),
             guide: deployment.guide.clone(),
             blob_file: deployment.blob_file.as_ref().map(|placed| placed.file.path.display().to_string()),
             push: deployment.pushing(None).ok().filter(|_| is_set).map(|pushing| PushView {

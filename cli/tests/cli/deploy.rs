@@ -88,6 +88,31 @@ fn what_does_not_fit_the_platform_is_refused_before_the_service_is_asked() {
 }
 
 #[test]
+fn what_the_platform_sets_itself_is_told_with_whose_value_counts() {
+    let mut sandbox = with_secrets();
+    for (name, value) in [("PORT", "4000"), ("NODE_ENV", "staging")] {
+        sandbox.capy_with(&["set", name], value).succeeds();
+    }
+    let note = |platform: &str, only: &str| {
+        let told = sandbox.capy(&["deploy", "--platform", platform, "--print", "--only", only]).succeeds();
+        let notes: Vec<_> = told.stderr.lines().filter(|line| line.contains(" itself")).collect();
+        notes.join("\n")
+    };
+    let heroku = note("heroku", "A,PORT");
+    assert!(heroku.starts_with("note: Heroku sets PORT itself (https://devcenter.heroku.com/"), "{heroku}");
+    assert!(heroku.ends_with("gives the program your value, and the platform goes by its own"), "{heroku}");
+    let vercel = note("vercel", "A,NODE_ENV,PORT");
+    assert!(vercel.starts_with("note: the system there sets NODE_ENV itself: the build gets"), "{vercel}");
+    assert_eq!((note("heroku", "A"), note("vercel", "A,PORT")), (String::new(), String::new()));
+
+    // It is as the note says: what is set on the platform gives way to the deployment.
+    let lines = sandbox.capy(&["deploy", "--platform", "heroku", "--print"]).succeeds().stdout;
+    sandbox.become_platform(&lines);
+    sandbox.env.insert("PORT".into(), "5000".into());
+    assert_eq!(sandbox.capy(&["run", "--", "sh", "-c", "echo $PORT"]).succeeds().stdout, "4000\n");
+}
+
+#[test]
 fn what_cannot_be_deployed_registers_nothing() {
     let sandbox = Sandbox::project();
     sandbox.capy(&PRINT).fails(10, "NO_ENV_FILE");

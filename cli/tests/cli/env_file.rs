@@ -46,6 +46,21 @@ fn any_text_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_variable_that_nearly_every_system_sets_is_set_with_a_note() {
+    let mut sandbox = Sandbox::project();
+    sandbox.env.insert("NODE_ENV".into(), "production".into());
+    let told = sandbox.capy_with(&["set", "NODE_ENV"], "staging").succeeds();
+    assert!(told.stderr.contains("note: systems set NODE_ENV themselves"), "{}", told.stderr);
+    let plain = sandbox.capy_with(&["set", "NODE_ENVS"], "staging").succeeds();
+    assert!(!plain.stderr.contains("note:"), "{}", plain.stderr);
+    // It is as the note says: what is set already counts, but for --override.
+    let print = ["--", "sh", "-c", "echo $NODE_ENV"];
+    assert_eq!(sandbox.capy(&[&["run"][..], &print].concat()).succeeds().stdout, "production\n");
+    let replaced = sandbox.capy(&[&["run", "--override"][..], &print].concat()).succeeds();
+    assert_eq!(replaced.stdout, "staging\n");
+}
+
+#[test]
 fn names_that_cannot_be_set_are_refused_before_the_value_is_read() {
     let sandbox = Sandbox::project();
     for (name, code) in [

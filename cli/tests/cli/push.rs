@@ -189,6 +189,14 @@ fn a_value_that_the_platform_shows_is_compared_and_a_damaged_one_is_not_called_s
 }
 
 #[test]
+fn a_push_tells_what_the_platform_sets_itself() {
+    let sandbox = project_with("flyctl");
+    sandbox.capy_with(&["set", "FLY_REGION"], "ams").succeeds();
+    let told = sandbox.capy(&PUSH_FLY).succeeds();
+    assert!(told.stderr.contains("note: Fly.io sets FLY_REGION itself (https://fly.io/"), "{}", told.stderr);
+}
+
+#[test]
 fn a_name_that_is_listed_is_no_proof_of_its_value() {
     // This stand-in says that all went well, and keeps no value at all.
     for (platform, program) in

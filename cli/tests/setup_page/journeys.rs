@@ -205,6 +205,31 @@ fn fly() {
     browser.wait_for("#live.used");
 }
 
+/// Keeps an empty value for the key, says that all went well, and lists what it keeps with its values.
+const LOSER: &str = r#"#!/bin/sh
+case "$*" in
+    *list*) cat "$HOME/store" ;;
+    *) printf '%s=%s\n' "$3" "$(cat)" | sed 's/^\(PROJECT_KEY=\).*/\1/' >> "$HOME/store" ;;
+esac
+"#;
+
+#[test]
+fn a_value_that_was_lost_and_a_name_that_is_the_platforms_own_are_told() {
+    if !driver::is_there() {
+        return;
+    }
+    let mut sandbox = with_secrets();
+    sandbox.capy_with(&["set", "RAILWAY_REGION"], "here").succeeds();
+    sandbox.write_program("railway", LOSER);
+    let page = Page::open_with(sandbox, &[]);
+    let browser = visit(&page);
+    deploy_to(&browser, "railway");
+    browser.wait_for_text("#result-body", "Of what is inside, Railway sets RAILWAY_REGION itself");
+    browser.click("#push");
+    browser.wait_for_text("#push-said", "Stored, and read back as given: CAPY_SERVICE_URL, SECRETS_BLOB");
+    browser.wait_for_text("#push-said", "Set, but the platform holds something else: PROJECT_KEY");
+}
+
 #[test]
 fn github_actions() {
     if !driver::is_there() {

@@ -30,7 +30,8 @@ function values() {
   const cards = made.variables.map(card);
   const file = made.blob_file ? notice("good", `The sealed blob is in ${made.blob_file}.`, "Deploy it beside the code; without the key it opens nothing.") : null;
   const warning = made.warning ? notice("warn", made.warning) : null;
-  return make("div", {}, make("h2", {}, "Set these variables"), ...cards, file, warning,
+  const setThere = made.set_there.map((note) => notice("warn", `Of what is inside, ${note}.`));
+  return make("div", {}, make("h2", {}, "Set these variables"), ...cards, file, warning, ...setThere,
     make("div", { class: "actions" }, make("span", {}, copyButton("Copy as lines", () => secret("lines", "lines")), " ",
       copyButton("Copy as JSON", () => secret("lines", "json")))));
 }
