@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
+
 use crate::elsewhere::{Elsewhere, Outside};
 use crate::leak::Search;
 use crate::link::{self, Concern, Links, Seen};
@@ -121,19 +123,20 @@ impl Reader<'_> {
     fn find_reads(&self, body: &str, real: &Path, concern: Option<Concern>, bundle: &mut Bundle) {
         let tokens = (concern != Some(Concern::Takes)).then(|| self.prefilter.tokens(body, self.wanted));
         match tokens {
-            Some(Ok(reads)) => self.look_outside(body, reads, bundle),
+            Some(Ok(reads)) => self.look_outside(body, real, reads, bundle),
             _ => self.parse(body, real, bundle),
         }
     }
 
     /// Asks the tree what the program runs elsewhere, where it may.
-    fn look_outside(&self, body: &str, mut reads: FileReads, bundle: &mut Bundle) {
+    fn look_outside(&self, body: &str, real: &Path, mut reads: FileReads, bundle: &mut Bundle) {
         let (text, outside) = (body.as_bytes(), Outside::of(body.as_bytes()));
         if !outside.is_worth_a_look(text, &reads, bundle.parsed) {
             return bundle.take(reads, body);
         }
-        let parse =
-            || syntax::parse(body).map(|program| elsewhere::look(&program, text, self.wanted, &mut reads));
+        let reads_nothing = |script: &str| self.reads_nothing(real, script);
+        let look = |program| elsewhere::look(&program, text, self.wanted, &reads_nothing, &mut reads);
+        let parse = || syntax::parse(body).map(look);
         match self.work.time(Phase::Parse, parse) {
             Ok(elsewhere) => bundle.elsewhere = elsewhere,
             // It does not run.
@@ -143,16 +146,28 @@ impl Reader<'_> {
         bundle.take(reads, body);
     }
 
+    /// Whether a script in the folder of a bundle reads no variable: neither itself, nor in a file that it loads.
+    fn reads_nothing(&self, bundle: &Path, script: &str) -> bool {
+        let name = script.strip_prefix("./").unwrap_or(script);
+        let Some(folder) = bundle.parent().filter(|_| !name.contains(['/', '\\'])) else { return false };
+        let Ok(text) = self.tree.read(&folder.join(name)) else { return false };
+        let has = |word: &str| memmem::find(&text, word.as_bytes()).is_some();
+        let mut required = memmem::find_iter(&text, "require(").map(|at| text.get(at + "require(".len()));
+        !["env", "eval", "Function(", "./", "import(", "createRequire"].into_iter().any(has)
+            && required.all(|next| matches!(next, Some(b'"' | b'\'')))
+    }
+
     fn parse(&self, body: &str, real: &Path, bundle: &mut Bundle) {
         bundle.parsed = true;
         let others = Seen { links: self.links, folder: link::folder_of(real) };
+        let reads_nothing = |script: &str| self.reads_nothing(real, script);
         let find = || {
             let program = syntax::parse(body)?;
             let mut reads = reads::find(&program, self.wanted, &others);
             let text = body.as_bytes();
             let elsewhere = Outside::of(text)
                 .is_worth_a_look(text, &reads, true)
-                .then(|| elsewhere::look(&program, text, self.wanted, &mut reads));
+                .then(|| elsewhere::look(&program, text, self.wanted, &reads_nothing, &mut reads));
             Ok::<_, NoTree>((reads, elsewhere))
         };
         match self.work.time(Phase::Parse, find) {

@@ -29,6 +29,7 @@ use swc_ecma_ast::Program;
 use crate::prefilter::is_part;
 use crate::reads::{FileReads, Note, Wanted};
 use crate::report::Reason;
+use child_env::Withheld;
 use graph::Graph;
 use words::Words;
 
@@ -112,16 +113,25 @@ impl Outside {
 /// Words of which one stands where a text is run.
 const RUN_TEXT: [&str; 6] = ["eval(", "eval)(", "eval:", "runIn", "Blob(", "Script("];
 
-/// Looks at a file's tree, and turns the reads into notes that must stay.
-pub(crate) fn look(program: &Program, text: &[u8], wanted: &dyn Wanted, reads: &mut FileReads) -> Elsewhere {
+/// Looks at a file's tree, and turns the reads into notes that must stay. `reads_nothing` says whether a script beside
+/// the file reads no variable, whatever it is started with.
+pub(crate) fn look(
+    program: &Program,
+    text: &[u8],
+    wanted: &dyn Wanted,
+    reads_nothing: &dyn Fn(&str) -> bool,
+    reads: &mut FileReads,
+) -> Elsewhere {
     let graph = Graph::new(walk::walk(program));
     let texts = function_text::find(&graph, text);
     reads.leave_within(&texts.functions, Reason::FunctionText);
     note_run(&texts.run, wanted, reads);
     let starts_children = Words::of(text).starts_children;
     let given = child_env::find(&graph, wanted, starts_children);
-    let withheld = given.withheld.into_iter();
-    reads.notes.extend(withheld.map(|(name, at)| Note { at, name, reason: Reason::WithheldFromChild }));
+    let mut withheld = given.withheld;
+    withheld.retain(|one| !one.script.as_deref().is_some_and(reads_nothing));
+    let note = |one: Withheld| Note { at: one.at, name: one.name, reason: Reason::WithheldFromChild };
+    reads.notes.extend(withheld.into_iter().map(note));
     Elsewhere { starts_children, given: given.names, gives_any: given.is_any, runs_any_text: texts.is_any }
 }
 

@@ -394,6 +394,28 @@ fn a_child_that_inherits_everything_changes_nothing_for_others() {
 }
 
 #[test]
+fn a_child_that_is_given_less_may_run_a_script_that_reads_nothing() {
+    let program = "const {join} = require('node:path'); const args = [join(__dirname, 'guard.cjs'), '/tmp'];\n\
+                   require('node:child_process').execFileSync(process.execPath, args, {env: {AS_NODE: '1'}});\n\
+                   f(process.env.DB_URL)";
+    for (guard, may) in [
+        ("require('fs').watch(process.argv[2])", true),
+        ("f(process.env.DB_URL)", false),
+        ("f(process['e' + 'nv'].DB_URL); require('./a.cjs')", false),
+        ("require(process.argv[2])", false),
+        ("import(process.argv[2])", false),
+    ] {
+        let bundle = Program::new(&[("dist/a.cjs", program), ("dist/guard.cjs", guard)]);
+        let report = bundle.inline("dist", DB);
+        let fails = report.findings.iter().any(|finding| finding.reason == Reason::WithheldFromChild);
+        assert_eq!((report.written, fails), (may, !may), "{guard}\n{report:?}");
+    }
+    let outside = program.replace("'guard.cjs'", "'../guard.cjs'");
+    let bundle = Program::new(&[("dist/a.cjs", &outside), ("guard.cjs", "")]);
+    assert!(!bundle.inline("dist", DB).written);
+}
+
+#[test]
 fn a_child_that_is_given_less_fails_with_its_place() {
     for (program, name) in [
         ("fork(file, {env: {}})", None),

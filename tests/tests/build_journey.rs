@@ -76,7 +76,8 @@ fn a_vite_app_is_built_with_the_stores_secrets_and_answers_in_an_empty_environme
         "--image",
         IMAGE,
         "--install-command",
-        "ln -s /deps/node_modules node_modules",
+        // A link to the image's own would lead out of the folder.
+        "cp -R /deps/node_modules .",
         "--build-command",
         "node_modules/.bin/react-router build",
         "--output-directory",

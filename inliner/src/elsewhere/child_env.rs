@@ -21,8 +21,18 @@ pub(super) struct Given {
     pub(super) names: BTreeSet<String>,
     /// Any variable may have one.
     pub(super) is_any: bool,
-    /// Variables that a child does not get, or an environment without those of the parent, and where.
-    pub(super) withheld: Vec<(Option<String>, u32)>,
+    /// Environments of children that lack variables.
+    pub(super) withheld: Vec<Withheld>,
+}
+
+/// A child of Node's that is started without variables of the parent's.
+pub(super) struct Withheld {
+    /// The variable, where it is one alone.
+    pub(super) name: Option<String>,
+    /// Where the child is started.
+    pub(super) at: u32,
+    /// The script that it runs, where the call names one and no other.
+    pub(super) script: Option<Atom>,
 }
 
 /// An environment that is put together.
@@ -310,10 +320,38 @@ impl Search<'_> {
         };
         let mut missing: Vec<&str> = self.wanted.all().filter(is_missing).collect();
         missing.sort_unstable();
-        match missing.as_slice() {
-            [] => {}
-            [name] => self.out.withheld.push((Some((*name).to_owned()), call.at)),
-            _ => self.out.withheld.push((None, call.at)),
+        let name = match missing.as_slice() {
+            [] => return,
+            [name] => Some((*name).to_owned()),
+            _ => None,
+        };
+        let script = self.script(&call.arguments);
+        self.out.withheld.push(Withheld { name, at: call.at, script });
+    }
+
+    /// The only script that a call's arguments name, also in a list or in another call such as `join(folder, "a.js")`.
+    fn script(&self, arguments: &[Value]) -> Option<Atom> {
+        self.left.set(MOST_LOOKS);
+        let mut found = BTreeSet::new();
+        arguments.iter().try_for_each(|value| self.scripts(value, &mut found))?;
+        if found.len() == 1 { found.pop_first() } else { None }
+    }
+
+    /// Nothing when there was too much to look at.
+    fn scripts(&self, value: &Value, found: &mut BTreeSet<Atom>) -> Option<()> {
+        self.look()?;
+        let all = |values: &[Value], found: &mut BTreeSet<Atom>| {
+            values.iter().try_for_each(|value| self.scripts(value, found))
+        };
+        match value {
+            Value::Literal(text) if SCRIPTS.iter().any(|ending| text.ends_with(ending)) => {
+                found.insert(text.clone());
+                Some(())
+            }
+            Value::Array(values) | Value::Either(values) => all(values, found),
+            Value::Call(_, arguments) => all(arguments, found),
+            Value::Name(..) => self.graph.given_to(value).try_for_each(|value| self.scripts(value, found)),
+            _ => Some(()),
         }
     }
 
@@ -391,6 +429,9 @@ impl Search<'_> {
         }
     }
 }
+
+/// How the names of scripts end.
+const SCRIPTS: [&str; 3] = [".js", ".cjs", ".mjs"];
 
 /// Functions and classes that start a child with options.
 const STARTERS: [&str; 15] = [
