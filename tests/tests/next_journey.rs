@@ -76,9 +76,12 @@ impl Journey {
     }
 }
 
+/// Where values may stand. A standalone build's own entry loads packages that lie beside it, and sets variables first.
 fn is_server_script(relative: &Path) -> bool {
     let text = relative.to_string_lossy();
-    let server = text.starts_with(".next/server/") || text.starts_with(".next/standalone/.next/server/");
+    let server = text.starts_with(".next/server/")
+        || text.starts_with(".next/standalone/.next/server/")
+        || text == ".next/standalone/server.js";
     server && relative.extension().is_some_and(|extension| extension == "js")
 }
 
