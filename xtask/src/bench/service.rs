@@ -140,7 +140,7 @@ mod tests {
         let bare = |text: &str| text.replace(|letter: char| !letter.is_alphanumeric() && letter != '?', "");
         let ours = bare(&(read("worker/src/store/sql.rs") + &read("worker/src/store/sql/audit.rs")));
         let peer = read("xtask/peers/decrypt-worker/worker.mjs");
-        for (name, clauses) in [("FIND", 1), ("EVENT_IF_OPEN", 5), ("RELEASE", 3)] {
+        for (name, clauses) in [("FIND", 1), ("EVENT_IF_OPEN", 11), ("RELEASE", 9)] {
             let (_, statement) = peer.split_once(&format!("const {name} =")).unwrap();
             let (statement, _) = statement.split_once(";\n").unwrap();
             let texts: Vec<&str> = statement.split('"').skip(1).step_by(2).collect();
