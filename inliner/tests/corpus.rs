@@ -59,8 +59,10 @@ fn real_scripts_are_read_alike_by_tokens_and_by_tree_and_change_in_nothing_but_t
         needs(false, "the packages of xtask/corpus, by `npm ci` there");
         return;
     }
-    let seen: Vec<(&'static str, Option<String>)> =
-        scripts.par_iter().with_max_len(1).map(|path| check(path)).collect();
+    // As large a stack as the program's own threads have: scripts are taken apart here, too, to compare them.
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(256 << 20).build().unwrap();
+    let check_all = || scripts.par_iter().with_max_len(1).map(|path| check(path)).collect();
+    let seen: Vec<(&'static str, Option<String>)> = pool.install(check_all);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     seen.iter().for_each(|(kind, _)| *counts.entry(kind).or_default() += 1);
     let wrong: Vec<&String> = seen.iter().filter_map(|(_, wrong)| wrong.as_ref()).collect();
