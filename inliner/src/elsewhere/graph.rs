@@ -137,6 +137,8 @@ pub(super) struct Backward<'g> {
     through_methods: bool,
     seen: FxHashSet<Place>,
     asked: FxHashSet<(Place, usize)>,
+    /// Objects whose contents were taken: one may hold what comes out of itself.
+    emptied: FxHashSet<Place>,
     open: Vec<Place>,
     /// The functions that were reached.
     pub(super) functions: FxHashSet<u32>,
@@ -152,6 +154,7 @@ impl<'g> Backward<'g> {
             through_methods,
             seen,
             asked,
+            emptied: FxHashSet::default(),
             open: Vec::new(),
             functions: FxHashSet::default(),
             is_unknown: false,
@@ -192,6 +195,9 @@ impl<'g> Backward<'g> {
     /// What an object holds, by whatever key.
     fn contents(&mut self, object: &Value) {
         let graph = self.graph;
+        if graph.place(object).is_some_and(|place| !self.emptied.insert(place)) {
+            return;
+        }
         for value in std::iter::once(object).chain(graph.given_to(object)) {
             match value {
                 Value::Object(entries) => entries.iter().for_each(|entry| match entry {
