@@ -32,9 +32,16 @@ mod unstored;
 
 use std::process::ExitCode;
 
+use capy_inliner::program as capy_inline;
 use clap::Parser;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
+    if std::env::args_os().next().is_some_and(|first| capy_inline::is_called_by(&first)) {
+        return capy_inline::main();
+    }
     capy_client::waiting::report_to(printer::note);
     match commands::dispatch(cli::Cli::parse()) {
         Ok(code) => code,

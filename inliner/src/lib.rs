@@ -22,6 +22,7 @@
 //! | `report`, `printable` | what people and scripts are told |
 //! | `bundle`, `plan`, `write`, `seen` | one file, all files, and what is written |
 //! | `tree`, `lock` | every way to the disk; one run at a time |
+//! | `program` | the command line of `capy-inline`, which alone reads the environment and prints |
 //! | `work` | how far a run is, and what its time went into |
 
 mod bundle;
@@ -46,6 +47,8 @@ mod prefilter;
 mod prefix;
 mod prelude;
 mod printable;
+#[cfg(feature = "program")]
+pub mod program;
 mod public;
 mod reads;
 mod replace;

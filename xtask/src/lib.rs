@@ -7,6 +7,7 @@ pub mod bench;
 pub mod build_worker;
 pub mod demo;
 pub mod desk;
+pub mod dist;
 pub mod guarded;
 pub mod key_service;
 pub mod node;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::build_worker::{Build, build_worker};
 use xtask::run_tests::Size;
-use xtask::{bench, demo, run_tests, soak};
+use xtask::{bench, demo, dist, run_tests, soak};
 
 /// The workspace's own commands.
 #[derive(Parser)]
@@ -55,6 +55,8 @@ enum Command {
         #[arg(last = true)]
         command: Vec<std::ffi::OsString>,
     },
+    /// Make everything that a release consists of, in one folder, with SHA256SUMS.
+    Dist(dist::Arguments),
     /// Build the key service into build/worker, as wrangler bundles it.
     BuildWorker,
 }
@@ -68,6 +70,7 @@ fn main() -> Result<()> {
         Command::Bench { runs, only } => bench::run(runs, only),
         Command::Soak { minutes, host, rate } => soak::run(minutes, host, rate),
         Command::Measure { command } => bench::tell(&command),
+        Command::Dist(arguments) => dist::run(arguments),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }
 }

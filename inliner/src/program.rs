@@ -1,0 +1,245 @@
+//! `capy-inline`, the inliner's command line: also in `capy`, when it is called by this name.
+//!
+//! Owns the command line, the exit codes and the only printing. Credentials come from the environment alone.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use capy_client::{bar, private_memory, terminal_text};
+use capy_protocol::env_map::EnvMap;
+use clap::{Parser, ValueEnum};
+use serde::Serialize;
+
+use crate::{Progress, Report, Request, Severity, Within};
+
+/// What the program is called.
+const NAME: &str = "capy-inline";
+
+/// Bakes a deployment's secrets into a finished build, and into nothing that the public can fetch
+///
+/// Opens SECRETS_BLOB with PROJECT_KEY (or the _CAPY_ pair) through the key service, replaces the reads of the
+/// environment in the server bundles, and searches everything public for the values. Nothing is written when a value is
+/// found there, or when a bundle would still lack a variable that it reads.
+#[derive(Parser)]
+#[command(name = NAME, version, after_help = EXIT_CODES)]
+struct Cli {
+    /// Applications, or the build folders themselves [default: .]
+    #[arg(value_name = "DIR")]
+    apps: Vec<PathBuf>,
+    /// A folder of server bundles, where the layout is not known
+    #[arg(long, value_name = "DIR")]
+    server: Vec<PathBuf>,
+    /// One server bundle, where the layout is not known
+    #[arg(long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// A folder that the public can fetch
+    #[arg(long, value_name = "DIR")]
+    public: Vec<PathBuf>,
+    /// The folder that nothing leads out of [default: what is named, or the repository around it]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Accept this variable's value in public files
+    #[arg(long, value_name = "NAME")]
+    allow_leak: Vec<String>,
+    /// Inline this variable although a public script names it
+    #[arg(long, value_name = "NAME")]
+    allow_mention: Vec<String>,
+    /// What becomes of uses of the environment that no value can replace
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Dynamic::Auto)]
+    dynamic: Dynamic,
+    /// Say what would be worked on and how it was recognised, and do nothing; needs no credentials
+    #[arg(long)]
+    explain: bool,
+    /// Say what the time went into
+    #[arg(long, short)]
+    verbose: bool,
+    /// Print the whole report on stdout, or an object with `error` where there is none
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    report: Option<Format>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a leak, a missing variable or a file that cannot be read or written; \
+                          2 wrong use; others as in `capy run`";
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Dynamic {
+    /// Set the variables that they may want before the program starts; fail where that cannot be done
+    Auto,
+    /// Set all variables so
+    Prelude,
+    /// Set nothing, only report them
+    Warn,
+    /// Set nothing, fail when one of them may want a variable
+    Error,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Json,
+}
+
+/// Whether a program that was called like this, by its first argument, is to be `capy-inline`: a release has one file
+/// for both, and a link to it.
+pub fn is_called_by(first: &OsStr) -> bool {
+    Path::new(first).file_stem().is_some_and(|stem| stem == NAME)
+}
+
+/// The program: from this process's command line to its exit code.
+pub fn main() -> ExitCode {
+    capy_client::waiting::report_to(note);
+    let cli = Cli::parse();
+    // Credentials are in the environment, values soon in memory. Nothing is started that could want a core of its own.
+    let _memory = private_memory::keep();
+    if cli.explain {
+        return explain(cli);
+    }
+    let format = cli.report;
+    let here = PathBuf::from(".");
+    let start = cli.apps.first().unwrap_or(&here);
+    let values = match capy_client::open_from_process_env(start) {
+        Ok(Some(values)) => values,
+        Ok(None) => {
+            let hint = "set SECRETS_BLOB and PROJECT_KEY, as `capy deploy` printed them";
+            let emptied = capy_client::credentials::emptied(|name| std::env::var_os(name));
+            let what = match emptied.is_empty() {
+                true => "no credentials in the environment".to_owned(),
+                false => format!("the credentials are there, and empty: {}", emptied.join(", ")),
+            };
+            return fail(format, "CREDENTIALS_MISSING", &what, Some(hint), 2);
+        }
+        Err(error) => {
+            return fail(
+                format,
+                error.code(),
+                &error.to_string(),
+                error.hint().as_deref(),
+                error.exit_code(),
+            );
+        }
+    };
+    let verbose = cli.verbose;
+    let request = request(cli, &values);
+    match inline(&request) {
+        Ok(report) => finish(&report, format, verbose),
+        Err(error) => fail(format, error.code(), &error.to_string(), error.hint(), 1),
+    }
+}
+
+/// A line for people. Nobody to read it is no reason to stop.
+fn note(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", terminal_text::clean(line));
+}
+
+fn request(cli: Cli, values: &EnvMap) -> Request<'_> {
+    let mut request = Request::new(values);
+    request.apps = if cli.apps.is_empty() && cli.server.is_empty() && cli.file.is_empty() {
+        vec![PathBuf::from(".")]
+    } else {
+        cli.apps
+    };
+    request.server = cli.server;
+    request.files = cli.file;
+    request.public = cli.public;
+    request.within = cli.root.map_or(Within::Repository, Within::Root);
+    request.allow_leak = BTreeSet::from_iter(cli.allow_leak);
+    request.allow_mention = BTreeSet::from_iter(cli.allow_mention);
+    request.dynamic = match cli.dynamic {
+        Dynamic::Auto => crate::Dynamic::Auto,
+        Dynamic::Prelude => crate::Dynamic::Prelude,
+        Dynamic::Warn => crate::Dynamic::Warn,
+        Dynamic::Error => crate::Dynamic::Error,
+    };
+    request
+}
+
+fn explain(cli: Cli) -> ExitCode {
+    let (format, values) = (cli.report, EnvMap::new());
+    let explanation = match crate::explain(&request(cli, &values)) {
+        Ok(explanation) => explanation,
+        Err(error) => return fail(format, error.code(), &error.to_string(), error.hint(), 1),
+    };
+    let printed = match format {
+        None => explanation.print(&mut io::stdout().lock()),
+        Some(Format::Json) => print_json(&explanation),
+    };
+    ExitCode::from(u8::from(printed.is_err()))
+}
+
+fn print_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)
+}
+
+/// Shows how far it is.
+fn inline_shown(request: &Request<'_>) -> Result<Report, crate::Error> {
+    let progress = Progress::default();
+    let request = Request { progress: Some(&progress), ..request.clone() };
+    let step = || {
+        let step = progress.step();
+        bar::Step { what: step.phase.name(), done: step.done, all: step.files }
+    };
+    bar::during(step, || crate::inline(&request))
+}
+
+/// A signal stops the work, which removes what it has not put in place, and then ends the program.
+#[cfg(unix)]
+fn inline(request: &Request<'_>) -> Result<Report, crate::Error> {
+    let Ok(interrupt) = capy_client::signals::Interrupt::catch() else {
+        return inline_shown(request);
+    };
+    let result = inline_shown(&Request { stop: Some(interrupt.stop()), ..request.clone() });
+    if matches!(result, Err(crate::Error::Stopped)) {
+        interrupt.end();
+    }
+    result
+}
+
+#[cfg(not(unix))]
+fn inline(request: &Request<'_>) -> Result<Report, crate::Error> {
+    inline_shown(request)
+}
+
+fn finish(report: &Report, format: Option<Format>, verbose: bool) -> ExitCode {
+    let mut out = io::stderr().lock();
+    let told =
+        report.print(&mut out).and_then(|()| if verbose { report.print_phases(&mut out) } else { Ok(()) });
+    let printed = told.and_then(|()| match format {
+        None => Ok(()),
+        Some(Format::Json) => print_json(report),
+    });
+    let failed = printed.is_err() || report.worst() == Some(Severity::Failure);
+    ExitCode::from(u8::from(failed))
+}
+
+fn fail(format: Option<Format>, stable: &str, what: &str, hint: Option<&str>, code: u8) -> ExitCode {
+    if let Some(Format::Json) = format {
+        // The exit code says the same to whoever cannot be reached.
+        let _ = print_json(&serde_json::json!({ "error": { "code": stable, "message": what } }));
+    }
+    let mut text = format!("error[{stable}]: {what}\n");
+    if let Some(hint) = hint {
+        text.push_str(&format!("\nhint: {hint}\n"));
+    }
+    // Nobody is left to tell when stderr is gone.
+    let _ = io::stderr().write_all(terminal_text::clean(&text).as_bytes());
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_that_it_is_called_by_decides() {
+        for name in ["capy-inline", "/usr/bin/capy-inline", "./capy-inline.exe"] {
+            assert!(is_called_by(OsStr::new(name)), "{name}");
+        }
+        for name in ["", "capy", "capy-inline/capy", "capy-inliner", "/"] {
+            assert!(!is_called_by(OsStr::new(name)), "{name}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The programs of a target, by cargo's profile `dist`: the same bytes from every clone of a commit.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Release, Target, tools};
+use crate::setup::target_dir;
+use crate::steps::{loud, quiet, say};
+use crate::workspace_root;
+
+/// The programs that were built for a target. `capy-inline` is the same program, called by another name.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// What they were built for.
+    pub target: Target,
+    /// `capy`.
+    pub capy: PathBuf,
+}
+
+/// Builds the programs of all targets.
+pub(super) fn make(release: &Release) -> Result<()> {
+    release.each_target(|target| {
+        let capy = release.programs(target)?.capy;
+        let size = capy.metadata().with_context(|| capy.display().to_string())?.len();
+        say(format!("   {}: {:.2} MB", capy.display(), super::release::megabytes(size.try_into()?)));
+        Ok(())
+    })
+}
+
+/// Programs that were built elsewhere.
+pub(super) fn find(folder: &Path, target: Target) -> Result<Programs> {
+    let capy = folder.join(target.triple()).join(format!("capy{}", target.exe_suffix()));
+    ensure!(capy.is_file(), "there is no {}", capy.display());
+    Ok(Programs { target, capy })
+}
+
+/// Runs cargo. Systems other than this one are linked by zig.
+pub(super) fn build(release: &Release, target: Target) -> Result<Programs> {
+    let triple = target.triple();
+    tools::rust_target(triple)?;
+    let mut fetch = Command::new(env!("CARGO"));
+    quiet("cargo fetch", fetch.args(["fetch", "--locked"]).current_dir(workspace_root()))?;
+    let is_apple_on_apple = cfg!(target_os = "macos") && triple.ends_with("apple-darwin");
+    let mut cargo = if is_apple_on_apple {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.arg("build");
+        cargo
+    } else {
+        tools::zigbuild()?
+    };
+    cargo.args(["--locked", "--profile", "dist", "--target", triple, "--package", "capy", "--bin", "capy"]);
+    cargo.current_dir(workspace_root());
+    cargo.env("SOURCE_DATE_EPOCH", release.epoch.to_string()).env("CAPY_COMMIT", &release.commit);
+    let target_dir = target_dir()?;
+    let paths = Paths::find(&target_dir)?;
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", paths.rust_flags().join("\u{1f}")).env_remove("RUSTFLAGS");
+    cargo.env(format!("CFLAGS_{}", triple.replace('-', "_")), paths.c_flags().join(" "));
+    loud(&format!("cargo build for {triple}"), &mut cargo)?;
+    let built = target_dir.join(triple).join("dist");
+    Ok(Programs { target, capy: built.join(format!("capy{}", target.exe_suffix())) })
+}
+
+/// The paths of this machine, and what programs hold in their place.
+struct Paths(Vec<(PathBuf, String)>);
+
+impl Paths {
+    fn find(target_dir: &Path) -> Result<Self> {
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("no home of cargo's")?;
+        // The last prefix that fits counts.
+        let mut paths = vec![
+            (home.clone(), "/cargo".to_owned()),
+            (workspace_root(), "/capy".to_owned()),
+            (target_dir.to_owned(), "/target".to_owned()),
+        ];
+        // Each registry has a folder with a name of its own, also a mirror.
+        for registry in fs::read_dir(home.join("registry/src")).context("cargo's registry")? {
+            paths.push((registry?.path(), "/crates".to_owned()));
+        }
+        // With the component `rust-src`, the standard library's own paths lead to this machine's copy.
+        let version = tools::rustc(&["-vV"])?;
+        let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
+        let library = format!("/rustc/{}", commit.context("rustc names no commit")?);
+        paths.push((tools::sysroot()?.join("lib/rustlib/src/rust"), library));
+        Ok(Self(paths))
+    }
+
+    fn rust_flags(&self) -> Vec<String> {
+        let flag = |(from, to): &(PathBuf, String)| format!("--remap-path-prefix={}={to}", from.display());
+        self.0.iter().map(flag).collect()
+    }
+
+    fn c_flags(&self) -> Vec<String> {
+        let flag = |(from, to): &(PathBuf, String)| format!("-ffile-prefix-map={}={to}", from.display());
+        self.0.iter().map(flag).collect()
+    }
+}

@@ -1,0 +1,177 @@
+//! What the parts of a release share: version, commit, time, programs, and the folder that is filled.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{Programs, Target, programs};
+use crate::steps::say;
+use crate::workspace_root;
+
+/// The file with the sums, in the format of `sha256sum`.
+const SUMS: &str = "SHA256SUMS";
+
+/// A release that is being made.
+#[derive(Debug)]
+pub struct Release {
+    /// The workspace's version, without a `v`.
+    pub version: String,
+    /// The whole id of the commit.
+    pub commit: String,
+    /// When the commit was made, in seconds since 1970: the only time that a file of a release holds.
+    pub epoch: u64,
+    /// The targets that programs are made for.
+    pub targets: Vec<Target>,
+    /// What the owner decides.
+    pub names: Names,
+    out: PathBuf,
+    programs_from: Option<PathBuf>,
+    built: RefCell<BTreeMap<Target, Result<Programs, String>>>,
+}
+
+/// The names that are the owner's: `packaging/names.json`.
+#[derive(Debug, Deserialize)]
+pub struct Names {
+    /// The address of the repository on GitHub, whose releases are downloaded.
+    pub repository: String,
+    /// Whom Debian's package names: `NAME <ADDRESS>`.
+    pub maintainer: String,
+}
+
+impl Names {
+    /// Where the folder of each version is: `DOWNLOADS/v0.1.0/capy-….tar.gz`.
+    pub fn downloads(&self) -> String {
+        format!("{}/releases/download", self.repository)
+    }
+}
+
+impl Release {
+    /// A release of the commit that is checked out. No targets are all; without a folder of programs they are built.
+    ///
+    /// # Errors
+    /// When git does not tell the commit, and for files that cannot be read or made.
+    pub fn new(out: PathBuf, targets: Vec<Target>, programs_from: Option<PathBuf>) -> Result<Self> {
+        fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+        let targets = if targets.is_empty() { Target::ALL.to_vec() } else { targets };
+        let commit = git(&["rev-parse", "HEAD"])?;
+        let epoch = git(&["log", "-1", "--format=%ct"])?.parse().context("the commit's time")?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let names =
+            fs::read(workspace_root().join("packaging/names.json")).context("packaging/names.json")?;
+        let names = serde_json::from_slice(&names).context("packaging/names.json")?;
+        Ok(Self { version, commit, epoch, targets, names, out, programs_from, built: RefCell::default() })
+    }
+
+    /// The programs of a target, which are built when they are first asked for.
+    ///
+    /// # Errors
+    /// When they cannot be built.
+    pub fn programs(&self, target: Target) -> Result<Programs> {
+        if let Some(known) = self.built.borrow().get(&target) {
+            return known.clone().map_err(anyhow::Error::msg);
+        }
+        let programs = match &self.programs_from {
+            Some(folder) => programs::find(folder, target),
+            None => programs::build(self, target),
+        };
+        let known = programs.map_err(|error| format!("{}: {error:#}", target.triple()));
+        self.built.borrow_mut().insert(target, known.clone());
+        known.map_err(anyhow::Error::msg)
+    }
+
+    /// Does something for each target, also after one for which it failed.
+    ///
+    /// # Errors
+    /// When it failed for one.
+    pub fn each_target(&self, mut act: impl FnMut(Target) -> Result<()>) -> Result<()> {
+        let mut failed = Vec::new();
+        for target in &self.targets {
+            if let Err(error) = act(*target) {
+                say(format!("error: {}: {error:#}", target.triple()));
+                failed.push(target.triple());
+            }
+        }
+        ensure!(failed.is_empty(), "not for {}", failed.join(", "));
+        Ok(())
+    }
+
+    /// Puts a file into the release's folder, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.out.join(name);
+        let mut file = tempfile::NamedTempFile::new_in(&self.out).context("a file of the release")?;
+        file.write_all(content).context("a file of the release")?;
+        // A temporary file is for its owner alone, and a release is public.
+        #[cfg(unix)]
+        fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.persist(&path).with_context(|| path.display().to_string())?;
+        say(format!("   {name}: {:.2} MB", megabytes(content.len())));
+        Ok(())
+    }
+
+    /// The SHA-256 of a file in the release's folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn sum(&self, name: &str) -> Result<String> {
+        let bytes = fs::read(self.out.join(name)).with_context(|| name.to_owned())?;
+        Ok(hex::encode(Sha256::digest(bytes)))
+    }
+
+    /// Writes the sums of all files in the folder.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn write_sums(&self) -> Result<()> {
+        let mut sums = String::new();
+        for name in files(&self.out)?.into_iter().filter(|name| name != SUMS) {
+            sums.push_str(&format!("{}  {name}\n", self.sum(&name)?));
+        }
+        fs::write(self.out.join(SUMS), sums).context(SUMS)?;
+        say(format!("\n{}", self.out.display()));
+        Ok(())
+    }
+}
+
+/// Decimal megabytes, as the limits of the docs count them.
+#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+pub(super) fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// The names of the files in a folder, in order.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn files(folder: &Path) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What git says.
+///
+/// # Errors
+/// When it fails.
+pub(super) fn git(arguments: &[&str]) -> Result<String> {
+    let what = || format!("git {}", arguments.join(" "));
+    let output = Command::new("git").args(arguments).current_dir(workspace_root()).output();
+    let output = output.with_context(what)?;
+    ensure!(output.status.success(), "{}: {}", what(), String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout).with_context(what)?.trim().to_owned())
+}

@@ -1,0 +1,40 @@
+//! What each program consists of, as a software bill of materials in the format of CycloneDX.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Release, tools};
+use crate::steps::quiet;
+use crate::workspace_root;
+
+/// The file's name without its ending, as cargo-cyclonedx takes it.
+const FILE: &str = "bom";
+
+pub(super) fn make(release: &Release) -> Result<()> {
+    // It writes beside the manifests, so that it gets a copy: the commit's files, in a folder of their own.
+    let copy = tempfile::tempdir().context("a temporary folder")?;
+    let root = copy.path().canonicalize()?;
+    let mut archive = Command::new("git");
+    archive.args(["archive", "--format=tar", &release.commit]).current_dir(workspace_root());
+    let mut archive = archive.stdout(Stdio::piped()).spawn().context("git archive: cannot start")?;
+    let stream = archive.stdout.take().context("git archive has no stdout")?;
+    tar::Archive::new(stream).unpack(&root).context("git archive")?;
+    ensure!(archive.wait()?.success(), "git archive failed");
+
+    release.each_target(|target| {
+        let triple = target.triple();
+        let mut cyclonedx = tools::cyclonedx()?;
+        cyclonedx.args(["--format", "json", "--spec-version", "1.5", "--describe", "binaries"]);
+        cyclonedx.args(["--target", triple, "--override-filename", FILE, "--manifest-path"]);
+        cyclonedx.arg(root.join("cli/Cargo.toml")).current_dir(&root);
+        cyclonedx.env("SOURCE_DATE_EPOCH", release.epoch.to_string());
+        quiet(&format!("cargo cyclonedx for {triple}"), &mut cyclonedx)?;
+        let path = root.join("cli").join(format!("{FILE}.json"));
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        // Our own crates are named by their folders.
+        let text = text.replace(&root.display().to_string(), "/capy");
+        release.add(&format!("capy-{triple}.cdx.json"), text.as_bytes())
+    })
+}

@@ -1,0 +1,68 @@
+//! Whether a release is the same bytes from every clone of its commit: it is made twice and compared.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Arguments;
+use super::release::{files, git};
+use crate::steps::{heading, loud, quiet, say};
+use crate::workspace_root;
+
+/// Makes the release in two clones at different paths, each with an empty target folder, and compares all files.
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    ensure!(
+        git(&["status", "--porcelain"])?.is_empty(),
+        "there are changes that no commit holds, so that no clone has them\n\nhint: commit them first"
+    );
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let scratch = tempfile::tempdir().context("a temporary folder")?;
+    // Of different lengths, and one deeper than the other.
+    let clones = [scratch.path().join("one"), scratch.path().join("another/clone")];
+    for clone in &clones {
+        heading(&format!("a release from {}", clone.display()));
+        make(clone, &commit, arguments)?;
+    }
+    heading("comparison");
+    let [one, other] = clones.map(|clone| clone.join("target/dist"));
+    let names = files(&one)?;
+    ensure!(!names.is_empty(), "nothing was made");
+    ensure!(names == files(&other)?, "the two releases have different files");
+    let mut differ = Vec::new();
+    for name in names {
+        let same = fs::read(one.join(&name))? == fs::read(other.join(&name))?;
+        say(format!("   {name}: {}", if same { "the same" } else { "DIFFERS" }));
+        if !same {
+            differ.push(name);
+        }
+    }
+    ensure!(differ.is_empty(), "not the same bytes: {}", differ.join(", "));
+    if let Some(out) = &arguments.out {
+        fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+        for name in files(&one)? {
+            fs::copy(one.join(&name), out.join(&name)).with_context(|| name.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// Clones this repository and makes the release there, by the clone's own xtask.
+fn make(clone: &Path, commit: &str, arguments: &Arguments) -> Result<()> {
+    let mut clone_it = Command::new("git");
+    quiet("git clone", clone_it.args(["clone", "--quiet"]).arg(workspace_root()).arg(clone))?;
+    let mut checkout = Command::new("git");
+    quiet("git checkout", checkout.args(["checkout", "--quiet", "--detach", commit]).current_dir(clone))?;
+    let mut cargo = Command::new(env!("CARGO"));
+    // Not `--quiet`, as the alias has it: nothing is compiled yet.
+    cargo.args(["run", "--locked", "--package", "xtask", "--", "dist"]).current_dir(clone);
+    for part in &arguments.only {
+        cargo.args(["--only", &part.name()]);
+    }
+    for target in &arguments.target {
+        cargo.args(["--target", target.triple()]);
+    }
+    cargo.env_remove("CARGO_TARGET_DIR").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    loud("cargo xtask dist", &mut cargo)
+}
