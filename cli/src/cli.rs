@@ -35,7 +35,7 @@ pub(crate) use token::{
 #[derive(Parser)]
 #[command(
     name = "capy",
-    version,
+    version = capy_client::VERSION,
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,

@@ -37,6 +37,10 @@ pub use service_url::{ServiceUrl, service_url};
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
+/// What `--version` tells after the program's name: version, commit and target.
+pub const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("CAPY_BUILT_FROM"), ", ", env!("CAPY_TARGET"), ")");
+
 /// Opens the deployment's variables with the credentials of this process's environment.
 ///
 /// `None` when no credential is set. The service is `CAPY_SERVICE_URL`, else the one that the nearest

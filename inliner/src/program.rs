@@ -24,7 +24,7 @@ const NAME: &str = "capy-inline";
 /// environment in the server bundles, and searches everything public for the values. Nothing is written when a value is
 /// found there, or when a bundle would still lack a variable that it reads.
 #[derive(Parser)]
-#[command(name = NAME, version, after_help = EXIT_CODES)]
+#[command(name = NAME, version = capy_client::VERSION, after_help = EXIT_CODES)]
 struct Cli {
     /// Applications, or the build folders themselves [default: .]
     #[arg(value_name = "DIR")]

@@ -31,8 +31,11 @@ pub use rows::*;
 pub struct Health {
     /// `ok`, or `degraded` when something below is not `ok`.
     pub status: String,
-    /// The service's version.
+    /// The version that the service says it is. Nothing proves it: `capy service verify` compares what runs.
     pub version: String,
+    /// The commit that the service says it is built from, if its build was told.
+    #[serde(default)]
+    pub commit: Option<String>,
     /// Each binding's state: `ok` or `error`.
     pub bindings: Bindings,
     /// Whether what happens is sealed.

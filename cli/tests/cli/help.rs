@@ -14,9 +14,16 @@ fn help_texts() {
 }
 
 #[test]
-fn version_says_the_name() {
+fn version_tells_version_commit_and_target() {
     let version = Sandbox::new().capy(&["--version"]).succeeds();
-    assert_eq!(version.stdout, format!("capy {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(version.stdout, format!("capy {}\n", capy_client::VERSION));
+    let (number, built) = capy_client::VERSION.split_once(" (").unwrap();
+    assert_eq!(number, env!("CARGO_PKG_VERSION"));
+    let (from, target) = built.strip_suffix(')').unwrap().split_once(", ").unwrap();
+    let commit = from.rsplit(' ').next().unwrap();
+    let is_id = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(from.contains("commit ") && (is_id || commit == "unknown"), "{from}");
+    assert!(target.contains(std::env::consts::ARCH) && target.contains(std::env::consts::OS), "{target}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl FromJson for ProjectChange {
     }
 }
 
-to_json!(Health { status, version, bindings, sealing });
+to_json!(Health { status, version, commit, bindings, sealing });
 to_json!(SealingHealth { state, since, reason });
 to_json!(Bindings { database, revocations, limits, secrets, store });
 to_json!(ErrorBody { error, code });

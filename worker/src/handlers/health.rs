@@ -39,7 +39,8 @@ pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     let status = if faults.is_empty() { 200 } else { 503 };
     let word = if faults.is_empty() && sealing.state == "ok" { "ok" } else { "degraded" };
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let health = Health { status: word.to_owned(), version, bindings, sealing };
+    let commit = option_env!("CAPY_COMMIT").map(str::to_owned);
+    let health = Health { status: word.to_owned(), version, commit, bindings, sealing };
     let mut answer = Answer::json(status, &health);
     answer.detail = Some(Fault::Health(faults.join("; ")).to_string());
     Ok(answer)

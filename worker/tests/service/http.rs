@@ -125,7 +125,7 @@ async fn health_tells_what_is_down() {
             answer.json,
             json!({
                 "sealing": { "state": state, "since": null, "reason": null },
-                "status": word, "version": env!("CARGO_PKG_VERSION"),
+                "status": word, "version": env!("CARGO_PKG_VERSION"), "commit": option_env!("CAPY_COMMIT"),
                 "bindings": {
                     "database": database, "revocations": revocations, "limits": limits, "secrets": secrets, "store": "ok",
                 },
