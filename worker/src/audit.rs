@@ -236,9 +236,10 @@ impl Row {
 
     /// What the seal is over: everything but the number and the seal itself.
     fn record(&self) -> Record {
-        if let Some(damage) = &self.damage {
-            return damage.record();
-        }
+        Damage::record_or(self.damage.as_ref(), || self.whole_record())
+    }
+
+    fn whole_record(&self) -> Record {
         Record::of("capy/v1/audit-event")
             .text(self.event_id.as_deref())
             .text(Some(&self.project_id))

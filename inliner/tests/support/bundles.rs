@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use capy_inliner::{Dynamic, Error, Report, Request, inline};
+use capy_inliner::{Dynamic, Report, Request};
 
-use crate::support::{map, node};
+use crate::support::{inline_when_free, map, node};
 
 /// The folder is `out` in a temporary one.
 pub(crate) struct Bundles(pub(crate) tempfile::TempDir);
@@ -36,14 +35,7 @@ impl Bundles {
         let mut request = Request::new(&values);
         request.server.push(self.0.path().join("out"));
         change(&mut request);
-        // Between its fork and its start a child of another test holds this one's locks.
-        for _ in 0..500 {
-            match inline(&request) {
-                Err(Error::Busy { .. }) => std::thread::sleep(Duration::from_millis(10)),
-                result => return result.unwrap(),
-            }
-        }
-        panic!("somebody holds the locks");
+        inline_when_free(&request)
     }
 
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, String> {

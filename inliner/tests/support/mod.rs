@@ -4,8 +4,10 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use capy_inliner::testing::{Inlined, inline, parses};
+use capy_inliner::{Error, Report, Request};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
 pub(crate) const MARK: &str = "/* capy-inline 1 */\n";
@@ -85,4 +87,15 @@ pub(crate) fn reasons_of(out: &Inlined) -> Vec<String> {
         None => format!("{:?}", finding.reason),
     });
     words.collect()
+}
+
+/// Inlines once nobody else works there: between its fork and its start a child of another test holds this one's locks.
+pub(crate) fn inline_when_free(request: &Request<'_>) -> Report {
+    for _ in 0..500 {
+        match capy_inliner::inline(request) {
+            Err(Error::Busy { .. }) => std::thread::sleep(Duration::from_millis(10)),
+            result => return result.unwrap(),
+        }
+    }
+    panic!("somebody holds the locks");
 }

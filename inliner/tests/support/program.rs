@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use capy_inliner::{Error, Report, Request, inline};
+use capy_inliner::{Report, Request};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use tempfile::TempDir;
+
+use crate::support::inline_when_free;
 
 /// Names and values of a deployment.
 pub(crate) type Values<'v> = &'v [(&'v str, &'v str)];
@@ -73,14 +74,7 @@ impl Program {
         let mut request = Request::new(&map);
         request.server.push(self.path(server));
         change(&mut request);
-        // Between its fork and its start a child of another test holds this one's locks.
-        for _ in 0..500 {
-            match inline(&request) {
-                Err(Error::Busy { .. }) => std::thread::sleep(Duration::from_millis(10)),
-                result => return result.unwrap(),
-            }
-        }
-        panic!("somebody holds the locks");
+        inline_when_free(&request)
     }
 
     /// Prints `expected` with the variables set, is inlined without a failure, and then prints the same in an empty

@@ -10,9 +10,9 @@ use crate::host::{self, Cell, FromCell};
 pub struct Damage(Record);
 
 impl Damage {
-    /// What stands for the row in digests.
-    pub(super) fn record(&self) -> Record {
-        self.0.clone()
+    /// What stands for a row in digests: the row as the service wrote it, or as it is where that cannot be.
+    pub(super) fn record_or(damage: Option<&Self>, whole: impl FnOnce() -> Record) -> Record {
+        damage.map_or_else(whole, |damage| damage.0.clone())
     }
 }
 

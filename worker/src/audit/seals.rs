@@ -72,9 +72,10 @@ impl SealedCheckpoint {
 
     /// What the seal is over: everything but the seal itself.
     fn record(&self) -> Record {
-        if let Some(damage) = &self.damage {
-            return damage.record();
-        }
+        Damage::record_or(self.damage.as_ref(), || self.checkpoint_record())
+    }
+
+    fn checkpoint_record(&self) -> Record {
         let Checkpoint { id, upto, count, digest, key_id, at } = &self.checkpoint;
         Record::of("capy/v1/audit-checkpoint")
             .number(*id)

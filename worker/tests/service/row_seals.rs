@@ -4,7 +4,7 @@ use capy_protocol::blob::Format;
 use capy_protocol::token::Token;
 use serde_json::{Value, json};
 
-use crate::support::{Deployment, NOW, Service, request};
+use crate::support::{Deployment, NOW, Service, make_token, request, who};
 
 const ALTERED: (u16, &str) = (422, "DEPLOY_ALTERED");
 const TOKEN_ALTERED: (u16, &str) = (401, "TOKEN_ALTERED");
@@ -32,15 +32,7 @@ async fn verify(service: &Service) -> Vec<String> {
 
 /// Makes a token; its text and its id.
 async fn token(service: &Service, scopes: Value) -> (String, String) {
-    let answer = service.call("POST", "/tokens", json!({ "scopes": scopes, "expires_in": 3600 })).await;
-    let text = |name: &str| answer.json[name].as_str().unwrap().to_owned();
-    (text("token"), text("token_id"))
-}
-
-async fn who(service: &Service, token: &str) -> (u16, String) {
-    let answer = service.send(request("GET", "/tokens/self", Some(token), Value::Null)).await;
-    let (status, code) = answer.refusal();
-    (status, code.to_owned())
+    make_token(service, json!({ "scopes": scopes, "expires_in": 3600 })).await
 }
 
 async fn limited(service: &Service) -> Deployment {

@@ -218,6 +218,21 @@ impl Service {
     }
 }
 
+/// Makes a token; its text and its id.
+pub(crate) async fn make_token(service: &Service, body: Value) -> (String, String) {
+    let answer = service.call("POST", "/tokens", body).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let text = |name: &str| answer.json[name].as_str().unwrap().to_owned();
+    (text("token"), text("token_id"))
+}
+
+/// Whether the service knows a token.
+pub(crate) async fn who(service: &Service, token: &str) -> (u16, String) {
+    let answer = service.send(request("GET", "/tokens/self", Some(token), Value::Null)).await;
+    let (status, code) = answer.refusal();
+    (status, code.to_owned())
+}
+
 pub(crate) struct Deployment {
     pub(crate) id: DeployId,
     pub(crate) project: ProjectId,

@@ -1,25 +1,11 @@
 //! API tokens: what each scope reaches, when one ends, and that its text is told once and kept nowhere.
 
-use crate::support::{NOW, Service, TOKEN, request};
+use crate::support::{NOW, Service, TOKEN, make_token, request, who};
 use capy_protocol::blob::Format;
 use capy_worker::host::faulty::Faults;
 use serde_json::{Value, json};
 
 const FORBIDDEN: (u16, &str) = (403, "FORBIDDEN");
-
-/// Makes a token; its text and its id.
-async fn create(service: &Service, body: Value) -> (String, String) {
-    let answer = service.call("POST", "/tokens", body).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    let text = |name: &str| answer.json[name].as_str().unwrap().to_owned();
-    (text("token"), text("token_id"))
-}
-
-async fn who(service: &Service, token: &str) -> (u16, String) {
-    let answer = service.send(request("GET", "/tokens/self", Some(token), Value::Null)).await;
-    let (status, code) = answer.refusal();
-    (status, code.to_owned())
-}
 
 #[tokio::test]
 async fn a_token_reaches_its_scopes_and_nothing_else() {
@@ -39,7 +25,7 @@ async fn a_token_reaches_its_scopes_and_nothing_else() {
         (json!(["deploy:prj_b"]), [403, 201, 403, 200, 403, 403, 403, 403]),
         (json!(["read:prj_a", "deploy:prj_b"]), [403, 201, 200, 200, 403, 403, 403, 403]),
     ] {
-        let (token, _) = create(&service, json!({ "scopes": scopes })).await;
+        let (token, _) = make_token(&service, json!({ "scopes": scopes })).await;
         let revoke = format!("/deploy/{}", ours.id);
         let calls = [
             ("POST", "/deploy", registration("prj_a")),
@@ -62,7 +48,7 @@ async fn a_token_reaches_its_scopes_and_nothing_else() {
 #[tokio::test]
 async fn an_unknown_deployment_is_told_apart_from_another_projects() {
     let service = Service::new();
-    let (token, _) = create(&service, json!({ "scopes": ["deploy:prj_b"] })).await;
+    let (token, _) = make_token(&service, json!({ "scopes": ["deploy:prj_b"] })).await;
     let unknown = format!("/deploy/{}", "cd".repeat(32));
     let answer = service.send(request("DELETE", &unknown, Some(&token), Value::Null)).await;
     assert_eq!(answer.refusal(), (404, "DEPLOY_UNKNOWN"));
@@ -100,8 +86,8 @@ async fn a_token_is_told_once_and_kept_as_a_digest() {
 #[tokio::test]
 async fn a_revoked_or_expired_token_is_nobody_and_is_told_why() {
     let service = Service::new();
-    let (revoked, id) = create(&service, json!({ "scopes": ["admin"] })).await;
-    let (expiring, _) = create(&service, json!({ "scopes": ["admin"], "expires_in": 1 })).await;
+    let (revoked, id) = make_token(&service, json!({ "scopes": ["admin"] })).await;
+    let (expiring, _) = make_token(&service, json!({ "scopes": ["admin"], "expires_in": 1 })).await;
     assert_eq!(who(&service, &revoked).await.0, 200);
     for _ in 0..2 {
         let answer = service.call("DELETE", &format!("/tokens/{id}"), Value::Null).await;
@@ -118,7 +104,7 @@ async fn a_revoked_or_expired_token_is_nobody_and_is_told_why() {
 #[tokio::test]
 async fn a_use_is_written_down_once_a_minute_and_a_database_that_takes_no_writes_refuses_nobody() {
     let service = Service::new();
-    let (token, _) = create(&service, json!({ "scopes": ["read:prj_a"] })).await;
+    let (token, _) = make_token(&service, json!({ "scopes": ["read:prj_a"] })).await;
     for (pause, shown) in [(0, NOW), (59_999, NOW), (1, NOW + 60_000), (100_000, NOW + 60_000)] {
         service.advance(pause);
         if pause == 100_000 {
@@ -158,7 +144,7 @@ async fn an_unfit_token_is_refused_and_leaves_nothing() {
 #[tokio::test]
 async fn without_its_database_the_service_knows_the_bootstrap_token_alone() {
     let service = Service::new();
-    let (token, _) = create(&service, json!({ "scopes": ["admin"] })).await;
+    let (token, _) = make_token(&service, json!({ "scopes": ["admin"] })).await;
     service.inject(Faults { database: true, ..Faults::default() });
     assert_eq!(who(&service, &token).await, (503, "UNAVAILABLE".into()));
     assert_eq!(who(&service, TOKEN).await.0, 200);
