@@ -106,6 +106,10 @@ pub(crate) enum Command {
     Service(Service),
     /// Run a key service on this machine, over SQLite
     Serve(Serve),
+    /// What `capy run` becomes as PID 1 of a container
+    #[cfg(target_os = "linux")]
+    #[command(name = "pid1", hide = true)]
+    InitProcess(InitProcess),
     /// Show every exit code and what it means
     #[command(name = "exit-codes", long_about = crate::exit::table())]
     ExitCodes,
@@ -253,7 +257,12 @@ allowed (see capy allow) a .env cannot set what runs code, and no sealed value o
 A build (next build, vite build, npm run build, …; also behind a wrapper, a runner or a script) is
 followed by inlining of what it wrote, and a static site by a search for values. An output that is
 known and older than the build fails it; --inline inlines whatever is there. Any other command takes
-this process's place: signals and exit code are its own.")]
+this process's place: signals and exit code are its own.
+
+As PID 1, which the command of a container is, capy stays beside it as a small init, without its
+secrets: it passes on every signal but real-time ones, reaps orphans, and exits as the command does
+(128 + N for signal N). So a stop ends a command that handles no signal at once. The command gets
+the terminal, if there is one. With --exec it is PID 1 itself, as it is with sockets of systemd's.")]
 pub(crate) struct Run {
     /// Inline after the command, whatever it is; DIR is where the application is [default: here]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
@@ -273,6 +282,9 @@ pub(crate) struct Run {
     /// What becomes of uses of the environment that no value can replace [default: auto]; implies --inline
     #[arg(long, value_enum, value_name = "HOW", conflicts_with = "no_inline")]
     pub(crate) dynamic: Option<Dynamic>,
+    /// Let the command take this process's place even after a build and as PID 1, and do nothing after it
+    #[arg(long, conflicts_with_all = ["inline", "root", "allow_leak", "allow_mention", "dynamic"])]
+    pub(crate) exec: bool,
     /// Values of .env replace variables that are set already
     #[arg(long = "override")]
     pub(crate) override_existing: bool,
@@ -284,6 +296,13 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Args)]
+pub(crate) struct InitProcess {
+    /// The process that it waits for
+    pub(crate) child: i32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

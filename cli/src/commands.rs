@@ -37,11 +37,15 @@ use std::process::ExitCode;
 
 use crate::cli::{AuditCommand, Cli, Command, DeployCommand, Service};
 use crate::error::Result;
+#[cfg(target_os = "linux")]
+use crate::init_process;
 
 /// Runs what the command line asks for.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(run) => return run::run(run),
+        #[cfg(target_os = "linux")]
+        Command::InitProcess(init) => return init_process::run(init.child),
         Command::Build(build) => return build::run(*build),
         Command::Login(login) => login::run(&login),
         Command::Logout(logout) => logout::run(&logout),

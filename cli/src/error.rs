@@ -167,6 +167,12 @@ pub(crate) enum Error {
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error("cannot write the output: {0}")]
     Output(#[source] std::io::Error),
+    #[error("signals cannot be caught")]
+    Signals(#[source] std::io::Error),
+    #[error("the command was started, and PID 1 cannot wait for it")]
+    Init(#[source] std::io::Error),
+    #[error("`capy pid1` is what `capy run` becomes as PID 1 of a container, and this process is not PID 1")]
+    NotInit,
     #[error("cannot read the input: {0}")]
     Input(#[source] std::io::Error),
     #[error(transparent)]
@@ -271,6 +277,9 @@ impl Error {
             Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED),
             Self::File { .. } => ("FILE_ERROR", exit::FAILED),
             Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
+            Self::Signals(_) => ("NO_SIGNALS", exit::FAILED),
+            Self::Init(_) => ("INIT_FAILED", exit::FAILED),
+            Self::NotInit => ("NOT_PID_1", exit::USAGE),
             Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
             Self::Serve(error @ capy_server::Error::SecretExposed { .. }) => (error.code(), exit::NOT_SET_UP),
             Self::Serve(error) => (error.code(), exit::FAILED),
@@ -408,6 +417,7 @@ impl Error {
                     quoted(&folder.display().to_string())
                 ));
             }
+            Self::NotInit => "capy run -- COMMAND",
             Self::InlineRefused => {
                 "repair what the table names and build again; --no-inline builds without inlining"
             }

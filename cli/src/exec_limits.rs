@@ -38,7 +38,15 @@ pub(crate) fn explain(command: &Command) -> Excess {
 
 /// `MAX_ARG_STRLEN`: 32 pages, with the zero byte at the end.
 fn single_limit() -> Option<usize> {
-    cfg!(target_os = "linux").then(|| 32 * rustix::param::page_size())
+    #[cfg(target_os = "linux")]
+    {
+        use nix::unistd::{SysconfVar, sysconf};
+        // Not from the auxiliary vector, which is a file in /proc on Linux before 6.4, and not every root has one.
+        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten()?;
+        Some(32 * usize::try_from(page).ok()?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// A quarter of the stack, 128 KiB at least, and three quarters of 8 MiB at most.

@@ -15,6 +15,8 @@ mod error;
 mod exec_limits;
 mod exit;
 mod git;
+#[cfg(target_os = "linux")]
+mod init_process;
 mod input;
 mod loader_names;
 mod names;

@@ -9,9 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use capy_client::signals::to_catch;
+use capy_client::signals::{end_by, to_catch};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
 
 use super::error::Fault;
 
@@ -75,7 +74,7 @@ impl Stops {
             state.first = number;
         }
         if state.signals > 2 {
-            let _ = emulate_default_handler(number);
+            end_by(number);
         }
         self.0.asked.store(true, Ordering::SeqCst);
         self.0.changed.notify_all();
@@ -115,7 +114,7 @@ impl Stops {
             (state.signals, state.first)
         };
         if signals > 0 {
-            let _ = emulate_default_handler(first);
+            end_by(first);
         }
     }
 

@@ -5,28 +5,42 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use capy_client::private_memory;
-use capy_client::signals::Interrupt;
+use capy_client::signals::{self, Interrupt};
 use capy_client::{Credentials, credentials};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 
 use super::run_inline::AfterCommand;
+use crate::child::Watch;
 use crate::cli::Run;
 use crate::env_file::Entry;
 use crate::env_text::Pipes;
 use crate::error::{Error, Result};
+#[cfg(target_os = "linux")]
+use crate::init_process;
 use crate::project::{self, Project, env_path, open_env_file, read_env_file, refuse_doubts};
 use crate::{child, printer};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let memory = private_memory::keep();
+    // To wait for the key service takes time, and an init that catches no signal cannot be stopped meanwhile.
+    let watch = signals::is_init().then(Watch::begin).transpose()?;
     let (env, origin) = secrets(&arguments)?;
     let Some(plan) = AfterCommand::plan(&arguments, origin) else {
-        return Err(child::exec(&arguments.command, &env, &memory));
+        return match watch {
+            #[cfg(target_os = "linux")]
+            Some(watch) if !arguments.exec && !init_process::is_handed_sockets() => {
+                let started = child::start_as_init(&arguments.command, &env, &memory, watch)?;
+                drop(env);
+                started.stay()
+            }
+            _ => Err(child::exec(&arguments.command, &env, &memory)),
+        };
     };
     let began = SystemTime::now();
     let interrupt = Interrupt::default();
-    match child::run(&arguments.command, &env, &memory, &interrupt)? {
+    let watch = watch.map_or_else(Watch::begin, Ok)?;
+    match child::run(&arguments.command, &env, &memory, watch, &interrupt)? {
         child::Ended::Badly(code) => return Ok(ExitCode::from(code)),
         child::Ended::Well => plan.carry_out(&arguments, &env, began, &interrupt)?,
     }

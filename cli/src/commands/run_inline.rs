@@ -47,7 +47,7 @@ impl AfterCommand {
     /// None where the command takes this process's place.
     pub(super) fn plan(arguments: &Run, origin: Origin) -> Option<Self> {
         let here = || vec![PathBuf::from(".")];
-        let (reason, folders) = if arguments.no_inline {
+        let (reason, folders) = if arguments.no_inline || arguments.exec {
             return None;
         } else if let Some(folder) = &arguments.inline {
             (Reason::Asked, vec![folder.clone()])
