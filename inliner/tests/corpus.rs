@@ -1,7 +1,7 @@
 //! Thousands of real scripts from npm: tokens and tree agree, and nothing but the reads changes: neither in the bytes nor in
 //! the tree.
 //!
-//! The packages are those of `xtask/corpus` and the example's Next, as `cargo xtask test` installs them; without them there
+//! The packages are those of `inliner/corpus` and the example's Next, as `cargo xtask test` installs them; without them there
 //! is nothing to do. Every script is inlined with the names that it reads itself.
 
 #![expect(clippy::print_stderr, reason = "the counts are told on stderr")]
@@ -25,7 +25,7 @@ const LARGEST: u64 = 10 << 20;
 
 fn scripts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let folders = ["xtask/corpus/node_modules", "examples/next/node_modules/next/dist"];
+    let folders = ["inliner/corpus/node_modules", "examples/next/node_modules/next/dist"];
     let mut found = Vec::new();
     for folder in folders.map(|folder| root.join(folder)) {
         let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
@@ -56,7 +56,7 @@ fn with_names(path: &Path) -> Option<(String, BTreeSet<String>)> {
 fn real_scripts_are_read_alike_by_tokens_and_by_tree_and_change_in_nothing_but_their_reads() {
     let scripts = scripts();
     if scripts.len() < 1000 {
-        needs(false, "the packages of xtask/corpus, by `npm ci` there");
+        needs(false, "the packages of inliner/corpus, by `npm ci` there");
         return;
     }
     // As large a stack as the program's own threads have: scripts are taken apart here, too, to compare them.

@@ -1,6 +1,6 @@
 //! Whole packages from npm: with real variables set, and inlined without them, they print the same and end alike.
 //!
-//! The packages are those of `xtask/corpus`; without them there is nothing to do.
+//! The packages are those of `inliner/corpus`; without them there is nothing to do.
 
 mod support;
 
@@ -149,11 +149,11 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn corpus() -> Option<PathBuf> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xtask/corpus/node_modules");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/node_modules");
     if corpus.join("typescript").is_dir() {
         return Some(corpus);
     }
-    needs(false, "the packages of xtask/corpus, by `npm ci` there");
+    needs(false, "the packages of inliner/corpus, by `npm ci` there");
     None
 }
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use capy_inliner::{Report, Request, inline};
 use capy_protocol::env_map::{EnvMap, SecretValue};
-use xtask::apps::{Answers, App, Copy, canary_in, variables};
-use xtask::desk::Desk;
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
-use xtask::steps::output_of_group;
+use capy_test_support::apps::{Answers, App, Copy, canary_in, variables};
+use capy_test_support::desk::Desk;
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
+use capy_test_support::steps::output_of_group;
 
 use crate::{printed, programs};
 
@@ -137,7 +137,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         if path.is_file() {
             files.push(path);
         } else if !path.ends_with("node_modules") {
-            xtask::shop::collect(&path, &mut files).expect("the copy can be listed");
+            capy_test_support::shop::collect(&path, &mut files).expect("the copy can be listed");
         }
     }
     files.into_iter().map(|file| (file.clone(), std::fs::read(file).expect("it can be read"))).collect()

@@ -51,7 +51,7 @@ pub fn assert_absent(place: &str, haystack: &[u8], needles: &[Needle]) {
 /// When a secret is found, when a file cannot be read, and when there is none.
 pub fn assert_absent_below(folder: &Path, needles: &[Needle]) {
     let mut files: Vec<PathBuf> = Vec::new();
-    xtask::shop::collect(folder, &mut files).expect("the folder can be read");
+    capy_test_support::shop::collect(folder, &mut files).expect("the folder can be read");
     assert!(!files.is_empty(), "{} holds no file", folder.display());
     for file in files {
         let bytes = std::fs::read(&file).expect("the file can be read");

@@ -7,11 +7,11 @@ use std::process::Command;
 use capy_journeys::frameworks::{assert_same_answers, expected_answers};
 use capy_journeys::podman::{Podman, Root};
 use capy_journeys::{printed, programs};
-use xtask::apps::{App, canary_in, variables};
-use xtask::desk::Desk;
-use xtask::key_service::KeyService;
-use xtask::node::{Node, require_node};
-use xtask::steps::output_of_group;
+use capy_test_support::apps::{App, canary_in, variables};
+use capy_test_support::desk::Desk;
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::{Node, require_node};
+use capy_test_support::steps::output_of_group;
 
 const IMAGE: &str = "localhost/node:1";
 
@@ -25,7 +25,7 @@ fn image(engine: &Podman, node: &Node, packages: &Path) {
     root.copy(&program, "bin/node");
     // Addons ask for more than Node itself.
     let mut linked = vec![program];
-    xtask::shop::collect(packages, &mut linked).unwrap();
+    capy_test_support::shop::collect(packages, &mut linked).unwrap();
     linked.retain(|path| path.ends_with("node") || path.extension().is_some_and(|kind| kind == "node"));
     root.libraries_of(&linked);
     let copied = Command::new("cp").arg("-a").arg(packages).arg(root.path("deps/node_modules")).status();

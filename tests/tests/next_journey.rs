@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use capy_journeys::{printed, programs};
+use capy_test_support::desk::{Credentials, Desk};
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::{Node, require_node};
+use capy_test_support::setup;
+use capy_test_support::shop::{NextServer, Shop, VARIABLES, answers, canary_in, collect};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use xtask::desk::{Credentials, Desk};
-use xtask::key_service::KeyService;
-use xtask::node::{Node, require_node};
-use xtask::setup;
-use xtask::shop::{NextServer, Shop, VARIABLES, answers, canary_in, collect};
 
 /// A project at the desk with a deployment for its platform.
 struct Journey {

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use capy_inliner::{Request, inline};
 use capy_protocol::env_map::{EnvMap, SecretValue};
-use xtask::node::{Node, require_node};
-use xtask::workerd::Workerd;
+use capy_test_support::node::{Node, require_node};
+use capy_test_support::workerd::Workerd;
 
 const WORKER: &str = r#"
 import { env } from "cloudflare:workers";

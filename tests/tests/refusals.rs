@@ -5,10 +5,10 @@ use std::process::Output;
 
 use capy_journeys::{printed, programs};
 use capy_protocol::text::{parse_base64, serialize_base64};
+use capy_test_support::desk::{Credentials, Desk};
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
 use tempfile::TempDir;
-use xtask::desk::{Credentials, Desk};
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
 
 struct Case {
     code: &'static str,

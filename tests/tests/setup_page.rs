@@ -9,13 +9,13 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use capy_journeys::{printed, programs};
+use capy_test_support::desk::{Credentials, Desk};
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
+use capy_test_support::shop::VARIABLES;
+use capy_test_support::workerd::Workerd;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::desk::{Credentials, Desk};
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
-use xtask::shop::VARIABLES;
-use xtask::workerd::Workerd;
 
 /// A page and its first visitor, without a browser. Ended on drop.
 struct Visitor {

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::build_worker::{Build, build_worker};
-use xtask::node::require_node;
-use xtask::workerd::{Options, Workerd};
-use xtask::workspace_root;
+use capy_test_support::build_worker::{Build, build_worker};
+use capy_test_support::node::require_node;
+use capy_test_support::workerd::{Options, Workerd};
+use capy_test_support::workspace_root;
 
 #[test]
 fn every_vector_passes_as_wasm_in_workerd() {

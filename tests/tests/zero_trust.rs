@@ -6,11 +6,11 @@ use capy_journeys::recorder::Recorder;
 use capy_journeys::{printed, programs};
 use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::phrase::RecoveryPhrase;
+use capy_test_support::desk::{Credentials, Desk};
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
+use capy_test_support::shop::VARIABLES;
 use tempfile::TempDir;
-use xtask::desk::{Credentials, Desk};
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
-use xtask::shop::VARIABLES;
 
 fn variable<'a>(credentials: &'a Credentials, name: &str) -> &'a str {
     let found = credentials.variables.iter().find(|(known, _)| known == name);

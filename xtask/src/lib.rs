@@ -1,28 +1,11 @@
-//! What the workspace does to itself: builds the Worker and runs it on the real runtime.
+//! The workspace's own commands: set-up and demo, tests, releases. `cargo xtask` is a thin command line over these modules.
 //!
-//! `cargo xtask` is a thin command line over these modules; the tests use them too.
+//! What takes minutes to compile is not here: `cargo xtask bench` and `cargo xtask build-worker` start programs of their own.
 
-pub mod apps;
 pub mod bench;
-pub mod build_worker;
 pub mod demo;
-pub mod desk;
 pub mod dist;
-pub mod guarded;
-pub mod key_service;
-pub mod node;
-mod registered;
 pub mod run_tests;
-pub mod setup;
-pub mod shop;
-pub mod soak;
-pub mod steps;
-pub mod workerd;
 
-use std::path::{Path, PathBuf};
-
-/// The folder of the workspace's `Cargo.toml`.
-pub fn workspace_root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("xtask lies in the workspace").to_owned()
-}
+pub use capy_test_support::build_worker;
+use capy_test_support::{desk, key_service, node, setup, shop, steps, workspace_root};

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::build_worker::{Build, build_worker};
 use xtask::run_tests::Size;
-use xtask::{bench, demo, dist, run_tests, soak};
+use xtask::{bench, demo, dist, run_tests};
 
 /// The workspace's own commands.
 #[derive(Parser)]
@@ -28,33 +28,15 @@ enum Command {
         filter: Vec<String>,
     },
     /// Set up, then measure our programs against their peers and print the README's table.
-    Bench {
-        /// Counted runs of each side [default: 15; 5 of those that take seconds].
-        #[arg(long)]
-        runs: Option<u32>,
-        /// Only the rows of: start-up, build, tree, service, isolate.
-        #[arg(value_name = "ROWS")]
-        only: Option<bench::Rows>,
-    },
+    #[command(disable_help_flag = true)]
+    Bench(bench::Arguments),
     /// Set up, then hold the key service under mixed load, with restarts, and check every answer, the audit trail and the
     /// memory.
-    Soak {
-        /// How long, for each host.
-        #[arg(long, default_value_t = 15.0)]
-        minutes: f64,
-        /// Which host.
-        #[arg(long, default_value = "both")]
-        host: soak::Host,
-        /// Calls a second, where the machine has other work and what it takes now says little [default: half of what it takes]
-        #[arg(long)]
-        rate: Option<f64>,
-    },
+    #[command(disable_help_flag = true)]
+    Soak(bench::Arguments),
     /// What a command takes: CPU and wall time in microseconds, peak memory in KiB.
-    #[command(hide = true)]
-    Measure {
-        #[arg(last = true)]
-        command: Vec<std::ffi::OsString>,
-    },
+    #[command(hide = true, disable_help_flag = true)]
+    Measure(bench::Arguments),
     /// Make everything that a release consists of, in one folder, with SHA256SUMS.
     Dist(dist::Arguments),
     /// Build the key service into build/worker, as wrangler bundles it.
@@ -67,9 +49,9 @@ fn main() -> Result<()> {
         Command::Test { full, filter } => {
             run_tests::run(if full { Size::Full } else { Size::Usual }, &filter)
         }
-        Command::Bench { runs, only } => bench::run(runs, only),
-        Command::Soak { minutes, host, rate } => soak::run(minutes, host, rate),
-        Command::Measure { command } => bench::tell(&command),
+        Command::Bench(arguments) => bench::run("bench", &arguments),
+        Command::Soak(arguments) => bench::run("soak", &arguments),
+        Command::Measure(arguments) => bench::run("measure", &arguments),
         Command::Dist(arguments) => dist::run(arguments),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }

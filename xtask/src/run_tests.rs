@@ -58,7 +58,7 @@ pub fn run(size: Size, filter: &[String]) -> Result<()> {
     heading("set-up");
     if setup::node_tool("node").is_ok() || std::env::var_os("CI").is_some() {
         setup::everything()?;
-        setup::npm_ci("xtask/corpus")?;
+        setup::npm_ci("inliner/corpus")?;
     } else {
         say("   node is not on PATH: the tests that need it are skipped, each with a line that says so");
     }

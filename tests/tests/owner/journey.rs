@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use capy_journeys::needles::{Needle, assert_absent};
 use capy_journeys::{printed, programs};
+use capy_test_support::desk::Desk;
+use capy_test_support::node::require_node;
+use capy_test_support::workspace_root;
 use capy_worker::migrations::{MIGRATIONS, RECORD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::desk::Desk;
-use xtask::node::require_node;
-use xtask::workspace_root;
 
 use crate::account::{Account, Version};
 use crate::owner::Owner;

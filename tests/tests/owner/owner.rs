@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use capy_journeys::needles::{Needle, assert_absent};
 use capy_journeys::{printed, programs};
+use capy_test_support::node::Node;
+use capy_test_support::workspace_root;
 use tempfile::TempDir;
-use xtask::node::Node;
-use xtask::workspace_root;
 
 use crate::server::{ACCOUNT_ID, API_TOKEN, Cloudflare};
 
@@ -98,7 +98,7 @@ impl Owner {
             assert_absent(&format!("the arguments {:?}", String::from_utf8_lossy(line)), line, needles);
         }
         let mut kept: Vec<PathBuf> = Vec::new();
-        xtask::shop::collect(&self.home().join(".config"), &mut kept).unwrap();
+        capy_test_support::shop::collect(&self.home().join(".config"), &mut kept).unwrap();
         assert!(!kept.is_empty(), "wrangler keeps logs");
         for file in kept {
             assert_absent(&file.display().to_string(), &fs::read(&file).unwrap(), needles);

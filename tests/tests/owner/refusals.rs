@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use xtask::node::require_node;
-use xtask::workspace_root;
+use capy_test_support::node::require_node;
+use capy_test_support::workspace_root;
 
 use crate::account::{Account, Refusal};
 use crate::owner::Owner;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use capy_test_support::guarded::Guarded;
+use capy_test_support::node::Node;
+use capy_test_support::workspace_root;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::guarded::Guarded;
-use xtask::node::Node;
-use xtask::workspace_root;
 
 use crate::account::Version;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
 use capy_journeys::podman::{Podman, Root, Start};
-use xtask::workspace_root;
+use capy_test_support::workspace_root;
 
 use crate::owner::{Owner, wait_for_health};
 use crate::{Secrets, stripped};

@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use capy_journeys::{printed, programs};
+use capy_test_support::desk::{Credentials, Desk};
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::desk::{Credentials, Desk};
 
 const VALUE: &str = "canary.PACKAGED.x9";
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use capy_journeys::podman::{Container, Podman, Root, Start};
 use capy_journeys::printed;
-use xtask::workspace_root;
+use capy_test_support::workspace_root;
 
 use crate::owner::{Owner, wait_for_health};
 use crate::{Secrets, stripped};

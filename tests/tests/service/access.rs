@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
 use serde_json::{Value, json};
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
 
 use crate::issuer::{AUDIENCE, Issuer};
 use crate::support::{call, on_each_host, owner};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use capy_protocol::blob::Format;
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
 
 use crate::lifecycle::database_file;
 use crate::support::{Deployment, call, execute, on_each_host, owner};

@@ -3,9 +3,9 @@
 
 use std::process::Command;
 
+use capy_test_support::key_service::KeyService;
 use capy_test_support::needs;
-use xtask::key_service::KeyService;
-use xtask::workspace_root;
+use capy_test_support::workspace_root;
 
 #[test]
 fn a_running_service_keeps_to_its_description() {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use capy_journeys::needles::{Needle, assert_absent};
 use capy_protocol::blob::Format;
+use capy_test_support::key_service::KeyService;
 use rusqlite::Connection;
 use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
-use xtask::key_service::KeyService;
 
 use crate::support::{Deployment, on_each_host, owner, registration};
 

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use capy_test_support::build_worker::{Build, build_worker};
+use capy_test_support::node::require_node;
+use capy_test_support::workerd::{Options, Workerd};
 use serde_json::Value;
-use xtask::build_worker::{Build, build_worker};
-use xtask::node::require_node;
-use xtask::workerd::{Options, Workerd};
 
 use crate::support::call;
 

@@ -1,10 +1,10 @@
 //! Who is not let in, what is not a request, and a service that lacks its secrets.
 
+use capy_test_support::build_worker::{Build, build_worker};
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
+use capy_test_support::workerd::{Options, Workerd};
 use serde_json::{Value, json};
-use xtask::build_worker::{Build, build_worker};
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
-use xtask::workerd::{Options, Workerd};
 
 use crate::support::{call, on_each_host, owner};
 

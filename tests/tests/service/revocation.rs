@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use capy_protocol::blob::Format;
+use capy_test_support::key_service::KeyService;
 use serde_json::{Value, json};
-use xtask::key_service::KeyService;
 
 use crate::support::{Deployment, call, on_each_host, owner};
 

@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use capy_protocol::blob::Format;
+use capy_test_support::key_service::KeyService;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use xtask::key_service::KeyService;
 
 use crate::lifecycle::database_file;
 use crate::support::{Deployment, call, on_each_host, owner};

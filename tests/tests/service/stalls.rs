@@ -4,10 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use capy_journeys::{printed, programs};
+use capy_test_support::desk::Desk;
+use capy_test_support::key_service::KeyService;
 use rusqlite::Connection;
 use serde_json::Value;
-use xtask::desk::Desk;
-use xtask::key_service::KeyService;
 
 use crate::lifecycle::database_file;
 use crate::support::{call, owner};

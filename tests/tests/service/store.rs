@@ -7,11 +7,11 @@ use capy_journeys::needles::{Needle, assert_absent};
 use capy_protocol::api::projects::{StoreRow, StoreRows};
 use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::store_row::Place;
+use capy_test_support::build_worker::{Build, build_worker};
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::require_node;
+use capy_test_support::workerd::{Options, Workerd};
 use serde_json::{Value, json};
-use xtask::build_worker::{Build, build_worker};
-use xtask::key_service::KeyService;
-use xtask::node::require_node;
-use xtask::workerd::{Options, Workerd};
 
 use crate::lifecycle::read_below;
 use crate::support::{Answer, call, on_each_host, owner};

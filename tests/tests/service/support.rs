@@ -6,11 +6,11 @@ use capy_protocol::blob::Format;
 use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::key::ProjectKey;
 use capy_protocol::mint::Minting;
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::Node;
+use capy_test_support::workspace_root;
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request};
-use xtask::key_service::KeyService;
-use xtask::node::Node;
-use xtask::workspace_root;
 
 /// Makes a test of each function for each host of the service: what one of them does, the other has to do.
 macro_rules! on_each_host {
@@ -18,13 +18,13 @@ macro_rules! on_each_host {
         mod $test {
             #[test]
             fn on_workers() {
-                let Some(node) = xtask::node::require_node() else { return };
-                super::$test(&xtask::key_service::KeyService::start(&node).unwrap());
+                let Some(node) = capy_test_support::node::require_node() else { return };
+                super::$test(&capy_test_support::key_service::KeyService::start(&node).unwrap());
             }
 
             #[test]
             fn on_a_machine() {
-                super::$test(&xtask::key_service::KeyService::embedded(&capy_journeys::programs()).unwrap());
+                super::$test(&capy_test_support::key_service::KeyService::embedded(&capy_journeys::programs()).unwrap());
             }
         }
     )*};

@@ -3,8 +3,8 @@
 use std::thread;
 
 use capy_protocol::blob::Format;
+use capy_test_support::key_service::KeyService;
 use serde_json::{Value, json};
-use xtask::key_service::KeyService;
 
 use crate::support::{Deployment, on_each_host, owner};
 

@@ -1,4 +1,5 @@
-//! Turns a crate into what `wrangler` bundles: `index_bg.wasm`, its glue `index.js`, and the entry.
+//! Turns a crate of the workspace that it is started in into what `wrangler` bundles: `index_bg.wasm`, its glue
+//! `index.js`, and the entry.
 //!
 //! It does what `worker-build` does, without downloading tools: `wasm-bindgen-cli-support` is the library inside
 //! wasm-bindgen's own command line. It refuses to guess where cargo put the wasm; cargo says so itself.
@@ -12,8 +13,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use wasm_bindgen_cli_support::Bindgen;
-
-use crate::workspace_root;
 
 /// What to build, and where to.
 #[derive(Clone, Debug)]
@@ -30,30 +29,6 @@ pub struct Build {
     pub entry: PathBuf,
     /// Whether functions keep their names, for a profile. Their code is the same.
     pub names: bool,
-}
-
-impl Build {
-    /// The key service, into `build/worker/`.
-    pub fn service() -> Self {
-        Self::package("capy-worker", "worker")
-    }
-
-    /// The key service with the names of its functions, into `build/worker-named/`.
-    pub fn named_service() -> Self {
-        Self { names: true, ..Self::package("capy-worker", "worker-named") }
-    }
-
-    /// A library crate, into `build/<out>/`, under the service's entry and profile.
-    pub fn package(package: &str, out: &str) -> Self {
-        Self {
-            package: package.to_owned(),
-            example: None,
-            profile: "service".to_owned(),
-            out_dir: workspace_root().join("build").join(out),
-            entry: workspace_root().join("worker/entry.mjs"),
-            names: false,
-        }
-    }
 }
 
 /// Builds, and returns the path of the copied entry.
@@ -78,7 +53,7 @@ pub fn build_worker(build: &Build) -> Result<PathBuf> {
 /// Runs cargo and returns the path of the wasm it made.
 fn compile(build: &Build) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace_root()).stderr(Stdio::inherit());
+    cargo.stderr(Stdio::inherit());
     // The crate type is asked for here, and not in `Cargo.toml`: for a library that names `cdylib` there, cargo writes
     // one file whatever features it is built with, and builds of others that use it spoil each other's.
     cargo.args(["rustc", "--locked", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"]);
@@ -128,7 +103,7 @@ fn lock(out_dir: &Path) -> Result<File> {
 
 /// What an output is made from: the same stamp is the same output, which a running server may be reading.
 fn stamp(wasm: &Path, entry: &Path) -> Result<String> {
-    let this_program = include_str!("build_worker.rs");
+    let this_program = include_str!("lib.rs");
     let mut hasher = DefaultHasher::new();
     let inputs = [fs::read(wasm), fs::read(entry), Ok(this_program.into())];
     for input in inputs {

@@ -66,7 +66,7 @@ impl Guarded {
     ///
     /// # Errors
     /// When the system's `/proc` does not tell.
-    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+    pub fn cpu_time(&self) -> Result<Duration> {
         let ticks: u64 = self.processes()?.iter().map(|process| process.ticks).sum();
         Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
     }
@@ -75,7 +75,7 @@ impl Guarded {
     ///
     /// # Errors
     /// When the system's `/proc` does not tell.
-    pub(crate) fn resident(&self) -> Result<u64> {
+    pub fn resident(&self) -> Result<u64> {
         let pages: u64 = self.processes()?.iter().map(|process| process.pages).sum();
         Ok(pages * rustix::param::page_size() as u64)
     }
@@ -84,7 +84,7 @@ impl Guarded {
     ///
     /// # Errors
     /// When none of them does, or the system's `/proc` does not tell.
-    pub(crate) fn resident_of(&self, program: &str) -> Result<u64> {
+    pub fn resident_of(&self, program: &str) -> Result<u64> {
         let all = self.processes()?;
         let pages: u64 =
             all.iter().filter(|process| process.name == program).map(|process| process.pages).sum();
@@ -96,7 +96,7 @@ impl Guarded {
     ///
     /// # Errors
     /// When they cannot be ended.
-    pub(crate) fn kill(self) -> Result<()> {
+    pub fn kill(self) -> Result<()> {
         let group = rustix::process::Pid::from_child(&self.guard);
         rustix::process::kill_process_group(group, rustix::process::Signal::KILL).context("SIGKILL")?;
         let deadline = Instant::now() + STOP_DEADLINE;

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::model::{Known, Model};
 use super::trail;
-use crate::key_service::KeyService;
 use crate::registered::{Caller, PROJECT, Registered};
-use crate::steps::say;
+use capy_test_support::key_service::KeyService;
+use capy_test_support::steps::say;
 
 pub(super) const CLIENTS: usize = 8;
 

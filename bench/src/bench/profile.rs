@@ -1,7 +1,7 @@
 //! The processor's time that a decrypt takes in our own isolate on Workers, without the simulated storage, and where it
 //! goes. The platform counts that time, and gives 10 ms of it to a call on its smallest plan.
 //!
-//! Two measures, each of ours and of the Worker written by hand. Alone: `xtask/peers/decrypt-worker/alone.mjs` answers
+//! Two measures, each of ours and of the Worker written by hand. Alone: `bench/peers/decrypt-worker/alone.mjs` answers
 //! for the bindings at once, so that all the time that the kernel counts is the isolate's, with the platform's requests,
 //! answers and garbage. Under load: V8's own profile of the isolate through workerd's inspector, while the simulated
 //! bindings are asked; they are other isolates, and not in it.
@@ -19,9 +19,9 @@ use super::sampled::{Inspector, Profile};
 use super::service::{BY_HAND, Side, registered};
 use super::upload::Upload;
 use super::workers::Workers;
-use crate::node::Node;
 use crate::registered::{Caller, Registered};
-use crate::steps::say;
+use capy_test_support::node::Node;
+use capy_test_support::steps::say;
 
 /// Decrypts of one call that runs alone, and how many such calls a measure takes: the kernel's clock ticks every 10 ms.
 const COUNT: u32 = 200;

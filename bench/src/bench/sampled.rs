@@ -1,4 +1,4 @@
-//! V8's sampled profile of one Worker, through `xtask/peers/decrypt-worker/profile.mjs`.
+//! V8's sampled profile of one Worker, through `bench/peers/decrypt-worker/profile.mjs`.
 //!
 //! Samples are taken only while the isolate runs, so that the time between two of them may be another isolate's: a
 //! sample counts for the time between neighbours, not for the time since the last one.
@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use crate::node::Node;
-use crate::workspace_root;
+use capy_test_support::node::Node;
+use capy_test_support::workspace_root;
 
 /// Microseconds between two samples, asked for: a tenth of what V8 takes by itself.
 const INTERVAL: u32 = 100;
@@ -29,7 +29,7 @@ impl Inspector<'_> {
     /// The profile of a Worker during some work.
     pub(super) fn profile<T>(&self, worker: &str, work: impl FnOnce() -> Result<T>) -> Result<(T, Profile)> {
         let mut command = Command::new(&self.node.node);
-        command.arg(workspace_root().join("xtask/peers/decrypt-worker/profile.mjs"));
+        command.arg(workspace_root().join("bench/peers/decrypt-worker/profile.mjs"));
         command.args([self.address, worker, &INTERVAL.to_string()]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut told = BufReader::new(child.stdout.take().context("no pipe")?);

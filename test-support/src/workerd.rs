@@ -98,7 +98,7 @@ impl Workerd {
     }
 
     /// Its processes, wrangler's among them.
-    pub(crate) fn server(&self) -> &Guarded {
+    pub fn server(&self) -> &Guarded {
         &self.server
     }
 
@@ -106,7 +106,7 @@ impl Workerd {
     ///
     /// # Errors
     /// When they cannot be ended.
-    pub(crate) fn kill(self) -> Result<()> {
+    pub fn kill(self) -> Result<()> {
         self.server.kill()
     }
 

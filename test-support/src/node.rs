@@ -79,14 +79,14 @@ impl Node {
     }
 }
 
-/// The tools, or `None` where the test is to be skipped: see [`needs`](capy_test_support::needs).
+/// The tools, or `None` where the test is to be skipped: see [`needs`](crate::needs).
 ///
 /// # Panics
 /// When the tools are missing and `CI` is set.
 pub fn require_node() -> Option<Node> {
     let found = Node::find();
     let missing = found.as_ref().err().map(|error| format!("Node and wrangler: {error:#}"));
-    capy_test_support::needs(found.is_ok(), missing.as_deref().unwrap_or_default());
+    crate::needs(found.is_ok(), missing.as_deref().unwrap_or_default());
     found.ok()
 }
 

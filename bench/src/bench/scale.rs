@@ -15,7 +15,7 @@ use capy_worker::migrations::MIGRATIONS;
 use capy_worker::store::sql;
 use rusqlite::{Connection, StatementStatus};
 
-use crate::steps::heading;
+use capy_test_support::steps::heading;
 
 /// Rows of the audit trail, in the order in which the tables grow. One in [`DECRYPTS_OF_EACH`] is a deployment's.
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];

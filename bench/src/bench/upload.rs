@@ -7,10 +7,10 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::build_worker::{Build, build_worker};
-use crate::desk::with_stdin;
-use crate::node::Node;
-use crate::workspace_root;
+use capy_test_support::build_worker::{Build, build_worker};
+use capy_test_support::desk::with_stdin;
+use capy_test_support::node::Node;
+use capy_test_support::workspace_root;
 
 /// Where they are, and what wrangler says of the upload's size.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! Decrypts a second of the key service on both hosts, against a Worker written by hand that makes the same calls to KV
-//! and D1 and little else: `xtask/peers/decrypt-worker/`.
+//! and D1 and little else: `bench/peers/decrypt-worker/`.
 //!
 //! The peer runs twice, without and with the service's two rate limiters, whose simulation is no part of what the service
 //! computes. All Workers run in one workerd, each on a port of its own, without wrangler's proxy, on the storage that wrangler
@@ -13,11 +13,11 @@ use anyhow::Result;
 use super::load::{self, Ask};
 use super::measure::median;
 use super::workers::Workers;
-use crate::guarded::Guarded;
-use crate::key_service::KeyService;
-use crate::node::Node;
 use crate::registered::{Caller, Registered};
-use crate::steps::say;
+use capy_test_support::guarded::Guarded;
+use capy_test_support::key_service::KeyService;
+use capy_test_support::node::Node;
+use capy_test_support::steps::say;
 
 /// Over how many deployments the load is spread.
 pub(super) const DEPLOYMENTS: usize = 32;
@@ -132,14 +132,14 @@ impl<'a> Side<'a> {
 mod tests {
     use std::fs;
 
-    use crate::workspace_root;
+    use capy_test_support::workspace_root;
 
     #[test]
     fn the_worker_written_by_hand_runs_the_services_own_statements() {
         let read = |path: &str| fs::read_to_string(workspace_root().join(path)).unwrap();
         let bare = |text: &str| text.replace(|letter: char| !letter.is_alphanumeric() && letter != '?', "");
         let ours = bare(&(read("worker/src/store/sql.rs") + &read("worker/src/store/sql/audit.rs")));
-        let peer = read("xtask/peers/decrypt-worker/worker.mjs");
+        let peer = read("bench/peers/decrypt-worker/worker.mjs");
         for (name, clauses) in [("FIND", 1), ("EVENT_IF_OPEN", 11), ("RELEASE", 9)] {
             let (_, statement) = peer.split_once(&format!("const {name} =")).unwrap();
             let (statement, _) = statement.split_once(";\n").unwrap();

@@ -1,7 +1,7 @@
 //! CPU time, wall time and peak memory of whole child processes, from the operating system's own accounting.
 //!
 //! The kernel keeps one peak for all children of a process, so that each command runs under a process of its own that waits
-//! for it and tells: `cargo xtask measure`.
+//! for it and tells: `capy-bench measure`.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-use crate::steps::say;
+use capy_test_support::steps::say;
 
 /// What one finished process took.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +116,7 @@ fn take(command: &Command) -> Result<Taken> {
 ///
 /// # Errors
 /// When it cannot be started or fails.
-pub fn tell(command: &[std::ffi::OsString]) -> Result<()> {
+pub(crate) fn tell(command: &[std::ffi::OsString]) -> Result<()> {
     let (program, arguments) = command.split_first().context("no command")?;
     let start = Instant::now();
     let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status()?;

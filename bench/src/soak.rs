@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 
 use crate::bench::load::{self, Ask};
-use crate::key_service::{End, KeyService};
-use crate::node::Node;
 use crate::registered::{Caller, Registered};
-use crate::setup;
-use crate::steps::{heading, say};
+use capy_test_support::key_service::{End, KeyService};
+use capy_test_support::node::Node;
+use capy_test_support::setup;
+use capy_test_support::steps::{heading, say};
 use field::{CLIENTS, Field};
 use memory::Samples;
 
@@ -37,7 +37,7 @@ const LOOKS: Duration = Duration::from_millis(500);
 
 /// Which host is soaked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Host {
+pub(crate) enum Host {
     /// The Worker under `wrangler dev`.
     Workers,
     /// `capy serve`, a release build.
@@ -50,7 +50,7 @@ pub enum Host {
 ///
 /// # Errors
 /// At the first wrong answer, lost revocation or lost event, and when memory grows.
-pub fn run(minutes: f64, host: Host, rate: Option<f64>) -> Result<()> {
+pub(crate) fn run(minutes: f64, host: Host, rate: Option<f64>) -> Result<()> {
     let time = Duration::try_from_secs_f64(minutes * 60.0)?;
     ensure!(rate.is_none_or(|rate| rate >= 1.0), "--rate has to be one call a second or more");
     if host != Host::Workers {
@@ -125,7 +125,7 @@ fn stretch(field: &Field, service: &KeyService, program: &str, time: Duration) -
         thread::sleep(LOOKS);
         samples.add(service.server().resident_of(program)?, field.calls.load(SeqCst));
         if scheduled.elapsed() >= CHECKPOINTS {
-            service.play_schedule(&caller)?;
+            play_schedule(service, &caller)?;
             scheduled = Instant::now();
         }
     }
@@ -133,6 +133,15 @@ fn stretch(field: &Field, service: &KeyService, program: &str, time: Duration) -
     let all = service.server().resident()?;
     say(format!("      {calls} calls so far, {program} has {samples}, with its helpers {} MiB", all >> 20));
     Ok(samples)
+}
+
+/// Plays the schedule of the Worker once, as the platform does every few minutes; `capy serve` keeps its own.
+fn play_schedule(service: &KeyService, caller: &Caller) -> Result<()> {
+    if service.is_worker() {
+        let status = caller.status(&format!("{}/cdn-cgi/handler/scheduled", service.url()))?;
+        ensure!(status == 200, "the schedule: {status}");
+    }
+    Ok(())
 }
 
 fn highest_rate(service: &KeyService) -> Result<f64> {

@@ -1,4 +1,4 @@
-//! The Workers of `xtask/peers/decrypt-worker/serve.mjs`: ours and the one written by hand, in one workerd.
+//! The Workers of `bench/peers/decrypt-worker/serve.mjs`: ours and the one written by hand, in one workerd.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,10 +6,10 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::guarded::Guarded;
-use crate::key_service::{random_hex, random_roots};
-use crate::node::Node;
-use crate::workspace_root;
+use capy_test_support::guarded::Guarded;
+use capy_test_support::key_service::{random_hex, random_roots};
+use capy_test_support::node::Node;
+use capy_test_support::workspace_root;
 
 /// All Workers in one runtime. Stopped, and their data removed, on drop.
 pub(super) struct Workers {
@@ -35,7 +35,7 @@ impl Workers {
         let root = workspace_root();
         let admin_token = random_hex()?;
         let mut serve = Command::new(&node.node);
-        serve.arg(root.join("xtask/peers/decrypt-worker/serve.mjs")).arg(upload);
+        serve.arg(root.join("bench/peers/decrypt-worker/serve.mjs")).arg(upload);
         serve.arg(root.join("worker/migrations")).arg(data.path()).args(inspect);
         serve.env("ADMIN_TOKEN", &admin_token).env("WRAP_ROOTS", random_roots()?);
         let server = Guarded::spawn(&serve, data.path(), "serving on ")?;

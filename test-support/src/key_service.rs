@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
 use crate::build_worker::{Build, build_worker};
 use crate::guarded::Guarded;
 use crate::node::Node;
-use crate::registered::Caller;
 use crate::workerd::{Options, Workerd};
 
 /// A running key service. Stopped, and its data removed, on drop.
@@ -34,7 +33,7 @@ enum Host {
 
 /// How a server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// By SIGTERM: calls in flight may end.
     Asked,
     /// By SIGKILL, with all its processes.
@@ -92,7 +91,7 @@ impl KeyService {
     ///
     /// # Errors
     /// When it does not end or start.
-    pub(crate) fn restarted(self, end: End) -> Result<Self> {
+    pub fn restarted(self, end: End) -> Result<Self> {
         let Self { host, kind, persist, admin_token, wrap_roots, encryption_key } = self;
         match (end, host) {
             (End::Asked, host) => drop(host),
@@ -118,16 +117,9 @@ impl KeyService {
         Ok(Self { host, kind, persist, admin_token, wrap_roots, encryption_key })
     }
 
-    /// Plays the schedule of the Worker once, as the platform does every few minutes; `capy serve` keeps its own.
-    ///
-    /// # Errors
-    /// When the Worker does not take it.
-    pub(crate) fn play_schedule(&self, caller: &Caller) -> Result<()> {
-        if let Host::Workerd(workerd) = &self.host {
-            let status = caller.status(&format!("{}/cdn-cgi/handler/scheduled", workerd.url()))?;
-            ensure!(status == 200, "the schedule: {status}");
-        }
-        Ok(())
+    /// Whether it is the Worker, whose schedule somebody has to play; `capy serve` keeps its own.
+    pub fn is_worker(&self) -> bool {
+        matches!(self.host, Host::Workerd(_))
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -154,7 +146,7 @@ impl KeyService {
     }
 
     /// The server's processes.
-    pub(crate) fn server(&self) -> &Guarded {
+    pub fn server(&self) -> &Guarded {
         match &self.host {
             Host::Workerd(workerd) => workerd.server(),
             Host::Machine(server) => server,
@@ -199,7 +191,10 @@ fn built() -> Result<PathBuf> {
 }
 
 /// One root for `WRAP_ROOTS`.
-pub(crate) fn random_roots() -> Result<String> {
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn random_roots() -> Result<String> {
     Ok(format!("{}:{}", random_key_id()?, random_hex()?))
 }
 
@@ -209,8 +204,11 @@ fn random_key_id() -> Result<u32> {
     Ok(u32::from_be_bytes(bytes))
 }
 
-/// 32 random bytes.
-pub(crate) fn random_hex() -> Result<String> {
+/// 32 random bytes in hexadecimal.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn random_hex() -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
     Ok(hex::encode(bytes))

@@ -15,10 +15,10 @@ use anyhow::{Context, Result, ensure};
 
 use super::measure::{self, Prepare, Row, Side, compare};
 use super::program;
-use crate::setup;
-use crate::shop::{collect, copy_tree};
-use crate::steps::say;
-use crate::workspace_root;
+use capy_test_support::setup;
+use capy_test_support::shop::{collect, copy_tree};
+use capy_test_support::steps::say;
+use capy_test_support::workspace_root;
 
 /// One folder of scripts, and the names to inline there.
 struct Work {
@@ -102,7 +102,10 @@ fn doubled(inliner: &Path, scratch: &Path, once: &Work, runs: u32) -> Result<Vec
 fn inliner() -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--release", "--package", "capy-inliner", "--example", "inline"]);
-    crate::steps::quiet("cargo build the inliner (release)", cargo.current_dir(workspace_root()))?;
+    capy_test_support::steps::quiet(
+        "cargo build the inliner (release)",
+        cargo.current_dir(workspace_root()),
+    )?;
     Ok(setup::target_dir()?.join("release/examples/inline"))
 }
 
@@ -208,7 +211,7 @@ fn library_define(library: &str, scratch: &Path, work: &Work) -> Result<Command>
     let out = scratch.join("library-tree");
     fresh(&out)?;
     let mut command = Command::new(setup::node_tool("node")?);
-    command.arg(workspace_root().join("xtask/peers/define.mjs")).arg(library);
+    command.arg(workspace_root().join("bench/peers/define.mjs")).arg(library);
     command.arg(values(scratch, work)?).arg(&work.tree).arg(out);
     Ok(command)
 }
