@@ -162,7 +162,7 @@ pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Erro
             ..named::layout(&tree, folder)?
         });
     }
-    tree.refuse_ways_out()?;
+    tree.refuse_what_was_passed_over()?;
     let mut unrecognised = Vec::new();
     if let Some(since) = request.written_since.filter(|_| request.beside_layouts) {
         let known = layouts.iter().chain(&older);
@@ -188,6 +188,7 @@ type Detector = fn(&Tree<'_>, &Path, Option<SystemTime>) -> Result<Vec<Detected>
 fn detect(tree: &Tree<'_>, folder: &Path, request: &Request<'_>) -> Result<Vec<Detected>, Error> {
     let written_since = request.written_since;
     if !tree.is_dir(folder) {
+        tree.refuse_faults()?;
         return Err(Error::NoFolder { path: folder.to_owned() });
     }
     let mut found = next::detect(tree, folder, written_since)?;
@@ -203,7 +204,7 @@ fn detect(tree: &Tree<'_>, folder: &Path, request: &Request<'_>) -> Result<Vec<D
         let sites = static_site::detect(tree, folder, written_since, &found)?;
         found.extend(sites);
     }
-    tree.refuse_ways_out()?;
+    tree.refuse_what_was_passed_over()?;
     if found.is_empty() && !request.beside_layouts {
         return Err(Error::UnknownLayout { path: folder.to_owned() });
     }
@@ -263,7 +264,7 @@ impl<'t> Inventory<'t> {
         inventory.roots.sort();
         inventory.roots.dedup();
         inventory.refuse_public_bundles()?;
-        inventory.tree.refuse_ways_out()?;
+        inventory.tree.refuse_what_was_passed_over()?;
         Ok(inventory)
     }
 }

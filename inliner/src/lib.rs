@@ -194,6 +194,7 @@ fn run(request: &Request<'_>) -> Result<Report, Error> {
     write::sweep(tree, &inventory.leftovers)?;
     let seen = Seen::now(tree, inventory.server.keys().chain(inventory.maps.keys()));
     let (mut report, changes) = plan::plan(request, &inventory, &work)?;
+    tree.refuse_faults()?;
     report.written = report.worst() != Some(Severity::Failure);
     if report.written {
         write::commit(tree, &changes, &seen, &work)?;

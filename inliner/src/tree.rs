@@ -49,6 +49,8 @@ pub struct Tree<'a> {
     unpacked: AtomicU64,
     /// Paths that were asked for and led out.
     left: Mutex<BTreeSet<PathBuf>>,
+    /// The first path that could not be looked at, while nothing says that it is not there.
+    fault: Mutex<Option<(PathBuf, io::Error)>>,
     /// Whether it is said what is at a path that leads out.
     looks_outside: bool,
 }
@@ -132,8 +134,23 @@ impl<'a> Tree<'a> {
         Some((root, or_here(real.strip_prefix(&root.real).ok()?.to_owned())))
     }
 
-    /// Does something below the root that holds a path.
+    /// Does something below the root that holds a path. A fault is kept in mind: see [`Tree::refuse_what_was_passed_over`].
     fn at<T>(&self, path: &Path, act: impl Fn(&Root, &Path) -> io::Result<T>) -> Result<T, Error> {
+        self.try_at(path, act).inspect_err(|error| self.note_fault(path, error, |_| true))
+    }
+
+    fn note_fault(&self, path: &Path, error: &Error, counts: impl FnOnce(&io::Error) -> bool) {
+        let Error::Read { source, .. } = error else { return };
+        if !says_what_is_there(source) && counts(source) {
+            let copy =
+                source.raw_os_error().map_or_else(|| source.kind().into(), io::Error::from_raw_os_error);
+            let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+            fault.get_or_insert_with(|| (path.to_owned(), copy));
+        }
+    }
+
+    /// The same where whoever asks tells of a fault.
+    fn try_at<T>(&self, path: &Path, act: impl Fn(&Root, &Path) -> io::Result<T>) -> Result<T, Error> {
         let failed = |source| Error::Read { path: path.to_owned(), source };
         let (root, inside) = self.locate(path).ok_or_else(|| self.outside(path))?;
         match act(root, &inside) {
@@ -225,7 +242,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Whether this is a file. A path that leads out is none, and is kept in mind: see [`Tree::refuse_ways_out`].
+    /// Whether this is a file. A path that leads out is none, and is kept in mind: see [`Tree::refuse_what_was_passed_over`].
     pub(crate) fn is_file(&self, path: &Path) -> bool {
         self.ask(path) == Some(Kind::File)
     }
@@ -257,17 +274,38 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Fails if a file or folder that was asked for led out: what is there would be passed over without a word.
-    pub(crate) fn refuse_ways_out(&self) -> Result<(), Error> {
+    /// Fails if a file or folder that was asked for led out, or could not be looked at: what is there would be passed over
+    /// without a word.
+    ///
+    /// # Errors
+    /// [`Error::LinkLeavesTree`], [`Error::Read`].
+    pub(crate) fn refuse_what_was_passed_over(&self) -> Result<(), Error> {
+        self.refuse_faults()?;
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.first().map_or(Ok(()), |path| Err(self.outside(path)))
     }
 
-    /// Does something whose ways out concern nobody.
+    /// Fails if something could not be looked at.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub(crate) fn refuse_faults(&self) -> Result<(), Error> {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        fault.map_or(Ok(()), |(path, source)| Err(Error::Read { path, source }))
+    }
+
+    /// Does something whose ways out, and what this user may not look at, concern nobody.
     pub(crate) fn without_refusals<T>(&self, task: impl FnOnce() -> T) -> T {
         let known = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
         let result = task();
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        let mut found = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        // What this user may not look at is passed over there; a disk that breaks is not.
+        let is_denied =
+            |(_, error): &mut (PathBuf, io::Error)| error.kind() == io::ErrorKind::PermissionDenied;
+        drop(found.take_if(is_denied));
+        *found = fault.or(found.take());
         result
     }
 
@@ -311,7 +349,7 @@ impl<'a> Tree<'a> {
         self.watch.goes_on()?;
         let mut options = OpenOptions::new();
         options.read(true).nonblock(true).follow(FollowSymlinks::Yes);
-        let file = self.at(path, |root, inside| root.dir.open_with(inside, &options))?;
+        let file = self.try_at(path, |root, inside| root.dir.open_with(inside, &options))?;
         let metadata = file.metadata().map_err(|source| Error::Read { path: path.to_owned(), source })?;
         if !metadata.is_file() {
             return Err(Error::NotAFile { path: path.to_owned() });
@@ -324,6 +362,10 @@ impl<'a> Tree<'a> {
     /// # Errors
     /// As [`Tree::open`]; [`Error::TooLarge`].
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        self.read_whole(path).inspect_err(|error| self.note_fault(path, error, |_| true))
+    }
+
+    fn read_whole(&self, path: &Path) -> Result<Vec<u8>, Error> {
         let most = self.limits.whole_file;
         let too_large = || Error::TooLarge { path: path.to_owned(), most };
         let mut file = self.open(path)?;
@@ -418,6 +460,14 @@ fn leads_out(error: &io::Error) -> bool {
 /// Nothing is there, or what should be a folder on the way is none, or links lead to each other.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) || is_loop(error)
+}
+
+/// Whether an error tells of the path rather than of the machine: nothing is there, or nothing of the kind that was asked
+/// for, or it leads out, or it can be no path.
+fn says_what_is_there(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidFilename, InvalidInput, IsADirectory};
+    let kinds = [InvalidData, InvalidFilename, InvalidInput, IsADirectory];
+    is_absent(error) || leads_out(error) || kinds.contains(&error.kind()) || error.raw_os_error().is_none()
 }
 
 #[cfg(unix)]

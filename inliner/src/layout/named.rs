@@ -15,6 +15,7 @@ const PROJECT: [&str; 2] = ["package.json", ".git"];
 /// A folder that the caller vouches for. What builds in it and around it serve to the public stays public all the same.
 pub(super) fn layout(tree: &Tree<'_>, folder: &Path) -> Result<Layout, Error> {
     if !tree.is_dir(folder) {
+        tree.refuse_faults()?;
         return Err(Error::NoFolder { path: folder.to_owned() });
     }
     let mut named =

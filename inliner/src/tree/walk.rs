@@ -176,7 +176,7 @@ impl Walk<'_> {
 
     /// What is in a folder that was not seen yet.
     fn names(&mut self, entry: &Entry) -> Result<Option<Vec<Listed>>, Error> {
-        let listed = self.tree.at(&entry.real, |root, inside| {
+        let listed = self.tree.try_at(&entry.real, |root, inside| {
             let dir = root.dir.open_dir(inside)?;
             let metadata = dir.dir_metadata()?;
             Ok((
@@ -191,7 +191,11 @@ impl Walk<'_> {
                 Err(too_much(&entry.path, "it is nested too deeply"))
             }
             Ok((_, None)) => Ok(Some(Vec::new())),
-            Err(_) if self.links == Links::Listed && entry.depth > 0 => Ok(None),
+            Err(error) if self.links == Links::Listed && entry.depth > 0 => {
+                let counts = |error: &io::Error| error.kind() != io::ErrorKind::PermissionDenied;
+                self.tree.note_fault(&entry.path, &error, counts);
+                Ok(None)
+            }
             Err(Error::Read { source, .. }) => Err(Error::Read { path: entry.path.clone(), source }),
             Err(error) => Err(error),
         }

@@ -6,6 +6,11 @@ use capy_protocol::text::serialize_base64;
 use super::super::{Names, parse_blob, parse_key};
 use super::*;
 
+#[path = "../../../tests/support/carried.rs"]
+mod carried;
+
+use carried::{PUT_IN, WAYS, folded};
+
 const VARIABLE: &str = "SECRETS_BLOB";
 
 /// A small generator: the seeds are in the test, so that what fails once fails again.
@@ -34,38 +39,6 @@ fn blob(random: &mut Random) -> String {
     bytes.extend(random.bytes(outer + 32 + sealed));
     serialize_base64(&bytes)
 }
-
-fn folded(text: &str, width: usize, between: &str) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    let lines: Vec<String> = letters.chunks(width).map(|line| line.iter().collect()).collect();
-    lines.join(between)
-}
-
-/// Ways in which a text arrives whole.
-const WAYS: [fn(&str) -> String; 22] = [
-    |text| folded(text, 76, "\r\n"),
-    |text| folded(text, 64, "\n  "),
-    |text| folded(text, 60, " "),
-    |text| folded(text, 75, "=\r\n"),
-    |text| folded(text, 40, "\\n"),
-    |text| folded(text, 40, "\\\n"),
-    |text| format!("|\n  {}\n", folded(text, 70, "\n  ")),
-    |text| format!(">-\n    {text}"),
-    |text| format!("\"{text}\""),
-    |text| format!("'{text}',"),
-    |text| format!("\u{201c}{text}\u{201d}"),
-    |text| format!("SECRETS_BLOB={text}"),
-    |text| format!("export SECRETS_BLOB=\"{text}\"\n"),
-    |text| format!("SECRETS_BLOB: {text}"),
-    |text| format!("\u{feff}{text}\r\n"),
-    |text| folded(text, 30, "\u{200b}"),
-    |text| text.replace('+', "-").replace('/', "_"),
-    |text| text.trim_end_matches('=').to_owned(),
-    |text| text.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned(),
-    |text| text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"),
-    |text| text.replace('=', "=3D"),
-    |text| format!("\u{a0}{text};"),
-];
 
 #[test]
 fn a_blob_is_read_however_it_was_carried_while_nothing_is_lost() {
@@ -177,24 +150,6 @@ fn what_a_platform_shows_in_place_of_a_value_is_told_as_that() {
 /// changed for another one.
 #[test]
 fn no_text_panics_and_what_is_accepted_has_the_same_bytes() {
-    const PUT_IN: [&str; 16] = [
-        " ",
-        "\n",
-        "\r\n",
-        "\t",
-        "\u{200b}",
-        "\u{feff}",
-        "\"",
-        "'",
-        "=",
-        "=\n",
-        "%",
-        "\\n",
-        ",",
-        "|",
-        "SECRETS_BLOB=",
-        "\u{a0}",
-    ];
     let mut random = Random(0x5eed);
     let mut accepted = 0;
     for _ in 0..6_000 {
