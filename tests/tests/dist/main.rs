@@ -1,0 +1,55 @@
+//! What `cargo xtask dist` makes, as its users get it: archives, packages, images and the installer, on machines without a
+//! compiler or a C library. The programs are built once, for Linux on x86-64.
+
+mod action;
+mod archives;
+mod arm;
+mod deb;
+mod image;
+mod installer;
+mod workflow;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use capy_journeys::printed;
+use xtask::dist::{Arguments, Part, Target};
+
+/// The folder of a release for Linux on x86-64, made once for all tests.
+///
+/// # Panics
+/// When it cannot be made.
+fn release() -> &'static Path {
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    RELEASE.get_or_init(|| {
+        let out = xtask::workspace_root().join("target/dist-tests");
+        let parts = vec![Part::Archives, Part::Deb, Part::Image, Part::Installer];
+        let targets = vec![Target::LinuxX64];
+        let arguments =
+            Arguments { only: parts, target: targets, out: Some(out.clone()), ..Arguments::default() };
+        xtask::dist::run(arguments).expect("a release is made");
+        out
+    })
+}
+
+/// The bytes of a file of the release.
+fn read(name: &str) -> Vec<u8> {
+    fs::read(release().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The version of the workspace.
+fn version() -> String {
+    let manifest = fs::read_to_string(xtask::workspace_root().join("Cargo.toml")).unwrap();
+    let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).unwrap();
+    line.trim_end_matches('"').to_owned()
+}
+
+/// What a command prints that has to succeed.
+#[track_caller]
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", printed(&output));
+    printed(&output)
+}
