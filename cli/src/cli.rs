@@ -105,7 +105,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Service(Service),
     /// Run a key service on this machine, over SQLite
-    Serve(Serve),
+    #[command(disable_help_flag = true)]
+    Serve(ServeArguments),
     /// What `capy run` becomes as PID 1 of a container
     #[cfg(target_os = "linux")]
     #[command(name = "pid1", hide = true)]
@@ -315,6 +316,14 @@ pub(crate) enum Dynamic {
     Warn,
     /// Set nothing, fail when one of them may want a variable
     Error,
+}
+
+/// `capy serve` becomes the program `capy-server`, which is installed by itself: `capy serve --help` tells what it takes.
+#[derive(Args)]
+pub(crate) struct ServeArguments {
+    /// What capy-server takes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// The same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and WRAP_ROOTS, or from the files that

@@ -24,7 +24,7 @@ mod project_secret;
 mod run;
 mod run_inline;
 mod serve;
-mod service;
+pub(crate) mod service;
 mod service_roots;
 mod service_seal_rows;
 mod set;
@@ -71,7 +71,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Project(project) => project::run(*project),
         Command::Store(store) => store::run(store),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
-        Command::Serve(serve) => serve::run(serve),
+        Command::Serve(arguments) => return serve::run(&arguments),
         Command::Service(Service::Roots(roots)) => service_roots::run(&roots),
         Command::Service(Service::SealRows(arguments)) => service_seal_rows::run(&arguments),
         Command::ExitCodes => exit_codes::run(),

@@ -175,6 +175,8 @@ pub(crate) enum Error {
     NotInit,
     #[error("cannot read the input: {0}")]
     Input(#[source] std::io::Error),
+    #[error("the program capy-server is neither beside capy nor on PATH")]
+    ServerMissing,
     #[error(transparent)]
     Serve(#[from] capy_server::Error),
     #[error("{} can be read by other users of this machine", path.display())]
@@ -281,6 +283,7 @@ impl Error {
             Self::Init(_) => ("INIT_FAILED", exit::FAILED),
             Self::NotInit => ("NOT_PID_1", exit::USAGE),
             Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
+            Self::ServerMissing => ("SERVER_MISSING", exit::NOT_SET_UP),
             Self::Serve(error @ capy_server::Error::SecretExposed { .. }) => (error.code(), exit::NOT_SET_UP),
             Self::Serve(error) => (error.code(), exit::FAILED),
             Self::SecretExposed { .. } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP),
@@ -400,6 +403,9 @@ impl Error {
                 "take the quotes away: capy run -- COMMAND ARGUMENT…; or let a shell read it: capy run -- sh -c '…'"
             }
             Self::ExecLimit(excess) => excess.hint(),
+            Self::ServerMissing => {
+                "install it from the release that this capy is of: the archive capy-server-…, or the Debian package capy-server"
+            }
             Self::Serve(error) => return error.hint().map(Cow::into_owned),
             Self::ServiceSecret(SecretFault::Missing(name)) => {
                 return Some(format!("set {name} or {name}_FILE, or let --init draw it"));

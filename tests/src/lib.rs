@@ -12,11 +12,11 @@ use std::process::Output;
 /// The folder of the programs that cargo built with these tests.
 ///
 /// # Panics
-/// When `capy` or `capy-inline` is not there.
+/// When `capy`, `capy-server` or `capy-inline` is not there.
 pub fn programs() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test.ancestors().nth(2).expect("tests lie in deps/").to_path_buf();
-    for program in ["capy", "capy-inline"] {
+    for program in ["capy", "capy-server", "capy-inline"] {
         assert!(
             folder.join(program).is_file(),
             "{program} is not built: run `cargo xtask test`, or `cargo build`"

@@ -59,8 +59,10 @@ pub enum Part {
     Archives,
     /// Packages for Debian and Ubuntu
     Deb,
-    /// Container images: `capy`, and the key service
+    /// The container image of `capy`
     Image,
+    /// The key service for a machine of one's own: archives, packages and an image of `capy-server`
+    Server,
     /// What each program consists of: a bill of materials
     Sbom,
     /// The npm packages: one for people, one for each platform
@@ -90,6 +92,11 @@ impl Part {
             Self::Archives => archives::make(release),
             Self::Deb => deb::make(release),
             Self::Image => image::make(release),
+            Self::Server => {
+                archives::make_server(release)?;
+                deb::make_server(release)?;
+                image::make_server(release)
+            }
             Self::Sbom => sbom::make(release),
             Self::Npm => npm::make(release),
             Self::Service => service::make(release),

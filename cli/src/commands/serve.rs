@@ -1,103 +1,69 @@
-//! `capy serve`: a key service on this machine. The service's own secrets come from the environment, from files that it
-//! names, or from the data folder; never from the command line.
+//! `capy serve`: becomes `capy-server`, which lies beside `capy` or is on PATH.
 
-use std::path::Path;
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
-use capy_client::private_memory;
-use capy_server::{Reread, Server, Settings, Tls, secret};
-use capy_worker::log::Log;
-use capy_worker::secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, Secrets, WRAP_ROOTS};
-use zeroize::Zeroizing;
-
-use super::service;
-use crate::cli::Serve;
-use crate::disk;
+use crate::cli::ServeArguments;
 use crate::error::{Error, Result};
-use crate::printer;
 
-/// Makes the text of a secret.
-type Draw = fn() -> Result<Zeroizing<String>>;
+const PROGRAM: &str = "capy-server";
 
-/// Each secret with its file in the data folder.
-const SECRETS: [(&str, &str, Draw); 3] = [
-    (ADMIN_TOKEN, "admin-token", service::draw_admin_token),
-    (WRAP_ROOTS, "wrap-roots", service::draw_wrap_root),
-    (ENCRYPTION_KEY, "encryption-key", service::draw_encryption_key),
-];
-
-/// Serves until it is told to stop. It does not start without its secrets: a key service that gives no keys helps nobody.
-/// `ENCRYPTION_KEY` alone may be missing; then there is no project store.
-pub(super) fn run(arguments: Serve) -> Result<()> {
-    // Before the secrets are read; those that came as variables are in `/proc/PID/environ`, which is closed to others, too.
-    let _memory = private_memory::keep();
-    let secrets = secrets(&arguments)?;
-    secrets.check()?;
-    let again = Serve { init: false, ..arguments.clone() };
-    let reread = move || {
-        let secrets =
-            self::secrets(&again).map_err(|error| format!("the secrets stay as they were: {error}"))?;
-        secrets.check().map_err(|fault| format!("the secrets stay as they were: {fault}"))?;
-        Ok(secrets)
-    };
-    let scheme = if arguments.tls_cert.is_some() { "https" } else { "http" };
-    let settings = Settings {
-        listen: arguments.listen,
-        metrics: arguments.metrics,
-        data: arguments.data,
-        tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| Tls { certificate, key }),
-        trusted_proxies: arguments.trust_proxy,
-        deploy_limit: arguments.deploy_limit,
-        address_limit: arguments.address_limit,
-        connections: arguments.max_connections,
-        address_connections: arguments.max_connections_per_address,
-        grace: arguments.grace,
-    };
-    let server = Server::bind(settings, secrets, Reread::new(reread), Log::new(printer::note))?;
-    let listening = server.listening()?;
-    printer::note(&format!("listening on {scheme}://{}", listening.routes));
-    if let Some(metrics) = listening.metrics {
-        printer::note(&format!("metrics on http://{metrics}/metrics"));
-    }
-    server.run()?;
-    printer::note("stopped");
-    Ok(())
+/// Replaces this process, so that signals, the exit code and what is printed are the server's own.
+pub(super) fn run(arguments: &ServeArguments) -> Result<ExitCode> {
+    let program = find(env::current_exe().ok().as_deref(), env::var_os("PATH").as_deref());
+    let program = program.ok_or(Error::ServerMissing)?;
+    let mut command = Command::new(&program);
+    command.args(&arguments.arguments);
+    start(command).map_err(Error::file("start", &program))
 }
 
-fn secrets(arguments: &Serve) -> Result<Secrets> {
-    let mut found = Vec::with_capacity(SECRETS.len());
-    for (name, file, draw) in SECRETS {
-        let path = arguments.data.join(file);
-        let text = match secret(name)? {
-            Some(text) => Some(text),
-            None if path.exists() => Some(read(&path)?),
-            None if arguments.init && !loses_data(name, &arguments.data) => Some(create(&path, draw)?),
-            None => None,
+#[cfg(unix)]
+fn start(mut command: Command) -> std::io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    // What its help calls it.
+    Err(command.arg0("capy serve").exec())
+}
+
+#[cfg(not(unix))]
+fn start(mut command: Command) -> std::io::Result<ExitCode> {
+    let status = command.status()?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+/// Beside this program first: the two are of one release.
+fn find(capy: Option<&Path>, path: Option<&OsStr>) -> Option<PathBuf> {
+    let beside = capy.and_then(Path::parent).map(Path::to_owned);
+    let folders = beside.into_iter().chain(path.map(env::split_paths).into_iter().flatten());
+    let name = format!("{PROGRAM}{}", env::consts::EXE_SUFFIX);
+    folders.map(|folder| folder.join(&name)).find(|file| crate::setup_page::is_executable(file))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn server_beside_capy_comes_before_one_on_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let [beside, on_path] = ["beside", "on-path"].map(|name| folder.path().join(name));
+        let capy = beside.join("capy");
+        for place in [&beside, &on_path] {
+            fs::create_dir(place).unwrap();
+            fs::write(place.join(PROGRAM), "").unwrap();
+        }
+        let find = || find(Some(&capy), Some(on_path.as_os_str()));
+        let allow = |place: &Path| {
+            fs::set_permissions(place.join(PROGRAM), fs::Permissions::from_mode(0o755)).unwrap();
         };
-        found.push((name, text));
+        assert_eq!(find(), None, "what cannot be run is no program");
+        allow(&on_path);
+        assert_eq!(find(), Some(on_path.join(PROGRAM)));
+        allow(&beside);
+        assert_eq!(find(), Some(beside.join(PROGRAM)));
     }
-    Ok(Secrets::parse(|name| {
-        let of_name = found.iter().find(|(known, _)| *known == name);
-        of_name.and_then(|(_, text)| text.as_ref().map(|text| text.to_string()))
-    }))
-}
-
-/// A new wrap root beside old deployments would open none of them, and seal over their audit trail; a new key would open
-/// none of the store's old values.
-fn loses_data(name: &str, data: &Path) -> bool {
-    name != ADMIN_TOKEN && data.join(capy_server::DATABASE).exists()
-}
-
-fn read(path: &Path) -> Result<Zeroizing<String>> {
-    let text = disk::read_private(path).map_err(Error::file("read", path))?;
-    text.ok_or_else(|| Error::SecretExposed { path: path.to_owned() })
-}
-
-fn create(path: &Path, draw: Draw) -> Result<Zeroizing<String>> {
-    let text = draw()?;
-    if let Some(folder) = path.parent() {
-        disk::create_private_folder(folder).map_err(Error::file("make", folder))?;
-    }
-    disk::create(path, text.as_bytes(), 0o600).map_err(Error::file("write", path))?;
-    printer::note(&format!("drew {}", path.display()));
-    Ok(text)
 }

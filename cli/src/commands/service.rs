@@ -34,20 +34,20 @@ fn write_secrets(path: &Path) -> Result<()> {
 }
 
 /// A token of the same form as all others; one line.
-pub(super) fn draw_admin_token() -> Result<Zeroizing<String>> {
+pub(crate) fn draw_admin_token() -> Result<Zeroizing<String>> {
     let token = Token::generate().map_err(Error::Seal)?;
     Ok(Zeroizing::new(format!("{}\n", token.expose_secret())))
 }
 
 /// `kid:hex`; one line.
-pub(super) fn draw_wrap_root() -> Result<Zeroizing<String>> {
+pub(crate) fn draw_wrap_root() -> Result<Zeroizing<String>> {
     let root = WrapRoot::generate().map_err(Error::Seal)?;
     let kid = KeyId::generate().map_err(Error::Seal)?;
     Ok(Zeroizing::new(format!("{kid}:{}\n", *root.serialize_hex())))
 }
 
 /// 64 hexadecimal digits; one line.
-pub(super) fn draw_encryption_key() -> Result<Zeroizing<String>> {
+pub(crate) fn draw_encryption_key() -> Result<Zeroizing<String>> {
     let key = StoreKey::generate().map_err(Error::Seal)?;
     let mut text = key.serialize_hex();
     text.push('\n');

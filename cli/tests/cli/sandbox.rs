@@ -131,6 +131,7 @@ impl Sandbox {
         }
         let program = self.path("bin/capy");
         fs::copy(CAPY, &program).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_capy-server"), self.path("bin/capy-server")).unwrap();
         let root = self.root.path().to_owned();
         let folders = [root.clone(), root.join("project"), root.join("project/bin")];
         for path in folders.into_iter().chain(self.files().into_iter().map(|(path, _)| path)) {

@@ -178,3 +178,27 @@ fn secrets_are_read_again_on_a_signal_and_what_cannot_be_used_changes_nothing() 
     assert!(log.contains("the secrets stay as they were: secret ADMIN_TOKEN is malformed"), "{log}");
     assert!(!log.contains("canary") && !log.contains(&new), "{log}");
 }
+
+#[test]
+fn help_and_faults_of_the_server_are_those_of_capy_serve() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.capy(&["serve", "--help"]).succeeds();
+    assert!(help.stdout.contains("Usage: capy serve [OPTIONS] --data <DIR>"), "{}", help.stdout);
+    assert!(help.stdout.contains("--max-connections-per-address"), "{}", help.stdout);
+    let wrong = sandbox.capy(&["serve", "--listen", "nowhere"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("invalid value 'nowhere'"), "{}", wrong.stderr);
+}
+
+#[test]
+fn serve_without_its_program_says_how_to_get_it() {
+    let sandbox = Sandbox::new();
+    let alone = sandbox.path("alone");
+    fs::create_dir(&alone).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_capy"), alone.join("capy")).unwrap();
+    let mut capy = std::process::Command::new(alone.join("capy"));
+    let output = capy.args(["serve", "--help"]).env_clear().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(10), "{said}");
+    assert!(said.starts_with("error[SERVER_MISSING]: the program capy-server "), "{said}");
+    assert!(said.contains("\nhint: install it "), "{said}");
+}

@@ -50,9 +50,9 @@ impl Secrets {
 
 /// The program under test, without what only a debugger reads.
 fn stripped(to: &Path) -> PathBuf {
-    let capy = to.join("capy");
-    let from = capy_journeys::programs().join("capy");
-    let stripped = Command::new("strip").arg("-o").arg(&capy).arg(from).status();
+    let server = to.join("capy-server");
+    let from = capy_journeys::programs().join("capy-server");
+    let stripped = Command::new("strip").arg("-o").arg(&server).arg(from).status();
     assert!(stripped.unwrap().success());
-    capy
+    server
 }

@@ -27,9 +27,9 @@ const TARGETS: [&str; 8] =
 fn image(podman: &Podman, secrets: &Secrets) {
     let root = Root::with_applets(&["sh", "kill", "mount", "cat", "stat"]);
     let scratch = tempfile::tempdir().unwrap();
-    let capy = stripped(scratch.path());
-    root.copy(&capy, "usr/local/bin/capy");
-    root.libraries_of(&[capy]);
+    let server = stripped(scratch.path());
+    root.copy(&server, "usr/local/bin/capy-server");
+    root.libraries_of(&[server]);
     for program in ["/lib/systemd/systemd", "/usr/bin/systemctl", "/usr/bin/systemd-analyze"] {
         root.program(program);
     }

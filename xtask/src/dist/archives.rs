@@ -1,22 +1,21 @@
-//! One archive for each target: `bin/` with the programs, and the licences.
+//! An archive for each target and program: `bin/` with the program, and the licences.
 
-use std::fs;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::archive::{self, Entry};
-use super::{Programs, Release, Target, licences};
+use super::programs::Program;
+use super::{Release, Target, licences};
 
 /// What the archive of a target is called.
-pub(super) fn name(target: Target) -> String {
+pub(super) fn name(target: Target, program: Program) -> String {
     let kind = if target == Target::WindowsX64 { "zip" } else { "tar.gz" };
-    format!("capy-{}.{kind}", target.triple())
+    format!("{}-{}.{kind}", program.name(), target.triple())
 }
 
+/// The archives of `capy`.
 pub(super) fn make(release: &Release) -> Result<()> {
     release.each_target(|target| {
-        let Programs { capy, .. } = release.programs(target)?;
-        let capy = fs::read(&capy).with_context(|| capy.display().to_string())?;
+        let capy = release.read_program(target, Program::Capy)?;
         let mut entries = licences::files(target)?;
         let packed = if target == Target::WindowsX64 {
             // Windows makes links only for administrators.
@@ -28,6 +27,22 @@ pub(super) fn make(release: &Release) -> Result<()> {
             entries.push(Entry::program("bin/capy", capy));
             archive::gzip(&archive::tar(entries, release.epoch)?)?
         };
-        release.add(&name(target), &packed)
+        release.add(&name(target, Program::Capy), &packed)
+    })
+}
+
+/// The archives of `capy-server`, with its unit for systemd.
+pub(super) fn make_server(release: &Release) -> Result<()> {
+    release.each_target(|target| {
+        if target == Target::WindowsX64 {
+            return Ok(());
+        }
+        let mut entries = licences::files(target)?;
+        entries.push(Entry::program("bin/capy-server", release.read_program(target, Program::Server)?));
+        if target.is_linux() {
+            entries.push(Entry::file("capy.service", licences::read("server/packaging/capy.service")?));
+        }
+        let packed = archive::gzip(&archive::tar(entries, release.epoch)?)?;
+        release.add(&name(target, Program::Server), &packed)
     })
 }

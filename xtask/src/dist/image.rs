@@ -4,13 +4,13 @@
 //! The format is the OCI's image layout 1.0.0: blobs by their sums, and an index that leads to them.
 
 use std::collections::BTreeMap;
-use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::archive::{self, Entry};
+use super::programs::Program;
 use super::{Release, Target, licences};
 
 /// The user of the key service's image: `nonroot`, as in distroless images.
@@ -21,15 +21,18 @@ const NONROOT: u32 = 65532;
 enum Image {
     /// `capy`, for whoever copies it into an image or runs it by itself.
     Capy,
-    /// `capy serve`.
-    Service,
+    /// The key service: `capy-server`.
+    Server,
 }
 
+/// The image of `capy`.
 pub(super) fn make(release: &Release) -> Result<()> {
-    for (image, name) in [(Image::Capy, "capy-image.tar"), (Image::Service, "capy-service-image.tar")] {
-        release.add(name, &pack(release, image)?)?;
-    }
-    Ok(())
+    release.add("capy-image.tar", &pack(release, Image::Capy)?)
+}
+
+/// The image of the key service.
+pub(super) fn make_server(release: &Release) -> Result<()> {
+    release.add("capy-server-image.tar", &pack(release, Image::Server)?)
 }
 
 /// The archive of an image.
@@ -94,25 +97,28 @@ fn manifest(release: &Release, image: Image, target: Target, blobs: &mut Blobs) 
 }
 
 impl Image {
-    fn name(self) -> &'static str {
+    fn program(self) -> Program {
         match self {
-            Self::Capy => "capy",
-            Self::Service => "capy-service",
+            Self::Capy => Program::Capy,
+            Self::Server => Program::Server,
         }
     }
 
+    fn name(self) -> &'static str {
+        self.program().name()
+    }
+
     fn files(self, release: &Release, target: Target) -> Result<Vec<Entry>> {
-        let capy = release.programs(target)?.capy;
-        let program = fs::read(&capy).with_context(|| capy.display().to_string())?;
+        let program = release.read_program(target, self.program())?;
         let mut entries = vec![
-            Entry::program("usr/local/bin/capy", program),
+            Entry::program(format!("usr/local/bin/{}", self.name()), program),
             // Temporary files are made where the system has them.
             Entry::folder("tmp", 0o1777, 0),
         ];
         entries.extend(licences::files(target)?.into_iter().map(|entry| entry.below("usr/share/doc/capy")));
         match self {
             Self::Capy => entries.push(Entry::link("usr/local/bin/capy-inline", "capy")),
-            Self::Service => entries.push(Entry::folder("data", 0o700, NONROOT)),
+            Self::Server => entries.push(Entry::folder("data", 0o700, NONROOT)),
         }
         Ok(entries)
     }
@@ -133,7 +139,7 @@ impl Image {
                 config["Entrypoint"] = json!(["/usr/local/bin/capy"]);
             }
             // As `server/packaging/Dockerfile` has it.
-            Self::Service => {
+            Self::Server => {
                 let admin = "ADMIN_TOKEN_FILE=/run/secrets/admin-token";
                 let roots = "WRAP_ROOTS_FILE=/run/secrets/wrap-roots";
                 config["Env"] = json!([path, admin, roots]);
@@ -141,7 +147,7 @@ impl Image {
                 config["Volumes"] = json!({ "/data": {} });
                 config["ExposedPorts"] = json!({ "8787/tcp": {} });
                 config["Entrypoint"] =
-                    json!(["/usr/local/bin/capy", "serve", "--data", "/data", "--listen", "0.0.0.0:8787"]);
+                    json!(["/usr/local/bin/capy-server", "--data", "/data", "--listen", "0.0.0.0:8787"]);
             }
         }
         config

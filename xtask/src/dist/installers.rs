@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
+use super::programs::Program;
 use super::{Release, Target, archives};
 use crate::workspace_root;
 
@@ -21,7 +22,7 @@ pub(super) fn make_formula(release: &Release) -> Result<()> {
     formula = replace(&formula, "@VERSION@", &release.version)?;
     formula = replace(&formula, "@REPOSITORY@", &release.names.repository)?;
     for target in [Target::MacArm64, Target::MacX64, Target::LinuxArm64, Target::LinuxX64] {
-        let archive = archives::name(target);
+        let archive = archives::name(target, Program::Capy);
         let sum = release.sum(&archive).with_context(|| {
             format!("the formula names {archive}, which is not in the folder\n\nhint: make the archives of all targets first")
         })?;

@@ -61,10 +61,15 @@ pub(super) fn files(target: Target) -> Result<Vec<Entry>> {
     let ours = ["LICENSE-APACHE", "LICENSE-MIT"];
     let mut entries = Vec::new();
     for name in ours {
-        entries.push(Entry::file(name, fs::read(workspace_root().join(name)).context(name)?));
+        entries.push(Entry::file(name, read(name)?));
     }
     entries.push(Entry::file("LICENSES-THIRD-PARTY", third_party(target)?));
     Ok(entries)
+}
+
+/// A file of the workspace.
+pub(super) fn read(path: &str) -> Result<Vec<u8>> {
+    fs::read(workspace_root().join(path)).with_context(|| path.to_owned())
 }
 
 /// The licences of every crate that is compiled into `capy` for a target. A text that several crates have stands once.

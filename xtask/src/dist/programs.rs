@@ -21,7 +21,35 @@ pub struct Programs {
     pub capy: PathBuf,
 }
 
-/// Builds the programs of all targets.
+/// What cargo builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Program {
+    Capy,
+    /// `capy-server`, which `capy serve` becomes.
+    Server,
+}
+
+impl Program {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Capy => "capy",
+            Self::Server => "capy-server",
+        }
+    }
+
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Capy => "dist",
+            Self::Server => "dist-server",
+        }
+    }
+
+    fn file(self, target: Target) -> String {
+        format!("{}{}", self.name(), target.exe_suffix())
+    }
+}
+
+/// Builds `capy` for all targets.
 pub(super) fn make(release: &Release) -> Result<()> {
     release.each_target(|target| {
         let capy = release.programs(target)?.capy;
@@ -31,15 +59,15 @@ pub(super) fn make(release: &Release) -> Result<()> {
     })
 }
 
-/// Programs that were built elsewhere.
-pub(super) fn find(folder: &Path, target: Target) -> Result<Programs> {
-    let capy = folder.join(target.triple()).join(format!("capy{}", target.exe_suffix()));
-    ensure!(capy.is_file(), "there is no {}", capy.display());
-    Ok(Programs { target, capy })
+/// A program that was built elsewhere.
+pub(super) fn find(folder: &Path, target: Target, program: Program) -> Result<PathBuf> {
+    let path = folder.join(target.triple()).join(program.file(target));
+    ensure!(path.is_file(), "there is no {}", path.display());
+    Ok(path)
 }
 
 /// Runs cargo. Systems other than this one are linked by zig.
-pub(super) fn build(release: &Release, target: Target) -> Result<Programs> {
+pub(super) fn build(release: &Release, target: Target, program: Program) -> Result<PathBuf> {
     let triple = target.triple();
     tools::rust_target(triple)?;
     let mut fetch = Command::new(env!("CARGO"));
@@ -52,16 +80,26 @@ pub(super) fn build(release: &Release, target: Target) -> Result<Programs> {
     } else {
         tools::zigbuild()?
     };
-    cargo.args(["--locked", "--profile", "dist", "--target", triple, "--package", "capy", "--bin", "capy"]);
-    cargo.current_dir(workspace_root());
+    cargo.args(["--locked", "--target", triple, "--profile", program.profile()]);
+    cargo.args(["--package", "capy", "--bin", program.name()]).current_dir(workspace_root());
     cargo.env("SOURCE_DATE_EPOCH", release.epoch.to_string()).env("CAPY_COMMIT", &release.commit);
     let target_dir = target_dir()?;
     let paths = Paths::find(&target_dir)?;
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", paths.rust_flags().join("\u{1f}")).env_remove("RUSTFLAGS");
-    cargo.env(format!("CFLAGS_{}", triple.replace('-', "_")), paths.c_flags().join(" "));
-    loud(&format!("cargo build for {triple}"), &mut cargo)?;
-    let built = target_dir.join(triple).join("dist");
-    Ok(Programs { target, capy: built.join(format!("capy{}", target.exe_suffix())) })
+    let (mut rust_flags, mut c_flags) = (paths.rust_flags(), paths.c_flags());
+    if target.is_linux() {
+        // Rust's own linker, with Rust's own musl: it merges functions of the same code, which zig's cannot.
+        let linker = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-arg=--icf=all"];
+        rust_flags.extend(linker.map(str::to_owned));
+        if program == Program::Capy {
+            // Nothing unwinds: the tables for it would be a twelfth of the program.
+            rust_flags.push("-Cforce-unwind-tables=no".to_owned());
+            c_flags.push("-fno-asynchronous-unwind-tables -fno-unwind-tables".to_owned());
+        }
+    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    cargo.env(format!("CFLAGS_{}", triple.replace('-', "_")), c_flags.join(" "));
+    loud(&format!("cargo build {} for {triple}", program.name()), &mut cargo)?;
+    Ok(target_dir.join(triple).join(program.profile()).join(program.file(target)))
 }
 
 /// The paths of this machine, and what programs hold in their place.

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Programs, Target, programs};
+use super::Target;
+use super::programs::{self, Program, Programs};
 use crate::steps::say;
 use crate::workspace_root;
 
@@ -33,7 +34,7 @@ pub struct Release {
     pub names: Names,
     out: PathBuf,
     programs_from: Option<PathBuf>,
-    built: RefCell<BTreeMap<Target, Result<Programs, String>>>,
+    built: RefCell<BTreeMap<(Target, Program), Result<PathBuf, String>>>,
 }
 
 /// The names that are the owner's: `packaging/names.json`.
@@ -74,16 +75,34 @@ impl Release {
     /// # Errors
     /// When they cannot be built.
     pub fn programs(&self, target: Target) -> Result<Programs> {
-        if let Some(known) = self.built.borrow().get(&target) {
+        Ok(Programs { target, capy: self.program(target, Program::Capy)? })
+    }
+
+    /// A program of a target, likewise.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub(super) fn program(&self, target: Target, program: Program) -> Result<PathBuf> {
+        let key = (target, program);
+        if let Some(known) = self.built.borrow().get(&key) {
             return known.clone().map_err(anyhow::Error::msg);
         }
-        let programs = match &self.programs_from {
-            Some(folder) => programs::find(folder, target),
-            None => programs::build(self, target),
+        let path = match &self.programs_from {
+            Some(folder) => programs::find(folder, target, program),
+            None => programs::build(self, target, program),
         };
-        let known = programs.map_err(|error| format!("{}: {error:#}", target.triple()));
-        self.built.borrow_mut().insert(target, known.clone());
+        let known = path.map_err(|error| format!("{error:#}"));
+        self.built.borrow_mut().insert(key, known.clone());
         known.map_err(anyhow::Error::msg)
+    }
+
+    /// The bytes of a program.
+    ///
+    /// # Errors
+    /// When it cannot be built or read.
+    pub(super) fn read_program(&self, target: Target, program: Program) -> Result<Vec<u8>> {
+        let path = self.program(target, program)?;
+        fs::read(&path).with_context(|| path.display().to_string())
     }
 
     /// Does something for each target, also after one for which it failed.

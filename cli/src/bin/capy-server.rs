@@ -1,0 +1,10 @@
+//! The program `capy-server`, which `capy serve` becomes.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    capy_cli::server_program::main()
+}

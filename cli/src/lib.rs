@@ -1,0 +1,57 @@
+//! `capy`, from the command line to an exit code, and `capy-server`, which `capy serve` becomes. Each room below owns one
+//! thing; see its own first lines.
+
+mod allowed;
+mod build;
+mod build_command;
+mod child;
+mod cli;
+mod commands;
+mod config;
+mod deployment;
+mod disk;
+mod env_file;
+mod env_text;
+mod error;
+mod exec_limits;
+mod exit;
+mod git;
+#[cfg(target_os = "linux")]
+mod init_process;
+mod input;
+mod loader_names;
+mod names;
+mod pins;
+mod platforms;
+mod printer;
+mod project;
+mod push;
+mod records;
+pub mod server_program;
+mod setup_page;
+mod store_project;
+mod table;
+mod terminal;
+mod unstored;
+
+use std::process::ExitCode;
+
+use capy_inliner::program as capy_inline;
+use clap::Parser;
+
+/// `capy`, or `capy-inline` where it was called so: from this process's command line to its exit code.
+pub fn main() -> ExitCode {
+    if std::env::args_os().next().is_some_and(|first| capy_inline::is_called_by(&first)) {
+        return capy_inline::main();
+    }
+    capy_client::waiting::report_to(printer::note);
+    exit_code(commands::dispatch(cli::Cli::parse()))
+}
+
+/// Says what failed.
+fn exit_code(result: error::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        printer::error(&error);
+        ExitCode::from(error.exit_code())
+    })
+}
