@@ -53,7 +53,7 @@ pub struct Arguments {
 /// A part of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// The programs, built and nothing more
+    /// The programs, in target/dist-programs
     Programs,
     /// An archive for each target: programs and licences
     Archives,

@@ -4,9 +4,9 @@ use std::process::Command;
 
 use capy_test_support::needs;
 use flate2::read::GzDecoder;
-use xtask::dist::{Arguments, Part, Target};
+use xtask::dist::{Part, Target};
 
-use crate::{output, version};
+use crate::{make, output, version};
 
 #[test]
 #[ignore = "builds all programs for another target"]

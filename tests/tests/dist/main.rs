@@ -15,6 +15,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use capy_journeys::printed;
+use capy_test_support::workspace_root;
 use xtask::dist::{Arguments, Part, Target};
 
 /// The folder of a release for Linux on x86-64, made once for all tests.
@@ -24,14 +25,19 @@ use xtask::dist::{Arguments, Part, Target};
 fn release() -> &'static Path {
     static RELEASE: OnceLock<PathBuf> = OnceLock::new();
     RELEASE.get_or_init(|| {
-        let out = capy_test_support::workspace_root().join("target/dist-tests");
-        let parts = vec![Part::Archives, Part::Deb, Part::Image, Part::Installer];
-        let targets = vec![Target::LinuxX64];
-        let arguments =
-            Arguments { only: parts, target: targets, out: Some(out.clone()), ..Arguments::default() };
-        xtask::dist::run(arguments).expect("a release is made");
-        out
+        let parts = [Part::Archives, Part::Deb, Part::Image, Part::Installer];
+        make("dist-tests", &parts, Target::LinuxX64)
     })
+}
+
+/// Parts of a release for one target, in a folder of cargo's: the folder.
+fn make(name: &str, parts: &[Part], target: Target) -> PathBuf {
+    let out = workspace_root().join("target").join(name);
+    let _ = fs::remove_dir_all(&out);
+    let (only, target) = (parts.to_vec(), vec![target]);
+    xtask::dist::run(Arguments { only, target, out: Some(out.clone()), ..Arguments::default() })
+        .expect("a release is made");
+    out
 }
 
 /// The bytes of a file of the release.
@@ -41,7 +47,7 @@ fn read(name: &str) -> Vec<u8> {
 
 /// The version of the workspace.
 fn version() -> String {
-    let manifest = fs::read_to_string(capy_test_support::workspace_root().join("Cargo.toml")).unwrap();
+    let manifest = fs::read_to_string(workspace_root().join("Cargo.toml")).unwrap();
     let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).unwrap();
     line.trim_end_matches('"').to_owned()
 }

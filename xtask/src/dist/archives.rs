@@ -34,7 +34,7 @@ pub(super) fn make(release: &Release) -> Result<()> {
 /// The archives of `capy-server`, with its unit for systemd.
 pub(super) fn make_server(release: &Release) -> Result<()> {
     release.each_target(|target| {
-        if target == Target::WindowsX64 {
+        if !Program::of(target).contains(&Program::Server) {
             return Ok(());
         }
         let mut entries = licences::files(target)?;

@@ -37,6 +37,14 @@ impl Program {
         }
     }
 
+    /// The programs that a target has. The key service needs Unix.
+    pub(super) const fn of(target: Target) -> &'static [Self] {
+        match target {
+            Target::WindowsX64 => &[Self::Capy],
+            _ => &[Self::Capy, Self::Server],
+        }
+    }
+
     const fn profile(self) -> &'static str {
         match self {
             Self::Capy => "dist",
@@ -49,12 +57,20 @@ impl Program {
     }
 }
 
-/// Builds `capy` for all targets.
+/// Builds the programs of all targets, and keeps them in `target/dist-programs/TRIPLE/`.
 pub(super) fn make(release: &Release) -> Result<()> {
     release.each_target(|target| {
-        let capy = release.programs(target)?.capy;
-        let size = capy.metadata().with_context(|| capy.display().to_string())?.len();
-        say(format!("   {}: {:.2} MB", capy.display(), super::release::megabytes(size.try_into()?)));
+        let folder = workspace_root().join("target/dist-programs").join(target.triple());
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        for program in Program::of(target) {
+            let bytes = release.read_program(target, *program)?;
+            let path = folder.join(program.file(target));
+            // Not over one that runs.
+            let _ = fs::remove_file(&path);
+            fs::copy(release.program(target, *program)?, &path)
+                .with_context(|| path.display().to_string())?;
+            say(format!("   {}: {:.2} MB", path.display(), super::release::megabytes(bytes.len())));
+        }
         Ok(())
     })
 }
