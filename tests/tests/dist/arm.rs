@@ -15,11 +15,7 @@ fn arm_programs_run_under_an_emulator() {
     if !needs(has_emulator, "qemu-user-static") {
         return;
     }
-    let out = capy_test_support::workspace_root().join("target/dist-tests-arm");
-    let (parts, targets) = (vec![Part::Archives], vec![Target::LinuxArm64]);
-    let arguments =
-        Arguments { only: parts, target: targets, out: Some(out.clone()), ..Arguments::default() };
-    xtask::dist::run(arguments).unwrap();
+    let out = make("dist-tests-arm", &[Part::Archives], Target::LinuxArm64);
     let folder = tempfile::tempdir().unwrap();
     let packed = std::fs::read(out.join("capy-aarch64-unknown-linux-musl.tar.gz")).unwrap();
     tar::Archive::new(GzDecoder::new(&packed[..])).unpack(folder.path()).unwrap();

@@ -124,7 +124,8 @@ fn answer(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
 fn make_image(podman: &Podman) {
     let root = Root::with_applets(&APPLETS);
     root.copy(&release().join("install.sh"), "install.sh");
-    // Without a program that downloads.
+    // Without a program that downloads, and with a shell that has none built in.
+    root.program("/bin/dash");
     fs::create_dir(root.path("without-wget")).unwrap();
     for applet in APPLETS.iter().filter(|applet| **applet != "wget") {
         symlink("/bin/busybox", root.path("without-wget").join(applet)).unwrap();
@@ -141,7 +142,11 @@ fn make_image(podman: &Podman) {
 
 /// Runs the installer with these settings: its exit code and what it said.
 fn install(container: &Container<'_>, settings: &str) -> (Option<i32>, String) {
-    let output = container.exec(&["sh", "-c", &format!("{settings} sh /install.sh")]);
+    install_by(container, "sh", settings)
+}
+
+fn install_by(container: &Container<'_>, shell: &str, settings: &str) -> (Option<i32>, String) {
+    let output = container.exec(&["sh", "-c", &format!("{settings} {shell} /install.sh")]);
     (output.status.code(), printed(&output))
 }
 
@@ -174,11 +179,20 @@ fn installer_installs_what_is_whole_and_nothing_else() {
     }
     server.breaks(Fault::None);
 
-    let refusals = [
-        ("CAPY_VERSION=9.9.9", "error: cannot download http://127.0.0.1:"),
+    // By a shell that has none of these built in.
+    let by_dash = [
         ("PATH=/without-wget", "error: neither curl nor wget is installed"),
         ("PATH=/sunos:$PATH", "error: there is no capy for SunOS on sun4v"),
         ("PATH=/riscv:$PATH", "error: there is no capy for Linux on riscv64"),
+    ];
+    for (settings, said) in by_dash {
+        let (code, text) = install_by(&container, "/bin/dash", &format!("{} {settings}", to("/opt/refused")));
+        assert_eq!(code, Some(1), "{settings}: {text}");
+        assert!(text.contains(said) && text.contains("\nhint: "), "{settings}: {text}");
+        assert_eq!(listing(&container, "/opt/refused"), "", "{settings}");
+    }
+    let refusals = [
+        ("CAPY_VERSION=9.9.9", "error: cannot download http://127.0.0.1:"),
         ("CAPY_INSTALL_DIR=/proc/capy", "error: cannot make the folder /proc/capy"),
         ("HOME= CAPY_INSTALL_DIR=", "error: neither CAPY_INSTALL_DIR nor HOME is set"),
         // The address of a release that nobody has published.
