@@ -66,7 +66,7 @@ pub(crate) fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     let wanted = |group| only.is_none_or(|only| only == group);
     if wanted(Rows::StartUp) || wanted(Rows::Build) {
         setup::everything()?;
-        let programs = setup::programs("release")?;
+        let programs = xtask::dist::programs_for_this_machine()?;
         let service = KeyService::start(&Node::find()?)?;
         heading("measuring");
         if wanted(Rows::StartUp) {
@@ -112,7 +112,7 @@ struct Loaded {
 fn load_service(scratch: &Path, runs: u32, [load, isolate]: [bool; 2]) -> Result<Loaded> {
     setup::wasm_target()?;
     setup::npm_ci("")?;
-    let programs = if load { Some(setup::programs("release")?) } else { None };
+    let programs = if load { Some(xtask::dist::programs_for_this_machine()?) } else { None };
     let node = Node::find()?;
     let upload = Upload::bundle(&node, scratch)?;
     heading("load");

@@ -55,7 +55,7 @@ pub(crate) fn run(minutes: f64, host: Host, rate: Option<f64>) -> Result<()> {
     ensure!(rate.is_none_or(|rate| rate >= 1.0), "--rate has to be one call a second or more");
     if host != Host::Workers {
         heading("`capy serve`");
-        let programs = setup::programs("release")?;
+        let programs = xtask::dist::programs_for_this_machine()?;
         soak(KeyService::embedded(&programs)?, "capy", time, rate)?;
     }
     if host != Host::Serve {

@@ -106,6 +106,19 @@ impl Part {
     }
 }
 
+/// The programs of a release for this machine, in a folder: what benchmarks measure.
+///
+/// # Errors
+/// When they cannot be built, or a release has none for this machine.
+pub fn programs_for_this_machine() -> Result<PathBuf> {
+    let target = Target::of_this_machine()?;
+    programs::keep(&Release::new(release_folder(), vec![target], None)?, target)
+}
+
+fn release_folder() -> PathBuf {
+    workspace_root().join("target/dist")
+}
+
 /// Makes the parts that are asked for, and then the sums of all files in the folder.
 ///
 /// # Errors
@@ -117,7 +130,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let parts = if arguments.only.is_empty() { Part::all() } else { arguments.only };
     let out = match arguments.out {
         Some(out) => std::path::absolute(out)?,
-        None => workspace_root().join("target/dist"),
+        None => release_folder(),
     };
     let release = Release::new(out, arguments.target, arguments.programs)?;
     say(format!("Capy {}, commit {}", release.version, release.commit));

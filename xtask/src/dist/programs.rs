@@ -57,22 +57,29 @@ impl Program {
     }
 }
 
-/// Builds the programs of all targets, and keeps them in `target/dist-programs/TRIPLE/`.
+/// Builds the programs of all targets, and keeps them.
 pub(super) fn make(release: &Release) -> Result<()> {
-    release.each_target(|target| {
-        let folder = workspace_root().join("target/dist-programs").join(target.triple());
-        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        for program in Program::of(target) {
-            let bytes = release.read_program(target, *program)?;
-            let path = folder.join(program.file(target));
-            // Not over one that runs.
-            let _ = fs::remove_file(&path);
-            fs::copy(release.program(target, *program)?, &path)
-                .with_context(|| path.display().to_string())?;
-            say(format!("   {}: {:.2} MB", path.display(), super::release::megabytes(bytes.len())));
-        }
-        Ok(())
-    })
+    release.each_target(|target| keep(release, target).map(drop))
+}
+
+/// Builds the programs of a target and puts them into `target/dist-programs/TRIPLE/`: the folder.
+pub(super) fn keep(release: &Release, target: Target) -> Result<PathBuf> {
+    let folder = workspace_root().join("target/dist-programs").join(target.triple());
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    for program in Program::of(target) {
+        let bytes = release.read_program(target, *program)?;
+        let path = folder.join(program.file(target));
+        // Not over one that runs.
+        let _ = fs::remove_file(&path);
+        fs::copy(release.program(target, *program)?, &path).with_context(|| path.display().to_string())?;
+        say(format!("   {}: {:.2} MB", path.display(), super::release::megabytes(bytes.len())));
+    }
+    #[cfg(unix)]
+    if target != Target::WindowsX64 {
+        let _ = fs::remove_file(folder.join("capy-inline"));
+        std::os::unix::fs::symlink("capy", folder.join("capy-inline")).context("capy-inline")?;
+    }
+    Ok(folder)
 }
 
 /// A program that was built elsewhere.

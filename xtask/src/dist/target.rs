@@ -1,5 +1,8 @@
 //! What the programs are built for.
 
+use std::env::consts::{ARCH, OS};
+
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 /// A platform with programs in a release.
@@ -26,6 +29,21 @@ impl Target {
     /// All of them, in the order of their definition.
     pub const ALL: &[Self] =
         &[Self::LinuxX64, Self::LinuxArm64, Self::MacArm64, Self::MacX64, Self::WindowsX64];
+
+    /// The target whose programs run on this machine.
+    ///
+    /// # Errors
+    /// When a release has none for it.
+    pub fn of_this_machine() -> Result<Self> {
+        Ok(match (OS, ARCH) {
+            ("linux", "x86_64") => Self::LinuxX64,
+            ("linux", "aarch64") => Self::LinuxArm64,
+            ("macos", "aarch64") => Self::MacArm64,
+            ("macos", "x86_64") => Self::MacX64,
+            ("windows", "x86_64") => Self::WindowsX64,
+            _ => bail!("a release has no programs for {OS} on {ARCH}"),
+        })
+    }
 
     /// What rustc calls it.
     pub const fn triple(self) -> &'static str {
