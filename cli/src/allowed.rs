@@ -8,7 +8,6 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, IsTerminal};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use capy_client::regular_file;
@@ -35,8 +34,17 @@ struct Record {
     /// For people: a path need not be text.
     folder: String,
     project: Option<ProjectId>,
-    /// User id.
-    owner: u32,
+    owner: Owner,
+}
+
+/// Whose a folder is.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Owner {
+    /// A user id, on Unix.
+    Id(u32),
+    /// A security identifier, on Windows.
+    Sid(String),
 }
 
 /// What a folder that was not allowed would do.
@@ -52,12 +60,11 @@ impl Folder {
     /// The folder, by its real path; `project` is what its `capy.toml` says.
     pub(crate) fn of(path: &Path, project: Option<&ProjectId>) -> Result<Self> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        let (path, data) = path
+        let (path, owner) = path
             .canonicalize()
-            .and_then(|path| path.metadata().map(|data| (path, data)))
+            .and_then(|path| Owner::of(&path).map(|owner| (path, owner)))
             .map_err(Error::file("find", path))?;
-        let record =
-            Record { folder: path.display().to_string(), project: project.cloned(), owner: data.uid() };
+        let record = Record { folder: path.display().to_string(), project: project.cloned(), owner };
         Ok(Self { path, record })
     }
 
@@ -91,7 +98,7 @@ impl Folder {
         let folder = path.parent().expect("a record has a folder").to_owned();
         let text = toml::to_string(&self.record).expect("strings and a number are always TOML");
         disk::create_private_folder(&folder)
-            .and_then(|()| disk::make_private(&folder))
+            .and_then(|()| disk::make_folder_private(&folder))
             .and_then(|()| disk::replace_private(&path, text.as_bytes()))
             .map_err(Error::file("write", &path))
     }
@@ -125,6 +132,13 @@ impl Folder {
     fn record_path(&self) -> Result<PathBuf> {
         let name = hex::encode(Sha256::digest(self.path.as_os_str().as_encoded_bytes()));
         Ok(Config::find()?.folder("allowed").join(name))
+    }
+}
+
+impl Owner {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let text = capy_access::owner(folder)?;
+        Ok(text.parse().map_or(Self::Sid(text), Self::Id))
     }
 }
 

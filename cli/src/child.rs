@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -87,6 +87,11 @@ pub(crate) fn run(
         (Some(code), Some(_)) if code != 0 => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
         (_, signal) => Ended::Badly(128 + u8::try_from(signal.unwrap_or(0)).unwrap_or(0)),
     })
+}
+
+/// This process's exit code for that of the command.
+pub(crate) fn exit_with(code: u8) -> ExitCode {
+    ExitCode::from(code)
 }
 
 fn prepare(command: &[OsString], env: &EnvMap) -> Result<Command> {

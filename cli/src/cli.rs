@@ -1,5 +1,6 @@
 //! The command line: clap derive and nothing else.
 
+#[cfg_attr(windows, path = "cli/build/windows.rs")]
 mod build;
 mod deploy;
 mod project;
@@ -15,7 +16,9 @@ use capy_protocol::network::Network;
 use capy_worker::host::Limit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use build::{Build, BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
+pub(crate) use build::Build;
+#[cfg(unix)]
+pub(crate) use build::{BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
 pub(crate) use deploy::{
     Credential, Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, Format, Mint, Terms, lifetime,
 };

@@ -4,7 +4,9 @@ mod allow;
 mod audit;
 mod audit_give_up;
 mod audit_verify;
+#[cfg_attr(windows, path = "commands/build/windows.rs")]
 mod build;
+#[cfg(unix)]
 mod build_list;
 mod deploy;
 mod deploy_check;

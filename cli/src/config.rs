@@ -7,7 +7,8 @@
 //! <config>/unstored/<id>        a deployment whose values nobody holds        no content
 //! <config>/deployments/<id>     how a deployment was wished, and marks of it  0600
 //! ```
-//! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`. A folder of the name
+//! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`; on Windows it is
+//! `CAPY_CONFIG_DIR`, else `%APPDATA%\capy`, and what is private is so by its access list. A folder of the name
 //! `capy` is made 0700 whenever something is kept in it; another may be shared, and keeps its mode.
 
 use std::collections::BTreeMap;
@@ -46,12 +47,7 @@ struct Login {
 impl Config {
     /// Finds the folder; it need not exist.
     pub(crate) fn find() -> Result<Self> {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        set("CAPY_CONFIG_DIR")
-            .or_else(|| Some(set("XDG_CONFIG_HOME").filter(|path| path.is_absolute())?.join("capy")))
-            .or_else(|| Some(set("HOME")?.join(".config/capy")))
-            .map(Self)
-            .ok_or(Error::NoConfigFolder)
+        path_in("CAPY_CONFIG_DIR").or_else(of_user).map(Self).ok_or(Error::NoConfigFolder)
     }
 
     /// A folder below it.
@@ -123,9 +119,10 @@ impl Config {
         let path = self.key_path(project);
         let folder = self.0.join("keys");
         disk::create_private_folder(&folder)
-            .and_then(|()| disk::make_private(&folder))
+            .and_then(|()| disk::make_folder_private(&folder))
             .map_err(Error::file("create", &folder))?;
-        disk::create(&path, key_text(key).as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+        disk::create(&path, key_text(key).as_bytes(), &disk::Access::PRIVATE)
+            .map_err(Error::file("write", &path))?;
         Ok(path)
     }
 
@@ -167,7 +164,7 @@ impl Config {
     fn write_logins(&self, logins: &Logins) -> Result<PathBuf> {
         let path = self.logins_path();
         if self.0.file_name() == Some("capy".as_ref()) {
-            disk::make_private(&self.0).map_err(Error::file("protect", &self.0))?;
+            disk::make_folder_private(&self.0).map_err(Error::file("protect", &self.0))?;
         }
         let text = Zeroizing::new(toml::to_string(logins).expect("tables of strings are always TOML"));
         disk::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))?;
@@ -180,6 +177,21 @@ fn key_text(key: &MasterKey) -> Zeroizing<String> {
     text.push_str(&key.serialize_hex());
     text.push('\n');
     text
+}
+
+#[cfg(unix)]
+fn of_user() -> Option<PathBuf> {
+    let shared = path_in("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    shared.map(|path| path.join("capy")).or_else(|| Some(path_in("HOME")?.join(".config/capy")))
+}
+
+#[cfg(windows)]
+fn of_user() -> Option<PathBuf> {
+    Some(path_in("APPDATA").filter(|path| path.is_absolute())?.join("capy"))
+}
+
+fn path_in(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// `CAPY_TOKEN`; blank counts as unset, as everywhere.

@@ -33,7 +33,14 @@ pub(crate) enum Error {
     WhichService { known: Vec<String> },
     #[error("only {} says that the key service is {url}, and nobody confirmed that a token may go there", path.display())]
     ServiceUnconfirmed { url: ServiceUrl, path: PathBuf },
-    #[error("the home folder is not known: neither CAPY_CONFIG_DIR, XDG_CONFIG_HOME nor HOME is set")]
+    #[cfg_attr(
+        unix,
+        error("the home folder is not known: neither CAPY_CONFIG_DIR, XDG_CONFIG_HOME nor HOME is set")
+    )]
+    #[cfg_attr(
+        windows,
+        error("the settings folder is not known: neither CAPY_CONFIG_DIR nor APPDATA is set")
+    )]
     NoConfigFolder,
     #[error("{} cannot be read: {reason}", path.display())]
     LoginsMalformed { path: PathBuf, reason: String },
@@ -154,7 +161,16 @@ pub(crate) enum Error {
     #[error("{program} cannot be executed: {source}")]
     CommandNotExecutable { program: String, source: std::io::Error },
     #[error(transparent)]
+    #[cfg(unix)]
     Build(#[from] crate::build::Fault),
+    /// [`Error::Build`] in its stead.
+    #[cfg(windows)]
+    #[error("capy build runs Linux containers as this user, which it cannot do from Windows")]
+    BuildNotHere,
+    /// What `cmd` would take as a part of its own language.
+    #[cfg(windows)]
+    #[error("{} is a script of cmd, which cannot be given one of these arguments as it is", program.display())]
+    ScriptArgument { program: PathBuf },
     #[error(transparent)]
     Inline(#[from] capy_inliner::Error),
     #[error("the command wrote no build output in {} that could be inlined", path.display())]
@@ -169,8 +185,10 @@ pub(crate) enum Error {
     Output(#[source] std::io::Error),
     #[error("signals cannot be caught")]
     Signals(#[source] std::io::Error),
+    #[cfg(target_os = "linux")]
     #[error("the command was started, and PID 1 cannot wait for it")]
     Init(#[source] std::io::Error),
+    #[cfg(target_os = "linux")]
     #[error("`capy pid1` is what `capy run` becomes as PID 1 of a container, and this process is not PID 1")]
     NotInit,
     #[error("cannot read the input: {0}")]
@@ -272,7 +290,12 @@ impl Error {
             }
             Self::ExecLimit(excess) => (excess.code(), exit::NOT_EXECUTABLE),
             Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
+            #[cfg(unix)]
             Self::Build(fault) => fault.codes(),
+            #[cfg(windows)]
+            Self::BuildNotHere => ("BUILD_NOT_ON_WINDOWS", exit::ENGINE),
+            #[cfg(windows)]
+            Self::ScriptArgument { .. } => ("SCRIPT_ARGUMENT", exit::NOT_EXECUTABLE),
             Self::Inline(error) => (error.code(), exit::FAILED),
             Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED),
             Self::OutputOlder { .. } => ("OUTPUT_OLDER_THAN_RUN", exit::FAILED),
@@ -280,7 +303,9 @@ impl Error {
             Self::File { .. } => ("FILE_ERROR", exit::FAILED),
             Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
             Self::Signals(_) => ("NO_SIGNALS", exit::FAILED),
+            #[cfg(target_os = "linux")]
             Self::Init(_) => ("INIT_FAILED", exit::FAILED),
+            #[cfg(target_os = "linux")]
             Self::NotInit => ("NOT_PID_1", exit::USAGE),
             Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
             Self::ServerMissing => ("SERVER_MISSING", exit::NOT_SET_UP),
@@ -414,7 +439,14 @@ impl Error {
                 "`capy service keygen --encryption-key` makes one"
             }
             Self::ServiceSecret(SecretFault::Malformed(..)) => "`capy service keygen` makes such secrets",
+            #[cfg(unix)]
             Self::Build(fault) => return fault.hint(),
+            #[cfg(windows)]
+            Self::BuildNotHere => "run it in WSL, or on a Linux machine",
+            #[cfg(windows)]
+            Self::ScriptArgument { .. } => {
+                "leave out line breaks; or run the program behind the script, as in: capy run -- node SCRIPT"
+            }
             Self::Inline(error) => return error.hint().map(Into::into),
             Self::NothingToInline { .. } => "name the application's folder: --inline=DIR",
             Self::OutputOlder { folder, .. } => {
@@ -423,6 +455,7 @@ impl Error {
                     quoted(&folder.display().to_string())
                 ));
             }
+            #[cfg(target_os = "linux")]
             Self::NotInit => "capy run -- COMMAND",
             Self::InlineRefused => {
                 "repair what the table names and build again; --no-inline builds without inlining"

@@ -22,7 +22,7 @@ pub(crate) enum Excess {
     Together { bytes: usize, most: Option<usize>, arguments: usize, largest: Vec<(String, usize)> },
 }
 
-/// What starts the program would be refused for, before it is tried. Only where the limits are known: on Linux.
+/// What starts the program would be refused for, before it is tried. Only where the limits are known: on Linux and Windows.
 pub(crate) fn check(command: &Command) -> Option<Excess> {
     let sizes = Sizes::of(command);
     sizes.single(single_limit()?).or_else(|| {
@@ -45,19 +45,35 @@ fn single_limit() -> Option<usize> {
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten()?;
         Some(32 * usize::try_from(page).ok()?)
     }
-    #[cfg(not(target_os = "linux"))]
+    // Of a variable, in the system's letters of two bytes each (SetEnvironmentVariable).
+    #[cfg(windows)]
+    return Some(2 * 32_767);
+    #[cfg(not(any(target_os = "linux", windows)))]
     None
 }
 
 /// A quarter of the stack, 128 KiB at least, and three quarters of 8 MiB at most.
 fn total_limit() -> Option<usize> {
-    const LEAST: u64 = 128 * 1024;
-    const MOST: u64 = 6 * 1024 * 1024;
-    if !cfg!(target_os = "linux") {
-        return None;
+    #[cfg(target_os = "linux")]
+    {
+        const LEAST: u64 = 128 * 1024;
+        const MOST: u64 = 6 * 1024 * 1024;
+        let stack = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
+        usize::try_from(stack.map_or(MOST, |bytes| bytes / 4).clamp(LEAST, MOST)).ok()
     }
-    let stack = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
-    usize::try_from(stack.map_or(MOST, |bytes| bytes / 4).clamp(LEAST, MOST)).ok()
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Bytes of a text as the system takes it.
+#[cfg(unix)]
+fn length(text: &OsStr) -> usize {
+    text.len()
+}
+
+#[cfg(windows)]
+fn length(text: &OsStr) -> usize {
+    2 * std::os::windows::ffi::OsStrExt::encode_wide(text).count()
 }
 
 /// Bytes of each string as the system counts them: with `=` and the zero byte.
@@ -68,7 +84,7 @@ struct Sizes {
 
 impl Sizes {
     fn of(command: &Command) -> Self {
-        let of_variable = |name: &OsStr, value: &OsStr| name.len() + value.len() + "=\0".len();
+        let of_variable = |name: &OsStr, value: &OsStr| length(name) + length(value) + "=\0".len();
         let mut variables: BTreeMap<_, _> = std::env::vars_os()
             .map(|(name, value)| {
                 let bytes = of_variable(&name, &value);
@@ -82,7 +98,7 @@ impl Sizes {
             };
         }
         let arguments = [command.get_program()].into_iter().chain(command.get_args());
-        Self { arguments: arguments.map(|argument| argument.len() + 1).collect(), variables }
+        Self { arguments: arguments.map(|argument| length(argument) + 1).collect(), variables }
     }
 
     fn single(&self, most: usize) -> Option<Excess> {

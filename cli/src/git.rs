@@ -48,7 +48,7 @@ pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
     let Some(new) = with_needed_lines(&text) else {
         return Ok(Ignoring::Kept);
     };
-    disk::replace(&path, &new, 0o644).map_err(Error::file("write", &path))?;
+    disk::replace(&path, &new, &disk::Access::READABLE).map_err(Error::file("write", &path))?;
     Ok(Ignoring::Added)
 }
 

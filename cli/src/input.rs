@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal, Read};
 
-use rustix::termios::{QueueSelector, tcflush};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -29,7 +28,7 @@ pub(crate) fn words(prompt: &str, count: usize) -> Result<Zeroizing<String>> {
     }
     printer::prompt(prompt);
     let read = read_words(count);
-    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    terminal::drop_typed();
     read.map_err(Error::Input)
 }
 

@@ -2,8 +2,10 @@
 //! thing; see its own first lines.
 
 mod allowed;
+#[cfg(unix)]
 mod build;
 mod build_command;
+#[cfg_attr(windows, path = "child/windows.rs")]
 mod child;
 mod cli;
 mod commands;
@@ -24,6 +26,8 @@ mod names;
 mod pins;
 mod platforms;
 mod printer;
+mod process_group;
+mod program;
 mod project;
 mod push;
 mod records;

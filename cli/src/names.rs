@@ -1,12 +1,20 @@
 //! What a variable's name says: whether it can be set, whether it is capy's own.
 
+use std::borrow::Cow;
+
 pub(crate) use capy_protocol::variable_name::is_public;
 
 use crate::error::{Error, Result};
 
 /// Whether the name is one that a child process never sees: credentials and capy's own settings.
 pub(crate) fn is_reserved(name: &str) -> bool {
+    let name = &*as_the_system_takes_it(name);
     capy_client::credentials::is_credential(name) || name.starts_with("CAPY_") || name.starts_with("_CAPY_")
+}
+
+/// Windows has no case in names of variables: `capy_token` is `CAPY_TOKEN` there.
+fn as_the_system_takes_it(name: &str) -> Cow<'_, str> {
+    if cfg!(windows) { name.to_ascii_uppercase().into() } else { name.into() }
 }
 
 /// Whether every reader of a `.env` takes the name: dotenv's `[\w.-]+`. One that objects have of their own is lost

@@ -115,7 +115,7 @@ fn create(path: &Path, draw: Draw) -> Result<Zeroizing<String>> {
     if let Some(folder) = path.parent() {
         disk::create_private_folder(folder).map_err(Error::file("make", folder))?;
     }
-    disk::create(path, text.as_bytes(), 0o600).map_err(Error::file("write", path))?;
+    disk::create(path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", path))?;
     printer::note(&format!("drew {}", path.display()));
     Ok(text)
 }

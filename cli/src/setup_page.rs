@@ -22,7 +22,7 @@ use capy_server::http::{self, Rights};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-pub(crate) use browser::{Way, is_executable};
+pub(crate) use browser::Way;
 
 use crate::deployment::{Wishes, Workbench};
 use crate::error::{Error, Result};

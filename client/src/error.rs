@@ -304,12 +304,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file above the current folder that somebody else put there.
-    #[error("{} is above this folder and belongs to user {owner}, who is neither you nor root", path.display())]
+    #[error("{} is above this folder and belongs to user {owner}, who is neither you nor an administrator", path.display())]
     FileOfAnotherUser {
         /// The file.
         path: PathBuf,
-        /// The user's number.
-        owner: u32,
+        /// The user's number, or security identifier.
+        owner: String,
     },
     /// `capy.toml` says something else than it should.
     #[error("{} is not a project file: {reason}", path.display())]

@@ -17,7 +17,7 @@ pub mod regular_file;
 mod retry;
 pub mod service;
 pub mod service_url;
-#[cfg(unix)]
+#[cfg_attr(windows, path = "signals/windows.rs")]
 pub mod signals;
 pub mod terminal_text;
 pub mod waiting;

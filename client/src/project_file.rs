@@ -75,27 +75,16 @@ impl ProjectFile {
     }
 }
 
-/// Refuses a file that belongs neither to this user nor to root; a link, and what it leads to. One that is not
-/// there passes.
+/// Refuses a file that belongs neither to this user nor to who administers the machine; a link, and what it leads to.
+/// One that is not there passes.
 ///
 /// # Errors
 /// [`Error::FileOfAnotherUser`].
-#[cfg(unix)]
 pub fn check_owner(path: &Path) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let me = rustix::process::geteuid().as_raw();
-    let found = [path.symlink_metadata(), path.metadata()];
-    let foreign = found.into_iter().flatten().map(|data| data.uid()).find(|owner| ![me, 0].contains(owner));
-    match foreign {
+    match capy_access::foreign_owner(path) {
         Some(owner) => Err(Error::FileOfAnotherUser { path: path.into(), owner }),
         None => Ok(()),
     }
-}
-
-/// Where files have no such owner.
-#[cfg(not(unix))]
-pub fn check_owner(_path: &Path) -> Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -112,14 +112,23 @@ fn open(place: &Path, path: &Path) -> io::Result<File> {
 
 /// Makes a folder for this user alone, if it is not there.
 fn make(place: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(place) {
+    match private_folder().create(place) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ if is_private(place) => Ok(()),
         _ => Err(io::ErrorKind::PermissionDenied.into()),
     }
+}
+
+#[cfg(unix)]
+fn private_folder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+#[cfg(not(unix))]
+fn private_folder() -> DirBuilder {
+    DirBuilder::new()
 }
 
 /// Where locks are: the same for every run of a user on a machine, whatever is set in its environment.

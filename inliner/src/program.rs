@@ -186,7 +186,6 @@ fn inline_shown(request: &Request<'_>) -> Result<Report, crate::Error> {
 }
 
 /// A signal stops the work, which removes what it has not put in place, and then ends the program.
-#[cfg(unix)]
 fn inline(request: &Request<'_>) -> Result<Report, crate::Error> {
     let Ok(interrupt) = capy_client::signals::Interrupt::catch() else {
         return inline_shown(request);
@@ -196,11 +195,6 @@ fn inline(request: &Request<'_>) -> Result<Report, crate::Error> {
         interrupt.end();
     }
     result
-}
-
-#[cfg(not(unix))]
-fn inline(request: &Request<'_>) -> Result<Report, crate::Error> {
-    inline_shown(request)
 }
 
 fn finish(report: &Report, format: Option<Format>, verbose: bool) -> ExitCode {

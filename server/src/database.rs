@@ -8,15 +8,15 @@
 //! Nobody waits longer than [`DEADLINE`]. A change that was given up before its turn is not made; one that was being
 //! committed may be, once.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use capy_access::Access;
 use capy_worker::host::sqlite::{self, Answer};
 use capy_worker::host::{HostError, Result as HostResult, Statement};
 use rusqlite::{Connection, OpenFlags};
@@ -74,7 +74,7 @@ impl Database {
             let path = path.to_owned();
             move |source| Error::Data { path, source }
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(data(folder))?;
+        capy_access::create_private_folder(folder).map_err(data(folder))?;
         let lock = lock(folder)?;
         let path = folder.join(FILE);
         // SQLite gives its other files the mode of this one.
@@ -158,8 +158,15 @@ fn lock(folder: &Path) -> Result<File> {
     }
 }
 
+/// Opens a file for writing, and makes it for this user alone if it is not there.
 fn private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+    match capy_access::create_new(path, &Access::PRIVATE) {
+        // Opened anew: the file of its making is for one program alone on Windows.
+        Ok(made) => drop(made),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    OpenOptions::new().write(true).open(path)
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {

@@ -1,7 +1,5 @@
 //! How many file descriptors there are, and what they are for.
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
 use crate::database;
 
 /// The most that is asked of the system: beyond, some refuse.
@@ -15,6 +13,14 @@ pub(crate) const LEAST: usize = 8;
 
 /// For how many connections there are descriptors, once the soft limit is raised as far as this process may.
 pub(crate) fn room_for_connections() -> usize {
+    // Each reader of the database has the file and its log open.
+    let own = OWN + 2 * database::readers();
+    usize::try_from(limit()).unwrap_or(usize::MAX).saturating_sub(own)
+}
+
+#[cfg(unix)]
+fn limit() -> u64 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(MOST).min(MOST);
     if limit.current.is_some_and(|current| current < wanted) {
@@ -22,8 +28,11 @@ pub(crate) fn room_for_connections() -> usize {
         // Where that is refused, the old one holds.
         let _ = setrlimit(Resource::Nofile, limit);
     }
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(MOST).min(MOST);
-    // Each reader of the database has the file and its log open.
-    let own = OWN + 2 * database::readers();
-    usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(own)
+    getrlimit(Resource::Nofile).current.unwrap_or(MOST).min(MOST)
+}
+
+/// Windows limits handles by memory alone.
+#[cfg(not(unix))]
+fn limit() -> u64 {
+    MOST
 }

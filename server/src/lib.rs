@@ -16,6 +16,7 @@ mod migrate;
 mod peer;
 mod private_file;
 mod settings;
+mod signals;
 mod tls;
 
 pub use connections::Limits;

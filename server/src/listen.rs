@@ -20,7 +20,6 @@ use capy_worker::host::limiter::Limiter;
 use capy_worker::log::Log;
 use capy_worker::secrets::Secrets;
 use capy_worker::{Route, router, too_slow};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::connections::{Connections, Counters, Limits};
@@ -29,6 +28,7 @@ use crate::host::Machine;
 use crate::http::{self, Certificate, End, Rights};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, Tls};
+use crate::signals::{Reload, Stop};
 use crate::{Error, Result, access_log, descriptors, peer, tls};
 
 /// Connections to `/metrics`: one or two scrapers.
@@ -128,7 +128,7 @@ impl Server {
         })
     }
 
-    /// Answers until SIGINT or SIGTERM; then calls in flight may end, for as long as the settings say. SIGHUP reads the
+    /// Answers until SIGINT or SIGTERM, or Ctrl-C on Windows; then calls in flight may end, for as long as the settings say. SIGHUP reads the
     /// certificate and the secrets again. A second SIGINT or SIGTERM does not wait.
     ///
     /// # Errors
@@ -216,18 +216,11 @@ async fn in_time(request: Request, next: Next) -> Response {
 
 /// The signals are caught from here on; what is returned waits for them.
 fn stop(tell: watch::Sender<End>, grace: Duration) -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut stop = Stop::catch()?;
     Ok(async move {
-        let mut asked = async || {
-            tokio::select! {
-                _ = interrupt.recv() => (),
-                _ = terminate.recv() => (),
-            }
-        };
-        asked().await;
+        stop.asked().await;
         let _ = tell.send(End::Graceful);
-        let _ = tokio::time::timeout(grace, asked()).await;
+        let _ = tokio::time::timeout(grace, stop.asked()).await;
         let _ = tell.send(End::Now);
         // Who serves knows the end from here.
         std::future::pending().await
@@ -241,9 +234,9 @@ fn reload(
     app: Weak<App<Machine>>,
     log: Log,
 ) -> io::Result<impl Future<Output = ()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut hangup = Reload::catch()?;
     Ok(async move {
-        while hangup.recv().await.is_some() {
+        while hangup.asked().await.is_some() {
             let Some(app) = app.upgrade() else { return };
             match (reread.0)() {
                 Ok(secrets) => app.secrets.replace(secrets),

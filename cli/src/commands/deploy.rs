@@ -104,7 +104,8 @@ pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result
 fn write(workbench: &Workbench, wish: &Wish, path: &Path) -> Result<()> {
     let deployment = workbench.mint(wish)?;
     let text = lines(&deployment.variables);
-    let written = disk::create(path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", path));
+    let written =
+        disk::create(path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", path));
     handed_over(workbench, &deployment, written)?;
     explain(&deployment, Some(path));
     Ok(())

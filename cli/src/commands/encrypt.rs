@@ -29,7 +29,7 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     });
     let text = text.map_err(Error::Seal)?;
     if sealed > 0 {
-        disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+        disk::replace(&path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", &path))?;
     }
     report(&file, &path, sealed);
     Ok(())

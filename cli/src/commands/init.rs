@@ -72,7 +72,7 @@ fn write(config: &Config, id: &ProjectId, key: &MasterKey, url: &ServiceUrl) -> 
     }
     let file = ProjectFile { project_id: id.clone(), service_url: url.as_str().into(), epoch: 0 };
     let path = Path::new(NAME);
-    disk::create(path, file.serialize().as_bytes(), 0o644).map_err(|error| {
+    disk::create(path, file.serialize().as_bytes(), &disk::Access::READABLE).map_err(|error| {
         let _ = std::fs::remove_file(key_path);
         let _ = folder.deny();
         Error::file("write", path)(error)

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let interrupt = Interrupt::default();
     let watch = watch.map_or_else(Watch::begin, Ok)?;
     match child::run(&arguments.command, &env, &memory, watch, &interrupt)? {
-        child::Ended::Badly(code) => return Ok(ExitCode::from(code)),
+        child::Ended::Badly(code) => return Ok(child::exit_with(code)),
         child::Ended::Well => plan.carry_out(&arguments, &env, began, &interrupt)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -5,8 +5,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+#[cfg(windows)]
+use crate::child;
 use crate::cli::ServeArguments;
 use crate::error::{Error, Result};
+use crate::program;
 
 const PROGRAM: &str = "capy-server";
 
@@ -26,18 +29,18 @@ fn start(mut command: Command) -> std::io::Result<ExitCode> {
     Err(command.arg0("capy serve").exec())
 }
 
-#[cfg(not(unix))]
+/// Ctrl-C reaches the server by itself, and this process waits for what it makes of that.
+#[cfg(windows)]
 fn start(mut command: Command) -> std::io::Result<ExitCode> {
-    let status = command.status()?;
-    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    let _watch = child::Watch::catch()?;
+    child::wait_for(&mut command).map(child::exit_with)
 }
 
 /// Beside this program first: the two are of one release.
 fn find(capy: Option<&Path>, path: Option<&OsStr>) -> Option<PathBuf> {
     let beside = capy.and_then(Path::parent).map(Path::to_owned);
-    let folders = beside.into_iter().chain(path.map(env::split_paths).into_iter().flatten());
-    let name = format!("{PROGRAM}{}", env::consts::EXE_SUFFIX);
-    folders.map(|folder| folder.join(&name)).find(|file| crate::setup_page::is_executable(file))
+    let mut folders = beside.into_iter().chain(path.map(env::split_paths).into_iter().flatten());
+    folders.find_map(|folder| program::in_folder(PROGRAM, &folder))
 }
 
 #[cfg(all(test, unix))]

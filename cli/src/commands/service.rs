@@ -28,7 +28,7 @@ pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
 fn write_secrets(path: &Path) -> Result<()> {
     let (token, root) = (draw_admin_token()?, draw_wrap_root()?);
     let text = Zeroizing::new(format!("ADMIN_TOKEN={}WRAP_ROOTS={}", *token, *root));
-    disk::create(path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", path))?;
+    disk::create(path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", path))?;
     printer::note(&format!("wrote ADMIN_TOKEN and WRAP_ROOTS to {}", path.display()));
     Ok(())
 }

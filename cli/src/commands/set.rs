@@ -35,7 +35,7 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     if !file.differs_only_in(&text, std::slice::from_ref(&name), Some(&read)) {
         return Err(Error::EditChangesMore { path });
     }
-    disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+    disk::replace(&path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", &path))?;
     printer::note(&format!("{name} {how} in {}", path.display()));
     if let Some(note) = platforms::note_everywhere(&name) {
         printer::note(&format!("note: {note}"));

@@ -20,7 +20,7 @@ pub(super) fn run(arguments: Unset) -> Result<()> {
     if !file.differs_only_in(&text, &arguments.names, None) {
         return Err(Error::EditChangesMore { path });
     }
-    disk::replace(&path, text.as_bytes(), disk::PRIVATE).map_err(Error::file("write", &path))?;
+    disk::replace(&path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", &path))?;
     printer::note(&format!("{} removed from {}", arguments.names.join(", "), path.display()));
     Ok(())
 }

@@ -7,9 +7,8 @@
 //! ```
 //! The blob is sealed, and the user that a container runs as has to read it: everybody may.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use capy_protocol::blob::SecretsBlob;
@@ -18,10 +17,8 @@ use tempfile::NamedTempFile;
 
 use super::Fault;
 use super::wish::BlobFile;
-use crate::disk;
+use crate::disk::{self, Access};
 use crate::error::{Error, Result};
-
-const READABLE: u32 = 0o644;
 
 /// Which deployment's blob a file holds; `None` where nothing is there.
 pub(super) fn holder(path: &Path) -> Result<Option<DeployId>> {
@@ -47,8 +44,8 @@ pub(crate) struct Placed {
     pub(crate) file: BlobFile,
     target: PathBuf,
     blob: String,
-    /// What was there, and its mode.
-    before: Option<(Vec<u8>, u32)>,
+    /// What was there, and who could read it.
+    before: Option<(Vec<u8>, Access)>,
 }
 
 impl Room {
@@ -61,9 +58,9 @@ impl Room {
     /// Puts the blob in its place.
     pub(super) fn fill(self, blob: String) -> Result<Placed> {
         let Self { file, target, mut aside } = self;
-        let before = read_with_mode(&target).and_then(|before| {
+        let before = read_with_access(&target).and_then(|before| {
             aside.write_all(blob.as_bytes())?;
-            aside.as_file().set_permissions(Permissions::from_mode(READABLE))?;
+            Access::READABLE.give(aside.as_file())?;
             disk::put(aside, &target).map(|()| before)
         });
         let before = before.map_err(Error::file("write", &file.path))?;
@@ -77,8 +74,7 @@ impl Placed {
         let ours = |held: Option<Vec<u8>>| held.is_some_and(|held| held == self.blob.as_bytes());
         let done = match (read(&self.target).map(ours), &self.before) {
             (Ok(false), _) => Ok(()),
-            (Ok(true), Some((before, mode))) => disk::replace(&self.target, before, *mode)
-                .and_then(|()| fs::set_permissions(&self.target, Permissions::from_mode(*mode))),
+            (Ok(true), Some((before, access))) => disk::write_over(&self.target, before, access),
             (Ok(true), None) => fs::remove_file(&self.target),
             (Err(error), _) => Err(error),
         };
@@ -86,9 +82,9 @@ impl Placed {
     }
 }
 
-fn read_with_mode(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>> {
+fn read_with_access(path: &Path) -> io::Result<Option<(Vec<u8>, Access)>> {
     let Some(bytes) = read(path)? else { return Ok(None) };
-    Ok(Some((bytes, fs::metadata(path)?.permissions().mode() & 0o7777)))
+    Ok(Some((bytes, Access::of(path)?)))
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -98,8 +94,11 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {

@@ -41,7 +41,10 @@ impl Repository {
 
     /// Whether git tracks the file; `None` when its index cannot be read.
     pub(super) fn tracks(&self, file: &Path) -> Option<bool> {
-        index::names(&self.git_dir, self.relative(file)?.as_os_str().as_encoded_bytes())
+        let parts: Vec<_> =
+            self.relative(file)?.iter().map(|part| part.as_encoded_bytes().to_vec()).collect();
+        // With slashes, on Windows, too.
+        index::names(&self.git_dir, &parts.join(&b'/'))
     }
 
     /// Whether a rule ignores the file, or a folder above it.

@@ -3,9 +3,7 @@
 //! It runs in a process group of its own, so that one that waits for ever ends with all that it started. What was killed
 //! may have done its work or not: that is said, and never guessed.
 
-use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +12,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use capy_client::project_file::check_owner;
-use rustix::process::{Pid, Signal, kill_process_group};
 use zeroize::Zeroizing;
 
 use crate::names;
-use crate::setup_page::is_executable;
+use crate::process_group::ProcessGroup;
+use crate::program::{in_folder, on_path};
 
 /// No such program needs longer, but for one that waits for somebody.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -53,19 +51,14 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 fn in_repository(program: &str, here: &Path) -> Option<PathBuf> {
     let mut found = None;
     for folder in here.ancestors() {
-        let candidate = folder.join("node_modules/.bin").join(program);
-        if is_executable(&candidate) && check_owner(&candidate).is_ok() && check_owner(folder).is_ok() {
-            found = Some(candidate);
-        }
+        let candidate = in_folder(program, &folder.join("node_modules").join(".bin"));
+        let is_mine = |candidate: &PathBuf| check_owner(candidate).is_ok() && check_owner(folder).is_ok();
+        found = candidate.filter(is_mine);
         if found.is_some() || folder.join(".git").exists() {
             break;
         }
     }
     found
-}
-
-fn on_path(program: &str, path: &OsStr) -> Option<PathBuf> {
-    std::env::split_paths(path).map(|folder| folder.join(program)).find(|candidate| is_executable(candidate))
 }
 
 /// Runs it to its end, to the end of patience, or until somebody wants to stop.
@@ -82,16 +75,16 @@ fn run_within(
 ) -> io::Result<Ended> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0);
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(names::is_reserved) {
             command.env_remove(name);
         }
     }
-    let mut child = command.spawn()?;
-    write_all(&mut child, stdin);
+    let mut group = ProcessGroup::spawn(&mut command)?;
+    let child = group.child();
+    write_all(child, stdin);
     let (out, err) = (Collected::of(child.stdout.take()), Collected::of(child.stderr.take()));
-    let end = wait(&mut child, patience, stop)?;
+    let end = wait(&mut group, patience, stop)?;
     let deadline = Instant::now() + LAST_WORDS;
     Ok(Ended { end, out: out.take(deadline), err: err.take(deadline) })
 }
@@ -134,10 +127,10 @@ impl Collected {
     }
 }
 
-fn wait(child: &mut Child, patience: Duration, stop: &AtomicBool) -> io::Result<End> {
+fn wait(group: &mut ProcessGroup, patience: Duration, stop: &AtomicBool) -> io::Result<End> {
     let start = Instant::now();
     loop {
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = group.child().try_wait()? {
             return Ok(match status.code() {
                 Some(0) => End::Well,
                 Some(_) => End::Badly,
@@ -145,17 +138,14 @@ fn wait(child: &mut Child, patience: Duration, stop: &AtomicBool) -> io::Result<
             });
         }
         if start.elapsed() > patience || stop.load(Ordering::SeqCst) {
-            if let Some(group) = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)) {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            child.wait()?;
+            group.kill()?;
             return Ok(End::Killed);
         }
         thread::sleep(TICK);
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::fs;
 

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
 
 use crate::printer;
+use crate::program::on_path;
 
 /// The way there.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +48,10 @@ impl Way {
         }
         if no_open {
             return Some(Self::Print);
+        }
+        if cfg!(windows) {
+            // It opens a page in the browser that the person has chosen.
+            return Some(Self::Open(vec!["explorer.exe".into()]));
         }
         if let Some(list) = set("BROWSER") {
             return Some(Self::Open(first_browser(&list.to_string_lossy(), &is_there)));
@@ -127,13 +132,7 @@ fn lead_folder(has_snaps: bool, home: Option<OsString>, temporary: PathBuf) -> P
 
 /// Whether a program of this name can be started.
 fn is_on_path(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
-}
-
-pub(crate) fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    on_path(program, &env::var_os("PATH").unwrap_or_default()).is_some()
 }
 
 #[cfg(test)]

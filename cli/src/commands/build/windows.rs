@@ -1,0 +1,10 @@
+//! `capy build` on Windows: refused.
+
+use std::process::ExitCode;
+
+use crate::cli::Build;
+use crate::error::{Error, Result};
+
+pub(super) fn run(_: Build) -> Result<ExitCode> {
+    Err(Error::BuildNotHere)
+}

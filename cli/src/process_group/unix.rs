@@ -1,0 +1,21 @@
+//! A process group: what a key at the terminal sends does not reach it.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+pub(super) struct Group;
+
+pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Group)> {
+    Ok((command.process_group(0).spawn()?, Group))
+}
+
+impl Group {
+    pub(super) fn kill(&mut self, leader: &Child) {
+        if let Some(group) = i32::try_from(leader.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}

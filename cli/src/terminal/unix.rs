@@ -1,0 +1,206 @@
+//! One hidden line at the terminal.
+//!
+//! Not in the terminal's own line mode: that cuts a line at 4,095 bytes, and keys are longer. So this owns the few
+//! keys that edit a line, sets the terminal back before a signal ends the program, and refuses a paste of
+//! several lines: what follows the first would land in the shell.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
+};
+use signal_hook::consts::{SIGINT, SIGQUIT};
+use signal_hook::flag::register_conditional_default;
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::input::MAX_BYTES;
+use capy_client::signals;
+
+use crate::printer;
+
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const CTRL_U: u8 = 0x15;
+const CTRL_BACKSLASH: u8 = 0x1c;
+const ESCAPE: u8 = 0x1b;
+const DELETE: u8 = 0x7f;
+/// A person does not type the next line this soon, a paste does.
+const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 40_000_000 };
+
+/// Asks and reads one line that is not shown.
+pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
+    let terminal = File::open("/dev/tty").map_err(Error::Input)?;
+    let quiet = Quiet::begin(&terminal).map_err(Error::Input)?;
+    printer::prompt(prompt);
+    let line = read_line(&terminal);
+    drop(quiet);
+    printer::prompt("\n");
+    match line? {
+        Line::Typed(bytes) => {
+            let text = std::str::from_utf8(&bytes).map_err(|_| Error::ValueNotUnicode)?;
+            Ok(Zeroizing::new(text.to_owned()))
+        }
+        Line::Interrupted(signal) => {
+            let _ = emulate_default_handler(signal);
+            Err(Error::NothingTyped)
+        }
+    }
+}
+
+/// Drops what was typed and not read: it would land in the shell, and in its history.
+pub(crate) fn drop_typed() {
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+}
+
+/// Keys are neither shown nor turned into lines and signals while this lives.
+struct Quiet {
+    end: Arc<Ending>,
+    signals: Handle,
+    watch: Option<JoinHandle<()>>,
+}
+
+/// What has to be done once, by the end of the prompt or by a signal that ends the program.
+struct Ending {
+    terminal: File,
+    before: Termios,
+    /// Held while the terminal is set, so that a signal does not set it back too early.
+    setting: Mutex<()>,
+    /// From then on signals end the program by themselves.
+    done: Arc<AtomicBool>,
+}
+
+impl Quiet {
+    fn begin(terminal: &File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let end = Ending {
+            terminal: terminal.try_clone()?,
+            before,
+            setting: Mutex::new(()),
+            done: Arc::new(AtomicBool::new(false)),
+        };
+        let this = Self::watch(Arc::new(end))?;
+        {
+            let _setting = this.end.lock();
+            // What was typed before the prompt was shown, and is not meant for it.
+            tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
+        }
+        Ok(this)
+    }
+
+    /// Sets the terminal back before a signal ends the program: a shell without echo is hard to leave.
+    fn watch(end: Arc<Ending>) -> io::Result<Self> {
+        let caught = signals::to_catch();
+        for number in &caught {
+            register_conditional_default(*number, Arc::clone(&end.done))?;
+        }
+        let mut arriving = Signals::new(caught)?;
+        let signals = arriving.handle();
+        let shared = Arc::clone(&end);
+        let watch = std::thread::Builder::new().name("prompt".into()).spawn(move || {
+            for number in arriving.forever() {
+                let _setting = shared.lock();
+                shared.set_back();
+                let _ = emulate_default_handler(number);
+            }
+            // Came in the moment before this was closed.
+            for number in arriving.pending() {
+                let _ = emulate_default_handler(number);
+            }
+        })?;
+        Ok(Self { end, signals, watch: Some(watch) })
+    }
+}
+
+impl Ending {
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.setting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_back(&self) {
+        // Flushing keeps the rest of a paste out of the shell.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        {
+            let _setting = self.end.lock();
+            self.end.set_back();
+            self.end.done.store(true, Ordering::SeqCst);
+        }
+        self.signals.close();
+        let _ = self.watch.take().map(JoinHandle::join);
+    }
+}
+
+enum Line {
+    Typed(Zeroizing<Vec<u8>>),
+    Interrupted(i32),
+}
+
+fn read_line(terminal: &File) -> Result<Line> {
+    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
+    loop {
+        match read_key(terminal)? {
+            b'\r' | b'\n' if is_last_line(terminal)? => return Ok(Line::Typed(line)),
+            b'\r' | b'\n' => return Err(Error::SeveralLines),
+            CTRL_C => return Ok(Line::Interrupted(SIGINT)),
+            CTRL_BACKSLASH => return Ok(Line::Interrupted(SIGQUIT)),
+            CTRL_D if line.is_empty() => return Err(Error::NothingTyped),
+            CTRL_U => line.clear(),
+            BACKSPACE | DELETE => remove_last_char(&mut line),
+            ESCAPE => skip_sequence(terminal)?,
+            b'\t' | b' '.. if line.len() == MAX_BYTES => return Err(Error::ValueTooLong),
+            key @ (b'\t' | b' '..) => line.push(key),
+            _ => {}
+        }
+    }
+}
+
+fn read_key(mut terminal: &File) -> Result<u8> {
+    let mut key = [0];
+    terminal.read_exact(&mut key).map_err(Error::Input)?;
+    Ok(key[0])
+}
+
+/// Whether nothing follows a line's end but, in a paste from Windows, its second half.
+fn is_last_line(terminal: &File) -> Result<bool> {
+    if !is_more_coming(terminal) {
+        return Ok(true);
+    }
+    Ok(matches!(read_key(terminal)?, b'\r' | b'\n') && !is_more_coming(terminal))
+}
+
+fn is_more_coming(terminal: &File) -> bool {
+    let mut waiting = [PollFd::new(terminal, PollFlags::IN)];
+    poll(&mut waiting, Some(&PASTE_GAP)).is_ok_and(|ready| ready > 0)
+}
+
+/// One character of UTF-8, however many bytes it has.
+fn remove_last_char(line: &mut Vec<u8>) {
+    while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+}
+
+/// An arrow key and its like: `ESC [ … letter`, `ESC O letter`.
+fn skip_sequence(terminal: &File) -> Result<()> {
+    if !matches!(read_key(terminal)?, b'[' | b'O') {
+        return Ok(());
+    }
+    while !matches!(read_key(terminal)?, 0x40..=0x7e) {}
+    Ok(())
+}

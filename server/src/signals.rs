@@ -1,0 +1,11 @@
+//! What tells a running service to stop, and to read its files again.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+pub(crate) use unix::{Reload, Stop};
+#[cfg(windows)]
+pub(crate) use windows::{Reload, Stop};
