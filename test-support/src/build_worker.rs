@@ -1,12 +1,14 @@
 //! Builds a Worker from a crate, by the program of `worker/build-worker`: a program of its own, since it takes longer to
 //! compile than all that starts it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::workspace_root;
+
+const PROGRAM: &str = "capy-build-worker";
 
 /// What to build, and where to.
 #[derive(Clone, Debug)]
@@ -51,7 +53,18 @@ impl Build {
 /// # Errors
 /// When the program, or the crate, cannot be built.
 pub fn build_worker(build: &Build) -> Result<PathBuf> {
-    let mut program = program()?;
+    build_worker_by(program()?, build)
+}
+
+/// The same by a program that was built before, in a folder.
+///
+/// # Errors
+/// When the crate cannot be built.
+pub fn build_worker_with(programs: &Path, build: &Build) -> Result<PathBuf> {
+    build_worker_by(Command::new(programs.join(PROGRAM)), build)
+}
+
+fn build_worker_by(mut program: Command, build: &Build) -> Result<PathBuf> {
     program.args(["--package", &build.package]);
     program.arg("--out").arg(&build.out_dir).arg("--entry").arg(&build.entry);
     if let Some(example) = &build.example {
@@ -72,7 +85,7 @@ fn program() -> Result<Command> {
     let this = std::env::current_exe().context("the path of this program")?;
     let folder = this.parent().context("this program lies nowhere")?;
     if folder.ends_with("deps") {
-        let program = folder.with_file_name("capy-build-worker");
+        let program = folder.with_file_name(PROGRAM);
         ensure!(
             program.is_file(),
             "capy-build-worker is not built\n\nhint: cargo xtask test, or cargo build --workspace"
@@ -80,6 +93,6 @@ fn program() -> Result<Command> {
         return Ok(Command::new(program));
     }
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--locked", "--package", "capy-build-worker", "--"]);
+    cargo.args(["run", "--locked", "--package", PROGRAM, "--"]);
     Ok(cargo)
 }

@@ -52,7 +52,7 @@ impl fmt::Display for End {
 /// What to start, and start again.
 #[derive(Debug)]
 enum Kind {
-    Workers { node: Node, start: fn(&Node, &Options<'_>) -> Result<Workerd> },
+    Workers { node: Node, entry: PathBuf, start: fn(&Node, &Options<'_>) -> Result<Workerd> },
     Machine { programs: PathBuf },
 }
 
@@ -62,15 +62,24 @@ impl KeyService {
     /// # Errors
     /// When it cannot be built or does not start.
     pub fn start(node: &Node) -> Result<Self> {
-        Self::begin(Kind::Workers { node: node.clone(), start: Workerd::start })
+        Self::start_built(node, &built()?)
     }
 
-    /// The same with its rate limits as an owner gets them; else they are far away.
+    /// Starts the Worker with this entry, which is built.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_built(node: &Node, entry: &Path) -> Result<Self> {
+        let (node, entry) = (node.clone(), entry.to_owned());
+        Self::begin(Kind::Workers { node, entry, start: Workerd::start })
+    }
+
+    /// The same as [`KeyService::start`] with its rate limits as an owner gets them; else they are far away.
     ///
     /// # Errors
     /// As [`KeyService::start`].
     pub fn start_limited(node: &Node) -> Result<Self> {
-        Self::begin(Kind::Workers { node: node.clone(), start: Workerd::start_limited })
+        Self::begin(Kind::Workers { node: node.clone(), entry: built()?, start: Workerd::start_limited })
     }
 
     /// Starts `capy serve`, of the programs in a folder, with secrets of its own.
@@ -165,8 +174,8 @@ impl KeyService {
 impl Kind {
     fn start(&self, persist: &Path, secrets: &[(&str, &str)]) -> Result<Host> {
         match self {
-            Self::Workers { node, start } => {
-                let options = Options { entry: &built()?, persist, secrets };
+            Self::Workers { node, entry, start } => {
+                let options = Options { entry, persist, secrets };
                 Ok(Host::Workerd(start(node, &options)?))
             }
             Self::Machine { programs } => {

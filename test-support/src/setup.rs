@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::steps::{quiet, say};
+use crate::steps::{loud, quiet, say};
 use crate::workspace_root;
 
 /// All that demo and tests need.
@@ -85,14 +85,24 @@ pub fn check_node() -> Result<()> {
     Ok(())
 }
 
-/// Builds `capy` and `capy-inline` and returns the folder that they are in.
+/// Builds some of our programs, all at once, and returns the folder that they are in. Built one by one, what they share
+/// would be compiled for each with other features.
 ///
 /// # Errors
 /// When cargo fails.
-pub fn programs(profile: &str) -> Result<PathBuf> {
+pub fn programs(profile: &str, names: &[&str]) -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--profile", profile, "--package", "capy", "--package", "capy-inliner", "--bins"]);
-    quiet(&format!("cargo build capy and capy-inline ({profile})"), cargo.current_dir(workspace_root()))?;
+    cargo.args(["build", "--locked", "--profile", profile]);
+    for name in names {
+        let package = match *name {
+            "capy-inline" => "capy-inliner",
+            "capy-server" => "capy",
+            name => name,
+        };
+        cargo.args(["--package", package, "--bin", name]);
+    }
+    let what = format!("cargo build of {} ({profile})", names.join(", "));
+    loud(&what, cargo.current_dir(workspace_root()))?;
     Ok(target_dir()?.join(if profile == "dev" { "debug" } else { profile }))
 }
 

@@ -1,27 +1,35 @@
 //! `cargo xtask demo`: the main job on real input, from a bare machine to a refused build.
 
 use std::path::Path;
+use std::process::ExitStatus;
 
 use anyhow::{Result, bail, ensure};
 
+use crate::build_worker::{Build, build_worker_with};
 use crate::desk::{Credentials, Desk};
 use crate::key_service::KeyService;
 use crate::node::Node;
 use crate::setup;
 use crate::shop::{Answer, NextServer, Shop, VARIABLES, answers, canary_in};
-use crate::steps::{heading, say};
+use crate::steps::{heading, say, shown, waiting};
 
 /// Runs the whole demonstration; leaves nothing running and nothing outside the target folder.
 ///
 /// # Errors
 /// When any step does not do what it says.
 pub fn run() -> Result<()> {
+    say(
+        "The main job of Capy on a real Next application, from login to revoked: seven steps, on loopback alone.",
+    );
+    say("The first run compiles Capy and its key service and installs npm packages, for some minutes.");
     heading("1. set-up (long on the first run only)");
     setup::everything()?;
-    let programs = setup::programs("dev")?;
+    let programs = setup::programs("dev", &["capy", "capy-build-worker"])?;
+    let entry = build_worker_with(&programs, &Build::service())?;
 
     heading("2. the key service, in the Workers runtime with a local D1 and KV");
-    let service = KeyService::start(&Node::find()?)?;
+    let node = Node::find()?;
+    let service = waiting("wrangler dev", || KeyService::start_built(&node, &entry))?;
     say(format!("   listening on {}", service.url()));
 
     let scratch = setup::scratch("demo")?;
@@ -55,10 +63,8 @@ fn mint(desk: &Desk, service: &KeyService) -> Result<Credentials> {
 
 fn build(desk: &Desk, shop: &Shop, credentials: &Credentials) -> Result<()> {
     heading("4. on the platform: capy run -- next build");
-    let next = ["run", "--", "node_modules/.bin/next", "build"];
-    let output = desk.on_platform(shop.dir(), credentials, &next).output()?;
-    indent(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
-    ensure!(output.status.success(), "the build failed: {}", output.status);
+    let status = next_build(desk, shop, credentials)?;
+    ensure!(status.success(), "the build failed: {status}");
     Ok(())
 }
 
@@ -95,12 +101,15 @@ fn revoke(desk: &Desk, shop: &Shop, credentials: &Credentials) -> Result<()> {
     heading("7. capy deploy revoke, then the next build");
     let printed = desk.run(&["deploy", "revoke", &credentials.deploy_id[..12]], "")?;
     indent(&printed);
-    let next = ["run", "--", "node_modules/.bin/next", "build"];
-    let output = desk.on_platform(shop.dir(), credentials, &next).output()?;
-    indent(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
-    ensure!(!output.status.success(), "a revoked deployment was built");
-    say(format!("   refused with exit code {}", output.status.code().unwrap_or_default()));
+    let status = next_build(desk, shop, credentials)?;
+    ensure!(!status.success(), "a revoked deployment was built");
+    say(format!("   refused with exit code {}", status.code().unwrap_or_default()));
     Ok(())
+}
+
+fn next_build(desk: &Desk, shop: &Shop, credentials: &Credentials) -> Result<ExitStatus> {
+    let next = ["run", "--", "node_modules/.bin/next", "build"];
+    shown("next build", &mut desk.on_platform(shop.dir(), credentials, &next))
 }
 
 fn indent(text: &str) {

@@ -1,10 +1,12 @@
 //! The workspace's own commands: set-up and demo, tests, releases. `cargo xtask` is a thin command line over these modules.
 //!
-//! What takes minutes to compile is not here: `cargo xtask bench` and `cargo xtask build-worker` start programs of their own.
+//! What takes minutes to compile is not here: `cargo xtask bench` and
+//! `cargo xtask build-worker` start programs of their own.
 
-pub mod bench;
 pub mod demo;
+#[cfg(feature = "dist")]
 pub mod dist;
+pub mod elsewhere;
 pub mod run_tests;
 
 pub use capy_test_support::build_worker;

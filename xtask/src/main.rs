@@ -3,8 +3,10 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::build_worker::{Build, build_worker};
+#[cfg(feature = "dist")]
+use xtask::dist;
 use xtask::run_tests::Size;
-use xtask::{bench, demo, dist, run_tests};
+use xtask::{demo, elsewhere, run_tests};
 
 /// The workspace's own commands.
 #[derive(Parser)]
@@ -29,16 +31,21 @@ enum Command {
     },
     /// Set up, then measure our programs against their peers and print the README's table.
     #[command(disable_help_flag = true)]
-    Bench(bench::Arguments),
+    Bench(elsewhere::Arguments),
     /// Set up, then hold the key service under mixed load, with restarts, and check every answer, the audit trail and the
     /// memory.
     #[command(disable_help_flag = true)]
-    Soak(bench::Arguments),
+    Soak(elsewhere::Arguments),
     /// What a command takes: CPU and wall time in microseconds, peak memory in KiB.
     #[command(hide = true, disable_help_flag = true)]
-    Measure(bench::Arguments),
+    Measure(elsewhere::Arguments),
     /// Make everything that a release consists of, in one folder, with SHA256SUMS.
+    #[cfg(feature = "dist")]
     Dist(dist::Arguments),
+    /// Make everything that a release consists of, in one folder, with SHA256SUMS.
+    #[cfg(not(feature = "dist"))]
+    #[command(disable_help_flag = true)]
+    Dist(elsewhere::Arguments),
     /// Build the key service into build/worker, as wrangler bundles it.
     BuildWorker,
 }
@@ -49,10 +56,13 @@ fn main() -> Result<()> {
         Command::Test { full, filter } => {
             run_tests::run(if full { Size::Full } else { Size::Usual }, &filter)
         }
-        Command::Bench(arguments) => bench::run("bench", &arguments),
-        Command::Soak(arguments) => bench::run("soak", &arguments),
-        Command::Measure(arguments) => bench::run("measure", &arguments),
+        Command::Bench(arguments) => elsewhere::bench("bench", &arguments),
+        Command::Soak(arguments) => elsewhere::bench("soak", &arguments),
+        Command::Measure(arguments) => elsewhere::bench("measure", &arguments),
+        #[cfg(feature = "dist")]
         Command::Dist(arguments) => dist::run(arguments),
+        #[cfg(not(feature = "dist"))]
+        Command::Dist(arguments) => elsewhere::dist(&arguments),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }
 }

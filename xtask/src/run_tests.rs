@@ -55,6 +55,10 @@ pub enum Size {
 /// # Errors
 /// When a step of the set-up fails, when a test does, and when no test ran.
 pub fn run(size: Size, filter: &[String]) -> Result<()> {
+    say(
+        "The tests of the workspace: set-up, then everything is compiled, then they run. The last line counts them.",
+    );
+    say("The first run takes long: most of it is compiling, which cargo shows.");
     heading("set-up");
     if setup::node_tool("node").is_ok() || std::env::var_os("CI").is_some() {
         setup::everything()?;

@@ -1,0 +1,39 @@
+//! Commands that another program runs, since they take longer to compile than all others together.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::steps::loud;
+
+/// What a command is told. The program that runs it knows its options.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// See `--help`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// `bench`, `soak` and `measure`, by `capy-bench`.
+///
+/// # Errors
+/// When it cannot be compiled, or fails.
+pub fn bench(what: &str, arguments: &Arguments) -> Result<()> {
+    run(&["--package", "capy-bench"], what, arguments)
+}
+
+/// `dist`, by this program with the feature of that name.
+///
+/// # Errors
+/// When it cannot be compiled, or fails.
+pub fn dist(arguments: &Arguments) -> Result<()> {
+    run(&["--package", "xtask", "--features", "dist"], "dist", arguments)
+}
+
+fn run(program: &[&str], what: &str, Arguments { arguments }: &Arguments) -> Result<()> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.arg("run").args(program).args(["--", what]).args(arguments);
+    loud(&format!("cargo run {} -- {what}", program.join(" ")), &mut cargo)
+}
