@@ -5,8 +5,10 @@ mod action;
 mod archives;
 mod arm;
 mod deb;
+mod formula;
 mod image;
 mod installer;
+mod publish;
 mod workflow;
 
 use std::fs;
