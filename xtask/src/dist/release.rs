@@ -62,6 +62,9 @@ impl Release {
         fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
         let targets = if targets.is_empty() { Target::ALL.to_vec() } else { targets };
         let commit = git(&["rev-parse", "HEAD"])?;
+        if !git(&["status", "--porcelain"])?.is_empty() {
+            say("note: there are changes that no commit holds; nobody else can make the same release");
+        }
         let epoch = git(&["log", "-1", "--format=%ct"])?.parse().context("the commit's time")?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let names =
