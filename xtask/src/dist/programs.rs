@@ -108,21 +108,26 @@ pub(super) fn build(release: &Release, target: Target, program: Program) -> Resu
     cargo.env("SOURCE_DATE_EPOCH", release.epoch.to_string()).env("CAPY_COMMIT", &release.commit);
     let target_dir = target_dir()?;
     let paths = Paths::find(&target_dir)?;
-    let (mut rust_flags, mut c_flags) = (paths.rust_flags(), paths.c_flags());
-    if target.is_linux() {
-        // Rust's own linker, with Rust's own musl: it merges functions of the same code, which zig's cannot.
-        let linker = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-arg=--icf=all"];
-        rust_flags.extend(linker.map(str::to_owned));
-        if program == Program::Capy {
-            // Nothing unwinds: the tables for it would be a twelfth of the program.
-            rust_flags.push("-Cforce-unwind-tables=no".to_owned());
-            c_flags.push("-fno-asynchronous-unwind-tables -fno-unwind-tables".to_owned());
-        }
-    }
+    let rust_flags = [paths.rust_flags(), linker_flags(target, program)].concat();
     cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags.join("\u{1f}")).env_remove("RUSTFLAGS");
-    cargo.env(format!("CFLAGS_{}", triple.replace('-', "_")), c_flags.join(" "));
+    cargo.env(format!("CFLAGS_{}", triple.replace('-', "_")), paths.c_flags().join(" "));
     loud(&format!("cargo build {} for {triple}", program.name()), &mut cargo)?;
     Ok(target_dir.join(triple).join(program.profile()).join(program.file(target)))
+}
+
+/// For Linux Rust's own linker, with Rust's own musl: it merges functions of the same code and packs what the program
+/// relocates at its start, which zig's does not.
+fn linker_flags(target: Target, program: Program) -> Vec<String> {
+    if !target.is_linux() {
+        return Vec::new();
+    }
+    let mut flags = vec!["-Clinker=rust-lld", "-Clinker-flavor=ld.lld"];
+    flags.extend(["-Clink-arg=--icf=all", "-Clink-arg=--pack-dyn-relocs=relr"]);
+    if program == Program::Capy {
+        // The path is one of the workspace, where cargo runs rustc.
+        flags.extend(["-Clink-arg=--no-eh-frame-hdr", "-Clink-arg=-Txtask/src/dist/no-unwind-tables.ld"]);
+    }
+    flags.into_iter().map(str::to_owned).collect()
 }
 
 /// The paths of this machine, and what programs hold in their place.
