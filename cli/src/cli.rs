@@ -380,6 +380,28 @@ pub(crate) enum Service {
     Roots(AskService),
     /// Seal deployments, API tokens and trusts from before rows bore seals, once after an upgrade; needs ADMIN_TOKEN
     SealRows(SealRowsArguments),
+    /// Compare what Cloudflare runs with a release of the service, byte by byte
+    Verify(ServiceVerify),
+}
+
+/// Reads only: the versions that answer calls, their modules and settings, over Cloudflare's API. Exit code 0 says that
+/// every module and setting is the release's, 54 that one is not. Cloudflare is believed: it could show other bytes than it
+/// runs.
+#[derive(Args)]
+#[command(after_help = "\
+Environment:
+  CLOUDFLARE_API_TOKEN   a token that may read Workers scripts
+  CLOUDFLARE_ACCOUNT_ID  the account's id")]
+pub(crate) struct ServiceVerify {
+    /// The release: its archive, the folder it was unpacked to, or the one that `npx capy-service` made
+    #[arg(value_name = "RELEASE", default_value = ".")]
+    pub(crate) release: PathBuf,
+    /// The Worker's name [default: the one in wrangler.toml]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

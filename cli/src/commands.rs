@@ -29,6 +29,7 @@ mod serve;
 pub(crate) mod service;
 mod service_roots;
 mod service_seal_rows;
+mod service_verify;
 mod set;
 mod store;
 mod token;
@@ -76,6 +77,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Serve(arguments) => return serve::run(&arguments),
         Command::Service(Service::Roots(roots)) => service_roots::run(&roots),
         Command::Service(Service::SealRows(arguments)) => service_seal_rows::run(&arguments),
+        Command::Service(Service::Verify(arguments)) => service_verify::run(&arguments),
         Command::ExitCodes => exit_codes::run(),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -203,6 +203,12 @@ pub(crate) enum Error {
     ServiceSecret(#[from] SecretFault),
     #[error("cannot seal a value: {0}")]
     Seal(#[source] capy_protocol::Error),
+    #[error(transparent)]
+    Cloudflare(#[from] crate::cloudflare::Fault),
+    #[error(transparent)]
+    ServiceRelease(#[from] crate::service_release::Fault),
+    #[error("what is deployed as {name} is not this release: see above")]
+    ServiceDiffers { name: String },
 }
 
 impl Error {
@@ -314,6 +320,9 @@ impl Error {
             Self::SecretExposed { .. } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP),
             Self::ServiceSecret(_) => ("SERVICE_SECRET", exit::NOT_SET_UP),
             Self::Seal(_) => ("SEAL_FAILED", exit::FAILED),
+            Self::Cloudflare(fault) => fault.codes(),
+            Self::ServiceRelease(_) => ("RELEASE_MALFORMED", exit::FAILED),
+            Self::ServiceDiffers { .. } => ("SERVICE_DIFFERS", exit::SERVICE_DIFFERS),
         }
     }
 
@@ -459,6 +468,13 @@ impl Error {
             Self::NotInit => "capy run -- COMMAND",
             Self::InlineRefused => {
                 "repair what the table names and build again; --no-inline builds without inlining"
+            }
+            Self::Cloudflare(fault) => return fault.hint().map(Into::into),
+            Self::ServiceRelease(_) => {
+                "name the release's archive, the folder it was unpacked to, or the one it is deployed from"
+            }
+            Self::ServiceDiffers { .. } => {
+                "if you deployed another release, name that one; if nobody did, find out who can deploy"
             }
             _ => return None,
         };

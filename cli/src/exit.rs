@@ -29,13 +29,17 @@ pub(crate) const ENGINE: u8 = 65;
 pub(crate) const AUDIT_TAMPERED: u8 = 50;
 /// Values of the project store do not open: `ENCRYPTION_KEY` is missing or another one, or a row was altered.
 pub(crate) const STORE_UNOPENED: u8 = 53;
+/// `capy service verify`: what is deployed is not the release.
+pub(crate) const SERVICE_DIFFERS: u8 = 54;
+/// `capy service verify`: the account has no such Worker.
+pub(crate) const WORKER_UNKNOWN: u8 = 55;
 /// The command was found and cannot be executed, as shells say it.
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
 /// The command was not found, as shells say it.
 pub(crate) const NOT_FOUND: u8 = 127;
 
 /// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 35] = [
+pub(crate) const TABLE: [(u8, &str, &str); 37] = [
     (0, "done", ""),
     (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
     (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
@@ -91,6 +95,8 @@ pub(crate) const TABLE: [(u8, &str, &str); 35] = [
         "values of the project store do not open",
         "STORE_UNOPENED, ENCRYPTION_KEY_MISSING, ROW_DOES_NOT_OPEN, …",
     ),
+    (SERVICE_DIFFERS, "`capy service verify`: not the release", "SERVICE_DIFFERS"),
+    (WORKER_UNKNOWN, "`capy service verify`: no such Worker", "WORKER_UNKNOWN"),
     (BUILD_FAILED, "`capy build`: its commands failed", "BUILD_FAILED, BUILD_KILLED, NO_BUILD_OUTPUT"),
     (BUILD_TIMED_OUT, "`capy build`: it took too long", "BUILD_TIMED_OUT"),
     (

@@ -8,6 +8,7 @@ mod build_command;
 #[cfg_attr(windows, path = "child/windows.rs")]
 mod child;
 mod cli;
+mod cloudflare;
 mod commands;
 mod config;
 mod deployment;
@@ -32,6 +33,8 @@ mod project;
 mod push;
 mod records;
 pub mod server_program;
+mod service_comparison;
+mod service_release;
 mod setup_page;
 mod store_project;
 mod table;

@@ -49,6 +49,9 @@ pub(crate) struct Worker {
     pub(crate) versions: Vec<Version>,
     /// The id of the version that answers.
     pub(crate) deployed: String,
+    /// The id of another version that answers half of the calls.
+    pub(crate) shared_with: Option<String>,
+    pub(crate) script_settings: Value,
     pub(crate) schedules: Vec<String>,
     pub(crate) workers_dev: bool,
     pub(crate) previews: bool,

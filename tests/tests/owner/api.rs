@@ -69,13 +69,35 @@ fn strange(expected: &str) -> Refusal {
 }
 
 impl Account {
+    /// Remembers a call, and refuses it where that was asked for.
+    fn remember(&mut self, call: &Call) -> Result<(), Refusal> {
+        let line = format!("{} {}", call.method, call.path);
+        self.calls.push(format!("{line}?{}", call.query).trim_end_matches('?').to_owned());
+        self.fault(&line).map_or(Ok(()), Err)
+    }
+
+    /// The upload that a call asks for: its answer is a form, and no JSON. None for any other call.
+    pub(crate) fn content(&mut self, call: &Call) -> Option<Result<Upload, Refusal>> {
+        let path: Vec<&str> = call.path.split('/').collect();
+        let (["workers", "scripts", name, "content", "v2"], "GET") = (&path[..], call.method.as_str()) else {
+            return None;
+        };
+        if let Err(refusal) = self.remember(call) {
+            return Some(Err(refusal));
+        }
+        let id = call.query.strip_prefix("version=").unwrap_or_default();
+        let worker = self.workers.get(*name).ok_or_else(no_worker);
+        let version = worker.and_then(|worker| {
+            let version = worker.versions.iter().find(|version| version.id == id);
+            version.ok_or_else(|| strange("the id of a version"))
+        });
+        Some(version.map(|version| version.upload.clone()))
+    }
+
     /// Answers a call, and remembers it.
     pub(crate) fn answer(&mut self, call: &Call) -> Answer {
         let line = format!("{} {}", call.method, call.path);
-        self.calls.push(format!("{line}?{}", call.query).trim_end_matches('?').to_owned());
-        if let Some(refusal) = self.fault(&line) {
-            return Err(refusal);
-        }
+        self.remember(call)?;
         let path: Vec<&str> = call.path.split('/').collect();
         let answer = match path[..] {
             ["workers", "scripts", name, ..] => self.script(name, &path[3..], call),
@@ -212,8 +234,23 @@ fn setting(worker: &mut Worker, path: &[&str], call: &Call) -> Answer {
             Ok(json!({ "bindings": bindings.map(told).collect::<Value>() }))
         }
         ("GET", ["deployments"]) => {
-            let version = json!({ "version_id": worker.deployed, "percentage": 100 });
-            Ok(json!({ "deployments": [{ "id": worker.deployed, "versions": [version] }] }))
+            let all = std::iter::once(&worker.deployed).chain(&worker.shared_with);
+            let percentage = if worker.shared_with.is_some() { 50 } else { 100 };
+            let versions: Value =
+                all.map(|id| json!({ "version_id": id, "percentage": percentage })).collect();
+            Ok(json!({ "deployments": [{ "id": worker.deployed, "versions": versions }] }))
+        }
+        ("GET", ["versions", id]) => {
+            let version = worker.versions.iter().find(|version| version.id == *id);
+            let version = version.ok_or_else(|| strange("the id of a version"))?;
+            let runtime = json!({
+                "compatibility_date": version.upload.metadata["compatibility_date"], "usage_model": "standard",
+            });
+            let bindings: Value = version.bindings.iter().map(told).collect();
+            let resources = json!({
+                "bindings": bindings, "script_runtime": runtime, "script": { "etag": "e", "handlers": ["fetch"] },
+            });
+            Ok(json!({ "id": id, "number": 1, "metadata": {}, "resources": resources }))
         }
         ("POST", ["deployments"]) => {
             let versions = &call.json()?["versions"];
@@ -227,7 +264,18 @@ fn setting(worker: &mut Worker, path: &[&str], call: &Call) -> Answer {
             id.clone_into(&mut worker.deployed);
             Ok(json!({ "id": id }))
         }
-        ("PATCH", ["script-settings"]) => call.json().cloned(),
+        ("GET", ["script-settings"]) => Ok(match &worker.script_settings {
+            Value::Null => json!({ "logpush": false, "tags": null, "tail_consumers": null }),
+            settings => settings.clone(),
+        }),
+        ("PATCH", ["script-settings"]) => {
+            worker.script_settings = call.json()?.clone();
+            Ok(worker.script_settings.clone())
+        }
+        ("GET", ["schedules"]) => {
+            let described = |cron: &String| json!({ "cron": cron, "created_on": "2026-10-01T00:00:00Z" });
+            Ok(json!({ "schedules": worker.schedules.iter().map(described).collect::<Value>() }))
+        }
         ("POST", ["subdomain"]) => {
             worker.workers_dev = call.flag("enabled")?;
             worker.previews = call.flag("previews_enabled")?;

@@ -24,7 +24,7 @@ use crate::runtime::Running;
 use crate::server::{API_TOKEN, Cloudflare};
 
 /// In bytes. Workers take 3 MB on the free plan; what is more than this was added without being looked at.
-const LARGEST_UPLOAD: usize = 320 * 1024;
+pub(crate) const LARGEST_UPLOAD: usize = 320 * 1024;
 
 /// The commands that the README has for a key service of one's own, but for those whose work the tests' set-up has
 /// done; `service.secrets` is a file in a folder of the owner's.
@@ -43,7 +43,7 @@ fn walkthrough(folder: &Path) -> Vec<String> {
 }
 
 /// Names and values of the file that the walkthrough made.
-fn made_secrets(folder: &Path) -> Vec<(String, String)> {
+pub(crate) fn made_secrets(folder: &Path) -> Vec<(String, String)> {
     let file = folder.join("service.secrets");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(file).unwrap();
@@ -51,7 +51,7 @@ fn made_secrets(folder: &Path) -> Vec<(String, String)> {
     text.lines().filter_map(pair).collect()
 }
 
-fn needles<'a>(secrets: impl IntoIterator<Item = &'a (String, String)>) -> Vec<Needle> {
+pub(crate) fn needles<'a>(secrets: impl IntoIterator<Item = &'a (String, String)>) -> Vec<Needle> {
     let own = Needle::new("the API's token", API_TOKEN.as_bytes());
     let theirs = secrets.into_iter().map(|(name, value)| Needle::new(name, value.as_bytes()));
     std::iter::once(own).chain(theirs).collect()
@@ -254,7 +254,7 @@ fn assert_makes_its_tables_once(running: &Running) {
 }
 
 /// The command lines' journey against a service, with the token that it was given.
-fn assert_releases_and_revokes(running: &Running, admin_token: &str) {
+pub(crate) fn assert_releases_and_revokes(running: &Running, admin_token: &str) {
     let project = TempDir::new().unwrap();
     let desk = Desk::new(&programs(), project.path()).unwrap();
     let value = "canary.STRIPE_SECRET_KEY.x9";

@@ -29,6 +29,9 @@ const DEADLINE: &str = "600";
 pub(crate) struct Owner {
     node: Node,
     url: String,
+    /// Where lines are typed, and whether Rust is there.
+    folder: PathBuf,
+    has_rust: bool,
     home: TempDir,
     watch: Watch,
     said: String,
@@ -37,7 +40,15 @@ pub(crate) struct Owner {
 impl Owner {
     pub(crate) fn of(cloudflare: &Cloudflare, node: &Node) -> Self {
         let (node, url) = (node.clone(), cloudflare.url().to_owned());
-        Self { node, url, home: TempDir::new().unwrap(), watch: Watch::start(), said: String::new() }
+        let (folder, home) = (workspace_root(), TempDir::new().unwrap());
+        Self { node, url, folder, has_rust: true, home, watch: Watch::start(), said: String::new() }
+    }
+
+    /// Types in another folder from now on, without Rust: no `cargo` and no `rustc` is on PATH.
+    pub(crate) fn moves_to(&mut self, folder: &Path) {
+        (self.folder, self.has_rust) = (folder.to_owned(), false);
+        let found = self.types("command -v cargo rustc || echo none");
+        assert_eq!(found, "none\n");
     }
 
     /// A folder of the owner's own.
@@ -59,31 +70,48 @@ impl Owner {
         text
     }
 
+    /// The exit code of a line, and what it printed.
+    pub(crate) fn asks(&mut self, line: &str) -> (Option<i32>, String) {
+        let output = self.shell(line).output().unwrap();
+        let text = printed(&output);
+        self.said += &text;
+        (output.status.code(), text)
+    }
+
     fn tries(&mut self, line: &str) -> (bool, String) {
+        let (code, text) = self.asks(line);
+        (code == Some(0), text)
+    }
+
+    fn shell(&self, line: &str) -> Command {
         let mut shell = Command::new("timeout");
         shell
             .args([DEADLINE, "bash", "-euo", "pipefail", "-c", line])
-            .current_dir(workspace_root())
+            .current_dir(&self.folder)
             .stdin(Stdio::null());
         let settings = self.node.wrangler();
         shell.envs(settings.get_envs().filter_map(|(name, value)| Some((name, value?))));
         for (name, _) in settings.get_envs().filter(|(_, value)| value.is_none()) {
             shell.env_remove(name);
         }
-        shell.env("PATH", self.path()).env("HOME", self.home()).envs(rust_homes());
+        shell.env("PATH", self.path()).env("HOME", self.home());
+        if self.has_rust {
+            shell.envs(rust_homes());
+        }
         shell.env("CLOUDFLARE_API_BASE_URL", &self.url).env("CLOUDFLARE_API_TOKEN", API_TOKEN);
         shell.env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID);
-        let output = shell.output().unwrap();
-        let text = printed(&output);
-        self.said += &text;
-        (output.status.success(), text)
+        shell
     }
 
     /// The checkout's programs first, then those that were installed.
     fn path(&self) -> OsString {
         let modules = workspace_root().join("node_modules/.bin");
         let rest = self.node.path();
-        env::join_paths([modules, programs()].into_iter().chain(env::split_paths(&rest))).unwrap()
+        let is_kept = |folder: &PathBuf| {
+            self.has_rust || ["cargo", "rustc"].iter().all(|program| !folder.join(program).exists())
+        };
+        let rest = env::split_paths(&rest).filter(is_kept);
+        env::join_paths([modules, programs()].into_iter().chain(rest)).unwrap()
     }
 
     /// Fails when a secret was an argument of any process, was printed, or stands in what wrangler keeps at home.

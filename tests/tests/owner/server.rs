@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::account::{Account, Refusal};
 use crate::api::{Body, Call};
-use crate::upload::Part;
+use crate::upload::{Module, Part, Upload};
 
 pub(crate) const ACCOUNT_ID: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const API_TOKEN: &str = "canary.CLOUDFLARE_API_TOKEN.x9";
@@ -75,7 +75,14 @@ async fn answer(account: Arc<Mutex<Account>>, request: Request) -> Response {
     let result = match bearer.is_some_and(|bearer| bearer == format!("Bearer {API_TOKEN}").as_str()) {
         false => Err(Refusal::new(403, 10000, "Authentication error")),
         true => match read(request).await {
-            Ok(call) => account.lock().unwrap().answer(&call),
+            Ok(call) => {
+                let mut account = account.lock().unwrap();
+                match account.content(&call) {
+                    Some(Ok(upload)) => return form_of(&upload),
+                    Some(Err(refusal)) => Err(refusal),
+                    None => account.answer(&call),
+                }
+            }
             Err(strange) => {
                 account.lock().unwrap().strange.push(strange.clone());
                 Err(Refusal::new(501, 1, strange))
@@ -83,6 +90,22 @@ async fn answer(account: Arc<Mutex<Account>>, request: Request) -> Response {
         },
     };
     envelope(result)
+}
+
+/// The modules of an upload as the API gives them back: a form, and a header that names the one which starts.
+fn form_of(upload: &Upload) -> Response {
+    let boundary = "1f2e3d4c5b6a79880123456789abcdef";
+    let mut body = Vec::new();
+    for Module { name, content_type, bytes } in upload.modules.iter().chain(&upload.maps) {
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\
+             Content-Type: {content_type}\r\n\r\n"
+        );
+        body.extend([head.as_bytes(), bytes, b"\r\n"].concat());
+    }
+    body.extend(format!("--{boundary}--\r\n").bytes());
+    let kind = format!("multipart/form-data; boundary={boundary}");
+    ([("content-type", kind), ("cf-entrypoint", upload.modules[0].name.clone())], body).into_response()
 }
 
 fn envelope(result: Result<Value, Refusal>) -> Response {

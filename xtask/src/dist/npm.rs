@@ -1,9 +1,136 @@
-//! The npm packages: one for people, and one for each platform with the programs.
+//! The npm packages: one for people, and one for each platform with the program.
+//!
+//! The package for people names the others as optional dependencies, each for its `os` and `cpu`, so that a package
+//! manager installs the one that fits. Nothing runs at installation. The program is static on Linux: one package for
+//! glibc and musl.
 
-use anyhow::{Result, bail};
+use std::fs;
 
-use super::Release;
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
 
-pub(super) fn make(_release: &Release) -> Result<()> {
-    bail!("the npm packages cannot be made yet")
+use super::archive::{self, Entry};
+use super::{Release, Target, licences};
+use crate::workspace_root;
+
+/// The sources of the package for people.
+const SOURCES: &str = "packaging/npm/capy";
+
+pub(super) fn make(release: &Release) -> Result<()> {
+    // The package for people names the platforms that the release has, so that none of them is missing.
+    add(release, &release.names.npm, main_package(release)?)?;
+    release.each_target(|target| add(release, &name(release, target), platform(release, target)?))
+}
+
+/// The package of a platform. `lib/run.cjs` makes the same name from what Node says of the system.
+fn name(release: &Release, target: Target) -> String {
+    format!("{}-{}-{}", release.names.npm, target.npm_os(), target.npm_cpu())
+}
+
+/// Packs a package as `npm pack` does, under the name that it would have.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn add(release: &Release, name: &str, entries: Vec<Entry>) -> Result<()> {
+    let entries = entries.into_iter().map(|entry| entry.below("package")).collect();
+    let packed = archive::gzip(&archive::tar(entries, release.epoch)?)?;
+    let file = format!("{}-{}.tgz", name.trim_start_matches('@').replace('/', "-"), release.version);
+    release.add(&file, &packed)
+}
+
+/// A package's manifest from its sources, with what every package of a release has.
+///
+/// # Errors
+/// When the source is no manifest.
+pub(super) fn manifest(release: &Release, folder: &str, name: &str) -> Result<Map<String, Value>> {
+    let path = workspace_root().join(folder).join("package.json");
+    let text = fs::read(&path).with_context(|| path.display().to_string())?;
+    let mut manifest: Map<String, Value> = serde_json::from_slice(&text).context("package.json")?;
+    manifest.insert("name".into(), name.into());
+    manifest.extend(shared(release));
+    Ok(manifest)
+}
+
+/// Version and origin. `gitHead` is npm's own field for the commit.
+fn shared(release: &Release) -> Map<String, Value> {
+    let repository = json!({ "type": "git", "url": format!("git+{}.git", release.names.repository) });
+    let fields = json!({
+        "version": release.version,
+        "license": "MIT OR Apache-2.0",
+        "repository": repository,
+        "homepage": release.names.repository,
+        "gitHead": release.commit,
+        "publishConfig": { "access": "public" },
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// A manifest as a file.
+pub(super) fn manifest_file(manifest: Map<String, Value>) -> Result<Entry> {
+    let text = serde_json::to_string_pretty(&Value::Object(manifest))? + "\n";
+    Ok(Entry::file("package.json", text))
+}
+
+/// The files of these names in a folder of the workspace.
+///
+/// # Errors
+/// When one cannot be read.
+pub(super) fn sources(folder: &str, names: &[&str]) -> Result<Vec<Entry>> {
+    let read = |name: &&str| -> Result<Entry> {
+        let path = workspace_root().join(folder).join(name);
+        let content = fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok(if name.starts_with("bin/") {
+            Entry::program(*name, content)
+        } else {
+            Entry::file(*name, content)
+        })
+    };
+    names.iter().map(read).collect()
+}
+
+fn main_package(release: &Release) -> Result<Vec<Entry>> {
+    let mut manifest = manifest(release, SOURCES, &release.names.npm)?;
+    let platforms: Map<String, Value> = release
+        .targets
+        .iter()
+        .map(|target| (name(release, *target), release.version.clone().into()))
+        .collect();
+    manifest.insert("optionalDependencies".into(), platforms.into());
+    let files = ["README.md", "bin/capy.cjs", "bin/capy-inline.cjs", "lib/child.cjs", "lib/run.cjs"];
+    let mut entries = sources(SOURCES, &files)?;
+    entries.extend(sources(".", &["LICENSE-APACHE", "LICENSE-MIT"])?);
+    entries.push(manifest_file(manifest)?);
+    Ok(entries)
+}
+
+fn platform(release: &Release, target: Target) -> Result<Vec<Entry>> {
+    let capy = release.programs(target)?.capy;
+    let capy = fs::read(&capy).with_context(|| capy.display().to_string())?;
+    let (os, cpu) = (target.npm_os(), target.npm_cpu());
+    let mut manifest = Map::new();
+    manifest.insert("name".into(), name(release, target).into());
+    manifest
+        .insert("description".into(), format!("The program of {} for {os}-{cpu}", release.names.npm).into());
+    manifest.extend(shared(release));
+    manifest.insert("os".into(), json!([os]));
+    manifest.insert("cpu".into(), json!([cpu]));
+    // Yarn keeps packages as zip files, out of which nothing can be started.
+    manifest.insert("preferUnplugged".into(), true.into());
+    let mut entries = licences::files(target)?;
+    entries.push(Entry::program(format!("bin/capy{}", target.exe_suffix()), capy));
+    entries.push(Entry::file(
+        "README.md",
+        format!(
+            "# {}\n\nThe program of [`{1}`](https://www.npmjs.com/package/{1}) for {os}-{cpu} (`{2}`). \
+             Install `{1}`, which brings this package along.\n",
+            name(release, target),
+            release.names.npm,
+            target.triple()
+        ),
+    ));
+    entries.push(manifest_file(manifest)?);
+    Ok(entries)
 }

@@ -44,6 +44,10 @@ pub struct Names {
     pub repository: String,
     /// Whom Debian's package names: `NAME <ADDRESS>`.
     pub maintainer: String,
+    /// The npm package for people, such as `capy` or `@owner/capy`. The platforms' names begin with it.
+    pub npm: String,
+    /// The npm package of the key service.
+    pub npm_service: String,
 }
 
 impl Names {
