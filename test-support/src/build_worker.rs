@@ -23,6 +23,8 @@ pub struct Build {
     pub entry: PathBuf,
     /// Whether functions keep their names, for a profile. Their code is the same.
     pub names: bool,
+    /// The commit that the service says it is of, in a release.
+    pub commit: Option<String>,
 }
 
 impl Build {
@@ -44,6 +46,7 @@ impl Build {
             out_dir: workspace_root().join("build").join(out),
             entry: workspace_root().join("worker/entry.mjs"),
             names: false,
+            commit: None,
         }
     }
 }
@@ -73,6 +76,11 @@ fn build_worker_by(mut program: Command, build: &Build) -> Result<PathBuf> {
     if build.names {
         program.arg("--names");
     }
+    match &build.commit {
+        Some(commit) => program.env("CAPY_COMMIT", commit),
+        // Else the same service would be compiled again for each who asks with and without it.
+        None => program.env_remove("CAPY_COMMIT"),
+    };
     let status = program.current_dir(workspace_root()).stdin(Stdio::null()).status();
     let status = status.context("capy-build-worker: cannot start")?;
     ensure!(status.success(), "{} was not built: {status}", build.package);

@@ -7,6 +7,8 @@ mod database;
 mod journey;
 mod owner;
 mod refusals;
+mod release;
 mod runtime;
 mod server;
 mod upload;
+mod verify;

@@ -63,7 +63,7 @@ fn compile(build: &Build) -> Result<PathBuf> {
         Some(example) => cargo.args(["--example", example]),
         None => cargo.arg("--lib"),
     };
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags().join("\u{1f}"));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags()?.join("\u{1f}"));
     let output = cargo.output().context("cargo could not be started")?;
     ensure!(output.status.success(), "cargo could not build {}", build.package);
     let messages = String::from_utf8(output.stdout)?;
@@ -71,16 +71,22 @@ fn compile(build: &Build) -> Result<PathBuf> {
     find_wasm(&messages, &name).with_context(|| format!("cargo named no wasm of {}", build.package))
 }
 
-/// The same for everyone who builds with the same toolchain: no flags of the machine's own, and no path of it in what is uploaded. Hashes and
-/// ciphers are those that are written for size: a release hashes a few hundred bytes.
-fn flags() -> Vec<String> {
+/// The same for everyone who builds with the same toolchain: no flags of the machine's own, and no path of it in what is
+/// uploaded, nor the name of the registry that it downloads from. Hashes and ciphers are those that are written for size:
+/// a release hashes a few hundred bytes.
+fn flags() -> Result<Vec<String>> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap_or_default();
-    vec![
+    let mut flags = vec![
         r#"--cfg=sha2_backend_soft="compact""#.to_owned(),
         r#"--cfg=aes_backend_soft="compact""#.to_owned(),
         format!("--remap-path-prefix={}=", home.display()),
-    ]
+    ];
+    // The last prefix that fits counts. Each registry has a folder with a name of its own, also a mirror.
+    for registry in fs::read_dir(home.join("registry/src")).into_iter().flatten() {
+        flags.push(format!("--remap-path-prefix={}=crates", registry?.path().display()));
+    }
+    Ok(flags)
 }
 
 /// The wasm file in cargo's report on the target with this name.
