@@ -16,8 +16,17 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::tree::Tree;
 
-/// Another run that ends takes a lock for itself for a moment, to see whether it is the last.
-const PATIENCE: [Duration; 5] = [Duration::from_millis(2); 5];
+/// Another run that ends takes a lock for itself for a moment, to see whether it is the last. On a busy machine that moment
+/// is as long as the machine lets another process wait: two seconds in all.
+const PATIENCE: [Duration; 10] = {
+    let mut waits = [Duration::from_millis(2); 10];
+    let mut next = 1;
+    while next < waits.len() {
+        waits[next] = Duration::from_millis(2 << next);
+        next += 1;
+    }
+    waits
+};
 /// The file of a lock is made again when another run removed it just then.
 const MAX_ATTEMPTS: usize = 100;
 
@@ -244,6 +253,19 @@ mod tests {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(fs::metadata(folders.place()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_folder_around_that_is_taken_for_a_moment_is_waited_for() {
+        let folders = Folders::new();
+        let around = folders.lock(&["."]).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(200));
+                drop(around);
+            });
+            folders.lock(&["server"]).unwrap();
+        });
     }
 
     #[test]
