@@ -9,6 +9,7 @@ mod formula;
 mod image;
 mod installer;
 mod publish;
+mod sbom;
 mod workflow;
 
 use std::fs;

@@ -105,14 +105,35 @@ pub(super) fn build(release: &Release, target: Target, program: Program) -> Resu
     };
     cargo.args(["--locked", "--target", triple, "--profile", program.profile()]);
     cargo.args(["--package", "capy", "--bin", program.name()]).current_dir(workspace_root());
+    for name in env::vars_os().map(|(name, _)| name).filter(|name| is_of_this_run(&name.to_string_lossy())) {
+        cargo.env_remove(name);
+    }
     cargo.env("SOURCE_DATE_EPOCH", release.epoch.to_string()).env("CAPY_COMMIT", &release.commit);
     let target_dir = target_dir()?;
     let paths = Paths::find(&target_dir)?;
     let rust_flags = [paths.rust_flags(), linker_flags(target, program)].concat();
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags.join("\u{1f}")).env_remove("RUSTFLAGS");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags.join("\u{1f}"));
     cargo.env(format!("CFLAGS_{}", triple.replace('-', "_")), paths.c_flags().join(" "));
     loud(&format!("cargo build {} for {triple}", program.name()), &mut cargo)?;
     Ok(target_dir.join(triple).join(program.profile()).join(program.file(target)))
+}
+
+/// What cargo tells the program that it runs, which is this one, and flags of the machine's own. Some build scripts ask
+/// for all of it, and would run again.
+fn is_of_this_run(variable: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "CARGO",
+        "CARGO_CRATE_NAME",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PRIMARY_PACKAGE",
+        "LD_LIBRARY_PATH",
+        "RUSTFLAGS",
+        "CFLAGS",
+        "CXXFLAGS",
+        "LDFLAGS",
+    ];
+    NAMES.contains(&variable) || variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_BIN_")
 }
 
 /// For Linux Rust's own linker, with Rust's own musl: it merges functions of the same code and packs what the program
