@@ -77,7 +77,9 @@ pub fn shown(what: &str, command: &mut Command) -> Result<ExitStatus> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         scope.spawn(|| stderr.map(|mut pipe| show(&mut pipe)));
-        stdout.map(|mut pipe| show(&mut pipe));
+        if let Some(mut pipe) = stdout {
+            show(&mut pipe);
+        }
     });
     Ok(child.wait()?)
 }
