@@ -122,7 +122,7 @@ fn has_cut_escape(text: &str) -> bool {
     text.match_indices('\\').any(|(at, _)| {
         let mut rest = &text[at + 1..];
         let whole = rest.len();
-        while let Some(after) = ["\\n", "\\r", "\\t", "\n", "\r", " ", "\t", "\\\n", "\\\r", "=\n"]
+        while let Some(after) = ["\\n", "\\r", "\\t", "\n", "\r", "\t", " ", "=", "\\\n", "\\\r"]
             .iter()
             .find_map(|between| rest.strip_prefix(between))
         {
