@@ -21,7 +21,7 @@ use world::{World, request};
 const MOST_TIME: Duration = Duration::from_secs(20);
 const MOST_MEMORY_KIB: u64 = 300 * 1024;
 const FEW: u64 = 150;
-const MANY: u64 = 5000;
+const MANY: u64 = 3000;
 
 const SEED: &str = "CAPY_HOSTILE_SEED";
 const CHILD: &str = "CAPY_HOSTILE_CHILD";
