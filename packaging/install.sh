@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs capy: downloads the archive for this system, checks its sum, and puts two programs into a folder.
+# Installs capy: downloads the archive for this system, checks its sum, and puts two programs into
+# a folder.
 #
 #   CAPY_INSTALL_DIR    where to [default: ~/.local/bin]
 #   CAPY_VERSION        which version [default: the one that this installer came with]
-#   CAPY_DOWNLOAD_URL   where releases are downloaded from: folders `v<version>` with an archive for each system, and SHA256SUMS
+#   CAPY_DOWNLOAD_URL   where releases are downloaded from: folders `v<version>`, each with an
+#                       archive for each system, and SHA256SUMS
 #
 # Nothing is installed when anything fails.
 set -eu

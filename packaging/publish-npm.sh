@@ -1,8 +1,9 @@
 #!/bin/sh
 # Publishes the npm packages of a release: packaging/publish-npm.sh target/dist
 #
-# npm has to be logged in, or to run where the registry trusts it (docs/releasing.md). Packages that are published already
-# are left alone, so that a run that was cut off can be started again. NPM_CONFIG_REGISTRY names another registry.
+# npm has to be logged in, or to run where the registry trusts it (docs/releasing.md). Packages that
+# are published already are left alone, so that a run that was cut off can be started again.
+# NPM_CONFIG_REGISTRY names another registry.
 set -eu
 
 [ $# -eq 1 ] && [ -d "$1" ] || { printf 'usage: %s DIR, a folder that `cargo xtask dist` made\n' "$0" >&2; exit 2; }

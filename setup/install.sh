@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The step of `action.yml`: runs the installer of this commit, and puts the programs on PATH of the steps that follow.
+# The step of `action.yml`: runs the installer of this commit, and puts the programs on PATH of the
+# steps that follow.
 set -euo pipefail
 
 root="$(cd "$ACTION_PATH/.." && pwd)"

@@ -1,5 +1,5 @@
-//! `capy`, from the command line to an exit code, and `capy-server`, which `capy serve` becomes. Each room below owns one
-//! thing; see its own first lines.
+//! `capy`, from the command line to an exit code, and `capy-server`, which `capy serve` becomes.
+//! Each room below owns one thing; see its own first lines.
 
 mod allowed;
 #[cfg(unix)]
@@ -46,7 +46,8 @@ use std::process::ExitCode;
 use capy_inliner::program as capy_inline;
 use clap::Parser;
 
-/// `capy`, or `capy-inline` where it was called so: from this process's command line to its exit code.
+/// `capy`, or `capy-inline` where it was called so: from this process's command line to its exit
+/// code.
 pub fn main() -> ExitCode {
     if std::env::args_os().next().is_some_and(|first| capy_inline::is_called_by(&first)) {
         return capy_inline::main();

@@ -1,8 +1,9 @@
-//! `capy-server`, which `capy serve` becomes: a key service on this machine. The service's own secrets come from the
-//! environment, from files that it names, or from the data folder; never from the command line.
+//! `capy-server`, which `capy serve` becomes: a key service on this machine. The service's own
+//! secrets come from the environment, from files that it names, or from the data folder; never from
+//! the command line.
 //!
-//! A program of its own: a panic in one call ends that call alone, which costs every function some code, and SQLite is
-//! large. Who only uses a key service has neither.
+//! A program of its own: a panic in one call ends that call alone, which costs every function some
+//! code, and SQLite is large. Who only uses a key service has neither.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -43,10 +44,11 @@ const SECRETS: [(&str, &str, Draw); 3] = [
     (ENCRYPTION_KEY, "encryption-key", service::draw_encryption_key),
 ];
 
-/// Serves until it is told to stop. It does not start without its secrets: a key service that gives no keys helps nobody.
-/// `ENCRYPTION_KEY` alone may be missing; then there is no project store.
+/// Serves until it is told to stop. It does not start without its secrets: a key service that gives
+/// no keys helps nobody. `ENCRYPTION_KEY` alone may be missing; then there is no project store.
 fn run(arguments: Serve) -> Result<()> {
-    // Before the secrets are read; those that came as variables are in `/proc/PID/environ`, which is closed to others, too.
+    // Before the secrets are read; those that came as variables are in `/proc/PID/environ`, which
+    // is closed to others, too.
     let _memory = private_memory::keep();
     let secrets = secrets(&arguments)?;
     secrets.check()?;
@@ -99,8 +101,8 @@ fn secrets(arguments: &Serve) -> Result<Secrets> {
     }))
 }
 
-/// A new wrap root beside old deployments would open none of them, and seal over their audit trail; a new key would open
-/// none of the store's old values.
+/// A new wrap root beside old deployments would open none of them, and seal over their audit trail;
+/// a new key would open none of the store's old values.
 fn loses_data(name: &str, data: &Path) -> bool {
     name != ADMIN_TOKEN && data.join(capy_server::DATABASE).exists()
 }

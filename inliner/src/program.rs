@@ -1,6 +1,7 @@
 //! `capy-inline`, the inliner's command line: also in `capy`, when it is called by this name.
 //!
-//! Owns the command line, the exit codes and the only printing. Credentials come from the environment alone.
+//! Owns the command line, the exit codes and the only printing. Credentials come from the
+//! environment alone.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -20,9 +21,10 @@ const NAME: &str = "capy-inline";
 
 /// Bakes a deployment's secrets into a finished build, and into nothing that the public can fetch
 ///
-/// Opens SECRETS_BLOB with PROJECT_KEY (or the _CAPY_ pair) through the key service, replaces the reads of the
-/// environment in the server bundles, and searches everything public for the values. Nothing is written when a value is
-/// found there, or when a bundle would still lack a variable that it reads.
+/// Opens SECRETS_BLOB with PROJECT_KEY (or the _CAPY_ pair) through the key service, replaces the
+/// reads of the environment in the server bundles, and searches everything public for the values.
+/// Nothing is written when a value is found there, or when a bundle would still lack a variable
+/// that it reads.
 #[derive(Parser)]
 #[command(name = NAME, version = capy_client::VERSION, after_help = EXIT_CODES)]
 struct Cli {
@@ -66,7 +68,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 a leak, a missing variable or a 
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Dynamic {
-    /// Set the variables that they may want before the program starts; fail where that cannot be done
+    /// Set the variables that they may want before the program starts; fail where that cannot be
+    /// done
     Auto,
     /// Set all variables so
     Prelude,
@@ -81,8 +84,8 @@ enum Format {
     Json,
 }
 
-/// Whether a program that was called like this, by its first argument, is to be `capy-inline`: a release has one file
-/// for both, and a link to it.
+/// Whether a program that was called like this, by its first argument, is to be `capy-inline`: a
+/// release has one file for both, and a link to it.
 pub fn is_called_by(first: &OsStr) -> bool {
     Path::new(first).file_stem().is_some_and(|stem| stem == NAME)
 }
@@ -91,7 +94,8 @@ pub fn is_called_by(first: &OsStr) -> bool {
 pub fn main() -> ExitCode {
     capy_client::waiting::report_to(note);
     let cli = Cli::parse();
-    // Credentials are in the environment, values soon in memory. Nothing is started that could want a core of its own.
+    // Credentials are in the environment, values soon in memory. Nothing is started that could want
+    // a core of its own.
     let _memory = private_memory::keep();
     if cli.explain {
         return explain(cli);

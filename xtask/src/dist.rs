@@ -1,7 +1,8 @@
 //! `cargo xtask dist`: everything that a release consists of, in one folder, with `SHA256SUMS`.
 //!
-//! Each part is a module with `make(&Release) -> Result<()>`. A part asks the [`Release`] for the programs of a target,
-//! which are built once, and hands its files to [`Release::add`]. Nothing else writes into the folder.
+//! Each part is a module with `make(&Release) -> Result<()>`. A part asks the [`Release`] for the
+//! programs of a target, which are built once, and hands its files to [`Release::add`]. Nothing
+//! else writes into the folder.
 
 mod archive;
 mod archives;
@@ -45,7 +46,8 @@ pub struct Arguments {
     /// Take programs from DIR/TRIPLE, where they are, instead of building them
     #[arg(long, value_name = "DIR")]
     pub programs: Option<PathBuf>,
-    /// Make it twice, from two clones in different folders, and compare all bytes; the first is kept
+    /// Make it twice, from two clones in different folders, and compare all bytes; the first is
+    /// kept
     #[arg(long, conflicts_with = "programs")]
     pub verify: bool,
 }

@@ -1,4 +1,5 @@
-//! Homebrew's formula: an address and a sum for each system, of the archives that are in the release's folder.
+//! Homebrew's formula: an address and a sum for each system, of the archives that are in the
+//! release's folder.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! The container images: made from nothing but the program, they run with nothing that they do not need.
+//! The container images: made from nothing but the program, they run with nothing that they do not
+//! need.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -1,4 +1,5 @@
-//! The shell installer, in a container that has busybox and nothing else, against a server on the container's loopback.
+//! The shell installer, in a container that has busybox and nothing else, against a server on the
+//! container's loopback.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -120,7 +121,8 @@ fn answer(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
     stream.write_all(&body)
 }
 
-/// Makes the container's image: busybox, the installer of the release, and folders of programs for `PATH`.
+/// Makes the container's image: busybox, the installer of the release, and folders of programs for
+/// `PATH`.
 fn make_image(podman: &Podman) {
     let root = Root::with_applets(&APPLETS);
     root.copy(&release().join("install.sh"), "install.sh");

@@ -1,5 +1,6 @@
-//! What `cargo xtask dist` makes, as its users get it: archives, packages, images and the installer, on machines without a
-//! compiler or a C library. The programs are built once, for Linux on x86-64.
+//! What `cargo xtask dist` makes, as its users get it: archives, packages, images and the
+//! installer, on machines without a compiler or a C library. The programs are built once, for Linux
+//! on x86-64.
 
 mod action;
 mod archives;

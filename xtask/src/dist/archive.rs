@@ -1,4 +1,5 @@
-//! Archives that are the same bytes for the same content: entries in a fixed order, owned by root, of the commit's time.
+//! Archives that are the same bytes for the same content: entries in a fixed order, owned by root,
+//! of the commit's time.
 
 use std::io::{Cursor, Write};
 
@@ -38,7 +39,8 @@ impl Entry {
         Self { path: path.into(), content: Content::Link(to.into()), mode: 0o777, owner: 0 }
     }
 
-    /// A folder of its own mode and owner. The folders that files lie in are made by whoever unpacks.
+    /// A folder of its own mode and owner. The folders that files lie in are made by whoever
+    /// unpacks.
     pub(super) fn folder(path: impl Into<String>, mode: u32, owner: u32) -> Self {
         Self { path: path.into(), content: Content::Folder, mode, owner }
     }

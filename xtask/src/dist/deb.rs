@@ -66,7 +66,8 @@ fn pack(release: &Release, package: &Package) -> Result<()> {
         let packed = tempfile::tempdir().context("a temporary folder")?;
         let packed = packed.path().join(&name);
         let mut dpkg = Command::new("dpkg-deb");
-        // gzip, and not xz: every version of dpkg packs and unpacks it, and it is the same on one thread and many.
+        // gzip, and not xz: every version of dpkg packs and unpacks it, and it is the same on one
+        // thread and many.
         dpkg.args(["--root-owner-group", "-Zgzip", "--build"]).arg(root.path()).arg(&packed);
         dpkg.env("SOURCE_DATE_EPOCH", release.epoch.to_string()).env("LC_ALL", "C");
         quiet(&format!("dpkg-deb {name}"), &mut dpkg)?;

@@ -1,7 +1,8 @@
-//! Container images as OCI archives, made from nothing but the static program, its licences and, for the key service, a
-//! folder for its data. Each archive holds the image of every Linux target.
+//! Container images as OCI archives, made from nothing but the static program, its licences and,
+//! for the key service, a folder for its data. Each archive holds the image of every Linux target.
 //!
-//! The format is the OCI's image layout 1.0.0: blobs by their sums, and an index that leads to them.
+//! The format is the OCI's image layout 1.0.0: blobs by their sums, and an index that leads to
+//! them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What installs an archive: the shell installer and Homebrew's formula. Both know where the release is downloaded from.
+//! What installs an archive: the shell installer and Homebrew's formula. Both know where the
+//! release is downloaded from.
 
 use std::fs;
 

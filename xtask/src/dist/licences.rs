@@ -1,4 +1,5 @@
-//! Whose work the programs hold, and on what terms: our licences, and those of every crate that is compiled in.
+//! Whose work the programs hold, and on what terms: our licences, and those of every crate that is
+//! compiled in.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -72,7 +73,8 @@ pub(super) fn read(path: &str) -> Result<Vec<u8>> {
     fs::read(workspace_root().join(path)).with_context(|| path.to_owned())
 }
 
-/// The licences of every crate that is compiled into `capy` for a target. A text that several crates have stands once.
+/// The licences of every crate that is compiled into `capy` for a target. A text that several
+/// crates have stands once.
 pub(super) fn third_party(target: Target) -> Result<String> {
     let mut text = String::from(
         "capy is compiled together with these crates. Each is listed with its licence, and each text of a licence\n\

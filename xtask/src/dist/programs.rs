@@ -1,4 +1,5 @@
-//! The programs of a target, by cargo's profile `dist`: the same bytes from every clone of a commit.
+//! The programs of a target, by cargo's profile `dist`: the same bytes from every clone of a
+//! commit.
 
 use std::env;
 use std::fs;
@@ -12,7 +13,8 @@ use crate::setup::target_dir;
 use crate::steps::{loud, quiet, say};
 use crate::workspace_root;
 
-/// The programs that were built for a target. `capy-inline` is the same program, called by another name.
+/// The programs that were built for a target. `capy-inline` is the same program, called by another
+/// name.
 #[derive(Clone, Debug)]
 pub struct Programs {
     /// What they were built for.
@@ -118,8 +120,8 @@ pub(super) fn build(release: &Release, target: Target, program: Program) -> Resu
     Ok(target_dir.join(triple).join(program.profile()).join(program.file(target)))
 }
 
-/// What cargo tells the program that it runs, which is this one, and flags of the machine's own. Some build scripts ask
-/// for all of it, and would run again.
+/// What cargo tells the program that it runs, which is this one, and flags of the machine's own.
+/// Some build scripts ask for all of it, and would run again.
 fn is_of_this_run(variable: &str) -> bool {
     const NAMES: [&str; 10] = [
         "CARGO",
@@ -136,8 +138,8 @@ fn is_of_this_run(variable: &str) -> bool {
     NAMES.contains(&variable) || variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_BIN_")
 }
 
-/// For Linux Rust's own linker, with Rust's own musl: it merges functions of the same code and packs what the program
-/// relocates at its start, which zig's does not.
+/// For Linux Rust's own linker, with Rust's own musl: it merges functions of the same code and
+/// packs what the program relocates at its start, which zig's does not.
 fn linker_flags(target: Target, program: Program) -> Vec<String> {
     if !target.is_linux() {
         return Vec::new();
@@ -168,7 +170,8 @@ impl Paths {
         for registry in fs::read_dir(home.join("registry/src")).context("cargo's registry")? {
             paths.push((registry?.path(), "/crates".to_owned()));
         }
-        // With the component `rust-src`, the standard library's own paths lead to this machine's copy.
+        // With the component `rust-src`, the standard library's own paths lead to this machine's
+        // copy.
         let version = tools::rustc(&["-vV"])?;
         let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
         let library = format!("/rustc/{}", commit.context("rustc names no commit")?);

@@ -1,4 +1,5 @@
-//! What the parts of a release share: version, commit, time, programs, and the folder that is filled.
+//! What the parts of a release share: version, commit, time, programs, and the folder that is
+//! filled.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,7 +27,8 @@ pub struct Release {
     pub version: String,
     /// The whole id of the commit.
     pub commit: String,
-    /// When the commit was made, in seconds since 1970: the only time that a file of a release holds.
+    /// When the commit was made, in seconds since 1970: the only time that a file of a release
+    /// holds.
     pub epoch: u64,
     /// The targets that programs are made for.
     pub targets: Vec<Target>,
@@ -44,7 +46,8 @@ pub struct Names {
     pub repository: String,
     /// Whom Debian's package names: `NAME <ADDRESS>`.
     pub maintainer: String,
-    /// The npm package for people, such as `capy` or `@owner/capy`. The platforms' names begin with it.
+    /// The npm package for people, such as `capy` or `@owner/capy`. The platforms' names begin with
+    /// it.
     pub npm: String,
     /// The npm package of the key service.
     pub npm_service: String,
@@ -58,10 +61,10 @@ impl Names {
 }
 
 impl Release {
-    /// A release of the commit that is checked out. No targets are all; without a folder of programs they are built.
+    /// A release of the commit that is checked out. No targets are all; without a folder of
+    /// programs they are built.
     ///
-    /// # Errors
-    /// When git does not tell the commit, and for files that cannot be read or made.
+    /// # Errors When git does not tell the commit, and for files that cannot be read or made.
     pub fn new(out: PathBuf, targets: Vec<Target>, programs_from: Option<PathBuf>) -> Result<Self> {
         fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
         let targets = if targets.is_empty() { Target::ALL.to_vec() } else { targets };

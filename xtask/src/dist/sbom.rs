@@ -13,7 +13,8 @@ use crate::workspace_root;
 const FILE: &str = "bom";
 
 pub(super) fn make(release: &Release) -> Result<()> {
-    // It writes beside the manifests, so that it gets a copy: the commit's files, in a folder of their own.
+    // It writes beside the manifests, so that it gets a copy: the commit's files, in a folder of
+    // their own.
     let copy = tempfile::tempdir().context("a temporary folder")?;
     let root = copy.path().canonicalize()?;
     let mut archive = Command::new("git");

@@ -1,7 +1,7 @@
 //! The tools that a release needs besides cargo, each at one version, in the user's cache folder.
 //!
-//! zig is a C compiler and a linker for every target, with the libc of each; cargo-zigbuild has cargo use it. Both come from
-//! PyPI, where pip checks their sums.
+//! zig is a C compiler and a linker for every target, with the libc of each; cargo-zigbuild has
+//! cargo use it. Both come from PyPI, where pip checks their sums.
 
 use std::env;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Whether a release is the same bytes from every clone of its commit: it is made twice and compared.
+//! Whether a release is the same bytes from every clone of its commit: it is made twice and
+//! compared.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,8 @@ use super::release::{files, git};
 use crate::steps::{heading, loud, quiet, say};
 use crate::workspace_root;
 
-/// Makes the release in two clones at different paths, each with an empty target folder, and compares all files.
+/// Makes the release in two clones at different paths, each with an empty target folder, and
+/// compares all files.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(
         git(&["status", "--porcelain"])?.is_empty(),
