@@ -74,6 +74,15 @@ impl KeyService {
         Self::begin(Kind::Workers { node, entry, start: Workerd::start })
     }
 
+    /// Starts the Worker of a release, whose archive was unpacked into this folder.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_released(node: &Node, folder: &Path) -> Result<Self> {
+        let (node, entry) = (node.clone(), folder.join("worker/entry.mjs"));
+        Self::begin(Kind::Workers { node, entry, start: Workerd::start_released })
+    }
+
     /// The same as [`KeyService::start`] with its rate limits as an owner gets them; else they are far away.
     ///
     /// # Errors

@@ -17,6 +17,14 @@ use crate::workspace_root;
 /// When a step fails.
 pub fn everything() -> Result<()> {
     wasm_target()?;
+    packages()
+}
+
+/// What is neither compiled nor needed to compile: Node, wrangler, and the example's packages.
+///
+/// # Errors
+/// When Node is missing or npm fails.
+pub fn packages() -> Result<()> {
     check_node()?;
     npm_ci("")?;
     npm_ci("examples/next")

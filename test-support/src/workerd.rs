@@ -53,7 +53,7 @@ impl Workerd {
     ///
     /// The rate limits are far away: every test comes from the same address.
     pub fn start(node: &Node, options: &Options<'_>) -> Result<Self> {
-        Self::start_with(node, options, &RateLimits::FarAway)
+        Self::start_with(node, options, &workspace_root(), &RateLimits::FarAway)
     }
 
     /// The same with the rate limits of `wrangler.toml`.
@@ -61,11 +61,21 @@ impl Workerd {
     /// # Errors
     /// As [`Workerd::start`].
     pub fn start_limited(node: &Node, options: &Options<'_>) -> Result<Self> {
-        Self::start_with(node, options, &RateLimits::Own)
+        Self::start_with(node, options, &workspace_root(), &RateLimits::Own)
     }
 
-    fn start_with(node: &Node, options: &Options<'_>, limits: &RateLimits) -> Result<Self> {
-        let config = write_config(options, limits)?;
+    /// The same with the bindings of a release, whose archive holds `wrangler.toml` and, as the entry, `worker/entry.mjs`.
+    ///
+    /// # Errors
+    /// As [`Workerd::start`].
+    pub fn start_released(node: &Node, options: &Options<'_>) -> Result<Self> {
+        let folder = options.entry.ancestors().nth(2).context("the entry lies in no release")?;
+        Self::start_with(node, options, folder, &RateLimits::FarAway)
+    }
+
+    /// `root` is the folder of `wrangler.toml`.
+    fn start_with(node: &Node, options: &Options<'_>, root: &Path, limits: &RateLimits) -> Result<Self> {
+        let config = write_config(options, root, limits)?;
         migrate(node, config.path(), options.persist)?;
         let mut command = dev(node, config.path());
         command.arg("--persist-to").arg(options.persist).envs(options.secrets.iter().copied());
@@ -154,17 +164,17 @@ fn migrate(node: &Node, config: &Path, persist: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A folder with the workspace's configuration and a copy of the build: wrangler restarts a Worker whose files
+/// A folder with the configuration of `root` and a copy of the build: wrangler restarts a Worker whose files
 /// change, and another process may build again at any time.
-fn write_config(options: &Options<'_>, limits: &RateLimits) -> Result<TempDir> {
+fn write_config(options: &Options<'_>, root: &Path, limits: &RateLimits) -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("capy-workerd-").tempdir()?;
-    let source = workspace_root().join("wrangler.toml");
+    let source = root.join("wrangler.toml");
     let text = fs::read_to_string(&source).with_context(|| source.display().to_string())?;
     let (build, name) =
         options.entry.parent().zip(options.entry.file_name()).context("the entry is not a file")?;
     let copy = folder.path().join("build");
     copy_folder(build, &copy)?;
-    let config = with_secrets(&moved(&text, &copy.join(name), limits)?, options.secrets)?;
+    let config = with_secrets(&moved(&text, root, &copy.join(name), limits)?, options.secrets)?;
     fs::write(folder.path().join("wrangler.toml"), config)?;
     Ok(folder)
 }
@@ -183,14 +193,14 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The same bindings around an entry that is built already.
-fn moved(config: &str, entry: &Path, limits: &RateLimits) -> Result<String> {
+fn moved(config: &str, root: &Path, entry: &Path, limits: &RateLimits) -> Result<String> {
     let mut config: Table = config.parse()?;
     config.remove("build");
     config.insert("main".to_owned(), path_value(entry.to_owned())?);
     let databases = config.get_mut("d1_databases").and_then(Value::as_array_mut);
     for database in databases.into_iter().flatten().filter_map(Value::as_table_mut) {
         if let Some(migrations) = database.get("migrations_dir").and_then(Value::as_str) {
-            let absolute = path_value(workspace_root().join(migrations))?;
+            let absolute = path_value(root.join(migrations))?;
             database.insert("migrations_dir".to_owned(), absolute);
         }
     }
@@ -226,14 +236,13 @@ mod tests {
     #[test]
     fn a_moved_configuration_builds_nothing_and_keeps_its_bindings() {
         let text = fs::read_to_string(workspace_root().join("wrangler.toml")).unwrap();
-        let config: Table =
-            moved(&text, Path::new("/x/entry.mjs"), &RateLimits::FarAway).unwrap().parse().unwrap();
+        let moved = |limits| moved(&text, &workspace_root(), Path::new("/x/entry.mjs"), limits).unwrap();
+        let config: Table = moved(&RateLimits::FarAway).parse().unwrap();
         assert!(!config.contains_key("build"));
         assert_eq!(config["main"].as_str(), Some("/x/entry.mjs"));
         assert_eq!(config["d1_databases"][0]["binding"].as_str(), Some("DB"));
         assert_eq!(config["ratelimits"][0]["simple"]["limit"].as_integer(), Some(1_000_000));
-        let limited: Table =
-            moved(&text, Path::new("/x/entry.mjs"), &RateLimits::Own).unwrap().parse().unwrap();
+        let limited: Table = moved(&RateLimits::Own).parse().unwrap();
         assert_eq!(limited["ratelimits"][0]["simple"]["limit"].as_integer(), Some(100));
         let migrations = config["d1_databases"][0]["migrations_dir"].as_str().unwrap();
         assert!(Path::new(migrations).join("0001_deploys.sql").is_file());

@@ -1,40 +1,57 @@
 //! `cargo xtask demo`: the main job on real input, from a bare machine to a refused build.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use anyhow::{Result, bail, ensure};
 
 use crate::build_worker::{Build, build_worker_with};
 use crate::desk::{Credentials, Desk};
+use crate::installed::{Installed, install};
 use crate::key_service::KeyService;
 use crate::node::Node;
 use crate::setup;
 use crate::shop::{Answer, NextServer, Shop, VARIABLES, answers, canary_in};
 use crate::steps::{heading, say, shown, waiting};
 
-/// Runs the whole demonstration; leaves nothing running and nothing outside the target folder.
+/// The programs and the key service of a demonstration.
+struct Parts {
+    /// The folder with `capy`.
+    programs: PathBuf,
+    /// The Worker's entry, or the folder of a release's.
+    service: PathBuf,
+    /// How that is started.
+    start: fn(&Node, &Path) -> Result<KeyService>,
+}
+
+/// Runs the whole demonstration; leaves nothing running, and nothing but what was compiled or fetched. With a `release`,
+/// nothing is compiled: its packages are installed.
 ///
 /// # Errors
 /// When any step does not do what it says.
-pub fn run() -> Result<()> {
-    say(
-        "The main job of Capy on a real Next application, from login to revoked: seven steps, on loopback alone.",
-    );
-    say("The first run compiles Capy and its key service and installs npm packages, for some minutes.");
+pub fn run(release: Option<&Path>) -> Result<()> {
+    let what = "on a real Next application, from login to revoked: seven steps, on loopback alone";
+    say(format!("The main job of Capy {what}."));
+    say(match release {
+        None => {
+            "The first run compiles Capy and its key service and installs npm packages, for some minutes."
+        }
+        Some(_) => "Capy and its key service are those of a release, as npm and tar install them.",
+    });
     heading("1. set-up (long on the first run only)");
-    setup::everything()?;
-    let programs = setup::programs("dev", &["capy", "capy-build-worker"])?;
-    let entry = build_worker_with(&programs, &Build::service())?;
+    let scratch = setup::scratch("demo")?;
+    let parts = match release {
+        None => compiled()?,
+        Some(release) => released(release, scratch.path())?,
+    };
 
     heading("2. the key service, in the Workers runtime with a local D1 and KV");
     let node = Node::find()?;
-    let service = waiting("wrangler dev", || KeyService::start_built(&node, &entry))?;
+    let service = waiting("wrangler dev", || (parts.start)(&node, &parts.service))?;
     say(format!("   listening on {}", service.url()));
 
-    let scratch = setup::scratch("demo")?;
     let shop = Shop::copy_to(&scratch.path().join("shop"))?;
-    let desk = Desk::new(&programs, shop.dir())?;
+    let desk = Desk::new(&parts.programs, shop.dir())?;
     let credentials = mint(&desk, &service)?;
     build(&desk, &shop, &credentials)?;
     serve(&shop)?;
@@ -43,6 +60,19 @@ pub fn run() -> Result<()> {
     heading("done: the service and the server are stopped, the scratch folder is removed");
     drop(service);
     Ok(scratch.close()?)
+}
+
+fn compiled() -> Result<Parts> {
+    setup::everything()?;
+    let programs = setup::programs("dev", &["capy", "capy-build-worker"])?;
+    let service = build_worker_with(&programs, &Build::service())?;
+    Ok(Parts { programs, service, start: KeyService::start_built })
+}
+
+fn released(release: &Path, scratch: &Path) -> Result<Parts> {
+    setup::packages()?;
+    let Installed { programs, service } = install(release, scratch)?;
+    Ok(Parts { programs, service, start: KeyService::start_released })
 }
 
 fn mint(desk: &Desk, service: &KeyService) -> Result<Credentials> {

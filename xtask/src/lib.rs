@@ -7,6 +7,7 @@ pub mod demo;
 #[cfg(feature = "dist")]
 pub mod dist;
 pub mod elsewhere;
+pub mod installed;
 pub mod run_tests;
 
 pub use capy_test_support::build_worker;

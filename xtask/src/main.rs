@@ -1,6 +1,9 @@
 //! `cargo xtask`: the workspace's own commands.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
+use capy_test_support::workspace_root;
 use clap::{Parser, Subcommand};
 use xtask::build_worker::{Build, build_worker};
 #[cfg(feature = "dist")]
@@ -19,7 +22,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Set up, then show the main job on a real application, from login to revoked.
-    Demo,
+    Demo {
+        /// With the packages of a release in place of programs that are compiled here.
+        #[arg(long)]
+        installed: bool,
+        /// The folder of the release, as `cargo xtask dist --only npm --only service` made it [default: target/dist]
+        #[arg(long, value_name = "DIR", requires = "installed")]
+        release: Option<PathBuf>,
+    },
     /// Set up, then run the tests of the workspace: at least one case of every kind.
     Test {
         /// All cases: every variant of every framework, and the large inputs.
@@ -52,7 +62,10 @@ enum Command {
 
 fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Demo => demo::run(),
+        Command::Demo { installed, release } => {
+            let release = release.unwrap_or_else(|| workspace_root().join("target/dist"));
+            demo::run(installed.then_some(std::path::absolute(release)?.as_path()))
+        }
         Command::Test { full, filter } => {
             run_tests::run(if full { Size::Full } else { Size::Usual }, &filter)
         }

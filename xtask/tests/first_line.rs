@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs `cargo xtask COMMAND` where no other program can be found, and returns what it printed.
-fn without_any_program(command: &str) -> String {
+fn without_any_program(command: &[&str]) -> String {
+    let home = tempfile::tempdir().unwrap();
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    xtask.arg(command).env_clear().env("PATH", "").env("CI", "true");
+    xtask.args(command).env_clear().env("PATH", "").env("HOME", home.path()).env("CI", "true");
     let output = xtask.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{stderr}");
@@ -17,10 +18,15 @@ fn without_any_program(command: &str) -> String {
 
 #[test]
 fn demo_and_test_say_what_they_do_before_they_need_a_program() {
-    for (command, first) in [("demo", "The main job of Capy"), ("test", "The tests of the workspace")] {
+    let demo = "The main job of Capy";
+    for (command, first, missing) in [
+        (["demo"].as_slice(), demo, "rustc: cannot start"),
+        (["demo", "--installed"].as_slice(), demo, "node is not on PATH"),
+        (["test"].as_slice(), "The tests of the workspace", "rustc: cannot start"),
+    ] {
         let printed = without_any_program(command);
-        assert!(printed.starts_with(first), "{command}: {printed}");
-        assert!(printed.contains("cannot start"), "{command}: {printed}");
+        assert!(printed.starts_with(first), "{command:?}: {printed}");
+        assert!(printed.contains(missing), "{command:?}: {printed}");
     }
 }
 
