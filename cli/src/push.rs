@@ -248,7 +248,10 @@ impl<'a> Pushing<'a> {
         if token.end != End::Well || text.trim().is_empty() {
             return Ok(refused(self.complaint(&token)));
         }
-        let held = heroku::ConfigVars::of(app, &text);
+        let held = match heroku::ConfigVars::of(app, &text) {
+            Ok(held) => held,
+            Err(unusable) => return Ok(refused(unusable.text)),
+        };
         match held.set(&json_object(self.variables)) {
             Ok(()) => {}
             Err(answer) if answer.is_final => return Ok(refused(self.without_values(&answer.text))),

@@ -199,6 +199,9 @@ pub enum Error {
         #[source]
         source: Box<ureq::Error>,
     },
+    /// The file that says who may vouch for a server cannot be used.
+    #[error(transparent)]
+    Authorities(crate::authorities::Unusable),
     /// An answer that does not follow the protocol.
     #[error("{url} did not answer like a key service: {reason}")]
     ServiceProtocol {
@@ -366,6 +369,7 @@ impl Error {
             Self::DeployExists { .. } => ("DEPLOY_EXISTS", exit::SERVICE_ERROR),
             Self::ServiceUnreachable { .. } => ("SERVICE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
             Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR),
+            Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE),
             Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR),
             Self::ServiceRefused { .. } => ("SERVICE_REFUSED", exit::SERVICE_ERROR),
             Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED),

@@ -46,8 +46,9 @@ pub fn bearer(
         idempotency_key: None,
         max_bytes: ANSWER_MAX,
     };
-    let answer = http::send(&http::agent(&runner), &runner, &request, deadline)
-        .map_err(|error| unavailable(&error.to_string()))?;
+    let agent = http::agent(&runner).map_err(Error::Authorities)?;
+    let answer =
+        http::send(&agent, &runner, &request, deadline).map_err(|error| unavailable(&error.to_string()))?;
     if answer.status != 200 {
         return Err(unavailable(&format!("it answered {}", answer.status)));
     }

@@ -13,6 +13,7 @@ use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
+use crate::authorities::{self, Unusable};
 use crate::{Deadline, Error, Result, ServiceUrl};
 
 /// The longest body of a 429 or 5xx that is looked into for its reason.
@@ -60,7 +61,8 @@ struct Setback {
     asked_pause: Option<Duration>,
 }
 
-pub(crate) fn agent(url: &ServiceUrl) -> Agent {
+/// What speaks to a service; none where nobody could vouch for it.
+pub(crate) fn agent(url: &ServiceUrl) -> Result<Agent, Unusable> {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -70,7 +72,10 @@ pub(crate) fn agent(url: &ServiceUrl) -> Agent {
     if url.is_loopback() {
         config = config.proxy(None);
     }
-    config.build().into()
+    if url.as_str().starts_with("https:") {
+        config = config.tls_config(authorities::tls_config(|name| std::env::var_os(name))?);
+    }
+    Ok(config.build().into())
 }
 
 /// Asks until there is an answer.

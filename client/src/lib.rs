@@ -5,6 +5,7 @@
 //! (all but [`open_from_process_env`]) and to keep anything on disk. Blocking, without a runtime: both programs
 //! make one call and go on.
 
+pub mod authorities;
 pub mod bar;
 pub mod credentials;
 mod error;

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 use zeroize::Zeroizing;
 
+use crate::authorities::Unusable;
 use crate::http::{self, Answer, Method, Request};
 use crate::waiting::Waiting;
 use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
@@ -61,7 +62,7 @@ impl core::fmt::Debug for ApiToken {
 #[derive(Debug)]
 pub struct Service {
     url: ServiceUrl,
-    agent: Agent,
+    agent: Result<Agent, Unusable>,
     token: Option<ApiToken>,
 }
 
@@ -183,7 +184,8 @@ impl Service {
 
     fn send(&self, request: &Request<'_>, deadline: Deadline) -> Result<Answer> {
         let _waiting = Waiting::begin(&self.url);
-        http::send(&self.agent, &self.url, request, deadline)
+        let agent = self.agent.as_ref().map_err(|unusable| Error::Authorities(unusable.clone()))?;
+        http::send(agent, &self.url, request, deadline)
     }
 
     /// [`Service::ask`] for what is not about one deployment.

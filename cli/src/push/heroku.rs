@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use capy_client::authorities;
 use ureq::Agent;
 use zeroize::Zeroizing;
 
@@ -23,10 +24,12 @@ pub(super) struct ConfigVars {
 }
 
 impl ConfigVars {
-    pub(super) fn of(app: &str, token: &str) -> Self {
+    pub(super) fn of(app: &str, token: &str) -> Result<Self, Refusal> {
+        let tls = authorities::tls_config(|name| std::env::var_os(name))
+            .map_err(|unusable| Refusal { is_final: true, ..Refusal::unknown(unusable) })?;
         let config = Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
-        let agent = config.http_status_as_error(false).build().new_agent();
-        Self { agent, url: url(app), token: Zeroizing::new(format!("Bearer {}", token.trim())) }
+        let agent = config.http_status_as_error(false).tls_config(tls).build().new_agent();
+        Ok(Self { agent, url: url(app), token: Zeroizing::new(format!("Bearer {}", token.trim())) })
     }
 
     /// Sets the variables of a JSON object; what Heroku says when it does not.

@@ -63,7 +63,12 @@ impl Error {
             Self::ServiceUnreachable { .. } => {
                 "check that the service is up and its URL right; CAPY_TIMEOUT sets how many seconds to try"
             }
-            Self::ServiceUntrusted { .. } => "check the URL and the service's certificate",
+            Self::ServiceUntrusted { .. } => {
+                "check the URL and the service's certificate; of an authority of your own, SSL_CERT_FILE names the PEM file"
+            }
+            Self::Authorities(_) => {
+                "name a PEM file with every authority that may vouch for a server, or unset it: then those of browsers do"
+            }
             Self::ServiceProtocol { .. } => "check that the URL is the key service's own",
             Self::ServiceRefused { .. } => return None,
             Self::Unauthorized { .. } => "log in again with `capy login`",
