@@ -6,8 +6,11 @@ pub mod needles;
 pub mod podman;
 pub mod recorder;
 
-use std::path::PathBuf;
-use std::process::Output;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use capy_test_support::workspace_root;
 
 /// The folder of the programs that cargo built with these tests.
 ///
@@ -23,6 +26,36 @@ pub fn programs() -> PathBuf {
         );
     }
     folder
+}
+
+/// Names a folder with programs that were built elsewhere, as `FOLDER/TRIPLE/capy`.
+const PROGRAMS: &str = "CAPY_PROGRAMS";
+
+/// `capy` as a release for Linux has it: static. `cargo xtask dist` builds it once, if that was not done, or it is taken
+/// from where `CAPY_PROGRAMS` says.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn static_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        const TARGET: &str = "x86_64-unknown-linux-musl";
+        let folder = match std::env::var_os(PROGRAMS) {
+            Some(elsewhere) => PathBuf::from(elsewhere).join(TARGET),
+            None => {
+                let out = workspace_root().join("target/dist-tests-programs");
+                let dist = ["xtask", "dist", "--only", "programs", "--target", TARGET, "--out"];
+                let built =
+                    Command::new(env!("CARGO")).args(dist).arg(out).current_dir(workspace_root()).output();
+                let built = built.expect("cargo starts");
+                assert!(built.status.success(), "{}", printed(&built));
+                workspace_root().join("target/dist-programs").join(TARGET)
+            }
+        };
+        let program = folder.join("capy");
+        assert!(program.is_file(), "there is no {}", program.display());
+        program
+    })
 }
 
 /// stdout and stderr as one text, for messages and searches.

@@ -109,7 +109,11 @@ impl Podman {
         printed(&output)
     }
 
-    fn output(&self, arguments: &[&str]) -> Output {
+    /// The same for what may fail.
+    ///
+    /// # Panics
+    /// When podman cannot be started.
+    pub fn output(&self, arguments: &[&str]) -> Output {
         let mut podman = Command::new(self.path("bin/podman"));
         podman.args(arguments).stdin(Stdio::null()).output().expect("podman starts")
     }
@@ -153,6 +157,11 @@ impl Container<'_> {
         self.inspect("{{.State.ExitCode}}")
     }
 
+    /// Sends a signal to its first process, by the signal's name.
+    pub fn kill(&self, signal: &str) {
+        self.podman.run(&["kill", "--signal", signal, self.name]);
+    }
+
     /// Starts it again after a [`Container::stop`].
     pub fn restart(&self) {
         self.podman.run(&["start", self.name]);
@@ -163,12 +172,17 @@ impl Container<'_> {
         self.podman.output(&[&["exec", self.name][..], command].concat())
     }
 
+    /// The number of its first process, as this machine counts.
+    pub fn pid(&self) -> String {
+        self.inspect("{{.State.Pid}}")
+    }
+
     /// A line of its first process's status, by its name (`proc_pid_status(5)`).
     ///
     /// # Panics
     /// When it does not run.
     pub fn status(&self, name: &str) -> String {
-        let path = format!("/proc/{}/status", self.inspect("{{.State.Pid}}"));
+        let path = format!("/proc/{}/status", self.pid());
         let status = fs::read_to_string(path).expect("the container runs");
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.expect("a line of this name").trim().to_owned()
@@ -179,7 +193,7 @@ impl Container<'_> {
     /// # Panics
     /// When it does not run, and with what `act` panics with.
     pub fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
-        let path = format!("/proc/{}/ns/net", self.inspect("{{.State.Pid}}"));
+        let path = format!("/proc/{}/ns/net", self.pid());
         let network = fs::File::open(path).expect("the container runs");
         let join = move || {
             move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
@@ -197,12 +211,20 @@ impl Drop for Container<'_> {
 }
 
 impl Root {
+    /// Nothing at all.
+    ///
+    /// # Panics
+    /// When there is no temporary folder.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
     /// Folders as Debian has them, and these programs of busybox.
     ///
     /// # Panics
     /// When they cannot be made.
     pub fn with_applets(applets: &[&str]) -> Self {
-        let root = Self { folder: tempfile::tempdir().unwrap() };
+        let root = Self::empty();
         for folder in ["bin", "sbin", "lib", "lib64"] {
             fs::create_dir_all(root.path("usr").join(folder)).unwrap();
             symlink(Path::new("usr").join(folder), root.path(folder)).unwrap();
