@@ -130,6 +130,7 @@ fn failure(command: &Command, source: io::Error) -> Error {
 }
 
 /// Catches the signals of this process: before there is a child they end it, then they go on to the child.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only an init stops to pass on signals"))]
 pub(crate) struct Watch {
     watched: Arc<Mutex<Watched>>,
     handle: Handle,

@@ -56,7 +56,7 @@ Environment:
   CAPY_SERVICE_URL                       the key service, in place of the one in capy.toml
   CAPY_TIMEOUT                           seconds to try the service for (30)
   CAPY_TOKEN                             API token, in place of a login (for CI); with CAPY_SERVICE_URL
-  CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy)
+  CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy; %APPDATA%\\capy)
   CAPY_STATE_DIR                         builds: their folders, records and logs (~/.local/state/capy)
   CAPY_ALLOW_HTTP=1                      plain http to another machine, for a private network
   SSL_CERT_FILE                          PEM file of the authorities that count, in place of browsers'

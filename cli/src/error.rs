@@ -349,7 +349,11 @@ impl Error {
                 "run `capy init --recover` and type the project's 24 words"
             }
             Self::LocalKeyExposed { path } | Self::SecretExposed { path } => {
-                return Some(format!("chmod 600 {}", quoted(&path.display().to_string())));
+                let path = path.display().to_string();
+                return Some(match cfg!(windows) {
+                    true => format!("icacls \"{path}\" /inheritance:r /grant:r \"%USERNAME%:F\""),
+                    false => format!("chmod 600 {}", quoted(&path)),
+                });
             }
             Self::FolderNotAllowed { folder, reasons } => {
                 let allow =
@@ -430,8 +434,16 @@ impl Error {
             Self::PrefixAmbiguous { .. } => "give more digits",
             Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",
             Self::CommandNotFound { .. } => "check the command's name and PATH",
+            Self::CommandIsAssignment { name } if cfg!(windows) => {
+                return Some(format!(
+                    "set it in a line of its own: $env:{name} = '…', or in cmd: set {name}=…"
+                ));
+            }
             Self::CommandIsAssignment { name } => {
                 return Some(format!("set it by env: capy run -- env {name}=… COMMAND"));
+            }
+            Self::CommandIsOneWord { .. } if cfg!(windows) => {
+                "take the quotes away: capy run -- COMMAND ARGUMENT…; or let a shell read it: capy run -- cmd /c …"
             }
             Self::CommandIsOneWord { .. } => {
                 "take the quotes away: capy run -- COMMAND ARGUMENT…; or let a shell read it: capy run -- sh -c '…'"

@@ -226,13 +226,18 @@ fn like(dir: &Dir, name: &Path) -> io::Result<(Metadata, Permissions)> {
 
 #[cfg(not(unix))]
 fn like(dir: &Dir, name: &Path) -> io::Result<(Metadata, Permissions)> {
-    let metadata = match dir.symlink_metadata(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => dir.dir_metadata()?,
-        found => found?,
-    };
-    let file = dir.open(if metadata.is_file() { name } else { Path::new(".") })?;
-    let permissions = file.into_std().metadata()?.permissions();
-    Ok((metadata, permissions))
+    match dir.symlink_metadata(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut permissions = dir.try_clone()?.into_std_file().metadata()?.permissions();
+            // Of a folder, Windows means something else by it.
+            #[expect(clippy::permissions_set_readonly_false, reason = "it lets nobody else write here")]
+            permissions.set_readonly(false);
+            Ok((dir.dir_metadata()?, permissions))
+        }
+        // No link is replaced by a file: somebody put it there meanwhile.
+        Ok(metadata) if !metadata.is_file() => Err(io::ErrorKind::InvalidInput.into()),
+        found => Ok((found?, dir.open(name)?.into_std().metadata()?.permissions())),
+    }
 }
 
 /// Only the superuser can give files away; for everyone else the owner is right already.
