@@ -36,8 +36,10 @@ impl Desk {
         let wine = Wine::find()?;
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("project")).unwrap();
-        // Wine hands on a folder's access list in any case: nobody else is in this one.
-        fs::set_permissions(root.path().join("project"), fs::Permissions::from_mode(0o700)).unwrap();
+        // Wine hands on a folder's access list in any case: nobody else is in these.
+        for folder in ["", "project"] {
+            fs::set_permissions(root.path().join(folder), fs::Permissions::from_mode(0o700)).unwrap();
+        }
         let service = Service::start(&root.path().join("service"));
         let path = format!("{};{}", named(&root.path().join("project/bin")), named(&wine.node));
         let settings = named(&root.path().join("settings").join("capy"));
@@ -71,18 +73,15 @@ impl Desk {
         fs::write(self.path(inside), text).unwrap();
     }
 
-    /// A script of Node's in `PATH`, with the `NAME.cmd` that npm writes for it.
+    /// A script of Node's in `PATH`, with a `NAME.cmd` as package managers write it. Not npm's newest one: it needs more
+    /// of `cmd` than Wine's has.
     pub(crate) fn write_program(&self, name: &str, script: &str) {
-        let file = format!("packages/{name}/cli.js");
-        self.write(&file, &format!("#!/usr/bin/env node\n{script}"));
-        fs::create_dir_all(self.path("bin")).unwrap();
-        let root = Command::new("npm").args(["root", "--global"]).output().unwrap();
-        let shim = format!("{}/npm/node_modules/cmd-shim", String::from_utf8_lossy(&root.stdout).trim());
-        let write = "require(process.argv[1])(process.argv[2], process.argv[3])";
-        let mut node = Command::new("node");
-        node.args(["-e", write, &shim]).args([self.path(&file), self.path("bin").join(name)]);
-        assert!(node.status().unwrap().success());
-        assert!(self.path("bin").join(format!("{name}.cmd")).is_file());
+        self.write(&format!("packages/{name}/cli.js"), script);
+        let begin = "@SETLOCAL\r\n@SET PATHEXT=%PATHEXT:;.JS;=;%\r\n";
+        self.write(
+            &format!("bin/{name}.cmd"),
+            &format!("{begin}@node \"%~dp0\\..\\packages\\{name}\\cli.js\" %*\r\n"),
+        );
     }
 
     pub(crate) fn capy(&self, arguments: &[&str]) -> Outcome {

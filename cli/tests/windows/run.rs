@@ -15,7 +15,7 @@ fn a_script_of_npms_is_found_by_its_name_and_gets_the_secrets() {
     assert!(!run.stderr.contains(CANARY), "{}", run.stderr);
     // A program, and one that a path names.
     let node = ["run", "--", "node", "-e", "console.log(process.env.API_KEY.length)"];
-    assert_eq!(desk.capy(&node).succeeds().stdout.trim(), "20");
+    assert_eq!(desk.capy(&node).succeeds().stdout.trim(), "17");
     let named = desk.capy(&["run", "--", r"bin\show", "QUOTED"]).succeeds();
     assert_eq!(named.stdout.trim(), "QUOTED=a b");
     let whole = desk.capy(&["run", "--", r".\bin\show.cmd", "QUOTED"]).succeeds();
@@ -43,7 +43,9 @@ fn every_exit_code_is_the_commands() {
     let capy = crate::wine::named(&desk.wine.programs.join("capy.exe"));
     desk.write(
         "wide.cmd",
-        &format!("@echo off\r\n{capy} run -- node -e \"process.exit(70000)\"\r\necho %ERRORLEVEL%\r\n"),
+        &format!(
+            "@echo off\r\n{capy} run -- node -e \"process.exit(70000)\"\r\necho %ERRORLEVEL%\r\nexit /b 0\r\n"
+        ),
     );
     let shell = desk.command_of("cmd".as_ref(), &["/c", "wide.cmd"]);
     assert_eq!(desk.finish(shell, "").succeeds().stdout.trim(), "70000");

@@ -79,6 +79,8 @@ impl Wine {
         command.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all");
         // Neither is asked for: they would be downloaded.
         command.env("WINEDLLOVERRIDES", "mscoree,mshtml=");
+        // Wine takes the letters of arguments by it.
+        command.env("LC_ALL", "C.UTF-8");
         command.env("HOME", env!("CARGO_TARGET_TMPDIR")).env("PATH", env::var_os("PATH").unwrap());
         command.stdin(Stdio::null()).process_group(0);
         command
