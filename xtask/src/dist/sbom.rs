@@ -5,12 +5,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use super::programs::Program;
 use super::{Release, tools};
 use crate::steps::quiet;
 use crate::workspace_root;
-
-/// The file's name without its ending, as cargo-cyclonedx takes it.
-const FILE: &str = "bom";
 
 pub(super) fn make(release: &Release) -> Result<()> {
     // It writes beside the manifests, so that it gets a copy: the commit's files, in a folder of
@@ -28,14 +26,16 @@ pub(super) fn make(release: &Release) -> Result<()> {
         let triple = target.triple();
         let mut cyclonedx = tools::cyclonedx()?;
         cyclonedx.args(["--format", "json", "--spec-version", "1.5", "--describe", "binaries"]);
-        cyclonedx.args(["--target", triple, "--override-filename", FILE, "--manifest-path"]);
-        cyclonedx.arg(root.join("cli/Cargo.toml")).current_dir(&root);
-        cyclonedx.env("SOURCE_DATE_EPOCH", release.epoch.to_string());
+        cyclonedx.args(["--target", triple, "--manifest-path"]).arg(root.join("cli/Cargo.toml"));
+        cyclonedx.current_dir(&root).env("SOURCE_DATE_EPOCH", release.epoch.to_string());
         quiet(&format!("cargo cyclonedx for {triple}"), &mut cyclonedx)?;
-        let path = root.join("cli").join(format!("{FILE}.json"));
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        // Our own crates are named by their folders.
-        let text = text.replace(&root.display().to_string(), "/capy");
-        release.add(&format!("capy-{triple}.cdx.json"), text.as_bytes())
+        for program in Program::of(target) {
+            let path = root.join(format!("cli/{}_bin.cdx.json", program.name()));
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            // Our own crates are named by their folders.
+            let text = text.replace(&root.display().to_string(), "/capy");
+            release.add(&format!("{}-{triple}.cdx.json", program.name()), text.as_bytes())?;
+        }
+        Ok(())
     })
 }
