@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::setup::cargo;
 use crate::workspace_root;
 
 const PROGRAM: &str = "capy-build-worker";
@@ -100,7 +101,7 @@ fn program() -> Result<Command> {
         );
         return Ok(Command::new(program));
     }
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo();
     cargo.args(["run", "--locked", "--package", PROGRAM, "--"]);
     Ok(cargo)
 }

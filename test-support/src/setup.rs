@@ -99,7 +99,7 @@ pub fn check_node() -> Result<()> {
 /// # Errors
 /// When cargo fails.
 pub fn programs(profile: &str, names: &[&str]) -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo();
     cargo.args(["build", "--locked", "--profile", profile]);
     for name in names {
         let package = match *name {
@@ -114,12 +114,26 @@ pub fn programs(profile: &str, names: &[&str]) -> Result<PathBuf> {
     Ok(target_dir()?.join(if profile == "dev" { "debug" } else { profile }))
 }
 
+/// cargo, as if it were started by hand: without what cargo tells the program that it runs, which is this one. Some build
+/// scripts ask for that, and would run again, and all that depends on them be compiled again.
+pub fn cargo() -> Command {
+    let is_of_this_run = |name: &str| {
+        let told = ["CARGO_CRATE_NAME", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PRIMARY_PACKAGE"];
+        told.contains(&name) || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_BIN_")
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_of_this_run)) {
+        cargo.env_remove(name);
+    }
+    cargo
+}
+
 /// Cargo's target folder, wherever it has been moved to.
 ///
 /// # Errors
 /// When cargo does not tell.
 pub fn target_dir() -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo();
     cargo.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(workspace_root());
     let output = cargo.output().context("cargo metadata: cannot start")?;
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
@@ -187,6 +201,16 @@ pub fn link_packages(packages: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_is_started_without_what_cargo_told_this_program() {
+        let cargo = cargo();
+        let removed = |name: &str| cargo.get_envs().any(|(known, value)| known == name && value.is_none());
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR"] {
+            assert!(std::env::var_os(name).is_some() && removed(name), "{name}");
+        }
+        assert!(!removed("CARGO_HOME") && !removed("PATH"));
+    }
 
     #[test]
     fn applications_are_built_where_no_configuration_is_above() {

@@ -1,11 +1,11 @@
 //! Commands that another program runs, since they take longer to compile than all others together.
 
 use std::ffi::OsString;
-use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
 
+use crate::setup::cargo;
 use crate::steps::loud;
 
 /// What a command is told. The program that runs it knows its options.
@@ -33,7 +33,7 @@ pub fn dist(arguments: &Arguments) -> Result<()> {
 }
 
 fn run(program: &[&str], what: &str, Arguments { arguments }: &Arguments) -> Result<()> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo();
     cargo.arg("run").args(program).args(["--", what]).args(arguments);
     loud(&format!("cargo run {} -- {what}", program.join(" ")), &mut cargo)
 }

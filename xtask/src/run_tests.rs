@@ -68,7 +68,7 @@ pub fn run(size: Size, filter: &[String]) -> Result<()> {
     }
 
     heading("tests");
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = setup::cargo();
     cargo.args(["test", "--workspace", "--no-fail-fast", "--"]).current_dir(workspace_root());
     if size == Size::Full {
         cargo.arg("--include-ignored").env("CAPY_TESTS", "full");

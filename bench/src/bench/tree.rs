@@ -100,7 +100,7 @@ fn doubled(inliner: &Path, scratch: &Path, once: &Work, runs: u32) -> Result<Vec
 
 /// The inliner without a key service.
 fn inliner() -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = setup::cargo();
     cargo.args(["build", "--release", "--package", "capy-inliner", "--example", "inline"]);
     capy_test_support::steps::quiet(
         "cargo build the inliner (release)",
