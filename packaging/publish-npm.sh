@@ -18,7 +18,7 @@ publish() {
         printf '%s is there already\n' "$id" >&2
     else
         # shellcheck disable=SC2086 # no provenance is no argument
-        npm publish "$1" --access public $provenance
+        npm publish "$(realpath "$1")" --access public $provenance
         printf '%s is published\n' "$id" >&2
     fi
 }

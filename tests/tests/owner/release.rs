@@ -161,6 +161,5 @@ fn the_folder_that_npx_makes_is_deployed_and_verified_with_settings_of_ones_own(
     let verdict = owner.types("capy service verify");
     assert!(verdict.contains("my-keys: the deployed modules and settings are the release's"), "{verdict}");
     assert!(cloudflare.account().workers.contains_key("my-keys"));
-    owner.types("npx wrangler d1 migrations list capy --remote");
     assert_eq!(cloudflare.account().strange, [""; 0]);
 }
