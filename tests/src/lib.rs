@@ -5,6 +5,7 @@ pub mod frameworks;
 pub mod needles;
 pub mod podman;
 pub mod recorder;
+pub mod registry;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

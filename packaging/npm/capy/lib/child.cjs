@@ -10,9 +10,11 @@ const PASSED_ON = ["SIGHUP", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGWIN
 const FROM_TERMINAL = ["SIGINT", "SIGQUIT"];
 
 exports.run = (program, calledAs, args, cannotStart) => {
-  const child = spawn(program, args, { argv0: calledAs, stdio: "inherit", windowsHide: false });
+  let child;
+  // First: a signal that comes while the program starts waits for this function's end.
+  const listeners = process.platform === "win32" ? outlive() : passOn((name) => child.kill(name));
+  child = spawn(program, args, { argv0: calledAs, stdio: "inherit", windowsHide: false });
   child.on("error", (error) => cannotStart(program, error));
-  const listeners = process.platform === "win32" ? outlive() : passOn(child);
   child.on("exit", (code, signal) => {
     if (signal === null) process.exit(code);
     for (const [name, listener] of listeners) process.removeListener(name, listener);
@@ -25,14 +27,14 @@ function outlive() {
   return ["SIGINT", "SIGBREAK", "SIGHUP"].map((name) => listen(name, () => {}));
 }
 
-function passOn(child) {
+function passOn(send) {
   const terminal = [0, 1, 2].some((stream) => isatty(stream));
-  const pass = (name) => listen(name, () => child.kill(name));
+  const pass = (name) => listen(name, () => send(name));
   const listeners = PASSED_ON.map(pass);
   listeners.push(...FROM_TERMINAL.map((name) => (terminal ? listen(name, () => {}) : pass(name))));
   // The stop of a job: the child first, then this process, which SIGCONT wakes up again.
   const stop = () => {
-    child.kill("SIGTSTP");
+    send("SIGTSTP");
     process.kill(process.pid, "SIGSTOP");
   };
   listeners.push(listen("SIGTSTP", stop));

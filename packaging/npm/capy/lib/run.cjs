@@ -18,8 +18,8 @@ exports.run = (calledAs) => {
   const program = find();
   const args = process.argv.slice(2);
   // The one program tells by its name which of the two it is.
+  if (process.platform !== "win32") makeExecutable(program);
   if (canReplace()) {
-    makeExecutable(program);
     return process.execve(program, [calledAs, ...args], process.env);
   }
   return require("./child.cjs").run(program, calledAs, args, cannotStart);
