@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use capy_test_support::guarded::Guarded;
 use capy_test_support::node::Node;
@@ -25,7 +26,9 @@ impl Registry {
     /// # Panics
     /// When it cannot be installed or started, or refuses a package.
     pub fn start(node: &Node, packages: &Path) -> Self {
-        setup::npm_ci("tests/registry").expect("the registry is installed");
+        // Tests run side by side, and one installs for all.
+        static INSTALLED: OnceLock<()> = OnceLock::new();
+        INSTALLED.get_or_init(|| setup::npm_ci("tests/registry").expect("the registry is installed"));
         let folder = TempDir::new().unwrap();
         let mut serve = Command::new(&node.node);
         serve.arg(workspace_root().join("tests/registry/serve.cjs")).arg(folder.path().join("data"));
