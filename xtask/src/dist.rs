@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
+use programs::Program;
 pub use programs::Programs;
 pub use release::Release;
 pub use target::Target;
@@ -55,8 +56,10 @@ pub struct Arguments {
 /// A part of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// The programs, in target/dist-programs
+    /// The program `capy`, in target/dist-programs
     Programs,
+    /// The program `capy-server`, likewise
+    ServerPrograms,
     /// An archive for each target: programs and licences
     Archives,
     /// Packages for Debian and Ubuntu
@@ -90,7 +93,8 @@ impl Part {
 
     fn make(self, release: &Release) -> Result<()> {
         match self {
-            Self::Programs => programs::make(release),
+            Self::Programs => programs::make(release, Program::Capy),
+            Self::ServerPrograms => programs::make(release, Program::Server),
             Self::Archives => archives::make(release),
             Self::Deb => deb::make(release),
             Self::Image => image::make(release),
@@ -114,7 +118,9 @@ impl Part {
 /// When they cannot be built, or a release has none for this machine.
 pub fn programs_for_this_machine() -> Result<PathBuf> {
     let target = Target::of_this_machine()?;
-    programs::keep(&Release::new(release_folder(), vec![target], None)?, target)
+    let release = Release::new(release_folder(), vec![target], None)?;
+    programs::keep(&release, target, Program::Server)?;
+    programs::keep(&release, target, Program::Capy)
 }
 
 fn release_folder() -> PathBuf {

@@ -59,27 +59,31 @@ impl Program {
     }
 }
 
-/// Builds the programs of all targets, and keeps them.
-pub(super) fn make(release: &Release) -> Result<()> {
-    release.each_target(|target| keep(release, target).map(drop))
+/// Builds a program for all targets that have it, and keeps it.
+pub(super) fn make(release: &Release, program: Program) -> Result<()> {
+    release.each_target(|target| match Program::of(target).contains(&program) {
+        true => keep(release, target, program).map(drop),
+        false => Ok(()),
+    })
 }
 
-/// Builds the programs of a target and puts them into `target/dist-programs/TRIPLE/`: the folder.
-pub(super) fn keep(release: &Release, target: Target) -> Result<PathBuf> {
+/// Builds a program for a target and puts it into `target/dist-programs/TRIPLE/`: the folder.
+pub(super) fn keep(release: &Release, target: Target, program: Program) -> Result<PathBuf> {
     let folder = workspace_root().join("target/dist-programs").join(target.triple());
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    for program in Program::of(target) {
-        let bytes = release.read_program(target, *program)?;
-        let path = folder.join(program.file(target));
-        // Not over one that runs.
-        let _ = fs::remove_file(&path);
-        fs::copy(release.program(target, *program)?, &path).with_context(|| path.display().to_string())?;
-        say(format!("   {}: {:.2} MB", path.display(), super::release::megabytes(bytes.len())));
-    }
+    let from = release.program(target, program)?;
+    // In one step: two tests may do this at once.
+    let aside = tempfile::NamedTempFile::new_in(&folder).context("a program")?;
+    let bytes = fs::copy(&from, aside.path()).with_context(|| from.display().to_string())?;
+    let path = folder.join(program.file(target));
+    aside.persist(&path).with_context(|| path.display().to_string())?;
+    say(format!("   {}: {:.2} MB", path.display(), super::release::megabytes(bytes.try_into()?)));
     #[cfg(unix)]
-    if target != Target::WindowsX64 {
-        let _ = fs::remove_file(folder.join("capy-inline"));
-        std::os::unix::fs::symlink("capy", folder.join("capy-inline")).context("capy-inline")?;
+    if program == Program::Capy && target != Target::WindowsX64 {
+        match std::os::unix::fs::symlink("capy", folder.join("capy-inline")) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
+            _ => {}
+        }
     }
     Ok(folder)
 }
