@@ -5,7 +5,6 @@ mod allowed;
 #[cfg(unix)]
 mod build;
 mod build_command;
-#[cfg_attr(windows, path = "child/windows.rs")]
 mod child;
 mod cli;
 mod cloudflare;

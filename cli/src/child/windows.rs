@@ -1,28 +1,24 @@
 //! The command that runs with the secrets, beside this process: Windows lets no program take another's place.
 //!
-//! It refuses to pass on credentials and capy's own settings, and arguments that `cmd` would not hand on to a script as
-//! they are. Ctrl-C and Ctrl-Break reach the command by themselves, as they reach every program of a console; this
-//! process waits for what the command makes of it. When this process is ended from outside, so is the command, with all
-//! that it started; what a command leaves running when it ends by itself goes on.
+//! It refuses arguments that `cmd` would not hand on to a script as they are. Ctrl-C and Ctrl-Break reach the command by
+//! themselves, as they reach every program of a console; this process waits for what the command makes of them. When this
+//! process is ended from outside, so is the command, with all that it started; what a command leaves running when it ends
+//! by itself goes on.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use capy_client::private_memory::{self, PrivateMemory};
+use capy_client::private_memory::PrivateMemory;
 use capy_client::signals::{self, Interrupt};
 use capy_protocol::env_map::EnvMap;
 use win32job::{ExtendedLimitInfo, Job};
 
 use crate::error::{Error, Result};
-use crate::{exec_limits, names, program};
-
-/// Keeps what Windows lets a program keep from others: nothing that counts between programs of one user.
-pub(crate) fn keep_memory_private() {
-    private_memory::hide();
-}
+use crate::{exec_limits, printer, program};
 
 /// Runs the command to its end, and ends this process with its exit code; returns only when that failed.
 pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
@@ -100,19 +96,18 @@ impl Drop for SharedEnd {
 }
 
 fn prepare(name: &OsStr, arguments: &[OsString], env: &EnvMap) -> Result<Command> {
-    let mut prepared = Command::new(find(name, env).ok_or_else(|| not_found(name))?);
-    prepared.args(arguments);
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(names::is_reserved) {
-            prepared.env_remove(name);
+    tell_names_that_are_one(env);
+    let program = find(name, env).ok_or_else(|| super::not_found(name))?;
+    super::with_variables(Command::new(program), arguments, env)
+}
+
+/// Windows has no case in names of variables: of two that differ in it, the later one counts.
+fn tell_names_that_are_one(env: &EnvMap) {
+    let mut known = BTreeMap::new();
+    for name in env.names() {
+        if let Some(other) = known.insert(name.to_ascii_uppercase(), name) {
+            printer::note(&format!("warning: {other} and {name} are one variable on Windows; {name} counts"));
         }
-    }
-    for (name, value) in env.iter().filter(|(name, _)| !names::is_reserved(name)) {
-        prepared.env(name, value.expose_secret());
-    }
-    match exec_limits::check(&prepared) {
-        None => Ok(prepared),
-        Some(excess) => Err(Error::ExecLimit(excess)),
     }
 }
 
@@ -130,25 +125,11 @@ fn find(name: &OsStr, env: &EnvMap) -> Option<PathBuf> {
     program::on_path(text, &folders.or_else(|| std::env::var_os("PATH")).unwrap_or_default())
 }
 
-/// What a shell reads as `NAME=value` or as several words is no program, and may hold a value: of the first only
-/// the name is told, of the others the first word.
-fn not_found(name: &OsStr) -> Error {
-    let program = name.to_string_lossy().into_owned();
-    if let Some((name, _)) = program.split_once('=').filter(|(name, _)| names::is_kept_by_shells(name)) {
-        return Error::CommandIsAssignment { name: name.into() };
-    }
-    match program.split_once(char::is_whitespace) {
-        // A path may have blanks in it.
-        Some((first, _)) if !program.contains('\\') => Error::CommandIsOneWord { first: first.into() },
-        _ => Error::CommandNotFound { program },
-    }
-}
-
 fn failure(name: &OsStr, command: &Command, source: io::Error) -> Error {
     /// ERROR_FILENAME_EXCED_RANGE: the command line is too long.
     const TOO_LONG: i32 = 206;
     match source.kind() {
-        ErrorKind::NotFound => not_found(name),
+        ErrorKind::NotFound => super::not_found(name),
         // The standard library's own answer for an argument that `cmd` does not hand on as it is.
         ErrorKind::InvalidInput if is_script(command) => {
             Error::ScriptArgument { program: command.get_program().into() }

@@ -85,3 +85,14 @@ fn builds_in_containers_are_refused_with_the_way_out() {
         assert!(refused.stderr.contains("WSL"), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn two_names_that_differ_in_case_alone_are_told() {
+    let Some(desk) = Desk::new() else { return };
+    desk.write(".env", "api_key=canary.FIRST.x9\r\nAPI_KEY=canary.SECOND.x9\r\n");
+    desk.write_program("show", SHOW);
+    let run = desk.capy(&["run", "--", "show", "API_KEY"]).succeeds();
+    assert!(run.stderr.contains("are one variable on Windows") && !run.stderr.contains(CANARY), "{}", run.stderr);
+    let told = if run.stderr.contains("; API_KEY counts") { "SECOND" } else { "FIRST" };
+    assert_eq!(run.stdout.trim(), format!("API_KEY=canary.{told}.x9"));
+}
