@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use crate::service::Service;
 use crate::wine::{Wine, named};
 
@@ -149,6 +151,23 @@ impl Outcome {
         assert!(!this.stderr.contains(CANARY), "{}", this.stderr);
         assert_eq!(this.stdout, "", "{}", this.stderr);
         this
+    }
+}
+
+/// A program that is ended on drop, with what it started: a test that failed leaves nothing behind.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    /// As Ctrl-C does it: to every program of the terminal.
+    pub(crate) fn interrupt(&self) {
+        kill_process_group(Pid::from_child(&self.0), Signal::INT).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
     }
 }
 

@@ -3,9 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
-use crate::desk::{Desk, ended, wait_for};
+use crate::desk::{Desk, Running, ended, wait_for};
 
 /// Ends by Ctrl-C with a code of its own, after a while.
 const WAIT: &str = "const fs = require('fs');
@@ -19,11 +17,10 @@ fn the_command_gets_ctrl_c_and_its_exit_code_is_kept() {
     desk.write(".env", "A=1\r\n");
     desk.write("wait.js", WAIT);
     let mut command = desk.command("capy.exe", &["run", "--", "node", "wait.js"]);
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let mut running = Running(command.stdout(Stdio::null()).spawn().unwrap());
     wait_for("the command starts", || desk.path("started").exists());
-    // As the key does it: to every program of the terminal.
-    kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(ended(&mut child), 5);
+    running.interrupt();
+    assert_eq!(ended(&mut running.0), 5);
     assert!(desk.path("ended").exists(), "it was waited for");
 }
 
@@ -44,8 +41,9 @@ fn a_command_ends_with_capy_when_that_is_killed() {
         }}, 50);"
     );
     desk.write("kill.js", &kill);
-    let node = desk.command_of(desk.wine.node.join("node.exe").as_ref(), &["kill.js"]);
-    desk.finish(node, "").succeeds();
+    let mut node = desk.command_of(desk.wine.node.join("node.exe").as_ref(), &["kill.js"]);
+    let mut running = Running(node.spawn().unwrap());
+    assert_eq!(ended(&mut running.0), 0);
     let tick = || fs::read_to_string(desk.path("tick")).unwrap();
     wait_for("the command ends, too", || {
         let before = tick();

@@ -92,7 +92,11 @@ fn two_names_that_differ_in_case_alone_are_told() {
     desk.write(".env", "api_key=canary.FIRST.x9\r\nAPI_KEY=canary.SECOND.x9\r\n");
     desk.write_program("show", SHOW);
     let run = desk.capy(&["run", "--", "show", "API_KEY"]).succeeds();
-    assert!(run.stderr.contains("are one variable on Windows") && !run.stderr.contains(CANARY), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("are one variable on Windows") && !run.stderr.contains(CANARY),
+        "{}",
+        run.stderr
+    );
     let told = if run.stderr.contains("; API_KEY counts") { "SECOND" } else { "FIRST" };
     assert_eq!(run.stdout.trim(), format!("API_KEY=canary.{told}.x9"));
 }

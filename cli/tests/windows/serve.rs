@@ -2,9 +2,7 @@
 
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
-use crate::desk::{Desk, ended, mode};
+use crate::desk::{Desk, Running, ended, mode};
 use crate::service::listening;
 
 #[test]
@@ -12,8 +10,8 @@ fn a_key_service_runs_and_stops_by_ctrl_c() {
     let Some(desk) = Desk::new() else { return };
     let serve = ["serve", "--init", "--listen", "127.0.0.1:0", "--data", "data"];
     let mut command = desk.command("capy.exe", &serve);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let url = listening(&mut child);
+    let mut service = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let url = listening(&mut service.0);
     let health = ureq::get(format!("{url}/health")).call().unwrap().status();
     assert_eq!(health.as_u16(), 200);
     for file in ["admin-token", "wrap-roots", "encryption-key", "capy.sqlite"] {
@@ -22,6 +20,6 @@ fn a_key_service_runs_and_stops_by_ctrl_c() {
     let token = std::fs::read_to_string(desk.path("data/admin-token")).unwrap();
     desk.capy_with(&["login", "--url", &url], token.trim()).succeeds();
     desk.capy(&["init"]).succeeds();
-    kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(ended(&mut child), 0);
+    service.interrupt();
+    assert_eq!(ended(&mut service.0), 0);
 }
