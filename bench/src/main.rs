@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 
 /// Measures Capy's programs and its key service.
 #[derive(Parser)]
-#[command(name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,7 +22,7 @@ enum Command {
         /// Counted runs of each side [default: 15; 5 of those that take seconds].
         #[arg(long)]
         runs: Option<u32>,
-        /// Only the rows of: start-up, build, tree, service, isolate.
+        /// Only the rows of: start-up, build, tree, service, isolate, scale.
         #[arg(value_name = "ROWS")]
         only: Option<bench::Rows>,
     },

@@ -13,7 +13,7 @@ use xtask::{demo, elsewhere, run_tests};
 
 /// The workspace's own commands.
 #[derive(Parser)]
-#[command(name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
