@@ -75,7 +75,8 @@ fn nothing_outside_changes_whatever_a_folder_holds_and_every_run_ends_in_time_an
         // Other tests' memory does not count.
         let mut child = Command::new(std::env::current_exe().unwrap());
         let output = child.args(["--exact", NAME, "--nocapture"]).env(CHILD, "1").output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = [&output.stdout[..], &output.stderr].concat();
+        assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&printed));
         return;
     }
     let mut outcomes = Outcomes::new();

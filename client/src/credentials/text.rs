@@ -82,6 +82,10 @@ pub(super) fn unwrapped(text: &str, variable: &str) -> Option<Zeroizing<String>>
     }
     text = without_block_mark(text);
     text = text.trim_end_matches([',', ';']).trim_end();
+    // In the alphabet for addresses a name is letters like others.
+    if names_variable(text) {
+        return None;
+    }
     text = without_quotes(text);
     let decoded = Zeroizing::new(without_escapes(text)?);
     let pieces: Vec<&str> = decoded.split(' ').filter(|piece| !piece.is_empty()).collect();
@@ -118,7 +122,7 @@ pub(super) fn looks_like(text: &str) -> Option<&'static str> {
         Some("it looks like a key: the two variables may have been swapped")
     } else if text.ends_with("...") || text.ends_with('\u{2026}') {
         Some("it ends with dots: it was copied from where it is shown shortened")
-    } else if text.contains("SECRETS_BLOB") || text.contains("PROJECT_KEY") || text.contains("DEPLOY_KEY") {
+    } else if names_variable(text) {
         Some("it holds the name of a variable: a line with both may have been pasted")
     } else if text.contains(' ') {
         Some("it holds spaces, perhaps in place of `+`")
@@ -131,6 +135,11 @@ pub(super) fn looks_like(text: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether the name of a credential's variable stands in a text. No text of its own says one.
+fn names_variable(text: &str) -> bool {
+    ["SECRETS_BLOB", "PROJECT_KEY", "DEPLOY_KEY"].iter().any(|name| text.contains(name))
 }
 
 /// What a text looks like that is no key.

@@ -88,6 +88,11 @@ fn what_lost_something_is_not_read_and_says_what_it_looks_like() {
         (format!("{}...", &whole[..90]), "shortened"),
         (format!("PROJECT_KEY={key}"), "name of a variable"),
         (format!("SECRETS_BLOB={whole} PROJECT_KEY={key}"), "name of a variable"),
+        (format!("_CAPY_SECRETS_BLOB=\n{}", whole.replace('+', "-").replace('/', "_")), "name of a variable"),
+        (
+            whole.replacen('+', "-SECRETS_BLOB=\n", 1).replace('+', "-").replace('/', "_"),
+            "name of a variable",
+        ),
         ("capy.blob".into(), "file's name"),
         (whole[..81].into(), "cut off"),
         ("'\"AQI=\"'".into(), "is damaged"),
