@@ -156,6 +156,16 @@ impl Platform {
         self.no_push.as_deref()
     }
 
+    /// Without a command line that takes values in a way which this system has not.
+    fn on_this_system(mut self) -> Self {
+        let reads_device = |push: &Push| push.run.iter().any(|word| word == "/dev/stdin");
+        if cfg!(windows) && self.push.as_ref().is_some_and(reads_device) {
+            self.push = None;
+            self.no_push = Some("its command line reads /dev/stdin, which Windows has not".into());
+        }
+        self
+    }
+
     /// Whether its own command line sets variables for this environment.
     pub(crate) fn sets(&self, environment: Option<&str>) -> bool {
         self.only_environment.is_none() || self.only_environment.as_deref() == environment
@@ -206,7 +216,7 @@ pub(crate) fn ids() -> String {
 pub(crate) fn all() -> Vec<Platform> {
     let parse = |(id, text): &(&'static str, &str)| {
         let platform: Platform = toml::from_str(text).expect("the files are part of this program and tested");
-        Platform { id, ..platform }
+        Platform { id, ..platform }.on_this_system()
     };
     let mut all: Vec<_> = FILES.iter().map(parse).collect();
     all.sort_by_key(|platform| (platform.id == "other", platform.kind, platform.name.to_lowercase()));

@@ -46,3 +46,40 @@ fn settings_lie_in_the_users_application_data_and_are_the_users_alone() {
     desk.capy(&["logout", "--url", &desk.service.url]).succeeds();
     assert!(!fs::read_to_string(&credentials).unwrap().contains(&desk.service.url));
 }
+
+/// Keeps what it is given as a variable, and lists what it has, as Vercel's own program does.
+const VERCEL: &str = "const fs = require('fs'); const [, what, name] = process.argv.slice(2);
+if (what === 'add') {
+    fs.appendFileSync('given', JSON.stringify([process.argv.slice(2), fs.readFileSync(0, 'utf8')]) + '\\n');
+    fs.appendFileSync('store', name + '\\n');
+    const own = Object.keys(process.env).filter((name) => /^_?CAPY_|SECRETS_BLOB|PROJECT_KEY/i.test(name));
+    fs.appendFileSync('own', own.join());
+} else if (fs.existsSync('store')) {
+    console.log(fs.readFileSync('store', 'utf8').replace(/^(.+)$/gm, '  $1  Encrypted'));
+}";
+
+#[test]
+fn values_are_pushed_on_standard_input_of_a_platforms_script() {
+    let Some(desk) = Desk::with_project() else { return };
+    desk.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    desk.write_program("vercel", VERCEL);
+    let pushed = desk.capy(&["deploy", "--platform", "vercel", "--push", "--yes"]).succeeds();
+    let key = |line: &str| {
+        let (arguments, stdin): (Vec<String>, String) = serde_json::from_str(line).unwrap();
+        (arguments.iter().any(|word| word == "PROJECT_KEY")).then_some((arguments, stdin))
+    };
+    let (arguments, stdin) = desk.read("given").lines().find_map(key).expect("the key was set");
+    assert!(stdin.trim().len() > 20 && !arguments.join(" ").contains(stdin.trim()), "{arguments:?}");
+    assert!(!format!("{}{}", pushed.stdout, pushed.stderr).contains(stdin.trim()));
+    assert_eq!(desk.read("own"), "", "the program gets nothing of capy's own");
+}
+
+#[test]
+fn a_platform_whose_program_reads_a_device_of_unix_is_not_pushed_to() {
+    let Some(desk) = Desk::with_project() else { return };
+    desk.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+    desk.write_program("netlify", "require('fs').writeFileSync('started', '');");
+    let refused = desk.capy(&["deploy", "--platform", "netlify", "--push", "--yes"]);
+    assert!(refused.code != 0 && refused.stderr.contains("/dev/stdin"), "{}", refused.stderr);
+    assert!(!desk.path("started").exists());
+}
