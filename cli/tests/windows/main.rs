@@ -5,6 +5,7 @@ mod arguments;
 mod desk;
 mod files;
 mod interrupt;
+mod npm;
 mod outputs;
 mod project;
 mod run;
