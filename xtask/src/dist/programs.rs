@@ -1,4 +1,4 @@
-//! The programs of a target, by cargo's profile `dist`: the same bytes from every clone of a
+//! The programs of a target, by cargo's profiles `dist-capy` and `dist-server`: the same bytes from every clone of a
 //! commit.
 
 use std::env;
@@ -49,7 +49,7 @@ impl Program {
 
     const fn profile(self) -> &'static str {
         match self {
-            Self::Capy => "dist",
+            Self::Capy => "dist-capy",
             Self::Server => "dist-server",
         }
     }
