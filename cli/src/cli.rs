@@ -59,7 +59,7 @@ Environment:
   CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy; %APPDATA%\\capy)
   CAPY_STATE_DIR                         builds: their folders, records and logs (~/.local/state/capy)
   CAPY_ALLOW_HTTP=1                      plain http to another machine, for a private network
-  SSL_CERT_FILE                          PEM file of the authorities that count, in place of browsers'
+  SSL_CERT_FILE                          PEM file of the only authorities to trust
 
 Exit codes: capy help exit-codes"
 )]

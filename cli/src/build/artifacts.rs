@@ -127,7 +127,8 @@ pub(super) fn half(to: &Path, build: &BuildId) -> PathBuf {
     to.with_file_name(format!(".capy-artifacts-{build}"))
 }
 
-/// Copies the output to its place, by way of `half`. With values in it, it stays this user's alone.
+/// Copies the output to its place, by way of `half`, which goes with the build's folder when it stays behind. With values in
+/// it, it stays this user's alone.
 pub(super) fn hand_out(
     output: &Path,
     half: &Path,
@@ -137,20 +138,6 @@ pub(super) fn hand_out(
 ) -> Result<(), Fault> {
     let parent = half.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(Fault::file("create", parent))?;
-    let moved = copy_and_move(output, half, to, holds_values, stops);
-    if moved.is_err() {
-        let _ = tree::remove(half);
-    }
-    moved
-}
-
-fn copy_and_move(
-    output: &Path,
-    half: &Path,
-    to: &Path,
-    holds_values: bool,
-    stops: &Stops,
-) -> Result<(), Fault> {
     DirBuilder::new().mode(0o700).create(half).map_err(Fault::file("create", half))?;
     tree::copy(output, half, stops, |_| true)?;
     if !holds_values {
@@ -170,6 +157,7 @@ fn copy_and_move(
 
 #[cfg(test)]
 mod tests {
+    use super::super::temp::{Note, Temp};
     use super::*;
 
     #[test]
@@ -188,17 +176,39 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_signal_while_the_output_is_copied_leaves_no_half_of_it() {
+    /// An output of many files is copied until some of them are there; what comes then.
+    fn copied_in_part(interrupt: impl FnOnce(&Stops) + Send) -> Fault {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::create_dir(&from).unwrap();
-        fs::write(from.join("a"), "1").unwrap();
-        let stops = Stops::default();
-        stops.note(signal_hook::consts::SIGINT);
-        let half = half(&to, &BuildId::draw().unwrap());
-        assert!(matches!(hand_out(&from, &half, &to, true, &stops), Err(Fault::Stopped)));
-        assert!(!half.exists() && !to.exists());
+        (0..5000).for_each(|number| fs::write(from.join(number.to_string()), "1").unwrap());
+        let (temp, stops) = (Temp::open(&folder.path().join("temp")).unwrap(), Stops::default());
+        let build = BuildId::draw().unwrap();
+        let half = half(&to, &build);
+        let note = Note { build, engine: None, image: None, half: half.clone() };
+        let place = temp.place("shop", note, &stops).unwrap();
+        let fault = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while fs::read_dir(&half).map_or(0, Iterator::count) == 0 {
+                    std::thread::yield_now();
+                }
+                interrupt(&stops);
+            });
+            hand_out(&from, &half, &to, true, &stops).unwrap_err()
+        });
+        let copied = fs::read_dir(&half).unwrap().count();
+        assert!((1..5000).contains(&copied) && !to.exists(), "{copied}");
+        place.remove().unwrap();
+        assert!(!half.exists());
+        fault
+    }
+
+    #[test]
+    fn a_signal_or_the_deadline_in_the_middle_of_copying_leaves_nothing_of_the_output() {
+        let signalled = copied_in_part(|stops| stops.note(signal_hook::consts::SIGTERM));
+        assert!(matches!(signalled, Fault::Stopped));
+        let late = copied_in_part(|stops| stops.end_at(std::time::Instant::now()).unwrap());
+        assert!(matches!(late, Fault::TimeOver));
     }
 
     #[test]
@@ -215,6 +225,7 @@ mod tests {
             hand_out(&from, &half, &to, false, &Stops::default()),
             Err(Fault::ArtifactsExist { .. })
         ));
+        tree::remove(&half).unwrap();
         assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
     }
 }

@@ -7,18 +7,24 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use capy_client::signals::{end_by, to_catch};
 use signal_hook::iterator::Signals;
 
 use super::error::Fault;
 
-/// How many signals are waited through: none while a build runs, one while it is tidied up.
+/// What tidying up may take when the build's own time is over.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How many signals are waited through: none while a build runs, one while an engine tidies up, and every one while this
+/// program removes what holds secrets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
 pub(super) enum Patience {
-    None,
-    One,
+    None = 0,
+    One = 1,
+    Every = u32::MAX,
 }
 
 /// What ended a wait.
@@ -45,6 +51,7 @@ struct Shared {
 struct State {
     signals: u32,
     first: i32,
+    deadline: Option<Instant>,
 }
 
 /// Something that is waited for.
@@ -82,6 +89,7 @@ impl Stops {
 
     /// Ends the build at a time, whatever it does then.
     pub(super) fn end_at(&self, until: Instant) -> io::Result<()> {
+        self.lock().deadline = Some(until);
         let shared = Arc::downgrade(&self.0);
         let sleep = move || {
             thread::sleep(until.saturating_duration_since(Instant::now()));
@@ -90,6 +98,12 @@ impl Stops {
             }
         };
         thread::Builder::new().name("deadline".into()).spawn(sleep).map(drop)
+    }
+
+    /// When somebody who tidies up now gives up: at the deadline, and not before a grace is over.
+    pub(super) fn tidy_until(&self) -> Instant {
+        let grace = Instant::now() + GRACE;
+        self.lock().deadline.map_or(grace, |deadline| deadline.max(grace))
     }
 
     /// Set once a signal came or the deadline passed.
@@ -130,16 +144,31 @@ impl Stops {
         until: Instant,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
+        self.during_with(until, Patience::None, work).map_err(|woken| match woken {
+            Woken::Done | Woken::Asked => Fault::Stopped,
+            Woken::TimeOver => Fault::TimeOver,
+        })
+    }
+
+    /// The same with the patience of the caller's.
+    ///
+    /// # Errors
+    /// With what came before the work was done.
+    pub(super) fn during_with<T: Send + 'static>(
+        &self,
+        until: Instant,
+        patience: Patience,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Woken> {
         let done = self.pending();
         let ring = done.clone();
         let thread = thread::spawn(move || {
             let _ring = Ring(ring);
             work()
         });
-        match done.wait(Some(until), Patience::None) {
+        match done.wait(Some(until), patience) {
             Woken::Done => Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
-            Woken::Asked => Err(Fault::Stopped),
-            Woken::TimeOver => Err(Fault::TimeOver),
+            woken => Err(woken),
         }
     }
 

@@ -5,21 +5,22 @@
 //! <temp>/<project>-<time>-<id>.lock        held as long as the build lives; says what its container is called
 //! <temp>/<project>-<time>-<id>/            the source, 0700; `/app` in the container
 //! ```
-//! Owns their lives: a folder is removed when its build ends, however it ends, and when the process was killed, by the
-//! next build. It refuses a place that others can write into, and touches nothing there that it did not make.
+//! Owns their lives: a folder is removed when its build ends, however it ends, together with a copy of its output that is
+//! not whole. When the process was killed, or that took longer than the build may, the next build goes on with it. It
+//! refuses a place that others can write into, and touches nothing there that it did not make.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::error::Fault;
 use super::record::BuildId;
-use super::stops::Stops;
+use super::stops::{Patience, Stops, Woken};
 use super::tree;
 use crate::disk;
 
@@ -30,6 +31,7 @@ pub(super) struct Temp(PathBuf);
 /// One build's folder.
 pub(super) struct Place {
     folder: PathBuf,
+    half: PathBuf,
     lock_path: PathBuf,
     _lock: File,
     cleaner: Option<(Engine, String)>,
@@ -102,8 +104,8 @@ impl Temp {
             let _ = fs::remove_file(&lock_path);
             return Err(Fault::file("create", &folder)(error));
         }
-        let (cleaner, stops) = (note.cleaner(), stops.clone());
-        Ok(Place { folder, lock_path, _lock: lock, cleaner, stops, is_removed: false })
+        let (cleaner, half, stops) = (note.cleaner(), note.half, stops.clone());
+        Ok(Place { folder, half, lock_path, _lock: lock, cleaner, stops, is_removed: false })
     }
 
     /// Removes what killed builds left behind, containers first. The builds that are gone, and what could not be removed.
@@ -113,12 +115,14 @@ impl Temp {
             let lock_path = lock_path(&folder);
             let note = fs::read(&lock_path).ok();
             let note: Option<Note> = note.and_then(|note| serde_json::from_slice(&note).ok());
-            if let Some(note) = &note {
-                end(note, stops);
+            if let Some((build, engine)) = note.as_ref().and_then(|note| Some((&note.build, note.engine?))) {
+                engine.remove_container(build, stops);
             }
-            let cleaner = note.as_ref().and_then(Note::cleaner);
-            match remove(&folder, cleaner.as_ref(), stops) {
-                Err(source) => left.push(Fault::Left { path: folder, source }),
+            let (cleaner, half) =
+                note.as_ref().map_or((None, None), |note| (note.cleaner(), Some(&*note.half)));
+            // Nothing of this build is there yet: the first signal ends it.
+            match remove_all(half, &folder, cleaner.as_ref(), stops, Patience::None) {
+                Err(fault) => left.push(fault),
                 Ok(()) => {
                     let _ = fs::remove_file(passwd_path(&folder));
                     let _ = fs::remove_file(&lock_path);
@@ -180,8 +184,7 @@ impl Place {
         if std::mem::replace(&mut self.is_removed, true) {
             return Ok(());
         }
-        remove(&self.folder, self.cleaner.as_ref(), &self.stops)
-            .map_err(|source| Fault::Left { path: self.folder.clone(), source })?;
+        remove_all(Some(&self.half), &self.folder, self.cleaner.as_ref(), &self.stops, Patience::Every)?;
         let _ = fs::remove_file(self.passwd_path());
         let _ = fs::remove_file(&self.lock_path);
         Ok(())
@@ -195,23 +198,50 @@ impl Drop for Place {
     }
 }
 
-/// Ends the container of a build that is dead, and removes its half copy.
-fn end(note: &Note, stops: &Stops) {
-    if let Some(engine) = note.engine {
-        engine.remove_container(&note.build, stops);
+/// Removes what a build left: the half copy of its output, and its folder. Files of a user that this one cannot remove are
+/// removed by the engine, which made them.
+fn remove_all(
+    half: Option<&Path>,
+    folder: &Path,
+    cleaner: Option<&(Engine, String)>,
+    stops: &Stops,
+    patience: Patience,
+) -> Result<(), Fault> {
+    let left = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Fault::Left { path, source }
+    };
+    if let Some(half) = half {
+        remove(half, stops, patience).map_err(left(half))?;
     }
-    let _ = tree::remove(&note.half);
-}
-
-/// Files of a user that this one cannot remove are removed by the engine, which made them.
-fn remove(folder: &Path, cleaner: Option<&(Engine, String)>, stops: &Stops) -> io::Result<()> {
-    match (tree::remove(folder), cleaner) {
+    match (remove(folder, stops, patience), cleaner) {
         (Err(error), Some((engine, image))) if error.kind() == io::ErrorKind::PermissionDenied => {
             engine.empty(folder, image, stops);
-            tree::remove(folder)
+            remove(folder, stops, patience)
         }
         (result, _) => result,
     }
+    .map_err(left(folder))
+}
+
+/// Removes a folder as long as there is time for it: nobody can interrupt that, and a disk may hang.
+fn remove(folder: &Path, stops: &Stops, patience: Patience) -> io::Result<()> {
+    let path = folder.to_owned();
+    in_time(stops, patience, stops.tidy_until(), move || tree::remove(&path))
+}
+
+fn in_time(
+    stops: &Stops,
+    patience: Patience,
+    until: Instant,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> io::Result<()> {
+    let reason = match stops.during_with(until, patience, work) {
+        Ok(result) => return result,
+        Err(Woken::TimeOver) => "it takes too long, and the next build goes on with it",
+        Err(Woken::Asked | Woken::Done) => "a signal came, and the next build goes on with it",
+    };
+    Err(io::Error::new(io::ErrorKind::TimedOut, reason))
 }
 
 fn lock_path(folder: &Path) -> PathBuf {
@@ -344,6 +374,42 @@ mod tests {
         assert_eq!(gone, [build]);
         assert!(!folder.exists() && !without_lock.exists() && !half.exists());
         assert_eq!(names(&temp).len(), others.len());
+    }
+
+    #[test]
+    fn removal_that_hangs_is_left_when_its_time_is_over() {
+        let stops = Stops::default();
+        let hang = || {
+            let (keep, never) = std::sync::mpsc::channel::<()>();
+            move || {
+                let _ = never.recv();
+                drop(keep);
+                Ok(())
+            }
+        };
+        let reason =
+            |patience, until: Instant| in_time(&stops, patience, until, hang()).unwrap_err().to_string();
+        stops.note(signal_hook::consts::SIGINT);
+        stops.note(signal_hook::consts::SIGINT);
+        let soon = Instant::now() + Duration::from_millis(5);
+        assert!(reason(Patience::Every, soon).starts_with("it takes too long"), "signals end no removal");
+        let late = Instant::now() + Duration::from_secs(3600);
+        assert!(
+            reason(Patience::None, late).starts_with("a signal came"),
+            "of what another build left they do"
+        );
+        assert!(in_time(&stops, Patience::Every, late, || Ok(())).is_ok());
+    }
+
+    #[test]
+    fn tidying_up_has_the_time_of_the_build_and_a_grace_at_least() {
+        let stops = Stops::default();
+        let now = Instant::now();
+        assert!(stops.tidy_until() >= now + Duration::from_secs(10));
+        stops.end_at(now + Duration::from_secs(3600)).unwrap();
+        assert_eq!(stops.tidy_until(), now + Duration::from_secs(3600));
+        stops.end_at(now).unwrap();
+        assert!(stops.tidy_until() >= now + Duration::from_secs(10));
     }
 
     #[test]

@@ -128,6 +128,52 @@ fn the_time_of_a_build_counts_while_the_output_is_searched() {
     bench.is_clean();
 }
 
+/// So many files that copying them takes a while.
+const MANY_FILES: usize = 20_000;
+
+fn many_files() -> String {
+    format!(
+        "mkdir dist; echo 1 > dist/server.js; i=0; \
+         while [ $i -lt {MANY_FILES} ]; do echo 1 > dist/$i.txt; i=$((i + 1)); done"
+    )
+}
+
+/// Stops the process where it stands, as soon as something is so.
+fn hold(build: &Build, what: &str, mut is_so: impl FnMut() -> bool) {
+    wait_for_at_once(what, &mut is_so);
+    signal(build, Signal::STOP);
+    assert!(is_so(), "{what} is over");
+}
+
+/// As [`wait_for`], and looks all the time.
+fn wait_for_at_once(what: &str, is_so: &mut impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(120), "{what} did not come");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_signal_while_the_output_is_copied_ends_the_build_and_hands_nothing_out() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.set("build_command", many_files());
+    for number in [Signal::TERM, Signal::INT] {
+        let build = bench.start(&[]);
+        hold(&build, "the copy", || {
+            let mut entries = fs::read_dir(bench.path("")).unwrap().flatten();
+            let half =
+                entries.find(|entry| entry.file_name().to_string_lossy().starts_with(".capy-artifacts-"));
+            half.is_some_and(|half| fs::read_dir(half.path()).is_ok_and(|copied| copied.count() > 0))
+        });
+        assert!(!bench.path("out").exists());
+        signal(&build, number);
+        signal(&build, Signal::CONT);
+        ends_by(build, &bench, number);
+        fs::remove_dir_all(bench.path("home/.local/state/capy/builds")).unwrap();
+    }
+}
+
 #[test]
 fn a_second_signal_does_not_wait_for_an_engine_that_hangs() {
     let Some(mut bench) = Bench::new() else { return };
