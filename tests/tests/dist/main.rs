@@ -42,14 +42,10 @@ fn make(name: &str, parts: &[Part], target: Target) -> PathBuf {
     let out = workspace_root().join("target").join(name);
     let _ = fs::remove_dir_all(&out);
     let (only, target) = (parts.to_vec(), vec![target]);
-    xtask::dist::run(Arguments {
-        only,
-        target,
-        out: Some(out.clone()),
-        programs: std::env::var_os("DIST_TMP").map(Into::into),
-        ..Arguments::default()
-    })
-    .expect("a release is made");
+    // Programs that were built elsewhere, as in `capy_journeys::static_program`.
+    let programs = std::env::var_os("CAPY_PROGRAMS").map(PathBuf::from);
+    let arguments = Arguments { only, target, out: Some(out.clone()), programs, verify: false };
+    xtask::dist::run(arguments).expect("a release is made");
     out
 }
 
