@@ -150,6 +150,8 @@ fn linker_flags(target: Target, program: Program) -> Vec<String> {
     }
     let mut flags = vec!["-Clinker=rust-lld", "-Clinker-flavor=ld.lld"];
     flags.extend(["-Clink-arg=--icf=all", "-Clink-arg=--pack-dyn-relocs=relr"]);
+    // With this linker the profile's `strip` takes away what debuggers read, and no more.
+    flags.push("-Clink-arg=--strip-all");
     if program == Program::Capy {
         // The path is one of the workspace, where cargo runs rustc.
         flags.extend(["-Clink-arg=--no-eh-frame-hdr", "-Clink-arg=-Txtask/src/dist/no-unwind-tables.ld"]);
