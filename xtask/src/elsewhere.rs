@@ -32,6 +32,14 @@ pub fn dist(arguments: &Arguments) -> Result<()> {
     run(&["--package", "xtask", "--features", "dist"], "dist", arguments)
 }
 
+/// `house`, by this program with the feature of that name.
+///
+/// # Errors
+/// When it cannot be compiled, or fails.
+pub fn house() -> Result<()> {
+    run(&["--package", "xtask", "--features", "house"], "house", &Arguments { arguments: Vec::new() })
+}
+
 fn run(program: &[&str], what: &str, Arguments { arguments }: &Arguments) -> Result<()> {
     let mut cargo = cargo();
     cargo.arg("run").args(program).args(["--", what]).args(arguments);

@@ -7,6 +7,8 @@ pub mod demo;
 #[cfg(feature = "dist")]
 pub mod dist;
 pub mod elsewhere;
+#[cfg(feature = "house")]
+pub mod house;
 pub mod installed;
 pub mod run_tests;
 

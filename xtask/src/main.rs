@@ -8,6 +8,8 @@ use clap::{Parser, Subcommand};
 use xtask::build_worker::{Build, build_worker};
 #[cfg(feature = "dist")]
 use xtask::dist;
+#[cfg(feature = "house")]
+use xtask::house;
 use xtask::run_tests::Size;
 use xtask::{demo, elsewhere, run_tests};
 
@@ -56,6 +58,8 @@ enum Command {
     #[cfg(not(feature = "dist"))]
     #[command(disable_help_flag = true)]
     Dist(elsewhere::Arguments),
+    /// Check that no files of the sources need each other in a circle.
+    House,
     /// Build the key service into build/worker, as wrangler bundles it.
     BuildWorker,
 }
@@ -76,6 +80,10 @@ fn main() -> Result<()> {
         Command::Dist(arguments) => dist::run(arguments),
         #[cfg(not(feature = "dist"))]
         Command::Dist(arguments) => elsewhere::dist(&arguments),
+        #[cfg(feature = "house")]
+        Command::House => house::run(),
+        #[cfg(not(feature = "house"))]
+        Command::House => elsewhere::house(),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
     }
 }
