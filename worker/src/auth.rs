@@ -1,84 +1,23 @@
-//! Who is asking, by the bearer token (RFC 6750) that came along, and what that one may do.
+//! Who is asking, by the bearer token (RFC 6750) that came along.
 
 mod admin_token;
 
 use std::sync::Arc;
 
-use capy_protocol::api::tokens::{Bearer, TokenInfo};
-use capy_protocol::id::ProjectId;
 use capy_protocol::scope::Scope;
 use capy_protocol::token::Token;
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
-use crate::audit::{Action, Event};
-use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::oidc;
 use crate::policy;
 use crate::row_seals;
 use crate::store::tokens;
 
 pub(crate) use admin_token::AdminTokens;
-
-/// The bearer of a valid token: only [`identify`] makes one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Identity {
-    actor: String,
-    scopes: Vec<Scope>,
-    expires_at: Option<u64>,
-}
-
-impl Identity {
-    /// Who may do everything, by a secret of the service itself.
-    fn bootstrap() -> Self {
-        Self { actor: "bootstrap".to_owned(), scopes: vec![Scope::Admin], expires_at: None }
-    }
-
-    fn of_token(token: TokenInfo) -> Self {
-        Self { actor: token.token_id.to_string(), scopes: token.scopes, expires_at: token.expires_at }
-    }
-
-    /// A CI's job.
-    pub(crate) fn of_ci(actor: String, scopes: Vec<Scope>, expires_at: u64) -> Self {
-        Self { actor, scopes, expires_at: Some(expires_at) }
-    }
-
-    /// The name in the audit trail. Never a token, nor a part of one.
-    pub(crate) fn actor(&self) -> &str {
-        &self.actor
-    }
-
-    /// What the audit trail says that it did.
-    pub(crate) fn event(&self, action: Action, at: u64, caller: Caller) -> Event {
-        Event { action, at, actor: Some(self.actor.clone()), caller }
-    }
-
-    /// Whether any of the scopes reaches so far.
-    pub(crate) fn may(&self, needed: &Scope) -> bool {
-        self.scopes.iter().any(|scope| scope.covers(needed))
-    }
-
-    /// [`Self::may`], or the refusal.
-    pub(crate) fn require(&self, needed: &Scope) -> Result<(), ApiError> {
-        if self.may(needed) { Ok(()) } else { Err(ApiError::Forbidden) }
-    }
-
-    /// The projects that the scopes name; none where they reach all.
-    pub(crate) fn projects(&self) -> Option<Vec<ProjectId>> {
-        let named = |scope: &Scope| match scope {
-            Scope::Admin => None,
-            Scope::Deploy(project) | Scope::Read(project) | Scope::Build(project) => Some(project.clone()),
-        };
-        self.scopes.iter().map(named).collect()
-    }
-
-    /// What the bearer is told about itself.
-    pub(crate) fn into_bearer(self) -> Bearer {
-        Bearer { actor: self.actor, scopes: self.scopes, expires_at: self.expires_at }
-    }
-}
 
 /// Who is asking, by the header of that name: 401 without a valid token.
 pub(crate) async fn identify<H: Host>(

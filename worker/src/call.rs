@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use capy_protocol::api::ErrorBody;
 use capy_protocol::idempotency::IdempotencyKey;
 use capy_protocol::json::{self, FromJson, ToJson};
 
@@ -121,6 +122,20 @@ impl Answer {
     /// 201.
     pub(crate) fn created(body: &dyn ToJson) -> Outcome {
         Ok(Self::json(201, body))
+    }
+
+    /// What the client gets in place of what it asked for.
+    pub(crate) fn from_error(error: &ApiError) -> Self {
+        let (status, code, text) = error.parts();
+        let mut answer = Self::json(status, &ErrorBody { error: text.to_owned(), code });
+        match status {
+            401 => answer.headers.push(("www-authenticate", "Bearer".to_owned())),
+            // Seconds: the time that the limits are counted over.
+            429 => answer.headers.push(("retry-after", "10".to_owned())),
+            _ => {}
+        }
+        answer.detail = error.detail();
+        answer
     }
 
     /// This status with this value.

@@ -1,13 +1,11 @@
-//! The service's errors, and the only place that turns one into an answer.
-//!
-//! The client gets a status, a stable code and a short text; the detail of a 503 goes to the log.
+//! The service's errors: the status, the stable code and the short text that a client gets for each.
+//! The detail of a 503 goes to the log.
 
 use std::borrow::Cow;
 
-use capy_protocol::api::{ErrorBody, ErrorCode};
+use capy_protocol::api::ErrorCode;
 
 use crate::audit::Refusal;
-use crate::call::Answer;
 use crate::host::HostError;
 use crate::policy::Denial;
 use crate::policy::tokens::Refused;
@@ -127,7 +125,8 @@ impl From<Refused> for ApiError {
 }
 
 impl ApiError {
-    fn parts(&self) -> (u16, ErrorCode, &str) {
+    /// Status, stable code, and a text for the client.
+    pub(crate) fn parts(&self) -> (u16, ErrorCode, &str) {
         use ErrorCode as Code;
         match self {
             Self::BadRequest(text) => (400, Code::BadRequest, text),
@@ -208,22 +207,9 @@ impl ApiError {
 }
 
 impl ApiError {
-    /// Its stable code.
-    pub(crate) fn code(&self) -> ErrorCode {
-        self.parts().1
-    }
-
-    /// The answer to who asked.
-    pub(crate) fn into_answer(self) -> Answer {
-        let (status, code, text) = self.parts();
-        let mut answer = Answer::json(status, &ErrorBody { error: text.to_owned(), code });
-        match status {
-            401 => answer.headers.push(("www-authenticate", "Bearer".to_owned())),
-            // Seconds: the time that the limits are counted over.
-            429 => answer.headers.push(("retry-after", "10".to_owned())),
-            _ => {}
-        }
-        answer.detail = match &self {
+    /// For the log, and for the log alone: why the answer is a 5xx.
+    pub(crate) fn detail(&self) -> Option<String> {
+        match self {
             Self::Unavailable(fault) => Some(fault.to_string()),
             Self::Panicked => Some("the call panicked".to_owned()),
             Self::Denied(Denial::Unsealed) => Some(
@@ -232,7 +218,11 @@ impl ApiError {
             ),
             Self::StoreOff => Some(Fault::StoreKeys(SecretFault::Missing(ENCRYPTION_KEY)).to_string()),
             _ => None,
-        };
-        answer
+        }
+    }
+
+    /// Its stable code.
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.parts().1
     }
 }

@@ -16,6 +16,7 @@ mod error;
 pub mod fuzzing;
 mod handlers;
 pub mod host;
+mod identity;
 mod limits;
 pub mod log;
 pub mod migrations;

@@ -48,7 +48,7 @@ pub fn overloaded() -> Response {
 }
 
 fn refusal(error: ApiError) -> Response {
-    let mut answer = error.into_answer();
+    let mut answer = Answer::from_error(&error);
     answer.headers.push(("cache-control", "no-store".to_owned()));
     response(answer)
 }

@@ -80,7 +80,7 @@ pub async fn answer<H: Host>(app: &Arc<App<H>>, request: Request) -> Answer {
         Some(found) => found.call(app, request).await,
         None => Err(ApiError::NotFound),
     };
-    let mut answer = outcome.unwrap_or_else(ApiError::into_answer);
+    let mut answer = outcome.unwrap_or_else(|error| Answer::from_error(&error));
     answer.route = pattern;
     if answer.status >= 500 {
         app.log.failed(&id, &method, &answer);
@@ -133,7 +133,7 @@ impl<H: Host> Found<H> {
     }
 
     fn method_not_allowed(&self) -> Answer {
-        let mut answer = ApiError::MethodNotAllowed.into_answer();
+        let mut answer = Answer::from_error(&ApiError::MethodNotAllowed);
         let methods = self.routes.iter().map(|route| match route.method {
             "GET" => "GET,HEAD",
             method => method,

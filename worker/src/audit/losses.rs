@@ -104,20 +104,3 @@ impl Loss {
         Ok(loss)
     }
 }
-
-/// Whether a row was given up together with its root.
-pub(super) fn has_row(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
-    has(given_up, Flaw::GivenUp, id, key_id)
-}
-
-/// Whether a checkpoint was.
-pub(super) fn has_checkpoint(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
-    has(given_up, Flaw::CheckpointGivenUp, id, key_id)
-}
-
-fn has(given_up: &[Finding], flaw: Flaw, id: u64, key_id: KeyId) -> bool {
-    let covers = |finding: &Finding| {
-        finding.flaw == flaw && finding.key_id == Some(key_id) && (finding.first..=finding.last).contains(&id)
-    };
-    given_up.iter().any(covers)
-}

@@ -22,7 +22,7 @@ use capy_protocol::key::AuditKey;
 use capy_protocol::wrap::WrapRoots;
 
 use super::damage::{Cells, Damage};
-use super::{LAST_NUMBER, Row, losses};
+use super::{LAST_NUMBER, Row};
 use crate::host;
 
 /// A checkpoint with its seal.
@@ -240,7 +240,7 @@ impl Stretch {
         let flaw = self.basis.flaw(roots);
         match flaw {
             None => {}
-            Some(Flaw::CheckpointUnverifiable) if losses::has_checkpoint(given_up, id, key_id) => {}
+            Some(Flaw::CheckpointUnverifiable) if has_checkpoint(given_up, id, key_id) => {}
             Some(Flaw::CheckpointUnverifiable) => return Err(Unsealable::RootGone(key_id)),
             Some(_) => return Err(Unsealable::Checkpoint(id)),
         }
@@ -396,7 +396,7 @@ impl Keys<'_> {
         };
         let given_up = self.given_up;
         Some(match self.find(KeyId(key_id)) {
-            None if losses::has_row(given_up, row.id, KeyId(key_id)) => Verdict::GivenUp,
+            None if has_row(given_up, row.id, KeyId(key_id)) => Verdict::GivenUp,
             None => Verdict::RootGone,
             Some(key) if key.is_seal(&row.record(), mac) => Verdict::Whole,
             Some(_) => Verdict::Changed,
@@ -413,4 +413,21 @@ impl Keys<'_> {
         };
         self.known[place].1.as_ref()
     }
+}
+
+/// Whether a row was given up together with its root.
+fn has_row(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
+    has(given_up, Flaw::GivenUp, id, key_id)
+}
+
+/// Whether a checkpoint was.
+fn has_checkpoint(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
+    has(given_up, Flaw::CheckpointGivenUp, id, key_id)
+}
+
+fn has(given_up: &[Finding], flaw: Flaw, id: u64, key_id: KeyId) -> bool {
+    let covers = |finding: &Finding| {
+        finding.flaw == flaw && finding.key_id == Some(key_id) && (finding.first..=finding.last).contains(&id)
+    };
+    given_up.iter().any(covers)
 }

@@ -1,15 +1,11 @@
 //! The keys of issuers, remembered. They are read again when they are ten minutes old or one is missing, and never more
 //! often than once a minute, however that ended and however many tokens with made-up keys come: whoever finds that it is
-//! time claims the reading. Others take what is known meanwhile, for up to an hour. A reading goes on when the call that
-//! began it is gone, so that giving up early hides no new key.
+//! time claims the reading. Others take what is known meanwhile, for up to an hour.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures_channel::oneshot;
-
-use super::keys::{self, Key};
-use crate::app::App;
-use crate::host::{Host, HostError, Result, RsaKey};
+use super::keys::Key;
+use crate::host::RsaKey;
 
 /// How long keys are taken as they were read, in milliseconds: as long may a key that was withdrawn still count.
 const FRESH_FOR: u64 = 10 * 60_000;
@@ -34,7 +30,7 @@ struct Known {
 
 /// What to do about a key.
 #[derive(PartialEq, Eq, Debug)]
-enum Lookup {
+pub(super) enum Lookup {
     Found(RsaKey),
     /// The issuer was asked a moment ago, and does not have it.
     Absent,
@@ -44,46 +40,9 @@ enum Lookup {
     Ask,
 }
 
-/// The issuer's key of this name; `None` when it has none.
-pub(crate) async fn key<H: Host>(
-    app: &Arc<App<H>>,
-    issuer: &str,
-    key_id: &str,
-    now: u64,
-) -> Result<Option<RsaKey>> {
-    match app.issuers.look_up(issuer, key_id, now) {
-        Lookup::Found(key) => return Ok(Some(key)),
-        Lookup::Absent => return Ok(None),
-        Lookup::Unanswered => return Err(fault("it was asked a moment ago, and has not answered")),
-        Lookup::Ask => {}
-    }
-    let answer = read(app, issuer, now).await;
-    // Without an answer, a key that was known a while ago is better than none.
-    match (app.issuers.known(issuer, key_id, now), answer) {
-        (Some(key), _) => Ok(Some(key)),
-        (None, answer) => answer.map(|()| None),
-    }
-}
-
-/// Reads an issuer's keys, even when nobody waits for it any more.
-async fn read<H: Host>(app: &Arc<App<H>>, issuer: &str, now: u64) -> Result<()> {
-    let (tell, told) = oneshot::channel();
-    let (apart, name) = (Arc::clone(app), issuer.to_owned());
-    let reading = async move {
-        let answer = keys::fetch(&apart.host, &name).await;
-        // Nobody may be listening.
-        let _ = tell.send(answer.map(|keys| apart.issuers.remember(&name, keys, now)));
-    };
-    app.host.run_apart(reading).await;
-    told.await.unwrap_or_else(|_| Err(fault("it could not be asked")))
-}
-
-fn fault(what: &str) -> HostError {
-    HostError::Issuer(what.to_owned())
-}
-
 impl Issuers {
-    fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
+    /// What to do about a key, and that the caller does it.
+    pub(super) fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
         let mut issuers = self.lock();
         let known = known(&mut issuers, issuer);
         let key = find(&known.keys, key_id);
@@ -102,14 +61,15 @@ impl Issuers {
     }
 
     /// A key that was read within the hour.
-    fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
+    pub(super) fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
         let issuers = self.lock();
         let known = issuers.iter().find(|known| known.issuer == issuer)?;
         let recent = known.read_at.is_some_and(|time| now < time.saturating_add(STALE_FOR));
         find(&known.keys, key_id).filter(|_| recent)
     }
 
-    fn remember(&self, issuer: &str, keys: Vec<Key>, asked_at: u64) {
+    /// Takes what a reading gave that began at `asked_at`.
+    pub(super) fn remember(&self, issuer: &str, keys: Vec<Key>, asked_at: u64) {
         let mut issuers = self.lock();
         let known = known(&mut issuers, issuer);
         (known.keys, known.read_at) = (keys, Some(asked_at));
