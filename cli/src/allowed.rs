@@ -5,7 +5,6 @@
 //! same project: one that was moved, or pulled anew with another project of mine in it, is asked about again. It is
 //! not for a content: `.env` is edited every day, and who is asked every day no longer reads the question.
 
-use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reasons, Result};
 use crate::{disk, input, loader_names};
 
 const MAX_BYTES: u64 = 64 * 1024;
@@ -45,15 +44,6 @@ enum Owner {
     Id(u32),
     /// A security identifier, on Windows.
     Sid(String),
-}
-
-/// What a folder that was not allowed would do.
-#[derive(Debug, Default)]
-pub(crate) struct Reasons {
-    /// Variables of `.env` that run code, each with what it does.
-    pub(crate) loaders: Vec<(String, &'static str)>,
-    /// The project whose local key is asked for.
-    pub(crate) key_of: Option<ProjectId>,
 }
 
 impl Folder {
@@ -142,29 +132,8 @@ impl Owner {
     }
 }
 
-impl Reasons {
-    /// Of these variables, which run code.
-    pub(crate) fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let loader = |name: &str| Some((name.to_owned(), loader_names::reason(name)?));
-        Self { loaders: names.filter_map(loader).collect(), key_of: None }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.loaders.is_empty() && self.key_of.is_none()
-    }
-}
-
-impl fmt::Display for Reasons {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let loaders: Vec<_> =
-            self.loaders.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
-        if !loaders.is_empty() {
-            write!(f, "its .env sets {}", loaders.join(", "))?;
-        }
-        if let Some(project) = &self.key_of {
-            let and = if loaders.is_empty() { "" } else { "; " };
-            write!(f, "{and}its capy.toml asks for the key of project {project}, which is on this machine")?;
-        }
-        Ok(())
-    }
+/// What a folder whose `.env` sets these variables would run.
+pub(crate) fn reasons_of<'a>(names: impl Iterator<Item = &'a str>) -> Reasons {
+    let loader = |name: &str| Some((name.to_owned(), loader_names::reason(name)?));
+    Reasons { loaders: names.filter_map(loader).collect(), key_of: None }
 }

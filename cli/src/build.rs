@@ -19,7 +19,6 @@ mod artifacts;
 mod container;
 mod dotenv;
 mod engine;
-mod error;
 mod hosts;
 mod kind;
 mod output;
@@ -42,12 +41,11 @@ use capy_client::Service;
 use capy_protocol::api::projects::{Project, Recipe};
 
 pub(crate) use engine::{Engine, Limits, image, word};
-pub(crate) use error::Fault;
 pub(crate) use hosts::{AllowedHost, Hosts};
 pub(crate) use record::{Record, Records, Status};
 pub(crate) use stops::Stops;
 
-use crate::error::{Error, Result};
+use crate::error::{BuildFault as Fault, Error, Result};
 use crate::project::deadline;
 use crate::{printer, store_project};
 use hosts::Address;

@@ -17,7 +17,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
-use crate::exit;
+use crate::error::CloudflareFault as Fault;
 
 const BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,67 +26,6 @@ const MAX_CONTENT: u64 = 32 * 1024 * 1024;
 const MAX_JSON: u64 = 4 * 1024 * 1024;
 /// The header that names the module which starts.
 const ENTRYPOINT: &str = "cf-entrypoint";
-
-/// Why Cloudflare cannot be asked, or what is wrong with its answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
-    #[error("{0} is not set")]
-    Unset(&'static str),
-    #[error("{0} cannot be what its name says")]
-    Malformed(&'static str),
-    #[error("{name:?} cannot be a Worker's name: it has lower-case letters, digits, - and _")]
-    Name { name: String },
-    #[error("Cloudflare does not accept CLOUDFLARE_API_TOKEN for this account: {text}")]
-    Unauthorized { text: String },
-    #[error("the account has no Worker {name}, or none that is deployed")]
-    WorkerUnknown { name: String },
-    #[error("Cloudflare refused: {text}")]
-    Refused { text: String },
-    #[error("Cloudflare did not answer: {0}")]
-    Unreachable(#[source] Box<ureq::Error>),
-    #[error("Cloudflare's answer is not what its API documents: {what}")]
-    Protocol { what: &'static str },
-    #[error("another version was deployed meanwhile")]
-    Changed,
-}
-
-impl Fault {
-    /// Its stable code and exit code.
-    pub(crate) fn codes(&self) -> (&'static str, u8) {
-        match self {
-            Self::Unset(_) => ("CLOUDFLARE_NOT_SET_UP", exit::NOT_SET_UP),
-            Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE),
-            Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE),
-            Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED),
-            Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN),
-            Self::Refused { .. } => ("CLOUDFLARE_REFUSED", exit::SERVICE_ERROR),
-            Self::Unreachable(_) => ("CLOUDFLARE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
-            Self::Protocol { .. } => ("CLOUDFLARE_ERROR", exit::SERVICE_ERROR),
-            Self::Changed => ("DEPLOYED_MEANWHILE", exit::SERVICE_ERROR),
-        }
-    }
-
-    /// One thing to do about it.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Unset("CLOUDFLARE_ACCOUNT_ID") => {
-                Some("set it to the account's id, which `npx wrangler whoami` shows")
-            }
-            Self::Unset(_) | Self::Unauthorized { .. } => {
-                Some("set CLOUDFLARE_API_TOKEN to a token that may read Workers scripts of this account")
-            }
-            Self::Malformed("CLOUDFLARE_API_BASE_URL") => {
-                Some("leave it away: it is for tests; it begins with https://, or is on this machine")
-            }
-            Self::Malformed(_) => Some("copy it again, whole, from Cloudflare's dashboard"),
-            Self::Name { .. } | Self::WorkerUnknown { .. } => {
-                Some("pass --name with the name it was deployed under")
-            }
-            Self::Refused { .. } | Self::Unreachable(_) | Self::Changed => Some("try again"),
-            Self::Protocol { .. } => None,
-        }
-    }
-}
 
 /// One Worker of an account.
 pub(crate) struct Worker {

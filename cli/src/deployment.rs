@@ -4,7 +4,6 @@
 //! the service is asked. It refuses to print, and to choose a platform.
 
 mod blob_file;
-mod fault;
 mod fit;
 mod variables;
 mod wish;
@@ -21,14 +20,13 @@ use capy_protocol::id::DeployId;
 use capy_protocol::mint::{Minted, Minting};
 use zeroize::Zeroizing;
 
-pub(crate) use fault::Fault;
-pub(crate) use fit::{Fit, Ways};
+pub(crate) use fit::Fit;
 pub(crate) use variables::{Variable, json_object, lines};
 pub(crate) use wish::{BlobFile, BlobPlace, Replaces, Wish, Wishes};
 
 use crate::cli::{Credential, Format};
 use crate::env_text::Pipes;
-use crate::error::{Error, Result};
+use crate::error::{DeploymentFault as Fault, Error, Result};
 use crate::platforms::{Guide, Platform, Setting, Signs};
 use crate::project::{Project, deadline, env_path, open_env_file, read_env_file, refuse_doubts};
 use crate::push::Pushing;

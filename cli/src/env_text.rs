@@ -4,7 +4,6 @@
 //! byte order mark or without, and text of one byte for each letter. It never opens a pipe, a device or a socket
 //! that only lies where a `.env` is looked for: opening a pipe takes its text away from whom it is for.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -12,10 +11,7 @@ use std::path::{Path, PathBuf};
 use capy_client::regular_file;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
-
-/// No `.env` is longer. A device that never ends is not read to its end.
-pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
+use crate::error::{ENV_FILE_MAX_BYTES as MAX_BYTES, EncodingFault, Error, Result};
 
 /// Whether a pipe will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +47,7 @@ pub(crate) fn read(path: &Path, pipes: Pipes) -> Result<Option<Zeroizing<String>
     if bytes.len() > MAX_BYTES {
         return Err(Error::EnvFileTooLarge { path: path.into() });
     }
-    let fault = match EncodingFault::of(&bytes) {
+    let fault = match encoding_fault(&bytes) {
         Some(fault) => fault,
         None => match std::str::from_utf8(&bytes) {
             Ok(text) => return Ok(Some(Zeroizing::new(text.to_owned()))),
@@ -77,58 +73,20 @@ fn read_bytes(file: &mut File, len: u64) -> std::io::Result<Zeroizing<Vec<u8>>> 
     Ok(bytes)
 }
 
-/// Text that is not UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EncodingFault {
-    /// By its name for `iconv`.
-    Wide(&'static str),
-    /// UTF-8, but for a byte that no text has.
-    Zero {
-        line: usize,
-    },
-    NotUtf8 {
-        line: usize,
-    },
-}
-
-impl EncodingFault {
-    /// By its mark; else text with zero bytes is what it reads well as: with a `=`, as every assignment has one.
-    fn of(bytes: &[u8]) -> Option<Self> {
-        const MARKS: [(&[u8], &str); 4] = [
-            (&[0xff, 0xfe, 0, 0], "UTF-32LE"),
-            (&[0, 0, 0xfe, 0xff], "UTF-32BE"),
-            (&[0xff, 0xfe], "UTF-16LE"),
-            (&[0xfe, 0xff], "UTF-16BE"),
-        ];
-        if let Some((_, name)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
-            return Some(Self::Wide(name));
-        }
-        let first = bytes.iter().position(|byte| *byte == 0)?;
-        let wide = MARKS.iter().map(|(_, name)| *name).find(|name| reads_well_as(name, bytes));
-        Some(wide.map_or(Self::Zero { line: line_of(bytes, first) }, Self::Wide))
+/// By its mark; else text with zero bytes is what it reads well as: with a `=`, as every assignment has one.
+fn encoding_fault(bytes: &[u8]) -> Option<EncodingFault> {
+    const MARKS: [(&[u8], &str); 4] = [
+        (&[0xff, 0xfe, 0, 0], "UTF-32LE"),
+        (&[0, 0, 0xfe, 0xff], "UTF-32BE"),
+        (&[0xff, 0xfe], "UTF-16LE"),
+        (&[0xfe, 0xff], "UTF-16BE"),
+    ];
+    if let Some((_, name)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+        return Some(EncodingFault::Wide(name));
     }
-
-    pub(crate) fn hint(self) -> String {
-        match self {
-            Self::Wide(name) => format!(
-                "save it as UTF-8: in PowerShell with -Encoding utf8, elsewhere with iconv -f {name} -t UTF-8"
-            ),
-            Self::Zero { .. } => "remove the byte, or write the file again".into(),
-            Self::NotUtf8 { .. } => {
-                "save it as UTF-8: in an editor, or with iconv -f WINDOWS-1252 -t UTF-8".into()
-            }
-        }
-    }
-}
-
-impl fmt::Display for EncodingFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wide(name) => write!(f, "is written in {name}, and no variable can be read from it"),
-            Self::Zero { line } => write!(f, "has a zero byte in line {line}"),
-            Self::NotUtf8 { line } => write!(f, "is not written in UTF-8: see line {line}"),
-        }
-    }
+    let first = bytes.iter().position(|byte| *byte == 0)?;
+    let wide = MARKS.iter().map(|(_, name)| *name).find(|name| reads_well_as(name, bytes));
+    Some(wide.map_or(EncodingFault::Zero { line: line_of(bytes, first) }, EncodingFault::Wide))
 }
 
 /// Whether every unit is a character that a `.env` may have, and one of them is a `=`.
@@ -176,19 +134,15 @@ mod tests {
             for text in texts {
                 for mark in ["", "\u{feff}"] {
                     let bytes = encode(&format!("{mark}{text}"), name);
-                    assert_eq!(
-                        EncodingFault::of(&bytes),
-                        Some(EncodingFault::Wide(name)),
-                        "{text:?} {mark:?}"
-                    );
+                    assert_eq!(encoding_fault(&bytes), Some(EncodingFault::Wide(name)), "{text:?} {mark:?}");
                 }
             }
         }
         for text in ["", "A=1\n", "A=ключ\n", "\u{feff}A=1"] {
-            assert_eq!(EncodingFault::of(text.as_bytes()), None, "{text:?}");
+            assert_eq!(encoding_fault(text.as_bytes()), None, "{text:?}");
         }
         for bytes in [&b"A=1\nB=x\0y\n"[..], b"A=1\n\0", b"A=1\n\0\0\0\0"] {
-            assert_eq!(EncodingFault::of(bytes), Some(EncodingFault::Zero { line: 2 }), "{bytes:?}");
+            assert_eq!(encoding_fault(bytes), Some(EncodingFault::Zero { line: 2 }), "{bytes:?}");
         }
     }
 }

@@ -1,5 +1,14 @@
 //! Everything that can stop a command, with its stable code, exit code and hint. Names and paths, never values.
 
+mod allowed;
+#[cfg(unix)]
+mod build;
+mod cloudflare;
+mod deployment;
+mod env_file;
+pub(crate) mod exit;
+mod service_release;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -7,13 +16,15 @@ use capy_client::ServiceUrl;
 use capy_protocol::id::ProjectId;
 use capy_worker::secrets::{ENCRYPTION_KEY, SecretFault};
 
-use crate::allowed::Reasons;
-use crate::deployment::{Fault, Ways};
-use crate::env_file::Doubt;
-use crate::env_text::EncodingFault;
 use crate::exec_limits::Excess;
-use crate::exit;
-use crate::platforms::Misfit;
+
+pub(crate) use allowed::Reasons;
+#[cfg(unix)]
+pub(crate) use build::Fault as BuildFault;
+pub(crate) use cloudflare::Fault as CloudflareFault;
+pub(crate) use deployment::{Fault as DeploymentFault, Misfit, Ways};
+pub(crate) use env_file::{Doubt, DoubtKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
+pub(crate) use service_release::Fault as ReleaseFault;
 
 /// Result with this program's [`Error`].
 pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
@@ -78,7 +89,7 @@ pub(crate) enum Error {
     NoEnvFile { path: PathBuf },
     #[error("{} is {what}, and no regular file", path.display())]
     NotRegularFile { path: PathBuf, what: &'static str },
-    #[error("{} is larger than {} bytes", path.display(), crate::env_text::MAX_BYTES)]
+    #[error("{} is larger than {} bytes", path.display(), env_file::MAX_BYTES)]
     EnvFileTooLarge { path: PathBuf },
     #[error("{} {fault}", path.display())]
     EnvFileEncoding { path: PathBuf, fault: EncodingFault },
@@ -141,7 +152,7 @@ pub(crate) enum Error {
     #[error("this does not fit {platform}: {misfit}; see {source_url}")]
     TooLarge { platform: String, misfit: Misfit, source_url: String, ways: Ways },
     #[error(transparent)]
-    Deployment(#[from] Fault),
+    Deployment(#[from] DeploymentFault),
     #[error("no browser can be opened here, and there is no terminal to ask at")]
     NoOutput,
     #[error("{} deployments begin with {prefix}:\n{}", candidates.len(), candidates.join("\n"))]
@@ -162,7 +173,7 @@ pub(crate) enum Error {
     CommandNotExecutable { program: String, source: std::io::Error },
     #[error(transparent)]
     #[cfg(unix)]
-    Build(#[from] crate::build::Fault),
+    Build(#[from] BuildFault),
     /// [`Error::Build`] in its stead.
     #[cfg(windows)]
     #[error("capy build runs Linux containers as this user, which it cannot do from Windows")]
@@ -204,9 +215,9 @@ pub(crate) enum Error {
     #[error("cannot seal a value: {0}")]
     Seal(#[source] capy_protocol::Error),
     #[error(transparent)]
-    Cloudflare(#[from] crate::cloudflare::Fault),
+    Cloudflare(#[from] CloudflareFault),
     #[error(transparent)]
-    ServiceRelease(#[from] crate::service_release::Fault),
+    ServiceRelease(#[from] ReleaseFault),
     #[error("what is deployed as {name} is not this release: see above")]
     ServiceDiffers { name: String },
 }

@@ -220,7 +220,7 @@ impl Init {
 /// None for one that goes on or is stopped.
 fn exit_code(status: WaitStatus) -> Option<u8> {
     let of_signal = status.terminating_signal().map(|number| 128 + number);
-    status.exit_status().or(of_signal).map(|code| u8::try_from(code).unwrap_or(crate::exit::FAILED))
+    status.exit_status().or(of_signal).map(|code| u8::try_from(code).unwrap_or(crate::error::exit::FAILED))
 }
 
 fn pid_of(child: &Child) -> Option<Pid> {

@@ -16,7 +16,6 @@ mod env_file;
 mod env_text;
 mod error;
 mod exec_limits;
-mod exit;
 mod git;
 #[cfg(target_os = "linux")]
 mod init_process;

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use detect::{Commands, Signs};
 pub(crate) use guide::{FILE, Guide, Setting};
-pub(crate) use limits::{Limits, Misfit};
+pub(crate) use limits::Limits;
 pub(crate) use sets::note_everywhere;
 
-use crate::deployment::Fault;
+use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 
 /// Ids and files; `build.rs` makes the list.

@@ -11,11 +11,11 @@ use capy_protocol::env_value;
 use capy_protocol::id::ProjectId;
 use capy_protocol::key::ProjectKey;
 
-use crate::allowed::{Folder, Reasons};
+use crate::allowed::{self, Folder};
 use crate::config::Config;
 use crate::env_file::{Entry, EnvFile};
 use crate::env_text::{self, Pipes};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reasons, Result};
 use crate::{names, printer};
 
 /// A project that was found.
@@ -135,7 +135,7 @@ pub(crate) fn require_allowed<'a>(
     loaders: impl Iterator<Item = &'a str>,
     opens_values: bool,
 ) -> Result<()> {
-    let mut reasons = Reasons::of_names(loaders);
+    let mut reasons = allowed::reasons_of(loaders);
     if !path.is_file() {
         reasons.loaders.clear();
     }

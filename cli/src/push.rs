@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 
 pub(crate) use program::find;
 
-use crate::deployment::{Fault, Variable, json_object, lines};
+use crate::deployment::{Variable, json_object, lines};
+use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 use crate::platforms::{Platform, Push, Stdin};
 use program::{End, Ended};

@@ -13,21 +13,12 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::error::ReleaseFault as Fault;
+
 const SETTINGS: &str = "wrangler.toml";
 const MANIFEST: &str = "package.json";
 /// In bytes, of an archive when it is unpacked, or of a module.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Why a release cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{} holds no release of the key service: there is no {SETTINGS} in it", path.display())]
-    NoSettings { path: PathBuf },
-    #[error("{} is no release of the key service: {reason}", path.display())]
-    Malformed { path: PathBuf, reason: String },
-}
 
 /// What wrangler uploads, and how it is set up.
 #[derive(Debug)]

@@ -12,11 +12,11 @@ use capy_inliner::tree::Kind;
 use capy_inliner::{Leak, Request, Within};
 use capy_protocol::env_map::EnvMap;
 
-use super::error::Fault;
 use super::output::Output;
 use super::record::BuildId;
 use super::stops::Stops;
 use super::tree;
+use crate::error::BuildFault as Fault;
 
 /// The output directory as a real path inside of the source's folder.
 pub(super) fn output(folder: &Path, named: Option<&str>, stops: &Stops) -> Result<PathBuf, Fault> {

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::engine::{Container, Engine};
-use super::error::Fault;
 use super::output::Output;
 use super::process::{Ended, Running, collect};
 use super::record::BuildId;
 use super::stops::{Done, Patience, Stops, Woken};
+use crate::error::BuildFault as Fault;
 
 /// What the engine exits with when it is the engine that failed.
 const ENGINE_FAILED: i32 = 125;

@@ -14,7 +14,7 @@ use std::path::Path;
 use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
 
-use super::error::Fault;
+use crate::error::BuildFault as Fault;
 
 /// Some readers have no room for longer lines.
 const LONGEST: usize = 4096;

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::error::Fault;
 use super::process;
 use super::record::BuildId;
 use super::stops::{Patience, Stops};
+use crate::error::BuildFault as Fault;
 
 /// Variables of this program's environment that the engine gets.
 const VARIABLES: [&str; 46] = [

@@ -8,7 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
-use super::error::Fault;
+use crate::error::BuildFault as Fault;
 
 /// What names more hosts, with commas or blanks between them.
 const VARIABLE: &str = "CAPY_BUILD_HOSTS";

@@ -12,9 +12,9 @@ use capy_inliner::{Request, RootKind, Within};
 use capy_protocol::env_map::EnvMap;
 use serde::{Deserialize, Serialize};
 
-use super::error::Fault;
 use super::stops::Stops;
 use super::tree;
+use crate::error::BuildFault as Fault;
 
 /// What an output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

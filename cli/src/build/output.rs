@@ -15,8 +15,8 @@ use capy_client::terminal_text::clean;
 use capy_inliner::{Encoding, Mask, Request, Within};
 use capy_protocol::env_map::EnvMap;
 
-use super::error::Fault;
 use super::stops::{Done, Stops};
+use crate::error::BuildFault as Fault;
 use crate::{disk, printer};
 
 /// The most bytes of a log that builds write, 64 MiB: more fills a disk and cannot be searched at the end. What capy says

@@ -16,9 +16,9 @@ use std::{env, fs, io};
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
-use super::error::Fault;
 use super::kind::Kind;
 use crate::disk;
+use crate::error::BuildFault as Fault;
 
 /// A build's id: `bld_` and 16 digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::store_row::Place;
 use zeroize::Zeroizing;
 
-use super::error::Fault;
+use crate::error::BuildFault as Fault;
 use crate::{disk, names, printer};
 
 const KEY: &str = "ENCRYPTION_KEY";

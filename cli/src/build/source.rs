@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use super::error::Fault;
 use super::hosts::{self, Access};
 use super::process;
 use super::stops::{Patience, Stops, Woken};
 use super::tree;
+use crate::error::BuildFault as Fault;
 use crate::names;
 
 /// Where the source comes from.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use capy_client::signals::{end_by, to_catch};
 use signal_hook::iterator::Signals;
 
-use super::error::Fault;
+use crate::error::BuildFault as Fault;
 
 /// What tidying up may take when the build's own time is over.
 const GRACE: Duration = Duration::from_secs(10);

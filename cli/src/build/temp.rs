@@ -18,11 +18,11 @@ use std::time::{Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
-use super::error::Fault;
 use super::record::BuildId;
 use super::stops::{Patience, Stops, Woken};
 use super::tree;
 use crate::disk;
+use crate::error::BuildFault as Fault;
 
 /// The place where all of them are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,8 +14,8 @@ use std::path::Path;
 use capy_inliner::tree::{Entry, Kind, Tree, Watch};
 use capy_inliner::{Error as TreeError, Limits};
 
-use super::error::Fault;
 use super::stops::Stops;
+use crate::error::BuildFault as Fault;
 
 /// The folder, as nothing leaves it.
 pub(super) fn open<'s>(folder: &Path, stops: &'s Stops) -> Result<Tree<'s>, Fault> {

@@ -76,8 +76,10 @@ pub(crate) fn run(
     let status = watch.wait(&mut child, afterwards).map_err(|source| failure(&prepared, source))?;
     Ok(match (status.code(), status.signal().or(watch.received())) {
         (Some(0), None) => Ended::Well,
-        (Some(code), None) => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
-        (Some(code), Some(_)) if code != 0 => Ended::Badly(u8::try_from(code).unwrap_or(crate::exit::FAILED)),
+        (Some(code), None) => Ended::Badly(u8::try_from(code).unwrap_or(crate::error::exit::FAILED)),
+        (Some(code), Some(_)) if code != 0 => {
+            Ended::Badly(u8::try_from(code).unwrap_or(crate::error::exit::FAILED))
+        }
         (_, signal) => Ended::Badly(128 + u8::try_from(signal.unwrap_or(0)).unwrap_or(0)),
     })
 }

@@ -69,7 +69,7 @@ fn end_of(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Result<
 pub(crate) fn wait_for(command: &mut Command) -> io::Result<i32> {
     let _shared = SharedEnd::begin();
     let status = command.spawn()?.wait()?;
-    Ok(status.code().unwrap_or(crate::exit::FAILED.into()))
+    Ok(status.code().unwrap_or(crate::error::exit::FAILED.into()))
 }
 
 /// While this lives, what this process starts ends with it: Windows ends what is in a job of this kind when the last

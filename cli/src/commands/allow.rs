@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::allowed::{Folder, Reasons};
+use crate::allowed::{self, Folder};
 use crate::cli::FolderArg;
 use crate::env_text::Pipes;
 use crate::error::Result;
@@ -20,7 +20,7 @@ pub(super) fn allow(arguments: &FolderArg) -> Result<()> {
     let loaders = read_env_file(&folder.path().join(".env"), Pipes::Refused)
         .ok()
         .flatten()
-        .map(|file| Reasons::of_names(file.effective().map(|entry| entry.name.as_str())))
+        .map(|file| allowed::reasons_of(file.effective().map(|entry| entry.name.as_str())))
         .filter(|reasons| !reasons.is_empty());
     if let Some(loaders) = loaders {
         printer::note(&loaders.to_string());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{build_list, token};
 use crate::build::{self, Hosts, Limits, Order, Record, Status, Stops};
 use crate::cli::{Build, BuildOrder};
-use crate::error::{Error, Result};
+use crate::error::{BuildFault, Error, Result};
 use crate::{child, printer};
 
 pub(super) fn run(arguments: Build) -> Result<ExitCode> {
@@ -18,12 +18,12 @@ pub(super) fn run(arguments: Build) -> Result<ExitCode> {
 /// Builds. A signal ends this program as it would any other, once nothing is left behind.
 fn one(arguments: BuildOrder) -> Result<ExitCode> {
     child::keep_memory_private();
-    let stops = Stops::catch().map_err(build::Fault::Signals)?;
+    let stops = Stops::catch().map_err(BuildFault::Signals)?;
     let service = token::service(&arguments.service)?;
     let json = arguments.json;
     let outcome = build::build(order(arguments)?, service, &stops);
     let outcome = outcome.inspect_err(|error| {
-        if matches!(error, Error::Build(build::Fault::Stopped)) {
+        if matches!(error, Error::Build(BuildFault::Stopped)) {
             stops.end();
         }
     })?;

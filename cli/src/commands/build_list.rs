@@ -3,8 +3,9 @@
 use std::fs;
 use std::io;
 
-use crate::build::{Fault, Record, Records};
+use crate::build::{Record, Records};
 use crate::cli::{BuildCommand, BuildList, BuildLogs, BuildShow};
+use crate::error::BuildFault as Fault;
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::table::{shown, table, time, time_or};

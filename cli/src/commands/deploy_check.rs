@@ -17,9 +17,9 @@ use capy_protocol::id::DeployId;
 use zeroize::Zeroizing;
 
 use crate::cli::Mint;
-use crate::deployment::{BLOB_MARK, Fault, KEY_MARK, Workbench};
+use crate::deployment::{BLOB_MARK, KEY_MARK, Workbench};
 use crate::env_file::EnvFile;
-use crate::error::{Error, Result};
+use crate::error::{DeploymentFault as Fault, Error, Result};
 use crate::printer;
 use crate::project::deadline;
 use crate::records::{Record, Records};

@@ -6,8 +6,8 @@
 use capy_client::signals::Interrupt;
 
 use super::deploy;
-use crate::deployment::{Deployment, Fault, Wish, Workbench};
-use crate::error::{Error, Result};
+use crate::deployment::{Deployment, Wish, Workbench};
+use crate::error::{DeploymentFault as Fault, Error, Result};
 use crate::push::{self, Report};
 use crate::{input, printer};
 

@@ -11,8 +11,8 @@ use capy_protocol::api::{Credential as Held, Deploy};
 
 use super::{deploy, deploy_push, deploy_revoke, deploy_steps};
 use crate::cli::{Credential, DeployRotate, Format, Terms};
-use crate::deployment::{BlobFile, BlobPlace, Fault, Replaces, Wishes, Workbench};
-use crate::error::{Error, Result};
+use crate::deployment::{BlobFile, BlobPlace, Replaces, Wishes, Workbench};
+use crate::error::{DeploymentFault as Fault, Error, Result};
 use crate::platforms;
 use crate::project::deadline;
 use crate::records::{Record, Records};

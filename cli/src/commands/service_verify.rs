@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::cli::ServiceVerify;
 use crate::cloudflare::{self, Share, Worker};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, CloudflareFault};
 use crate::printer;
 use crate::service_comparison::{Module, Setting, State, modules, settings};
 use crate::service_release::ServiceRelease;
@@ -72,7 +72,7 @@ fn ask(worker: &Worker, name: &str, release: &ServiceRelease) -> Result<Report> 
         });
     }
     if worker.deployment()? != deployment {
-        return Err(Error::Cloudflare(cloudflare::Fault::Changed));
+        return Err(Error::Cloudflare(CloudflareFault::Changed));
     }
     let same = deployed.iter().all(Version::is_same);
     let (version, commit) = (release.version.clone(), release.commit.clone());

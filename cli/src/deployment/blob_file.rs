@@ -15,9 +15,9 @@ use capy_protocol::blob::SecretsBlob;
 use capy_protocol::id::DeployId;
 use tempfile::NamedTempFile;
 
-use super::Fault;
 use super::wish::BlobFile;
 use crate::disk::{self, Access};
+use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 
 /// Which deployment's blob a file holds; `None` where nothing is there.

@@ -1,12 +1,11 @@
 //! Whether a deployment fits its platform, and which ways out there are. Decided before anything is made.
 
 use capy_protocol::wrap::{OUTER_LEN, OuterBlob};
-use serde::Serialize;
 
 use super::wish::{BlobFile, BlobPlace};
 use super::{Wish, Workbench, begin, variables};
-use crate::error::{Error, Result};
-use crate::platforms::{Limits, Misfit};
+use crate::error::{Error, Misfit, Result, Ways};
+use crate::platforms::Limits;
 
 /// What a platform would be given, in bytes, and what it says to that.
 pub(crate) struct Fit {
@@ -14,29 +13,6 @@ pub(crate) struct Fit {
     pub(crate) misfit: Option<Misfit>,
     pub(crate) warning: Option<String>,
     pub(crate) ways: Ways,
-}
-
-/// What would fit better than what is wished.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Ways {
-    pub(crate) split: bool,
-    pub(crate) file: bool,
-}
-
-impl Ways {
-    /// As one sentence for the command line.
-    pub(crate) fn hint(self) -> &'static str {
-        match (self.split, self.file) {
-            (true, true) => {
-                "deploy fewer variables with --only, split the blob with --split, or keep it beside the code with --blob-file capy.blob"
-            }
-            (true, false) => "deploy fewer variables with --only, or split the blob with --split",
-            (false, true) => {
-                "deploy fewer variables with --only, or keep the blob beside the code with --blob-file capy.blob"
-            }
-            (false, false) => "deploy fewer variables with --only",
-        }
-    }
 }
 
 impl Workbench {

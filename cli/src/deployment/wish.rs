@@ -6,8 +6,8 @@ use capy_protocol::id::DeployId;
 use capy_worker::policy::LABEL_MAX;
 use serde::Serialize;
 
-use super::Fault;
 use crate::cli::{Credential, Format, Terms};
+use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 use crate::platforms::{self, Platform};
 

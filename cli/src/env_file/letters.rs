@@ -5,7 +5,7 @@
 
 use capy_protocol::text::steers_terminal;
 
-use super::DoubtKind;
+use crate::error::DoubtKind;
 
 /// What some editors write in front of UTF-8.
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';

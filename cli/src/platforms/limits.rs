@@ -2,9 +2,9 @@
 //!
 //! Sizes are bytes. A limit for all variables together says what it counts.
 
-use core::fmt;
-
 use serde::{Deserialize, Serialize};
+
+use crate::error::Misfit;
 
 /// A platform's documented limits; none where it documents none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,28 +55,6 @@ impl Counts {
             Self::Values => values,
             // "":"", with a comma between two and braces around all; none of these values needs an escape.
             Self::Json => names + values + 6 * sizes.len() + 1,
-        }
-    }
-}
-
-/// What does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Misfit {
-    /// One value.
-    Value { name: String, bytes: usize, limit: usize },
-    /// All together.
-    Total { bytes: usize, limit: usize },
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value { name, bytes, limit } => {
-                write!(f, "{name} has {bytes} bytes, {limit} are allowed in one variable")
-            }
-            Self::Total { bytes, limit } => {
-                write!(f, "the variables have {bytes} bytes, {limit} are allowed in all of them together")
-            }
         }
     }
 }

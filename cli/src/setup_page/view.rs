@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::session::Session;
 use crate::cli::{Credential, Format};
-use crate::deployment::{self, BlobPlace, Deployment, Ways, Wish, Wishes};
+use crate::deployment::{self, BlobPlace, Deployment, Wish, Wishes};
 use crate::error::Error;
+use crate::error::Ways;
 use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
 

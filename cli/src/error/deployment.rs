@@ -1,12 +1,14 @@
 //! What stops a deployment, or what is asked of one, that no other part of the program knows of.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use capy_worker::policy::LABEL_MAX;
 
 use capy_client::ServiceUrl;
+use serde::Serialize;
 
-use crate::exit;
+use super::exit;
 
 /// Why.
 #[derive(Debug, thiserror::Error)]
@@ -89,4 +91,49 @@ fn half_pushed(platform: &str, unset: &[&str], unknown: &[&str]) -> String {
     let unknown = (!unknown.is_empty())
         .then(|| format!("it is not known whether {platform} holds {}", unknown.join(", ")));
     [unset, unknown].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// What does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    /// One value.
+    Value { name: String, bytes: usize, limit: usize },
+    /// All together.
+    Total { bytes: usize, limit: usize },
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value { name, bytes, limit } => {
+                write!(f, "{name} has {bytes} bytes, {limit} are allowed in one variable")
+            }
+            Self::Total { bytes, limit } => {
+                write!(f, "the variables have {bytes} bytes, {limit} are allowed in all of them together")
+            }
+        }
+    }
+}
+
+/// What would fit better than what is wished.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Ways {
+    pub(crate) split: bool,
+    pub(crate) file: bool,
+}
+
+impl Ways {
+    /// As one sentence for the command line.
+    pub(crate) fn hint(self) -> &'static str {
+        match (self.split, self.file) {
+            (true, true) => {
+                "deploy fewer variables with --only, split the blob with --split, or keep it beside the code with --blob-file capy.blob"
+            }
+            (true, false) => "deploy fewer variables with --only, or split the blob with --split",
+            (false, true) => {
+                "deploy fewer variables with --only, or keep the blob beside the code with --blob-file capy.blob"
+            }
+            (false, false) => "deploy fewer variables with --only",
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::exit;
+use super::exit;
 
 /// Why a build stopped.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +102,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// An IO error with what was being done to which file.
-    pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { doing, path: path.into(), source }
     }
 
