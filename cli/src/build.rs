@@ -46,7 +46,7 @@ pub(crate) use record::{Record, Records, Status};
 pub(crate) use stops::Stops;
 
 use crate::error::{BuildFault as Fault, Error, Result};
-use crate::project::deadline;
+use crate::settings::deadline;
 use crate::{printer, store_project};
 use hosts::Address;
 use output::Output;

@@ -20,7 +20,7 @@ pub(crate) use build::Build;
 #[cfg(unix)]
 pub(crate) use build::{BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
 pub(crate) use deploy::{
-    Credential, Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, Format, Mint, Terms, lifetime,
+    CredentialArg, Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, FormatArg, Mint,
 };
 pub(crate) use project::{
     ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, SecretCommand,

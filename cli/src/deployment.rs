@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use capy_client::Service;
 use capy_client::credentials::Names;
-use capy_protocol::api::{Credential as Held, RegisterRequest, SecretText};
-use capy_protocol::blob::Format as BlobFormat;
+use capy_protocol::api::{Credential, RegisterRequest, SecretText};
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::id::DeployId;
 use capy_protocol::mint::{Minted, Minting};
@@ -22,16 +21,16 @@ use zeroize::Zeroizing;
 
 pub(crate) use fit::Fit;
 pub(crate) use variables::{Variable, json_object, lines};
-pub(crate) use wish::{BlobFile, BlobPlace, Replaces, Wish, Wishes};
+pub(crate) use wish::{BlobFile, BlobPlace, Replaces, Terms, Wish, Wishes, lifetime};
 
-use crate::cli::{Credential, Format};
-use crate::env_text::Pipes;
+use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_doubts};
+use crate::env_file::text::Pipes;
 use crate::error::{DeploymentFault as Fault, Error, Result};
+use crate::local::receipts::{Record, Records};
+use crate::local::unclaimed::Unstored;
 use crate::platforms::{Guide, Platform, Setting, Signs};
-use crate::project::{Project, deadline, env_path, open_env_file, read_env_file, refuse_doubts};
-use crate::push::Pushing;
-use crate::records::{Record, Records};
-use crate::unstored::Unstored;
+use crate::project::Project;
+use crate::settings::deadline;
 use blob_file::{Placed, Room};
 
 /// Where the service is; every platform is told, so that none needs `capy.toml`.
@@ -178,19 +177,6 @@ impl Workbench {
         if env.is_empty() { Err(Error::NothingToDeploy { path: self.env_path.clone() }) } else { Ok(env) }
     }
 
-    /// What `--push` would run. Asks nobody.
-    pub(crate) fn commands_of(&self, wish: &Wish, project: Option<&str>) -> Result<Vec<String>> {
-        let variables: Vec<_> = self
-            .fit(wish)?
-            .sizes
-            .into_iter()
-            .map(|(name, _)| Variable { name, value: Zeroizing::default() })
-            .collect();
-        let pushing = Pushing::new(&wish.platform, wish.environment.as_deref(), project, &variables)?;
-        pushing.check()?;
-        Ok(pushing.shown())
-    }
-
     fn try_mint(&self, wish: &Wish, env: &EnvMap) -> Result<(DeployId, Minted)> {
         let minting = begin(wish, &self.project)?;
         let id = minting.deploy_id();
@@ -198,11 +184,8 @@ impl Workbench {
             deploy_id: id,
             project_id: self.project.id().clone(),
             inner_blob: SecretText::from(minting.inner_blob()),
-            format: blob_format(wish.format).number(),
-            credential: match wish.credential {
-                Credential::ProjectKey => Held::ProjectKey,
-                Credential::DeployKey => Held::DeployKey,
-            },
+            format: wish.format.number(),
+            credential: wish.credential,
             label: wish.label.clone(),
             platform: Some(wish.platform.id.into()),
             expires_in: wish.terms.expires.map(|time| time.as_secs()),
@@ -342,11 +325,6 @@ impl Deployment {
     pub(crate) fn take_back_blob(&self) -> Result<()> {
         self.blob_file.as_ref().map_or(Ok(()), Placed::take_back)
     }
-
-    /// What the platform's own command line would be told.
-    pub(crate) fn pushing<'a>(&'a self, project: Option<&'a str>) -> Result<Pushing<'a>> {
-        Pushing::new(&self.platform, self.environment.as_deref(), project, &self.variables)
-    }
 }
 
 /// Whether a registration certainly did not happen.
@@ -367,12 +345,5 @@ fn names_of(credential: Credential) -> Names {
 }
 
 fn begin(wish: &Wish, project: &Project) -> Result<Minting> {
-    Minting::begin(blob_format(wish.format), &project.key()?, project.id()).map_err(Error::Seal)
-}
-
-fn blob_format(format: Format) -> BlobFormat {
-    match format {
-        Format::V0 => BlobFormat::V0,
-        Format::V1 => BlobFormat::V1,
-    }
+    Minting::begin(wish.format, &project.key()?, project.id()).map_err(Error::Seal)
 }

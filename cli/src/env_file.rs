@@ -16,6 +16,8 @@
 //! the three do not read alike is in doubt.
 
 mod letters;
+pub(crate) mod open;
+pub(crate) mod text;
 
 use std::ops::Range;
 

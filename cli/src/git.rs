@@ -9,8 +9,8 @@ use std::path::Path;
 use capy_client::regular_file;
 use repository::Repository;
 
-use crate::disk;
 use crate::error::{Error, Result};
+use crate::local::private_file;
 
 /// Each needed line, and the lines that do the same.
 const NEEDED: [(&str, &[&str]); 3] = [
@@ -48,7 +48,8 @@ pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
     let Some(new) = with_needed_lines(&text) else {
         return Ok(Ignoring::Kept);
     };
-    disk::replace(&path, &new, &disk::Access::READABLE).map_err(Error::file("write", &path))?;
+    private_file::replace(&path, &new, &private_file::Access::READABLE)
+        .map_err(Error::file("write", &path))?;
     Ok(Ignoring::Added)
 }
 

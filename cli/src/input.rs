@@ -5,10 +5,8 @@ use std::io::{self, IsTerminal, Read};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::{printer, terminal};
-
-/// Linux takes no longer string into an environment (`MAX_ARG_STRLEN`): name, `=`, value and a zero byte.
-pub(crate) const MAX_BYTES: usize = 128 * 1024;
+use crate::printer;
+use crate::terminal::{self, MAX_BYTES};
 
 /// One secret: typed without echo at a terminal, else the whole of stdin without one newline at its end.
 pub(crate) fn secret(prompt: &str) -> Result<Zeroizing<String>> {

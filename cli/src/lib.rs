@@ -1,7 +1,6 @@
 //! `capy`, from the command line to an exit code, and `capy-server`, which `capy serve` becomes.
 //! Each room below owns one thing; see its own first lines.
 
-mod allowed;
 #[cfg(unix)]
 mod build;
 mod build_command;
@@ -9,11 +8,8 @@ mod child;
 mod cli;
 mod cloudflare;
 mod commands;
-mod config;
 mod deployment;
-mod disk;
 mod env_file;
-mod env_text;
 mod error;
 mod exec_limits;
 mod git;
@@ -21,23 +17,22 @@ mod git;
 mod init_process;
 mod input;
 mod loader_names;
+mod local;
 mod names;
-mod pins;
 mod platforms;
 mod printer;
 mod process_group;
 mod program;
 mod project;
 mod push;
-mod records;
 pub mod server_program;
 mod service_comparison;
 mod service_release;
+mod settings;
 mod setup_page;
 mod store_project;
 mod table;
 mod terminal;
-mod unstored;
 
 use std::process::ExitCode;
 

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use program::find;
 
-use crate::deployment::{Variable, json_object, lines};
+use crate::deployment::{Deployment, Variable, Wish, Workbench, json_object, lines};
 use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 use crate::platforms::{Platform, Push, Stdin};
@@ -35,6 +35,19 @@ pub(crate) struct Pushing<'a> {
     environment: Option<&'a str>,
     project: Option<&'a str>,
     variables: &'a [Variable],
+}
+
+/// What `--push` would run. Asks nobody.
+pub(crate) fn commands_of(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<Vec<String>> {
+    let variables: Vec<_> = workbench
+        .fit(wish)?
+        .sizes
+        .into_iter()
+        .map(|(name, _)| Variable { name, value: Zeroizing::default() })
+        .collect();
+    let pushing = Pushing::new(&wish.platform, wish.environment.as_deref(), project, &variables)?;
+    pushing.check()?;
+    Ok(pushing.shown())
 }
 
 /// What became of it.
@@ -92,7 +105,12 @@ struct Run<'a> {
 }
 
 impl<'a> Pushing<'a> {
-    pub(crate) fn new(
+    /// Of a deployment that was made.
+    pub(crate) fn of(deployment: &'a Deployment, project: Option<&'a str>) -> Result<Self> {
+        Self::new(&deployment.platform, deployment.environment.as_deref(), project, &deployment.variables)
+    }
+
+    fn new(
         platform: &'a Platform,
         environment: Option<&'a str>,
         project: Option<&'a str>,

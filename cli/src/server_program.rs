@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::cli::Serve;
 use crate::commands::service;
-use crate::disk;
 use crate::error::{Error, Result};
+use crate::local::private_file;
 use crate::printer;
 
 /// Run a key service on this machine, over SQLite
@@ -108,16 +108,17 @@ fn loses_data(name: &str, data: &Path) -> bool {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>> {
-    let text = disk::read_private(path).map_err(Error::file("read", path))?;
+    let text = private_file::read_private(path).map_err(Error::file("read", path))?;
     text.ok_or_else(|| Error::SecretExposed { path: path.to_owned() })
 }
 
 fn create(path: &Path, draw: Draw) -> Result<Zeroizing<String>> {
     let text = draw()?;
     if let Some(folder) = path.parent() {
-        disk::create_private_folder(folder).map_err(Error::file("make", folder))?;
+        private_file::create_private_folder(folder).map_err(Error::file("make", folder))?;
     }
-    disk::create(path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", path))?;
+    private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
+        .map_err(Error::file("write", path))?;
     printer::note(&format!("drew {}", path.display()));
     Ok(text)
 }

@@ -8,9 +8,11 @@ use capy_protocol::api::projects::NewSecret;
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::id::ProjectId;
 
-use crate::env_text::Pipes;
+use crate::env_file::open::{open_env_file, read_env_file, refuse_doubts};
+use crate::env_file::text::Pipes;
 use crate::error::{Error, Result};
-use crate::project::{Project, deadline, open_env_file, read_env_file, refuse_doubts};
+use crate::project::Project;
+use crate::settings::deadline;
 
 /// What ids begin with that were drawn.
 const DRAWN: &str = "prj_";

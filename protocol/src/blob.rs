@@ -13,6 +13,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -28,11 +29,13 @@ const VERSION: u8 = 1;
 const COMMITMENT_LEN: usize = 32;
 
 /// Which layout a deployment uses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// The original system's: read, and made only on request.
     V0,
     /// This system's.
+    #[default]
     V1,
 }
 

@@ -17,7 +17,8 @@ use capy_protocol::env_map::EnvMap;
 
 use super::stops::{Done, Stops};
 use crate::error::BuildFault as Fault;
-use crate::{disk, printer};
+use crate::local::private_file;
+use crate::printer;
 
 /// The most bytes of a log that builds write, 64 MiB: more fills a disk and cannot be searched at the end. What capy says
 /// of its own comes on top.
@@ -188,7 +189,7 @@ fn withhold(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
     printer::note(
         "warning: the build printed a secret in a form that is not masked: the log has it no more, the terminal may",
     );
-    disk::replace_private(path, text.as_bytes()).map_err(Fault::file("write", path))?;
+    private_file::replace_private(path, text.as_bytes()).map_err(Fault::file("write", path))?;
     Ok(true)
 }
 

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::kind::Kind;
-use crate::disk;
 use crate::error::BuildFault as Fault;
+use crate::local::private_file;
 
 /// A build's id: `bld_` and 16 digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -154,7 +154,7 @@ impl Records {
     /// Makes a build's folder and writes its first record.
     pub(super) fn begin(&self, record: &Record) -> Result<(), Fault> {
         let folder = self.folder(&record.id);
-        disk::create_private_folder(&folder).map_err(Fault::file("create", &folder))?;
+        private_file::create_private_folder(&folder).map_err(Fault::file("create", &folder))?;
         self.write(record)
     }
 
@@ -163,7 +163,7 @@ impl Records {
         let path = self.folder(&record.id).join("record.json");
         let mut text = serde_json::to_vec_pretty(record).expect("words and numbers are always JSON");
         text.push(b'\n');
-        disk::replace_private(&path, &text).map_err(Fault::file("write", &path))
+        private_file::replace_private(&path, &text).map_err(Fault::file("write", &path))
     }
 
     /// One build's record.

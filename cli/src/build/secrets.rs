@@ -15,7 +15,8 @@ use capy_protocol::store_row::Place;
 use zeroize::Zeroizing;
 
 use crate::error::BuildFault as Fault;
-use crate::{disk, names, printer};
+use crate::local::private_file;
+use crate::{names, printer};
 
 const KEY: &str = "ENCRYPTION_KEY";
 const KEY_FILE: &str = "ENCRYPTION_KEY_FILE";
@@ -38,7 +39,7 @@ pub(super) fn keys() -> Result<StoreKeys, Fault> {
         (Some(Err(_)), _) => return Err(Fault::KeyMalformed),
         (None, Some(file)) => {
             let path = PathBuf::from(file);
-            disk::read_private(&path)
+            private_file::read_private(&path)
                 .map_err(Fault::file("read", &path))?
                 .ok_or(Fault::KeyExposed { path })?
         }

@@ -27,7 +27,7 @@ use super::{Order, Prepared, artifacts, dotenv, passwd, script, secrets, tree};
 use crate::error::BuildFault as Fault;
 use crate::error::{Error, Result};
 use crate::printer;
-use crate::project::deadline;
+use crate::settings::deadline;
 
 pub(super) struct Steps<'a> {
     pub(super) order: &'a Order,

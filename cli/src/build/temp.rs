@@ -21,8 +21,8 @@ use super::engine::Engine;
 use super::record::BuildId;
 use super::stops::{Patience, Stops, Woken};
 use super::tree;
-use crate::disk;
 use crate::error::BuildFault as Fault;
+use crate::local::private_file;
 
 /// The place where all of them are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ impl Note {
 impl Temp {
     /// The folder, made if it is not there.
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
-        disk::create_private_folder(path).map_err(Fault::file("create", path))?;
+        private_file::create_private_folder(path).map_err(Fault::file("create", path))?;
         let path = path.canonicalize().map_err(Fault::file("find", path))?;
         let data = fs::metadata(&path).map_err(Fault::file("read", &path))?;
         if data.mode() & 0o022 != 0 || data.uid() != rustix::process::geteuid().as_raw() {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{ServiceArg, lifetime};
+use super::ServiceArg;
 use crate::build::{AllowedHost, Engine, image, word};
+use crate::deployment::lifetime;
 
 #[derive(Args)]
 #[command(

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use capy_protocol::api::Credential;
+use capy_protocol::blob::Format;
 use capy_protocol::network::Network;
 use clap::{Args, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
 
 use super::EnvFileArg;
+use crate::deployment::{Terms, lifetime};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -116,20 +118,20 @@ pub(crate) struct Mint {
     #[arg(long)]
     pub(crate) label: Option<String>,
     #[command(flatten)]
-    pub(crate) terms: Terms,
+    pub(crate) terms: TermsArgs,
     /// What the platform holds beside the blob
     #[arg(long, value_enum, default_value = "project-key")]
-    pub(crate) credential: Credential,
+    pub(crate) credential: CredentialArg,
     /// The blob's layout; v0 is that of the original system
     #[arg(long, value_enum, default_value = "v1")]
-    pub(crate) format: Format,
+    pub(crate) format: FormatArg,
     #[command(flatten)]
     pub(crate) file: EnvFileArg,
 }
 
 /// What a deployment is allowed. Nothing given: until it is revoked, from anywhere.
-#[derive(Args, Debug, Clone, Default)]
-pub(crate) struct Terms {
+#[derive(Args, Clone)]
+pub(crate) struct TermsArgs {
     /// Release no key after this time, such as 90d or 12h
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub(crate) expires: Option<Duration>,
@@ -141,28 +143,62 @@ pub(crate) struct Terms {
     pub(crate) cidr: Vec<Network>,
 }
 
-/// A time in whole seconds, one at least.
-pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
-    let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if parsed.as_secs() == 0 { Err("a second at least".into()) } else { Ok(parsed) }
+impl From<TermsArgs> for Terms {
+    fn from(TermsArgs { expires, max_uses, cidr }: TermsArgs) -> Self {
+        Self { expires, max_uses, cidr }
+    }
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Credential {
-    #[default]
+/// [`Credential`], as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CredentialArg {
     /// PROJECT_KEY, which never travels
     ProjectKey,
     /// _CAPY_DEPLOY_KEY, the token itself
     DeployKey,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Format {
-    #[default]
+impl From<CredentialArg> for Credential {
+    fn from(argument: CredentialArg) -> Self {
+        match argument {
+            CredentialArg::ProjectKey => Self::ProjectKey,
+            CredentialArg::DeployKey => Self::DeployKey,
+        }
+    }
+}
+
+impl From<Credential> for CredentialArg {
+    fn from(credential: Credential) -> Self {
+        match credential {
+            Credential::ProjectKey => Self::ProjectKey,
+            Credential::DeployKey => Self::DeployKey,
+        }
+    }
+}
+
+/// [`Format`], as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum FormatArg {
     V1,
     V0,
+}
+
+impl From<FormatArg> for Format {
+    fn from(argument: FormatArg) -> Self {
+        match argument {
+            FormatArg::V1 => Self::V1,
+            FormatArg::V0 => Self::V0,
+        }
+    }
+}
+
+impl From<Format> for FormatArg {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::V1 => Self::V1,
+            Format::V0 => Self::V0,
+        }
+    }
 }
 
 #[derive(Args)]

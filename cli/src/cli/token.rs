@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::lifetime;
+use crate::deployment::lifetime;
 
 #[derive(Subcommand)]
 pub(crate) enum Token {

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::allowed::{self, Folder};
 use crate::cli::FolderArg;
-use crate::env_text::Pipes;
+use crate::env_file::open::read_env_file;
+use crate::env_file::text::Pipes;
 use crate::error::Result;
+use crate::local::allowed::{self, Folder};
 use crate::printer;
-use crate::project::{Project, read_env_file};
+use crate::project::Project;
 
 /// Says what it allows: the names in `.env`, and the project.
 pub(super) fn allow(arguments: &FolderArg) -> Result<()> {

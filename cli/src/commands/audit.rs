@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::token;
 use crate::cli::Audit;
 use crate::error::Result;
-use crate::project::{Project, deadline};
+use crate::project::Project;
+use crate::settings::deadline;
 use crate::table::{shown, table, time};
 use crate::{printer, store_project};
 

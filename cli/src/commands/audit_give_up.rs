@@ -7,9 +7,9 @@ use capy_protocol::id::KeyId;
 use super::audit_verify::{describe, shown};
 use super::login::service_url;
 use crate::cli::AuditGiveUp;
-use crate::config::Config;
 use crate::error::Result;
-use crate::project::deadline;
+use crate::local::Config;
+use crate::settings::deadline;
 use crate::{input, printer};
 
 pub(super) fn run(arguments: &AuditGiveUp) -> Result<()> {

@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::login::service_url;
 use crate::cli::AuditVerify;
-use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::pins::{Pin, Pins};
+use crate::local::Config;
+use crate::local::audit_pins::{Pin, Pins};
 use crate::printer;
-use crate::project::deadline;
+use crate::settings::deadline;
 
 /// What a whole verification saw.
 #[derive(Default, Serialize)]

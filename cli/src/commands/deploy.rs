@@ -15,8 +15,8 @@ use super::deploy_steps::Then;
 use super::{deploy_check, deploy_push, deploy_steps};
 use crate::cli::Mint;
 use crate::deployment::{BlobPlace, Deployment, Replaces, Wish, Wishes, Workbench, lines};
-use crate::disk;
 use crate::error::{DeploymentFault as Fault, Error, Result};
+use crate::local::private_file;
 use crate::platforms::Guide;
 use crate::setup_page::{self, Way};
 use crate::{input, platforms, printer};
@@ -64,9 +64,9 @@ fn wishes(arguments: &Mint) -> Wishes {
         environment: arguments.environment.clone(),
         only: arguments.only.clone(),
         label: arguments.label.clone(),
-        terms: arguments.terms.clone(),
-        credential: arguments.credential,
-        format: arguments.format,
+        terms: arguments.terms.clone().into(),
+        credential: arguments.credential.into(),
+        format: arguments.format.into(),
         blob: BlobPlace::of(arguments.split, arguments.blob_file.as_deref()),
     }
 }
@@ -104,8 +104,8 @@ pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result
 fn write(workbench: &Workbench, wish: &Wish, path: &Path) -> Result<()> {
     let deployment = workbench.mint(wish)?;
     let text = lines(&deployment.variables);
-    let written =
-        disk::create(path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", path));
+    let written = private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
+        .map_err(Error::file("write", path));
     handed_over(workbench, &deployment, written)?;
     explain(&deployment, Some(path));
     Ok(())

@@ -20,9 +20,9 @@ use crate::cli::Mint;
 use crate::deployment::{BLOB_MARK, KEY_MARK, Workbench};
 use crate::env_file::EnvFile;
 use crate::error::{DeploymentFault as Fault, Error, Result};
+use crate::local::receipts::{Record, Records};
 use crate::printer;
-use crate::project::deadline;
-use crate::records::{Record, Records};
+use crate::settings::deadline;
 
 pub(super) fn run(arguments: &Mint) -> Result<()> {
     let held = arguments.held.as_deref().map(read_held).transpose()?;

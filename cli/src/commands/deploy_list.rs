@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use crate::cli::DeployList;
 use crate::error::Result;
-use crate::project::{Project, deadline};
-use crate::records::Records;
+use crate::local::receipts::Records;
+use crate::local::unclaimed::Unstored;
+use crate::project::Project;
+use crate::settings::deadline;
 use crate::table::{shown, table, time, time_or};
-use crate::unstored::Unstored;
 use crate::{input, printer};
 
 const HEAD: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];

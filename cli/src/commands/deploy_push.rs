@@ -8,7 +8,7 @@ use capy_client::signals::Interrupt;
 use super::deploy;
 use crate::deployment::{Deployment, Wish, Workbench};
 use crate::error::{DeploymentFault as Fault, Error, Result};
-use crate::push::{self, Report};
+use crate::push::{self, Pushing, Report};
 use crate::{input, printer};
 
 /// Where a platform lists names alone.
@@ -27,7 +27,8 @@ pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, a
     let deployment = workbench.mint(wish)?;
     // Whatever ends this while a program runs, what became of the deployment is said.
     let interrupt = Interrupt::catch().map_err(Error::Input)?;
-    let pushed = deployment.pushing(project.as_deref()).and_then(|pushing| pushing.run(interrupt.stop()));
+    let pushed =
+        Pushing::of(&deployment, project.as_deref()).and_then(|pushing| pushing.run(interrupt.stop()));
     let told = match pushed {
         Ok(report) if !report.is_nothing() => {
             deployment.hand_over().and_then(|()| tell(&deployment, &report, Some(deployment.short_id())))
@@ -52,7 +53,7 @@ pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, a
 fn show(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<()> {
     let push = wish.platform.push()?;
     printer::note("this runs, with the values on standard input only:");
-    for line in workbench.commands_of(wish, project)? {
+    for line in push::commands_of(workbench, wish, project)? {
         printer::note(&format!("  {line}"));
     }
     if let Some(note) = &push.note {

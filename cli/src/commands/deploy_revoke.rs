@@ -5,9 +5,10 @@ use capy_protocol::id::DeployId;
 
 use crate::cli::DeployRevoke;
 use crate::error::{Error, Result};
-use crate::project::{Project, deadline};
-use crate::records::Records;
-use crate::unstored::Unstored;
+use crate::local::receipts::Records;
+use crate::local::unclaimed::Unstored;
+use crate::project::Project;
+use crate::settings::deadline;
 use crate::{input, printer};
 
 const SHORTEST: usize = 4;

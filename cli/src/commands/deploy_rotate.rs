@@ -7,15 +7,16 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use capy_protocol::api::{Credential as Held, Deploy};
+use capy_protocol::api::Deploy;
+use capy_protocol::blob::Format;
 
 use super::{deploy, deploy_push, deploy_revoke, deploy_steps};
-use crate::cli::{Credential, DeployRotate, Format, Terms};
-use crate::deployment::{BlobFile, BlobPlace, Replaces, Wishes, Workbench};
+use crate::cli::DeployRotate;
+use crate::deployment::{BlobFile, BlobPlace, Replaces, Terms, Wishes, Workbench};
 use crate::error::{DeploymentFault as Fault, Error, Result};
+use crate::local::receipts::{Record, Records};
 use crate::platforms;
-use crate::project::deadline;
-use crate::records::{Record, Records};
+use crate::settings::deadline;
 use crate::{input, printer};
 
 pub(super) fn run(arguments: DeployRotate) -> Result<()> {
@@ -72,10 +73,7 @@ fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) ->
         only: only.filter(|_| !arguments.all),
         label: old.label.clone(),
         terms: Terms { expires: lifetime, max_uses: old.max_uses, cidr: old.cidrs.clone() },
-        credential: match old.credential {
-            Held::ProjectKey => Credential::ProjectKey,
-            Held::DeployKey => Credential::DeployKey,
-        },
+        credential: old.credential,
         format: if old.format == 0 { Format::V0 } else { Format::V1 },
         blob,
     }

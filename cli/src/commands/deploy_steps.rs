@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::deploy;
-use crate::cli::{Terms, lifetime};
-use crate::deployment::{BlobFile, BlobPlace, Wish, Wishes, Workbench};
+use crate::cli::{CredentialArg, FormatArg};
+use crate::deployment::{BlobFile, BlobPlace, Terms, Wish, Wishes, Workbench, lifetime};
 use crate::error::{Error, Result};
 use crate::platforms::{self, FILE, Platform};
 use crate::{printer, push};
@@ -43,8 +43,9 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Then> {
     }
     wishes.terms = ask_terms(&wishes.terms)?;
     if is_yes(&line("is it for another client than capy? [y/N] ")?) {
-        wishes.credential = choose("what the platform holds beside the blob", wishes.credential)?;
-        wishes.format = choose("the blob's layout", wishes.format)?;
+        wishes.credential =
+            choose("what the platform holds beside the blob", CredentialArg::from(wishes.credential))?.into();
+        wishes.format = choose("the blob's layout", FormatArg::from(wishes.format))?.into();
     }
     let mut wish = wishes.wish()?;
     offer_ways(workbench, &mut wish)?;

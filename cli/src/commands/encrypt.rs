@@ -3,17 +3,19 @@
 use capy_protocol::env_value;
 
 use crate::cli::EnvFileArg;
+use crate::env_file::open::{env_path, read_env_file, refuse_doubts};
+use crate::env_file::text::Pipes;
 use crate::env_file::{Entry, EnvFile};
-use crate::env_text::Pipes;
 use crate::error::{Error, Result};
-use crate::project::{Project, env_path, read_env_file, refuse_doubts};
-use crate::{disk, git, names, printer};
+use crate::local::private_file;
+use crate::project::Project;
+use crate::{git, names, printer};
 
 pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     let project = Project::find()?;
     let key = project.key()?;
     let path = env_path(arguments.env_file, Some(&project));
-    let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file =
         read_env_file(&path, Pipes::Refused)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     // Sealed in half, the rest of a secret would stay readable.
@@ -29,7 +31,8 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     });
     let text = text.map_err(Error::Seal)?;
     if sealed > 0 {
-        disk::replace(&path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", &path))?;
+        private_file::replace(&path, text.as_bytes(), &private_file::Access::PRIVATE)
+            .map_err(Error::file("write", &path))?;
     }
     report(&file, &path, sealed);
     Ok(())

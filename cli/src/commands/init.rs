@@ -12,14 +12,17 @@ use capy_protocol::key::MasterKey;
 use capy_protocol::phrase::RecoveryPhrase;
 use zeroize::Zeroizing;
 
-use crate::allowed::Folder;
 use crate::cli::Init;
-use crate::config::Config;
-use crate::env_text::Pipes;
+use crate::env_file::open::{open_sealed, read_env_file};
+use crate::env_file::text::Pipes;
 use crate::error::{Error, Result};
 use crate::git::Ignoring;
-use crate::project::{Project, open_sealed, plain_http, read_env_file};
-use crate::{disk, git, input, printer};
+use crate::local::Config;
+use crate::local::allowed::Folder;
+use crate::local::private_file;
+use crate::project::Project;
+use crate::settings::plain_http;
+use crate::{git, input, printer};
 
 const WORDS: usize = 24;
 
@@ -72,11 +75,13 @@ fn write(config: &Config, id: &ProjectId, key: &MasterKey, url: &ServiceUrl) -> 
     }
     let file = ProjectFile { project_id: id.clone(), service_url: url.as_str().into(), epoch: 0 };
     let path = Path::new(NAME);
-    disk::create(path, file.serialize().as_bytes(), &disk::Access::READABLE).map_err(|error| {
-        let _ = std::fs::remove_file(key_path);
-        let _ = folder.deny();
-        Error::file("write", path)(error)
-    })
+    private_file::create(path, file.serialize().as_bytes(), &private_file::Access::READABLE).map_err(
+        |error| {
+            let _ = std::fs::remove_file(key_path);
+            let _ = folder.deny();
+            Error::file("write", path)(error)
+        },
+    )
 }
 
 fn choose_url(named: Option<&str>, config: &Config) -> Result<ServiceUrl> {

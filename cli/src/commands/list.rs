@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::cli::List;
 use crate::env_file::Entry;
-use crate::env_text::Pipes;
+use crate::env_file::open::{env_path, read_env_file, report_doubts};
+use crate::env_file::text::Pipes;
 use crate::error::{Error, Result};
-use crate::project::{Project, env_path, read_env_file, report_doubts};
+use crate::project::Project;
 use crate::{names, printer};
 
 #[derive(Serialize)]

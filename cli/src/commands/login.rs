@@ -9,16 +9,18 @@ use capy_protocol::api::tokens::Bearer;
 use capy_protocol::scope::Scope;
 
 use crate::cli::Login;
-use crate::config::{self, Config};
 use crate::error::{Error, Result};
-use crate::project::{Project, deadline, plain_http};
+use crate::local::Config;
+use crate::project::Project;
+use crate::settings;
+use crate::settings::{deadline, plain_http};
 use crate::table::{shown, time};
 use crate::{input, printer};
 
 pub(super) fn run(arguments: &Login) -> Result<()> {
     let config = Config::find()?;
     let url = service_url(arguments.url.as_deref())?;
-    if arguments.url.is_none() && !config::service_url_is_set() {
+    if arguments.url.is_none() && !settings::service_url_is_set() {
         confirm(&url, &config)?;
     }
     let typed = input::secret(&format!("API token for {url}: "))?;

@@ -1,8 +1,8 @@
 //! `capy logout`: forgets an API token. The service still accepts it, should somebody else have it.
 
 use crate::cli::Logout;
-use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::local::Config;
 use crate::printer;
 
 pub(super) fn run(arguments: &Logout) -> Result<()> {

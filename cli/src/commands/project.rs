@@ -13,7 +13,7 @@ use crate::cli::{
     ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, Settings,
 };
 use crate::error::{Error, Result};
-use crate::project::deadline;
+use crate::settings::deadline;
 use crate::table::{shown, table, time};
 use crate::{input, printer, store_project};
 

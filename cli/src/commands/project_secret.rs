@@ -7,7 +7,7 @@ use super::project::{find, plural, print_json};
 use super::token::service;
 use crate::cli::{ProjectShow, SecretCommand, SecretDelete, SecretSet};
 use crate::error::{Error, Result};
-use crate::project::deadline;
+use crate::settings::deadline;
 use crate::table::{table, time};
 use crate::{input, names, printer, store_project};
 

@@ -14,11 +14,14 @@ use super::run_inline::AfterCommand;
 use crate::child::Watch;
 use crate::cli::Run;
 use crate::env_file::Entry;
-use crate::env_text::Pipes;
+use crate::env_file::open;
+use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_doubts};
+use crate::env_file::text::Pipes;
 use crate::error::{Error, Result};
 #[cfg(target_os = "linux")]
 use crate::init_process;
-use crate::project::{self, Project, env_path, open_env_file, read_env_file, refuse_doubts};
+use crate::project::Project;
+use crate::settings;
 use crate::{child, printer};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
@@ -67,11 +70,11 @@ fn secrets(arguments: &Run) -> Result<(EnvMap, Origin)> {
 fn of_deployment(credentials: &Credentials) -> Result<EnvMap> {
     let here = std::env::current_dir().map_err(Error::file("find", ".".as_ref()))?;
     let url = capy_client::service_url(|name| std::env::var_os(name), &here)?;
-    let env = capy_client::open(credentials, &capy_client::Service::new(url), project::deadline()?)?;
+    let env = capy_client::open(credentials, &capy_client::Service::new(url), settings::deadline()?)?;
     let differs = |(name, value): &(&str, &SecretValue)| {
         std::env::var_os(name).is_some_and(|set| set != value.expose_secret())
     };
-    project::tell_names_that_shells_drop(env.names());
+    open::tell_names_that_shells_drop(env.names());
     let replaced: Vec<_> = env.iter().filter(differs).map(|(name, _)| name).collect();
     if !replaced.is_empty() {
         printer::note(&format!(
@@ -109,7 +112,7 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
     let loaders = file.effective().map(|entry| entry.name.as_str());
     let loaders = loaders.filter(|name| !arguments.allow_loader && takes_effect(name));
     let is_sealed = |entry: &Entry| env_value::is_sealed(entry.value.expose_secret());
-    project::require_allowed(&path, project.as_ref(), loaders, file.effective().any(is_sealed))?;
+    open::require_allowed(&path, project.as_ref(), loaders, file.effective().any(is_sealed))?;
     let env = open_env_file(&file, &path, project.as_ref())?;
     if arguments.override_existing {
         return Ok(env);

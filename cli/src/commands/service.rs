@@ -8,8 +8,8 @@ use capy_protocol::token::Token;
 use zeroize::Zeroizing;
 
 use crate::cli::Keygen;
-use crate::disk;
 use crate::error::{Error, Result};
+use crate::local::private_file;
 use crate::printer;
 
 /// Prints `kid:hex`, an API token, or a key, and nothing else: it is made to be piped. Or writes the two that a new
@@ -28,7 +28,8 @@ pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
 fn write_secrets(path: &Path) -> Result<()> {
     let (token, root) = (draw_admin_token()?, draw_wrap_root()?);
     let text = Zeroizing::new(format!("ADMIN_TOKEN={}WRAP_ROOTS={}", *token, *root));
-    disk::create(path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", path))?;
+    private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
+        .map_err(Error::file("write", path))?;
     printer::note(&format!("wrote ADMIN_TOKEN and WRAP_ROOTS to {}", path.display()));
     Ok(())
 }

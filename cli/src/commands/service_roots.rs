@@ -5,10 +5,10 @@ use capy_protocol::api::WrapRootState;
 
 use super::login::service_url;
 use crate::cli::AskService;
-use crate::config::Config;
 use crate::error::Result;
+use crate::local::Config;
 use crate::printer;
-use crate::project::deadline;
+use crate::settings::deadline;
 use crate::table::table;
 
 pub(super) fn run(arguments: &AskService) -> Result<()> {

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::audit_verify::describe_row;
 use super::login::service_url;
 use crate::cli::SealRowsArguments;
-use crate::config::Config;
 use crate::error::Result;
-use crate::project::deadline;
+use crate::local::Config;
+use crate::settings::deadline;
 use crate::{input, printer};
 
 /// What all calls came to.

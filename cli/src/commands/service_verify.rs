@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::ServiceVerify;
-use crate::cloudflare::{self, Share, Worker};
-use crate::error::{Error, Result, CloudflareFault};
+use crate::cloudflare::{Share, Worker};
+use crate::error::{CloudflareFault, Error, Result};
 use crate::printer;
 use crate::service_comparison::{Module, Setting, State, modules, settings};
 use crate::service_release::ServiceRelease;

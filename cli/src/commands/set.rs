@@ -5,11 +5,13 @@ use capy_protocol::env_value;
 use zeroize::Zeroizing;
 
 use crate::cli::Set;
+use crate::env_file::open::{env_path, read_env_file};
+use crate::env_file::text::{self, Pipes};
 use crate::env_file::{self, EnvFile};
-use crate::env_text::{self, Pipes};
 use crate::error::{Error, Result};
-use crate::project::{Project, env_path, read_env_file};
-use crate::{disk, input, names, platforms, printer};
+use crate::local::private_file;
+use crate::project::Project;
+use crate::{input, names, platforms, printer};
 
 pub(super) fn run(arguments: Set) -> Result<()> {
     let name = arguments.name;
@@ -17,7 +19,7 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     let project = Project::find()?;
     let key = project.key()?;
     let path = env_path(arguments.file.env_file, Some(&project));
-    env_text::check_regular(&path)?;
+    text::check_regular(&path)?;
     let value = input::secret(&format!("{name}: "))?;
     input::check_value(&name, &value)?;
     let readable = names::is_public(&name).then(|| env_file::quote(&value)).flatten();
@@ -29,13 +31,14 @@ pub(super) fn run(arguments: Set) -> Result<()> {
             (sealed.clone(), Zeroizing::new(sealed), "is sealed")
         }
     };
-    let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file = read_env_file(&path, Pipes::Refused)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
     let text = file.set(&name, &written);
     if !file.differs_only_in(&text, std::slice::from_ref(&name), Some(&read)) {
         return Err(Error::EditChangesMore { path });
     }
-    disk::replace(&path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", &path))?;
+    private_file::replace(&path, text.as_bytes(), &private_file::Access::PRIVATE)
+        .map_err(Error::file("write", &path))?;
     printer::note(&format!("{name} {how} in {}", path.display()));
     if let Some(note) = platforms::note_everywhere(&name) {
         printer::note(&format!("note: {note}"));

@@ -9,7 +9,7 @@ use super::token::service;
 use crate::cli::{Store, StoreKeys};
 use crate::error::{Error, Result};
 use crate::printer;
-use crate::project::deadline;
+use crate::settings::deadline;
 use crate::table::{shown, table};
 
 pub(super) fn run(command: Store) -> Result<()> {

@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 use super::login::service_url;
 use super::token_trust;
 use crate::cli::{ServiceArg, Token, TokenCreate, TokenList, TokenRevoke};
-use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::local::Config;
 use crate::printer;
-use crate::project::{Project, deadline};
+use crate::project::Project;
+use crate::settings::deadline;
 use crate::table::{shown, table, time, time_or};
 
 const HEAD: [&str; 6] = ["id", "label", "scopes", "created", "last used", "state"];

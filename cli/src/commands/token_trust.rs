@@ -10,7 +10,7 @@ use super::token::{scope, service};
 use crate::cli::{TokenTrust, TrustAdd, TrustList, TrustRemove};
 use crate::error::{Error, Result};
 use crate::printer;
-use crate::project::deadline;
+use crate::settings::deadline;
 use crate::table::{shown, table, time};
 
 const HEAD: [&str; 5] = ["id", "repository", "only", "scope", "created"];

@@ -1,14 +1,16 @@
 //! `capy unset`: removes variables from `.env`, all of them or none.
 
 use crate::cli::Unset;
-use crate::env_text::Pipes;
+use crate::env_file::open::{env_path, read_env_file};
+use crate::env_file::text::Pipes;
 use crate::error::{Error, Result};
-use crate::project::{Project, env_path, read_env_file};
-use crate::{disk, printer};
+use crate::local::private_file;
+use crate::printer;
+use crate::project::Project;
 
 pub(super) fn run(arguments: Unset) -> Result<()> {
     let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
-    let _lock = disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file =
         read_env_file(&path, Pipes::Refused)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     for name in &arguments.names {
@@ -20,7 +22,8 @@ pub(super) fn run(arguments: Unset) -> Result<()> {
     if !file.differs_only_in(&text, &arguments.names, None) {
         return Err(Error::EditChangesMore { path });
     }
-    disk::replace(&path, text.as_bytes(), &disk::Access::PRIVATE).map_err(Error::file("write", &path))?;
+    private_file::replace(&path, text.as_bytes(), &private_file::Access::PRIVATE)
+        .map_err(Error::file("write", &path))?;
     printer::note(&format!("{} removed from {}", arguments.names.join(", "), path.display()));
     Ok(())
 }

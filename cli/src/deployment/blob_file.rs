@@ -16,9 +16,9 @@ use capy_protocol::id::DeployId;
 use tempfile::NamedTempFile;
 
 use super::wish::BlobFile;
-use crate::disk::{self, Access};
 use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
+use crate::local::private_file::{self, Access};
 
 /// Which deployment's blob a file holds; `None` where nothing is there.
 pub(super) fn holder(path: &Path) -> Result<Option<DeployId>> {
@@ -50,7 +50,8 @@ pub(crate) struct Placed {
 
 impl Room {
     pub(super) fn make(file: &BlobFile) -> Result<Self> {
-        let made = disk::follow(&file.path).and_then(|target| Ok((disk::aside(&target)?, target)));
+        let made =
+            private_file::follow(&file.path).and_then(|target| Ok((private_file::aside(&target)?, target)));
         let (aside, target) = made.map_err(Error::file("write", &file.path))?;
         Ok(Self { file: file.clone(), target, aside })
     }
@@ -61,7 +62,7 @@ impl Room {
         let before = read_with_access(&target).and_then(|before| {
             aside.write_all(blob.as_bytes())?;
             Access::READABLE.give(aside.as_file())?;
-            disk::put(aside, &target).map(|()| before)
+            private_file::put(aside, &target).map(|()| before)
         });
         let before = before.map_err(Error::file("write", &file.path))?;
         Ok(Placed { file, target, blob, before })
@@ -74,7 +75,7 @@ impl Placed {
         let ours = |held: Option<Vec<u8>>| held.is_some_and(|held| held == self.blob.as_bytes());
         let done = match (read(&self.target).map(ours), &self.before) {
             (Ok(false), _) => Ok(()),
-            (Ok(true), Some((before, access))) => disk::write_over(&self.target, before, access),
+            (Ok(true), Some((before, access))) => private_file::write_over(&self.target, before, access),
             (Ok(true), None) => fs::remove_file(&self.target),
             (Err(error), _) => Err(error),
         };

@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use std::time::Duration;
+
+use capy_protocol::api::Credential;
+use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
+use capy_protocol::network::Network;
 use capy_worker::policy::LABEL_MAX;
 use serde::Serialize;
 
-use crate::cli::{Credential, Format, Terms};
 use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 use crate::platforms::{self, Platform};
@@ -38,6 +42,23 @@ pub(crate) struct Wish {
     pub(crate) credential: Credential,
     pub(crate) format: Format,
     pub(crate) blob: BlobPlace,
+}
+
+/// What a deployment is allowed. Nothing given: until it is revoked, from anywhere.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Terms {
+    /// For how long the service releases the key.
+    pub(crate) expires: Option<Duration>,
+    /// How often.
+    pub(crate) max_uses: Option<u64>,
+    /// To which addresses; to all where none is named.
+    pub(crate) cidr: Vec<Network>,
+}
+
+/// A time in whole seconds, one at least.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if parsed.as_secs() == 0 { Err("a second at least".into()) } else { Ok(parsed) }
 }
 
 /// What takes the blob.

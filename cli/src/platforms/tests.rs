@@ -1,5 +1,6 @@
 //! Every platform's file is complete and renders; detection and limits.
 
+use crate::error::Misfit;
 use std::fs;
 
 use super::limits::Counts;

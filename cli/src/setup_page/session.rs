@@ -12,11 +12,12 @@ use zeroize::Zeroizing;
 
 use super::gate::Gate;
 use super::view::{Blob, Choice, PushTo};
-use crate::cli::{Terms, lifetime};
-use crate::deployment::{BlobFile, BlobPlace, Deployment, Replaces, Wish, Wishes, Workbench};
+use crate::deployment::{
+    BlobFile, BlobPlace, Deployment, Replaces, Terms, Wish, Wishes, Workbench, lifetime,
+};
 use crate::error::{Error, Result};
-use crate::project::deadline;
-use crate::push::Report;
+use crate::push::{Pushing, Report};
+use crate::settings::deadline;
 
 /// One sitting.
 pub(crate) struct Session {
@@ -132,7 +133,7 @@ impl Session {
         let project = to.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
         let deployment = self.made(&to.deploy_id)?;
         self.pushes.fetch_add(1, Ordering::SeqCst);
-        let report = deployment.pushing(project).and_then(|pushing| pushing.run(self.interrupt.stop()));
+        let report = Pushing::of(&deployment, project).and_then(|pushing| pushing.run(self.interrupt.stop()));
         self.pushes.fetch_sub(1, Ordering::SeqCst);
         let report = report?;
         if !report.is_nothing() {

@@ -2,17 +2,19 @@
 
 use std::num::NonZeroU64;
 
+use capy_protocol::api::Credential;
 use capy_protocol::api::Deploy;
+use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
-use crate::cli::{Credential, Format};
 use crate::deployment::{self, BlobPlace, Deployment, Wish, Wishes};
 use crate::error::Error;
 use crate::error::Ways;
 use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
+use crate::push::Pushing;
 
 /// What was chosen so far.
 #[derive(Deserialize)]
@@ -260,7 +262,7 @@ impl Made {
             set_there: deployment.set_there.clone(),
             guide: deployment.guide.clone(),
             blob_file: deployment.blob_file.as_ref().map(|placed| placed.file.path.display().to_string()),
-            push: deployment.pushing(None).ok().filter(|_| is_set).map(|pushing| PushView {
+            push: Pushing::of(deployment, None).ok().filter(|_| is_set).map(|pushing| PushView {
                 program: pushing.push.program.clone(),
                 installed: pushing.is_installed(),
                 commands: pushing.shown(),

@@ -20,8 +20,8 @@ use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 use zeroize::Zeroizing;
 
+use super::MAX_BYTES;
 use crate::error::{Error, Result};
-use crate::input::MAX_BYTES;
 use capy_client::signals;
 
 use crate::printer;

@@ -9,8 +9,8 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, pol
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use zeroize::Zeroizing;
 
+use super::MAX_BYTES;
 use crate::error::{Error, Result};
-use crate::input::MAX_BYTES;
 use crate::printer;
 
 /// A person does not type the next line this soon, a paste does.

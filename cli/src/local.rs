@@ -11,6 +11,12 @@
 //! `CAPY_CONFIG_DIR`, else `%APPDATA%\capy`, and what is private is so by its access list. A folder of the name
 //! `capy` is made 0700 whenever something is kept in it; another may be shared, and keeps its mode.
 
+pub(crate) mod allowed;
+pub(crate) mod audit_pins;
+pub(crate) mod private_file;
+pub(crate) mod receipts;
+pub(crate) mod unclaimed;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::File;
@@ -24,9 +30,9 @@ use capy_protocol::key::MasterKey;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::disk;
 use crate::error::{Error, Result};
-use crate::project::deadline;
+use crate::settings;
+use crate::settings::deadline;
 
 /// The folder.
 pub(crate) struct Config(PathBuf);
@@ -76,7 +82,7 @@ impl Config {
 
     /// Keeps a login.
     pub(crate) fn save_login(&self, url: &ServiceUrl, token: &ApiToken) -> Result<PathBuf> {
-        disk::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
+        private_file::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
         let _lock = self.lock_logins()?;
         let mut logins = self.read_logins()?;
         let token = token.expose_secret().to_owned();
@@ -101,7 +107,7 @@ impl Config {
     /// The project's master key.
     pub(crate) fn master_key(&self, project: &ProjectId) -> Result<MasterKey> {
         let path = self.key_path(project);
-        match disk::read_private(&path) {
+        match private_file::read_private(&path) {
             Ok(None) => Err(Error::LocalKeyExposed { path }),
             Ok(Some(text)) => {
                 MasterKey::parse_hex(text.trim()).map_err(|_| Error::LocalKeyMalformed { path })
@@ -118,10 +124,10 @@ impl Config {
     pub(crate) fn save_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<PathBuf> {
         let path = self.key_path(project);
         let folder = self.0.join("keys");
-        disk::create_private_folder(&folder)
-            .and_then(|()| disk::make_folder_private(&folder))
+        private_file::create_private_folder(&folder)
+            .and_then(|()| private_file::make_folder_private(&folder))
             .map_err(Error::file("create", &folder))?;
-        disk::create(&path, key_text(key).as_bytes(), &disk::Access::PRIVATE)
+        private_file::create(&path, key_text(key).as_bytes(), &private_file::Access::PRIVATE)
             .map_err(Error::file("write", &path))?;
         Ok(path)
     }
@@ -129,7 +135,7 @@ impl Config {
     /// Puts a project's master key in place of a file that holds none.
     pub(crate) fn replace_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<()> {
         let path = self.key_path(project);
-        disk::replace_private(&path, key_text(key).as_bytes()).map_err(Error::file("write", &path))
+        private_file::replace_private(&path, key_text(key).as_bytes()).map_err(Error::file("write", &path))
     }
 
     /// Where a project's master key is kept.
@@ -140,7 +146,7 @@ impl Config {
     /// So that of two logins at once neither is lost.
     fn lock_logins(&self) -> Result<File> {
         let path = self.logins_path();
-        disk::lock_beside(&path).map_err(Error::file("lock the folder of", &path))
+        private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))
     }
 
     fn logins_path(&self) -> PathBuf {
@@ -164,10 +170,10 @@ impl Config {
     fn write_logins(&self, logins: &Logins) -> Result<PathBuf> {
         let path = self.logins_path();
         if self.0.file_name() == Some("capy".as_ref()) {
-            disk::make_folder_private(&self.0).map_err(Error::file("protect", &self.0))?;
+            private_file::make_folder_private(&self.0).map_err(Error::file("protect", &self.0))?;
         }
         let text = Zeroizing::new(toml::to_string(logins).expect("tables of strings are always TOML"));
-        disk::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))?;
+        private_file::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))?;
         Ok(path)
     }
 }
@@ -199,22 +205,13 @@ fn path_in(name: &str) -> Option<PathBuf> {
 /// It comes with `CAPY_SERVICE_URL` only: else the nearest `capy.toml`, a pull request's for one, could name a
 /// service that it goes to.
 fn token_from_env() -> Result<Option<ApiToken>> {
-    if !is_set("CAPY_TOKEN") {
+    if !settings::is_set("CAPY_TOKEN") {
         return Ok(None);
     }
-    if !service_url_is_set() {
+    if !settings::service_url_is_set() {
         return Err(Error::TokenWithoutUrl);
     }
     let text = env::var("CAPY_TOKEN").map(Zeroizing::new);
     let token = text.ok().and_then(|text| ApiToken::parse(&text)).ok_or(Error::TokenMalformed)?;
     if token.is_mistyped() { Err(Error::TokenMistyped) } else { Ok(Some(token)) }
-}
-
-/// Whether the person, and not a file of the repository, says where the key service is.
-pub(crate) fn service_url_is_set() -> bool {
-    is_set("CAPY_SERVICE_URL")
-}
-
-fn is_set(name: &str) -> bool {
-    env::var_os(name).is_some_and(|text| !text.to_string_lossy().trim().is_empty())
 }

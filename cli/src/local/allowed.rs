@@ -14,9 +14,10 @@ use capy_protocol::id::ProjectId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
 use crate::error::{Error, Reasons, Result};
-use crate::{disk, input, loader_names};
+use crate::local::Config;
+use crate::local::private_file;
+use crate::{input, loader_names};
 
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -87,9 +88,9 @@ impl Folder {
         let path = self.record_path()?;
         let folder = path.parent().expect("a record has a folder").to_owned();
         let text = toml::to_string(&self.record).expect("strings and a number are always TOML");
-        disk::create_private_folder(&folder)
-            .and_then(|()| disk::make_folder_private(&folder))
-            .and_then(|()| disk::replace_private(&path, text.as_bytes()))
+        private_file::create_private_folder(&folder)
+            .and_then(|()| private_file::make_folder_private(&folder))
+            .and_then(|()| private_file::replace_private(&path, text.as_bytes()))
             .map_err(Error::file("write", &path))
     }
 

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use capy_protocol::id::DeployId;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
-use crate::disk;
 use crate::error::{Error, Result};
+use crate::local::Config;
+use crate::local::private_file;
 
 /// The folder.
 pub(crate) struct Records(PathBuf);
@@ -45,8 +45,8 @@ impl Records {
     pub(crate) fn add(&self, id: &DeployId, record: &Record) -> Result<()> {
         let path = self.path(id);
         let text = toml::to_string(record).expect("names, paths and marks are always TOML");
-        disk::create_private_folder(&self.0)
-            .and_then(|()| disk::replace_private(&path, text.as_bytes()))
+        private_file::create_private_folder(&self.0)
+            .and_then(|()| private_file::replace_private(&path, text.as_bytes()))
             .map_err(Error::file("write", &path))
     }
 

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use capy_client::ServiceUrl;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
-use crate::disk;
 use crate::error::{Error, Result};
+use crate::local::Config;
+use crate::local::private_file;
 
 /// The file.
 pub(crate) struct Pins {
@@ -47,12 +47,13 @@ impl Pins {
 
     /// Remembers a checkpoint.
     pub(crate) fn write(&self, url: &ServiceUrl, pin: &Pin) -> Result<()> {
-        disk::create_private_folder(&self.folder).map_err(Error::file("create", &self.folder))?;
-        let _lock = disk::lock_beside(&self.path).map_err(Error::file("lock the folder of", &self.path))?;
+        private_file::create_private_folder(&self.folder).map_err(Error::file("create", &self.folder))?;
+        let _lock =
+            private_file::lock_beside(&self.path).map_err(Error::file("lock the folder of", &self.path))?;
         let mut file = self.read_all()?;
         file.services.insert(url.as_str().to_owned(), pin.clone());
         let text = toml::to_string(&file).expect("tables of numbers and strings are always TOML");
-        disk::replace_private(&self.path, text.as_bytes()).map_err(Error::file("write", &self.path))
+        private_file::replace_private(&self.path, text.as_bytes()).map_err(Error::file("write", &self.path))
     }
 
     /// A file that says nothing usable is an error: forgetting is what somebody may want.

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 use capy_protocol::id::DeployId;
 
-use crate::config::Config;
-use crate::disk;
 use crate::error::{Error, Result};
+use crate::local::Config;
+use crate::local::private_file;
 
 /// The folder.
 pub(crate) struct Unstored(PathBuf);
@@ -24,7 +24,7 @@ impl Unstored {
     /// Notes that nobody holds the values yet.
     pub(crate) fn add(&self, id: &DeployId) -> Result<()> {
         let path = self.0.join(id.to_string());
-        disk::create_private_folder(&self.0)
+        private_file::create_private_folder(&self.0)
             .and_then(|()| fs::write(&path, ""))
             .map_err(Error::file("write", &path))
     }

@@ -1,0 +1,152 @@
+//! A `.env` with its sealed values open, and what has to be asked or said before.
+
+use std::path::{Path, PathBuf};
+
+use capy_protocol::Error as ProtocolError;
+use capy_protocol::env_map::{EnvMap, SecretValue};
+use capy_protocol::env_value;
+use capy_protocol::key::ProjectKey;
+
+use super::text::{self, Pipes};
+use super::{Entry, EnvFile};
+use crate::error::{Error, Reasons, Result};
+use crate::local::Config;
+use crate::local::allowed::{self, Folder};
+use crate::project::Project;
+use crate::{names, printer};
+
+/// The `.env` to use: the one that is named, else the project's, else the current folder's.
+pub(crate) fn env_path(named: Option<PathBuf>, project: Option<&Project>) -> PathBuf {
+    named.unwrap_or_else(|| project.map_or_else(|| PathBuf::from(".env"), Project::env_path))
+}
+
+/// Reads and parses a `.env`; `None` when there is none.
+pub(crate) fn read_env_file(path: &Path, pipes: Pipes) -> Result<Option<EnvFile>> {
+    Ok(text::read(path, pipes)?.map(EnvFile::parse))
+}
+
+/// Goes on where a `.env` may set these variables, and open its sealed values: see [`crate::local::allowed`].
+///
+/// What a pipe brings is the work of a command that somebody typed, and no folder's.
+pub(crate) fn require_allowed<'a>(
+    path: &Path,
+    project: Option<&Project>,
+    loaders: impl Iterator<Item = &'a str>,
+    opens_values: bool,
+) -> Result<()> {
+    let mut reasons = allowed::reasons_of(loaders);
+    if !path.is_file() {
+        reasons.loaders.clear();
+    }
+    if opens_values
+        && let Some(project) = project
+        && Config::find()?.key_path(project.id()).exists()
+    {
+        reasons.key_of = Some(project.id().clone());
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let own = Folder::of(path.parent().unwrap_or(Path::new(".")), None)?;
+    let of_project = project.map(Project::allowable).transpose()?;
+    if let Some(folder) = of_project.as_ref().filter(|folder| folder.contains(&own)) {
+        return folder.require(reasons);
+    }
+    // A file of another folder: that one says what it sets, and the project's folder whether its key is used.
+    let key_of = reasons.key_of.take();
+    if !reasons.is_empty() {
+        own.require(reasons)?;
+    }
+    match of_project.filter(|_| key_of.is_some()) {
+        Some(folder) => folder.require(Reasons { key_of, ..Reasons::default() }),
+        None => Ok(()),
+    }
+}
+
+/// Says on stderr which lines may be meant otherwise than they are read.
+pub(crate) fn report_doubts(file: &EnvFile, path: &Path) {
+    for doubt in file.doubts() {
+        printer::note(&format!("warning: line {} of {} {}", doubt.line, path.display(), doubt.kind));
+    }
+}
+
+/// Refuses a file with such a line, for what would make half a secret of it.
+pub(crate) fn refuse_doubts(file: &EnvFile, path: &Path) -> Result<()> {
+    match file.doubts().split_first() {
+        None => Ok(()),
+        Some((doubt, _)) => {
+            report_doubts(file, path);
+            Err(Error::EnvFileInDoubt { path: path.into(), doubt: *doubt })
+        }
+    }
+}
+
+/// The values of a `.env` that count, sealed ones opened. The local key is only asked for when one is sealed.
+pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Project>) -> Result<EnvMap> {
+    report_doubts(file, path);
+    tell_names_that_shells_drop(file.effective().map(|entry| entry.name.as_str()));
+    let mut key = None;
+    let mut env = EnvMap::new();
+    for entry in file.effective() {
+        if names::is_reserved(&entry.name) {
+            printer::note(&format!(
+                "warning: {} in {} is capy's own name and is passed over",
+                entry.name,
+                path.display()
+            ));
+            continue;
+        }
+        let value = open_entry(entry, path, project, &mut key)?;
+        env.try_insert(&entry.name, value).map_err(|_| Error::ValueUnusable)?;
+    }
+    Ok(env)
+}
+
+/// Says on stderr which variables a program does not get when a shell stands between it and capy.
+pub(crate) fn tell_names_that_shells_drop<'a>(all: impl Iterator<Item = &'a str>) {
+    let dropped: Vec<_> = all.filter(|name| !names::is_kept_by_shells(name)).collect();
+    if !dropped.is_empty() {
+        printer::note(&format!(
+            "warning: a shell in front of the program, as in `npm run`, drops variables with such names: {}",
+            dropped.join(", ")
+        ));
+    }
+}
+
+fn open_entry(
+    entry: &Entry,
+    path: &Path,
+    project: Option<&Project>,
+    key: &mut Option<ProjectKey>,
+) -> Result<SecretValue> {
+    if !env_value::is_sealed(entry.value.expose_secret()) {
+        return Ok(entry.value.clone());
+    }
+    let project = project.ok_or(Error::NotInitialised)?;
+    let key = match key {
+        Some(key) => key,
+        None => key.insert(project.key()?),
+    };
+    open_sealed(entry, path, project, key)
+}
+
+/// Opens one sealed value.
+pub(crate) fn open_sealed(
+    entry: &Entry,
+    path: &Path,
+    project: &Project,
+    key: &ProjectKey,
+) -> Result<SecretValue> {
+    env_value::open(key, project.id(), &entry.name, entry.value.expose_secret()).map_err(|fault| {
+        Error::SealedValue {
+            name: entry.name.clone(),
+            line: entry.line,
+            path: path.into(),
+            reason: match fault {
+                ProtocolError::Unauthentic => "it was sealed for another name or project, or altered",
+                ProtocolError::MalformedSealedValue => "it was sealed by a newer capy",
+                _ => "it is damaged",
+            },
+        }
+    })
+}

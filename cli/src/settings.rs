@@ -1,0 +1,28 @@
+//! What environment variables say to every command.
+
+use std::env;
+
+use capy_client::Deadline;
+use capy_client::service_url::PlainHttp;
+
+use crate::error::Result;
+
+/// Whether plain http to another machine is allowed here.
+pub(crate) fn plain_http() -> PlainHttp {
+    PlainHttp::from_env(|name| std::env::var_os(name))
+}
+
+/// The deadline for what asks the service.
+pub(crate) fn deadline() -> Result<Deadline> {
+    Ok(Deadline::from_env(|name| std::env::var_os(name))?)
+}
+
+/// Whether the person, and not a file of the repository, says where the key service is.
+pub(crate) fn service_url_is_set() -> bool {
+    is_set("CAPY_SERVICE_URL")
+}
+
+/// Whether a variable is set; blank counts as unset.
+pub(crate) fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|text| !text.to_string_lossy().trim().is_empty())
+}
