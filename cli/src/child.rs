@@ -13,14 +13,14 @@ use std::process::Command;
 use capy_client::private_memory;
 use capy_protocol::env_map::EnvMap;
 
-#[cfg(target_os = "linux")]
-pub(crate) use self::unix::start_as_init;
-#[cfg(unix)]
-pub(crate) use self::unix::{Ended, Watch, exec, exit_with, run};
-#[cfg(windows)]
-pub(crate) use self::windows::{Ended, Watch, exec, exit_with, run, wait_for};
 use crate::error::{Error, Result};
 use crate::{exec_limits, names};
+#[cfg(target_os = "linux")]
+pub(crate) use unix::start_as_init;
+#[cfg(unix)]
+pub(crate) use unix::{Ended, Watch, exec, exit_with, run};
+#[cfg(windows)]
+pub(crate) use windows::{Ended, Watch, exec, exit_with, run, wait_for};
 
 /// Keeps other processes of this user from reading credentials out of this one, and itself out of core dumps.
 ///

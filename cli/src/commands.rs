@@ -2,19 +2,9 @@
 
 mod allow;
 mod audit;
-mod audit_give_up;
-mod audit_verify;
 #[cfg_attr(windows, path = "commands/build/windows.rs")]
 mod build;
-#[cfg(unix)]
-mod build_list;
 mod deploy;
-mod deploy_check;
-mod deploy_list;
-mod deploy_push;
-mod deploy_revoke;
-mod deploy_rotate;
-mod deploy_steps;
 mod encrypt;
 mod exit_codes;
 mod init;
@@ -22,18 +12,12 @@ mod list;
 mod login;
 mod logout;
 mod project;
-mod project_secret;
 mod run;
-mod run_inline;
 mod serve;
 pub(crate) mod service;
-mod service_roots;
-mod service_seal_rows;
-mod service_verify;
 mod set;
 mod store;
 mod token;
-mod token_trust;
 mod unset;
 
 use std::process::ExitCode;
@@ -61,23 +45,23 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Encrypt(file) => encrypt::run(file),
         Command::Deploy(deploy) => match deploy.command {
             None => deploy::run(deploy.mint),
-            Some(DeployCommand::List(list)) => deploy_list::run(&list),
-            Some(DeployCommand::Revoke(revoke)) => deploy_revoke::run(&revoke),
-            Some(DeployCommand::Rotate(rotate)) => deploy_rotate::run(*rotate),
+            Some(DeployCommand::List(list)) => deploy::list::run(&list),
+            Some(DeployCommand::Revoke(revoke)) => deploy::revoke::run(&revoke),
+            Some(DeployCommand::Rotate(rotate)) => deploy::rotate::run(*rotate),
         },
         Command::Audit(audit) => match &audit.command {
             None => audit::run(&audit),
-            Some(AuditCommand::Verify(verify)) => audit_verify::run(verify),
-            Some(AuditCommand::GiveUp(give_up)) => audit_give_up::run(give_up),
+            Some(AuditCommand::Verify(verify)) => audit::verify::run(verify),
+            Some(AuditCommand::GiveUp(give_up)) => audit::write_off::run(give_up),
         },
         Command::Token(token) => token::run(token),
         Command::Project(project) => project::run(*project),
         Command::Store(store) => store::run(store),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
         Command::Serve(arguments) => return serve::run(&arguments),
-        Command::Service(Service::Roots(roots)) => service_roots::run(&roots),
-        Command::Service(Service::SealRows(arguments)) => service_seal_rows::run(&arguments),
-        Command::Service(Service::Verify(arguments)) => service_verify::run(&arguments),
+        Command::Service(Service::Roots(roots)) => service::wrap_roots::run(&roots),
+        Command::Service(Service::SealRows(arguments)) => service::seal_rows::run(&arguments),
+        Command::Service(Service::Verify(arguments)) => service::verify::run(&arguments),
         Command::ExitCodes => exit_codes::run(),
     }?;
     Ok(ExitCode::SUCCESS)

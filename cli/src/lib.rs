@@ -16,6 +16,7 @@ mod git;
 #[cfg(target_os = "linux")]
 mod init_process;
 mod input;
+mod key_service;
 mod loader_names;
 mod local;
 mod names;

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use capy_client::terminal_text::clean;
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
@@ -12,6 +13,17 @@ use crate::error::{Error, Result};
 pub(crate) fn data(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
+}
+
+/// Writes an answer to stdout, as JSON.
+pub(crate) fn json(answer: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(answer).expect("strings and numbers are always JSON");
+    data(&(json + "\n"))
+}
+
+/// The ending of a word that counts things.
+pub(crate) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// Writes a line for people to stderr. Nobody to read it is no reason to stop.

@@ -6,6 +6,7 @@
 
 mod assets;
 mod browser;
+mod choice;
 mod gate;
 mod routes;
 mod session;

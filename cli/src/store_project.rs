@@ -4,7 +4,7 @@ use std::path::Path;
 
 use capy_client::Service;
 use capy_protocol::api::SecretText;
-use capy_protocol::api::projects::NewSecret;
+use capy_protocol::api::projects::{NewSecret, ProjectDetail};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::id::ProjectId;
 
@@ -38,6 +38,12 @@ pub(crate) fn find(service: &Service, named: &str) -> Result<ProjectId> {
             Err(Error::ProjectAmbiguous { name: named.into(), candidates: all })
         }
     }
+}
+
+/// The project of this name or id, as the service shows it.
+pub(crate) fn detail(service: &Service, named: &str) -> Result<ProjectDetail> {
+    let id = find(service, named)?;
+    Ok(service.project(&id, deadline()?)?)
 }
 
 /// All variables of a `.env` file, sealed ones opened. A file with a line that may be meant otherwise is refused.

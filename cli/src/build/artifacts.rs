@@ -12,8 +12,8 @@ use capy_inliner::tree::Kind;
 use capy_inliner::{Leak, Request, Within};
 use capy_protocol::env_map::EnvMap;
 
+use super::id::BuildId;
 use super::output::Output;
-use super::record::BuildId;
 use super::stops::Stops;
 use super::tree;
 use crate::error::BuildFault as Fault;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::engine::{Container, Engine};
+use super::id::BuildId;
 use super::output::Output;
 use super::process::{Ended, Running, collect};
-use super::record::BuildId;
 use super::stops::{Done, Patience, Stops, Woken};
 use crate::error::BuildFault as Fault;
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::id::BuildId;
 use super::process;
-use super::record::BuildId;
 use super::stops::{Patience, Stops};
 use crate::error::BuildFault as Fault;
 

@@ -8,7 +8,6 @@
 //! `<state>` is `CAPY_STATE_DIR`, else `XDG_STATE_HOME/capy`, else `~/.local/state/capy`. A record is written when a build
 //! begins and when it ends; one whose build was killed is set to `lost` by the next build.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, fs, io};
@@ -16,14 +15,10 @@ use std::{env, fs, io};
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
+use super::id::BuildId;
 use super::kind::Kind;
 use crate::error::BuildFault as Fault;
 use crate::local::private_file;
-
-/// A build's id: `bld_` and 16 digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub(crate) struct BuildId(String);
 
 /// What became of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,51 +70,6 @@ pub(crate) struct Record {
 
 /// Where all of them are.
 pub(crate) struct Records(PathBuf);
-
-impl BuildId {
-    pub(super) fn draw() -> io::Result<Self> {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        Ok(Self(format!("bld_{}", hex::encode(bytes))))
-    }
-
-    /// Reads one.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix("bld_")?;
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (digits.len() == 16 && digits.bytes().all(is_digit)).then(|| Self(text.into()))
-    }
-
-    /// Eight of its digits.
-    pub(super) fn short(&self) -> &str {
-        &self.0[4..12]
-    }
-
-    /// The container's name.
-    pub(super) fn container(&self) -> String {
-        format!("capy-{}", &self.0[4..])
-    }
-}
-
-impl fmt::Display for BuildId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for BuildId {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("not a build's id")
-    }
-}
-
-impl From<BuildId> for String {
-    fn from(id: BuildId) -> Self {
-        id.0
-    }
-}
 
 impl Status {
     /// The word for it, as in the record.
@@ -198,8 +148,10 @@ impl Records {
         if let Some(id) = BuildId::parse(&wanted) {
             return Ok(id);
         }
-        let mut found =
-            self.all()?.into_iter().filter(|record| record.id.0.starts_with(&wanted) && wanted.len() >= 8);
+        let mut found = self
+            .all()?
+            .into_iter()
+            .filter(|record| record.id.as_str().starts_with(&wanted) && wanted.len() >= 8);
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one.id),
             _ => Err(unknown()),
@@ -225,7 +177,7 @@ impl Records {
     }
 
     fn folder(&self, id: &BuildId) -> PathBuf {
-        self.0.join(&id.0)
+        self.0.join(id.as_str())
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::{Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
-use super::record::BuildId;
+use super::id::BuildId;
 use super::stops::{Patience, Stops, Woken};
 use super::tree;
 use crate::error::BuildFault as Fault;

@@ -1,12 +1,15 @@
 //! `capy audit`: what happened to the project's deployments, to a project of the store, or to the service's tokens and
 //! trusts, newest first.
 
+pub(super) mod verify;
+pub(super) mod write_off;
+
 use capy_protocol::api::AuditEvent;
 use serde::Serialize;
 
-use super::token;
 use crate::cli::Audit;
 use crate::error::Result;
+use crate::key_service;
 use crate::project::Project;
 use crate::settings::deadline;
 use crate::table::{shown, table, time};
@@ -22,9 +25,13 @@ struct Listing<'a> {
 
 pub(super) fn run(arguments: &Audit) -> Result<()> {
     let events = match (&arguments.project, arguments.of_service) {
-        (_, true) => token::service(&arguments.service)?.audit(None, arguments.last, deadline()?)?,
+        (_, true) => key_service::with_token(arguments.service.url.as_deref())?.audit(
+            None,
+            arguments.last,
+            deadline()?,
+        )?,
         (Some(named), false) => {
-            let service = token::service(&arguments.service)?;
+            let service = key_service::with_token(arguments.service.url.as_deref())?;
             let id = store_project::find(&service, named)?;
             service.audit(Some(&id), arguments.last, deadline()?)?
         }

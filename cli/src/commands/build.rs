@@ -1,16 +1,18 @@
 //! `capy build`: one build from the command line to its exit code.
 
+mod list;
+
 use std::process::ExitCode;
 
-use super::{build_list, token};
 use crate::build::{self, Hosts, Limits, Order, Record, Status, Stops};
 use crate::cli::{Build, BuildOrder};
 use crate::error::{BuildFault, Error, Result};
+use crate::key_service;
 use crate::{child, printer};
 
 pub(super) fn run(arguments: Build) -> Result<ExitCode> {
     match arguments.command {
-        Some(command) => build_list::run(command).map(|()| ExitCode::SUCCESS),
+        Some(command) => list::run(command).map(|()| ExitCode::SUCCESS),
         None => one(arguments.order),
     }
 }
@@ -19,7 +21,7 @@ pub(super) fn run(arguments: Build) -> Result<ExitCode> {
 fn one(arguments: BuildOrder) -> Result<ExitCode> {
     child::keep_memory_private();
     let stops = Stops::catch().map_err(BuildFault::Signals)?;
-    let service = token::service(&arguments.service)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
     let json = arguments.json;
     let outcome = build::build(order(arguments)?, service, &stops);
     let outcome = outcome.inspect_err(|error| {

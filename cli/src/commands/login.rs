@@ -1,7 +1,6 @@
 //! `capy login`: checks an API token against the service and keeps it, readable for this user alone.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
 
 use capy_client::service::ApiToken;
 use capy_client::{Service, ServiceUrl};
@@ -10,16 +9,17 @@ use capy_protocol::scope::Scope;
 
 use crate::cli::Login;
 use crate::error::{Error, Result};
+use crate::key_service;
 use crate::local::Config;
 use crate::project::Project;
 use crate::settings;
-use crate::settings::{deadline, plain_http};
+use crate::settings::deadline;
 use crate::table::{shown, time};
 use crate::{input, printer};
 
 pub(super) fn run(arguments: &Login) -> Result<()> {
     let config = Config::find()?;
-    let url = service_url(arguments.url.as_deref())?;
+    let url = key_service::url(arguments.url.as_deref())?;
     if arguments.url.is_none() && !settings::service_url_is_set() {
         confirm(&url, &config)?;
     }
@@ -61,22 +61,4 @@ fn describe(url: &ServiceUrl, bearer: &Bearer) -> String {
     let scopes: Vec<_> = bearer.scopes.iter().map(Scope::to_string).collect();
     let end = bearer.expires_at.map(|at| format!(", until {}", time(at))).unwrap_or_default();
     format!("logged in to {url} as {} ({}){end}", shown(Some(&bearer.actor)), scopes.join(", "))
-}
-
-/// `--url`, else `CAPY_SERVICE_URL`, else the service of the project here.
-pub(super) fn service_url(named: Option<&str>) -> Result<ServiceUrl> {
-    match named {
-        Some(text) => Ok(ServiceUrl::parse(text, "--url", plain_http())?),
-        None => match Project::find_if_any()? {
-            Some(project) => project.service_url(),
-            None => {
-                capy_client::service_url(|name| std::env::var_os(name), Path::new(".")).map_err(|error| {
-                    match error {
-                        capy_client::Error::ServiceUrlMissing => Error::WhichService { known: Vec::new() },
-                        other => other.into(),
-                    }
-                })
-            }
-        },
-    }
 }

@@ -2,11 +2,12 @@
 
 use crate::cli::Logout;
 use crate::error::{Error, Result};
+use crate::key_service;
 use crate::local::Config;
 use crate::printer;
 
 pub(super) fn run(arguments: &Logout) -> Result<()> {
-    let url = super::login::service_url(arguments.url.as_deref())?;
+    let url = key_service::url(arguments.url.as_deref())?;
     if !Config::find()?.remove_login(&url)? {
         return Err(Error::NotLoggedIn { url });
     }

@@ -1,18 +1,17 @@
 //! `capy project`: what the key service's store keeps of a project. Names and settings are shown, values never.
 
-use capy_client::Service;
+mod secret;
+
 use capy_protocol::api::projects::{
     NewProject, Project, ProjectChange, ProjectDetail, ProjectList as Listing, Recipe,
 };
 use capy_protocol::id::ProjectId;
-use serde::Serialize;
 
-use super::project_secret;
-use super::token::service;
 use crate::cli::{
     ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, Settings,
 };
 use crate::error::{Error, Result};
+use crate::key_service;
 use crate::settings::deadline;
 use crate::table::{shown, table, time};
 use crate::{input, printer, store_project};
@@ -24,7 +23,7 @@ pub(super) fn run(command: ProjectCommand) -> Result<()> {
         ProjectCommand::List(list) => self::list(&list),
         ProjectCommand::Show(show) => self::show(&show),
         ProjectCommand::Delete(delete) => self::delete(&delete),
-        ProjectCommand::Secret(secret) => project_secret::run(secret),
+        ProjectCommand::Secret(secret) => secret::run(secret),
     }
 }
 
@@ -42,29 +41,29 @@ fn create(arguments: ProjectCreate) -> Result<()> {
         recipe: recipe(arguments.settings),
         secrets: secrets.iter().flat_map(store_project::secrets).collect(),
     };
-    let service = service(&arguments.service)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
     let made = match service.create_project(&request, deadline()?) {
         // Nobody else draws the same id: a try whose answer got lost has made it.
         Err(capy_client::Error::ProjectExists { .. }) if drawn => service.project(&id, deadline()?)?,
         answer => answer?,
     };
     if arguments.json {
-        return print_json(&made);
+        return printer::json(&made);
     }
     printer::data(&format!("{}\n", made.project.project_id))?;
     let (name, secrets) = (shown(Some(&made.project.name)), made.secrets.len());
-    printer::note(&format!("project {name} is made, with {secrets} secret{}", plural(secrets)));
+    printer::note(&format!("project {name} is made, with {secrets} secret{}", printer::plural(secrets)));
     Ok(())
 }
 
 fn update(arguments: ProjectUpdate) -> Result<()> {
-    let service = service(&arguments.service)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
     let id = store_project::find(&service, &arguments.project)?;
     let request =
         ProjectChange { name: arguments.name, recipe: recipe(arguments.settings), secrets: Vec::new() };
     let changed = service.change_project(&id, &request, deadline()?)?;
     if arguments.json {
-        return print_json(&changed);
+        return printer::json(&changed);
     }
     printer::note(&format!("project {} is changed", shown(Some(&changed.project.name))));
     Ok(())
@@ -82,9 +81,9 @@ fn recipe(settings: Settings) -> Recipe {
 }
 
 fn list(arguments: &ProjectList) -> Result<()> {
-    let projects = service(&arguments.service)?.projects(deadline()?)?;
+    let projects = key_service::with_token(arguments.service.url.as_deref())?.projects(deadline()?)?;
     if arguments.json {
-        return print_json(&Listing { projects, next: None });
+        return printer::json(&Listing { projects, next: None });
     }
     if projects.is_empty() {
         printer::note("no projects yet");
@@ -99,9 +98,12 @@ fn list(arguments: &ProjectList) -> Result<()> {
 }
 
 fn show(arguments: &ProjectShow) -> Result<()> {
-    let detail = find(&service(&arguments.service)?, &arguments.project)?;
+    let detail = store_project::detail(
+        &key_service::with_token(arguments.service.url.as_deref())?,
+        &arguments.project,
+    )?;
     if arguments.json {
-        return print_json(&detail);
+        return printer::json(&detail);
     }
     let ProjectDetail { project, secrets } = &detail;
     let recipe = &project.recipe;
@@ -125,31 +127,16 @@ fn show(arguments: &ProjectShow) -> Result<()> {
 
 /// Asks with the number of values that end with it.
 fn delete(arguments: &ProjectDelete) -> Result<()> {
-    let service = service(&arguments.service)?;
-    let ProjectDetail { project, secrets } = find(&service, &arguments.project)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
+    let ProjectDetail { project, secrets } = store_project::detail(&service, &arguments.project)?;
     let (name, secrets) = (shown(Some(&project.name)), secrets.len());
     let question = format!(
         "remove project {name} ({}) and its {secrets} secret{}, for good?",
         project.project_id,
-        plural(secrets)
+        printer::plural(secrets)
     );
     input::confirm(&question, arguments.yes)?;
     service.remove_project(&project.project_id, deadline()?)?;
     printer::note(&format!("project {name} is removed"));
     Ok(())
-}
-
-/// The project of this name or id, as the service shows it.
-pub(super) fn find(service: &Service, named: &str) -> Result<ProjectDetail> {
-    let id = store_project::find(service, named)?;
-    Ok(service.project(&id, deadline()?)?)
-}
-
-pub(super) fn print_json(answer: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_string_pretty(answer).expect("strings and numbers are always JSON");
-    printer::data(&(json + "\n"))
-}
-
-pub(super) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

@@ -1,5 +1,7 @@
 //! `capy run`: a command with the secrets in its environment, and inlining after a build.
 
+mod inline;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -10,7 +12,6 @@ use capy_client::{Credentials, credentials};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 
-use super::run_inline::AfterCommand;
 use crate::child::Watch;
 use crate::cli::Run;
 use crate::env_file::Entry;
@@ -23,6 +24,7 @@ use crate::init_process;
 use crate::project::Project;
 use crate::settings;
 use crate::{child, printer};
+use inline::{AfterCommand, Origin};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let memory = private_memory::keep();
@@ -48,13 +50,6 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
         child::Ended::Well => plan.carry_out(&arguments, &env, began, &interrupt)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where the variables come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    Deployment,
-    EnvFile,
 }
 
 /// The variables that the command gets on top of this process's own.

@@ -1,5 +1,9 @@
 //! `capy service keygen`: what the key service keeps as its own secrets.
 
+pub(super) mod seal_rows;
+pub(super) mod verify;
+pub(super) mod wrap_roots;
+
 use std::path::Path;
 
 use capy_protocol::id::KeyId;

@@ -4,10 +4,9 @@ use capy_client::Service;
 use capy_protocol::api::projects::{Rotated, StoreKeyState, UnopenedRow};
 use serde::Serialize;
 
-use super::project::{plural, print_json};
-use super::token::service;
 use crate::cli::{Store, StoreKeys};
 use crate::error::{Error, Result};
+use crate::key_service;
 use crate::printer;
 use crate::settings::deadline;
 use crate::table::{shown, table};
@@ -20,9 +19,9 @@ pub(super) fn run(command: Store) -> Result<()> {
 }
 
 fn keys(arguments: &StoreKeys) -> Result<()> {
-    let list = service(&arguments.service)?.store_keys(deadline()?)?;
+    let list = key_service::with_token(arguments.service.url.as_deref())?.store_keys(deadline()?)?;
     if arguments.json {
-        return print_json(&list);
+        return printer::json(&list);
     }
     print(&list.keys)
 }
@@ -37,13 +36,13 @@ struct Outcome {
 
 /// Each call does a part; whatever ends it in between, the next run goes on with what is left.
 fn rotate(arguments: &StoreKeys) -> Result<()> {
-    let service = service(&arguments.service)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
     let outcome = rotate_all(&service)?;
     if arguments.json {
-        print_json(&outcome)?;
+        printer::json(&outcome)?;
     } else {
         let resealed = outcome.resealed;
-        let s = plural(usize::try_from(resealed).unwrap_or(usize::MAX));
+        let s = printer::plural(usize::try_from(resealed).unwrap_or(usize::MAX));
         printer::note(&format!("{resealed} value{s} sealed again under the newest key"));
         print(&outcome.keys)?;
     }

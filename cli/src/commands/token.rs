@@ -1,20 +1,19 @@
 //! `capy token`: API tokens of a key service, for who may do everything there.
 
+mod scope;
+mod trust;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use capy_client::Service;
 use capy_protocol::api::tokens::{CreatedToken, NewToken, TokenInfo};
 use capy_protocol::scope::Scope;
 use capy_protocol::token::TokenId;
 use zeroize::Zeroizing;
 
-use super::login::service_url;
-use super::token_trust;
-use crate::cli::{ServiceArg, Token, TokenCreate, TokenList, TokenRevoke};
+use crate::cli::{Token, TokenCreate, TokenList, TokenRevoke};
 use crate::error::{Error, Result};
-use crate::local::Config;
+use crate::key_service;
 use crate::printer;
-use crate::project::Project;
 use crate::settings::deadline;
 use crate::table::{shown, table, time, time_or};
 
@@ -25,22 +24,24 @@ pub(super) fn run(command: Token) -> Result<()> {
         Token::Create(create) => self::create(create),
         Token::List(list) => self::list(&list),
         Token::Revoke(revoke) => self::revoke(&revoke),
-        Token::Trust(trust) => token_trust::run(trust),
+        Token::Trust(trust) => trust::run(trust),
     }
 }
 
 /// Prints the token and nothing else on stdout: it is made to be piped into a CI's own store.
 fn create(arguments: TokenCreate) -> Result<()> {
     let request = NewToken {
-        scopes: arguments.scopes.iter().map(|text| scope(text)).collect::<Result<_>>()?,
+        scopes: arguments.scopes.iter().map(|text| scope::parse(text)).collect::<Result<_>>()?,
         label: arguments.label,
         expires_in: arguments.expires.map(|time| time.as_secs()),
     };
-    let created = service(&arguments.service)?.create_token(&request, deadline()?)?;
+    let created =
+        key_service::with_token(arguments.service.url.as_deref())?.create_token(&request, deadline()?)?;
     let printed = if arguments.json { json(&created) } else { line(&created) };
     if let Err(error) = printer::data(&printed) {
         // Nobody has it, and nobody shall.
-        let _ = service(&arguments.service)?.revoke_token(&created.info.token_id, deadline()?);
+        let _ = key_service::with_token(arguments.service.url.as_deref())?
+            .revoke_token(&created.info.token_id, deadline()?);
         return Err(error);
     }
     if !arguments.json {
@@ -60,17 +61,8 @@ fn json(created: &CreatedToken) -> Zeroizing<String> {
     text
 }
 
-/// `deploy` and `read` alone mean the project here.
-pub(super) fn scope(text: &str) -> Result<Scope> {
-    match text {
-        "deploy" => Ok(Scope::Deploy(Project::find()?.id().clone())),
-        "read" => Ok(Scope::Read(Project::find()?.id().clone())),
-        _ => Scope::parse(text).map_err(|_| Error::ScopeMalformed { text: text.into() }),
-    }
-}
-
 fn list(arguments: &TokenList) -> Result<()> {
-    let list = service(&arguments.service)?.tokens(deadline()?)?;
+    let list = key_service::with_token(arguments.service.url.as_deref())?.tokens(deadline()?)?;
     if arguments.json {
         let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
         return printer::data(&(json + "\n"));
@@ -104,13 +96,7 @@ fn row(token: &TokenInfo, now: u128) -> [String; 6] {
 fn revoke(arguments: &TokenRevoke) -> Result<()> {
     let id = arguments.id.trim();
     let id = TokenId::parse(id).map_err(|_| Error::TokenIdMalformed { text: id.into() })?;
-    service(&arguments.service)?.revoke_token(&id, deadline()?)?;
+    key_service::with_token(arguments.service.url.as_deref())?.revoke_token(&id, deadline()?)?;
     printer::note(&format!("token {id} is revoked: the service refuses it from now on"));
     Ok(())
-}
-
-pub(super) fn service(argument: &ServiceArg) -> Result<Service> {
-    let url = service_url(argument.url.as_deref())?;
-    let token = Config::find()?.token(&url)?;
-    Ok(Service::new(url).with_token(token))
 }

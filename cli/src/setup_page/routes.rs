@@ -14,8 +14,9 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::assets::FILES;
+use super::choice::{Choice, PushTo, Which};
 use super::session::Session;
-use super::view::{self, Choice, Fit, Made, Problem, PushTo, Status, Value, Which};
+use super::view::{self, Fit, Made, Problem, Status, Value};
 use crate::deployment::{json_object, lines as lines_of};
 use crate::error::{Error, Result};
 

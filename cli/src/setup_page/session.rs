@@ -10,8 +10,8 @@ use capy_protocol::id::DeployId;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::choice::{Blob, Choice, PushTo};
 use super::gate::Gate;
-use super::view::{Blob, Choice, PushTo};
 use crate::deployment::{
     BlobFile, BlobPlace, Deployment, Replaces, Terms, Wish, Wishes, Workbench, lifetime,
 };

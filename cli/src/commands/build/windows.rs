@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use crate::cli::Build;
 use crate::error::{Error, Result};
 
-pub(super) fn run(_: Build) -> Result<ExitCode> {
+pub(in crate::commands) fn run(_: Build) -> Result<ExitCode> {
     Err(Error::BuildNotHere)
 }

@@ -4,10 +4,10 @@ use capy_client::Service;
 use capy_protocol::api::{RowFinding, RowId, SealRows};
 use serde::Serialize;
 
-use super::audit_verify::describe_row;
-use super::login::service_url;
 use crate::cli::SealRowsArguments;
+use crate::commands::audit::verify::describe_row;
 use crate::error::Result;
+use crate::key_service;
 use crate::local::Config;
 use crate::settings::deadline;
 use crate::{input, printer};
@@ -19,8 +19,8 @@ struct Report {
     refused: Vec<RowFinding>,
 }
 
-pub(super) fn run(arguments: &SealRowsArguments) -> Result<()> {
-    let url = service_url(arguments.ask.url.as_deref())?;
+pub(in crate::commands) fn run(arguments: &SealRowsArguments) -> Result<()> {
+    let url = key_service::url(arguments.ask.url.as_deref())?;
     let service = Service::new(url.clone()).with_token(Config::find()?.token(&url)?);
     let planned = ask(&service, true)?;
     for finding in &planned.refused {

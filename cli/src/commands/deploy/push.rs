@@ -5,7 +5,7 @@
 
 use capy_client::signals::Interrupt;
 
-use super::deploy;
+use super::hand_over;
 use crate::deployment::{Deployment, Wish, Workbench};
 use crate::error::{DeploymentFault as Fault, Error, Result};
 use crate::push::{self, Pushing, Report};
@@ -16,7 +16,12 @@ const NEXT_CHECK: &str = "next, see whether the values are whole: save what the 
                           values, and run\n     capy deploy --check --held FILE\nwhere it shows none, `capy deploy \
                           list` counts a use once its first build or start has opened them";
 
-pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, agreed: bool) -> Result<()> {
+pub(in crate::commands) fn run(
+    workbench: &Workbench,
+    wish: &Wish,
+    project: Option<String>,
+    agreed: bool,
+) -> Result<()> {
     let push = wish.platform.push()?;
     if push::find(&push.program).is_none() {
         return Err(Error::PushProgramMissing { program: push.program.clone() });
@@ -34,7 +39,7 @@ pub(super) fn run(workbench: &Workbench, wish: &Wish, project: Option<String>, a
             deployment.hand_over().and_then(|()| tell(&deployment, &report, Some(deployment.short_id())))
         }
         nothing_arrived => {
-            let is_revoked = deploy::take_back(workbench, &deployment);
+            let is_revoked = hand_over::take_back(workbench, &deployment);
             if is_revoked {
                 printer::note("nothing was set, and the deployment that was made for it is revoked again");
             }
@@ -80,9 +85,9 @@ fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Resul
         printer::note(&format!("its command line said: {complaint}"));
     }
     if live.is_some() {
-        deploy::tell_blob_file(deployment);
-        deploy::tell_command(&deployment.guide);
-        deploy::tell_set_there(deployment);
+        hand_over::tell_blob_file(deployment);
+        hand_over::tell_command(&deployment.guide);
+        hand_over::tell_set_there(deployment);
         let short = deployment.short_id();
         if !report.listed.is_empty() && report.is_whole() {
             printer::note(&format!("\n{NEXT_CHECK}"));

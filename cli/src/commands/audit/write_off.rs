@@ -4,16 +4,16 @@ use capy_client::Service;
 use capy_protocol::api::GiveUp;
 use capy_protocol::id::KeyId;
 
-use super::audit_verify::{describe, shown};
-use super::login::service_url;
+use super::verify::{describe, shown};
 use crate::cli::AuditGiveUp;
 use crate::error::Result;
+use crate::key_service;
 use crate::local::Config;
 use crate::settings::deadline;
 use crate::{input, printer};
 
-pub(super) fn run(arguments: &AuditGiveUp) -> Result<()> {
-    let url = service_url(arguments.ask.url.as_deref())?;
+pub(in crate::commands) fn run(arguments: &AuditGiveUp) -> Result<()> {
+    let url = key_service::url(arguments.ask.url.as_deref())?;
     let service = Service::new(url.clone()).with_token(Config::find()?.token(&url)?);
     let key_ids: Vec<KeyId> = arguments.key_ids.iter().copied().map(KeyId).collect();
     let loss = service.give_up_roots(&GiveUp { key_ids: key_ids.clone(), dry_run: true }, deadline()?)?;

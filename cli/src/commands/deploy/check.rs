@@ -24,7 +24,7 @@ use crate::local::receipts::{Record, Records};
 use crate::printer;
 use crate::settings::deadline;
 
-pub(super) fn run(arguments: &Mint) -> Result<()> {
+pub(in crate::commands) fn run(arguments: &Mint) -> Result<()> {
     let held = arguments.held.as_deref().map(read_held).transpose()?;
     let lookup = |name: &str| {
         let value = match &held {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use capy_protocol::api::Deploy;
 use capy_protocol::blob::Format;
 
-use super::{deploy, deploy_push, deploy_revoke, deploy_steps};
+use super::{hand_over, prompt, push, revoke};
 use crate::cli::DeployRotate;
 use crate::deployment::{BlobFile, BlobPlace, Replaces, Terms, Wishes, Workbench};
 use crate::error::{DeploymentFault as Fault, Error, Result};
@@ -19,15 +19,15 @@ use crate::platforms;
 use crate::settings::deadline;
 use crate::{input, printer};
 
-pub(super) fn run(arguments: DeployRotate) -> Result<()> {
-    let prefix = deploy_revoke::parse(&arguments.id)?;
+pub(in crate::commands) fn run(arguments: DeployRotate) -> Result<()> {
+    let prefix = revoke::parse(&arguments.id)?;
     let somebody_is_there = io::stdin().is_terminal() && io::stderr().is_terminal();
     if !arguments.yes && !somebody_is_there {
         return Err(Error::NotConfirmed);
     }
     let workbench = Workbench::open(arguments.file.env_file.clone())?;
     let deploys = workbench.service.list(workbench.project.id(), deadline()?)?;
-    let old = deploy_revoke::choose(&prefix, &deploys)?;
+    let old = revoke::choose(&prefix, &deploys)?;
     if old.revoked_at.is_some() {
         return Err(capy_client::Error::DeployRevoked { id: old.deploy_id }.into());
     }
@@ -40,10 +40,10 @@ pub(super) fn run(arguments: DeployRotate) -> Result<()> {
         ask(&workbench, &mut wishes, record.as_ref(), &arguments)?;
     }
     tell_new_names(&workbench, &wishes, record.as_ref());
-    let wish = deploy::agreed(&workbench, wishes.wish()?, arguments.yes)?;
+    let wish = prompt::agreed(&workbench, wishes.wish()?, arguments.yes)?;
     match arguments.push {
-        true => deploy_push::run(&workbench, &wish, arguments.project, arguments.yes)?,
-        false => deploy::print(&workbench, &wish, arguments.json)?,
+        true => push::run(&workbench, &wish, arguments.project, arguments.yes)?,
+        false => hand_over::print(&workbench, &wish, arguments.json)?,
     }
     let short = old.deploy_id.short();
     let question = format!("\nrevoke {short}? Only when the platform holds the new variables");
@@ -112,10 +112,10 @@ fn ask(
 ) -> Result<()> {
     if is_environment_open(wishes, record)? {
         let platform = platforms::find(wishes.platform.as_deref().unwrap_or_default())?;
-        wishes.environment = deploy_steps::ask_environment(&platform)?;
+        wishes.environment = prompt::ask_environment(&platform)?;
     }
     if !arguments.all && wishes.only.is_none() && record.is_none() {
-        wishes.only = deploy_steps::ask_variables(workbench)?;
+        wishes.only = prompt::ask_variables(workbench)?;
     }
     Ok(())
 }

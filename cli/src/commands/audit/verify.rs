@@ -9,9 +9,9 @@ use capy_protocol::api::{Checkpoint, ErrorCode, Finding, Flaw, RowFinding, RowFl
 use capy_protocol::id::KeyId;
 use serde::Serialize;
 
-use super::login::service_url;
 use crate::cli::AuditVerify;
 use crate::error::{Error, Result};
+use crate::key_service;
 use crate::local::Config;
 use crate::local::audit_pins::{Pin, Pins};
 use crate::printer;
@@ -54,8 +54,8 @@ impl Shown {
     }
 }
 
-pub(super) fn run(arguments: &AuditVerify) -> Result<()> {
-    let url = service_url(arguments.ask.url.as_deref())?;
+pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
+    let url = key_service::url(arguments.ask.url.as_deref())?;
     let config = Config::find()?;
     let service = Service::new(url.clone()).with_token(config.token(&url)?);
     let pins = Pins::of(&config);
@@ -170,7 +170,7 @@ fn verify_rows(service: &Service, report: &mut Report) -> Result<()> {
     }
 }
 
-pub(super) fn describe_row(finding: &RowFinding) -> String {
+pub(in crate::commands) fn describe_row(finding: &RowFinding) -> String {
     let RowFinding { kind, id, flaw } = finding;
     let kind = match kind.as_str() {
         "deploy" => "deployment",

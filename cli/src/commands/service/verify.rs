@@ -41,7 +41,7 @@ impl Version {
     }
 }
 
-pub(super) fn run(arguments: &ServiceVerify) -> Result<()> {
+pub(in crate::commands) fn run(arguments: &ServiceVerify) -> Result<()> {
     let release = ServiceRelease::read(&arguments.release)?;
     let name = arguments.name.as_deref().unwrap_or(&release.name);
     let worker = Worker::from_env(name)?;

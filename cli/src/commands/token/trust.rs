@@ -5,17 +5,17 @@ use capy_protocol::scope::Scope;
 use capy_protocol::token::TrustId;
 use serde::Serialize;
 
-use super::project::print_json;
-use super::token::{scope, service};
+use super::scope;
 use crate::cli::{TokenTrust, TrustAdd, TrustList, TrustRemove};
 use crate::error::{Error, Result};
+use crate::key_service;
 use crate::printer;
 use crate::settings::deadline;
 use crate::table::{shown, table, time};
 
 const HEAD: [&str; 5] = ["id", "repository", "only", "scope", "created"];
 
-pub(super) fn run(command: TokenTrust) -> Result<()> {
+pub(in crate::commands) fn run(command: TokenTrust) -> Result<()> {
     match command {
         TokenTrust::Add(add) => self::add(add),
         TokenTrust::List(list) => self::list(&list),
@@ -25,7 +25,7 @@ pub(super) fn run(command: TokenTrust) -> Result<()> {
 
 /// The audience is the service's own URL, which is what `capy` asks GitHub for.
 fn add(arguments: TrustAdd) -> Result<()> {
-    let service = service(&arguments.service)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
     let trust = NewTrust {
         issuer: arguments.issuer.unwrap_or_else(|| GITHUB_ISSUER.into()),
         audience: arguments.audience.unwrap_or_else(|| service.url().to_string()),
@@ -37,13 +37,13 @@ fn add(arguments: TrustAdd) -> Result<()> {
             environment: arguments.environment,
             job_workflow_ref: arguments.job_workflow,
         },
-        scope: scope(&arguments.scope)?,
+        scope: scope::parse(&arguments.scope)?,
     };
     let trust = service.add_trust(&trust, deadline()?)?;
     let warnings = warnings(&trust.claims);
     if arguments.json {
         report(&warnings);
-        return print_json(&Added { trust, warnings });
+        return printer::json(&Added { trust, warnings });
     }
     let id = trust.trust_id;
     printer::note(&format!(
@@ -92,7 +92,7 @@ fn of_repository(repository: &str, path: String) -> String {
 }
 
 fn list(arguments: &TrustList) -> Result<()> {
-    let list = service(&arguments.service)?.trusts(deadline()?)?;
+    let list = key_service::with_token(arguments.service.url.as_deref())?.trusts(deadline()?)?;
     report(&list.trusts.iter().flat_map(|trust| warnings(&trust.claims)).collect::<Vec<_>>());
     if arguments.json {
         let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
@@ -137,7 +137,7 @@ fn named(claims: &TrustClaims) -> impl Iterator<Item = (&'static str, &str)> {
 fn remove(arguments: &TrustRemove) -> Result<()> {
     let id = arguments.id.trim();
     let id = TrustId::parse(id).map_err(|_| Error::TrustIdMalformed { text: id.into() })?;
-    service(&arguments.service)?.remove_trust(&id, deadline()?)?;
+    key_service::with_token(arguments.service.url.as_deref())?.remove_trust(&id, deadline()?)?;
     printer::note(&format!("trust {id} is removed: the service accepts nothing by it from now on"));
     Ok(())
 }

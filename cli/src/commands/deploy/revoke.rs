@@ -13,7 +13,7 @@ use crate::{input, printer};
 
 const SHORTEST: usize = 4;
 
-pub(super) fn run(arguments: &DeployRevoke) -> Result<()> {
+pub(in crate::commands) fn run(arguments: &DeployRevoke) -> Result<()> {
     let project = Project::find()?;
     let Some(id) = &arguments.id else {
         return revoke_all(&project, arguments.yes);

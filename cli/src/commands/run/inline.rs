@@ -12,11 +12,17 @@ use capy_client::signals::Interrupt;
 use capy_inliner::{Progress, Report, Request, RootKind, Severity, Within};
 use capy_protocol::env_map::EnvMap;
 
-use super::run::Origin;
 use crate::build_command::{Effect, effect};
 use crate::cli::{Dynamic, Run};
 use crate::error::{Error, Result};
 use crate::printer;
+
+/// Where the variables come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Deployment,
+    EnvFile,
+}
 
 /// So many folders of unknown bundles are named; more help nobody.
 const MOST_NAMED: usize = 3;

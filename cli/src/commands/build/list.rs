@@ -12,7 +12,7 @@ use crate::table::{shown, table, time, time_or};
 
 const HEAD: [&str; 6] = ["id", "project", "started", "state", "commit", "handed out"];
 
-pub(super) fn run(command: BuildCommand) -> Result<()> {
+pub(in crate::commands) fn run(command: BuildCommand) -> Result<()> {
     match command {
         BuildCommand::List(list) => self::list(&list),
         BuildCommand::Show(show) => self::show(&show),

@@ -22,7 +22,7 @@ use crate::{input, printer};
 
 const HEAD: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];
 
-pub(super) fn run(arguments: &DeployList) -> Result<()> {
+pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
     let project = Project::find()?;
     let service = project.service()?;
     let deploys = service.list(project.id(), deadline()?)?;

@@ -3,16 +3,16 @@
 use capy_client::Service;
 use capy_protocol::api::WrapRootState;
 
-use super::login::service_url;
 use crate::cli::AskService;
 use crate::error::Result;
+use crate::key_service;
 use crate::local::Config;
 use crate::printer;
 use crate::settings::deadline;
 use crate::table::table;
 
-pub(super) fn run(arguments: &AskService) -> Result<()> {
-    let url = service_url(arguments.url.as_deref())?;
+pub(in crate::commands) fn run(arguments: &AskService) -> Result<()> {
+    let url = key_service::url(arguments.url.as_deref())?;
     let token = Config::find()?.token(&url)?;
     let list = Service::new(url).with_token(token).wrap_roots(deadline()?)?;
     if arguments.json {

@@ -2,15 +2,16 @@
 //!
 //! It asks and returns what is wished; nothing is minted here, and no value is asked for or shown.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::deploy;
 use crate::cli::{CredentialArg, FormatArg};
-use crate::deployment::{BlobFile, BlobPlace, Terms, Wish, Wishes, Workbench, lifetime};
+use crate::deployment::{BlobFile, BlobPlace, Replaces, Terms, Wish, Wishes, Workbench, lifetime};
+use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
+use crate::input;
 use crate::platforms::{self, FILE, Platform};
 use crate::{printer, push};
 
@@ -49,7 +50,7 @@ pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Then> {
     }
     let mut wish = wishes.wish()?;
     offer_ways(workbench, &mut wish)?;
-    ask_what_then(deploy::agreed(workbench, wish, false)?)
+    ask_what_then(agreed(workbench, wish, false)?)
 }
 
 fn ask_what_then(wish: Wish) -> Result<Then> {
@@ -225,4 +226,22 @@ fn line(prompt: &str) -> Result<String> {
         return Err(Error::NothingTyped);
     }
     Ok(text.trim().to_owned())
+}
+
+pub(super) fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// The wish, after a question where a file would lose a live deployment's blob.
+pub(super) fn agreed(workbench: &Workbench, mut wish: Wish, yes: bool) -> Result<Wish> {
+    match workbench.check(&wish) {
+        Err(error @ Error::Deployment(Fault::BlobFileInUse { .. })) if yes || somebody_is_there() => {
+            let question =
+                format!("{error}: with the file, the platform will need the new variables, too\nreplace it?");
+            input::confirm(&question, yes)?;
+            wish.blob.replace(Replaces::Any);
+        }
+        result => result?,
+    }
+    Ok(wish)
 }

@@ -3,15 +3,14 @@
 use capy_protocol::api::projects::{NewSecret, ProjectChange, SecretInfo};
 use capy_protocol::env_map::SecretValue;
 
-use super::project::{find, plural, print_json};
-use super::token::service;
 use crate::cli::{ProjectShow, SecretCommand, SecretDelete, SecretSet};
 use crate::error::{Error, Result};
+use crate::key_service;
 use crate::settings::deadline;
 use crate::table::{table, time};
 use crate::{input, names, printer, store_project};
 
-pub(super) fn run(command: SecretCommand) -> Result<()> {
+pub(in crate::commands) fn run(command: SecretCommand) -> Result<()> {
     match command {
         SecretCommand::Set(set) => self::set(&set),
         SecretCommand::Delete(delete) => self::delete(&delete),
@@ -20,16 +19,16 @@ pub(super) fn run(command: SecretCommand) -> Result<()> {
 }
 
 fn set(arguments: &SecretSet) -> Result<()> {
-    let service = service(&arguments.service)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
     let secrets = read(arguments)?;
     let id = store_project::find(&service, &arguments.project)?;
     let count = secrets.len();
     let change = ProjectChange { secrets, ..ProjectChange::default() };
     let changed = service.change_project(&id, &change, deadline()?)?;
     if arguments.json {
-        return print_json(&changed);
+        return printer::json(&changed);
     }
-    let what = arguments.name.clone().unwrap_or_else(|| format!("{count} secret{}", plural(count)));
+    let what = arguments.name.clone().unwrap_or_else(|| format!("{count} secret{}", printer::plural(count)));
     let verb = if count == 1 { "is" } else { "are" };
     printer::note(&format!("{what} {verb} set in project {}", changed.project.name));
     Ok(())
@@ -50,8 +49,8 @@ fn read(arguments: &SecretSet) -> Result<Vec<NewSecret>> {
 
 /// A name that is not there stops it before anything is deleted.
 fn delete(arguments: &SecretDelete) -> Result<()> {
-    let service = service(&arguments.service)?;
-    let detail = find(&service, &arguments.project)?;
+    let service = key_service::with_token(arguments.service.url.as_deref())?;
+    let detail = store_project::detail(&service, &arguments.project)?;
     let of_name = |name: &String| {
         let found = detail.secrets.iter().find(|secret| secret.key == *name);
         found
@@ -66,9 +65,12 @@ fn delete(arguments: &SecretDelete) -> Result<()> {
 }
 
 fn list(arguments: &ProjectShow) -> Result<()> {
-    let detail = find(&service(&arguments.service)?, &arguments.project)?;
+    let detail = store_project::detail(
+        &key_service::with_token(arguments.service.url.as_deref())?,
+        &arguments.project,
+    )?;
     if arguments.json {
-        return print_json(&detail.secrets);
+        return printer::json(&detail.secrets);
     }
     if detail.secrets.is_empty() {
         printer::note("no secrets yet");

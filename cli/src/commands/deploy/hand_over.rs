@@ -1,0 +1,131 @@
+//! What a deployment's variables are handed over as: printed, or in a file; and what is said about it.
+
+use crate::deployment::{Deployment, Wish, Workbench, lines};
+use crate::error::{Error, Result};
+use crate::local::private_file;
+use crate::platforms::Guide;
+use crate::printer;
+use capy_protocol::id::DeployId;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Mints, prints, and says what to do with it.
+pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
+    let deployment = workbench.mint(wish)?;
+    let text = if as_json { json(&deployment) } else { lines(&deployment.variables) };
+    handed_over(workbench, &deployment, printer::data(&text))?;
+    if !as_json {
+        explain(&deployment, None);
+    }
+    Ok(())
+}
+
+/// Mints, writes the lines to a new file of this user's alone, and says what to do with it.
+pub(super) fn write(workbench: &Workbench, wish: &Wish, path: &Path) -> Result<()> {
+    let deployment = workbench.mint(wish)?;
+    let text = lines(&deployment.variables);
+    let written = private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
+        .map_err(Error::file("write", path));
+    handed_over(workbench, &deployment, written)?;
+    explain(&deployment, Some(path));
+    Ok(())
+}
+
+/// What nobody could be handed is undone.
+fn handed_over(workbench: &Workbench, deployment: &Deployment, result: Result<()>) -> Result<()> {
+    if let Err(error) = result {
+        take_back(workbench, deployment);
+        return Err(error);
+    }
+    deployment.hand_over()
+}
+
+/// Undoes a deployment after an error that is the one to be told; whether it was undone is told here.
+pub(super) fn take_back(workbench: &Workbench, deployment: &Deployment) -> bool {
+    let taken = workbench.take_back(deployment);
+    if let Err(fault) = &taken {
+        printer::note(&format!("warning: deployment {} could not be revoked again: {fault}", deployment.id));
+    }
+    taken.is_ok()
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    deploy_id: &'a DeployId,
+    platform: &'a str,
+    command: &'a str,
+    variables: BTreeMap<&'static str, &'a str>,
+}
+
+fn json(deployment: &Deployment) -> Zeroizing<String> {
+    let json = Json {
+        deploy_id: &deployment.id,
+        platform: deployment.platform.id,
+        command: &deployment.guide.command,
+        variables: deployment
+            .variables
+            .iter()
+            .map(|variable| (variable.name, variable.value.as_str()))
+            .collect(),
+    };
+    let mut text = Zeroizing::new(serde_json::to_string_pretty(&json).expect("strings are always JSON"));
+    text.push('\n');
+    text
+}
+
+fn explain(deployment: &Deployment, saved: Option<&Path>) {
+    let (platform, guide) = (&deployment.platform, &deployment.guide);
+    let short = deployment.short_id();
+    if let Some(path) = saved {
+        let path = path.display();
+        printer::note(&format!(
+            "\nthe variables are in {path}: keep it out of git, and remove it when {} has them",
+            platform.name
+        ));
+    }
+    printer::note(&format!("\ndeployment {short} for {}: {}", platform.name, platform.pattern.explain()));
+    for (index, step) in guide.steps.iter().enumerate() {
+        printer::note(&format!("  {}. {step}", index + 1));
+    }
+    tell_command(guide);
+    let is_saved = |note: &&String| saved.is_some() && note.starts_with("first save");
+    if let Some(note) = guide.cli_note.as_ref().filter(|note| !is_saved(note)) {
+        printer::note(&format!("\non the command line: {note}"));
+    } else if !guide.cli.is_empty() {
+        printer::note("\nor on the command line:");
+    }
+    if !guide.cli.is_empty() {
+        printer::note(&indented(guide.cli.iter().flat_map(|line| line.lines())));
+    }
+    tell_blob_file(deployment);
+    tell_set_there(deployment);
+    if let Some(warning) = platform.limits.warning(&deployment.sizes()) {
+        printer::note(&format!("\nwarning: {warning}"));
+    }
+    let docs = if platform.docs.is_empty() { String::new() } else { format!("see {}\n", platform.docs) };
+    printer::note(&format!("\n{docs}to take it back: capy deploy revoke {short}"));
+}
+
+/// What goes into the build step or in front of the program.
+pub(super) fn tell_command(guide: &Guide) {
+    printer::note(&format!("\n{}:\n{}", guide.place, indented(guide.command.lines())));
+}
+
+pub(super) fn tell_blob_file(deployment: &Deployment) {
+    if let Some(placed) = &deployment.blob_file {
+        printer::note(&format!("\nthe blob is in {}: deploy it beside the code", placed.file.path.display()));
+    }
+}
+
+/// What the platform sets itself meets these values.
+pub(super) fn tell_set_there(deployment: &Deployment) {
+    for note in &deployment.set_there {
+        printer::note(&format!("\nnote: {note}"));
+    }
+}
+
+fn indented<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.map(|line| format!("     {line}")).collect::<Vec<_>>().join("\n")
+}
