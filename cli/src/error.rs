@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use capy_client::ServiceUrl;
+use capy_client::service_url::MalformedUrl;
 use capy_protocol::id::ProjectId;
 use capy_worker::secrets::{ENCRYPTION_KEY, SecretFault};
 
@@ -220,6 +221,12 @@ pub(crate) enum Error {
     ServiceRelease(#[from] ReleaseFault),
     #[error("what is deployed as {name} is not this release: see above")]
     ServiceDiffers { name: String },
+}
+
+impl From<MalformedUrl> for Error {
+    fn from(malformed: MalformedUrl) -> Self {
+        capy_client::Error::from(malformed).into()
+    }
 }
 
 impl Error {

@@ -11,8 +11,10 @@ use std::time::Duration;
 use capy_protocol::api::ErrorCode;
 use capy_protocol::id::DeployId;
 
-use crate::credentials::{Names, Stand};
-use crate::{ServiceUrl, exit};
+use crate::credential_names::Names;
+use crate::credential_text::Stand;
+use crate::exit;
+use crate::service_url::{MalformedUrl, ServiceUrl};
 
 /// Why the variables could not be opened, or the service did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -288,13 +290,8 @@ pub enum Error {
     #[error("no key service is named: CAPY_SERVICE_URL is not set and no capy.toml is here or above")]
     ServiceUrlMissing,
     /// The URL cannot be used.
-    #[error("{origin} does not name a usable service URL: {reason}")]
-    ServiceUrlMalformed {
-        /// Where it comes from.
-        origin: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    ServiceUrlMalformed(#[from] MalformedUrl),
     /// `CAPY_TIMEOUT` is not a number of seconds.
     #[error("CAPY_TIMEOUT is not a number of seconds from 1 to 3600")]
     TimeoutMalformed,
@@ -383,7 +380,7 @@ impl Error {
             Self::ProjectExists { .. } => ("PROJECT_EXISTS", exit::SERVICE_ERROR),
             Self::StoreOff { .. } => ("STORE_OFF", exit::STORE_OFF),
             Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
-            Self::ServiceUrlMalformed { .. } => ("SERVICE_URL_MALFORMED", exit::USAGE),
+            Self::ServiceUrlMalformed(_) => ("SERVICE_URL_MALFORMED", exit::USAGE),
             Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),
             Self::ProjectFileUnreadable { .. } => ("PROJECT_FILE_UNREADABLE", exit::NOT_SET_UP),
             Self::FileOfAnotherUser { .. } => ("FILE_OF_ANOTHER_USER", exit::NOT_SET_UP),

@@ -7,6 +7,8 @@
 
 pub mod authorities;
 pub mod bar;
+mod credential_names;
+mod credential_text;
 pub mod credentials;
 mod error;
 pub mod exit;
@@ -31,9 +33,10 @@ use capy_protocol::env_map::EnvMap;
 pub use credentials::Credentials;
 pub use error::Error;
 pub use project_file::ProjectFile;
+pub use project_file::service_url;
 pub use retry::Deadline;
 pub use service::Service;
-pub use service_url::{ServiceUrl, service_url};
+pub use service_url::ServiceUrl;
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -3,11 +3,14 @@
 //! It refuses a file above the start folder that is another user's: whoever can write to `/tmp` must not choose
 //! the service and the variables of everybody who works below it (compare CVE-2022-24765 in git).
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use capy_protocol::id::ProjectId;
 use serde::{Deserialize, Serialize};
 
+use crate::service_url::{PlainHttp, ServiceUrl};
+use crate::text_of;
 use crate::{Error, Result, regular_file};
 
 /// The file's name.
@@ -87,6 +90,19 @@ pub fn check_owner(path: &Path) -> Result<()> {
     }
 }
 
+/// `CAPY_SERVICE_URL`, else the `service_url` of the nearest `capy.toml` at or above `start_dir`.
+///
+/// # Errors
+/// [`Error::ServiceUrlMissing`], [`Error::ServiceUrlMalformed`], and those of [`ProjectFile::find`].
+pub fn service_url(lookup: impl Fn(&str) -> Option<OsString>, start_dir: &Path) -> Result<ServiceUrl> {
+    let plain = PlainHttp::from_env(&lookup);
+    if let Some(text) = text_of(&lookup, "CAPY_SERVICE_URL")? {
+        return Ok(ServiceUrl::parse(&text, "CAPY_SERVICE_URL", plain)?);
+    }
+    let (path, file) = ProjectFile::find(start_dir)?.ok_or(Error::ServiceUrlMissing)?;
+    Ok(ServiceUrl::parse(&file.service_url, &path.display().to_string(), plain)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,5 +178,26 @@ mod tests {
             let error = ProjectFile::find(folder.path()).unwrap_err();
             assert_eq!(error.code(), "PROJECT_FILE_MALFORMED", "{bad}");
         }
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_project_file_and_the_nearest_file_over_others() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        let none = |_: &str| None;
+        assert_eq!(service_url(none, &inner).unwrap_err().code(), "SERVICE_URL_MISSING");
+        let write = |folder: &Path, url: &str| {
+            let text = format!("project_id = \"prj_a\"\nservice_url = \"{url}\"\n");
+            std::fs::write(folder.join("capy.toml"), text).unwrap();
+        };
+        write(root.path(), "https://outer.example");
+        assert_eq!(service_url(none, &inner).unwrap().as_str(), "https://outer.example");
+        write(&inner, "https://inner.example");
+        assert_eq!(service_url(none, &inner).unwrap().as_str(), "https://inner.example");
+        let env = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "https://env.example".into());
+        assert_eq!(service_url(env, &inner).unwrap().as_str(), "https://env.example");
+        let emptied = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "".into());
+        assert_eq!(service_url(emptied, &inner).unwrap().as_str(), "https://inner.example");
     }
 }

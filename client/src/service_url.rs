@@ -7,11 +7,8 @@
 use core::fmt;
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::Path;
 
 use ureq::http::Uri;
-
-use crate::{Error, ProjectFile, Result, text_of};
 
 /// The key service's URL, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +26,16 @@ pub enum PlainHttp {
     Anywhere,
 }
 
+/// Text that is no usable service URL.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin} does not name a usable service URL: {reason}")]
+pub struct MalformedUrl {
+    /// Where the text comes from.
+    pub origin: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
 impl PlainHttp {
     /// [`PlainHttp::Anywhere`] when `CAPY_ALLOW_HTTP` is `1`.
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
@@ -43,10 +50,9 @@ impl ServiceUrl {
     /// Checks a URL; the error says that it comes from `origin`.
     ///
     /// # Errors
-    /// [`Error::ServiceUrlMalformed`].
-    pub fn parse(text: &str, origin: &str, plain: PlainHttp) -> Result<Self> {
-        Self::check(text.trim(), plain)
-            .map_err(|reason| Error::ServiceUrlMalformed { origin: origin.into(), reason })
+    /// [`MalformedUrl`].
+    pub fn parse(text: &str, origin: &str, plain: PlainHttp) -> Result<Self, MalformedUrl> {
+        Self::check(text.trim(), plain).map_err(|reason| MalformedUrl { origin: origin.into(), reason })
     }
 
     fn check(text: &str, plain: PlainHttp) -> Result<Self, &'static str> {
@@ -88,19 +94,6 @@ impl fmt::Display for ServiceUrl {
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-}
-
-/// `CAPY_SERVICE_URL`, else the `service_url` of the nearest `capy.toml` at or above `start_dir`.
-///
-/// # Errors
-/// [`Error::ServiceUrlMissing`], [`Error::ServiceUrlMalformed`], and those of [`ProjectFile::find`].
-pub fn service_url(lookup: impl Fn(&str) -> Option<OsString>, start_dir: &Path) -> Result<ServiceUrl> {
-    let plain = PlainHttp::from_env(&lookup);
-    if let Some(text) = text_of(&lookup, "CAPY_SERVICE_URL")? {
-        return ServiceUrl::parse(&text, "CAPY_SERVICE_URL", plain);
-    }
-    let (path, file) = ProjectFile::find(start_dir)?.ok_or(Error::ServiceUrlMissing)?;
-    ServiceUrl::parse(&file.service_url, &path.display().to_string(), plain)
 }
 
 #[cfg(test)]
@@ -150,26 +143,5 @@ mod tests {
             assert_eq!(PlainHttp::from_env(|_| Some(value.into())), PlainHttp::Loopback);
         }
         assert_eq!(PlainHttp::from_env(|_| Some("1".into())), PlainHttp::Anywhere);
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_project_file_and_the_nearest_file_over_others() {
-        let root = tempfile::tempdir().unwrap();
-        let inner = root.path().join("a/b");
-        std::fs::create_dir_all(&inner).unwrap();
-        let none = |_: &str| None;
-        assert_eq!(service_url(none, &inner).unwrap_err().code(), "SERVICE_URL_MISSING");
-        let write = |folder: &Path, url: &str| {
-            let text = format!("project_id = \"prj_a\"\nservice_url = \"{url}\"\n");
-            std::fs::write(folder.join("capy.toml"), text).unwrap();
-        };
-        write(root.path(), "https://outer.example");
-        assert_eq!(service_url(none, &inner).unwrap().as_str(), "https://outer.example");
-        write(&inner, "https://inner.example");
-        assert_eq!(service_url(none, &inner).unwrap().as_str(), "https://inner.example");
-        let env = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "https://env.example".into());
-        assert_eq!(service_url(env, &inner).unwrap().as_str(), "https://env.example");
-        let emptied = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "".into());
-        assert_eq!(service_url(emptied, &inner).unwrap().as_str(), "https://inner.example");
     }
 }

@@ -41,7 +41,7 @@ pub enum Error {
     MalformedStoreKeys,
     /// The row names a key that is not held.
     #[error("no key of ENCRYPTION_KEY has key id {0}")]
-    UnknownStoreKey(crate::id::KeyId),
+    UnknownStoreKey(crate::key_id::KeyId),
     /// Not an address or a prefix, or a prefix with bits after it.
     #[error(
         "an address or a prefix is written 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, with no bits after the prefix"
@@ -64,7 +64,7 @@ pub enum Error {
     MalformedPhrase,
     /// The outer blob names a wrap root that is not in the ring.
     #[error("no wrap root has key id {0}")]
-    UnknownWrapRoot(crate::id::KeyId),
+    UnknownWrapRoot(crate::key_id::KeyId),
     /// The key commitment does not match: this key is not the one the blob was made for.
     #[error("wrong key")]
     WrongKey,

@@ -6,6 +6,7 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub use crate::key_id::KeyId;
 use crate::{Error, Result};
 
 /// Names one deployment: 32 random bytes, written as 64 lower-case hexadecimal digits.
@@ -128,27 +129,6 @@ impl Serialize for ProjectId {
 impl<'de> Deserialize<'de> for ProjectId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
-    }
-}
-
-/// Names a wrap root. Random, so that blobs of two services are told apart by it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct KeyId(pub u32);
-
-impl KeyId {
-    /// A fresh random key id.
-    ///
-    /// # Errors
-    /// [`Error::Randomness`].
-    pub fn generate() -> Result<Self> {
-        Ok(Self(u32::from_be_bytes(crate::seal::random()?)))
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

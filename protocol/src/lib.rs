@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod json;
 mod kdf;
 pub mod key;
+mod key_id;
 pub mod mint;
 pub mod network;
 pub mod phrase;

@@ -129,6 +129,14 @@ fn inner_aad(deploy_id: &DeployId, project_id: &ProjectId) -> Vec<u8> {
 pub struct WrapRoots(Vec<(KeyId, WrapRoot)>);
 
 impl WrapRoots {
+    /// A key id for a new root: random, so that blobs of two services are told apart by it.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn draw_key_id() -> Result<KeyId> {
+        Ok(KeyId(u32::from_be_bytes(seal::random()?)))
+    }
+
     /// Reads `kid:hex[,kid:hex…]`; white space around an entry is forgiven.
     ///
     /// # Errors

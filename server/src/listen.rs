@@ -8,7 +8,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -19,7 +18,7 @@ use capy_worker::host::Limit;
 use capy_worker::host::limiter::Limiter;
 use capy_worker::log::Log;
 use capy_worker::secrets::Secrets;
-use capy_worker::{Route, router, too_slow};
+use capy_worker::{router, too_slow};
 use tokio::sync::watch;
 
 use crate::connections::{Connections, Counters, Limits};
@@ -182,13 +181,6 @@ fn limits(settings: &Settings) -> Result<Limits> {
     }
     limits.shared = settings.trusted_proxies.clone();
     Ok(limits)
-}
-
-/// Whether an answer shows that the call's bearer was let in.
-pub(crate) fn is_of_a_bearer(response: &Response<Body>) -> bool {
-    const OPEN: [&str; 3] = ["", "/health", "/deploy/{id}/decrypt"];
-    let route = response.extensions().get::<Route>();
-    response.status().is_success() && route.is_some_and(|Route(pattern)| !OPEN.contains(pattern))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener> {

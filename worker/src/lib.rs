@@ -10,6 +10,7 @@ mod auth;
 pub mod body;
 pub mod call;
 pub mod caller;
+mod deploy_record;
 mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -25,6 +26,7 @@ mod panics;
 pub mod policy;
 mod query;
 pub mod refusals;
+mod release;
 mod repeats;
 #[cfg(not(target_family = "wasm"))]
 mod router;

@@ -10,9 +10,9 @@ use std::net::IpAddr;
 use capy_protocol::api::{Deploy, RegisterRequest};
 use capy_protocol::blob::Format;
 
+use crate::deploy_record::Record;
 use crate::host::HostError;
 use crate::row_seals::Standing;
-use crate::store::deploys::Record;
 
 /// The longest label, in characters.
 pub const LABEL_MAX: usize = 200;

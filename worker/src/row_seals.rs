@@ -15,7 +15,7 @@ use capy_protocol::row_seal::{DeployTerms, TokenTerms, TrustTerms};
 use capy_protocol::scope::Scope;
 use capy_protocol::wrap::WrapRoots;
 
-use crate::store::deploys::{Record, serialize_networks};
+use crate::deploy_record::{Record, serialize_networks};
 
 /// What a row's seal says of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

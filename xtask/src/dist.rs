@@ -9,6 +9,7 @@ mod archives;
 mod deb;
 mod image;
 mod installers;
+mod kept_programs;
 mod licences;
 mod npm;
 mod programs;
@@ -93,8 +94,8 @@ impl Part {
 
     fn make(self, release: &Release) -> Result<()> {
         match self {
-            Self::Programs => programs::make(release, Program::Capy),
-            Self::ServerPrograms => programs::make(release, Program::Server),
+            Self::Programs => kept_programs::make(release, Program::Capy),
+            Self::ServerPrograms => kept_programs::make(release, Program::Server),
             Self::Archives => archives::make(release),
             Self::Deb => deb::make(release),
             Self::Image => image::make(release),
@@ -119,8 +120,8 @@ impl Part {
 pub fn programs_for_this_machine() -> Result<PathBuf> {
     let target = Target::of_this_machine()?;
     let release = Release::new(release_folder(), vec![target], None)?;
-    programs::keep(&release, target, Program::Server)?;
-    programs::keep(&release, target, Program::Capy)
+    kept_programs::keep(&release, target, Program::Server)?;
+    kept_programs::keep(&release, target, Program::Capy)
 }
 
 fn release_folder() -> PathBuf {

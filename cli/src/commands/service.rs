@@ -47,7 +47,7 @@ pub(crate) fn draw_admin_token() -> Result<Zeroizing<String>> {
 /// `kid:hex`; one line.
 pub(crate) fn draw_wrap_root() -> Result<Zeroizing<String>> {
     let root = WrapRoot::generate().map_err(Error::Seal)?;
-    let kid = KeyId::generate().map_err(Error::Seal)?;
+    let kid = WrapRoots::draw_key_id().map_err(Error::Seal)?;
     Ok(Zeroizing::new(format!("{kid}:{}\n", *root.serialize_hex())))
 }
 

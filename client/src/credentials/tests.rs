@@ -1,6 +1,7 @@
 //! Which pair is taken, and how its parts are read.
 
 use super::*;
+use crate::credential_names::{MORE, VARIABLES};
 
 fn code_for(set: &[(&str, &str)]) -> Option<&'static str> {
     let lookup = |name: &str| {

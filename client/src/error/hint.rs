@@ -1,7 +1,7 @@
 //! One way out of each error, for whoever reads it in a terminal or a build's log.
 
 use super::Error;
-use crate::credentials::Stand;
+use crate::credential_text::Stand;
 
 impl Error {
     /// One thing to do about it, where there is one.
@@ -91,7 +91,7 @@ impl Error {
                 "set the secret on the service: `capy service keygen --encryption-key` prints one"
             }
             Self::ServiceUrlMissing => "set CAPY_SERVICE_URL to the key service's URL",
-            Self::ServiceUrlMalformed { .. } => "a service URL looks like https://keys.example.com",
+            Self::ServiceUrlMalformed(_) => "a service URL looks like https://keys.example.com",
             Self::TimeoutMalformed => "set it to a number such as 30, or remove it",
             Self::FileOfAnotherUser { .. } => {
                 "if you trust it, run capy in that file's own folder, or make the file yours"

@@ -12,14 +12,15 @@ use capy_protocol::wrap::{InnerBlob, OuterBlob};
 use crate::app::App;
 use crate::audit::{Action, Event, Subject};
 use crate::call::{Answer, Call, Outcome};
+use crate::deploy_record::Record;
 use crate::error::{ApiError, Fault};
 use crate::host::{Host, HostError};
 use crate::limits;
 use crate::policy::{self, Asked, Denial};
-use crate::repeats::{self, Release};
+use crate::release::{self, Release};
 use crate::row_seals;
 use crate::store::audit;
-use crate::store::deploys::{self, Record};
+use crate::store::deploys;
 
 /// 1. The path: 400. How often the address asked: 429. The body: 400, 413, 415.
 /// 2. The revocation list: 410 for a listed id, even with the database down. It grants nothing.
@@ -88,7 +89,7 @@ async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], asks: &Asks) -
         let repeated = row_key
             .as_ref()
             .zip(key.as_ref())
-            .is_some_and(|(row_key, key)| repeats::is_repeated(row_key, record, key, event.at));
+            .is_some_and(|(row_key, key)| release::is_repeated(row_key, record, key, event.at));
         let standing = row_seals::of_deploy(row_key.as_ref(), record);
         let decision = policy::by_sealed_record(record, standing, Asked { repeated, ..asked });
         let row_key = match (decision, row_key) {

@@ -14,13 +14,14 @@ use crate::app::App;
 use crate::audit::{Action, Subject};
 use crate::auth;
 use crate::call::{Answer, Call, Outcome};
+use crate::deploy_record::Record;
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::policy::{self, Denial};
 use crate::query;
 use crate::repeats::Repeats;
 use crate::row_seals;
-use crate::store::deploys::{self, Record};
+use crate::store::deploys;
 
 /// How many ids one call puts on the revocation list: each is a write over the network, and the time of a call is
 /// limited.

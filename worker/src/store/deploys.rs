@@ -1,33 +1,18 @@
 //! Deployments: one row each, changed only together with an event.
 
-use capy_protocol::api::{Credential, Deploy};
+use capy_protocol::api::Deploy;
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
-use capy_protocol::network::Network;
 use capy_protocol::to_json;
 
 use super::page::{self, Cursor, PAGE};
 use super::sql;
 use crate::audit::Row as Event;
-use crate::host::{Cell, FromCell, Host, Result, Row, Rows, Statement, Value, nth, query};
-use crate::repeats::{Release, Repeats};
+use crate::deploy_record::{Record, read_deploy, serialize_networks};
+use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
+use crate::release::Release;
 
 /// How many deployments one call revokes at most, when it revokes all of a project.
 pub const REVOKED_AT_ONCE: u64 = 500;
-
-/// One deployment.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Record {
-    /// The project that it belongs to.
-    pub project_id: ProjectId,
-    /// The wrap root that its outer blob needs.
-    pub key_id: KeyId,
-    /// What the owner sees of it.
-    pub deploy: Deploy,
-    /// Its seal: see [`crate::row_seals`].
-    pub seal: Option<String>,
-    /// The releases of the last minute.
-    pub repeats: Repeats,
-}
 
 /// The deployment with this id.
 pub(crate) async fn find<H: Host>(host: &H, id: &DeployId) -> Result<Option<Record>> {
@@ -158,58 +143,4 @@ pub(crate) async fn check<H: Host>(host: &H, now: u64) -> Result<()> {
     let probe = vec![now.into(), now.saturating_sub(PROBE_INTERVAL).into()];
     let statements = vec![Statement::new(sql::CHECK, vec![]), Statement::new(sql::PROBE, probe)];
     host.transaction(statements).await.map(drop)
-}
-
-pub(crate) fn serialize_networks(networks: &[Network]) -> Option<String> {
-    let texts: Vec<_> = networks.iter().map(Network::to_string).collect();
-    (!texts.is_empty()).then(|| texts.join(" "))
-}
-
-/// Addresses and prefixes, separated by spaces. NULL is no restriction.
-impl FromCell for Vec<Network> {
-    const WHAT: &'static str = "networks";
-
-    fn from_cell(cell: Cell) -> Option<Self> {
-        let text = Option::<String>::from_cell(cell)?.unwrap_or_default();
-        text.split_whitespace().map(Network::parse).collect::<std::result::Result<_, _>>().ok()
-    }
-}
-
-impl FromCell for Credential {
-    const WHAT: &'static str = "a credential";
-
-    fn from_cell(cell: Cell) -> Option<Self> {
-        let name = String::from_cell(cell)?;
-        [Self::ProjectKey, Self::DeployKey].into_iter().find(|credential| credential.as_str() == name)
-    }
-}
-
-impl Record {
-    pub(super) fn read(row: Row<'_>) -> Result<Self> {
-        Ok(Self {
-            project_id: row.read("project_id")?,
-            key_id: row.read("key_id")?,
-            deploy: read_deploy(row)?,
-            seal: row.read("seal")?,
-            repeats: row.read("repeats")?,
-        })
-    }
-}
-
-fn read_deploy(row: Row<'_>) -> Result<Deploy> {
-    Ok(Deploy {
-        deploy_id: row.read("deploy_id")?,
-        label: row.read("label")?,
-        platform: row.read("platform")?,
-        credential: row.read("credential")?,
-        format: row.read("format")?,
-        created_at: row.read("created_at")?,
-        last_used_at: row.read("last_used_at")?,
-        uses: row.read("uses")?,
-        revoked_at: row.read("revoked_at")?,
-        expires_at: row.read("expires_at")?,
-        max_uses: row.read("max_uses")?,
-        cidrs: row.read("cidrs")?,
-        created_by: row.read("created_by")?,
-    })
 }

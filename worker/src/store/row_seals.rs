@@ -6,10 +6,10 @@ use capy_protocol::id::KeyId;
 use capy_protocol::to_json;
 use capy_protocol::wrap::WrapRoots;
 
-use super::deploys::Record;
 use super::sql::row_seals as sql;
 use super::{sql as all_sql, tokens, trusts};
 use crate::audit::Row as Event;
+use crate::deploy_record::Record;
 use crate::host::{Host, Result, Row, Rows, Statement, Value, query};
 use crate::row_seals::{self, Standing};
 

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Release, Target, tools};
+use super::{Target, tools};
 use crate::setup::target_dir;
-use crate::steps::{loud, quiet, say};
+use crate::steps::{loud, quiet};
 use crate::workspace_root;
 
 /// The programs that were built for a target. `capy-inline` is the same program, called by another
@@ -54,38 +54,9 @@ impl Program {
         }
     }
 
-    fn file(self, target: Target) -> String {
+    pub(super) fn file(self, target: Target) -> String {
         format!("{}{}", self.name(), target.exe_suffix())
     }
-}
-
-/// Builds a program for all targets that have it, and keeps it.
-pub(super) fn make(release: &Release, program: Program) -> Result<()> {
-    release.each_target(|target| match Program::of(target).contains(&program) {
-        true => keep(release, target, program).map(drop),
-        false => Ok(()),
-    })
-}
-
-/// Builds a program for a target and puts it into `target/dist-programs/TRIPLE/`: the folder.
-pub(super) fn keep(release: &Release, target: Target, program: Program) -> Result<PathBuf> {
-    let folder = workspace_root().join("target/dist-programs").join(target.triple());
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let from = release.program(target, program)?;
-    // In one step: two tests may do this at once.
-    let aside = tempfile::NamedTempFile::new_in(&folder).context("a program")?;
-    let bytes = fs::copy(&from, aside.path()).with_context(|| from.display().to_string())?;
-    let path = folder.join(program.file(target));
-    aside.persist(&path).with_context(|| path.display().to_string())?;
-    say(format!("   {}: {:.2} MB", path.display(), super::release::megabytes(bytes.try_into()?)));
-    #[cfg(unix)]
-    if program == Program::Capy && target != Target::WindowsX64 {
-        match std::os::unix::fs::symlink("capy", folder.join("capy-inline")) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(folder)
 }
 
 /// A program that was built elsewhere.
@@ -95,8 +66,8 @@ pub(super) fn find(folder: &Path, target: Target, program: Program) -> Result<Pa
     Ok(path)
 }
 
-/// Runs cargo. Systems other than this one are linked by zig.
-pub(super) fn build(release: &Release, target: Target, program: Program) -> Result<PathBuf> {
+/// Runs cargo, for this commit of this time (seconds since the Unix epoch). Systems other than this one are linked by zig.
+pub(super) fn build(target: Target, program: Program, commit: &str, epoch: u64) -> Result<PathBuf> {
     let triple = target.triple();
     tools::rust_target(triple)?;
     let mut fetch = Command::new(env!("CARGO"));
@@ -114,7 +85,7 @@ pub(super) fn build(release: &Release, target: Target, program: Program) -> Resu
     for name in env::vars_os().map(|(name, _)| name).filter(|name| is_of_this_run(&name.to_string_lossy())) {
         cargo.env_remove(name);
     }
-    cargo.env("SOURCE_DATE_EPOCH", release.epoch.to_string()).env("CAPY_COMMIT", &release.commit);
+    cargo.env("SOURCE_DATE_EPOCH", epoch.to_string()).env("CAPY_COMMIT", commit);
     let target_dir = target_dir()?;
     let paths = Paths::find(&target_dir)?;
     let rust_flags = [paths.rust_flags(), linker_flags(target, program)].concat();

@@ -99,7 +99,7 @@ impl Release {
         }
         let path = match &self.programs_from {
             Some(folder) => programs::find(folder, target, program),
-            None => programs::build(self, target, program),
+            None => programs::build(target, program, &self.commit, self.epoch),
         };
         let known = path.map_err(|error| format!("{error:#}"));
         self.built.borrow_mut().insert(key, known.clone());

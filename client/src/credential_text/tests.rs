@@ -3,10 +3,11 @@
 use capy_protocol::blob::SecretsBlob;
 use capy_protocol::text::serialize_base64;
 
-use super::super::{Names, parse_blob, parse_key};
 use super::*;
+use crate::credential_names::Names;
+use crate::credentials::{parse_blob, parse_key};
 
-#[path = "../../../tests/support/carried.rs"]
+#[path = "../../tests/support/carried.rs"]
 mod carried;
 
 use carried::{PUT_IN, WAYS, folded};

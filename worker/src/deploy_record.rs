@@ -1,0 +1,79 @@
+//! A deployment, as its row in the database says it.
+
+use capy_protocol::api::{Credential, Deploy};
+use capy_protocol::id::{KeyId, ProjectId};
+use capy_protocol::network::Network;
+
+use crate::host::{Cell, FromCell, Result, Row};
+use crate::repeats::Repeats;
+
+/// One deployment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The project that it belongs to.
+    pub project_id: ProjectId,
+    /// The wrap root that its outer blob needs.
+    pub key_id: KeyId,
+    /// What the owner sees of it.
+    pub deploy: Deploy,
+    /// Its seal: see [`crate::row_seals`].
+    pub seal: Option<String>,
+    /// The releases of the last minute.
+    pub repeats: Repeats,
+}
+
+/// As the row holds them; `None` for no restriction.
+pub(crate) fn serialize_networks(networks: &[Network]) -> Option<String> {
+    let texts: Vec<_> = networks.iter().map(Network::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(" "))
+}
+
+/// Addresses and prefixes, separated by spaces. NULL is no restriction.
+impl FromCell for Vec<Network> {
+    const WHAT: &'static str = "networks";
+
+    fn from_cell(cell: Cell) -> Option<Self> {
+        let text = Option::<String>::from_cell(cell)?.unwrap_or_default();
+        text.split_whitespace().map(Network::parse).collect::<std::result::Result<_, _>>().ok()
+    }
+}
+
+impl FromCell for Credential {
+    const WHAT: &'static str = "a credential";
+
+    fn from_cell(cell: Cell) -> Option<Self> {
+        let name = String::from_cell(cell)?;
+        [Self::ProjectKey, Self::DeployKey].into_iter().find(|credential| credential.as_str() == name)
+    }
+}
+
+impl Record {
+    pub(crate) fn read(row: Row<'_>) -> Result<Self> {
+        Ok(Self {
+            project_id: row.read("project_id")?,
+            key_id: row.read("key_id")?,
+            deploy: read_deploy(row)?,
+            seal: row.read("seal")?,
+            repeats: row.read("repeats")?,
+        })
+    }
+}
+
+/// What the owner sees of a row.
+pub(crate) fn read_deploy(row: Row<'_>) -> Result<Deploy> {
+    Ok(Deploy {
+        deploy_id: row.read("deploy_id")?,
+        label: row.read("label")?,
+        platform: row.read("platform")?,
+        credential: row.read("credential")?,
+        format: row.read("format")?,
+        created_at: row.read("created_at")?,
+        last_used_at: row.read("last_used_at")?,
+        uses: row.read("uses")?,
+        revoked_at: row.read("revoked_at")?,
+        expires_at: row.read("expires_at")?,
+        max_uses: row.read("max_uses")?,
+        cidrs: row.read("cidrs")?,
+        created_by: row.read("created_by")?,
+    })
+}
