@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::layout::{self, Inventory, Runtime};
+use crate::layout::{self, Evidence, Inventory, Runtime};
 use crate::report::RootKind;
 use crate::{Error, Request, printable};
 
@@ -29,16 +29,6 @@ pub struct Explanation {
     pub public_files: usize,
     pub map_files: usize,
     pub searched_files: usize,
-}
-
-/// A manifest, and what it says about the build.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[non_exhaustive]
-pub struct Evidence {
-    pub layout: &'static str,
-    #[serde(serialize_with = "printable::serialize_path")]
-    pub file: PathBuf,
-    pub says: String,
 }
 
 /// A folder, whose it is, and how many files of that kind are in it.

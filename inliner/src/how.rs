@@ -3,14 +3,9 @@
 //! Owns the kinds of files that are searched, told by where they were found and by their names, and for each the way
 //! out. It refuses to look at contents.
 
-use std::collections::BTreeSet;
-use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-
-use crate::printable;
-use crate::report::{Leak, NotScanned, Unscanned};
 
 /// What kind of file holds a value. The serialised names are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -107,64 +102,6 @@ impl How {
                 "give the file or the folder another name, and look for what wrote the value into it"
             }
         }
-    }
-}
-
-/// Leaks one by one, a way out for each kind of file, and which of them were accepted.
-pub(crate) fn print(leaks: &[Leak], out: &mut impl Write) -> io::Result<()> {
-    let (allowed, refused): (Vec<&Leak>, Vec<&Leak>) = leaks.iter().partition(|leak| leak.allowed);
-    for leak in &refused {
-        let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
-        // A name has no lines.
-        let place = if leak.how == How::FileName { file.to_string() } else { format!("{file}:{line}") };
-        let what = match &leak.part {
-            None => format!("the value of {name}"),
-            Some(part) => format!("a part of {name} ({})", printable::name(part)),
-        };
-        writeln!(out, "leak: {place}: holds {what}: {}", kind(leak))?;
-    }
-    for how in refused.iter().map(|leak| leak.how).collect::<BTreeSet<_>>() {
-        writeln!(out, "hint: {}: {}", how.text(), how.way_out())?;
-    }
-    let names: BTreeSet<&str> = allowed.iter().map(|leak| leak.name.as_str()).collect();
-    for name in names {
-        let places = allowed.iter().filter(|leak| leak.name == name).count();
-        writeln!(out, "note: the value of {} was allowed in {places} places", printable::name(name))?;
-    }
-    Ok(())
-}
-
-fn kind(leak: &Leak) -> String {
-    let extension = leak.file.extension().and_then(|extension| extension.to_str());
-    match (extension, leak.file.file_stem()) {
-        (Some("gz" | "br" | "zst"), Some(twin)) => {
-            format!("{}, the compressed twin of {}", leak.how.text(), printable::path(Path::new(twin)))
-        }
-        _ => leak.how.text().to_owned(),
-    }
-}
-
-/// Files that were not searched whole: a few by name, more as a count.
-pub(crate) fn print_unscanned(files: &[Unscanned], out: &mut impl Write) -> io::Result<()> {
-    const FEW: usize = 5;
-    for reason in [NotScanned::Damaged, NotScanned::TooLarge, NotScanned::Special, NotScanned::Unknown] {
-        let these: Vec<&Unscanned> = files.iter().filter(|file| file.reason == reason).collect();
-        for file in these.iter().take(FEW) {
-            writeln!(out, "warning: {} was not searched{}", printable::path(&file.file), why(reason))?;
-        }
-        if these.len() > FEW {
-            writeln!(out, "warning: {} more files were not searched{}", these.len() - FEW, why(reason))?;
-        }
-    }
-    Ok(())
-}
-
-fn why(reason: NotScanned) -> &'static str {
-    match reason {
-        NotScanned::Unknown => ": it is packed in a way that is not read here",
-        NotScanned::Damaged => " whole: its compressed contents are broken",
-        NotScanned::TooLarge => " whole: it, or what it unpacks to, is too large",
-        NotScanned::Special => ": it is no regular file",
     }
 }
 

@@ -23,11 +23,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::explain::Evidence;
+use serde::Serialize;
+
 use crate::report::{Root, RootKind};
 use crate::tree::{Entry as Found, Kind, Tree};
-use crate::{Error, Request};
+use crate::{Error, Request, printable};
 use ours::{is_leftover, is_prelude};
+
+/// A manifest, and what it says about the build.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Evidence {
+    pub layout: &'static str,
+    #[serde(serialize_with = "printable::serialize_path")]
+    pub file: PathBuf,
+    pub says: String,
+}
 
 /// Every file that takes part.
 #[derive(Debug, Default)]

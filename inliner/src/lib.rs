@@ -78,8 +78,9 @@ use tree::Watch;
 use work::Work;
 
 pub use error::Error;
-pub use explain::{CountedRoot, EntryFile, Evidence, Explanation, explain};
+pub use explain::{CountedRoot, EntryFile, Explanation, explain};
 pub use how::How;
+pub use layout::Evidence;
 pub use mask::{Mask, Masking};
 pub use report::{
     Encoding, Finding, Leak, NotScanned, NotSearched, Reason, Report, Root, RootKind, Severity, Unscanned,

@@ -17,8 +17,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use capy_access::Access;
-use capy_worker::host::sqlite::{self, Answer};
 use capy_worker::host::{HostError, Result as HostResult, Statement};
+use capy_worker::hosts::sqlite::{self, Answer};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;

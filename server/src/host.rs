@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use capy_protocol::id::DeployId;
-use capy_worker::host::limiter::Limiter;
-use capy_worker::host::sqlite::Answer;
-use capy_worker::host::{Host, Limit, Result, RsaKey, Statement, outbound};
+use capy_worker::host::{Host, Limit, Result, RsaKey, Statement};
+use capy_worker::hosts::limiter::Limiter;
+use capy_worker::hosts::outbound;
+use capy_worker::hosts::sqlite::Answer;
 
 use crate::database::Database;
 

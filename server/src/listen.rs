@@ -15,7 +15,7 @@ use axum::response::Response;
 use axum::routing::get;
 use capy_worker::app::{App, Clock};
 use capy_worker::host::Limit;
-use capy_worker::host::limiter::Limiter;
+use capy_worker::hosts::limiter::Limiter;
 use capy_worker::log::Log;
 use capy_worker::secrets::Secrets;
 use capy_worker::{router, too_slow};

@@ -7,8 +7,8 @@ use capy_protocol::store_keys::StoreKeys;
 
 use crate::audit::{Event, Row, Subject};
 use crate::error::{ApiError, Fault};
+use crate::issuer_keys::Issuers;
 use crate::log::Log;
-use crate::oidc::Issuers;
 use crate::refusals::Refusals;
 use crate::secrets::{SecretFault, Secrets};
 

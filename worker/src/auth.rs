@@ -1,7 +1,5 @@
 //! Who is asking, by the bearer token (RFC 6750) that came along.
 
-mod admin_token;
-
 use std::sync::Arc;
 
 use capy_protocol::scope::Scope;
@@ -12,12 +10,11 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::jwt;
 use crate::oidc;
 use crate::policy;
 use crate::row_seals;
 use crate::store::tokens;
-
-pub(crate) use admin_token::AdminTokens;
 
 /// Who is asking, by the header of that name: 401 without a valid token.
 pub(crate) async fn identify<H: Host>(
@@ -32,7 +29,7 @@ pub(crate) async fn identify<H: Host>(
     if let Ok(token) = Token::parse(presented) {
         return by_token(app, &token).await;
     }
-    if oidc::jwt::looks_like_one(presented) {
+    if jwt::looks_like_one(presented) {
         return oidc::identify(app, presented).await;
     }
     // Which it may be: a service without its secret cannot tell.

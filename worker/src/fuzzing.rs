@@ -2,13 +2,13 @@
 
 use capy_protocol::token::{TokenId, TrustId};
 
+use crate::address::Address;
 use crate::host::RsaKey;
-use crate::oidc::{jwt, keys};
-use crate::policy::address::Address;
 use crate::query;
 use crate::store::page::Cursor;
+use crate::{issuer_keys as keys, jwt};
 
-pub use crate::oidc::jwt::Claims;
+pub use crate::jwt::Claims;
 
 /// An identity token that was taken apart.
 #[derive(Debug)]

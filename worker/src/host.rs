@@ -9,17 +9,7 @@ use std::num::NonZeroU32;
 use capy_protocol::id::DeployId;
 use capy_protocol::json::{self, ToJson};
 
-#[cfg(target_family = "wasm")]
-pub mod cloudflare;
-#[cfg(not(target_family = "wasm"))]
-pub mod faulty;
-#[cfg(not(target_family = "wasm"))]
-pub mod limiter;
-#[cfg(not(target_family = "wasm"))]
-pub mod outbound;
 pub mod rows;
-#[cfg(not(target_family = "wasm"))]
-pub mod sqlite;
 
 pub use rows::{Cell, FromCell, Row, Rows};
 

@@ -4,6 +4,8 @@
 //! native tests and in any other host: a host makes a [`Request`](call::Request) of what it received, and sends the
 //! [`Answer`](call::Answer). Those that speak HTTP themselves have [`router`] for it.
 
+mod address;
+mod admin_token;
 pub mod app;
 pub mod audit;
 mod auth;
@@ -17,7 +19,10 @@ mod error;
 pub mod fuzzing;
 mod handlers;
 pub mod host;
+pub mod hosts;
 mod identity;
+pub mod issuer_keys;
+pub mod jwt;
 mod limits;
 pub mod log;
 pub mod migrations;

@@ -1,10 +1,6 @@
 //! CI identities (OpenID Connect): a token that an issuer signed a minute ago stands for an API token, where somebody
 //! said so for its repository. No secret is kept for it, neither there nor here.
 
-mod issuers;
-pub mod jwt;
-pub(crate) mod keys;
-
 use std::sync::Arc;
 
 use futures_channel::oneshot;
@@ -17,9 +13,8 @@ use crate::policy::oidc::{self as policy, Refused};
 use crate::row_seals::{self, Standing};
 use crate::store::trusts;
 
-use issuers::Lookup;
-
-pub use issuers::Issuers;
+use crate::issuer_keys::{self as keys, Lookup};
+use crate::jwt;
 
 /// 1. It is taken apart. The trusts of its issuer: without one nobody is asked anything.
 /// 2. Its times, then the issuer's key, then the signature.

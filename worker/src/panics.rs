@@ -28,7 +28,7 @@ mod tests {
     use tower::ServiceExt;
 
     use crate::app::{App, Clock};
-    use crate::host::faulty::Faulty;
+    use crate::hosts::faulty::Faulty;
     use crate::log::Log;
     use crate::router;
     use crate::secrets::Secrets;

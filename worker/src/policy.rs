@@ -1,6 +1,5 @@
 //! Pure decisions. No IO and no clock, so that each rule is one row of a table.
 
-pub(crate) mod address;
 pub mod oidc;
 pub mod projects;
 pub mod tokens;

@@ -8,7 +8,7 @@ use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::wrap::WrapRoots;
 use zeroize::Zeroizing;
 
-use crate::auth::AdminTokens;
+use crate::admin_token::AdminTokens;
 
 /// The name of the bootstrap token.
 pub const ADMIN_TOKEN: &str = "ADMIN_TOKEN";

@@ -1,4 +1,4 @@
-//! The way in from Cloudflare Workers. With `host::cloudflare` the only code that knows that platform.
+//! The way in from Cloudflare Workers. With `hosts::cloudflare` the only code that knows that platform.
 
 mod console;
 
@@ -17,11 +17,11 @@ use crate::body::{Body, BodyFault};
 use crate::call::{Answer, Request};
 use crate::caller::Peer;
 use crate::host::Host;
-use crate::host::cloudflare::stream::{body_of, present};
-use crate::host::cloudflare::{Bindings, Cloudflare, Context};
+use crate::hosts::cloudflare::stream::{body_of, present};
+use crate::hosts::cloudflare::{Bindings, Cloudflare, Context};
+use crate::issuer_keys::Issuers;
 use crate::log::Log;
 use crate::migrations::{STATEMENTS_AT_ONCE, migrate};
-use crate::oidc::Issuers;
 use crate::refusals::Refusals;
 use crate::secrets::Secrets;
 use crate::work::Work;

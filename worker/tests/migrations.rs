@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use capy_worker::host::sqlite::{Answer, run};
 use capy_worker::host::{HostError, Result, Statement};
+use capy_worker::hosts::sqlite::{Answer, run};
 use capy_worker::migrations::{APPLIED, MIGRATIONS, RECORD, STATEMENTS_AT_ONCE, migrate, statements};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::{Batch, Connection};

@@ -3,6 +3,7 @@
 //! one above it.
 
 mod circles;
+mod floors;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::steps::say;
 use crate::workspace_root;
 use circles::{Graph, circles};
-use sources::{ModuleId, Reference, Sources};
+use sources::{Module, ModuleId, Reference, Sources};
 
 /// Looks at all crates of the workspace.
 ///
@@ -27,8 +28,12 @@ pub fn run() -> Result<()> {
     for finding in &findings {
         say(finding);
     }
-    ensure!(findings.is_empty(), "{} circles", findings.len());
-    say(format!("{} modules of {} crates: no circle", sources.modules.len(), crates.len()));
+    ensure!(findings.is_empty(), "the house is not in order: {} findings", findings.len());
+    let (modules, crates, engines) = (sources.modules.len(), crates.len(), floors::ENGINES.len());
+    say(format!(
+        "{modules} modules of {crates} crates: no circle, and no room names one above it; {engines} files of the \
+         inliner are not looked at"
+    ));
     Ok(())
 }
 
@@ -60,10 +65,10 @@ fn crates() -> Result<Vec<(String, PathBuf)>> {
 }
 
 fn findings(sources: &Sources) -> Vec<String> {
-    let mut findings = Vec::new();
+    let mut findings = above(sources);
     let mut graph = Graph::new();
     let mut places = BTreeMap::new();
-    for reference in &sources.references {
+    for reference in references(sources) {
         let [from, to] = [reference.from, reference.to].map(|id| sources.modules[id].file.as_path());
         if from != to {
             graph.entry(from).or_insert_with(BTreeSet::new).insert(to);
@@ -82,13 +87,50 @@ fn findings(sources: &Sources) -> Vec<String> {
     findings
 }
 
+/// All references but those of the inliner's engines.
+fn references(sources: &Sources) -> impl Iterator<Item = &Reference> {
+    let is_engine = |id: ModuleId| {
+        let file = sources.modules[id].file.to_str().unwrap_or_default();
+        floors::ENGINES.contains(&file)
+    };
+    sources.references.iter().filter(move |at| !is_engine(at.from) && !is_engine(at.to))
+}
+
+/// Rooms that name one above them, and modules on no floor.
+fn above(sources: &Sources) -> Vec<String> {
+    let mut findings = Vec::new();
+    for module in &sources.modules {
+        let [name, room] = &module.path[..] else { continue };
+        let floors = floors::MODULES.iter().find(|(of, _)| of == name);
+        if floors.is_some_and(|(_, floors)| floors::floor(floors, room).is_none()) {
+            findings.push(format!("{}: {name}::{room} is on no floor", module.file.display()));
+        }
+    }
+    for at in &sources.references {
+        let [from, to] = [at.from, at.to].map(|id| &sources.modules[id]);
+        let floors = match from.path[0] == to.path[0] {
+            true => floors::MODULES.iter().find(|(name, _)| *name == from.path[0]).map(|(_, floors)| *floors),
+            false => Some(floors::CRATES),
+        };
+        let depth = usize::from(from.path[0] == to.path[0]);
+        let floor = |module: &Module| floors::floor(floors?, module.path.get(depth)?);
+        if let (Some(lower), Some(upper)) = (floor(from), floor(to))
+            && lower < upper
+        {
+            let (from, to) = (from.file.display(), to.path.join("::"));
+            findings.push(format!("{from}:{} names {to}, which is above it", at.line));
+        }
+    }
+    findings
+}
+
 /// Circles among the modules of one module, each taken with all that is in it.
 fn siblings(sources: &Sources, outer: ModuleId, findings: &mut Vec<String>) {
     let children: Vec<_> = sources.modules[outer].children.values().copied().collect();
     let room = |id: ModuleId| children.iter().copied().find(|child| sources.is_within(id, *child));
     let mut graph = Graph::new();
     let mut places: BTreeMap<(ModuleId, ModuleId), Vec<&Reference>> = BTreeMap::new();
-    for reference in &sources.references {
+    for reference in references(sources) {
         if let (Some(from), Some(to)) = (room(reference.from), room(reference.to))
             && from != to
         {

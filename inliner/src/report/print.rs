@@ -2,11 +2,13 @@
 //!
 //! Owns the lines and their order: the variables, then what needs attention. It prints to a writer that it is given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::path::Path;
 
-use super::{Finding, NotSearched, Reason, Report, Severity, Variable};
-use crate::{how, printable};
+use super::{Finding, Leak, NotScanned, NotSearched, Reason, Report, Severity, Unscanned, Variable};
+use crate::how::How;
+use crate::printable;
 
 impl Report {
     /// Prints the summary for people: a table of the variables, then what needs attention.
@@ -17,9 +19,9 @@ impl Report {
         for (name, variable) in names.iter().zip(&self.variables) {
             writeln!(out, "  {name:width$}  {}", describe(variable))?;
         }
-        how::print(&self.leaks, out)?;
+        print_leaks(&self.leaks, out)?;
         self.print_findings(out)?;
-        how::print_unscanned(&self.unscanned_files, out)?;
+        print_unscanned(&self.unscanned_files, out)?;
         let (files, changed, reads) = (self.server_files, self.changed_files, self.replaced());
         if self.written {
             writeln!(out, "inlined {reads} reads; wrote {changed} of {files} server files")
@@ -120,4 +122,72 @@ fn describe(variable: &Variable) -> String {
     };
     let prelude = if variable.prelude { ", set before the program starts" } else { "" };
     format!("{reads}{prelude}{missing}{search}")
+}
+
+/// Leaks one by one, a way out for each kind of file, and which of them were accepted.
+fn print_leaks(leaks: &[Leak], out: &mut impl Write) -> io::Result<()> {
+    let (allowed, refused): (Vec<&Leak>, Vec<&Leak>) = leaks.iter().partition(|leak| leak.allowed);
+    for leak in &refused {
+        let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
+        // A name has no lines.
+        let place = if leak.how == How::FileName { file.to_string() } else { format!("{file}:{line}") };
+        let what = match &leak.part {
+            None => format!("the value of {name}"),
+            Some(part) => format!("a part of {name} ({})", printable::name(part)),
+        };
+        writeln!(out, "leak: {place}: holds {what}: {}", kind(leak))?;
+    }
+    for how in refused.iter().map(|leak| leak.how).collect::<BTreeSet<_>>() {
+        writeln!(out, "hint: {}: {}", how.text(), how.way_out())?;
+    }
+    let names: BTreeSet<&str> = allowed.iter().map(|leak| leak.name.as_str()).collect();
+    for name in names {
+        let places = allowed.iter().filter(|leak| leak.name == name).count();
+        writeln!(out, "note: the value of {} was allowed in {places} places", printable::name(name))?;
+    }
+    Ok(())
+}
+
+fn kind(leak: &Leak) -> String {
+    let extension = leak.file.extension().and_then(|extension| extension.to_str());
+    match (extension, leak.file.file_stem()) {
+        (Some("gz" | "br" | "zst"), Some(twin)) => {
+            format!("{}, the compressed twin of {}", leak.how.text(), printable::path(Path::new(twin)))
+        }
+        _ => leak.how.text().to_owned(),
+    }
+}
+
+/// Files that were not searched whole: a few by name, more as a count.
+fn print_unscanned(files: &[Unscanned], out: &mut impl Write) -> io::Result<()> {
+    const FEW: usize = 5;
+    for reason in [NotScanned::Damaged, NotScanned::TooLarge, NotScanned::Special, NotScanned::Unknown] {
+        let these: Vec<&Unscanned> = files.iter().filter(|file| file.reason == reason).collect();
+        for file in these.iter().take(FEW) {
+            writeln!(
+                out,
+                "warning: {} was not searched{}",
+                printable::path(&file.file),
+                why_unscanned(reason)
+            )?;
+        }
+        if these.len() > FEW {
+            writeln!(
+                out,
+                "warning: {} more files were not searched{}",
+                these.len() - FEW,
+                why_unscanned(reason)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn why_unscanned(reason: NotScanned) -> &'static str {
+    match reason {
+        NotScanned::Unknown => ": it is packed in a way that is not read here",
+        NotScanned::Damaged => " whole: its compressed contents are broken",
+        NotScanned::TooLarge => " whole: it, or what it unpacks to, is too large",
+        NotScanned::Special => ": it is no regular file",
+    }
 }

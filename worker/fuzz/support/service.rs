@@ -11,7 +11,7 @@ use capy_protocol::key::ProjectKey;
 use capy_protocol::mint::Minting;
 use capy_worker::app::{App, Clock};
 use capy_worker::caller::Peer;
-use capy_worker::host::faulty::Faulty;
+use capy_worker::hosts::faulty::Faulty;
 use capy_worker::log::Log;
 use capy_worker::router;
 use capy_worker::secrets::Secrets;

@@ -3,8 +3,8 @@
 use capy_protocol::api::trusts::{NewTrust, Trust, TrustClaims};
 use capy_protocol::scope::Scope;
 
-use crate::oidc::jwt::Claims;
-use crate::oidc::keys::may_be_asked;
+use crate::issuer_keys::may_be_asked;
+use crate::jwt::Claims;
 
 /// How far an issuer's clock may be from ours, in seconds.
 const LEEWAY: u64 = 60;
@@ -263,7 +263,7 @@ mod tests {
         ] {
             let claims = claims(|claims| match change {
                 Some(("iss", text)) => claims.iss = text.into(),
-                Some(("aud", text)) => claims.aud = crate::oidc::jwt::Audience::One(text.into()),
+                Some(("aud", text)) => claims.aud = crate::jwt::Audience::One(text.into()),
                 Some(("repository", text)) => claims.repository = Some(text.into()),
                 Some(_) => claims.environment = None,
                 None => {}

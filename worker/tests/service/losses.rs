@@ -2,7 +2,7 @@
 
 use capy_protocol::blob::Format;
 use capy_worker::audit::STRETCH;
-use capy_worker::host::faulty::Faults;
+use capy_worker::hosts::faulty::Faults;
 use serde_json::{Value, json};
 
 use crate::audit::{service_with_events, tamper, verify};

@@ -2,7 +2,7 @@
 
 use crate::issuer::{AUDIENCE, Issuer};
 use crate::support::{Answer, NOW, Service, request};
-use capy_worker::host::faulty::Faults;
+use capy_worker::hosts::faulty::Faults;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://issuer.example";

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::support::Service;
-use capy_worker::host::faulty::Faults;
+use capy_worker::hosts::faulty::Faults;
 use serde_json::json;
 
 #[tokio::test]

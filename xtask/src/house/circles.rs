@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which node names which.
-pub type Graph<N> = BTreeMap<N, BTreeSet<N>>;
+pub(super) type Graph<N> = BTreeMap<N, BTreeSet<N>>;
 
 /// All circles of a graph, each with its nodes in order.
-pub fn circles<N: Ord + Copy>(graph: &Graph<N>) -> Vec<Vec<N>> {
+pub(super) fn circles<N: Ord + Copy>(graph: &Graph<N>) -> Vec<Vec<N>> {
     let mut search = Search { graph, seen: BTreeMap::new(), stack: Vec::new(), found: Vec::new() };
     for node in graph.keys() {
         if !search.seen.contains_key(node) {

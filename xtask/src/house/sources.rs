@@ -11,16 +11,15 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// A module's place among [`Sources::modules`].
-pub type ModuleId = usize;
+pub(super) type ModuleId = usize;
 
 /// A module, with its own file or inside of its parent's.
 #[derive(Debug)]
-pub struct Module {
+pub(super) struct Module {
     /// The crate's name, as paths write it, and the modules on the way: `["capy_cli", "push"]`.
     pub path: Vec<String>,
     /// Below the workspace's root.
     pub file: PathBuf,
-    pub parent: Option<ModuleId>,
     /// By name; in order, so that reports are.
     pub children: BTreeMap<String, ModuleId>,
     /// What `use` brings into it: the name, and the whole path that the name stands for.
@@ -29,7 +28,7 @@ pub struct Module {
 
 /// A place in a module that names another one.
 #[derive(Clone, Debug)]
-pub struct Reference {
+pub(super) struct Reference {
     pub from: ModuleId,
     pub to: ModuleId,
     pub line: usize,
@@ -37,7 +36,7 @@ pub struct Reference {
 
 /// All modules, and all references between two of them.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(super) struct Sources {
     pub modules: Vec<Module>,
     pub references: Vec<Reference>,
 }
@@ -54,10 +53,10 @@ impl Sources {
     ///
     /// # Errors
     /// When a file cannot be read, or is no Rust.
-    pub fn read(root: &Path, crates: &[(String, PathBuf)]) -> Result<Self> {
+    pub(super) fn read(root: &Path, crates: &[(String, PathBuf)]) -> Result<Self> {
         let mut reader = Reader { root, crates, sources: Self::default(), written: Vec::new() };
         for (name, file) in crates {
-            reader.file(vec![name.clone()], None, file)?;
+            reader.file(vec![name.clone()], file)?;
         }
         let Reader { mut sources, written, .. } = reader;
         for Written { from, path, line } in written {
@@ -94,7 +93,7 @@ impl Sources {
     }
 
     /// Whether a module is another one, or lies in it.
-    pub fn is_within(&self, inner: ModuleId, outer: ModuleId) -> bool {
+    pub(super) fn is_within(&self, inner: ModuleId, outer: ModuleId) -> bool {
         self.modules[inner].path.starts_with(&self.modules[outer].path)
     }
 }
@@ -107,19 +106,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, path: Vec<String>, parent: Option<ModuleId>, file: &Path) -> Result<ModuleId> {
+    fn file(&mut self, path: Vec<String>, file: &Path) -> Result<ModuleId> {
         let text = std::fs::read_to_string(self.root.join(file))
             .with_context(|| format!("{} cannot be read", file.display()))?;
         let syntax =
             syn::parse_file(&text).with_context(|| format!("{} is not read as Rust", file.display()))?;
         let folder = folder_of_children(file);
-        self.module(path, parent, file, &folder, &syntax.items)
+        self.module(path, file, &folder, &syntax.items)
     }
 
     fn module(
         &mut self,
         path: Vec<String>,
-        parent: Option<ModuleId>,
         file: &Path,
         folder: &Path,
         items: &[syn::Item],
@@ -128,7 +126,6 @@ impl Reader<'_> {
         self.sources.modules.push(Module {
             path,
             file: file.to_owned(),
-            parent,
             children: BTreeMap::new(),
             imports: HashMap::new(),
         });
@@ -140,10 +137,10 @@ impl Reader<'_> {
             let name = module.ident.to_string();
             let path = [&self.sources.modules[id].path[..], std::slice::from_ref(&name)].concat();
             let child = match &module.content {
-                Some((_, items)) => self.module(path, Some(id), file, &folder.join(&name), items)?,
+                Some((_, items)) => self.module(path, file, &folder.join(&name), items)?,
                 None => {
                     let file = self.file_of(&name, folder, &module.attrs)?;
-                    self.file(path, Some(id), &file)?
+                    self.file(path, &file)?
                 }
             };
             self.sources.modules[id].children.insert(name, child);

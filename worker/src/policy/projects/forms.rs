@@ -4,7 +4,7 @@
 use capy_protocol::text::steers_terminal;
 
 use super::{KEY_MAX, NAME_MAX, SETTING_MAX};
-use crate::policy::address::{self, host_of};
+use crate::address::{self, host_of};
 
 pub(super) fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

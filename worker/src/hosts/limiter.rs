@@ -10,7 +10,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::Limit;
+use crate::host::Limit;
 
 /// After how many questions those that have not asked lately are forgotten.
 const SWEEP_EVERY: u32 = 4096;

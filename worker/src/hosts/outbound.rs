@@ -5,7 +5,7 @@ use std::time::Duration;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use ureq::Agent;
 
-use super::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
+use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
 
 /// A document, within five seconds. Redirects are not followed.
 ///

@@ -6,7 +6,7 @@ use capy_protocol::api::trusts::GITHUB_ISSUER;
 use capy_protocol::from_json;
 use capy_protocol::json::{self, FromJson, Json, Record, Unfit};
 
-use crate::policy::address::Address;
+use crate::address::Address;
 
 /// The longest token that is looked at, in bytes: GitHub's have about two thousand.
 const TOKEN_MAX: usize = 8 * 1024;

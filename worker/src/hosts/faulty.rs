@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use capy_protocol::id::DeployId;
 
+use super::outbound;
 use super::sqlite::{Answer, Sqlite};
-use super::{Host, HostError, Limit, Result, RsaKey, Statement, outbound};
+use crate::host::{Host, HostError, Limit, Result, RsaKey, Statement};
 use crate::store::sql;
 use crate::work::MaybeSend;
 

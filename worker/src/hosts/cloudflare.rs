@@ -19,7 +19,7 @@ use wasm_bindgen::JsValue;
 use self::answer::Answer;
 pub use self::bindings::Context;
 use self::bindings::{Database, Limiter, Namespace, bound, property, settled};
-use super::{Host, HostError, Limit, Result, RsaKey, Statement, Value};
+use crate::host::{Host, HostError, Limit, Result, RsaKey, Statement, Value};
 
 const DATABASE: &str = "DB";
 const REVOCATIONS: &str = "REVOCATIONS";

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
-use super::rows::missing;
-use super::{Cell, HostError, Result, Rows, Statement, Value};
+use crate::host::rows::missing;
+use crate::host::{Cell, HostError, Result, Rows, Statement, Value};
 use crate::migrations::MIGRATIONS;
 
 /// A database in this process.

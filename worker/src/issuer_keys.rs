@@ -1,13 +1,18 @@
 //! An issuer's keys: its discovery document (OpenID Connect Discovery 1.0) names the key set (RFC 7517). Only RSA
 //! keys that sign are taken, of 2048 to 8192 bits with the exponent 65537, as every issuer makes them.
 
+mod cache;
+
+pub use cache::Issuers;
+pub(crate) use cache::Lookup;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use capy_protocol::from_json;
 use capy_protocol::json::{self, FromJson, Json};
 
 use super::jwt::ALGORITHM;
+use crate::address::Address;
 use crate::host::{Host, HostError, Result, RsaKey};
-use crate::policy::address::Address;
 
 /// The most keys of one issuer.
 const KEYS_MAX: usize = 64;

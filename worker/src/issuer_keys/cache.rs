@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::keys::Key;
+use super::Key;
 use crate::host::RsaKey;
 
 /// How long keys are taken as they were read, in milliseconds: as long may a key that was withdrawn still count.
@@ -30,7 +30,7 @@ struct Known {
 
 /// What to do about a key.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum Lookup {
+pub(crate) enum Lookup {
     Found(RsaKey),
     /// The issuer was asked a moment ago, and does not have it.
     Absent,
@@ -42,7 +42,7 @@ pub(super) enum Lookup {
 
 impl Issuers {
     /// What to do about a key, and that the caller does it.
-    pub(super) fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
+    pub(crate) fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
         let mut issuers = self.lock();
         let known = known(&mut issuers, issuer);
         let key = find(&known.keys, key_id);
@@ -61,7 +61,7 @@ impl Issuers {
     }
 
     /// A key that was read within the hour.
-    pub(super) fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
+    pub(crate) fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
         let issuers = self.lock();
         let known = issuers.iter().find(|known| known.issuer == issuer)?;
         let recent = known.read_at.is_some_and(|time| now < time.saturating_add(STALE_FOR));
@@ -69,7 +69,7 @@ impl Issuers {
     }
 
     /// Takes what a reading gave that began at `asked_at`.
-    pub(super) fn remember(&self, issuer: &str, keys: Vec<Key>, asked_at: u64) {
+    pub(crate) fn remember(&self, issuer: &str, keys: Vec<Key>, asked_at: u64) {
         let mut issuers = self.lock();
         let known = known(&mut issuers, issuer);
         (known.keys, known.read_at) = (keys, Some(asked_at));

@@ -1,0 +1,99 @@
+//! The order of the rooms: a module names modules of its own floor and of those below, never of
+//! those above.
+
+/// Crates, the lowest first.
+pub(super) const CRATES: &[&[&str]] = &[
+    &["capy_access", "capy_protocol"],
+    &["capy_client", "capy_conformance", "capy_inliner", "capy_worker"],
+    &["capy_server"],
+    &["capy_cli"],
+    &["capy_build_worker", "capy_test_support"],
+    &["capy_bench", "capy_journeys", "xtask"],
+];
+
+/// Modules at the root of a crate, the lowest first. Every module of these crates has a floor.
+pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
+    (
+        "capy_cli",
+        &[
+            &["build_command", "exec_limits", "loader_names", "process_group", "program", "table"],
+            &["error"],
+            &[
+                "child",
+                "cloudflare",
+                "init_process",
+                "input",
+                "names",
+                "platforms",
+                "printer",
+                "service_comparison",
+                "service_release",
+                "settings",
+                "terminal",
+            ],
+            &["env_file", "git", "key_service", "local", "project"],
+            &["deployment", "store_project"],
+            &["build", "push"],
+            &["cli", "setup_page"],
+            &["commands"],
+            &["server_program"],
+        ],
+    ),
+    (
+        "capy_worker",
+        &[
+            &["address", "admin_token", "caller", "host", "migrations", "refusals", "secrets", "work"],
+            &["audit", "deploy_record", "issuer_keys", "jwt", "release", "repeats", "row_seals"],
+            &["policy"],
+            &["store"],
+            &["body", "call", "error", "log", "query"],
+            &["app", "auth", "hosts", "identity", "limits", "oidc", "panics"],
+            &["handlers"],
+            &["fuzzing", "router", "routes", "workers"],
+        ],
+    ),
+    (
+        "capy_client",
+        &[
+            &["authorities", "credential_names", "credential_text", "exit", "regular_file", "service_url"],
+            &["error"],
+            &["bar", "private_memory", "retry", "signals", "terminal_text", "waiting"],
+            &["credentials", "http", "project_file"],
+            &["service"],
+            &["github"],
+        ],
+    ),
+];
+
+/// Files of the inliner whose circles are those of its present engines: the issue "one analysis"
+/// replaces them, and empties this list.
+pub(super) const ENGINES: &[&str] = &[
+    "inliner/src/bundle.rs",
+    "inliner/src/link.rs",
+    "inliner/src/plan.rs",
+    "inliner/src/prelude.rs",
+    "inliner/src/prelude/need.rs",
+    "inliner/src/prelude/site.rs",
+    "inliner/src/reads/alias.rs",
+    "inliner/src/reads/calls.rs",
+    "inliner/src/reads/copies.rs",
+    "inliner/src/reads/declare.rs",
+    "inliner/src/reads/early.rs",
+    "inliner/src/reads/facts.rs",
+    "inliner/src/reads/flow.rs",
+    "inliner/src/reads/follow.rs",
+    "inliner/src/reads/interop.rs",
+    "inliner/src/reads/modules.rs",
+    "inliner/src/reads/resolve.rs",
+    "inliner/src/reads/settle.rs",
+    "inliner/src/reads/target.rs",
+    "inliner/src/reads/test.rs",
+    "inliner/src/reads/text.rs",
+    "inliner/src/reads/value.rs",
+    "inliner/src/reads/walk.rs",
+];
+
+/// The floor of a name, counted from the lowest.
+pub(super) fn floor(floors: &[&[&str]], name: &str) -> Option<usize> {
+    floors.iter().position(|floor| floor.contains(&name))
+}
