@@ -161,3 +161,93 @@ fn report<N>(what: &str, circle: &[N], place: impl Fn(&N, &N) -> Option<String>)
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What is found in a crate of these files, the first of which is its root.
+    fn found(name: &str, files: &[(&str, &str)]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let crates = [(name.to_owned(), PathBuf::from(files[0].0))];
+        findings(&Sources::read(folder.path(), &crates).unwrap())
+    }
+
+    /// `a.rs` says something of `b`, and `b.rs` something of `a`.
+    fn circle_of(of_b: &str, of_a: &str) -> bool {
+        let root = ("src/lib.rs", "mod a;\nmod b;\npub use a::A;\n");
+        let findings = found("planted", &[root, ("src/a.rs", of_b), ("src/b.rs", of_a)]);
+        let is_named = findings.iter().any(|finding| {
+            finding.starts_with("circle of 2 files") && finding.contains("src/b.rs:1 names src/a.rs")
+        });
+        assert_eq!(findings.len(), if is_named { 2 } else { 0 }, "{findings:?}");
+        is_named
+    }
+
+    #[test]
+    fn a_planted_circle_is_found_however_it_is_written() {
+        let of_b = "use crate::b::B;\npub struct A(B);\n";
+        for of_a in [
+            "use super::a::A;\n",
+            "use crate::{a::A as Other};\n",
+            // By the root, which hands it on.
+            "use crate::A;\n",
+            "fn f(_: &crate::a::A) {}\n",
+            "use planted::a;\n",
+            "fn f() { println!(\"{}\", crate::a::A) }\n",
+            "#[derive(serde::Serialize)] struct S { #[serde(with = \"x\", default(crate::a::A))] s: u8 }\n",
+            "mod inner { use super::super::a::A; }\n",
+        ] {
+            assert!(circle_of(of_b, of_a), "{of_a}");
+        }
+    }
+
+    #[test]
+    fn what_only_tests_name_is_no_circle() {
+        let of_b = "use crate::b::B;\npub struct A(B);\n";
+        for of_a in [
+            "#[cfg(test)] mod tests { use crate::a::A; }\n",
+            "#[cfg(test)] use crate::a::A;\n",
+            "#[cfg(all(test, unix))] fn f(_: crate::a::A) {}\n",
+            "pub struct B; // crate::a::A\n",
+        ] {
+            assert!(!circle_of(of_b, of_a), "{of_a}");
+        }
+        assert!(circle_of(of_b, "#[cfg(not(test))] use crate::a::A;\n"));
+    }
+
+    #[test]
+    fn rooms_whose_files_form_no_circle_may_still_be_in_one() {
+        let findings = found(
+            "planted",
+            &[
+                ("src/lib.rs", "mod a;\nmod b;\n"),
+                ("src/a.rs", "pub mod low;\npub mod high;\n"),
+                ("src/a/low.rs", "pub struct Low;\n"),
+                ("src/a/high.rs", "use crate::b::B;\n"),
+                ("src/b.rs", "pub struct B(crate::a::low::Low);\n"),
+            ],
+        );
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].starts_with("circle of 2 modules of planted"), "{findings:?}");
+    }
+
+    #[test]
+    fn a_room_that_names_one_above_it_is_found() {
+        let files = [
+            ("src/lib.rs", "mod names;\nmod push;\n"),
+            ("src/names.rs", "use crate::push::Push;\n"),
+            ("src/push.rs", "pub struct Push;\n"),
+        ];
+        assert_eq!(found("capy_cli", &files), ["src/names.rs:1 names capy_cli::push, which is above it"]);
+        let unknown = [("src/lib.rs", "mod attic;\n"), ("src/attic.rs", "")];
+        assert_eq!(found("capy_cli", &unknown), ["src/attic.rs: capy_cli::attic is on no floor"]);
+    }
+}
