@@ -1,7 +1,5 @@
 //! What the tests share: a map of variables and node.
 
-#![expect(dead_code, reason = "each test file uses its own part")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -1,8 +1,7 @@
 //! What Nitro, Vercel and wrangler write: which files are bundles, which are served, which stay as they are.
 
-#[path = "support/app.rs"]
-mod app;
-mod support;
+use crate::app;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,8 +1,7 @@
 //! Which map belongs to a bundle, and which may be written: never one that another bundle shares or that lies outside.
 
-mod support;
-#[path = "support/tree.rs"]
-mod tree;
+use crate::support;
+use crate::tree;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

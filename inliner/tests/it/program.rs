@@ -73,7 +73,7 @@ fn a_crash_leaves_no_core_and_its_memory_is_its_own() {
         let killed = Command::new("sh").args(["-c", &format!("kill -ABRT {id}")]).status().unwrap();
         assert!(killed.success());
     };
-    const VECTORS: &str = include_str!("../../protocol/tests/vectors/secrets_blob_v1.json");
+    const VECTORS: &str = include_str!("../../../protocol/tests/vectors/secrets_blob_v1.json");
     let vectors: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
     let vector = &vectors[0];
     let mut program = cores(env!("CARGO_BIN_EXE_capy-inline"));

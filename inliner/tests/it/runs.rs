@@ -1,6 +1,6 @@
 //! The same program in node: before with the variables, after with none of them.
 
-mod support;
+use crate::support;
 
 use std::fs;
 

@@ -1,8 +1,7 @@
 //! Folders that the caller names: what the public can fetch is refused there, too.
 
-mod support;
-#[path = "support/tree.rs"]
-mod tree;
+use crate::support;
+use crate::tree;
 
 use capy_inliner::{Error, Report};
 use support::{canary, values};

@@ -1,9 +1,8 @@
 //! Programs whose inlined form answered differently although the run had succeeded. Each kind has its case as it was
 //! reported, in `tests/cases`, and variants.
 
-#[path = "support/program.rs"]
-mod program;
-mod support;
+use crate::program_support as program;
+use crate::support;
 
 use capy_inliner::{Reason, Severity};
 use capy_protocol::env_value;

@@ -1,9 +1,7 @@
 //! Source maps of bundles that set variables first: every original token keeps its place.
 
-#[expect(dead_code, reason = "the other users run programs")]
-#[path = "support/bundles.rs"]
-mod bundles;
-mod support;
+use crate::bundles;
+use crate::support;
 
 use bundles::Bundles;
 use capy_inliner::{Dynamic, Reason};

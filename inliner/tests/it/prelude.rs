@@ -1,8 +1,7 @@
 //! Uses of the environment that no value can replace: the program answers as if the variables were set.
 
-#[path = "support/bundles.rs"]
-mod bundles;
-mod support;
+use crate::bundles;
+use crate::support;
 
 use std::fs;
 

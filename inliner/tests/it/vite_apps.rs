@@ -1,8 +1,6 @@
 //! Builds of frameworks on Vite, as they lie on the disk: what is recognised, what is new, what is never touched.
 
-#[expect(dead_code, reason = "other tests use the rest")]
-#[path = "support/tree.rs"]
-mod tree;
+use crate::tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

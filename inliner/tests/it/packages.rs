@@ -2,7 +2,7 @@
 //!
 //! The packages are those of `inliner/corpus`; without them there is nothing to do.
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;

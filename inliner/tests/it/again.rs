@@ -1,6 +1,6 @@
 //! Builds that runs worked on before: what those left is swept or passed over, and there is nothing more to do.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Every original token of a file maps to the same source position after an edit, checked with an independent decoder.
 
-mod support;
+use crate::support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -2,7 +2,7 @@
 //!
 //! `CAPY_WRITE_FIXTURES=1` writes the outputs anew; read the difference before keeping it.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

@@ -3,9 +3,8 @@
 //! little memory. `CAPY_TESTS=full` makes thousands of them; `CAPY_HOSTILE_SEED=N` makes the one that failed.
 #![cfg(target_os = "linux")]
 
-mod support;
-#[path = "support/world.rs"]
-mod world;
+use crate::support;
+use crate::world;
 
 use std::collections::BTreeMap;
 use std::fs;

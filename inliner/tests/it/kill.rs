@@ -2,10 +2,8 @@
 
 #![cfg(unix)]
 
-mod support;
-#[expect(dead_code, reason = "the other user reads single files")]
-#[path = "support/tree.rs"]
-mod tree;
+use crate::support;
+use crate::tree;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -3,9 +3,8 @@
 use capy_inliner::testing::{Agreement, Doubt, tokens_and_tree};
 use proptest::prelude::*;
 
-#[path = "support/pieces.rs"]
-mod pieces;
-mod support;
+use crate::pieces;
+use crate::support;
 
 use pieces::PIECES;
 use support::values;

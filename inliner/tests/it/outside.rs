@@ -2,10 +2,8 @@
 //! nothing in it keeps a run from ending.
 #![cfg(unix)]
 
-#[path = "support/app.rs"]
-#[expect(dead_code, reason = "these applications lie in a folder of a folder")]
-mod app;
-mod support;
+use crate::app;
+use crate::support;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,6 @@
 //! One line per shape: what is replaced, and what is left alone and why.
 
-mod support;
+use crate::support;
 
 use capy_protocol::env_map::SecretValue;
 use support::{body, check, check_same, inlined, reasons_of, squeezed};

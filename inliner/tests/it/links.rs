@@ -1,6 +1,6 @@
 //! Server files that hand `process`, its environment or a `require` to each other.
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,7 @@
 //! Values where nobody may see them: in which files they are found, how they got there, and what is said about it.
 
-mod support;
-#[path = "support/tree.rs"]
-mod tree;
+use crate::support;
+use crate::tree;
 
 use std::fs;
 use std::io::Write;

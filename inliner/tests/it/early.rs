@@ -1,6 +1,6 @@
 //! A `var` that is read by functions: certain only if none of them may run before it has its value.
 
-mod support;
+use crate::support;
 
 #[test]
 fn an_alias_that_a_function_may_read_before_it_has_its_value_is_left_alone() {

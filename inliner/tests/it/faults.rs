@@ -6,9 +6,8 @@
 //! `CAPY_FAULT_SEED` repeats a run.
 #![cfg(target_os = "linux")]
 
-mod support;
-#[path = "support/world.rs"]
-mod world;
+use crate::support;
+use crate::world;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,9 +6,8 @@
 
 #![expect(clippy::print_stderr, reason = "the counts are told on stderr")]
 
-mod support;
-#[path = "support/trees.rs"]
-mod trees;
+use crate::support;
+use crate::trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

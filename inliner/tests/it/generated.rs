@@ -3,9 +3,8 @@
 //! Each runs as it was, with the variables, and as it became: with them, and without those about which nothing was reported.
 //! All three must print the same. `CAPY_GENERATED=10000` makes more of them, `CAPY_SEED=7` others.
 
-#[path = "support/programs.rs"]
-mod programs;
-mod support;
+use crate::programs;
+use crate::support;
 
 use std::fs;
 

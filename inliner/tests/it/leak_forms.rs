@@ -1,7 +1,6 @@
 //! Values in every way in which they can be written, and parts of values that are secrets of their own.
 
-#[path = "support/hiding.rs"]
-mod hiding;
+use crate::hiding;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,9 +2,8 @@
 
 #![cfg(unix)]
 
-mod support;
-#[path = "support/tree.rs"]
-mod tree;
+use crate::support;
+use crate::tree;
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

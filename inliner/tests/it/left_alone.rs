@@ -1,6 +1,6 @@
 //! One line per trap: what is not a read that can be replaced, and the reason that is given for it.
 
-mod support;
+use crate::support;
 
 use support::{check, check_same};
 

@@ -1,12 +1,8 @@
 //! Which variables a prelude sets, where it goes, and what is said about it.
 
-#[expect(dead_code, reason = "the other user runs programs")]
-#[path = "support/bundles.rs"]
-mod bundles;
-mod support;
-#[expect(dead_code, reason = "the other users read files and name folders")]
-#[path = "support/tree.rs"]
-mod tree;
+use crate::bundles;
+use crate::support;
+use crate::tree;
 
 use bundles::Bundles;
 use capy_inliner::{Dynamic, Reason, Request, Severity, inline};

@@ -1,8 +1,7 @@
 //! Whole build outputs: which files are written, which are refused, and what is found where nobody may see it.
 
-mod support;
-#[path = "support/tree.rs"]
-mod tree;
+use crate::support;
+use crate::tree;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
