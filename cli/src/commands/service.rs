@@ -6,9 +6,9 @@ pub(super) mod wrap_roots;
 
 use std::path::Path;
 
-use capy_protocol::id::KeyId;
 use capy_protocol::key::{StoreKey, WrapRoot};
 use capy_protocol::token::Token;
+use capy_protocol::wrap::WrapRoots;
 use zeroize::Zeroizing;
 
 use crate::cli::Keygen;
