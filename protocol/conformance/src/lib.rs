@@ -1,6 +1,6 @@
 //! Checks the protocol against vectors made by an independent implementation.
 //!
-//! Owns what each vector file means. The same checks run natively (`protocol/tests/vectors.rs`) and as wasm
+//! Owns what each vector file means. The same checks run natively (`protocol/tests/it/vectors.rs`) and as wasm
 //! inside the Workers runtime (`worker.mjs` beside this crate); it reads no files itself.
 
 mod bad;

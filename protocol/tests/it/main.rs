@@ -1,0 +1,5 @@
+//! All tests of the protocol in one program.
+
+mod json;
+mod parsers;
+mod vectors;

@@ -1,0 +1,15 @@
+//! All journeys in one program: what takes long is to link it.
+
+mod build_journey;
+mod containers;
+mod dist;
+mod frameworks;
+mod next_journey;
+mod owner;
+mod packaging;
+mod prelude_workers;
+mod refusals;
+mod service;
+mod setup_page;
+mod wasm_vectors;
+mod zero_trust;

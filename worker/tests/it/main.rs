@@ -1,0 +1,5 @@
+//! All tests of the key service in one program: what takes long is to link it.
+
+mod migrations;
+mod service;
+mod sql;
