@@ -116,7 +116,7 @@ pub(crate) enum Command {
     #[command(name = "pid1", hide = true)]
     InitProcess(InitProcess),
     /// Show every exit code and what it means
-    #[command(name = "exit-codes", long_about = crate::error::exit::table())]
+    #[command(name = "exit-codes", long_about = crate::error::exit_table())]
     ExitCodes,
 }
 

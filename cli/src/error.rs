@@ -7,6 +7,7 @@ mod cloudflare;
 mod deployment;
 mod env_file;
 pub(crate) mod exit;
+mod exit_table;
 mod service_release;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ pub(crate) use build::Fault as BuildFault;
 pub(crate) use cloudflare::Fault as CloudflareFault;
 pub(crate) use deployment::{Fault as DeploymentFault, Misfit, Ways};
 pub(crate) use env_file::{Doubt, DoubtKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
+pub(crate) use exit_table::exit_table;
 pub(crate) use service_release::Fault as ReleaseFault;
 
 /// Result with this program's [`Error`].
@@ -245,105 +247,102 @@ impl Error {
         self.codes().1
     }
 
-    fn codes(&self) -> (&'static str, u8) {
-        match self {
-            Self::Client(error) => (error.code(), error.exit_code()),
-            Self::NotInitialised => ("NOT_INITIALISED", exit::NOT_SET_UP),
-            Self::AlreadyInitialised { .. } => ("ALREADY_INITIALISED", exit::FAILED),
-            Self::NotLoggedIn { .. } => ("NOT_LOGGED_IN", exit::NOT_SET_UP),
-            Self::WhichService { .. } => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
-            Self::ServiceUnconfirmed { .. } => ("SERVICE_URL_UNCONFIRMED", exit::NOT_SET_UP),
-            Self::NoConfigFolder => ("NO_CONFIG_FOLDER", exit::NOT_SET_UP),
-            Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP),
-            Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY),
-            Self::LocalKeyMalformed { .. } => ("LOCAL_KEY_MALFORMED", exit::LOCAL_KEY),
-            Self::FolderNotAllowed { .. } => ("FOLDER_NOT_ALLOWED", exit::NOT_ALLOWED),
-            Self::LocalKeyExposed { .. } => ("LOCAL_KEY_EXPOSED", exit::LOCAL_KEY),
-            Self::TokenWithoutUrl => ("TOKEN_WITHOUT_SERVICE_URL", exit::NOT_SET_UP),
-            Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE),
-            Self::TokenMistyped => ("TOKEN_MISTYPED", exit::USAGE),
-            Self::TokenIdMalformed { .. } => ("TOKEN_ID_MALFORMED", exit::USAGE),
-            Self::TrustIdMalformed { .. } => ("TRUST_ID_MALFORMED", exit::USAGE),
-            Self::ScopeMalformed { .. } => ("SCOPE_MALFORMED", exit::USAGE),
-            Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY),
-            Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY),
-            Self::PhraseWrong { .. } => ("PHRASE_WRONG", exit::LOCAL_KEY),
-            Self::SealedValue { .. } => ("SEALED_VALUE_DOES_NOT_OPEN", exit::LOCAL_KEY),
-            Self::NoSecrets { .. } => ("NO_SECRETS", exit::NOT_SET_UP),
-            Self::NoEnvFile { .. } => ("NO_ENV_FILE", exit::NOT_SET_UP),
-            Self::NotRegularFile { .. } => ("NOT_A_REGULAR_FILE", exit::FAILED),
-            Self::EnvFileTooLarge { .. } => ("ENV_FILE_TOO_LARGE", exit::FAILED),
-            Self::EnvFileEncoding { .. } => ("ENV_FILE_ENCODING", exit::FAILED),
-            Self::EditChangesMore { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
-            Self::EnvFileInDoubt { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
-            Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
-            Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
-            Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE),
-            Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
-            Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
-            Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
-            Self::AuditTampered { .. } => ("AUDIT_TAMPERED", exit::AUDIT_TAMPERED),
-            Self::PinsMalformed { .. } => ("PINS_MALFORMED", exit::NOT_SET_UP),
-            Self::ProjectIdMalformed { .. } => ("PROJECT_ID_MALFORMED", exit::USAGE),
-            Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::FAILED),
-            Self::SecretNotFound { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
-            Self::StoreUnopened { .. } => ("STORE_UNOPENED", exit::STORE_UNOPENED),
-            Self::NotConfirmed => ("NOT_CONFIRMED", exit::FAILED),
-            Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
-            Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
-            Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
-            Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
-            Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE),
-            Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
-            Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE),
-            Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
-            Self::CredentialsEmpty { .. } => ("CREDENTIALS_EMPTY", exit::NOT_SET_UP),
-            Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED),
-            Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED),
-            Self::SetupPage(_) => ("SETUP_PAGE_FAILED", exit::FAILED),
-            Self::EnvironmentUnknown { .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE),
-            Self::TooLarge { .. } => ("DEPLOYMENT_TOO_LARGE", exit::FAILED),
-            Self::Deployment(fault) => fault.codes(),
-            Self::NoOutput => ("NO_OUTPUT", exit::USAGE),
-            Self::PrefixAmbiguous { .. } => ("PREFIX_AMBIGUOUS", exit::FAILED),
-            Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN),
-            Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE),
-            Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
-            Self::CommandIsAssignment { .. } | Self::CommandIsOneWord { .. } => {
-                ("COMMAND_NOT_FOUND", exit::NOT_FOUND)
-            }
-            Self::ExecLimit(excess) => (excess.code(), exit::NOT_EXECUTABLE),
-            Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
-            #[cfg(unix)]
-            Self::Build(fault) => fault.codes(),
-            #[cfg(windows)]
-            Self::BuildNotHere => ("BUILD_NOT_ON_WINDOWS", exit::ENGINE),
-            #[cfg(windows)]
-            Self::ScriptArgument { .. } => ("SCRIPT_ARGUMENT", exit::NOT_EXECUTABLE),
-            Self::Inline(error) => (error.code(), exit::FAILED),
-            Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED),
-            Self::OutputOlder { .. } => ("OUTPUT_OLDER_THAN_RUN", exit::FAILED),
-            Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED),
-            Self::File { .. } => ("FILE_ERROR", exit::FAILED),
-            Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
-            Self::Signals(_) => ("NO_SIGNALS", exit::FAILED),
-            #[cfg(target_os = "linux")]
-            Self::Init(_) => ("INIT_FAILED", exit::FAILED),
-            #[cfg(target_os = "linux")]
-            Self::NotInit => ("NOT_PID_1", exit::USAGE),
-            Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
-            Self::ServerMissing => ("SERVER_MISSING", exit::NOT_SET_UP),
-            Self::Serve(error @ capy_server::Error::SecretExposed { .. }) => (error.code(), exit::NOT_SET_UP),
-            Self::Serve(error) => (error.code(), exit::FAILED),
-            Self::SecretExposed { .. } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP),
-            Self::ServiceSecret(_) => ("SERVICE_SECRET", exit::NOT_SET_UP),
-            Self::Seal(_) => ("SEAL_FAILED", exit::FAILED),
-            Self::Cloudflare(fault) => fault.codes(),
-            Self::ServiceRelease(_) => ("RELEASE_MALFORMED", exit::FAILED),
-            Self::ServiceDiffers { .. } => ("SERVICE_DIFFERS", exit::SERVICE_DIFFERS),
-        }
+    capy_client::error_codes! {
+        pub(crate) fn codes;
+        Self::NotInitialised => ("NOT_INITIALISED", exit::NOT_SET_UP),
+        Self::AlreadyInitialised { .. } => ("ALREADY_INITIALISED", exit::FAILED),
+        Self::NotLoggedIn { .. } => ("NOT_LOGGED_IN", exit::NOT_SET_UP),
+        Self::WhichService { .. } => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
+        Self::ServiceUnconfirmed { .. } => ("SERVICE_URL_UNCONFIRMED", exit::NOT_SET_UP),
+        Self::NoConfigFolder => ("NO_CONFIG_FOLDER", exit::NOT_SET_UP),
+        Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP),
+        Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY),
+        Self::LocalKeyMalformed { .. } => ("LOCAL_KEY_MALFORMED", exit::LOCAL_KEY),
+        Self::FolderNotAllowed { .. } => ("FOLDER_NOT_ALLOWED", exit::NOT_ALLOWED),
+        Self::LocalKeyExposed { .. } => ("LOCAL_KEY_EXPOSED", exit::LOCAL_KEY),
+        Self::TokenWithoutUrl => ("TOKEN_WITHOUT_SERVICE_URL", exit::NOT_SET_UP),
+        Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE),
+        Self::TokenMistyped => ("TOKEN_MISTYPED", exit::USAGE),
+        Self::TokenIdMalformed { .. } => ("TOKEN_ID_MALFORMED", exit::USAGE),
+        Self::TrustIdMalformed { .. } => ("TRUST_ID_MALFORMED", exit::USAGE),
+        Self::ScopeMalformed { .. } => ("SCOPE_MALFORMED", exit::USAGE),
+        Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY),
+        Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY),
+        Self::PhraseWrong { .. } => ("PHRASE_WRONG", exit::LOCAL_KEY),
+        Self::SealedValue { .. } => ("SEALED_VALUE_DOES_NOT_OPEN", exit::LOCAL_KEY),
+        Self::NoSecrets { .. } => ("NO_SECRETS", exit::NOT_SET_UP),
+        Self::NoEnvFile { .. } => ("NO_ENV_FILE", exit::NOT_SET_UP),
+        Self::NotRegularFile { .. } => ("NOT_A_REGULAR_FILE", exit::FAILED),
+        Self::EnvFileTooLarge { .. } => ("ENV_FILE_TOO_LARGE", exit::FAILED),
+        Self::EnvFileEncoding { .. } => ("ENV_FILE_ENCODING", exit::FAILED),
+        Self::EditChangesMore { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
+        Self::EnvFileInDoubt { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
+        Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
+        Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
+        Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE),
+        Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
+        Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
+        Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
+        Self::AuditTampered { .. } => ("AUDIT_TAMPERED", exit::AUDIT_TAMPERED),
+        Self::PinsMalformed { .. } => ("PINS_MALFORMED", exit::NOT_SET_UP),
+        Self::ProjectIdMalformed { .. } => ("PROJECT_ID_MALFORMED", exit::USAGE),
+        Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::FAILED),
+        Self::SecretNotFound { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
+        Self::StoreUnopened { .. } => ("STORE_UNOPENED", exit::STORE_UNOPENED),
+        Self::NotConfirmed => ("NOT_CONFIRMED", exit::FAILED),
+        Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
+        Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
+        Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
+        Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
+        Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE),
+        Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
+        Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE),
+        Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
+        Self::CredentialsEmpty { .. } => ("CREDENTIALS_EMPTY", exit::NOT_SET_UP),
+        Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED),
+        Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED),
+        Self::SetupPage(_) => ("SETUP_PAGE_FAILED", exit::FAILED),
+        Self::EnvironmentUnknown { .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE),
+        Self::TooLarge { .. } => ("DEPLOYMENT_TOO_LARGE", exit::FAILED),
+        Self::NoOutput => ("NO_OUTPUT", exit::USAGE),
+        Self::PrefixAmbiguous { .. } => ("PREFIX_AMBIGUOUS", exit::FAILED),
+        Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN),
+        Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE),
+        Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
+        Self::CommandIsAssignment { .. } | Self::CommandIsOneWord { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
+        Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
+        #[cfg(windows)]
+        Self::BuildNotHere => ("BUILD_NOT_ON_WINDOWS", exit::ENGINE),
+        #[cfg(windows)]
+        Self::ScriptArgument { .. } => ("SCRIPT_ARGUMENT", exit::NOT_EXECUTABLE),
+        Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED),
+        Self::OutputOlder { .. } => ("OUTPUT_OLDER_THAN_RUN", exit::FAILED),
+        Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED),
+        Self::File { .. } => ("FILE_ERROR", exit::FAILED),
+        Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
+        Self::Signals(_) => ("NO_SIGNALS", exit::FAILED),
+        #[cfg(target_os = "linux")]
+        Self::Init(_) => ("INIT_FAILED", exit::FAILED),
+        #[cfg(target_os = "linux")]
+        Self::NotInit => ("NOT_PID_1", exit::USAGE),
+        Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
+        Self::ServerMissing => ("SERVER_MISSING", exit::NOT_SET_UP),
+        Self::SecretExposed { .. } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP),
+        Self::ServiceSecret(_) => ("SERVICE_SECRET", exit::NOT_SET_UP),
+        Self::Seal(_) => ("SEAL_FAILED", exit::FAILED),
+        Self::ServiceRelease(_) => ("RELEASE_MALFORMED", exit::FAILED),
+        Self::ServiceDiffers { .. } => ("SERVICE_DIFFERS", exit::SERVICE_DIFFERS),
+        ;
+        Self::Client(error) => (error.code(), error.exit_code()),
+        Self::Deployment(fault) => fault.codes(),
+        Self::ExecLimit(excess) => (excess.code(), exit::NOT_EXECUTABLE),
+        #[cfg(unix)]
+        Self::Build(fault) => fault.codes(),
+        Self::Inline(error) => (error.code(), exit::FAILED),
+        Self::Serve(error @ capy_server::Error::SecretExposed { .. }) => (error.code(), exit::NOT_SET_UP),
+        Self::Serve(error) => (error.code(), exit::FAILED),
+        Self::Cloudflare(fault) => fault.codes(),
     }
-
     /// One thing to do about it, where there is one.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -130,11 +130,15 @@ impl Sizes {
 }
 
 impl Excess {
+    /// What [`Excess::code`] gives.
+    pub(crate) const CODES: [&'static str; 3] =
+        ["VARIABLE_TOO_LARGE", "ARGUMENT_TOO_LARGE", "ENVIRONMENT_TOO_LARGE"];
+
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Variable { .. } => "VARIABLE_TOO_LARGE",
-            Self::Argument { .. } => "ARGUMENT_TOO_LARGE",
-            Self::Together { .. } => "ENVIRONMENT_TOO_LARGE",
+            Self::Variable { .. } => Self::CODES[0],
+            Self::Argument { .. } => Self::CODES[1],
+            Self::Together { .. } => Self::CODES[2],
         }
     }
 

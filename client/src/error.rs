@@ -332,60 +332,54 @@ impl Error {
         self.codes().1
     }
 
-    fn codes(&self) -> (&'static str, u8) {
-        match self {
-            Self::CredentialsIncomplete { .. } => ("CREDENTIALS_INCOMPLETE", exit::CREDENTIALS_INCOMPLETE),
-            Self::CredentialsAmbiguous { .. } => ("CREDENTIALS_AMBIGUOUS", exit::CREDENTIALS_AMBIGUOUS),
-            Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED),
-            Self::BlobFileUnreadable { .. } => ("BLOB_FILE_UNREADABLE", exit::CREDENTIALS_MALFORMED),
-            Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED),
-            Self::NotTheValue { stand: Stand::Hidden, .. } => ("VALUE_HIDDEN", exit::CREDENTIALS_MALFORMED),
-            Self::NotTheValue { stand: Stand::Reference, .. } => {
-                ("VALUE_NOT_REPLACED", exit::CREDENTIALS_MALFORMED)
-            }
-            Self::KeyMalformed { variable, .. } if *variable == Names::DEPLOY_KEY.key => {
-                ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED)
-            }
-            Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
-            Self::VariableNotUnicode { .. } => ("VARIABLE_NOT_UNICODE", exit::CREDENTIALS_MALFORMED),
-            Self::WrongKey { names } if names.key == Names::DEPLOY_KEY.key => {
-                ("WRONG_DEPLOY_KEY", exit::WRONG_KEY)
-            }
-            Self::WrongKey { .. } => ("WRONG_PROJECT_KEY", exit::WRONG_KEY),
-            Self::WrongCredentialKind { .. } => ("WRONG_CREDENTIAL_KIND", exit::WRONG_KEY),
-            Self::BlobTampered { .. } => ("BLOB_TAMPERED", exit::BLOB_TAMPERED),
-            Self::BlobDoesNotOpen { .. } => ("BLOB_DOES_NOT_OPEN", exit::BLOB_DOES_NOT_OPEN),
-            Self::ContentMalformed { .. } => ("CONTENT_MALFORMED", exit::CREDENTIALS_MALFORMED),
-            Self::BlobOfAnotherService { .. } => ("BLOB_OF_ANOTHER_SERVICE", exit::BLOB_OF_ANOTHER_SERVICE),
-            Self::DeployUnknown { .. } => ("DEPLOY_UNKNOWN", exit::DEPLOY_UNKNOWN),
-            Self::DeployRevoked { .. } => ("DEPLOY_REVOKED", exit::DEPLOY_REVOKED),
-            Self::DeployExpired { .. } => ("DEPLOY_EXPIRED", exit::DEPLOY_EXPIRED),
-            Self::DeployUsedUp { .. } => ("DEPLOY_USED_UP", exit::DEPLOY_USED_UP),
-            Self::AddressNotAllowed { .. } => ("ADDRESS_NOT_ALLOWED", exit::ADDRESS_NOT_ALLOWED),
-            Self::WrapRootGone { .. } => ("WRAP_ROOT_GONE", exit::WRAP_ROOT_GONE),
-            Self::DeployExists { .. } => ("DEPLOY_EXISTS", exit::SERVICE_ERROR),
-            Self::ServiceUnreachable { .. } => ("SERVICE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
-            Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR),
-            Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE),
-            Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR),
-            Self::ServiceRefused { .. } => ("SERVICE_REFUSED", exit::SERVICE_ERROR),
-            Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED),
-            Self::TokenExpired { .. } => ("TOKEN_EXPIRED", exit::UNAUTHORIZED),
-            Self::TokenRevoked { .. } => ("TOKEN_REVOKED", exit::UNAUTHORIZED),
-            Self::IdentityRefused { .. } => ("IDENTITY_REFUSED", exit::UNAUTHORIZED),
-            Self::IdentityUnavailable { .. } => ("IDENTITY_UNAVAILABLE", exit::UNAUTHORIZED),
-            Self::Forbidden { .. } => ("FORBIDDEN", exit::FORBIDDEN),
-            Self::ProjectUnknown { .. } => ("PROJECT_UNKNOWN", exit::PROJECT_UNKNOWN),
-            Self::SecretUnknown { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
-            Self::ProjectExists { .. } => ("PROJECT_EXISTS", exit::SERVICE_ERROR),
-            Self::StoreOff { .. } => ("STORE_OFF", exit::STORE_OFF),
-            Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
-            Self::ServiceUrlMalformed(_) => ("SERVICE_URL_MALFORMED", exit::USAGE),
-            Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),
-            Self::ProjectFileUnreadable { .. } => ("PROJECT_FILE_UNREADABLE", exit::NOT_SET_UP),
-            Self::FileOfAnotherUser { .. } => ("FILE_OF_ANOTHER_USER", exit::NOT_SET_UP),
-            Self::ProjectFileMalformed { .. } => ("PROJECT_FILE_MALFORMED", exit::NOT_SET_UP),
-        }
+    crate::error_codes! {
+        pub fn codes;
+        Self::CredentialsIncomplete { .. } => ("CREDENTIALS_INCOMPLETE", exit::CREDENTIALS_INCOMPLETE),
+        Self::CredentialsAmbiguous { .. } => ("CREDENTIALS_AMBIGUOUS", exit::CREDENTIALS_AMBIGUOUS),
+        Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED),
+        Self::BlobFileUnreadable { .. } => ("BLOB_FILE_UNREADABLE", exit::CREDENTIALS_MALFORMED),
+        Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED),
+        Self::NotTheValue { stand: Stand::Hidden, .. } => ("VALUE_HIDDEN", exit::CREDENTIALS_MALFORMED),
+        Self::NotTheValue { stand: Stand::Reference, .. } => ("VALUE_NOT_REPLACED", exit::CREDENTIALS_MALFORMED),
+        Self::KeyMalformed { variable, .. } if *variable == Names::DEPLOY_KEY.key =>
+        ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
+        Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
+        Self::VariableNotUnicode { .. } => ("VARIABLE_NOT_UNICODE", exit::CREDENTIALS_MALFORMED),
+        Self::WrongKey { names } if names.key == Names::DEPLOY_KEY.key => ("WRONG_DEPLOY_KEY", exit::WRONG_KEY),
+        Self::WrongKey { .. } => ("WRONG_PROJECT_KEY", exit::WRONG_KEY),
+        Self::WrongCredentialKind { .. } => ("WRONG_CREDENTIAL_KIND", exit::WRONG_KEY),
+        Self::BlobTampered { .. } => ("BLOB_TAMPERED", exit::BLOB_TAMPERED),
+        Self::BlobDoesNotOpen { .. } => ("BLOB_DOES_NOT_OPEN", exit::BLOB_DOES_NOT_OPEN),
+        Self::ContentMalformed { .. } => ("CONTENT_MALFORMED", exit::CREDENTIALS_MALFORMED),
+        Self::BlobOfAnotherService { .. } => ("BLOB_OF_ANOTHER_SERVICE", exit::BLOB_OF_ANOTHER_SERVICE),
+        Self::DeployUnknown { .. } => ("DEPLOY_UNKNOWN", exit::DEPLOY_UNKNOWN),
+        Self::DeployRevoked { .. } => ("DEPLOY_REVOKED", exit::DEPLOY_REVOKED),
+        Self::DeployExpired { .. } => ("DEPLOY_EXPIRED", exit::DEPLOY_EXPIRED),
+        Self::DeployUsedUp { .. } => ("DEPLOY_USED_UP", exit::DEPLOY_USED_UP),
+        Self::AddressNotAllowed { .. } => ("ADDRESS_NOT_ALLOWED", exit::ADDRESS_NOT_ALLOWED),
+        Self::WrapRootGone { .. } => ("WRAP_ROOT_GONE", exit::WRAP_ROOT_GONE),
+        Self::DeployExists { .. } => ("DEPLOY_EXISTS", exit::SERVICE_ERROR),
+        Self::ServiceUnreachable { .. } => ("SERVICE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
+        Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR),
+        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE),
+        Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR),
+        Self::ServiceRefused { .. } => ("SERVICE_REFUSED", exit::SERVICE_ERROR),
+        Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED),
+        Self::TokenExpired { .. } => ("TOKEN_EXPIRED", exit::UNAUTHORIZED),
+        Self::TokenRevoked { .. } => ("TOKEN_REVOKED", exit::UNAUTHORIZED),
+        Self::IdentityRefused { .. } => ("IDENTITY_REFUSED", exit::UNAUTHORIZED),
+        Self::IdentityUnavailable { .. } => ("IDENTITY_UNAVAILABLE", exit::UNAUTHORIZED),
+        Self::Forbidden { .. } => ("FORBIDDEN", exit::FORBIDDEN),
+        Self::ProjectUnknown { .. } => ("PROJECT_UNKNOWN", exit::PROJECT_UNKNOWN),
+        Self::SecretUnknown { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
+        Self::ProjectExists { .. } => ("PROJECT_EXISTS", exit::SERVICE_ERROR),
+        Self::StoreOff { .. } => ("STORE_OFF", exit::STORE_OFF),
+        Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
+        Self::ServiceUrlMalformed(_) => ("SERVICE_URL_MALFORMED", exit::USAGE),
+        Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),
+        Self::ProjectFileUnreadable { .. } => ("PROJECT_FILE_UNREADABLE", exit::NOT_SET_UP),
+        Self::FileOfAnotherUser { .. } => ("FILE_OF_ANOTHER_USER", exit::NOT_SET_UP),
+        Self::ProjectFileMalformed { .. } => ("PROJECT_FILE_MALFORMED", exit::NOT_SET_UP),
     }
 }
 

@@ -11,6 +11,7 @@ mod credential_names;
 mod credential_text;
 pub mod credentials;
 mod error;
+mod error_codes;
 pub mod exit;
 pub mod github;
 mod http;

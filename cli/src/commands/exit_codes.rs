@@ -1,9 +1,9 @@
 //! `capy exit-codes`.
 
 use crate::error::Result;
-use crate::error::exit;
+use crate::error::exit_table;
 use crate::printer;
 
 pub(super) fn run() -> Result<()> {
-    printer::data(&exit::table())
+    printer::data(&exit_table())
 }

@@ -26,19 +26,17 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Its stable code and exit code.
-    pub(crate) fn codes(&self) -> (&'static str, u8) {
-        match self {
-            Self::Unset(_) => ("CLOUDFLARE_NOT_SET_UP", exit::NOT_SET_UP),
-            Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE),
-            Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE),
-            Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED),
-            Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN),
-            Self::Refused { .. } => ("CLOUDFLARE_REFUSED", exit::SERVICE_ERROR),
-            Self::Unreachable(_) => ("CLOUDFLARE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
-            Self::Protocol { .. } => ("CLOUDFLARE_ERROR", exit::SERVICE_ERROR),
-            Self::Changed => ("DEPLOYED_MEANWHILE", exit::SERVICE_ERROR),
-        }
+    capy_client::error_codes! {
+        pub(crate) fn codes;
+        Self::Unset(_) => ("CLOUDFLARE_NOT_SET_UP", exit::NOT_SET_UP),
+        Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE),
+        Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE),
+        Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED),
+        Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN),
+        Self::Refused { .. } => ("CLOUDFLARE_REFUSED", exit::SERVICE_ERROR),
+        Self::Unreachable(_) => ("CLOUDFLARE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
+        Self::Protocol { .. } => ("CLOUDFLARE_ERROR", exit::SERVICE_ERROR),
+        Self::Changed => ("DEPLOYED_MEANWHILE", exit::SERVICE_ERROR),
     }
 
     /// One thing to do about it.

@@ -41,19 +41,18 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) fn codes(&self) -> (&'static str, u8) {
-        match self {
-            Self::LabelMalformed => ("LABEL_MALFORMED", exit::USAGE),
-            Self::BlobFileInUse { .. } => ("BLOB_FILE_IN_USE", exit::FAILED),
-            Self::BlobFileTaken { .. } => ("BLOB_FILE_TAKEN", exit::FAILED),
-            Self::ContentsUnknown { .. } => ("CONTENTS_UNKNOWN", exit::FAILED),
-            Self::SuccessorUnknown { .. } => ("SUCCESSOR_UNKNOWN", exit::USAGE),
-            Self::ProjectUnsupported { .. } => ("PROJECT_UNSUPPORTED", exit::USAGE),
-            Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
-            Self::PushLeftOver { .. } => ("PUSH_LEFT_OVER", exit::FAILED),
-            Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
-            Self::OtherService { .. } => ("OTHER_SERVICE", exit::FAILED),
-        }
+    capy_client::error_codes! {
+        pub(crate) fn codes;
+        Self::LabelMalformed => ("LABEL_MALFORMED", exit::USAGE),
+        Self::BlobFileInUse { .. } => ("BLOB_FILE_IN_USE", exit::FAILED),
+        Self::BlobFileTaken { .. } => ("BLOB_FILE_TAKEN", exit::FAILED),
+        Self::ContentsUnknown { .. } => ("CONTENTS_UNKNOWN", exit::FAILED),
+        Self::SuccessorUnknown { .. } => ("SUCCESSOR_UNKNOWN", exit::USAGE),
+        Self::ProjectUnsupported { .. } => ("PROJECT_UNSUPPORTED", exit::USAGE),
+        Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
+        Self::PushLeftOver { .. } => ("PUSH_LEFT_OVER", exit::FAILED),
+        Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
+        Self::OtherService { .. } => ("OTHER_SERVICE", exit::FAILED),
     }
 
     pub(crate) fn hint(&self) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Exit codes: every one, what it means and which error codes end with it. `capy help exit-codes` prints it.
+//! Exit codes: every one, and what it means.
 
 pub(crate) use capy_client::exit::{
     ADDRESS_NOT_ALLOWED, BLOB_DOES_NOT_OPEN, BLOB_OF_ANOTHER_SERVICE, BLOB_TAMPERED, CREDENTIALS_AMBIGUOUS,
@@ -38,93 +38,43 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 /// The command was not found, as shells say it.
 pub(crate) const NOT_FOUND: u8 = 127;
 
-/// Number, meaning, error codes.
-pub(crate) const TABLE: [(u8, &str, &str); 37] = [
-    (0, "done", ""),
-    (FAILED, "failed, or the inliner found something", "FILE_ERROR, ENV_FILE_IN_DOUBT, NOTHING_TO_DEPLOY, …"),
-    (USAGE, "the command line or a setting is not understood", "NAME_RESERVED, TIMEOUT_MALFORMED, …"),
-    (
-        NOT_SET_UP,
-        "no project, no login, no secrets here",
-        "NOT_INITIALISED, NOT_LOGGED_IN, NO_SECRETS, SERVICE_URL_MISSING, …",
-    ),
-    (
-        LOCAL_KEY,
-        "the local key is missing or does not open .env",
-        "LOCAL_KEY_MISSING, SEALED_VALUE_DOES_NOT_OPEN, …",
-    ),
-    (NOT_ALLOWED, "this folder was not allowed: capy allow", "FOLDER_NOT_ALLOWED"),
-    (SERVICE_UNREACHABLE, "the service gave no answer in time", "SERVICE_UNREACHABLE"),
-    (
-        SERVICE_ERROR,
-        "the service's answer cannot be used",
-        "SERVICE_ERROR, SERVICE_REFUSED, SERVICE_UNTRUSTED, …",
-    ),
-    (
-        UNAUTHORIZED,
-        "the service does not accept the API token",
-        "UNAUTHORIZED, TOKEN_EXPIRED, TOKEN_REVOKED, IDENTITY_REFUSED, …",
-    ),
-    (FORBIDDEN, "the API token may not do this", "FORBIDDEN"),
-    (CREDENTIALS_INCOMPLETE, "half a pair of credentials is set", "CREDENTIALS_INCOMPLETE"),
-    (CREDENTIALS_AMBIGUOUS, "variables of two pairs are set", "CREDENTIALS_AMBIGUOUS"),
-    (
-        CREDENTIALS_MALFORMED,
-        "a credential is damaged",
-        "BLOB_MALFORMED, BLOB_UNSUPPORTED, PROJECT_KEY_MALFORMED, …",
-    ),
-    (
-        WRONG_KEY,
-        "the key belongs to another deployment",
-        "WRONG_PROJECT_KEY, WRONG_DEPLOY_KEY, WRONG_CREDENTIAL_KIND",
-    ),
-    (BLOB_TAMPERED, "the blob was altered", "BLOB_TAMPERED"),
-    (BLOB_OF_ANOTHER_SERVICE, "the blob was made by another service", "BLOB_OF_ANOTHER_SERVICE"),
-    (DEPLOY_UNKNOWN, "the service does not know the deployment", "DEPLOY_UNKNOWN"),
-    (DEPLOY_REVOKED, "the deployment was revoked", "DEPLOY_REVOKED"),
-    (BLOB_DOES_NOT_OPEN, "an original-format blob: wrong key, or altered", "BLOB_DOES_NOT_OPEN"),
-    (DEPLOY_EXPIRED, "the deployment's time is over", "DEPLOY_EXPIRED"),
-    (DEPLOY_USED_UP, "the deployment was opened as often as it may be", "DEPLOY_USED_UP"),
-    (ADDRESS_NOT_ALLOWED, "the deployment may not be opened from here", "ADDRESS_NOT_ALLOWED"),
-    (WRAP_ROOT_GONE, "the service lacks the deployment's wrap root", "WRAP_ROOT_GONE"),
-    (AUDIT_TAMPERED, "the audit trail is not as the service wrote it", "AUDIT_TAMPERED"),
-    (PROJECT_UNKNOWN, "the store has no such project or secret", "PROJECT_UNKNOWN, SECRET_UNKNOWN"),
-    (STORE_OFF, "the service has no project store", "STORE_OFF"),
-    (
-        STORE_UNOPENED,
-        "values of the project store do not open",
-        "STORE_UNOPENED, ENCRYPTION_KEY_MISSING, ROW_DOES_NOT_OPEN, …",
-    ),
-    (SERVICE_DIFFERS, "`capy service verify`: not the release", "SERVICE_DIFFERS"),
-    (WORKER_UNKNOWN, "`capy service verify`: no such Worker", "WORKER_UNKNOWN"),
-    (BUILD_FAILED, "`capy build`: its commands failed", "BUILD_FAILED, BUILD_KILLED, NO_BUILD_OUTPUT"),
-    (BUILD_TIMED_OUT, "`capy build`: it took too long", "BUILD_TIMED_OUT"),
-    (
-        STATIC_BLOCKED,
-        "`capy build`: static files, and there are secrets",
-        "STATIC_BLOCKED, STATIC_NOT_SEARCHED",
-    ),
-    (VALUE_IN_OUTPUT, "`capy build`: a value is in the output", "VALUE_IN_OUTPUT"),
-    (
-        SOURCE,
-        "`capy build`: the source cannot be had",
-        "CLONE_FAILED, HOST_NOT_ALLOWED, LINK_LEAVES_TREE, LINK_LEADS_NOWHERE, SPECIAL_FILE, TOO_LARGE",
-    ),
-    (ENGINE, "`capy build`: the container engine failed", "NO_ENGINE, ENGINE_FAILED, CANNOT_START"),
-    (NOT_EXECUTABLE, "`capy run`: the command cannot be executed", "COMMAND_NOT_EXECUTABLE, …"),
-    (NOT_FOUND, "`capy run`: the command was not found", "COMMAND_NOT_FOUND"),
+/// Number and meaning.
+pub(super) const MEANINGS: &[(u8, &str)] = &[
+    (0, "done"),
+    (FAILED, "failed, or the inliner found something"),
+    (USAGE, "the command line or a setting is not understood"),
+    (NOT_SET_UP, "no project, no login, no secrets here"),
+    (LOCAL_KEY, "the local key is missing or does not open .env"),
+    (NOT_ALLOWED, "this folder was not allowed: capy allow"),
+    (SERVICE_UNREACHABLE, "the service gave no answer in time"),
+    (SERVICE_ERROR, "the service's answer cannot be used"),
+    (UNAUTHORIZED, "the service does not accept the API token"),
+    (FORBIDDEN, "the API token may not do this"),
+    (CREDENTIALS_INCOMPLETE, "half a pair of credentials is set"),
+    (CREDENTIALS_AMBIGUOUS, "variables of two pairs are set"),
+    (CREDENTIALS_MALFORMED, "a credential is damaged"),
+    (WRONG_KEY, "the key belongs to another deployment"),
+    (BLOB_TAMPERED, "the blob was altered"),
+    (BLOB_OF_ANOTHER_SERVICE, "the blob was made by another service"),
+    (DEPLOY_UNKNOWN, "the service does not know the deployment"),
+    (DEPLOY_REVOKED, "the deployment was revoked"),
+    (BLOB_DOES_NOT_OPEN, "an original-format blob: wrong key, or altered"),
+    (DEPLOY_EXPIRED, "the deployment's time is over"),
+    (DEPLOY_USED_UP, "the deployment was opened as often as it may be"),
+    (ADDRESS_NOT_ALLOWED, "the deployment may not be opened from here"),
+    (WRAP_ROOT_GONE, "the service lacks the deployment's wrap root"),
+    (AUDIT_TAMPERED, "the audit trail is not as the service wrote it"),
+    (PROJECT_UNKNOWN, "the store has no such project or secret"),
+    (STORE_OFF, "the service has no project store"),
+    (STORE_UNOPENED, "values of the project store do not open"),
+    (SERVICE_DIFFERS, "`capy service verify`: not the release"),
+    (WORKER_UNKNOWN, "`capy service verify`: no such Worker"),
+    (BUILD_FAILED, "`capy build`: its commands failed"),
+    (BUILD_TIMED_OUT, "`capy build`: it took too long"),
+    (STATIC_BLOCKED, "`capy build`: static files, and there are secrets"),
+    (VALUE_IN_OUTPUT, "`capy build`: a value is in the output"),
+    (SOURCE, "`capy build`: the source cannot be had"),
+    (ENGINE, "`capy build`: the container engine failed"),
+    (NOT_EXECUTABLE, "`capy run`: the command cannot be executed"),
+    (NOT_FOUND, "`capy run`: the command was not found"),
 ];
-
-/// The table as text.
-pub(crate) fn table() -> String {
-    let mut text = String::from("code  meaning                                            error codes\n");
-    for (number, meaning, codes) in TABLE {
-        text.push_str(format!("{number:>4}  {meaning:<49}  {codes}").trim_end());
-        text.push('\n');
-    }
-    text.push_str(
-        "\n`capy run` otherwise ends as its command does: with its exit code, or by its signal; a build that was\n\
-         ended by signal N makes 128+N.\n",
-    );
-    text
-}

@@ -1,0 +1,73 @@
+//! The table of exit codes, made from the errors' own tables. `capy help exit-codes` prints it.
+
+use std::collections::BTreeSet;
+
+#[cfg(unix)]
+use super::BuildFault;
+use super::exit::MEANINGS;
+use super::{CloudflareFault, DeploymentFault, Error};
+use crate::exec_limits::Excess;
+
+/// The longest line, in columns.
+const WIDTH: usize = 100;
+/// Where the codes of an exit code begin.
+const INDENT: &str = "      ";
+
+/// The table as text: the number and its meaning, and below them the codes of the errors that end
+/// with it.
+pub(crate) fn exit_table() -> String {
+    let mut text = String::from("code  meaning, and the errors that end with it\n");
+    for (number, meaning) in MEANINGS {
+        text.push_str(&format!("{number:>4}  {meaning}\n"));
+        let mut line = String::new();
+        let codes: BTreeSet<_> = all().filter(|(_, exit)| exit == number).map(|(code, _)| code).collect();
+        for code in codes {
+            if !line.is_empty() && INDENT.len() + line.len() + 2 + code.len() > WIDTH {
+                text.push_str(&format!("{INDENT}{line},\n"));
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push_str(", ");
+            }
+            line.push_str(code);
+        }
+        if !line.is_empty() {
+            text.push_str(&format!("{INDENT}{line}\n"));
+        }
+    }
+    text.push_str(
+        "\n`capy-inline` and `capy serve` have error codes of their own, which end with 1; `capy run` otherwise ends\n\
+         as its command does: with its exit code, or by its signal; a build that was ended by signal N makes 128+N.\n",
+    );
+    text
+}
+
+/// Every code that has an exit code in a table.
+fn all() -> impl Iterator<Item = (&'static str, u8)> {
+    #[cfg(unix)]
+    let of_build = BuildFault::CODES;
+    #[cfg(not(unix))]
+    let of_build = &[];
+    let tables =
+        [capy_client::Error::CODES, Error::CODES, DeploymentFault::CODES, CloudflareFault::CODES, of_build];
+    tables.into_iter().flatten().copied().chain(Excess::CODES.map(|code| (code, super::exit::NOT_EXECUTABLE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_of_an_error_has_a_meaning() {
+        for (code, exit) in all() {
+            assert!(MEANINGS.iter().any(|(number, _)| *number == exit), "{code} ends with {exit}");
+        }
+    }
+
+    #[test]
+    fn every_exit_code_but_that_of_success_has_an_error() {
+        for (number, meaning) in MEANINGS.iter().filter(|(number, _)| *number > 0) {
+            assert!(all().any(|(_, exit)| exit == *number), "{number}: {meaning}");
+        }
+    }
+}
