@@ -1,7 +1,7 @@
 //! Any bytes as JSON: the service's own reader takes what `serde_json` takes, makes the same of it, and refuses the same.
 #![no_main]
 
-#[path = "../../tests/json/reference.rs"]
+#[path = "../../tests/it/json/reference.rs"]
 mod reference;
 
 use libfuzzer_sys::fuzz_target;
