@@ -55,7 +55,15 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "capy_client",
         &[
-            &["authorities", "credential_names", "credential_text", "exit", "regular_file", "service_url"],
+            &[
+                "authorities",
+                "credential_names",
+                "credential_text",
+                "error_codes",
+                "exit",
+                "regular_file",
+                "service_url",
+            ],
             &["error"],
             &["bar", "private_memory", "retry", "signals", "terminal_text", "waiting"],
             &["credentials", "http", "project_file"],
