@@ -1,32 +1,34 @@
-//! Security descriptors of Windows as text, in the Security Descriptor Definition Language.
+//! Windows security descriptors as text, in the Security Descriptor Definition Language (SDDL).
 //!
-//! Source: [MS-DTYP] 2.5.1, "Security Descriptor Description Language". Owns the two texts that are written, and the
-//! question who has access by one that was read.
+//! Source: [MS-DTYP] 2.5.1, "Security Descriptor Description Language". Writes the descriptors of
+//! private files and folders, and decides who has access under a descriptor that was read.
 
-/// Administrators and the system, as the language abbreviates them and by their numbers. They read everything anyway.
+/// Administrators and the system, as SDDL abbreviations and as SIDs. Both can read every file
+/// anyway.
 const ADMINISTRATION: [&str; 4] = ["BA", "SY", "S-1-5-32-544", "S-1-5-18"];
-/// Whoever owns the file; who makes a file in the folder.
+/// The owner of the file, and the creator of a file in the folder, as SDDL abbreviations and as
+/// SIDs.
 const OWNER: [&str; 4] = ["OW", "CO", "S-1-3-4", "S-1-3-0"];
 
-/// Nothing of its own: what comes down from the folder counts.
+/// An empty access list: only entries inherited from the folder apply.
 pub(crate) const INHERITED: &str = "D:";
 
-/// A file of `user` alone: nothing comes down from its folder.
+/// The descriptor of a file that only `user` can access; it inherits nothing from the folder.
 pub(crate) fn private_file(user: &str) -> String {
     format!("D:P(A;;FA;;;{user})")
 }
 
-/// A folder of `user` alone, and so is what is made in it.
+/// The descriptor of a folder that only `user` can access; files and folders inside inherit it.
 pub(crate) fn private_folder(user: &str) -> String {
     format!("D:P(A;OICI;FA;;;{user})")
 }
 
-/// Whether the access list takes nothing from the folder.
+/// Whether the access list is protected: it inherits nothing from the folder.
 pub(crate) fn is_protected(descriptor: &str) -> bool {
     access_list(descriptor).is_some_and(|list| flags(list).contains('P'))
 }
 
-/// Whether `owner` is `user`, or administers the machine.
+/// Whether `owner` is `user`, an administrator or the system.
 pub(crate) fn is_known_owner(owner: &str, user: &str) -> bool {
     let is_abbreviated = |end: &str, name: &str| user.ends_with(end) && owner == name;
     let abbreviations = [("-500", "LA"), ("-501", "LG"), ("S-1-5-19", "LS"), ("S-1-5-20", "NS")];
@@ -35,17 +37,18 @@ pub(crate) fn is_known_owner(owner: &str, user: &str) -> bool {
         || abbreviations.into_iter().any(|(end, name)| is_abbreviated(end, name))
 }
 
-/// The owner: what follows `O:`.
+/// The owner: the text after `O:`.
 pub(crate) fn owner(descriptor: &str) -> Option<&str> {
     let rest = descriptor.strip_prefix("O:")?;
     let end = ["G:", "D:", "S:"].into_iter().filter_map(|part| rest.find(part)).min();
     Some(&rest[..end.unwrap_or(rest.len())])
 }
 
-/// Whether anybody but `user`, and who administers the machine, has access. What cannot be read counts as access.
+/// Whether anybody except `user`, administrators and the system has access. An entry that cannot be
+/// understood counts as access.
 pub(crate) fn is_exposed(descriptor: &str, user: &str) -> bool {
     let Some(list) = access_list(descriptor) else {
-        // A file without a list is everybody's.
+        // A file without an access list is open to everybody.
         return true;
     };
     if flags(list).contains("NO_ACCESS_CONTROL") {
@@ -53,7 +56,7 @@ pub(crate) fn is_exposed(descriptor: &str, user: &str) -> bool {
     }
     let owner_is_known = owner(descriptor).is_some_and(|owner| is_known_owner(owner, user));
     let gives = |entry: &str| match entry.split(';').collect::<Vec<_>>()[..] {
-        // Only for what is made in a folder.
+        // An inherit-only entry applies to new files in the folder, not to the folder itself.
         [_, flags, ..] if parts(flags).any(|flag| flag == "IO") => false,
         [kind, _, _, _, _, trustee, ..] if kind.ends_with('A') || kind == "XA" => {
             let is_owner = OWNER.contains(&trustee) && owner_is_known;
@@ -65,7 +68,7 @@ pub(crate) fn is_exposed(descriptor: &str, user: &str) -> bool {
     entries(list).any(gives)
 }
 
-/// The text after `D:`: flags, then entries in parentheses.
+/// The access list after `D:`: flags, then entries in parentheses.
 fn access_list(descriptor: &str) -> Option<&str> {
     let begin = match descriptor.find("D:") {
         Some(at) => at + 2,
@@ -83,7 +86,7 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
     list.split('(').skip(1).map(|entry| entry.split(')').next().unwrap_or_default())
 }
 
-/// Flags of an entry have two letters each.
+/// Splits the flags of an entry, which have two letters each.
 fn parts(flags: &str) -> impl Iterator<Item = &str> {
     (0..flags.len()).step_by(2).filter_map(|at| flags.get(at..at + 2))
 }
@@ -134,7 +137,7 @@ mod tests {
         assert_eq!(owner("O:SY"), Some("SY"));
         assert_eq!(owner("D:P"), None);
         assert!(is_known_owner("BA", ME) && is_known_owner(ME, ME) && !is_known_owner("WD", ME));
-        // The account that every Windows has is abbreviated.
+        // The built-in administrator account is abbreviated.
         assert!(is_known_owner("LA", "S-1-5-21-1-2-3-500") && !is_known_owner("LA", ME));
     }
 }

@@ -1,7 +1,7 @@
-//! Who may read and write a file: its mode on Unix, its access list on Windows.
+//! File permissions: the mode on Unix, the access list on Windows.
 //!
-//! Owns the creation of files and folders for this user alone, the question whether others may read a file, and
-//! whose file it is. It refuses to say anything about a file's content.
+//! Creates files and folders that only this user can access, tells whether others can access a
+//! file, and who owns it. This crate never looks at a file's content.
 
 #[cfg_attr(not(any(windows, test)), expect(dead_code, reason = "only Windows has such texts"))]
 mod descriptor;
@@ -19,46 +19,48 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-/// Who may do what with a file.
+/// The permissions of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access(system::Access);
 
 impl Access {
-    /// This user alone reads and writes it: 0600 on Unix.
+    /// Only this user reads and writes the file: 0600 on Unix.
     pub const PRIVATE: Self = Self(system::PRIVATE);
-    /// Everybody reads it, as far as the process's umask lets them: 0644 on Unix. On Windows it has the access list
-    /// that its folder hands on.
+    /// Everybody can read the file, within the process's umask: 0644 on Unix. On Windows the file
+    /// inherits the access list of its folder.
     pub const READABLE: Self = Self(system::READABLE);
 
-    /// That of a file.
+    /// Reads the permissions of a file.
     ///
     /// # Errors
-    /// Those of reading it.
+    /// I/O errors of reading the permissions.
     pub fn of(path: &Path) -> io::Result<Self> {
         system::of(path).map(Self)
     }
 
-    /// Gives it to a file that [`create_new`] has made, whatever the umask is.
+    /// Sets these permissions on a file that [`create_new`] made, regardless of the umask.
     ///
     /// # Errors
-    /// Those of writing it.
+    /// I/O errors of setting the permissions.
     pub fn give(&self, file: &File) -> io::Result<()> {
         system::give(file, &self.0)
     }
 }
 
-/// Creates a file that must not exist yet, for reading and writing. Nobody opens it before it has its access.
+/// Creates a file, which must not exist yet, for reading and writing. Nobody can open the file
+/// before its permissions are set.
 ///
 /// # Errors
-/// Those of creating it.
+/// I/O errors of creating the file.
 pub fn create_new(path: &Path, access: &Access) -> io::Result<File> {
     system::create_new(path, &access.0)
 }
 
-/// Creates a folder, and what is missing above it, for this user alone. One that exists stays as it is.
+/// Creates a folder, and missing parent folders, for this user alone. An existing folder keeps its
+/// permissions.
 ///
 /// # Errors
-/// Those of creating them.
+/// I/O errors of creating the folders.
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -72,48 +74,50 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes a folder away from everybody else.
+/// Restricts a folder to this user.
 ///
 /// # Errors
-/// Those of writing its access.
+/// I/O errors of setting the permissions.
 pub fn make_folder_private(path: &Path) -> io::Result<()> {
     system::make_folder_private(path)
 }
 
-/// Whether anybody but this user, and who administers the machine, may do something with an open file.
+/// Whether an open file gives any permission to others. On Windows, administrators and the system
+/// do not count as others.
 ///
 /// # Errors
-/// Those of reading its access.
+/// I/O errors of reading the permissions.
 pub fn is_exposed(file: &File) -> io::Result<bool> {
     system::is_exposed(file)
 }
 
-/// The owner of a file where that is neither this user nor who administers the machine; of a link, and of what it
-/// leads to. What is not there has none.
+/// The owner of a file, if that is neither this user nor root or an administrator. For a symbolic
+/// link, checks the link and its target. `None` also if the file does not exist.
 pub fn foreign_owner(path: &Path) -> Option<String> {
     system::foreign_owner(path)
 }
 
-/// The owner of a folder or file, as a text that only compares.
+/// The owner of a folder or file, as text that is only good for comparison.
 ///
 /// # Errors
-/// Those of reading it.
+/// I/O errors of reading the owner.
 pub fn owner(path: &Path) -> io::Result<String> {
     system::owner(path)
 }
 
-/// Makes what was written to a folder's list of files last through a power cut, where a system has a call for that.
+/// Flushes a folder's directory entries to disk, so that they survive a power cut; does nothing on
+/// systems without such a call.
 ///
 /// # Errors
-/// Those of the call.
+/// I/O errors of the call.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     system::sync_folder(folder)
 }
 
-/// Puts `from` in the place of `to`, which keeps its content until then.
+/// Renames `from` to `to` and replaces `to`, which keeps its content until then.
 ///
 /// # Errors
-/// Those of renaming.
+/// I/O errors of renaming.
 pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
     system::replace(from, to)
 }

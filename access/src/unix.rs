@@ -1,4 +1,4 @@
-//! Modes and user ids.
+//! Unix implementation: file modes and user ids.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-/// The mode's twelve bits.
+/// The twelve permission bits of the mode.
 pub(crate) type Access = u32;
 
 pub(crate) const PRIVATE: Access = 0o600;

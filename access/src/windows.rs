@@ -1,4 +1,4 @@
-//! Access lists and owners.
+//! Windows implementation: access lists and owners.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -20,25 +20,27 @@ use crate::descriptor;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Access {
     Private,
-    /// What the folder hands on.
+    /// The access list that the file inherits from its folder.
     Inherited,
-    /// That of another file, as text.
+    /// The access list of another file, as SDDL text.
     Kept(String),
 }
 
 pub(crate) const PRIVATE: Access = Access::Private;
 pub(crate) const READABLE: Access = Access::Inherited;
 
-/// Rights to open a file with: [MS-DTYP] 2.4.3 and [MS-SMB2] 2.2.13.1.
+/// Access rights for opening a file: [MS-DTYP] 2.4.3 and [MS-SMB2] 2.2.13.1.
 const GENERIC_READ: u32 = 0x8000_0000;
 const GENERIC_WRITE: u32 = 0x4000_0000;
 const WRITE_DAC: u32 = 0x0004_0000;
 const READ_CONTROL: u32 = 0x0002_0000;
-/// CreateFileW: a folder is opened, too; a link itself is opened.
+/// Flags of CreateFileW: the first one also opens folders, the second one opens a link instead of
+/// its target.
 const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
 const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
-/// How often, and how long apart, a file is put in another's place that a virus scanner or an editor has open.
+/// Pauses in milliseconds between attempts to replace a file that a virus scanner or an editor has
+/// open.
 const PATIENCE: [u64; 6] = [5, 10, 20, 50, 100, 200];
 
 pub(crate) fn of(path: &Path) -> io::Result<Access> {
@@ -52,7 +54,7 @@ pub(crate) fn give(file: &File, access: &Access) -> io::Result<()> {
         Access::Kept(text) => text.clone(),
     };
     let wanted = parse(&text)?;
-    // The wrapper wants a handle of its own.
+    // The wrapper requires a mutable handle.
     let mut handle = file.try_clone()?;
     SetSecurityInfo(&mut handle, SE_FILE_OBJECT, list_of(&text), None, None, wanted.dacl(), None)
 }
@@ -60,7 +62,8 @@ pub(crate) fn give(file: &File, access: &Access) -> io::Result<()> {
 pub(crate) fn create_new(path: &Path, access: &Access) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).access_mode(GENERIC_READ | GENERIC_WRITE | WRITE_DAC);
-    // Nobody else opens it while it has the folder's access list, nor until this is done with it.
+    // Exclusive access: nobody else can open the file while it still has the folder's access list,
+    // or before this handle is closed.
     options.share_mode(0);
     let file = options.open(path)?;
     if *access == Access::Inherited {
@@ -101,12 +104,13 @@ pub(crate) fn owner(path: &Path) -> io::Result<String> {
     descriptor::owner(&text).map(str::to_owned).ok_or_else(|| ErrorKind::Unsupported.into())
 }
 
-/// Windows has no call for it: NTFS writes its own journal.
+/// Windows has no call for this: NTFS has its own journal.
 pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A file that somebody has open cannot be replaced, unless who opened it agreed to that: virus scanners let go soon.
+/// Retries, because Windows cannot replace an open file unless its opener allowed that. Virus
+/// scanners close files soon.
 pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
     for pause in PATIENCE {
         match fs::rename(from, to) {
@@ -123,7 +127,7 @@ fn is_in_use(error: &io::Error) -> bool {
     error.raw_os_error() == Some(SHARED) || error.kind() == ErrorKind::PermissionDenied
 }
 
-/// Opens a file or folder for the question who may use it.
+/// Opens a file or folder to read its owner and access list.
 fn open(path: &Path, flags: u32) -> io::Result<File> {
     OpenOptions::new().access_mode(READ_CONTROL).custom_flags(FILE_FLAG_BACKUP_SEMANTICS | flags).open(path)
 }
@@ -139,7 +143,8 @@ fn parse(text: &str) -> io::Result<LocalBox<SecurityDescriptor>> {
     text.parse()
 }
 
-/// Which part of a descriptor is written, and whether the folder's list counts on top of it.
+/// Which part of the descriptor to write: the access list, with or without inheritance from the
+/// folder.
 fn list_of(text: &str) -> SecurityInformation {
     let inheritance = match descriptor::is_protected(text) {
         true => SecurityInformation::ProtectedDacl,

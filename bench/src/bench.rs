@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: whole processes against their peers, in turn, and the key service under load, as medians and
-//! ratios of one run.
+//! `cargo xtask bench`: compares whole processes with their peers in alternating runs, and measures
+//! the key service under load. Results are medians, and ratios within one run.
 //!
-//! It prints the README's tables. It judges nothing: machines differ, ratios travel.
+//! The command prints the README's tables and sets no limits: times differ between machines, ratios
+//! less so.
 
 pub(crate) mod load;
 mod measure;
@@ -53,7 +54,7 @@ pub(crate) enum Rows {
 /// Runs every comparison, or one group, and prints a table.
 ///
 /// # Errors
-/// When a peer is missing or a command fails.
+/// If a peer is missing or a command fails.
 pub(crate) fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     let many = runs.unwrap_or(15);
     heading("set-up");
@@ -76,7 +77,7 @@ pub(crate) fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
             rows.extend(inlining(&programs, scratch.path(), &service, many)?);
         }
     }
-    // Each run of a peer takes seconds: the ratios settle after a few.
+    // Each run of a peer takes seconds, and the ratios settle after a few runs.
     let few = runs.unwrap_or(5);
     if wanted(Rows::Tree) {
         rows.extend(tree::rows(scratch.path(), &esbuild_binary()?, few)?);
@@ -100,15 +101,15 @@ pub(crate) fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     Ok(())
 }
 
-/// What is told of the key service.
+/// Results of the key service.
 struct Loaded {
     rows: Vec<service::Row>,
     own: Vec<profile::Own>,
-    /// Of its upload, as wrangler says it.
+    /// The upload's size, as wrangler prints it.
     size: String,
 }
 
-/// The key service under load, or its isolate's own time, or both.
+/// Measures the key service under load, the CPU time of its isolate, or both.
 fn load_service(scratch: &Path, runs: u32, [load, isolate]: [bool; 2]) -> Result<Loaded> {
     setup::wasm_target()?;
     setup::npm_ci("")?;
@@ -143,7 +144,7 @@ fn start_up(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) ->
     measure::rows(&capy, &[Side { name: "`true`", prepare: &plain }, dotenvx], runs)
 }
 
-/// The peer's project: the same values, encrypted by its own tool.
+/// A project of dotenvx with the same values, encrypted by dotenvx itself.
 fn dotenvx_project(folder: &Path) -> Result<PathBuf> {
     let dotenvx = workspace_root().join("bench/peers/node_modules/.bin/dotenvx");
     let quoted = |value: &str| value.replace(['\n', '\r', '\'', '\u{2028}'], " ");
@@ -170,7 +171,7 @@ fn inlining(programs: &Path, scratch: &Path, service: &KeyService, runs: u32) ->
     let credentials = desk.deploy(&[])?;
     let inline = programs.join("capy-inline");
     let ours = || {
-        // Each run starts from the build as Next left it.
+        // Each run starts from the unchanged output of Next's build.
         fs::remove_dir_all(shop.dir().join(".next"))?;
         copy_tree(&built, &shop.dir().join(".next"))?;
         let mut command = Command::new(&inline);
@@ -194,7 +195,8 @@ fn program(args: &[OsString]) -> Command {
     command
 }
 
-/// esbuild's own binary, without the script that starts it, on every server file that `capy-inline` may rewrite.
+/// The command of esbuild's native binary, without the script that starts it, on every server file
+/// that `capy-inline` may rewrite.
 fn esbuild(built: &Path, scratch: &Path) -> Result<Vec<OsString>> {
     let mut files = Vec::new();
     collect(&built.join("server"), &mut files)?;

@@ -1,4 +1,5 @@
-//! `capy-bench`: what `cargo xtask bench`, `cargo xtask soak` and `cargo xtask measure` start.
+//! `capy-bench`, the program behind `cargo xtask bench`, `cargo xtask soak` and
+//! `cargo xtask measure`.
 
 mod bench;
 mod registered;

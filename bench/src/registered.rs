@@ -1,5 +1,5 @@
-//! Deployments that a key service knows, and calls to it, for benchmarks and the soak: the owner's side of the protocol
-//! with a project key that means nothing.
+//! Client of a key service for benchmarks and the soak: registers deployments as an owner would,
+//! under a fixed project key.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use capy_protocol::key::ProjectKey;
 use capy_protocol::mint::Minting;
 use serde_json::{Value, json};
 
-/// The project that all of them belong to.
+/// The project of all these deployments.
 pub(crate) const PROJECT: &str = "prj_load";
 
-/// A client with one token, a deadline, and connections that it keeps.
+/// An HTTP client with one token and a timeout of 20 seconds, which keeps its connections.
 #[derive(Debug)]
 pub(crate) struct Caller {
     agent: ureq::Agent,
@@ -27,19 +27,19 @@ impl Caller {
         Self { agent, token: token.to_owned() }
     }
 
-    /// The status of the answer to a `GET`.
+    /// Sends a `GET` without the token, and returns the status of the answer.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// If there is no answer.
     pub(crate) fn status(&self, url: &str) -> Result<u16> {
         let answer = self.agent.get(url).call().with_context(|| format!("GET {url}"))?;
         Ok(answer.status().as_u16())
     }
 
-    /// Status and body of the answer. `null` is no body.
+    /// Sends a request, and returns status and body of the answer. The body `null` sends no body.
     ///
     /// # Errors
-    /// When there is no answer, or none in JSON.
+    /// If there is no answer, or its body is not JSON.
     pub(crate) fn call(&self, method: &str, url: &str, body: &Value) -> Result<(u16, Value)> {
         let request = ureq::http::Request::builder().method(method).uri(url);
         let request = request.header("authorization", format!("Bearer {}", self.token));
@@ -55,21 +55,21 @@ impl Caller {
     }
 }
 
-/// A deployment.
+/// A deployment that a key service has registered.
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) id: String,
-    /// The body of a request for its key.
+    /// The body of a request for the deployment's key.
     pub(crate) ask: Value,
-    /// The service's half of its key.
+    /// The service's half of the deployment's key, in hexadecimal.
     pub(crate) key: String,
 }
 
 impl Registered {
-    /// Registers a new one.
+    /// Registers a new deployment.
     ///
     /// # Errors
-    /// When the service does not take it.
+    /// If the service refuses it.
     pub(crate) fn register(caller: &Caller, url: &str) -> Result<Self> {
         let (format, project) = (Format::V1, ProjectId::parse(PROJECT)?);
         let minting = Minting::begin(format, &ProjectKey::new([5; 32]), &project)?;
@@ -85,7 +85,7 @@ impl Registered {
         Ok(Self { id: id.to_string(), ask: json!({ "ciphertext": outer }), key })
     }
 
-    /// Where its key is asked for.
+    /// The path of a request for the deployment's key.
     pub(crate) fn path(&self) -> String {
         format!("/deploy/{}/decrypt", self.id)
     }

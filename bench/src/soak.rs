@@ -1,8 +1,10 @@
-//! `cargo xtask soak`: mixed load on the key service, on either host or both, for as long as one likes, at half of what
-//! the host can, with restarts under load, every other one by SIGKILL. It ends with an error at the first answer that may
-//! not be, when the audit trail does not hold what was answered or does not verify, and when memory grows.
+//! `cargo xtask soak`: mixed load on the key service for a given time, on one host or both, at half
+//! the rate that the host can take. The soak restarts the service under load, every other time by
+//! SIGKILL. The soak fails at the first wrong answer, when the audit trail does not hold what was
+//! answered or does not verify, and when memory grows.
 //!
-//! The first half of the time has the restarts, the second half is one process: memory is judged there.
+//! The restarts are in the first half of the time. In the second half one process runs through, and
+//! its memory is judged.
 
 mod field;
 mod memory;
@@ -25,13 +27,15 @@ use capy_test_support::steps::{heading, say};
 use field::{CLIENTS, Field};
 use memory::Samples;
 
-/// Each ends with a restart. What is left of the time is one more stretch, as long as all of them.
+/// How many stretches end with a restart. They take the first half of the time; one more stretch
+/// takes the second.
 const STRETCHES: u32 = 6;
 
-/// How long the service is asked as fast as it can, to know half of it.
+/// How long the highest rate is measured, with requests as fast as possible.
 const PROBE: Duration = Duration::from_secs(5);
 
-/// Between checkpoints where a schedule has to be played, and between two looks at the memory.
+/// The time between two checkpoints on the Worker, whose schedule has to be triggered, and the time
+/// between two samples of the memory.
 const CHECKPOINTS: Duration = Duration::from_secs(10);
 const LOOKS: Duration = Duration::from_millis(500);
 
@@ -46,7 +50,7 @@ pub(crate) enum Host {
     Both,
 }
 
-/// Soaks each host for so many minutes, at so many calls a second, or at half of what it is seen to take.
+/// Soaks each host for `minutes`, at `rate` calls a second, or at half the measured highest rate.
 ///
 /// # Errors
 /// At the first wrong answer, lost revocation or lost event, and when memory grows.
@@ -67,7 +71,7 @@ pub(crate) fn run(minutes: f64, host: Host, rate: Option<f64>) -> Result<()> {
     Ok(())
 }
 
-/// `program` is the one whose memory is judged.
+/// `program` is the name of the process whose memory is judged.
 fn soak(service: KeyService, program: &'static str, time: Duration, rate: Option<f64>) -> Result<()> {
     let most = highest_rate(&service)?;
     let rate = rate.unwrap_or(most / 2.0);
@@ -88,7 +92,7 @@ fn soak(service: KeyService, program: &'static str, time: Duration, rate: Option
     field.check_the_end(service.url())
 }
 
-/// Restarts the service after each stretch but the last, the longest.
+/// Restarts the service after each stretch but the last, which is the longest.
 fn stretches(
     field: &Field,
     mut service: KeyService,
@@ -117,7 +121,7 @@ fn stretches(
     Ok(service)
 }
 
-/// Waits while clients ask, looks at the memory, and plays the schedule.
+/// Waits while the clients send requests, samples the memory, and triggers the schedule.
 fn stretch(field: &Field, service: &KeyService, program: &str, time: Duration) -> Result<Samples> {
     let (caller, start) = (Caller::new(service.admin_token()), Instant::now());
     let (mut samples, mut scheduled) = (Samples::default(), start);
@@ -135,7 +139,8 @@ fn stretch(field: &Field, service: &KeyService, program: &str, time: Duration) -
     Ok(samples)
 }
 
-/// Plays the schedule of the Worker once, as the platform does every few minutes; `capy serve` keeps its own.
+/// Triggers the Worker's schedule once, as the platform does every few minutes. `capy serve` has
+/// its own timer.
 fn play_schedule(service: &KeyService, caller: &Caller) -> Result<()> {
     if service.is_worker() {
         let status = caller.status(&format!("{}/cdn-cgi/handler/scheduled", service.url()))?;

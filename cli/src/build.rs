@@ -1,16 +1,18 @@
-//! A build of a project: its source and its secrets into a container, its output out of it, and nothing left behind.
+//! Runs one build of a project: fetches the source, opens the secrets, runs the commands in a
+//! container and copies the output out.
 //!
-//! Owns the order. The source comes first, so that no secret lies beside one that was refused; secrets come next, and are
-//! taken away as soon as the container ended; the output is handed out last, searched, and whole or not at all. The
-//! folder is removed in every case, and the record says what became of the build.
+//! The order matters. The source comes first, so that no secret ever lies next to a source that is
+//! refused. The secrets come next, and are removed as soon as the container has ended. The output
+//! comes last: it is searched for values, and then copied completely or not at all. The build's
+//! folder is removed however the build ends, and the record says how it ended.
 //!
-//! | room | owns |
-//! |---|---|
+//! | module | what it decides or does |
+//! | --- | --- |
 //! | `source`, `tree` | what is cloned or copied, and what is refused |
 //! | `hosts` | which hosts a repository is fetched from |
-//! | `secrets`, `startup_script`, `dotenv` | rows to values, values to the container |
+//! | `secrets`, `startup_script`, `dotenv` | opening the rows, values to the container |
 //! | `passwd` | the user's entry in the container |
-//! | `engine`, `container`, `process`, `stops` | who runs, and who ends it |
+//! | `engine`, `container`, `process`, `stops` | what runs, and what ends it |
 //! | `output` | what is shown and logged |
 //! | `kind`, `artifacts` | what may be handed out |
 //! | `temp`, `record` | what is removed, and what is kept |
@@ -56,16 +58,17 @@ use source::Source;
 use steps::Steps;
 use temp::Temp;
 
-/// The image of a project that names none.
+/// The image of a project that does not name one.
 const IMAGE: &str = "docker.io/library/node:24";
 
-/// In place of a time that the clock cannot tell.
+/// Timeout in place of one that is longer than the clock can represent.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Milliseconds from a build's record to its folder, at most.
+/// The longest time from a build's record to its folder, in milliseconds. An older record of a
+/// running build without a folder belongs to a killed build.
 const BEGINNING: u64 = 60_000;
 
-/// What a command line asks for.
+/// The options of `capy build`.
 pub(crate) struct Order {
     /// The project's name or id.
     pub(crate) project: String,
@@ -82,16 +85,16 @@ pub(crate) struct Order {
     pub(crate) static_if_clean: bool,
 }
 
-/// What came of it: the record, and why the build did not pass. The record is written already.
+/// The result of a build: its record, which is already written, and why the build did not pass.
 pub(crate) struct Outcome {
     pub(crate) record: Record,
     pub(crate) error: Option<Error>,
 }
 
-/// Builds.
+/// Runs a build.
 ///
 /// # Errors
-/// What stops it before there is a record. All else is in the outcome.
+/// What stops the build before there is a record. Any later failure is in the outcome.
 pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Outcome> {
     let began = Instant::now();
     let until = began.checked_add(order.timeout).unwrap_or(began + LONGEST);
@@ -122,7 +125,7 @@ pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Out
     Ok(Outcome { record, error })
 }
 
-/// Writes the end into the record.
+/// Sets the end of the build in the record, and returns the error that it ended with.
 fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
     record.finished_at = Some(record::now());
     let Err(error) = result else {
@@ -141,7 +144,8 @@ fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
     Some(error)
 }
 
-/// What killed builds left is removed before anything new is made, wherever their records say that they were.
+/// Removes what killed builds left, before anything new is created: in `temp`, and in the folders
+/// that the records of running builds name.
 fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
     let mut places = vec![temp.clone()];
     let running: Vec<Record> =
@@ -155,7 +159,8 @@ fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
         gone.extend(removed);
         left.iter().for_each(|fault| printer::note(&format!("warning: {fault}")));
     }
-    // One that was killed before it had a folder, or whose folder went with the machine's memory; not one that begins.
+    // A build that was killed before it had a folder, or whose folder was in memory and is gone
+    // with a restart; but not a build that is just starting.
     let is_old = |record: &&Record| record.started_at + BEGINNING < record::now();
     let lost =
         running.iter().filter(is_old).filter(|record| !places.iter().any(|place| place.holds(&record.id)));
@@ -169,7 +174,7 @@ fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
     Ok(stops.check()?)
 }
 
-/// The project by its id, or by a name that only one has.
+/// Finds the project by its id, or by a name that only one project has.
 fn find(service: &Arc<Service>, named: &str, stops: &Stops, until: Instant) -> Result<Project> {
     let (service, named, deadline) = (Arc::clone(service), named.to_owned(), deadline()?);
     let detail = stops.during(until, move || -> Result<_> {
@@ -179,11 +184,11 @@ fn find(service: &Arc<Service>, named: &str, stops: &Stops, until: Instant) -> R
     Ok(detail.project)
 }
 
-/// What is known before anything is made.
+/// What is decided before anything is created.
 struct Prepared {
     project: Project,
     source: Source,
-    /// With the image; none where nothing is to be run.
+    /// The container engine and the image; none where there is no command to run.
     engine: Option<(Engine, String)>,
 }
 
@@ -236,7 +241,7 @@ impl Prepared {
     }
 }
 
-/// `--source`, else the project's repository at `--ref`, else at its branch.
+/// Chooses the source: `--source`, else the project's repository at `--ref`, else at its branch.
 fn source(order: &Order, recipe: &Recipe, local_is_allowed: bool) -> Result<Source, Fault> {
     if let Some(folder) = &order.source {
         return Ok(Source::Folder(folder.clone()));
@@ -247,7 +252,8 @@ fn source(order: &Order, recipe: &Recipe, local_is_allowed: bool) -> Result<Sour
     Ok(Source::Repository { url, reference, access, local_is_allowed })
 }
 
-/// What the container's shell runs: each command whole, whatever it ends with. None where there is none.
+/// The script for the container's shell: each command between braces on lines of their own, so that
+/// it may end with anything, such as a comment. None where there is no command.
 fn script(recipe: &Recipe) -> Option<String> {
     let commands = [&recipe.install_command, &recipe.build_command].into_iter().flatten();
     let commands: Vec<_> = commands.filter(|command| !command.trim().is_empty()).collect();

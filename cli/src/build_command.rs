@@ -1,16 +1,17 @@
-//! Tells from a command whether it builds a web application, so that inlining follows it.
+//! Detects from a command whether it builds a web application, so that inlining follows it.
 //!
-//! Owns the reading of command lines: through wrappers, runners and package managers, and into the scripts that those
-//! name (`package.json`, shell scripts, makefiles). It refuses to run anything, and to read without a limit.
+//! Reads command lines through wrappers, task runners and package managers, and into the scripts
+//! that those name (`package.json`, shell scripts, makefiles). Nothing is run, and reading has
+//! limits.
 //!
-//! | module | owns |
-//! |---|---|
+//! | module | what it reads |
+//! | --- | --- |
 //! | `tools` | programs that build, and programs that may |
 //! | `wrappers` | programs that run the command after them |
-//! | `managers` | npm, pnpm, yarn, bun, deno and their like |
+//! | `managers` | npm, pnpm, yarn, bun, deno and the like |
 //! | `runners` | task runners: turbo, nx, make, just |
 //! | `scripts` | the text of a shell script |
-//! | `files` | what of the project is read |
+//! | `files` | files of the project |
 //! | `options` | flags in front of words |
 
 mod files;
@@ -30,18 +31,19 @@ use std::path::{Path, PathBuf};
 /// What a command does, as far as reading tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// It builds, in these folders; they are relative to where the command starts, which is `.`.
+    /// It builds in these folders. They are relative to where the command starts, which is `.`.
     Build { folders: Vec<PathBuf> },
-    /// It starts something that reading does not tell: a makefile with a program of its own, a script with variables.
+    /// It starts something that cannot be read: a makefile with a program of its own, a script with
+    /// variables.
     Unknown {
-        /// Whether the task has a build's name.
+        /// Whether the task's name says that it builds.
         says_build: bool,
     },
-    /// Anything else: a server, a test, a program of the person's own.
+    /// Anything else: a server, a test, a program of the user's own.
     Other,
 }
 
-/// What `command` does when it starts in the folder `here`.
+/// The effect of `command` when it starts in the folder `here`.
 pub(crate) fn effect(command: &[OsString], here: &Path) -> Effect {
     let Some(words) = command.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>() else {
         return Effect::Other;
@@ -51,19 +53,19 @@ pub(crate) fn effect(command: &[OsString], here: &Path) -> Effect {
     reader.effect()
 }
 
-/// Deeper nesting is no build that a person wrote.
+/// The deepest nesting of commands that is followed. No build that a person wrote is deeper.
 const MAX_DEPTH: usize = 16;
-/// Commands that are looked at for one command line, those in scripts included.
+/// The most commands that are read for one command line, those in scripts included.
 const MAX_COMMANDS: usize = 1000;
 
-/// Where a command starts.
+/// Where a command starts, and what is around it.
 #[derive(Debug, Clone, Default)]
 struct At {
-    /// Relative to where the first command starts; nothing is the same place.
+    /// Relative to where the first command starts; empty for that folder itself.
     folder: PathBuf,
-    /// So many commands are around it.
+    /// How many commands are around it.
     depth: usize,
-    /// A script's own arguments, which `"$@"` stands for.
+    /// The arguments of the script that the command is in, for `"$@"`.
     arguments: Vec<String>,
 }
 
@@ -105,13 +107,13 @@ impl<'h> Reader<'h> {
         self.builds.insert(at.folder.clone());
     }
 
-    /// Reading ends here, and the command may do anything.
+    /// Notes that the command may do anything, as reading ends here.
     fn note_unknown(&mut self, task: Option<&str>) {
         self.unknown = true;
         self.says_build |= task.is_some_and(is_build_name);
     }
 
-    /// A command and its arguments.
+    /// Reads a command and its arguments.
     fn command(&mut self, words: &[&str], at: &At) {
         self.commands += 1;
         let (words, at) = (without_assignments(words), &at.deeper());
@@ -154,7 +156,7 @@ impl<'h> Reader<'h> {
         }
     }
 
-    /// `node FILE`: a tool's own file, or a program of the person's.
+    /// `node FILE`: FILE is a file of a tool, or a program of the user's own.
     fn node(&mut self, words: &[&str], at: &At) {
         const VALUED: [&str; 9] = [
             "-r",
@@ -187,7 +189,7 @@ impl<'h> Reader<'h> {
     }
 }
 
-/// Whether a task of this name builds, wherever tasks have names.
+/// Whether the name of a task says that it builds, for any kind of task runner.
 fn is_build_name(name: &str) -> bool {
     let name = name.rsplit(['#']).next().unwrap_or(name);
     let mut parts = name.split([':', '/', '-', '_', '.']);
@@ -196,7 +198,7 @@ fn is_build_name(name: &str) -> bool {
     says && !parts.any(is_other)
 }
 
-/// Whether a task of this name stays until it is ended, or leaves nothing behind.
+/// Whether the name of a task says that it runs until it is ended, or leaves nothing behind.
 fn is_server_name(name: &str) -> bool {
     const NAMES: [&str; 18] = [
         "start",

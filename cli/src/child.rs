@@ -1,6 +1,6 @@
-//! The command that runs with the secrets: in this process's place, or beside it.
+//! Starting the command that gets the secrets: it replaces this process (exec), or runs beside it.
 //!
-//! It refuses to pass on credentials and capy's own settings.
+//! The command never gets credentials or capy's own settings.
 
 #[cfg(unix)]
 mod unix;
@@ -22,14 +22,21 @@ pub(crate) use unix::{Ended, Watch, exec, exit_with, run};
 #[cfg(windows)]
 pub(crate) use windows::{Ended, Watch, exec, exit_with, run, wait_for};
 
-/// Keeps other processes of this user from reading credentials out of this one, and itself out of core dumps.
+/// On Linux, hides this process's memory from other processes of the same user, and from core
+/// dumps.
 ///
-/// Best effort: the command below gets what it needs by other means, and root reads everything anyway.
+/// This is best effort: the command gets what it needs by other means, and root can read everything
+/// anyway.
 pub(crate) fn keep_memory_private() {
     private_memory::hide();
 }
 
-/// The command with its arguments, the secrets and what this process has, but for what is capy's own.
+/// Adds the arguments and the secrets to a command. The command inherits this process's environment
+/// without capy's own variables.
+///
+/// # Errors
+///
+/// [`Error::ExecLimit`] if arguments and variables exceed the system's limits.
 fn with_variables(mut command: Command, arguments: &[OsString], env: &EnvMap) -> Result<Command> {
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
@@ -46,15 +53,16 @@ fn with_variables(mut command: Command, arguments: &[OsString], env: &EnvMap) ->
     }
 }
 
-/// What a shell reads as `NAME=value` or as several words is no program, and may hold a value: of the first only
-/// the name is told, of the others the first word.
+/// The error for a program that was not found. A word that a shell would read as `NAME=value`, or
+/// as several words, is no program and may hold a value: of the former the error has only the name,
+/// of the latter only the first word.
 fn not_found(program: &OsStr) -> Error {
     let program = program.to_string_lossy().into_owned();
     if let Some((name, _)) = program.split_once('=').filter(|(name, _)| names::is_kept_by_shells(name)) {
         return Error::CommandIsAssignment { name: name.into() };
     }
     match program.split_once(char::is_whitespace) {
-        // Blanks are usual in paths of Windows.
+        // Paths on Windows often have blanks.
         Some((first, _)) if !program.contains('\\') => Error::CommandIsOneWord { first: first.into() },
         _ => Error::CommandNotFound { program },
     }

@@ -1,7 +1,9 @@
-//! Cloudflare's API, as far as `capy service verify` asks it: which versions of a Worker answer, and what is in them.
+//! Client for Cloudflare's API, for `capy service verify`: the deployed versions of a Worker, their
+//! modules and settings.
 //!
-//! It only reads. The token comes from the environment under wrangler's own names, and goes to Cloudflare's address or
-//! to the one that `CLOUDFLARE_API_BASE_URL` names: over https, or to this machine.
+//! It only reads. The API token comes from the environment, under wrangler's own variable name. It
+//! is sent to Cloudflare's address or to the one in `CLOUDFLARE_API_BASE_URL`: over https, or to
+//! this machine.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,10 +23,10 @@ use crate::error::CloudflareFault as Fault;
 
 const BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const PATIENCE: Duration = Duration::from_secs(30);
-/// In bytes. Workers may have 10 MB.
+/// Size limit of a version's modules, in bytes. Cloudflare allows Workers 10 MB.
 const MAX_CONTENT: u64 = 32 * 1024 * 1024;
 const MAX_JSON: u64 = 4 * 1024 * 1024;
-/// The header that names the module which starts.
+/// The header that names the entry module.
 const ENTRYPOINT: &str = "cf-entrypoint";
 
 /// One Worker of an account.
@@ -35,21 +37,21 @@ pub(crate) struct Worker {
     bearer: Zeroizing<String>,
 }
 
-/// What answers calls: one version, or several that share the traffic.
+/// A deployment of the Worker: one version, or several that share the traffic.
 #[derive(Debug, Deserialize, PartialEq)]
 pub(crate) struct Deployment {
     pub(crate) id: String,
     pub(crate) versions: Vec<Share>,
 }
 
-/// A version and its part of the traffic.
+/// A version, with its share of the traffic.
 #[derive(Debug, Deserialize, PartialEq)]
 pub(crate) struct Share {
     pub(crate) version_id: String,
     pub(crate) percentage: f64,
 }
 
-/// What a version is set to.
+/// The bindings and runtime settings of a version.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Resources {
     #[serde(default)]
@@ -65,7 +67,7 @@ pub(crate) struct Runtime {
     pub(crate) compatibility_flags: Vec<String>,
 }
 
-/// What belongs to the Worker, whichever version answers.
+/// Settings of the Worker that hold for all of its versions.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ScriptSettings {
     #[serde(default)]
@@ -82,7 +84,7 @@ pub(crate) struct Content {
 }
 
 impl Worker {
-    /// The Worker of this name, in the account of the environment.
+    /// The Worker of this name, in the account that the environment names.
     pub(crate) fn from_env(name: &str) -> Result<Self, Fault> {
         let base = std::env::var("CLOUDFLARE_API_BASE_URL").ok().filter(|text| !text.is_empty());
         let base = base.as_deref().unwrap_or(BASE_URL);
@@ -118,7 +120,7 @@ impl Worker {
         })
     }
 
-    /// What answers now: Cloudflare names the newest first.
+    /// The current deployment: Cloudflare lists the newest one first.
     pub(crate) fn deployment(&self) -> Result<Deployment, Fault> {
         #[derive(Deserialize)]
         struct Deployments {
@@ -133,7 +135,7 @@ impl Worker {
         }
     }
 
-    /// Bindings and runtime of a version.
+    /// The bindings and runtime settings of a version.
     pub(crate) fn resources(&self, version: &str) -> Result<Resources, Fault> {
         #[derive(Deserialize)]
         struct Version {
@@ -142,12 +144,12 @@ impl Worker {
         self.json::<Version>(&format!("versions/{}", id(version)?)).map(|version| version.resources)
     }
 
-    /// Settings that are not a version's.
+    /// The settings of the Worker that belong to no version.
     pub(crate) fn script_settings(&self) -> Result<ScriptSettings, Fault> {
         self.json("script-settings")
     }
 
-    /// When the Worker is called by the clock.
+    /// The cron triggers of the Worker.
     pub(crate) fn schedules(&self) -> Result<Vec<String>, Fault> {
         #[derive(Deserialize)]
         struct Schedules {
@@ -161,7 +163,7 @@ impl Worker {
         Ok(found.schedules.into_iter().map(|schedule| schedule.cron).collect())
     }
 
-    /// The modules of a version. None for a script of the old form, which has no modules.
+    /// The modules of a version. `None` for a script of the old format, which has no modules.
     pub(crate) fn content(&self, version: &str) -> Result<Option<Content>, Fault> {
         let mut answer = self.get(&format!("content/v2?version={}", id(version)?))?;
         let header =
@@ -213,7 +215,7 @@ fn setting(name: &'static str) -> Result<Zeroizing<String>, Fault> {
     }
 }
 
-/// A version's id, which becomes a part of an address.
+/// Checks a version's id, which becomes a part of a URL.
 fn id(text: &str) -> Result<&str, Fault> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     match !text.is_empty() && text.bytes().all(is_plain) {
@@ -227,7 +229,7 @@ fn read(answer: &mut Response<Body>, limit: u64) -> Result<Vec<u8>, Fault> {
     body.map_err(|fault| Fault::Unreachable(Box::new(fault)))
 }
 
-/// What Cloudflare says of a call that it refuses, as one line.
+/// Cloudflare's message for a call that it refuses, as one line.
 fn refusal(status: StatusCode, body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &body["errors"][0];
@@ -238,7 +240,8 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
     clean(&said.chars().take(300).collect::<String>()).replace('\n', " ")
 }
 
-/// The files of a form by their names. None for what is no form, or has a name twice.
+/// The files of a `multipart/form-data` body, by their names. `None` if the body is no such form,
+/// or has a name twice.
 fn parse_form(kind: &str, body: Vec<u8>) -> Option<BTreeMap<String, Vec<u8>>> {
     let boundary = multer::parse_boundary(kind).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;

@@ -1,4 +1,5 @@
-//! One file per subcommand; each reads its arguments, asks the rooms, and prints.
+//! The subcommands, one file each: it reads the arguments, calls the modules that do the work, and
+//! prints.
 
 mod allow;
 mod audit;
@@ -27,7 +28,7 @@ use crate::error::Result;
 #[cfg(target_os = "linux")]
 use crate::init_process;
 
-/// Runs what the command line asks for.
+/// Runs the subcommand of the command line.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(run) => return run::run(run),

@@ -1,7 +1,8 @@
-//! One deployment, from what is wished to what its platform holds.
+//! Making a deployment: from the chosen options to the variables that the platform holds.
 //!
-//! Owns the way of the values: out of `.env`, into the blob, and to whoever hands them on. Sizes are checked before
-//! the service is asked. It refuses to print, and to choose a platform.
+//! This module takes the values from `.env`, seals them into the blob, and returns the variables to
+//! whoever hands them on. It checks sizes before it registers anything with the service. It does
+//! not choose a platform, and prints nothing itself.
 
 mod blob_file;
 mod fit;
@@ -33,13 +34,14 @@ use crate::project::Project;
 use crate::settings::deadline;
 use blob_file::{Placed, Room};
 
-/// Where the service is; every platform is told, so that none needs `capy.toml`.
+/// Variable with the service's URL. Every platform gets it, so that none needs `capy.toml`.
 const SERVICE_URL: &str = "CAPY_SERVICE_URL";
-/// What a record calls the marks of the blob and of the key: names that no variable of `.env` has.
+/// Names that the blob and the key have when their marks are made. No variable of `.env` can have
+/// such a name.
 pub(crate) const BLOB_MARK: &str = Names::PROJECT_KEY.blob;
 pub(crate) const KEY_MARK: &str = Names::PROJECT_KEY.key;
 
-/// A project that deployments are made of, with its values open.
+/// A project with its decrypted values and its service, from which deployments are made.
 pub(crate) struct Workbench {
     pub(crate) project: Project,
     pub(crate) env_path: PathBuf,
@@ -48,7 +50,8 @@ pub(crate) struct Workbench {
     signs: Signs,
 }
 
-/// What was minted. Holds the platform's key: wiped on drop.
+/// A deployment that was registered and sealed. Its [`Variable`]s hold the platform's key, and are
+/// wiped on drop.
 pub(crate) struct Deployment {
     pub(crate) id: DeployId,
     pub(crate) platform: Platform,
@@ -56,16 +59,16 @@ pub(crate) struct Deployment {
     pub(crate) variables: Vec<Variable>,
     pub(crate) guide: Guide,
     pub(crate) blob_file: Option<Placed>,
-    /// Of what is inside, what the platform sets itself.
+    /// Notes on the sealed variables that the platform, or the system there, sets itself.
     pub(crate) set_there: Vec<String>,
-    /// Which variable is the key: without it the others open nothing.
+    /// Name of the variable with the key. Without the key the other variables open nothing.
     key: &'static str,
     handed_over: AtomicBool,
     revoked: AtomicBool,
 }
 
 impl Workbench {
-    /// Finds the project here, opens its `.env` and its login.
+    /// Finds the project of the current folder, decrypts its `.env` and finds its API token.
     pub(crate) fn open(env_file: Option<PathBuf>) -> Result<Self> {
         let project = Project::find()?;
         let pipes = Pipes::of(env_file.as_ref());
@@ -83,17 +86,20 @@ impl Workbench {
         Ok(Self { project, env_path, values, service, signs })
     }
 
-    /// The file of the repository that names this platform.
+    /// The file of the repository that shows that it is deployed on this platform, if there is one.
     pub(crate) fn sign_of<'a>(&self, platform: &'a Platform) -> Option<&'a str> {
         self.signs.of_platform(platform)
     }
 
-    /// Refuses what cannot be deployed as it is wished. The service is asked only whose blob a file holds.
+    /// Checks that a deployment can be made as wished: that it fits the platform, and that a file
+    /// for the blob does not hold the blob of another live deployment.
+    ///
+    /// The service is called only to find out whether that other deployment is live.
     pub(crate) fn check(&self, wish: &Wish) -> Result<()> {
         self.check_fit(wish, &self.fit(wish)?)
     }
 
-    /// The same, of sizes that are known already.
+    /// [`Workbench::check`] with sizes that are known already.
     pub(crate) fn check_fit(&self, wish: &Wish, fit: &Fit) -> Result<()> {
         if let Some(misfit) = &fit.misfit {
             return Err(Error::TooLarge {
@@ -121,13 +127,14 @@ impl Workbench {
         Ok(())
     }
 
-    /// Registers with the service, seals under its answer, and puts the blob's file in its place.
+    /// Registers a deployment with the service, seals the values under the service's answer, and
+    /// writes the blob to its file if there is one.
     pub(crate) fn mint(&self, wish: &Wish) -> Result<Deployment> {
         self.check(wish)?;
         let env = self.select(wish.only.as_deref())?;
         let room = wish.blob.file().map(Room::make).transpose()?;
         let (id, minted) = match self.try_mint(wish, &env) {
-            // The answer to the first try got lost, and its keys with it.
+            // The first try was registered, but the answer was lost, and with it the keys.
             Err(Error::Client(capy_client::Error::DeployExists { id, .. })) => {
                 self.revoke(&id)?;
                 self.try_mint(wish, &env)?
@@ -138,31 +145,32 @@ impl Workbench {
         let blob_file = match room.zip(blob).map(|(room, blob)| room.fill(blob)).transpose() {
             Ok(placed) => placed,
             Err(error) => {
-                // Should that fail, too, it stays noted as one that nobody holds.
+                // If revoking fails, too, the deployment stays noted as one that nobody holds.
                 let _ = self.revoke(&id);
                 return Err(error);
             }
         };
-        // Without it a rotation asks, and a check says that it does not know.
+        // Without the record, a rotation asks for the options, and a check reports that the
+        // contents are not known.
         let _ = self.remember(wish, &id, &minted, &env);
         Ok(self.deployment(wish, id, variables, blob_file, &env))
     }
 
-    /// Revokes a deployment, and forgets it.
+    /// Revokes a deployment, and removes what this machine remembers of it.
     pub(crate) fn revoke(&self, id: &DeployId) -> Result<()> {
         self.service.revoke(id, deadline()?)?;
         Unstored::find()?.remove(id)?;
         Records::find()?.remove(id)
     }
 
-    /// Revokes one that was made here; its file holds again what it held before.
+    /// Revokes a deployment that was just made, and restores what the blob's file held before.
     pub(crate) fn take_back(&self, deployment: &Deployment) -> Result<()> {
         self.revoke(&deployment.id)?;
         deployment.revoked.store(true, Ordering::SeqCst);
         deployment.take_back_blob()
     }
 
-    /// The variables that are meant; all where there is no list.
+    /// The variables that are named; all of them if there is no list.
     pub(crate) fn select(&self, only: Option<&[String]>) -> Result<EnvMap> {
         let Some(only) = only else {
             return Ok(self.values.clone());
@@ -192,7 +200,8 @@ impl Workbench {
             max_uses: wish.terms.max_uses,
             cidrs: wish.terms.cidr.clone(),
         };
-        // Before anything is made, so that a kill leaves it noted. Should the note fail, the deployment is still good.
+        // Noted before the registration, so that the note is there if this process is killed. If
+        // the note cannot be written, the deployment is still good.
         let unstored = Unstored::find()?;
         let _ = unstored.add(&id);
         let outer = self.service.register(&request, deadline()?).inspect_err(|error| {
@@ -262,7 +271,8 @@ impl Workbench {
         }
     }
 
-    /// In order of name, a blob's parts in their own; the blob apart where a file is to take it.
+    /// The platform's variables in order of their names, the parts of a split blob in their own
+    /// order. If a file is to hold the blob, the blob is returned separately.
     fn variables(&self, wish: &Wish, place: &BlobPlace, minted: &Minted) -> (Vec<Variable>, Option<String>) {
         let names = names_of(wish.credential);
         let key = match wish.credential {
@@ -292,12 +302,12 @@ impl Deployment {
         self.id.short()
     }
 
-    /// Their names and bytes.
+    /// Name of each variable, with the length of its value in bytes.
     pub(crate) fn sizes(&self) -> Vec<(&'static str, usize)> {
         variables::sizes(&self.variables)
     }
 
-    /// Notes that somebody has the values from now on.
+    /// Notes that somebody holds the values now.
     pub(crate) fn hand_over(&self) -> Result<()> {
         if !self.handed_over.load(Ordering::SeqCst) {
             Unstored::find()?.remove(&self.id)?;
@@ -306,22 +316,23 @@ impl Deployment {
         Ok(())
     }
 
-    /// The same, of one variable: who never got the key has nothing.
+    /// [`Deployment::hand_over`] if the variable is the key: without the key the others open
+    /// nothing.
     pub(crate) fn hand_over_one(&self, name: &str) -> Result<()> {
         if name == self.key { self.hand_over() } else { Ok(()) }
     }
 
-    /// Whether anybody ever got the values.
+    /// Whether the values were handed over.
     pub(crate) fn is_handed_over(&self) -> bool {
         self.handed_over.load(Ordering::SeqCst)
     }
 
-    /// Whether it was taken back here.
+    /// Whether [`Workbench::take_back`] revoked this deployment.
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::SeqCst)
     }
 
-    /// Its file holds again what it held before; for one that nobody will ever open.
+    /// Restores what the blob's file held before, for a deployment that nobody will ever open.
     pub(crate) fn take_back_blob(&self) -> Result<()> {
         self.blob_file.as_ref().map_or(Ok(()), Placed::take_back)
     }

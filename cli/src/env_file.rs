@@ -1,19 +1,22 @@
-//! `.env`: reading it as Node reads it, and editing it without touching any other byte.
+//! Parser and editor for `.env` files: it reads as Node does, and an edit leaves all other bytes
+//! alone.
 //!
-//! The reading is that of `util.parseEnv` of Node 22: `NAME=value`, `export` in front, `#` comments, values in
-//! `'`, `"` or `` ` `` over several lines, `\n` meaning a new line in double quotes only, no expansion of `$NAME`,
-//! the last of several assignments wins. On purpose otherwise:
+//! The syntax is that of `util.parseEnv` of Node 22: `NAME=value`, `export` in front, `#` comments,
+//! values in `'`, `"` or `` ` `` over several lines, `\n` meaning a new line in double quotes only,
+//! no expansion of `$NAME`, and the last of several assignments wins. Deliberate differences:
 //!
 //! - A byte order mark at the start is skipped; Node makes it part of the first name.
 //! - A comment may be indented; Node takes a name from it.
 //! - A value of nothing but blanks is empty; Node takes the next line for it.
 //! - Blanks after an unclosed quote are dropped, as they are after any value without quotes.
-//! - A line that assigns nothing, and a name with blanks or quotes in it, is passed over and reported.
+//! - A line without an assignment is skipped and reported, and so is one whose name is empty or has
+//!   blanks, control characters or quotes in it.
 //!
-//! Where a person may have meant something else than Node reads (`A=se#cret`), or where dotenv or another reader
-//! of such files reads something else, the value is Node's and the line is reported as a [`Doubt`]; what would
-//! seal or deploy half a secret refuses the file. The tests hold this against Node and dotenv themselves: what
-//! the three do not read alike is in doubt.
+//! A [`Doubt`] reports a line that its author may have meant differently (`A=se#cret`), or that
+//! dotenv or another reader of such files reads differently; the value is the one that Node reads.
+//! Commands that would seal or deploy half a secret refuse a file with such a line. The tests
+//! compare this parser with Node and dotenv: every file that the three read differently must have a
+//! doubt.
 
 mod letters;
 pub(crate) mod open;
@@ -43,14 +46,15 @@ pub(crate) struct Entry {
     pub(crate) value: SecretValue,
     /// Counted from 1.
     pub(crate) line: usize,
-    /// Its lines, with the line end.
+    /// Byte range of the lines of the assignment, with the line end.
     lines: Range<usize>,
-    /// The value as written, with its quotes; up to the end of the line where that is in doubt.
+    /// Byte range of the value as written, with its quotes; up to the end of the line where a doubt
+    /// makes the end of the value uncertain.
     raw: Range<usize>,
 }
 
 impl EnvFile {
-    /// Reads a file's text. Nothing is refused: see [`EnvFile::doubts`].
+    /// Parses the text of a file. No text is refused: see [`EnvFile::doubts`].
     pub(crate) fn parse(text: Zeroizing<String>) -> Self {
         let mut reader = Reader { text: &text, at: 0, line: 1, entries: Vec::new(), doubts: Vec::new() };
         if text.starts_with(letters::BYTE_ORDER_MARK) {
@@ -64,12 +68,12 @@ impl EnvFile {
         Self { text, entries, doubts }
     }
 
-    /// Every assignment, in order; of several for one name the last one counts.
+    /// Every assignment, in the file's order; the last one of a name is the effective one.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The assignments that count, in order.
+    /// The effective assignments, in the file's order: the last one of each name.
     pub(crate) fn effective(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| {
             let later = &self.entries[index + 1..];
@@ -77,12 +81,13 @@ impl EnvFile {
         })
     }
 
-    /// Lines that may be meant otherwise.
+    /// Lines that may be meant differently than they are read.
     pub(crate) fn doubts(&self) -> &[Doubt] {
         &self.doubts
     }
 
-    /// The text with some values rewritten: `rewrite` gives what to write in place of an entry's value.
+    /// The text with some values rewritten: for each entry, `rewrite` returns the new value as it
+    /// is to be written, or `None` to keep the old one.
     pub(crate) fn try_rewrite<E>(
         &self,
         mut rewrite: impl FnMut(&Entry) -> Result<Option<String>, E>,
@@ -113,7 +118,8 @@ impl EnvFile {
         self.apply(gone.map(|entry| (entry.lines.clone(), String::new())).collect())
     }
 
-    /// Whether `edited` assigns `value` to `names`, or nothing for `None`, and all else as this file does.
+    /// Whether `edited` differs from this file in `names` alone: `edited` assigns `value` to them
+    /// once, or does not assign them if `value` is `None`.
     pub(crate) fn differs_only_in(&self, edited: &str, names: &[String], value: Option<&str>) -> bool {
         let edited = Self::parse(Zeroizing::new(edited.to_owned()));
         let named = |entry: &&Entry| names.contains(&entry.name);
@@ -153,7 +159,8 @@ impl EnvFile {
     }
 }
 
-/// How a plaintext value is written so that it reads back the same; `None` when no form can hold it.
+/// How a plaintext value is written so that it reads back the same; `None` when no form can hold
+/// it.
 pub(crate) fn quote(value: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,=~".contains(c);
     if value.chars().all(plain) {
@@ -176,7 +183,7 @@ struct Reader<'a> {
     doubts: Vec<Doubt>,
 }
 
-/// A value as it was found: what it means, where it stands, where its last line ends.
+/// A value that was read: its meaning, its byte range and the end of its last line.
 struct Found {
     value: Zeroizing<String>,
     raw: Range<usize>,
@@ -306,7 +313,8 @@ impl Reader<'_> {
         self.doubts.push(Doubt { line: self.line, kind });
     }
 
-    /// Looks for characters that a person does not see: in an assignment, and in the comment from there to `end`.
+    /// Reports characters that a person does not see, in an assignment and in the comment from its
+    /// end up to `end`.
     fn look_at_letters(&mut self, assignment: Range<usize>, end: usize) {
         let comment = assignment.end..end;
         let found = letters::first_odd_in_value(&self.text[assignment.clone()], &self.text[assignment.end..])
@@ -328,7 +336,7 @@ impl Reader<'_> {
     }
 }
 
-/// Node drops every carriage return before it reads.
+/// Removes carriage returns, as Node does before it parses.
 fn without_cr(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.replace('\r', ""))
 }

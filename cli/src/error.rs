@@ -1,4 +1,6 @@
-//! Everything that can stop a command, with its stable code, exit code and hint. Names and paths, never values.
+//! Errors of `capy`: the message, stable code, exit code and hint of each.
+//!
+//! Messages contain names and paths, never values.
 
 mod allowed;
 #[cfg(unix)]
@@ -177,11 +179,11 @@ pub(crate) enum Error {
     #[error(transparent)]
     #[cfg(unix)]
     Build(#[from] BuildFault),
-    /// [`Error::Build`] in its stead.
+    /// Takes the place of `Error::Build`, which exists on Unix only.
     #[cfg(windows)]
     #[error("capy build runs Linux containers as this user, which it cannot do from Windows")]
     BuildNotHere,
-    /// What `cmd` would take as a part of its own language.
+    /// An argument that `cmd` would read as its own syntax instead of handing it to the script.
     #[cfg(windows)]
     #[error("{} is a script of cmd, which cannot be given one of these arguments as it is", program.display())]
     ScriptArgument { program: PathBuf },
@@ -232,17 +234,17 @@ impl From<MalformedUrl> for Error {
 }
 
 impl Error {
-    /// An IO error with what was being done to which file.
+    /// Wraps an IO error with the action (`doing`) and the path of the file.
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::File { doing, path: path.into(), source }
     }
 
-    /// Stable, for programs and for searching.
+    /// The stable error code, for programs and for searches.
     pub(crate) fn code(&self) -> &'static str {
         self.codes().0
     }
 
-    /// What the program exits with.
+    /// The exit code of the process for this error.
     pub(crate) fn exit_code(&self) -> u8 {
         self.codes().1
     }
@@ -343,7 +345,7 @@ impl Error {
         Self::Serve(error) => (error.code(), exit::FAILED),
         Self::Cloudflare(fault) => fault.codes(),
     }
-    /// One thing to do about it, where there is one.
+    /// One action that may resolve the error, if there is one.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Client(error) => return error.hint(),
@@ -511,7 +513,8 @@ impl Error {
     }
 }
 
-/// A word of a command that is made to be copied: it may come from somebody else's file.
+/// Quotes a word for a shell, for the commands in hints. People copy these commands, and the word
+/// may come from somebody else's file.
 fn quoted(word: &str) -> Cow<'_, str> {
     shell_words::quote(word)
 }

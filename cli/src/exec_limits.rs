@@ -1,28 +1,31 @@
-//! How much a system hands on to a program that it starts: in one string, and in all of them together.
+//! Size limits of arguments and environment when a program is started: of one string, and of all of
+//! them together.
 //!
-//! Source: execve(2), "Limits on size of arguments and environment", and Linux's `fs/exec.c`. It names variables and
-//! sizes, never a value and never an argument.
+//! Source: execve(2), "Limits on size of arguments and environment", and Linux's `fs/exec.c`.
+//! Messages contain variable names and sizes, never a value and never an argument.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::process::Command;
 
-/// How many variables a complaint names.
+/// How many of the largest variables a message names.
 const NAMED: usize = 3;
 
-/// What is too much.
+/// A limit that is exceeded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Excess {
-    /// One variable, in bytes with its name.
+    /// One variable is too long; `bytes` includes its name.
     Variable { name: String, bytes: usize, most: usize },
-    /// One argument, counted from 1.
+    /// One argument is too long. Arguments are counted from 1; 0 is the program itself.
     Argument { number: usize, bytes: usize, most: usize },
-    /// All together, in bytes; `most` where the system's limit is known.
+    /// Everything together is too long, in bytes; `most` is `None` if the system's limit is not
+    /// known.
     Together { bytes: usize, most: Option<usize>, arguments: usize, largest: Vec<(String, usize)> },
 }
 
-/// What starts the program would be refused for, before it is tried. Only where the limits are known: on Linux and Windows.
+/// Checks a command against the limits before it is started. The limits are known on Linux and, for
+/// one string, on Windows.
 pub(crate) fn check(command: &Command) -> Option<Excess> {
     let sizes = Sizes::of(command);
     sizes.single(single_limit()?).or_else(|| {
@@ -31,28 +34,32 @@ pub(crate) fn check(command: &Command) -> Option<Excess> {
     })
 }
 
-/// The same after the system has refused it.
+/// Describes the sizes after the system has refused to start the command.
 pub(crate) fn explain(command: &Command) -> Excess {
     Sizes::of(command).together(total_limit())
 }
 
-/// `MAX_ARG_STRLEN`: 32 pages, with the zero byte at the end.
+/// Limit of one string in bytes. On Linux it is `MAX_ARG_STRLEN`: 32 pages, with the zero byte at
+/// the end.
 fn single_limit() -> Option<usize> {
     #[cfg(target_os = "linux")]
     {
         use nix::unistd::{SysconfVar, sysconf};
-        // Not from the auxiliary vector, which is a file in /proc on Linux before 6.4, and not every root has one.
+        // The page size does not come from the auxiliary vector: before Linux 6.4 that is read from
+        // a file in /proc, which is not mounted everywhere.
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten()?;
         Some(32 * usize::try_from(page).ok()?)
     }
-    // Of a variable, in the system's letters of two bytes each (SetEnvironmentVariable).
+    // On Windows it is the limit of a variable: 32,767 UTF-16 units of two bytes each
+    // (SetEnvironmentVariable).
     #[cfg(windows)]
     return Some(2 * 32_767);
     #[cfg(not(any(target_os = "linux", windows)))]
     None
 }
 
-/// A quarter of the stack, 128 KiB at least, and three quarters of 8 MiB at most.
+/// Limit of all strings together, in bytes: a quarter of the stack's limit, but at least 128 KiB
+/// and at most three quarters of 8 MiB.
 fn total_limit() -> Option<usize> {
     #[cfg(target_os = "linux")]
     {
@@ -65,7 +72,7 @@ fn total_limit() -> Option<usize> {
     None
 }
 
-/// Bytes of a text as the system takes it.
+/// Length of a string in bytes, in the system's encoding.
 #[cfg(unix)]
 fn length(text: &OsStr) -> usize {
     text.len()
@@ -76,7 +83,7 @@ fn length(text: &OsStr) -> usize {
     2 * std::os::windows::ffi::OsStrExt::encode_wide(text).count()
 }
 
-/// Bytes of each string as the system counts them: with `=` and the zero byte.
+/// Length of each string in bytes as the system counts it: with `=` and the zero byte.
 struct Sizes {
     arguments: Vec<usize>,
     variables: BTreeMap<OsString, usize>,
@@ -111,7 +118,7 @@ impl Sizes {
         })
     }
 
-    /// With a pointer to each string.
+    /// Length of all strings, with a pointer to each one.
     fn total(&self) -> usize {
         let pointers = (self.arguments.len() + self.variables.len()) * size_of::<usize>();
         self.arguments.iter().chain(self.variables.values()).sum::<usize>() + pointers
@@ -130,7 +137,7 @@ impl Sizes {
 }
 
 impl Excess {
-    /// What [`Excess::code`] gives.
+    /// All codes that [`Excess::code`] returns.
     pub(crate) const CODES: [&'static str; 3] =
         ["VARIABLE_TOO_LARGE", "ARGUMENT_TOO_LARGE", "ENVIRONMENT_TOO_LARGE"];
 

@@ -1,4 +1,5 @@
-//! Keeps `.env` out of git: the ignore file's lines, and a look at what git already tracks.
+//! Keeping `.env` out of git: adds rules to `.gitignore`, and finds out whether git tracks or
+//! ignores a file.
 
 mod index;
 mod repository;
@@ -12,7 +13,7 @@ use repository::Repository;
 use crate::error::{Error, Result};
 use crate::local::private_file;
 
-/// Each needed line, and the lines that do the same.
+/// The lines that `.gitignore` needs, each with the lines that have the same effect.
 const NEEDED: [(&str, &[&str]); 3] = [
     (".env", &[".env", "/.env", "**/.env", ".env*", "/.env*"]),
     (".env.*", &[".env.*", "/.env.*", "**/.env.*", ".env*", "/.env*"]),
@@ -21,20 +22,22 @@ const NEEDED: [(&str, &[&str]); 3] = [
 
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// What became of `.gitignore`.
+/// The result of [`ensure_ignored`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ignoring {
-    /// It had the lines.
+    /// `.gitignore` had the lines already.
     Kept,
-    /// It has them now.
+    /// The missing lines were added.
     Added,
-    /// It is a link to a file outside of the folder, which is not the project's to change.
+    /// `.gitignore` is a link that leads out of the project's folder or to nothing, so it is not
+    /// changed.
     LinkedElsewhere,
 }
 
-/// Adds what is missing to `.gitignore` in `folder`, at its end.
+/// Appends the missing lines to the `.gitignore` in `folder`.
 ///
-/// Also outside of a repository: the day that somebody runs `git init` there, it is too late.
+/// This is also done outside of a repository: it would be too late on the day that somebody runs
+/// `git init` there.
 pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
     let path = folder.join(".gitignore");
     if leads_out_of(folder, &path).map_err(Error::file("follow", &path))? {
@@ -53,7 +56,7 @@ pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
     Ok(Ignoring::Added)
 }
 
-/// Whether a link ends outside of the folder, or nowhere.
+/// Whether `path` is a symbolic link whose target is outside of the folder, or missing.
 fn leads_out_of(folder: &Path, path: &Path) -> io::Result<bool> {
     if !path.is_symlink() {
         return Ok(false);
@@ -65,7 +68,8 @@ fn leads_out_of(folder: &Path, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// On bytes: git asks for no encoding.
+/// The text with the missing lines; `None` if there are none. It works on bytes, because git
+/// requires no encoding.
 fn with_needed_lines(text: &[u8]) -> Option<Vec<u8>> {
     const EXAMPLE: &[u8] = b"!.env.example";
     let lines = || text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
@@ -83,7 +87,8 @@ fn with_needed_lines(text: &[u8]) -> Option<Vec<u8>> {
         new.extend(line.as_bytes());
         new.extend(newline);
     }
-    // A pattern that was just added must not hide the example that an earlier line had spared.
+    // The rule for the example is repeated at the end: a pattern that was just added must not hide
+    // the example, which an earlier line had excepted.
     if !new.trim_ascii_end().ends_with(EXAMPLE) {
         new.extend(EXAMPLE);
         new.extend(newline);
@@ -91,15 +96,16 @@ fn with_needed_lines(text: &[u8]) -> Option<Vec<u8>> {
     Some(new)
 }
 
-/// What is said where [`is_tracked`] does not know.
+/// The warning for a `None` of [`is_tracked`].
 pub(crate) const NOT_KNOWN: &str = "warning: git's index cannot be read here, so it is not known whether git tracks .env\n\nhint: git ls-files .env prints the name if it does";
 
-/// Whether git tracks the file: `false` outside of a repository, `None` when the index cannot be read.
+/// Whether git tracks the file: `false` outside of a repository, `None` when the index cannot be
+/// read.
 pub(crate) fn is_tracked(path: &Path) -> Option<bool> {
     Repository::around(folder_of(path)).map_or(Some(false), |repository| repository.tracks(path))
 }
 
-/// Whether git would take the file up: it is in a repository and no rule ignores it.
+/// Whether `git add` would add the file: it is in a repository, and no rule ignores it.
 pub(crate) fn is_exposed(path: &Path) -> bool {
     Repository::around(folder_of(path)).is_some_and(|repository| !repository.ignores(path))
 }

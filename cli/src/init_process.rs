@@ -1,12 +1,14 @@
-//! `capy run` as PID 1: the small init that stays beside a container's command.
+//! `capy run` as PID 1: the small init process of a container, which stays beside the command.
 //!
-//! Owns what an init does: it passes on signals, reaps every process that it is given, and exits as the command did. It
-//! refuses to keep secrets: this process replaces its own image by `capy pid1`, with an empty environment and fresh
-//! memory, once the command runs. Signals are blocked from then on and wait in the kernel, so that none is lost in between.
+//! The init passes on signals, reaps every process that it inherits, and exits with the command's
+//! exit code. It does not keep the secrets: once the command runs, this process replaces itself
+//! with `capy pid1` (exec), with an empty environment and fresh memory. Signals are blocked from
+//! then on and wait in the kernel, so that none is lost in between.
 //!
-//! The command has a process group of its own, as under tini, and that group has the terminal: keys and a window's new
-//! size reach the command alone, and this process passes on what is sent to itself. There is no shell that could continue
-//! what Ctrl-Z stops, so this process does. What ends a program reaches a stopped command, too: it is continued for that.
+//! The command has a process group of its own, as under tini, and that group has the terminal: keys
+//! and a new window size reach the command alone, and this process passes on what is sent to
+//! itself. No shell is there to continue what Ctrl-Z stops, so this process does that. A signal
+//! that ends a program also reaches a stopped command, because the command is continued for it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -24,34 +26,36 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::error::{Error, Result};
 
-/// `si_code` of a signal that the kernel itself sent, such as for a key at a terminal.
+/// `si_code` of a signal that the kernel itself sent (`SI_KERNEL`), such as for a key at a
+/// terminal.
 const SENT_BY_KERNEL: i32 = 0x80;
 
-/// Whether sockets of systemd's were handed to this very process (`sd_listen_fds(3)`): its command takes them only with
-/// this process's number.
+/// Whether systemd handed sockets to this very process (`sd_listen_fds(3)`). The command takes them
+/// only if it has this process's id.
 pub(crate) fn is_handed_sockets() -> bool {
     std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string())
 }
 
-/// Where a command is started: which process group, and whether that gets the terminal.
+/// The process group in which a command is started, and whether it gets the terminal.
 pub(crate) enum Place {
-    /// In its own group, with this terminal in the foreground.
+    /// In its own group, which is put into the foreground of this terminal.
     Foreground(OwnedFd),
-    /// In its own group: there is no terminal.
+    /// In its own group; there is no terminal.
     Apart,
-    /// In this process's group: another one has the terminal and decides.
+    /// In this process's group: another process group has the terminal and controls the jobs, or
+    /// the terminal's handle cannot be duplicated.
     Beside,
 }
 
 impl Place {
-    /// By the terminal that controls this process.
+    /// Chooses the place by the controlling terminal of this process.
     pub(crate) fn find() -> Self {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         for stream in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
             match unistd::tcgetpgrp(stream) {
-                // Not a terminal, or not the one that controls this process.
+                // This stream is not a terminal, or not the controlling terminal of this process.
                 Err(_) => {}
-                // Group 0 is one outside of this PID namespace.
+                // Group 0 stands for a group outside of this PID namespace.
                 Ok(group) if group.as_raw() > 0 && group == unistd::getpgrp() => {
                     return stream.try_clone_to_owned().map_or(Self::Beside, Self::Foreground);
                 }
@@ -71,8 +75,8 @@ impl Place {
         !matches!(self, Self::Beside)
     }
 
-    /// Puts the command into the foreground. One that was faster and read from the terminal was stopped for it: what waits
-    /// for it sees that, and continues it.
+    /// Puts the command into the foreground. If the command read from the terminal before that, it
+    /// was stopped for it; the init notices that and continues it.
     pub(crate) fn hand_over(&self, child: &Child) {
         if let (Self::Foreground(terminal), Some(group)) = (self, pid_of(child)) {
             let _ = rustix::termios::tcsetpgrp(terminal, group);
@@ -80,7 +84,7 @@ impl Place {
     }
 }
 
-/// A command that runs, with this process's signals blocked.
+/// A running command, while the signals of this process are blocked.
 #[must_use = "the command is there and nobody waits for it"]
 pub(crate) struct Started(Option<Pid>);
 
@@ -89,38 +93,44 @@ impl Started {
         Self(pid_of(child))
     }
 
-    /// Becomes `capy pid1`; where this program cannot be found again, it goes on in its old memory.
+    /// Replaces this process with `capy pid1` (exec). If the program's file cannot be found again,
+    /// this process does the init's work without replacing itself.
     pub(crate) fn stay(self) -> Result<ExitCode> {
         let child = self.0.ok_or_else(|| Error::Init(ErrorKind::NotFound.into()))?;
         for program in own_programs() {
             let mut again = Command::new(program);
             again.arg0("capy").arg("pid1").arg(child.to_string()).env_clear();
             for stream in [Command::stdin, Command::stdout] {
-                // A pipe or a socket ends for its other side when the command closes it.
+                // The other side of a pipe or a socket must see its end when the command closes it,
+                // so this process does not keep it open.
                 if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
                     stream(&mut again, Stdio::from(null));
                 }
             }
-            // Returns only if that failed.
+            // `exec` returns only if it failed.
             let _ = again.exec();
         }
         Init::new(child).map_err(Error::Init)?.run()
     }
 }
 
-/// Where this program is: its own path, which names the process for people, and the kernel's link to it. None where no
-/// `/proc` is mounted.
+/// The paths of this program: its own path, which people see as the process's name, and the
+/// kernel's link to it. Neither can be executed where `/proc` is not mounted.
 fn own_programs() -> impl Iterator<Item = PathBuf> {
     std::env::current_exe().into_iter().chain(["/proc/self/exe".into()])
 }
 
-/// `capy pid1`.
+/// Runs `capy pid1`, the init of the command with this process id.
+///
+/// # Errors
+///
+/// [`Error::NotInit`] if this process is not PID 1, or the process id is 1 or less.
 pub(crate) fn run(child: i32) -> Result<ExitCode> {
     let child = Pid::from_raw(child).filter(|child| child.as_raw_nonzero().get() > 1);
     let Some(child) = child.filter(|_| signals::is_init()) else {
         return Err(Error::NotInit);
     };
-    // The limit on core files is still the one that the first image set.
+    // Only the dumpable flag has to be set again: the limit on core files outlives the exec.
     private_memory::hide();
     SigSet::all().thread_block().map_err(|errno| Error::Init(errno.into()))?;
     Init::new(child).map_err(Error::Init)?.run()
@@ -129,12 +139,14 @@ pub(crate) fn run(child: i32) -> Result<ExitCode> {
 struct Init {
     child: Pid,
     signals: SignalFd,
-    /// Keys reach the command by themselves.
+    /// Whether the command is in this process's group, so that signals of keys reach it by
+    /// themselves.
     shares_group: bool,
     /// The terminal that controls this process.
     terminal: Option<File>,
     is_stopped: bool,
-    /// Somebody sent the signal that stopped it, and will continue it.
+    /// Whether somebody sent the signal that stopped the command, and will continue the command,
+    /// too.
     was_asked_to_stop: bool,
 }
 
@@ -162,7 +174,8 @@ impl Init {
         }
     }
 
-    /// Reaps all that ended; the command's exit code if it is among them.
+    /// Reaps all processes that ended. Returns the command's exit code if the command is among
+    /// them.
     fn reap(&mut self) -> io::Result<Option<u8>> {
         let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
         loop {
@@ -189,7 +202,7 @@ impl Init {
         }
     }
 
-    /// Whether the command is in the foreground. In the background it would only be stopped again.
+    /// Whether the command is in the foreground. In the background, it would only be stopped again.
     fn has_terminal(&self) -> bool {
         let foreground = self.terminal.as_ref().and_then(|terminal| unistd::tcgetpgrp(terminal).ok());
         foreground.is_some_and(|group| group.as_raw() == self.child.as_raw_nonzero().get())
@@ -200,7 +213,8 @@ impl Init {
         let Some(sent) = Signal::from_named_raw(number) else { return };
         let is_key = [Signal::INT, Signal::QUIT, Signal::TSTP, Signal::WINCH].contains(&sent)
             && signal.ssi_code == SENT_BY_KERNEL;
-        // The kernel sends a broken pipe's signal to who writes.
+        // The kernel sends the signal of a broken pipe to the process that writes, here to this
+        // process.
         let is_own = sent == Signal::PIPE && signal.ssi_pid == std::process::id();
         if sent == Signal::CHILD || is_own || is_key && self.shares_group {
             return;
@@ -217,7 +231,8 @@ impl Init {
     }
 }
 
-/// None for one that goes on or is stopped.
+/// The exit code of a process that ended, or 128 + N for signal N; `None` if it was stopped or
+/// continued.
 fn exit_code(status: WaitStatus) -> Option<u8> {
     let of_signal = status.terminating_signal().map(|number| 128 + number);
     status.exit_status().or(of_signal).map(|code| u8::try_from(code).unwrap_or(crate::error::exit::FAILED))

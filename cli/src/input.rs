@@ -1,4 +1,5 @@
-//! Secrets that a person types or a program pipes. Never from an argument, never echoed.
+//! Reading secrets from the terminal, without echo, or from standard input; never from an argument.
+//! The words of a recovery phrase are echoed.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -8,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::printer;
 use crate::terminal::{self, MAX_BYTES};
 
-/// One secret: typed without echo at a terminal, else the whole of stdin without one newline at its end.
+/// Reads one secret: typed without echo at a terminal, else the whole of stdin without one newline
+/// at its end.
 pub(crate) fn secret(prompt: &str) -> Result<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
         return piped();
@@ -16,10 +18,12 @@ pub(crate) fn secret(prompt: &str) -> Result<Zeroizing<String>> {
     terminal::read_hidden(prompt)
 }
 
-/// Words: lines at a terminal until there are `count` of them, numbers aside, else the whole of stdin.
+/// Reads words: at a terminal, lines until there are `count` words, not counting numbers; else the
+/// whole of stdin.
 ///
-/// Echoed: two dozen words cannot be typed blind, and they were shown on a screen before. What was pasted after
-/// them is dropped: it would land in the shell, and in its history.
+/// The words are echoed: two dozen words cannot be typed blind, and they were shown on a screen
+/// before. Text that was pasted after the words is dropped, because it would land in the shell and
+/// in its history.
 pub(crate) fn words(prompt: &str, count: usize) -> Result<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
         return piped();
@@ -46,7 +50,8 @@ pub(crate) fn unnumbered(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace().filter(move |word| !is_number(word))
 }
 
-/// Asks for a yes. Where nobody can be asked it has to be given as `--yes`.
+/// Asks a question that has to be answered with yes. If stdin is not a terminal, `--yes` (`yes`) is
+/// needed.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
@@ -61,7 +66,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
     if agreed { Ok(()) } else { Err(Error::NotConfirmed) }
 }
 
-/// Whether a process environment can carry the value under its name.
+/// Checks that an environment can carry the value under its name: no zero byte, and not too long.
 pub(crate) fn check_value(name: &str, value: &str) -> Result<()> {
     if value.contains('\0') {
         return Err(Error::ValueUnusable);
@@ -73,7 +78,7 @@ pub(crate) fn check_value(name: &str, value: &str) -> Result<()> {
 }
 
 fn piped() -> Result<Zeroizing<String>> {
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
     let mut stdin = io::stdin().lock().take(MAX_BYTES as u64 + 1);
     stdin.read_to_end(&mut bytes).map_err(Error::Input)?;

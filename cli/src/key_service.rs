@@ -1,4 +1,4 @@
-//! Which key service a command asks, and as whom.
+//! The key service that a command calls, and the API token for it.
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use crate::local::Config;
 use crate::project::Project;
 use crate::settings::plain_http;
 
-/// `--url`, else `CAPY_SERVICE_URL`, else the service of the project here.
+/// The URL of the service: `--url`, else `CAPY_SERVICE_URL`, else that of the current folder's
+/// project.
 pub(crate) fn url(named: Option<&str>) -> Result<ServiceUrl> {
     match named {
         Some(text) => Ok(ServiceUrl::parse(text, "--url", plain_http())?),
@@ -27,7 +28,7 @@ pub(crate) fn url(named: Option<&str>) -> Result<ServiceUrl> {
     }
 }
 
-/// The service of [`url`], with the API token of its login.
+/// A client for the service of [`url`], with its API token.
 pub(crate) fn with_token(named: Option<&str>) -> Result<Service> {
     let url = url(named)?;
     let token = Config::find()?.token(&url)?;

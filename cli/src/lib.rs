@@ -1,5 +1,6 @@
-//! `capy`, from the command line to an exit code, and `capy-server`, which `capy serve` becomes.
-//! Each room below owns one thing; see its own first lines.
+//! Library of the programs `capy` and `capy-server`; `capy serve` runs the latter.
+//!
+//! Each module has one responsibility, which its first lines state.
 
 #[cfg(unix)]
 mod build;
@@ -40,8 +41,8 @@ use std::process::ExitCode;
 use capy_inliner::program as capy_inline;
 use clap::Parser;
 
-/// `capy`, or `capy-inline` where it was called so: from this process's command line to its exit
-/// code.
+/// Runs `capy`, or `capy-inline` if the program was called by that name: from the command line to
+/// the exit code.
 pub fn main() -> ExitCode {
     if std::env::args_os().next().is_some_and(|first| capy_inline::is_called_by(&first)) {
         return capy_inline::main();
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
     exit_code(commands::dispatch(cli::Cli::parse()))
 }
 
-/// Says what failed.
+/// The exit code of a command. An error is printed first.
 fn exit_code(result: error::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         printer::error(&error);

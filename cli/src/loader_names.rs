@@ -1,9 +1,12 @@
-//! Variables that make a program run code, or take its code or its settings from somewhere else.
+//! List of environment variables that make a program run code, or load its code or settings from
+//! another place.
 //!
-//! From a `.env` that nobody has read they would run what its author wrote, whatever the command is. Sources: the
-//! manuals of the programs named. A name that is missing here is a fault; one too many costs a question.
+//! Set by a `.env` that nobody has read, they would run what its author wrote, whatever the command
+//! is. Sources: the manuals of the programs named. A name that is missing here is a security bug;
+//! one too many costs only a question.
 
-/// Names that begin so, each with what they do. Compared without regard to case: Windows and npm have none.
+/// Prefixes of names, each with what the variables do. Case does not matter, because it does not on
+/// Windows and in npm.
 const PREFIXES: &[(&str, &str)] = &[
     ("LD_", LINKER),
     ("DYLD_", LINKER),
@@ -47,7 +50,7 @@ const PREFIXES: &[(&str, &str)] = &[
     ("QT_PLUGIN", MODULES),
 ];
 
-/// Whole names.
+/// Exact names.
 const NAMES: &[(&str, &[&str])] = &[
     (LINKER, &["GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "NLSPATH", "LIBPATH", "SHLIB_PATH"]),
     (
@@ -230,7 +233,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Names that fit a beginning and do nothing of the kind: they are common in a `.env`.
+/// Exceptions: names that have one of the prefixes, but do not run code. They are common in a
+/// `.env`.
 const HARMLESS: &[&str] = &[
     "PYTHONUNBUFFERED",
     "PYTHONDONTWRITEBYTECODE",
@@ -263,7 +267,7 @@ const TOOLS: &str = "command line tools run what it names";
 const COMPILER: &str = "compilers and builds run what it names";
 const MODULES: &str = "libraries load what it names";
 
-/// What the variable does with a program's code; `None` for a plain one.
+/// How the variable makes a program run code; `None` for an ordinary variable.
 pub(crate) fn reason(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
     if HARMLESS.contains(&&*name) {

@@ -1,15 +1,19 @@
-//! What belongs to the person and not to the project: logins and local keys, in files that only they can read.
+//! Per-user configuration folder: API tokens, local keys and records, in files that only their user
+//! can read.
 //!
 //! ```text
 //! <config>/credentials.toml     API tokens by service URL                     0600
 //! <config>/keys/<project id>    the project's master key, 64 hex digits       0600
-//! <config>/allowed/<hash>       a folder that was allowed: see `allowed.rs`       0600
+//! <config>/allowed/<hash>       a folder that was allowed: see `allowed.rs`   0600
+//! <config>/audit.toml           last checkpoints seen: see `audit_pins.rs`    0600
 //! <config>/unstored/<id>        a deployment whose values nobody holds        no content
-//! <config>/deployments/<id>     how a deployment was wished, and marks of it  0600
+//! <config>/deployments/<id>     a deployment's options, and marks of it       0600
 //! ```
-//! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`; on Windows it is
-//! `CAPY_CONFIG_DIR`, else `%APPDATA%\capy`, and what is private is so by its access list. A folder of the name
-//! `capy` is made 0700 whenever something is kept in it; another may be shared, and keeps its mode.
+//!
+//! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`. On Windows
+//! it is `CAPY_CONFIG_DIR`, else `%APPDATA%\capy`, and access lists take the place of modes. A
+//! folder that capy creates is 0700. Writing a login also sets an existing `<config>` to 0700, but
+//! only if its name is `capy`: a folder of another name may be shared, and keeps its mode.
 
 pub(crate) mod allowed;
 pub(crate) mod audit_pins;
@@ -34,7 +38,7 @@ use crate::error::{Error, Result};
 use crate::settings;
 use crate::settings::deadline;
 
-/// The folder.
+/// The configuration folder.
 pub(crate) struct Config(PathBuf);
 
 #[derive(Default, Serialize, Deserialize)]
@@ -51,17 +55,18 @@ struct Login {
 }
 
 impl Config {
-    /// Finds the folder; it need not exist.
+    /// Finds the configuration folder, which need not exist.
     pub(crate) fn find() -> Result<Self> {
         path_in("CAPY_CONFIG_DIR").or_else(of_user).map(Self).ok_or(Error::NoConfigFolder)
     }
 
-    /// A folder below it.
+    /// The path of a folder in the configuration folder.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// The token for a service: `CAPY_TOKEN`, else that of its login, else the identity of a job on GitHub Actions.
+    /// The API token for a service: `CAPY_TOKEN`, else the token of the login, else the OIDC
+    /// identity of a job on GitHub Actions.
     pub(crate) fn token(&self, url: &ServiceUrl) -> Result<ApiToken> {
         if let Some(token) = token_from_env()? {
             return Ok(token);
@@ -75,12 +80,12 @@ impl Config {
         identity.ok_or_else(|| Error::NotLoggedIn { url: url.clone() })
     }
 
-    /// The URLs of all logins.
+    /// The service URLs of all logins.
     pub(crate) fn services(&self) -> Result<Vec<String>> {
         Ok(self.read_logins()?.services.into_keys().collect())
     }
 
-    /// Keeps a login.
+    /// Saves a login.
     pub(crate) fn save_login(&self, url: &ServiceUrl, token: &ApiToken) -> Result<PathBuf> {
         private_file::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
         let _lock = self.lock_logins()?;
@@ -90,7 +95,7 @@ impl Config {
         self.write_logins(&logins)
     }
 
-    /// Forgets a login; whether there was one.
+    /// Removes a login. Returns whether there was one.
     pub(crate) fn remove_login(&self, url: &ServiceUrl) -> Result<bool> {
         if !self.logins_path().exists() {
             return Ok(false);
@@ -120,7 +125,7 @@ impl Config {
         }
     }
 
-    /// Keeps a project's master key in a new file.
+    /// Saves a project's master key in a new file.
     pub(crate) fn save_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<PathBuf> {
         let path = self.key_path(project);
         let folder = self.0.join("keys");
@@ -132,18 +137,18 @@ impl Config {
         Ok(path)
     }
 
-    /// Puts a project's master key in place of a file that holds none.
+    /// Replaces a file that holds no key with a project's master key.
     pub(crate) fn replace_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<()> {
         let path = self.key_path(project);
         private_file::replace_private(&path, key_text(key).as_bytes()).map_err(Error::file("write", &path))
     }
 
-    /// Where a project's master key is kept.
+    /// The path of a project's master key.
     pub(crate) fn key_path(&self, project: &ProjectId) -> PathBuf {
         self.0.join("keys").join(project.as_str())
     }
 
-    /// So that of two logins at once neither is lost.
+    /// Locks the logins, so that two logins at the same time are both saved.
     fn lock_logins(&self) -> Result<File> {
         let path = self.logins_path();
         private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))
@@ -162,7 +167,7 @@ impl Config {
         };
         toml::from_str(&text).map_err(|_| Error::LoginsMalformed {
             path,
-            // The parser's own words quote the line, and with it a token.
+            // The parser's own message quotes the line, and the line may hold a token.
             reason: "it is not the TOML that `capy login` writes".into(),
         })
     }
@@ -200,10 +205,10 @@ fn path_in(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// `CAPY_TOKEN`; blank counts as unset, as everywhere.
+/// The API token in `CAPY_TOKEN`; blank counts as unset, as everywhere.
 ///
-/// It comes with `CAPY_SERVICE_URL` only: else the nearest `capy.toml`, a pull request's for one, could name a
-/// service that it goes to.
+/// `CAPY_SERVICE_URL` must be set, too. Otherwise the nearest `capy.toml`, for example one in a
+/// pull request, could choose the service that the token is sent to.
 fn token_from_env() -> Result<Option<ApiToken>> {
     if !settings::is_set("CAPY_TOKEN") {
         return Ok(None);

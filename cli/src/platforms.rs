@@ -1,7 +1,8 @@
-//! What a person does on each platform, as data: one TOML file per platform in `platforms/`.
+//! Deployment platforms as data: steps, commands and limits, in one TOML file per platform in
+//! `platforms/`.
 //!
-//! Owns what such a file may say, and finds platforms by their ids. It refuses to hold a value: what a platform is to
-//! be given comes from elsewhere.
+//! This module defines what such a file may contain, and finds platforms by their ids. It holds no
+//! secret values: what a platform is to be given comes from elsewhere.
 
 mod detect;
 mod guide;
@@ -18,21 +19,21 @@ pub(crate) use sets::note_everywhere;
 use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 
-/// Ids and files; `build.rs` makes the list.
+/// The platforms' ids with the text of their files. `build.rs` makes the list.
 const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/platforms.rs"));
 
 /// Where secrets are opened on the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Pattern {
-    /// During the build; they are inlined.
+    /// During the build, which inlines them into the server's bundles.
     Build,
     /// When the program starts.
     Boot,
 }
 
 impl Pattern {
-    /// One sentence of what happens there.
+    /// One sentence that says what happens there.
     pub(crate) fn explain(self) -> &'static str {
         match self {
             Self::Build => "the build opens the secrets and bakes them into the server",
@@ -41,7 +42,7 @@ impl Pattern {
     }
 }
 
-/// What sort of place it is.
+/// What sort of platform it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -51,43 +52,44 @@ pub(crate) enum Kind {
     Servers,
 }
 
-/// How values reach a program's stdin when the platform's own command line sets them.
+/// How the platform's own command line takes values: on standard input, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Stdin {
-    /// One run for each variable; its value and nothing else.
+    /// One run for each variable, with its value alone on standard input.
     Value,
-    /// One run; `NAME=value` lines.
+    /// One run, with `NAME=value` lines on standard input.
     Lines,
-    /// One run; a JSON object.
+    /// One run, with a JSON object on standard input.
     Json,
-    /// None of them: the program gives its token, and Heroku's API gets the values.
+    /// Nothing on standard input: the program prints its token, and the values go to Heroku's API.
     HerokuApi,
 }
 
-/// The platform's own command line.
+/// How the platform's own command line sets variables.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Push {
     pub(crate) program: String,
     pub(crate) run: Vec<String>,
     pub(crate) stdin: Stdin,
-    /// Shows which variables are there; its output is searched for the names and never shown.
+    /// Arguments that list the variables. The output is searched for names, and never shown.
     #[serde(default)]
     pub(crate) list: Vec<String>,
-    /// Whether that prints `NAME=value` lines, as its documentation says.
+    /// Whether the list has `NAME=value` lines, according to the program's documentation.
     #[serde(default)]
     pub(crate) shows_values: bool,
-    /// Removes a variable; shown where one of another deployment is left over, and never run.
+    /// Arguments that remove a variable. They are shown if a variable of another deployment is left
+    /// over, and never run.
     pub(crate) remove: Vec<String>,
-    /// The option that names the project, where the program does not find it by itself.
+    /// The option that names the project, for a program that does not find the project itself.
     pub(crate) project: Option<String>,
-    /// Whether a program gets only those variables that its configuration names.
+    /// Whether a deployed program gets only the variables that its configuration names.
     #[serde(default)]
     pub(crate) named_only: bool,
-    /// The option that names the environment, where there need not be one.
+    /// The option that names the environment, for a platform on which an environment is optional.
     pub(crate) environment: Option<String>,
-    /// What a person should know before it runs.
+    /// What a person should know before the command runs.
     pub(crate) note: Option<String>,
 }
 
@@ -99,50 +101,57 @@ pub(crate) struct Platform {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) pattern: Pattern,
-    /// Words that somebody may search for.
+    /// Search terms for the platform.
     pub(crate) search: Vec<String>,
     pub(crate) docs: String,
     /// The platform's own names for its environments; empty where it has none.
     pub(crate) environments: Vec<String>,
-    /// Whether a person may have made others.
+    /// Whether users of the platform can make environments of their own.
     #[serde(default)]
     pub(crate) own_environments: bool,
-    /// The environment that its own command line sets variables for, where that is not every one.
+    /// The only environment that the platform's own command line sets variables for; `None` if it
+    /// does for all of them.
     pub(crate) only_environment: Option<String>,
-    /// Files and folders of a repository that is deployed there: `path`, or `path:text in it`.
+    /// Files and folders that show that a repository is deployed there, as `path` or as `path:text
+    /// in it`.
     pub(crate) detect: Vec<String>,
     #[serde(flatten)]
     words: Words,
-    /// Those of an environment that there need not be.
+    /// The texts to use when an environment is named, on a platform on which that is optional.
     in_environment: Option<Words>,
     #[serde(default)]
     pub(crate) limits: Limits,
     push: Option<Push>,
-    /// Why there is none, where that needs a word.
+    /// Why there is no `push`, if that needs an explanation.
     no_push: Option<String>,
-    /// What it sets in every program or build.
+    /// The variables that the platform itself sets in every program or build.
     #[serde(rename = "sets")]
     own_variables: Option<sets::Sets>,
 }
 
-/// What a person is told.
+/// Texts that tell a person what to do.
 #[derive(Debug, Clone, Deserialize)]
 struct Words {
     steps: Vec<String>,
     place: String,
     command: String,
-    /// What stands for each variable in place of `{entries}`.
+    /// Text for each variable; together they replace `{entries}`.
     entry: Option<String>,
-    /// What stands between two of them, where it is not the end of a line.
+    /// Separator of the entries; a newline by default.
     between: Option<String>,
-    /// For a shell. What is to be removed afterwards is removed only if all went well.
+    /// Commands for a shell. A file that they remove afterwards is removed only if all of them
+    /// succeeded.
     cli: Vec<String>,
-    /// What a person should know before they paste these.
+    /// What a person should know before they paste these commands.
     cli_note: Option<String>,
 }
 
 impl Platform {
-    /// Its own command line, where that takes values on its stdin.
+    /// The platform's own command line, if it takes values on its standard input.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::PushUnsupported`] if there is none.
     pub(crate) fn push(&self) -> Result<&Push> {
         self.push.as_ref().ok_or_else(|| {
             let usual = "it has no command line that takes values on its standard input";
@@ -151,12 +160,12 @@ impl Platform {
         })
     }
 
-    /// Why its command line cannot be used, where somebody would wonder.
+    /// Why the platform's command line cannot be used, if that needs an explanation.
     pub(crate) fn no_push(&self) -> Option<&str> {
         self.no_push.as_deref()
     }
 
-    /// Without a command line that takes values in a way which this system has not.
+    /// Removes a command line that this operating system cannot run: Windows has no `/dev/stdin`.
     fn on_this_system(mut self) -> Self {
         let reads_device = |push: &Push| push.run.iter().any(|word| word == "/dev/stdin");
         if cfg!(windows) && self.push.as_ref().is_some_and(reads_device) {
@@ -166,22 +175,26 @@ impl Platform {
         self
     }
 
-    /// Whether its own command line sets variables for this environment.
+    /// Whether the platform's own command line sets variables for this environment.
     pub(crate) fn sets(&self, environment: Option<&str>) -> bool {
         self.only_environment.is_none() || self.only_environment.as_deref() == environment
     }
 
-    /// Whether there is more than one environment, or may be.
+    /// Whether there is more than one environment, or users can make others.
     pub(crate) fn has_choice(&self) -> bool {
         self.own_environments || self.environments.len() > 1
     }
 
-    /// The environment that is meant: the one that is named, else the first.
+    /// The environment that is named, else the platform's first one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EnvironmentUnknown`] if the platform has no such environment.
     pub(crate) fn environment(&self, named: Option<&str>) -> Result<Option<String>> {
         let Some(named) = named else {
             return Ok(self.environments.first().cloned());
         };
-        // It becomes a word of a command.
+        // The name becomes an argument of a command.
         let is_plain = |name: &str| {
             !name.starts_with('-') && !name.trim().is_empty() && !name.chars().any(char::is_control)
         };
@@ -206,13 +219,13 @@ pub(crate) fn find(id: &str) -> Result<Platform> {
     }
 }
 
-/// Every id, for people.
+/// All ids as a list for people.
 pub(crate) fn ids() -> String {
     let ids: Vec<_> = all().into_iter().map(|platform| platform.id).collect();
     ids.join(", ")
 }
 
-/// All platforms: by kind, then by name; the one that stands for all others is the last.
+/// All platforms, by kind and then by name. `other`, which stands for any other platform, is last.
 pub(crate) fn all() -> Vec<Platform> {
     let parse = |(id, text): &(&'static str, &str)| {
         let platform: Platform = toml::from_str(text).expect("the files are part of this program and tested");

@@ -1,6 +1,8 @@
-//! The only place that writes to the terminal: data to stdout, everything else to stderr, no colour.
+//! Output to the terminal: data to stdout, everything else to stderr, no colour. All output of this
+//! crate goes through this module.
 //!
-//! What goes to stderr may quote others: a file of a repository, an answer, a path. None of it steers the terminal.
+//! Text for stderr may quote a repository's file, an answer or a path. Control characters in it are
+//! replaced with blanks, so that the text cannot control the terminal.
 
 use std::io::{self, Write};
 
@@ -9,7 +11,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 
-/// Writes data to stdout, whole: an error means that the reader may not have got it.
+/// Writes data to stdout. An error means that the reader may not have got all of it.
 pub(crate) fn data(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
@@ -21,12 +23,13 @@ pub(crate) fn json(answer: &impl Serialize) -> Result<()> {
     data(&(json + "\n"))
 }
 
-/// The ending of a word that counts things.
+/// The plural ending of a word after a count: `s`, or nothing for 1.
 pub(crate) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// Writes a line for people to stderr. Nobody to read it is no reason to stop.
+/// Writes a line for people to stderr. A failure is ignored: without a reader the command still
+/// goes on.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", clean(text));
 }

@@ -1,4 +1,4 @@
-//! A program that ends with all that it started.
+//! Running a program so that it can be killed together with everything that it started.
 
 #[cfg(unix)]
 mod unix;
@@ -13,14 +13,14 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-/// A program that runs, and what it started.
+/// A running program, with the processes that it started.
 pub(crate) struct ProcessGroup {
     child: Child,
     group: system::Group,
 }
 
 impl ProcessGroup {
-    /// Starts it: a process group on Unix, a job on Windows.
+    /// Starts the program in a process group of its own on Unix, in a job object on Windows.
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
         let (child, group) = system::spawn(command)?;
         Ok(Self { child, group })
@@ -31,7 +31,7 @@ impl ProcessGroup {
         &mut self.child
     }
 
-    /// Ends all of it at once. The program must not have been waited for to its end.
+    /// Kills the program and everything that it started. The program must not have been reaped yet.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
         self.group.kill(&self.child);
         self.child.wait().map(drop)

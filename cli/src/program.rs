@@ -1,18 +1,18 @@
-//! Where a program is: in one folder, or in those of `PATH`.
+//! Finding a program's file: in one folder, or in the folders of `PATH`.
 //!
-//! Owns what a program's file is called. On Windows `next` is `next.exe`, or `next.cmd` as npm writes it: `PATHEXT` lists
-//! the endings. The folder in which somebody works is not searched, unlike by Windows' own `cmd`: a program that lies
-//! there was not asked for.
+//! On Windows `next` is `next.exe`, or `next.cmd` as npm writes it: `PATHEXT` lists the extensions.
+//! Unlike with Windows' own `cmd`, the current folder is not searched: nobody asked for a program
+//! that happens to be there.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The program of this name in one folder.
+/// The file of a program in one folder.
 pub(crate) fn in_folder(name: &str, folder: &Path) -> Option<PathBuf> {
     system::in_folder(name.as_ref(), folder)
 }
 
-/// The first one in a list of folders.
+/// The file of a program in the first folder of a list that has it.
 pub(crate) fn on_path(name: &str, path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path).find_map(|folder| in_folder(name, &folder))
 }
@@ -38,7 +38,7 @@ mod system {
     use std::path::{Path, PathBuf};
 
     pub(super) fn in_folder(name: &OsStr, folder: &Path) -> Option<PathBuf> {
-        // Not a relative one, which is searched for below the folder in which somebody works.
+        // A relative folder is refused: it would be searched for below the current folder.
         folder.is_absolute().then(|| which::which_in(name, Some(folder), folder).ok()).flatten()
     }
 }

@@ -11,25 +11,27 @@ use crate::error::{Error, Reasons, Result};
 use crate::local::Config;
 use crate::local::allowed::Folder;
 
-/// A project that was found.
+/// A project, with the path and the content of its `capy.toml`.
 pub(crate) struct Project {
     path: PathBuf,
     file: ProjectFile,
 }
 
 impl Project {
-    /// The nearest `capy.toml` at or above the current folder.
+    /// Finds the nearest `capy.toml` at or above the current folder.
     pub(crate) fn find() -> Result<Self> {
         Self::find_if_any()?.ok_or(Error::NotInitialised)
     }
 
-    /// The same, `None` when there is none. Neither it nor its `.env` is taken from another user's hands.
+    /// [`Project::find`], but `None` if there is no project. If `capy.toml` is in a folder above
+    /// the current one, that file and the `.env` beside it must belong to this user or an
+    /// administrator.
     pub(crate) fn find_if_any() -> Result<Option<Self>> {
         let here = std::env::current_dir().map_err(Error::file("find", Path::new(".")))?;
         Self::find_at(&here)
     }
 
-    /// The same of another folder.
+    /// [`Project::find_if_any`] for another folder than the current one.
     pub(crate) fn find_at(here: &Path) -> Result<Option<Self>> {
         let Some((path, file)) = ProjectFile::find(here)? else {
             return Ok(None);
@@ -41,12 +43,12 @@ impl Project {
         Ok(Some(project))
     }
 
-    /// Its id.
+    /// The project's id.
     pub(crate) fn id(&self) -> &ProjectId {
         &self.file.project_id
     }
 
-    /// Its `capy.toml`.
+    /// The path of `capy.toml`.
     pub(crate) fn file_path(&self) -> PathBuf {
         self.path.clone()
     }
@@ -56,17 +58,18 @@ impl Project {
         self.path.parent().unwrap_or(Path::new(".")).to_owned()
     }
 
-    /// `.env` beside `capy.toml`.
+    /// The path of the `.env` beside `capy.toml`.
     pub(crate) fn env_path(&self) -> PathBuf {
         self.path.with_file_name(".env")
     }
 
-    /// Its folder, as `capy allow` keeps it.
+    /// The project's folder, in the form in which `capy allow` records it.
     pub(crate) fn allowable(&self) -> Result<Folder> {
         Folder::of(&self.folder(), Some(self.id()))
     }
 
-    /// Goes on where somebody allowed this folder to ask for the project's key: any repository can name any project.
+    /// Requires that the user allowed this folder to use the project's key: any repository can name
+    /// any project.
     pub(crate) fn require_allowed(&self) -> Result<()> {
         self.allowable()?.require(Reasons { key_of: Some(self.id().clone()), ..Reasons::default() })
     }
@@ -78,19 +81,19 @@ impl Project {
         Ok(master.project_key(self.id(), self.file.epoch))
     }
 
-    /// The key that a master key makes for this project.
+    /// Derives this project's key from a given master key.
     pub(crate) fn key_of(&self, master: &capy_protocol::key::MasterKey) -> ProjectKey {
         master.project_key(self.id(), self.file.epoch)
     }
 
-    /// The service, with the API token of its login.
+    /// A client for the project's service, with its API token.
     pub(crate) fn service(&self) -> Result<Service> {
         let url = self.service_url()?;
         let token = Config::find()?.token(&url)?;
         Ok(Service::new(url).with_token(token))
     }
 
-    /// `CAPY_SERVICE_URL`, else what `capy.toml` says.
+    /// The URL of the service: `CAPY_SERVICE_URL`, else the one in `capy.toml`.
     pub(crate) fn service_url(&self) -> Result<ServiceUrl> {
         Ok(capy_client::service_url(
             |name| std::env::var_os(name),

@@ -1,9 +1,10 @@
-//! Hands a deployment's variables to the platform's own command line.
+//! Sets a deployment's variables by the platform's own command line.
 //!
-//! Values go to a program's stdin and nowhere else: not into its arguments, not into its environment. What a program
-//! prints is searched and never shown as it is: some print the values that they were given. What was really stored
-//! is asked of the platform afterwards: where it shows values, they are compared; where it shows names alone, that is
-//! said; and what could not be found out is said to be unknown.
+//! Values go to a program's stdin and nowhere else, neither into its arguments nor into its
+//! environment; Heroku's go to its API (`heroku`). A program's output is redacted before it is
+//! shown, as some programs print the values that they got. Afterwards the platform is asked what it
+//! holds: values that it shows are compared, names without values are reported as listed, and what
+//! could not be found out is reported as unknown.
 
 mod heroku;
 mod program;
@@ -24,10 +25,10 @@ use crate::error::{Error, Result};
 use crate::platforms::{Platform, Push, Stdin};
 use program::{End, Ended};
 
-/// Of what a program says when it fails.
+/// The most characters that are kept of a program's error message.
 const LONGEST_COMPLAINT: usize = 600;
 
-/// What is going to be run for a deployment.
+/// The commands to run for a deployment.
 pub(crate) struct Pushing<'a> {
     pub(crate) push: &'a Push,
     platform: &'a Platform,
@@ -37,7 +38,7 @@ pub(crate) struct Pushing<'a> {
     variables: &'a [Variable],
 }
 
-/// What `--push` would run. Asks nobody.
+/// The command lines that `--push` would run. Nothing is run or called for that.
 pub(crate) fn commands_of(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<Vec<String>> {
     let variables: Vec<_> = workbench
         .fit(wish)?
@@ -50,43 +51,44 @@ pub(crate) fn commands_of(workbench: &Workbench, wish: &Wish, project: Option<&s
     Ok(pushing.shown())
 }
 
-/// What became of it.
+/// The result of a push, by variable.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Report {
-    /// Stored: the platform showed the very value afterwards.
+    /// Stored: the platform showed exactly this value afterwards.
     pub(crate) stored: Vec<&'static str>,
-    /// The platform lists the name, and does not show the value: it may be empty, or a part.
+    /// The platform lists the name without its value, which may be empty or cut short.
     pub(crate) listed: Vec<&'static str>,
-    /// The platform showed another value afterwards: none, or a part, or somebody else's.
+    /// The platform showed another value afterwards: an empty one, a part, or somebody else's.
     pub(crate) altered: Vec<&'static str>,
     /// The program said that it stored them, and the platform does not list them.
     pub(crate) missing: Vec<&'static str>,
-    /// Nobody knows: the program did not end, or the platform could not be asked.
+    /// Unknown: the program did not end, or the platform could not be asked.
     pub(crate) unknown: Vec<&'static str>,
     /// Not stored.
     pub(crate) failed: Vec<&'static str>,
-    /// Of another deployment, and still there: with these the program would start with none.
+    /// Variables of another deployment that are still there: with them, the program would open no
+    /// deployment when it starts.
     pub(crate) left_over: Vec<&'static str>,
-    /// Commands that remove those.
+    /// The commands that remove the left-over variables.
     pub(crate) removals: Vec<String>,
-    /// What the program said when it failed, without values.
+    /// The program's error message, without values.
     pub(crate) complaint: Option<String>,
 }
 
 impl Report {
-    /// Whether the platform holds the deployment, and nothing that keeps it from opening.
+    /// Whether the platform holds the deployment, and no variable that keeps it from opening.
     pub(crate) fn is_whole(&self) -> bool {
         self.unset().is_empty() && self.unknown.is_empty() && self.left_over.is_empty()
     }
 
-    /// Whether the platform certainly holds none of it.
+    /// Whether the platform certainly holds none of the variables.
     pub(crate) fn is_nothing(&self) -> bool {
         [&self.stored, &self.listed, &self.altered, &self.missing, &self.unknown]
             .iter()
             .all(|names| names.is_empty())
     }
 
-    /// What the platform does not hold as it was given.
+    /// The variables that the platform does not hold as they were given.
     pub(crate) fn unset(&self) -> Vec<&'static str> {
         [self.missing.as_slice(), self.altered.as_slice(), self.failed.as_slice()].concat()
     }
@@ -105,7 +107,7 @@ struct Run<'a> {
 }
 
 impl<'a> Pushing<'a> {
-    /// Of a deployment that was made.
+    /// The push of a deployment that was made.
     pub(crate) fn of(deployment: &'a Deployment, project: Option<&'a str>) -> Result<Self> {
         Self::new(&deployment.platform, deployment.environment.as_deref(), project, &deployment.variables)
     }
@@ -120,12 +122,12 @@ impl<'a> Pushing<'a> {
         Ok(Self { push, platform, program: find(&push.program), environment, project, variables })
     }
 
-    /// Whether its program is on this machine.
+    /// Whether the platform's program is on this machine.
     pub(crate) fn is_installed(&self) -> bool {
         self.program.is_some()
     }
 
-    /// Refuses what is known to be impossible.
+    /// Refuses, before anything runs, what is known to be impossible.
     pub(crate) fn check(&self) -> Result<()> {
         if !self.platform.sets(self.environment) {
             let only = self.platform.only_environment.as_deref().unwrap_or_default();
@@ -141,7 +143,7 @@ impl<'a> Pushing<'a> {
         Ok(())
     }
 
-    /// The command lines, as they are going to be run.
+    /// The command lines that are going to be run.
     pub(crate) fn shown(&self) -> Vec<String> {
         if self.push.stdin == Stdin::HerokuApi {
             let url = heroku::url(self.project.unwrap_or("APP"));
@@ -160,7 +162,7 @@ impl<'a> Pushing<'a> {
         format!("{} {}", shell_words::quote(&program), shell_words::join(arguments))
     }
 
-    /// Runs them, then asks the platform what it holds. Fails only when nothing was run.
+    /// Runs the commands, then asks the platform what it holds. Fails only if nothing was run.
     pub(crate) fn run(&self, stop: &AtomicBool) -> Result<Report> {
         self.check()?;
         let missing = || Error::PushProgramMissing { program: self.push.program.clone() };
@@ -172,7 +174,7 @@ impl<'a> Pushing<'a> {
         let mut set = Vec::new();
         for run in self.runs() {
             let names = run.variables.iter().map(|variable| variable.name);
-            // Whatever kept one out, such as a missing login, keeps the others out, too.
+            // What made one variable fail, such as a missing login, makes the others fail, too.
             if report.complaint.is_some() {
                 report.failed.extend(names);
                 continue;
@@ -200,7 +202,7 @@ impl<'a> Pushing<'a> {
         self.look(program, set, report, stop)
     }
 
-    /// What the platform lists of that which was set.
+    /// Asks the platform which of the variables that were set it lists.
     fn look(
         &self,
         program: &Path,
@@ -221,7 +223,7 @@ impl<'a> Pushing<'a> {
         Ok(report)
     }
 
-    /// What the program's list says of a name.
+    /// What the program's list shows of a variable.
     fn shown_of(&self, list: &[u8], name: &str) -> Option<Shown> {
         let value = self.push.shows_values.then(|| value_in(list, name)).flatten();
         value.map(Shown::Value).or_else(|| mentions(list, name).then_some(Shown::Name))
@@ -231,7 +233,7 @@ impl<'a> Pushing<'a> {
         let is_listed = |name: &str| shown_of(name).is_some();
         let ours: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
         let others = credentials::all().filter(|name| !ours.contains(name) && is_listed(name));
-        // Where a step gets what it names, others may lie there.
+        // Where a program gets only the variables that its configuration names, others may stay.
         report.left_over = others.filter(|_| !self.push.named_only).collect();
         let removal = |name: &&'static str| self.line(&self.arguments(&self.push.remove, Some(name)));
         report.removals = report.left_over.iter().map(removal).collect();
@@ -252,7 +254,7 @@ impl<'a> Pushing<'a> {
         self.variables.iter().any(|variable| variable.name == name && variable.value.as_str() == value)
     }
 
-    /// All or none; then what is there.
+    /// Sets all variables or none by Heroku's API, then compares them with what the app holds.
     fn call_heroku(&self, program: &Path, stop: &AtomicBool) -> Result<Report> {
         let app = heroku::check_app(self.project)?;
         let names: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
@@ -322,7 +324,7 @@ impl<'a> Pushing<'a> {
         words.iter().map(word).chain(environment.into_iter().chain(project).flatten()).collect()
     }
 
-    /// The end of what a program said, without any value.
+    /// The end of a program's output, without any value.
     fn complaint(&self, ended: &Ended) -> String {
         let said = if ended.err.trim_ascii().is_empty() { &ended.out } else { &ended.err };
         let text = Zeroizing::new(String::from_utf8_lossy(said).into_owned());
@@ -353,7 +355,7 @@ fn mentions(list: &[u8], name: &str) -> bool {
     list.split(|byte| !is_part(byte)).any(|word| word == name.as_bytes())
 }
 
-/// The value of a `NAME=value` line; what is empty is one.
+/// The value of a `NAME=value` line, which may be empty.
 fn value_in(list: &[u8], name: &str) -> Option<Zeroizing<String>> {
     let lines = list.split(|byte| *byte == b'\n');
     let mut values = lines.filter_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b"="));

@@ -1,9 +1,10 @@
-//! `capy-server`, which `capy serve` becomes: a key service on this machine. The service's own
-//! secrets come from the environment, from files that it names, or from the data folder; never from
-//! the command line.
+//! `capy-server`, which `capy serve` runs: a key service on this machine. The service's own secrets
+//! come from the environment, from files that it names, or from the data folder; never from the
+//! command line.
 //!
-//! A program of its own: a panic in one call ends that call alone, which costs every function some
-//! code, and SQLite is large. Who only uses a key service has neither.
+//! It is a program of its own for the size of `capy`: a panic ends only the call in which it
+//! happens, which adds code to every function, and SQLite is large. Machines that only use a key
+//! service need neither.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,26 +30,27 @@ struct Cli {
     serve: Serve,
 }
 
-/// The program: from this process's command line to its exit code.
+/// Runs the program: from the command line to the exit code.
 pub fn main() -> ExitCode {
     crate::exit_code(run(Cli::parse().serve).map(|()| ExitCode::SUCCESS))
 }
 
-/// Makes the text of a secret.
+/// Generates a new secret as text.
 type Draw = fn() -> Result<Zeroizing<String>>;
 
-/// Each secret with its file in the data folder.
+/// Each secret, with its file in the data folder and the function that generates it.
 const SECRETS: [(&str, &str, Draw); 3] = [
     (ADMIN_TOKEN, "admin-token", service::draw_admin_token),
     (WRAP_ROOTS, "wrap-roots", service::draw_wrap_root),
     (ENCRYPTION_KEY, "encryption-key", service::draw_encryption_key),
 ];
 
-/// Serves until it is told to stop. It does not start without its secrets: a key service that gives
-/// no keys helps nobody. `ENCRYPTION_KEY` alone may be missing; then there is no project store.
+/// Serves until it is told to stop. It does not start without its secrets: a key service that
+/// releases no keys is of no use. Only `ENCRYPTION_KEY` may be missing; then there is no project
+/// store.
 fn run(arguments: Serve) -> Result<()> {
-    // Before the secrets are read; those that came as variables are in `/proc/PID/environ`, which
-    // is closed to others, too.
+    // Memory is hidden before the secrets are read. Secrets from variables are also in
+    // `/proc/PID/environ`, which is closed to other processes, too.
     let _memory = private_memory::keep();
     let secrets = secrets(&arguments)?;
     secrets.check()?;
@@ -101,8 +103,9 @@ fn secrets(arguments: &Serve) -> Result<Secrets> {
     }))
 }
 
-/// A new wrap root beside old deployments would open none of them, and seal over their audit trail;
-/// a new key would open none of the store's old values.
+/// Whether generating this secret would make old data useless. With a new wrap root beside old
+/// deployments, none of them would open, and their audit trail would be continued under another
+/// root; with a new encryption key, none of the store's old values would open.
 fn loses_data(name: &str, data: &Path) -> bool {
     name != ADMIN_TOKEN && data.join(capy_server::DATABASE).exists()
 }

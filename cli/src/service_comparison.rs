@@ -1,6 +1,7 @@
-//! A deployed version of the key service against a release: every module by its bytes, every setting by its value.
+//! Comparison of a deployed version of the key service with a release: the bytes of every module,
+//! and every setting.
 //!
-//! It only compares. What is deployed comes from `cloudflare`, what is expected from `service_release`.
+//! It only compares: `cloudflare` gets what is deployed, and `service_release` what is expected.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +12,12 @@ use sha2::{Digest, Sha256};
 use crate::cloudflare::{Content, Resources, ScriptSettings};
 use crate::service_release::ServiceRelease;
 
-/// A secret that a service may have and need not.
+/// An optional secret of the service.
 const OPTIONAL_SECRET: &str = "ENCRYPTION_KEY";
-/// What Cloudflare tells of a binding besides what it is bound to.
+/// Fields of a binding with which Cloudflare identifies its target. A release need not have them.
 const ID_FIELDS: [&str; 4] = ["id", "database_id", "namespace_id", "database_name"];
 
-/// How a module or setting that is deployed relates to the release's.
+/// How a deployed module or setting relates to that of the release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
@@ -26,12 +27,12 @@ pub(crate) enum State {
     Unexpected,
 }
 
-/// One module.
+/// One module, in the release and as it is deployed.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Module {
     pub(crate) name: String,
     pub(crate) state: State,
-    /// SHA-256, in the release and as it is deployed.
+    /// SHA-256 of the module in the release; `deployed` is that of the deployed module.
     pub(crate) released: Option<String>,
     pub(crate) deployed: Option<String>,
 }
@@ -45,7 +46,8 @@ pub(crate) struct Setting {
     pub(crate) deployed: Value,
 }
 
-/// The modules of a version. None is a script of the old form, without modules.
+/// Compares the modules of a version. `content` is `None` for a script of the old format, which has
+/// no modules.
 pub(crate) fn modules(release: &ServiceRelease, content: Option<&Content>) -> Vec<Module> {
     let nothing = std::collections::BTreeMap::new();
     let deployed = content.map_or(&nothing, |content| &content.modules);
@@ -72,7 +74,7 @@ fn state<T: PartialEq>(released: Option<T>, deployed: Option<T>) -> State {
     }
 }
 
-/// The settings of a version, and those of the Worker.
+/// Compares the settings of a version, and those of the Worker.
 pub(crate) fn settings(
     release: &ServiceRelease,
     content: Option<&Content>,
@@ -88,7 +90,7 @@ pub(crate) fn settings(
         setting("compatibility date", json!(ours.compatibility_date), json!(runtime.compatibility_date)),
         setting("compatibility flags", set(&ours.compatibility_flags), set(&runtime.compatibility_flags)),
         setting("schedules", set(&ours.triggers.crons), set(schedules)),
-        // Whoever is named there is told of calls, with what is in their addresses.
+        // Workers that are listed there get an event for each call, with its URL.
         setting(
             "workers that read the log",
             json!([]),
@@ -105,7 +107,8 @@ fn setting(name: &str, released: Value, deployed: Value) -> Setting {
     Setting { name: name.to_owned(), state, released, deployed }
 }
 
-/// Each binding by its name. What it is bound to is compared where the release's `wrangler.toml` says it; else it is shown.
+/// Compares the bindings by name. The target of a binding is compared if the release's
+/// `wrangler.toml` names it; otherwise it is only shown.
 fn bindings(release: &ServiceRelease, deployed: &[Value]) -> Vec<Setting> {
     let expected = expected_bindings(release);
     let name = |binding: &Value| binding["name"].as_str().unwrap_or_default().to_owned();
@@ -115,7 +118,7 @@ fn bindings(release: &ServiceRelease, deployed: &[Value]) -> Vec<Setting> {
         let theirs = match found[..] {
             [theirs] => shown(theirs),
             [] => Value::Null,
-            // The API has each name once.
+            // The API lists each name once.
             _ => json!(found),
         };
         let state = match &theirs {
@@ -137,14 +140,15 @@ fn bindings(release: &ServiceRelease, deployed: &[Value]) -> Vec<Setting> {
     settings
 }
 
-/// A binding for people and programs: without its name, which stands beside it, and without what is null.
+/// A binding for output: without the name, which is printed beside it, and without null fields.
 fn shown(binding: &Value) -> Value {
     let fields = binding.as_object().into_iter().flatten();
     let kept = fields.filter(|(field, value)| *field != "name" && !value.is_null());
     Value::Object(kept.map(|(field, value)| (field.clone(), value.clone())).collect::<Map<_, _>>())
 }
 
-/// Whether a deployed binding is what was asked for: all that is said of it, and nothing but ids besides.
+/// Whether a deployed binding agrees with the release's: all fields of the release are equal, and
+/// any others are [`ID_FIELDS`].
 fn agrees(ours: &Value, theirs: &Value) -> bool {
     let (Some(ours), Some(theirs)) = (ours.as_object(), theirs.as_object()) else { return false };
     let said = ours.iter().filter(|(field, value)| *field != "name" && !value.is_null());
@@ -154,7 +158,7 @@ fn agrees(ours: &Value, theirs: &Value) -> bool {
         && theirs.keys().all(|field| ours.contains_key(field) || ID_FIELDS.contains(&field.as_str()))
 }
 
-/// In the form that the API has for bindings.
+/// The release's bindings in the format of Cloudflare's API.
 fn expected_bindings(release: &ServiceRelease) -> Vec<Value> {
     let ours = &release.settings;
     let databases = ours.d1_databases.iter();

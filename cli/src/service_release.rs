@@ -1,8 +1,8 @@
-//! A release of the key service: what wrangler uploads of it, and with which settings.
+//! Reader for a release of the key service: the modules and settings that wrangler uploads.
 //!
-//! It is read from the archive, from the folder that the archive was unpacked to, or from a folder whose `wrangler.toml`
-//! names the installed npm package. wrangler uploads a release's modules as they are (`no_bundle`), so that what
-//! it uploads is known here without Node.
+//! A release is read from its archive, from the folder that the archive was unpacked to, or from a
+//! folder whose `wrangler.toml` names the installed npm package. wrangler uploads the modules of a
+//! release unchanged (`no_bundle`), so that Node is not needed to know what it uploads.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,24 +17,24 @@ use crate::error::ReleaseFault as Fault;
 
 const SETTINGS: &str = "wrangler.toml";
 const MANIFEST: &str = "package.json";
-/// In bytes, of an archive when it is unpacked, or of a module.
+/// Size limit in bytes, for an unpacked archive and for each file that is read from a folder.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What wrangler uploads, and how it is set up.
+/// A release: the modules that wrangler uploads, and their settings.
 #[derive(Debug)]
 pub(crate) struct ServiceRelease {
     /// The Worker's name.
     pub(crate) name: String,
-    /// The module that starts.
+    /// The name of the entry module.
     pub(crate) main: String,
     pub(crate) modules: BTreeMap<String, Vec<u8>>,
     pub(crate) settings: Settings,
-    /// What the package says that it is.
+    /// The version in `package.json`; `commit` is its `gitHead`.
     pub(crate) version: Option<String>,
     pub(crate) commit: Option<String>,
 }
 
-/// The parts of `wrangler.toml` that say what a Worker is given.
+/// The parts of `wrangler.toml` that decide what a Worker gets.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Settings {
     name: String,
@@ -71,13 +71,13 @@ pub(crate) struct Secrets {
     pub(crate) required: Vec<String>,
 }
 
-/// A binding, with the ids of what it is bound to where the file names them.
+/// A binding, with the id of its target if the file names it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Bound {
     pub(crate) binding: String,
-    /// Of a namespace.
+    /// Id of a KV namespace.
     pub(crate) id: Option<String>,
-    /// Of a database.
+    /// Id of a D1 database.
     pub(crate) database_id: Option<String>,
 }
 
@@ -95,7 +95,8 @@ impl ServiceRelease {
         let malformed = |reason: String| Fault::Malformed { path: path.to_owned(), reason };
         let text = files.get(SETTINGS)?.ok_or_else(|| Fault::NoSettings { path: path.to_owned() })?;
         let text = String::from_utf8(text).map_err(|_| malformed(format!("{SETTINGS} is no text")))?;
-        // The parser's message quotes the line, which may hold what nobody should read in a log.
+        // Only `message()` is shown: the whole error quotes the line, which may hold what must not
+        // be in a log.
         let settings: Settings =
             toml::from_str(&text).map_err(|error| malformed(format!("{SETTINGS}: {}", error.message())))?;
         if settings.build.is_some() || !settings.no_bundle {
@@ -128,12 +129,13 @@ impl ServiceRelease {
     }
 }
 
-/// By what a name ends with, as the rules of a release's `wrangler.toml` have it.
+/// Whether a file is a module: by its file name extension, as in the rules of a release's
+/// `wrangler.toml`.
 fn is_module(name: &str) -> bool {
     [".mjs", ".js", ".wasm"].iter().any(|end| name.ends_with(end))
 }
 
-/// The files of a release, by paths with `/` below its top folder.
+/// The files of a release, by their paths below its top folder, with `/`.
 enum Files {
     Folder(PathBuf),
     Archive(BTreeMap<String, Vec<u8>>),
@@ -162,7 +164,7 @@ impl Files {
         }
     }
 
-    /// All files below a folder, by their paths in it.
+    /// All files below a folder, by their paths relative to it.
     fn below(&self, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
         match self {
             Self::Archive(files) => {
@@ -199,9 +201,9 @@ fn read(file: File) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The regular files of an archive, without the folder that all of them lie in.
+/// Unpacks the regular files of an archive, without the top folder that all of them are in.
 fn unpack(file: File) -> io::Result<BTreeMap<String, Vec<u8>>> {
-    // A small file can unpack to more than the memory holds.
+    // The unpacked size is limited: a small archive can unpack to more than the memory holds.
     let mut archive = tar::Archive::new(GzDecoder::new(file).take(MAX_BYTES));
     let mut files = BTreeMap::new();
     for entry in archive.entries()? {
@@ -249,7 +251,7 @@ mod tests {
         folder
     }
 
-    /// The folder as a tar file with gzip, in another folder.
+    /// Packs the folder as a gzipped tar file, under the top folder `top`.
     fn packed(folder: &Path, top: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
         let encoder = flate2::write::GzEncoder::new(file.reopen().unwrap(), flate2::Compression::fast());

@@ -1,4 +1,4 @@
-//! What environment variables say to every command.
+//! Settings from environment variables that hold for every command.
 
 use std::env;
 
@@ -7,17 +7,17 @@ use capy_client::service_url::PlainHttp;
 
 use crate::error::Result;
 
-/// Whether plain http to another machine is allowed here.
+/// Whether plain HTTP to another machine is allowed.
 pub(crate) fn plain_http() -> PlainHttp {
     PlainHttp::from_env(|name| std::env::var_os(name))
 }
 
-/// The deadline for what asks the service.
+/// The deadline of a command's calls to the service.
 pub(crate) fn deadline() -> Result<Deadline> {
     Ok(Deadline::from_env(|name| std::env::var_os(name))?)
 }
 
-/// Whether the person, and not a file of the repository, says where the key service is.
+/// Whether the user, and not a file of the repository, chooses the key service.
 pub(crate) fn service_url_is_set() -> bool {
     is_set("CAPY_SERVICE_URL")
 }

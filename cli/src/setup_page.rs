@@ -1,8 +1,9 @@
-//! The setup page of `capy deploy`: a small web page on loopback, for one browser and for one sitting.
+//! The setup page of `capy deploy`: a small web page on loopback, for one browser and one run.
 //!
-//! Owns the server's life: it listens before anybody is told of it, ends when the person is done, on a signal, or
-//! after ten idle minutes, and says on the terminal what became of each deployment. Values stay in this process and
-//! go with it. It refuses every visitor but the first, and connections that ask for nothing keep nobody out.
+//! The server listens before anybody learns its address. It ends when the user is done, on a
+//! signal, or after ten idle minutes, and prints what became of each deployment. Values stay in
+//! this process and end with it. Only the first visitor is let in, and idle connections cannot keep
+//! this visitor out.
 
 mod assets;
 mod browser;
@@ -31,14 +32,15 @@ use crate::{child, printer};
 use gate::Gate;
 use session::Session;
 
-/// Nobody asked for anything for so long.
+/// How long the page stays without a request of the user's.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 const TICK: Duration = Duration::from_millis(100);
-/// A browser opens six at most; whoever else is on this machine may hold the others, and has to make room.
+/// The most connections. A browser opens at most six. Others on this machine may hold the rest, and
+/// have to make room.
 const CONNECTIONS: usize = 32;
-/// For a platform's program to be ended.
+/// How long to wait for a platform's program to be stopped.
 const LAST_PUSH: Duration = Duration::from_secs(5);
-/// For answers that are on their way when the end comes.
+/// How long to wait, at the end, for answers that are being sent.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why the page ended.
@@ -61,7 +63,7 @@ pub(crate) fn serve(workbench: Workbench, wishes: Wishes, way: &Way) -> Result<(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::SetupPage)?;
     let end = runtime.block_on(run(listener, &session, &interrupt, opened));
-    // A call to the service that still waits is nobody's any more.
+    // Calls to the service that still wait are abandoned.
     runtime.shutdown_background();
     let end = end.map_err(Error::SetupPage)?;
     farewell(&session, end);
@@ -80,7 +82,7 @@ async fn run(
     let router = routes::router(Arc::clone(session));
     let server = tokio::spawn(http::serve(listener, router, Limits::of(CONNECTIONS), Rights::SUCCESS, told));
     let end = wait_for_end(session, interrupt, opened).await;
-    // A program of a platform's is stopped by the signal, too: nothing is left running.
+    // The signal stops a platform's program, too. Waits for that, so that nothing is left running.
     let start = Instant::now();
     while end == End::Signal && session.is_pushing() && start.elapsed() < LAST_PUSH {
         sleep(TICK).await;
@@ -90,7 +92,7 @@ async fn run(
     Ok(end)
 }
 
-/// Waits for the end, and tells what a person at the terminal should know meanwhile.
+/// Waits for the end, and prints what the user at the terminal should know until then.
 async fn wait_for_end(session: &Session, interrupt: &Interrupt, opened: browser::Opened) -> End {
     let mut opened = Some(opened);
     loop {
@@ -132,7 +134,7 @@ fn farewell(session: &Session, end: End) {
                 "deployment {short} for {name}; to take it back: capy deploy revoke {short}"
             ));
         } else {
-            // Nobody will ever open the blob that is in the file now.
+            // Nobody can ever open the blob that is in the file now.
             if let Err(error) = deployment.take_back_blob() {
                 printer::note(&format!("warning: {error}"));
             }

@@ -1,4 +1,5 @@
-//! Projects of the service's store as a person names them, and secrets on their way there.
+//! Projects of the service's store, found by name or id, and secrets in the form in which they are
+//! sent there.
 
 use std::path::Path;
 
@@ -14,10 +15,15 @@ use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::settings::deadline;
 
-/// What ids begin with that were drawn.
+/// Prefix of project ids that were generated at random.
 const DRAWN: &str = "prj_";
 
-/// The project with this id, else the only one of this name that the API token may see.
+/// Finds a project by its id, or by its name among the projects that the API token may see. An id
+/// with the prefix `prj_` is returned without asking the service.
+///
+/// # Errors
+///
+/// `ProjectUnknown`, and [`Error::ProjectAmbiguous`] if several projects have the name.
 pub(crate) fn find(service: &Service, named: &str) -> Result<ProjectId> {
     if let Ok(id) = ProjectId::parse(named)
         && named.starts_with(DRAWN)
@@ -40,25 +46,26 @@ pub(crate) fn find(service: &Service, named: &str) -> Result<ProjectId> {
     }
 }
 
-/// The project of this name or id, as the service shows it.
+/// Gets a project by its name or id, as the service shows it.
 pub(crate) fn detail(service: &Service, named: &str) -> Result<ProjectDetail> {
     let id = find(service, named)?;
     Ok(service.project(&id, deadline()?)?)
 }
 
-/// All variables of a `.env` file, sealed ones opened. A file with a line that may be meant otherwise is refused.
+/// Reads all variables of a `.env` file, and decrypts sealed ones. A file with a doubtful line is
+/// refused.
 pub(crate) fn read(path: &Path) -> Result<EnvMap> {
     let file = read_env_file(path, Pipes::Read)?.ok_or_else(|| Error::NoEnvFile { path: path.into() })?;
     refuse_doubts(&file, path)?;
     open_env_file(&file, path, Project::find_if_any()?.as_ref())
 }
 
-/// As they are sent.
+/// The variables as they are sent to the service.
 pub(crate) fn secrets(env: &EnvMap) -> Vec<NewSecret> {
     env.iter().map(|(name, value)| secret(name, value)).collect()
 }
 
-/// As it is sent.
+/// One variable as it is sent to the service.
 pub(crate) fn secret(name: &str, value: &SecretValue) -> NewSecret {
     NewSecret { key: name.to_owned(), value: SecretText::from(value) }
 }

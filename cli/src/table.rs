@@ -1,4 +1,5 @@
-//! Lists for people: columns under a head, times, and other people's text made fit for a terminal.
+//! Formatting for lists that people read: tables, times, and text from others without control
+//! characters.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -17,7 +18,8 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Ite
     text
 }
 
-/// Somebody else's text; `-` for none.
+/// Text from others with a blank in place of each character that could control the terminal; `-`
+/// for none.
 pub(crate) fn shown(text: Option<&str>) -> String {
     let text: String = text
         .unwrap_or("-")
@@ -30,12 +32,12 @@ pub(crate) fn shown(text: Option<&str>) -> String {
 /// Milliseconds since the Unix epoch as a date and time.
 pub(crate) fn time(millis: u64) -> String {
     let at = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
-    // Past the year 9999 the formatter gives up.
+    // The formatter fails for years after 9999.
     let sane = at.filter(|_| millis < 253_402_300_800_000);
     sane.map_or_else(|| "?".into(), |at| humantime::format_rfc3339_seconds(at).to_string())
 }
 
-/// The same, or a word where there is no time.
+/// [`time`], or a word if there is no time.
 pub(crate) fn time_or(millis: Option<u64>, word: &str) -> String {
     millis.map_or_else(|| word.into(), time)
 }

@@ -1,11 +1,12 @@
-//! One hidden line at the terminal.
+//! Prompt for one line at the terminal, without echo.
 
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
-/// Linux takes no longer string into an environment (`MAX_ARG_STRLEN`): name, `=`, value and a zero byte.
+/// Length limit of one string in an environment on Linux (`MAX_ARG_STRLEN`): name, `=`, value and a
+/// zero byte.
 pub(crate) const MAX_BYTES: usize = 128 * 1024;
 
 #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! Which certificate authorities may vouch for a server: those that browsers trust, which this program brings with it, or
-//! those of the PEM file that `SSL_CERT_FILE` names, as with OpenSSL, and no others.
+//! Trusted certificate authorities (CAs) for TLS: the built-in CAs that browsers trust or, as with
+//! OpenSSL, only those of the PEM file that `SSL_CERT_FILE` names.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,12 +9,12 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::regular_file;
 
-/// The variable that names a file.
+/// The variable that names the PEM file.
 pub const VARIABLE: &str = "SSL_CERT_FILE";
-/// Bundles of all authorities have 250 KB.
+/// The size limit of the PEM file. A bundle of all public CAs has about 250 KB.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Why the file cannot be used.
+/// Why the PEM file cannot be used.
 #[derive(Debug, Clone)]
 pub struct Unusable {
     path: PathBuf,
@@ -29,10 +29,10 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-/// What a connection over TLS trusts. An empty variable counts as none.
+/// The TLS configuration with the trusted CAs. An empty variable counts as unset.
 ///
 /// # Errors
-/// When the file cannot be read, or holds no certificate.
+/// When the file cannot be read, is no intact PEM file, or contains no certificate.
 pub fn tls_config(lookup: impl Fn(&str) -> Option<OsString>) -> Result<TlsConfig, Unusable> {
     let Some(path) = lookup(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Ok(TlsConfig::default());
@@ -44,7 +44,7 @@ pub fn tls_config(lookup: impl Fn(&str) -> Option<OsString>) -> Result<TlsConfig
     Ok(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&certificates)).build())
 }
 
-/// All certificates of a file; what else it holds is passed over.
+/// All certificates of a PEM file; other items are ignored.
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
     let mut found = Vec::new();
     for item in parse_pem(pem) {
@@ -73,7 +73,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
-        // What stands between the certificates of a bundle is for people.
+        // Text between the certificates of a bundle is for people.
         let one = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
         std::fs::write(&path, format!("# ours\n{one}\n# theirs\n{one}")).unwrap();
         match with(&path).unwrap().root_certs() {

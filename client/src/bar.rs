@@ -1,7 +1,7 @@
-//! A line on a terminal that says how far a long task is.
+//! Progress bar on stderr for long tasks.
 //!
-//! Owns when it is drawn and that it is gone at the end. It refuses to be seen where nobody looks: without a terminal, and
-//! for a task that is done in half a second.
+//! The bar appears after half a second and is erased at the end. It is never drawn without a
+//! terminal that can erase a line.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -12,16 +12,17 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 const WIDTH: usize = 24;
 
-/// What a task does, and how much of it is done.
+/// The progress of a task: the name of the current step, and how much of it is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
     pub what: &'static str,
     pub done: usize,
-    /// None while that is not known.
+    /// Zero while the total is not known.
     pub all: usize,
 }
 
-/// Does the task, and shows meanwhile on stderr how far it is, if that is a terminal that can erase a line.
+/// Runs the task and meanwhile shows its progress on stderr, if stderr is a terminal that can erase
+/// a line.
 pub fn during<T>(step: impl Fn() -> Step + Sync, task: impl FnOnce() -> T) -> T {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     let out = (io::stderr().is_terminal() && !is_dumb).then(io::stderr);
@@ -37,11 +38,11 @@ fn shown_on<T>(
     let Some(mut out) = out else { return task() };
     let (working, done) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        // A bar that cannot be drawn is no reason to fail.
+        // A failure to draw the bar does not fail the task.
         let step = &step;
         let draw = move || draw(&mut out, &done, patience, step);
         let _ = thread::Builder::new().name("bar".into()).spawn_scoped(scope, draw);
-        // Dropped also when the task panics.
+        // Also dropped when the task panics, which ends the drawing thread.
         let _working = working;
         task()
     })

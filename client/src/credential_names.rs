@@ -1,19 +1,20 @@
-//! The variables that carry a deployment's credentials.
+//! Names of the environment variables that hold a deployment's credentials.
 
 use std::ffi::OsString;
 
-/// The variables of a pair: the blob, or the file that holds it, and the key.
+/// The variable names of a credential pair: the blob, or the file that holds it, and the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names {
-    /// Holds the blob.
+    /// Name of the variable with the blob.
     pub blob: &'static str,
-    /// Hold the rest of a blob that was split, in order.
+    /// Names of the variables with the further parts of a split blob, in order.
     pub more: &'static [&'static str],
-    /// What errors call them all: a part may be left over from an older deployment.
+    /// How errors name the joined parts of a split blob: a part may be left over from an older
+    /// deployment.
     pub joined: &'static str,
-    /// Names the file that holds the blob, in place of the variable.
+    /// Name of the variable with the path of the blob's file, used instead of the blob's variable.
     pub blob_file: &'static str,
-    /// Holds the key.
+    /// Name of the variable with the key.
     pub key: &'static str,
 }
 
@@ -36,24 +37,25 @@ impl Names {
     };
 }
 
-/// `SECRETS_BLOB_2` and on, with whatever stands before it.
+/// The numbered variables of a split blob, such as `SECRETS_BLOB_2`, for a given first name.
 macro_rules! numbered {
     ($name:literal, $($number:literal)*) => { [$(concat!($name, "_", $number)),*] };
 }
 pub(crate) const MORE: [&str; 15] = numbered!("SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
 const CAPY_MORE: [&str; 15] = numbered!("_CAPY_SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
 
-/// Whether a variable is part of a credential. A child process never sees them.
+/// Whether a variable is part of a credential. Child processes do not inherit such variables.
 pub fn is_credential(name: &str) -> bool {
     all().any(|known| known == name)
 }
 
-/// All of them.
+/// The names of all credential variables.
 pub fn all() -> impl Iterator<Item = &'static str> {
     VARIABLES.into_iter().chain(MORE).chain(CAPY_MORE)
 }
 
-/// Those that are set and blank: a platform's command line stored nothing, or a platform does not show what it holds.
+/// Credential variables that are set but blank: a platform's command line stored nothing, or the
+/// platform hides the value.
 pub fn emptied(lookup: impl Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
     let is_blank = |name: &&'static str| {
         lookup(name).is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()))
@@ -61,7 +63,7 @@ pub fn emptied(lookup: impl Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
     all().filter(is_blank).collect()
 }
 
-/// The variables that say which credential there is.
+/// The main variables of both pairs, which decide what kind of credential is in use.
 pub(crate) const VARIABLES: [&str; 6] = [
     Names::PROJECT_KEY.blob,
     Names::PROJECT_KEY.blob_file,

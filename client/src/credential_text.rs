@@ -1,15 +1,16 @@
-//! The text of a credential as it arrives: after a mail, a YAML file, a form or another alphabet of base64.
+//! Lenient parsing of credentials that mail, YAML, a form or URL-safe base64 changed in transit.
 //!
-//! Owns what is forgiven: only what loses nothing and can be read in one way, so that what is accepted has the very bytes
-//! that were deployed. Strict reading comes first; this is asked where it fails. It refuses to guess, and says what a text
-//! looks like instead.
+//! Strict parsing comes first; this module handles what fails there. It undoes only changes that
+//! lose nothing and have one interpretation, so that accepted text decodes to exactly the deployed
+//! bytes. It never guesses; for other text it describes what the text looks like.
 
 use zeroize::Zeroizing;
 
-/// Lines of mail and YAML are folded at a width. A shorter piece between spaces may lack something.
+/// The shortest line width that counts as folding by mail or YAML. Shorter pieces between spaces
+/// may have lost characters.
 const NARROWEST_LINE: usize = 16;
 
-/// What a platform shows where it hides a value.
+/// Placeholder words that platforms show instead of a hidden value.
 const HIDDEN: [&str; 19] = [
     "sensitive",
     "redacted",
@@ -32,16 +33,16 @@ const HIDDEN: [&str; 19] = [
     "removed",
 ];
 
-/// A text that is no credential, and why it is there.
+/// A placeholder instead of a credential, by its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stand {
-    /// A platform's word or stars in place of a value that it does not show.
+    /// A platform's word or asterisks for a value that the platform does not show.
     Hidden,
-    /// A reference such as `${{ secrets.NAME }}` that nobody replaced by its value.
+    /// A reference such as `${{ secrets.NAME }}` that was never replaced by its value.
     Reference,
 }
 
-/// Whether a text stands in place of a value.
+/// Whether a text is a placeholder for a value, and of which kind.
 pub fn stands_for_value(text: &str) -> Option<Stand> {
     let text = text.trim().trim_matches(['"', '\'', '`']).trim();
     let is_reference = text.starts_with("${")
@@ -69,8 +70,9 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// A text without what mail, YAML, a shell or a form put around and between its letters; nothing, where that cannot be
-/// told from a loss. `variable` may stand in front of it.
+/// Removes what mail, YAML, a shell or a form added around and between the characters of a text.
+/// `None` if an addition cannot be told from a loss. The text may begin with `variable` and `=` or
+/// `:`.
 pub(super) fn unwrapped(text: &str, variable: &str) -> Option<Zeroizing<String>> {
     let visible: Zeroizing<String> =
         Zeroizing::new(text.chars().filter(|letter| !is_invisible(*letter)).collect());
@@ -82,29 +84,30 @@ pub(super) fn unwrapped(text: &str, variable: &str) -> Option<Zeroizing<String>>
     }
     text = without_block_mark(text);
     text = text.trim_end_matches([',', ';']).trim_end();
-    // In the alphabet for addresses a name is letters like others.
+    // In URL-safe base64 a variable's name consists of valid characters.
     if names_variable(text) {
         return None;
     }
     text = without_quotes(text);
     let decoded = Zeroizing::new(without_escapes(text)?);
     let pieces: Vec<&str> = decoded.split(' ').filter(|piece| !piece.is_empty()).collect();
-    // A form's decoder makes a space of `+`: only lines of one width were certainly folded.
+    // Form decoding turns `+` into a space: only lines of equal width were certainly folded.
     let (last, lines) = pieces.split_last()?;
     let is_folded = lines.iter().all(|line| line.len() == lines[0].len() && line.len() >= NARROWEST_LINE)
         && lines.first().is_none_or(|line| last.len() <= line.len());
     is_folded.then(|| Zeroizing::new(pieces.concat()))
 }
 
-/// Base64 in the standard alphabet and padded, from the one for addresses or without padding.
+/// Converts URL-safe or unpadded base64 to the standard alphabet with padding.
 pub(super) fn standard_base64(text: &str) -> Zeroizing<String> {
     let is_for_addresses = text.contains(['-', '_']) && !text.contains(['+', '/']);
     let mut standard = Zeroizing::new(text.to_owned());
     if is_for_addresses {
         standard = Zeroizing::new(standard.replace('-', "+").replace('_', "/"));
     }
-    // How many signs fill the last group is told by the letters alone. One more is a line end of mail in front of them;
-    // any other number means that letters are missing.
+    // The number of base64 characters alone determines the number of `=` signs. One sign too many
+    // is a soft line break of mail in front of the padding; any other number means that characters
+    // are missing.
     let letters = standard.trim_end_matches('=').len();
     let (signs, needed) = (standard.len() - letters, (4 - letters % 4) % 4);
     if needed < 3 && (signs == 0 || signs == needed || needed > 0 && signs == needed + 1) {
@@ -114,7 +117,7 @@ pub(super) fn standard_base64(text: &str) -> Zeroizing<String> {
     standard
 }
 
-/// What a text looks like that is no blob.
+/// What a text looks like that does not parse as a blob, for the error message.
 pub(super) fn looks_like(text: &str) -> Option<&'static str> {
     let text = text.trim().trim_matches(['"', '\'']);
     let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -137,12 +140,13 @@ pub(super) fn looks_like(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether the name of a credential's variable stands in a text. No text of its own says one.
+/// Whether a text contains the name of a credential's variable. No credential contains such a name
+/// by itself.
 fn names_variable(text: &str) -> bool {
     ["SECRETS_BLOB", "PROJECT_KEY", "DEPLOY_KEY"].iter().any(|name| text.contains(name))
 }
 
-/// What a text looks like that is no key.
+/// What a text looks like that does not parse as a key, for the error message.
 pub(super) fn key_looks_like(text: &str) -> Option<&'static str> {
     let text = text.trim().trim_matches(['"', '\'']);
     let is_hex = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -161,12 +165,12 @@ pub(super) fn key_looks_like(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Letters that nobody sees: marks at the beginning of a file, joiners, soft hyphens, directions.
+/// Whether a character is invisible: byte order marks, joiners, soft hyphens, direction marks.
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{ad}' | '\u{202a}'..='\u{202e}')
 }
 
-/// YAML's `|` and `>` in front of a block of lines.
+/// Removes YAML's `|` or `>` in front of a block of lines.
 fn without_block_mark(text: &str) -> &str {
     let Some((first, rest)) = text.split_once(['\n', '\r']) else {
         return text;
@@ -175,7 +179,7 @@ fn without_block_mark(text: &str) -> &str {
     if is_mark { rest.trim_start() } else { text }
 }
 
-/// One pair of quotes, typewritten or printed.
+/// Removes one pair of straight or typographic quotes.
 fn without_quotes(text: &str) -> &str {
     const PAIRS: [(char, char); 6] = [
         ('"', '"'),
@@ -189,8 +193,9 @@ fn without_quotes(text: &str) -> &str {
     inside.map_or(text, str::trim)
 }
 
-/// Line ends, written out or not, the soft ones of mail, and percent signs of addresses. Line ends are gone without a
-/// trace, other white space is one space.
+/// Decodes line breaks, the escapes `\n`, `\r` and `\t`, soft line breaks of mail
+/// (quoted-printable) and percent encoding. Line breaks and these escapes disappear; any other
+/// white space becomes a space.
 fn without_escapes(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -201,7 +206,7 @@ fn without_escapes(text: &str) -> Option<String> {
             '\n' | '\r' => rest = after.trim_start_matches([' ', '\t']),
             '\\' => {
                 let end = ["r\\n", "n", "r", "t"].iter().find_map(|escape| after.strip_prefix(escape));
-                // A backslash at the end of a line continues it.
+                // A backslash at the end of a line continues the line.
                 rest = end.or_else(|| after.starts_with(['\n', '\r']).then_some(after))?;
             }
             '=' => match after.strip_prefix("3D").or(after.strip_prefix("3d")) {
@@ -217,7 +222,8 @@ fn without_escapes(text: &str) -> Option<String> {
                     }
                 }
             },
-            // A stray sign is told from an encoded one by the rest of the text, which would be encoded, too.
+            // In percent-encoded text `+`, `/` and `=` would be encoded too, so this `%` is a stray
+            // one.
             '%' if text.contains(['+', '/', '=']) => return None,
             '%' => {
                 plain.push(match after.get(..2)?.to_ascii_uppercase().as_str() {

@@ -1,17 +1,20 @@
-//! Which credentials the environment holds. The variables' NAMES choose, never their values.
+//! Reads the credential pair from the environment. The variables' NAMES select the pair, never
+//! their values.
 //!
-//! | blob                 | key                 | who holds what                                              |
-//! |----------------------|---------------------|-------------------------------------------------------------|
-//! | `SECRETS_BLOB`       | `PROJECT_KEY`       | the platform holds `K_d`                                    |
-//! | `_CAPY_SECRETS_BLOB` | `_CAPY_DEPLOY_KEY`  | the platform holds the deploy token, the service hands `K_d` over sealed |
+//! | blob                 | key                | the platform holds                               |
+//! |----------------------|--------------------|--------------------------------------------------|
+//! | `SECRETS_BLOB`       | `PROJECT_KEY`      | `K_d`                                            |
+//! | `_CAPY_SECRETS_BLOB` | `_CAPY_DEPLOY_KEY` | the deploy token; the service sends sealed `K_d` |
 //!
-//! Where the platform's variables are short the blob goes on in `SECRETS_BLOB_2` to `SECRETS_BLOB_16` (and so for the
-//! other pair). Where it is too long for all of them it is a file beside the code, and `SECRETS_BLOB_FILE` or
-//! `_CAPY_SECRETS_BLOB_FILE` names it in place of the variable; a relative path starts at the current folder.
+//! If the platform limits the length of variables, the blob continues in `SECRETS_BLOB_2` to
+//! `SECRETS_BLOB_16` (likewise for the other pair). A blob that is too long for all of them is a
+//! file beside the code; `SECRETS_BLOB_FILE` or `_CAPY_SECRETS_BLOB_FILE` then holds its path
+//! instead. A relative path starts at the current folder.
 //!
-//! An empty or blank variable counts as unset: platforms keep a variable whose value was emptied. Half a pair,
-//! or variables of both pairs, are refused. What mail, YAML, forms and other alphabets of base64 do to a text is undone
-//! where nothing is lost; what a platform shows in place of a value is told from a damaged one.
+//! An empty or blank variable counts as unset, because platforms keep a variable whose value was
+//! emptied. Half a pair and variables of both pairs are errors. Changes by mail, YAML, forms and
+//! URL-safe base64 are undone where nothing was lost; a placeholder that a platform shows instead
+//! of a value gets its own error.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,10 +33,10 @@ use crate::credential_text as text;
 pub use crate::credential_text::{Stand, stands_for_value};
 use crate::{Error, Result, ServiceUrl, text_of};
 
-/// A parsed blob and the key that goes with it.
+/// A parsed blob and its key.
 #[derive(Debug)]
 pub struct Credentials {
-    /// Which variable led to the blob.
+    /// The variable that the blob came from, as errors name it.
     origin: &'static str,
     blob: SecretsBlob,
     key: Key,
@@ -55,19 +58,19 @@ impl Key {
 }
 
 impl Credentials {
-    /// Chooses and parses; `None` when no variable of either pair is set. Reads the
-    /// blob's file, where one is named.
+    /// Selects and parses a credential pair; `None` when no variable of either pair is set. Reads
+    /// the blob's file if a variable names one.
     ///
     /// # Errors
     /// [`Error::CredentialsIncomplete`], [`Error::CredentialsAmbiguous`]; [`Error::BlobMalformed`],
     /// [`Error::BlobUnsupported`], [`Error::BlobFileUnreadable`], [`Error::KeyMalformed`],
-    /// [`Error::VariableNotUnicode`].
+    /// [`Error::NotTheValue`], [`Error::VariableNotUnicode`].
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>> {
         Self::from_env_in(lookup, &[PathBuf::new()])
     }
 
-    /// [`Self::from_env`] for variables of another place: a relative path of the blob's file starts at the first of
-    /// these folders that holds such a file.
+    /// The same as [`Self::from_env`], for the variables of another place: a relative path of the
+    /// blob's file starts at the first of `folders` that contains this path.
     ///
     /// # Errors
     /// As [`Self::from_env`].
@@ -104,12 +107,12 @@ impl Credentials {
         Names { blob: self.origin, ..names }
     }
 
-    /// Opens the variables with the service's answer.
+    /// Decrypts the variables with the service's answer.
     ///
     /// # Errors
     /// [`Error::WrongKey`], [`Error::BlobTampered`], [`Error::BlobDoesNotOpen`] (original format),
-    /// [`Error::WrongCredentialKind`], [`Error::ContentMalformed`]; [`Error::ServiceProtocol`] when the answer's
-    /// own parts cannot be parsed.
+    /// [`Error::WrongCredentialKind`], [`Error::ContentMalformed`]; [`Error::ServiceProtocol`] when
+    /// the answer's own parts cannot be parsed.
     pub fn open(&self, answer: &DecryptResponse, url: &ServiceUrl) -> Result<EnvMap> {
         let service_key =
             answer.parse_service_key().map_err(|_| garbled(url, "its service_key is not a key"))?;
@@ -136,17 +139,17 @@ impl Credentials {
             .map_err(|_| Error::WrongKey { names })
     }
 
-    /// The key beside it, as the platform holds it.
+    /// The key as text, as the platform holds it.
     pub fn serialize_key(&self) -> Zeroizing<String> {
         self.key.serialize()
     }
 
-    /// The blob was altered.
+    /// The error for an altered blob.
     pub fn tampered(&self) -> Error {
         Error::BlobTampered { blob: self.names().blob }
     }
 
-    /// The key is another deployment's.
+    /// The error for a key of another deployment.
     pub fn wrong_key(&self) -> Error {
         Error::WrongKey { names: self.names() }
     }
@@ -162,7 +165,7 @@ impl Credentials {
     }
 }
 
-/// The pair, and which of its variables leads to the blob.
+/// Selects the pair, and the variable that leads to its blob.
 fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<(Names, &'static str)>> {
     let mut found = Vec::new();
     for name in all() {
@@ -202,7 +205,8 @@ fn incomplete(
     Error::CredentialsIncomplete { found, missing, is_empty: lookup(missing).is_some() }
 }
 
-/// A blob that was split, whole again; one that was not stays as it is. No part may be left out between two others.
+/// Joins the parts of a split blob, and names the result for errors. A blob in one part stays as it
+/// is. A gap between the numbered parts is an error.
 fn join_parts(
     first: Zeroizing<String>,
     names: Names,
@@ -236,7 +240,8 @@ fn read_blob_file(variable: &'static str, path: &Path, folders: &[PathBuf]) -> R
     text.map_err(|source| Error::BlobFileUnreadable { variable, path: path.into(), source })
 }
 
-/// `variable` is what errors name, `name` may stand in front of the text.
+/// Parses a blob, first strictly, then leniently. Errors name `variable`; the text may begin with
+/// `name`.
 pub(crate) fn parse_blob(variable: &'static str, name: &str, text: &str) -> Result<SecretsBlob> {
     let strict = SecretsBlob::parse(text);
     if strict.is_err() {

@@ -1,7 +1,8 @@
-//! The one error type of this crate: each case with a stable code, an exit code and at most one hint.
+//! The error type of this crate: each case has a stable code, an exit code and at most one hint.
 //!
-//! Messages name variables, files, the service's URL and the first digits of a deployment's id. None of them
-//! holds a key or a value. What the service writes is cleaned before it is shown.
+//! Messages contain names of variables, files, the service's URL and the first digits of a
+//! deployment's id, but never a key or a value. Text from the service is cleaned before it is
+//! shown.
 
 mod hint;
 
@@ -16,7 +17,7 @@ use crate::credential_text::Stand;
 use crate::exit;
 use crate::service_url::{MalformedUrl, ServiceUrl};
 
-/// Why the variables could not be opened, or the service did not do what was asked.
+/// Why the variables could not be decrypted, or why the service did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,54 +26,54 @@ pub enum Error {
     CredentialsIncomplete {
         /// The variable that is set.
         found: &'static str,
-        /// Its other half.
+        /// The variable of the pair's other half.
         missing: &'static str,
-        /// Whether the other half is there without a value.
+        /// Whether the missing variable exists with an empty value.
         is_empty: bool,
     },
     /// Variables of both pairs are set.
     #[error("variables of two credential pairs are set: {}", found.join(", "))]
     CredentialsAmbiguous {
-        /// All that are set.
+        /// All credential variables that are set.
         found: Vec<&'static str>,
     },
     /// The blob cannot be parsed.
     #[error("{variable} is damaged: {source}{}", after_semicolon(*looks))]
     BlobMalformed {
-        /// The variable that holds it.
+        /// The variable that holds the blob.
         variable: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the blob.
         source: capy_protocol::Error,
-        /// What it looks like.
+        /// What the text looks like.
         looks: Option<&'static str>,
     },
     /// The file that holds the blob cannot be read.
     #[error("{variable} names {}, which cannot be read: {source}", path.display())]
     BlobFileUnreadable {
-        /// The variable that names it.
+        /// The variable that names the file.
         variable: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The blob's format is newer than this program.
     #[error("{variable} has format version {version}, which this program cannot read")]
     BlobUnsupported {
-        /// The variable that holds it.
+        /// The variable that holds the blob.
         variable: &'static str,
-        /// The version it says.
+        /// The blob's format version.
         version: u8,
     },
     /// The key is not 64 hexadecimal digits.
     #[error("{variable} is not a key: a key is 64 hexadecimal digits{}", after_semicolon(*looks))]
     KeyMalformed {
-        /// The variable that holds it.
+        /// The variable that holds the key.
         variable: &'static str,
-        /// What it looks like.
+        /// What the text looks like.
         looks: Option<&'static str>,
     },
-    /// Something stands in place of a credential.
+    /// A variable holds a placeholder or an unresolved reference instead of a credential.
     #[error(
         "{variable} does not hold its value: it holds {}",
         match stand {
@@ -83,43 +84,44 @@ pub enum Error {
     NotTheValue {
         /// The variable.
         variable: &'static str,
-        /// What it holds.
+        /// The kind of placeholder.
         stand: Stand,
     },
     /// A variable is not UTF-8.
     #[error("{variable} is not valid UTF-8")]
     VariableNotUnicode {
-        /// Its name.
+        /// The variable's name.
         variable: &'static str,
     },
     /// The key is not the one that the blob was made for.
     #[error("{} is not the key that this {} was made for", names.key, names.blob)]
     WrongKey {
-        /// The variables in use.
+        /// The names of the variables in use.
         names: Names,
     },
     /// The deployment was made for the other kind of credential.
     #[error("this deployment was made for PROJECT_KEY, not for {}", names.key)]
     WrongCredentialKind {
-        /// The variables in use.
+        /// The names of the variables in use.
         names: Names,
     },
     /// Authentication failed: a byte was altered.
     #[error("{blob} was altered or damaged: it is not what was deployed")]
     BlobTampered {
-        /// The variable that holds it.
+        /// The variable that holds the blob.
         blob: &'static str,
     },
-    /// An original-format blob does not open, and its format cannot tell why.
+    /// A blob of the original format (v0) does not open. That format cannot tell whether the key is
+    /// wrong or the blob was altered.
     #[error("{} does not open: {} is another deployment's, or the blob was altered", names.blob, names.key)]
     BlobDoesNotOpen {
-        /// The variables in use.
+        /// The names of the variables in use.
         names: Names,
     },
-    /// The blob is authentic, but what it holds is not a map of names to values.
+    /// The blob is authentic but does not hold a map of names to values.
     #[error("{blob} opens, but what is inside is not a set of variables")]
     ContentMalformed {
-        /// The variable that holds it.
+        /// The variable that holds the blob.
         blob: &'static str,
     },
     /// The service does not hold the wrap root that the blob names.
@@ -128,52 +130,54 @@ pub enum Error {
         /// The service that was asked.
         url: ServiceUrl,
     },
-    /// The service does not know the id.
+    /// The service does not know the deployment.
     #[error("{url} knows no deployment {}", short(id))]
     DeployUnknown {
         /// The service that was asked.
         url: ServiceUrl,
-        /// The id.
+        /// The deployment's id.
         id: DeployId,
     },
     /// The deployment was revoked.
     #[error("deployment {} was revoked", short(id))]
     DeployRevoked {
-        /// The id.
+        /// The deployment's id.
         id: DeployId,
     },
-    /// The deployment's time is over.
+    /// The deployment has expired.
     #[error("deployment {} has expired", short(id))]
     DeployExpired {
-        /// The id.
+        /// The deployment's id.
         id: DeployId,
     },
-    /// The deployment was opened as often as it may be.
+    /// The deployment has reached its maximum number of uses.
     #[error("deployment {} is used up: it was opened as often as it may be", short(id))]
     DeployUsedUp {
-        /// The id.
+        /// The deployment's id.
         id: DeployId,
     },
-    /// The deployment is bound to addresses, and this is not one of them.
+    /// The deployment is limited to certain networks, and this machine's address is in none of
+    /// them.
     #[error("deployment {} may not be opened from this machine's address", short(id))]
     AddressNotAllowed {
-        /// The id.
+        /// The deployment's id.
         id: DeployId,
     },
-    /// The service knows the deployment and lacks the root that wrapped its key.
+    /// The service knows the deployment but no longer holds its wrap root.
     #[error("{url} no longer holds the wrap root that deployment {} was made under", short(id))]
     WrapRootGone {
         /// The service that was asked.
         url: ServiceUrl,
-        /// The id.
+        /// The deployment's id.
         id: DeployId,
     },
-    /// The id is taken. After a retry this may be this program's own first try.
+    /// The deployment id exists already. After a retry this may be the result of this program's own
+    /// first attempt.
     #[error("{url} already has deployment {}", short(id))]
     DeployExists {
         /// The service that was asked.
         url: ServiceUrl,
-        /// The id.
+        /// The deployment's id.
         id: DeployId,
     },
     /// No usable answer before the deadline.
@@ -185,11 +189,11 @@ pub enum Error {
     ServiceUnreachable {
         /// The service that was asked.
         url: ServiceUrl,
-        /// What happened to the last attempt.
+        /// What went wrong in the last attempt.
         reason: String,
-        /// How many times it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// For how long.
+        /// The time spent on all attempts.
         elapsed: Duration,
     },
     /// TLS failed: the certificate is not trusted, or the peer does not speak TLS.
@@ -197,14 +201,14 @@ pub enum Error {
     ServiceUntrusted {
         /// The service that was asked.
         url: ServiceUrl,
-        /// What failed.
+        /// The TLS failure.
         #[source]
         source: Box<ureq::Error>,
     },
-    /// The file that says who may vouch for a server cannot be used.
+    /// The file of trusted certificate authorities cannot be used.
     #[error(transparent)]
     Authorities(crate::authorities::Unusable),
-    /// An answer that does not follow the protocol.
+    /// The service's answer does not follow the protocol.
     #[error("{url} did not answer like a key service: {reason}")]
     ServiceProtocol {
         /// The service that was asked.
@@ -212,7 +216,7 @@ pub enum Error {
         /// What is wrong with the answer.
         reason: String,
     },
-    /// A refusal that has no case of its own.
+    /// Any other refusal of the service.
     #[error("{url} refused: {text} ({status})")]
     ServiceRefused {
         /// The service that was asked.
@@ -224,7 +228,7 @@ pub enum Error {
         /// The service's text, cleaned.
         text: String,
     },
-    /// The API token is missing or wrong.
+    /// The API token is missing or invalid.
     #[error("{url} does not accept the API token")]
     Unauthorized {
         /// The service that was asked.
@@ -242,7 +246,7 @@ pub enum Error {
         /// The service that was asked.
         url: ServiceUrl,
     },
-    /// The service does not take the CI's identity.
+    /// The service does not accept the CI's identity token.
     #[error("{url} does not accept this job's identity: {text}")]
     IdentityRefused {
         /// The service that was asked.
@@ -250,13 +254,13 @@ pub enum Error {
         /// The service's reason, cleaned.
         text: String,
     },
-    /// The CI does not give this job its identity.
+    /// The CI gives this job no identity token.
     #[error("GitHub gives this job no identity token: {reason}")]
     IdentityUnavailable {
-        /// What happened.
+        /// Why no identity token was available.
         reason: String,
     },
-    /// The API token is good for something else.
+    /// The API token's scopes do not allow the request.
     #[error("the API token for {url} may not do this")]
     Forbidden {
         /// The service that was asked.
@@ -274,22 +278,22 @@ pub enum Error {
         /// The service that was asked.
         url: ServiceUrl,
     },
-    /// The id is taken.
+    /// A project with this id exists already.
     #[error("{url} has a project of this id already")]
     ProjectExists {
         /// The service that was asked.
         url: ServiceUrl,
     },
-    /// The service has no `ENCRYPTION_KEY`.
+    /// The service's project store is off: it has no `ENCRYPTION_KEY`.
     #[error("{url} keeps no secrets of projects: its ENCRYPTION_KEY is not set")]
     StoreOff {
         /// The service that was asked.
         url: ServiceUrl,
     },
-    /// Nothing says where the service is.
+    /// No environment variable and no project file names the service's URL.
     #[error("no key service is named: CAPY_SERVICE_URL is not set and no capy.toml is here or above")]
     ServiceUrlMissing,
-    /// The URL cannot be used.
+    /// The service's URL is invalid.
     #[error(transparent)]
     ServiceUrlMalformed(#[from] MalformedUrl),
     /// `CAPY_TIMEOUT` is not a number of seconds.
@@ -300,34 +304,34 @@ pub enum Error {
     ProjectFileUnreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// A file above the current folder that somebody else put there.
+    /// A file above the current folder belongs to another user.
     #[error("{} is above this folder and belongs to user {owner}, who is neither you nor an administrator", path.display())]
     FileOfAnotherUser {
         /// The file.
         path: PathBuf,
-        /// The user's number, or security identifier.
+        /// The owner's user id (Unix) or security identifier (Windows).
         owner: String,
     },
-    /// `capy.toml` says something else than it should.
+    /// `capy.toml` is malformed.
     #[error("{} is not a project file: {reason}", path.display())]
     ProjectFileMalformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
 }
 
 impl Error {
-    /// Stable, for programs and for searching.
+    /// The error's stable code, for programs and for searching.
     pub fn code(&self) -> &'static str {
         self.codes().0
     }
 
-    /// What a program that stops because of this exits with: see [`crate::exit`].
+    /// The exit code of a program that stops because of this error: see [`crate::exit`].
     pub fn exit_code(&self) -> u8 {
         self.codes().1
     }
@@ -383,14 +387,14 @@ impl Error {
     }
 }
 
-/// Enough of an id to find it in `capy deploy list`.
+/// The first twelve digits of an id, enough to find it in `capy deploy list`.
 fn short(id: &DeployId) -> String {
     let mut text = id.to_string();
     text.truncate(12);
     text
 }
 
-/// A further remark, where there is one.
+/// Formats an optional remark behind a semicolon.
 fn after_semicolon(remark: Option<&'static str>) -> String {
     remark.map(|remark| format!("; {remark}")).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! One table for the codes of an error type.
+//! A macro for one table of error codes per error type.
 
-/// Makes `codes`, which gives an error's stable code and what a program exits with, and `CODES`,
-/// the list of all of them that documents are made from. After the table may stand, behind a
-/// semicolon, variants whose codes are those of another type.
+/// Defines `codes`, which returns an error's stable code and exit code, and `CODES`, the list of
+/// all of them, from which documents are generated. After the table, behind a semicolon, variants
+/// may follow that take their codes from another error type.
 #[macro_export]
 macro_rules! error_codes {
     (
@@ -10,10 +10,10 @@ macro_rules! error_codes {
         $($(#[$condition:meta])* $variant:pat $(if $guard:expr)? => ($code:literal, $exit:expr),)*
         $(; $($(#[$other_condition:meta])* $other:pat $(if $other_guard:expr)? => $codes:expr,)*)?
     ) => {
-        /// Every code of the table, and what a program exits with.
+        /// Every stable code of the table, with its exit code.
         $visibility const CODES: &'static [(&'static str, u8)] = &[$($(#[$condition])* ($code, $exit),)*];
 
-        /// The stable code, for programs and for searching, and what a program exits with.
+        /// The error's stable code, for programs and searching, and its exit code.
         $visibility fn codes(&self) -> (&'static str, u8) {
             match self {
                 $($(#[$condition])* $variant $(if $guard)? => ($code, $exit),)*

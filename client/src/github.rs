@@ -1,7 +1,8 @@
-//! The identity that GitHub Actions gives a job, as a bearer: signed for one audience, and good for minutes.
+//! GitHub Actions OIDC identity token of a job, used as a bearer token: signed for one audience and
+//! valid for minutes.
 //!
-//! A job has it with `permissions: id-token: write`. It is asked for with the service's own URL as audience, so that a
-//! service that somebody else named can do nothing with it elsewhere.
+//! A job gets the token with `permissions: id-token: write`. The requested audience is the
+//! service's own URL, so that a service named by somebody else cannot use the token elsewhere.
 
 use std::ffi::OsString;
 
@@ -24,10 +25,11 @@ struct Answer {
     value: SecretText,
 }
 
-/// A bearer for `service`; `None` where no job runs, or it was not given an identity.
+/// A bearer token for `service`; `None` outside of a job, or if the job has no permission to
+/// request an identity token.
 ///
 /// # Errors
-/// [`Error::IdentityUnavailable`].
+/// [`Error::IdentityUnavailable`], [`Error::Authorities`], [`Error::VariableNotUnicode`].
 pub fn bearer(
     lookup: impl Fn(&str) -> Option<OsString>,
     service: &ServiceUrl,
@@ -58,7 +60,8 @@ pub fn bearer(
     Ok(Some(bearer))
 }
 
-/// Where the runner is asked, and for what.
+/// Splits the runner's request URL into its base URL, and its path and query with the audience
+/// added.
 fn split(url: &str, service: &ServiceUrl) -> Option<(ServiceUrl, String)> {
     let uri: Uri = url.parse().ok()?;
     let base = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
@@ -68,7 +71,7 @@ fn split(url: &str, service: &ServiceUrl) -> Option<(ServiceUrl, String)> {
     Some((runner, format!("{path}{joint}audience={}", percent_encoded(service.as_str()))))
 }
 
-/// RFC 3986, section 2: all but unreserved characters.
+/// Percent-encodes all but the unreserved characters (RFC 3986, section 2).
 fn percent_encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

@@ -1,7 +1,9 @@
-//! One request, tried until it is answered or the deadline has passed. Knows HTTP, and nothing of deployments.
+//! HTTP client with retries: one request, repeated until the service answers or the deadline
+//! passes. This module knows nothing about deployments.
 //!
-//! Redirects are not followed, answers are capped, and no proxy stands between this machine and itself. Tried
-//! again: failed connections, timeouts, 429 and 5xx, but for a service without a project store. Never: another 4xx, a redirect, a TLS fault.
+//! It follows no redirects, limits the size of answers, and uses no proxy for loopback addresses.
+//! It retries failed connections, timeouts, 429 and 5xx, except the error that the service has no
+//! project store. It never retries another 4xx, a redirect or a TLS failure.
 
 use std::time::Duration;
 
@@ -16,18 +18,18 @@ use zeroize::Zeroizing;
 use crate::authorities::{self, Unusable};
 use crate::{Deadline, Error, Result, ServiceUrl};
 
-/// The longest body of a 429 or 5xx that is looked into for its reason.
+/// The longest body of a 429 or 5xx, in bytes, that is read for its error message.
 const LONGEST_EXCUSE: u64 = 64 * 1024;
 
-/// What is asked.
+/// An HTTP request to the service.
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
-    /// Begins with a slash.
+    /// The path, which begins with a slash, and the query.
     pub(crate) path: String,
     pub(crate) bearer: Option<&'a str>,
-    /// What the service knows the tries of this call by.
+    /// The key by which the service recognises retries of this request.
     pub(crate) idempotency_key: Option<IdempotencyKey>,
-    /// The longest answer that is read.
+    /// The longest answer in bytes that is accepted.
     pub(crate) max_bytes: u64,
 }
 
@@ -38,16 +40,16 @@ pub(crate) enum Method {
     Put(Zeroizing<Vec<u8>>),
 }
 
-/// A whole answer that is no reason to try again.
+/// A complete answer that needs no retry.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self, url: &ServiceUrl) -> Result<T> {
-        // The parser's own words could quote what it read.
+        // The parser's error message could quote secrets from the body.
         serde_json::from_slice(&self.body).map_err(|_| Error::ServiceProtocol {
             url: url.clone(),
             reason: format!("its {} answer is not the JSON that was expected", self.status),
@@ -55,13 +57,14 @@ impl Answer {
     }
 }
 
-/// Why another try may end better.
+/// A failure that may pass, so that the request is retried.
 struct Setback {
     reason: String,
     asked_pause: Option<Duration>,
 }
 
-/// What speaks to a service; none where nobody could vouch for it.
+/// The HTTP agent for a service; an error if the file of trusted certificate authorities cannot be
+/// used.
 pub(crate) fn agent(url: &ServiceUrl) -> Result<Agent, Unusable> {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
@@ -78,7 +81,7 @@ pub(crate) fn agent(url: &ServiceUrl) -> Result<Agent, Unusable> {
     Ok(config.build().into())
 }
 
-/// Asks until there is an answer.
+/// Sends the request until there is an answer or the deadline passes.
 pub(crate) fn send(
     agent: &Agent,
     url: &ServiceUrl,
@@ -114,7 +117,7 @@ fn attempt(
     };
     let status = response.status().as_u16();
     if status == 429 || status >= 500 {
-        // Whatever its body is: a proxy's error page may be of any size, and end in the middle.
+        // Tolerates any body: a proxy's error page may have any size and break off.
         let body = read_body(&mut response, LONGEST_EXCUSE).unwrap_or_default();
         if is_final(&body) {
             return Ok(Ok(Answer { status, body }));
@@ -167,7 +170,7 @@ fn read_body(response: &mut Response<Body>, max_bytes: u64) -> Result<Zeroizing<
     body.read_to_vec().map(Zeroizing::new)
 }
 
-/// Sorts a failed call: worth another try, or final.
+/// Classifies a failed call: worth a retry, or final.
 fn setback_of(fault: ureq::Error, url: &ServiceUrl) -> Result<Setback> {
     use ureq::Error as Fault;
     let protocol = |reason: &str| Error::ServiceProtocol { url: url.clone(), reason: reason.into() };
@@ -175,7 +178,7 @@ fn setback_of(fault: ureq::Error, url: &ServiceUrl) -> Result<Setback> {
         Fault::Tls(_) | Fault::Rustls(_) | Fault::TlsRequired => {
             Err(Error::ServiceUntrusted { url: url.clone(), source: Box::new(fault) })
         }
-        // What rustls finds wrong while it reads comes wrapped in an IO error of this kind.
+        // TLS failures during reads arrive wrapped in an IO error of this kind.
         Fault::Io(ref io) if io.kind() == std::io::ErrorKind::InvalidData => {
             Err(Error::ServiceUntrusted { url: url.clone(), source: Box::new(fault) })
         }
@@ -195,13 +198,14 @@ fn setback(reason: &str) -> Setback {
     Setback { reason: clean(reason), asked_pause: None }
 }
 
-/// `retry-after` in seconds (RFC 9110, section 10.2.3). The form with a date is rare and left to the backoff.
+/// Parses `retry-after` in seconds (RFC 9110, section 10.2.3). The date form is rare and is left to
+/// the backoff.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Whether a 503 is no fault that passes: the service was set up so.
+/// Whether the error is permanent because the service is configured so, and a retry is pointless.
 fn is_final(body: &[u8]) -> bool {
     let body = serde_json::from_slice::<ErrorBody>(body);
     body.is_ok_and(|body| body.code == ErrorCode::StoreOff)
@@ -213,7 +217,8 @@ fn said(body: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// Text of somebody else as one short line without what steers a terminal: it may end up in a terminal.
+/// Cleans text from the service for a terminal: at most 200 characters, with a space for each
+/// terminal control character.
 pub(crate) fn clean(text: &str) -> String {
     let shown = text.chars().take(200);
     shown.map(|c| if steers_terminal(c) { ' ' } else { c }).collect()

@@ -1,9 +1,12 @@
-//! What `capy` and `capy-inline` share: from credentials in the environment to open variables.
+//! The client library of `capy` and `capy-inline`: from credentials in the environment to decrypted
+//! variables.
 //!
-//! Owns the choice of credentials, where the service is, the calls to it with their retries and deadline, and
-//! the errors with their stable codes. It refuses to print, to read the environment behind the caller's back
-//! (all but [`open_from_process_env`]) and to keep anything on disk. Blocking, without a runtime: both programs
-//! make one call and go on.
+//! It chooses the credentials, finds the service, calls it with retries and a deadline, and defines
+//! the errors with their stable codes. It prints nothing but the progress bar of [`bar`], and keeps
+//! nothing on disk. Functions take the environment as a parameter: only [`open_from_process_env`]
+//! reads credentials and settings from the process's own. Direct reads are `SSL_CERT_FILE` and
+//! proxy variables for connections, and `TERM` for the bar. All calls block, without an async
+//! runtime: both programs make one call and go on.
 
 pub mod authorities;
 pub mod bar;
@@ -42,22 +45,23 @@ pub use service_url::ServiceUrl;
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// What `--version` tells after the program's name: version, commit and target.
+/// The text of `--version` after the program's name: version, commit and target.
 pub const VERSION: &str =
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("CAPY_BUILT_FROM"), ", ", env!("CAPY_TARGET"), ")");
 
-/// Opens the deployment's variables with the credentials of this process's environment.
+/// Decrypts the deployment's variables with the credentials in this process's environment.
 ///
-/// `None` when no credential is set. The service is `CAPY_SERVICE_URL`, else the one that the nearest
-/// `capy.toml` at or above `start_dir` names; the deadline is `CAPY_TIMEOUT` seconds, else 30.
+/// `None` when no credential is set. The service is `CAPY_SERVICE_URL`, else the `service_url` of
+/// the nearest `capy.toml` at or above `start_dir`; the deadline is `CAPY_TIMEOUT` seconds, else
+/// 30.
 ///
 /// # Errors
-/// Everything in [`Error`] that is not about an API token.
+/// Every [`Error`] that is not about an API token.
 pub fn open_from_process_env(start_dir: &Path) -> Result<Option<EnvMap>> {
     open_from_env(|name| std::env::var_os(name), start_dir)
 }
 
-/// [`open_from_process_env`] for any environment.
+/// The same as [`open_from_process_env`], with any environment.
 ///
 /// # Errors
 /// As [`open_from_process_env`].
@@ -70,7 +74,7 @@ pub fn open_from_env(lookup: impl Fn(&str) -> Option<OsString>, start_dir: &Path
     open(&credentials, &service, deadline).map(Some)
 }
 
-/// Opens the deployment's variables through `service`.
+/// Decrypts the deployment's variables with the help of `service`.
 ///
 /// # Errors
 /// Those of [`Service::decrypt`], then those of [`Credentials::open`].
@@ -79,7 +83,8 @@ pub fn open(credentials: &Credentials, service: &Service, deadline: Deadline) ->
     credentials.open(&answer, service.url())
 }
 
-/// The variable's text; unset, empty and blank are all `None`, because platforms keep emptied variables.
+/// The text of a variable; `None` if the variable is unset, empty or blank, because platforms keep
+/// emptied variables.
 pub(crate) fn text_of(
     lookup: impl Fn(&str) -> Option<OsString>,
     name: &'static str,

@@ -1,13 +1,13 @@
-//! This process's memory, kept from other processes of the same user and out of core dumps.
+//! Protects this process's memory from other processes of the same user and from core dumps.
 //!
-//! Owns the two settings that say so: the `dumpable` flag (Linux, prctl(2)) and the limit on core files (Unix,
-//! setrlimit(2)). It refuses to decide for others: what this process starts has the limit that this process was started
-//! with. Best effort, as root reads everything anyway: a system that has neither setting is no reason to stop.
+//! Uses two settings: the `dumpable` flag (Linux, prctl(2)) and the core file size limit (Unix,
+//! setrlimit(2)). Child processes started through [`PrivateMemory::lend`] get the original limit.
+//! Best effort, because root can read everything anyway: a system with neither setting is no error.
 
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The limit on core files before [`keep`].
+/// The core file size limit from before [`keep`].
 #[derive(Debug)]
 #[must_use = "what this process starts is to have its own limit"]
 pub struct PrivateMemory {
@@ -15,19 +15,19 @@ pub struct PrivateMemory {
     before: Rlimit,
 }
 
-/// From now on nobody but root reads this process's memory. On Linux it leaves no core, either.
+/// Lets nobody but root read this process's memory, and disables its core dumps. Linux only.
 pub fn hide() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// [`hide`], and no crash writes this process's memory to a file on any Unix.
+/// Does the same as [`hide`], and disables core dumps on every Unix.
 pub fn keep() -> PrivateMemory {
     hide();
     #[cfg(unix)]
     {
         let before = getrlimit(Resource::Core);
-        // The hard limit stays: what this process starts may want cores of its own.
+        // The hard limit stays, because child processes may want core dumps.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: before.maximum });
         PrivateMemory { before }
     }
@@ -36,7 +36,8 @@ pub fn keep() -> PrivateMemory {
 }
 
 impl PrivateMemory {
-    /// Starts something with the limit of before. On Linux this process leaves no core meanwhile: it is not dumpable.
+    /// Runs `start` with the original limit, to start a child process. On Linux this process still
+    /// dumps no core meanwhile, because it is not dumpable.
     pub fn lend<T>(&self, start: impl FnOnce() -> T) -> T {
         #[cfg(unix)]
         let _ = setrlimit(Resource::Core, self.before);

@@ -1,7 +1,9 @@
-//! `capy.toml`: which project a folder belongs to and where its service is. It holds no secret and is committed.
+//! The project file `capy.toml`: the project of a folder, and its key service. The file holds no
+//! secret and is committed.
 //!
-//! It refuses a file above the start folder that is another user's: whoever can write to `/tmp` must not choose
-//! the service and the variables of everybody who works below it (compare CVE-2022-24765 in git).
+//! A file above the start folder that belongs to another user is an error: whoever can write to
+//! `/tmp` must not choose the service and the variables of everybody who works below it (compare
+//! CVE-2022-24765 in git).
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,19 +18,19 @@ use crate::{Error, Result, regular_file};
 /// The file's name.
 pub const NAME: &str = "capy.toml";
 
-/// A `capy.toml` has three lines.
+/// The size limit in bytes. A real `capy.toml` has three lines.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// What the file says.
+/// The content of `capy.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-// An older program must not pass over a setting that a newer one relies on.
+// An older program must not ignore a setting that a newer one relies on.
 #[serde(deny_unknown_fields)]
 pub struct ProjectFile {
     /// The project.
     pub project_id: ProjectId,
     /// The key service's URL.
     pub service_url: String,
-    /// Which of the project's keys, counted from 0; it goes up when the key is rotated.
+    /// The number of the project's key, counted from 0; it increases when the key is rotated.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u32,
 }
@@ -39,7 +41,8 @@ fn is_zero(epoch: &u32) -> bool {
 }
 
 impl ProjectFile {
-    /// The nearest file at or above `start_dir`, with its path; `None` when there is none up to the root.
+    /// Finds the nearest file at or above `start_dir`, and returns its path too; `None` if there is
+    /// none up to the root.
     ///
     /// # Errors
     /// Those of [`ProjectFile::read`], and of [`check_owner`] for a file above `start_dir`.
@@ -78,8 +81,8 @@ impl ProjectFile {
     }
 }
 
-/// Refuses a file that belongs neither to this user nor to who administers the machine; a link, and what it leads to.
-/// One that is not there passes.
+/// Fails for a file that belongs neither to this user nor to root or an administrator. For a
+/// symbolic link, checks the link and its target. A missing file passes.
 ///
 /// # Errors
 /// [`Error::FileOfAnotherUser`].
@@ -93,7 +96,8 @@ pub fn check_owner(path: &Path) -> Result<()> {
 /// `CAPY_SERVICE_URL`, else the `service_url` of the nearest `capy.toml` at or above `start_dir`.
 ///
 /// # Errors
-/// [`Error::ServiceUrlMissing`], [`Error::ServiceUrlMalformed`], and those of [`ProjectFile::find`].
+/// [`Error::ServiceUrlMissing`], [`Error::ServiceUrlMalformed`], [`Error::VariableNotUnicode`], and
+/// those of [`ProjectFile::find`].
 pub fn service_url(lookup: impl Fn(&str) -> Option<OsString>, start_dir: &Path) -> Result<ServiceUrl> {
     let plain = PlainHttp::from_env(&lookup);
     if let Some(text) = text_of(&lookup, "CAPY_SERVICE_URL")? {
@@ -123,7 +127,8 @@ mod tests {
         chown(&path, Some(65534), None).unwrap();
         assert_eq!(ProjectFile::find(&below).unwrap_err().code(), "FILE_OF_ANOTHER_USER");
         assert!(ProjectFile::find(root.path()).unwrap().is_some(), "this folder was chosen by the user");
-        // Neither by a link of one's own to it, nor by another's link to a file of one's own.
+        // Refused: one's own link to another user's file, and another user's link to one's own
+        // file.
         let linked = below.join(NAME);
         symlink("../capy.toml", &linked).unwrap();
         assert_eq!(check_owner(&linked).unwrap_err().code(), "FILE_OF_ANOTHER_USER");

@@ -1,17 +1,18 @@
-//! Files that others may have put there: opened for reading only where they are regular files.
+//! Opens files that others may have created, and only if they are regular files.
 //!
-//! A named pipe would hold the program up, and lose what its writer has for somebody else; a device may never end.
+//! Opening a named pipe would block the program and consume data that is meant for another reader;
+//! a device may never end.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// What [`other_kind`] calls a pipe, with a name or without.
+/// The name of a pipe in [`other_kind`], named or anonymous.
 pub const PIPE: &str = "a pipe";
-/// What [`other_kind`] calls a device of characters, such as a terminal.
+/// The name of a character device, such as a terminal, in [`other_kind`].
 pub const DEVICE: &str = "a device";
 
-/// What a file is that is not regular.
+/// The kind of a file that is not regular; `None` for a regular file.
 pub fn other_kind(metadata: &Metadata) -> Option<&'static str> {
     if metadata.is_file() {
         return None;
@@ -36,19 +37,19 @@ pub fn other_kind(metadata: &Metadata) -> Option<&'static str> {
     Some("something else")
 }
 
-/// Opens a regular file for reading. A link is followed.
+/// Opens a regular file for reading. Follows symbolic links.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for what is no regular file, and those of opening one.
+/// [`ErrorKind::InvalidInput`] for a file that is not regular, and I/O errors of opening.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Looked at first: the opening of a pipe alone takes its writer's text away.
+    // Check first: merely opening a pipe can take away its writer's data.
     check(&path.metadata()?)?;
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // For a pipe that took the file's place in between.
+        // Non-blocking, in case a pipe replaced the file after the check.
         options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
     }
     let file = options.open(path)?;
@@ -56,7 +57,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The content of a regular file of at most `max_bytes`.
+/// Reads a regular file of at most `max_bytes`.
 ///
 /// # Errors
 /// Those of [`open`]; [`ErrorKind::FileTooLarge`].
@@ -69,10 +70,10 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The same as text.
+/// Reads a regular file of at most `max_bytes` as UTF-8.
 ///
 /// # Errors
-/// Those of [`read`]; [`ErrorKind::InvalidData`] for what is not UTF-8.
+/// Those of [`read`]; [`ErrorKind::InvalidData`] for content that is not UTF-8.
 pub fn read_to_string(path: &Path, max_bytes: u64) -> io::Result<String> {
     String::from_utf8(read(path, max_bytes)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
 }

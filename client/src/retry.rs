@@ -1,7 +1,8 @@
-//! When to try again: exponential backoff with full jitter, inside one deadline. Pure but for the clock.
+//! Retry policy: exponential backoff with full jitter, within one deadline. The module does no IO;
+//! it only reads the clock and draws random numbers.
 //!
-//! Full jitter (a uniform draw between nothing and the backoff) spreads the clients of a service that comes back
-//! most evenly: AWS Architecture Blog, "Exponential Backoff And Jitter".
+//! Full jitter (a uniform random pause between zero and the backoff) spreads the clients of a
+//! recovering service most evenly: AWS Architecture Blog, "Exponential Backoff And Jitter".
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -11,12 +12,12 @@ use crate::{Error, Result, text_of};
 const DEFAULT: Duration = Duration::from_secs(30);
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
-/// One call may hang this long at most; then another connection has better chances.
+/// The longest that one call may take; after that another connection has better chances.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
-/// With less time than this, another call cannot end well.
+/// The least time for another call: with less, it cannot succeed.
 const SHORTEST_CALL: Duration = Duration::from_millis(50);
 
-/// The moment at which everything ends, the call in flight included.
+/// The deadline of all attempts, including a call in progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     started: Instant,
@@ -24,15 +25,16 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// `total` from now.
+    /// A deadline `total` from now.
     pub fn after(total: Duration) -> Self {
         Self { started: Instant::now(), total }
     }
 
-    /// `CAPY_TIMEOUT` seconds from now, else 30.
+    /// A deadline `CAPY_TIMEOUT` seconds from now, else 30.
     ///
     /// # Errors
-    /// [`Error::TimeoutMalformed`] for anything but a number from 1 to 3600.
+    /// [`Error::TimeoutMalformed`] for anything but a number from 1 to 3600;
+    /// [`Error::VariableNotUnicode`].
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let Some(text) = text_of(lookup, "CAPY_TIMEOUT")? else {
             return Ok(Self::after(DEFAULT));
@@ -45,7 +47,7 @@ impl Deadline {
         }
     }
 
-    /// The time since its start.
+    /// The time since the deadline was created.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -54,24 +56,25 @@ impl Deadline {
         self.total.saturating_sub(self.elapsed())
     }
 
-    /// How long the next call may take; `None` when there is no time for one.
+    /// The time limit of the next call; `None` when too little time is left.
     pub(crate) fn next_call(&self) -> Option<Duration> {
         let remaining = self.remaining();
         (remaining >= SHORTEST_CALL).then(|| remaining.min(LONGEST_CALL))
     }
 
-    /// How long to wait before the try after `attempts` tries; `None` when the deadline would pass meanwhile.
+    /// The pause after `attempts` attempts; `None` when the deadline would pass meanwhile.
     ///
-    /// `asked` is the service's own wish (`retry-after`): never less than that.
+    /// `asked` is the pause that the service asked for (`retry-after`), a lower bound for the
+    /// result.
     pub(crate) fn pause(&self, attempts: u32, asked: Option<Duration>) -> Option<Duration> {
         let jitter = backoff(attempts).mul_f64(fastrand::f64());
-        // Saturating: the wish is the service's, and may be any number.
+        // Saturating, because the service may ask for any number of seconds.
         let pause = asked.unwrap_or_default().saturating_add(jitter);
         (pause.saturating_add(SHORTEST_CALL) < self.remaining()).then_some(pause)
     }
 }
 
-/// The longest pause after `attempts` tries.
+/// The longest random pause after `attempts` attempts.
 fn backoff(attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
     (FIRST_BACKOFF * 2u32.pow(doublings)).min(LONGEST_BACKOFF)

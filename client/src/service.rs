@@ -1,4 +1,4 @@
-//! The key service's routes as calls: what is sent, and which error each refusal becomes.
+//! Typed calls to the key service's HTTP routes, and the mapping of its error codes to [`Error`].
 
 mod projects;
 mod tokens;
@@ -26,7 +26,7 @@ use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
 mod audit;
 
 const SMALL: u64 = 64 * 1024;
-/// A page of a list, whatever its labels are.
+/// The size limit of a page of a list, in bytes, with the longest possible labels.
 const LARGE: u64 = 1024 * 1024;
 
 /// An API token of the service. Wiped on drop, never printed.
@@ -34,19 +34,21 @@ const LARGE: u64 = 1024 * 1024;
 pub struct ApiToken(Zeroizing<String>);
 
 impl ApiToken {
-    /// Takes a token as it was typed; white space around it is dropped. `None` for what no header can carry.
+    /// Takes a token as typed, without white space around it. `None` for text that no HTTP header
+    /// can carry.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         visible.then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// Whether it wants to be a token that the service made, and has a wrong character: known without asking.
+    /// Whether the token has the prefix of the service's tokens but a wrong checksum or form, which
+    /// is known without a request.
     pub fn is_mistyped(&self) -> bool {
         self.0.starts_with(PREFIX) && Token::parse(&self.0).is_err()
     }
 
-    /// The token. Search for this call to find every place that can see it.
+    /// The token's text. Search for this call to find every place that can see it.
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
@@ -58,7 +60,7 @@ impl core::fmt::Debug for ApiToken {
     }
 }
 
-/// A key service.
+/// A client of a key service.
 #[derive(Debug)]
 pub struct Service {
     url: ServiceUrl,
@@ -67,30 +69,33 @@ pub struct Service {
 }
 
 impl Service {
-    /// The service at `url`, for what needs no API token.
+    /// A client of the service at `url` without an API token.
     pub fn new(url: ServiceUrl) -> Self {
         let agent = http::agent(&url);
         Self { url, agent, token: None }
     }
 
-    /// The same, with an API token.
+    /// Adds an API token.
     #[must_use]
     pub fn with_token(mut self, token: ApiToken) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// Where it is.
+    /// The service's URL.
     pub fn url(&self) -> &ServiceUrl {
         &self.url
     }
 
-    /// Asks for the service's half of a deployment's key: `POST /deploy/{id}/decrypt`. All tries of a call have one
-    /// idempotency key: a try whose answer was lost takes no use away from the next one.
+    /// Requests the service's half of a deployment's key: `POST /deploy/{id}/decrypt`. All attempts
+    /// share one idempotency key, so that a retry after a lost answer does not count as another
+    /// use.
     ///
     /// # Errors
-    /// [`Error::DeployUnknown`], [`Error::DeployRevoked`], [`Error::DeployExpired`], [`Error::DeployUsedUp`],
-    /// [`Error::AddressNotAllowed`], [`Error::BlobOfAnotherService`], [`Error::WrapRootGone`], [`Error::BlobTampered`]; [`Error::ServiceUnreachable`] and the other service errors.
+    /// [`Error::DeployUnknown`], [`Error::DeployRevoked`], [`Error::DeployExpired`],
+    /// [`Error::DeployUsedUp`], [`Error::AddressNotAllowed`], [`Error::BlobOfAnotherService`],
+    /// [`Error::WrapRootGone`], [`Error::BlobTampered`]; [`Error::ServiceUnreachable`] and the
+    /// other service errors.
     pub fn decrypt(&self, credentials: &Credentials, deadline: Deadline) -> Result<DecryptResponse> {
         let blob = credentials.blob();
         let id = blob.deploy_id();
@@ -99,7 +104,7 @@ impl Service {
             method: post(&body),
             path: format!("/deploy/{id}/decrypt"),
             bearer: None,
-            // Without randomness the call is worth trying all the same.
+            // Without randomness the call is still worth an attempt.
             idempotency_key: IdempotencyKey::generate().ok(),
             max_bytes: SMALL,
         };
@@ -109,10 +114,10 @@ impl Service {
         })
     }
 
-    /// Registers a deployment and returns its wrapped key: `POST /deploy`.
+    /// Registers a deployment and returns the outer blob, its wrapped key: `POST /deploy`.
     ///
-    /// A try whose answer got lost leaves the id taken, and the next one is answered with
-    /// [`Error::DeployExists`]: nobody holds that deployment's keys. Revoke it and mint another.
+    /// If the answer to an attempt is lost, the deployment exists and the retry fails with
+    /// [`Error::DeployExists`]. Nobody holds that deployment's keys: revoke it and make another.
     ///
     /// # Errors
     /// [`Error::DeployExists`], [`Error::Unauthorized`], and the service errors.
@@ -124,8 +129,8 @@ impl Service {
         })
     }
 
-    /// Revokes a deployment: `DELETE /deploy/{id}`. No call that begins after it returned gets the key; one that
-    /// was in flight may still.
+    /// Revokes a deployment: `DELETE /deploy/{id}`. Requests that begin after this call returned
+    /// get no key; requests in progress may still get one.
     ///
     /// # Errors
     /// [`Error::DeployUnknown`], [`Error::Unauthorized`], and the service errors.
@@ -134,11 +139,11 @@ impl Service {
         self.ask(&request, id, deadline)
     }
 
-    /// Revokes all of a project's deployments, and returns how many were live:
-    /// `DELETE /projects/{project_id}/deploys`, until none is left.
+    /// Revokes all deployments of a project and returns how many were live: repeats
+    /// `DELETE /projects/{project_id}/deploys` until none is left.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`], and the service errors; some may be revoked then.
+    /// [`Error::Unauthorized`], and the service errors. Some deployments may be revoked even then.
     pub fn revoke_all(&self, project: &ProjectId, deadline: Deadline) -> Result<u64> {
         let mut revoked = 0;
         loop {
@@ -169,7 +174,7 @@ impl Service {
         }
     }
 
-    /// The service's cursor as a query; it becomes a part of an address.
+    /// The query for the service's cursor, checked because it becomes part of a URL.
     fn cursor(&self, next: &str) -> Result<String> {
         if next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
             return Ok(format!("?cursor={next}"));
@@ -188,7 +193,7 @@ impl Service {
         http::send(agent, &self.url, request, deadline)
     }
 
-    /// [`Service::ask`] for what is not about one deployment.
+    /// Like [`Service::ask`], for a request that is not about one deployment.
     fn ask_any<T: DeserializeOwned>(&self, request: &Request<'_>, deadline: Deadline) -> Result<T> {
         let answer = self.send(request, deadline)?;
         match answer.status {
@@ -210,7 +215,7 @@ impl Service {
         }
     }
 
-    /// The error that a refusal stands for. The code decides, never the text.
+    /// Maps a refusal to an error, by its code and never by its text.
     fn refusal(&self, answer: &Answer, id: Option<DeployId>) -> Error {
         let url = self.url.clone();
         if (300..400).contains(&answer.status) {
@@ -254,7 +259,8 @@ fn put(body: &impl Serialize) -> Method {
     Method::Put(json(body))
 }
 
-/// In memory that is wiped: sized before it is written, because a buffer that grows leaves copies behind.
+/// Serializes into memory that is wiped on drop. The first pass measures the length, because a
+/// buffer that grows leaves unwiped copies behind.
 fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
     let strings = "a request of strings is always JSON";
     let mut length = Length(0);
@@ -264,7 +270,7 @@ fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
     json
 }
 
-/// Counts what is written.
+/// A writer that only counts bytes.
 struct Length(usize);
 
 impl std::io::Write for Length {

@@ -1,8 +1,8 @@
-//! Where the key service is.
+//! The key service's URL and its validation.
 //!
-//! Owns what a usable service URL is: `https`, or `http` on loopback. It refuses credentials, queries and
-//! fragments in it. Plain `http` to another machine needs `CAPY_ALLOW_HTTP=1`, for a private network that
-//! brings its own encryption: the service's half of each key would travel in the clear.
+//! A valid service URL is `https`, or `http` on loopback, without credentials, query or fragment.
+//! Plain `http` to another machine needs `CAPY_ALLOW_HTTP=1`, meant for a private network with its
+//! own encryption: without encryption the service's half of each key would be readable in transit.
 
 use core::fmt;
 use std::ffi::OsString;
@@ -10,29 +10,29 @@ use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-/// The key service's URL, without a slash at its end.
+/// The key service's URL, without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceUrl {
     text: String,
     loopback: bool,
 }
 
-/// Whether plain `http` to another machine is allowed.
+/// Where plain `http` is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlainHttp {
     /// On loopback only.
     Loopback,
-    /// Everywhere: somebody asked for it by name.
+    /// Everywhere, because the user explicitly allowed it.
     Anywhere,
 }
 
-/// Text that is no usable service URL.
+/// The error for an invalid service URL.
 #[derive(Debug, thiserror::Error)]
 #[error("{origin} does not name a usable service URL: {reason}")]
 pub struct MalformedUrl {
-    /// Where the text comes from.
+    /// The source of the text, such as a variable's name.
     pub origin: String,
-    /// What is wrong with it.
+    /// What is wrong with the text.
     pub reason: &'static str,
 }
 
@@ -47,7 +47,7 @@ impl PlainHttp {
 }
 
 impl ServiceUrl {
-    /// Checks a URL; the error says that it comes from `origin`.
+    /// Parses and validates a URL; an error names `origin` as the source of the text.
     ///
     /// # Errors
     /// [`MalformedUrl`].
@@ -78,7 +78,7 @@ impl ServiceUrl {
         &self.text
     }
 
-    /// Whether the host is this machine.
+    /// Whether the host is `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
@@ -90,7 +90,8 @@ impl fmt::Display for ServiceUrl {
     }
 }
 
-/// `localhost` and the loopback addresses. A name that merely resolves to one is not: DNS can change its mind.
+/// Whether the host is `localhost` or a loopback address. Other names that resolve to loopback do
+/// not count, because their DNS records can change.
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())

@@ -1,7 +1,8 @@
-//! The signals that end a program.
+//! Signal handling on Unix: clean up before a signal ends the program.
 //!
-//! Owns which of them may be caught: not those that a parent had ignored, as `nohup` and shells do. It refuses to keep a
-//! program alive: what is caught is passed on once the work that it interrupts has tidied up, and a second one at once.
+//! Signals that the parent process ignored stay ignored, as `nohup` and shells expect. A caught
+//! signal ends the program once the interrupted work has cleaned up; a second signal ends it at
+//! once.
 
 use std::io;
 use std::sync::Arc;
@@ -11,20 +12,22 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// In the place of a number: nothing is left to be tidied up.
+/// Stands for a signal number: no cleanup is pending.
 const RELEASED: i32 = -1;
-/// Linux's last signal with a name; those after it are real-time signals.
+/// The last named signal of Linux; higher numbers are real-time signals.
 const LAST_NAMED: i32 = 31;
 const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// The signals that end a program, but for those that are ignored: they stay so, here and in what is started.
+/// The signals that end the program, without those that are ignored, which stay ignored in this
+/// process and its children.
 pub fn to_catch() -> Vec<i32> {
     let ignored = ignored();
     ENDING.into_iter().filter(|number| ignored >> (number - 1) & 1 == 0).collect()
 }
 
-/// All signals that a container's init passes on to its command, but for those that are ignored, and `SIGCHLD`, which
-/// wakes it. Not those that tell of a fault of this process, nor the terminal's own stop signals for a background group.
+/// The signals that a container's init catches: those that it forwards to its command, and
+/// `SIGCHLD`, which wakes it. Excluded are ignored signals, signals that report a fault of this
+/// process, and the terminal's stop signals for background groups.
 pub fn to_pass_on() -> Vec<i32> {
     use signal_hook::consts::{
         FORBIDDEN, SIGABRT, SIGBUS, SIGCHLD, SIGPIPE, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU,
@@ -38,19 +41,20 @@ pub fn to_pass_on() -> Vec<i32> {
     (1..=LAST_NAMED).filter(is_caught).collect()
 }
 
-/// Whether this process is the first one of its PID namespace: the init of a container. The kernel drops every signal for
-/// it that it does not catch, and gives it the processes whose parents ended.
+/// Whether this process is the init of a container: the first process of its PID namespace. The
+/// kernel drops every signal that an init does not catch, and makes it the parent of orphaned
+/// processes.
 pub fn is_init() -> bool {
     std::process::id() == 1
 }
 
-/// Whether a signal is one of those that end a program on somebody's order.
+/// Whether a signal is one of those by which somebody ends a program.
 pub fn is_ending(number: i32) -> bool {
     ENDING.contains(&number)
 }
 
-/// Ends the program as a signal would have that was caught. The kernel does not let a signal end an init: that one exits
-/// with the code that a shell tells for the signal.
+/// Ends the program as an uncaught signal would. The kernel does not let a signal kill an init,
+/// which instead exits with the code that a shell reports for the signal (128 + number).
 pub fn end_by(number: i32) {
     if is_init() {
         std::process::exit(128 + number);
@@ -58,7 +62,7 @@ pub fn end_by(number: i32) {
     let _ = emulate_default_handler(number);
 }
 
-/// Work that tidies up before a signal ends the program.
+/// A pending interrupt: the work cleans up, then the signal ends the program.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     stop: Arc<AtomicBool>,
@@ -66,10 +70,10 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Catches signals for the rest of the program's life.
+    /// Catches the signals of [`to_catch`] for the rest of the program's life.
     ///
     /// # Errors
-    /// When the system refuses to.
+    /// When the system call fails.
     pub fn catch() -> io::Result<Self> {
         let interrupt = Self::default();
         let mut caught = Signals::new(to_catch())?;
@@ -80,7 +84,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Takes a signal that somebody else caught; the second one ends the program.
+    /// Records a signal that the caller caught; the second one ends the program.
     pub fn note(&self, number: i32) {
         if self.number.swap(number, Ordering::SeqCst) != 0 {
             end_by(number);
@@ -88,17 +92,17 @@ impl Interrupt {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    /// From now on a signal ends the program at once: what had to be tidied up is.
+    /// Declares cleanup complete: from now on a signal ends the program at once.
     pub fn release(&self) {
         let _ = self.number.compare_exchange(0, RELEASED, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// Set once a signal came.
+    /// A flag that is set once a signal arrived.
     pub fn stop(&self) -> &AtomicBool {
         &self.stop
     }
 
-    /// Ends the program as the signal that came would have; does nothing when none did.
+    /// Ends the program as the recorded signal would have; does nothing without a signal.
     pub fn end(&self) {
         let number = self.number.load(Ordering::SeqCst);
         if number > 0 {
@@ -111,7 +115,8 @@ fn ignored() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| parse_ignored(&status))
 }
 
-/// The mask of `SigIgn` (proc_pid_status(5)): bit N-1 for signal N. Without Linux's /proc nothing counts as ignored.
+/// The mask of ignored signals, `SigIgn` in proc_pid_status(5): bit N-1 for signal N. Without
+/// Linux's /proc no signal counts as ignored.
 fn parse_ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)

@@ -1,11 +1,11 @@
-//! Text for a terminal that may quote others: a file of a repository, an answer of a service, a path.
+//! Cleans text for a terminal: text that may quote files of a repository, an answer of a service,
+//! or a path.
 //!
-//! Owns what is shown in place of what must not get through; both programs print through this. It refuses to print by
-//! itself.
+//! Both programs print through this module, which does not print by itself.
 
 pub use capy_protocol::text::steers_terminal as steers;
 
-/// The text with a blank for each character that steers a terminal; lines stay lines.
+/// Replaces each terminal control character with a space, but keeps line feeds and tabs.
 pub fn clean(text: &str) -> String {
     let is_kept = |c: char| c == '\n' || c == '\t' || !steers(c);
     text.chars().map(|c| if is_kept(c) { c } else { ' ' }).collect()

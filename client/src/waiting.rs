@@ -1,4 +1,5 @@
-//! Telling whoever waits for what. This crate prints nothing: a program says where to.
+//! Reports long waits for the key service. This module does not print: the program sets where
+//! reports go.
 
 use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -7,31 +8,33 @@ use std::time::Duration;
 
 use crate::ServiceUrl;
 
-/// A wait that is shorter is not worth a line.
+/// How long a call may take before it is reported.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 static TELL: OnceLock<fn(&str)> = OnceLock::new();
 
-/// From now on, `tell` gets a line when a call to the key service takes seconds. The first one that asks for it stays.
+/// Registers `tell`, which gets one line for each call to the key service that takes longer than
+/// three seconds. Only the first registration counts.
 pub fn report_to(tell: fn(&str)) {
     let _ = TELL.set(tell);
 }
 
-/// A call to the key service, until it is dropped.
+/// A guard for one call to the key service: the call ends when the guard is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    /// Its end is what the thread waits for.
+    /// Dropping this sender ends the watching thread.
     _call: Option<Sender<()>>,
 }
 
 impl Waiting {
-    /// Begins to wait for the service at `url`.
+    /// Begins a call to the service at `url`.
     pub(crate) fn begin(url: &ServiceUrl) -> Self {
         Self { _call: TELL.get().and_then(|tell| watch(*tell, url)) }
     }
 }
 
-/// A thread of its own: whoever asks is blocked in the call. Without one there is no line, and nothing else is missing.
+/// Waits in a thread, because the caller is blocked in the call. If no thread can be started, only
+/// the report is missing.
 fn watch(tell: fn(&str), url: &ServiceUrl) -> Option<Sender<()>> {
     let (call, ended) = channel();
     let line = format!("waiting for the key service at {url}");

@@ -1,6 +1,7 @@
-//! `data:` addresses, as bundles carry their own source maps.
+//! `data:` URLs (RFC 2397), in which bundles carry inline source maps.
 //!
-//! Owns both ways to write them (RFC 2397): base64 and percent signs. It keeps everything before the comma as it was.
+//! Decodes and encodes both forms, base64 and percent-encoding, and keeps everything before the
+//! comma unchanged.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -12,10 +13,12 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What JavaScript's `encodeURIComponent` leaves, but for what could end a comment or a string.
+/// Percent-encodes what JavaScript's `encodeURIComponent` does, and also the characters that could
+/// end a comment or a string.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'!').remove(b'~');
 
-/// An address in its parts: `data:`, a media type with parameters, perhaps `;base64`, a comma, the text.
+/// A URL in its parts: `data:`, a media type with parameters, an optional `;base64`, a comma, the
+/// data.
 pub(crate) struct DataUrl<'a> {
     head: &'a str,
     data: &'a str,
@@ -29,7 +32,7 @@ impl<'a> DataUrl<'a> {
         Some(Self { head, data, is_base64: last.trim().eq_ignore_ascii_case("base64") })
     }
 
-    /// The text in it, if it is UTF-8.
+    /// The decoded text, if it is UTF-8.
     pub(crate) fn decode(&self) -> Option<String> {
         let data = percent_decode_str(self.data);
         if !self.is_base64 {
@@ -39,7 +42,7 @@ impl<'a> DataUrl<'a> {
         String::from_utf8(LENIENT.decode(data).ok()?).ok()
     }
 
-    /// The same address with another text.
+    /// The same URL with another text as its data.
     pub(crate) fn encode(&self, text: &str) -> String {
         if self.is_base64 {
             format!("{},{}", self.head, LENIENT.encode(text))

@@ -1,8 +1,8 @@
-//! Edits on bytes. Knows no JavaScript.
+//! Text edits by byte offset, independent of JavaScript.
 //!
-//! Owns the order and the application of replacements. It refuses overlapping ones.
+//! Sorts and applies replacements, and rejects overlapping ones.
 
-/// Replace `start..end` by `text`.
+/// Replaces `start..end` with `text`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edit {
     pub(crate) start: usize,
@@ -10,7 +10,7 @@ pub(crate) struct Edit {
     pub(crate) text: String,
 }
 
-/// Sorts edits by place and drops repeated ones; `None` if two of them overlap.
+/// Sorts edits by position and drops duplicates; `None` if two of them overlap.
 pub(crate) fn in_order(mut edits: Vec<Edit>) -> Option<Vec<Edit>> {
     edits.sort_by_key(|edit| (edit.start, edit.end));
     edits.dedup();
@@ -18,7 +18,8 @@ pub(crate) fn in_order(mut edits: Vec<Edit>) -> Option<Vec<Edit>> {
     apart.then_some(edits)
 }
 
-/// The source with ordered, disjoint edits applied, in pieces; every other byte is the source's.
+/// Applies sorted, disjoint edits and returns the result in pieces; all other bytes are borrowed
+/// from the source.
 pub(crate) fn apply<'a>(source: &'a str, edits: &'a [Edit]) -> Vec<&'a str> {
     let mut pieces = Vec::with_capacity(2 * edits.len() + 1);
     let mut from = 0;

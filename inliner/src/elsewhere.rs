@@ -1,15 +1,16 @@
-//! What a program runs outside of the files as they were read: a function's text, and children with an environment of
-//! their own.
+//! Code that runs outside the program that contains it: functions turned into text
+//! (`job.toString()`), and child processes or workers with an environment of their own.
 //!
-//! Owns the analysis of one file by how values go through it, and the decision whether a file is worth that. A function of
-//! ours is missing where another function's text runs, and a value that is built in cannot give way to the one that a
-//! child is given: such reads stay, and the variables are set before the program starts.
+//! Decides whether a file needs the analysis, then follows the data flow within that file. A
+//! function that another process runs from its text cannot call a function that the inliner adds,
+//! and a value written into the code overrides the one that a parent passes to its child. Such
+//! reads are not replaced; the variables are set before the program starts instead.
 //!
-//! | module | owns |
+//! | module | content |
 //! |---|---|
-//! | `words` | whether a tree has to be asked |
-//! | `value`, `walk` | from a tree to what is given to whom |
-//! | `graph` | the ways that values go |
+//! | `words` | the byte search that decides whether the tree is analysed |
+//! | `value`, `walk` | from a tree to assignments and calls |
+//! | `graph` | the data flow between names, properties and parameters |
 //! | `function_text` | functions that are turned into text |
 //! | `child_env` | environments that children are given |
 
@@ -33,20 +34,20 @@ use child_env::Withheld;
 use graph::Graph;
 use words::Words;
 
-/// What one file tells about all of them.
+/// What one file says about code that runs elsewhere.
 #[derive(Debug, Default)]
 pub(crate) struct Elsewhere {
-    /// It may start children.
+    /// The file may start child processes or workers.
     pub(crate) starts_children: bool,
-    /// Variables that a child may be given with another value.
+    /// Variables that a child may get with a different value.
     pub(crate) given: BTreeSet<String>,
-    /// Any variable may be.
+    /// Any variable may get a different value in a child.
     pub(crate) gives_any: bool,
-    /// The text of a function that another file may give is run as code.
+    /// The file runs the text of a function that may come from another file.
     pub(crate) runs_any_text: bool,
 }
 
-/// Words of which one stands where a function is turned into text, or text is run.
+/// A file that turns a function into text, or runs a text, contains at least one of these words.
 const CONVERSIONS: [&str; 16] = [
     "toString",
     "String(",
@@ -66,7 +67,7 @@ const CONVERSIONS: [&str; 16] = [
     "join(",
 ];
 
-/// What a file's bytes tell, before anything is parsed.
+/// What a byte search finds in a file before it is parsed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outside(Words);
 
@@ -75,17 +76,17 @@ impl Outside {
         Self(Words::of(text))
     }
 
-    /// Whether children may be started, whatever else is in the text.
+    /// Whether the file may start children, whatever else it contains.
     pub(crate) fn starts_children(self) -> bool {
         self.0.starts_children
     }
 
-    /// Whether a text that names no variable may matter to the files that do.
+    /// Whether a file that names no variable may affect the files that do.
     pub(crate) fn concerns_others(self, text: &[u8]) -> bool {
         self.0.runs_text || self.0.starts_children && memmem::find(text, b"env").is_some()
     }
 
-    /// What has to be expected of a file of which there is no tree.
+    /// The worst case, for a file without a syntax tree.
     pub(crate) fn unknown(self, reads: &mut FileReads) -> Elsewhere {
         reads.leave_within(&[(0, u32::MAX)], Reason::FunctionText);
         let Words { starts_children, runs_text } = self.0;
@@ -97,7 +98,7 @@ impl Outside {
         }
     }
 
-    /// Whether the tree of a file with these reads has to be asked.
+    /// Whether a file with these reads needs its tree analysed.
     pub(crate) fn is_worth_a_look(self, text: &[u8], reads: &FileReads, parsed: bool) -> bool {
         let has = |word: &&str| memmem::find(text, word.as_bytes()).is_some();
         let converts = || CONVERSIONS.iter().any(has) || function_text::has_package(text);
@@ -110,11 +111,11 @@ impl Outside {
     }
 }
 
-/// Words of which one stands where a text is run.
+/// A file that runs a text as code contains at least one of these words.
 const RUN_TEXT: [&str; 6] = ["eval(", "eval)(", "eval:", "runIn", "Blob(", "Script("];
 
-/// Looks at a file's tree, and turns the reads into notes that must stay. `reads_nothing` says whether a script beside
-/// the file reads no variable, whatever it is started with.
+/// Analyses a file's tree, and turns reads that must not be replaced into notes. `reads_nothing`
+/// says whether a script beside the file reads no variable under any environment.
 pub(crate) fn look(
     program: &Program,
     text: &[u8],
@@ -135,7 +136,8 @@ pub(crate) fn look(
     Elsewhere { starts_children, given: given.names, gives_any: given.is_any, runs_any_text: texts.is_any }
 }
 
-/// Variables in texts that are run, unless the tree told of them already.
+/// Notes the variables named in texts that are run as code, except those that the tree already
+/// reported.
 fn note_run(run: &[(Atom, u32)], wanted: &dyn Wanted, reads: &mut FileReads) {
     let told = reads.notes.iter().filter(|note| note.reason == Reason::Eval);
     let mut told: BTreeSet<String> = told.filter_map(|note| note.name.clone()).collect();

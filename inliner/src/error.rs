@@ -1,13 +1,14 @@
-//! Why a run could not be carried out.
+//! The crate's one error type: why a run failed.
 //!
-//! Owns the crate's one error type. It never holds a value or a piece of a bundle.
+//! It never holds a value or a piece of a bundle.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::printable;
 
-/// A run that stopped. Files written before are whole, and a second run finishes the job.
+/// A failed run. Files that were written before the failure are complete, and a second run finishes
+/// the job.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,7 +18,8 @@ pub enum Error {
     UnknownLayout { path: PathBuf },
     #[error("{} is reachable from a public root, so nothing may be written into it", printable::path(path))]
     PublicBundle { path: PathBuf },
-    /// A link, or a path that a manifest names. With `outermost`, the folder that the caller named does not hold it.
+    /// A link, or a path in a manifest, that leads out of the application's folder; with
+    /// `outermost`, out of the folder that the caller named.
     #[error("{} leads out of {}", printable::path(path), of_what(outermost.as_deref()))]
     LinkLeavesTree { path: PathBuf, outermost: Option<PathBuf> },
     #[error("{} is no regular file", printable::path(path))]
@@ -46,7 +48,8 @@ pub enum Error {
     Threads,
 }
 
-/// Where a manifest is not what it should be. The parsers' own messages quote the text, so only the place is kept.
+/// The position of an error in a manifest. Only the position is kept, because the parsers' own
+/// messages quote the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}")]
 #[non_exhaustive]
@@ -75,12 +78,12 @@ fn of_what(outermost: Option<&Path>) -> String {
 }
 
 impl Error {
-    /// Whether a path leads out of what the caller named.
+    /// Whether a path leads out of the folder that the caller named.
     pub(crate) fn is_outside(&self) -> bool {
         matches!(self, Self::LinkLeavesTree { outermost: Some(_), .. })
     }
 
-    /// A stable name for scripts.
+    /// A stable error code for scripts.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoFolder { .. } => "NO_FOLDER",
@@ -103,7 +106,7 @@ impl Error {
         }
     }
 
-    /// One thing to do about it.
+    /// One suggestion for how to fix the error, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::UnknownLayout { .. } => Some(

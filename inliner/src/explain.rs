@@ -1,6 +1,7 @@
-//! What a run would work on, without any value and without writing.
+//! The answer to `--explain`: what a run would work on, without values and without writing.
 //!
-//! Owns the answer to `--explain`: which manifests were read, which folders are whose, and how many files that is.
+//! Lists the manifests that were read, the server and public folders, and how many files each
+//! holds.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,27 +12,28 @@ use crate::layout::{self, Evidence, Inventory, Runtime};
 use crate::report::RootKind;
 use crate::{Error, Request, printable};
 
-/// What was recognised, and what follows from it.
+/// The recognised layouts, and the files that follow from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
     pub evidence: Vec<Evidence>,
     pub roots: Vec<CountedRoot>,
     pub entries: Vec<EntryFile>,
-    /// Inside public folders, and not served.
+    /// Paths inside public folders that are not served.
     #[serde(serialize_with = "printable::serialize_paths")]
     pub withheld: Vec<PathBuf>,
-    /// Neither run nor served, and searched for values all the same.
+    /// Paths that are neither run nor served, but are searched for values.
     #[serde(serialize_with = "printable::serialize_paths")]
     pub searched: Vec<PathBuf>,
-    /// Server bundles, files that the public can fetch, source maps, and other files that are searched.
+    /// Counts: server bundles, files that the public can fetch, source maps, and other files that
+    /// are searched.
     pub server_files: usize,
     pub public_files: usize,
     pub map_files: usize,
     pub searched_files: usize,
 }
 
-/// A folder, whose it is, and how many files of that kind are in it.
+/// A root folder, its kind, and how many files of that kind it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CountedRoot {
@@ -52,7 +54,7 @@ pub struct EntryFile {
     pub runtime: &'static str,
 }
 
-/// Looks at the same files as a run would, reads none of the bundles, and writes nothing.
+/// Finds the same files as a run would, but reads no bundle and writes nothing.
 ///
 /// # Errors
 /// When the files cannot be listed, or the layout is refused: see [`Error`].
@@ -101,7 +103,7 @@ fn entries(inventory: &Inventory<'_>) -> Vec<EntryFile> {
 }
 
 impl Explanation {
-    /// Prints it for people, one fact to a line.
+    /// Prints the explanation as text, one fact per line.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
         for Evidence { layout, file, says } in &self.evidence {
             writeln!(out, "{layout}: {}: {}", printable::path(file), printable::name(says))?;

@@ -1,18 +1,18 @@
-//! How a value got into a file where it must not be.
+//! How a value got into a file that must not hold it, for the report of leaks.
 //!
-//! Owns the kinds of files that are searched, told by where they were found and by their names, and for each the way
-//! out. It refuses to look at contents.
+//! Classifies a file by its name and by where it was found, never by its contents, and suggests a
+//! fix for each kind.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-/// What kind of file holds a value. The serialised names are stable.
+/// The kind of file that holds a value. The serialised names are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum How {
-    /// HTML, a payload or data that was rendered while building.
+    /// HTML, a payload, or data rendered at build time.
     Prerendered,
     /// JavaScript for browsers.
     ClientScript,
@@ -22,15 +22,15 @@ pub enum How {
     SourceMap,
     /// A manifest whose headers and redirects are sent to the public.
     Manifest,
-    /// Something else that the public can fetch.
+    /// Any other file that the public can fetch.
     PublicFile,
-    /// What the framework keeps for its next build.
+    /// The framework's cache for its next build.
     BuildCache,
     /// A copy of an `.env` file, or of its contents.
     EnvCopy,
-    /// Another file that nobody fetches.
+    /// Any other file that is not served.
     Unserved,
-    /// The name of a file, or of a folder that it is in.
+    /// The name of the file itself, or of a folder above it.
     FileName,
 }
 
@@ -39,14 +39,14 @@ pub enum How {
 pub(crate) enum Found {
     /// In a public root, or served from a server root.
     Public,
-    /// Beside a bundle.
+    /// A source map beside a bundle.
     Map,
-    /// In a place that is searched and not served.
+    /// In a place that is searched but not served.
     Searched,
 }
 
 impl How {
-    /// The kind of a file; one that is compressed counts as what it is a copy of.
+    /// The kind of a file; a compressed file has the kind of its original.
     pub(crate) fn of(path: &Path, found: Found) -> Self {
         let plain = path.extension().is_some_and(|end| end == "gz" || end == "br" || end == "zst");
         let path = if plain { path.with_extension("") } else { path.to_owned() };
@@ -69,7 +69,7 @@ impl How {
         }
     }
 
-    /// Says what the file is.
+    /// What the file is, as text for the report.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Prerendered => "a prerendered page or payload",
@@ -85,7 +85,7 @@ impl How {
         }
     }
 
-    /// One thing to do about it.
+    /// One suggestion for how to fix it.
     pub(crate) fn way_out(self) -> &'static str {
         match self {
             Self::Prerendered => {

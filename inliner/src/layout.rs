@@ -1,7 +1,8 @@
-//! Which files are the server's and which the public can fetch.
+//! Which files belong to the server, and which the public can fetch.
 //!
-//! Owns the allow-list: server roots come from a framework's manifests or are named by the caller. It refuses a layout
-//! that it does not know, a server file that is also reachable from a public root, and a link that leaves the tree.
+//! Server roots come from a framework's manifests or are named by the caller. An unknown layout is
+//! rejected, and so are a server file that is also reachable from a public root and a link that
+//! leaves the tree.
 
 mod astro;
 mod find;
@@ -40,58 +41,62 @@ pub struct Evidence {
     pub says: String,
 }
 
-/// Every file that takes part.
+/// Every file that a run reads, rewrites or searches.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory<'a> {
     pub(crate) tree: Tree<'a>,
     pub(crate) roots: Vec<Root>,
-    /// Bundles to rewrite: the real path, and the path by which it was found.
+    /// Bundles to rewrite: the real path, and the path under which each was found.
     pub(crate) server: BTreeMap<PathBuf, PathBuf>,
     /// Files that the public can fetch, in the same form.
     pub(crate) public: BTreeMap<PathBuf, PathBuf>,
-    /// Source maps beside server files: not public, and never allowed to hold a value.
+    /// Source maps beside server files: not public, but they must not hold a value.
     pub(crate) maps: BTreeMap<PathBuf, PathBuf>,
-    /// Files that nobody runs or fetches, and that must not hold a value either: caches, copies of `.env`.
+    /// Files that are neither run nor served, but must not hold a value: caches, copies of `.env`.
     pub(crate) searched: BTreeMap<PathBuf, PathBuf>,
     /// Bundles that a platform loads first, by real path.
     pub(crate) entries: BTreeMap<PathBuf, Runtime>,
-    /// Pipes, devices and sockets where files are searched.
+    /// Pipes, devices and sockets found where files are searched.
     pub(crate) special: Vec<PathBuf>,
     /// Temporary files of a run that was killed.
     pub(crate) leftovers: BTreeSet<PathBuf>,
-    /// What the layouts were recognised by.
+    /// The manifests that the layouts were recognised by.
     pub(crate) evidence: Vec<Evidence>,
-    /// Inside public roots, and not served: by real path.
+    /// Real paths inside public roots that are not served.
     pub(crate) withheld: Vec<PathBuf>,
-    /// What `searched` was listed from.
+    /// The paths that `searched` was listed from.
     pub(crate) searched_roots: Vec<PathBuf>,
-    /// Known outputs that are older than the run asked about: none of their files take part.
+    /// Known outputs that were written before the time in the request; none of their files take
+    /// part.
     pub(crate) older: Vec<Layout>,
     /// Scripts that were written since and belong to nothing above, or their folders.
     pub(crate) unrecognised: Vec<PathBuf>,
 }
 
-/// What a framework's folder says about itself.
+/// What is known about one build output.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) name: &'static str,
-    /// Links inside server roots may not lead out of this folder.
+    /// The folder that links inside server roots must not lead out of.
     pub(crate) tree: PathBuf,
     pub(crate) server: Vec<PathBuf>,
-    /// Whether a file inside a server root is served as it is.
+    /// Whether a file inside a server root is served unchanged.
     pub(crate) is_served: fn(&Path) -> bool,
     pub(crate) public: Vec<PathBuf>,
     /// Single files whose contents reach the public: headers and redirects.
     pub(crate) served_files: Vec<PathBuf>,
     /// Single server bundles outside the server roots.
     pub(crate) server_files: Vec<PathBuf>,
-    /// Files and folders inside a public root that the platform takes for itself and does not serve (`_worker.js`).
+    /// Files and folders inside a public root that the platform uses itself and does not serve
+    /// (`_worker.js`).
     pub(crate) withheld: Vec<PathBuf>,
-    /// Files and folders that are neither run nor served, and must not hold a value all the same: caches, copies of `.env`.
+    /// Files and folders that are neither run nor served, but must not hold a value: caches, copies
+    /// of `.env`.
     pub(crate) searched: Vec<PathBuf>,
     /// The modules that the platform loads first.
     pub(crate) entries: Vec<Entry>,
-    /// What was read to know all this, and what it said, for people: `(file, "what it says")`.
+    /// The files that were read to recognise the layout, each with what it said, for people:
+    /// `(file, "what it says")`.
     pub(crate) evidence: Vec<(PathBuf, String)>,
 }
 
@@ -105,16 +110,16 @@ pub(crate) struct Entry {
 /// What runs a server bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runtime {
-    /// Node or something that behaves like it: `process.env` is the environment.
+    /// Node or a compatible runtime: `process.env` is the environment.
     Node,
-    /// An edge sandbox: scripts in one global scope, `process.env` a copy.
+    /// An edge sandbox: scripts share one global scope, and `process.env` is a copy.
     Edge,
-    /// Cloudflare's: `env` of `cloudflare:workers` beside `process.env`.
+    /// Cloudflare Workers: `env` of `cloudflare:workers` beside `process.env`.
     Workers,
 }
 
 impl Layout {
-    /// A layout with nothing in it yet.
+    /// An empty layout.
     pub(crate) fn new(name: &'static str, tree: &Path) -> Self {
         Self {
             name,
@@ -133,7 +138,8 @@ impl Layout {
 }
 
 impl Layout {
-    /// Adds what another layout knows of the same bundles: what runs them, and what is served beside them.
+    /// Adds what another layout knows about the same bundles: their runtime, and what is served
+    /// beside them.
     fn learn(&mut self, tree: &Tree<'_>, other: Self) {
         let is_same =
             |a: &Path, b: &Path| a == b || tree.real(a).is_ok_and(|a| tree.real(b).is_ok_and(|b| a == b));
@@ -153,7 +159,7 @@ impl Layout {
     }
 }
 
-/// Lists the files of everything that was asked for.
+/// Lists the files of everything that the request names.
 pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Error> {
     let tree = tree(request)?;
     let (mut layouts, mut older) = (Vec::new(), Vec::new());
@@ -182,20 +188,20 @@ pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Erro
     Ok(Inventory { older, unrecognised, ..Inventory::of(tree, &layouts, &request.public)? })
 }
 
-/// What the caller names, and the bundles among it.
+/// The tree of folders that the request names, with its bundles.
 pub(crate) fn tree<'a>(request: &Request<'a>) -> Result<Tree<'a>, Error> {
     let bundles = [&request.server[..], &request.files].concat();
     let named = [&request.apps[..], &bundles, &request.public].concat();
     Tree::of(&named, &bundles, &request.within, request.watch(), request.limits)
 }
 
-/// What finds a framework's build in a folder, or takes the folder for one itself.
+/// Detectors that look for a framework's build in a folder, or recognise the folder itself as one.
 const DETECTORS: &[Detector] =
     &[opennext::detect, vercel::detect, nuxt::detect, astro::detect, react_router::detect, sveltekit::detect];
 
 type Detector = fn(&Tree<'_>, &Path, Option<SystemTime>) -> Result<Vec<Detected>, Error>;
 
-/// Asks each framework's module in turn.
+/// Runs each framework's detector.
 fn detect(tree: &Tree<'_>, folder: &Path, request: &Request<'_>) -> Result<Vec<Detected>, Error> {
     let written_since = request.written_since;
     if !tree.is_dir(folder) {
@@ -204,7 +210,7 @@ fn detect(tree: &Tree<'_>, folder: &Path, request: &Request<'_>) -> Result<Vec<D
     }
     let mut found = next::detect(tree, folder, written_since)?;
     found.extend(detect_in(tree, &find::below(tree, folder, find::DEEPEST)?, written_since)?);
-    // A configuration of wrangler's also lies beside what other tools built.
+    // Other tools' builds can also lie beside a wrangler configuration.
     for worker in worker::detect(tree, folder, written_since)? {
         match found.iter_mut().find(|other| is_covered(tree, &worker.layout, &other.layout)) {
             Some(other) => other.layout.learn(tree, worker.layout),
@@ -222,7 +228,7 @@ fn detect(tree: &Tree<'_>, folder: &Path, request: &Request<'_>) -> Result<Vec<D
     Ok(found)
 }
 
-/// The builds that any of these folders has or is, each once.
+/// The builds in any of these folders, and the folders that are builds themselves, each once.
 fn detect_in(
     tree: &Tree<'_>,
     folders: &[PathBuf],
@@ -241,7 +247,7 @@ fn detect_in(
     Ok(all)
 }
 
-/// Whether what a layout would rewrite belongs to another one already.
+/// Whether the files that a layout would rewrite already belong to another layout.
 fn is_covered(tree: &Tree<'_>, layout: &Layout, other: &Layout) -> bool {
     let roots: Vec<PathBuf> = other.server.iter().filter_map(|root| tree.real(root).ok()).collect();
     let mut paths = layout.server.iter().chain(&layout.server_files).filter_map(|path| tree.real(path).ok());
@@ -251,12 +257,12 @@ fn is_covered(tree: &Tree<'_>, layout: &Layout, other: &Layout) -> bool {
 /// A build output that was recognised.
 pub(crate) struct Detected {
     pub(crate) layout: Layout,
-    /// Written by the run that asks.
+    /// Whether it was written since the time in the request.
     pub(crate) fresh: bool,
 }
 
 impl<'t> Inventory<'t> {
-    /// Lists the files of these outputs, and of further folders that the public can fetch.
+    /// Lists the files of these outputs, and of further public folders.
     pub(crate) fn of(tree: Tree<'t>, layouts: &[Layout], public: &[PathBuf]) -> Result<Self, Error> {
         let mut inventory = Self { tree, ..Self::default() };
         for path in layouts.iter().flat_map(|layout| &layout.withheld) {
@@ -325,7 +331,7 @@ impl Inventory<'_> {
         Ok(())
     }
 
-    /// The files below a folder; what is neither file nor folder is noted.
+    /// The files below a folder; special files go to `special`.
     fn files(&mut self, folder: &Path) -> Result<Vec<Found>, Error> {
         let mut found = self.tree.walk(folder, |_| true)?;
         let special = found.iter().filter(|entry| entry.kind == Kind::Special);
@@ -334,7 +340,7 @@ impl Inventory<'_> {
         Ok(found)
     }
 
-    /// One bundle; a map beside it is searched.
+    /// Adds one bundle; a map beside it is searched.
     fn add_server_file(&mut self, file: &Path, outer: &Path) -> Result<(), Error> {
         let real = self.tree.real(file)?;
         if !self.tree.may_write(&real) {
@@ -398,14 +404,14 @@ impl Inventory<'_> {
         Ok(())
     }
 
-    /// Elsewhere nothing is served anyway.
+    /// Keeps only the withheld paths inside public roots, since nothing is served elsewhere.
     fn keep_withheld_in_public(&mut self) {
         let public = self.roots.iter().filter(|root| root.kind == RootKind::Public);
         let public: Vec<_> = public.filter_map(|root| self.tree.real(&root.path).ok()).collect();
         self.withheld.retain(|path| public.iter().any(|root| path.starts_with(root)));
     }
 
-    /// Whether a file in this folder, which is a real path, could be fetched by the public.
+    /// Whether the public could fetch a file in this folder, given as a real path.
     pub(crate) fn serves(&self, folder: &Path) -> bool {
         let public = self.roots.iter().filter(|root| root.kind == RootKind::Public);
         let mut public = public.filter_map(|root| self.tree.real(&root.path).ok());
@@ -413,7 +419,7 @@ impl Inventory<'_> {
             && !self.withheld.iter().any(|path| folder.starts_with(path))
     }
 
-    /// Every folder that bundles are written into lies in one of these.
+    /// Folders that contain every folder that bundles are written into.
     pub(crate) fn written_folders(&self) -> impl Iterator<Item = &Path> {
         let roots = self.roots.iter().filter(|root| root.kind == RootKind::Server);
         let roots: Vec<&Path> = roots.map(|root| root.path.as_path()).collect();
@@ -424,7 +430,8 @@ impl Inventory<'_> {
         roots.into_iter().chain(outside.filter_map(|(real, _)| real.parent()))
     }
 
-    /// The public roots were walked through their links: whatever they reach is public, wherever it lies.
+    /// Rejects a bundle that is reachable from a public root. Public roots are walked through
+    /// links, so what they reach is public wherever it lies.
     fn refuse_public_bundles(&self) -> Result<(), Error> {
         let server: BTreeSet<&PathBuf> = self.server.keys().collect();
         match self.public.iter().find(|(real, _)| server.contains(real)) {
@@ -434,13 +441,14 @@ impl Inventory<'_> {
     }
 }
 
-/// JavaScript by its extension.
+/// JavaScript, by its extension.
 pub(crate) fn is_script(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("js" | "mjs" | "cjs"))
 }
 
-/// Scripts of the packages inside a folder, or of a folder of packages: they run with the bundles, and are not rewritten.
+/// Scripts of packages (`node_modules`) inside a folder, or in a folder of packages: they run with
+/// the bundles and are not rewritten.
 pub(crate) fn packages(tree: &Tree<'_>, root: &Path) -> Result<Vec<PathBuf>, Error> {
     let is_package = |path: &Path| path.components().any(|part| part.as_os_str() == "node_modules");
     let is_inside =

@@ -1,16 +1,17 @@
-//! The scan of everything public for values.
+//! Search for values in everything that the public can fetch.
 //!
-//! Owns the search of one text, and which values are not worth it: a finding that means nothing hides the one that does.
-//! One pass looks for all forms of all values. Where the text has escapes that a value may be written with, and only
-//! there, one more pass follows for each layer of them: a Flight payload is JSON in JSON in HTML, and any mixture may
-//! hold a value. What a text has in pieces (`pieces`) is searched together. A finding never holds the value.
+//! Searches one text, and decides which values are not worth searching for, because meaningless
+//! findings hide the real ones. One pass looks for all forms of all values. Only where the text
+//! contains escapes that may spell a value, one more pass follows for each layer of escapes: a
+//! Flight payload is JSON in JSON in HTML, and any mixture may hold a value. Values that a text
+//! holds in pieces (`pieces`) are joined before the search. A finding never contains the value.
 //!
-//! | module | owns |
+//! | module | content |
 //! |---|---|
 //! | `forms` | the texts that stand for a value |
-//! | `parts` | what of a value is a secret of its own |
-//! | `pieces` | base64 in lines, lists of bytes, joined literals, payloads in several scripts, CSS |
-//! | `unpack` | compressed files, read bit by bit |
+//! | `parts` | the parts of a value that are secrets of their own |
+//! | `pieces` | joins pieces: base64 in lines, lists of bytes, joined literals, payloads, CSS |
+//! | `unpack` | streaming decompression of compressed files |
 
 pub(crate) mod forms;
 pub(crate) mod parts;
@@ -30,9 +31,9 @@ use crate::unescape::{self, Kind};
 use forms::{forms, rare_forms};
 use zeroize::Zeroizing;
 
-/// Shorter values are found everywhere and mean nothing.
+/// Shorter values occur everywhere by chance.
 pub(crate) const SHORTEST: usize = 6;
-/// More layers of escapes than anybody writes.
+/// Layers of escapes that are undone; real files have fewer.
 const LAYERS: usize = 6;
 
 /// One value found in a text.
@@ -41,12 +42,12 @@ pub(crate) struct Found {
     pub(crate) at: usize,
     /// Index into [`Search::names`].
     pub(crate) name: usize,
-    /// Index into [`Search::parts`], when it is not the whole value.
+    /// Index into [`Search::parts`], if only a part of the value was found.
     pub(crate) part: Option<usize>,
     pub(crate) encoding: Encoding,
 }
 
-/// What a form is one of.
+/// What a search pattern stands for.
 #[derive(Debug, Clone, Copy)]
 struct Meaning {
     name: usize,
@@ -54,15 +55,16 @@ struct Meaning {
     encoding: Encoding,
 }
 
-/// All values in all their forms.
+/// A search for all values in all their forms.
 pub(crate) struct Search {
     pub(crate) names: Vec<String>,
-    /// What parts of values are called.
+    /// Labels of the parts of values.
     pub(crate) parts: Vec<String>,
     pub(crate) not_searched: Vec<(String, NotSearched)>,
     forms: Finder,
     meaning: Vec<Meaning>,
-    /// Bytes that an escape of interest stands for: those of the values, and those of further escapes.
+    /// Bytes that make an escape worth undoing: those of the values, and those that further escapes
+    /// consist of.
     letters: [bool; 256],
     /// Length of the longest form.
     longest: usize,
@@ -88,7 +90,7 @@ impl Search {
             };
             add(None, forms(value));
             add(None, rare_forms(value));
-            // What stands in a value that is public by its name is public.
+            // A part that also occurs in a value that is public by its name is public.
             let is_secret =
                 |part: &parts::Part| !public.iter().any(|public| public.contains(part.text.as_str()));
             for part in parts::parts(value).into_iter().filter(is_secret) {
@@ -107,13 +109,14 @@ impl Search {
         Self { names, parts: labels, not_searched, forms: Finder::new(patterns), meaning, letters, longest }
     }
 
-    /// How much of a text a value can take up, however it is escaped.
+    /// How many bytes of a text a value can take up, however it is escaped.
     pub(crate) fn reach(&self) -> usize {
-        // `\u0041` for each byte, in a file that is read in parts.
+        // `\u0041` takes six bytes for each byte; files are read in parts that overlap by this
+        // much.
         self.longest * 6 + 64
     }
 
-    /// Every place where a value stands, once per place and name.
+    /// All values in a text, once per place and name.
     pub(crate) fn scan(&self, text: &[u8]) -> Vec<Found> {
         let mut found = self.hits(text);
         found.extend(self.escaped(text));
@@ -134,7 +137,7 @@ impl Search {
         found
     }
 
-    /// Forms that stand in the text as they are.
+    /// Occurrences of forms in the text as it is.
     fn hits(&self, text: &[u8]) -> Vec<Found> {
         let mut hits = Vec::new();
         self.forms.each(text, |at, form| {
@@ -144,7 +147,7 @@ impl Search {
         hits
     }
 
-    /// Forms that are written with escapes.
+    /// Occurrences of forms that are written with escapes.
     fn escaped(&self, text: &[u8]) -> Vec<Found> {
         let regions = unescape::regions(text, &self.letters, self.longest);
         let inside = |start: usize, found: Found| Found { at: start + found.at, ..found };
@@ -155,7 +158,7 @@ impl Search {
         found.collect()
     }
 
-    /// What is found after one pass over the escapes, after two, and so on.
+    /// Occurrences after each pass over the escapes: after one, after two, and so on.
     fn layers(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         let mut layers: Vec<Vec<u8>> = Vec::new();
@@ -183,7 +186,7 @@ impl Search {
     }
 }
 
-/// Where in the file the places in its last layer are.
+/// Maps places in the last layer to places in the original text.
 fn origins(text: &[u8], layers: &[Vec<u8>], places: impl Iterator<Item = usize>) -> BTreeMap<usize, usize> {
     let places: Vec<usize> = places.collect::<BTreeSet<_>>().into_iter().collect();
     let mut there = places.clone();
@@ -206,7 +209,7 @@ fn encoding_of(written: &[u8]) -> Encoding {
 
 type NamesAndValues<'v> = Vec<(&'v str, &'v str)>;
 
-/// The values that are worth a search, and why the others are not.
+/// The values that are searched for, and for each of the others the reason why not.
 pub(crate) fn searched(values: &EnvMap) -> (NamesAndValues<'_>, Vec<(String, NotSearched)>) {
     let declared_public: BTreeSet<&str> =
         values.iter().filter(|(name, _)| is_public(name)).map(|(_, value)| value.expose_secret()).collect();
@@ -233,7 +236,7 @@ fn is_not_searched(name: &str, value: &str, declared_public: &BTreeSet<&str>) ->
     }
 }
 
-/// A cursor over a text that counts lines, from one, and only goes forward.
+/// A forward-only cursor that maps byte offsets to line numbers, counted from one.
 pub(crate) struct Lines<'t> {
     text: &'t [u8],
     at: usize,
@@ -245,7 +248,7 @@ impl<'t> Lines<'t> {
         Self { text, at: 0, line: 1 }
     }
 
-    /// The line that holds a byte. Places must not go back.
+    /// The line that contains a byte. Offsets must not decrease.
     pub(crate) fn of(&mut self, at: usize) -> usize {
         let at = at.clamp(self.at, self.text.len());
         self.line += memchr::memchr_iter(b'\n', &self.text[self.at..at]).count();
@@ -254,7 +257,7 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// The line, from one, that holds a byte.
+/// The line, counted from one, that contains a byte.
 pub(crate) fn line_of(text: &[u8], at: usize) -> usize {
     Lines::new(text).of(at)
 }
@@ -314,7 +317,7 @@ mod tests {
             ("63616e226172793c267365632e7839", Encoding::Hex),
             ("63616E226172793C267365632E7839", Encoding::Hex),
             ("Y2FuImFyeTwmc2VjLng5", Encoding::Base64),
-            // Of the JSON text.
+            // Base64 of the value's JSON text.
             ("ImNhblwiYXJ5PCZzZWMueDki", Encoding::Base64),
         ] {
             let found = search.scan(format!("<html>%41\\n{text}").as_bytes());

@@ -1,29 +1,30 @@
-//! Bakes a deployment's decrypted values into a framework's finished server bundles.
+//! Replaces reads of environment variables in a framework's finished server bundles with a
+//! deployment's decrypted values.
 //!
-//! [`inline`] plans everything, then writes: it reads the environment of no process, prints nothing and keeps no state.
-//! It refuses to write anything when a value is found where the public can fetch it, or when a bundle would still lack
-//! a variable that it reads.
+//! [`inline`] plans all changes before it writes any. It reads no process environment, prints
+//! nothing and keeps no state. It writes nothing if a value is found where the public can fetch it,
+//! or if a bundle would still lack a variable that it reads.
 //!
-//! | module | owns |
+//! | module | content |
 //! |---|---|
-//! | `layout` | which files are the server's, which are public |
-//! | `older` | outputs that were there before the run |
-//! | `subject` | which variables, and the names of their functions |
-//! | `prefilter`, `scan` | bytes → tokens → reads of the environment, where that is certain |
-//! | `syntax`, `reads` | bytes → tree → reads of the environment |
-//! | `suspect` | bytes → what may be a use of the environment, and is followed by neither |
-//! | `elsewhere` | tree → functions that become text, and children with an environment of their own |
-//! | `replace`, `edit`, `tail`, `prefix`, `map` | read + value → new text and a map that still fits |
-//! | `prelude` | what is set before the program starts, because it cannot be replaced |
-//! | `leak`, `skip`, `unescape`, `public` | the search of everything public |
-//! | `mask` | values out of a text that passes by |
-//! | `link` | what server files hand to each other |
-//! | `map_file` | which map is a bundle's own |
-//! | `report`, `printable` | what people and scripts are told |
+//! | `layout` | which files belong to the server, and which are public |
+//! | `older` | outputs that existed before the run |
+//! | `subject` | which variables are inlined, and the names of their functions |
+//! | `prefilter`, `scan` | reads of the environment found in tokens, where that is certain |
+//! | `syntax`, `reads` | reads of the environment found in the syntax tree |
+//! | `suspect` | possible uses of the environment that neither analysis follows |
+//! | `elsewhere` | functions that become text, and children with an environment of their own |
+//! | `replace`, `edit`, `tail`, `prefix`, `map` | new text for a read, and an adjusted source map |
+//! | `prelude` | variables that are set before the program starts |
+//! | `leak`, `skip`, `unescape`, `public` | the search of public files for values |
+//! | `mask` | removes values from streamed text, such as a program's output |
+//! | `link` | the values that server files export to each other |
+//! | `map_file` | which source map belongs to a bundle |
+//! | `report`, `printable` | reports for people and for scripts |
 //! | `bundle`, `plan`, `write`, `seen` | one file, all files, and what is written |
-//! | `tree`, `lock` | every way to the disk; one run at a time |
-//! | `program` | the command line of `capy-inline`, which alone reads the environment and prints |
-//! | `work` | how far a run is, and what its time went into |
+//! | `tree`, `lock` | file system access; one run at a time |
+//! | `program` | the command line of `capy-inline`; only it reads the environment and prints |
+//! | `work` | progress, and the time of each phase |
 
 mod bundle;
 mod data_url;
@@ -94,7 +95,7 @@ pub use work::{Phase, Phases, Progress, Step};
 pub struct Request<'a> {
     /// The names and values of the deployment.
     pub values: &'a EnvMap,
-    /// Folders of applications whose build output is recognised by its manifests.
+    /// Application folders whose build output is recognised by its manifests.
     pub apps: Vec<PathBuf>,
     /// Folders of server bundles that the caller vouches for.
     pub server: Vec<PathBuf>,
@@ -102,32 +103,34 @@ pub struct Request<'a> {
     pub files: Vec<PathBuf>,
     /// Further folders that the public can fetch.
     pub public: Vec<PathBuf>,
-    /// Leave outputs alone that are older: neither their times say that they were written since, nor the file system's.
+    /// Skips outputs that are older: neither their modification time nor the file system's status
+    /// change time is later.
     pub written_since: Option<SystemTime>,
-    /// Fail with [`Error::OlderThanRun`] where such an output does not hold these values.
+    /// Fails with [`Error::OlderThanRun`] if such an output does not hold these values.
     pub refuse_older: bool,
-    /// Search what builds of static sites leave, and name scripts that were written since and belong to no known layout.
-    /// An application without a known output is no error then.
+    /// Also searches the output of static site builds, and lists scripts that were written since
+    /// and belong to no known layout. An application without a known output is then no error.
     pub beside_layouts: bool,
-    /// Variables whose values may stand in public files.
+    /// Variables whose values are allowed in public files.
     pub allow_leak: BTreeSet<String>,
     /// Variables to inline although a public script names them.
     pub allow_mention: BTreeSet<String>,
     pub dynamic: Dynamic,
-    /// How far around the named folders a run may go.
+    /// How far outside the named folders a run may go.
     pub within: Within,
-    /// How much is read of large files.
+    /// How many bytes of files a run may read.
     pub limits: Limits,
-    /// From then on the run fails with [`Error::TimeOver`], as one that is stopped.
+    /// After this time the run fails with [`Error::TimeOver`], and cleans up as a stopped run does.
     pub deadline: Option<Instant>,
-    /// Set by somebody else to stop the run: it fails with [`Error::Stopped`] and leaves no temporary file behind.
+    /// Set from outside to stop the run: it fails with [`Error::Stopped`] and leaves no temporary
+    /// file behind.
     pub stop: Option<&'a AtomicBool>,
-    /// Told how far the run is.
+    /// Receives the run's progress.
     pub progress: Option<&'a Progress>,
 }
 
 impl<'a> Request<'a> {
-    /// A request for these values and nothing else yet.
+    /// A request with these values and no files.
     pub fn new(values: &'a EnvMap) -> Self {
         Self {
             values,
@@ -156,24 +159,25 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What becomes of uses of the environment that cannot be replaced by a value.
+/// What happens with uses of the environment that cannot be replaced by a value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dynamic {
-    /// The variables that they may want are set before the program starts. What cannot be set fails the run.
+    /// Sets the variables that such uses may need before the program starts. Fails the run if that
+    /// is impossible.
     #[default]
     Auto,
-    /// All variables are set before the program starts, beside the reads that are replaced.
+    /// Sets all variables before the program starts, and replaces reads as well.
     Prelude,
-    /// Nothing is set; what stays is reported, and fails nothing.
+    /// Sets nothing; reports such uses without failing.
     Warn,
-    /// Nothing is set; whatever may read a variable fails the run.
+    /// Sets nothing; fails the run if such a use may read a variable.
     Error,
 }
 
-/// Plans and, if nothing speaks against it, writes.
+/// Plans all changes, and writes them if nothing failed.
 ///
-/// A run that fails by a read that stays or by a leak answers `Ok` with [`Report::worst`] at [`Severity::Failure`] and
-/// [`Report::written`] unset.
+/// A run that fails because of a leak or of a read that cannot be replaced returns `Ok`, with
+/// [`Report::worst`] at [`Severity::Failure`] and [`Report::written`] unset.
 ///
 /// # Errors
 /// When the files cannot be read or written, or the layout is refused: see [`Error`].
@@ -182,7 +186,8 @@ pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
     pool.install(|| run(request))
 }
 
-/// Of each thread, in bytes: a text whose tree needs more is refused. A stack is only used as far as it is needed.
+/// Stack size of each thread, in bytes; a text whose tree needs more is rejected. The system
+/// commits stack memory only as it is used.
 pub(crate) const STACK: usize = 256 << 20;
 
 fn run(request: &Request<'_>) -> Result<Report, Error> {
@@ -211,7 +216,7 @@ fn run(request: &Request<'_>) -> Result<Report, Error> {
 pub mod testing {
     use capy_protocol::env_map::EnvMap;
 
-    /// As in a run: a tree may want more stack than a test's thread has.
+    /// Runs with the stack size of a real run, because a tree may need more than a test thread has.
     fn with_stack<T: Send>(task: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().stack_size(crate::STACK).spawn_scoped(scope, task);
@@ -224,17 +229,17 @@ pub mod testing {
     pub use crate::scan::Doubt;
     use crate::subject::Subjects;
 
-    /// Whether tokens and tree tell the same about a text.
+    /// Whether the token scan and the syntax tree find the same in a text.
     #[derive(Debug, PartialEq, Eq)]
     pub enum Agreement {
         NotSure(Doubt),
-        /// So many reads and notes.
+        /// The number of reads and notes.
         Same(usize),
-        /// What the tokens tell, and what the tree does; nothing when the text does not parse.
+        /// What the tokens show, and what the tree shows; `None` if the text does not parse.
         Different(String, Option<String>),
     }
 
-    /// Asks both.
+    /// Compares both analyses.
     pub fn tokens_and_tree(text: &str, values: &EnvMap) -> Agreement {
         with_stack(|| both(text, values))
     }
@@ -261,12 +266,12 @@ pub mod testing {
         with_stack(|| crate::syntax::parse(text).is_ok())
     }
 
-    /// One bundle without a file system.
+    /// Inlines one bundle without a file system.
     pub fn inline(text: &str, values: &EnvMap) -> Inlined {
         with_stack(|| crate::plan::inline_text(text, None, values))
     }
 
-    /// The same, with its source map.
+    /// Inlines one bundle and adjusts its source map.
     pub fn inline_with_map(text: &str, map: &str, values: &EnvMap) -> Inlined {
         with_stack(|| crate::plan::inline_text(text, Some(map), values))
     }

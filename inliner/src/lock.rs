@@ -1,9 +1,9 @@
-//! Keeps two runs apart.
+//! Advisory locks that keep concurrent runs apart.
 //!
-//! Owns advisory locks on folders: one run at a time writes into a folder and what lies below it, whatever names the
-//! folders were given by and in whatever order. It refuses to wait. The locks are on files of this user's own, in a folder
-//! that nobody else may enter: whoever can open a folder could hold a lock on the folder itself for ever. Where there is no
-//! such place, nothing is locked.
+//! Only one run at a time writes into a folder and everything below it, whatever paths name the
+//! folders and in whatever order. A run does not wait for another one to finish. The lock files lie
+//! in a private folder of the user: a lock on the target folder itself could be held forever by
+//! anyone who can open that folder. If no private folder can be made, nothing is locked.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::tree::Tree;
 
-/// Another run that ends takes a lock for itself for a moment, to see whether it is the last. On a busy machine that moment
-/// is as long as the machine lets another process wait: two seconds in all.
+/// Waiting times for a shared lock, two seconds in all. A run that ends briefly takes an exclusive
+/// lock to see whether it is the last holder, and on a busy machine that moment lasts as long as
+/// the scheduler delays the process.
 const PATIENCE: [Duration; 10] = {
     let mut waits = [Duration::from_millis(2); 10];
     let mut next = 1;
@@ -27,17 +28,18 @@ const PATIENCE: [Duration; 10] = {
     }
     waits
 };
-/// The file of a lock is made again when another run removed it just then.
+/// How often a lock file is created anew because another run removed it at the same moment.
 const MAX_ATTEMPTS: usize = 100;
 
-/// Locks that are given back when they are dropped.
+/// Held locks, which are released on drop.
 #[derive(Debug, Default)]
 pub(crate) struct Locks {
     held: Vec<(PathBuf, File)>,
     place: PathBuf,
 }
 
-/// Takes these folders, and shares those that they lie in: another run cannot take one of them meanwhile.
+/// Locks these folders exclusively and their ancestors shared, so that no other run can lock an
+/// ancestor meanwhile.
 pub(crate) fn lock<'p>(tree: &Tree<'_>, folders: impl Iterator<Item = &'p Path>) -> Result<Locks, Error> {
     match place() {
         Some(place) => lock_in(place, tree, folders),
@@ -91,7 +93,7 @@ impl Locks {
     }
 }
 
-/// The last one removes the file.
+/// Removes each lock file of which this run is the last holder.
 impl Drop for Locks {
     fn drop(&mut self) {
         for (path, file) in self.held.drain(..) {
@@ -99,12 +101,12 @@ impl Drop for Locks {
                 let _ = fs::remove_file(path);
             }
         }
-        // Only an empty one goes.
+        // Only an empty folder is removed.
         let _ = fs::remove_dir(&self.place);
     }
 }
 
-/// Opens the file of a lock, which is made if it is not there; so is the folder.
+/// Opens a lock file, and creates the file and its folder if they are missing.
 fn open(place: &Path, path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -119,7 +121,7 @@ fn open(place: &Path, path: &Path) -> io::Result<File> {
     Err(io::ErrorKind::NotFound.into())
 }
 
-/// Makes a folder for this user alone, if it is not there.
+/// Creates a folder for this user only, unless it exists.
 fn make(place: &Path) -> io::Result<()> {
     match private_folder().create(place) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -140,7 +142,8 @@ fn private_folder() -> DirBuilder {
     DirBuilder::new()
 }
 
-/// Where locks are: the same for every run of a user on a machine, whatever is set in its environment.
+/// The folder of lock files: the same for every run of a user on a machine, whatever the
+/// environment sets.
 fn place() -> Option<PathBuf> {
     candidates().into_iter().find(|place| make(place).is_ok())
 }
@@ -150,7 +153,7 @@ fn candidates() -> Vec<PathBuf> {
     let user = rustix::process::geteuid().as_raw();
     let session = PathBuf::from(format!("/run/user/{user}/capy-inline"));
     let shared = PathBuf::from(format!("/tmp/capy-inline-{user}"));
-    // Somebody else may have taken that name.
+    // Another user may have created `/tmp/capy-inline-…` first.
     let own = std::env::home_dir().map(|home| home.join(".capy-inline-locks"));
     [session, shared].into_iter().chain(own).collect()
 }
@@ -167,13 +170,13 @@ fn is_private(place: &Path) -> bool {
     place.symlink_metadata().is_ok_and(|data| data.is_dir() && data.uid() == user && data.mode() & 0o077 == 0)
 }
 
-/// Temporary folders of Windows are a user's own.
+/// Temporary folders of Windows are private to the user.
 #[cfg(not(unix))]
 fn is_private(place: &Path) -> bool {
     place.is_dir()
 }
 
-/// Whether a lock is on the file that others find.
+/// Whether the locked file is still the one at this path.
 #[cfg(unix)]
 fn is_same(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -244,7 +247,7 @@ mod tests {
                 .into_iter()
                 .filter_map(|folder| File::open(folder).ok())
                 .collect();
-        // Of the root somebody may hold one on this machine just now.
+        // Another process of this machine may hold a lock on the root folder right now.
         let held: Vec<bool> = others.iter().map(|folder| folder.try_lock().is_ok()).collect();
         assert_eq!(held[1..], [true, true]);
         let locks = folders.lock(&["server"]).unwrap();

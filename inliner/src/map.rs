@@ -1,16 +1,18 @@
-//! Source maps after columns moved.
+//! Adjusts source maps after columns have moved.
 //!
-//! Owns the one change a map needs: generated columns are relative within a line, so an edit that makes a line longer
-//! changes one number of one segment. Every other byte of the map is copied. Plain and indexed maps (ECMA-426) are
-//! understood; anything else is refused, never approximated.
+//! Generated columns are relative within a line, so an edit that makes a line longer changes one
+//! number in one segment. Every other byte of the map is copied. Plain and indexed maps (ECMA-426)
+//! are supported; anything else is rejected, never approximated.
 //!
-//! A map says which text it belongs to in `x_capy: "from-to"`, two digests of the bundle without its values: a run
-//! that was killed between the map and the bundle is recognised, and the map is not moved twice.
+//! An adjusted map records the bundle texts that it was moved between in `x_capy: "from-to"`, two
+//! digests of the bundle without its values. This identifies a run that was killed between writing
+//! the map and writing the bundle, so that the map is not moved twice.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// On `line`, everything from `column` on moves to the right by `by`; zero-based, UTF-16 units of the old text.
+/// On `line`, everything from `column` on moves right by `by`; zero-based, in UTF-16 units of the
+/// old text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shift {
     pub(crate) line: u32,
@@ -18,7 +20,7 @@ pub(crate) struct Shift {
     pub(crate) by: u32,
 }
 
-/// The map is not one that can be adjusted.
+/// The map cannot be adjusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unsupported;
 
@@ -47,17 +49,18 @@ struct Offset<'a> {
     column: &'a RawValue,
 }
 
-/// Replacements in the map's own text.
+/// Replacements in the map's own text: start, end, new text.
 type Patches = Vec<(usize, usize, String)>;
 
-/// Which bundle texts a map was moved between, if it was.
+/// The digests of the bundle texts that a map was moved between, if it was moved.
 pub(crate) fn stamp(map: &str) -> Option<(String, String)> {
     let parsed: Map<'_> = serde_json::from_str(strip_guard(map)).ok()?;
     let (from, to) = parsed.x_capy?.split_once('-')?;
     Some((from.to_owned(), to.to_owned()))
 }
 
-/// Moves the generated columns of `map`; `shifts` are in order, and their columns are those before any of them.
+/// Moves the generated columns of `map`. `shifts` are sorted, and their columns refer to the text
+/// before any of them.
 pub(crate) fn shift(map: &str, shifts: &[Shift], from: &str, to: &str) -> Result<String, Unsupported> {
     let parsed: Map<'_> = serde_json::from_str(strip_guard(map)).map_err(|_| Unsupported)?;
     let mut patches = Patches::new();
@@ -93,7 +96,7 @@ fn apply(map: &str, patches: &Patches) -> String {
     out
 }
 
-/// Maps may start with `)]}'` against cross-site inclusion.
+/// Removes the prefix `)]}'`, with which maps may guard against cross-site script inclusion.
 fn strip_guard(map: &str) -> &str {
     match map.strip_prefix(")]}") {
         Some(rest) => rest.split_once('\n').map_or("", |(_, rest)| rest),
@@ -121,7 +124,7 @@ fn shift_sections(
     for (index, section) in sections.iter().enumerate() {
         let start = starts[index];
         let next = starts.get(index + 1).copied().unwrap_or((u32::MAX, u32::MAX));
-        // The shifts are in order.
+        // This relies on sorted shifts.
         let after = |place: (u32, u32)| shifts.partition_point(|shift| (shift.line, shift.column) <= place);
         let line = shifts.partition_point(|shift| shift.line < start.0);
         let before = &shifts[line..after(start).max(line)];
@@ -137,7 +140,7 @@ fn shift_sections(
         if inner.is_empty() {
             continue;
         }
-        // A section that is a reference to another file, or indexed itself, is not followed.
+        // A section that references another file, or is itself indexed, is not supported.
         let inner_map: Map<'_> =
             serde_json::from_str(section.map.ok_or(Unsupported)?.get()).map_err(|_| Unsupported)?;
         patches.push(shift_mappings(map, inner_map.mappings.ok_or(Unsupported)?, &inner)?);
@@ -163,7 +166,7 @@ fn shift_mappings(
     let mappings = quoted
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'))
-        // Escapes would shift what is copied; no tool writes them here.
+        // Escapes would make offsets differ from the copied text; no tool writes any here.
         .filter(|text| !text.contains('\\'))
         .ok_or(Unsupported)?;
     let start = offset_in(map, mappings);
@@ -185,7 +188,8 @@ fn shift_mappings(
     Ok((start, start + mappings.len(), out))
 }
 
-/// The first segment at or after a shift's column takes the whole of it; the following ones are relative to that one.
+/// The first segment at or after a shift's column absorbs the whole shift, because the following
+/// segments are relative to it.
 fn shift_line(segments: &str, mut shifts: &[Shift], out: &mut String) -> Result<(), Unsupported> {
     let mut column: i64 = 0;
     for (index, segment) in segments.split(',').enumerate() {
@@ -212,7 +216,7 @@ fn shift_line(segments: &str, mut shifts: &[Shift], out: &mut String) -> Result<
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The first number of a segment, and what follows it.
+/// The first VLQ number of a segment, and the rest of the segment.
 fn decode(segment: &str) -> Result<(i64, &str), Unsupported> {
     let mut value: i64 = 0;
     for (index, letter) in segment.bytes().enumerate() {

@@ -1,7 +1,8 @@
-//! Which source map belongs to a bundle, and whether it may be written.
+//! Which source map file belongs to a bundle, and whether it may be written.
 //!
-//! Owns the way from a bundle's last comment to a file. It refuses a map that another bundle names too (it cannot be
-//! right for both afterwards), that the public can fetch, that is a link, or that lies outside the server's folders.
+//! Resolves a bundle's `sourceMappingURL` comment to a file. A map is rejected if another bundle
+//! names it too (it could not be right for both), if the public can fetch it, if it is a link, or
+//! if it lies outside the server's folders.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::rewrite::MapAt;
 use crate::tail;
 use crate::tree::{Kind, Tree};
 
-/// The maps of all bundles of a run.
+/// The source maps of all bundles of a run.
 pub(crate) struct MapFiles<'a> {
     inventory: &'a Inventory<'a>,
     roots: Vec<PathBuf>,
@@ -33,7 +34,7 @@ impl<'a> MapFiles<'a> {
         Self { inventory, roots, claims }
     }
 
-    /// The map of a bundle, and the file that it is in.
+    /// A bundle's map, and the path of its file.
     pub(crate) fn find(&self, bundle: &Path, trailer: &str) -> (MapAt, Option<PathBuf>) {
         let url = tail::map_url(trailer);
         if url.is_some_and(|url| url.starts_with("data:")) {
@@ -64,15 +65,17 @@ impl<'a> MapFiles<'a> {
     }
 }
 
-/// The map that a bundle names, if it is there; for every bundle, also those that nothing is replaced in.
+/// The map file that a bundle names, if it exists; computed for every bundle, including those
+/// without replacements.
 pub(crate) fn claim(tree: &Tree<'_>, bundle: &Path, source: &str) -> Option<PathBuf> {
     let map = named(bundle, tail::nearby_map_url(source))?;
-    // Most have none, and that is quickly asked.
+    // Checks existence first, because most bundles have no map.
     tree.find(&map).ok()??;
     tree.real(&map).ok()
 }
 
-/// The map at an address, or the one that lies beside the bundle; `None` for what is no path.
+/// The path of the map at a URL, or of the one beside the bundle; `None` if the URL is not a
+/// relative path.
 fn named(bundle: &Path, url: Option<&str>) -> Option<PathBuf> {
     let Some(url) = url else {
         let mut beside = bundle.as_os_str().to_owned();

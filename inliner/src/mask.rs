@@ -1,13 +1,14 @@
-//! Values taken out of a text that passes by in pieces, such as a program's output.
+//! Streaming filter that masks values in text, such as a program's output.
 //!
-//! Owns the streaming: what is certain is handed on at once, and only the beginning of what may become a value is kept
-//! back. The text is read in several ways at once (`views`): as it is, without colours, without escapes once and more
-//! often, without a shell's quotes, and with its lines joined. What is a value in one of them is masked in the text. A
-//! value that ends in another one's beginning is masked to the last byte. It refuses the values that the search of public
-//! files leaves out, too: short ones and common words would make any text unreadable.
+//! Text is passed on as soon as it is certain; only a possible beginning of a value is held back.
+//! The text is searched in several views at once (`views`): as it is, without terminal colours,
+//! with escapes undone once or more often, without shell quotes, and with lines joined. A value
+//! found in any view is masked in the text. Where a value ends in the beginning of another one,
+//! both are masked. Values that the search of public files skips are not masked either, because
+//! masking short values and common words would make any text unreadable.
 //!
-//! Time grows with the text, and memory with the values: a long one is looked for in pieces (`texts`), and what is kept
-//! back has an end, behind which it is masked for good measure.
+//! Time grows with the text, and memory with the values: long values are searched in pieces
+//! (`texts`), and held-back text is bounded; beyond the bound it is masked to be safe.
 
 mod parts;
 mod texts;
@@ -19,25 +20,25 @@ use zeroize::Zeroizing;
 use crate::skip::Finder;
 use views::{Letters, Stage, Undo};
 
-/// What stands in place of a value.
+/// The replacement for a value.
 const MASK: &[u8] = b"***";
 
-/// How often escapes are undone: JSON in JSON in HTML.
+/// How many layers of escapes are undone: JSON in JSON in HTML.
 const LAYERS: usize = 3;
 
-/// More letters of a text are never kept back: what is that long, and not decided, is escapes of escapes or colours.
+/// Limit of held-back bytes. Undecided text of that length is nested escapes or terminal sequences.
 const MAX_KEPT: usize = 64 * 1024;
 
-/// A value may go on in the next line if so much of it stands in this one. Otherwise each line would be kept back that
-/// ends with any value's first letter.
+/// How many bytes of a value must precede a line break before its continuation in the next line is
+/// awaited. Otherwise every line that ends with any value's first character would be held back.
 const LEAST_BEFORE_LINE: usize = 8;
 
 /// All values in the forms in which programs print them.
 pub struct Mask {
-    /// Texts in order, so that those with one beginning stand together.
+    /// The texts, sorted, so that those with a common prefix are adjacent.
     finder: Finder,
     longest: usize,
-    /// Whether any text begins with these two bytes, and with this one.
+    /// Whether any text begins with these two bytes; for one-byte texts the second byte is zero.
     begins: Vec<bool>,
     not_masked: Vec<String>,
     mark: &'static [u8],
@@ -50,7 +51,8 @@ impl Mask {
         Self { not_masked, ..Self::of_texts(texts, MASK) }
     }
 
-    /// A mask for every part of these texts that has `least` bytes or more: a text may be cut short or broken.
+    /// A mask for every part of these texts with `least` bytes, because a text may be printed
+    /// truncated or broken.
     pub fn of_parts(whole: &[&str], least: usize, mark: &'static str) -> Self {
         let parts = whole.iter().flat_map(|text| text.as_bytes().windows(least.max(1)));
         Self::of_texts(
@@ -66,12 +68,12 @@ impl Mask {
         Self { finder: Finder::new(texts), longest, begins, not_masked: Vec::new(), mark }
     }
 
-    /// The names of the variables whose values are left as they are.
+    /// The names of variables whose values are not masked.
     pub fn not_masked(&self) -> &[String] {
         &self.not_masked
     }
 
-    /// A whole text with its values masked.
+    /// Masks a complete text.
     pub fn masked(&self, text: &[u8]) -> Vec<u8> {
         let (mut masking, mut out) = (self.begin(), Vec::with_capacity(text.len()));
         masking.push(text, &mut out);
@@ -79,12 +81,12 @@ impl Mask {
         out
     }
 
-    /// A text that begins.
+    /// Starts masking a stream.
     pub fn begin(&self) -> Masking<'_> {
         Masking::new(self)
     }
 
-    /// Where the longest end of `text` starts with which some value may begin.
+    /// The start of the longest suffix of `text` with which some value may begin.
     fn open_end(&self, text: &[u8]) -> usize {
         let earliest = text.len().saturating_sub(self.longest.saturating_sub(1));
         let may_begin = |start: &usize| {
@@ -94,7 +96,7 @@ impl Mask {
         (earliest..text.len()).find(may_begin).unwrap_or(text.len())
     }
 
-    /// Whether some text begins with this one and goes on.
+    /// Whether this text is a proper prefix of some text.
     fn is_beginning(&self, part: &[u8]) -> bool {
         let texts = self.finder.texts();
         let at = texts.partition_point(|text| text.as_slice() <= part);
@@ -106,28 +108,28 @@ fn pair(text: &[u8]) -> usize {
     usize::from(text[0]) << 8 | text.get(1).map_or(0, |byte| usize::from(*byte))
 }
 
-/// One way to read the text: what a stage makes of another view.
+/// One view of the text: the output of a stage that reads another view.
 struct View {
-    /// The view that is read; none for the text itself.
+    /// The index of the view that is read; `None` for the text itself.
     of: Option<usize>,
     stage: Option<Stage>,
     joins_lines: bool,
-    /// Whether what it keeps is what its source keeps.
+    /// Whether its kept text is equal to that of its source.
     is_as_source: bool,
-    /// What may belong to a value that goes on.
+    /// Text that may be the beginning of a value.
     kept: Letters,
 }
 
-/// One text on its way through the mask.
+/// One stream in the process of being masked.
 pub struct Masking<'m> {
     mask: &'m Mask,
     views: Vec<View>,
-    /// What was not handed on yet, and where in the whole text it begins.
+    /// Text that was not passed on yet, and its offset in the whole stream.
     kept: Zeroizing<Vec<u8>>,
     begin: u64,
-    /// Where values stand in it, from and to.
+    /// Start and end offsets of the values found.
     found: Vec<(u64, u64)>,
-    /// Where the last mask ends that was handed on.
+    /// The end offset of the last mask that was written.
     covered: Option<u64>,
 }
 
@@ -140,7 +142,7 @@ impl<'m> Masking<'m> {
             is_as_source: true,
             kept: Letters::default(),
         };
-        // Each view is of one that stands before it.
+        // Each view reads one that precedes it.
         let mut views = vec![view(None, None), view(Some(0), Some(Undo::Sequences))];
         views.push(view(Some(1), Some(Undo::Lines)));
         let mut last = 1;
@@ -152,13 +154,13 @@ impl<'m> Masking<'m> {
         Self { mask, views, kept: Zeroizing::default(), begin: 0, found: Vec::new(), covered: None }
     }
 
-    /// Takes the next piece and appends what is certain to `out`.
+    /// Reads the next piece, and appends everything that is certain to `out`.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        // A piece of any length takes little memory at a time.
+        // Splits long pieces, so that memory use stays bounded.
         piece.chunks(MAX_KEPT / 4).for_each(|piece| self.read(piece, false, out));
     }
 
-    /// Appends the rest: nothing comes any more.
+    /// Appends the rest at the end of the stream.
     pub fn finish(mut self, out: &mut Vec<u8>) {
         self.read(&[], true, out);
     }
@@ -188,7 +190,8 @@ impl<'m> Masking<'m> {
         self.hand_on(certain, out);
     }
 
-    /// Hands on what stands before a place, with one mask for values that touch.
+    /// Passes on everything before an offset, with a single mask for adjacent or overlapping
+    /// values.
     fn hand_on(&mut self, certain: u64, out: &mut Vec<u8>) {
         self.found.sort_unstable();
         let kept = |from: u64, to: u64| &self.kept[(from - self.begin) as usize..(to - self.begin) as usize];
@@ -220,7 +223,8 @@ impl<'m> Masking<'m> {
 }
 
 impl View {
-    /// Reads more of its source, or of the text itself; where in the whole text begins what is not certain yet.
+    /// Reads more of its source, or of the text itself; returns the new output and the stream
+    /// offset where undecided text begins.
     fn read(
         &mut self,
         text: &mut Letters,
@@ -237,7 +241,7 @@ impl View {
         };
         let read = stage.read(letters, is_end);
         let is_decided = stage.open().is_none();
-        // Most text has nothing to undo: what its source found is not searched for again.
+        // Most text has nothing to undo, so a view that equals its source is not searched again.
         if self.is_as_source && is_decided && read.bytes == letters.bytes {
             self.kept = of.kept.clone();
             return (read, None);
@@ -248,12 +252,13 @@ impl View {
         (read, open)
     }
 
-    /// Adds where values stand, and keeps what may become one. Where in the whole text that begins, if there is anything.
+    /// Records the values found and keeps a possible beginning of one; returns the stream offset of
+    /// that beginning, if any.
     fn find(&mut self, mask: &Mask, found: &mut Vec<(u64, u64)>) -> Option<u64> {
         let (places, texts) = (&self.kept.places, mask.finder.texts());
         mask.finder.each(&self.kept.bytes, |start, index| {
             let places = &places[start..start + texts[index].len()];
-            // The ends of lines stay where they are.
+            // Line breaks inside a value are not masked.
             let is_one_line = |a: &(u64, u64), b: &(u64, u64)| !self.joins_lines || b.0 <= a.1;
             for line in places.chunk_by(is_one_line) {
                 found.push((line[0].0, line[line.len() - 1].1));
@@ -345,12 +350,13 @@ mod tests {
         ] {
             assert_eq!(masked(&mask, &[&text]), "***", "{text}");
         }
-        // The last letter says two bits of the value's last byte, and six of what follows.
+        // The last base64 character holds four bits of the value's last byte, and two of what
+        // follows.
         assert_eq!(masked(&mask, &["eA== cCYicy88dydvPlxyZCArw7zwn5iAfng="]), "eA== ***g=");
         assert_eq!(masked(&mask, &["a", "\nx\n"]), "a\nx\n");
     }
 
-    /// As the programs print it that builds run; made with those programs.
+    /// Spellings of values, generated with the programs that builds run.
     #[test]
     fn a_value_is_masked_as_other_programs_spell_it() {
         let value = "it's a \"k&y\" <x>/+ü\u{1b}[1m$HOME\tend";
@@ -376,7 +382,7 @@ mod tests {
             assert!(shown.starts_with("a ") && shown.ends_with(" z"), "{by}: {shown}");
             let rest = shown[2..shown.len() - 2].replace("***", "");
             assert!(rest.chars().all(|letter| "'$\u{1b}[032m".contains(letter)), "{by}: {shown}");
-            // And wherever it is cut.
+            // Also wherever the text is cut into pieces.
             for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
                 let (one, two) = text.split_at(at);
                 assert_eq!(masked(&mask, &["a ", one, two, " z"]), shown, "{by}, {at}");
@@ -396,7 +402,8 @@ mod tests {
 
     #[test]
     fn base64_and_values_in_lines_are_masked_and_no_line_waits_for_the_next() {
-        // A multiple of three bytes: else the last letter of base64 is not the value's alone.
+        // The length is a multiple of three bytes, so that the last base64 character belongs to the
+        // value alone.
         let value: String = (0..300).map(|number| format!("canary.{number:02}.xyz9")).collect();
         let value = &value[..3000];
         let mask = mask(&[value]);
@@ -408,7 +415,7 @@ mod tests {
         for text in [lines(&encoded), lines(value)] {
             let expected = format!("a ***{}\nb", "\n  ***".repeat(text.lines().count() - 1));
             assert_eq!(masked(&mask, &["a ", &text, "\nb"]), expected, "{text}");
-            // However it comes.
+            // In pieces of any size.
             let pieces: Vec<String> = format!("a {text}\nb").chars().map(String::from).collect();
             let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
             assert_eq!(masked(&mask, &pieces), expected, "{text}");
@@ -425,7 +432,7 @@ mod tests {
         assert_eq!(shown, "a … 0123456 short");
     }
 
-    /// Letter by letter, with values that look like themselves, colours without an end, and escapes of nothing.
+    /// Byte by byte, with self-similar values, unterminated terminal sequences and nested escapes.
     #[test]
     fn time_grows_with_the_text_and_memory_does_not() {
         let periodic = "a".repeat(100 * 1024);

@@ -1,10 +1,12 @@
-//! Which variables a client script names.
+//! Finds variables that a client script names.
 //!
-//! Owns the question whether a name in a script can be a read. A script that browsers load may have a copy on the server
-//! that renders the same component: a value baked in there would be printed into HTML. Between a client's `env` and the
-//! name there may be any number of aliases and patterns, so that each property, key and string of that name counts, and
-//! so does a string of several such names. What reads nothing from any object does not: `HOST` as a name of the script's
-//! own, or in a sentence. A page's scripts are client scripts too; data and payloads inside a page are its text.
+//! Decides whether a name in a script can be a read. A script for browsers may have a copy on the
+//! server that renders the same component, and a value inlined into that copy would be printed into
+//! HTML. Any number of aliases and patterns may lie between a client's `env` and the name, so every
+//! property, key and string with that name counts, and so does a string that lists several such
+//! names. A use that reads from no object does not count, such as `HOST` as a local name or in a
+//! sentence. Inline scripts of a page are client scripts too; data and payloads inside a page are
+//! its text.
 
 mod elements;
 
@@ -18,7 +20,7 @@ use crate::skip::Finder;
 use crate::subject::Subjects;
 use crate::unescape;
 
-/// A list of names in one string is looked at this far to each side.
+/// How many bytes to each side are checked for a list of names in one string.
 const LONGEST_LIST: usize = 4096;
 
 /// The names to look for.
@@ -30,7 +32,7 @@ pub(crate) struct Mentions {
 }
 
 impl Mentions {
-    /// A name that is public by its prefix does not count: a page may print that value.
+    /// Skips names that are public by their prefix, since a page may print their values.
     pub(crate) fn of(subjects: &Subjects) -> Self {
         Self::new(subjects.iter().filter(|name| !is_public(name)).map(str::to_owned).collect())
     }
@@ -48,7 +50,7 @@ impl Mentions {
         elements::scripts(page).for_each(|script| self.note(script, named));
     }
 
-    /// Adds the variables that `script` names, by themselves or with escapes.
+    /// Adds the variables that `script` names, plainly or with escapes.
     pub(crate) fn note(&self, script: &[u8], named: &mut BTreeSet<String>) {
         self.note_plain(script, named);
         if !unescape::regions(script, &self.letters, 0).is_empty() {
@@ -67,7 +69,8 @@ impl Mentions {
     }
 }
 
-/// Whether a name between these texts can be what is read: `.NAME`, `"NAME"`, `{NAME}`, `{a,NAME:b}`, `{NAME=d}`.
+/// Whether a name between these texts can be a read: `.NAME`, `"NAME"`, `{NAME}`, `{a,NAME:b}`,
+/// `{NAME=d}`.
 fn may_read(before: &[u8], after: &[u8]) -> bool {
     if before.last().is_some_and(is_part) || after.first().is_some_and(is_part) {
         return false;
@@ -82,15 +85,15 @@ fn may_read(before: &[u8], after: &[u8]) -> bool {
     let (before, after) = (before.trim_ascii_end(), after.trim_ascii_start());
     match before.last() {
         Some(b'.') => !before.ends_with(b"..."),
-        // What is before a comment is not looked at.
+        // The text before a comment is not inspected.
         Some(b'/') => before.ends_with(b"*/"),
         Some(b'{' | b',') => matches!(after.first(), Some(b':' | b'}' | b',' | b'=' | b'/')),
         _ => false,
     }
 }
 
-/// Whether a name begins a line, and the last one with anything in it may end with a comment: what is before that
-/// comment is not looked at.
+/// Whether a name begins a line, and the last line before it that is not blank may end with a
+/// comment; the text before that comment is not inspected.
 fn follows_line_comment(before: &[u8]) -> bool {
     let code = before.trim_ascii_end();
     if !before[code.len()..].iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -100,12 +103,13 @@ fn follows_line_comment(before: &[u8]) -> bool {
     memchr::memmem::find(&code[line..], b"//").is_some()
 }
 
-/// Whether a name stands in a string with nothing but other names, as variables are written: `"A NAME B".split(" ")`.
+/// Whether a name stands in a string that holds only names, as in `"A NAME B".split(" ")`.
 fn is_in_list(before: &[u8], after: &[u8]) -> bool {
     is_list_to_quote(before.iter().rev()) && is_list_to_quote(after.iter())
 }
 
-/// Right at its quotes a list has names: a string's neighbour in a program has an operator there.
+/// Whether only names follow up to a quote. A list has a name directly at its quotes, whereas code
+/// between two strings has an operator there.
 fn is_list_to_quote<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
     let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     let mut last = 0;

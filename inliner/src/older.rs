@@ -1,7 +1,7 @@
-//! Known outputs that were there before the run: a cache kept them, or nothing was built.
+//! Known outputs that are older than the run, because a cache kept them or nothing was built.
 //!
-//! Owns the question whether such an output holds the values all the same, because an earlier run put them there. It
-//! refuses to write into one.
+//! Checks whether such an output holds the values anyway, from an earlier run. Never writes into
+//! one.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::report::Severity;
 use crate::work::Work;
 use crate::{Error, Request};
 
-/// The manifests of those that do not hold the values.
+/// The manifests of outputs that do not hold the values.
 pub(crate) fn outputs(
     request: &Request<'_>,
     older: Vec<Layout>,
@@ -24,14 +24,14 @@ pub(crate) fn outputs(
             Ok(true) => {}
             Err(error @ (Error::Stopped | Error::TimeOver)) => return Err(error),
             Ok(false) | Err(_) if request.refuse_older => return Err(Error::OlderThanRun { path: manifest }),
-            // An old output that is broken, too, is nobody's concern.
+            // A broken output is reported as outdated, too.
             Ok(false) | Err(_) => outdated.push(manifest),
         }
     }
     Ok(outdated)
 }
 
-/// Whether a run would find nothing to do and nothing to say against it.
+/// Whether a run would change nothing and find no failure.
 fn holds_values(request: &Request<'_>, layout: Layout, work: &Work<'_>) -> Result<bool, Error> {
     let inventory = Inventory::of(tree(request)?, &[layout], &[])?;
     let (report, changes) = plan::plan(request, &inventory, work)?;

@@ -1,9 +1,9 @@
-//! Byte offsets to lines and columns.
+//! Converts byte offsets to lines and columns.
 //!
-//! Owns the two ways of counting: people's (from one) and source maps' (from zero), both in UTF-16 units. Offsets that
-//! are asked for in order cost one pass over the text.
+//! Counts from one for people and from zero for source maps, both in UTF-16 units. Converting
+//! sorted offsets takes one pass over the text.
 
-/// A cursor that only goes forward.
+/// A forward-only cursor.
 pub(crate) struct Places<'a> {
     text: &'a str,
     at: usize,
@@ -13,12 +13,12 @@ pub(crate) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        // A mark of byte order is no part of the text for anybody who counts.
+        // A byte order mark does not count as part of the text.
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         Self { text, at, line: 0, column: 0 }
     }
 
-    /// Line and column from zero. Offsets must not go back.
+    /// Line and column from zero. Offsets must not decrease.
     pub(crate) fn zero_based(&mut self, offset: usize) -> (u32, u32) {
         let passed = &self.text[self.at..offset.max(self.at)];
         let rest = match last_line_end(passed) {
@@ -35,13 +35,14 @@ impl<'a> Places<'a> {
     }
 }
 
-/// So many as UTF-16 counts: one for each character, two for those of four bytes.
+/// Length in UTF-16 units: one for each character, two for characters of four bytes.
 fn utf16_units(text: &str) -> u32 {
     let units = |byte: &u8| u32::from(byte & 0xc0 != 0x80) + u32::from(*byte >= 0xf0);
     text.as_bytes().iter().map(units).sum()
 }
 
-/// How many lines end in `text`, and where the last of them does. `\r\n` is one end, and so is a lone `\r`.
+/// The number of line ends in `text`, and the offset after the last one. `\r\n` is one line end,
+/// and so is a lone `\r`.
 fn last_line_end(text: &str) -> Option<(u32, usize)> {
     let bytes = text.as_bytes();
     let (mut lines, mut end) = (0, 0);
@@ -61,7 +62,7 @@ pub(crate) fn of(text: &str, offset: usize) -> (usize, usize) {
     (line as usize + 1, column as usize + 1)
 }
 
-/// The same for many offsets in any order, with one pass over the text.
+/// Lines and columns of many offsets in any order, with one pass over the text.
 pub(crate) fn all(text: &str, offsets: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
     let mut order: Vec<(usize, usize)> =
         offsets.enumerate().map(|(index, at)| (floor(text, at), index)).collect();

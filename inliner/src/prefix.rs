@@ -1,7 +1,8 @@
-//! What the names of our functions start with.
+//! The prefix of the functions that the inliner adds to bundles.
 //!
-//! Owns the choice: one start for all files of a run, the same in the next run, and in no name of anybody else's. It
-//! refuses to guess which names in a bundle of an earlier run are ours: the functions at its end tell.
+//! Chooses one prefix for all files of a run that stays the same in the next run and begins no
+//! other name. In a bundle from an earlier run, the functions at its end tell the prefix; it is
+//! never guessed from names.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +12,16 @@ use crate::tail::Parts;
 use crate::unescape;
 
 const START: &str = "__capy";
-/// Letters of an identifier on both sides of an escape in it; a longer name of ours would not be written by hand.
+/// How many bytes to each side of an escape in an identifier are checked; a longer name with our
+/// prefix would not be hand-written.
 const NEAR: usize = 64;
 
-/// What one bundle has of such names.
+/// The names in one bundle that begin like a prefix.
 #[derive(Debug, Default)]
 pub(crate) struct Prefixed {
-    /// What an earlier run used.
+    /// The prefix that an earlier run used.
     held: Option<String>,
-    /// Everybody else's.
+    /// Names that do not come from the inliner.
     words: BTreeSet<String>,
 }
 
@@ -52,7 +54,7 @@ impl Prefixed {
     }
 }
 
-/// The start that every file of a run uses: an earlier run's, if it is still nobody else's.
+/// The prefix for all files of a run: that of an earlier run, if no other name begins with it.
 pub(crate) fn choose<'f>(files: impl Iterator<Item = &'f Prefixed> + Clone) -> String {
     let held = files.clone().filter_map(|file| file.held.clone()).collect::<BTreeSet<_>>();
     let usual = ["__capy_", "__capyInlined_"].map(str::to_owned);
@@ -63,7 +65,7 @@ pub(crate) fn choose<'f>(files: impl Iterator<Item = &'f Prefixed> + Clone) -> S
     held.into_iter().chain(usual).chain(others).find(is_free).expect("there is always another number")
 }
 
-/// The start of a function of ours, from its text.
+/// The prefix of an added function, from its text.
 pub(crate) fn of_function(function: &str) -> Option<&str> {
     of_name(function.strip_prefix("function ")?)
 }
@@ -74,7 +76,7 @@ fn of_name(name: &str) -> Option<&str> {
     rest[number..].starts_with('_').then(|| &name[..START.len() + number + 1])
 }
 
-/// Whether this is the name of a function of ours around an object.
+/// Whether this is the name of an added function that returns an object.
 pub(crate) fn is_of_an_object(name: &str) -> bool {
     of_name(name).is_some_and(|start| name[start.len()..].starts_with('$'))
 }

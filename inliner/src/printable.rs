@@ -1,7 +1,7 @@
-//! Names and paths for a terminal.
+//! Escapes names and paths for display on a terminal.
 //!
-//! Owns what is shown of text that somebody else chose: a file's name may move the cursor, forge a line of the report
-//! or turn the rest of it around. It refuses to pass such characters on: they are written as escapes.
+//! A file's name comes from somebody else and may move the cursor, forge a line of the report or
+//! reverse the text after it. Such characters are shown as escapes.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use std::path::{Path, PathBuf};
 use capy_protocol::text::steers_terminal;
 use serde::Serializer;
 
-/// A path that shows each of its characters.
+/// A path with control and invisible characters escaped.
 pub(crate) fn path(path: &Path) -> impl Display {
     name(&path.to_string_lossy()).to_string()
 }
 
-/// A name that shows each of its characters.
+/// A name with control and invisible characters escaped.
 pub(crate) fn name(text: &str) -> impl Display {
     Printable(text)
 }
 
-/// A path for scripts: JSON has no bytes that are no text, so those are shown as U+FFFD.
+/// A path for scripts. JSON cannot hold invalid Unicode, so such bytes become U+FFFD.
 pub(crate) fn serialize_path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
 }
 
-/// The same for many.
+/// Several paths, serialised in the same way.
 pub(crate) fn serialize_paths<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
@@ -40,7 +40,8 @@ impl Display for Printable<'_> {
     }
 }
 
-/// What steers a terminal, and what takes no room: two names may differ in nothing else.
+/// Whether a character controls the terminal or has no width: two names could look the same
+/// otherwise.
 fn is_unseen(letter: char) -> bool {
     steers_terminal(letter)
         || matches!(letter, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}')

@@ -1,7 +1,7 @@
-//! `capy-inline`, the inliner's command line: also in `capy`, when it is called by this name.
+//! Command line of `capy-inline`, which `capy` also runs when it is called by this name.
 //!
-//! Owns the command line, the exit codes and the only printing. Credentials come from the
-//! environment alone.
+//! Parses the command line, and does all the printing and exit codes of the crate. Credentials come
+//! only from the environment.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -84,18 +84,18 @@ enum Format {
     Json,
 }
 
-/// Whether a program that was called like this, by its first argument, is to be `capy-inline`: a
-/// release has one file for both, and a link to it.
+/// Whether a program called by this first argument runs as `capy-inline`: a release has one
+/// executable for both, and a link to it.
 pub fn is_called_by(first: &OsStr) -> bool {
     Path::new(first).file_stem().is_some_and(|stem| stem == NAME)
 }
 
-/// The program: from this process's command line to its exit code.
+/// Runs the program with this process's command line, and returns its exit code.
 pub fn main() -> ExitCode {
     capy_client::waiting::report_to(note);
     let cli = Cli::parse();
-    // Credentials are in the environment, values soon in memory. Nothing is started that could want
-    // a core of its own.
+    // Credentials are in the environment, and values will soon be in memory. Nothing that could
+    // need a core dump of its own is started.
     let _memory = private_memory::keep();
     if cli.explain {
         return explain(cli);
@@ -132,7 +132,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A line for people. Nobody to read it is no reason to stop.
+/// Prints a line to stderr. A failed write does not stop the run.
 fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", terminal_text::clean(line));
 }
@@ -178,7 +178,7 @@ fn print_json(value: &impl Serialize) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Shows how far it is.
+/// Runs with a progress bar.
 fn inline_shown(request: &Request<'_>) -> Result<Report, crate::Error> {
     let progress = Progress::default();
     let request = Request { progress: Some(&progress), ..request.clone() };
@@ -189,7 +189,8 @@ fn inline_shown(request: &Request<'_>) -> Result<Report, crate::Error> {
     bar::during(step, || crate::inline(&request))
 }
 
-/// A signal stops the work, which removes what it has not put in place, and then ends the program.
+/// Runs until done or signalled: a signal stops the work, which removes its temporary files, and
+/// then ends the program.
 fn inline(request: &Request<'_>) -> Result<Report, crate::Error> {
     let Ok(interrupt) = capy_client::signals::Interrupt::catch() else {
         return inline_shown(request);
@@ -215,14 +216,14 @@ fn finish(report: &Report, format: Option<Format>, verbose: bool) -> ExitCode {
 
 fn fail(format: Option<Format>, stable: &str, what: &str, hint: Option<&str>, code: u8) -> ExitCode {
     if let Some(Format::Json) = format {
-        // The exit code says the same to whoever cannot be reached.
+        // If printing fails, the exit code still reports the error.
         let _ = print_json(&serde_json::json!({ "error": { "code": stable, "message": what } }));
     }
     let mut text = format!("error[{stable}]: {what}\n");
     if let Some(hint) = hint {
         text.push_str(&format!("\nhint: {hint}\n"));
     }
-    // Nobody is left to tell when stderr is gone.
+    // A failed write to stderr cannot be reported.
     let _ = io::stderr().write_all(terminal_text::clean(&text).as_bytes());
     ExitCode::from(code)
 }

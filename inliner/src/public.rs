@@ -1,8 +1,9 @@
-//! Everything that must not hold a value: does it, and which variables does client code name?
+//! Searches all files that must not hold a value, and collects the variables that client code
+//! names.
 //!
-//! Owns the reading of public files, of source maps and of what lies around a build. A file is read once, in parts that
-//! overlap by as much as a value can take up, so that neither a large file nor a small one that unpacks to a large one
-//! takes much memory.
+//! Reads public files, source maps and other files of a build. Each file is read once, in parts
+//! that overlap by as much as a value can take up, so that memory stays small even for large files
+//! and for small files that unpack to large ones.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,17 +26,17 @@ use crate::subject::Subjects;
 use crate::tree::Tree;
 use crate::work::{Phase, Work};
 
-/// How much of a file is looked at together.
+/// How many bytes of a file are searched at a time.
 const PART: usize = 8 << 20;
 
-/// What was found in all files together.
+/// Results from all files together.
 #[derive(Debug, Default)]
 pub(crate) struct Public {
     pub(crate) leaks: Vec<Leak>,
     /// Variables that client code names.
     pub(crate) named_by_client: BTreeSet<String>,
     pub(crate) scanned: usize,
-    /// Files that were not searched, or not whole.
+    /// Files that were not searched, or only in part.
     pub(crate) unscanned: Vec<Unscanned>,
 }
 
@@ -49,7 +50,7 @@ impl Public {
     }
 }
 
-/// Reads every public file, every source map, and what else is to be searched, once.
+/// Searches every public file, every source map, and every other file to search, once.
 pub(crate) fn scan(
     inventory: &Inventory<'_>,
     search: &Search,
@@ -79,17 +80,17 @@ struct Reader<'a> {
     tree: &'a Tree<'a>,
     search: &'a Search,
     mentions: &'a Mentions,
-    /// Takes values out of the names of files, which are told.
+    /// Masks values in file names before they are reported.
     mask: &'a Mask,
 }
 
-/// One file on its way through the search.
+/// One file that is being searched.
 struct Subject<'a> {
     path: &'a Path,
     how: How,
-    /// Whether browsers run it.
+    /// Whether browsers run the file.
     is_client: bool,
-    /// Whether browsers run the scripts inside it.
+    /// Whether browsers run scripts inside the file.
     is_page: bool,
 }
 
@@ -115,9 +116,10 @@ impl Reader<'_> {
             None => self.plain(whole, size, &subject, &mut public)?,
             Some(packed) => self.packed(packed, whole, &subject, &mut public),
         };
-        // A reader of packed files does not tell why it ended.
+        // A decompressing reader does not say why it ended.
         self.tree.watch().goes_on()?;
-        // What does not unpack may be no packed file, whatever its name says; an archive may hold files as they are.
+        // A file that does not unpack may be uncompressed, whatever its name says; an archive may
+        // store files uncompressed.
         let is_plain = matches!(fault, Some(NotScanned::Damaged | NotScanned::Unknown));
         let again =
             if is_plain { self.plain(self.tree.open(real)?, size, &subject, &mut public)? } else { None };
@@ -126,8 +128,8 @@ impl Reader<'_> {
         Ok(public)
     }
 
-    /// Notes the values in the names of a file and of the folders that it is in; answers what the file is called without
-    /// them.
+    /// Records values in the names of a file and its folders, and returns the path with these
+    /// values masked.
     fn named(&self, path: &Path, public: &mut Public) -> Option<PathBuf> {
         let name = path.as_os_str().as_encoded_bytes();
         let mut leaks = leaks(name, path, How::FileName, self.search);
@@ -139,7 +141,8 @@ impl Reader<'_> {
         masking.push(name, &mut masked);
         masking.finish(&mut masked);
         let masked = String::from_utf8_lossy(&masked).into_owned();
-        // What the mask does not know is in some other form: then the name is not told at all.
+        // The mask does not know all forms that the search finds; if any value remains, the whole
+        // path is hidden.
         let is_told = self.search.scan(masked.as_bytes()).is_empty();
         let known = PathBuf::from(if is_told { masked } else { "***".to_owned() });
         leaks.iter_mut().for_each(|leak| leak.file.clone_from(&known));
@@ -185,7 +188,7 @@ impl Reader<'_> {
         if is_over.get() { Some(NotScanned::TooLarge) } else { searched.err() }
     }
 
-    /// Reads to the end, or to where reading fails: what was there until then was searched.
+    /// Reads to the end or to the first read error; what was read until then has been searched.
     fn parts(
         &self,
         from: &mut dyn Read,
@@ -233,12 +236,12 @@ impl Reader<'_> {
     }
 }
 
-/// Reads no more than one file and all files together may give.
+/// Limits the bytes that are read from one file and from all files together.
 struct Counted<'c, R, M> {
     from: R,
     left: u64,
     may_read: M,
-    /// There was more.
+    /// Set if a limit was exceeded.
     is_over: &'c Cell<bool>,
 }
 
@@ -255,7 +258,7 @@ impl<R: Read, M: Fn(u64) -> bool> Read for Counted<'_, R, M> {
             self.is_over.set(true);
         }
         self.left = self.left.saturating_sub(read as u64);
-        // What was over the limit is not looked at, and nothing more is read.
+        // Bytes beyond the limit are dropped, and nothing more is read.
         Ok(if self.is_over.get() { 0 } else { read })
     }
 }
@@ -264,7 +267,7 @@ fn is_page(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "html" || extension == "htm")
 }
 
-/// Reads on until the buffer is full or nothing is left.
+/// Reads until the buffer is full or the input ends.
 fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -278,7 +281,7 @@ fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
     (filled, None)
 }
 
-/// Values in one text, once per line and variable.
+/// Leaked values in one text, once per line and variable.
 pub(crate) fn leaks(text: &[u8], path: &Path, how: How, search: &Search) -> Vec<Leak> {
     let mut found = BTreeMap::new();
     match utf16(text) {
@@ -300,7 +303,7 @@ pub(crate) fn leaks(text: &[u8], path: &Path, how: How, search: &Search) -> Vec<
     found.into_iter().map(leak).collect()
 }
 
-/// Which part of a value, and how it is written.
+/// The part of a value, if it is not the whole, and the encoding.
 type PartAndEncoding = (Option<usize>, Encoding);
 
 fn note_all(
@@ -313,13 +316,14 @@ fn note_all(
     for hit in search.scan(text) {
         let encoding = as_a_whole.unwrap_or(hit.encoding);
         let (part, first) = found.entry((lines.of(hit.at), hit.name)).or_insert((hit.part, encoding));
-        // The whole value says more than a part of it.
+        // A finding of the whole value takes precedence over a part of it.
         *part = part.filter(|_| hit.part.is_some());
         *first = encoding.min(*first);
     }
 }
 
-/// A map inside a bundle carries the sources with it. Its lines are none of the file's but the last.
+/// Leaks in an inline source map, which carries the sources with it. They are reported at the line
+/// of the map's comment.
 pub(crate) fn inline_map_leaks(text: &[u8], path: &Path, search: &Search) -> Vec<Leak> {
     const COMMENT: &[u8] = b"sourceMappingURL=data:";
     let Some(at) = memmem::find_iter(text, COMMENT).last() else {
@@ -333,7 +337,7 @@ pub(crate) fn inline_map_leaks(text: &[u8], path: &Path, search: &Search) -> Vec
     leaks
 }
 
-/// The text of a file that says by its first bytes that it is UTF-16.
+/// The text of a UTF-16 file, recognised by its byte order mark.
 fn utf16(text: &[u8]) -> Option<Vec<u8>> {
     let unit = match text.get(..2)? {
         b"\xff\xfe" => u16::from_le_bytes,
@@ -345,8 +349,9 @@ fn utf16(text: &[u8]) -> Option<Vec<u8>> {
     Some(letters.collect::<String>().into_bytes())
 }
 
-/// What a file that begins like UTF-32 is in UTF-8, in both orders: it may be something else, and which order it has is
-/// only certain with a mark. To look for whole values in UTF-32 would slow down the search of whatever has many zeros.
+/// UTF-8 conversion, in both byte orders, of a file that looks like UTF-32. The byte order is
+/// certain only with a mark, and the file may be something else. Searching for values in UTF-32
+/// form instead would slow down every file with many zero bytes.
 fn utf32(text: &[u8]) -> Option<Vec<u8>> {
     let is_start =
         |at: &usize| matches!(text.get(*at..*at + 8), Some([a, 0, 0, 0, b, 0, 0, 0]) if *a != 0 && *b != 0);

@@ -1,6 +1,6 @@
-//! What a run found and did, for people and for scripts.
+//! The report of a run, for people and for scripts.
 //!
-//! Owns the words. No field can hold a value: names, places and counts only. `print` is for people.
+//! No field can hold a value: only names, places and counts. `print` writes the report as text.
 
 mod print;
 
@@ -12,20 +12,20 @@ use crate::how::How;
 use crate::printable;
 use crate::work::Phases;
 
-/// How much a finding matters.
+/// How severe a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
-    /// Worth knowing; nothing is known to be missing.
+    /// For information; nothing is known to be missing.
     Note,
-    /// A read that may want one of the variables; fails a strict run.
+    /// A read that may need one of the variables; fails a strict run.
     Warning,
     /// The deployed program lacks a variable that it reads, or a value is where it must not be.
     Failure,
 }
 
-/// Why something was left as it is. The serialised names are stable.
+/// Why a use was left unchanged. The serialised names are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -34,22 +34,23 @@ pub enum Reason {
     Assigned,
     /// The read goes through a name that also takes other values.
     AliasReassigned,
-    /// The read goes through a name or an expression that may be something else at that moment.
+    /// The read goes through a name or an expression that may hold something else at that moment.
     Sometimes,
-    /// Certainly a read of the environment, but in a form that is not followed: `require("process")`, a long chain.
+    /// Certainly a read of the environment, but in a form that is not followed:
+    /// `require("process")`, a long chain.
     NotFollowed,
     /// A direct `eval` may change what is read.
     Eval,
-    /// The file, or another one for all of them, replaces `process` or its environment.
+    /// The file, or another file with effect on all, replaces `process` or its environment.
     Replaced,
-    /// The file writes variables by computed names, and has this name as a key or a string; or some file copies to the
-    /// environment whatever another object holds.
+    /// The file writes variables by computed names and has this name as a key or a string; or some
+    /// file copies all properties of another object to the environment.
     PerhapsAssigned,
-    /// Named in a call that is given the whole environment.
+    /// Named in a call that receives the whole environment.
     PassedOn,
     /// The pattern has a rest element or a computed key.
     OpenPattern,
-    /// The object that the pattern takes apart is used for more than that.
+    /// The destructured object is also used in other ways.
     Indirect,
     /// `"NAME" in process.env`.
     In,
@@ -61,15 +62,18 @@ pub enum Reason {
     DynamicKey,
     /// `<something>.env[key]`, where it is not certain that this is the environment.
     UnprovenKey,
-    /// A child process may be started: it inherits what is set.
+    /// A child process may be started, and it inherits the variables that are set.
     ChildProcess,
-    /// Read in a function that may run elsewhere as text, where nothing of ours is.
+    /// Read in a function that may run elsewhere as text, where the inliner's functions are not
+    /// defined.
     FunctionText,
-    /// A child process may be given another value.
+    /// A child process may be given a different value.
     GivenToChild,
-    /// A child process is not given what its parent has, and its bundle would find it all the same.
+    /// A child process is not given a variable of its parent, but would find it inlined in its
+    /// bundle.
     WithheldFromChild,
-    /// dotenv is told to replace what is set: a sealed value in that file would take a variable's place.
+    /// dotenv is told to override variables that are set, so a sealed value in that file would
+    /// replace a variable.
     EnvFileOverrides,
     /// `process.env[key] = …`.
     DynamicWrite,
@@ -85,24 +89,25 @@ pub enum Reason {
     Mentioned,
     /// A public file names this variable: its server-rendered copy could print the value.
     ReadByClient,
-    /// The edit would move columns and the file's source map cannot be adjusted.
+    /// The edit would move columns, and the file's source map cannot be adjusted.
     SourceMap,
     /// The file does not parse; a failure when it names a variable.
     NotJavaScript,
-    /// The file would have to be understood, and is nested more deeply than any program: no tree is made of it.
+    /// The file needs a syntax tree, but is nested too deeply for one.
     NestedTooDeeply,
-    /// The file would have to be understood, and cannot be taken apart for certain.
+    /// The file needs analysis, but cannot be parsed with certainty.
     NotUnderstood,
-    /// The file was inlined before, with other values.
+    /// The file was inlined before with other values.
     OtherValues,
-    /// A package inside the server's folders names it, and nothing that runs before it could set it.
+    /// A package inside the server's folders names it, and nothing that runs earlier could set it.
     InPackage,
     /// The variables could not be set before this file runs.
     NoPrelude,
 }
 
 impl Reason {
-    /// How much it matters that a variable (`named`), or perhaps one, is concerned.
+    /// The severity of this reason; `named` says whether a variable is named, or only may be
+    /// concerned.
     pub(crate) fn severity(self, named: bool) -> Severity {
         match self {
             Self::OtherValues | Self::NestedTooDeeply | Self::NotUnderstood | Self::WithheldFromChild => {
@@ -122,7 +127,7 @@ impl Reason {
         }
     }
 
-    /// Whether other code gets hold of the environment there.
+    /// Whether the environment reaches other code there.
     pub(crate) fn hands_on(self) -> bool {
         matches!(self, Self::WholeObject | Self::ProcessEscapes | Self::AliasReassigned)
     }
@@ -171,7 +176,8 @@ impl Reason {
     }
 }
 
-/// Something that was left as it is, and where. Lines and columns count from one, columns in UTF-16 units.
+/// A use that was left unchanged, and its position. Lines and columns count from one, columns in
+/// UTF-16 units.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -182,12 +188,13 @@ pub struct Finding {
     pub column: usize,
     pub name: Option<String>,
     pub reason: Reason,
-    /// The variable, or all that may be concerned, is set before the program starts: nothing is missing.
+    /// The variable, or every variable that may be concerned, is set before the program starts, so
+    /// nothing is missing.
     pub prelude: bool,
 }
 
 impl Finding {
-    /// Something about a file as a whole.
+    /// A finding about a file as a whole.
     pub(crate) fn of_file(reason: Reason, name: Option<&str>, file: &Path) -> Self {
         let severity = reason.severity(name.is_some());
         let (file, name) = (file.to_owned(), name.map(str::to_owned));
@@ -195,7 +202,7 @@ impl Finding {
     }
 }
 
-/// How a leaked value was written.
+/// The encoding in which a value was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -209,11 +216,11 @@ pub enum Encoding {
     Css,
     Utf16,
     Utf32,
-    /// A list of numbers, one for each byte or letter.
+    /// A list of numbers, one for each byte or character.
     Bytes,
 }
 
-/// A value in a file that the public can fetch, in a source map, or in a place that is searched besides.
+/// A value in a public file, in a source map, or in another place that is searched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Leak {
@@ -221,21 +228,21 @@ pub struct Leak {
     pub file: PathBuf,
     pub line: usize,
     pub name: String,
-    /// Which part of the value, when it is not the whole: `password`, `private_key`.
+    /// Which part of the value, if not the whole: `password`, `private_key`.
     pub part: Option<String>,
     pub encoding: Encoding,
-    /// What kind of file it is.
+    /// The kind of file.
     pub how: How,
-    /// The caller accepted it beforehand.
+    /// The caller allowed this value in public files.
     pub allowed: bool,
 }
 
-/// Why a value was not looked for.
+/// Why a value was not searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotSearched {
-    /// Too short to mean anything where it is found.
+    /// Too short to be distinctive.
     Short,
     /// A word such as `production`.
     Common,
@@ -243,22 +250,22 @@ pub enum NotSearched {
     Public,
 }
 
-/// Why a file was not searched, or not whole.
+/// Why a file was not searched, or only in part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotScanned {
-    /// Packed in a way that is not undone here: archives, Turbopack's cache.
+    /// Packed in an unsupported format: archives, Turbopack's cache.
     Unknown,
-    /// Its compressed contents are broken.
+    /// The compressed contents are damaged.
     Damaged,
-    /// It, or what it unpacks to, goes on after what one file or all files together may take.
+    /// The file, or what it unpacks to, exceeds the limit for one file or for all files together.
     TooLarge,
     /// A pipe, a device, a socket.
     Special,
 }
 
-/// A file that was not searched whole.
+/// A file that was not searched completely.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Unscanned {
@@ -267,19 +274,19 @@ pub struct Unscanned {
     pub reason: NotScanned,
 }
 
-/// What became of one variable.
+/// The result for one variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Variable {
     pub name: String,
-    /// Reads that now hold the value, and the files they are in.
+    /// How many reads were replaced with the value, and in how many files.
     pub replaced: usize,
     pub files: usize,
-    /// Reads that certainly want it, stay as they were and will not find it.
+    /// Reads that certainly need the variable, were left unchanged and will not find it.
     pub missing: usize,
-    /// It is set before the program starts, for uses that cannot be replaced.
+    /// Set before the program starts, for uses that cannot be replaced.
     pub prelude: bool,
-    /// Never touched: the framework's own.
+    /// Never inlined, because the name belongs to the framework.
     pub left_alone: bool,
     pub not_searched: Option<NotSearched>,
 }
@@ -291,7 +298,7 @@ impl Variable {
     }
 }
 
-/// Whose files a folder holds.
+/// Whether a folder holds server files or public files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -300,55 +307,57 @@ pub enum RootKind {
     Public,
 }
 
-/// A folder that took part.
+/// A folder that took part in the run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Root {
     #[serde(serialize_with = "printable::serialize_path")]
     pub path: PathBuf,
     pub kind: RootKind,
-    /// `next`, or `named` when the caller named it.
+    /// The layout, such as `next`, or `named` if the caller named the folder.
     pub layout: &'static str,
 }
 
-/// What a run found and did.
+/// The results of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
     pub roots: Vec<Root>,
     pub server_files: usize,
     pub parsed_files: usize,
-    /// Files that were written, or, when the run failed, that would have been.
+    /// Files that were written, or, if the run failed, would have been written.
     pub changed_files: usize,
     pub scanned_files: usize,
-    /// Files whose contents were not searched, or not whole.
+    /// Files that were not searched, or only in part.
     pub unscanned_files: Vec<Unscanned>,
-    /// Server files that set variables before anything else.
+    /// Server files that set variables before anything else runs.
     #[serde(serialize_with = "printable::serialize_paths")]
     pub preludes: Vec<PathBuf>,
     pub variables: Vec<Variable>,
-    /// Manifests of known outputs that are older than the run asked about, and do not hold these values.
+    /// Manifests of known outputs that were not written since the time in the request, and do not
+    /// hold these values.
     #[serde(serialize_with = "printable::serialize_paths")]
     pub older: Vec<PathBuf>,
-    /// Folders with scripts that were written since then and belong to no known layout; or such scripts themselves.
+    /// Folders with scripts that were written since then and belong to no known layout; or such
+    /// scripts themselves.
     #[serde(serialize_with = "printable::serialize_paths")]
     pub unrecognised: Vec<PathBuf>,
     pub findings: Vec<Finding>,
     pub leaks: Vec<Leak>,
-    /// What the time went into.
+    /// The time that each phase took.
     pub phases: Phases,
     /// Whether the tree now holds what this run planned. A failed run writes nothing.
     pub written: bool,
 }
 
 impl Report {
-    /// The worst thing that happened, or nothing.
+    /// The highest severity, if anything was found.
     pub fn worst(&self) -> Option<Severity> {
         let leak = self.leaks.iter().any(|leak| !leak.allowed).then_some(Severity::Failure);
         self.findings.iter().map(|finding| finding.severity).max().max(leak)
     }
 
-    /// How many reads hold a value now.
+    /// How many reads were replaced with a value.
     pub fn replaced(&self) -> usize {
         self.variables.iter().map(|variable| variable.replaced).sum()
     }

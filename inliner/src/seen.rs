@@ -1,8 +1,8 @@
-//! Whether a file is still the one that was planned with.
+//! Detects files that changed after the run planned with them.
 //!
-//! Owns what is compared: length, times and the file's number, as they were before anything was read, and the contents
-//! of a file that is read more than once. It refuses to let somebody else's change be written over: a build may still
-//! run, or an editor.
+//! Compares length, times and inode number with those recorded before anything was read, and the
+//! contents of a file that is read more than once. A build or an editor may still be writing, and
+//! such changes must not be overwritten.
 
 use std::collections::HashMap;
 use std::hash::Hasher;
@@ -15,7 +15,7 @@ use rustc_hash::FxHasher;
 use crate::Error;
 use crate::tree::Tree;
 
-/// Files as they were at one moment.
+/// The state of files at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(HashMap<PathBuf, Option<State>>);
 
@@ -27,7 +27,7 @@ impl Seen {
         Self(files.into_par_iter().map(|path| (path.clone(), state(tree, path))).collect())
     }
 
-    /// Fails for a file that was looked at and is another one now.
+    /// Fails if a recorded file has changed since.
     pub(crate) fn check(&self, tree: &Tree<'_>, path: &Path) -> Result<(), Error> {
         match self.0.get(path) {
             Some(before) if *before != state(tree, path) => Err(Error::Changed { path: path.to_owned() }),
@@ -36,7 +36,8 @@ impl Seen {
     }
 }
 
-/// A text in short: enough to notice an accident, and quick. Nothing rests on it against somebody with a purpose.
+/// A fast fingerprint of a text that detects accidental changes. It does not resist deliberate
+/// collisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Print(usize, u64);
 
@@ -47,7 +48,8 @@ impl Print {
         Self(text.len(), hasher.finish())
     }
 
-    /// Reads the file that this was taken of. Places that were found in its text are only right if it is the same.
+    /// Reads the file again, and fails unless it still has this fingerprint: offsets into its text
+    /// are valid only for the same text.
     pub(crate) fn read(self, tree: &Tree<'_>, path: &Path) -> Result<String, Error> {
         let changed = || Error::Changed { path: path.to_owned() };
         let text = String::from_utf8(tree.read(path)?).map_err(|_| changed())?;
@@ -59,7 +61,8 @@ fn state(tree: &Tree<'_>, path: &Path) -> Option<State> {
     tree.metadata(path).ok().map(|metadata| (metadata.len(), times(&metadata)))
 }
 
-/// The last change of the contents, that of anything else, and the number: a file may be moved here with an old time.
+/// Modification time, status change time and inode number: a file may be moved here with an old
+/// modification time.
 #[cfg(unix)]
 fn times(metadata: &Metadata) -> [i64; 5] {
     use cap_std::fs::MetadataExt;
@@ -116,7 +119,7 @@ mod tests {
             fs::write(&other, "old").unwrap();
             let seen = Seen::now(&tree, [&path].into_iter());
             seen.check(&tree, &path).unwrap();
-            // File times come from a clock that ticks slowly.
+            // File times come from a coarse clock.
             std::thread::sleep(std::time::Duration::from_millis(30));
             change(&path, &other);
             assert!(matches!(seen.check(&tree, &path), Err(Error::Changed { .. })));

@@ -1,34 +1,35 @@
-//! Many texts searched for at once, faster than byte by byte.
+//! Multi-pattern search that skips most bytes.
 //!
-//! Owns the search for a set of texts of which next to none occur: the last bytes of a window tell how far the next
-//! possible occurrence is, and most windows are skipped nearly whole (Wu and Manber, "A fast algorithm for multi-pattern
-//! searching", 1994). Its speed grows with the length of the shortest text. It refuses no set, and finds overlapping ones.
+//! Optimised for a set of patterns that almost never occur: the last bytes of a window tell how far
+//! away the next possible occurrence is, and most windows are skipped almost entirely (Wu and
+//! Manber, "A fast algorithm for multi-pattern searching", 1994). Its speed grows with the length
+//! of the shortest pattern. Any set of patterns is accepted, and overlapping occurrences are found.
 
 use std::collections::HashMap;
 
 use zeroize::Zeroizing;
 
-/// Finds every occurrence of every text of a set.
+/// Finds every occurrence of every pattern of a set.
 pub(crate) struct Finder {
     texts: Vec<Zeroizing<Vec<u8>>>,
-    /// How many bytes of each text the windows have.
+    /// Length of the window: that of the shortest pattern, at most 255.
     window: usize,
-    /// How many bytes at the end of a window are looked at.
+    /// How many bytes at the end of a window are hashed.
     block: usize,
-    /// By the hash of a block: how far a window can move on. Nothing when a text may stand there.
+    /// By the hash of a block: how far a window can move on. Zero if a pattern may be there.
     skips: Vec<u8>,
     bits: u32,
-    /// By the same hash: the texts whose first window ends with the block.
+    /// By the same hash: the patterns whose first window ends with the block.
     ends: HashMap<usize, Vec<usize>>,
 }
 
 impl Finder {
-    /// A search for these texts; an empty one is nowhere.
+    /// A search for these patterns; an empty one never occurs.
     pub(crate) fn new(texts: Vec<Zeroizing<Vec<u8>>>) -> Self {
         let filled = || texts.iter().enumerate().filter(|(_, text)| !text.is_empty());
         let window = filled().map(|(_, text)| text.len()).min().unwrap_or(1).min(usize::from(u8::MAX));
         let block = if window < 6 { window.min(2) } else { 3 };
-        // Eight places for each block keep most of them apart.
+        // Eight slots for each block avoid most collisions.
         let bits = (texts.len() * window * 8).max(1 << 12).ilog2().min(18);
         let mut skips = vec![(window - block + 1) as u8; 1 << bits];
         let mut ends: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -42,7 +43,7 @@ impl Finder {
         Self { window, block, skips, bits, ends, texts }
     }
 
-    /// Calls `found` with the start and the text's index of each occurrence.
+    /// Calls `found` with the start and the pattern's index of each occurrence.
     pub(crate) fn each(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
         if self.ends.is_empty() {
             return;
@@ -63,7 +64,7 @@ impl Finder {
         }
     }
 
-    /// The texts, in the order in which they were given.
+    /// The patterns, in the order in which they were given.
     pub(crate) fn texts(&self) -> &[Zeroizing<Vec<u8>>] {
         &self.texts
     }

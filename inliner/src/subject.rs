@@ -1,7 +1,7 @@
-//! Which variables are inlined, and what their functions are called.
+//! Which variables are inlined, and the names of their functions.
 //!
-//! Owns the names that are never touched, and the mapping from a variable's name to an identifier: two variables
-//! never share one. It refuses to know a value.
+//! Lists names that are never touched, and maps a variable's name to an identifier, without
+//! collisions. Values are not used here.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -12,16 +12,17 @@ use sha2::{Digest, Sha256};
 
 use crate::reads::{Object, Wanted};
 
-/// The names that Next.js sets or reads itself; the file says where they are from.
+/// The names that Next.js sets or reads itself; the file lists their sources.
 static NEXT: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
     let lines = include_str!("subject/next.txt").lines();
     lines.filter(|line| !line.starts_with('#')).collect()
 });
-/// Words that cannot be a property of an object literal like any other, or that every object has.
+/// Names that are never inlined: `NODE_ENV`, and names that are special in an object literal or
+/// exist on every object.
 const NEVER: [&str; 4] = ["NODE_ENV", "__proto__", "constructor", "hasOwnProperty"];
 
-/// Whether reads of this name are never replaced: the framework decides it while it builds and starts. A name that only
-/// begins like those is the program's own.
+/// Whether reads of this name are never replaced, because the framework sets it at build or start
+/// time. A name that merely begins like one of these belongs to the program.
 pub(crate) fn is_left_alone(name: &str) -> bool {
     name.is_empty() || NEVER.contains(&name) || NEXT.contains(name)
 }
@@ -50,7 +51,8 @@ impl Wanted for Subjects {
     }
 }
 
-/// The function that returns a variable's value: `prefix`, then the name with everything but `[A-Za-z0-9_]` as `$hex$`.
+/// The name of the function that returns a variable's value: `prefix`, then the name with every
+/// character outside `[A-Za-z0-9_]` as `$hex$`.
 pub(crate) fn function_name(prefix: &str, variable: &str) -> String {
     let mut name = prefix.to_owned();
     for letter in variable.chars() {
@@ -63,15 +65,15 @@ pub(crate) fn function_name(prefix: &str, variable: &str) -> String {
     name
 }
 
-/// The function that returns an object with these variables. Scripts may share one global scope, so that the name
-/// depends on all that the body depends on.
+/// The name of the function that returns an object with these variables. Scripts may share one
+/// global scope, so the name depends on everything that the body depends on.
 pub(crate) fn object_name(prefix: &str, of: Object, variables: &[String]) -> String {
     let kind = match of {
         Object::Env => "env",
         Object::Process => "process",
     };
     let digest = Sha256::digest(variables.join("\0"));
-    // A variable's function has no `$` but in pairs.
+    // No collision with a variable's function, whose name has `$` only in pairs.
     let tag: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
     format!("{prefix}${kind}_{tag}")
 }

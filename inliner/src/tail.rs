@@ -1,7 +1,8 @@
-//! The lines that we add at the end of a bundle.
+//! The functions that the inliner appends to a bundle.
 //!
-//! Owns their place (before a `//# sourceMappingURL=` line) and their recognition in a bundle that was inlined before.
-//! It refuses to judge whether the values in them are still right: it hands out the functions as text.
+//! Places them before a `//# sourceMappingURL=` line, and finds them in a bundle that was inlined
+//! before. Does not check whether the values in them are still right: it returns the functions as
+//! text.
 
 use memchr::memmem;
 
@@ -11,29 +12,32 @@ const PRAGMAS: [&str; 4] =
 
 const NAMES_A_MAP: &str = "sourceMappingURL=";
 
-/// A bundle in three parts: its own code, our functions, and the comments that tools look for at the very end.
+/// A bundle in three parts: its own code, the appended functions, and the pragma comments that
+/// tools expect at the very end.
 pub(crate) struct Parts<'a> {
     pub(crate) body: &'a str,
     pub(crate) functions: Vec<&'a str>,
     pub(crate) trailer: &'a str,
 }
 
-/// Whether this text was written by us before.
+/// Whether this text was inlined before.
 pub(crate) fn is_inlined(source: &str) -> bool {
     memmem::find(source.as_bytes(), MARK.as_bytes()).is_some()
 }
 
-/// Where `needle` stands for the last time. Looking from the front is faster by far, also in a line of megabytes.
+/// Offset of the last occurrence of `needle`. A forward search is far faster, also in a line of
+/// megabytes.
 fn last(text: &[u8], needle: &str) -> Option<usize> {
     memmem::find_iter(text, needle).last()
 }
 
-/// The bytes in front of our lines.
+/// The bytes before the appended lines.
 pub(crate) fn body(source: &[u8]) -> &[u8] {
     &source[..last(source, MARK).unwrap_or(source.len())]
 }
 
-/// Takes a bundle apart. `None` when our mark is there and what follows it is not what we write.
+/// Splits a bundle. `None` if the mark is there, but what follows it is not what the inliner
+/// writes.
 pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
     match last(source.as_bytes(), MARK) {
         None => Some(split_new(source)),
@@ -44,15 +48,15 @@ pub(crate) fn split(source: &str) -> Option<Parts<'_>> {
     }
 }
 
-/// Takes a bundle apart that does not have our mark.
+/// Splits a bundle without the mark.
 pub(crate) fn split_new(source: &str) -> Parts<'_> {
     let end = trailer_start(source);
     Parts { body: &source[..end], functions: Vec::new(), trailer: &source[end..] }
 }
 
-/// Puts a bundle together.
+/// Assembles a bundle.
 ///
-/// The body comes in pieces, and so does the bundle: nobody needs it whole.
+/// Takes the body in pieces and returns the bundle in pieces, since nothing needs it as one string.
 pub(crate) fn join<'a>(
     mut body: Vec<&'a str>,
     functions: impl Iterator<Item = &'a str>,
@@ -84,7 +88,7 @@ fn functions(mut text: &str) -> Option<(Vec<&str>, &str)> {
     only_comments.then_some((functions, text))
 }
 
-/// Where the trailing pragma comments start: at the end, or after the last code.
+/// Offset where the trailing pragma comments start: on lines of their own, or after the last code.
 fn trailer_start(source: &str) -> usize {
     let mut end = source.len();
     loop {
@@ -99,30 +103,32 @@ fn trailer_start(source: &str) -> usize {
     }
 }
 
-/// A pragma's value has no spaces and no quotes: text in a string literal is not one.
+/// Whether this is a pragma: its value has no spaces and no quotes, unlike text in a string
+/// literal.
 fn is_last_word(pragma: &str) -> bool {
     !pragma[2..].trim_start_matches(['#', '@']).trim().contains([' ', '"', '\'', '`', '\\', '*'])
 }
 
-/// The address in the last `sourceMappingURL` comment.
+/// The URL in the last `sourceMappingURL` comment.
 pub(crate) fn map_url(trailer: &str) -> Option<&str> {
     let mut pragmas = trailer.lines().rev().filter_map(|line| line.trim_start().split_once(NAMES_A_MAP));
     pragmas.find_map(|(comment, url)| matches!(comment, "//# " | "//@ ").then_some(url.trim()))
 }
 
-/// The address in the last such comment near the end of a bundle, whatever follows it there.
+/// The URL in the last such comment near the end of a bundle, whatever follows it.
 pub(crate) fn nearby_map_url(source: &str) -> Option<&str> {
     const NEAR: usize = 4096;
     let near = &source[source.ceil_char_boundary(source.len().saturating_sub(NEAR))..];
     map_comments(near).last()
 }
 
-/// Whether a bundle's own code has such a comment with more than comments of tools after it.
+/// Whether a bundle's own code contains such a comment, which is followed by more than pragma
+/// comments.
 pub(crate) fn names_a_map(body: &str) -> bool {
     map_comments(body).next().is_some()
 }
 
-/// Addresses in comments; text in a string literal has a quote or an escape after it.
+/// The URLs in such comments; text in a string literal contains a quote or an escape instead.
 fn map_comments(text: &str) -> impl Iterator<Item = &str> {
     memmem::find_iter(text.as_bytes(), NAMES_A_MAP.as_bytes()).filter_map(|at| {
         let before = text[..at].trim_end_matches([' ', '\t']);

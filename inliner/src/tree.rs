@@ -1,16 +1,16 @@
-//! The folders that the caller names, and what lies in them: nothing here leads out of them.
+//! File system access, restricted to the folders that the caller names.
 //!
-//! Owns every way to the file system. A path is followed below a folder that is held open (`cap-std`: `openat2` with
-//! `RESOLVE_BENEATH`, or step by step where there is none), so that neither `..` nor a link nor somebody who swaps
-//! folders meanwhile leads out. It opens regular files only, without waiting for anybody, and in limits of size and time.
-//! It refuses to widen: a manifest can name what lies in the tree, and nothing else.
+//! A path is resolved below a folder that is held open (`cap-std`: `openat2` with
+//! `RESOLVE_BENEATH`, or step by step where that is missing), so that neither `..` nor a link nor a
+//! concurrent swap of folders leads outside. Only regular files are opened, without blocking, and
+//! within limits of size and time. A manifest can name only what lies in the tree.
 //!
-//! | room | owns |
+//! | module | content |
 //! |---|---|
 //! | `around` | which folder is the tree: the named one, its repository, or `--root` |
 //! | `limits` | how much is read, and until when |
 //! | `walk` | every file below a folder, each real folder once |
-//! | `write` | new contents for a file: whole, or not at all |
+//! | `write` | atomic replacement of a file's contents |
 
 mod around;
 mod limits;
@@ -33,25 +33,25 @@ pub use limits::{Limits, Watch};
 pub use walk::{Entry, Listed};
 pub(crate) use write::Staged;
 
-/// More links on one way than a kernel follows.
+/// Limit of links in one path; Linux has the same.
 const MAX_LINKS: usize = 40;
 
 /// The folders of a run.
 #[derive(Debug, Default)]
 pub struct Tree<'a> {
     roots: Vec<Root>,
-    /// What relative paths are relative to.
+    /// The folder that relative paths are relative to.
     here: PathBuf,
     watch: Watch<'a>,
     limits: Limits,
-    /// Bytes that all files together gave, unpacked ones and others.
+    /// Bytes read from all files together, plain and unpacked.
     read: AtomicU64,
     unpacked: AtomicU64,
-    /// Paths that were asked for and led out.
+    /// Paths that were asked for, but lead outside.
     left: Mutex<BTreeSet<PathBuf>>,
-    /// The first path that could not be looked at, while nothing says that it is not there.
+    /// The first path whose inspection failed for a reason other than absence.
     fault: Mutex<Option<(PathBuf, io::Error)>>,
-    /// Whether it is said what is at a path that leads out.
+    /// Whether a path that leads outside may be inspected.
     looks_outside: bool,
 }
 
@@ -60,19 +60,19 @@ pub struct Tree<'a> {
 struct Root {
     dir: Dir,
     real: PathBuf,
-    /// What the caller wrote, and where in `real` that is.
+    /// The path as the caller wrote it, and the corresponding path in `real`.
     names: Vec<(PathBuf, PathBuf)>,
     may_write: bool,
 }
 
-/// What is at a path.
+/// The kind of file at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     File,
     Folder,
     /// Only where links are not followed.
     Link,
-    /// A pipe, a device, a socket.
+    /// A pipe, a device or a socket.
     Special,
 }
 
@@ -88,25 +88,25 @@ impl From<FileType> for Kind {
 }
 
 impl<'a> Tree<'a> {
-    /// The tree that one named folder is, alone.
+    /// A tree of one named folder.
     ///
     /// # Errors
-    /// [`Error::NoFolder`] when it is none.
+    /// [`Error::NoFolder`] if the path is not a folder; [`Error::Read`] if it cannot be opened.
     pub fn alone(folder: &Path, watch: Watch<'a>, limits: Limits) -> Result<Self, Error> {
         Self::of(&[folder.to_owned()], &[], &Within::Named, watch, limits)
     }
 
-    /// Whether this path lies in the tree by its words. Links are not followed.
+    /// Whether this path lies in the tree textually, without following links.
     pub(crate) fn holds(&self, path: &Path) -> bool {
         self.locate(path).is_some()
     }
 
-    /// The same, where files may be written.
+    /// Whether this path lies textually where files may be written.
     pub(crate) fn may_write(&self, path: &Path) -> bool {
         self.locate(path).is_some_and(|(root, _)| root.may_write)
     }
 
-    /// The root that a path lies in, and the way from there.
+    /// The root that contains a path, and the path relative to it.
     fn locate(&self, path: &Path) -> Option<(&Root, PathBuf)> {
         if path.as_os_str().is_empty() {
             return None;
@@ -124,7 +124,7 @@ impl<'a> Tree<'a> {
         self.locate_real(&self.here.join(path), false)
     }
 
-    /// The same for an absolute path without links.
+    /// The root that contains an absolute path without links, and the path relative to it.
     fn locate_real(&self, real: &Path, to_write: bool) -> Option<(&Root, PathBuf)> {
         let roots = self.roots.iter().filter(|root| root.may_write || !to_write);
         let inside =
@@ -134,7 +134,8 @@ impl<'a> Tree<'a> {
         Some((root, or_here(real.strip_prefix(&root.real).ok()?.to_owned())))
     }
 
-    /// Does something below the root that holds a path. A fault is kept in mind: see [`Tree::refuse_what_was_passed_over`].
+    /// Runs an operation below the root that contains a path, and records a failure: see
+    /// [`Tree::refuse_what_was_passed_over`].
     fn at<T>(&self, path: &Path, act: impl Fn(&Root, &Path) -> io::Result<T>) -> Result<T, Error> {
         self.try_at(path, act).inspect_err(|error| self.note_fault(path, error, |_| true))
     }
@@ -149,7 +150,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The same where whoever asks tells of a fault.
+    /// Runs an operation below the root that contains a path; the caller reports a failure.
     fn try_at<T>(&self, path: &Path, act: impl Fn(&Root, &Path) -> io::Result<T>) -> Result<T, Error> {
         let failed = |source| Error::Read { path: path.to_owned(), source };
         let (root, inside) = self.locate(path).ok_or_else(|| self.outside(path))?;
@@ -163,12 +164,12 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Follows a path link by link, each read below its root, for an absolute link may lead back into the tree; `asked` is
-    /// what the caller asked for.
+    /// Resolves a path link by link, reading each link below its root, because an absolute link may
+    /// lead back into the tree. `asked` is the path that the caller asked for.
     fn resolve(&self, from: &Root, inside: &Path, asked: &Path) -> Result<(&Root, PathBuf), Error> {
         let outside = || self.outside(asked);
         let failed = |source| Error::Read { path: asked.to_owned(), source };
-        // From where may be written no link leads to where only may be read.
+        // No link leads from a writable root to a read-only one.
         let locate = |real: &Path| self.locate_real(real, from.may_write);
         let (mut rest, mut done, mut links) = (parts(inside), from.real.clone(), 0);
         while let Some(part) = rest.pop() {
@@ -176,7 +177,7 @@ impl<'a> Tree<'a> {
                 Some(Component::ParentDir) => drop(done.pop()),
                 Some(Component::Normal(_)) => {
                     let next = done.join(&part);
-                    // Folders around a root have real names, and are not looked into.
+                    // Folders above a root have real names, and are not inspected.
                     if !self.roots.iter().any(|root| root.real.starts_with(&next)) {
                         let (root, inside) = locate(&next).ok_or_else(outside)?;
                         if root.dir.symlink_metadata(&inside).map_err(failed)?.is_symlink() {
@@ -191,7 +192,7 @@ impl<'a> Tree<'a> {
                     }
                     done = next;
                 }
-                // The root, or a drive.
+                // The file system's root, or a drive.
                 _ => done = done.join(part),
             }
         }
@@ -205,8 +206,9 @@ impl<'a> Tree<'a> {
         Error::LinkLeavesTree { path: path.to_owned(), outermost }
     }
 
-    /// What is at a path that leads out: `None` for nothing. Nothing is opened, and only the caller of a run at a desk may
-    /// know it; in a build of somebody else's everything that leads out counts as a file.
+    /// The kind of file at a path that leads outside; `None` if there is none. Nothing is opened.
+    /// If the tree must not look outside (a build from somebody else), every such path counts as a
+    /// file.
     fn outside_kind(&self, path: &Path) -> Option<Kind> {
         if !self.looks_outside {
             return Some(Kind::File);
@@ -219,10 +221,10 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// The path without any link, if it stays in the tree.
+    /// The path without links, if it stays in the tree.
     ///
     /// # Errors
-    /// [`Error::LinkLeavesTree`]; [`Error::Read`] for what is not there.
+    /// [`Error::LinkLeavesTree`]; [`Error::Read`] if nothing is there.
     pub fn real(&self, path: &Path) -> Result<PathBuf, Error> {
         self.at(path, |root, inside| {
             let inside = root.dir.canonicalize(inside)?;
@@ -230,10 +232,10 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// What is at a path, its links followed; `None` where nothing is.
+    /// The kind of file at a path, following links; `None` if nothing is there.
     ///
     /// # Errors
-    /// [`Error::LinkLeavesTree`]; [`Error::Read`] for what cannot be looked at.
+    /// [`Error::LinkLeavesTree`]; [`Error::Read`] if the path cannot be inspected.
     pub fn find(&self, path: &Path) -> Result<Option<Kind>, Error> {
         match self.metadata(path) {
             Ok(metadata) => Ok(Some(metadata.file_type().into())),
@@ -242,23 +244,24 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Whether this is a file. A path that leads out is none, and is kept in mind: see [`Tree::refuse_what_was_passed_over`].
+    /// Whether this is a file. A path that leads outside is not, and is recorded: see
+    /// [`Tree::refuse_what_was_passed_over`].
     pub(crate) fn is_file(&self, path: &Path) -> bool {
         self.ask(path) == Some(Kind::File)
     }
 
-    /// The same for a folder.
+    /// Whether this is a folder, with the same treatment of paths that lead outside.
     pub(crate) fn is_dir(&self, path: &Path) -> bool {
         self.ask(path) == Some(Kind::Folder)
     }
 
-    /// The same for anything.
+    /// Whether anything is there, with the same treatment of paths that lead outside.
     pub(crate) fn exists(&self, path: &Path) -> bool {
         self.ask(path).is_some()
     }
 
     fn ask(&self, path: &Path) -> Option<Kind> {
-        // Whoever looks around a folder looks for what is there to be seen.
+        // A search around a folder only looks for what is visible in the tree.
         if !self.holds(path) {
             return None;
         }
@@ -274,8 +277,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Fails if a file or folder that was asked for led out, or could not be looked at: what is there would be passed over
-    /// without a word.
+    /// Fails if a path that was asked for leads outside or could not be inspected, because its
+    /// contents would be skipped silently.
     ///
     /// # Errors
     /// [`Error::LinkLeavesTree`], [`Error::Read`].
@@ -285,7 +288,7 @@ impl<'a> Tree<'a> {
         left.first().map_or(Ok(()), |path| Err(self.outside(path)))
     }
 
-    /// Fails if something could not be looked at.
+    /// Fails if a path could not be inspected.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -294,14 +297,14 @@ impl<'a> Tree<'a> {
         fault.map_or(Ok(()), |(path, source)| Err(Error::Read { path, source }))
     }
 
-    /// Does something whose ways out, and what this user may not look at, concern nobody.
+    /// Runs a task, and ignores paths that lead outside and paths that this user may not read.
     pub(crate) fn without_refusals<T>(&self, task: impl FnOnce() -> T) -> T {
         let known = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
         let result = task();
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = known;
         let mut found = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        // What this user may not look at is passed over there; a disk that breaks is not.
+        // Denied permission is ignored here, but an I/O error is not.
         let is_denied =
             |(_, error): &mut (PathBuf, io::Error)| error.kind() == io::ErrorKind::PermissionDenied;
         drop(found.take_if(is_denied));
@@ -309,7 +312,7 @@ impl<'a> Tree<'a> {
         result
     }
 
-    /// Of what a path leads to.
+    /// The metadata of what a path leads to.
     ///
     /// # Errors
     /// As [`Tree::real`].
@@ -317,7 +320,7 @@ impl<'a> Tree<'a> {
         self.at(path, |root, inside| root.dir.metadata(inside))
     }
 
-    /// Of the path itself, where it may be a link.
+    /// The metadata of the path itself, which may be a link.
     ///
     /// # Errors
     /// As [`Tree::real`].
@@ -325,11 +328,11 @@ impl<'a> Tree<'a> {
         self.at(path, |root, inside| root.dir.symlink_metadata(inside))
     }
 
-    /// Where a link leads, as it is written, if that stays in the tree wherever its folder lies: not by an absolute path,
-    /// and never out and back in. It may lead to nothing.
+    /// The target of a link as written, if it stays in the tree wherever the tree lies: it must not
+    /// be absolute, and must not lead out and back in. The target need not exist.
     ///
     /// # Errors
-    /// [`Error::LinkLeavesTree`], for every absolute link too; [`Error::Read`].
+    /// [`Error::LinkLeavesTree`], also for every absolute link; [`Error::Read`].
     pub fn link_target(&self, path: &Path) -> Result<PathBuf, Error> {
         let target = self.at(path, |root, inside| root.dir.read_link_contents(inside))?;
         let (root, inside) = self.locate(path).ok_or_else(|| self.outside(path))?;
@@ -341,10 +344,11 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Opens a regular file to read it. Nobody waits for the other end of a pipe.
+    /// Opens a regular file for reading, without blocking on a pipe.
     ///
     /// # Errors
-    /// As [`Tree::real`]; [`Error::NotAFile`] for a folder, a pipe, a device, a socket.
+    /// As [`Tree::real`]; [`Error::NotAFile`] for a folder, a pipe, a device or a socket;
+    /// [`Error::Stopped`], [`Error::TimeOver`].
     pub fn open(&self, path: &Path) -> Result<File<'_>, Error> {
         self.watch.goes_on()?;
         let mut options = OpenOptions::new();
@@ -357,7 +361,7 @@ impl<'a> Tree<'a> {
         Ok(File { file: file.into_std(), watch: &self.watch, size: metadata.len() })
     }
 
-    /// The whole of a file that is worked on as a whole.
+    /// Reads a whole file.
     ///
     /// # Errors
     /// As [`Tree::open`]; [`Error::TooLarge`].
@@ -376,11 +380,11 @@ impl<'a> Tree<'a> {
         let read = file.by_ref().take(most + 1).read_to_end(&mut bytes);
         self.watch.goes_on()?;
         read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        // One that grows while it is read.
+        // The file may have grown while it was read.
         if bytes.len() as u64 > most { Err(too_large()) } else { Ok(bytes) }
     }
 
-    /// The same as text.
+    /// Reads a whole file as text.
     ///
     /// # Errors
     /// As [`Tree::read`].
@@ -391,28 +395,30 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// What a run may still read.
+    /// The limits of what a run may read.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Whether the run goes on.
+    /// The stop flag and deadline of the run.
     pub fn watch(&self) -> &Watch<'a> {
         &self.watch
     }
 
-    /// Takes bytes of a file that is read piece by piece from what all files together may give.
+    /// Counts bytes of a file that is read in pieces against the limit for all files; `false`
+    /// beyond it.
     pub fn may_read(&self, bytes: u64) -> bool {
         self.read.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limits.all_files
     }
 
-    /// The same for bytes that a packed file gave.
+    /// Counts unpacked bytes against the limit for all packed files; `false` beyond it.
     pub(crate) fn may_unpack(&self, bytes: u64) -> bool {
         self.unpacked.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limits.all_unpacked
     }
 }
 
-/// A regular file that is read. It ends with an error when the run is stopped or its time is over.
+/// A regular file that is open for reading. Reading fails once the run is stopped or past its
+/// deadline.
 #[derive(Debug)]
 pub struct File<'t> {
     file: std::fs::File,
@@ -421,12 +427,12 @@ pub struct File<'t> {
 }
 
 impl File<'_> {
-    /// As it was when it was opened.
+    /// The size when the file was opened.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Who may do what with it, as Unix has it; nobody anything where that cannot be told.
+    /// The Unix permission bits; zero if they cannot be read.
     #[cfg(unix)]
     pub fn mode(&self) -> u32 {
         use std::os::unix::fs::MetadataExt;
@@ -441,29 +447,30 @@ impl Read for File<'_> {
     }
 }
 
-/// `.` for the root itself, which has no name.
+/// `.` for the root itself, whose relative path is empty.
 fn or_here(inside: PathBuf) -> PathBuf {
     if inside.as_os_str().is_empty() { PathBuf::from(".") } else { inside }
 }
 
-/// The last first.
+/// The components of a path, last first.
 fn parts(path: &Path) -> Vec<PathBuf> {
     let is_part = |part: &Component<'_>| !matches!(part, Component::CurDir);
     path.components().filter(is_part).map(|part| PathBuf::from(part.as_os_str())).rev().collect()
 }
 
-/// `cap-std` says so with an error of its own, which has no number.
+/// Whether a path leads outside: `cap-std` reports that with an error without an OS error code.
 fn leads_out(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }
 
-/// Nothing is there, or what should be a folder on the way is none, or links lead to each other.
+/// Whether nothing is there: no entry, a file in place of a folder on the path, or a cycle of
+/// links.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) || is_loop(error)
 }
 
-/// Whether an error tells of the path rather than of the machine: nothing is there, or nothing of the kind that was asked
-/// for, or it leads out, or it can be no path.
+/// Whether an error describes the path rather than a failure of the machine: nothing is there, or
+/// another kind of file, or the path leads outside or is invalid.
 fn says_what_is_there(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidFilename, InvalidInput, IsADirectory};
     let kinds = [InvalidData, InvalidFilename, InvalidInput, IsADirectory];

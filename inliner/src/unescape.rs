@@ -1,15 +1,15 @@
-//! Text without its escapes, whatever language they belong to.
+//! Undoes escapes of several languages at once, for searching.
 //!
-//! Owns one layer of undoing: backslashes (JavaScript, JSON), percent signs (URLs) and character references (HTML), all
-//! at once. It is for searching alone: what it makes of a program is no program. Each escape is longer than what it
-//! stands for, so that repeated passes come to an end.
+//! Undoes one layer of backslash escapes (JavaScript, JSON), percent-encoding (URLs) and character
+//! references (HTML). The result is only fit for searching: an unescaped program is no longer a
+//! program. Each escape is longer than what it stands for, so repeated passes terminate.
 
 use std::ops::Range;
 
-/// How an escape begins.
+/// The first byte of an escape.
 const MARKS: [u8; 3] = [b'\\', b'%', b'&'];
 
-/// Which language an escape is from.
+/// The syntax of an escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Backslash,
@@ -17,13 +17,13 @@ pub(crate) enum Kind {
     Reference,
 }
 
-/// What an escape stands for: at most one letter.
+/// What an escape stands for: at most one character.
 struct Letter {
     bytes: [u8; 4],
     length: usize,
 }
 
-/// One pass; `None` when there is nothing to undo.
+/// One pass; `None` if there is nothing to undo.
 pub(crate) fn once(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     for piece in (Pieces { text, at: 0 }) {
@@ -35,9 +35,9 @@ pub(crate) fn once(text: &[u8]) -> Option<Vec<u8>> {
     (out.len() != text.len()).then_some(out)
 }
 
-/// The parts of `text` in which a value may be written with escapes: what is around each escape whose letter is among
-/// `letters`, as far as `reach` bytes. An escape that stands for another letter cannot be inside a value, so that a part
-/// ends there.
+/// The ranges of `text` in which a value may be written with escapes: up to `reach` bytes around
+/// each escape whose character is among `letters`. An escape of any other character cannot be
+/// inside a value, so a range ends there.
 pub(crate) fn regions(text: &[u8], letters: &[bool; 256], reach: usize) -> Vec<Range<usize>> {
     let mut regions = Vec::new();
     let mut push = |(start, end): (usize, usize), limit: usize| regions.push(start..(end + reach).min(limit));
@@ -51,7 +51,7 @@ pub(crate) fn regions(text: &[u8], letters: &[bool; 256], reach: usize) -> Vec<R
             continue;
         };
         at = start + length;
-        // One right behind another may be what that one's letter escapes.
+        // The character of one escape may escape the next one.
         let is_next = open.is_some_and(|(_, end)| end == start);
         let matters = letter.length == 0 || letters[usize::from(letter.bytes[0])];
         match &mut open {
@@ -70,7 +70,7 @@ pub(crate) fn regions(text: &[u8], letters: &[bool; 256], reach: usize) -> Vec<R
     regions
 }
 
-/// Turns places in the [`once`] of `text`, in ascending order, into places in `text`.
+/// Maps ascending positions in the result of [`once`] to positions in `text`.
 pub(crate) fn origins(text: &[u8], places: &mut [usize]) {
     let mut places = places.iter_mut().peekable();
     let (mut read, mut written) = (0, 0);
@@ -87,7 +87,7 @@ pub(crate) fn origins(text: &[u8], places: &mut [usize]) {
     places.for_each(|place| *place = text.len());
 }
 
-/// The first escape in `text`.
+/// The syntax of the first escape in `text`.
 pub(crate) fn first(text: &[u8]) -> Option<Kind> {
     let [a, b, c] = MARKS;
     memchr::memchr3_iter(a, b, c, text).find_map(|at| {
@@ -99,19 +99,20 @@ pub(crate) fn first(text: &[u8]) -> Option<Kind> {
     })
 }
 
-/// What the escape at the start of a text stands for, how many bytes that are, and its length.
+/// The bytes that the escape at the start of a text stands for, how many they are, and the escape's
+/// length.
 pub(crate) fn first_letter(text: &[u8]) -> Option<([u8; 4], usize, usize)> {
     escape(text).map(|(letter, length)| (letter.bytes, letter.length, length))
 }
 
-/// Whether more letters make this a name of a character reference.
+/// Whether this is the beginning of a named character reference.
 pub(crate) fn begins_name(text: &[u8]) -> bool {
     NAMED.iter().any(|(name, _)| name.len() >= text.len() && name[..text.len()].eq_ignore_ascii_case(text))
 }
 
 enum Piece<'t> {
     Plain(&'t [u8]),
-    /// What it stands for, and its length.
+    /// What the escape stands for, and its length.
     Escape(Letter, usize),
 }
 
@@ -155,7 +156,7 @@ fn backslash(text: &[u8]) -> Option<(Letter, usize)> {
             let length = text.iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
             return Some((letter(digits(&text[..length], 8)?), length));
         }
-        // A line that goes on in the next one.
+        // An escaped line break stands for nothing.
         b'\n' => return Some((Letter { bytes: [0; 4], length: 0 }, 1)),
         b'\r' => {
             return Some((Letter { bytes: [0; 4], length: 0 }, 1 + usize::from(text.get(1) == Some(&b'\n'))));
@@ -195,7 +196,7 @@ fn percent(text: &[u8]) -> Option<(Letter, usize)> {
     Some((byte(u8::try_from(digits(text.get(..2)?, 16)?).ok()?), 2))
 }
 
-/// `#38;`, `#x26;`, `amp;`: the numeric ones may end without their semicolon, as browsers have it.
+/// `#38;`, `#x26;`, `amp;`: numeric references may lack the semicolon, as in browsers.
 fn reference(text: &[u8]) -> Option<(Letter, usize)> {
     let Some(number) = text.strip_prefix(b"#") else {
         let end = text.iter().take(8).position(|byte| *byte == b';')?;
@@ -209,7 +210,7 @@ fn reference(text: &[u8]) -> Option<(Letter, usize)> {
     Some((letter(digits(&number[..length], radix)?), 1 + skipped + length + semicolon))
 }
 
-/// The names that encoders give to ASCII; they write everything else as numbers or as it is.
+/// The names that encoders use for ASCII; everything else is written numerically or literally.
 const NAMED: [(&[u8], char); 38] = [
     (b"amp", '&'),
     (b"lt", '<'),
@@ -251,7 +252,7 @@ const NAMED: [(&[u8], char); 38] = [
     (b"rbrace", '}'),
 ];
 
-/// At least one digit and nothing else.
+/// Parses at least one digit and nothing else.
 fn digits(text: &[u8], radix: u32) -> Option<u32> {
     let value =
         |number: u32, byte: &u8| number.checked_mul(radix)?.checked_add(char::from(*byte).to_digit(radix)?);
@@ -262,7 +263,7 @@ fn byte(byte: u8) -> Letter {
     Letter { bytes: [byte, 0, 0, 0], length: 1 }
 }
 
-/// Half a surrogate pair is no letter.
+/// Encodes a code point as UTF-8; an unpaired surrogate becomes U+FFFD.
 fn letter(number: u32) -> Letter {
     let mut bytes = [0; 4];
     let length = char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut bytes).len();
@@ -306,7 +307,7 @@ mod tests {
             (r"abcdef\x3cghijkl", vec![r"def\x3cghi"]),
             (r"a\nb&lt;c\nd", vec!["b&lt;c"]),
             (r"&lt;abc&lt;defg&lt;", vec!["&lt;abc&lt;def", "efg&lt;"]),
-            // What is left after the first pass is an escape again.
+            // What the first pass leaves is an escape again.
             ("ab\\\\\\ncd", vec!["ab\\\\\\ncd"]),
             ("ab\\\ncd", vec!["ab\\\ncd"]),
         ] {

@@ -1,7 +1,7 @@
-//! How far a run is, whether it shall go on, and what its time went into.
+//! Progress, cancellation and timing of a run.
 //!
-//! Owns the counting: one [`Work`] for a run, shared by its threads. It refuses to draw: a program looks at its
-//! [`Progress`] whenever it likes.
+//! One [`Work`] per run, shared by its threads, does the counting. It displays nothing: a program
+//! reads its [`Progress`] at any time.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,28 +11,28 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::Error;
 use crate::tree::Watch;
 
-/// What a run does, in this order. Parsing is part of scanning for who counts files.
+/// The phases of a run, in order. Progress counts parsing as part of scanning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Finding out which files are whose.
+    /// Finding out which files belong to the server and which are public.
     List,
-    /// Looking for values in everything public.
+    /// Searching public files for values.
     Search,
-    /// Reading server files, and their tokens.
+    /// Reading server files and their tokens.
     Scan,
-    /// Trees of those whose tokens are not enough.
+    /// Building syntax trees of files whose tokens are not enough.
     Parse,
-    /// Deciding what each becomes.
+    /// Deciding the new contents of each file.
     Edit,
-    /// Writing them.
+    /// Writing the files.
     Write,
 }
 
 impl Phase {
     const ALL: [Self; 6] = [Self::List, Self::Search, Self::Scan, Self::Parse, Self::Edit, Self::Write];
 
-    /// One word for it.
+    /// A one-word name of the phase.
     pub fn name(self) -> &'static str {
         match self {
             Self::List => "list",
@@ -45,7 +45,7 @@ impl Phase {
     }
 }
 
-/// How far a run is, for a program that shows it from another thread.
+/// The progress of a run, for a program that displays it from another thread.
 #[derive(Debug, Default)]
 pub struct Progress {
     phase: AtomicU8,
@@ -53,18 +53,19 @@ pub struct Progress {
     files: AtomicUsize,
 }
 
-/// A moment of a run.
+/// The progress at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {
     pub phase: Phase,
-    /// Files of this phase that are done, and all of them; none while they are being listed.
+    /// Finished files of this phase, and all of them; both are zero while files are being listed.
     pub done: usize,
     pub files: usize,
 }
 
 impl Progress {
-    /// The run's present step. The numbers are for show: another thread may just be changing them.
+    /// The run's current step. The numbers are approximate, because another thread may be changing
+    /// them.
     pub fn step(&self) -> Step {
         let phase = Phase::ALL[usize::from(self.phase.load(Ordering::Acquire))];
         let files = self.files.load(Ordering::Relaxed);
@@ -78,17 +79,18 @@ impl Progress {
     }
 }
 
-/// What a run's time went into: that of all threads together. In JSON: per phase, seconds and the share of the whole.
+/// The time of each phase, summed over all threads. In JSON: per phase, seconds and the share of
+/// the whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Phases([Duration; 6]);
 
 impl Phases {
-    /// What one phase took.
+    /// The time of one phase.
     pub fn of(&self, phase: Phase) -> Duration {
         self.0[phase as usize]
     }
 
-    /// What all phases took.
+    /// The time of all phases.
     pub fn whole(&self) -> Duration {
         self.0.iter().sum()
     }
@@ -116,7 +118,7 @@ impl Serialize for Phases {
     }
 }
 
-/// What the threads of a run share.
+/// State that the threads of a run share.
 #[derive(Debug, Default)]
 pub(crate) struct Work<'a> {
     watch: Watch<'a>,
@@ -129,7 +131,7 @@ impl<'a> Work<'a> {
         Self { watch, progress, ..Self::default() }
     }
 
-    /// Fails once the caller wants no more of it.
+    /// Fails once the run is stopped or past its deadline.
     pub(crate) fn goes_on(&self) -> Result<(), Error> {
         self.watch.goes_on()
     }
@@ -140,7 +142,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// One file of a phase.
+    /// Processes one file of a phase.
     pub(crate) fn file<T>(&self, phase: Phase, task: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.goes_on()?;
         let result = self.time(phase, task);
@@ -150,7 +152,7 @@ impl<'a> Work<'a> {
         result
     }
 
-    /// Something that takes time, and hands nothing to other threads.
+    /// Times a task, which must not hand work to other threads.
     pub(crate) fn time<T>(&self, phase: Phase, task: impl FnOnce() -> T) -> T {
         let begin = Instant::now();
         let result = task();
@@ -159,10 +161,10 @@ impl<'a> Work<'a> {
         result
     }
 
-    /// What was counted so far.
+    /// The times counted so far.
     pub(crate) fn phases(&self) -> Phases {
         let spent = |phase: Phase| self.nanoseconds[phase as usize].load(Ordering::Relaxed);
-        // Trees are made within a scan.
+        // Parsing happens within scanning.
         let own = |phase| match phase {
             Phase::Scan => spent(phase).saturating_sub(spent(Phase::Parse)),
             _ => spent(phase),

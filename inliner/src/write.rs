@@ -1,7 +1,8 @@
-//! A plan to the disk.
+//! Writes planned changes to disk.
 //!
-//! Owns the order of writing: all temporary files, then all renames. Each file is whole at every moment, old or new. Changes are made in the order given: a map goes before its bundle,
-//! so that a bundle that was written is proof that its map was.
+//! All temporary files are written before any is renamed, so each file is complete at every moment,
+//! old or new. Changes are applied in the order given: a map before its bundle, so that a written
+//! bundle proves that its map was written.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,14 +26,15 @@ pub(crate) struct Change {
 
 pub(crate) enum Contents {
     Whole(String),
-    /// Made of the old ones when they are written, and of no others.
+    /// Built from the old contents when the file is written, and only if these are unchanged.
     Edited(NewText, Print),
 }
 
-/// Writes every new file beside its old one, then puts them in place in the order given. A disk that is full or a file
-/// that may not be written, or that somebody else wrote meanwhile, shows before anything was replaced.
+/// Writes every new file beside its old one, then renames them in the order given. A full disk, a
+/// file that may not be written, or a file that another process changed meanwhile is detected
+/// before anything is replaced.
 ///
-/// What was staged is removed when a run fails or is stopped.
+/// Staged files are removed if a run fails or is stopped.
 pub(crate) fn commit(tree: &Tree<'_>, changes: &[Change], seen: &Seen, work: &Work<'_>) -> Result<(), Error> {
     let stage = |change: &'_ Change| {
         seen.check(tree, &change.path)?;
@@ -45,7 +47,7 @@ pub(crate) fn commit(tree: &Tree<'_>, changes: &[Change], seen: &Seen, work: &Wo
         }
     };
     work.begin(Phase::Write, changes.len());
-    // Side by side: the disk commits many files at once as quickly as one.
+    // In parallel, because the disk commits many files at once as quickly as one.
     let staged = changes.par_iter().with_max_len(1);
     let staged = staged.map(|change| work.file(Phase::Write, || stage(change)));
     let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
@@ -58,7 +60,7 @@ pub(crate) fn commit(tree: &Tree<'_>, changes: &[Change], seen: &Seen, work: &Wo
     work.time(Phase::Write, || folders.into_iter().try_for_each(|folder| tree.sync_folder(folder)))
 }
 
-/// Removes what a killed run left: half a bundle, perhaps with values in it.
+/// Removes what a killed run left: partial bundles, perhaps with values in them.
 pub(crate) fn sweep(tree: &Tree<'_>, leftovers: &BTreeSet<PathBuf>) -> Result<(), Error> {
     leftovers.iter().try_for_each(|path| tree.remove(path))
 }

@@ -1,7 +1,9 @@
-//! The wire types of the key service's HTTP interface, shared by service and clients.
+//! The request and response types of the key service's HTTP interface, shared by service and
+//! clients.
 //!
-//! Requests refuse unknown fields, so that a newer client's wish is never ignored in silence; responses
-//! tolerate them. Times are milliseconds since the Unix epoch.
+//! Requests refuse unknown fields, so that an older service never silently ignores a setting that a
+//! newer client sends. Responses tolerate unknown fields. Times are milliseconds since the Unix
+//! epoch.
 
 pub mod projects;
 pub mod tokens;
@@ -29,35 +31,37 @@ pub use rows::*;
 /// The answer to `GET /health`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Health {
-    /// `ok`, or `degraded` when something below is not `ok`.
+    /// `ok`, or `degraded` when a binding or the sealing of the audit trail is not `ok`.
     pub status: String,
-    /// The version that the service says it is. Nothing proves it: `capy service verify` compares what runs.
+    /// The version that the service reports. The report is no proof: `capy service verify` compares
+    /// the running code.
     pub version: String,
-    /// The commit that the service says it is built from, if its build was told.
+    /// The commit that the service reports it was built from, if the build recorded one.
     #[serde(default)]
     pub commit: Option<String>,
-    /// Each binding's state: `ok` or `error`.
+    /// Each binding's state: `ok` or `error`; the project store can also be `off`.
     pub bindings: Bindings,
-    /// Whether what happens is sealed.
+    /// Whether the service seals its audit trail.
     #[serde(default)]
     pub sealing: SealingHealth,
 }
 
-/// Whether the audit trail is sealed.
+/// Whether the service seals its audit trail.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SealingHealth {
-    /// `ok`, `stopped`, or `unknown` where the database does not answer.
+    /// `ok`, `stopped`, or `unknown` when the database does not answer.
     pub state: String,
-    /// Since when it has stopped.
+    /// The time at which sealing stopped.
     pub since: Option<u64>,
-    /// Why.
+    /// Why sealing stopped.
     pub reason: Option<String>,
 }
 
 /// The state of each binding.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bindings {
-    /// The relational database, which is the authority: whether it answers, has all tables, and takes changes.
+    /// The relational database, the source of truth: whether it answers, has all tables, and
+    /// accepts writes.
     pub database: String,
     /// The revocation list.
     pub revocations: String,
@@ -66,7 +70,7 @@ pub struct Bindings {
     pub limits: String,
     /// The secrets: admin token and wrap roots.
     pub secrets: String,
-    /// The project store: `off` without `ENCRYPTION_KEY`, which is no fault.
+    /// The project store: `off` without `ENCRYPTION_KEY`, which is not an error.
     #[serde(default)]
     pub store: String,
 }
@@ -74,9 +78,9 @@ pub struct Bindings {
 /// The body of every error.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// Short text for people.
+    /// Short human-readable text.
     pub error: String,
-    /// Stable, for programs.
+    /// Stable code for programs.
     pub code: ErrorCode,
 }
 
@@ -84,9 +88,9 @@ pub struct ErrorBody {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
-    /// 400: the request is not what the route takes.
+    /// 400: the request is malformed or does not fit the route.
     BadRequest,
-    /// 401: no bearer token, or not a valid one.
+    /// 401: no bearer token, or an invalid one.
     Unauthorized,
     /// 401: the API token is past its expiry.
     TokenExpired,
@@ -94,15 +98,15 @@ pub enum ErrorCode {
     TokenRevoked,
     /// 401: the API token's row was altered in the database.
     TokenAltered,
-    /// 401: the API token's row bears no seal; it may be from before there were any.
+    /// 401: the API token's row has no seal. The row may be older than row seals.
     TokenUnsealed,
-    /// 401: the wrap root that sealed the API token's row was taken out of the service.
+    /// 401: the wrap root that sealed the API token's row was removed from the service.
     TokenRootGone,
-    /// 401: no trust fits the CI's identity token, or it does not verify.
+    /// 401: no trust matches the CI's identity token, or the token does not verify.
     IdentityRefused,
-    /// 403: the token's scope does not reach this.
+    /// 403: the bearer's scopes do not allow this request.
     Forbidden,
-    /// 403: the deployment may not be opened from the caller's address.
+    /// 403: the deployment's allowed networks do not include the caller's address.
     AddressNotAllowed,
     /// 404: no such route.
     NotFound,
@@ -112,45 +116,46 @@ pub enum ErrorCode {
     TokenUnknown,
     /// 404: no trust has this id.
     TrustUnknown,
-    /// 404: no project has this id, or none that the bearer may see.
+    /// 404: no project has this id, or the bearer may not see the project.
     ProjectUnknown,
-    /// 404: no secret has this id, or none that the bearer may see.
+    /// 404: no secret has this id, or the bearer may not see the secret.
     SecretUnknown,
-    /// 405: the route exists, the method does not.
+    /// 405: the route exists, but not with this method.
     MethodNotAllowed,
-    /// 409: the id is taken.
+    /// 409: a deployment with this id exists already.
     DeployExists,
-    /// 409: the project's id is taken.
+    /// 409: a project with this id exists already.
     ProjectExists,
-    /// 409: a wrap root that is held, or that nothing needs, cannot be given up; nor can it where that is not enough.
+    /// 409: the wrap root cannot be given up: the service holds the root, no part of the audit
+    /// trail needs it, or the trail could not be sealed without other roots either.
     NotGivenUp,
-    /// 410: revoked.
+    /// 410: the deployment was revoked.
     DeployRevoked,
-    /// 410: its time is over.
+    /// 410: the deployment has expired.
     DeployExpired,
-    /// 410: as many keys were released as it may have.
+    /// 410: the deployment has reached its maximum number of uses.
     DeployUsedUp,
     /// 413: the body is larger than the limit.
     PayloadTooLarge,
-    /// 415: the body is not JSON by its content type.
+    /// 415: the request's content type is not JSON.
     UnsupportedMediaType,
     /// 422: the deployment's row was altered in the database.
     DeployAltered,
-    /// 422: the outer blob does not open.
+    /// 422: the outer blob cannot be decrypted.
     BlobRejected,
     /// 422: the outer blob names a wrap root that this service does not hold.
     WrapRootUnknown,
-    /// 422: the deployment is known, but its wrap root was taken out of the service.
+    /// 422: the deployment is known, but its wrap root was removed from the service.
     WrapRootGone,
-    /// 422: the project would hold more than the store takes.
+    /// 422: the project would exceed the size limit of the store.
     ProjectFull,
     /// 429: too many requests.
     RateLimited,
     /// 500: a bug; the detail is in the service's log.
     Internal,
-    /// 503: the service has no `ENCRYPTION_KEY`, and keeps no values of projects.
+    /// 503: the project store is off, because the service has no `ENCRYPTION_KEY`.
     StoreOff,
-    /// 503: the deployment's row bears no seal; it may be from before there were any.
+    /// 503: the deployment's row has no seal. The row may be older than row seals.
     DeployUnsealed,
     /// 503: a binding does not answer, or a secret is missing or malformed.
     Unavailable,
@@ -160,7 +165,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The name on the wire and in the audit trail.
+    /// The code's name on the wire and in the audit trail.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "BAD_REQUEST",
@@ -203,7 +208,7 @@ impl ErrorCode {
     }
 }
 
-/// Key material on its way through JSON: wiped on drop, never printed.
+/// A secret text in a JSON body, such as a key or a token: wiped on drop, never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretText(String);

@@ -1,4 +1,5 @@
-//! Seals of the audit trail: who cannot read a wrap root cannot write a row that the service would vouch for.
+//! Seals of the audit trail: HMACs under a wrap root. Whoever does not have the wrap root cannot
+//! forge a row.
 //!
 //! ```text
 //! key   = HKDF(wrap_root[key_id], "", "capy/v1/audit", 32)
@@ -22,17 +23,18 @@ use crate::kdf::hkdf;
 use crate::key::AuditKey;
 use crate::wrap::WrapRoots;
 
-/// What is sealed: fields of which each says its own kind and length, so that no two lists have the same bytes.
+/// The input of a seal: fields with their kinds and lengths, so that no two field lists have the
+/// same bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record(Vec<u8>);
 
 impl Record {
-    /// An empty record of this domain: records of two domains never have the same bytes.
+    /// An empty record of a domain. Records of two domains never have the same bytes.
     pub fn of(domain: &str) -> Self {
         Self(Vec::new()).text(Some(domain))
     }
 
-    /// With one more field of text, or of nothing.
+    /// Adds a text field, or an empty one for `None`.
     #[must_use]
     pub fn text(mut self, text: Option<&str>) -> Self {
         let Some(text) = text else {
@@ -47,7 +49,7 @@ impl Record {
         self
     }
 
-    /// With one more field of a number.
+    /// Adds a number field.
     #[must_use]
     pub fn number(mut self, number: u64) -> Self {
         self.0.push(2);
@@ -55,7 +57,7 @@ impl Record {
         self
     }
 
-    /// With one more field of a number, or of nothing.
+    /// Adds a number field, or an empty one for `None`.
     #[must_use]
     pub fn number_or_nothing(self, number: Option<u64>) -> Self {
         match number {
@@ -69,7 +71,7 @@ impl Record {
         hex::encode(Sha256::digest(&self.0))
     }
 
-    /// Goes on with the bytes of another record.
+    /// Appends the bytes of another record.
     pub fn append(&mut self, other: &Self) {
         self.0.extend_from_slice(&other.0);
     }
@@ -81,7 +83,7 @@ impl AuditKey {
         hmac(self.expose_secret(), record)
     }
 
-    /// Whether this is the record's seal. Takes the same time for every seal.
+    /// Whether `seal` is the record's seal, compared in constant time.
     pub fn is_seal(&self, record: &Record, seal: &str) -> bool {
         is_hmac(self.expose_secret(), record, seal)
     }
@@ -93,13 +95,13 @@ pub(crate) fn hmac(key: &[u8; 32], record: &Record) -> String {
     hex::encode(mac.chain_update(&record.0).finalize().into_bytes())
 }
 
-/// Whether `seal` is that. Takes the same time for every seal.
+/// Whether `seal` is the HMAC of the record, compared in constant time.
 pub(crate) fn is_hmac(key: &[u8; 32], record: &Record, seal: &str) -> bool {
     hmac(key, record).as_bytes().ct_eq(seal.as_bytes()).into()
 }
 
 impl WrapRoots {
-    /// The key that seals the audit trail under this root.
+    /// The key that seals the audit trail, derived from the wrap root `kid`.
     ///
     /// # Errors
     /// [`crate::Error::UnknownWrapRoot`].

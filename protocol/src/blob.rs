@@ -1,4 +1,5 @@
-//! `SECRETS_BLOB`: one deployment's variables, sealed under a key that is split between platform and service.
+//! `SECRETS_BLOB`: one deployment's variables, sealed under a key that is split between platform
+//! and service.
 //!
 //! ```text
 //! +--------+------+-----------+---------+------------+------------+--------------------------+
@@ -8,7 +9,8 @@
 //! |<------------------- header ------------------->|
 //! ```
 //!
-//! The whole is written as base64. Bytes without the magic are of the original system: see [`Format::V0`].
+//! The bytes are encoded as base64. Bytes without the magic are of the original system: see
+//! [`Format::V0`].
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -28,19 +30,19 @@ const MAGIC: &[u8; 4] = b"capy";
 const VERSION: u8 = 1;
 const COMMITMENT_LEN: usize = 32;
 
-/// Which layout a deployment uses.
+/// The layout of a deployment's blobs and keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// The original system's: read, and made only on request.
+    /// The original system's layout: readable, but written only on request.
     V0,
-    /// This system's.
+    /// The current layout.
     #[default]
     V1,
 }
 
 impl Format {
-    /// The number that stands for it on the wire and in the database.
+    /// The format's number on the wire and in the database.
     pub fn number(self) -> u8 {
         match self {
             Self::V0 => 0,
@@ -60,7 +62,7 @@ impl Format {
         }
     }
 
-    /// The service's half of the key, by this format's label.
+    /// Derives the service's half of the key with this format's label.
     pub fn service_key(self, inner: &InnerBlob, id: &DeployId, project: &ProjectId) -> ServiceKey {
         match self {
             Self::V0 => wrap_v0::service_key(inner, id, project),
@@ -68,7 +70,7 @@ impl Format {
         }
     }
 
-    /// `K_d` out of an inner blob, by this format's label.
+    /// Opens an inner blob to `K_d` with this format's label.
     ///
     /// # Errors
     /// [`Error::Unauthentic`].
@@ -86,19 +88,19 @@ impl Format {
     }
 }
 
-/// A parsed, still sealed `SECRETS_BLOB`.
+/// A parsed `SECRETS_BLOB`, still sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretsBlob {
     format: Format,
     deploy_id: DeployId,
     outer_blob: Vec<u8>,
-    /// Empty in v0, which commits to no key.
+    /// Empty in v0, which has no key commitment.
     commitment: Vec<u8>,
     sealed: Vec<u8>,
 }
 
 impl SecretsBlob {
-    /// Reads the text form. White space and one pair of matching quotes around it are forgiven.
+    /// Parses the text form. White space and one pair of matching quotes around it are ignored.
     ///
     /// # Errors
     /// [`Error::Base64`], [`Error::Truncated`], [`Error::UnknownVersion`]. Nothing is decrypted.
@@ -131,7 +133,7 @@ impl SecretsBlob {
         })
     }
 
-    /// The text form, canonical.
+    /// The canonical text form.
     pub fn serialize(&self) -> String {
         text::serialize_base64(&[self.header().as_slice(), &self.commitment, &self.sealed].concat())
     }
@@ -179,11 +181,12 @@ impl SecretsBlob {
         })
     }
 
-    /// Opens to the variables.
+    /// Decrypts the variables.
     ///
     /// # Errors
-    /// v1: [`Error::WrongKey`] when the commitment does not match, [`Error::Unauthentic`] for any altered byte.
-    /// v0 commits to no key, so both are [`Error::Unauthentic`]. [`Error::MalformedEnvMap`] for other content.
+    /// v1: [`Error::WrongKey`] when the key commitment does not match, [`Error::Unauthentic`] for
+    /// any altered byte. v0 has no key commitment, so both are [`Error::Unauthentic`].
+    /// [`Error::MalformedEnvMap`] when the decrypted content is not a map of variables.
     pub fn open(&self, k_d: &DeployProjectKey, service_key: &ServiceKey) -> Result<EnvMap> {
         if self.format == Format::V0 {
             return blob_v0::open_env(k_d, service_key, &self.deploy_id, &self.sealed);
@@ -195,17 +198,17 @@ impl SecretsBlob {
         EnvMap::parse_json(&seal::open(keys.env_key(), &self.header(), &self.sealed)?)
     }
 
-    /// Which layout it has.
+    /// The blob's layout.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The deployment it belongs to.
+    /// The deployment that the blob belongs to.
     pub fn deploy_id(&self) -> DeployId {
         self.deploy_id
     }
 
-    /// The service's outer blob. Not parsed: in v0 its layout is the issuing service's own.
+    /// The service's outer blob, unparsed: in v0 its layout is private to the issuing service.
     pub fn outer_blob(&self) -> &[u8] {
         &self.outer_blob
     }
@@ -218,7 +221,8 @@ impl SecretsBlob {
     }
 }
 
-/// `HKDF(K_d || service_key, deploy_id, "capy/v1/env-map", 64)`: the sealing key, then the key commitment.
+/// `HKDF(K_d || service_key, deploy_id, "capy/v1/env-map", 64)`: the sealing key, then the key
+/// commitment.
 struct EnvKeys(Zeroizing<[u8; 64]>);
 
 impl EnvKeys {

@@ -1,4 +1,5 @@
-//! The original system's sealed map (v0): no associated data, no commitment, JSON or `KEY=value` lines.
+//! The original system's sealed variables (v0): no associated data, no key commitment; JSON or
+//! `KEY=value` lines.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -33,7 +34,8 @@ pub(crate) fn open_env(
     parse_lines(core::str::from_utf8(&plaintext).map_err(|_| Error::MalformedEnvMap)?)
 }
 
-/// `KEY=value` lines of old clients. Empty lines are skipped, values are taken to the end of the line.
+/// Parses `KEY=value` lines of old clients. Empty lines are skipped; a value extends to the end of
+/// its line.
 fn parse_lines(text: &str) -> Result<EnvMap> {
     let mut env = EnvMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {

@@ -1,7 +1,7 @@
-//! The decrypted environment: names and secret values, in memory only.
+//! The decrypted environment variables: names and secret values, in memory only.
 //!
-//! Owns the map type that every program passes around once a blob is open, and what counts as a name. It
-//! refuses to print a value: `Debug` shows names, nothing serialises it but [`EnvMap::serialize_json`].
+//! All programs pass this map around once a blob is open. It validates names, and never prints a
+//! value: `Debug` shows names only, and [`EnvMap::serialize_json`] is the only serialization.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -14,7 +14,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Error, Result};
 
-/// One plaintext value. Wiped on drop; readable only through [`SecretValue::expose_secret`].
+/// One plaintext value, wiped on drop. Only [`SecretValue::expose_secret`] reads it.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct SecretValue(String);
 
@@ -49,8 +49,8 @@ impl EnvMap {
     /// Adds or replaces a value.
     ///
     /// # Errors
-    /// [`Error::MalformedEnvMap`] for what no process environment can carry: an empty name, a name with `=`,
-    /// a zero byte in either.
+    /// [`Error::MalformedEnvMap`] for what no process environment can hold: an empty name, a name
+    /// with `=`, or a zero byte in name or value.
     pub fn try_insert(&mut self, name: &str, value: SecretValue) -> Result<()> {
         let nul = |text: &str| text.bytes().any(|byte| byte == 0);
         if name.is_empty() || name.contains('=') || nul(name) || nul(value.expose_secret()) {
@@ -60,18 +60,18 @@ impl EnvMap {
         Ok(())
     }
 
-    /// Reads a JSON object of strings.
+    /// Parses a JSON object whose values are strings.
     ///
     /// # Errors
-    /// [`Error::MalformedEnvMap`] for any other JSON, a name that stands twice, or a pair that
+    /// [`Error::MalformedEnvMap`] for any other JSON, a duplicate name, or a pair that
     /// [`EnvMap::try_insert`] refuses.
     pub fn parse_json(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|_| Error::MalformedEnvMap)
     }
 
-    /// A JSON object of strings in order of name, in memory that is wiped on drop.
+    /// Serializes to a JSON object sorted by name, in memory that is wiped on drop.
     pub fn serialize_json(&self) -> Zeroizing<String> {
-        // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+        // Enough capacity from the start: a buffer that grows leaves unwiped copies behind.
         let bytes = self.0.iter().map(|(name, value)| 6 * (name.len() + value.0.len()) + 6).sum::<usize>();
         let mut json = Zeroizing::new(String::with_capacity(bytes + 2));
         json.push('{');
@@ -92,22 +92,22 @@ impl EnvMap {
         self.0.get(name)
     }
 
-    /// Names and values, in order of name.
+    /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The names, in order.
+    /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// How many variables there are.
+    /// The number of variables.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

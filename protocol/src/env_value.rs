@@ -1,6 +1,7 @@
-//! Values sealed on the laptop, as they stand in `.env`: `capy:v1:` and the base64 of a sealed text.
+//! Encrypted values in `.env`, sealed on the laptop: `capy:v1:` and the base64 of the sealed text.
 //!
-//! The seal is bound to project and name: a value moved to another name does not open.
+//! Project id and variable name are associated data of the encryption, so that a value moved to
+//! another name does not open.
 
 use alloc::format;
 use alloc::string::String;
@@ -13,19 +14,19 @@ use crate::kdf::hkdf;
 use crate::key::ProjectKey;
 use crate::{Error, Result, seal, text};
 
-/// What every sealed value begins with.
+/// The prefix of every sealed value.
 pub const PREFIX: &str = "capy:v1:";
-/// What a sealed value of any version begins with.
+/// The prefix of a sealed value of any version.
 const ANY_VERSION_PREFIX: &str = "capy:v";
 
-/// Whether `text` claims to be a sealed value, of this version or another.
+/// Whether `text` has the prefix of a sealed value, of this version or another.
 pub fn is_sealed(text: &str) -> bool {
     text.strip_prefix(ANY_VERSION_PREFIX)
         .and_then(|rest| rest.split_once(':'))
         .is_some_and(|(version, _)| !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Seals one value under its project and name.
+/// Seals one value for its project and name.
 ///
 /// # Errors
 /// [`Error::Randomness`], [`Error::TooLarge`].
@@ -41,8 +42,9 @@ pub fn seal(key: &ProjectKey, project_id: &ProjectId, name: &str, value: &Secret
 /// Opens one value.
 ///
 /// # Errors
-/// [`Error::MalformedSealedValue`] without the prefix, [`Error::Base64`], [`Error::Truncated`],
-/// [`Error::Unauthentic`] for another key, project, name or altered text.
+/// [`Error::MalformedSealedValue`] without the prefix or for a value that is not UTF-8,
+/// [`Error::Base64`], [`Error::Truncated`], [`Error::Unauthentic`] for another key, project, name
+/// or altered text.
 pub fn open(key: &ProjectKey, project_id: &ProjectId, name: &str, text: &str) -> Result<SecretValue> {
     let sealed = text.strip_prefix(PREFIX).ok_or(Error::MalformedSealedValue)?;
     let plaintext = seal::open(

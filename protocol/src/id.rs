@@ -1,4 +1,4 @@
-//! Public identifiers: deploy ids, project ids and key ids. None of them is a secret on its own.
+//! Public identifiers: deploy ids, project ids and key ids. None of them is secret.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use crate::key_id::KeyId;
 use crate::{Error, Result};
 
-/// Names one deployment: 32 random bytes, written as 64 lower-case hexadecimal digits.
+/// The id of one deployment: 32 random bytes, written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeployId([u8; 32]);
 
 impl DeployId {
-    /// A fresh random id.
+    /// Generates a random id.
     ///
     /// # Errors
     /// [`Error::Randomness`].
@@ -22,15 +22,16 @@ impl DeployId {
         crate::seal::random().map(Self)
     }
 
-    /// Takes 32 bytes as they are.
+    /// Makes an id from 32 bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Reads 64 lower-case hexadecimal digits.
+    /// Parses 64 lower-case hexadecimal digits.
     ///
     /// # Errors
-    /// [`Error::MalformedDeployId`] for anything else, upper-case digits included: one id has one spelling.
+    /// [`Error::MalformedDeployId`] for anything else, upper-case digits included, so that one id
+    /// has one spelling.
     pub fn parse(text: &str) -> Result<Self> {
         let mut bytes = [0; 32];
         let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
@@ -40,7 +41,8 @@ impl DeployId {
         Ok(Self(bytes))
     }
 
-    /// The first twelve digits: enough for people to tell a project's deployments apart, and for a command to find one.
+    /// The first twelve digits: enough for people to tell a project's deployments apart, and for a
+    /// command to find one.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..6])
     }
@@ -75,7 +77,7 @@ impl<'de> Deserialize<'de> for DeployId {
     }
 }
 
-/// Names a project: 1 to 64 characters of `A-Z a-z 0-9 _ -`, usually `prj_` and random letters.
+/// The id of a project: 1 to 64 characters of `A-Z a-z 0-9 _ -`, usually `prj_` and random digits.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ProjectId(String);
 
@@ -83,7 +85,7 @@ impl ProjectId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// A fresh id: `prj_` and 20 lower-case hexadecimal digits (80 random bits).
+    /// Generates an id: `prj_` and 20 lower-case hexadecimal digits (80 random bits).
     ///
     /// # Errors
     /// [`Error::Randomness`].

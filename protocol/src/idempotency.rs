@@ -1,5 +1,6 @@
-//! What a client draws for one opening and sends with each try of it, so that the service knows a repetition: the header
-//! `idempotency-key`, 32 lower-case hexadecimal digits.
+//! The `idempotency-key` header of decrypt requests: 32 lower-case hexadecimal digits. A client
+//! generates one key for each decryption and sends it with every retry, so that the service
+//! recognises retries.
 
 use alloc::string::String;
 use core::fmt;
@@ -11,12 +12,13 @@ use crate::{Error, Result};
 /// The header's name.
 pub const HEADER: &str = "idempotency-key";
 
-/// 128 random bits. Who knows them, and has the deployment's blob, is taken for the client that drew them.
+/// 128 random bits. Whoever sends these bits with the deployment's blob counts as the client that
+/// generated them.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct IdempotencyKey([u8; 16]);
 
 impl IdempotencyKey {
-    /// A fresh one.
+    /// Generates a random key.
     ///
     /// # Errors
     /// [`Error::Randomness`].
@@ -24,10 +26,10 @@ impl IdempotencyKey {
         crate::seal::random().map(Self)
     }
 
-    /// Reads 32 lower-case hexadecimal digits.
+    /// Parses 32 lower-case hexadecimal digits.
     ///
     /// # Errors
-    /// [`Error::MalformedIdempotencyKey`] for anything else: one key has one spelling.
+    /// [`Error::MalformedIdempotencyKey`] for anything else, so that one key has one spelling.
     pub fn parse(text: &str) -> Result<Self> {
         let mut bytes = [0; 16];
         let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
@@ -37,7 +39,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// 32 lower-case hexadecimal digits.
+    /// The key as 32 lower-case hexadecimal digits.
     pub fn serialize_hex(&self) -> String {
         hex::encode(self.0)
     }

@@ -1,14 +1,17 @@
-//! JSON (RFC 8259) as the key service reads and writes it. It exists for the size of the upload to Workers: derived readers
-//! of each type, with a parser that knows decimal fractions, weigh a sixth of it. Clients read and write the same types by
-//! their derives; `tests/json/` holds both to the same bytes.
+//! JSON parser and writer (RFC 8259) of the key service, made to keep the upload to Workers small:
+//! serde's derived readers for each type, with a parser that knows decimal fractions, would take a
+//! sixth of the upload. Clients read and write the same types with serde; `protocol/tests/it/json/`
+//! checks that both produce the same bytes.
 //!
-//! [`read`] takes what `serde_json` takes, and numbers that no double holds, but refuses with its place:
-//! - a name that stands twice in a record, which readers understand differently;
-//! - more than [`NAMES_MAX`] names in a record, one of more than [`NAME_MAX`] bytes, or more than [`VALUES_MAX`] values in all:
-//!   no document that is read here has them.
+//! [`read`] accepts what `serde_json` accepts, and also numbers too large for a double, but
+//! rejects, with line and column:
+//! - a name that occurs twice in an object, which parsers interpret differently;
+//! - an object with more than [`NAMES_MAX`] names, a name of more than [`NAME_MAX`] bytes, or a
+//!   document with more than [`VALUES_MAX`] values: no document of this protocol needs them.
 //!
-//! Of numbers it knows those from 0 to 2^64 - 1, written as integers; any other is one that no field takes. Every text may
-//! be a secret: it is wiped on drop, stands in no error, and is never copied while it is read.
+//! Integers from 0 to 2^64 - 1 keep their value; any other number becomes [`Json::Number`], which
+//! no field accepts. Every text may be a secret: texts in [`Json`] are wiped on drop, never appear
+//! in errors, and are never copied during parsing.
 
 mod read;
 mod record;
@@ -25,21 +28,21 @@ pub use read::{NAME_MAX, NAMES_MAX, VALUES_MAX};
 pub use record::{FromJson, Record, Unfit};
 pub use write::{Rule, ToJson, Writer};
 
-/// A value that was read.
+/// A parsed JSON value.
 pub enum Json {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number that `u64` holds, written as an integer.
+    /// A number written as an integer that fits into `u64`.
     Integer(u64),
     /// Any other number.
     Number,
-    /// A text.
+    /// A string.
     Text(Zeroizing<String>),
-    /// A list.
+    /// An array.
     List(Vec<Json>),
-    /// Names and values.
+    /// An object.
     Record(Record),
 }
 
@@ -49,23 +52,24 @@ impl fmt::Debug for Json {
     }
 }
 
-/// Why bytes are not what they are read as. Never what they hold.
+/// Why bytes could not be read. Contains nothing of their content.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Fault {
-    /// They are no JSON that is read here. Both counted from 1; columns in bytes.
+    /// The bytes are not JSON, or exceed a limit. Line and column count from 1; columns count
+    /// bytes.
     #[error("no JSON (line {line}, column {column})")]
     Syntax {
-        /// The line where that shows.
+        /// The line of the fault.
         line: usize,
-        /// The column.
+        /// The column of the fault.
         column: usize,
     },
-    /// They are JSON of another form.
+    /// The bytes are JSON, but not of the expected type.
     #[error("unexpected at `{0}`")]
     Unfit(#[from] Unfit),
 }
 
-/// Reads bytes that are one value, with white space around it.
+/// Parses bytes that hold one JSON value, with optional white space around it.
 ///
 /// # Errors
 /// [`Fault`].
@@ -73,7 +77,7 @@ pub fn read<T: FromJson>(bytes: &[u8]) -> Result<T, Fault> {
     Ok(T::from_json(read::value(bytes)?)?)
 }
 
-/// Writes a value, without white space.
+/// Serializes a value as JSON without white space.
 pub fn write<T: ToJson + ?Sized>(value: &T) -> String {
     let mut to = Writer::default();
     value.write(&mut to);

@@ -4,7 +4,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// `HKDF(ikm, salt, info, N)`. `ikm` and `info` are concatenations of their parts.
+/// `HKDF(ikm, salt, info, N)`. The parts of `ikm` and of `info` are concatenated.
 pub(crate) fn hkdf<const N: usize>(ikm: &[&[u8]], salt: &[u8], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
     const { assert!(N <= 255 * 32, "RFC 5869 limits the output to 255 blocks") };
     let ikm = Zeroizing::new(ikm.concat());

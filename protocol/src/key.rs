@@ -1,6 +1,7 @@
-//! Every key of the protocol as an opaque type. Wiped on drop, compared in constant time, never printed.
+//! The key types of the protocol: wiped on drop, compared in constant time, never printed.
 //!
-//! A key is read through `expose_secret` only: search for it to find each place that can see key material.
+//! Only `expose_secret` reads a key's bytes: search for it to find each place that can see key
+//! material.
 
 use core::fmt;
 
@@ -18,12 +19,12 @@ macro_rules! secret_key {
         pub struct $name([u8; 32]);
 
         impl $name {
-            /// Takes 32 bytes as they are.
+            /// Makes a key from 32 bytes.
             pub fn new(bytes: [u8; 32]) -> Self {
                 Self(bytes)
             }
 
-            /// Reads exactly 64 hexadecimal digits, of either case.
+            /// Parses exactly 64 hexadecimal digits of either case.
             ///
             /// # Errors
             /// [`Error::MalformedKey`].
@@ -33,7 +34,7 @@ macro_rules! secret_key {
                 Ok(Self(*bytes))
             }
 
-            /// 64 lower-case hexadecimal digits, in memory that is wiped on drop.
+            /// The key as 64 lower-case hexadecimal digits, in memory that is wiped on drop.
             pub fn serialize_hex(&self) -> Zeroizing<alloc::string::String> {
                 Zeroizing::new(hex::encode(self.0))
             }
@@ -63,7 +64,7 @@ macro_rules! secret_key {
 macro_rules! random_key {
     ($name:ident) => {
         impl $name {
-            /// A fresh random key.
+            /// Generates a random key.
             ///
             /// # Errors
             /// [`Error::Randomness`].
@@ -75,11 +76,11 @@ macro_rules! random_key {
 }
 
 secret_key! {
-    /// `M`: the first 32 bytes of the BIP-39 seed. Stays on the laptop.
+    /// `M`: the first 32 bytes of the BIP-39 seed. It stays on the laptop.
     MasterKey
 }
 secret_key! {
-    /// `PK`: one project's key, derived from [`MasterKey`]. Stays on the laptop.
+    /// `PK`: one project's key, derived from [`MasterKey`]. It stays on the laptop.
     ProjectKey
 }
 secret_key! {
@@ -87,11 +88,12 @@ secret_key! {
     DeployProjectKey
 }
 secret_key! {
-    /// `DT`: wraps `K_d`. With the deploy-key credential the platform holds it; otherwise it is dropped.
+    /// `DT`: the deploy token, which wraps `K_d`. The platform holds it if the deployment's
+    /// credential is the deploy key; otherwise it is discarded.
     DeployToken
 }
 secret_key! {
-    /// A root of the key service, from which each project's wrap key is derived.
+    /// A root key of the key service, from which each project's wrap key is derived.
     WrapRoot
 }
 secret_key! {
@@ -99,15 +101,15 @@ secret_key! {
     ServiceKey
 }
 secret_key! {
-    /// Seals the audit trail, one from each [`WrapRoot`].
+    /// The key that seals the audit trail, derived from a [`WrapRoot`].
     AuditKey
 }
 secret_key! {
-    /// Seals rows that decide, one from each [`WrapRoot`].
+    /// The key that seals rows of deployments, API tokens and trusts, derived from a [`WrapRoot`].
     RowKey
 }
 secret_key! {
-    /// `ENCRYPTION_KEY` of the project store.
+    /// A key of `ENCRYPTION_KEY`, which seals values in the project store.
     StoreKey
 }
 random_key!(DeployToken);
@@ -115,7 +117,8 @@ random_key!(WrapRoot);
 random_key!(StoreKey);
 
 impl MasterKey {
-    /// `PK = HKDF(M, project_id, "capy/v1/project-key/" + epoch, 32)`, the epoch in decimal.
+    /// Derives `PK = HKDF(M, project_id, "capy/v1/project-key/" + epoch, 32)`, the epoch in
+    /// decimal.
     pub fn project_key(&self, project_id: &ProjectId, epoch: u32) -> ProjectKey {
         let info = alloc::format!("capy/v1/project-key/{epoch}");
         ProjectKey(*hkdf(&[&self.0], project_id.as_bytes(), &[info.as_bytes()]))
@@ -123,13 +126,15 @@ impl MasterKey {
 }
 
 impl ProjectKey {
-    /// `K_d = HKDF(PK, deploy_id, "capy/v1/deploy-project-key", 32)`.
+    /// Derives `K_d = HKDF(PK, deploy_id, "capy/v1/deploy-project-key", 32)`.
     pub fn deploy_project_key(&self, deploy_id: &DeployId) -> DeployProjectKey {
         DeployProjectKey(*hkdf(&[&self.0], deploy_id.as_bytes(), &[b"capy/v1/deploy-project-key"]))
     }
 
-    /// A mark of a value in a deployment, by which its owner later tells whether another value is the same one:
-    /// `HKDF(value, HKDF(PK, deploy_id, "capy/v1/mark/" + name, 32), "", 16)`. Without `PK` no value can be tried on it.
+    /// A keyed fingerprint of a variable's value in a deployment, by which the owner later
+    /// recognises the same value:
+    /// `HKDF(value, HKDF(PK, deploy_id, "capy/v1/mark/" + name, 32), "", 16)`. Nobody can test
+    /// guessed values against the fingerprint without `PK`.
     pub fn mark(&self, deploy_id: &DeployId, name: &str, value: &str) -> [u8; 16] {
         let key = hkdf::<32>(&[&self.0], deploy_id.as_bytes(), &[b"capy/v1/mark/", name.as_bytes()]);
         *hkdf(&[value.as_bytes()], key.as_ref(), &[])

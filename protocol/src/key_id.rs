@@ -1,10 +1,11 @@
-//! Key ids, which errors name, too.
+//! Key ids, in a module below `error`, whose variants contain them.
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Names a wrap root. Random, so that blobs of two services are told apart by it.
+/// The id of a wrap root or of a store key. The ids of wrap roots are random, so that they tell
+/// blobs of two services apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(pub u32);

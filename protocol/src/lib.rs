@@ -1,8 +1,8 @@
-//! The bytes that the key service, `capy` and `capy-inline` agree on.
+//! Wire formats and cryptography that the key service, `capy` and `capy-inline` share.
 //!
-//! Owns keys, wraps, blobs, sealed values and the wire types. It refuses to do IO, to wait and to look at a
-//! clock; its only effect is to ask the system for randomness where something is minted. The same code runs
-//! natively and as wasm inside a Worker.
+//! This crate defines keys, wraps, blobs, sealed values and the types of the HTTP interface. It
+//! does no IO, does not block and reads no clock; its only effect is to ask the system for random
+//! bytes for ids, keys and nonces. The same code runs natively and as wasm inside a Worker.
 //!
 //! Primitives: AES-256-GCM (NIST SP 800-38D), HKDF-SHA-256 (RFC 5869), BIP-39 recovery phrases.
 #![cfg_attr(not(test), no_std)]

@@ -1,4 +1,4 @@
-//! Minting a deployment on the laptop, in the two steps around the service's answer.
+//! Making a deployment on the laptop, in two steps: one before and one after the service's answer.
 
 use crate::Result;
 use crate::blob::{Format, SecretsBlob};
@@ -8,7 +8,7 @@ use crate::key::{DeployProjectKey, DeployToken, ProjectKey};
 use crate::wrap::{InnerBlob, OuterBlob};
 use crate::wrap_v0;
 
-/// A deployment that has its keys and waits for the service's wrap.
+/// A new deployment with its keys, waiting for the service's outer blob.
 #[derive(Debug)]
 pub struct Minting {
     format: Format,
@@ -19,19 +19,19 @@ pub struct Minting {
     inner_blob: InnerBlob,
 }
 
-/// What the platform is given. Only one of the keys goes there, by the kind of credential.
+/// What the platform needs. Only one of the two keys goes there, by the kind of credential.
 #[derive(Debug)]
 pub struct Minted {
     /// The sealed variables.
     pub blob: SecretsBlob,
-    /// `PROJECT_KEY` of the default credential.
+    /// `PROJECT_KEY`, for the default credential.
     pub project_key: DeployProjectKey,
-    /// `_CAPY_DEPLOY_KEY` of the deploy-key credential.
+    /// `_CAPY_DEPLOY_KEY`, for the deploy-key credential.
     pub deploy_token: DeployToken,
 }
 
 impl Minting {
-    /// Draws an id and a token, and seals `K_d` under the token.
+    /// Generates a deploy id and a deploy token, and seals `K_d` under the token.
     ///
     /// # Errors
     /// [`crate::Error::Randomness`].
@@ -51,12 +51,12 @@ impl Minting {
         self.deploy_id
     }
 
-    /// What `POST /deploy` carries.
+    /// The inner blob, which `POST /deploy` sends.
     pub fn inner_blob(&self) -> &InnerBlob {
         &self.inner_blob
     }
 
-    /// Seals the variables under the service's answer.
+    /// Seals the variables for the outer blob that the service answered with.
     ///
     /// # Errors
     /// [`crate::Error::Randomness`], [`crate::Error::TooLarge`].

@@ -1,4 +1,4 @@
-//! A range of addresses that a deployment may be opened from.
+//! An IP address or network (CIDR) that a deployment may be decrypted from.
 
 use alloc::string::String;
 use core::fmt;
@@ -9,15 +9,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{Error, Result};
 
-/// One address, or a prefix of either family (CIDR, RFC 4632): `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
+/// One IP address, or a CIDR prefix (RFC 4632) of IPv4 or IPv6: `192.0.2.7`, `10.0.0.0/8`,
+/// `2001:db8::/32`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network(IpNet);
 
 impl Network {
-    /// Reads an address or a prefix.
+    /// Parses an address or a prefix.
     ///
     /// # Errors
-    /// [`Error::MalformedNetwork`], also where bits stand after the prefix: `10.0.0.1/8` may be meant as either.
+    /// [`Error::MalformedNetwork`], also if host bits are set: `10.0.0.1/8` may mean the address or
+    /// the prefix.
     pub fn parse(text: &str) -> Result<Self> {
         let net = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),
@@ -29,7 +31,7 @@ impl Network {
         Ok(Self(net))
     }
 
-    /// Whether the address is in the range. An IPv4 address that is written as IPv6 counts as what it is.
+    /// Whether the network contains the address. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }

@@ -1,4 +1,4 @@
-//! The recovery phrase: 24 English BIP-39 words, from which the master key follows.
+//! The recovery phrase: 24 English BIP-39 words, from which the master key is derived.
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -11,11 +11,11 @@ use crate::{Error, Result};
 
 const WORDS: usize = 24;
 
-/// 24 words (256 bits of entropy and a checksum). Wiped on drop, shown through `expose_secret` only.
+/// 24 words (256 bits of entropy and a checksum), wiped on drop. Only `expose_secret` reads them.
 pub struct RecoveryPhrase(Mnemonic);
 
 impl RecoveryPhrase {
-    /// A fresh phrase.
+    /// Generates a random phrase.
     ///
     /// # Errors
     /// [`Error::Randomness`].
@@ -26,7 +26,7 @@ impl RecoveryPhrase {
             .map_err(|_| Error::MalformedPhrase)
     }
 
-    /// Reads 24 words with a good checksum; case and the white space between them do not matter.
+    /// Parses 24 words with a valid checksum; case and the white space between them do not matter.
     ///
     /// # Errors
     /// [`Error::MalformedPhrase`].
@@ -44,7 +44,8 @@ impl RecoveryPhrase {
         Zeroizing::new(self.0.to_string())
     }
 
-    /// `M`: the first 32 bytes of the BIP-39 seed (PBKDF2-HMAC-SHA512, 2048 rounds, empty passphrase).
+    /// `M`: the first 32 bytes of the BIP-39 seed (PBKDF2-HMAC-SHA512, 2048 rounds, empty
+    /// passphrase).
     pub fn master_key(&self) -> MasterKey {
         let seed = Zeroizing::new(self.0.to_seed_normalized(""));
         MasterKey::new(*seed.first_chunk().expect("a seed has 64 bytes"))

@@ -1,9 +1,9 @@
-//! Seals of the rows that decide who gets what: who can write to the service's database, and has no wrap root, can
-//! neither make such a row nor change one.
+//! Row seals of deployments, API tokens and trusts: HMACs under a wrap root. Whoever can write to
+//! the service's database but has no wrap root can neither forge nor change such a row.
 //!
 //! ```text
 //! key    = HKDF(wrap_root[key_id], "", "capy/v1/row-seal", 32)
-//! seal   = HMAC-SHA-256(key, record), 64 lower-case hexadecimal digits; for record see the audit trail
+//! seal   = HMAC-SHA-256(key, record)     64 lower-case hex digits; for record see `audit.rs`
 //! deploy = "capy/v1/row/deploy" || deploy_id || project_id || key_id || format || credential
 //!          || expires_at? || max_uses? || uses? || cidrs?
 //! token  = "capy/v1/row/token" || token_id || digest || scopes || expires_at? || key_id
@@ -11,9 +11,10 @@
 //! repeat = "capy/v1/row/repeat" || deploy_id || idempotency_key || at || key_id
 //! ```
 //!
-//! Fields are texts, or numbers where they are ids of keys, times and counts; `?` marks those that may be nothing. A
-//! deployment's `key_id` is the wrap root of its outer blob: where that root is gone, no key is released anyway. `uses` is
-//! sealed where `max_uses` limits it. A row that was revoked bears no seal: nobody needs proof of a refusal.
+//! Key ids, `format`, times and counts are number fields, all others text fields; `?` marks
+//! optional fields. A deployment's `key_id` is the wrap root of its outer blob: without that root
+//! the service can release no key anyway. The seal covers `uses` only if `max_uses` limits it. A
+//! revoked row has no seal, because a refusal needs no proof.
 
 use alloc::string::String;
 
@@ -25,31 +26,31 @@ use crate::key::RowKey;
 use crate::token::{TokenId, TrustId};
 use crate::wrap::WrapRoots;
 
-/// What of a deployment decides whether its key is released, how, and what is answered.
+/// The fields of a deployment's row that decide whether and how the service releases its key.
 #[derive(Clone, Copy, Debug)]
 pub struct DeployTerms<'a> {
     /// The deployment.
     pub deploy_id: &'a DeployId,
-    /// Its project.
+    /// The deployment's project.
     pub project_id: &'a ProjectId,
-    /// The wrap root of its outer blob.
+    /// The key id of the wrap root of the deployment's outer blob.
     pub key_id: KeyId,
-    /// 0 or 1.
+    /// The number of the format: 0 or 1.
     pub format: u8,
-    /// What the platform holds, by its name on the wire.
+    /// The credential that the platform holds, by its name on the wire.
     pub credential: &'a str,
-    /// Milliseconds since the Unix epoch.
+    /// When the deployment expires: milliseconds since the Unix epoch.
     pub expires_at: Option<u64>,
-    /// How many keys are released at most.
+    /// The maximum number of key releases.
     pub max_uses: Option<u64>,
-    /// How many keys were released.
+    /// How many keys were released so far.
     pub uses: u64,
-    /// Addresses and prefixes with a space between two; nothing for anywhere.
+    /// The allowed addresses and prefixes, separated by single spaces; none for anywhere.
     pub cidrs: Option<&'a str>,
 }
 
 impl DeployTerms<'_> {
-    /// What the seal is over.
+    /// The input of the row's seal.
     pub fn record(&self) -> Record {
         Record::of("capy/v1/row/deploy")
             .text(Some(&alloc::format!("{}", self.deploy_id)))
@@ -64,21 +65,21 @@ impl DeployTerms<'_> {
     }
 }
 
-/// What of an API token decides who its bearer is.
+/// The fields of an API token's row that decide what its bearer may do.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenTerms<'a> {
     /// The token.
     pub token_id: &'a TokenId,
-    /// SHA-256 of its text: 64 hexadecimal digits.
+    /// SHA-256 of the token's text: 64 hexadecimal digits.
     pub digest: &'a str,
-    /// With a space between two.
+    /// The scopes, separated by single spaces.
     pub scopes: &'a str,
-    /// Milliseconds since the Unix epoch.
+    /// When the token expires: milliseconds since the Unix epoch.
     pub expires_at: Option<u64>,
 }
 
 impl TokenTerms<'_> {
-    /// What the seal under this root is over.
+    /// The input of the row's seal under the root `key_id`.
     pub fn record(&self, key_id: KeyId) -> Record {
         Record::of("capy/v1/row/token")
             .text(Some(&alloc::format!("{}", self.token_id)))
@@ -89,23 +90,23 @@ impl TokenTerms<'_> {
     }
 }
 
-/// What of a trust decides which CI jobs stand for which scope.
+/// The fields of a trust's row that decide which CI jobs get which scope.
 #[derive(Clone, Copy, Debug)]
 pub struct TrustTerms<'a> {
     /// The trust.
     pub trust_id: &'a TrustId,
-    /// Who signs the identities.
+    /// The issuer of the identity tokens.
     pub issuer: &'a str,
-    /// Whom they are for.
+    /// The audience of the identity tokens.
     pub audience: &'a str,
-    /// What they have to claim, as the JSON that is kept.
+    /// The required claims, as the JSON in the database.
     pub claims: &'a str,
-    /// What they may do.
+    /// The scope that the trust grants.
     pub scope: &'a str,
 }
 
 impl TrustTerms<'_> {
-    /// What the seal under this root is over.
+    /// The input of the row's seal under the root `key_id`.
     pub fn record(&self, key_id: KeyId) -> Record {
         Record::of("capy/v1/row/trust")
             .text(Some(&alloc::format!("{}", self.trust_id)))
@@ -117,21 +118,21 @@ impl TrustTerms<'_> {
     }
 }
 
-/// What shows that a key was released for this idempotency key at this time.
+/// Proof that the service released a key for an idempotency key at a certain time.
 #[derive(Clone, Copy, Debug)]
 pub struct RepeatTerms<'a> {
     /// The deployment.
     pub deploy_id: &'a DeployId,
     /// The client's key: 32 hexadecimal digits.
     pub idempotency_key: &'a str,
-    /// Milliseconds since the Unix epoch.
+    /// When the key was released: milliseconds since the Unix epoch.
     pub at: u64,
-    /// The wrap root of the deployment.
+    /// The key id of the deployment's wrap root.
     pub key_id: KeyId,
 }
 
 impl RepeatTerms<'_> {
-    /// What the seal is over.
+    /// The input of the row's seal.
     pub fn record(&self) -> Record {
         Record::of("capy/v1/row/repeat")
             .text(Some(&alloc::format!("{}", self.deploy_id)))
@@ -147,14 +148,14 @@ impl RowKey {
         hmac(self.expose_secret(), record)
     }
 
-    /// Whether this is the record's seal. Takes the same time for every seal.
+    /// Whether `seal` is the record's seal, compared in constant time.
     pub fn is_seal(&self, record: &Record, seal: &str) -> bool {
         is_hmac(self.expose_secret(), record, seal)
     }
 }
 
 impl WrapRoots {
-    /// The key that seals rows under this root.
+    /// The key that seals rows, derived from the wrap root `key_id`.
     ///
     /// # Errors
     /// [`crate::Error::UnknownWrapRoot`].
@@ -182,7 +183,8 @@ mod tests {
         }
     }
 
-    /// Computed with Python's `hmac` and `hashlib`, HKDF by RFC 5869. More cases are among the shared vectors.
+    /// Computed with Python's `hmac` and `hashlib`, HKDF by RFC 5869. The shared vectors have more
+    /// cases.
     #[test]
     fn row_seal_format_unchanged() {
         let roots = WrapRoots::parse(&alloc::format!("9:{}", "22".repeat(32))).unwrap();

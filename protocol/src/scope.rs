@@ -1,4 +1,4 @@
-//! What the bearer of an API token may do. One text form, on the wire and in the database:
+//! Scopes of API tokens: what the bearer may do. Wire and database use the same text form:
 //!
 //! ```text
 //! admin | deploy:<project id> | read:<project id> | build:<project id>
@@ -12,21 +12,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::id::ProjectId;
 use crate::{Error, Result};
 
-/// What somebody may do, or what an action needs.
+/// A permission that a bearer has, or that an action needs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Scope {
     /// Everything, in every project.
     Admin,
-    /// Registering and revoking deployments of one project, and reading it.
+    /// Registers and revokes one project's deployments, changes its secrets and settings, and reads
+    /// it.
     Deploy(ProjectId),
-    /// Reading one project's deployments and audit trail.
+    /// Reads one project's deployments and audit trail.
     Read(ProjectId),
-    /// Taking one project's sealed values out of the store, and how it is built. For a build host, which can open them.
+    /// Reads one project's sealed values and build settings from the store. Meant for a build host,
+    /// which can decrypt the values.
     Build(ProjectId),
 }
 
 impl Scope {
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// # Errors
     /// [`Error::MalformedScope`].
@@ -44,7 +46,7 @@ impl Scope {
         }
     }
 
-    /// Whether who has this scope may do what needs the other.
+    /// Whether a bearer with this scope may do what needs the other scope.
     pub fn covers(&self, needed: &Self) -> bool {
         match (self, needed) {
             (Self::Admin, _) => true,
@@ -52,7 +54,7 @@ impl Scope {
             (Self::Read(held), Self::Read(project)) => held == project,
             (Self::Build(held), Self::Build(project)) => held == project,
             (_, Self::Admin) | (Self::Read(_), Self::Deploy(_)) => false,
-            // Sealed values are for the build host alone: who deploys has no use for them.
+            // Only the build host needs sealed values; deploying does not.
             (_, Self::Build(_)) | (Self::Build(_), _) => false,
         }
     }

@@ -6,8 +6,8 @@
 //! +-----------+------------------+---------+
 //! ```
 //!
-//! Each key of this protocol seals few messages (a deployment's key exactly one), so random 96-bit nonces
-//! stay far below the 2^32 messages a key that SP 800-38D, section 8.3, allows.
+//! Each key of this protocol seals few messages (a deployment's key exactly one), so random 96-bit
+//! nonces stay far below the limit of 2^32 messages for each key (SP 800-38D, section 8.3).
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -16,14 +16,14 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Result};
 
-/// Bytes of the nonce.
+/// The length of the nonce in bytes.
 pub const NONCE_LEN: usize = 12;
-/// Bytes of the tag.
+/// The length of the tag in bytes.
 pub const TAG_LEN: usize = 16;
-/// Bytes that sealing adds.
+/// How many bytes sealing adds.
 pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
-/// `N` random bytes from the system.
+/// `N` random bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| Error::Randomness)?;
@@ -38,7 +38,7 @@ pub(crate) fn seal(key: &[u8; 32], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u
     seal_with_nonce(key, &random()?, aad, plaintext)
 }
 
-/// [`seal`] under a given nonce. A nonce must never serve one key twice: only tests choose it.
+/// [`seal`] with a given nonce, for tests. A key must never use one nonce twice.
 pub(crate) fn seal_with_nonce(
     key: &[u8; 32],
     nonce: &[u8; NONCE_LEN],
@@ -55,10 +55,12 @@ pub(crate) fn seal_with_nonce(
     Ok(sealed)
 }
 
-/// `OPEN(key, aad, sealed)`. Fails closed: nothing decrypted is returned or left behind on failure.
+/// `OPEN(key, aad, sealed)`. On failure it returns nothing decrypted and leaves nothing decrypted
+/// in memory.
 ///
 /// # Errors
-/// [`Error::Truncated`] when there is no room for nonce and tag; [`Error::Unauthentic`] for any other fault.
+/// [`Error::Truncated`] when the input is shorter than nonce and tag; [`Error::Unauthentic`] for
+/// any other fault.
 pub(crate) fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Error::Truncated)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(Error::Truncated)?;

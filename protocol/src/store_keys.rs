@@ -1,12 +1,14 @@
-//! `ENCRYPTION_KEY` of the project store: one or more keys, the newest first, with white space between two.
+//! `ENCRYPTION_KEY`, the keys of the project store: one or more keys, the newest first, separated
+//! by white space.
 //!
 //! ```text
 //! key id = u32 of HKDF(key, "", "capy/v1/store-key-id", 4)
 //! ```
 //!
-//! A key's id is made of the key, so that an existing key needs no new spelling. It is kept beside each row. New rows are
-//! sealed under the first key and bound to their place. A row without a key id came from the existing store, which had one
-//! key and no binding: it is opened with the last key, and gets its id and its binding when it is sealed again.
+//! A key's id is derived from the key, so that existing keys need no new syntax. The database keeps
+//! the id beside each row. The first key seals new rows and binds them to their place (project and
+//! name). A row without a key id came from the existing store, which had one key and no binding:
+//! the last key opens such a row, and resealing gives it an id and a binding.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,7 +20,7 @@ use crate::key::StoreKey;
 use crate::store_row::{self, Place};
 use crate::{Error, Result};
 
-/// The keys by their ids, the newest first. There is always one.
+/// The keys with their ids, the newest first; at least one.
 #[derive(Clone, Debug)]
 pub struct StoreKeys {
     newest: (KeyId, StoreKey),
@@ -26,10 +28,10 @@ pub struct StoreKeys {
 }
 
 impl StoreKeys {
-    /// Reads keys of 64 hexadecimal digits each, with white space between two and around them.
+    /// Parses keys of 64 hexadecimal digits each, with white space between and around them.
     ///
     /// # Errors
-    /// [`Error::MalformedStoreKeys`], also without any key, and for a key that stands twice.
+    /// [`Error::MalformedStoreKeys`], also for an empty list and for a duplicate key.
     pub fn parse(text: &str) -> Result<Self> {
         let mut keys: Vec<(KeyId, StoreKey)> = Vec::new();
         for word in text.split_ascii_whitespace() {
@@ -45,17 +47,18 @@ impl StoreKeys {
         Ok(Self { newest, older: keys.collect() })
     }
 
-    /// The id of the key that seals what is new.
+    /// The id of the key that seals new rows.
     pub fn newest(&self) -> KeyId {
         self.newest.0
     }
 
-    /// The ids, the newest first.
+    /// The key ids, the newest first.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> {
         core::iter::once(self.newest.0).chain(self.older.iter().map(|(id, _)| *id))
     }
 
-    /// Seals a value for its place under the newest key, whose id has to be kept beside the row.
+    /// Seals a value for its place under the newest key. The caller keeps that key's id beside the
+    /// row.
     ///
     /// # Errors
     /// [`Error::Randomness`], [`Error::TooLarge`].
@@ -63,11 +66,11 @@ impl StoreKeys {
         store_row::seal(&self.newest.1, place, value)
     }
 
-    /// Opens a row with the key id that was kept beside it.
+    /// Opens a row with the key id that the database keeps beside it.
     ///
     /// # Errors
-    /// [`Error::UnknownStoreKey`]; [`Error::MalformedSealedValue`]; [`Error::Unauthentic`] for altered text, or a row of
-    /// another place.
+    /// [`Error::UnknownStoreKey`]; [`Error::MalformedSealedValue`]; [`Error::Unauthentic`] for an
+    /// altered row, or a row of another place.
     pub fn open(&self, place: Place<'_>, key_id: Option<KeyId>, row: &str) -> Result<SecretValue> {
         match key_id {
             Some(id) => store_row::open(self.find(id)?, place, row),
@@ -86,7 +89,7 @@ impl StoreKeys {
 }
 
 impl StoreKey {
-    /// The id under which rows name this key. It tells nothing of the key.
+    /// The id under which rows name this key. It reveals nothing about the key.
     pub fn id(&self) -> KeyId {
         KeyId(u32::from_be_bytes(*hkdf(&[self.expose_secret()], b"", &[b"capy/v1/store-key-id"])))
     }
@@ -104,7 +107,7 @@ mod tests {
         StoreKeys::parse(&format!(" {}\n", words.join("\t\n"))).unwrap()
     }
 
-    /// Made by another implementation (Node's crypto).
+    /// Computed by another implementation (Node's crypto).
     #[test]
     fn key_id_format_unchanged() {
         assert_eq!(StoreKey::new([1; 32]).id(), KeyId(3_114_993_841));
@@ -143,7 +146,8 @@ mod tests {
         assert_eq!(both.open(place, id, &again), Err(Error::Unauthentic), "no other key is tried");
     }
 
-    /// The row is that of `store_row`'s test: text, under 32 bytes of 1, without a binding.
+    /// The row is from the test of `store_row`: the value `text` under a key of 32 bytes of 1,
+    /// without a binding.
     #[test]
     fn a_row_without_a_key_id_is_the_existing_stores_under_the_last_key() {
         let project = ProjectId::parse("prj_a").unwrap();

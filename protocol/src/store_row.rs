@@ -1,17 +1,19 @@
-//! A value of the project store as text: `<iv-hex>:<auth-tag-hex>:<ciphertext-hex>`.
+//! Encrypted values of the project store, as text: `<iv-hex>:<auth-tag-hex>:<ciphertext-hex>`.
 //!
-//! AES-256-GCM under `ENCRYPTION_KEY` with a random 16-byte IV, which GCM hashes into its first counter block
-//! (NIST SP 800-38D, section 7.1). The layout is that of an existing store and stays as it is.
+//! AES-256-GCM under `ENCRYPTION_KEY` with a random 16-byte IV, which GCM hashes into its first
+//! counter block (NIST SP 800-38D, section 7.1). The layout is that of an existing store and stays
+//! as it is.
 //!
-//! A row is bound to where it stands by what GCM authenticates beside the value, so that a ciphertext that is moved to
-//! another name or project opens no more:
+//! Associated data binds a row to its place, so that a ciphertext moved to another name or project
+//! does not open:
 //!
 //! ```text
 //! aad = "capy/v1/store-row" || u32(length) || project id || u32(length) || name
 //! ```
 //!
-//! The existing store has no such binding. Which of the two a row is tells the key id that is kept beside it, never a
-//! try: a row with one is bound, a row without is the existing store's. See [`crate::store_keys`].
+//! Rows of the existing store have no such binding. The key id that the database keeps beside each
+//! row tells the two kinds apart: a row with a key id is bound, a row without one is not. No row is
+//! tried both ways. See [`crate::store_keys`].
 
 use aes_gcm::aead::consts::U16;
 use aes_gcm::aead::{AeadInOut, KeyInit};
@@ -31,10 +33,10 @@ use crate::{Error, Result};
 
 type Cipher = AesGcm<Aes256, U16>;
 
-/// Characters of a row around its ciphertext: IV, tag, two colons.
+/// The characters of a row without its ciphertext: IV, tag, two colons.
 pub const OVERHEAD: usize = 32 + 1 + 32 + 1;
 
-/// Where a row stands.
+/// The place that a row is bound to: project and name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place<'a> {
     /// The project.
@@ -74,7 +76,8 @@ fn seal_with_iv(key: &StoreKey, iv: [u8; 16], aad: &[u8], value: &SecretValue) -
 /// Opens a row that was sealed for this place.
 ///
 /// # Errors
-/// [`Error::MalformedSealedValue`] for another layout, [`Error::Unauthentic`] for another key or place, or altered text.
+/// [`Error::MalformedSealedValue`] for another layout or a value that is not UTF-8,
+/// [`Error::Unauthentic`] for another key or place, or an altered row.
 pub fn open(key: &StoreKey, place: Place<'_>, row: &str) -> Result<SecretValue> {
     open_with(key, &place.aad()?, row)
 }
@@ -117,7 +120,7 @@ mod tests {
         ProjectId::parse("prj_a").unwrap()
     }
 
-    /// Both rows were made by another implementation (Node's crypto).
+    /// Both rows were computed by another implementation (Node's crypto).
     #[test]
     fn row_format_unchanged() {
         let (key, value) = (StoreKey::new([1; 32]), SecretValue::new("text".into()));
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(open(&StoreKey::new([2; 32]), place, &row), Err(Error::Unauthentic));
     }
 
-    /// Names and projects whose texts run into each other are still two places.
+    /// Project and name whose concatenations are equal are still two places.
     #[test]
     fn a_row_opens_in_its_own_place_alone() {
         let key = StoreKey::new([1; 32]);

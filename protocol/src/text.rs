@@ -1,5 +1,5 @@
-//! Text that others chose: base64 as this protocol writes it (the standard alphabet, padded, canonical: RFC 4648,
-//! section 4), what platforms put around a value, and characters that must not reach a terminal.
+//! Text helpers: canonical base64 (RFC 4648, section 4: standard alphabet, padded), white space and
+//! quotes around pasted values, and terminal control characters.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,12 +8,12 @@ use base64ct::{Base64, Encoding};
 
 use crate::{Error, Result};
 
-/// Canonical standard base64 with padding.
+/// Encodes as canonical standard base64 with padding.
 pub fn serialize_base64(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)
 }
 
-/// The inverse of [`serialize_base64`]; nothing else is accepted.
+/// Decodes the output of [`serialize_base64`]; accepts nothing else.
 ///
 /// # Errors
 /// [`Error::Base64`].
@@ -21,7 +21,7 @@ pub fn parse_base64(text: &str) -> Result<Vec<u8>> {
     Base64::decode_vec(text).map_err(|_| Error::Base64)
 }
 
-/// Takes off what platforms add around a pasted value: white space, and one pair of matching quotes.
+/// Strips what platforms add around a pasted value: white space, and one pair of matching quotes.
 pub fn strip_wrapping(text: &str) -> &str {
     let text = text.trim();
     ['"', '\'']
@@ -30,8 +30,9 @@ pub fn strip_wrapping(text: &str) -> &str {
         .map_or(text, str::trim)
 }
 
-/// Whether a character steers a terminal instead of being shown there: controls, line ends, and the marks that change the
-/// order of what is read (Unicode's annex 9).
+/// Whether a character controls a terminal instead of being displayed: control characters, line and
+/// paragraph separators, and marks that change the reading order (Unicode Standard Annex #9) or
+/// annotate text.
 pub fn steers_terminal(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -55,7 +56,7 @@ mod tests {
         for steering in "\n\t\r\0\u{1b}\u{7f}\u{9b}\u{61c}\u{200f}\u{2028}\u{202e}\u{2066}\u{2069}".chars() {
             assert!(steers_terminal(steering), "{steering:?}");
         }
-        // A joiner inside a picture is none.
+        // A zero-width joiner inside an emoji is displayed.
         assert!(!"a ~é🦫👩\u{200d}💻".chars().any(steers_terminal));
     }
 

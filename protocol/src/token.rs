@@ -1,4 +1,4 @@
-//! API tokens of the key service, and the ids of tokens, trusts and stored secrets.
+//! API tokens of the key service, and the ids of tokens, trusts and store secrets.
 //!
 //! ```text
 //! +---------+----------------------------------+------------------------------------------+
@@ -6,9 +6,10 @@
 //! +---------+----------------------------------+------------------------------------------+
 //! ```
 //!
-//! Digits are base 62 (`0-9 A-Z a-z`), the most significant first, padded with `0`. The fixed beginning and length let
-//! secret scanners find a token (`capy_[0-9A-Za-z]{49}`); the checksum (CRC-32 of IEEE 802.3) lets them, and whoever
-//! mistyped one, know without asking. It is no protection: what is random is 256 bits.
+//! Digits are base 62 (`0-9 A-Z a-z`), the most significant first, padded with `0`. The fixed
+//! prefix and length let secret scanners find a token (`capy_[0-9A-Za-z]{49}`). The checksum
+//! (CRC-32 of IEEE 802.3) lets scanners and clients detect a mistyped token offline. The checksum
+//! adds no security: the 256 random bits do.
 
 use alloc::string::String;
 use core::fmt;
@@ -18,20 +19,20 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Error, Result};
 
-/// What every token begins with.
+/// The prefix of every token.
 pub const PREFIX: &str = "capy_";
 const RANDOM_DIGITS: usize = 43;
 const CHECKSUM_DIGITS: usize = 6;
-/// Bytes of a token.
+/// The length of a token in bytes.
 pub const TOKEN_LEN: usize = PREFIX.len() + RANDOM_DIGITS + CHECKSUM_DIGITS;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A token: who has it may do what its scopes say.
+/// A bearer token: whoever has it may do what its scopes allow.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Token(String);
 
 impl Token {
-    /// A fresh token.
+    /// Generates a random token.
     ///
     /// # Errors
     /// [`Error::Randomness`].
@@ -40,7 +41,7 @@ impl Token {
     }
 
     fn from_random(bytes: &[u8; 32]) -> Self {
-        // Reserved at once: a string that grows leaves copies behind.
+        // Full capacity from the start: a string that grows leaves unwiped copies behind.
         let mut text = String::with_capacity(TOKEN_LEN);
         text.push_str(PREFIX);
         push_digits(&mut text, bytes, RANDOM_DIGITS);
@@ -49,7 +50,7 @@ impl Token {
         Self(text)
     }
 
-    /// Reads a token.
+    /// Parses a token and checks its checksum.
     ///
     /// # Errors
     /// [`Error::MalformedToken`], also for a single wrong character.
@@ -70,7 +71,7 @@ impl Token {
         Ok(Self(token))
     }
 
-    /// The token. Search for this call to find every place that can see it.
+    /// The token's text. Search for this call to find every place that can see it.
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
@@ -92,12 +93,12 @@ fn push_digits(text: &mut String, number: &[u8], count: usize) {
     text.extend(digits[..count].iter().map(|digit| char::from(*digit)));
 }
 
-/// Divides a big-endian number by 62 in place and returns the rest.
+/// Divides a big-endian number by 62 in place and returns the remainder.
 fn divide(number: &mut [u8]) -> u8 {
     let mut rest = 0;
     for byte in number {
         let dividend = rest * 256 + u16::from(*byte);
-        // Below 256: the rest is below 62.
+        // The quotient is below 256, because `rest` is below 62.
         [_, *byte] = (dividend / 62).to_be_bytes();
         rest = dividend % 62;
     }
@@ -105,13 +106,14 @@ fn divide(number: &mut [u8]) -> u8 {
     rest
 }
 
-/// CRC-32 of IEEE 802.3, bit by bit: a table would be larger than all it is used for.
+/// CRC-32 of IEEE 802.3, bit by bit: a table would be larger than all data it is used for.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
     !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
 }
 
-/// Defines an id: a prefix and 16 lower-case hexadecimal digits, 64 random bits. It names something and is no secret.
+/// Defines an id type: a prefix and 16 lower-case hexadecimal digits (64 random bits). The id is
+/// not secret.
 macro_rules! short_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $fault:ident) => {
         $(#[$doc])*
@@ -119,7 +121,7 @@ macro_rules! short_id {
         pub struct $name([u8; 8]);
 
         impl $name {
-            /// A fresh random id.
+            /// Generates a random id.
             ///
             /// # Errors
             /// [`Error::Randomness`].
@@ -127,7 +129,7 @@ macro_rules! short_id {
                 crate::seal::random().map(Self)
             }
 
-            /// Reads the one spelling of an id.
+            /// Parses an id, which has only one spelling.
             ///
             /// # Errors
             #[doc = concat!("[`Error::", stringify!($fault), "`].")]
@@ -163,17 +165,17 @@ macro_rules! short_id {
 }
 
 short_id! {
-    /// Names an API token: `tok_` and 16 digits.
+    /// The id of an API token: `tok_` and 16 digits.
     TokenId, "tok_", MalformedTokenId
 }
 
 short_id! {
-    /// Names a trust in CI identities: `tru_` and 16 digits.
+    /// The id of a trust in CI identities: `tru_` and 16 digits.
     TrustId, "tru_", MalformedTrustId
 }
 
 short_id! {
-    /// Names a secret of the project store: `sec_` and 16 digits.
+    /// The id of a secret in the project store: `sec_` and 16 digits.
     SecretId, "sec_", MalformedSecretId
 }
 

@@ -1,8 +1,8 @@
-//! What a variable's name says of its value: whether a framework publishes it.
+//! Public variables: names with a prefix that makes a framework publish the value.
 //!
-//! The command line shows such a variable as public, and the search for leaks does not look for its value.
+//! The command line shows such a variable as public, and the search for leaks skips its value.
 
-/// Frameworks build variables whose names begin so into what every visitor can read.
+/// Prefixes of variables whose values frameworks build into public, client-side code.
 pub const PUBLIC_PREFIXES: [&str; 9] = [
     "NEXT_PUBLIC_",
     "VITE_",

@@ -1,17 +1,20 @@
-//! The two wraps around a deployment's key, and the service's half of it.
+//! Key wrapping: the inner and the outer blob around a deployment's key, and the service's half of
+//! the key.
 //!
 //! ```text
-//! inner blob (60 bytes)                       SEAL(inner_key, "capy/v1/inner" || deploy_id || project_id, K_d)
+//! inner blob (60 bytes)
+//! SEAL(inner_key, "capy/v1/inner" || deploy_id || project_id, K_d)
 //!
 //! outer blob (93 bytes)
-//! +------+---------+------------------------+
+//! +------+---------+--------------------------------------+
 //! | 0x01 | kid u32 | SEAL(wrap_key, aad, inner blob)   88 |
-//! +------+---------+------------------------+
+//! +------+---------+--------------------------------------+
 //! aad = "capy/v1/outer" || 0x01 || kid || deploy_id || project_id
 //! ```
 //!
-//! The laptop makes the inner blob, the service the outer one. It refuses to hand out an inner blob as plain
-//! bytes: together with `PROJECT_KEY` it opens the deployment without the service.
+//! The laptop makes the inner blob, the service the outer one. The inner blob is sensitive: with
+//! `PROJECT_KEY` it opens the deployment without the service. Only `expose_secret` and
+//! `serialize_base64` return its content.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,13 +28,14 @@ use crate::key::{DeployProjectKey, DeployToken, ServiceKey, WrapRoot};
 use crate::seal::{self, OVERHEAD};
 use crate::{Error, Result, text};
 
-/// Bytes of an inner blob.
+/// The length of an inner blob in bytes.
 pub const INNER_LEN: usize = 32 + OVERHEAD;
-/// Bytes of an outer blob.
+/// The length of an outer blob in bytes.
 pub const OUTER_LEN: usize = 1 + 4 + INNER_LEN + OVERHEAD;
 const OUTER_VERSION: u8 = 1;
 
-/// `K_d` sealed under a key from the deploy token. Sensitive: one half of what opens the deployment.
+/// `K_d` sealed under a key derived from the deploy token. Sensitive: the service's half of the key
+/// derives from it.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct InnerBlob([u8; INNER_LEN]);
 
@@ -50,7 +54,7 @@ impl InnerBlob {
         Self::from_bytes(&seal::seal(&key, &inner_aad(deploy_id, project_id), k_d.expose_secret())?)
     }
 
-    /// Opens to `K_d`.
+    /// Decrypts `K_d`.
     ///
     /// # Errors
     /// [`Error::Unauthentic`].
@@ -64,7 +68,7 @@ impl InnerBlob {
         deploy_project_key(&seal::open(&key, &inner_aad(deploy_id, project_id), &self.0)?)
     }
 
-    /// Takes exactly 60 bytes.
+    /// Makes an inner blob from exactly 60 bytes.
     ///
     /// # Errors
     /// [`Error::Truncated`] for any other length.
@@ -72,7 +76,7 @@ impl InnerBlob {
         bytes.try_into().map(Self).map_err(|_| Error::Truncated)
     }
 
-    /// Reads canonical base64 of exactly 60 bytes.
+    /// Parses canonical base64 of exactly 60 bytes.
     ///
     /// # Errors
     /// [`Error::Base64`], [`Error::Truncated`].
@@ -80,7 +84,7 @@ impl InnerBlob {
         Self::from_bytes(&Zeroizing::new(text::parse_base64(text)?))
     }
 
-    /// Canonical base64, in memory that is wiped on drop.
+    /// The inner blob as canonical base64, in memory that is wiped on drop.
     pub fn serialize_base64(&self) -> Zeroizing<String> {
         Zeroizing::new(text::serialize_base64(&self.0))
     }
@@ -90,6 +94,7 @@ impl InnerBlob {
         &self.0
     }
 
+    /// Derives the service key:
     /// `HKDF(inner_blob, project_id || hex(deploy_id), "capy/v1/service-key", 32)`.
     pub fn service_key(&self, deploy_id: &DeployId, project_id: &ProjectId) -> ServiceKey {
         service_key(self, deploy_id, project_id, b"capy/v1/service-key")
@@ -124,12 +129,12 @@ fn inner_aad(deploy_id: &DeployId, project_id: &ProjectId) -> Vec<u8> {
     [b"capy/v1/inner", deploy_id.as_bytes().as_slice(), project_id.as_bytes()].concat()
 }
 
-/// The service's wrap roots by key id, the newest last. Written `kid:hex[,kid:hex…]`.
+/// The service's wrap roots with their key ids, the newest last. Text form: `kid:hex[,kid:hex…]`.
 #[derive(Clone, Debug)]
 pub struct WrapRoots(Vec<(KeyId, WrapRoot)>);
 
 impl WrapRoots {
-    /// A key id for a new root: random, so that blobs of two services are told apart by it.
+    /// Generates a key id for a new root: random, so that it tells blobs of two services apart.
     ///
     /// # Errors
     /// [`Error::Randomness`].
@@ -137,10 +142,10 @@ impl WrapRoots {
         Ok(KeyId(u32::from_be_bytes(seal::random()?)))
     }
 
-    /// Reads `kid:hex[,kid:hex…]`; white space around an entry is forgiven.
+    /// Parses `kid:hex[,kid:hex…]`; white space around an entry is ignored.
     ///
     /// # Errors
-    /// [`Error::MalformedWrapRoots`], also for an empty list and for a key id that stands twice.
+    /// [`Error::MalformedWrapRoots`], also for an empty list and for a duplicate key id.
     pub fn parse(text: &str) -> Result<Self> {
         let mut roots: Vec<(KeyId, WrapRoot)> = Vec::new();
         for entry in text.split(',') {
@@ -162,7 +167,7 @@ impl WrapRoots {
         OuterBlob::seal(*kid, root, deploy_id, project_id, inner)
     }
 
-    /// Opens an outer blob with the root that it names.
+    /// Unwraps an outer blob with the root that it names.
     ///
     /// # Errors
     /// [`Error::UnknownWrapRoot`]; [`Error::Unauthentic`].
@@ -184,10 +189,10 @@ impl WrapRoots {
         found.map(|(_, root)| root).ok_or(Error::UnknownWrapRoot(kid))
     }
 
-    /// The key id of the root that wraps new keys.
+    /// The key id of the newest root, which wraps new inner blobs.
     ///
     /// # Errors
-    /// [`Error::MalformedWrapRoots`] without any root, which no parsed ring is.
+    /// [`Error::MalformedWrapRoots`] for an empty list, which [`WrapRoots::parse`] never returns.
     pub fn newest(&self) -> Result<KeyId> {
         self.0.last().map(|(kid, _)| *kid).ok_or(Error::MalformedWrapRoots)
     }
@@ -203,7 +208,8 @@ fn parse_root(entry: &str) -> Option<(KeyId, WrapRoot)> {
     Some((KeyId(kid.parse().ok()?), WrapRoot::parse_hex(root).ok()?))
 }
 
-/// An inner blob wrapped by the service. Not a secret by itself: it travels in the blob and in each request.
+/// An inner blob wrapped by the service. Not secret by itself: the platform's blob and each decrypt
+/// request contain it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OuterBlob([u8; OUTER_LEN]);
 
@@ -224,7 +230,7 @@ impl OuterBlob {
         Self::from_bytes(&[&[OUTER_VERSION], kid.0.to_be_bytes().as_slice(), &sealed].concat())
     }
 
-    /// Opens to the inner blob.
+    /// Unwraps the inner blob.
     ///
     /// # Errors
     /// [`Error::Unauthentic`].
@@ -233,7 +239,8 @@ impl OuterBlob {
         InnerBlob::from_bytes(&seal::open(&wrap_key(root, project_id), &aad, &self.0[5..])?)
     }
 
-    /// Checks version and length; what is inside is checked by [`OuterBlob::open`].
+    /// Makes an outer blob from bytes; checks version and length only. [`OuterBlob::open`] checks
+    /// the content.
     ///
     /// # Errors
     /// [`Error::UnknownVersion`]; [`Error::Truncated`] for any length but 93.
@@ -245,7 +252,7 @@ impl OuterBlob {
         }
     }
 
-    /// The key id of the root that wrapped it.
+    /// The key id of the root that wrapped this blob.
     pub fn kid(&self) -> KeyId {
         let [_, a, b, c, d, ..] = self.0;
         KeyId(u32::from_be_bytes([a, b, c, d]))

@@ -1,6 +1,7 @@
-//! The original system's inner wrap and service key (v0), so that its clients can boot against this service.
+//! The original system's inner wrap and service key (v0), so that its clients work with this
+//! service.
 //!
-//! It differs from [`crate::wrap`] in its labels and in that nothing is bound as associated data.
+//! The differences from [`crate::wrap`]: other labels, and no associated data.
 
 use crate::Result;
 use crate::id::{DeployId, ProjectId};
@@ -20,7 +21,7 @@ pub fn seal_inner(token: &DeployToken, project_id: &ProjectId, key: &DeployProje
     InnerBlob::from_bytes(&seal::seal(&inner_key, b"", key.expose_secret())?)
 }
 
-/// The inverse of [`seal_inner`].
+/// Opens what [`seal_inner`] sealed.
 ///
 /// # Errors
 /// [`crate::Error::Unauthentic`].
@@ -33,6 +34,7 @@ pub fn open_inner(
     wrap::deploy_project_key(&seal::open(&inner_key, b"", inner.expose_secret())?)
 }
 
+/// Derives the service key:
 /// `HKDF(inner_blob, project_id || hex(deploy_id), "capy:deploy:service-key", 32)`.
 pub fn service_key(inner: &InnerBlob, deploy_id: &DeployId, project_id: &ProjectId) -> ServiceKey {
     wrap::service_key(inner, deploy_id, project_id, b"capy:deploy:service-key")

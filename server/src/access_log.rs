@@ -1,5 +1,7 @@
-//! One line and one count for each answer. The path is not written: it holds ids. What an unknown client calls its
-//! method is not either: each would be a counter of its own.
+//! The access log and the request metrics: one JSON line and one count for each answer.
+//!
+//! The line names the route's pattern, not the path, since paths hold ids. An unknown method is
+//! logged as `other`: otherwise a client could create a counter for each name that it makes up.
 
 use std::time::Instant;
 
@@ -23,7 +25,8 @@ struct Line<'a> {
     milliseconds: f64,
 }
 
-/// Observes a request from outside of every other layer.
+/// Middleware that logs and counts a request. It is the outermost layer, so that it sees every
+/// answer.
 pub(crate) async fn observe(
     State((metrics, log)): State<(Metrics, Log)>,
     request: Request,

@@ -1,10 +1,15 @@
-//! Which connections a listener holds, how many, and which of them makes room for another one.
+//! Connection limits of a listener: how many connections it holds, and which one a new connection
+//! replaces.
 //!
-//! A connection costs a file descriptor and memory, whoever opened it and whether it ever asks for anything. So there is a
-//! most in all, and a most for each network. When all are taken, a new connection takes the place of the one that has
-//! waited longest for its client: to send a request, to send more of one, or to read an answer. What is being answered is
-//! left alone. The last places are for calls whose bearer is let in, and for `/health`: so that whoever revokes gets in
-//! while all others are being answered.
+//! Each connection costs a file descriptor and memory, even if its client never sends a request. So
+//! there is a limit on all connections and one for each network. When all are taken, a new
+//! connection replaces the one that has waited longest for its client: to send a request, to send
+//! more of one, or to read an answer. A connection whose request is being answered is never
+//! replaced.
+//!
+//! The last places are reserved. On the listener of the routes, a connection in a reserved place
+//! gets answers only to `/health` and to calls with a bearer, and is kept open only for a bearer
+//! that was accepted. So a call that revokes gets in while all other places are busy.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,41 +25,44 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 
-/// A client has this long before its connection makes room for a call that could have a reserved place.
+/// How long a connection waits for its client before a new one may replace it. Once the reserved
+/// places are taken, too, this minimum does not hold.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
-/// How often a full listener is told of.
+/// The shortest time between two warnings that the listener is full.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// How many connections a listener holds.
+/// The connection limits of a listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The most in all.
+    /// The most connections in all.
     pub connections: usize,
-    /// How many of those are for calls that have a right to them.
+    /// How many of them are reserved for the calls that `Rights::may_have` accepts.
     pub reserved: usize,
-    /// The most from one address of IPv4, or from one /64 of IPv6.
+    /// The most connections from one IPv4 address, or from one IPv6 /64.
     pub from_network: usize,
-    /// Networks whose addresses are each many clients: not limited by their own number.
+    /// Networks whose addresses each stand for many clients, such as proxies: exempt from
+    /// `from_network`.
     pub shared: Vec<Network>,
 }
 
 impl Limits {
-    /// The usual shares of `connections`: an eighth is reserved, and one network has an eighth at most.
+    /// The default limits: an eighth of `connections` is reserved (at least 2, at most half), and
+    /// one network may hold an eighth (at least 4).
     pub fn of(connections: usize) -> Self {
         let share = connections / 8;
-        // Of a few, there are some for everybody.
+        // A small listener keeps at least half of its places unreserved.
         let reserved = share.max(2).min(connections / 2);
         Self { connections, reserved, from_network: share.max(4), shared: Vec::new() }
     }
 }
 
-/// Why a connection was not kept.
+/// The label `reason` of the counter of closed connections: `network`, `full` or `replaced`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub(crate) struct Turned {
     reason: &'static str,
 }
 
-/// What an operator's Prometheus reads of them.
+/// Prometheus metrics of a listener's connections.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Counters {
     pub(crate) open: Gauge,
@@ -66,7 +74,7 @@ pub(crate) struct Connections {
     limits: Limits,
     began: Instant,
     counters: Counters,
-    /// Is told of a full listener now and then.
+    /// Logs a warning when the listener is full, at most once in `TELL_EVERY`.
     tell: Box<dyn Fn(&str) + Send + Sync>,
     held: Mutex<Held>,
 }
@@ -78,7 +86,7 @@ struct Held {
     told: Option<Instant>,
 }
 
-/// A connection that is held, until it is dropped.
+/// An open connection. It gives its place back on drop.
 pub(crate) struct Connection {
     of: Arc<Connections>,
     number: u64,
@@ -86,12 +94,13 @@ pub(crate) struct Connection {
 }
 
 struct Shared {
-    /// `None` where the address is many clients'.
+    /// `None` for an address that stands for many clients: loopback and `Limits::shared`.
     network: Option<IpAddr>,
     is_reserved: bool,
-    /// Its bearer was let in.
+    /// Whether the connection's bearer was accepted.
     is_known: AtomicBool,
-    /// Milliseconds since the listener began, and 1; 0 while it is not the client that is waited for.
+    /// Since when the connection waits for its client: milliseconds since the listener started,
+    /// plus 1. The value is 0 while the connection does not wait for its client.
     waiting_since: AtomicU64,
     was_closed: AtomicBool,
     close: Notify,
@@ -107,7 +116,8 @@ impl Connections {
         Arc::new(Self { limits, began, counters, tell: Box::new(tell), held })
     }
 
-    /// A place for a connection from `address`; `None` where there is none.
+    /// Takes a place for a connection from `address`, and closes another connection if it has to.
+    /// `None` if all places are taken.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Connection> {
         let address = address.to_canonical();
         let is_shared = address.is_loopback() || self.limits.shared.iter().any(|net| net.contains(address));
@@ -137,7 +147,7 @@ impl Connections {
         Some(Connection { of: Arc::clone(self), number, shared })
     }
 
-    /// Whether the free place is a reserved one; `None` where none can be had.
+    /// Finds a place, and says whether it is a reserved one. `None` if all places are taken.
     fn make_room(&self, held: &mut Held) -> Option<bool> {
         let taken = held.connections.len();
         let of_all = self.limits.connections.saturating_sub(self.limits.reserved);
@@ -182,7 +192,7 @@ impl Connections {
         }
     }
 
-    /// Milliseconds since the listener began, and 1.
+    /// Milliseconds since the listener started, plus 1.
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
@@ -203,7 +213,8 @@ impl Held {
         self.connections.values().filter(|one| one.network == network).count()
     }
 
-    /// The connection that has waited for its client for the longest time, and at least this long.
+    /// The number of the connection that has waited longest for its client, for `at_least` or more,
+    /// and whether its place is reserved. Skips connections whose bearer was accepted.
     fn longest_waiting(
         &self,
         now: u64,
@@ -221,37 +232,38 @@ impl Held {
 }
 
 impl Connection {
-    /// Only calls that have a right to it are answered.
+    /// Whether the connection holds a reserved place and has had no accepted bearer yet. Then only
+    /// calls with a right to the place are answered.
     pub(crate) fn is_reserved(&self) -> bool {
         self.shared.is_reserved && !self.shared.is_known.load(Ordering::SeqCst)
     }
 
-    /// Its bearer was let in: it makes no room for others.
+    /// Marks that the connection's bearer was accepted: no other connection replaces this one.
     pub(crate) fn know(&self) {
         self.shared.is_known.store(true, Ordering::SeqCst);
     }
 
-    /// The client is to read or to send, from now on.
+    /// Marks that the connection waits for its client, to send or to read.
     pub(crate) fn wait_for_client(&self) {
         self.shared.waiting_since.store(self.of.now(), Ordering::SeqCst);
     }
 
-    /// It is not the client that is waited for.
+    /// Marks that a request is being answered: the connection does not wait for its client.
     pub(crate) fn answer(&self) {
         self.shared.waiting_since.store(0, Ordering::SeqCst);
     }
 
-    /// Whether the client is waited for.
+    /// Whether the connection waits for its client.
     pub(crate) fn is_waiting(&self) -> bool {
         self.shared.waiting_since.load(Ordering::SeqCst) != 0
     }
 
-    /// Whether it made room for another one.
+    /// Whether a new connection has replaced this one.
     pub(crate) fn was_closed(&self) -> bool {
         self.shared.was_closed.load(Ordering::SeqCst)
     }
 
-    /// Resolves when it is to make room for another one.
+    /// Resolves when a new connection replaces this one.
     pub(crate) async fn closed(&self) {
         self.shared.close.notified().await;
     }
@@ -265,7 +277,8 @@ impl Drop for Connection {
     }
 }
 
-/// What counts as one address: of IPv6 the first half, since whoever has one has all with that half.
+/// The address that `Limits::from_network` counts by: of IPv6 only the first 64 bits, since a
+/// client usually owns all addresses of its /64.
 fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -287,7 +300,7 @@ mod tests {
         listener.admit(address.parse().unwrap())
     }
 
-    /// As after a while.
+    /// Sets since when `connection` waits for its client, as if time had passed.
     fn wait_long(connection: &Connection, rank: u64) {
         connection.shared.waiting_since.store(rank, Ordering::SeqCst);
     }

@@ -1,12 +1,13 @@
-//! The database file: one thread writes, every call may read.
+//! The SQLite database file: one writer thread with group commit, and parallel readers.
 //!
-//! SQLite has one writer at a time, and a commit waits for the disk. So the writer takes all transactions that wait and
-//! commits them together, each in a savepoint of its own: one that fails takes nothing of the others with it, and none is
-//! answered before the disk has it. Reads see whatever was committed before they began, and have threads of their own: a
-//! disk that stands still takes none of those that answer.
+//! SQLite has one writer at a time, and a commit waits for the disk. So the writer thread takes all
+//! waiting transactions and commits them together, each in a savepoint of its own. A transaction
+//! that fails is rolled back without the others, and none is answered before the commit is on disk.
+//! Reads run on threads of their own and see what was committed before they began, so a slow commit
+//! does not hold them up.
 //!
-//! Nobody waits longer than [`DEADLINE`]. A change that was given up before its turn is not made; one that was being
-//! committed may be, once.
+//! No caller waits longer than [`DEADLINE`]. A change whose caller gave up before its turn is not
+//! made; one that was just being committed may be made, once.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -26,39 +27,40 @@ use tokio::time::timeout;
 use crate::migrate::migrate;
 use crate::{Error, Result};
 
-/// The database, in its folder.
+/// The name of the database file, in the data folder.
 pub const FILE: &str = "capy.sqlite";
 const LOCK: &str = "lock";
-/// The most transactions in one commit: it bounds what the first of them waits for.
+/// The most transactions in one commit. It limits how long the first of them waits.
 const GROUP_MAX: usize = 256;
 
-/// The longest that a transaction is waited for. A client gives up its call after ten seconds.
+/// How long a caller waits for its transaction. A client gives up its call after ten seconds.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// The longest that SQLite waits for another process's lock: less, so that its own reason is told.
+/// How long SQLite waits for another process's lock. Shorter than `DEADLINE`, so that the caller
+/// gets SQLite's own error.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How many read at once.
+/// How many reads run at once.
 pub(crate) fn readers() -> usize {
     thread::available_parallelism().map_or(2, usize::from).clamp(2, 8)
 }
 
-/// An open database. Closed, with its writer, on drop.
+/// An open database. Drop ends the writer thread and closes the file.
 #[derive(Debug)]
 pub(crate) struct Database {
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     jobs: Option<Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     readers: Arc<Readers>,
-    /// As many as may read at once.
+    /// One permit for each read that may run at once.
     reading: Arc<Semaphore>,
-    /// Held as long as the folder is ours.
+    /// The lock on the data folder, held until drop.
     _lock: File,
 }
 
 #[derive(Debug)]
 struct Readers {
     path: PathBuf,
-    /// Connections that nobody reads from now.
+    /// Open connections that no read is using.
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -68,7 +70,8 @@ struct Job {
 }
 
 impl Database {
-    /// Opens the database in `folder`, made for this user alone, and brings it to this version's tables.
+    /// Opens the database in `folder` and applies missing migrations. Creates folder and file if
+    /// they do not exist, readable by this user alone.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let data = |path: &Path| {
             let path = path.to_owned();
@@ -77,7 +80,7 @@ impl Database {
         capy_access::create_private_folder(folder).map_err(data(folder))?;
         let lock = lock(folder)?;
         let path = folder.join(FILE);
-        // SQLite gives its other files the mode of this one.
+        // SQLite creates its other files, such as the WAL, with the mode of this one.
         private(&path).map_err(data(&path))?;
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate(&mut connection, &path)?;
@@ -90,7 +93,7 @@ impl Database {
         Ok(Self { jobs: Some(jobs), writer, readers, reading, _lock: lock })
     }
 
-    /// Runs one transaction.
+    /// Runs one transaction: on a reader if all of its statements only read, else on the writer.
     pub(crate) async fn transaction(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
         let work = async {
             match statements.iter().all(Statement::reads) {
@@ -147,7 +150,8 @@ impl Drop for Database {
     }
 }
 
-/// One process at a time: the rate limits are counted in memory.
+/// Locks the data folder: one process at a time may serve from it, since rate limits are counted in
+/// memory.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK);
     let file = private(&path).map_err(|source| Error::Data { path: path.clone(), source })?;
@@ -158,10 +162,10 @@ fn lock(folder: &Path) -> Result<File> {
     }
 }
 
-/// Opens a file for writing, and makes it for this user alone if it is not there.
+/// Opens a file for writing, and creates it for this user alone if it does not exist.
 fn private(path: &Path) -> io::Result<File> {
     match capy_access::create_new(path, &Access::PRIVATE) {
-        // Opened anew: the file of its making is for one program alone on Windows.
+        // Opened again below: on Windows the handle that creates the file excludes other programs.
         Ok(made) => drop(made),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
@@ -174,7 +178,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
         let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        // A revocation that was answered is still there after a power cut.
+        // An answered revocation must survive a power cut.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(connection)
@@ -193,24 +197,26 @@ fn write(connection: Connection, waiting: &Receiver<Job>) {
 }
 
 impl Job {
-    /// Nobody waits for it any more.
+    /// Whether its caller no longer waits for the answer.
     fn is_given_up(&self) -> bool {
         self.answer.is_closed()
     }
 }
 
-/// Commits a group and answers each of it.
+/// Commits a group of transactions and answers each of them.
 fn commit(connection: &Connection, group: Vec<Job>) {
     let committed = connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
         let mut answers = Vec::with_capacity(group.len());
         for job in &group {
-            // Another process's lock was waited for since then.
+            // `BEGIN` may have waited for another process's lock, and the caller may have given up
+            // meanwhile.
             if job.is_given_up() {
                 answers.push(Err(HostError::Database("it was given up".into())));
                 continue;
             }
             answers.push(in_savepoint(connection, &job.statements));
-            // The whole transaction is gone, as on a full disk: the next one would commit by itself.
+            // SQLite has rolled back the whole transaction, as it may on a full disk. Without this
+            // check the next job's statements would be committed outside of any transaction.
             if connection.is_autocommit() {
                 return Err(ended_early());
             }
@@ -223,7 +229,7 @@ fn commit(connection: &Connection, group: Vec<Job>) {
         group.iter().map(|_| Err(host_error(&error))).collect()
     });
     for (job, answer) in group.into_iter().zip(answers) {
-        // Who asked may be gone: what was committed stays.
+        // The caller may be gone; its change stays committed.
         let _ = job.answer.send(answer);
     }
 }
@@ -241,7 +247,7 @@ fn in_savepoint(connection: &Connection, statements: &[Statement]) -> HostResult
     })
 }
 
-/// All statements see the database at one moment.
+/// Runs statements in one read transaction, so that all see the same snapshot.
 fn in_transaction(connection: &Connection, statements: &[Statement]) -> rusqlite::Result<Vec<Answer>> {
     connection.prepare_cached("BEGIN")?.execute([])?;
     let answers = sqlite::run(connection, statements);
@@ -310,7 +316,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(Database::open(folder.path()).unwrap());
         let connection = connect(&folder.path().join(FILE), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
-        // What a full disk does, without one.
+        // The trigger rolls back the whole transaction, as a full disk may.
         let trigger = "CREATE TRIGGER ends BEFORE INSERT ON audit WHEN NEW.project_id = 'full' \
             BEGIN SELECT RAISE(ROLLBACK, 'disk full'); END";
         connection.execute_batch(trigger).unwrap();
@@ -339,7 +345,7 @@ mod tests {
         assert_eq!(count(&Database::open(folder.path()).unwrap()).await, 1);
     }
 
-    /// Another process holds its lock, as a backup may.
+    /// Another process holds SQLite's lock, as a backup may.
     #[tokio::test]
     async fn a_change_that_was_given_up_is_not_made_and_reads_go_on() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,19 +1,22 @@
-//! How many file descriptors there are, and what they are for.
+//! File descriptors: the limit of this process, and how many connections fit under it.
 
 use crate::database;
 
-/// The most that is asked of the system: beyond, some refuse.
+/// The highest soft limit to ask for: some systems refuse more.
 const MOST: u64 = 65_536;
-/// Standard streams, listeners, the runtime's own, the database's writer, the folder's lock, an issuer that is asked.
+/// Descriptors for everything but connections and readers: standard streams, listeners, the async
+/// runtime, the database's writer, the folder's lock, a request to an issuer.
 const OWN: usize = 28;
-/// The connections of a service that is not told how many.
+/// How many connections the service holds at most if the operator sets no number.
 pub(crate) const USUAL: usize = 2048;
-/// With less there is no service.
+/// With room for fewer connections, the service does not start unless the operator asked for so
+/// few.
 pub(crate) const LEAST: usize = 8;
 
-/// For how many connections there are descriptors, once the soft limit is raised as far as this process may.
+/// Raises the soft limit as far as allowed, and returns for how many connections there are
+/// descriptors.
 pub(crate) fn room_for_connections() -> usize {
-    // Each reader of the database has the file and its log open.
+    // Each reader of the database has the file and its WAL open.
     let own = OWN + 2 * database::readers();
     usize::try_from(limit()).unwrap_or(usize::MAX).saturating_sub(own)
 }
@@ -25,13 +28,13 @@ fn limit() -> u64 {
     let wanted = limit.maximum.unwrap_or(MOST).min(MOST);
     if limit.current.is_some_and(|current| current < wanted) {
         limit.current = Some(wanted);
-        // Where that is refused, the old one holds.
+        // If the system refuses, the old limit stays.
         let _ = setrlimit(Resource::Nofile, limit);
     }
     getrlimit(Resource::Nofile).current.unwrap_or(MOST).min(MOST)
 }
 
-/// Windows limits handles by memory alone.
+/// Windows limits handles only by memory.
 #[cfg(not(unix))]
 fn limit() -> u64 {
     MOST

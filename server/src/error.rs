@@ -1,18 +1,18 @@
-//! Why the service does not start, or stops.
+//! Errors of the service: why it does not start, or stops.
 
 use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Result with [`Error`].
+/// A result with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What failed, and on which thing.
+/// Why the service does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The data folder cannot be made or read.
+    /// A data folder or file cannot be created, opened or locked.
     #[error("{}: {source}", path.display())]
     Data {
         /// The folder or file.
@@ -23,7 +23,7 @@ pub enum Error {
     /// Another process serves from the same folder.
     #[error("{}: another `capy serve` uses this folder", .0.display())]
     InUse(PathBuf),
-    /// SQLite does not open the file, or a migration failed.
+    /// SQLite cannot open the file, or a migration failed.
     #[error("{}: {source}", path.display())]
     Database {
         /// The file.
@@ -31,7 +31,7 @@ pub enum Error {
         /// SQLite's reason.
         source: rusqlite::Error,
     },
-    /// The file was written by a newer version.
+    /// The database has a migration that this version does not know: a newer version wrote it.
     #[error("{}: it has the migration {migration}, which this version does not know", path.display())]
     FromTheFuture {
         /// The file.
@@ -39,7 +39,7 @@ pub enum Error {
         /// The first unknown migration.
         migration: String,
     },
-    /// The address cannot be listened on.
+    /// The service cannot listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
@@ -50,14 +50,14 @@ pub enum Error {
     /// The certificate or its key cannot be used.
     #[error("the certificate {} with the key {}: {source}", certificate.display(), key.display())]
     Tls {
-        /// The chain.
+        /// The file with the certificate chain.
         certificate: PathBuf,
-        /// Its key.
+        /// The file with the private key.
         key: PathBuf,
-        /// What is wrong.
+        /// Why they cannot be used.
         source: io::Error,
     },
-    /// A secret's file cannot be read.
+    /// A file that holds a secret cannot be read.
     #[error("{variable} names {}, which cannot be read: {source}", path.display())]
     SecretFile {
         /// The variable, such as `ADMIN_TOKEN_FILE`.
@@ -67,16 +67,16 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// A secret's file may be read by others.
+    /// Other users can read a file that holds a secret.
     #[error("{} can be read by other users of this machine", path.display())]
     SecretExposed {
         /// The file.
         path: PathBuf,
     },
-    /// There are too few file descriptors.
+    /// The limit of open files leaves too few descriptors for connections.
     #[error("the limit of open files leaves room for {room} connections")]
     Descriptors {
-        /// How many there is room for.
+        /// How many connections there is room for.
         room: usize,
     },
     /// The system refuses threads, signals or sockets.
@@ -85,7 +85,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Stable, for programs and for searching.
+    /// The error code. It is stable, so that programs can match on it and people can search for it.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Data { .. } => "DATA_FOLDER",
@@ -101,7 +101,7 @@ impl Error {
         }
     }
 
-    /// One thing to do about it, where there is one.
+    /// One thing to do about the error, if there is one.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
             Self::SecretExposed { path } => {

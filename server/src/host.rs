@@ -1,5 +1,7 @@
-//! The machine as a host of the routes. No revocation list: the database answers as fast as a list would, and a list
-//! that says nothing decides nothing.
+//! The [`Host`] of a machine of one's own: database, rate limiter, outbound requests and timers.
+//!
+//! This host keeps no revocation list beside the database. The database answers as fast as a list
+//! would, and an id that is not listed only means that the database decides.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use capy_worker::hosts::sqlite::Answer;
 
 use crate::database::Database;
 
-/// This machine.
+/// This machine, as the routes' host.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) database: Database,

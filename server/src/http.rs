@@ -1,11 +1,12 @@
-//! HTTP/1.1 over a listener, plain or in TLS: each connection with a limit on everything that its client may take its time
-//! for. HTTP/2 is not offered.
+//! HTTP/1.1 server, with or without TLS, that limits how long a client may take for each step.
+//! HTTP/2 is not offered.
 //!
 //! ```text
 //! TLS handshake, a request's head, the pause before one   10 s
 //! an answer of which the client takes nothing             10 s
 //! a request's body                                        30 s
-//! a connection                                            5 min; then its last answer, and 30 s to read it
+//! a connection; then it is closed with its last answer    5 min
+//! the client reads that last answer                       30 s
 //! ```
 
 use std::fmt;
@@ -37,63 +38,67 @@ use tower_service::Service;
 
 use crate::connections::{Connection, Connections, Counters, Limits};
 
-/// The longest that a client may take for the TLS handshake, to send a request's head, or to begin with one.
+/// Timeout for the TLS handshake, for a request's head, and for the pause before one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest that a client may take nothing of what is written to it.
+/// Timeout for a client that reads nothing of what is written to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest that a body may take, once it is waited for.
+/// Timeout for a whole request body, from the first wait for the client on.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// After this, a connection has its last answer.
+/// The longest life of a connection. After it, the connection is closed with its next answer.
 const LONGEST_LIFE: Duration = Duration::from_secs(300);
-/// The longest that a client may take to read it.
+/// Timeout for the client to read that last answer.
 const LAST_READ: Duration = Duration::from_secs(30);
-/// The longest head, and how much of its answers a connection keeps for a client that does not read, in bytes. Room for the
-/// longest address that is one, so that a longer one is a 414.
+/// The size of a connection's buffers in bytes: the longest request head, and how much of an answer
+/// is kept for a client that does not read. A URI of the greatest length that is parsed fits in, so
+/// that a longer one is answered with 414.
 const BUFFER_MAX: usize = 128 * 1024;
-/// How long nothing is accepted after the system had no descriptor for it.
+/// How long the listener pauses after the system had no file descriptor for a new connection.
 const EXHAUSTED: Duration = Duration::from_millis(20);
 
-/// How far a server's end has come.
+/// The stages of a server's shutdown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum End {
-    /// It serves.
+    /// The server runs.
     NotYet,
-    /// Nothing is accepted any more; what is being answered may end.
+    /// No connection is accepted any more; calls in flight may finish.
     Graceful,
-    /// At once.
+    /// All connections are closed at once.
     Now,
 }
 
-/// Which calls have a right to a reserved place, and which answers show that theirs had.
+/// Which calls are answered in a reserved place, and which answers make their connection one to
+/// keep.
 #[derive(Clone, Copy, Debug)]
 pub struct Rights {
-    /// Whether the call may be answered there.
+    /// Whether the call is answered in a reserved place.
     pub may_have: fn(&Request<Body>) -> bool,
-    /// Whether its answer shows that the client is one to keep.
+    /// Whether the answer shows a client whose connection is kept.
     pub is_known: fn(&Response<Body>) -> bool,
 }
 
 impl Rights {
-    /// For a bearer that is let in. `/health` is answered there, too.
+    /// Answers calls with an `authorization` header and `/health`; keeps connections whose bearer
+    /// was accepted.
     pub const BEARER: Self = Self {
         may_have: |request| {
             request.headers().contains_key(AUTHORIZATION) || request.uri().path() == "/health"
         },
         is_known: is_of_a_bearer,
     };
-    /// For every call that succeeds.
+    /// Answers every call; keeps connections with a successful answer.
     pub const SUCCESS: Self =
         Self { may_have: |_| true, is_known: |response| response.status().is_success() };
 }
 
-/// Whether an answer shows that the call's bearer was let in.
+/// Whether an answer shows that the call's bearer was accepted: a success, on a route that needs
+/// one.
 fn is_of_a_bearer(response: &Response<Body>) -> bool {
     const OPEN: [&str; 3] = ["", "/health", "/deploy/{id}/decrypt"];
     let route = response.extensions().get::<Route>();
     response.status().is_success() && route.is_some_and(|Route(pattern)| !OPEN.contains(pattern))
 }
 
-/// A certificate with its key, which may be replaced by another one.
+/// A certificate with its key, which can be replaced while connections are open.
 #[derive(Clone)]
 pub(crate) struct Certificate(Arc<RwLock<Arc<ServerConfig>>>);
 
@@ -108,7 +113,7 @@ impl Certificate {
         Self(Arc::new(RwLock::new(config)))
     }
 
-    /// From now on, this one.
+    /// Uses `config` for all handshakes from now on.
     pub(crate) fn replace(&self, config: Arc<ServerConfig>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
@@ -118,7 +123,7 @@ impl Certificate {
     }
 }
 
-/// Serves `router` to whoever connects, within `limits`, until `end` says otherwise.
+/// Serves `router` without TLS, within `limits`, until `end` reports the shutdown.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -130,7 +135,7 @@ pub async fn serve(
     Server { router, connections, rights, certificate: None, end }.serve(listener).await;
 }
 
-/// What each connection of a listener needs.
+/// The state that all connections of a listener share.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) router: Router,
@@ -141,7 +146,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Returns when it has ended, with all connections.
+    /// Accepts connections until the shutdown. Returns once all of them have ended, or at
+    /// `End::Now`.
     pub(crate) async fn serve(mut self, listener: TcpListener) {
         let (open, mut all_closed) = mpsc::channel::<()>(1);
         while let Some(accepted) = until(&mut self.end, End::Graceful, listener.accept()).await {
@@ -153,7 +159,7 @@ impl Server {
                     continue;
                 }
             };
-            // One that is not admitted is closed here.
+            // Dropping the stream closes a connection that is not admitted.
             let Some(connection) = self.connections.admit(address.ip()) else { continue };
             let (server, open) = (self.clone(), open.clone());
             tokio::spawn(async move {
@@ -168,7 +174,7 @@ impl Server {
     async fn connect(mut self, stream: TcpStream, address: SocketAddr, connection: Arc<Connection>) {
         let mut end = self.end.clone();
         let client = Arc::clone(&connection);
-        // Answers are one write each: there is nothing to wait for.
+        // Each answer is one write, so there is nothing for Nagle's algorithm to collect.
         let _ = stream.set_nodelay(true);
         let stream = Watched { stream, connection: Arc::clone(&connection), stalled: None };
         let served = async move {
@@ -240,7 +246,7 @@ async fn answer(
     Ok(response)
 }
 
-/// What came of `work`; `None` when the end is `reached` before.
+/// The result of `work`; `None` if the shutdown gets to `reached` first.
 async fn until<T>(end: &mut watch::Receiver<End>, reached: End, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
@@ -249,20 +255,21 @@ async fn until<T>(end: &mut watch::Receiver<End>, reached: End, work: impl Futur
     }
 }
 
-/// Resolves when the end is so near; a server that nobody can end goes on.
+/// Resolves once the shutdown has come to `so_far`. Never resolves if the sender is gone, since
+/// then nothing can end the server.
 async fn reached(end: &mut watch::Receiver<End>, so_far: End) {
     if end.wait_for(|end| *end >= so_far).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Whether it was a client that went away before it was accepted.
+/// Whether accepting failed because the client went away first.
 fn is_of_client(fault: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A body that knows when it waits for the client, and does not wait for ever.
+/// A request body that marks its connection as waiting for the client, with a timeout.
 struct Unread {
     body: Incoming,
     connection: Arc<Connection>,
@@ -279,7 +286,8 @@ impl HttpBody for Unread {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Self { body, connection, late } = &mut *self;
         let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(context) else {
-            // Since the first of it is waited for: who sends it byte by byte has waited all the time.
+            // One timer for the whole body, from the first wait on: a client that sends it byte by
+            // byte gets no more time, and counts as waited for until the body ends.
             let late = late.get_or_insert_with(|| {
                 connection.wait_for_client();
                 Box::pin(sleep(BODY_TIMEOUT))
@@ -302,7 +310,7 @@ impl HttpBody for Unread {
     }
 }
 
-/// A socket whose client has to take what is written.
+/// A socket with a timeout on writes that the client does not read.
 struct Watched {
     stream: TcpStream,
     connection: Arc<Connection>,
@@ -369,7 +377,8 @@ impl AsyncWrite for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // The system would keep, and go on to offer, what this client does not take.
+        // Reset the connection: otherwise the system keeps what the client did not read, and goes
+        // on sending it.
         if self.stalled.is_some() || self.connection.was_closed() {
             let _ = self.stream.set_zero_linger();
         }
@@ -386,7 +395,8 @@ mod tests {
 
     use super::*;
 
-    /// Without a limit on its answers, as the setup page has none: it may wait for a platform's program.
+    /// The router has no timeout of its own, like the setup page's, which may wait for a platform's
+    /// program.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_body_that_trickles_is_given_up_and_what_is_being_answered_is_waited_for() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,7 +1,8 @@
-//! The key service on a machine of one's own: the routes of `capy-worker` over a SQLite file.
+//! The key service over HTTP on a machine of one's own: the routes of `capy-worker` over a SQLite
+//! file.
 //!
-//! Owns the file, the listener, TLS, and what an operator looks at: the log of requests and the metrics. The rules are
-//! the routes' own, the same as on Workers.
+//! This crate holds the database file, the listener, TLS, the access log and the metrics. The rules
+//! are those of the routes, the same as on Workers.
 
 mod access_log;
 mod connections;

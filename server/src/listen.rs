@@ -1,4 +1,5 @@
-//! The listener: from settings to answered requests, until it is told to stop.
+//! The service from start to shutdown: opens database and sockets, answers requests, handles
+//! signals.
 
 use std::fmt;
 use std::future::Future;
@@ -30,16 +31,16 @@ use crate::settings::{Settings, Tls};
 use crate::signals::{Reload, Stop};
 use crate::{Error, Result, access_log, descriptors, peer, tls};
 
-/// Connections to `/metrics`: one or two scrapers.
+/// The most connections to `/metrics`: enough for one or two scrapers.
 const METRICS_CONNECTIONS: usize = 8;
-/// How often what was written to the audit trail is sealed, as on Workers.
+/// How often new events of the audit trail are sealed; the same as on Workers.
 const SEAL_EVERY: Duration = Duration::from_secs(300);
-/// The longest that reads of the database, which nobody waits for, are waited for at the end.
+/// How long the shutdown waits for reads of the database that are still running.
 const LAST_READS: Duration = Duration::from_secs(2);
-/// The longest that an answer may take, the body's arrival included.
+/// Timeout for an answer, including the arrival of the request's body.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A service that holds its database and its sockets, and does not answer yet.
+/// A service with its database open and its sockets listening, which does not answer yet.
 #[derive(Debug)]
 pub struct Server {
     settings: Settings,
@@ -54,11 +55,11 @@ pub struct Server {
     log: Log,
 }
 
-/// Reads the secrets again: those that can be used, or why they cannot.
+/// Reads the secrets again on SIGHUP: returns usable secrets, or why they are not usable.
 pub struct Reread(Box<dyn Fn() -> std::result::Result<Secrets, String> + Send>);
 
 impl Reread {
-    /// They are what `read` says.
+    /// Calls `read` each time.
     pub fn new(read: impl Fn() -> std::result::Result<Secrets, String> + Send + 'static) -> Self {
         Self(Box::new(read))
     }
@@ -70,21 +71,21 @@ impl fmt::Debug for Reread {
     }
 }
 
-/// Where a service listens.
+/// The addresses that a service listens on.
 #[derive(Clone, Copy, Debug)]
 pub struct Listening {
-    /// The routes.
+    /// The address of the routes.
     pub routes: SocketAddr,
-    /// `/metrics`.
+    /// The address of `/metrics`.
     pub metrics: Option<SocketAddr>,
 }
 
 impl Server {
-    /// Opens the database and listens. Nothing is answered before [`Server::run`]. `reread` is asked on SIGHUP.
+    /// Opens the database and listens; [`Server::run`] answers. `reread` is called on SIGHUP.
     ///
     /// # Errors
-    /// When a folder, a file or an address cannot be had, a certificate cannot be used, or there are too few file
-    /// descriptors.
+    /// If a folder, a file or an address cannot be opened, a certificate cannot be used, or there
+    /// are too few file descriptors.
     pub fn bind(settings: Settings, secrets: Secrets, reread: Reread, log: Log) -> Result<Self> {
         let limits = limits(&settings)?;
         let certificate = match &settings.tls {
@@ -115,10 +116,10 @@ impl Server {
         Ok(Self { settings, app, routes, metrics, limits, certificate, reread, public, private, log })
     }
 
-    /// Where it listens.
+    /// The addresses that the service listens on, with the ports that the system chose for port 0.
     ///
     /// # Errors
-    /// [`Error::Server`] when the system does not tell.
+    /// [`Error::Server`] if the system does not tell them.
     pub fn listening(&self) -> Result<Listening> {
         let address = |listener: &TcpListener| listener.local_addr().map_err(Error::Server);
         Ok(Listening {
@@ -127,16 +128,18 @@ impl Server {
         })
     }
 
-    /// Answers until SIGINT or SIGTERM, or Ctrl-C on Windows; then calls in flight may end, for as long as the settings say. SIGHUP reads the
-    /// certificate and the secrets again. A second SIGINT or SIGTERM does not wait.
+    /// Answers requests until SIGINT or SIGTERM (on Windows: Ctrl-C, Ctrl-Break, or the end of the
+    /// console or session). Then calls in flight may finish within the grace period of the
+    /// settings; a second such signal ends it at once. SIGHUP reads the certificate and the secrets
+    /// again.
     ///
     /// # Errors
-    /// [`Error::Server`].
+    /// [`Error::Server`] if the system refuses threads, signals or sockets.
     pub fn run(self) -> Result<()> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Server)?;
         let served = runtime.block_on(self.answer());
-        // A database that stands still does not keep the end away.
+        // A read that hangs on a slow disk must not keep the process from ending.
         runtime.shutdown_timeout(LAST_READS);
         served
     }
@@ -167,7 +170,8 @@ impl Server {
     }
 }
 
-/// As many connections as are asked for, or as there are descriptors for.
+/// The connection limits: as many connections as the operator asks for, else as many as there are
+/// file descriptors for, up to [`descriptors::USUAL`].
 fn limits(settings: &Settings) -> Result<Limits> {
     let room = descriptors::room_for_connections();
     let connections = match settings.connections {
@@ -192,7 +196,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
     bind().map_err(|source| Error::Listen { address, source })
 }
 
-/// Seals the audit trail now and then; the app itself logs what fails. Ends with the service.
+/// Seals the audit trail periodically, until the service ends. `checkpoint` itself logs what fails.
 async fn seal(app: Weak<App<Machine>>) {
     let mut ticks = tokio::time::interval(SEAL_EVERY);
     loop {
@@ -206,7 +210,8 @@ async fn in_time(request: Request, next: Next) -> Response {
     tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await.unwrap_or_else(|_| too_slow())
 }
 
-/// The signals are caught from here on; what is returned waits for them.
+/// Catches the signals to stop from this call on; the returned future waits for them and reports
+/// the shutdown to `tell`.
 fn stop(tell: watch::Sender<End>, grace: Duration) -> io::Result<impl Future<Output = ()>> {
     let mut stop = Stop::catch()?;
     Ok(async move {
@@ -214,12 +219,13 @@ fn stop(tell: watch::Sender<End>, grace: Duration) -> io::Result<impl Future<Out
         let _ = tell.send(End::Graceful);
         let _ = tokio::time::timeout(grace, stop.asked()).await;
         let _ = tell.send(End::Now);
-        // Who serves knows the end from here.
+        // Keeps `tell` open: the server learns of the shutdown from it.
         std::future::pending().await
     })
 }
 
-/// What cannot be read leaves the old one in use.
+/// Catches SIGHUP from this call on; the returned future reloads secrets and certificate at each.
+/// What cannot be read is logged, and the old one stays in use.
 fn reload(
     renewed: Option<(Tls, Certificate)>,
     reread: Reread,

@@ -1,5 +1,5 @@
-//! What an operator's Prometheus reads: how many requests of which route ended how, and how long they took. Labels are
-//! patterns and numbers, never an id.
+//! Prometheus metrics: requests by route and status, durations, requests in flight, connections.
+//! Labels are patterns and numbers, never an id.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,14 +17,15 @@ use prometheus_client::registry::Registry;
 
 use crate::connections::Counters;
 
-/// OpenMetrics 1.0, for who asks for it, as Prometheus does since version 2.5.
+/// OpenMetrics 1.0, for clients that accept it, as Prometheus does since version 2.5.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// Prometheus' own text format, for everybody else.
+/// The Prometheus text format, for all others.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Seconds: a row by its key, a commit, a busy disk, a fault.
+/// Histogram buckets in seconds: from a row read by its key, over a commit and a busy disk, to a
+/// fault.
 const BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// The counters.
+/// All metrics of the service.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     registry: Arc<RwLock<Registry>>,
@@ -66,7 +67,7 @@ impl Metrics {
         Self { registry: Arc::new(RwLock::new(registry)), requests, durations, in_flight }
     }
 
-    /// Tells of a listener's connections, too.
+    /// Registers the metrics of a listener's connections.
     pub(crate) fn watch(&self, counters: &Counters) {
         let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
         registry.register("connections", "Connections that are open", counters.open.clone());
@@ -75,13 +76,13 @@ impl Metrics {
         registry.register("connections_closed", help, counters.closed.clone());
     }
 
-    /// Counts a request as being answered until what is returned is dropped.
+    /// Counts a request as in flight until the returned guard is dropped.
     pub(crate) fn begin(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
     }
 
-    /// Counts an answer. `route` is a pattern, or empty where no route matches.
+    /// Counts an answer and its duration. `route` is a pattern, or empty if no route matches.
     pub(crate) fn answered(&self, method: &str, route: &str, status: StatusCode, took: Duration) {
         let (method, route) = (method.to_owned(), route.to_owned());
         let of_route = RouteLabels { method: method.clone(), route: route.clone() };
@@ -90,7 +91,7 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
     }
 
-    /// `GET /metrics`.
+    /// The answer to `GET /metrics`.
     pub(crate) fn page(&self, headers: &HeaderMap) -> Response {
         let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let wants_openmetrics =
@@ -108,7 +109,8 @@ impl Metrics {
     }
 }
 
-/// OpenMetrics as the older format: there a counter is known by the name of its samples, and a page has no end mark.
+/// OpenMetrics converted to the Prometheus text format, where `HELP` and `TYPE` of a counter have
+/// the suffix `_total`, and `EOF` and `UNIT` do not exist.
 fn plain(openmetrics: &str) -> String {
     let counter = |line: &str| {
         let name = line.strip_prefix("# TYPE ")?.strip_suffix(" counter")?;
@@ -130,7 +132,7 @@ fn plain(openmetrics: &str) -> String {
     text
 }
 
-/// Ends with the answer, or with a client that went away.
+/// Guard of a request in flight. It is dropped with the answer, also if the client went away.
 pub(crate) struct InFlight(Gauge);
 
 impl Drop for InFlight {

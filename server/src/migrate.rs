@@ -1,5 +1,5 @@
-//! Brings a database to this version's tables, and records it in the table that wrangler records D1's in: a file from
-//! one side can be read by the other.
+//! Database migrations. Applied ones are recorded in the table that wrangler uses for D1, so that a
+//! file of either side works on the other.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{Error, Result};
 
-/// Applies what is missing, each migration with its record in one transaction.
+/// Applies the missing migrations, each in one transaction with its record.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     let failed = |source| Error::Database { path: path.to_owned(), source };
     connection.execute_batch(RECORD).map_err(failed)?;

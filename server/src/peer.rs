@@ -1,6 +1,8 @@
-//! Who is at the other end: the socket's address, or what a trusted proxy says of it in `x-forwarded-for`. A header of
-//! anybody else is not believed. What a trusted proxy says and cannot be read is refused: the proxy's own address in its
-//! place would be inside of whatever network the proxy is in.
+//! The address of the client: the socket's, or the one in `x-forwarded-for` if a trusted proxy sent
+//! it.
+//!
+//! The header is ignored from all others. If a trusted proxy's header cannot be read, the call is
+//! refused: the proxy's own address in its place would count as inside of the proxy's network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,10 +16,12 @@ use capy_worker::caller::Peer;
 use capy_worker::caller_unknown;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
-/// RFC 7239, which is not read: two headers that may disagree are two answers to one question.
+/// RFC 7239's header. It is not read: two headers that may disagree would be two answers to one
+/// question.
 const FORWARDED: &str = "forwarded";
 
-/// Tells the routes who calls; 400 where nobody can tell.
+/// Middleware that tells the routes the client's address. Answers 400 if a trusted proxy's header
+/// does not say it.
 pub(crate) async fn tell(
     State(trusted): State<Arc<[Network]>>,
     ConnectInfo(socket): ConnectInfo<SocketAddr>,
@@ -30,12 +34,12 @@ pub(crate) async fn tell(
     next.run(request).await
 }
 
-/// A header of a trusted proxy that does not say who called it.
+/// A trusted proxy's header does not say who called it.
 #[derive(PartialEq, Eq, Debug)]
 struct Unreadable;
 
-/// The last address of `x-forwarded-for` that is not a trusted proxy's own; each proxy adds the one that it saw. What
-/// stands before that address came with the call, and is not looked at.
+/// The last address in `x-forwarded-for` that is not a trusted proxy, since each proxy appends the
+/// address that it saw. The client itself may have sent what stands before, so that is not read.
 fn address(socket: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Result<IpAddr, Unreadable> {
     let socket = socket.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(*address));
@@ -56,8 +60,8 @@ fn address(socket: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Result<I
     Ok(nearest)
 }
 
-/// One element of the list: `ADDRESS` or `ADDRESS:PORT`, quoted or not. An address of IPv6 stands in brackets where a port
-/// follows; an address of IPv4 that is written as one of IPv6 is one of IPv4.
+/// Parses one element of the list: `ADDRESS` or `ADDRESS:PORT`, quoted or not. An IPv6 address
+/// needs brackets if a port follows. An IPv4-mapped IPv6 address becomes an IPv4 address.
 fn parse_hop(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim_matches([' ', '\t']);
     let text = match text.strip_prefix('"') {

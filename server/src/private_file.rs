@@ -1,4 +1,4 @@
-//! Reading a file that holds a secret, unless others may read it, too.
+//! Reads a file that holds a secret, unless other users can read it, too.
 
 #[cfg(unix)]
 mod unix;
@@ -12,21 +12,22 @@ use unix::is_exposed;
 
 use zeroize::Zeroizing;
 
-/// No secret is longer, in bytes.
+/// The longest secret, in bytes.
 const LENGTH_MAX: u64 = 1024 * 1024;
 
-/// Reads it; `None` when others may do so.
+/// Reads the file at `path`. `None` if other users can read it.
 ///
-/// On Unix its group may read it in one case: root owns the file, and handed it to this process where nobody else's files are. That
-/// is how systemd (`LoadCredential=`: the list of who may read stands in the mode as the group's bits), Docker and
-/// Kubernetes give a secret to a user that is not root, who cannot change the mode.
+/// On Unix its group may read it in one case: root owns the file, and it is one of this service's
+/// systemd credentials or in a file system in memory. That is how systemd (`LoadCredential=`, whose
+/// access list shows in the mode as the group's bits), Docker and Kubernetes give a secret to a
+/// user that is not root, who cannot change the mode.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Zeroizing<String>>> {
     let file = File::open(path)?;
     let data = file.metadata()?;
     if is_exposed(path, &file)? {
         return Ok(None);
     }
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Allocated in full at once: a buffer that grows leaves copies behind that are not wiped.
     let room = usize::try_from(data.len().min(LENGTH_MAX)).unwrap_or(0);
     let mut text = Zeroizing::new(String::with_capacity(room + 1));
     file.take(LENGTH_MAX + 1).read_to_string(&mut text)?;
@@ -36,7 +37,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Zeroizing<String>>> {
     }
 }
 
-/// On Windows nobody hands files over.
+/// There is no exception for credentials on Windows.
 #[cfg(windows)]
 fn is_exposed(_: &Path, file: &File) -> io::Result<bool> {
     capy_access::is_exposed(file)

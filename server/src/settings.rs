@@ -1,4 +1,4 @@
-//! What the operator decides, and where the service's own secrets come from.
+//! The operator's settings, and the service's own secrets from variables or files.
 
 use std::env;
 use std::net::SocketAddr;
@@ -11,44 +11,49 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Result, private_file};
 
-/// How to serve.
+/// The settings of a service.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where to listen; port 0 takes a free one.
+    /// The address of the routes; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where `/metrics` is served, apart from the routes: what it tells is not for the public.
+    /// The address of `/metrics`. It is apart from the routes, since metrics are not for the
+    /// public.
     pub metrics: Option<SocketAddr>,
     /// The folder with the database.
     pub data: PathBuf,
-    /// TLS in this process.
+    /// The certificate, if this process terminates TLS.
     pub tls: Option<Tls>,
-    /// Proxies whose `x-forwarded-for` is believed.
+    /// Proxies whose `x-forwarded-for` is trusted.
     pub trusted_proxies: Vec<Network>,
-    /// How often in ten seconds a deployment's key may be asked for.
+    /// How many times in ten seconds a deployment's key may be asked for.
     pub deploy_limit: NonZeroU32,
-    /// How often in ten seconds one address may ask for keys.
+    /// How many times in ten seconds one address may ask for keys.
     pub address_limit: NonZeroU32,
-    /// The most connections at once; as many as there are file descriptors for, and 2048 at most, if it is not said.
+    /// The most connections at once. `None`: as many as there are file descriptors for, at most
+    /// 2048.
     pub connections: Option<NonZeroUsize>,
-    /// The most of those from one address of IPv4, or one /64 of IPv6; an eighth, if it is not said.
+    /// The most connections from one IPv4 address, or one IPv6 /64. `None`: an eighth of all, at
+    /// least 4.
     pub address_connections: Option<NonZeroUsize>,
-    /// How long calls in flight may take once the service is asked to stop.
+    /// The grace period: how long calls in flight may take once the service is asked to stop.
     pub grace: Duration,
 }
 
-/// PEM files. They are read again on SIGHUP.
+/// PEM files of the certificate. They are read again on SIGHUP.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The chain, the server's own certificate first.
+    /// The certificate chain, the server's own certificate first.
     pub certificate: PathBuf,
-    /// Its key.
+    /// The certificate's private key.
     pub key: PathBuf,
 }
 
-/// The secret `NAME`: the variable itself, or the content of the file that `NAME_FILE` names.
+/// The secret `NAME`: the value of the variable, or else the content of the file that the variable
+/// `NAME_FILE` names.
 ///
 /// # Errors
-/// [`Error::SecretFile`] when that file cannot be read, [`Error::SecretExposed`] when others may read it.
+/// [`Error::SecretFile`] if that file cannot be read, [`Error::SecretExposed`] if other users can
+/// read it.
 pub fn secret(name: &str) -> Result<Option<Zeroizing<String>>> {
     if let Ok(value) = env::var(name) {
         return Ok(Some(Zeroizing::new(value)));

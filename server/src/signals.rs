@@ -1,4 +1,4 @@
-//! What tells a running service to stop, and to read its files again.
+//! Signals that stop a running service, or make it read its files again.
 
 #[cfg(unix)]
 mod unix;

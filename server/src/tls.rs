@@ -1,4 +1,4 @@
-//! The certificate and its key, from PEM files.
+//! The TLS configuration, from PEM files.
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::private_file;
 use crate::settings::Tls;
 use crate::{Error, Result};
 
-/// Reads both.
+/// Reads the certificate chain and its private key.
 ///
 /// # Errors
-/// [`Error::Tls`], [`Error::SecretExposed`] for a key that others may read.
+/// [`Error::Tls`] if they cannot be used, [`Error::SecretExposed`] if other users can read the key.
 pub(crate) fn load(files: &Tls) -> Result<Arc<ServerConfig>> {
     let unusable =
         |source| Error::Tls { certificate: files.certificate.clone(), key: files.key.clone(), source };

@@ -1,22 +1,23 @@
-//! The framework applications of `tests/apps`: how each is installed, built by its own tool, and started.
+//! The framework applications of `tests/apps`: installs, builds and starts each with its own tools.
 //!
-//! Owns `app.toml`, which has one table for each variant of an app:
+//! Each folder has an `app.toml`, with one table for each variant of the app:
 //!
 //! ```toml
 //! [node]
 //! build = [["vite", "build"]]       # commands; a first word is looked up in node_modules/.bin
-//! environment = { ADAPTER = "node" } # while it builds; never one of the probes' variables
+//! environment = { ADAPTER = "node" } # of the build; never one of the probes' variables
 //! keep = ["build", "package.json"]  # what is deployed, beside node_modules
-//! private = ["build/server"]        # the only places of it where a value may stand, in scripts
+//! private = ["build/server"]        # the only folders of it whose scripts may hold a value
 //! start = ["node", "build"]         # started with PORT and HOST …
 //! config = "wrangler.json"          # … or wrangler's configuration of a Worker …
-//! platform = "vercel"               # … or run by what stands in for a platform, in `tests/platforms`
-//! files = ["dist/index.cjs"]        # bundles that are named by hand, where nothing tells them from sources
+//! platform = "vercel"               # … or run by a platform's stand-in in `tests/platforms`
+//! files = ["dist/index.cjs"]        # bundles to name, where no layout tells them from sources
 //! paths = ["/probes"]               # what is asked
 //! crash = "/probes?crash"           # ends a Node server with an error that nobody catches
 //! ```
 //!
-//! A built app is kept between runs, by what it was made from. It refuses to build with the probes' variables set.
+//! Finished builds are cached by what they were made from. Builds run with an environment of their
+//! own, without the probes' variables.
 
 mod cache;
 mod probes;
@@ -40,14 +41,14 @@ use crate::{setup, workspace_root};
 /// One variant of an app.
 #[derive(Debug)]
 pub struct App {
-    /// The folder's name and the variant's: `sveltekit-cloudflare`.
+    /// The app's folder and the variant, such as `sveltekit-cloudflare`.
     pub label: String,
     source: PathBuf,
     recipe: Recipe,
     node: Node,
 }
 
-/// How a variant is built and run.
+/// How to build and run a variant: its table in `app.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Recipe {
@@ -66,7 +67,7 @@ struct Recipe {
     crash: Option<String>,
 }
 
-/// A copy of an app's build, or of its sources, with its packages, that may be changed and thrown away.
+/// A temporary copy of an app's build or of its sources, with its packages.
 #[derive(Debug)]
 pub struct Copy<'a> {
     app: &'a App,
@@ -95,7 +96,8 @@ impl App {
         Ok(Self { label: format!("{name}-{variant}"), source, recipe, node: node.clone() })
     }
 
-    /// The finished build as its tool left it; built now, unless it is kept from an earlier run.
+    /// A copy of the finished build, as the app's tool left it. Builds the app unless the cache has
+    /// it.
     ///
     /// # Errors
     /// When it cannot be installed or built.
@@ -108,7 +110,7 @@ impl App {
         Ok(copy)
     }
 
-    /// The sources, ready to be built.
+    /// A copy of the sources, ready to be built.
     ///
     /// # Errors
     /// When it cannot be installed.
@@ -140,7 +142,7 @@ impl App {
         Ok(command)
     }
 
-    /// What every build gets: our Node first on PATH, a home of its own, and no call home.
+    /// The environment of every build: our Node first on PATH, a home of its own, and no telemetry.
     fn build_environment(&self, folder: &Path) -> BTreeMap<String, std::ffi::OsString> {
         let mut all: BTreeMap<String, std::ffi::OsString> = BTreeMap::new();
         all.insert("PATH".to_owned(), self.node.path());
@@ -155,7 +157,7 @@ impl App {
     }
 }
 
-/// Switches that keep tools from calling home, asking, and colouring.
+/// Variables that turn off telemetry, questions and colours of the tools.
 const QUIET: [&str; 8] = [
     "ASTRO_TELEMETRY_DISABLED",
     "CI",
@@ -168,30 +170,30 @@ const QUIET: [&str; 8] = [
 ];
 
 impl Copy<'_> {
-    /// Where it is.
+    /// The folder of the copy.
     pub fn dir(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// The bundles that have to be named; empty where the layout is recognised.
+    /// The bundles that the inliner has to be told; empty where it recognises the layout.
     pub fn named_files(&self) -> Vec<PathBuf> {
         self.app.recipe.files.iter().map(|file| self.dir().join(file)).collect()
     }
 
-    /// The build's commands, each as a list of words that a shell of the platform would run here.
+    /// The build's commands, each as a list of words, as a platform's shell would run them here.
     pub fn build_words(&self) -> &[Vec<String>] {
         &self.app.recipe.build
     }
 
-    /// What a build on the platform has in its environment, the secrets aside.
+    /// The environment of a build on the platform, without the secrets.
     pub fn build_environment(&self) -> BTreeMap<String, std::ffi::OsString> {
         self.app.build_environment(self.dir())
     }
 
-    /// Starts what was built with these variables, and beside them nothing but what any process has.
+    /// Starts the build with these variables, and otherwise only those that any process has.
     ///
     /// # Errors
-    /// When it does not answer in time: then with what it printed.
+    /// If the server does not answer in time: then with what it printed.
     pub fn start(&self, variables: &BTreeMap<String, String>) -> Result<Server> {
         let recipe = &self.app.recipe;
         let node = &self.app.node;
@@ -206,19 +208,19 @@ impl Copy<'_> {
         Server::start_node(node, self.dir(), &words, variables)
     }
 
-    /// What it answers on each of the app's paths.
+    /// Asks each of the app's paths, and returns the answers.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If the server does not answer.
     pub fn ask(&self, server: &Server) -> Result<Answers> {
         probes::ask(server.url(), &self.app.recipe.paths)
     }
 
-    /// All that it printed in the end. Where the app has a request that ends it with an error that nobody catches,
-    /// that comes first: Node then prints the whole line of the source that threw.
+    /// Stops the server and returns all that it printed. If the app has a request that crashes the
+    /// server, sends that first: Node then prints the whole source line that threw the error.
     ///
     /// # Errors
-    /// When it does not end by that request.
+    /// If the server does not end by that request.
     pub fn stop(&self, server: Server) -> Result<String> {
         let Some(path) = &self.app.recipe.crash else {
             return Ok(server.stop());
@@ -229,10 +231,10 @@ impl Copy<'_> {
         Ok(printed)
     }
 
-    /// Fails unless values stand in private scripts alone, and in one of them at least.
+    /// Checks that values are in private scripts only, and in one of them at least.
     ///
     /// # Errors
-    /// When a value stands elsewhere, or nowhere.
+    /// If a value is anywhere else, or nowhere.
     pub fn check_places(&self) -> Result<()> {
         let mut files = Vec::new();
         for kept in &self.app.recipe.keep {

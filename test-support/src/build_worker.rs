@@ -1,5 +1,5 @@
-//! Builds a Worker from a crate, by the program of `worker/build-worker`: a program of its own, since it takes longer to
-//! compile than all that starts it.
+//! Builds a Worker from a crate, by the program of `worker/build-worker`. That is a program of its
+//! own since it takes longer to compile than the programs that start it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,13 +18,13 @@ pub struct Build {
     pub package: String,
     /// The example to build instead of the package's library.
     pub example: Option<String>,
-    /// The folder to fill; what was in it goes.
+    /// The folder to fill. Its old content is removed.
     pub out_dir: PathBuf,
-    /// The module that `wrangler` starts from. It is copied beside `index.js`, which it imports.
+    /// The module that `wrangler` starts from, which imports `index.js`. It is copied beside that.
     pub entry: PathBuf,
     /// Whether functions keep their names, for a profile. Their code is the same.
     pub names: bool,
-    /// The commit that the service says it is of, in a release.
+    /// The commit that the service reports, in a release.
     pub commit: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Build {
         Self { names: true, ..Self::package("capy-worker", "worker-named") }
     }
 
-    /// A library crate, into `build/<out>/`, under the service's entry.
+    /// A library crate, into `build/<out>/`, with the service's entry.
     pub fn package(package: &str, out: &str) -> Self {
         Self {
             package: package.to_owned(),
@@ -60,10 +60,11 @@ pub fn build_worker(build: &Build) -> Result<PathBuf> {
     build_worker_by(program()?, build)
 }
 
-/// The same by a program that was built before, in a folder.
+/// Builds with the build program in the folder `programs`, and returns the path of the copied
+/// entry.
 ///
 /// # Errors
-/// When the crate cannot be built.
+/// If the crate cannot be built.
 pub fn build_worker_with(programs: &Path, build: &Build) -> Result<PathBuf> {
     build_worker_by(Command::new(programs.join(PROGRAM)), build)
 }
@@ -79,7 +80,7 @@ fn build_worker_by(mut program: Command, build: &Build) -> Result<PathBuf> {
     }
     match &build.commit {
         Some(commit) => program.env("CAPY_COMMIT", commit),
-        // Else the same service would be compiled again for each who asks with and without it.
+        // With a value from the caller's environment, cargo would compile the same service again.
         None => program.env_remove("CAPY_COMMIT"),
     };
     let status = program.current_dir(workspace_root()).stdin(Stdio::null()).status();
@@ -89,7 +90,7 @@ fn build_worker_by(mut program: Command, build: &Build) -> Result<PathBuf> {
     Ok(build.out_dir.join(name))
 }
 
-/// The program: for a test, what cargo built with it; else as cargo builds it now.
+/// The build program: in a test, the one that cargo built with the test; otherwise by `cargo run`.
 fn program() -> Result<Command> {
     let this = std::env::current_exe().context("the path of this program")?;
     let folder = this.parent().context("this program lies nowhere")?;

@@ -1,5 +1,6 @@
-//! The two places of a deployment, for demo and journeys: the laptop where it is minted, the platform where it
-//! is built. Each runs the real programs in an environment of its own; neither sees the other's files.
+//! The two machines of a deployment, for the demo and the journeys: the owner's laptop, where it is
+//! minted, and the platform, where it is built. Each runs the real programs in an environment of
+//! its own, and neither sees the other's files.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -17,7 +18,7 @@ pub struct Desk {
     project: PathBuf,
 }
 
-/// What a platform is given.
+/// What the owner gives to a platform.
 #[derive(Clone)]
 pub struct Credentials {
     /// The deployment's id.
@@ -30,13 +31,13 @@ impl Desk {
     /// A new laptop for a project folder; `programs` holds `capy` and `capy-inline`.
     ///
     /// # Errors
-    /// When no temporary folder can be made.
+    /// If no temporary folder can be created.
     pub fn new(programs: &Path, project: &Path) -> Result<Self> {
         let home = TempDir::with_prefix("capy-desk-")?;
         Ok(Self { programs: programs.to_path_buf(), home, project: project.to_path_buf() })
     }
 
-    /// `capy` with arguments, in the project folder, without the caller's variables.
+    /// A command of `capy` on the laptop, in the project folder, without the caller's variables.
     pub fn capy(&self, args: &[&str]) -> Command {
         let mut command = bare(&self.programs.join("capy"), &self.project);
         command
@@ -49,7 +50,7 @@ impl Desk {
     /// Runs `capy` and returns its stdout.
     ///
     /// # Errors
-    /// When it fails: then with its stderr.
+    /// If it fails: then with its stderr.
     pub fn run(&self, args: &[&str], stdin: &str) -> Result<String> {
         let output = with_stdin(&mut self.capy(args), stdin)?;
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -57,10 +58,10 @@ impl Desk {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// From nothing to a project with these sealed values.
+    /// Logs in, creates a project, and seals these values in it.
     ///
     /// # Errors
-    /// When a command fails.
+    /// If a command fails.
     pub fn set_up(&self, url: &str, admin_token: &str, variables: &[(&str, &str)]) -> Result<()> {
         self.run(&["login", "--url", url], admin_token)?;
         self.run(&["init", "--url", url], "")?;
@@ -70,10 +71,10 @@ impl Desk {
         Ok(())
     }
 
-    /// Mints a deployment.
+    /// Mints a deployment and returns what the platform needs.
     ///
     /// # Errors
-    /// When the command fails or does not print what it documents.
+    /// If the command fails, or does not print the documented JSON.
     pub fn deploy(&self, more: &[&str]) -> Result<Credentials> {
         let printed = self.run(&[&["deploy", "--platform", "vercel", "--json"], more].concat(), "")?;
         let json: serde_json::Value = serde_json::from_str(&printed).context("capy deploy --json")?;
@@ -84,7 +85,8 @@ impl Desk {
         Ok(Credentials { deploy_id, variables: variables.iter().filter_map(text).collect() })
     }
 
-    /// A command on the platform: the credentials in the environment, nothing of the laptop.
+    /// A command of `capy` on the platform, with the credentials in its environment and nothing of
+    /// the laptop's.
     pub fn on_platform(&self, folder: &Path, credentials: &Credentials, args: &[&str]) -> Command {
         let mut command = bare(&self.programs.join("capy"), folder);
         command.args(args).envs(credentials.variables.iter().map(|(name, value)| (name, value)));
@@ -102,7 +104,7 @@ impl Desk {
     }
 }
 
-/// A program with PATH and nothing else of the caller's environment.
+/// A program with nothing of the caller's environment but PATH.
 fn bare(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     let path: OsString = std::env::var_os("PATH").unwrap_or_default();

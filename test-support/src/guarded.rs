@@ -1,5 +1,6 @@
-//! A server as a child process, in a group of its own that ends with this process, whatever ends it. Secrets reach it
-//! in its environment. It prints nothing; what the server printed is in the errors.
+//! A server as a child process, in a process group that ends when this process does, however that
+//! ends. Secrets are passed in the server's environment. Nothing is printed here: errors contain
+//! what the server printed.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -16,8 +17,9 @@ use anyhow::{Context, Result, bail, ensure};
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Starts `"$@"`, and ends its process group when standard input ends: by `Drop`, or because the caller died. A
-/// signal to wrangler alone would leave its children. The group has five seconds to end by itself.
+/// Shell script that starts `"$@"`, and ends its process group when standard input ends: by `Drop`,
+/// or because the caller died. A signal to wrangler alone would leave its children. The group has
+/// five seconds to end by itself.
 const GUARD: &str = r#"
 trap : TERM
 "$@" </dev/null & child=$!
@@ -38,10 +40,10 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Starts a command in a folder. It is ready once it prints `ready` and its address in one line.
+    /// Starts a command in a folder, and waits until it prints a line with `ready` and its address.
     ///
     /// # Errors
-    /// With what it printed: when it ends, and when it is not ready after a minute.
+    /// If the server ends, or is not ready after a minute: then with the server's output.
     pub fn spawn(command: &Command, folder: &Path, ready: &'static str) -> Result<Self> {
         let mut guard = guarded(command, folder).spawn().context("sh could not be started")?;
         let output = Output::default();
@@ -65,25 +67,25 @@ impl Guarded {
     /// The CPU time, in user and kernel mode, of all processes of the group that run now.
     ///
     /// # Errors
-    /// When the system's `/proc` does not tell.
+    /// If `/proc` cannot be read.
     pub fn cpu_time(&self) -> Result<Duration> {
         let ticks: u64 = self.processes()?.iter().map(|process| process.ticks).sum();
         Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
     }
 
-    /// The resident memory of the group's processes in bytes; what they share counts for each.
+    /// The resident memory of the group's processes in bytes. Pages that they share count for each.
     ///
     /// # Errors
-    /// When the system's `/proc` does not tell.
+    /// If `/proc` cannot be read.
     pub fn resident(&self) -> Result<u64> {
         let pages: u64 = self.processes()?.iter().map(|process| process.pages).sum();
         Ok(pages * rustix::param::page_size() as u64)
     }
 
-    /// The resident memory of those processes of the group that run one program, in bytes.
+    /// The resident memory of the group's processes with the name `program`, in bytes.
     ///
     /// # Errors
-    /// When none of them does, or the system's `/proc` does not tell.
+    /// If there is no such process, or `/proc` cannot be read.
     pub fn resident_of(&self, program: &str) -> Result<u64> {
         let all = self.processes()?;
         let pages: u64 =
@@ -92,10 +94,10 @@ impl Guarded {
         Ok(pages * rustix::param::page_size() as u64)
     }
 
-    /// Ends all processes of the group at once, by SIGKILL, and waits until they are gone.
+    /// Ends all processes of the group by SIGKILL, and waits until they are gone.
     ///
     /// # Errors
-    /// When they cannot be ended.
+    /// If the processes cannot be ended.
     pub fn kill(self) -> Result<()> {
         let group = rustix::process::Pid::from_child(&self.guard);
         rustix::process::kill_process_group(group, rustix::process::Signal::KILL).context("SIGKILL")?;
@@ -110,7 +112,7 @@ impl Guarded {
     fn processes(&self) -> Result<Vec<Process>> {
         let mut processes = Vec::new();
         for process in fs::read_dir("/proc").context("/proc")? {
-            // Others come and go meanwhile.
+            // Other processes may end meanwhile.
             let stat = fs::read_to_string(process?.path().join("stat")).unwrap_or_default();
             processes.extend(Process::parse(&stat).filter(|process| process.group == self.guard.id()));
         }
@@ -118,7 +120,7 @@ impl Guarded {
         Ok(processes)
     }
 
-    /// What was printed so far.
+    /// What the server printed so far.
     pub fn log(&self) -> String {
         self.output.text()
     }
@@ -131,13 +133,14 @@ impl Drop for Guarded {
         while matches!(self.guard.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(20));
         }
-        // Only a guard that was stopped itself is still there; its group is out of reach by then.
+        // The guard is still there only if it was stopped itself. Then it can no longer end its
+        // group.
         let _ = self.guard.kill();
         let _ = self.guard.wait();
     }
 }
 
-/// The lines of standard output and standard error, as they come.
+/// The lines of standard output and standard error, in the order in which they come.
 #[derive(Clone, Default, Debug)]
 struct Output(Arc<Mutex<String>>);
 
@@ -146,7 +149,8 @@ impl Output {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads until the processes end; the address goes to the receiver, which is cut off when there was none.
+    /// Collects lines until the processes end. The receiver gets the address, or is disconnected if
+    /// none is printed.
     fn follow(&self, child: &mut Child, ready: &'static str) -> mpsc::Receiver<String> {
         let (found, address) = mpsc::channel();
         self.collect(child.stdout.take(), ready, found.clone());
@@ -177,17 +181,18 @@ impl Output {
 struct Process {
     name: String,
     group: u32,
-    /// It ended, and nobody has asked how.
+    /// A zombie: it ended, and its parent has not waited for it.
     is_over: bool,
-    /// Of the clock, in user and kernel mode.
+    /// CPU time in user and kernel mode, in clock ticks.
     ticks: u64,
-    /// Of resident memory.
+    /// Resident memory, in pages.
     pages: u64,
 }
 
 impl Process {
     fn parse(line: &str) -> Option<Self> {
-        // The name before may hold anything, and ends with the last parenthesis. The process's state is the next field.
+        // The name may contain any character, and ends with the last parenthesis. The next field is
+        // the state of the process.
         let (head, fields) = line.rsplit_once(')')?;
         let (_, name) = head.split_once('(')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
@@ -203,7 +208,7 @@ fn parse_ready(line: &str, ready: &str) -> Option<String> {
     Some(url.trim().trim_end_matches('/').to_owned())
 }
 
-/// Under the guard, in a process group of its own.
+/// Wraps a command in the guard script, in a process group of its own.
 fn guarded(command: &Command, folder: &Path) -> Command {
     let mut guard = Command::new("sh");
     guard.args(["-c", GUARD, "sh"]).arg(command.get_program()).args(command.get_args());

@@ -1,5 +1,5 @@
-//! The key service as an owner would run it, on either host, for demo, journeys and benchmarks: with fresh secrets and
-//! empty data of its own. The Worker is built once for each process.
+//! A running key service on either host, for the demo, journeys and benchmarks: with fresh secrets
+//! and empty data of its own. The Worker is built once in each process.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::guarded::Guarded;
 use crate::node::Node;
 use crate::workerd::{Options, Workerd};
 
-/// A running key service. Stopped, and its data removed, on drop.
+/// A running key service. Drop stops it and removes its data.
 #[derive(Debug)]
 pub struct KeyService {
     host: Host,
@@ -31,10 +31,10 @@ enum Host {
     Machine(Guarded),
 }
 
-/// How a server ends.
+/// How a server is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// By SIGTERM: calls in flight may end.
+    /// By SIGTERM: calls in flight may finish.
     Asked,
     /// By SIGKILL, with all its processes.
     Killed,
@@ -49,7 +49,7 @@ impl fmt::Display for End {
     }
 }
 
-/// What to start, and start again.
+/// What to start, at first and after a restart.
 #[derive(Debug)]
 enum Kind {
     Workers { node: Node, entry: PathBuf, start: fn(&Node, &Options<'_>) -> Result<Workerd> },
@@ -57,33 +57,34 @@ enum Kind {
 }
 
 impl KeyService {
-    /// Builds the Worker if this process has not yet, and starts it with secrets of its own.
+    /// Starts the Worker with fresh secrets. Builds it if this process has not built it yet.
     ///
     /// # Errors
-    /// When it cannot be built or does not start.
+    /// If the Worker cannot be built or does not start.
     pub fn start(node: &Node) -> Result<Self> {
         Self::start_built(node, &built()?)
     }
 
-    /// Starts the Worker with this entry, which is built.
+    /// Starts the Worker from an entry that is already built.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If the Worker does not start.
     pub fn start_built(node: &Node, entry: &Path) -> Result<Self> {
         let (node, entry) = (node.clone(), entry.to_owned());
         Self::begin(Kind::Workers { node, entry, start: Workerd::start })
     }
 
-    /// Starts the Worker of a release, whose archive was unpacked into this folder.
+    /// Starts the Worker of a release whose archive was unpacked into `folder`.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If the Worker does not start.
     pub fn start_released(node: &Node, folder: &Path) -> Result<Self> {
         let (node, entry) = (node.clone(), folder.join("worker/entry.mjs"));
         Self::begin(Kind::Workers { node, entry, start: Workerd::start_released })
     }
 
-    /// The same as [`KeyService::start`] with its rate limits as an owner gets them; else they are far away.
+    /// The same as [`KeyService::start`], but with the rate limits of `wrangler.toml`. The others
+    /// start with limits that no test reaches.
     ///
     /// # Errors
     /// As [`KeyService::start`].
@@ -91,10 +92,10 @@ impl KeyService {
         Self::begin(Kind::Workers { node: node.clone(), entry: built()?, start: Workerd::start_limited })
     }
 
-    /// Starts `capy serve`, of the programs in a folder, with secrets of its own.
+    /// Starts the `capy serve` of the folder `programs`, with fresh secrets.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If the server does not start.
     pub fn embedded(programs: &Path) -> Result<Self> {
         Self::begin(Kind::Machine { programs: programs.to_owned() })
     }
@@ -105,10 +106,10 @@ impl KeyService {
         Self::with_data(kind, persist, admin_token, wrap_roots, encryption_key)
     }
 
-    /// Ends it and starts it again with the same data and secrets, on another port.
+    /// Stops the server and starts it again with the same data and secrets, on another port.
     ///
     /// # Errors
-    /// When it does not end or start.
+    /// If the server does not end or does not start.
     pub fn restarted(self, end: End) -> Result<Self> {
         let Self { host, kind, persist, admin_token, wrap_roots, encryption_key } = self;
         match (end, host) {
@@ -135,7 +136,8 @@ impl KeyService {
         Ok(Self { host, kind, persist, admin_token, wrap_roots, encryption_key })
     }
 
-    /// Whether it is the Worker, whose schedule somebody has to play; `capy serve` keeps its own.
+    /// Whether this is the Worker, whose schedule a test has to trigger. `capy serve` has its own
+    /// timer.
     pub fn is_worker(&self) -> bool {
         matches!(self.host, Host::Workerd(_))
     }
@@ -148,17 +150,17 @@ impl KeyService {
         }
     }
 
-    /// The bearer token that may do everything.
+    /// The admin token, a bearer token that may do everything.
     pub fn admin_token(&self) -> &str {
         &self.admin_token
     }
 
-    /// The key of its project store.
+    /// The value of `ENCRYPTION_KEY`, the key of the service's project store.
     pub fn encryption_key(&self) -> &str {
         &self.encryption_key
     }
 
-    /// Where the database is kept: D1 and KV as wrangler does, or `capy.sqlite`.
+    /// The folder of the data: D1 and KV as wrangler keeps them, or `capy.sqlite`.
     pub fn persist_dir(&self) -> &Path {
         self.persist.path()
     }
@@ -198,7 +200,7 @@ impl Kind {
     }
 }
 
-/// The build of this process: another while a server runs would restart it.
+/// The build of this process. Another build while a server runs would restart that.
 fn built() -> Result<PathBuf> {
     static ENTRY: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut entry = ENTRY.lock().map_err(|_| anyhow!("another build of the key service failed"))?;
@@ -208,10 +210,10 @@ fn built() -> Result<PathBuf> {
     entry.clone().context("the key service is built")
 }
 
-/// One root for `WRAP_ROOTS`.
+/// A random value for `WRAP_ROOTS`, with one root.
 ///
 /// # Errors
-/// When the system has no randomness.
+/// If the system has no randomness.
 pub fn random_roots() -> Result<String> {
     Ok(format!("{}:{}", random_key_id()?, random_hex()?))
 }

@@ -1,7 +1,7 @@
-//! What the tests of several crates share.
+//! Support code that the tests of several crates share.
 //!
-//! Every crate's tests use [`needs`]. The feature `journeys` adds what journeys across programs, `cargo xtask demo` and
-//! the benchmarks share.
+//! Every crate's tests use [`needs`]. The feature `journeys` adds code for the journeys across
+//! programs, `cargo xtask demo` and the benchmarks.
 
 mod needs;
 

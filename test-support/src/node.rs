@@ -1,4 +1,5 @@
-//! Finds Node and wrangler. The lockfile installs both; an older Node of the system's cannot run wrangler.
+//! Finds Node and wrangler. The lockfile installs both, since wrangler does not run on an older
+//! Node of the system's.
 
 use std::env;
 use std::ffi::OsString;
@@ -44,11 +45,11 @@ impl Node {
         Ok(Self { node, wrangler })
     }
 
-    /// A call of wrangler that finds the same Node again, reports nothing home and asks nothing.
+    /// A command of wrangler that finds the same Node again, without telemetry and questions.
     pub fn wrangler(&self) -> Command {
         let mut command = Command::new(&self.node);
         command.args(["--no-warnings".as_ref(), self.wrangler.as_os_str()]).env("PATH", self.path());
-        // Neither secrets nor settings of the caller's own environment are meant for the Worker.
+        // The Worker must not get secrets or settings of the caller's environment.
         for name in ["ADMIN_TOKEN", "WRAP_ROOTS", "XDG_CONFIG_HOME"] {
             command.env_remove(name);
         }
@@ -63,10 +64,10 @@ impl Node {
         command
     }
 
-    /// What it calls itself: `v22.12.0`.
+    /// The version that Node prints, such as `v22.12.0`.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// If Node cannot be started.
     pub fn version(&self) -> Result<String> {
         version(&self.node)
     }
@@ -79,10 +80,10 @@ impl Node {
     }
 }
 
-/// The tools, or `None` where the test is to be skipped: see [`needs`](crate::needs).
+/// The tools, or `None` if the test has to be skipped: see [`needs`](crate::needs).
 ///
 /// # Panics
-/// When the tools are missing and `CI` is set.
+/// If the tools are missing and `CI` is set.
 pub fn require_node() -> Option<Node> {
     let found = Node::find();
     let missing = found.as_ref().err().map(|error| format!("Node and wrangler: {error:#}"));

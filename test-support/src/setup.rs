@@ -1,6 +1,6 @@
-//! What a fresh machine with rustup and Node still lacks: the wasm target, npm's packages, our own programs.
+//! Set-up of a machine that has rustup and Node: the wasm target, npm packages, our own programs.
 //!
-//! Every step is skipped when its result is already there and newer than what it is made from.
+//! A step is skipped if its result is already there and newer than what it is made from.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,29 +11,29 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::steps::{loud, quiet, say};
 use crate::workspace_root;
 
-/// All that demo and tests need.
+/// Sets up all that the demo and the tests need.
 ///
 /// # Errors
-/// When a step fails.
+/// If a step fails.
 pub fn everything() -> Result<()> {
     wasm_target()?;
     packages()
 }
 
-/// What is neither compiled nor needed to compile: Node, wrangler, and the example's packages.
+/// Installs npm packages, which compiling does not need: Node, wrangler, and the example's.
 ///
 /// # Errors
-/// When Node is missing or npm fails.
+/// If Node is missing or npm fails.
 pub fn packages() -> Result<()> {
     check_node()?;
     npm_ci("")?;
     npm_ci("examples/next")
 }
 
-/// The wasm target that the key service is compiled for.
+/// Adds the wasm target that the key service is compiled for.
 ///
 /// # Errors
-/// When rustup cannot add it.
+/// If rustup cannot add the target.
 pub fn wasm_target() -> Result<()> {
     let sysroot =
         Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc: cannot start")?;
@@ -48,10 +48,10 @@ pub fn wasm_target() -> Result<()> {
     )
 }
 
-/// `npm ci` in a folder of the workspace, unless what is installed is newer than the lockfile.
+/// Runs `npm ci` in a folder of the workspace, unless what is installed is newer than the lockfile.
 ///
 /// # Errors
-/// When npm is missing or fails.
+/// If npm is missing or fails.
 pub fn npm_ci(folder: &str) -> Result<()> {
     let dir = workspace_root().join(folder);
     let modified = |path: PathBuf| path.metadata().and_then(|meta| meta.modified()).ok();
@@ -64,10 +64,10 @@ pub fn npm_ci(folder: &str) -> Result<()> {
     quiet(&what, npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(dir))
 }
 
-/// `node` or `npm` on PATH.
+/// The path of `node` or `npm` on PATH.
 ///
 /// # Errors
-/// When it is not there, with the way out.
+/// If the program is missing: then with a hint how to install it.
 pub fn node_tool(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
@@ -78,10 +78,10 @@ pub fn node_tool(name: &str) -> Result<PathBuf> {
     })
 }
 
-/// Refuses a Node that Next cannot run on.
+/// Checks that Node is new enough for Next.
 ///
 /// # Errors
-/// When node is missing or older than 20.
+/// If Node is missing or older than 20.
 pub fn check_node() -> Result<()> {
     let output = Command::new(node_tool("node")?).arg("--version").output().context("node: cannot start")?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -93,11 +93,12 @@ pub fn check_node() -> Result<()> {
     Ok(())
 }
 
-/// Builds some of our programs, all at once, and returns the folder that they are in. Built one by one, what they share
-/// would be compiled for each with other features.
+/// Builds several of our programs, and returns their folder. It builds them with one call of cargo,
+/// since separate calls would compile the dependencies they share again, with other features for
+/// each.
 ///
 /// # Errors
-/// When cargo fails.
+/// If cargo fails.
 pub fn programs(profile: &str, names: &[&str]) -> Result<PathBuf> {
     let mut cargo = cargo();
     cargo.args(["build", "--locked", "--profile", profile]);
@@ -114,8 +115,9 @@ pub fn programs(profile: &str, names: &[&str]) -> Result<PathBuf> {
     Ok(target_dir()?.join(if profile == "dev" { "debug" } else { profile }))
 }
 
-/// cargo, as if it were started by hand: without what cargo tells the program that it runs, which is this one. Some build
-/// scripts ask for that, and would run again, and all that depends on them be compiled again.
+/// A command of cargo as if it were started by hand: without the variables that cargo sets for the
+/// program it runs, which is this one. Some build scripts depend on these variables, and would run
+/// again and cause everything that depends on them to be compiled again.
 pub fn cargo() -> Command {
     let is_of_this_run = |name: &str| {
         let told = ["CARGO_CRATE_NAME", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PRIMARY_PACKAGE"];
@@ -128,10 +130,10 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// Cargo's target folder, wherever it has been moved to.
+/// Cargo's target folder, also where it is not `target/`.
 ///
 /// # Errors
-/// When cargo does not tell.
+/// If cargo does not tell it.
 pub fn target_dir() -> Result<PathBuf> {
     let mut cargo = cargo();
     cargo.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(workspace_root());
@@ -141,15 +143,16 @@ pub fn target_dir() -> Result<PathBuf> {
     Ok(PathBuf::from(folder))
 }
 
-/// Where the tests keep what takes long to make, and put copies of applications that they build: `capy-tests` in the
-/// user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
+/// The tests' cache folder, for what takes long to make and for copies of applications that they
+/// build: `capy-tests` in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
 ///
-/// It is outside of the workspace. A build tool that walks up from an application must not find the workspace's
-/// `wrangler.toml`, `package.json` or `node_modules`: Nitro, for one, merges the first `wrangler.toml` above into the
-/// Worker's configuration, with the command that builds the key service.
+/// It is outside of the workspace. A build tool that walks up from an application must not find the
+/// workspace's `wrangler.toml`, `package.json` or `node_modules`: Nitro, for one, merges the first
+/// `wrangler.toml` above into the Worker's configuration, with the command that builds the key
+/// service.
 ///
 /// # Errors
-/// When there is no home, or the folder lies in a workspace.
+/// If there is no home, or a folder above has a configuration of wrangler's.
 pub fn cache() -> Result<PathBuf> {
     let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let home = || std::env::home_dir().map(|home| home.join(".cache"));
@@ -159,7 +162,7 @@ pub fn cache() -> Result<PathBuf> {
     Ok(cache)
 }
 
-/// Refuses a folder that has a configuration of wrangler's in a folder above.
+/// Checks that neither the folder nor a folder above has a configuration of wrangler's.
 fn ensure_alone(folder: &Path) -> Result<()> {
     let files = ["wrangler.toml", "wrangler.json", "wrangler.jsonc"];
     let above = folder.ancestors().flat_map(|above| files.map(|file| above.join(file)));
@@ -174,21 +177,21 @@ fn ensure_alone(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A folder for copies of the example, outside of the workspace, removed on drop.
+/// A temporary folder for copies of the example, outside of the workspace. Removed on drop.
 ///
 /// # Errors
-/// When it cannot be made.
+/// If the folder cannot be created.
 pub fn scratch(name: &str) -> Result<tempfile::TempDir> {
     let parent = cache()?.join("scratch");
     std::fs::create_dir_all(&parent).with_context(|| parent.display().to_string())?;
     Ok(tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(parent)?)
 }
 
-/// Puts a folder of packages into another folder: as hard links, which nothing may write through, or as a copy where
-/// the two are on different disks.
+/// Puts a folder of packages into another folder: as hard links, whose files nothing may change in
+/// place, or as a copy if the two are on different disks.
 ///
 /// # Errors
-/// When `cp` fails.
+/// If `cp` fails.
 pub fn link_packages(packages: &Path, to: &Path) -> Result<()> {
     let on_one_disk = packages.metadata()?.dev() == to.metadata()?.dev();
     let mut copy = Command::new("cp");

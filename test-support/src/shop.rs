@@ -1,6 +1,7 @@
-//! The example shop as journeys, demo and bench use it: a copy to build in, its secrets, its server, its answers.
+//! The example shop, as the journeys, the demo and the benchmarks use it: a copy to build in, its
+//! secrets, its server, its answers.
 //!
-//! Every secret is a canary, so that one search finds every leak.
+//! Every secret contains a canary that names its variable, so that one search finds every leak.
 
 mod answers;
 mod server;
@@ -15,7 +16,7 @@ pub use server::NextServer;
 
 use crate::{setup, workspace_root};
 
-/// The shop's variables. The awkward value has all that quoting gets wrong.
+/// The shop's variables. `INVOICE_KEY` holds characters that quoting and escaping often get wrong.
 pub const VARIABLES: [(&str, &str); 14] = [
     ("DATABASE_URL", "postgres://shop:canary.DATABASE_URL.x9@db.example:5432/orders"),
     ("STRIPE_SECRET_KEY", "sk_live_canary.STRIPE_SECRET_KEY.x9"),
@@ -33,7 +34,7 @@ pub const VARIABLES: [(&str, &str); 14] = [
     ("NEXT_PUBLIC_SHOP_NAME", "Capybara Goods"),
 ];
 
-/// A copy of the example, with its installed packages, that may be built and thrown away.
+/// A temporary copy of the example, with its installed packages.
 #[derive(Debug)]
 pub struct Shop {
     dir: PathBuf,
@@ -66,10 +67,10 @@ impl Shop {
         &self.dir
     }
 
-    /// Every file below the folder's public parts and every source map of the build, with what is in it.
+    /// All files that the public can fetch, and all source maps of the build, with their content.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// If a file cannot be read.
     pub fn public_files(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
         let mut files = Vec::new();
         for folder in [".next", "public"] {
@@ -81,7 +82,8 @@ impl Shop {
     }
 }
 
-/// Public by Next's own rules: static files, `public/`, prerendered answers; and, beyond them, every map.
+/// Whether a file is public by Next's own rules: static files, `public/` and prerendered answers.
+/// Source maps count, too.
 fn is_public(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let extension = path.extension().unwrap_or_default().to_string_lossy();
@@ -92,16 +94,16 @@ fn is_public(path: &Path) -> bool {
         || (text.starts_with("server/") && prerendered.contains(&&*extension))
 }
 
-/// The variable whose canary stands in these bytes, if one does.
+/// The variable whose canary is in these bytes, if there is one.
 pub fn canary_in(bytes: &[u8]) -> Option<&'static str> {
     let mut names = VARIABLES.iter().map(|(name, _)| *name);
     names.find(|name| memchr::memmem::find(bytes, format!("canary.{name}.x9").as_bytes()).is_some())
 }
 
-/// Every regular file below a folder; a folder that is not there has none.
+/// Adds every regular file below a folder to `files`. A folder that does not exist has none.
 ///
 /// # Errors
-/// When a folder cannot be read.
+/// If a folder cannot be read.
 pub fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     if !folder.is_dir() {
         return Ok(());
@@ -121,7 +123,7 @@ pub fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 /// Copies a file or a whole folder.
 ///
 /// # Errors
-/// When `cp` cannot.
+/// If `cp` fails.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     let status = Command::new("cp").arg("-R").arg(from).arg(to).status().context("cp: cannot start")?;
     anyhow::ensure!(status.success(), "cp {}: {status}", from.display());

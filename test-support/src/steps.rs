@@ -1,4 +1,4 @@
-//! Says what is being done, on stderr, while it is done: a step, its time, and the output of what failed.
+//! Progress messages on stderr: each step with its time, and the output of a command that failed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -9,24 +9,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Nothing is silent for longer.
+/// The longest time without a message.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
-/// One line to stderr.
+/// Prints one line to stderr.
 pub fn say(line: impl AsRef<str>) {
-    // Nothing is left to do when stderr is gone.
+    // If stderr is closed, nothing can be done about it.
     let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
 }
 
-/// A heading.
+/// Prints a heading.
 pub fn heading(text: &str) {
     say(format!("\n== {text}"));
 }
 
-/// Runs a command whose output nobody needs: a line every few seconds tells that it goes on, and the last how long it took.
+/// Runs a command without showing its output. Prints a line every few seconds while it runs, and at
+/// the end how long it took.
 ///
 /// # Errors
-/// When it cannot start, or fails: then with everything that it printed.
+/// If the command cannot start, or fails: then with everything that the command printed.
 pub fn quiet(what: &str, command: &mut Command) -> Result<()> {
     waiting(what, || {
         let output =
@@ -35,7 +36,8 @@ pub fn quiet(what: &str, command: &mut Command) -> Result<()> {
     })
 }
 
-/// [`quiet`], and ends whatever the command left running: build tools start servers that outlive them.
+/// [`quiet`], and ends all processes that the command left running: build tools start servers that
+/// outlive them.
 ///
 /// # Errors
 /// As [`quiet`].
@@ -46,10 +48,11 @@ pub fn quiet_group(what: &str, command: &mut Command) -> Result<()> {
     })
 }
 
-/// Does something that is silent itself: says what, every few seconds for how long, and in the end how long it took.
+/// Runs work that prints nothing itself. Prints what it is, every few seconds how long it has run,
+/// and at the end how long it took.
 ///
 /// # Errors
-/// Those of what is done.
+/// The errors of `work`.
 pub fn waiting<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(format!("   {what} …"));
     let start = Instant::now();
@@ -60,10 +63,11 @@ pub fn waiting<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// Runs a command and shows every line that it prints, indented; while it prints none, a line every few seconds.
+/// Runs a command and shows every line that it prints, indented. Prints a line every few seconds
+/// while the command prints none.
 ///
 /// # Errors
-/// When it cannot start.
+/// If the command cannot start.
 pub fn shown(what: &str, command: &mut Command) -> Result<ExitStatus> {
     let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = pipes.spawn().with_context(|| format!("{what}: cannot start"))?;
@@ -84,7 +88,7 @@ pub fn shown(what: &str, command: &mut Command) -> Result<ExitStatus> {
     Ok(child.wait()?)
 }
 
-/// Tells every few seconds that something goes on, until it is dropped.
+/// Prints a message every few seconds that something still runs, until drop.
 struct Told {
     stop: Option<Sender<()>>,
     teller: Option<JoinHandle<()>>,
@@ -98,7 +102,7 @@ impl Told {
             let start = Instant::now();
             loop {
                 match stopped.recv_timeout(TOLD_EVERY) {
-                    // Something else was printed just now.
+                    // Something else was printed just now, so wait again.
                     Ok(()) => {}
                     Err(RecvTimeoutError::Timeout) => {
                         say(format!("   {what}: {} s so far", start.elapsed().as_secs()));
@@ -110,9 +114,9 @@ impl Told {
         Self { stop: Some(stop), teller: Some(teller) }
     }
 
-    /// Waits as long as at first until the next line.
+    /// Starts the interval until the next message again.
     fn again(&self) {
-        // Fails only when the thread is gone, which then tells nothing any more.
+        // Sending fails only if the thread is gone, which then prints nothing more.
         let _ = self.stop.as_ref().map(|stop| stop.send(()));
     }
 }
@@ -127,13 +131,13 @@ impl Drop for Told {
 /// Runs a command to its end in a process group of its own, and ends what is left of the group.
 ///
 /// # Errors
-/// When it cannot start.
+/// If the command cannot start.
 pub fn output_of_group(command: &mut Command) -> std::io::Result<Output> {
     let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = pipes.process_group(0).spawn()?;
     let group = rustix::process::Pid::from_child(&child);
     let output = child.wait_with_output();
-    // Mostly there is nobody left.
+    // Usually no process is left.
     let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     output
 }
@@ -149,7 +153,7 @@ fn ensure_success(what: &str, output: Output) -> Result<()> {
 /// Runs a command with its output on the terminal.
 ///
 /// # Errors
-/// When it cannot start, or fails.
+/// If the command cannot start, or fails.
 pub fn loud(what: &str, command: &mut Command) -> Result<()> {
     say(format!("   {what} …"));
     let status = command.stdin(Stdio::null()).status().with_context(|| format!("{what}: cannot start"))?;

@@ -1,7 +1,9 @@
-//! Runs a built Worker on the real runtime, `workerd` under `wrangler dev`, on a loopback port of its own.
+//! Runs a built Worker in the real runtime, `workerd` under `wrangler dev`, on a loopback port of
+//! its own.
 //!
-//! It leaves nothing behind: no process, whatever ends the caller, and no secret: those reach wrangler in its
-//! environment, never in an argument or a file. It prints nothing; what wrangler printed is in the errors.
+//! No process is left, however the caller ends. Secrets are left nowhere, since wrangler gets them
+//! in its environment, never in an argument or a file. Nothing is printed here: errors contain what
+//! wrangler printed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,22 +20,22 @@ use crate::workspace_root;
 
 const READY: &str = "Ready on ";
 
-/// What to run, and on which data.
+/// What to run, with which data and secrets.
 #[derive(Clone, Debug)]
 pub struct Options<'a> {
     /// The built entry, as [`build_worker`](crate::build_worker::build_worker) returns it.
     pub entry: &'a Path,
-    /// Where D1 and KV are kept.
+    /// The folder in which D1 and KV are kept.
     pub persist: &'a Path,
     /// The Worker's secrets by name.
     pub secrets: &'a [(&'a str, &'a str)],
 }
 
-/// Which rate limits a Worker gets.
+/// The rate limits of a Worker.
 enum RateLimits {
-    /// Those of its configuration.
+    /// The limits of its configuration.
     Own,
-    /// So high that nothing reaches them.
+    /// Limits so high that no test reaches them.
     FarAway,
 }
 
@@ -41,22 +43,22 @@ enum RateLimits {
 #[derive(Debug)]
 pub struct Workerd {
     server: Guarded,
-    /// What it reads while it runs, removed with it.
+    /// Files that it reads while it runs. Removed on drop.
     _files: (TempDir, Option<NamedTempFile>),
 }
 
 impl Workerd {
-    /// Applies the migrations and starts the Worker with the bindings of the workspace's `wrangler.toml`.
+    /// Applies the migrations and starts the Worker with the bindings of the workspace's
+    /// `wrangler.toml`. Its rate limits are raised, since all requests of the tests come from one
+    /// address.
     ///
     /// # Errors
-    /// With what wrangler printed: when a migration fails, and when there is no answer after a minute.
-    ///
-    /// The rate limits are far away: every test comes from the same address.
+    /// If a migration fails, or there is no answer after a minute: then with what wrangler printed.
     pub fn start(node: &Node, options: &Options<'_>) -> Result<Self> {
         Self::start_with(node, options, &workspace_root(), &RateLimits::FarAway)
     }
 
-    /// The same with the rate limits of `wrangler.toml`.
+    /// The same as [`Workerd::start`], with the rate limits of `wrangler.toml`.
     ///
     /// # Errors
     /// As [`Workerd::start`].
@@ -64,7 +66,8 @@ impl Workerd {
         Self::start_with(node, options, &workspace_root(), &RateLimits::Own)
     }
 
-    /// The same with the bindings of a release, whose archive holds `wrangler.toml` and, as the entry, `worker/entry.mjs`.
+    /// The same as [`Workerd::start`], with the bindings of a release, whose archive holds
+    /// `wrangler.toml` and the entry `worker/entry.mjs`.
     ///
     /// # Errors
     /// As [`Workerd::start`].
@@ -82,11 +85,11 @@ impl Workerd {
         Self::spawn(&command, (config, None))
     }
 
-    /// Starts the Worker of another configuration, where it stands, with these variables for its `vars`: in a copy
-    /// of the configuration beside it, which is removed again.
+    /// Starts the Worker of another configuration in that configuration's folder, with `variables`
+    /// as its `vars`. wrangler gets a copy of the configuration beside it, which is removed again.
     ///
     /// # Errors
-    /// When the configuration cannot be read or copied, and as [`Workerd::start`].
+    /// If the configuration cannot be read or copied, and as [`Workerd::start`].
     pub fn serve(node: &Node, config: &Path, variables: &BTreeMap<String, String>) -> Result<Self> {
         let folder = config.parent().context("the configuration lies nowhere")?;
         let home = tempfile::Builder::new().prefix("capy-workerd-").tempdir()?;
@@ -107,7 +110,7 @@ impl Workerd {
         self.server.url()
     }
 
-    /// Its processes, wrangler's among them.
+    /// The processes of the Worker and of wrangler.
     pub fn server(&self) -> &Guarded {
         &self.server
     }
@@ -115,7 +118,7 @@ impl Workerd {
     /// Ends wrangler and the Worker at once, by SIGKILL.
     ///
     /// # Errors
-    /// When they cannot be ended.
+    /// If they cannot be ended.
     pub fn kill(self) -> Result<()> {
         self.server.kill()
     }
@@ -126,11 +129,11 @@ impl Workerd {
     }
 }
 
-/// `wrangler dev` on a loopback port of its own, with a home of its own.
+/// `wrangler dev` on a loopback port of its own, with `home` as its home.
 fn dev(node: &Node, home: &Path) -> Command {
     let mut command = node.wrangler();
     command.args(["dev", "--local", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0"]);
-    // What is left of its temporary files after SIGKILL goes with its home.
+    // Temporary files that are left after SIGKILL are removed with its home.
     command.arg("--show-interactive-dev-session=false").env("HOME", home).env("TMPDIR", home);
     command
 }
@@ -154,7 +157,7 @@ fn with_vars(config: &Path, variables: &BTreeMap<String, String>) -> Result<Name
     Ok(copy)
 }
 
-/// The tests' tables are made by the migrations that a deployment gets.
+/// Applies the migrations that a deployment gets to the database of the tests.
 fn migrate(node: &Node, config: &Path, persist: &Path) -> Result<()> {
     let mut command = node.wrangler();
     command.args(["d1", "migrations", "apply", "DB", "--local", "--persist-to"]).arg(persist);
@@ -164,8 +167,8 @@ fn migrate(node: &Node, config: &Path, persist: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A folder with the configuration of `root` and a copy of the build: wrangler restarts a Worker whose files
-/// change, and another process may build again at any time.
+/// Makes a folder with the configuration of `root` and a copy of the build. wrangler restarts a
+/// Worker whose files change, and another process may build again at any time.
 fn write_config(options: &Options<'_>, root: &Path, limits: &RateLimits) -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("capy-workerd-").tempdir()?;
     let source = root.join("wrangler.toml");
@@ -192,7 +195,8 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The same bindings around an entry that is built already.
+/// The configuration for an entry that is built already, with the same bindings and the given rate
+/// limits.
 fn moved(config: &str, root: &Path, entry: &Path, limits: &RateLimits) -> Result<String> {
     let mut config: Table = config.parse()?;
     config.remove("build");
@@ -216,7 +220,8 @@ fn moved(config: &str, root: &Path, entry: &Path, limits: &RateLimits) -> Result
     Ok(toml::to_string(&config)?)
 }
 
-/// Wrangler takes from its environment what the configuration requires and nothing else: so it requires what is given.
+/// Declares the secrets in the configuration: wrangler takes from its environment only those that
+/// it requires.
 fn with_secrets(config: &str, secrets: &[(&str, &str)]) -> Result<String> {
     let mut config: Table = config.parse()?;
     let names = secrets.iter().map(|(name, _)| Value::from(*name)).collect::<Vec<_>>();

@@ -1,6 +1,7 @@
-//! The journey of a framework's app: built by its own tool, inlined, and asked in an empty environment.
+//! The journey of a framework's app: built by its own tool, inlined, and asked in an empty
+//! environment.
 //!
-//! Panics where a claim does not hold, as tests do.
+//! Its functions panic if an assertion does not hold, as tests do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,10 +16,10 @@ use capy_test_support::steps::output_of_group;
 
 use crate::{printed, programs};
 
-/// Every variable of the probes, as the inliner takes them.
+/// Every variable of the probes, as the inliner's input.
 ///
 /// # Panics
-/// When one cannot be a variable.
+/// If a name or value is not allowed for a variable.
 pub fn values() -> EnvMap {
     let mut values = EnvMap::new();
     for (name, value) in variables() {
@@ -27,11 +28,12 @@ pub fn values() -> EnvMap {
     values
 }
 
-/// An inlined build with an empty environment answers every probe like the untouched one with the variables set; no
-/// value stands anywhere but in private scripts, or in what either server prints; a second run changes nothing.
+/// Asserts that an inlined build in an empty environment answers every probe like the original
+/// build with the variables set, that values are in private scripts only and neither server prints
+/// one, and that a second run changes nothing.
 ///
 /// # Panics
-/// When any of that does not hold.
+/// If any of that does not hold.
 pub fn assert_answers_alike(name: &str, variant: &str) {
     let Some(node) = require_node() else { return };
     let app = App::find(&node, name, variant).expect("the app is described");
@@ -47,10 +49,11 @@ pub fn assert_answers_alike(name: &str, variant: &str) {
     assert_bare_answers(&inlined, &expected);
 }
 
-/// The same, when the platform builds and inlines with `capy run -- <build>` and the secrets in the build's environment.
+/// Asserts the same answers and places for a platform that builds and inlines with
+/// `capy run -- <build>`, and has the credentials in the build's environment.
 ///
 /// # Panics
-/// When any of that does not hold.
+/// If any of that does not hold.
 pub fn assert_capy_run_answers_alike(name: &str, variant: &str) {
     let Some(node) = require_node() else { return };
     let app = App::find(&node, name, variant).expect("the app is described");
@@ -76,10 +79,11 @@ pub fn assert_capy_run_answers_alike(name: &str, variant: &str) {
     assert_bare_answers(&sources, &expected);
 }
 
-/// What the untouched build answers with the variables set: nothing is missing and nothing fails.
+/// The answers of the original build with the variables set. Asserts that no probe fails or misses
+/// its variable.
 ///
 /// # Panics
-/// When a probe finds nothing although its variable is set.
+/// If a probe finds nothing although its variable is set.
 pub fn expected_answers(app: &App) -> Answers {
     let untouched = app.built().expect("the app builds");
     let server = untouched.start(variables()).expect("the untouched build starts");
@@ -94,19 +98,20 @@ pub fn expected_answers(app: &App) -> Answers {
     answers
 }
 
-/// The same answers with nothing set, and no value in a place or a line where it must not be.
+/// Asserts the same answers with no variable set, and no value in files or output where it must not
+/// be.
 ///
 /// # Panics
-/// When an answer differs, or a value is found.
+/// If an answer differs, or a value is found.
 pub fn assert_bare_answers(inlined: &Copy<'_>, expected: &Answers) {
     inlined.check_places().expect("values stand in private scripts alone");
     assert_same_answers(inlined, expected);
 }
 
-/// The same answers with nothing set, and no value in what is printed.
+/// Asserts the same answers with no variable set, and no value in the server's output.
 ///
 /// # Panics
-/// When an answer differs, or a value is printed.
+/// If an answer differs, or a value is printed.
 pub fn assert_same_answers(inlined: &Copy<'_>, expected: &Answers) {
     let server = inlined.start(&BTreeMap::new()).expect("the inlined build starts");
     let found = inlined.ask(&server).expect("the inlined build answers");
@@ -118,7 +123,7 @@ pub fn assert_same_answers(inlined: &Copy<'_>, expected: &Answers) {
     assert!(differing.is_empty(), "{} of {} differ: {differing:#?}\n{log}", differing.len(), expected.len());
 }
 
-/// Inlines through the library, as every run does that is told nothing else.
+/// Inlines through the library, with default options.
 fn inline_app(copy: &Copy<'_>) -> Report {
     let values = values();
     let mut request = Request::new(&values);
@@ -129,7 +134,7 @@ fn inline_app(copy: &Copy<'_>) -> Report {
     inline(&request).expect("the layout is known")
 }
 
-/// Every file of an app but its packages.
+/// Every file of an app, without its packages, with its content.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).expect("the copy can be listed") {

@@ -1,5 +1,5 @@
-//! What the journeys share: the programs under test, frameworks' apps, canaries and keys as they might
-//! be found, containers, and a recorder.
+//! Support code of the journeys: the programs under test, frameworks' apps, a search for leaked
+//! secrets, containers, an npm registry, and a recording proxy.
 
 pub mod frameworks;
 pub mod needles;
@@ -16,7 +16,7 @@ use capy_test_support::workspace_root;
 /// The folder of the programs that cargo built with these tests.
 ///
 /// # Panics
-/// When `capy`, `capy-server` or `capy-inline` is not there.
+/// If `capy`, `capy-server` or `capy-inline` is not there.
 pub fn programs() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test.ancestors().nth(2).expect("tests lie in deps/").to_path_buf();
@@ -29,14 +29,15 @@ pub fn programs() -> PathBuf {
     folder
 }
 
-/// Names a folder with programs that were built elsewhere, as `FOLDER/TRIPLE/capy`.
+/// The variable with the path of a folder with programs that were built elsewhere, as
+/// `FOLDER/TRIPLE/capy`.
 const PROGRAMS: &str = "CAPY_PROGRAMS";
 
-/// `capy` as a release for Linux has it: static. `cargo xtask dist` builds it once, if that was not done, or it is taken
-/// from where `CAPY_PROGRAMS` says.
+/// The static `capy` of a release for Linux: from the folder in `CAPY_PROGRAMS`, or built by
+/// `cargo xtask dist`, once in each process.
 ///
 /// # Panics
-/// When it cannot be built.
+/// If the program cannot be built or is not there.
 pub fn static_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {

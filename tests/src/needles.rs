@@ -1,4 +1,4 @@
-//! Secrets in every spelling that a leak could have, to be searched for in recordings and files.
+//! Searches recordings and files for leaked secrets, in every encoding that a leak could have.
 
 use std::path::{Path, PathBuf};
 
@@ -6,20 +6,24 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 
-/// One secret in all its spellings.
+/// A secret in all its encodings.
 pub struct Needle {
     what: String,
     spellings: Vec<Vec<u8>>,
 }
 
 impl Needle {
-    /// Raw, hexadecimal of either case, and base64 of either alphabet at each of the three alignments.
+    /// The encodings of a secret: raw, hexadecimal in either case, and base64 in either alphabet at
+    /// each of the three alignments.
+    ///
+    /// # Panics
+    /// If the secret is shorter than 8 bytes.
     pub fn new(what: impl Into<String>, secret: &[u8]) -> Self {
         assert!(secret.len() >= 8, "too short to be searched for");
         let hex = hex::encode(secret);
         let mut spellings = vec![secret.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
         for skipped in 0..3 {
-            // Whole groups of three bytes read the same whatever stands before them.
+            // Whole groups of three bytes have the same base64 whatever comes before them.
             let aligned = &secret[skipped..];
             let whole = &aligned[..aligned.len() - aligned.len() % 3];
             for alphabet in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
@@ -29,16 +33,16 @@ impl Needle {
         Self { what: what.into(), spellings }
     }
 
-    /// Whether the secret stands in these bytes.
+    /// Whether the secret is in these bytes.
     pub fn is_in(&self, haystack: &[u8]) -> bool {
         self.spellings.iter().any(|spelling| memmem::find(haystack, spelling).is_some())
     }
 }
 
-/// Fails when one of the secrets stands in these bytes.
+/// Asserts that none of the secrets is in these bytes.
 ///
 /// # Panics
-/// Then, naming place and secret.
+/// If one is: then with the place and the secret's name.
 pub fn assert_absent(place: &str, haystack: &[u8], needles: &[Needle]) {
     for needle in needles {
         assert!(!needle.is_in(haystack), "{} stands in {place}", needle.what);
@@ -48,7 +52,7 @@ pub fn assert_absent(place: &str, haystack: &[u8], needles: &[Needle]) {
 /// [`assert_absent`] for every file below a folder.
 ///
 /// # Panics
-/// When a secret is found, when a file cannot be read, and when there is none.
+/// If a secret is found, a file cannot be read, or there is no file.
 pub fn assert_absent_below(folder: &Path, needles: &[Needle]) {
     let mut files: Vec<PathBuf> = Vec::new();
     capy_test_support::shop::collect(folder, &mut files).expect("the folder can be read");

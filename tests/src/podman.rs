@@ -1,6 +1,8 @@
-//! A container engine of a test's own: podman with a store in a folder that goes with it, and images made of this
-//! machine's files. Nothing is pulled, and no network of the machine is touched: who wants to speak to a container
-//! joins the container's own.
+//! Containers for tests: podman with a store in a temporary folder, and images made of this
+//! machine's files.
+//!
+//! Nothing is pulled, and no network of the machine is used: a test that talks to a container joins
+//! the container's network.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -15,24 +17,24 @@ use tempfile::TempDir;
 
 use crate::printed;
 
-/// A store of images and containers. Everything in it is removed on drop.
+/// A podman with its own store of images and containers. Drop removes everything in it.
 #[derive(Debug)]
 pub struct Podman {
     folder: TempDir,
 }
 
-/// What an image is made of.
+/// The file system of an image.
 #[derive(Debug)]
 pub struct Root {
     folder: TempDir,
 }
 
-/// What a container is started with besides the image: the arguments of `podman run`, and the command.
+/// The arguments to start a container with, besides the image.
 #[derive(Debug)]
 pub struct Start<'a> {
-    /// For `podman run`.
+    /// Options of `podman run`.
     pub options: &'a [&'a str],
-    /// For the image.
+    /// The command in the container.
     pub command: &'a [&'a str],
 }
 
@@ -44,10 +46,10 @@ pub struct Container<'a> {
 }
 
 impl Podman {
-    /// None where containers cannot be run, or another program that a test needs is missing; in CI all are there.
+    /// A podman, or `None` if containers cannot be run here, or a program in `more` is missing.
     ///
     /// # Panics
-    /// When one is missing in CI, or there is no temporary folder.
+    /// In CI, if something is missing, and if there is no temporary folder.
     pub fn find(more: &[&str]) -> Option<Self> {
         let quiet = |program: &str| {
             let mut command = Command::new(program);
@@ -61,7 +63,7 @@ impl Podman {
         needs(is_there, &format!("{needed}, as root")).then(Self::make)
     }
 
-    /// A `podman` that knows its store, in a folder for `PATH`.
+    /// Makes a `podman` script that uses the store, in a folder for `PATH`.
     fn make() -> Self {
         let podman = Self { folder: tempfile::tempdir().unwrap() };
         let settings = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\",\"nproc=4096:4096\"]\n\
@@ -80,15 +82,15 @@ impl Podman {
         podman
     }
 
-    /// The folder with its `podman`.
+    /// The folder with the `podman` script.
     pub fn bin(&self) -> PathBuf {
         self.path("bin")
     }
 
-    /// Makes an image.
+    /// Makes an image of a file system.
     ///
     /// # Panics
-    /// When podman does not.
+    /// If podman fails.
     pub fn import(&self, root: Root, image: &str) {
         let tar = self.path("root.tar");
         let packed =
@@ -99,20 +101,20 @@ impl Podman {
         fs::remove_file(tar).unwrap();
     }
 
-    /// What it says, on both pipes.
+    /// Runs podman, and returns what it prints on stdout and stderr.
     ///
     /// # Panics
-    /// When it fails.
+    /// If podman fails.
     pub fn run(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments);
         assert!(output.status.success(), "podman {}: {}", arguments.join(" "), printed(&output));
         printed(&output)
     }
 
-    /// The same for what may fail.
+    /// Runs podman, which may fail.
     ///
     /// # Panics
-    /// When podman cannot be started.
+    /// If podman cannot be started.
     pub fn output(&self, arguments: &[&str]) -> Output {
         let mut podman = Command::new(self.path("bin/podman"));
         podman.args(arguments).stdin(Stdio::null()).output().expect("podman starts")
@@ -121,7 +123,7 @@ impl Podman {
     /// Starts a container without any network but its own loopback.
     ///
     /// # Panics
-    /// When podman does not.
+    /// If podman fails.
     pub fn start(&self, name: &'static str, image: &str, start: &Start<'_>) -> Container<'_> {
         let container = Container { podman: self, name };
         let run = ["run", "--detach", "--name", name, "--network", "none"];
@@ -141,46 +143,46 @@ impl Drop for Podman {
 }
 
 impl Container<'_> {
-    /// What podman knows of it, by a template of Go's.
+    /// Podman's information on the container, by a template of Go's.
     pub fn inspect(&self, template: &str) -> String {
         self.podman.run(&["inspect", "--format", template, self.name]).trim().to_owned()
     }
 
-    /// What it printed.
+    /// The container's output.
     pub fn log(&self) -> String {
         self.podman.run(&["logs", self.name])
     }
 
-    /// Asks it to end, and waits for it; its exit code.
+    /// Stops the container, waits for its end, and returns its exit code.
     pub fn stop(&self) -> String {
         self.podman.run(&["stop", "--time", "20", self.name]);
         self.inspect("{{.State.ExitCode}}")
     }
 
-    /// Sends a signal to its first process, by the signal's name.
+    /// Sends a signal to the container's first process, by the signal's name.
     pub fn kill(&self, signal: &str) {
         self.podman.run(&["kill", "--signal", signal, self.name]);
     }
 
-    /// Starts it again after a [`Container::stop`].
+    /// Starts the container again after a [`Container::stop`].
     pub fn restart(&self) {
         self.podman.run(&["start", self.name]);
     }
 
-    /// Runs a command in it.
+    /// Runs a command in the container.
     pub fn exec(&self, command: &[&str]) -> Output {
         self.podman.output(&[&["exec", self.name][..], command].concat())
     }
 
-    /// The number of its first process, as this machine counts.
+    /// The process id of the container's first process, as this machine counts.
     pub fn pid(&self) -> String {
         self.inspect("{{.State.Pid}}")
     }
 
-    /// A line of its first process's status, by its name (`proc_pid_status(5)`).
+    /// A line of the first process's status, by the line's name (`proc_pid_status(5)`).
     ///
     /// # Panics
-    /// When it does not run.
+    /// If the container does not run.
     pub fn status(&self, name: &str) -> String {
         let path = format!("/proc/{}/status", self.pid());
         let status = fs::read_to_string(path).expect("the container runs");
@@ -188,10 +190,10 @@ impl Container<'_> {
         line.expect("a line of this name").trim().to_owned()
     }
 
-    /// Runs this with the container's network in place of the machine's, in a thread of its own.
+    /// Runs `act` in the container's network instead of the machine's, in a thread of its own.
     ///
     /// # Panics
-    /// When it does not run, and with what `act` panics with.
+    /// If the container does not run, and if `act` panics.
     pub fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
         let path = format!("/proc/{}/ns/net", self.pid());
         let network = fs::File::open(path).expect("the container runs");
@@ -211,18 +213,18 @@ impl Drop for Container<'_> {
 }
 
 impl Root {
-    /// Nothing at all.
+    /// An empty file system.
     ///
     /// # Panics
-    /// When there is no temporary folder.
+    /// If there is no temporary folder.
     pub fn empty() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// Folders as Debian has them, and these programs of busybox.
+    /// A file system with folders as Debian has them, and these programs of busybox.
     ///
     /// # Panics
-    /// When they cannot be made.
+    /// If they cannot be created.
     pub fn with_applets(applets: &[&str]) -> Self {
         let root = Self::empty();
         for folder in ["bin", "sbin", "lib", "lib64"] {
@@ -238,25 +240,25 @@ impl Root {
         root
     }
 
-    /// A place in it.
+    /// The path of a file in the image, on this machine.
     pub fn path(&self, inside: &str) -> PathBuf {
         self.folder.path().join(inside)
     }
 
-    /// Puts a file into it.
+    /// Copies a file into the image.
     ///
     /// # Panics
-    /// When it cannot be copied.
+    /// If the file cannot be copied.
     pub fn copy(&self, from: &Path, to: &str) {
         let to = self.path(to);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     }
 
-    /// The libraries that these programs are linked with, each at its own place.
+    /// Copies the libraries that these programs are linked with, each to the same path.
     ///
     /// # Panics
-    /// When they cannot be copied.
+    /// If they cannot be copied.
     pub fn libraries_of(&self, programs: &[PathBuf]) {
         let listed = Command::new("ldd").args(programs).output().unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
@@ -267,10 +269,10 @@ impl Root {
         }
     }
 
-    /// A program of this machine at its own place, with its libraries.
+    /// Copies a program of this machine with its libraries, each to the same path.
     ///
     /// # Panics
-    /// When it cannot be copied.
+    /// If they cannot be copied.
     pub fn program(&self, path: &str) {
         self.copy(Path::new(path), &path[1..]);
         self.libraries_of(&[PathBuf::from(path)]);

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// The proxy; it lives as long as the test's process.
+/// A recording proxy. It runs until the test's process ends.
 pub struct Recorder {
     address: SocketAddr,
     record: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Recorder {
-    /// Listens on loopback in front of `http://HOST:PORT`.
+    /// Starts the proxy on loopback, in front of the service at `http://HOST:PORT`.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// If no port is free.
     pub fn start(service: &str) -> Self {
         let target = service.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
@@ -37,10 +37,10 @@ impl Recorder {
         format!("http://{}", self.address)
     }
 
-    /// All that has passed so far.
+    /// All bytes that have passed so far.
     ///
     /// # Panics
-    /// When a recording thread panicked.
+    /// If a recording thread panicked.
     pub fn record(&self) -> Vec<u8> {
         self.record.lock().expect("no thread panicked").clone()
     }

@@ -1,4 +1,5 @@
-//! An npm registry on loopback with the packages of a release, and the package managers that install from it.
+//! An npm registry on loopback with the packages of a release, and package managers that install
+//! from it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::printed;
 
-/// A registry that knows what was published to it, and nothing else. Stopped on drop.
+/// A registry that has only the packages published to it. Stopped on drop.
 #[derive(Debug)]
 pub struct Registry {
     server: Guarded,
@@ -21,12 +22,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts it and publishes the packages in a folder, by the command that an owner uses.
+    /// Starts a registry, and publishes the packages in a folder with the owner's script.
     ///
     /// # Panics
-    /// When it cannot be installed or started, or refuses a package.
+    /// If the registry cannot be installed or started, or refuses a package.
     pub fn start(node: &Node, packages: &Path) -> Self {
-        // Tests run side by side, and one installs for all.
+        // Tests run in parallel; one of them installs the registry for all.
         static INSTALLED: OnceLock<()> = OnceLock::new();
         INSTALLED.get_or_init(|| setup::npm_ci("tests/registry").expect("the registry is installed"));
         let folder = TempDir::new().unwrap();
@@ -35,7 +36,7 @@ impl Registry {
         let server = Guarded::spawn(&serve, folder.path(), "serving on ").expect("the registry starts");
         let registry = Self { server, node: node.clone(), folder };
         let address = registry.url().trim_start_matches("http:");
-        // npm publishes for somebody; this registry takes anybody.
+        // npm publishes only with a token; this registry accepts any.
         let npmrc = format!("registry={}/\n{address}/:_authToken=anyone\n", registry.url());
         fs::write(registry.home().join(".npmrc"), npmrc).unwrap();
         let mut publish = registry.command(&workspace_root().join("packaging/publish-npm.sh"), packages);
@@ -54,11 +55,12 @@ impl Registry {
         self.folder.path()
     }
 
-    /// A program in a folder, with this registry, Node on PATH, and nothing of the caller's environment.
+    /// A program in a folder, with this registry, Node on PATH, and nothing of the caller's
+    /// environment.
     pub fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env_clear().env("PATH", self.node.path()).env("HOME", self.home());
-        // Settings of the machine's own npm name another registry.
+        // Otherwise settings of the machine's npm could name another registry.
         command.env("NPM_CONFIG_REGISTRY", self.url()).env("NPM_CONFIG_UPDATE_NOTIFIER", "false");
         command
     }

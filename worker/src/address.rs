@@ -1,19 +1,20 @@
-//! Addresses that others name, read in one strict way: what is not plainly a host is none, so that nobody who reads them
-//! next finds another host there. No user, no fragment, nothing that is not ASCII.
+//! A strict URL parser for addresses that other parties supply. Rejects any URL that another parser
+//! could read as pointing to a different host, as well as user names, fragments and characters
+//! outside ASCII.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where an address of the web leads.
+/// The scheme and host of a URL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Address<'a> {
-    /// `https`, and not `http`.
+    /// Whether the scheme is `https` rather than `http`.
     pub(crate) is_secure: bool,
-    /// A name, or an address; one of IPv6 in its brackets.
+    /// A host name or an IP address. An IPv6 address keeps its brackets.
     pub(crate) host: &'a str,
 }
 
 impl<'a> Address<'a> {
-    /// Reads `https://host[:port][/path][?query]`, or the same of `http`.
+    /// Parses `https://host[:port][/path][?query]`, or the same with `http`.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (is_secure, rest) = match text.strip_prefix("https://") {
             Some(rest) => (true, rest),
@@ -25,14 +26,14 @@ impl<'a> Address<'a> {
         rest.bytes().all(is_plain).then_some(Self { is_secure, host })
     }
 
-    /// Whether it leads nowhere but to the machine itself.
+    /// Whether the host is this machine: `localhost` or a loopback address.
     pub(crate) fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
-/// The host of `host[:port]`.
+/// The host of `host[:port]`; `None` when either part is invalid.
 pub(super) fn host_of(authority: &str) -> Option<&str> {
     let end = match authority.find(']') {
         Some(bracket) => bracket + 1,
@@ -48,8 +49,9 @@ pub(super) fn host_of(authority: &str) -> Option<&str> {
     (is_host && is_port).then_some(host)
 }
 
-/// Whether it may be a host's name, or its address in IPv4. What ends in a number is such an address to most readers, in
-/// spellings that not all of them have: only the usual one is taken.
+/// Whether the text is a valid host name or IPv4 address. Most parsers take any name whose last
+/// label is a number for an IPv4 address, in spellings that not all of them accept: only the
+/// dotted-decimal form is valid here.
 pub(super) fn is_name(text: &str) -> bool {
     let is_label = |label: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';

@@ -1,5 +1,5 @@
-//! The bootstrap token: a secret of the service itself, which may do everything. It is there before the database is,
-//! and makes the first API tokens.
+//! The bootstrap token: a secret of the service itself, with all permissions. The token exists
+//! before the database does, and creates the first API tokens.
 
 use std::fmt;
 
@@ -7,15 +7,16 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 const TOKEN_MIN: usize = 32;
-/// Two during a rotation: the new one is added, then the old one is taken away.
+/// Two during a rotation: the new token is added before the old one is removed.
 const TOKENS_MAX: usize = 2;
 
-/// The digests of the tokens that may do everything.
+/// SHA-256 digests of the bootstrap tokens.
 pub(crate) struct AdminTokens(Vec<[u8; 32]>);
 
 impl AdminTokens {
-    /// Takes one token, or two with white space between. Each is 32 or more visible ASCII characters: anything else
-    /// could not be sent in a header, or be guessed.
+    /// Parses one token, or two separated by white space. Each has at least 32 visible ASCII
+    /// characters: any other character could not be sent in a header, and a shorter token could be
+    /// guessed.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let tokens: Vec<&str> = text.split_ascii_whitespace().collect();
         let sendable = |token: &&str| token.bytes().all(|byte| byte.is_ascii_graphic());
@@ -24,7 +25,7 @@ impl AdminTokens {
         (few && fit).then(|| Self(tokens.into_iter().map(digest).collect()))
     }
 
-    /// Takes the same time for every token of a length.
+    /// Compares in constant time: the time depends only on the length of the presented token.
     pub(crate) fn matches(&self, presented: &str) -> bool {
         let presented = digest(presented);
         let found = self.0.iter().fold(Choice::from(0), |found, one| found | one.ct_eq(&presented));

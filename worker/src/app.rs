@@ -1,4 +1,4 @@
-//! What a host gives the routes: a host, secrets, a clock and a log.
+//! What a host gives the request handlers: a platform, secrets, a clock and a log.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,25 +12,26 @@ use crate::log::Log;
 use crate::refusals::Refusals;
 use crate::secrets::{SecretFault, Secrets};
 
-/// Everything that the handlers work with.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct App<H> {
-    /// The platform: database and revocation list.
+    /// The platform: database, revocation list and rate limits.
     pub host: H,
-    /// The admin token, the wrap roots, and the keys of the project store.
+    /// The bootstrap tokens, the wrap roots, and the keys of the project store.
     pub secrets: Arc<Secrets>,
-    /// The time.
+    /// The current time.
     pub clock: Clock,
-    /// The keys of trusted issuers, as they were last read.
+    /// The cached signing keys of trusted issuers.
     pub issuers: Arc<Issuers>,
-    /// Which refusals were recorded a moment ago.
+    /// Which refusals became audit events within the last minute.
     pub refusals: Arc<Refusals>,
-    /// Where an operator reads what went wrong.
+    /// The operator's log.
     pub log: Log,
 }
 
 impl<H> App<H> {
-    /// The keys of the project store. A service without any has no store; keys that cannot be used are a fault.
+    /// The keys of the project store: [`ApiError::StoreOff`] when no key is set, and
+    /// [`ApiError::Unavailable`] when the keys are malformed.
     pub(crate) fn store_keys(&self) -> Result<Arc<StoreKeys>, ApiError> {
         self.secrets.store_keys().map_err(|fault| match fault {
             SecretFault::Missing(_) => ApiError::StoreOff,
@@ -38,8 +39,8 @@ impl<H> App<H> {
         })
     }
 
-    /// The row of an event, under the newest wrap root: without roots nothing is changed, because nothing could be
-    /// vouched for.
+    /// The sealed audit row of an event, under the newest wrap root. Fails without wrap roots, so
+    /// that no change is made that the audit trail cannot prove.
     pub(crate) fn seal(&self, event: &Event, subject: Subject, result: &str) -> Result<Row, ApiError> {
         let roots = self.secrets.wrap_roots()?;
         let row = Row::seal(&roots, event, subject, result);
@@ -47,12 +48,12 @@ impl<H> App<H> {
     }
 }
 
-/// Tells the time: milliseconds since the Unix epoch.
+/// A clock: milliseconds since the Unix epoch.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Clock {
-    /// The time is what `read` says.
+    /// A clock that reads the time from `read`.
     pub fn new(read: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }

@@ -1,17 +1,22 @@
-//! The rows of the audit trail and their seals. Pure: no database and no clock. What vouches for rows that are there
-//! is in [`seals`].
+//! Audit trail rows and their seals. Pure: no database and no clock. Checkpoints over the rows are
+//! in [`seals`].
 //!
-//! Each row carries an HMAC under a key of the newest wrap root, made before it is written, over everything in it but its
-//! number. Nothing links it to another row, so that decrypts never wait for each other. Every few minutes a checkpoint
-//! takes in what came since the last one: it checks the rows' seals, that no number is missing and no row is there
-//! twice, and seals a digest over the rows and a digest over the whole checkpoint before it, seal included. So a row
-//! stands under the newest root again and again, and an old root may go when nothing but it vouches for anything.
+//! Each row carries an HMAC over all of its columns but the number, under a key of the newest wrap
+//! root, made before the row is written. Rows are not chained to each other, so that concurrent
+//! decrypts never wait for each other.
 //!
-//! A row that holds what the service cannot have written, such as a time before 1970, is taken as it is: it is a finding
-//! of its own, which needs no root to be certain, and the sealing goes on.
+//! Every few minutes a checkpoint covers the rows since the last one: it verifies their seals,
+//! checks that no number is missing and that no row occurs twice, and seals a digest over the rows
+//! and a digest over the whole previous checkpoint, seal included. Each new checkpoint thereby
+//! proves the older rows under the newest root, and an old root can be removed once nothing depends
+//! on it alone.
 //!
-//! Not found: a row that is removed before the next checkpoint by somebody who also gives its number away, which
-//! takes SQLite's own sequence. A client that remembers a checkpoint finds a trail that was shortened below it.
+//! A row with values that the service cannot have written, such as a time before 1970, does not
+//! stop the checkpoints: it is reported as a finding, for which no root is needed.
+//!
+//! Not detected: a row that is removed before the next checkpoint by somebody who also frees its
+//! number, for which SQLite's own sequence has to be changed. A client that remembers a checkpoint
+//! detects a trail that was shortened to below it.
 
 mod damage;
 mod losses;
@@ -31,22 +36,22 @@ pub use damage::Damage;
 pub use losses::{Loss, Needed, Refusal};
 pub use seals::{SealedCheckpoint, Stretch, Unsealable};
 
-/// How many rows a checkpoint takes in at most.
+/// The most rows that one checkpoint covers.
 pub const STRETCH: u64 = 500;
 
-/// The greatest number of a row or a checkpoint: the greatest that D1 gives exactly.
+/// The greatest number of a row or a checkpoint: the greatest integer that D1 returns exactly.
 pub const LAST_NUMBER: u64 = (1 << 53) - 1;
 
-/// What happened, as the handlers know it.
+/// What happened, as the handlers describe it.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// What was done.
     pub action: Action,
     /// When: milliseconds since the Unix epoch.
     pub at: u64,
-    /// Who did it, where a token was needed.
+    /// Who did it; `None` on routes that need no token.
     pub actor: Option<String>,
-    /// From where.
+    /// Where the request came from.
     pub caller: Caller,
 }
 
@@ -65,18 +70,20 @@ impl Subject {
         Self { project_id: project_id.to_string(), id: deploy_id.to_string(), detail: None }
     }
 
-    /// The same, with what was decided, for people.
+    /// The same subject with a detail for people: what was decided.
     pub(crate) fn with_detail(mut self, detail: Option<&str>) -> Self {
         self.detail = detail.map(str::to_owned);
         self
     }
 
-    /// A project of the store, or one of its secrets; `detail` says which names and settings, never a value.
+    /// A project of the store, or one of its secrets. `detail` has names and settings, never a
+    /// value.
     pub fn of_project(project_id: &ProjectId, id: &impl fmt::Display, detail: Option<String>) -> Self {
         Self { project_id: project_id.to_string(), id: id.to_string(), detail }
     }
 
-    /// Something of the service itself, such as an API token; `detail` says what was decided, for people.
+    /// Something of the service itself, such as an API token. `detail` has what was decided, for
+    /// people.
     pub fn of_service(id: &impl fmt::Display, detail: Option<String>) -> Self {
         Self { project_id: String::new(), id: id.to_string(), detail }
     }
@@ -95,9 +102,9 @@ pub enum Action {
     CreateToken,
     /// An API token was revoked.
     RevokeToken,
-    /// A CI's identities were trusted.
+    /// An issuer's CI identities were trusted.
     AddTrust,
-    /// A trust in a CI's identities was ended.
+    /// A trust in CI identities was removed.
     RemoveTrust,
     /// A project was made in the store.
     CreateProject,
@@ -109,11 +116,11 @@ pub enum Action {
     RemoveSecret,
     /// A project's sealed values were asked for.
     TakeRows,
-    /// The store's values are being sealed again.
+    /// A rotation of the store's keys began: its values are sealed again under the newest key.
     RotateStore,
-    /// Rows from before there were seals were sealed.
+    /// Rows from before row seals existed were sealed.
     SealRows,
-    /// A lost wrap root was given up, and what only it could prove.
+    /// A lost wrap root was given up, together with the rows that only it could prove.
     GiveUpRoot,
 }
 
@@ -143,43 +150,44 @@ impl Action {
 /// One row of the trail.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
-    /// Its number. Zero until the database gives it one; not under the seal.
+    /// The row's number. Zero until the database assigns it; not covered by the seal.
     pub id: u64,
-    /// Random, so that a copy of a row is known. None in rows that the service did not write.
+    /// Random, so that a copied row is detected. `None` in rows that the service did not write.
     pub event_id: Option<String>,
-    /// The project; empty for what belongs to none.
+    /// The project; empty for events that belong to none.
     pub project_id: String,
-    /// The deployment, or the API token or trust.
+    /// The id of what the event is about: a deployment, an API token, a trust, a project and so on.
     pub subject: String,
     /// What was done.
     pub action: String,
     /// `ok`, or the code of the refusal.
     pub result: String,
-    /// When.
+    /// Milliseconds since the Unix epoch.
     pub at: u64,
-    /// By whom.
+    /// Who did it.
     pub actor: Option<String>,
-    /// From which address.
+    /// The caller's address.
     pub address: Option<String>,
-    /// From which country.
+    /// The caller's country.
     pub country: Option<String>,
-    /// With what.
+    /// The caller's user agent.
     pub user_agent: Option<String>,
-    /// What was decided, for people.
+    /// A detail for people: what was decided.
     pub detail: Option<String>,
-    /// The wrap root of the seal.
+    /// The id of the wrap root that the seal was made under.
     pub key_id: Option<u32>,
     /// The seal.
     pub mac: Option<String>,
-    /// What the service cannot have written, where there is any; those columns are empty here.
+    /// The row as it is in the database, when it holds values that the service cannot have written.
+    /// The columns with such values have their default here.
     pub damage: Option<Damage>,
 }
 
 impl Row {
-    /// A sealed row.
+    /// Creates a sealed row.
     ///
     /// # Errors
-    /// [`capy_protocol::Error::Randomness`], and what a ring without roots answers.
+    /// [`capy_protocol::Error::Randomness`], and the error of a key ring without roots.
     pub fn seal(
         roots: &WrapRoots,
         event: &Event,
@@ -210,7 +218,8 @@ impl Row {
         Ok(row)
     }
 
-    /// As the database has it. A row that is there can be read, whatever is in it.
+    /// Reads a row from the database. A row with unexpected values is no error: it is read with its
+    /// [`Damage`].
     pub(crate) fn read(row: host::Row<'_>) -> host::Result<Self> {
         let mut cells = damage::Cells::of(row);
         let mut read = Self {
@@ -234,7 +243,7 @@ impl Row {
         Ok(read)
     }
 
-    /// What the seal is over: everything but the number and the seal itself.
+    /// The record that the seal covers: all columns but the number and the seal itself.
     fn record(&self) -> Record {
         Damage::record_or(self.damage.as_ref(), || self.whole_record())
     }
@@ -255,7 +264,7 @@ impl Row {
             .number(self.key_id.map_or(u64::MAX, u64::from))
     }
 
-    /// The parameters of an event's statement.
+    /// The parameters of [`EVENT`](crate::store::sql::audit::EVENT).
     pub(crate) fn values(&self) -> Vec<Value> {
         let mut values = vec![self.subject.as_str().into()];
         values.extend(self.shared_values());
@@ -265,7 +274,7 @@ impl Row {
         values
     }
 
-    /// Those that events of one call have in common.
+    /// The parameters that all events of one call have in common.
     pub(crate) fn shared_values(&self) -> [Value; 9] {
         [
             self.project_id.as_str().into(),
@@ -280,7 +289,8 @@ impl Row {
         ]
     }
 
-    /// What the owner sees of it. A row that cannot be read is `unreadable`, with what of it can be.
+    /// The event as the owner sees it. A damaged row has the action `unreadable`, and those columns
+    /// that can be read.
     pub(crate) fn into_event(self) -> AuditEvent {
         let action = if self.damage.is_some() { "unreadable".to_owned() } else { self.action };
         AuditEvent {

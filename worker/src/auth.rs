@@ -1,4 +1,4 @@
-//! Who is asking, by the bearer token (RFC 6750) that came along.
+//! Authentication by bearer token (RFC 6750).
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::policy;
 use crate::row_seals;
 use crate::store::tokens;
 
-/// Who is asking, by the header of that name: 401 without a valid token.
+/// Authenticates the bearer of an `authorization` header: 401 without a valid token.
 pub(crate) async fn identify<H: Host>(
     app: &Arc<App<H>>,
     authorization: Option<&str>,
@@ -32,12 +32,13 @@ pub(crate) async fn identify<H: Host>(
     if jwt::looks_like_one(presented) {
         return oidc::identify(app, presented).await;
     }
-    // Which it may be: a service without its secret cannot tell.
+    // The bearer may hold a bootstrap token: a service without that secret cannot tell, and answers
+    // 503.
     bootstrap?;
     Err(ApiError::Unauthorized)
 }
 
-/// Who may do everything: for what belongs to no project. 401, 403.
+/// Requires an admin, for what belongs to no project: 401, 403.
 pub(crate) async fn admin<H: Host>(
     app: &Arc<App<H>>,
     authorization: Option<&str>,
@@ -47,7 +48,8 @@ pub(crate) async fn admin<H: Host>(
     Ok(identity)
 }
 
-/// Read on the primary for each call: a call that begins after the token's revocation was answered is refused.
+/// Authenticates by API token. Reads the token from the primary for each call, so that a call that
+/// begins after the answer to its revocation is refused.
 async fn by_token<H: Host>(app: &App<H>, token: &Token) -> Result<Identity, ApiError> {
     let now = app.clock.now();
     let roots = app.secrets.wrap_roots()?;
@@ -63,12 +65,13 @@ async fn by_token<H: Host>(app: &App<H>, token: &Token) -> Result<Identity, ApiE
     Ok(Identity::of_token(token))
 }
 
-/// What is kept of a token: SHA-256, as 64 hexadecimal digits. Nothing slower is needed for 256 random bits.
+/// The stored digest of a token: SHA-256, as 64 hexadecimal digits. A slow hash is not needed for
+/// 256 random bits.
 pub(crate) fn digest_of(token: &Token) -> String {
     hex::encode(Sha256::digest(token.expose_secret()))
 }
 
-/// The token of `authorization: Bearer …`; the scheme's name has no case.
+/// The token of `authorization: Bearer …`; the scheme is case-insensitive.
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -1,4 +1,5 @@
-//! Reads a request's body as JSON. Every fault is a 4xx, and no error repeats what the body holds.
+//! Reads a request's body as JSON. Every fault is a 4xx, and no error repeats the content of the
+//! body.
 
 use capy_protocol::json::{self, Fault, FromJson, Json};
 use zeroize::Zeroizing;
@@ -6,26 +7,28 @@ use zeroize::Zeroizing;
 use crate::error::ApiError;
 use crate::work::{MaybeSend, Work};
 
-/// The longest body, in bytes, where a route says nothing else: several times the largest valid request.
+/// The longest body, in bytes, unless a route sets another limit: several times the largest valid
+/// request.
 pub(crate) const BODY_MAX: usize = 8 * 1024;
 
-/// A body that is not read yet.
+/// A body that has not been read yet.
 pub trait Body: MaybeSend {
-    /// All of it, when it has `max` bytes at most.
+    /// Reads all of the body: at most `max` bytes.
     fn read(self: Box<Self>, max: usize) -> Work<'static, Result<Vec<u8>, BodyFault>>;
 }
 
-/// Why a body is not read.
+/// Why a body cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BodyFault {
-    /// It is longer than the route takes.
+    /// The body is longer than the limit.
     TooLarge,
-    /// It ended before its end.
+    /// The connection broke off before the end of the body.
     Broken,
 }
 
-/// A body of `application/json`: 415 for another type, 413 over `max` bytes, 400 for what is no JSON. It may hold key
-/// material. Boxed, and apart from what each type is read by: every handler would hold it otherwise.
+/// Reads a body of `application/json`: 415 for another type, 413 over `max` bytes, 400 for invalid
+/// JSON. The body may hold key material, so its bytes are zeroized. Boxed and not generic over the
+/// type to parse: every handler's future would contain it otherwise.
 pub(crate) fn read(
     content_type: Option<String>,
     body: Box<dyn Body>,
@@ -43,7 +46,7 @@ pub(crate) fn read(
     })
 }
 
-/// What a route takes: 400 for anything else.
+/// Parses what a route takes: 400 for anything else.
 pub(crate) fn fit<T: FromJson>(json: Json) -> Result<T, ApiError> {
     T::from_json(json).map_err(|unfit| unread(unfit.into()))
 }
@@ -53,7 +56,7 @@ fn is_json(content_type: &str) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Only the place is told, and not what stands there: it may be a value.
+/// Names only the position of a fault, never the content, which may be a secret value.
 fn unread(fault: Fault) -> ApiError {
     let text = match fault {
         Fault::Syntax { line, column } => {

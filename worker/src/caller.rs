@@ -3,7 +3,8 @@
 /// The longest user agent that is recorded, in bytes.
 const USER_AGENT_MAX: usize = 256;
 
-/// What the host knows about the connection. A header that the client may have written itself is not taken for it.
+/// What the host knows about the connection. Never taken from a header that the client may have
+/// set.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// The client's address.
@@ -14,17 +15,17 @@ pub struct Peer {
     pub request_id: Option<String>,
 }
 
-/// The peer, and what it says about itself.
+/// The connection, and what the client says about itself.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// What the host knows.
+    /// What the host knows about the connection.
     pub peer: Peer,
-    /// The client's own claim, cut after 256 bytes.
+    /// The client's own claim, cut to 256 bytes.
     pub user_agent: Option<String>,
 }
 
 impl Caller {
-    /// A peer that calls itself so.
+    /// The caller with a user agent, cut to its maximum length.
     pub(crate) fn new(peer: Peer, user_agent: Option<&str>) -> Self {
         Self { peer, user_agent: user_agent.map(cut) }
     }

@@ -1,4 +1,4 @@
-//! A deployment, as its row in the database says it.
+//! A deployment's row in the database.
 
 use capy_protocol::api::{Credential, Deploy};
 use capy_protocol::id::{KeyId, ProjectId};
@@ -12,23 +12,23 @@ use crate::repeats::Repeats;
 pub struct Record {
     /// The project that it belongs to.
     pub project_id: ProjectId,
-    /// The wrap root that its outer blob needs.
+    /// The wrap root that the deployment's outer blob needs.
     pub key_id: KeyId,
-    /// What the owner sees of it.
+    /// The part that the owner sees.
     pub deploy: Deploy,
-    /// Its seal: see [`crate::row_seals`].
+    /// The row's seal: see [`crate::row_seals`].
     pub seal: Option<String>,
-    /// The releases of the last minute.
+    /// The repeatable releases of the last minute.
     pub repeats: Repeats,
 }
 
-/// As the row holds them; `None` for no restriction.
+/// The text of the `cidrs` column; `None` for no restriction.
 pub(crate) fn serialize_networks(networks: &[Network]) -> Option<String> {
     let texts: Vec<_> = networks.iter().map(Network::to_string).collect();
     (!texts.is_empty()).then(|| texts.join(" "))
 }
 
-/// Addresses and prefixes, separated by spaces. NULL is no restriction.
+/// Reads addresses and prefixes, separated by spaces. NULL is no restriction.
 impl FromCell for Vec<Network> {
     const WHAT: &'static str = "networks";
 
@@ -59,7 +59,7 @@ impl Record {
     }
 }
 
-/// What the owner sees of a row.
+/// Reads the part of a row that the owner sees.
 pub(crate) fn read_deploy(row: Row<'_>) -> Result<Deploy> {
     Ok(Deploy {
         deploy_id: row.read("deploy_id")?,

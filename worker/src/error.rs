@@ -1,5 +1,5 @@
-//! The service's errors: the status, the stable code and the short text that a client gets for each.
-//! The detail of a 503 goes to the log.
+//! The service's errors: the status, the stable code and the short text that a client gets for
+//! each. The detail of a 5xx goes to the log.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::policy::tokens::Refused;
 use crate::policy::{oidc, projects};
 use crate::secrets::{ENCRYPTION_KEY, SecretFault};
 
-/// Why a request is not answered with what it asked for.
+/// Why a request fails.
 #[derive(Debug)]
 pub(crate) enum ApiError {
     BadRequest(Cow<'static, str>),
@@ -46,7 +46,7 @@ pub(crate) enum ApiError {
     Unavailable(Fault),
 }
 
-/// What does not work, for the log.
+/// The cause of a 503, for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error(transparent)]
@@ -207,7 +207,7 @@ impl ApiError {
 }
 
 impl ApiError {
-    /// For the log, and for the log alone: why the answer is a 5xx.
+    /// The cause of a 5xx, only for the log.
     pub(crate) fn detail(&self) -> Option<String> {
         match self {
             Self::Unavailable(fault) => Some(fault.to_string()),
@@ -221,7 +221,7 @@ impl ApiError {
         }
     }
 
-    /// Its stable code.
+    /// The stable code.
     pub(crate) fn code(&self) -> ErrorCode {
         self.parts().1
     }

@@ -1,4 +1,5 @@
-//! One file per resource. A handler parses, asks the policy, uses the store and answers; it decides nothing itself.
+//! Request handlers, one file per resource. A handler parses, asks the policy, uses the store and
+//! answers; it makes no decisions of its own.
 
 pub(crate) mod audit;
 pub(crate) mod decrypt;

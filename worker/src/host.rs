@@ -1,7 +1,9 @@
-//! What a platform gives the service: a relational database, a revocation list, and nothing of the service's rules.
+//! The platform that the service runs on: a relational database, a revocation list, rate limits and
+//! outgoing requests. A platform knows none of the service's rules.
 //!
-//! The database is the authority, and is SQLite everywhere: the same statements run on each host. The revocation list
-//! answers for a known-revoked id near the client and without the database; it may lag behind, and it never grants.
+//! The database is the authority, and is SQLite everywhere: the same statements run on each host.
+//! The revocation list refuses a known-revoked id near the client and without the database; it may
+//! lag behind, and it never grants a key.
 
 use std::future::Future;
 use std::num::NonZeroU32;
@@ -15,16 +17,16 @@ pub use rows::{Cell, FromCell, Row, Rows};
 
 use crate::work::MaybeSend;
 
-/// Why a host cannot answer. The text is the host's own, for the log.
+/// Why a host cannot answer. The text is the host's own, and goes to the log.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum HostError {
-    /// The database does not answer, or answers nonsense.
+    /// The database does not answer, or its answer is invalid.
     #[error("database: {0}")]
     Database(String),
     /// The revocation list does not answer.
     #[error("revocation list: {0}")]
     RevocationList(String),
-    /// An issuer of CI identities does not answer, or with nonsense.
+    /// An issuer of CI identities does not answer, or its answer is invalid.
     #[error("issuer: {0}")]
     Issuer(String),
     /// The rate limiter does not answer.
@@ -40,14 +42,14 @@ pub type Result<T> = std::result::Result<T, HostError>;
 pub enum Value {
     /// NULL.
     Null,
-    /// INTEGER, of 53 bits: D1 takes numbers as doubles.
+    /// INTEGER. Limited to 53 bits, because D1 takes numbers as doubles.
     Integer(i64),
     /// TEXT.
     Text(String),
 }
 
 impl Value {
-    /// TEXT in JSON.
+    /// TEXT with a value as JSON.
     pub(crate) fn json<T: ToJson + ?Sized>(value: &T) -> Self {
         Self::Text(json::write(value))
     }
@@ -83,12 +85,13 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// SQL with its numbered parameters.
+/// A SQL statement with its numbered parameters.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// The text: always one of [`crate::store::sql`] or [`crate::migrations`], never made of input.
+    /// The text: always a constant of [`crate::store::sql`] or [`crate::migrations`], never built
+    /// from input.
     pub sql: &'static str,
-    /// `?1` and on.
+    /// The parameters `?1` and on.
     pub values: Vec<Value>,
 }
 
@@ -98,26 +101,26 @@ impl Statement {
         Self { sql, values }
     }
 
-    /// Whether it only reads.
+    /// Whether the statement only reads.
     pub fn reads(&self) -> bool {
         self.sql.starts_with("SELECT")
     }
 }
 
-/// How often something may be asked for. Workers have the numbers in `wrangler.toml`, for an owner to change.
+/// A rate limit. Workers take the numbers from `wrangler.toml`, where an owner can change them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Limit {
-    /// Keys of one deployment.
+    /// Requests for the key of one deployment.
     DecryptsOfDeploy,
-    /// Keys of any deployments, asked for from one address.
+    /// Requests from one address for keys of any deployments.
     DecryptsFromAddress,
 }
 
 impl Limit {
-    /// The time that the limits are counted over.
+    /// The period that the limits are counted over.
     pub const PERIOD_MILLIS: u64 = 10_000;
 
-    /// How often in that time.
+    /// The most requests in one period.
     pub fn most(self) -> NonZeroU32 {
         const OF_DEPLOY: NonZeroU32 = NonZeroU32::new(100).unwrap();
         const FROM_ADDRESS: NonZeroU32 = NonZeroU32::new(300).unwrap();
@@ -130,7 +133,7 @@ impl Limit {
 
 /// The longest document that is fetched, in bytes.
 pub(crate) const DOCUMENT_MAX: usize = 64 * 1024;
-/// How long a document may take, in milliseconds.
+/// How long fetching a document may take, in milliseconds.
 pub(crate) const FETCH_MILLIS: u32 = 5000;
 
 /// An RSA public key: two big-endian numbers.
@@ -142,37 +145,42 @@ pub struct RsaKey {
     pub exponent: Vec<u8>,
 }
 
-/// A platform.
+/// The platform.
 pub trait Host: Send + Sync + 'static {
-    /// Whether a path can name a source: on a machine of one's own.
+    /// Whether a path on the host's machine can be a project's source: only on a machine of one's
+    /// own.
     const LOCAL_SOURCES: bool;
 
-    /// An answer of its database.
+    /// The rows that one statement answers.
     type Rows: Rows + MaybeSend;
 
-    /// How many checkpoints of the audit trail one run makes at most. Each takes six statements.
+    /// The most checkpoints of the audit trail that one run makes. Each takes six statements.
     const CHECKPOINTS_AT_ONCE: usize = usize::MAX;
 
-    /// Runs statements as one transaction, on the primary: what was committed before is seen. One answer each. Fails after
-    /// a few seconds without an answer; then the transaction may have been made, or may still be, once.
+    /// Runs statements as one transaction on the primary, which sees everything committed before,
+    /// and returns one answer each. Fails after a few seconds without an answer; the transaction
+    /// may then have been committed, or may still be, but only once.
     fn transaction(
         &self,
         statements: Vec<Statement>,
     ) -> impl Future<Output = Result<Vec<Self::Rows>>> + MaybeSend;
 
-    /// Whether the revocation list holds the id. `false` proves nothing.
+    /// Whether the revocation list holds the id. `false` proves nothing, since the list may lag
+    /// behind.
     fn is_listed(&self, id: &DeployId) -> impl Future<Output = Result<bool>> + MaybeSend;
 
     /// Puts an id on the revocation list.
     fn list_revoked(&self, id: &DeployId, revoked_at: u64) -> impl Future<Output = Result<()>> + MaybeSend;
 
-    /// Counts one more question under a limit; whether it is within. Counts need not be exact, nor shared.
+    /// Counts one more request under a limit, and returns whether it is within the limit. The
+    /// counts need not be exact, nor shared between instances.
     fn is_within(&self, limit: Limit, key: &str) -> impl Future<Output = Result<bool>> + MaybeSend;
 
-    /// A short document at an address that was checked: within five seconds, and without following redirects.
+    /// Fetches a short document from a URL that was checked: within five seconds, and without
+    /// following redirects.
     fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>>> + MaybeSend;
 
-    /// Whether `key` signed `message`: RSASSA-PKCS1-v1_5 with SHA-256.
+    /// Verifies a signature of `message` by `key`: RSASSA-PKCS1-v1_5 with SHA-256.
     fn verify_rs256(
         &self,
         key: &RsaKey,
@@ -180,28 +188,28 @@ pub trait Host: Send + Sync + 'static {
         signature: &[u8],
     ) -> impl Future<Output = Result<bool>> + MaybeSend;
 
-    /// Runs work that no answer waits for, and that goes on when the call which began it is gone. Resolves at the latest
-    /// when it is done.
+    /// Runs work that no answer waits for, and that continues when the call that started it ends.
+    /// Resolves no later than the work is done.
     fn run_apart(
         &self,
         work: impl Future<Output = ()> + MaybeSend + 'static,
     ) -> impl Future<Output = ()> + MaybeSend;
 
-    /// What comes of `work`; `None` when that takes longer than so many milliseconds. Then it is given up where it is.
+    /// Runs work with a time limit: `None` when it takes longer, and then the work is dropped.
     fn within<T: MaybeSend>(
         &self,
         millis: u32,
         work: impl Future<Output = T> + MaybeSend,
     ) -> impl Future<Output = Option<T>> + MaybeSend;
 
-    /// Whether the limiters are there.
+    /// Whether the rate limiters are available.
     fn check_limits(&self) -> impl Future<Output = Result<()>> + MaybeSend;
 
     /// Whether the revocation list answers.
     fn check_revocations(&self) -> impl Future<Output = Result<()>> + MaybeSend;
 }
 
-/// Runs one statement.
+/// Runs one statement in a transaction of its own.
 pub(crate) async fn query<H: Host>(host: &H, sql: &'static str, values: Vec<Value>) -> Result<H::Rows> {
     nth(host.transaction(vec![Statement::new(sql, values)]).await?, 0)
 }

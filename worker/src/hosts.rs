@@ -1,4 +1,5 @@
-//! The hosts that the service runs on: Cloudflare Workers, and SQLite with its neighbours.
+//! The hosts that the service runs on: Cloudflare Workers on wasm; elsewhere SQLite, a rate limiter
+//! and an HTTP client, and a host with injected faults for tests.
 
 #[cfg(target_family = "wasm")]
 pub mod cloudflare;

@@ -1,5 +1,6 @@
-//! An issuer's keys: its discovery document (OpenID Connect Discovery 1.0) names the key set (RFC 7517). Only RSA
-//! keys that sign are taken, of 2048 to 8192 bits with the exponent 65537, as every issuer makes them.
+//! Reads an issuer's signing keys: its discovery document (OpenID Connect Discovery 1.0) names the
+//! key set (RFC 7517). Only RSA keys for signatures are accepted, of 2048 to 8192 bits with the
+//! exponent 65537, which every issuer uses.
 
 mod cache;
 
@@ -14,12 +15,12 @@ use super::jwt::ALGORITHM;
 use crate::address::Address;
 use crate::host::{Host, HostError, Result, RsaKey};
 
-/// The most keys of one issuer.
+/// The most keys that are taken from one issuer.
 const KEYS_MAX: usize = 64;
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
-/// A key with its name.
+/// A key with its id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Key {
     pub(crate) id: String,
@@ -50,12 +51,12 @@ struct Jwk {
 
 from_json!(Jwk { kid, kty, alg, usage as "use", n, e } and others);
 
-/// Whether it may be asked: `https`, or `http` on loopback.
+/// Whether the service may send requests to a URL: `https`, or `http` on loopback.
 pub(crate) fn may_be_asked(url: &str) -> bool {
     Address::parse(url).is_some_and(|address| address.is_secure || address.is_loopback())
 }
 
-/// Asks an issuer for its keys.
+/// Fetches an issuer's keys.
 pub(crate) async fn fetch<H: Host>(host: &H, issuer: &str) -> Result<Vec<Key>> {
     let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let address = jwks_uri(&host.fetch(&address).await?, issuer)?;
@@ -74,8 +75,8 @@ pub(crate) fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
     Ok(discovery.jwks_uri)
 }
 
-/// A key that cannot be used is passed over: an issuer may have others. A document that two readers may understand
-/// differently, with a name that stands twice, is none.
+/// Parses a key set. Unusable keys are skipped, since an issuer may have others. A document with a
+/// duplicate name is invalid, since two parsers may read it differently.
 pub(crate) fn parse(document: &[u8]) -> Result<Vec<Key>> {
     let set: KeySet = json::read(document).map_err(|_| fault("its key set is none"))?;
     Ok(set.keys.into_iter().filter_map(key).take(KEYS_MAX).collect())

@@ -1,5 +1,5 @@
-//! A signed JSON Web Token as issuers of CI identities write it (RFC 7519, RFC 7515 in its compact form): taken apart,
-//! and not believed. What it claims counts once its signature was verified.
+//! Parses JSON Web Tokens of CI identities (RFC 7519, RFC 7515 in its compact form), without
+//! verifying them. The claims count only after the signature has been verified.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use capy_protocol::api::trusts::GITHUB_ISSUER;
@@ -8,38 +8,38 @@ use capy_protocol::json::{self, FromJson, Json, Record, Unfit};
 
 use crate::address::Address;
 
-/// The longest token that is looked at, in bytes: GitHub's have about two thousand.
+/// The longest token that is parsed, in bytes. GitHub's have about two thousand.
 const TOKEN_MAX: usize = 8 * 1024;
-/// The longest claim that is compared or recorded, in bytes.
+/// The longest claim that is accepted, in bytes.
 const CLAIM_MAX: usize = 512;
 /// The only algorithm that is verified, whatever a header says: RSASSA-PKCS1-v1_5 with SHA-256.
 pub(crate) const ALGORITHM: &str = "RS256";
 
-/// Its three parts.
+/// A parsed token.
 #[derive(Debug)]
 pub(crate) struct Jwt<'a> {
-    /// The name of the key that is said to have signed it.
+    /// The id of the key that the header names.
     pub(crate) key_id: String,
-    /// What it says.
+    /// The claims.
     pub(crate) claims: Claims,
-    /// What is signed: header and claims as they were sent.
+    /// The signed text: header and claims as they were sent.
     pub(crate) signed: &'a str,
     /// The signature.
     pub(crate) signature: Vec<u8>,
 }
 
-/// The claims that are looked at. Times are seconds since the Unix epoch.
+/// The claims that the service reads. Times are seconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    /// Who signed it.
+    /// The issuer.
     pub iss: String,
-    /// Whom it is for.
+    /// The audience.
     pub aud: Audience,
-    /// From when on it is nothing.
+    /// The expiry: the token is invalid from this time on.
     pub exp: u64,
-    /// Until when it is nothing yet.
+    /// The token is invalid before this time.
     pub nbf: Option<u64>,
-    /// When it was made.
+    /// When the token was issued.
     pub iat: Option<u64>,
     /// The repository whose workflow runs: `owner/name`.
     pub repository: Option<String>,
@@ -47,12 +47,14 @@ pub struct Claims {
     pub git_ref: Option<String>,
     /// The deployment environment of the job.
     pub environment: Option<String>,
-    /// The repository's number, which stays when it is renamed, and goes with it when its name is another's.
+    /// The repository's number. A renamed repository keeps it, and a repository that takes over the
+    /// old name has another one.
     pub repository_id: Option<String>,
-    /// The workflow's file, and the commit it was taken from: `owner/name/.github/workflows/x.yml@refs/heads/main`. Its
-    /// name is not looked at: whoever may push chooses it.
+    /// The workflow's file, and the ref that it was taken from:
+    /// `owner/name/.github/workflows/x.yml@refs/heads/main`. The claim with the workflow's display
+    /// name is not read, because anyone who may push chooses it.
     pub workflow_ref: Option<String>,
-    /// The same of the workflow that the job itself stands in, where that is called by the other.
+    /// File and ref of the reusable workflow that contains the job, when another workflow calls it.
     pub job_workflow_ref: Option<String>,
 }
 
@@ -70,7 +72,7 @@ from_json!(Claims {
     job_workflow_ref,
 } and others);
 
-/// `aud` is one text or several.
+/// `aud`: one text or several.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Audience {
     /// One.
@@ -101,7 +103,7 @@ impl Audience {
 struct Header {
     alg: String,
     kid: String,
-    /// Whether there are extensions that must be understood: none is.
+    /// Whether the header has `crit`: extensions that a reader must understand. None is supported.
     is_extended: bool,
 }
 
@@ -113,12 +115,12 @@ impl FromJson for Header {
     }
 }
 
-/// Whether a bearer means to be such a token: an API token has no dot.
+/// Whether a bearer token has the form of a JWT. An API token has no dot.
 pub(crate) fn looks_like_one(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
-/// Takes it apart; `None` for anything that is not one, or is signed in another way.
+/// Parses a token; `None` for anything else, and for a token that is signed with another algorithm.
 pub(crate) fn parse(text: &str) -> Option<Jwt<'_>> {
     if text.len() > TOKEN_MAX {
         return None;
@@ -140,7 +142,8 @@ fn part<T: FromJson>(text: &str) -> Option<T> {
 }
 
 impl Claims {
-    /// Short, and of characters that cannot steer a log or a terminal.
+    /// Whether the claims are short and without control characters, which could affect a log or a
+    /// terminal.
     fn are_plain(&self) -> bool {
         let optional = [
             &self.repository,
@@ -154,7 +157,8 @@ impl Claims {
         texts.into_iter().all(|text| text.len() <= CLAIM_MAX && !text.chars().any(char::is_control))
     }
 
-    /// The name in the audit trail: `github:` for GitHub's own issuer alone, else by the issuer's host.
+    /// The token's name in the audit trail: begins with `github:` only for GitHub's own issuer,
+    /// otherwise with the issuer's host.
     pub(crate) fn actor(&self) -> String {
         let repository = self.repository.as_deref().unwrap_or_default();
         let issuer = match Address::parse(&self.iss).map(|address| address.host) {

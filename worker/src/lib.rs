@@ -1,8 +1,9 @@
 //! The key service: registers deployments, releases their keys, revokes them.
 //!
-//! The routes work over one [`Host`](host::Host) and know no HTTP library, so that the same code answers on Workers, in
-//! native tests and in any other host: a host makes a [`Request`](call::Request) of what it received, and sends the
-//! [`Answer`](call::Answer). Those that speak HTTP themselves have [`router`] for it.
+//! The routes work over any [`Host`](host::Host) and use no HTTP library, so that the same code
+//! runs on Workers, in native tests and on any other host. A host converts what it receives into a
+//! [`Request`](call::Request), and sends the [`Answer`](call::Answer). Hosts that speak HTTP
+//! themselves use [`router`].
 
 mod address;
 mod admin_token;

@@ -1,7 +1,7 @@
-//! How often a key may be asked for: the one route that needs no API token.
+//! Rate limits of `POST /deploy/{id}/decrypt`, which needs no API token.
 //!
-//! A limiter that does not answer lets everybody through, and the log says so: it protects what the service costs, and
-//! not the keys.
+//! When the rate limiter does not answer, calls are let through and the failure is logged: the
+//! limits protect the cost of the service, not the keys.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::host::{Host, Limit};
 
-/// 429 when the address that asks was there too often. Nothing else is asked before.
+/// Answers 429 when the caller's address made too many calls. Checked before anything else.
 pub(crate) async fn require_from_address<H: Host>(
     app: &App<H>,
     address: Option<&str>,
@@ -22,8 +22,9 @@ pub(crate) async fn require_from_address<H: Host>(
     }
 }
 
-/// 429 when a deployment was asked for too often by who brought its blob. Nobody else counts, or whoever knows an id could
-/// keep the deployment from its key.
+/// Answers 429 when a deployment's key was asked for too often by callers with its blob. Calls
+/// without the blob do not count, since anybody who knows an id could otherwise keep the deployment
+/// from its key.
 pub(crate) async fn require_of_deploy<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), ApiError> {
     check(app, Limit::DecryptsOfDeploy, &id.to_string()).await
 }
@@ -39,7 +40,8 @@ async fn check<H: Host>(app: &App<H>, limit: Limit, key: &str) -> Result<(), Api
     }
 }
 
-/// What counts as one address: of IPv6 the first half, since whoever has one has all with that half.
+/// The network that counts as one address: for IPv6 the first 64 bits, since whoever has one such
+/// address has all of its network.
 fn network_of(address: &str) -> Option<String> {
     match address.parse().ok()? {
         IpAddr::V4(address) => Some(address.to_string()),

@@ -1,4 +1,5 @@
-//! The operator's log: one JSON object a line. Refuses key material by taking only errors that carry none.
+//! The operator's log: one JSON object per line. Callers pass only errors that carry no key
+//! material.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,28 +9,28 @@ use capy_protocol::{json, to_json};
 use crate::call::Answer;
 use crate::caller::Peer;
 
-/// A sink for lines.
+/// Writes lines to a sink.
 #[derive(Clone)]
 pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Log {
-    /// Lines go to `sink`.
+    /// A log whose lines go to `sink`.
     pub fn new(sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Arc::new(sink))
     }
 
-    /// Records what a host tells of its own: one JSON object.
+    /// Writes an event of the host's own: one JSON object.
     pub fn event(&self, event: &str) {
         (self.0)(event);
     }
 
-    /// Records a fault that did not change the answer.
+    /// Logs a fault that did not change the answer.
     pub fn warn(&self, fault: &dyn fmt::Display) {
         let detail = fault.to_string();
         self.line(&Line { level: "warn", detail: &detail, request: None });
     }
 
-    /// Records why an answer is a 5xx.
+    /// Logs the cause of a 5xx.
     pub(crate) fn failed(&self, request_id: &str, method: &str, answer: &Answer) {
         let Answer { status, route, detail, .. } = answer;
         let request = Some(Subject { request_id, method, route, status: *status });
@@ -58,14 +59,14 @@ to_json!(Line<'_> { level, detail, request: flat });
 struct Subject<'a> {
     request_id: &'a str,
     method: &'a str,
-    /// The route's pattern: the path itself holds ids.
+    /// The route's pattern, because the path holds ids.
     route: &'a str,
     status: u16,
 }
 
 to_json!(Subject<'_> { request_id, method, route, status });
 
-/// The host's own id for the request, or a random one. What a client calls it is not asked.
+/// The host's own id for the request, or a random one. Never an id from the client.
 pub(crate) fn request_id(peer: &Peer) -> String {
     let known = peer.request_id.as_ref();
     known.filter(|id| (1..=64).contains(&id.len())).cloned().unwrap_or_else(random_id)
@@ -73,7 +74,7 @@ pub(crate) fn request_id(peer: &Peer) -> String {
 
 fn random_id() -> String {
     let mut bytes = [0; 8];
-    // Without randomness the id only gets less useful.
+    // Without randomness the id is only less useful.
     let _ = getrandom::fill(&mut bytes);
     hex::encode(bytes)
 }

@@ -1,16 +1,16 @@
-//! The tables' history, compiled in, so that a service brings its own database up to date, and the table that records it:
-//! wrangler's own, under wrangler's names.
+//! Database migrations, compiled in, so that a service updates its own database, and the table that
+//! records them: the same table as wrangler's, with the same names.
 //!
-//! Nothing is undone here: a database that a newer version has been at is left as it is.
+//! Migrations are never undone: a database that a newer version has migrated stays as it is.
 
 use crate::host::{Result, Rows, Statement};
 
-/// Each with its text, without comments.
+/// Each name with the text of its file, without comments.
 macro_rules! migrations {
     ($($name:literal)*) => { [$(($name, include_str!(concat!(env!("OUT_DIR"), "/", $name)))),*] };
 }
 
-/// The migrations in their order, by the names that wrangler knows them by.
+/// The migrations in order, by the names that wrangler knows.
 pub const MIGRATIONS: [(&str, &str); 8] = migrations! {
     "0001_deploys.sql"
     "0002_deploy_terms.sql"
@@ -22,28 +22,28 @@ pub const MIGRATIONS: [(&str, &str); 8] = migrations! {
     "0008_row_seals.sql"
 };
 
-/// Makes the table in which wrangler records D1's migrations.
+/// Creates the table in which wrangler records D1's migrations.
 pub const RECORD: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     name       TEXT UNIQUE,
     applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 )";
 
-/// The migrations that were applied, in that order.
+/// The names of the applied migrations, in that order.
 pub const APPLIED: &str = "SELECT name FROM d1_migrations ORDER BY id";
 
-/// Records one. No two writers apply the same: the name is unique.
+/// Records a migration. The name is unique, so that two writers cannot apply the same migration.
 pub const APPLY: &str = "INSERT INTO d1_migrations (name) VALUES (?1)";
 
-/// How many statements one call may spend on migrations: the free plan has room for fifty in all, and the first call to an
-/// empty database asks it for two more.
+/// How many statements one call may spend on migrations. The free plan allows fifty in a call, and
+/// the first call to an empty database needs two more.
 pub const STATEMENTS_AT_ONCE: usize = 47;
 
-/// Applies what is missing, each migration with its record in one transaction, and says whether the tables are whole:
-/// no more than `room` statements are run, so that a later call may have to go on.
+/// Applies the missing migrations, each with its record in one transaction. Runs at most `room`
+/// statements, and returns whether all migrations are applied or a later call has to continue.
 ///
 /// # Errors
-/// The database's. What was applied before stays.
+/// The database's. Migrations that were applied before the error stay.
 pub async fn migrate<R: Rows, F: Future<Output = Result<Vec<R>>>>(
     transaction: impl Fn(Vec<Statement>) -> F,
     room: usize,
@@ -62,7 +62,8 @@ pub async fn migrate<R: Rows, F: Future<Output = Result<Vec<R>>>>(
             None => return Ok(false),
         }
         if let Err(error) = transaction(batch).await {
-            // Another instance may have been first. Then nothing of ours was done, and all of theirs.
+            // Another instance may have applied the migration first: all of it, and nothing of
+            // ours.
             applied = self::applied(&transaction).await?;
             if applied.iter().all(|done| done != name) {
                 return Err(error);
@@ -81,8 +82,9 @@ async fn applied<R: Rows, F: Future<Output = Result<Vec<R>>>>(
     answers.last().map_or(Ok(Vec::new()), |names| names.column("name"))
 }
 
-/// A migration's statements, one by one, as D1 takes them. A statement ends with its line; that of a trigger with the
-/// line `END;`. A test holds this against SQLite's own reading of every migration.
+/// Splits a migration into single statements, as D1 takes them. A statement ends with its line, and
+/// a trigger with the line `END;`. A test compares this with SQLite's own parser for every
+/// migration.
 pub fn statements(text: &'static str) -> impl Iterator<Item = &'static str> {
     let mut rest = text;
     std::iter::from_fn(move || {

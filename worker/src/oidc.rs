@@ -1,5 +1,6 @@
-//! CI identities (OpenID Connect): a token that an issuer signed a minute ago stands for an API token, where somebody
-//! said so for its repository. No secret is kept for it, neither there nor here.
+//! Authentication by CI identity tokens (OpenID Connect). A token that an issuer signed a moment
+//! ago takes the place of an API token, when an admin has added a trust for its repository. Neither
+//! the CI nor the service stores a secret for it.
 
 use std::sync::Arc;
 
@@ -16,9 +17,13 @@ use crate::store::trusts;
 use crate::issuer_keys::{self as keys, Lookup};
 use crate::jwt;
 
-/// 1. It is taken apart. The trusts of its issuer: without one nobody is asked anything.
-/// 2. Its times, then the issuer's key, then the signature.
-/// 3. Only then what it claims: every trust that fits gives its scope, if the service wrote it so.
+/// Authenticates a CI identity token.
+///
+/// 1. Parse the token, and find the trusts of its issuer. Without a trust, no request is sent to
+///    the issuer.
+/// 2. Check the token's times, then find the issuer's key, then verify the signature.
+/// 3. Only then compare the claims: every trust that fits grants its scope, provided that its seal
+///    proves that the service wrote it.
 pub(crate) async fn identify<H: Host>(app: &Arc<App<H>>, text: &str) -> Result<Identity, ApiError> {
     let jwt = jwt::parse(text).ok_or(Refused::Malformed)?;
     let trusts = trusts::of_issuer(&app.host, &jwt.claims.iss).await?;
@@ -52,7 +57,7 @@ pub(crate) async fn identify<H: Host>(app: &Arc<App<H>>, text: &str) -> Result<I
     Ok(Identity::of_ci(jwt.claims.actor(), scopes, jwt.claims.exp.saturating_mul(1000)))
 }
 
-/// The issuer's key of this name; `None` when it has none.
+/// The issuer's key with this id; `None` when the issuer has no such key.
 async fn key<H: Host>(
     app: &Arc<App<H>>,
     issuer: &str,
@@ -66,20 +71,21 @@ async fn key<H: Host>(
         Lookup::Ask => {}
     }
     let answer = read(app, issuer, now).await;
-    // Without an answer, a key that was known a while ago is better than none.
+    // Without an answer, a key that was read within the last hour is used.
     match (app.issuers.known(issuer, key_id, now), answer) {
         (Some(key), _) => Ok(Some(key)),
         (None, answer) => answer.map(|()| None),
     }
 }
 
-/// Reads an issuer's keys, even when nobody waits for it any more: giving up early hides no new key.
+/// Reads an issuer's keys. Continues when the call ends early, so that new keys are cached even
+/// then.
 async fn read<H: Host>(app: &Arc<App<H>>, issuer: &str, now: u64) -> host::Result<()> {
     let (tell, told) = oneshot::channel();
     let (apart, name) = (Arc::clone(app), issuer.to_owned());
     let reading = async move {
         let answer = keys::fetch(&apart.host, &name).await;
-        // Nobody may be listening.
+        // The receiver is gone when the call has ended.
         let _ = tell.send(answer.map(|keys| apart.issuers.remember(&name, keys, now)));
     };
     app.host.run_apart(reading).await;

@@ -1,6 +1,7 @@
-//! A bug in one call is that call's 500, and nobody else's. On Workers a panic ends the whole instance, and the JavaScript
-//! entry answers; everywhere else it ends here, under the id that the log has. What was being written at that moment is
-//! not: the database is left by its transaction.
+//! Catches panics, so that a bug in one call is a 500 of that call only. On Workers a panic ends
+//! the whole instance, and the JavaScript entry module answers; everywhere else it is caught here,
+//! and the answer has the request id under which it is logged. A database transaction that was open
+//! is rolled back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
@@ -9,7 +10,8 @@ use crate::call::Outcome;
 use crate::error::ApiError;
 use crate::work::Work;
 
-/// The outcome of work that may panic. Where and why it did is what the process prints of every panic.
+/// Runs work that may panic: a panic becomes a 500. The process prints where and why, as for every
+/// panic.
 pub(crate) async fn caught(mut work: Work<'static, Outcome>) -> Outcome {
     std::future::poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))

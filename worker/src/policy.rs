@@ -1,4 +1,5 @@
-//! Pure decisions. No IO and no clock, so that each rule is one row of a table.
+//! Access decisions, as pure functions. No I/O and no clock, so that each rule is one row of a
+//! table in a test.
 
 pub mod oidc;
 pub mod projects;
@@ -17,11 +18,11 @@ use crate::row_seals::Standing;
 pub const LABEL_MAX: usize = 200;
 /// The longest platform id, in bytes.
 pub const PLATFORM_MAX: usize = 64;
-/// The longest life of a deployment, in seconds: a hundred years.
+/// The longest lifetime of a deployment, in seconds: a hundred years.
 pub const EXPIRES_IN_MAX: u64 = 100 * 366 * 86_400;
-/// The most uses that may be counted.
+/// The highest limit on uses.
 pub const MAX_USES_MAX: u64 = 1_000_000_000;
-/// The most addresses and prefixes.
+/// The most addresses and prefixes of a deployment.
 pub const CIDRS_MAX: usize = 32;
 
 /// Why no key is released.
@@ -31,53 +32,55 @@ pub enum Denial {
     Unknown,
     /// The deployment is revoked.
     Revoked,
-    /// Somebody else than the service changed its row.
+    /// Somebody other than the service changed the deployment's row.
     Altered,
-    /// Its row bears no seal.
+    /// The deployment's row has no seal.
     Unsealed,
-    /// Its time is over.
+    /// The deployment has expired.
     Expired,
-    /// As many keys were released as it may have.
+    /// The deployment has no uses left.
     UsedUp,
-    /// It may not be opened from where the caller is, or nobody knows where that is.
+    /// The deployment may not be used from the caller's address, or that address is unknown.
     Address,
 }
 
-/// What a decision needs to know of a request for a key.
+/// The parts of a request for a key that decisions depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Milliseconds since the Unix epoch.
     pub now: u64,
     /// The caller's address, where the host knows it.
     pub address: Option<&'a str>,
-    /// Whether the same client was released the key a moment ago: that takes no second use.
+    /// Whether the same client was given the key within the last minute: then this is not another
+    /// use.
     pub repeated: bool,
 }
 
-/// What a new deployment asks for that it cannot have.
+/// Why a deployment cannot be registered as requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unfit {
     /// Neither 0 nor 1.
     #[error("format must be 0 or 1")]
     Format,
-    /// Too long, or it would move a terminal's cursor when listed.
+    /// Too long, or with control characters, which could move a terminal's cursor when listed.
     #[error("label must have at most {LABEL_MAX} characters, and no control characters")]
     Label,
-    /// Not a time that a database keeps.
+    /// Zero, or more than [`EXPIRES_IN_MAX`].
     #[error("expires_in must be 1 to {EXPIRES_IN_MAX} seconds")]
     ExpiresIn,
-    /// None at all, or more than a database counts.
+    /// Zero, or more than [`MAX_USES_MAX`].
     #[error("max_uses must be 1 to {MAX_USES_MAX}")]
     MaxUses,
-    /// Each is looked at for each key.
+    /// Too many: every release of a key compares the caller with each entry.
     #[error("cidrs must have at most {CIDRS_MAX} entries")]
     Cidrs,
-    /// Not an id.
+    /// Empty, too long, or with other characters.
     #[error("platform must be 1 to {PLATFORM_MAX} of a-z, 0-9 and -")]
     Platform,
 }
 
-/// The revocation list only ever refuses. A list that is stale or cannot be read decides nothing.
+/// Decides by the revocation list, which can only refuse. A list that is stale or cannot be read
+/// decides nothing.
 ///
 /// # Errors
 /// [`Denial::Revoked`].
@@ -88,7 +91,7 @@ pub fn by_list(listed: &Result<bool, HostError>) -> Result<(), Denial> {
     }
 }
 
-/// The record is the authority.
+/// Decides by the record, which is the authority.
 ///
 /// # Errors
 /// The reason for a refusal.
@@ -100,7 +103,8 @@ pub fn by_record(record: Option<&Record>, asked: Asked<'_>) -> Result<(), Denial
     by_terms(deploy, asked)
 }
 
-/// The record is the authority where the service wrote it. A revocation counts whoever wrote it.
+/// Decides by a record and its seal. The terms count only when the service wrote the record; a
+/// revocation counts whoever wrote it.
 ///
 /// # Errors
 /// The reason for a refusal.
@@ -110,7 +114,7 @@ pub fn by_sealed_record(record: &Record, standing: Standing, asked: Asked<'_>) -
     }
     match standing {
         Standing::Whole => by_terms(&record.deploy, asked),
-        // Its root is the one that opened the blob: another one was written into the row.
+        // The root that opened the blob is held, so a row that names another root was changed.
         Standing::Altered | Standing::RootGone => Err(Denial::Altered),
         Standing::Unsealed => Err(Denial::Unsealed),
     }
@@ -126,7 +130,7 @@ fn by_terms(deploy: &Deploy, asked: Asked<'_>) -> Result<(), Denial> {
     by_address(deploy, asked.address)
 }
 
-/// With a list of networks, a caller without an address is a stranger.
+/// When a deployment lists networks, a caller without an address is refused.
 fn by_address(deploy: &Deploy, address: Option<&str>) -> Result<(), Denial> {
     if deploy.cidrs.is_empty() {
         return Ok(());
@@ -136,10 +140,10 @@ fn by_address(deploy: &Deploy, address: Option<&str>) -> Result<(), Denial> {
     if inside { Ok(()) } else { Err(Denial::Address) }
 }
 
-/// Whether a deployment may be registered as asked; its format, if so.
+/// Whether a deployment may be registered as requested; returns its format.
 ///
 /// # Errors
-/// The first field that is not as it must be.
+/// The first field that is invalid.
 pub fn registration(request: &RegisterRequest) -> Result<Format, Unfit> {
     let format = Format::from_number(request.format).map_err(|_| Unfit::Format)?;
     if request.label.as_deref().is_some_and(|label| !is_label(label)) {
@@ -223,7 +227,7 @@ mod tests {
         }
     }
 
-    /// Rows: revoked, expires at, most uses, uses, networks, the caller's address.
+    /// Rows: revoked, expiry, limit on uses, uses, networks, the caller's address.
     #[test]
     fn terms_are_kept_to_the_millisecond_the_use_and_the_address() {
         let networks = |text: &str| -> Vec<Network> {

@@ -1,12 +1,12 @@
-//! Reads the part of an address after `?`. Like a body, it is refused when it says what the route does not take.
+//! Parses a request's query. As with a body, content that the route does not take is refused.
 
 use std::fmt;
 
 use crate::error::ApiError;
 use crate::store::page::Cursor;
 
-/// The value of the only parameter that a route takes: 400 for another one, for a second one, and for characters
-/// that neither numbers nor cursors have.
+/// The value of the only parameter that a route takes: 400 for another parameter, for a second one,
+/// and for characters that occur in neither numbers nor cursors.
 pub(crate) fn only<'a>(query: Option<&'a str>, name: &str) -> Result<Option<&'a str>, ApiError> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
         return Ok(None);
@@ -20,7 +20,7 @@ pub(crate) fn only<'a>(query: Option<&'a str>, name: &str) -> Result<Option<&'a 
     }
 }
 
-/// The cursor of a list whose entries have ids: 400 for what is none.
+/// The cursor of a list whose entries have ids: 400 when it is malformed.
 pub(crate) fn cursor<I: fmt::Display, E>(
     query: Option<&str>,
     parse: impl FnOnce(&str) -> Result<I, E>,

@@ -1,5 +1,6 @@
-//! Which refusals became events within the last minute, on this instance: one a minute of each kind speaks for all. Whoever
-//! repeats what is refused shall neither fill the audit trail nor make the database work each time.
+//! Limits audit events about refusals to one per minute for each deployment and code, on this
+//! instance. Repeated refused calls thereby neither fill the audit trail nor cause a database write
+//! each time.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,26 +8,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use capy_protocol::api::ErrorCode;
 use capy_protocol::id::{DeployId, ProjectId};
 
-/// How long one event speaks for all of its kind, in milliseconds.
+/// The shortest time between two events of the same kind, in milliseconds.
 const EVENT_INTERVAL_MS: u64 = 60_000;
-/// How many events, and how many projects, are remembered. Only deployments come here whose blob was brought, or which are
-/// on the revocation list, so that nobody makes them up.
+/// How many events, and how many projects, are remembered. A caller cannot fill either with made-up
+/// ids: each id belongs to a deployment whose blob the caller brought, or is on the revocation
+/// list.
 const MAX_ENTRIES: usize = 4096;
 
-/// When each deployment's refusals were last recorded.
+/// When refusals of each deployment were last recorded, and the projects of listed deployments.
 #[derive(Default, Debug)]
 pub struct Refusals(Mutex<Remembered>);
 
 #[derive(Default, Debug)]
 struct Remembered {
-    /// When, by deployment and code.
+    /// The time of the last event, by deployment and code.
     recorded: BTreeMap<(DeployId, &'static str), u64>,
-    /// The projects of listed deployments. They never change.
+    /// The projects of listed deployments, which never change.
     projects: BTreeMap<DeployId, ProjectId>,
 }
 
 impl Refusals {
-    /// Whether a refusal is to be recorded; if so, that counts as done.
+    /// Whether to record a refusal. If so, the refusal counts as recorded from now on.
     pub(crate) fn is_due(&self, id: &DeployId, code: ErrorCode, now: u64) -> bool {
         let recorded = &mut self.lock().recorded;
         let key = (*id, code.as_str());
@@ -43,7 +45,7 @@ impl Refusals {
         has_room
     }
 
-    /// Whether such a refusal was recorded within the last minute.
+    /// Whether the same refusal was recorded within the last minute.
     pub(crate) fn was_recorded(&self, id: &DeployId, code: ErrorCode, now: u64) -> bool {
         self.lock().recorded.get(&(*id, code.as_str())).is_some_and(|at| is_recent(*at, now))
     }

@@ -1,4 +1,5 @@
-//! The release of a deployment's key: what it writes, and whether it repeats one. Pure.
+//! Releases of a deployment's key: what a release writes, and whether it repeats an earlier one.
+//! Pure.
 
 use capy_protocol::audit::Record as Sealed;
 use capy_protocol::idempotency::IdempotencyKey;
@@ -10,24 +11,26 @@ use crate::deploy_record::Record;
 use crate::host::Value;
 use crate::row_seals::seal_deploy;
 
-/// How long a repetition is one, in milliseconds.
+/// How long a release can be repeated, in milliseconds.
 const REPEAT_INTERVAL_MS: u64 = 60_000;
-/// How many uses by others may come between the lookup of a deployment whose uses are limited and its release.
+/// How many counts of uses a release is prepared for, when uses are limited: up to seven others may
+/// use the deployment between its lookup and the release.
 const USES_BETWEEN: u64 = 8;
 
-/// What a digest of a client's key is found by: 32 hexadecimal digits.
+/// A digest of the client's idempotency key, by which a release is found: 32 hexadecimal digits.
 fn digest(key: &IdempotencyKey) -> String {
     let mut digest = Sealed::of("capy/v1/idempotency-key").text(Some(&key.serialize_hex())).digest();
     digest.truncate(32);
     digest
 }
 
-/// The earliest time of a release that may be repeated now, as texts of releases begin.
+/// The time of the earliest release that can be repeated now, in the format in which texts of
+/// releases begin.
 fn oldest(now: u64) -> String {
     format!("{:016}", (now + 1).saturating_sub(REPEAT_INTERVAL_MS))
 }
 
-/// Whether this client's key was released for within the last minute.
+/// Whether the key was released for this idempotency key within the last minute.
 pub(crate) fn is_repeated(row_key: &RowKey, record: &Record, key: &IdempotencyKey, now: u64) -> bool {
     let (digest, oldest) = (digest(key), oldest(now));
     let named = record.repeats.0.iter().filter(|text| **text > oldest);
@@ -47,21 +50,22 @@ fn parse(text: &str) -> Option<(u64, &str, &str)> {
     Some((at.parse().ok()?, digest, seal))
 }
 
-/// What a release writes, and on which condition.
+/// What a release writes, and under which conditions.
 #[derive(Debug)]
 pub(crate) struct Release {
-    /// The fewest and the most uses that the row may count by then.
+    /// The lowest and the highest count of uses at which the release may happen.
     counts: (u64, u64),
-    /// The row's seals once it counts one more than each of these.
+    /// The seal of the row after the release, for each of these counts. Empty when uses are
+    /// unlimited.
     seals: Vec<String>,
-    /// The text that names this release, and the digest in it.
+    /// The text that records this release, and the digest in it.
     named: Option<(String, String)>,
     oldest: String,
 }
 
 impl Release {
-    /// A release of this record at this time. Where uses are limited, the database takes the seal of the count that it comes
-    /// to: who asks at the same time does not have to wait.
+    /// A release of this record at this time. When uses are limited, the database picks the seal
+    /// that belongs to its actual count, so that concurrent releases need no retry.
     pub(crate) fn of(row_key: &RowKey, record: &Record, key: Option<&IdempotencyKey>, now: u64) -> Self {
         let (uses, max_uses) = (record.deploy.uses, record.deploy.max_uses);
         let counts = match max_uses {
@@ -83,12 +87,12 @@ impl Release {
         self.named.as_ref().map(|(_, digest)| digest.as_str()).into()
     }
 
-    /// What an event's statement takes beside the event's own values.
+    /// The parameters of the event's statement after the event's own.
     pub(crate) fn conditions(&self) -> [Value; 4] {
         [self.counts.0.into(), self.counts.1.into(), self.digest(), self.oldest.as_str().into()]
     }
 
-    /// What the release's own statement takes after the deployment and the time.
+    /// The parameters of the release's statement after the deployment and the time.
     pub(crate) fn values(&self) -> [Value; 6] {
         let [first, last, digest, oldest] = self.conditions();
         let text = self.named.as_ref().map(|(text, _)| text.as_str()).into();

@@ -1,13 +1,15 @@
-//! The releases of a deployment that may be repeated: a client whose answer was lost asks again, and takes no second use.
+//! The repeatable releases of a deployment: a client whose answer was lost asks again, without
+//! another use being counted.
 //!
-//! A deployment's row names the releases of the last minute, up to 32 of them, a text for each: the time in sixteen digits, a digest of the
-//! client's key, and a seal. The seal is what counts: who writes to the database cannot make one.
+//! A deployment's row lists the releases of the last minute, up to 32 of them. Each is a text: the
+//! time in sixteen digits, a digest of the client's idempotency key, and a seal. Only the seal
+//! proves a release, since somebody who can write to the database cannot make one.
 
 use capy_protocol::json;
 
 use crate::host::{Cell, FromCell};
 
-/// The releases that a row names.
+/// The releases in a deployment's row.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Repeats(pub(crate) Vec<String>);
 

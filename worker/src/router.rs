@@ -21,28 +21,29 @@ use crate::host::Host;
 use crate::routes::answer;
 use crate::work::Work;
 
-/// The pattern of the route that answered: an extension of each response, for a host's own log.
+/// The pattern of the route that answered: an extension of each response, for the host's own log.
 #[derive(Clone, Copy, Debug)]
 pub struct Route(pub &'static str);
 
-/// The service over `app`. A host tells of the connection by a [`Peer`] among the request's extensions.
+/// The service as an axum router. A host passes what it knows about the connection as a [`Peer`] in
+/// the request's extensions.
 pub fn router<H: Host>(app: Arc<App<H>>) -> Router {
     Router::new().fallback(respond::<H>).with_state(app)
 }
 
-/// The answer of a host that waits no longer: 503.
+/// The answer when the host's time limit has passed: 503.
 pub fn too_slow() -> Response {
     refusal(ApiError::Unavailable(Fault::TooSlow))
 }
 
-/// The answer of a host whose trusted proxy does not say who called it: 400.
+/// The answer when the host's trusted proxy does not say who called it: 400.
 pub fn caller_unknown() -> Response {
     let text =
         "x-forwarded-for does not say who calls: a list of addresses is read, each with or without its port";
     refusal(ApiError::BadRequest(text.into()))
 }
 
-/// The answer of a host that has no place for this call now: 503.
+/// The answer when the host has no capacity for another call: 503.
 pub fn overloaded() -> Response {
     refusal(ApiError::Unavailable(Fault::Overloaded))
 }
@@ -69,7 +70,7 @@ fn read(parts: &Parts, body: HttpBody) -> Request {
         authorization: text(AUTHORIZATION),
         content_type: text(CONTENT_TYPE),
         user_agent: header(USER_AGENT).map(lossy),
-        // One that is no text is none that a client draws, and is refused as such.
+        // Invalid characters are replaced, so that such a key is malformed and refused.
         idempotency_key: header(HeaderName::from_static(idempotency::HEADER)).map(lossy),
         peer: parts.extensions.get::<Peer>().cloned().unwrap_or_default(),
         body: Box::new(body),

@@ -1,4 +1,4 @@
-//! The whole route table, and the way from a request to its answer.
+//! The route table, and the dispatch of requests to handlers.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::work::Work;
 /// One method of one route.
 struct Route<H> {
     method: &'static str,
-    /// Segments after slashes; one in braces is any that is not empty.
+    /// Path segments after slashes. One in braces matches any segment that is not empty.
     pattern: &'static str,
     handle: fn(Arc<App<H>>, Call) -> Work<'static, Outcome>,
 }
 
-/// Carries the type of the host to the table.
+/// Makes the table generic over the host.
 struct Table<H>(PhantomData<H>);
 
 /// `METHOD pattern => handler`
@@ -70,7 +70,7 @@ impl<H: Host> Table<H> {
     };
 }
 
-/// Answers a request. Every answer is JSON, none may be cached, and each has its id.
+/// Answers a request. Every answer is JSON, is not cacheable and has a request id.
 pub async fn answer<H: Host>(app: &Arc<App<H>>, request: Request) -> Answer {
     let id = log::request_id(&request.peer);
     let method = request.method.clone();
@@ -93,15 +93,16 @@ pub async fn answer<H: Host>(app: &Arc<App<H>>, request: Request) -> Answer {
     answer
 }
 
-/// Where a path leads.
+/// The routes that a path matches.
 struct Found<H: 'static> {
     pattern: &'static str,
-    /// One for each method.
+    /// One route per method.
     routes: Vec<&'static Route<H>>,
     parameter: Option<String>,
 }
 
-/// A pattern that is the path goes before one that leaves a part of it open: `/tokens/self` is no token's id.
+/// Finds the routes of a path. A literal match takes precedence over a pattern: `/tokens/self` is
+/// not the id of a token.
 fn find<H: Host>(path: &str) -> Option<Found<H>> {
     let routes = Table::<H>::ROUTES;
     let (pattern, parameter) = match routes.iter().find(|route| route.pattern == path) {
@@ -114,7 +115,7 @@ fn find<H: Host>(path: &str) -> Option<Found<H>> {
     Some(Found { pattern, routes, parameter: parameter.map(str::to_owned) })
 }
 
-/// What the path has in the pattern's open place, where it fits; a pattern has one such place at most.
+/// The path segment at the pattern's `{…}`, when the path matches. A pattern has at most one.
 fn open_part<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let (before, after) = pattern.split_once('{')?;
     let (_, after) = after.split_once('}')?;
@@ -124,7 +125,7 @@ fn open_part<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 
 impl<H: Host> Found<H> {
     async fn call(self, app: &Arc<App<H>>, request: Request) -> Outcome {
-        // Who may GET may ask for the head alone.
+        // A route with GET also answers HEAD.
         let method = if request.method == "HEAD" { "GET" } else { &request.method };
         let Some(route) = self.routes.iter().find(|route| route.method == method) else {
             return Ok(self.method_not_allowed());

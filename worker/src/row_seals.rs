@@ -1,9 +1,10 @@
-//! Whether a row that decides is one that the service wrote. Pure: rows and roots in, verdicts out. The bytes are in
+//! Seals of database rows that decide: deployments, API tokens and trusts. A seal proves that the
+//! service wrote the row. Pure: rows and roots in, verdicts out. The bytes are described in
 //! [`capy_protocol::row_seal`].
 //!
-//! A row without a seal is refused: it is from before there were seals, and an owner has it sealed, or somebody else wrote
-//! it. A revoked row bears the word `revoked`, which is no seal, so that a revocation that is taken back leaves a row that is
-//! refused.
+//! A row without a seal is refused: either it is from before row seals existed, and an owner has it
+//! sealed, or somebody else wrote it. A revoked row has the text `revoked` in place of its seal, so
+//! that a row whose revocation is undone is refused as well.
 
 use capy_protocol::api::tokens::TokenInfo;
 use capy_protocol::api::trusts::Trust;
@@ -17,25 +18,26 @@ use capy_protocol::wrap::WrapRoots;
 
 use crate::deploy_record::{Record, serialize_networks};
 
-/// What a row's seal says of it.
+/// What a row's seal proves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// The service wrote it so.
+    /// The service wrote the row as it is.
     Whole,
-    /// Somebody else changed it, or it is another row's seal.
+    /// Somebody else changed the row, or the seal is another row's.
     Altered,
-    /// It has none.
+    /// The row has no seal.
     Unsealed,
-    /// Its wrap root is not held.
+    /// The wrap root of the seal is not held.
     RootGone,
 }
 
-/// The seal of a deployment that counts so many uses.
+/// The seal of a deployment at this count of uses.
 pub(crate) fn seal_deploy(key: &RowKey, record: &Record, uses: u64) -> String {
     key.seal(&deploy_record(record, uses))
 }
 
-/// Whether a deployment is one that the service wrote. `key`: of its wrap root, where that is held.
+/// Verifies a deployment's seal. `key` belongs to the deployment's wrap root; `None` when that root
+/// is not held.
 pub(crate) fn of_deploy(key: Option<&RowKey>, record: &Record) -> Standing {
     match (&record.seal, key) {
         (None, _) => Standing::Unsealed,
@@ -61,10 +63,10 @@ fn deploy_record(record: &Record, uses: u64) -> Sealed {
     .record()
 }
 
-/// The seal of an API token under the newest root.
+/// Seals an API token under the newest root.
 ///
 /// # Errors
-/// What a ring without roots answers.
+/// The error of a key ring without roots.
 pub(crate) fn seal_token(
     roots: &WrapRoots,
     token: &TokenInfo,
@@ -73,7 +75,7 @@ pub(crate) fn seal_token(
     seal(roots, |key_id| token_record(token, digest, key_id))
 }
 
-/// Whether an API token is one that the service wrote.
+/// Verifies an API token's seal.
 pub(crate) fn of_token(roots: &WrapRoots, token: &TokenInfo, digest: &str, seal: Option<&str>) -> Standing {
     standing(roots, seal, |key_id| token_record(token, digest, key_id))
 }
@@ -84,15 +86,15 @@ fn token_record(token: &TokenInfo, digest: &str, key_id: KeyId) -> Sealed {
     TokenTerms { token_id, digest, scopes: &scopes.join(" "), expires_at }.record(key_id)
 }
 
-/// The seal of a trust under the newest root.
+/// Seals a trust under the newest root.
 ///
 /// # Errors
-/// What a ring without roots answers.
+/// The error of a key ring without roots.
 pub(crate) fn seal_trust(roots: &WrapRoots, trust: &Trust) -> capy_protocol::Result<String> {
     seal(roots, |key_id| trust_record(trust, key_id))
 }
 
-/// Whether a trust is one that the service wrote.
+/// Verifies a trust's seal.
 pub(crate) fn of_trust(roots: &WrapRoots, trust: &Trust, seal: Option<&str>) -> Standing {
     standing(roots, seal, |key_id| trust_record(trust, key_id))
 }
@@ -108,7 +110,7 @@ fn trust_record(trust: &Trust, key_id: KeyId) -> Sealed {
     .record(key_id)
 }
 
-/// The newest root's key id, a colon and the seal.
+/// Seals a record under the newest root: its key id, a colon and the seal.
 fn seal(roots: &WrapRoots, record: impl FnOnce(KeyId) -> Sealed) -> capy_protocol::Result<String> {
     let key_id = roots.newest()?;
     Ok(format!("{key_id}:{}", roots.row_key(key_id)?.seal(&record(key_id))))

@@ -1,6 +1,8 @@
-//! The service's own secrets: the bootstrap token, the wrap roots, and the keys of the project store, if it has one.
+//! The service's own secrets: the bootstrap tokens, the wrap roots, and the keys of the project
+//! store, if there is one.
 //!
-//! A secret that is missing or malformed stops only the routes that need it; the log names it, never its content.
+//! A secret that is missing or malformed affects only the routes that need it. The log names the
+//! secret, never its content.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -10,31 +12,32 @@ use zeroize::Zeroizing;
 
 use crate::admin_token::AdminTokens;
 
-/// The name of the bootstrap token.
+/// The name of the secret with the bootstrap tokens.
 pub const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
-/// The name of the wrap roots.
+/// The name of the secret with the wrap roots.
 pub const WRAP_ROOTS: &str = "WRAP_ROOTS";
 
-/// The name of the project store's keys. Without them the service runs, and keeps no values of projects.
+/// The name of the secret with the project store's keys. Without it the service runs without a
+/// project store.
 pub const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
 
-/// What is wrong with a secret.
+/// Why a secret cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SecretFault {
-    /// It is not set.
+    /// The secret is not set.
     #[error("secret {0} is not set")]
     Missing(&'static str),
-    /// It is set to something else.
+    /// The secret is set to something else.
     #[error("secret {0} is malformed: expected {1}")]
     Malformed(&'static str, &'static str),
 }
 
-/// The secrets, each parsed or with its fault. A host may replace them while it serves; a call that has begun goes on with
-/// those that it took.
+/// The parsed secrets, each usable or with its fault. A host may replace the secrets while it
+/// serves; a call in progress continues with those that it has read.
 #[derive(Debug)]
 pub struct Secrets(RwLock<Parsed>);
 
-/// One secret that can be used, or its fault.
+/// A parsed secret, or the reason why it cannot be used.
 type Usable<T> = Result<Arc<T>, SecretFault>;
 
 #[derive(Debug)]
@@ -45,9 +48,12 @@ struct Parsed {
 }
 
 impl Secrets {
-    /// Reads `ADMIN_TOKEN` (32 or more visible ASCII characters, or two such tokens) and `WRAP_ROOTS`
-    /// (`kid:hex[,kid:hex…]`, the newest last), and `ENCRYPTION_KEY` (64 hexadecimal digits, or several such keys, the newest
-    /// first). White space around each is forgiven: it comes with a pipe into `wrangler secret put`.
+    /// Parses the secrets that `lookup` returns by name. White space around each is ignored,
+    /// because a pipe into `wrangler secret put` adds it.
+    ///
+    /// - `ADMIN_TOKEN`: at least 32 visible ASCII characters, or two such tokens.
+    /// - `WRAP_ROOTS`: `kid:hex[,kid:hex…]`, the newest last.
+    /// - `ENCRYPTION_KEY`: 64 hexadecimal digits, or several such keys, the newest first.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &'static str| lookup(name).map(Zeroizing::new).ok_or(SecretFault::Missing(name));
         Self(RwLock::new(Parsed {
@@ -70,7 +76,7 @@ impl Secrets {
         }))
     }
 
-    /// From now on, these.
+    /// Replaces all secrets.
     pub fn replace(&self, with: Self) {
         let with = with.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = with;
@@ -92,7 +98,7 @@ impl Secrets {
         self.read().store_keys.clone()
     }
 
-    /// Whether the service can do its work.
+    /// Checks all secrets. A missing key of the project store is no fault.
     ///
     /// # Errors
     /// The first secret that cannot be used.
@@ -101,13 +107,13 @@ impl Secrets {
         self.check_store().map(drop)
     }
 
-    /// Whether the secrets that every service needs can be used.
+    /// Checks the secrets that every service needs.
     pub(crate) fn check_keys(&self) -> Result<(), SecretFault> {
         self.admin_tokens()?;
         self.wrap_roots().map(drop)
     }
 
-    /// Whether there is a project store. Keys that are set and cannot be used are a fault; no keys are none.
+    /// Whether there is a project store: no keys mean no store, and malformed keys are a fault.
     pub(crate) fn check_store(&self) -> Result<bool, SecretFault> {
         match self.store_keys() {
             Ok(_) => Ok(true),

@@ -1,7 +1,8 @@
-//! What the service remembers, as statements over any [`Host`](crate::host::Host). No key material: not a blob, not
-//! a key, not a token; of the project store's values only what was sealed before it came here.
+//! The service's database: statements over any [`Host`](crate::host::Host). The database holds no
+//! key material: no blob, no key and no token. Values of the project store are sealed before they
+//! get here.
 //!
-//! Each change and its event are one transaction: neither is ever there without the other.
+//! Each change is one transaction with its event, so that neither exists without the other.
 
 pub mod audit;
 pub mod deploys;

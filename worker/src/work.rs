@@ -1,22 +1,22 @@
-//! Work that takes time, and what a host may do with it.
+//! Boxed futures and thread-safety bounds, for native targets and for wasm.
 
 use std::pin::Pin;
 
-/// Work that is under way.
+/// A boxed future, which may move between threads.
 #[cfg(not(target_family = "wasm"))]
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// Work that is under way.
+/// A boxed future, which stays on the only thread.
 #[cfg(target_family = "wasm")]
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// `Send` where a call may move from thread to thread. On Workers there is but one, which JavaScript's promises never
-/// leave.
+/// `Send` on native targets, where a call may move between threads. Workers have a single thread,
+/// and JavaScript's promises cannot leave it.
 #[cfg(not(target_family = "wasm"))]
 pub trait MaybeSend: Send {}
 #[cfg(not(target_family = "wasm"))]
 impl<T: Send> MaybeSend for T {}
 
-/// `Send` where a call may move from thread to thread: not here.
+/// No bound: on wasm there is a single thread.
 #[cfg(target_family = "wasm")]
 pub trait MaybeSend {}
 #[cfg(target_family = "wasm")]

@@ -1,4 +1,5 @@
-//! The way in from Cloudflare Workers. With `hosts::cloudflare` the only code that knows that platform.
+//! Entry points for Cloudflare Workers. Only this module and `hosts::cloudflare` know that
+//! platform.
 
 mod console;
 
@@ -27,15 +28,15 @@ use crate::secrets::Secrets;
 use crate::work::Work;
 use crate::{answer, checkpoint};
 
-/// For as long as this instance lives, which is that of one deployed version: each call has an [`App`] of its own.
+/// State of this instance, which serves one deployed version: each call has an [`App`] of its own.
 static BINDINGS: OnceLock<Arc<Bindings>> = OnceLock::new();
 static SECRETS: OnceLock<Arc<Secrets>> = OnceLock::new();
 static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
 static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
-/// Whether the database has been seen to have its tables.
+/// Whether all migrations are known to be applied.
 static HAS_TABLES: AtomicBool = AtomicBool::new(false);
 
-/// What `entry.mjs` calls for a request.
+/// Answers a request. Called by `entry.mjs`.
 #[wasm_bindgen]
 pub fn fetch(request: WebRequest, env: &Object, context: Context) -> Promise {
     let app = Arc::new(bind(env, Some(context)));
@@ -45,7 +46,8 @@ pub fn fetch(request: WebRequest, env: &Object, context: Context) -> Promise {
     })
 }
 
-/// What `entry.mjs` calls every few minutes, as wrangler.toml says.
+/// Makes checkpoints of the audit trail. Called by `entry.mjs` every few minutes, as
+/// `wrangler.toml` says.
 #[wasm_bindgen]
 pub fn scheduled(env: &Object) -> Promise {
     let app = bind(env, None);
@@ -56,8 +58,9 @@ pub fn scheduled(env: &Object) -> Promise {
     })
 }
 
-/// A deploy brings no tables: they are made, or changed, before an instance's first call. Where that fails, the call goes
-/// on all the same, for what can be answered without the database, and the next one tries again.
+/// Applies missing migrations before an instance's first call, since a deploy does not create
+/// tables. When that fails, the call goes on, for answers that need no database, and the next call
+/// tries again.
 async fn bring_up_to_date(app: &App<Cloudflare>) {
     if HAS_TABLES.load(Ordering::Relaxed) {
         return;
@@ -100,7 +103,7 @@ fn receive(request: WebRequest) -> Request {
         content_type: header("content-type"),
         user_agent: header("user-agent"),
         idempotency_key: header(idempotency::HEADER),
-        // Cloudflare sets these itself, over whatever the client sent.
+        // Cloudflare sets these headers itself, and replaces those of the client.
         peer: Peer {
             address: header("cf-connecting-ip"),
             request_id: header("cf-ray"),
@@ -110,7 +113,7 @@ fn receive(request: WebRequest) -> Request {
     }
 }
 
-/// Path and query of an absolute address, which the runtime has parsed before.
+/// Path and query of an absolute URL, which the runtime has already parsed.
 fn target(url: &str) -> (&str, Option<&str>) {
     let after_scheme = url.split_once(':').map_or(url, |(_, rest)| rest.trim_start_matches('/'));
     let start = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
@@ -125,7 +128,7 @@ fn country(request: &WebRequest) -> Option<String> {
     present(&present(request, "cf")?, "country")?.as_string()
 }
 
-/// The request that the body belongs to.
+/// A request whose body has not been read yet.
 struct Unread(WebRequest);
 
 impl Body for Unread {

@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: the main job on real input, from a bare machine to a refused build.
+//! `cargo xtask demo`: shows Capy's main job on a real application, from set-up to the build of a
+//! revoked deployment, which is refused.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -14,21 +15,21 @@ use crate::setup;
 use crate::shop::{Answer, NextServer, Shop, VARIABLES, answers, canary_in};
 use crate::steps::{heading, say, shown, waiting};
 
-/// The programs and the key service of a demonstration.
+/// The programs and the key service to show.
 struct Parts {
     /// The folder with `capy`.
     programs: PathBuf,
-    /// The Worker's entry, or the folder of a release's.
+    /// The Worker's entry, or the folder of a release's Worker.
     service: PathBuf,
-    /// How that is started.
+    /// How to start the key service from `service`.
     start: fn(&Node, &Path) -> Result<KeyService>,
 }
 
-/// Runs the whole demonstration; leaves nothing running, and nothing but what was compiled or fetched. With a `release`,
-/// nothing is compiled: its packages are installed.
+/// Runs the whole demonstration. Leaves no process running, and no files but what was compiled or
+/// fetched. With a `release`, compiles nothing of Capy and installs the release's packages.
 ///
 /// # Errors
-/// When any step does not do what it says.
+/// If a step does not do what it says.
 pub fn run(release: Option<&Path>) -> Result<()> {
     let what = "on a real Next application, from login to revoked: seven steps, on loopback alone";
     say(format!("The main job of Capy {what}."));

@@ -1,8 +1,8 @@
-//! `cargo xtask dist`: everything that a release consists of, in one folder, with `SHA256SUMS`.
+//! `cargo xtask dist`: makes all files of a release, in one folder, with `SHA256SUMS`.
 //!
 //! Each part is a module with `make(&Release) -> Result<()>`. A part asks the [`Release`] for the
-//! programs of a target, which are built once, and hands its files to [`Release::add`]. Nothing
-//! else writes into the folder.
+//! programs of a target, which are built once, and hands its files to [`Release::add`]. Otherwise
+//! only [`Release::write_sums`] writes into the folder.
 
 mod archive;
 mod archives;
@@ -82,12 +82,12 @@ pub enum Part {
 }
 
 impl Part {
-    /// All of them, in the order in which they are made.
+    /// All parts, in the order in which they are made.
     pub fn all() -> Vec<Self> {
         Self::value_variants().to_vec()
     }
 
-    /// As it is typed.
+    /// The part's name on the command line.
     pub fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
@@ -113,10 +113,10 @@ impl Part {
     }
 }
 
-/// The programs of a release for this machine, in a folder: what benchmarks measure.
+/// The folder of a release's programs for this machine, which benchmarks measure. Builds them.
 ///
 /// # Errors
-/// When they cannot be built, or a release has none for this machine.
+/// If they cannot be built, or a release has none for this machine.
 pub fn programs_for_this_machine() -> Result<PathBuf> {
     let target = Target::of_this_machine()?;
     let release = Release::new(release_folder(), vec![target], None)?;
@@ -131,7 +131,7 @@ fn release_folder() -> PathBuf {
 /// Makes the parts that are asked for, and then the sums of all files in the folder.
 ///
 /// # Errors
-/// When a part cannot be made. The other parts are made all the same.
+/// If a part cannot be made. The other parts are made nevertheless.
 pub fn run(arguments: Arguments) -> Result<()> {
     if arguments.verify {
         return verify::run(&arguments);

@@ -1,4 +1,5 @@
-//! Commands that another program runs, since they take longer to compile than all others together.
+//! Commands that a separate program, or a build of this one with a feature, runs: they take longer
+//! to compile than all others together.
 
 use std::ffi::OsString;
 
@@ -16,26 +17,26 @@ pub struct Arguments {
     arguments: Vec<OsString>,
 }
 
-/// `bench`, `soak` and `measure`, by `capy-bench`.
+/// Runs `bench`, `soak` or `measure`, by `capy-bench`.
 ///
 /// # Errors
-/// When it cannot be compiled, or fails.
+/// If the program cannot be compiled, or fails.
 pub fn bench(what: &str, arguments: &Arguments) -> Result<()> {
     run(&["--package", "capy-bench"], what, arguments)
 }
 
-/// `dist`, by this program with the feature of that name.
+/// Runs `dist`, by this program with the feature `dist`.
 ///
 /// # Errors
-/// When it cannot be compiled, or fails.
+/// If the program cannot be compiled, or fails.
 pub fn dist(arguments: &Arguments) -> Result<()> {
     run(&["--package", "xtask", "--features", "dist"], "dist", arguments)
 }
 
-/// `house`, by this program with the feature of that name.
+/// Runs `house`, by this program with the feature `house`.
 ///
 /// # Errors
-/// When it cannot be compiled, or fails.
+/// If the program cannot be compiled, or fails.
 pub fn house() -> Result<()> {
     run(&["--package", "xtask", "--features", "house"], "house", &Arguments { arguments: Vec::new() })
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask house`: whether the files of the workspace can be read one after the other. Fails
-//! on files that need each other in a circle, on sibling modules that do, and on a room that names
-//! one above it.
+//! `cargo xtask house`: checks dependencies between modules, so that the workspace's files can be
+//! read one after the other. It fails on cycles between files, on cycles between sibling modules,
+//! on a module that names one on a floor above its own, and on a module without a floor.
 
 mod circles;
 mod floors;
@@ -16,10 +16,10 @@ use crate::workspace_root;
 use circles::{Graph, circles};
 use sources::{Module, ModuleId, Reference, Sources};
 
-/// Looks at all crates of the workspace.
+/// Checks all crates of the workspace.
 ///
 /// # Errors
-/// When a source cannot be read, and when one of the rules does not hold.
+/// If a source cannot be read, or a rule does not hold.
 pub fn run() -> Result<()> {
     let root = workspace_root();
     let crates = crates()?;
@@ -37,7 +37,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// The libraries of the workspace: name and root file.
+/// The libraries of the workspace: the name and the root file of each.
 fn crates() -> Result<Vec<(String, PathBuf)>> {
     let root = workspace_root();
     let output = crate::setup::cargo()
@@ -87,7 +87,7 @@ fn findings(sources: &Sources) -> Vec<String> {
     findings
 }
 
-/// All references but those of the inliner's engines.
+/// All references but those from or to the inliner's engines.
 fn references(sources: &Sources) -> impl Iterator<Item = &Reference> {
     let is_engine = |id: ModuleId| {
         let file = sources.modules[id].file.to_str().unwrap_or_default();
@@ -96,7 +96,7 @@ fn references(sources: &Sources) -> impl Iterator<Item = &Reference> {
     sources.references.iter().filter(move |at| !is_engine(at.from) && !is_engine(at.to))
 }
 
-/// Rooms that name one above them, and modules on no floor.
+/// Finds modules that name one on a floor above their own, and modules without a floor.
 fn above(sources: &Sources) -> Vec<String> {
     let mut findings = Vec::new();
     for module in &sources.modules {
@@ -124,7 +124,7 @@ fn above(sources: &Sources) -> Vec<String> {
     findings
 }
 
-/// Circles among the modules of one module, each taken with all that is in it.
+/// Finds cycles among the children of one module, each taken with everything that is in it.
 fn siblings(sources: &Sources, outer: ModuleId, findings: &mut Vec<String>) {
     let children: Vec<_> = sources.modules[outer].children.values().copied().collect();
     let room = |id: ModuleId| children.iter().copied().find(|child| sources.is_within(id, *child));
@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    /// What is found in a crate of these files, the first of which is its root.
+    /// The findings in a crate of these files, the first of which is its root.
     fn found(name: &str, files: &[(&str, &str)]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -180,7 +180,7 @@ mod tests {
         findings(&Sources::read(folder.path(), &crates).unwrap())
     }
 
-    /// `a.rs` says something of `b`, and `b.rs` something of `a`.
+    /// Whether a cycle is found if `a.rs` holds `of_b` and `b.rs` holds `of_a`.
     fn circle_of(of_b: &str, of_a: &str) -> bool {
         let root = ("src/lib.rs", "mod a;\nmod b;\npub use a::A;\n");
         let findings = found("planted", &[root, ("src/a.rs", of_b), ("src/b.rs", of_a)]);
@@ -197,7 +197,7 @@ mod tests {
         for of_a in [
             "use super::a::A;\n",
             "use crate::{a::A as Other};\n",
-            // By the root, which hands it on.
+            // By way of the root, which re-exports it.
             "use crate::A;\n",
             "fn f(_: &crate::a::A) {}\n",
             "use planted::a;\n",

@@ -1,5 +1,5 @@
-//! The packages of `cargo xtask dist`, installed as their users install them: npm's into a project, and the archive of the
-//! key service unpacked.
+//! Installs the packages of `cargo xtask dist` as users do: the npm packages into a project, and
+//! the key service by unpacking its archive.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use crate::setup::node_tool;
 use crate::steps::{quiet, say};
 use crate::workspace_root;
 
-/// What was installed.
+/// What was installed, and where.
 #[derive(Debug)]
 pub struct Installed {
-    /// The folder with the commands that npm made.
+    /// The folder with the commands that npm installed.
     pub programs: PathBuf,
     /// The folder with the key service.
     pub service: PathBuf,
 }
 
-/// Installs the release of a folder into another folder.
+/// Installs the release in one folder into another folder.
 ///
 /// # Errors
-/// When the release lacks a file, or holds another one than its sums say; when npm or tar fails.
+/// If a file of the release is missing or does not match its checksum, and if npm or tar fails.
 pub fn install(release: &Path, into: &Path) -> Result<Installed> {
     let names = fs::read(workspace_root().join("packaging/names.json")).context("packaging/names.json")?;
     let names: Value = serde_json::from_slice(&names).context("packaging/names.json")?;
@@ -44,7 +44,7 @@ pub fn install(release: &Path, into: &Path) -> Result<Installed> {
     fs::create_dir(&project)?;
     fs::write(project.join("package.json"), "{ \"private\": true }\n")?;
     let mut install = Command::new(node_tool("npm")?);
-    // Offline: the two packages are all that it takes.
+    // Offline, since the two packages need no others.
     install.args(["install", "--save-dev", "--offline", "--ignore-scripts", "--no-audit", "--no-fund"]);
     install.args(packages.iter().map(|file| release.join(file))).current_dir(&project);
     quiet(&format!("npm install --save-dev {}", packages.join(" ")), &mut install)?;
@@ -57,7 +57,7 @@ pub fn install(release: &Path, into: &Path) -> Result<Installed> {
     Ok(installed)
 }
 
-/// What npm calls this system, such as `linux-x64`.
+/// npm's name for this system, such as `linux-x64`.
 fn platform() -> Result<String> {
     let mut node = Command::new(node_tool("node")?);
     let output = node.args(["-p", "`${process.platform}-${process.arch}`"]).output().context("node")?;
@@ -65,12 +65,12 @@ fn platform() -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The file that `npm pack` makes of a package.
+/// The name of the file that `npm pack` makes of a package.
 fn packed(name: &str, version: &str) -> String {
     format!("{}-{version}.tgz", name.trim_start_matches('@').replace('/', "-"))
 }
 
-/// Refuses a file that is not there, or is not the one of the release's sums.
+/// Checks that a file exists and matches the release's checksums.
 fn check(release: &Path, file: &str, sums: &str, platform: &str) -> Result<()> {
     let path = release.join(file);
     let bytes = fs::read(&path).with_context(|| {
@@ -85,7 +85,7 @@ fn check(release: &Path, file: &str, sums: &str, platform: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a release's programs for a system of npm's are built for.
+/// The target of a release's programs for a system of npm's.
 fn target(platform: &str) -> Option<&'static str> {
     Some(match platform {
         "linux-x64" => "x86_64-unknown-linux-musl",

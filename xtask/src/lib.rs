@@ -1,6 +1,7 @@
-//! The workspace's own commands: set-up and demo, tests, releases. `cargo xtask` is a thin command line over these modules.
+//! The workspace's own commands: set-up and demo, tests, releases. `cargo xtask` is a thin command
+//! line over these modules.
 //!
-//! What takes minutes to compile is not here: `cargo xtask bench` and
+//! Code that takes minutes to compile is not here: `cargo xtask bench` and
 //! `cargo xtask build-worker` start programs of their own.
 
 pub mod demo;

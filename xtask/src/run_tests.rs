@@ -1,4 +1,5 @@
-//! `cargo xtask test`: sets up, runs every test of the workspace, and closes with one line that counts them.
+//! `cargo xtask test`: sets up, runs all tests of the workspace, and ends with one line that counts
+//! them.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ use crate::setup;
 use crate::steps::{heading, say};
 use crate::workspace_root;
 
-/// How many tests came to what.
+/// How many tests passed, failed and were skipped.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: u32,
@@ -19,7 +20,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Adds a test binary's closing line; any other line counts nothing.
+    /// Adds the counts in a test binary's closing line. Other lines add nothing.
     fn add(&mut self, line: &str) {
         let Some(counts) = line.strip_prefix("test result: ") else {
             return;
@@ -33,7 +34,8 @@ impl Tally {
         self.skipped += count("ignored").unwrap_or_default();
     }
 
-    /// Counts tests as skipped that returned at once for want of a program: the harness calls them passed.
+    /// Counts tests as skipped that returned early because a program is missing; the harness counts
+    /// them as passed.
     fn skip(&mut self, tests: usize) {
         let tests = u32::try_from(tests).unwrap_or(u32::MAX);
         self.passed = self.passed.saturating_sub(tests);
@@ -41,19 +43,19 @@ impl Tally {
     }
 }
 
-/// How much of the tests to run.
+/// Which tests to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// At least one case of every kind.
     Usual,
-    /// All: also what is marked `#[ignore]`, and the larger numbers behind `CAPY_TESTS=full`.
+    /// All tests, with those marked `#[ignore]`, and the larger numbers of `CAPY_TESTS=full`.
     Full,
 }
 
-/// Runs the tests; `filter` is handed to the test binaries.
+/// Runs the tests; `filter` is passed to the test binaries.
 ///
 /// # Errors
-/// When a step of the set-up fails, when a test does, and when no test ran.
+/// If a step of the set-up or a test fails, and if no test ran.
 pub fn run(size: Size, filter: &[String]) -> Result<()> {
     say(
         "The tests of the workspace: set-up, then everything is compiled, then they run. The last line counts them.",
@@ -77,7 +79,7 @@ pub fn run(size: Size, filter: &[String]) -> Result<()> {
     let (mut tally, success) = count(cargo.args(filter).env(RECORD, record.path()))?;
     tally.skip(skipped_tests(record.path()).context("the record of skipped tests")?);
     say("");
-    // A test run's closing line, alone on its line.
+    // The closing line goes to stdout, as the output of the tests does.
     let Tally { passed, failed, skipped } = tally;
     writeln!(std::io::stdout(), "{passed} passed, {failed} failed, {skipped} skipped")?;
     ensure!(success && failed == 0, "tests failed");
@@ -85,7 +87,7 @@ pub fn run(size: Size, filter: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Shows the run's output as it comes and counts what the test binaries report.
+/// Shows the run's output as it comes, and counts the results that the test binaries report.
 fn count(cargo: &mut Command) -> Result<(Tally, bool)> {
     let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cargo test")?;
     let stdout = child.stdout.take().context("cargo test has no stdout")?;

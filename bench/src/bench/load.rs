@@ -1,7 +1,9 @@
-//! A closed loop of clients on loopback: each has one connection that it keeps, and asks again once it is answered.
+//! HTTP load generator on loopback, as a closed loop: each client keeps one connection, and sends
+//! its next request once it has the answer.
 //!
-//! The client is as small as it can be, since it shares the machine with what it measures: requests are bytes that were
-//! made before, and of an answer it reads the status, its length, and whether it holds what is expected.
+//! The client does little work, since it shares the machine with the server that it measures.
+//! Requests are prepared bytes. Of an answer the client reads the status and the length, and
+//! searches it for the expected text.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,12 +13,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use memchr::memmem::{self, Finder};
 
-/// How many clients ask at once.
+/// How many clients send requests at once.
 pub(crate) const CLIENTS: usize = 16;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A request, and what every answer to it holds.
+/// A request, and a text that every answer to it holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     request: Vec<u8>,
@@ -24,7 +26,7 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// A `POST` of JSON, as a platform's proxy would pass it on.
+    /// A `POST` of JSON with the headers that a platform's proxy would send.
     pub(crate) fn post(path: &str, body: &str, expected: &str) -> Self {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n\
@@ -35,10 +37,11 @@ impl Ask {
     }
 }
 
-/// Asks for so long, every client beginning at another of the `asks`; how many answers came a second.
+/// Sends requests for `time`, and counts the answers. Each client starts at another one of the
+/// `asks`.
 ///
 /// # Errors
-/// At the first answer that is not a 200 with what it should hold, and when a connection fails.
+/// At the first answer that is not a 200 with the expected text, and when a connection fails.
 pub(crate) fn run(url: &str, asks: &[Ask], time: Duration) -> Result<Answers> {
     let address = url.strip_prefix("http://").context("not on loopback")?;
     let start = Instant::now();
@@ -54,7 +57,7 @@ pub(crate) fn run(url: &str, asks: &[Ask], time: Duration) -> Result<Answers> {
     Ok(Answers { count, took: start.elapsed() })
 }
 
-/// How many answers came in which time.
+/// How many answers came in how much time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answers {
     pub(crate) count: u64,
@@ -87,7 +90,7 @@ fn client(address: &str, asks: &[Ask], first: usize, end: Instant) -> Result<u64
     Ok(count)
 }
 
-/// One answer, whole: by its length, or in chunks.
+/// Reads one whole answer, by its length or in chunks.
 fn read_answer(connection: &mut impl Read, buffer: &mut Vec<u8>) -> Result<()> {
     buffer.clear();
     let mut chunk = [0; 4096];

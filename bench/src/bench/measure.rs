@@ -1,7 +1,8 @@
-//! CPU time, wall time and peak memory of whole child processes, from the operating system's own accounting.
+//! CPU time, wall time and peak memory of whole child processes, from the operating system's own
+//! accounting.
 //!
-//! The kernel keeps one peak for all children of a process, so that each command runs under a process of its own that waits
-//! for it and tells: `capy-bench measure`.
+//! The kernel keeps one peak for all children of a process. So each command runs under a process of
+//! its own, `capy-bench measure`, which waits for it and prints the numbers.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,16 +14,16 @@ use nix::sys::time::TimeVal;
 
 use capy_test_support::steps::say;
 
-/// What one finished process took.
+/// Resources that one finished process used.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     cpu: Duration,
     wall: Duration,
-    /// In KiB, of the largest of the command's processes.
+    /// In KiB, of the largest process of the command.
     peak: u64,
 }
 
-/// Medians of both sides and of the ratios of neighbouring runs.
+/// Medians of both sides, and of the ratios of neighbouring runs.
 #[derive(Debug)]
 pub(super) struct Row {
     /// Our command.
@@ -37,21 +38,22 @@ pub(super) struct Row {
     pub(super) peak: [f64; 3],
 }
 
-/// Makes the command of one run; what it prepares first is not measured.
+/// Prepares one run, which is not measured, and returns its command.
 pub(super) type Prepare<'a> = &'a dyn Fn() -> Result<Command>;
 
-/// A command and what it is called in the table.
+/// A command with its name in the table.
 pub(super) struct Side<'a> {
     pub(super) name: &'a str,
     pub(super) prepare: Prepare<'a>,
 }
 
-/// Two sides, one row.
+/// Compares two sides, which makes one row.
 pub(super) fn compare(ours: &str, peer: &str, runs: u32, a: Prepare<'_>, b: Prepare<'_>) -> Result<Vec<Row>> {
     rows(&Side { name: ours, prepare: a }, &[Side { name: peer, prepare: b }], runs)
 }
 
-/// Runs all sides in turn: one round that does not count, then `runs` that do. One row for each peer.
+/// Runs all sides in turn: one round to warm up, then `runs` rounds that count. One row for each
+/// peer.
 pub(super) fn rows(ours: &Side<'_>, peers: &[Side<'_>], runs: u32) -> Result<Vec<Row>> {
     say(format!("   {}", ours.name));
     let mut rounds = Vec::new();
@@ -90,7 +92,7 @@ fn row(ours: &str, peer: &str, pairs: &[(Taken, Taken)]) -> Row {
     Row { ours: ours.to_owned(), peer: peer.to_owned(), cpu, wall, peak }
 }
 
-/// One run under a process of its own.
+/// Measures one run, in a process of its own.
 fn take(command: &Command) -> Result<Taken> {
     let what = command.get_program().to_string_lossy().into_owned();
     let mut teller = Command::new(std::env::current_exe()?);
@@ -115,7 +117,7 @@ fn take(command: &Command) -> Result<Taken> {
 /// Runs a command and prints its CPU and wall time in microseconds and its peak memory in KiB.
 ///
 /// # Errors
-/// When it cannot be started or fails.
+/// If the command cannot be started or fails.
 pub(crate) fn tell(command: &[std::ffi::OsString]) -> Result<()> {
     let (program, arguments) = command.split_first().context("no command")?;
     let start = Instant::now();
@@ -133,7 +135,7 @@ fn duration(time: TimeVal) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// The median: the middle value, or the mean of the two middle ones.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

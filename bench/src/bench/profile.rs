@@ -1,12 +1,14 @@
-//! The processor's time that a decrypt takes in our own isolate on Workers, without the simulated storage, and where it
-//! goes. The platform counts that time, and gives 10 ms of it to a call on its smallest plan.
+//! CPU time of a decrypt in the key service's isolate on Workers, without the simulated storage,
+//! and the functions that take it. The platform limits that time: 10 ms for a call on its smallest
+//! plan.
 //!
-//! Two measures, each of ours and of the Worker written by hand. Alone: `bench/peers/decrypt-worker/alone.mjs` answers
-//! for the bindings at once, so that all the time that the kernel counts is the isolate's, with the platform's requests,
-//! answers and garbage. Under load: V8's own profile of the isolate through workerd's inspector, while the simulated
-//! bindings are asked; they are other isolates, and not in it.
+//! There are two measurements, each of our Worker and of one written by hand. Alone:
+//! `bench/peers/decrypt-worker/alone.mjs` stands in for the bindings and answers at once, so that
+//! all CPU time that the kernel counts is the isolate's, with the platform's requests, answers and
+//! garbage. Under load: V8's profile of the isolate, taken through workerd's inspector while the
+//! simulated bindings are in use. The bindings run in other isolates, which the profile leaves out.
 //!
-//! What is profiled is the upload with the names of its functions.
+//! The profiled upload has the names of its functions.
 
 use std::fs;
 use std::time::Duration;
@@ -23,24 +25,26 @@ use crate::registered::{Caller, Registered};
 use capy_test_support::node::Node;
 use capy_test_support::steps::say;
 
-/// Decrypts of one call that runs alone, and how many such calls a measure takes: the kernel's clock ticks every 10 ms.
+/// How many decrypts a call that runs alone makes, and how many such calls are measured. There are
+/// so many because the kernel's clock ticks only every 10 ms.
 const COUNT: u32 = 200;
 const CALLS: u32 = 10;
 
-/// How many functions are told.
+/// How many functions are listed.
 const HEAVIEST: usize = 5;
 
-/// What one decrypt takes in one Worker's isolate. Times are seconds.
+/// What one decrypt takes in one Worker's isolate. Times are in seconds.
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) name: &'static str,
-    /// By the kernel, with bindings that answer at once.
+    /// CPU time by the kernel's count, with bindings that answer at once.
     pub(super) alone: f64,
-    /// By the profile under load: all that ran in the isolate, and of that the garbage collector.
+    /// CPU time by the profile under load: in total, and of that the garbage collector's.
     pub(super) profiled: [f64; 2],
-    /// Decrypts a second while the profile was taken, over those just before.
+    /// Decrypts a second while the profile was taken, divided by the rate just before.
     pub(super) slowed: f64,
-    /// The functions that took most, with their parts of the isolate's time: alone, and under load.
+    /// The functions that took most, with their shares of the isolate's time: alone, and under
+    /// load.
     pub(super) heaviest: [Vec<(String, f64)>; 2],
 }
 
@@ -100,7 +104,7 @@ fn own(
     Ok(own)
 }
 
-/// A Worker that runs alone, and what it is asked.
+/// A Worker that runs alone, and the requests for it.
 struct Alone<'a> {
     workers: &'a Workers,
     url: &'a str,
@@ -114,7 +118,7 @@ impl<'a> Alone<'a> {
         Ok(Self { workers, url, asks })
     }
 
-    /// The seconds that the processor took for each decrypt.
+    /// The CPU time of each decrypt, in seconds.
     fn run(&self) -> Result<f64> {
         let before = self.workers.server.cpu_time()?;
         let body = json!({ "count": COUNT, "asks": self.asks });

@@ -1,7 +1,8 @@
-//! V8's sampled profile of one Worker, through `bench/peers/decrypt-worker/profile.mjs`.
+//! V8's sampling CPU profile of one Worker, taken by `bench/peers/decrypt-worker/profile.mjs`.
 //!
-//! Samples are taken only while the isolate runs, so that the time between two of them may be another isolate's: a
-//! sample counts for the time between neighbours, not for the time since the last one.
+//! V8 takes samples only while the isolate runs, so the time between two samples may belong to
+//! another isolate. Each sample therefore counts as one short interval, the tenth percentile of all
+//! differences between samples, and not as the time since the sample before.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -14,19 +15,19 @@ use serde::Deserialize;
 use capy_test_support::node::Node;
 use capy_test_support::workspace_root;
 
-/// Microseconds between two samples, asked for: a tenth of what V8 takes by itself.
+/// The requested interval between two samples in microseconds: a tenth of V8's default.
 const INTERVAL: u32 = 100;
 
 /// Where profiles are taken.
 pub(super) struct Inspector<'a> {
     pub(super) node: &'a Node,
     pub(super) address: &'a str,
-    /// The text of our Worker's script, whose functions V8 has no names for.
+    /// The text of our Worker's script, to name functions for which V8 has no names.
     pub(super) script: &'a str,
 }
 
 impl Inspector<'_> {
-    /// The profile of a Worker during some work.
+    /// Profiles a Worker while `work` runs.
     pub(super) fn profile<T>(&self, worker: &str, work: impl FnOnce() -> Result<T>) -> Result<(T, Profile)> {
         let mut command = Command::new(&self.node.node);
         command.arg(workspace_root().join("bench/peers/decrypt-worker/profile.mjs"));
@@ -36,7 +37,7 @@ impl Inspector<'_> {
         let mut line = String::new();
         told.read_line(&mut line)?;
         let done = if line == "profiling\n" { Some(work()) } else { None };
-        // Its end is the profiler's, too.
+        // The profiler ends when its standard input does.
         drop(child.stdin.take());
         let mut text = String::new();
         told.read_to_string(&mut text)?;
@@ -45,16 +46,16 @@ impl Inspector<'_> {
     }
 }
 
-/// Where the time of an isolate went.
+/// Samples by function, and the time that each stands for.
 #[derive(Debug)]
 pub(super) struct Profile {
     /// Samples by function.
     hits: HashMap<String, u32>,
-    /// Between two samples.
+    /// The time that one sample stands for.
     interval: Duration,
 }
 
-/// What V8 calls a sample in which nothing ran.
+/// V8's name for a sample in which nothing ran.
 const IDLE: &str = "(idle)";
 
 const GARBAGE: &str = "(garbage collector)";
@@ -77,12 +78,13 @@ impl Profile {
         self.interval * (self.hits.values().sum::<u32>() - self.hits_of(IDLE))
     }
 
-    /// That of the garbage collector.
+    /// The time in which the garbage collector ran.
     pub(super) fn garbage(&self) -> Duration {
         self.interval * self.hits_of(GARBAGE)
     }
 
-    /// The functions that ran longest themselves, with their parts of all time in which anything ran.
+    /// The functions that ran longest themselves, with their shares of the time in which anything
+    /// ran.
     pub(super) fn heaviest(&self, count: usize) -> Vec<(String, f64)> {
         let busy = f64::from(self.hits.values().sum::<u32>() - self.hits_of(IDLE));
         let mut functions: Vec<_> = self.hits.iter().filter(|(name, _)| *name != IDLE).collect();
@@ -96,12 +98,12 @@ impl Profile {
     }
 }
 
-/// `Profiler.Profile` of the DevTools protocol, as far as it is read.
+/// The fields of the DevTools protocol's `Profiler.Profile` that are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw {
     nodes: Vec<RawNode>,
-    /// Microseconds.
+    /// In microseconds.
     time_deltas: Vec<i64>,
 }
 
@@ -121,7 +123,8 @@ struct CallFrame {
 }
 
 impl CallFrame {
-    /// Its name, and the module where it is not the Worker's own wasm: one name is in several.
+    /// The function's name. The module follows where it is not the Worker's wasm, since several
+    /// modules may have a function of one name.
     fn told(self, script: &str) -> String {
         let name = match self.function_name.as_str() {
             "" => self.glue(script).unwrap_or("(no name)"),
@@ -135,7 +138,8 @@ impl CallFrame {
         }
     }
 
-    /// wasm-bindgen's functions between wasm and JavaScript are values of an object, under keys of this form.
+    /// The name of one of wasm-bindgen's functions between wasm and JavaScript: they are values of
+    /// an object, under keys of this form.
     fn glue<'a>(&self, script: &'a str) -> Option<&'a str> {
         let line = script.lines().nth(usize::try_from(self.line_number).ok()?)?;
         let (key, _) = line.trim_start().split_once(':')?;

@@ -1,8 +1,9 @@
-//! `cargo xtask bench scale`: the key service's own SQL over SQLite while its tables grow, and what follows from that and
-//! from D1's documented limits.
+//! `cargo xtask bench scale`: cost of the key service's SQL over SQLite while its tables grow, and
+//! an estimate of D1's limits from that.
 //!
-//! Counted are steps of SQLite's machine, which are the same on every machine and grow where a statement looks at more; times are
-//! this machine's. Nothing here talks to Cloudflare.
+//! The benchmark counts steps of SQLite's virtual machine, which are the same on every machine and
+//! grow when a statement looks at more rows. The benchmark also measures times, which are those of
+//! this machine. Nothing here talks to Cloudflare.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,44 +18,47 @@ use rusqlite::{Connection, StatementStatus};
 
 use capy_test_support::steps::heading;
 
-/// Rows of the audit trail, in the order in which the tables grow. One in [`DECRYPTS_OF_EACH`] is a deployment's.
+/// How many rows the audit trail has at each measurement. The table of deployments has one row for
+/// every [`DECRYPTS_OF_EACH`] events.
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
 const DECRYPTS_OF_EACH: u64 = 20;
-/// Few, so that a page of a list is full at every size.
+/// Few projects, so that a page of a list is full at every size.
 const PROJECTS: u64 = 2;
-/// How often each operation is run; the median counts.
+/// How many times each operation runs; the median counts.
 const RUNS: usize = 21;
-/// Decrypts a day that the table is made for.
+/// Decrypts a day, one for each row of the estimate.
 const DAILY: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
-/// What D1 gives, of a paid account.
+/// Limits and prices of D1 on a paid account.
 struct Limits {
-    /// <https://developers.cloudflare.com/d1/platform/limits/>: the largest database, in bytes.
+    /// The largest database, in bytes: <https://developers.cloudflare.com/d1/platform/limits/>.
     bytes: f64,
-    /// The same page: a database works on one query at a time; at a millisecond each that is a thousand a second.
+    /// The duration of a query, from the same page: a database runs one query at a time, so that at
+    /// a millisecond each it runs a thousand a second.
     query_millis: f64,
-    /// <https://developers.cloudflare.com/d1/platform/pricing/>: rows written in a month without a price of their own. An
-    /// index that is written counts as a row. Of rows read, 25 billion are included, which no table here comes near.
+    /// Rows written in a month that are included in the plan:
+    /// <https://developers.cloudflare.com/d1/platform/pricing/>. Writing to an index counts as one
+    /// row. Of rows read, 25 billion are included, which no estimate here comes near.
     included_rows: f64,
-    /// The same page: dollars for a million more.
+    /// The price of a million further rows in dollars, from the same page.
     dollars_a_million: f64,
 }
 
 const D1: Limits = Limits { bytes: 10e9, query_millis: 1.0, included_rows: 50e6, dollars_a_million: 1.0 };
 
-/// What was measured.
+/// The measured costs.
 #[derive(Clone, Copy, Debug)]
 struct Measured {
     /// Of an event, with its share of the indexes.
     event_bytes: f64,
     deploy_bytes: f64,
-    /// Statements of a decrypt.
+    /// How many statements a decrypt runs.
     statements: f64,
-    /// Rows and entries of indexes that a decrypt writes.
+    /// How many rows and index entries a decrypt writes.
     written: f64,
 }
 
-/// What follows for so many decrypts a day.
+/// The estimate for a number of decrypts a day.
 #[derive(Debug, PartialEq)]
 struct Estimate {
     years_until_full: f64,
@@ -82,13 +86,13 @@ impl Measured {
 /// Steps and microseconds of an operation, at each size.
 type Costs = (&'static str, Vec<(i64, f64)>);
 
-/// An operation of the service, as the statements that it runs.
+/// An operation of the service, with its statements.
 struct Operation {
     name: &'static str,
     statements: Vec<Statement>,
 }
 
-/// A deployment's id in these tables.
+/// The id of a deployment in these tables.
 fn id(number: u64) -> String {
     format!("{number:064x}")
 }
@@ -97,7 +101,7 @@ fn project(number: u64) -> String {
     format!("prj_{number:016x}")
 }
 
-/// The parameters of an event's statement, of a row that is there already but for its seal.
+/// Parameters for the statement that inserts an event. The seals are made up.
 fn event(deploy: &str, number: u64) -> Vec<Value> {
     let text = |text: &str| Value::from(text);
     let at = 1_790_000_000_000 + number;
@@ -109,7 +113,7 @@ fn event(deploy: &str, number: u64) -> Vec<Value> {
     values
 }
 
-/// `run`: of operations that write, so that each writes something new.
+/// The operations to measure. Each `run` writes other rows than the runs before.
 fn operations(events: u64, run: u64) -> Vec<Operation> {
     let fresh = (1 << 40) + run;
     let (deploy, at) = (id(events / DECRYPTS_OF_EACH / 2), 1_790_000_000_000 + fresh);
@@ -118,7 +122,7 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
     let mut register: Vec<Value> = vec![id(fresh).into(), of_project(), 7_u64.into(), 1_u64.into()];
     register.extend(["project-key".into(), "main".into(), "vercel".into(), at.into()]);
     register.extend([Value::Null, Value::Null, Value::Null, "bootstrap".into(), id(fresh).into()]);
-    // Uses are not limited, and the client sends an idempotency key.
+    // The case of unlimited uses, and of a client that sends an idempotency key.
     let (digest, oldest) = (format!("{fresh:032x}"), format!("{:016}", at - 60_000));
     let counts = [0_u64.into(), (1_u64 << 52).into()];
     let mut open = event(&deploy, fresh);
@@ -166,7 +170,8 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
     ]
 }
 
-/// Steps of SQLite's machine, and microseconds on this one; nothing of it stays.
+/// Runs an operation and rolls it back; returns steps of SQLite's virtual machine, and
+/// microseconds.
 fn run(connection: &mut Connection, operation: &Operation) -> Result<(i64, f64)> {
     let transaction = connection.transaction()?;
     let (mut steps, start) = (0, Instant::now());
@@ -188,10 +193,10 @@ fn median(connection: &mut Connection, events: u64, place: usize) -> Result<(i64
     Ok(runs[RUNS / 2])
 }
 
-/// An empty database.
+/// Creates an empty database with the service's tables.
 fn database(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path)?;
-    // Nothing of it has to outlive this process.
+    // Nothing of it has to survive this process.
     connection.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")?;
     for (name, migration) in MIGRATIONS {
         connection.execute_batch(migration).context(name)?;
@@ -201,7 +206,7 @@ fn database(path: &Path) -> Result<Connection> {
 
 const NUMBERS: &str = "WITH RECURSIVE n(x) AS (SELECT ?1 UNION ALL SELECT x + 1 FROM n WHERE x < ?2 - 1)";
 
-/// Deployments with the numbers `from..to`.
+/// Inserts deployments with the numbers `from..to`.
 fn add_deploys(connection: &Connection, from: u64, to: u64) -> Result<()> {
     let add = format!(
         "{NUMBERS} INSERT INTO deploys (deploy_id, project_id, key_id, format, credential, label, platform, created_at, \
@@ -212,7 +217,7 @@ fn add_deploys(connection: &Connection, from: u64, to: u64) -> Result<()> {
     Ok(())
 }
 
-/// Events of decrypts with the numbers `from..to`, as long as real ones.
+/// Inserts events of decrypts with the numbers `from..to`, as long as real ones.
 fn add_events(connection: &Connection, from: u64, to: u64) -> Result<()> {
     let add = format!(
         "{NUMBERS} INSERT INTO audit (project_id, subject, action, result, at, address, country, user_agent, key_id, event_id, \
@@ -224,7 +229,7 @@ fn add_events(connection: &Connection, from: u64, to: u64) -> Result<()> {
     Ok(())
 }
 
-/// All but the last stretch is under checkpoints.
+/// Inserts a checkpoint over all events but the last stretch.
 fn seal(connection: &Connection, events: u64) -> Result<()> {
     let checkpoint = "INSERT INTO audit_checkpoints (id, upto, count, digest, flaws, key_id, mac, at, previous) \
         VALUES (?1, ?2, 500, ?3, '[]', 4000000000, ?3, 0, ?3)";
@@ -238,8 +243,9 @@ fn bytes(connection: &Connection) -> Result<f64> {
     Ok(connection.query_row(size, [], |row| row.get::<_, i64>(0))? as f64)
 }
 
-/// Rows that a decrypt writes, with each index that holds a column which it sets, and the counter of the event's number.
-/// The partial index of the trail passes over decrypts.
+/// How many rows a decrypt writes: the event with its indexes and the counter of its number, and
+/// the deployment with each index on a column that is updated. The trail's partial index does not
+/// hold decrypts, so it is left out.
 fn written(connection: &Connection) -> Result<f64> {
     let of_event = "SELECT 2 + count(*) FROM pragma_index_list('audit') WHERE NOT partial";
     let of_deploy = "SELECT 1 + count(DISTINCT list.name) FROM pragma_index_list('deploys') list \
@@ -248,7 +254,7 @@ fn written(connection: &Connection) -> Result<f64> {
     Ok((count(of_event)? + count(of_deploy)?) as f64)
 }
 
-/// Bytes are those between the smallest size and the largest; the table of operations has a row for each, and in it steps and
+/// Measures bytes between the smallest and the largest size, and for each operation steps and
 /// microseconds at each size.
 fn measure(path: &Path, sizes: &[u64]) -> Result<(Measured, Vec<Costs>)> {
     let mut connection = database(path)?;
@@ -280,7 +286,7 @@ fn measure(path: &Path, sizes: &[u64]) -> Result<(Measured, Vec<Costs>)> {
     Ok((measured, table))
 }
 
-/// Measures, and prints both tables with what they are made of.
+/// Measures, and prints both tables with the numbers that they follow from.
 pub(super) fn print(scratch: &Path) -> Result<()> {
     heading("scale");
     let (measured, table) = measure(&scratch.join("scale.sqlite"), &SIZES)?;
@@ -353,7 +359,7 @@ mod tests {
             let [(few, _), (many, _)] = sizes[..] else { panic!("{name}") };
             assert!(few > 0 && many <= few + few / 10, "{name}: {few} steps, then {many}");
         }
-        // An event has its own text twice over 200 bytes, and an entry in two indexes.
+        // An event has more than 200 bytes of text, and an entry in two indexes.
         assert!((250.0..1500.0).contains(&measured.event_bytes), "{measured:?}");
         assert!((150.0..1500.0).contains(&measured.deploy_bytes), "{measured:?}");
         assert_eq!((measured.statements, measured.written), (3.0, 5.0));

@@ -1,9 +1,10 @@
-//! Decrypts a second of the key service on both hosts, against a Worker written by hand that makes the same calls to KV
-//! and D1 and little else: `bench/peers/decrypt-worker/`.
+//! Decrypts a second of the key service on both hosts, compared with a Worker written by hand in
+//! `bench/peers/decrypt-worker/`, which makes the same calls to KV and D1 and does little else.
 //!
-//! The peer runs twice, without and with the service's two rate limiters, whose simulation is no part of what the service
-//! computes. All Workers run in one workerd, each on a port of its own, without wrangler's proxy, on the storage that wrangler
-//! simulates. Ours is the bundle that would be uploaded. Sides take turns, and ratios are those of one round.
+//! The peer runs twice, without and with the service's two rate limiters, since their simulation is
+//! no part of the service's own work. All Workers run in one workerd, each on its own port, without
+//! wrangler's proxy, on the storage that wrangler simulates. Our Worker is the bundle that would be
+//! uploaded. Sides take turns, and each ratio is of one round.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,31 +20,31 @@ use capy_test_support::key_service::KeyService;
 use capy_test_support::node::Node;
 use capy_test_support::steps::say;
 
-/// Over how many deployments the load is spread.
+/// How many deployments the load is spread over.
 pub(super) const DEPLOYMENTS: usize = 32;
 
-/// How long a side is asked in each round.
+/// How long each side is under load in a round.
 const TURN: Duration = Duration::from_secs(4);
 
-/// One host of ours against the Worker written by hand.
+/// The result of one of our hosts compared with the Worker written by hand.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) ours: &'static str,
     pub(super) peer: &'static str,
-    /// Decrypts a second: ours, the peer's, and ours over the peer's.
+    /// Decrypts a second: ours, the peer's, and ours divided by the peer's.
     pub(super) rate: [f64; 3],
     /// CPU seconds of the server for one decrypt: ours, and the peer's.
     pub(super) cpu: [f64; 2],
 }
 
-/// The sides in a round, and what they are called.
+/// The names of the sides, in the order of a round.
 const SIDES: [&str; 4] =
     ["on Workers", "`capy serve`", "Worker by hand", "Worker by hand, with rate limiters"];
 
-/// Which sides make a row.
+/// The sides of each row, by their place in [`SIDES`].
 const PAIRS: [(usize, usize); 3] = [(0, 2), (0, 3), (1, 2)];
 
-/// Measures both hosts against the peer: one round that does not count, then `runs` that do.
+/// Measures both hosts and the peer: one round to warm up, then `runs` rounds that count.
 pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Result<Vec<Row>> {
     let workers = Workers::start(node, upload)?;
     let machine = KeyService::embedded(programs)?;
@@ -67,7 +68,7 @@ pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Re
     Ok(PAIRS.into_iter().map(|(ours, peer)| row(ours, peer, &rounds)).collect())
 }
 
-/// The medians of one side against another's.
+/// The medians of one side and its peer.
 fn row(ours: usize, peer: usize, rounds: &[Vec<Turn>]) -> Row {
     let medians = |of: &dyn Fn(&[Turn]) -> f64| median(rounds.iter().map(|round| of(round)));
     let rate = [
@@ -79,10 +80,11 @@ fn row(ours: usize, peer: usize, rounds: &[Vec<Turn>]) -> Row {
     Row { ours: SIDES[ours], peer: SIDES[peer], rate, cpu }
 }
 
-/// The token for the Worker written by hand, which asks for none.
+/// The token for the Worker written by hand, which does not check it.
 pub(super) const BY_HAND: &str = "";
 
-/// Deployments that a server has taken, and what it answers to who asks for their keys.
+/// Registers deployments with a server, and returns each with the key that the server releases for
+/// it.
 pub(super) fn registered(url: &str, token: &str) -> Result<Vec<(Registered, String)>> {
     let caller = Caller::new(token);
     let register = || {
@@ -100,14 +102,14 @@ pub(super) struct Side<'a> {
     asks: Vec<Ask>,
 }
 
-/// What one side did in one round.
+/// The result of one side in one round.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
     /// How many decrypts.
     pub(super) count: u64,
     /// Decrypts a second.
     pub(super) rate: f64,
-    /// CPU seconds for each.
+    /// CPU seconds of the server for each decrypt.
     cpu: f64,
 }
 

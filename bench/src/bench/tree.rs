@@ -1,9 +1,11 @@
-//! The inliner on large trees and files, without a key service, against a bundler that replaces and against a mere copy.
+//! Benchmark of the inliner on large trees and files, without a key service, compared with
+//! bundlers' `define` and with a plain copy.
 //!
-//! The tree is the scripts of Next's own `dist`. Its variables begin with `NEXT_`, which the inliner leaves to the framework,
-//! so that the copy calls them `APPL_`: the same bytes but for those four. The peers read the same files and write all of
-//! them; they replace what is spelt `process.env.NAME` and look for nothing else. The inliner is run with a warning for
-//! what it cannot replace, which is more than they say, and without a prelude, which they do not have.
+//! The tree is the scripts of Next's `dist`. Their variables begin with `NEXT_`, which the inliner
+//! leaves to the framework, so the copy calls them `APPL_`; all other bytes are the same. The peers
+//! read the same files and write all of them, but replace only what is spelt `process.env.NAME`.
+//! The inliner warns about what it cannot replace, which the peers do not report, and sets no
+//! variables at the start, which the peers cannot do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -20,7 +22,7 @@ use capy_test_support::shop::{collect, copy_tree};
 use capy_test_support::steps::say;
 use capy_test_support::workspace_root;
 
-/// One folder of scripts, and the names to inline there.
+/// A folder of scripts, and the names to inline there.
 struct Work {
     what: String,
     tree: PathBuf,
@@ -66,7 +68,7 @@ pub(super) fn rows(scratch: &Path, esbuild: &Path, runs: u32) -> Result<Vec<Row>
     Ok(rows)
 }
 
-/// What one run's time went into, as the inliner tells it.
+/// Prints the time of each phase of one run, as the inliner reports it.
 fn say_phases(inliner: &Path, scratch: &Path, work: &Work) -> Result<()> {
     let output = inlining(inliner, scratch, work)?.output()?;
     ensure!(output.status.success(), "inliner: {}", output.status);
@@ -75,7 +77,7 @@ fn say_phases(inliner: &Path, scratch: &Path, work: &Work) -> Result<()> {
     Ok(())
 }
 
-/// Twice the tree, and twice the names, against the same once.
+/// Compares the inliner on twice the tree, and with twice the names, with itself on the tree once.
 fn doubled(inliner: &Path, scratch: &Path, once: &Work, runs: u32) -> Result<Vec<Row>> {
     let double = scratch.join("double");
     fs::create_dir_all(&double)?;
@@ -98,7 +100,7 @@ fn doubled(inliner: &Path, scratch: &Path, once: &Work, runs: u32) -> Result<Vec
     Ok(rows)
 }
 
-/// The inliner without a key service.
+/// Builds the inliner as a program that needs no key service.
 fn inliner() -> Result<PathBuf> {
     let mut cargo = setup::cargo();
     cargo.args(["build", "--release", "--package", "capy-inliner", "--example", "inline"]);
@@ -109,7 +111,8 @@ fn inliner() -> Result<PathBuf> {
     Ok(setup::target_dir()?.join("release/examples/inline"))
 }
 
-/// Copies the scripts, and says which file reads which variable. Names that some file writes are left out.
+/// Copies the scripts, and returns which files read which variable. Leaves out names that any file
+/// writes.
 fn renamed_copy(to: &Path) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
     let from = workspace_root().join("examples/next/node_modules/next/dist");
     let mut files = Vec::new();
@@ -146,7 +149,8 @@ fn renamed_copy(to: &Path) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
     Ok(read)
 }
 
-/// One such file in a program, or one that writes variables by computed names, and the inliner leaves every read of it alone.
+/// Whether a script replaces `process.env`, or writes variables under computed names. One such file
+/// in a program makes the inliner leave all reads alone.
 fn replaces_the_environment(text: &str) -> bool {
     let assigned = |rest: &str| rest.trim_start().starts_with('=') && !rest.trim_start().starts_with("==");
     let is_written = |rest: &str| match rest.strip_prefix('[') {
@@ -163,7 +167,8 @@ fn most_read(read: &BTreeMap<String, BTreeSet<PathBuf>>, count: usize) -> Vec<St
     names.into_iter().take(count).map(|(name, _)| name.clone()).collect()
 }
 
-/// TypeScript's compiler, which reads variables by name and by computed keys.
+/// Writes one large file: TypeScript's compiler, which reads variables by name and by computed
+/// keys.
 fn one_file(scratch: &Path) -> Result<PathBuf> {
     let folder = scratch.join("one");
     fs::create_dir_all(&folder)?;
@@ -198,7 +203,7 @@ fn inlining(inliner: &Path, scratch: &Path, work: &Work) -> Result<Command> {
     Ok(command)
 }
 
-/// Names and values in a file.
+/// Writes a JSON file of names and values.
 fn values(scratch: &Path, work: &Work) -> Result<PathBuf> {
     let file = scratch.join("values.json");
     let pairs = work.names.iter().map(|name| (name.clone(), format!("canary.{name}.x9").into()));
@@ -206,7 +211,7 @@ fn values(scratch: &Path, work: &Work) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// A library in one process of Node's, over all files.
+/// The command that runs a library over all files, in one Node process.
 fn library_define(library: &str, scratch: &Path, work: &Work) -> Result<Command> {
     let out = scratch.join("library-tree");
     fresh(&out)?;

@@ -1,4 +1,5 @@
-//! The key service as `wrangler deploy` would upload it, and once more with the names of its functions.
+//! The key service bundled as `wrangler deploy` would upload it, and once more with the names of
+//! its functions.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +13,7 @@ use capy_test_support::desk::with_stdin;
 use capy_test_support::node::Node;
 use capy_test_support::workspace_root;
 
-/// Where they are, and what wrangler says of the upload's size.
+/// The folders of both bundles, and the upload's size as wrangler prints it.
 #[derive(Debug)]
 pub(super) struct Upload {
     pub(super) folder: PathBuf,
@@ -24,7 +25,7 @@ impl Upload {
     /// Bundles both.
     ///
     /// # Errors
-    /// When the code of the two is not the same, byte by byte.
+    /// If the wasm code sections of the two differ in any byte.
     pub(super) fn bundle(node: &Node, scratch: &Path) -> Result<Self> {
         let (folder, named) = (scratch.join("upload"), scratch.join("named"));
         let size = bundle(node, &folder, &[])?;
@@ -36,7 +37,7 @@ impl Upload {
     }
 }
 
-/// Bundles the key service as `wrangler deploy` would upload it; what wrangler says of its size.
+/// Bundles the key service as `wrangler deploy` would, and returns its size as wrangler prints it.
 fn bundle(node: &Node, out: &Path, options: &[&OsStr]) -> Result<String> {
     let mut wrangler = node.wrangler();
     wrangler
@@ -51,7 +52,7 @@ fn bundle(node: &Node, out: &Path, options: &[&OsStr]) -> Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// The one wasm file of an upload.
+/// Reads the upload's one wasm file.
 fn wasm(upload: &Path) -> Result<Vec<u8>> {
     let files = fs::read_dir(upload)?.collect::<Result<Vec<_>, _>>()?;
     let mut files = files.into_iter().map(|file| file.path());
@@ -59,7 +60,8 @@ fn wasm(upload: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(wasm.context("the upload has no wasm")?)?)
 }
 
-/// The code section of a module (WebAssembly 3.0, 5.5: each section is its id, its length in LEB128, its bytes).
+/// The code section of a module (WebAssembly 3.0, 5.5: each section is its id, its length in
+/// LEB128, its bytes).
 fn code(wasm: &[u8]) -> Result<&[u8]> {
     const CODE: u8 = 10;
     let mut rest = wasm.get(8..).context("no module")?;

@@ -1,4 +1,5 @@
-//! The Workers of `bench/peers/decrypt-worker/serve.mjs`: ours and the one written by hand, in one workerd.
+//! Runs the Workers of `bench/peers/decrypt-worker/serve.mjs`, ours and the one written by hand, in
+//! one workerd.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +12,7 @@ use capy_test_support::key_service::{random_hex, random_roots};
 use capy_test_support::node::Node;
 use capy_test_support::workspace_root;
 
-/// All Workers in one runtime. Stopped, and their data removed, on drop.
+/// All Workers in one runtime. Drop stops them and removes their data.
 pub(super) struct Workers {
     pub(super) server: Guarded,
     pub(super) admin_token: String,
@@ -20,12 +21,12 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Ours, from its upload, and the one written by hand.
+    /// Starts ours, from its upload, and the one written by hand without and with rate limiters.
     pub(super) fn start(node: &Node, upload: &Path) -> Result<Self> {
         Self::begin(node, upload, None)
     }
 
-    /// The same, with those that run alone, and an inspector.
+    /// Starts the same, and in addition those that run alone, and an inspector.
     pub(super) fn start_inspected(node: &Node, upload: &Path) -> Result<Self> {
         Self::begin(node, upload, Some("inspect"))
     }
@@ -48,22 +49,22 @@ impl Workers {
         &self.urls[0]
     }
 
-    /// The one written by hand.
+    /// The address of the Worker written by hand.
     pub(super) fn peer(&self) -> &str {
         &self.urls[1]
     }
 
-    /// The one written by hand, with rate limiters.
+    /// The address of the Worker written by hand, with rate limiters.
     pub(super) fn limited(&self) -> &str {
         &self.urls[2]
     }
 
-    /// Ours, to run alone.
+    /// The address of our Worker to run alone.
     pub(super) fn ours_alone(&self) -> Result<&str> {
         self.inspected(3)
     }
 
-    /// The one written by hand, to run alone.
+    /// The address of the Worker written by hand, with rate limiters, to run alone.
     pub(super) fn limited_alone(&self) -> Result<&str> {
         self.inspected(4)
     }

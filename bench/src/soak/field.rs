@@ -1,4 +1,4 @@
-//! The clients of a soak: what they call, and what they hold against every answer.
+//! The clients of a soak: which calls they make, and how they check every answer.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{PoisonError, RwLock};
@@ -16,7 +16,7 @@ use capy_test_support::steps::say;
 
 pub(super) const CLIENTS: usize = 8;
 
-/// What all clients share.
+/// State that all clients share.
 #[derive(Debug)]
 pub(super) struct Field {
     model: Model,
@@ -44,13 +44,14 @@ impl Field {
         })
     }
 
-    /// One call after the other at its pace, until it is over for all: because time is up, or one found a fault.
+    /// Makes one call after the other at its pace, until `over` is set: the time is up, or a client
+    /// found a fault.
     pub(super) fn client(&self, number: usize, pace: Duration) -> Result<()> {
         let caller = Caller::new(&self.token);
         let mut next = Instant::now() + pace.mul_f64(number as f64 / CLIENTS as f64);
         for turn in 0.. {
             thread::sleep(next.saturating_duration_since(Instant::now()));
-            // What could not be done in time is not made up for.
+            // A client that is late does not catch up.
             next = (next + pace).max(Instant::now());
             if self.over.load(SeqCst) {
                 break;
@@ -95,7 +96,7 @@ impl Field {
         Ok(())
     }
 
-    /// An API token, from its first call to its end.
+    /// Creates an API token, registers a deployment with it, and revokes it.
     fn token(&self, caller: &Caller) -> Result<()> {
         let scopes = json!({ "scopes": [format!("deploy:{PROJECT}")] });
         let Some((status, made)) = self.answer(caller, "POST", "/tokens", &scopes)? else {
@@ -125,7 +126,7 @@ impl Field {
         known.take(answer.as_ref(), revoked_before)
     }
 
-    /// The newest deployments: what was revoked before is told as revoked.
+    /// Lists the newest deployments: those that were revoked before have to be listed as revoked.
     fn list(&self, caller: &Caller) -> Result<()> {
         let recent = self.model.recent();
         let revoked: Vec<_> = recent.iter().filter(|known| known.revoked.load(SeqCst)).collect();
@@ -144,7 +145,7 @@ impl Field {
         Ok(())
     }
 
-    /// The answer to a call; none when a restart cut it off.
+    /// Makes a call, and returns its answer, or `None` if a restart cut it off.
     fn answer(
         &self,
         caller: &Caller,
@@ -159,7 +160,7 @@ impl Field {
         })
     }
 
-    /// A call may fail while the service restarts, and at no other time.
+    /// Lets a call fail while the service restarts, and at no other time.
     fn unless_cut_off<T>(&self, call: impl FnOnce(&str) -> Result<T>) -> Result<Option<T>> {
         let before = self.restarts.load(SeqCst);
         let url = self.url.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -171,8 +172,9 @@ impl Field {
         }
     }
 
-    /// No revoked deployment has its key, no revoked token is taken, and the trail holds every release, registration and
-    /// revocation, and verifies from its first checkpoint to its end.
+    /// Checks the final state: no revoked deployment gets its key, no revoked token is accepted,
+    /// and the trail holds every release, registration and revocation, and verifies from its first
+    /// checkpoint to its end.
     pub(super) fn check_the_end(&self, url: &str) -> Result<()> {
         let caller = Caller::new(&self.token);
         let all = self.model.all();

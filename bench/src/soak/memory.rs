@@ -1,4 +1,4 @@
-//! What memory a process held over time, and whether it grew.
+//! Memory of a process over time, and whether it grew.
 
 use std::fmt;
 
@@ -6,18 +6,20 @@ use anyhow::{Result, ensure};
 
 use crate::bench::median;
 
-/// What a quarter of the time may add: a collector's and an allocator's leftovers. A leak of a kilobyte for each call adds
-/// more at a hundred calls a second within a quarter of an hour.
+/// How many MiB the last quarter may hold more than the second, for what a collector and an
+/// allocator keep. A leak of 1 KiB for each call, at a hundred calls a second, adds 88 MiB in a
+/// quarter of an hour.
 const SLACK: f64 = 32.0;
 
-/// And on top of what is held already: caches that are not full yet.
+/// The factor by which memory may grow besides, since caches may not be full yet.
 const GROWTH: f64 = 1.25;
 
-/// So many calls come before what is judged. Under a Worker written by hand workerd with its simulators grows from 140 to
-/// 540 MiB in the first six thousand, and hardly after.
+/// The fewest calls in the first quarter; with fewer, the memory is not judged. With a Worker
+/// written by hand, workerd with its simulators grows from 140 to 540 MiB in the first six thousand
+/// calls, and hardly after.
 const SETTLED: u64 = 6_000;
 
-/// Resident memory, in MiB, in the order of time, and the calls before each look.
+/// Samples of the resident memory in MiB, oldest first, each with the number of calls before it.
 #[derive(Debug, Default)]
 pub(super) struct Samples(Vec<(f64, u64)>);
 
@@ -26,11 +28,11 @@ impl Samples {
         self.0.push((bytes as f64 / f64::from(1 << 20), calls));
     }
 
-    /// Compares the last quarter with the second one: the first fills caches. After too few calls nothing is judged, and
-    /// that is said.
+    /// Compares the median of the last quarter with that of the second; the first quarter fills
+    /// caches. After too few calls nothing is judged, and the returned text says so.
     ///
     /// # Errors
-    /// When it grew.
+    /// If memory grew, or there are too few samples.
     pub(super) fn judge(&self) -> Result<String> {
         let quarter = self.0.len() / 4;
         ensure!(quarter > 0, "too few looks at the memory");

@@ -1,4 +1,5 @@
-//! What every call may be answered, from what was answered before: the model that the service is held against.
+//! The model that the service is checked against: which answers a call may get, given the answers
+//! before.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use crate::registered::Registered;
 
-/// Calls are made for the newest ones: some live, some revoked.
+/// How many of the newest deployments calls are made for: some live, some revoked.
 const RECENT: usize = 64;
 
 /// A deployment, and what has happened to it.
@@ -21,7 +22,7 @@ pub(super) struct Known {
     /// Set once such a call was answered.
     pub(super) revoked: AtomicBool,
     released: AtomicU64,
-    /// Requests for its key that a restart cut off: they may have released it or not.
+    /// How many requests for its key a restart cut off: each may have released the key or not.
     cut_off: AtomicU64,
 }
 
@@ -31,11 +32,11 @@ impl Known {
         Self { deployment, revoking, revoked, released: AtomicU64::new(0), cut_off: AtomicU64::new(0) }
     }
 
-    /// Takes the answer to a request for the key; none when a restart cut it off. `revoked_before` is whether a
-    /// revocation had been answered when the request began.
+    /// Checks and counts the answer to a request for the key; `None` if a restart cut it off.
+    /// `revoked_before` says whether a revocation had been answered when the request began.
     ///
     /// # Errors
-    /// When this answer may not be.
+    /// If the service must not give this answer.
     pub(super) fn take(&self, answer: Option<&(u16, Value)>, revoked_before: bool) -> Result<()> {
         let Some((status, body)) = answer else {
             self.cut_off.fetch_add(1, SeqCst);
@@ -55,10 +56,10 @@ impl Known {
         Ok(())
     }
 
-    /// Whether the trail's events are those that must have been written.
+    /// Checks that the trail holds the events that it must.
     ///
     /// # Errors
-    /// When one is missing, or one is too many.
+    /// If an event is missing, or there is one too many.
     pub(super) fn check(&self, events: &Events) -> Result<()> {
         let (released, cut_off) = (self.released.load(SeqCst), self.cut_off.load(SeqCst));
         let told =
@@ -79,7 +80,7 @@ impl Known {
     }
 }
 
-/// What the trail holds of one deployment.
+/// How many events of each kind the trail holds for one deployment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Events {
     pub(super) registered: u64,
@@ -88,7 +89,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Counts one event; refusals count for nothing.
+    /// Counts one event. Refusals are not counted.
     pub(super) fn add(&mut self, event: &Value) {
         match (event["action"].as_str(), event["result"].as_str()) {
             (Some("register"), Some("ok")) => self.registered += 1,
@@ -99,10 +100,10 @@ impl Events {
     }
 }
 
-/// So many revoked tokens are remembered: the first ones, which lived through most restarts.
+/// How many revoked tokens are remembered: the first ones, which have been through most restarts.
 const TOKENS: usize = 1000;
 
-/// Every deployment, oldest first, and tokens that were revoked.
+/// Every deployment, oldest first, and revoked tokens.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     deployments: RwLock<Vec<Arc<Known>>>,
@@ -117,7 +118,7 @@ impl Model {
             .push(Arc::new(Known::new(deployment)));
     }
 
-    /// One of the newest, as `number` has it.
+    /// One of the newest deployments, chosen by `number`.
     pub(super) fn pick(&self, number: usize) -> Option<Arc<Known>> {
         let recent = self.recent();
         recent.get(number % recent.len().max(1)).cloned()
@@ -132,7 +133,7 @@ impl Model {
         self.deployments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A token whose revocation was answered.
+    /// Remembers a token whose revocation was answered.
     pub(super) fn add_revoked_token(&self, token: &str) {
         let mut tokens = self.revoked_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if tokens.len() < TOKENS {
@@ -144,10 +145,10 @@ impl Model {
         self.revoked_tokens.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the trail, by deployment, holds what it must.
+    /// Checks that the trail, grouped by deployment, holds the events that it must.
     ///
     /// # Errors
-    /// With the first deployment whose events are wrong.
+    /// If the events of a deployment are wrong: then with the first one.
     pub(super) fn check(&self, trail: &BTreeMap<String, Events>) -> Result<()> {
         let none = Events::default();
         self.all().iter().try_for_each(|known| known.check(trail.get(&known.deployment.id).unwrap_or(&none)))

@@ -1,4 +1,4 @@
-//! The audit trail as the service tells it: its events, and whether it verifies.
+//! Reads the audit trail from the service: its events, and whether it verifies.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::model::Events;
 use crate::registered::{Caller, PROJECT};
 
-/// The project's audit trail, counted by deployment.
+/// Counts the project's events by deployment.
 pub(super) fn events(caller: &Caller, url: &str) -> Result<BTreeMap<String, Events>> {
     let (mut trail, mut cursor) = (BTreeMap::<String, Events>::new(), String::new());
     loop {
@@ -25,19 +25,19 @@ pub(super) fn events(caller: &Caller, url: &str) -> Result<BTreeMap<String, Even
     }
 }
 
-/// What was verified.
+/// The result of a verification.
 #[derive(Debug)]
 pub(super) struct Verified {
-    /// How many events checkpoints vouch for, from where it began.
+    /// How many events are under the checkpoints that were verified.
     pub(super) events: u64,
-    /// The last checkpoint.
+    /// The number of the last checkpoint.
     pub(super) last: u64,
 }
 
-/// Verifies the trail from a checkpoint to the end, which makes those that are missing.
+/// Verifies the trail from a checkpoint to its end; the service makes missing checkpoints for that.
 ///
 /// # Errors
-/// When anything was removed, added or changed, and when a stretch cannot be sealed.
+/// If anything was removed, added or changed, and if a stretch cannot be sealed.
 pub(super) fn verify(caller: &Caller, url: &str, from: u64) -> Result<Verified> {
     let mut verified = Verified { events: 0, last: from };
     let mut next = Some(from);

@@ -1,4 +1,4 @@
-//! The program `capy-server`, which `capy serve` becomes.
+//! The program `capy-server`, which `capy serve` runs.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! What a build hands out: its output directory, searched for values before anybody gets it.
+//! Build artifacts: finds the output directory, searches it for values, and copies it out.
 //!
-//! Owns the search and the copy. The copy is made beside its place and moved there when it is whole. It refuses links that
-//! lead out of the output, and a place where something is already.
+//! The copy is made next to its destination and renamed when it is complete. A link that leads out
+//! of the output is refused, and so is a destination that already holds something.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -18,7 +18,7 @@ use super::stops::Stops;
 use super::tree;
 use crate::error::BuildFault as Fault;
 
-/// The output directory as a real path inside of the source's folder.
+/// Resolves the output directory to a real path inside the source's folder.
 pub(super) fn output(folder: &Path, named: Option<&str>, stops: &Stops) -> Result<PathBuf, Fault> {
     let named = Path::new(named.unwrap_or("."));
     let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
@@ -37,7 +37,7 @@ pub(super) fn output(folder: &Path, named: Option<&str>, stops: &Stops) -> Resul
     }
 }
 
-/// Refuses, before anything is built, a place that is taken.
+/// Refuses, before anything is built, a destination that already holds something.
 pub(super) fn check_place(to: &Path) -> Result<(), Fault> {
     match fs::read_dir(to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -49,7 +49,8 @@ pub(super) fn check_place(to: &Path) -> Result<(), Fault> {
     }
 }
 
-/// Takes copies of `.env` out of an output: servers of some frameworks are given one. How many there were.
+/// Removes copies of the build's `.env` from an output, and returns how many there were. The
+/// servers of some frameworks get such a copy.
 pub(super) fn remove_env_copies(output: &Path, env: &str, stops: &Stops) -> Result<usize, Fault> {
     if env.is_empty() {
         return Ok(0);
@@ -67,15 +68,17 @@ pub(super) fn remove_env_copies(output: &Path, env: &str, stops: &Stops) -> Resu
     Ok(removed)
 }
 
-/// What a search found that found no value.
+/// The result of a search that found no value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Searched {
     Clean,
-    /// Some files are packed in a way that is not read, too large, or no files.
+    /// Some files were not searched: packed in a way that is not read, too large, or not regular
+    /// files.
     InPart,
 }
 
-/// Searches the whole output for values, and says where they are. Scripts in `servers` may hold them.
+/// Searches the whole output for values, and reports where they are. Scripts in `servers` may hold
+/// values.
 pub(super) fn search(
     made: &Path,
     values: &EnvMap,
@@ -122,13 +125,13 @@ pub(super) fn search(
     Err(Fault::Leak { names }.into())
 }
 
-/// Where the copy is made, until it is whole.
+/// The path of the copy until it is complete, next to its destination.
 pub(super) fn half(to: &Path, build: &BuildId) -> PathBuf {
     to.with_file_name(format!(".capy-artifacts-{build}"))
 }
 
-/// Copies the output to its place, by way of `half`, which goes with the build's folder when it stays behind. With values in
-/// it, it stays this user's alone.
+/// Copies the output to `half`, then renames that to `to`. A `half` that stays behind is removed
+/// with the build's folder. If the output holds values, only this user gets access to it.
 pub(super) fn hand_out(
     output: &Path,
     half: &Path,
@@ -144,7 +147,8 @@ pub(super) fn hand_out(
         fs::set_permissions(half, Permissions::from_mode(0o755)).map_err(Fault::file("protect", half))?;
     }
     stops.check()?;
-    // Onto an empty folder this works, and onto any other it fails: of two builds one is told.
+    // A rename onto an empty folder works, and onto any other it fails: of two builds with the same
+    // destination, the second one fails.
     match fs::rename(half, to) {
         Err(error)
             if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) =>
@@ -176,7 +180,8 @@ mod tests {
         }
     }
 
-    /// An output of many files is copied until some of them are there; what comes then.
+    /// Interrupts the copy of an output of many files once some of them are there; returns the
+    /// fault.
     fn copied_in_part(interrupt: impl FnOnce(&Stops) + Send) -> Fault {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));

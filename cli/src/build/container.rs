@@ -1,7 +1,8 @@
-//! The container in which a build's commands run, from its start to its end.
+//! Runs a build's commands in a container, from its start to its end.
 //!
-//! Owns who ends it: its commands, the clock, a signal, or somebody else. However that goes, it is gone when this is done,
-//! unless a second signal says that nobody wants to wait.
+//! The container ends by its commands, at the deadline, on a signal, or because somebody else kills
+//! it. In each case it is gone when these functions return, unless a second signal ends the
+//! waiting.
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -16,15 +17,15 @@ use super::process::{Ended, Running, collect};
 use super::stops::{Done, Patience, Stops, Woken};
 use crate::error::BuildFault as Fault;
 
-/// What the engine exits with when it is the engine that failed.
+/// The engine's exit code when the engine itself failed.
 const ENGINE_FAILED: i32 = 125;
-/// 128 + SIGKILL.
+/// The exit code of a container that was killed: 128 + SIGKILL.
 const KILLED: i32 = 137;
-/// How long a container takes to go away, and the rest of what it wrote to come.
+/// How long to wait for a stopped container to go away, and for the rest of its output.
 const GOING: Duration = Duration::from_secs(20);
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Who runs containers, who hears of them, and until when.
+/// Runs containers for one build, until a deadline.
 pub(super) struct Runner<'a> {
     pub(super) engine: Engine,
     pub(super) build: &'a BuildId,
@@ -34,7 +35,8 @@ pub(super) struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// What a script of this program's own writes in an image; nothing if it fails there. It brings the image, too.
+    /// Runs a script of this program's own in an image and returns its output, which is empty if
+    /// the script fails. The engine pulls the image for it.
     pub(super) fn ask(&self, image: &str, script: &str) -> Result<Vec<u8>, Fault> {
         let mut command = self.engine.ask(self.build, image, script);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -51,7 +53,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Runs a container to its end. Its shell reads the script.
+    /// Runs a container to its end. Its shell reads the script from standard input.
     pub(super) fn run(&self, container: &Container<'_>, script: Zeroizing<String>) -> Result<(), Fault> {
         let mut command = self.engine.run(container);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -83,7 +85,8 @@ impl Runner<'_> {
         move |source| Fault::Start { program, source }
     }
 
-    /// Waits for its end, its time and signals; what has not ended by itself is stopped.
+    /// Waits for the end, the deadline or a signal. A container that has not ended by itself is
+    /// stopped.
     fn wait(&self, running: &mut Running) -> Result<ExitStatus, Fault> {
         let ended = running.wait(Some(self.until), Patience::None).map_err(self.cannot_start())?;
         let why = match ended {
@@ -95,7 +98,8 @@ impl Runner<'_> {
         Err(why)
     }
 
-    /// Kills the container until the engine's command has ended: it may be about to make it only now.
+    /// Kills the container repeatedly until the engine's command has ended: the engine may create
+    /// the container only after the first attempt.
     fn stop(&self, running: &mut Running) {
         let until = Instant::now() + GOING;
         loop {
@@ -113,7 +117,8 @@ impl Runner<'_> {
     }
 }
 
-/// Waits for the rest of what was written. Somebody may hold the pipes open whom nobody waits for.
+/// Waits for the rest of the output, but not for ever: a process that outlives the container's
+/// command may keep the pipes open.
 fn rest(pumps: &[Done]) {
     let until = Instant::now() + GOING;
     for pump in pumps {

@@ -1,9 +1,9 @@
-//! The secrets as a file, for programs that read one.
+//! Writes the secrets to a `.env` file in the source's folder, for programs that read one.
 //!
-//! Owns `.env` in the source's folder. Every dotenv library understands quotes, `#`, `$` and blanks in its own way, and
-//! some scripts let their shell read the file: a value is written there only if all of them read it alike. Every secret
-//! is in the environment as well (`startup_script`), and a variable that is set wins over `.env` with all those
-//! libraries. It refuses to write over anything.
+//! Every dotenv library reads quotes, `#`, `$` and blanks in its own way, and some scripts let
+//! their shell read the file. So a value is written only if all of them read it alike. Every secret
+//! is in the environment as well (`startup_script`), and with all those libraries a variable that
+//! is set wins over `.env`. An existing `.env` is never overwritten.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -16,17 +16,17 @@ use zeroize::Zeroizing;
 
 use crate::error::BuildFault as Fault;
 
-/// Some readers have no room for longer lines.
+/// The longest value in the file, in bytes. Some readers have no room for longer lines.
 const LONGEST: usize = 4096;
 
-/// Which values are in the file, and why the others are not.
+/// Which values go into the file, and why the others do not.
 #[derive(Default)]
 pub(super) struct Split<'v> {
     in_file: Vec<(&'v str, &'v str)>,
     left_out: BTreeMap<&'static str, Vec<&'v str>>,
 }
 
-/// Decides for each value.
+/// Decides for each value whether it goes into the file.
 pub(super) fn split(values: &EnvMap) -> Split<'_> {
     let mut split = Split::default();
     for (name, value) in values.iter() {
@@ -40,14 +40,14 @@ pub(super) fn split(values: &EnvMap) -> Split<'_> {
 }
 
 impl Split<'_> {
-    /// One line for each reason for which values are not in the file.
+    /// One line for each reason, with the names of the variables that it keeps out of the file.
     pub(super) fn reasons(&self) -> impl Iterator<Item = String> {
         let line = |(reason, names): (&&str, &Vec<&str>)| format!("{reason}: {}", names.join(", "));
         self.left_out.iter().map(line)
     }
 }
 
-/// Why readers of a `.env` do not agree on a value; none if they do.
+/// Why readers of a `.env` disagree on a value; none if they agree.
 fn doubt(value: &str) -> Option<&'static str> {
     const DOUBTS: [(&str, &str); 6] = [
         ("\n\r", "has several lines"),
@@ -69,18 +69,20 @@ fn doubt(value: &str) -> Option<&'static str> {
     Some(reason.unwrap_or(if value.len() > LONGEST { "is longer than 4096 bytes" } else { other }))
 }
 
-/// Letters, digits and signs that mean nothing to any reader.
+/// Whether a value has 1 to 4096 bytes, all of them letters, digits or signs without a special
+/// meaning to any reader.
 fn is_plain(value: &str) -> bool {
     const SIGNS: &[u8] = b"-_./:@%+=,^?[]{}";
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || SIGNS.contains(&byte);
     (1..=LONGEST).contains(&value.len()) && value.bytes().all(is_plain)
 }
 
-/// Writes `.env`, and keeps it out of images that are made of the folder. Returns what was written.
+/// Writes `.env`, adds it to `.dockerignore` to keep it out of images, and returns what was
+/// written.
 pub(super) fn write(folder: &Path, split: &Split<'_>) -> Result<Zeroizing<String>, Fault> {
     let path = folder.join(".env");
     let room = split.in_file.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Reserves the whole capacity at once: a buffer that grows leaves copies that nobody wipes.
     let mut text = Zeroizing::new(String::with_capacity(room));
     for (name, value) in &split.in_file {
         [name, "=", value, "\n"].iter().for_each(|part| text.push_str(part));
@@ -94,7 +96,8 @@ pub(super) fn write(folder: &Path, split: &Split<'_>) -> Result<Zeroizing<String
     Ok(text)
 }
 
-/// The last rule that fits decides: `.env` stands at the end. A link is replaced: nothing is written through it.
+/// Adds `.env` at the end of `.dockerignore`, since the last rule that matches decides. A link is
+/// replaced, so that nothing is written through it.
 fn keep_out_of_images(path: &Path) -> io::Result<()> {
     let mut text = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -111,11 +114,11 @@ fn keep_out_of_images(path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?.write_all(&text)
 }
 
-/// Takes the file away again: nobody needs it once the container ended.
+/// Removes `.env`, which nothing needs once the container has ended.
 pub(super) fn remove(folder: &Path) -> Result<(), Fault> {
     let path = folder.join(".env");
     match fs::remove_file(&path) {
-        // A build may write one of its own in its place, or a folder.
+        // The build may have removed the file, or put a file or a folder of its own in its place.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result.map_err(Fault::file("remove", &path)),
     }

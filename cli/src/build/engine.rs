@@ -1,9 +1,11 @@
-//! The container engine: docker or podman, by its own command line.
+//! Command lines of the container engine, docker or podman.
 //!
-//! Owns every argument and every variable that it gets. Names, numbers and paths are among the arguments, and never a
-//! value: secrets go by the container's standard input (`startup_script`). Of this program's environment it gets what it
-//! needs to find its service, its settings and the network, by a list: a wrapper around it, and the engine itself, would
-//! heed many others, as `BASH_ENV`, `NODE_OPTIONS`, `LD_PRELOAD`.
+//! All arguments and environment variables of the engine are set here. Arguments carry names,
+//! numbers and paths, never a value: secrets go through the container's standard input
+//! (`startup_script`). Of this program's environment, the engine gets only a fixed list of
+//! variables, those that it needs to find its service, its settings and the network. Others, such
+//! as `BASH_ENV`, `NODE_OPTIONS` and `LD_PRELOAD`, would change what the engine does, or a wrapper
+//! script around it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,7 +21,7 @@ use crate::error::BuildFault as Fault;
 
 /// Variables of this program's environment that the engine gets.
 const VARIABLES: [&str; 46] = [
-    // Where programs, settings and what runs are found.
+    // Where programs, settings and runtime files are.
     "PATH",
     "HOME",
     "USER",
@@ -29,7 +31,7 @@ const VARIABLES: [&str; 46] = [
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
     "XDG_CACHE_HOME",
-    // Which engine, and how it is reached; ssh's agent for one that is reached by ssh.
+    // Which engine, and how to reach it, with the ssh agent for an engine that is reached over ssh.
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
     "DOCKER_CONFIG",
@@ -52,9 +54,9 @@ const VARIABLES: [&str; 46] = [
     "STORAGE_DRIVER",
     "STORAGE_OPTS",
     "REGISTRY_AUTH_FILE",
-    // Podman without root asks systemd for a cgroup there.
+    // Podman without root asks systemd for a cgroup over this bus.
     "DBUS_SESSION_BUS_ADDRESS",
-    // The way to registries, and whom to trust on it.
+    // Proxies, and certificates to trust, on the way to registries.
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -67,13 +69,13 @@ const VARIABLES: [&str; 46] = [
     "no_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
-    // What it says is read by people and not by this program.
+    // Language and terminal, as people read the engine's output and this program does not parse it.
     "LANG",
     "LC_ALL",
     "TERM",
 ];
 
-/// What an engine may take to answer a question, and to end a container.
+/// How long an engine may take to answer a question or to end a container.
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// Which one.
@@ -84,7 +86,7 @@ pub(crate) enum Engine {
     Podman,
 }
 
-/// What a container may use.
+/// Resource limits and network of a container.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Limits {
     pub(crate) memory: Option<String>,
@@ -92,20 +94,20 @@ pub(crate) struct Limits {
     pub(crate) network: Option<String>,
 }
 
-/// One container.
+/// A container that runs a build's commands.
 pub(super) struct Container<'a> {
     pub(super) build: &'a BuildId,
     pub(super) folder: &'a Path,
     pub(super) image: &'a str,
-    /// What is mounted over the image's `/etc/passwd`.
+    /// The file that is mounted over the image's `/etc/passwd`.
     pub(super) passwd: Option<&'a Path>,
     pub(super) limits: &'a Limits,
-    /// `NAME=value`, for what every build gets.
+    /// Variables that every build gets, as `NAME=value`.
     pub(super) settings: &'a [&'static str],
 }
 
 impl Engine {
-    /// The one that is asked for, else the first that answers.
+    /// The engine that is asked for, else the first of docker and podman that answers.
     pub(super) fn choose(asked: Option<Self>, stops: &Stops) -> Result<Self, Fault> {
         let candidates = asked.map_or(vec![Self::Docker, Self::Podman], |one| vec![one]);
         let mut tried = Vec::new();
@@ -120,7 +122,8 @@ impl Engine {
 
     fn answers(self, stops: &Stops) -> Result<bool, Fault> {
         let mut command = self.command();
-        // Docker's command line is there without an engine, too; podman is its own.
+        // Docker's client may be installed without its server, so this asks for the server's
+        // version. Podman needs no server.
         command.args([
             "version",
             "--format",
@@ -138,7 +141,7 @@ impl Engine {
         }
     }
 
-    /// The engine with its part of this program's environment.
+    /// A command of the engine, with only the listed part of this program's environment.
     fn command(self) -> Command {
         let mut command = Command::new(self.name());
         command.env_clear().stdin(Stdio::null());
@@ -146,7 +149,8 @@ impl Engine {
         command
     }
 
-    /// A container of a build, with nothing in it yet; there is one of them at a time.
+    /// The beginning of a `run` command for a build. The container's name is the build's, so there
+    /// is one of them at a time.
     fn container(self, build: &BuildId) -> Command {
         let mut command = self.command();
         command.args([
@@ -162,14 +166,15 @@ impl Engine {
         command
     }
 
-    /// What runs a script of this program's own in an image, which sees neither the source nor the network.
+    /// The command that runs a script of this program's own in an image, without source and
+    /// network.
     pub(super) fn ask(self, build: &BuildId, image: &str, script: &str) -> Command {
         let mut command = self.container(build);
         command.args(["--network", "none", "--entrypoint", "sh", image, "-c", script]);
         command
     }
 
-    /// What runs the container, whose shell reads a script from the standard input.
+    /// The command that runs a build's container, whose shell reads a script from standard input.
     pub(super) fn run(self, container: &Container<'_>) -> Command {
         let mut command = self.container(container.build);
         command.arg("--interactive");
@@ -192,7 +197,8 @@ impl Engine {
         command
     }
 
-    /// This user, so that what is built is this user's: podman without root maps it into the container first.
+    /// Options that run the container as this user, so that this user owns what is built. Podman
+    /// without root has to map the user into the container first.
     fn user(self) -> Vec<String> {
         let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
         let mut words = vec!["--user".into(), format!("{}:{}", uid.as_raw(), gid.as_raw())];
@@ -202,17 +208,17 @@ impl Engine {
         words
     }
 
-    /// Ends a container at once; whether the engine did.
+    /// Kills a container, and returns whether the engine did.
     pub(super) fn kill_container(self, build: &BuildId, stops: &Stops) -> bool {
         self.quietly(&["kill", &build.container()], stops)
     }
 
-    /// Ends and removes a container, if there is one.
+    /// Kills and removes a container, if there is one.
     pub(super) fn remove_container(self, build: &BuildId, stops: &Stops) {
         self.quietly(&["rm", "--force", &build.container()], stops);
     }
 
-    /// Removes what is in a folder, as the user who is root in containers.
+    /// Empties a folder as root in a container, for files that this user cannot remove.
     pub(super) fn empty(self, folder: &Path, image: &str, stops: &Stops) {
         let volume = format!("{}:/app{}", folder.display(), relabel(":Z"));
         let script = "rm -rf /app/* /app/.[!.]* /app/..?*";
@@ -242,12 +248,14 @@ impl Engine {
     }
 }
 
-/// Where SELinux rules, what is mounted needs a label that containers may use; it is this build's alone.
+/// The option of a mount where there is SELinux, else nothing. `Z` labels the mount for its
+/// container alone.
 fn relabel(option: &'static str) -> &'static str {
     if Path::new("/sys/fs/selinux/enforce").exists() { option } else { "" }
 }
 
-/// A word that an option takes after `=`: a name or a number, and no further options.
+/// Parses the value of an option such as `--memory`: a name or a number, which cannot carry further
+/// options.
 pub(crate) fn word(text: &str) -> Result<String, String> {
     let is_fit = |letter: char| letter.is_ascii_alphanumeric() || "._-:/".contains(letter);
     if text.is_empty() || !text.chars().all(is_fit) {
@@ -256,7 +264,7 @@ pub(crate) fn word(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
-/// An image's name: no option, no blank.
+/// Parses an image's name, which may not look like an option or hold a blank.
 pub(crate) fn image(text: &str) -> Result<String, String> {
     let is_fit = |letter: char| letter.is_ascii_alphanumeric() || "._-:/@".contains(letter);
     if text.is_empty() || text.starts_with('-') || !text.chars().all(is_fit) {

@@ -1,32 +1,33 @@
-//! Which hosts a repository may be fetched from.
+//! The list of hosts that a repository may be fetched from (`--allow-host`, `CAPY_BUILD_HOSTS`).
 //!
-//! A token with the scope `deploy:<project>` sets the project's repository, and this machine fetches it. Owns the list
-//! of hosts (`--allow-host`, `CAPY_BUILD_HOSTS`): from these this machine fetches with its own ssh keys and passwords.
-//! Without a list it fetches from public addresses alone, over https, without any credentials and without git's
-//! configuration; with a list, from no other host. It refuses an address whose host two programs may read differently.
+//! A token with the scope `deploy:<project>` sets the project's repository, and this machine
+//! fetches it. From listed hosts this machine fetches with its own ssh keys and passwords, and with
+//! a list it fetches from no other host. Without a list, it fetches from public addresses only,
+//! over https, without any credentials and without git's configuration. An address whose host two
+//! programs may read differently is refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use crate::error::BuildFault as Fault;
 
-/// What names more hosts, with commas or blanks between them.
+/// The environment variable with more hosts, separated by commas or blanks.
 const VARIABLE: &str = "CAPY_BUILD_HOSTS";
 
-/// Ports that need not be named.
+/// The default ports of https and ssh.
 const HTTPS: u16 = 443;
 const SSH: u16 = 22;
 
 /// A host that this machine may fetch from with its own keys and passwords.
 ///
-/// Without a port it stands for the usual one of https and of ssh.
+/// Without a port, it means the default port of https and of ssh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AllowedHost {
     host: String,
     port: Option<u16>,
 }
 
-/// All of them.
+/// The hosts on the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Hosts(Vec<AllowedHost>);
 
@@ -44,18 +45,18 @@ pub(super) enum Address {
     Local,
     Remote {
         transport: Transport,
-        /// In lower case, without a dot at its end and without brackets.
+        /// In lower case, without a trailing dot and without brackets.
         host: String,
         port: Option<u16>,
     },
 }
 
-/// With what a repository is fetched.
+/// The credentials with which a repository is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Access {
-    /// With this user's own keys, passwords and configuration of git.
+    /// This user's own keys, passwords and git configuration.
     AsThisUser,
-    /// With nothing, from one of the host's public addresses.
+    /// No credentials, and only public addresses of the host.
     Public { host: String, port: u16 },
 }
 
@@ -74,7 +75,7 @@ fn malformed() -> String {
 }
 
 impl Hosts {
-    /// Those that are given, and those of `CAPY_BUILD_HOSTS`.
+    /// The hosts from the command line and those of `CAPY_BUILD_HOSTS`.
     pub(crate) fn with_environment(given: Vec<AllowedHost>) -> Result<Self, Fault> {
         let unusable = || Fault::SettingUnusable { what: VARIABLE, reason: "it holds what is no host" };
         let text = std::env::var_os(VARIABLE).unwrap_or_default();
@@ -89,7 +90,7 @@ impl Hosts {
         Some(Self(hosts))
     }
 
-    /// How this machine fetches from an address.
+    /// Decides how this machine may fetch from an address.
     ///
     /// # Errors
     /// [`Fault::HostNotAllowed`].
@@ -118,16 +119,16 @@ impl Hosts {
 
 const NOT_PUBLIC: &str = "its address is not a public one";
 
-/// As `--allow-host` takes it.
+/// The host as `--allow-host` takes it, for messages.
 fn shown(host: &str, port: u16, usual: u16) -> String {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     if port == usual { host } else { format!("{host}:{port}") }
 }
 
-/// The public addresses of a host; all of them must be public. It asks the resolver, which can take long.
+/// Resolves a host to its addresses, all of which must be public. The resolver can take long.
 ///
 /// # Errors
-/// [`Fault::HostNotAllowed`] if one is not, [`Fault::Clone`] if there is none.
+/// [`Fault::HostNotAllowed`] if an address is not public, [`Fault::Clone`] if the host has none.
 pub(super) fn public_addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, Fault> {
     let found = (host, port).to_socket_addrs();
     let found: Vec<IpAddr> = found
@@ -141,9 +142,11 @@ pub(super) fn public_addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, Fau
 }
 
 impl Address {
-    /// Reads https, ssh in both spellings, and, where it is allowed, a path on this machine.
+    /// Parses a repository's address: https, ssh in both spellings, and, where allowed, a path on
+    /// this machine.
     ///
-    /// Only what every reader of addresses reads alike: no `\`, `%`, `?`, `#` or second `@` near the host.
+    /// Accepts only what every program reads alike: before the path there is no `\`, `?`, `#` or
+    /// second `@`, and `%` only in the user and the password.
     ///
     /// # Errors
     /// [`Fault::SettingUnusable`].
@@ -179,7 +182,8 @@ impl Address {
     }
 }
 
-/// `user@host` of `user@host:path`: git takes for it what has a colon before its first slash.
+/// The `user@host` of `user@host:path`, the form that git sees where a colon comes before the first
+/// slash.
 fn scp_authority(url: &str) -> Option<&str> {
     let (user, rest) = url.split_once('@')?;
     let end = if rest.starts_with('[') { rest.find(']')? + 1 } else { rest.find(':')? };
@@ -189,13 +193,14 @@ fn scp_authority(url: &str) -> Option<&str> {
     (is_path && !authority.contains('/')).then_some(authority)
 }
 
-/// A user, with a password or without; not an option of ssh.
+/// Whether a text is a user, with or without a password, and not an option of ssh.
 fn is_user(text: &str) -> bool {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&byte);
     !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_fit)
 }
 
-/// `host`, `host:port`, `[address]` or `[address]:port`; a bare IPv6 address has no port.
+/// Splits a host from its port: `host`, `host:port`, `[address]` or `[address]:port`. A bare IPv6
+/// address has no port.
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Some((text, None));
@@ -211,7 +216,8 @@ fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     Some((host, Some(port)))
 }
 
-/// A host's name as it is compared: DNS knows neither case nor a dot at the end.
+/// Normalizes a host's name for comparison: DNS ignores case and a trailing dot. None if it is no
+/// host.
 fn host_name(text: &str) -> Option<String> {
     if let Some(inside) = text.strip_prefix('[') {
         let address: Ipv6Addr = inside.strip_suffix(']')?.parse().ok()?;
@@ -226,7 +232,7 @@ fn host_name(text: &str) -> Option<String> {
         !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && label.bytes().all(is_fit)
     };
     let is_name = name.len() <= 253 && name.split('.').all(is_label);
-    // `127.1` and `0x7f000001` are addresses to the C library, in spellings that others take for names.
+    // The C library reads `127.1` and `0x7f000001` as addresses, and other programs as names.
     let last = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     let ends_in_number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
     (is_name && (!ends_in_number || name.parse::<Ipv4Addr>().is_ok())).then(|| name.to_ascii_lowercase())
@@ -264,7 +270,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !OTHERS.into_iter().any(is_in)
 }
 
-/// 2000::/3 without what is set aside in it; and what NAT64 makes of public IPv4 addresses.
+/// Whether an address is in 2000::/3 and not reserved there, or stands for a public IPv4 address by
+/// NAT64 (64:ff9b::/96).
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, c, d, e, f, g, h] = address.segments();
     if [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0] {
@@ -350,7 +357,7 @@ mod tests {
         assert_eq!(Address::parse("file:///srv/a.git", true).unwrap(), Address::Local);
     }
 
-    /// What one program takes for the host, and another one for a user, a path or a query.
+    /// What one program takes for the host, another takes for a user, a path or a query.
     #[test]
     fn an_address_that_two_programs_read_differently_is_refused() {
         let allowed = hosts("good.example");

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
-/// A build's id: `bld_` and 16 digits.
+/// A build's id: `bld_` and 16 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct BuildId(String);
@@ -16,24 +16,24 @@ impl BuildId {
         Ok(Self(format!("bld_{}", hex::encode(bytes))))
     }
 
-    /// Reads one.
+    /// Parses an id.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("bld_")?;
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (digits.len() == 16 && digits.bytes().all(is_digit)).then(|| Self(text.into()))
     }
 
-    /// All of it.
+    /// The whole id.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Eight of its digits.
+    /// The first eight digits.
     pub(super) fn short(&self) -> &str {
         &self.0[4..12]
     }
 
-    /// The container's name.
+    /// The name of the build's container.
     pub(super) fn container(&self) -> String {
         format!("capy-{}", &self.0[4..])
     }

@@ -1,8 +1,9 @@
 //! Whether a build's output is a server or static files alone.
 //!
-//! Owns the signs. Frameworks' layouts are the inliner's to know; beside them a server is what the package's own `start`
-//! runs, a script without any page, a program, or a file that a web server runs. What shows none of them is static: every
-//! file is there for the public to read, and no secret has anything to do in it.
+//! An output is a server if the inliner knows its layout as one, or if it holds what the package's
+//! own `start` runs, a script with a server's name, scripts without any page, a program, or a file
+//! that a web server runs. Any other output is static: the public can read every file of it, so no
+//! secret belongs there.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use super::stops::Stops;
 use super::tree;
 use crate::error::BuildFault as Fault;
 
-/// What an output is.
+/// The kind of a build's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -25,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The word for it, as in the record.
+    /// The word for the kind, as in the record.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Static => "static",
@@ -34,15 +35,15 @@ impl Kind {
     }
 }
 
-/// What runs a script that is named behind it.
+/// Programs that run the script that is named after them.
 const RUNTIMES: [&str; 8] = ["node", "bun", "deno", "tsx", "ts-node", "nodemon", "pm2", "forever"];
 const SCRIPTS: [&str; 3] = ["js", "mjs", "cjs"];
-/// Scripts of this name in the output's own folder are servers whatever lies beside them.
+/// Scripts of these names in the output's own folder are servers, whatever lies next to them.
 const SERVERS: [&str; 4] = ["server.js", "server.mjs", "server.cjs", "_worker.js"];
-/// What a web server runs in place of sending it.
+/// Extensions of files that a web server runs instead of sending them.
 const RUN_BY_SERVERS: [&str; 9] = ["php", "phar", "py", "rb", "jar", "war", "jsp", "aspx", "cgi"];
 
-/// Server bundles that the inliner knows in a source's folder: files, and folders of them.
+/// The server bundles that the inliner recognises in a source's folder: files, and folders of them.
 pub(super) fn server_places(folder: &Path, stops: &Stops) -> Result<Vec<PathBuf>, Fault> {
     let nothing = EnvMap::new();
     let mut request = Request::new(&nothing);
@@ -51,7 +52,7 @@ pub(super) fn server_places(folder: &Path, stops: &Stops) -> Result<Vec<PathBuf>
     request.stop = Some(stops.flag());
     let found = capy_inliner::explain(&request);
     stops.check()?;
-    // A layout that is not understood is none: `--inline` says what is wrong with it.
+    // A layout that is not understood counts as none here: `--inline` says what is wrong with it.
     let Ok(found) = found else { return Ok(Vec::new()) };
     let tree = tree::open(folder, stops)?;
     let roots = found.roots.into_iter().filter(|root| root.kind == RootKind::Server && root.files > 0);
@@ -59,7 +60,7 @@ pub(super) fn server_places(folder: &Path, stops: &Stops) -> Result<Vec<PathBuf>
     Ok(roots.map(|root| root.path).chain(entries).filter_map(|path| tree.real(&path).ok()).collect())
 }
 
-/// What lies in `output`, a folder in the source's `folder`; both are real paths.
+/// The kind of `output`, a folder inside the source's `folder`. Both are real paths.
 pub(super) fn of(folder: &Path, output: &Path, stops: &Stops) -> Result<Kind, Fault> {
     let tree = &tree::open(folder, stops)?;
     let overlaps = |place: &PathBuf| place.starts_with(output) || output.starts_with(place);
@@ -76,7 +77,7 @@ fn is_file(tree: &Tree<'_>, path: &Path) -> bool {
     tree.find(path).is_ok_and(|found| found == Some(Found::File))
 }
 
-/// Whether `package.json` starts a script in the output.
+/// Whether `package.json` starts a script in the output, by its `start` script or its `main`.
 fn package_starts(tree: &Tree<'_>, folder: &Path, output: &Path) -> bool {
     let text = tree.read(&folder.join("package.json")).unwrap_or_default();
     let package: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
@@ -84,12 +85,13 @@ fn package_starts(tree: &Tree<'_>, folder: &Path, output: &Path) -> bool {
     let words: Vec<&str> = start.split_whitespace().collect();
     let runs = |at: usize| words[..at].iter().any(|word| RUNTIMES.contains(word));
     let started = (0..words.len()).filter(|at| runs(*at)).map(|at| words[at]);
-    // A package that is made by `npm init` has a `main` whatever it is; a site has a page beside it.
+    // `npm init` writes `main` into every package, so `main` counts only where the output has no
+    // page.
     let main = package["main"].as_str().filter(|_| !is_file(tree, &output.join("index.html")));
     started.chain(main).any(|word| is_script_in(tree, folder, word, output))
 }
 
-/// Whether a word names a script in the output, as Node would find it.
+/// Whether a word names a script in the output, resolved as Node does.
 fn is_script_in(tree: &Tree<'_>, folder: &Path, word: &str, output: &Path) -> bool {
     if word.starts_with('-') {
         return false;
@@ -101,7 +103,7 @@ fn is_script_in(tree: &Tree<'_>, folder: &Path, word: &str, output: &Path) -> bo
     })
 }
 
-/// Programs, files that web servers run, or scripts where no page uses them.
+/// Whether the output holds programs, files that web servers run, or scripts but no page.
 fn holds_server(tree: &Tree<'_>, output: &Path) -> Result<bool, capy_inliner::Error> {
     let (mut scripts, mut pages) = (false, false);
     let wanted = |entry: &Entry| entry.name() != "node_modules";
@@ -122,7 +124,8 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
         .is_some_and(|extension| extensions.contains(&extension))
 }
 
-/// An executable file for Linux: ELF. Scripts with the same bit set are in many repositories by accident.
+/// Whether a file is a program for Linux (ELF). Scripts do not count: in many repositories they are
+/// executable by accident.
 fn is_program(tree: &Tree<'_>, path: &Path) -> bool {
     let mut magic = [0; 4];
     let begins = |mut file: File<'_>| file.mode() & 0o111 != 0 && file.read_exact(&mut magic).is_ok();

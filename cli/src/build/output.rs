@@ -1,8 +1,9 @@
-//! What a build prints: shown as it comes, kept as its log, and masked before either.
+//! A build's output: shown live, kept as a log (mode 0600), and masked before either.
 //!
-//! Owns the log, 0600. Both of the container's outputs go to stderr here and into one file, in the order in which they
-//! come. It refuses to let values through in any form in which programs print them, and whatever steers a terminal. What
-//! no stream can see, such as base64 in lines, is searched for when the build has ended, and taken out of the log.
+//! Both outputs of the container go to stderr and into one file, in the order in which they arrive.
+//! Values are masked in every form in which programs print them, and characters that control a
+//! terminal become blanks. What no stream can reveal, such as base64 over several lines, is
+//! searched for when the build has ended, and removed from the log.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -20,11 +21,11 @@ use crate::error::BuildFault as Fault;
 use crate::local::private_file;
 use crate::printer;
 
-/// The most bytes of a log that builds write, 64 MiB: more fills a disk and cannot be searched at the end. What capy says
-/// of its own comes on top.
+/// The most bytes of build output in a log, 64 MiB: more would fill the disk, and could not be
+/// searched at the end. Messages of capy itself come on top.
 const MAX_LOG_BYTES: u64 = 64 << 20;
 
-/// Where it goes.
+/// Where a build's output goes: to stderr and into the log.
 pub(super) struct Output {
     mask: Mutex<Arc<Mask>>,
     log: Mutex<Log>,
@@ -33,14 +34,14 @@ pub(super) struct Output {
 struct Log {
     path: PathBuf,
     file: File,
-    /// Bytes of builds in it, and whether more came than it takes.
+    /// Bytes that the build wrote, those beyond the limit included.
     written: u64,
     is_full: bool,
     fault: Option<io::Error>,
 }
 
 impl Log {
-    /// Keeps what a build wrote, as far as there is room.
+    /// Appends what a build wrote, as long as there is room.
     fn keep(&mut self, text: &str) {
         let room = MAX_LOG_BYTES.saturating_sub(self.written);
         self.written = self.written.saturating_add(text.len() as u64);
@@ -60,7 +61,7 @@ impl Log {
 }
 
 impl Output {
-    /// A new log.
+    /// Creates a new log.
     pub(super) fn begin(path: &Path) -> Result<Self, Fault> {
         let open = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
         let file = open.map_err(Fault::file("create", path))?;
@@ -82,7 +83,7 @@ impl Output {
         Arc::clone(&self.mask.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says something of capy's own, in the log as well.
+    /// Prints a message of capy itself, and logs it.
     pub(super) fn say(&self, text: &str) {
         let mask = self.current_mask();
         let (mut masking, mut masked) = (mask.begin(), Vec::new());
@@ -92,7 +93,7 @@ impl Output {
         self.write(&String::from_utf8_lossy(&masked), Log::write);
     }
 
-    /// Passes on what a program writes, until it writes no more.
+    /// Passes on, in a thread of its own, what a program writes until it closes its output.
     pub(super) fn pump(output: &Arc<Self>, from: Option<impl Read + Send + 'static>, stops: &Stops) -> Done {
         let done = stops.pending();
         let (ring, output) = (done.clone(), Arc::clone(output));
@@ -122,7 +123,7 @@ impl Output {
         self.write(&String::from_utf8_lossy(&masked), Log::keep);
     }
 
-    /// Writes all but the beginning of a letter whose rest is still to come.
+    /// Writes all but an incomplete UTF-8 character at the end, whose rest is still to come.
     fn write_whole_letters(&self, masked: &mut Vec<u8>) {
         let end = match str::from_utf8(masked) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
@@ -133,14 +134,14 @@ impl Output {
     }
 
     fn write(&self, text: &str, into_log: fn(&mut Log, &str)) {
-        // The end of a line as some programs write it steers nothing.
+        // Some programs end lines with a carriage return, which is harmless as a line feed.
         let text = clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
         let mut log = self.lock();
         printer::prompt(&text);
         into_log(&mut log, &text);
     }
 
-    /// Whether the log is whole; and takes out of it what only a search of the whole can find.
+    /// Fails if the log is incomplete, and removes what only a search of the whole log can find.
     pub(super) fn finish(&self, values: &EnvMap) -> Result<(), Fault> {
         let mut log = self.lock();
         if let Some(source) = log.fault.take() {
@@ -161,12 +162,13 @@ fn append(path: &Path) -> Result<File, Fault> {
     OpenOptions::new().append(true).open(path).map_err(Fault::file("open", path))
 }
 
-/// Takes lines with a value in them out of the log, if there are any; the whole log, where a value may stand over several lines.
+/// Searches the log for values. Replaces each line that holds one, or the whole log where a value
+/// may extend over several lines. Returns whether it replaced anything.
 fn withhold(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
     let mut request = Request::new(values);
     request.public.push(path.to_owned());
     request.within = Within::Named;
-    // However long it is: what is not searched would stay.
+    // Without a size limit: values in a part that is not searched would stay.
     (request.limits.one_file, request.limits.all_files) = (u64::MAX, u64::MAX);
     let leaks = capy_inliner::inline(&request).map_err(|_| Fault::NotSearched { path: path.into() })?.leaks;
     if leaks.is_empty() {

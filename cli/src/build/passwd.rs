@@ -1,20 +1,22 @@
 //! The user's entry in the container's `/etc/passwd`.
 //!
-//! A container runs with this user's number, which its image need not know; programs then fail that ask for the user's
-//! name (`os.userInfo()` of Node, `getpass.getuser()` of Python, ssh). Owns the text: the image's own with one more
-//! line. It is mounted over the image's file only where that lacks the number: podman adds a line by itself, unless the
-//! image has no such file, and docker never does.
+//! A container runs with this user's uid, which its image may not know. Programs that ask for the
+//! user's name then fail (`os.userInfo()` of Node, `getpass.getuser()` of Python, ssh). So the
+//! image's own file, with one more line, is mounted over `/etc/passwd`, but only if the image's
+//! file lacks the uid: podman adds a line by itself, unless the image has no such file, and docker
+//! never does.
 
 use rustix::process::{getegid, geteuid};
 
-/// The name and the home of a user whom the image does not know. Every image has the folder, and everybody may write there.
+/// Name and home folder of a user whom the image does not know. Every image has `/tmp`, and
+/// everybody may write there.
 const NAME: &str = "builder";
 const HOME: &str = "/tmp";
 
-/// Writes the image's file to stdout, if it has one.
+/// The command that prints the image's file, if it has one.
 pub(super) const READ: &str = "cat /etc/passwd";
 
-/// The image's own text with this user's line; none where there is one already.
+/// The image's own text with a line for this user; none if it has such a line already.
 pub(super) fn with_this_user(own: &[u8]) -> Option<String> {
     with_user(&String::from_utf8_lossy(own), geteuid().as_raw(), getegid().as_raw())
 }
@@ -44,7 +46,7 @@ mod tests {
         assert_eq!(with_user(&more, 1001, 1002), None);
         assert!(with_user(&more, 7, 7).unwrap().ends_with("builder-7:x:7:7::/tmp:/bin/sh\n"));
         assert_eq!(with_user("", 7, 8).unwrap(), "builder:x:7:8::/tmp:/bin/sh\n");
-        // Another number that only begins alike, or that stands in another field.
+        // Another uid that begins with the same digit, and the same number as a gid.
         assert!(with_user("a:x:70:7::/:/bin/sh\n", 7, 7).is_some());
     }
 }

@@ -1,7 +1,7 @@
-//! A program beside this one that ends when it is done, when its time is over, or when a signal came.
+//! Runs a child process until it ends, its deadline passes, or a signal comes.
 //!
-//! Owns its process group: what a key at the terminal sends reaches this program alone, which decides. It refuses to
-//! wait for what was killed longer than the kernel takes.
+//! The child has its own process group: Ctrl-C at the terminal reaches this program alone, which
+//! then decides. After a kill, this program waits for the child itself, and not for its pipes.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -14,16 +14,16 @@ use zeroize::Zeroizing;
 
 use super::stops::{Done, Patience, Stops, Woken};
 
-/// How it ended.
+/// How a wait for a child ended.
 pub(super) enum Ended {
     Itself(ExitStatus),
-    /// It still runs.
+    /// The deadline passed, and the child still runs.
     TimeOver,
-    /// It still runs.
+    /// A signal came, and the child still runs.
     Asked,
 }
 
-/// A program that runs.
+/// A running child process.
 pub(super) struct Running {
     child: Child,
     pid: Option<Pid>,
@@ -31,12 +31,12 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts it without an input.
+    /// Starts a program without input.
     pub(super) fn start(command: &mut Command, stops: &Stops) -> io::Result<Self> {
         Self::spawn(command.stdin(Stdio::null()), stops)
     }
 
-    /// Starts it with a text as its input, which is wiped once it is written.
+    /// Starts a program with a text as its input. The text is wiped once it is written.
     pub(super) fn start_with_input(
         command: &mut Command,
         input: Zeroizing<String>,
@@ -45,7 +45,8 @@ impl Running {
         let mut running = Self::spawn(command.stdin(Stdio::piped()), stops)?;
         let stdin = running.child.stdin.take();
         thread::spawn(move || {
-            // A program that ends before it has read its input says by its end what is wrong.
+            // A program that ends without reading its input reports by its exit status what is
+            // wrong.
             let _ = stdin.map(|mut stdin| stdin.write_all(input.as_bytes()));
         });
         Ok(running)
@@ -63,12 +64,12 @@ impl Running {
         Ok(Self { child, pid, done })
     }
 
-    /// Its piped outputs, once.
+    /// Takes the piped outputs; there is nothing to take the second time.
     pub(super) fn outputs(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
         (self.child.stdout.take(), self.child.stderr.take())
     }
 
-    /// Waits for its end.
+    /// Waits for the child to end.
     pub(super) fn wait(&mut self, until: Option<Instant>, patience: Patience) -> io::Result<Ended> {
         Ok(match self.done.wait(until, patience) {
             Woken::Done => Ended::Itself(self.child.wait()?),
@@ -77,9 +78,9 @@ impl Running {
         })
     }
 
-    /// Ends it and all that it started, at once.
+    /// Kills the child and everything in its process group, at once.
     pub(super) fn kill(&mut self) {
-        // It was not reaped: nobody else has its number.
+        // The child was not reaped, so no other process has its pid.
         if let Some(pid) = self.pid {
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
         }
@@ -87,14 +88,16 @@ impl Running {
     }
 }
 
-/// The number stays the program's until it is reaped, so that no signal goes to another one.
+/// Waits for the child to end without reaping it: its pid stays its own, so that no signal goes to
+/// another process.
 fn wait_without_reaping(pid: Option<Pid>) {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let Some(pid) = pid else { return };
     while matches!(rustix::process::waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
 }
 
-/// Runs a program to its end and takes what it wrote; killed when its time is over or a signal came.
+/// Runs a program to its end and returns its output. The program is killed at the deadline or on a
+/// signal.
 pub(super) fn output(
     command: &mut Command,
     stops: &Stops,
@@ -118,7 +121,7 @@ fn killed(mut running: Running, why: Woken) -> Result<Output, Woken> {
     Err(why)
 }
 
-/// Reads to the end; what is more than anybody reads is dropped.
+/// Reads a stream to its end in a thread. Keeps about the first 64 KiB, and drops the rest.
 pub(super) fn collect(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
     const MOST: usize = 64 * 1024;
     thread::spawn(move || {

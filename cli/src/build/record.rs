@@ -1,12 +1,13 @@
-//! The records of builds, on the machine that built.
+//! Records, logs and artifacts of builds, on the machine that built.
 //!
 //! ```text
 //! <state>/builds/<id>/record.json    what was built, when, for whom, and what came of it      0600
 //! <state>/builds/<id>/log            what it printed, masked                                  0600
 //! <state>/builds/<id>/artifacts/     its output, where no other place was named
 //! ```
-//! `<state>` is `CAPY_STATE_DIR`, else `XDG_STATE_HOME/capy`, else `~/.local/state/capy`. A record is written when a build
-//! begins and when it ends; one whose build was killed is set to `lost` by the next build.
+//! `<state>` is `CAPY_STATE_DIR`, else `XDG_STATE_HOME/capy`, else `~/.local/state/capy`. A record
+//! is written when a build begins and when it ends. If a build was killed, the next build sets its
+//! record to `lost`.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,7 +21,7 @@ use super::kind::Kind;
 use crate::error::BuildFault as Fault;
 use crate::local::private_file;
 
-/// What became of a build.
+/// The state of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -29,13 +30,13 @@ pub(crate) enum Status {
     Failed,
     TimedOut,
     Interrupted,
-    /// It was built, and not handed out.
+    /// The output was built, but not handed out.
     Blocked,
     /// The process was killed.
     Lost,
 }
 
-/// Names, times and numbers; no value.
+/// The record of a build: names, times and numbers, no value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) id: BuildId,
@@ -45,11 +46,11 @@ pub(crate) struct Record {
     /// Milliseconds since the Unix epoch.
     pub(crate) started_at: u64,
     pub(crate) finished_at: Option<u64>,
-    /// Of `capy build`; none for one that a signal ended.
+    /// The exit code of `capy build`; none if a signal ended it.
     pub(crate) exit_code: Option<u8>,
-    /// Where its folder is while it runs.
+    /// Where the build's folder is while the build runs.
     pub(crate) temp: PathBuf,
-    /// The repository without a password, or the folder.
+    /// The repository's address without user and password, or the folder.
     pub(crate) source: String,
     pub(crate) reference: Option<String>,
     pub(crate) commit: Option<String>,
@@ -59,20 +60,20 @@ pub(crate) struct Record {
     pub(crate) secrets: Option<usize>,
     pub(crate) output: Option<Kind>,
     pub(crate) artifacts: Option<PathBuf>,
-    /// The stable code of what kept the output from being handed out.
+    /// The stable error code of what kept the output from being handed out.
     pub(crate) not_deployed: Option<String>,
-    /// The same for people.
+    /// The same reason as a text for people.
     pub(crate) reason: Option<String>,
     pub(crate) requested_by: String,
-    /// Who let static files of a project with secrets through.
+    /// Who let static files through, although the project has secrets.
     pub(crate) static_allowed_by: Option<String>,
 }
 
-/// Where all of them are.
+/// The folder of all records.
 pub(crate) struct Records(PathBuf);
 
 impl Status {
-    /// The word for it, as in the record.
+    /// The word for the status, as in the record.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -86,7 +87,7 @@ impl Status {
     }
 }
 
-/// The folder for what programs keep and nobody edits.
+/// The folder for data that programs keep and nobody edits.
 pub(super) fn state_folder() -> Result<PathBuf, Fault> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("CAPY_STATE_DIR")
@@ -96,19 +97,19 @@ pub(super) fn state_folder() -> Result<PathBuf, Fault> {
 }
 
 impl Records {
-    /// Finds them; there need not be any.
+    /// Finds the folder of the records, which need not exist.
     pub(crate) fn find() -> Result<Self, Fault> {
         Ok(Self(state_folder()?.join("builds")))
     }
 
-    /// Makes a build's folder and writes its first record.
+    /// Creates a build's folder and writes its first record.
     pub(super) fn begin(&self, record: &Record) -> Result<(), Fault> {
         let folder = self.folder(&record.id);
         private_file::create_private_folder(&folder).map_err(Fault::file("create", &folder))?;
         self.write(record)
     }
 
-    /// Writes a record anew.
+    /// Writes a record, in place of the previous one.
     pub(super) fn write(&self, record: &Record) -> Result<(), Fault> {
         let path = self.folder(&record.id).join("record.json");
         let mut text = serde_json::to_vec_pretty(record).expect("words and numbers are always JSON");
@@ -116,7 +117,7 @@ impl Records {
         private_file::replace_private(&path, &text).map_err(Fault::file("write", &path))
     }
 
-    /// One build's record.
+    /// Reads one build's record.
     pub(crate) fn read(&self, id: &BuildId) -> Result<Record, Fault> {
         let path = self.folder(id).join("record.json");
         match fs::read(&path) {
@@ -128,7 +129,7 @@ impl Records {
         }
     }
 
-    /// All records, the newest first. What is none is passed over.
+    /// All records, newest first. Records that cannot be read are skipped.
     pub(crate) fn all(&self) -> Result<Vec<Record>, Fault> {
         let entries = match fs::read_dir(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -140,7 +141,8 @@ impl Records {
         Ok(records)
     }
 
-    /// The only build whose id begins so, with or without `bld_`.
+    /// The only build whose id begins with a text of at least four digits, with or without `bld_`.
+    /// A whole id is returned without looking for its record.
     pub(crate) fn find_one(&self, text: &str) -> Result<BuildId, Fault> {
         let text = text.trim();
         let wanted = if text.starts_with("bld_") { text.to_owned() } else { format!("bld_{text}") };
@@ -158,7 +160,7 @@ impl Records {
         }
     }
 
-    /// Notes that a build's process was killed.
+    /// Sets the record of a running build to `lost`.
     pub(super) fn lose(&self, id: &BuildId) {
         if let Ok(record) = self.read(id)
             && record.status == Status::Running
@@ -181,13 +183,13 @@ impl Records {
     }
 }
 
-/// Milliseconds since the Unix epoch.
+/// The current time, in milliseconds since the Unix epoch.
 pub(super) fn now() -> u64 {
     let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Who asks: the user of this machine, by number and, as far as it can be told, by name.
+/// Who builds: this machine's user, by uid and, if `/etc/passwd` has it, by name.
 pub(super) fn requester() -> String {
     let uid = rustix::process::getuid().as_raw();
     let line = |text: String| {

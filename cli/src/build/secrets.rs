@@ -1,7 +1,7 @@
-//! The project's secrets, opened on the build host: `ENCRYPTION_KEY` and the sealed rows.
+//! Opens the project's secrets on the build machine: `ENCRYPTION_KEY` and the sealed rows.
 //!
-//! Owns the way from rows to values, in memory alone. It refuses a row that is not where it was sealed for, and says of
-//! none more than its name.
+//! Rows are opened in memory only. A row opens only for the project and the name that it was sealed
+//! for, and errors tell no more of a row than its name.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,17 +21,19 @@ use crate::{names, printer};
 const KEY: &str = "ENCRYPTION_KEY";
 const KEY_FILE: &str = "ENCRYPTION_KEY_FILE";
 
-/// The longest variable that Linux takes, in bytes; execve(2).
+/// The longest variable that Linux accepts, in bytes, with name and final zero; execve(2).
 const MAX_ARG_STRLEN: usize = 128 * 1024;
-/// The usual limit on arguments and environment is two MiB: the rest is the image's and the programs'.
+/// The most bytes of all secrets together. The usual limit on arguments and environment is 2 MiB,
+/// and the rest is for the image and the programs.
 const MAX_ENVIRONMENT: usize = 3 * 512 * 1024;
 
-/// Whether a variable holds what opens or guards the store, or the service: no program that is started gets it.
+/// Whether a variable holds a key or token of the store or the service, which no program that is
+/// started gets.
 pub(super) fn is_key(name: &str) -> bool {
     [KEY, KEY_FILE, "ADMIN_TOKEN", "WRAP_ROOTS"].contains(&name)
 }
 
-/// The keys, from `ENCRYPTION_KEY` or the file that `ENCRYPTION_KEY_FILE` names.
+/// Reads the keys from `ENCRYPTION_KEY`, else from the file that `ENCRYPTION_KEY_FILE` names.
 pub(super) fn keys() -> Result<StoreKeys, Fault> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let text = match (set(KEY).map(OsString::into_string), set(KEY_FILE)) {
@@ -48,7 +50,7 @@ pub(super) fn keys() -> Result<StoreKeys, Fault> {
     StoreKeys::parse(&text).map_err(|_| Fault::KeyMalformed)
 }
 
-/// The values of a project.
+/// Opens the rows of a project.
 pub(super) fn open(keys: &StoreKeys, project: &ProjectId, rows: &StoreRows) -> Result<EnvMap, Fault> {
     if rows.project_id != *project {
         let (wanted, got) = (project.to_string(), rows.project_id.to_string());
@@ -73,7 +75,7 @@ pub(super) fn open(keys: &StoreKeys, project: &ProjectId, rows: &StoreRows) -> R
                 }
                 _ => Fault::RowDoesNotOpen { name: name.into() },
             })?;
-        // With `=` and a zero byte.
+        // With `=` and the final zero.
         let length = name.len() + value.expose_secret().len() + 2;
         if length > MAX_ARG_STRLEN {
             return Err(Fault::ValueTooLong { name: name.into() });

@@ -1,9 +1,10 @@
-//! The source of a build: cloned, or copied from a folder.
+//! Fetches the source of a build: clones a repository, or copies a folder.
 //!
-//! Owns what comes along. From a folder come neither `.git`, which holds addresses with passwords in them, nor
-//! `node_modules`, which were installed for another machine, nor `.env.local` and its kin, which are one developer's. A
-//! `.env` of the source's own is never merged with the project's secrets: it is set aside, and that is said. It refuses
-//! links that lead out, addresses that run programs, and to ask anybody for a password.
+//! Some files of a folder are left out: `.git`, which holds addresses with passwords in them,
+//! `node_modules`, which was installed for another machine, and `.env.local` and the like, which
+//! belong to one developer. A `.env` at the top of the source is never merged with the project's
+//! secrets: it is set aside, with a note. Links that lead out and addresses that run programs are
+//! refused, and git may not ask for a password.
 
 use std::fs;
 use std::io;
@@ -24,18 +25,18 @@ pub(super) enum Source {
     Repository { url: String, reference: Option<String>, access: Access, local_is_allowed: bool },
 }
 
-/// What a source brought.
+/// The result of fetching a source.
 #[derive(Default)]
 pub(super) struct Brought {
     pub(super) commit: Option<String>,
-    /// Files that were left out and that somebody may miss.
+    /// Files that were left out, and that somebody may miss.
     pub(super) set_aside: Vec<PathBuf>,
 }
 
-/// Not copied from a folder, wherever they lie.
+/// Names that are not copied from a folder, at any depth.
 const LEFT_OUT: [&str; 2] = [".git", "node_modules"];
 
-/// What git takes from its caller's environment about another repository.
+/// Variables through which git's caller would point it at another repository.
 const GIT_LOCAL: [&str; 9] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -49,7 +50,7 @@ const GIT_LOCAL: [&str; 9] = [
 ];
 
 impl Source {
-    /// Refuses, before anything is made, what cannot be a source.
+    /// Refuses, before anything is created, what cannot be a source.
     pub(super) fn check(&self) -> Result<(), Fault> {
         match self {
             Self::Folder(path) => match fs::metadata(path) {
@@ -61,7 +62,7 @@ impl Source {
         }
     }
 
-    /// Where it comes from, for the record.
+    /// The origin of the source, for the record; without a password.
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Folder(path) => {
@@ -71,7 +72,7 @@ impl Source {
         }
     }
 
-    /// Which branch, tag or commit; none for the repository's own.
+    /// The branch, tag or commit; none for the repository's default branch, or a folder.
     pub(super) fn reference(&self) -> Option<&str> {
         match self {
             Self::Folder(_) => None,
@@ -79,7 +80,7 @@ impl Source {
         }
     }
 
-    /// Puts the source into an empty folder, and what must not be there out of it.
+    /// Fetches the source into an empty folder, and removes what must not be in it.
     pub(super) fn bring(&self, to: &Path, stops: &Stops, until: Instant) -> Result<Brought, Fault> {
         let mut brought = match self {
             Self::Folder(from) => copy(from, to, stops)?,
@@ -121,7 +122,8 @@ fn copy(from: &Path, to: &Path, stops: &Stops) -> Result<Brought, Fault> {
     Ok(brought)
 }
 
-/// Whether there was something; a link goes, and what it leads to stays.
+/// Removes whatever is at a path, and returns whether there was something. A link is removed, and
+/// not what it leads to.
 fn remove_any(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -131,7 +133,7 @@ fn remove_any(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The rules of git-check-ref-format(1), for a branch, a tag or a commit.
+/// Checks a branch, a tag or a commit by the rules of git-check-ref-format(1).
 fn check_reference(reference: &str) -> Result<(), Fault> {
     let bad = |letter: char| letter.is_control() || " ~^:?*[\\+".contains(letter);
     let is_bad = reference.is_empty()
@@ -147,13 +149,15 @@ fn check_reference(reference: &str) -> Result<(), Fault> {
     }
 }
 
-/// How git gets to a host.
+/// How git reaches a host.
 enum Route {
-    /// As this user has set it up.
+    /// With this user's own git configuration and credentials.
     AsThisUser,
-    /// Without a key, a password or a configuration.
+    /// Without keys, passwords or configuration.
     Public {
-        /// As curl takes them: git does not ask the resolver again, whose second answer may be another one.
+        /// The host's addresses in curl's syntax, so that git does not ask the resolver again,
+        /// which could answer differently the second time. Empty where only a proxy can resolve the
+        /// host.
         pinned: Vec<String>,
     },
 }
@@ -164,12 +168,12 @@ impl Route {
         let (name, number) = (host.clone(), *port);
         let found = stops.during(until, move || hosts::public_addresses(&name, number))?;
         match found {
-            // Behind a proxy the resolver need not know the host: the proxy does.
+            // Behind a proxy, the resolver here need not know the host: the proxy resolves it.
             Err(Fault::Clone { .. }) if has_proxy() => Ok(Self::Public { pinned: Vec::new() }),
             Err(fault) => Err(fault),
             Ok(found) => {
                 let list = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-                // The address may have the name with DNS's last dot.
+                // The repository's address may spell the host with DNS's trailing dot.
                 Ok(Self::Public { pinned: ["", "."].map(|dot| format!("{host}{dot}:{port}:{list}")).into() })
             }
         }
@@ -191,7 +195,8 @@ struct Git<'a> {
 }
 
 impl Git<'_> {
-    /// One commit without its history. What git keeps for itself is removed: the address in it may hold a password.
+    /// Fetches one commit without its history. `.git` is removed, as the address in it may hold a
+    /// password.
     fn clone(&self, url: &str, reference: Option<&str>) -> Result<String, Fault> {
         self.run(&["init", "--quiet", "--template="], url)?;
         let fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--"];
@@ -207,7 +212,7 @@ impl Git<'_> {
         let mut command = Command::new("git");
         command.current_dir(self.folder).args(["-c", "core.hooksPath=/dev/null", "-c", "core.askPass="]);
         command.args(["-c", "protocol.ext.allow=never", "-c", "gc.auto=0", "-c", "submodule.recurse=false"]);
-        // Another host than the one that was checked: by a redirect, or by what a repository says of its large files.
+        // Redirects and Git LFS may lead to another host than the one that was checked.
         command.args(["-c", "http.followRedirects=false"]);
         command.args([
             "-c",
@@ -245,14 +250,14 @@ impl Git<'_> {
     }
 }
 
-/// Takes everything away from git that may hold a key or a password, or send it elsewhere: its configuration, `.netrc`,
-/// ssh's agent.
+/// Takes from git everything that may hold a key or a password, or send it elsewhere: its
+/// configuration, `.netrc` and the ssh agent.
 fn without_credentials(command: &mut Command, pinned: &[String]) {
     for place in pinned {
         command.args(["-c", &format!("http.curloptResolve={place}")]);
     }
     if pinned.is_empty() {
-        // The proxy alone finds the host.
+        // Only the proxy can resolve the host, so no host may bypass the proxy.
         command.env_remove("no_proxy").env_remove("NO_PROXY");
     }
     for (name, _) in std::env::vars_os() {
@@ -267,7 +272,7 @@ fn without_credentials(command: &mut Command, pinned: &[String]) {
         .env("GIT_CONFIG_NOSYSTEM", "1");
 }
 
-/// Takes capy's own settings and the store's key out of a program's environment.
+/// Removes capy's own settings and the store's key from a program's environment.
 pub(super) fn scrub(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let is_ours = |name: &str| names::is_reserved(name) || super::secrets::is_key(name);
@@ -277,7 +282,8 @@ pub(super) fn scrub(command: &mut Command) {
     }
 }
 
-/// What git says last that matters, without the address: it may hold a password.
+/// The first line of git's output that names an error, else its last line. The address is left out,
+/// as it may hold a password.
 fn complaint(stderr: &[u8], url: &str) -> String {
     let text = String::from_utf8_lossy(stderr).replace(url, "the repository");
     let matters = |line: &&str| {
@@ -287,7 +293,7 @@ fn complaint(stderr: &[u8], url: &str) -> String {
     line.trim().split(' ').map(without_password).collect::<Vec<_>>().join(" ")
 }
 
-/// An address without the user and the password in it.
+/// An address without the user and the password.
 fn without_password(url: &str) -> String {
     match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
         Some((scheme, rest)) => format!("{scheme}://{rest}"),

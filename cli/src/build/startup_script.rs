@@ -1,14 +1,16 @@
-//! The script on the container's standard input: it sets the secrets and then becomes the build's commands.
+//! The script for the container's standard input: it exports the secrets, then runs the build's
+//! commands.
 //!
-//! Owns the only way by which secrets get into a container. No engine has to be told of them: neither its environment,
-//! its arguments, its record of the container nor a file holds one, and the shell takes them from a pipe that is empty
-//! before the first command runs. The script is one compound command, so that a shell runs nothing of a part of it. It
-//! uses what every POSIX shell has built in.
+//! The engine never sees a secret: its environment, its arguments and its record of the container
+//! hold none. The shell reads the secrets from a pipe, which is empty before the first command
+//! runs. The script is a single compound command, so that a shell runs nothing of an incomplete
+//! script. It uses only what every POSIX shell has built in.
 
 use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
 
-/// Variables that some shell sets by itself, keeps to itself, or takes no text for: seen with bash, dash and busybox.
+/// Variables that some shell sets by itself, does not export, or does not accept text for: observed
+/// with bash, dash and busybox.
 const OWN_NAMES_OF_SHELLS: [&str; 39] = [
     "BASH",
     "BASHOPTS",
@@ -56,17 +58,17 @@ pub(super) fn is_own_of_shells(name: &str) -> bool {
     name == "_" || OWN_NAMES_OF_SHELLS.contains(&name)
 }
 
-/// The script. Names are letters, digits and `_`; `commands` is what a shell runs.
+/// Writes the script. Names consist of letters, digits and `_`; `commands` is a text for a shell.
 pub(super) fn write(values: &EnvMap, commands: &str) -> Zeroizing<String> {
     let pairs = || values.iter().map(|(name, value)| (name, value.expose_secret()));
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Reserves the whole capacity at once: a buffer that grows leaves copies that nobody wipes.
     let room = pairs().map(|(name, value)| 2 * (name.len() + quoted_len(value)) + 64).sum::<usize>();
     let mut script = Zeroizing::new(String::with_capacity(room + quoted_len(commands) + 128));
-    // A secret may be named PATH.
+    // Finds `sh` first, as a secret may be named PATH.
     script.push_str("{ set -- \"$(command -v sh)\"\n");
     for (name, value) in pairs() {
         if is_own_of_shells(name) {
-            // A shell that refuses the name ends: let that be another one.
+            // A shell that refuses the name exits, so a subshell tries first.
             script.push('(');
             push_export(&mut script, name, value);
             script.push_str(") 2>/dev/null && ");
@@ -85,9 +87,10 @@ fn push_export(script: &mut String, name: &str, value: &str) {
     push_quoted(script, value);
 }
 
-/// Nothing means anything between single quotes but the next one.
+/// Quotes a text for a shell: between single quotes, only the next single quote has a meaning.
 ///
-/// Ctrl-P and Ctrl-Q together detach some engines from a container, also when they come from a pipe: they are kept apart.
+/// Ctrl-P followed by Ctrl-Q detaches some engines from a container, even when it comes from a
+/// pipe, so the two are kept apart.
 fn push_quoted(script: &mut String, text: &str) {
     script.push('\'');
     let mut before = ' ';
@@ -128,7 +131,8 @@ mod tests {
         map
     }
 
-    /// What a program gets that the script's commands start, in each shell that there is.
+    /// The environment of a program that the script's commands start, for each shell on this
+    /// machine.
     fn arrives(values: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
         let shells: [&[&str]; 3] = [&["sh", "-s"], &["bash", "--posix", "-s"], &["busybox", "sh", "-s"]];
         let script = write(&map(values), "exec cat /proc/self/environ");
@@ -183,7 +187,7 @@ mod tests {
     fn a_name_that_a_shell_refuses_stops_none_of_the_others() {
         let mut all: BTreeMap<String, String> =
             OWN_NAMES_OF_SHELLS.iter().map(|name| ((*name).to_owned(), "can a.x9".to_owned())).collect();
-        // With these no shell starts at all, however they are set.
+        // With these set, in whatever way, no shell starts at all.
         ["IFS", "OPTIND"].iter().for_each(|name| drop(all.remove(*name)));
         all.insert("_".into(), "can a.x9".into());
         all.insert("ZULU".into(), "1".into());

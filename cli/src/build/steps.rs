@@ -1,4 +1,4 @@
-//! The steps of one build, in a folder that is removed after them, however they end.
+//! The steps of one build, in a folder that is removed afterwards, however the build ends.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -40,7 +40,7 @@ pub(super) struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// All of them. A folder that could not be removed fails a build that passed.
+    /// Runs all steps. A folder that cannot be removed fails a build that passed.
     pub(super) fn run(&self, temp: &Temp, output: Output, record: &mut Record) -> Result<()> {
         let note = Note {
             build: record.id.clone(),
@@ -106,12 +106,13 @@ impl Steps<'_> {
         Some((Runner { engine: *engine, build: &record.id, output, stops, until }, image))
     }
 
-    /// What is mounted over the image's `/etc/passwd`, if that lacks this user.
+    /// Writes the file that is mounted over the image's `/etc/passwd`, if the image's file lacks
+    /// this user.
     fn passwd(&self, place: &Place, output: &Arc<Output>, record: &Record) -> Result<Option<PathBuf>> {
         let Some((runner, image)) = self.runner(output, record) else { return Ok(None) };
         let Some(text) = passwd::with_this_user(&runner.ask(image, passwd::READ)?) else { return Ok(None) };
         let path = place.passwd_path();
-        // Other users of the container read it, too.
+        // Other users in the container read the file, too.
         let create = || {
             OpenOptions::new()
                 .write(true)
@@ -124,7 +125,8 @@ impl Steps<'_> {
         Ok(Some(path))
     }
 
-    /// Runs install and build command, and takes `.env` away again. What was written there is returned.
+    /// Runs the install and the build command, then removes `.env`. Returns what was written to
+    /// `.env`.
     fn commands(
         &self,
         folder: &Path,
@@ -156,12 +158,12 @@ impl Steps<'_> {
         ran?;
         removed?;
         logged?;
-        // Nothing reads what the build left before it is known that nothing in it leads out.
+        // Makes sure that no link leads out, before anything reads what the build left.
         tree::check_ways_out(folder, self.stops)?;
         Ok(written)
     }
 
-    /// Whether the output may be handed out, and inlining where it is asked for.
+    /// Decides whether the output may be handed out, and inlines if that is asked for.
     fn judge(
         &self,
         folder: &Path,
@@ -225,7 +227,7 @@ impl Steps<'_> {
     }
 }
 
-/// Says, before anything runs, which secrets are treated otherwise than somebody may expect.
+/// Reports, before anything runs, which secrets are treated differently than the user may expect.
 fn tell(values: &EnvMap, split: &Split<'_>, output: &Output) {
     let not_masked = output.not_masked();
     if !not_masked.is_empty() {
@@ -244,8 +246,8 @@ fn tell(values: &EnvMap, split: &Split<'_>, output: &Output) {
     }
 }
 
-/// A user without a home cannot install packages; and nobody is there to be asked, or to see colours. A secret of such a
-/// name counts more.
+/// Variables that every build gets: a home folder, without which packages cannot be installed, and
+/// settings that turn off questions and colours. A secret of the same name wins.
 fn settings(values: &EnvMap) -> Vec<&'static str> {
     const ALL: [(&str, &str); 3] = [("HOME", "HOME=/tmp"), ("CI", "CI=true"), ("NO_COLOR", "NO_COLOR=1")];
     let is_free = |(name, _): &(&str, &str)| values.get(name).is_none();

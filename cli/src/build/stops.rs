@@ -1,7 +1,9 @@
-//! What ends a build early, signals and its deadline, and waiting for whatever comes first.
+//! Ends a build early, on a signal or at its deadline, and waits for whatever comes first.
 //!
-//! Owns one flag for both, which everything looks at that can take long, and the count of signals: after the first one nothing new begins, what runs is stopped, and the folder is removed; after the
-//! second nobody waits for the engine any more; the third ends this process where it stands, and the next build sweeps.
+//! Signals and the deadline set one flag, which everything that can take long checks. Signals are
+//! also counted. After the first, nothing new begins, what runs is stopped, and the folder is
+//! removed. After the second, nothing waits for the engine any more. The third ends this process at
+//! once, and the next build cleans up.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +16,11 @@ use signal_hook::iterator::Signals;
 
 use crate::error::BuildFault as Fault;
 
-/// What tidying up may take when the build's own time is over.
+/// How long cleaning up may take when the build's own time is over.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How many signals are waited through: none while a build runs, one while an engine tidies up, and every one while this
-/// program removes what holds secrets.
+/// How many signals a wait ignores: none while a build runs, one while an engine cleans up, and all
+/// while this program removes what holds secrets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub(super) enum Patience {
@@ -35,7 +37,7 @@ pub(super) enum Woken {
     TimeOver,
 }
 
-/// The signals of this process.
+/// The signals and the deadline of this process; clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Stops(Arc<Shared>);
 
@@ -54,7 +56,7 @@ struct State {
     deadline: Option<Instant>,
 }
 
-/// Something that is waited for.
+/// A completion that can be waited for, such as a program's end.
 #[derive(Clone)]
 pub(super) struct Done {
     stops: Stops,
@@ -73,7 +75,7 @@ impl Stops {
         Ok(stops)
     }
 
-    /// Takes a signal.
+    /// Counts a signal; the third one ends the process.
     pub(super) fn note(&self, number: i32) {
         let mut state = self.lock();
         state.signals += 1;
@@ -87,7 +89,7 @@ impl Stops {
         self.0.changed.notify_all();
     }
 
-    /// Ends the build at a time, whatever it does then.
+    /// Sets the deadline: at that time the flag is set, whatever the build does.
     pub(super) fn end_at(&self, until: Instant) -> io::Result<()> {
         self.lock().deadline = Some(until);
         let shared = Arc::downgrade(&self.0);
@@ -100,13 +102,13 @@ impl Stops {
         thread::Builder::new().name("deadline".into()).spawn(sleep).map(drop)
     }
 
-    /// When somebody who tidies up now gives up: at the deadline, and not before a grace is over.
+    /// When cleaning up that starts now gives up: at the deadline, but not before `GRACE` is over.
     pub(super) fn tidy_until(&self) -> Instant {
         let grace = Instant::now() + GRACE;
         self.lock().deadline.map_or(grace, |deadline| deadline.max(grace))
     }
 
-    /// Set once a signal came or the deadline passed.
+    /// The flag, which is set once a signal came or the deadline passed.
     pub(super) fn flag(&self) -> &AtomicBool {
         &self.0.asked
     }
@@ -116,12 +118,12 @@ impl Stops {
         if self.0.asked.load(Ordering::SeqCst) { Err(self.why()) } else { Ok(()) }
     }
 
-    /// Why the flag is set: a signal counts more.
+    /// Why the flag is set. A signal takes precedence over the deadline.
     pub(super) fn why(&self) -> Fault {
         if self.lock().signals > 0 { Fault::Stopped } else { Fault::TimeOver }
     }
 
-    /// Ends the program as the first signal would have; does nothing when none came.
+    /// Ends the process as the first signal would have; does nothing if none came.
     pub(crate) fn end(&self) {
         let (signals, first) = {
             let state = self.lock();
@@ -132,13 +134,14 @@ impl Stops {
         }
     }
 
-    /// Something that will be waited for.
+    /// A new completion to wait for.
     pub(super) fn pending(&self) -> Done {
         Done { stops: self.clone(), is_done: Arc::default() }
     }
 
-    /// Does what cannot be interrupted, such as a call to the service, beside this thread, and leaves it when a signal
-    /// comes or its time is over. The work must leave nothing behind that matters then.
+    /// Runs work that cannot be interrupted, such as a call to the service, in another thread. On a
+    /// signal or at the deadline the work is abandoned, so it must leave nothing behind that
+    /// matters.
     pub(super) fn during<T: Send + 'static>(
         &self,
         until: Instant,
@@ -150,10 +153,10 @@ impl Stops {
         })
     }
 
-    /// The same with the patience of the caller's.
+    /// Like `during`, with the caller's patience.
     ///
     /// # Errors
-    /// With what came before the work was done.
+    /// What came before the work was done.
     pub(super) fn during_with<T: Send + 'static>(
         &self,
         until: Instant,
@@ -178,14 +181,14 @@ impl Stops {
 }
 
 impl Done {
-    /// Says that it is done.
+    /// Marks the completion as done, and wakes whoever waits for it.
     pub(super) fn ring(&self) {
         let _state = self.stops.lock();
         self.is_done.store(true, Ordering::SeqCst);
         self.stops.0.changed.notify_all();
     }
 
-    /// Waits for it, for a time, and for signals.
+    /// Waits for the completion, the deadline or a signal.
     pub(super) fn wait(&self, until: Option<Instant>, patience: Patience) -> Woken {
         let mut state = self.stops.lock();
         loop {
@@ -207,7 +210,7 @@ impl Done {
     }
 }
 
-/// Rings also for work that panics.
+/// Marks the work as done even if it panics.
 struct Ring(Done);
 
 impl Drop for Ring {
@@ -232,7 +235,7 @@ mod tests {
         stops.note(SIGINT);
         assert_eq!(done.wait(None, Patience::None), Woken::Asked);
         assert!(stops.check().is_err());
-        // Tidying up waits through the first one.
+        // Cleaning up waits through the first signal.
         let soon = Instant::now() + Duration::from_millis(5);
         assert_eq!(done.wait(Some(soon), Patience::One), Woken::TimeOver);
         stops.note(SIGINT);
@@ -250,7 +253,7 @@ mod tests {
             thread::yield_now();
         }
         assert!(matches!(stops.check(), Err(Fault::TimeOver)));
-        // What is tidied up then is still waited for.
+        // Waits during cleaning up continue after the deadline.
         let soon = Instant::now() + Duration::from_millis(5);
         assert_eq!(stops.pending().wait(Some(soon), Patience::None), Woken::TimeOver);
         stops.note(SIGINT);

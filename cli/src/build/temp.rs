@@ -1,13 +1,14 @@
-//! The folders in which builds happen. Each holds a source and, for a while, its secrets.
+//! Temporary folders of builds. Each holds a source and, for a while, its secrets.
 //!
 //! ```text
-//! <temp>/.lock                             held while a folder is made, and while dead ones are looked for
-//! <temp>/<project>-<time>-<id>.lock        held as long as the build lives; says what its container is called
-//! <temp>/<project>-<time>-<id>/            the source, 0700; `/app` in the container
+//! <temp>/.lock                       held while a folder is made, and while dead ones are searched
+//! <temp>/<project>-<time>-<id>.lock  held while the build lives; holds a `Note`
+//! <temp>/<project>-<time>-<id>/      the source, 0700; `/app` in the container
 //! ```
-//! Owns their lives: a folder is removed when its build ends, however it ends, together with a copy of its output that is
-//! not whole. When the process was killed, or that took longer than the build may, the next build goes on with it. It
-//! refuses a place that others can write into, and touches nothing there that it did not make.
+//! A folder is removed when its build ends, however it ends, together with an incomplete copy of
+//! its output. If the process was killed, or if the removal took longer than the build may, the
+//! next build continues the removal. A location that others can write to is refused, and only what
+//! this module made there is touched.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -24,7 +25,7 @@ use super::tree;
 use crate::error::BuildFault as Fault;
 use crate::local::private_file;
 
-/// The place where all of them are.
+/// The location of all builds' folders.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Temp(PathBuf);
 
@@ -39,26 +40,26 @@ pub(super) struct Place {
     is_removed: bool,
 }
 
-/// What a lock file says, for who finds it after a kill.
+/// The contents of a lock file, for the build that finds it after a kill.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Note {
     pub(super) build: BuildId,
     pub(super) engine: Option<Engine>,
     pub(super) image: Option<String>,
-    /// The copy of its output while that is made.
+    /// The copy of the output while it is incomplete.
     pub(super) half: PathBuf,
 }
 
 impl Note {
-    /// What can remove files of other users.
+    /// The engine and image that can remove files of other users.
     fn cleaner(&self) -> Option<(Engine, String)> {
         self.engine.zip(self.image.clone())
     }
 }
 
 impl Temp {
-    /// The folder, made if it is not there.
+    /// Opens the location, and creates it if it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
         private_file::create_private_folder(path).map_err(Fault::file("create", path))?;
         let path = path.canonicalize().map_err(Fault::file("find", path))?;
@@ -72,7 +73,8 @@ impl Temp {
         Ok(Self(path))
     }
 
-    /// The folder where earlier builds were; nothing is made, and one that is unfit now is none.
+    /// Opens the location of earlier builds. Does not create it; none if it is missing or no longer
+    /// fit.
     pub(super) fn find(path: &Path) -> Option<Self> {
         path.is_dir().then(|| Self::open(path).ok()).flatten()
     }
@@ -81,14 +83,14 @@ impl Temp {
         &self.0
     }
 
-    /// Whether a build is here, alive or not to be removed.
+    /// Whether a build is here: a running one, or one that could not be removed.
     pub(super) fn holds(&self, build: &BuildId) -> bool {
         let end = format!("-{}.lock", build.short());
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| name.ends_with(&end))
     }
 
-    /// A new folder for this build.
+    /// Creates the folder of a build.
     pub(super) fn place(&self, project: &str, note: Note, stops: &Stops) -> Result<Place, Fault> {
         let _all = self.lock()?;
         let name = format!("{}-{}-{}", folder_name(project)?, stamp(SystemTime::now()), note.build.short());
@@ -108,7 +110,8 @@ impl Temp {
         Ok(Place { folder, half, lock_path, _lock: lock, cleaner, stops, is_removed: false })
     }
 
-    /// Removes what killed builds left behind, containers first. The builds that are gone, and what could not be removed.
+    /// Removes what killed builds left, containers first. Returns these builds, and what could not
+    /// be removed.
     pub(super) fn sweep(&self, stops: &Stops) -> Result<(Vec<BuildId>, Vec<Fault>), Fault> {
         let (mut gone, mut left) = (Vec::new(), Vec::new());
         for (folder, _lock) in self.dead()? {
@@ -120,7 +123,7 @@ impl Temp {
             }
             let (cleaner, half) =
                 note.as_ref().map_or((None, None), |note| (note.cleaner(), Some(&*note.half)));
-            // Nothing of this build is there yet: the first signal ends it.
+            // Nothing of this build exists yet, so the first signal ends the removal.
             match remove_all(half, &folder, cleaner.as_ref(), stops, Patience::None) {
                 Err(fault) => left.push(fault),
                 Ok(()) => {
@@ -133,7 +136,7 @@ impl Temp {
         Ok((gone, left))
     }
 
-    /// The folders whose builds are dead, with the locks that keep it so.
+    /// The folders of dead builds. Their locks are held, so that no other process takes them.
     fn dead(&self) -> Result<Vec<(PathBuf, Option<File>)>, Fault> {
         let _all = self.lock()?;
         let mut dead = Vec::new();
@@ -170,12 +173,12 @@ impl Place {
         &self.folder
     }
 
-    /// Where a file may be made that goes with the folder.
+    /// The path of a file that is removed with the folder.
     pub(super) fn passwd_path(&self) -> PathBuf {
         passwd_path(&self.folder)
     }
 
-    /// Removes it.
+    /// Removes the folder.
     pub(super) fn remove(mut self) -> Result<(), Fault> {
         self.remove_once()
     }
@@ -191,15 +194,15 @@ impl Place {
     }
 }
 
-/// Also when something panicked.
+/// Removes the folder even after a panic.
 impl Drop for Place {
     fn drop(&mut self) {
         let _ = self.remove_once();
     }
 }
 
-/// Removes what a build left: the half copy of its output, and its folder. Files of a user that this one cannot remove are
-/// removed by the engine, which made them.
+/// Removes what a build left: the incomplete copy of its output, and its folder. The engine removes
+/// files of other users, which it made and this user cannot remove.
 fn remove_all(
     half: Option<&Path>,
     folder: &Path,
@@ -224,7 +227,8 @@ fn remove_all(
     .map_err(left(folder))
 }
 
-/// Removes a folder as long as there is time for it: nobody can interrupt that, and a disk may hang.
+/// Removes a folder, and gives up at the deadline: a removal cannot be interrupted, and a disk may
+/// hang.
 fn remove(folder: &Path, stops: &Stops, patience: Patience) -> io::Result<()> {
     let path = folder.to_owned();
     in_time(stops, patience, stops.tidy_until(), move || tree::remove(&path))
@@ -258,7 +262,8 @@ fn beside(folder: &Path, end: &str) -> PathBuf {
     path.into()
 }
 
-/// The project's name as a part of a folder's name. The service takes no other names; this one is asked again.
+/// Checks that the project's name can be part of a folder's name. The service accepts no other
+/// names; this is a second check.
 pub(super) fn folder_name(project: &str) -> Result<&str, Fault> {
     let is_fit = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     let begins = project.starts_with(|letter: char| letter.is_ascii_alphanumeric());
@@ -268,12 +273,12 @@ pub(super) fn folder_name(project: &str) -> Result<&str, Fault> {
     Err(Fault::NameUnfit { name: project.into() })
 }
 
-/// `20260102T030405Z`.
+/// The time as `20260102T030405Z`.
 fn stamp(now: SystemTime) -> String {
     humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "")
 }
 
-/// Whether this module made a file of that name: it ends with a time and eight digits.
+/// Whether this module made a file of that name: it ends with a time and eight hexadecimal digits.
 fn is_ours(name: &str) -> bool {
     let name = name.strip_suffix(".lock").unwrap_or(name);
     let mut parts = name.rsplit('-');
@@ -343,7 +348,7 @@ mod tests {
         let name = place.folder().file_name().unwrap().to_str().unwrap().to_owned();
         assert!(is_ours(&name) && name.starts_with("shop-2"), "{name}");
         fs::write(place.folder().join(".env"), "A=1").unwrap();
-        // One that lives is not swept.
+        // A folder whose build lives is not removed.
         let (gone, left) = temp.sweep(&Stops::default()).unwrap();
         assert!(gone.is_empty() && left.is_empty() && place.folder().exists());
         place.remove().unwrap();
@@ -359,7 +364,7 @@ mod tests {
         let (build, half) = (note.build.clone(), note.half.clone());
         fs::create_dir(&half).unwrap();
         let place = temp.place("shop", note, &Stops::default()).unwrap();
-        // As a kill leaves it: the lock is gone, the files are not.
+        // The state after a kill: the lock is released, and the files are there.
         let Place { folder, .. } = &place;
         let (folder, lock) = (folder.clone(), place._lock.try_clone().unwrap());
         std::mem::forget(place);

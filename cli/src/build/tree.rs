@@ -1,9 +1,10 @@
-//! Folders that are copied: a source on its way in, an output on its way out.
+//! Copies folders: a source into the build, and an output out of it.
 //!
-//! Owns what may be in them: folders, files, and links that lead to something inside. Every path goes through
-//! [`capy_inliner::tree::Tree`], which nothing leads out of: a link is followed component by component. Owners are not kept,
-//! nor are set-uid bits. It refuses a link that leads out, which would bring in, or give away, what is somebody else's, and
-//! one that leads nowhere yet: what is made behind it later is made wherever it leads by then.
+//! A folder may hold folders, regular files, and links to something inside it. Every path goes
+//! through [`capy_inliner::tree::Tree`], which nothing leads out of: a link is followed component
+//! by component. Owners and set-uid bits are not kept. A link that leads out is refused, as it
+//! would bring in or give away files of somebody else. A link that leads nowhere is refused, too: a
+//! file that is created behind it later would be wherever the link leads by then.
 
 use std::cell::RefCell;
 use std::fs::{self, Permissions};
@@ -17,13 +18,13 @@ use capy_inliner::{Error as TreeError, Limits};
 use super::stops::Stops;
 use crate::error::BuildFault as Fault;
 
-/// The folder, as nothing leaves it.
+/// Opens a folder as a tree that no path leaves.
 pub(super) fn open<'s>(folder: &Path, stops: &'s Stops) -> Result<Tree<'s>, Fault> {
     let watch = Watch { stop: Some(stops.flag()), deadline: None };
     Tree::alone(folder, watch, Limits::default()).map_err(|error| fault(error, stops))
 }
 
-/// What went wrong in a tree, in a build's own words.
+/// Converts an error of a tree to a fault of the build.
 pub(super) fn fault(error: TreeError, stops: &Stops) -> Fault {
     match error {
         TreeError::Stopped | TreeError::TimeOver => stops.check().err().unwrap_or(Fault::Stopped),
@@ -41,7 +42,8 @@ pub(super) fn fault(error: TreeError, stops: &Stops) -> Fault {
     }
 }
 
-/// Copies what is in `from` into the folder `to`, which is empty. `wanted` is asked with the path inside `from`.
+/// Copies what is in `from` into the empty folder `to`. `wanted` gets each path inside `from`, and
+/// decides.
 pub(super) fn copy(
     from: &Path,
     to: &Path,
@@ -69,7 +71,7 @@ pub(super) fn copy(
 
 fn copy_file((source, from): (&Tree<'_>, &Path), (target, to): (&Tree<'_>, &Path)) -> Result<(), TreeError> {
     let mut file = source.open(from)?;
-    // Holes of a file that is mostly none would be written out.
+    // The holes of a sparse file would be written out.
     if !source.may_read(file.size()) {
         return Err(TreeError::TooLarge { path: from.into(), most: source.limits().all_files });
     }
@@ -90,7 +92,8 @@ pub(super) fn check_links(root: &Path, stops: &Stops) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Fails for the first link that leads out. Of what a build leaves behind, some leads nowhere and is nobody's business.
+/// Fails for the first link that leads out. Links that lead nowhere, which some builds leave, are
+/// accepted.
 pub(super) fn check_ways_out(root: &Path, stops: &Stops) -> Result<(), Fault> {
     let tree = open(root, stops)?;
     for link in links(&tree, root, stops)? {
@@ -99,15 +102,15 @@ pub(super) fn check_ways_out(root: &Path, stops: &Stops) -> Result<(), Fault> {
     Ok(())
 }
 
-/// All links below a folder, as far as this user may look: nothing else is read of it either.
+/// All links below a folder, where this user may read. The build reads nothing elsewhere, either.
 fn links(tree: &Tree<'_>, root: &Path, stops: &Stops) -> Result<Vec<Entry>, Fault> {
     let mut found = tree.below(root, usize::MAX, |_| true).map_err(|error| fault(error, stops))?;
     found.retain(|entry| entry.kind == Kind::Link);
     Ok(found)
 }
 
-/// Where a link leads, as it is written, if something inside of the root is there: also in the container, where the root is
-/// another folder.
+/// The target of a link, as it is written, if it exists inside the root. Such a link works in the
+/// container, too, where the root is another folder.
 fn checked_link(tree: &Tree<'_>, path: &Path, stops: &Stops) -> Result<std::path::PathBuf, Fault> {
     let target = tree.link_target(path).map_err(|error| fault(error, stops))?;
     match tree.find(path).map_err(|error| fault(error, stops))? {
@@ -116,7 +119,7 @@ fn checked_link(tree: &Tree<'_>, path: &Path, stops: &Stops) -> Result<std::path
     }
 }
 
-/// Removes a folder with everything in it, folders that nobody may write into as well.
+/// Removes a folder with everything in it, even where nobody may write into its folders.
 pub(super) fn remove(root: &Path) -> io::Result<()> {
     match fs::remove_dir_all(root) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -131,7 +134,8 @@ pub(super) fn remove(root: &Path) -> io::Result<()> {
     }
 }
 
-/// A folder comes before what is in it, so that the walk finds what it could not read before.
+/// Makes all folders accessible. A folder comes before what is in it, so that the walk finds what
+/// could not be read before.
 fn open_folders(root: &Path) {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -157,7 +161,7 @@ mod tests {
         let root = folder.path().join("source");
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::write(root.join("a/file"), "1").unwrap();
-        // By its words, what lies behind `up` is deeper; in truth it is higher.
+        // By its spelling, a path through `up` is deeper; in fact it is higher, as `up` is a link.
         symlink("..", root.join("a/up")).unwrap();
         let absolute = root.join("a/file");
         let stops = Stops::default();

@@ -1,7 +1,8 @@
-//! What of a project is read to follow a command: `package.json`, scripts, makefiles.
+//! Reads the project's files to follow a command: `package.json`, scripts, makefiles.
 //!
-//! Owns the limits: so many files, so many bytes of each, regular files only. It refuses to fail: what cannot be read is
-//! not there.
+//! The number of files and the bytes of each are limited, and only regular files are read; the
+//! search for a workspace has `MAX_FOLDERS` instead. Nothing fails: a file that cannot be read
+//! counts as missing.
 
 use std::fs;
 use std::io::Read;
@@ -12,21 +13,21 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::Reader;
 
-/// Files that are read for one command line.
+/// The most files that are read for one command line.
 const MAX_FILES: usize = 64;
-/// Bytes of one file. A longer one is no script that a person wrote.
+/// The most bytes of one file. No script that a person wrote is longer.
 const MAX_BYTES: u64 = 256 << 10;
-/// Workspaces such as `packages/apps/web` lie this deep.
+/// How deep workspaces lie, such as `packages/apps/web`.
 const DEEPEST_WORKSPACE: usize = 4;
-/// Folders that are looked at to find a workspace by its name.
+/// The most folders that are examined to find a workspace by its name.
 const MAX_FOLDERS: usize = 5000;
 
 impl Reader<'_> {
-    /// A text file, whose path is relative to where the first command starts.
+    /// Reads a text file, whose path is relative to where the first command starts.
     pub(super) fn read(&mut self, path: &Path) -> Option<String> {
         self.files += 1;
         let path = self.here.join(path);
-        // Opening a named pipe waits for somebody to write.
+        // Opening a named pipe would wait for a writer.
         if self.files > MAX_FILES || !fs::metadata(&path).ok()?.is_file() {
             return None;
         }
@@ -46,7 +47,8 @@ impl Reader<'_> {
         None
     }
 
-    /// The folder of a workspace that is named by its package, its path or a filter such as `./web` or `web...`.
+    /// Finds the folder of a workspace by its package, its path or a filter such as `./web` or
+    /// `web...`.
     pub(super) fn workspace(&mut self, from: &Path, named: &str) -> Option<PathBuf> {
         let name = named.trim_matches(['{', '}', '.', '^', '/']);
         if name.is_empty() || name.contains(['*', '!', '[']) {
@@ -70,7 +72,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a workspace has this name, with its scope or without, or lies in a folder of that name.
+/// Whether a workspace's package has this name, with its scope or without, or its folder has it.
 fn is_package(folder: &Path, wanted: &str) -> bool {
     let text = fs::read_to_string(folder.join("package.json")).unwrap_or_default();
     let package = serde_json::from_str::<Value>(&text).unwrap_or_default();
@@ -78,7 +80,8 @@ fn is_package(folder: &Path, wanted: &str) -> bool {
     name == wanted || name.rsplit('/').next() == Some(wanted) || folder.ends_with(wanted)
 }
 
-/// A folder that a command names, seen from another one; without `.` and, as far as that can be told, `..`.
+/// Joins a folder that a command names to the folder that the command is in, without `.` and, as
+/// far as that can be told, `..`.
 pub(super) fn join(from: &Path, folder: &Path) -> PathBuf {
     let mut joined = PathBuf::new();
     for part in from.join(folder).components() {

@@ -1,13 +1,15 @@
-//! Package managers: which script of which package runs, or which package's program.
+//! Package managers: finds which script of which package runs, or which package's program.
 //!
-//! Owns their subcommands and the flags that name a folder or a workspace. A script's text says what it does; its name
-//! counts where there is no text to read, and where the text leads to a program that nobody can read.
+//! Knows their subcommands, and the flags that name a folder or a workspace. A script's text
+//! decides what it does. The script's name decides where there is no text, and where the text leads
+//! to a program that cannot be read.
 
 use serde_json::Value;
 
 use super::{At, Reader, files, is_build_name, options, tools};
 
-/// Flags of a manager that take the next word along: those that name a folder, and those that name a workspace.
+/// Flags of a manager that take the next word as their value, and which of them name a folder or a
+/// workspace.
 struct Flags {
     valued: &'static [&'static str],
     folders: &'static [&'static str],
@@ -53,7 +55,7 @@ const BUN: Flags = Flags {
     workspaces: &["-F", "--filter"],
 };
 
-/// What pnpm and yarn do themselves; every other word is a script or a package's program.
+/// Subcommands of pnpm, yarn and bun. Any other word is a script or a package's program.
 const OWN: [&str; 38] = [
     "add",
     "install",
@@ -109,7 +111,7 @@ impl Reader<'_> {
         };
         match (manager, *subcommand) {
             (_, "run" | "run-script" | "rum" | "urn") => {
-                // npm takes its own flags behind the script's name, too: `npm run build -w web`.
+                // npm accepts its own flags after the script's name, too: `npm run build -w web`.
                 let (at, rest) = self.located(flags, rest, &at);
                 let Some((script, behind)) = rest.split_first() else { return };
                 let at = if manager == "npm" { self.located_anywhere(flags, behind, &at) } else { at };
@@ -141,20 +143,20 @@ impl Reader<'_> {
             ("pnpm", "recursive" | "multi" | "m") => self.manager("pnpm", rest, &at.deeper()),
             // `npm build` runs no script.
             ("npm", _) => {}
-            // A bundler of its own.
+            // `bun build` is bun's own bundler.
             ("bun", "build") => self.note_unknown(None),
             (_, own) if OWN.contains(&own) => {}
             (_, name) => self.script_or_program(manager, name, rest, &at),
         }
     }
 
-    /// Where the manager's flags lead, and what follows them.
+    /// Where the manager's flags lead, and the words after the flags.
     fn located<'a, 'b>(&mut self, flags: &Flags, words: &'a [&'b str], at: &At) -> (At, &'a [&'b str]) {
         let (given, rest) = options::split(words, flags.valued);
         (self.at_flags(flags, &given, at), rest)
     }
 
-    /// The same, for flags between other words.
+    /// Like `located`, for flags between other words.
     fn located_anywhere(&mut self, flags: &Flags, words: &[&str], at: &At) -> At {
         let (given, _) = options::everywhere(words, flags.valued);
         self.at_flags(flags, &given, at)
@@ -173,7 +175,7 @@ impl Reader<'_> {
         at
     }
 
-    /// `npx`, `bunx`, `pnpx`.
+    /// Reads `npx`, `bunx` and `pnpx`.
     pub(super) fn npx(&mut self, words: &[&str], at: &At) {
         self.npx_as(&NPM, words, at);
     }
@@ -189,7 +191,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `pnpm NAME`, `yarn run NAME`, `bun NAME`: a script of the package, or the program of one that is installed.
+    /// Reads `pnpm NAME`, `yarn run NAME` or `bun NAME`: a script of the package, or the program of
+    /// an installed package.
     fn script_or_program(&mut self, manager: &str, name: &str, rest: &[&str], at: &At) {
         let scripts = self.package(&at.folder).map(|(_, scripts)| scripts).unwrap_or_default();
         let is_script = scripts.contains_key(name) || is_build_name(name) && !tools::is_known(name);
@@ -200,14 +203,14 @@ impl Reader<'_> {
         }
     }
 
-    /// `rushx NAME` and its like.
+    /// Reads `rushx NAME` and the like.
     pub(super) fn package_script_of(&mut self, words: &[&str], at: &At) {
         if let (_, [script, ..]) = options::split(words, &[]) {
             self.package_script(script, at);
         }
     }
 
-    /// A script of the nearest package. `build:*` is every script that begins so.
+    /// Reads a script of the nearest package. `build:*` means every script whose name begins so.
     pub(super) fn package_script(&mut self, name: &str, at: &At) {
         let (folder, scripts) =
             self.package(&at.folder).unwrap_or_else(|| (at.folder.clone(), Default::default()));
@@ -228,7 +231,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `deno task`, and npm's programs under deno.
+    /// Reads `deno task`, and programs of npm and jsr that deno runs.
     pub(super) fn deno(&mut self, words: &[&str], at: &At) {
         const VALUED: [&str; 6] = ["-c", "--config", "--cwd", "--env-file", "--node-modules-dir", "-f"];
         let Some((subcommand, rest)) = words.split_first() else {

@@ -1,12 +1,12 @@
-//! Flags in front of words.
+//! Splits flags and their values from other words.
 //!
-//! Owns which words are flags and which are their values. It refuses to know any program's flags: callers name those
-//! that take the next word along.
+//! No program's flags are known here: callers name those that take the next word as their value.
 
 /// A flag that takes a value, and the value.
 pub(super) type Flag<'b> = (&'b str, &'b str);
 
-/// The flags of `valued` with their values, and what follows all flags. `--` ends them.
+/// Splits off the flags in front. Returns those of `valued` with their values, and the words after
+/// all flags. `--` ends the flags.
 pub(super) fn split<'a, 'b>(mut words: &'a [&'b str], valued: &[&'b str]) -> (Vec<Flag<'b>>, &'a [&'b str]) {
     let mut flags = Vec::new();
     while let Some((word, rest)) = words.split_first() {
@@ -31,7 +31,7 @@ pub(super) fn split<'a, 'b>(mut words: &'a [&'b str], valued: &[&'b str]) -> (Ve
     (flags, words)
 }
 
-/// The same for flags between words, up to `--`; and those words.
+/// Like `split`, for flags between words, up to `--`. Returns the flags and the other words.
 pub(super) fn everywhere<'b>(words: &[&'b str], valued: &[&'b str]) -> (Vec<Flag<'b>>, Vec<&'b str>) {
     let mut words = words.split(|word| *word == "--").next().unwrap_or_default();
     let (mut flags, mut plain) = (Vec::new(), Vec::new());

@@ -1,14 +1,15 @@
-//! Task runners: which of their words is the task, and where the task's text is.
+//! Task runners: finds the task among their words, and the task's text.
 //!
-//! Owns two kinds. Runners of packages (turbo, nx) run scripts that are named alike in every package, so a task's name
-//! tells. Runners with a file of their own (make, just) are read there; what cannot be read counts as unknown.
+//! There are two kinds. Runners of packages (turbo, nx) run scripts of the same name in every
+//! package, so the name of a task tells what it does. Runners with a file of their own (make, just)
+//! have this file read. What cannot be read counts as unknown.
 
 use super::{At, Reader, files, is_build_name, is_server_name, options};
 
-/// Runners of packages' scripts: any of their words may be the task.
+/// Runners of packages' scripts. Any of their words may be the task.
 const OF_PACKAGES: [&str; 8] = ["turbo", "nx", "lerna", "moon", "rush", "wsrun", "lage", "ultra"];
 
-/// Programs that run several scripts or commands, which are their words.
+/// Programs whose words are several scripts or commands to run.
 const OF_SEVERAL: [&str; 5] = ["npm-run-all", "npm-run-all2", "run-s", "run-p", "concurrently"];
 
 /// Runners with a file of their own.
@@ -22,7 +23,7 @@ const OF_FILES: [(&str, &[&str]); 7] = [
     ("mask", &[]),
 ];
 
-/// Programs that start what only they know.
+/// Programs whose tasks cannot be read here.
 const UNREADABLE: [&str; 27] = [
     "mage",
     "rake",
@@ -53,11 +54,11 @@ const UNREADABLE: [&str; 27] = [
     "mise",
 ];
 
-/// Tasks that need each other in a circle end here.
+/// The most tasks of one file that are read.
 const MAX_TASKS: usize = 64;
 
 impl Reader<'_> {
-    /// Whether the program is a runner; its tasks are read.
+    /// Reads the tasks if the program is a runner, and returns whether it is one.
     pub(super) fn runner(&mut self, name: &str, rest: &[&str], at: &At) -> bool {
         if OF_PACKAGES.contains(&name) {
             self.of_packages(name, rest, at);
@@ -98,7 +99,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `make`, `just`, `task`: their file says what a task runs.
+    /// Reads `make`, `just` or `task`, whose file says what a task runs.
     fn of_file(&mut self, runner: &str, names: &[&str], rest: &[&str], at: &At) {
         const VALUED: [&str; 14] = [
             "-C",
@@ -141,14 +142,14 @@ impl Reader<'_> {
     fn of_nobody(&mut self, name: &str, rest: &[&str], at: &At) {
         let word = rest.iter().copied().find(|word| !word.starts_with('-')).unwrap_or_default();
         match name {
-            // What an image's build leaves is in the image.
+            // The build of an image leaves its output in the image.
             "docker" | "podman" | "nerdctl" | "docker-compose" => {
                 if rest.iter().take(3).any(|word| matches!(*word, "run" | "exec")) {
                     self.note_unknown(None);
                 }
                 return;
             }
-            // Both wrap commands as well as tasks.
+            // Both run plain commands as well as tasks.
             "mise" | "devbox" => {
                 if let Some(wrapped) = options::after_dashes(rest) {
                     return self.command(wrapped, at);
@@ -169,7 +170,7 @@ impl Reader<'_> {
     }
 }
 
-/// The task in a runner's word: `-t=build`, `--target=build`, `web#build`.
+/// The task in a word for a runner: `-t=build`, `--target=build`, `web#build`.
 fn task_word(word: &str) -> &str {
     match word.split_once('=') {
         Some(("-t" | "--target" | "--targets", task)) => task,
@@ -179,7 +180,8 @@ fn task_word(word: &str) -> &str {
     }
 }
 
-/// `build`, `web:build:production`, `web#build`; a package may be called `build-tools`.
+/// Whether a word names a task that builds: `build`, `web:build:production`, `web#build`; but not
+/// `build-tools`, which may be a package.
 fn is_build_task(word: &str) -> bool {
     word.split([':', '#']).any(|part| part == "build" || part == "rebuild")
 }
@@ -188,7 +190,7 @@ fn is_server_name_of_runner(task: &str) -> bool {
     task != "run" && is_server_name(task)
 }
 
-/// The tasks of a makefile, a justfile or a Taskfile: names, what they need, and indented commands.
+/// The tasks of a makefile, a justfile or a Taskfile: names, dependencies and indented commands.
 struct TaskFile<'t> {
     tasks: Vec<Task<'t>>,
     variables: Vec<(&'t str, &'t str)>,
@@ -203,7 +205,7 @@ struct Task<'t> {
 impl<'t> TaskFile<'t> {
     fn new(text: &'t str, runner: &str) -> Self {
         let is_yaml = runner.ends_with("task");
-        // In a Taskfile all tasks are indented below one key.
+        // In a Taskfile, all tasks are indented below one key.
         let level = if is_yaml { 2 } else { 0 };
         let mut file = Self { tasks: Vec::new(), variables: Vec::new() };
         for line in text.lines() {
@@ -238,7 +240,7 @@ impl<'t> TaskFile<'t> {
         if named("default") { vec!["default"] } else { first.into_iter().collect() }
     }
 
-    /// The commands of these tasks and of those that they need.
+    /// The commands of these tasks and of their dependencies.
     fn commands(&self, wanted: &[&str]) -> Vec<String> {
         let mut open: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         let (mut seen, mut commands) = (Vec::<String>::new(), Vec::new());
@@ -265,7 +267,7 @@ impl<'t> TaskFile<'t> {
         commands
     }
 
-    /// With this file's own variables; others stay, and are unknown.
+    /// Expands the file's own variables. Other variables stay, and count as unknown.
     fn expanded(&self, line: &str) -> String {
         let mut line = line
             .replace("$(MAKE)", "make")
@@ -285,7 +287,7 @@ impl<'t> TaskFile<'t> {
     }
 }
 
-/// `NAME := value`, with any of make's and just's signs.
+/// Parses `NAME := value`, with any assignment operator of make and just.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim_end_matches([':', '?', '+', '!']).trim();
@@ -294,7 +296,7 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     is_name.then(|| (name, value.trim().trim_matches(['"', '\''])))
 }
 
-/// A recipe's line without what make, just and YAML put in front of a command.
+/// A recipe's line without what make, just and YAML put before a command.
 fn command_of(line: &str) -> &str {
     let line = line.strip_prefix("- ").unwrap_or(line).trim_start_matches(['@', '+']);
     let line = line.strip_prefix("cmd:").or(line.strip_prefix("cmds:")).unwrap_or(line);

@@ -1,15 +1,16 @@
-//! The text of a shell script.
+//! Reads the commands in a shell script.
 //!
-//! Owns what of the shell's language is understood: quotes, operators, comments, here-documents, `cd`, and no
-//! expansions. What it does not understand counts as unknown, never as harmless.
+//! Understands quotes, operators, comments, here-documents and `cd`, but no expansions. A command
+//! whose name is a variable counts as unknown, and so does a script of several lines whose quotes
+//! do not balance.
 
 use super::{At, Reader, files, options};
 
-/// A word that no argument can be.
+/// Stands for any operator. No argument can be this word.
 const OPERATOR: &str = "\0";
 
 impl Reader<'_> {
-    /// `sh …`: a script as an argument, or as a file.
+    /// Reads `sh …`: a script as an argument, or in a file.
     pub(super) fn shell(&mut self, words: &[&str], at: &At) {
         const VALUED: [&str; 4] = ["-o", "-O", "--rcfile", "--init-file"];
         let (flags, plain) = options::split(words, &VALUED);
@@ -17,7 +18,7 @@ impl Reader<'_> {
         let is_value = |word: &&&str| !flags.iter().any(|(_, value)| *value == **word);
         let mut own = own.iter().filter(is_value);
         if own.any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('c')) {
-            // The script, its name, its arguments.
+            // The script, then its name, then its arguments.
             let Some((script, rest)) = plain.split_first() else { return };
             return self.script(script, &with_arguments(at, rest.get(1..).unwrap_or_default()));
         }
@@ -26,7 +27,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A program that is named by its path.
+    /// Reads a program that is named by its path.
     pub(super) fn program_file(&mut self, path: &str, rest: &[&str], at: &At) {
         if path.starts_with('$') {
             return self.note_unknown(None);
@@ -34,7 +35,7 @@ impl Reader<'_> {
         self.script_file(path, rest, at);
     }
 
-    /// A shell script in a file; other programs are nobody's to read.
+    /// Reads a shell script in a file. Programs in other languages are not read.
     fn script_file(&mut self, path: &str, arguments: &[&str], at: &At) {
         let Some(text) = self.read(&files::join(&at.folder, path.as_ref())) else {
             return;
@@ -49,7 +50,7 @@ impl Reader<'_> {
         self.script(&text, &with_arguments(at, arguments));
         let name = path.rsplit('/').next().unwrap_or(path);
         if before == (self.builds.len(), false) && self.unknown {
-            // What cannot be told has at least the script's name.
+            // The script's name decides what its text does not tell.
             if super::is_server_name(name.trim_end_matches(".sh")) {
                 self.unknown = false;
             } else {
@@ -58,10 +59,10 @@ impl Reader<'_> {
         }
     }
 
-    /// Every simple command of a script, in its order.
+    /// Reads every simple command of a script, in order.
     pub(super) fn script(&mut self, script: &str, at: &At) {
         let Ok(words) = shell_words::split(&with_operators_apart(&without_documents(script))) else {
-            // Unbalanced in a way that a shell may understand.
+            // The quotes do not balance here, though a shell may understand them.
             if script.contains('\n') {
                 self.note_unknown(None);
             }
@@ -97,7 +98,7 @@ impl Reader<'_> {
                 let arguments = at.arguments.clone();
                 self.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), at);
             }
-            // `$(…)`: what stands in it is a command of its own.
+            // `$(…)`: its contents are a command of their own.
             Some((&"$", _)) => {}
             Some((word, _)) if word.starts_with('$') => self.note_unknown(None),
             Some((&("exec" | "then" | "do" | "else" | "{" | "!"), rest)) => self.simple(rest, at),
@@ -110,7 +111,7 @@ fn with_arguments(at: &At, arguments: &[&str]) -> At {
     At { arguments: arguments.iter().map(|word| (*word).to_owned()).collect(), ..at.clone() }
 }
 
-/// A script without its here-documents, which are no commands.
+/// A script without its here-documents, which are not commands.
 fn without_documents(script: &str) -> String {
     let (mut kept, mut end) = (String::with_capacity(script.len()), None::<String>);
     for line in script.split_inclusive('\n') {
@@ -126,7 +127,7 @@ fn without_documents(script: &str) -> String {
     kept
 }
 
-/// The word that ends the here-document which a line begins.
+/// The word that ends the here-document that a line begins.
 fn document_end(line: &str) -> Option<String> {
     let (_, after) = line.split_once("<<").filter(|(_, after)| !after.starts_with('<'))?;
     let after = after.trim_start_matches('-').trim_start();
@@ -135,7 +136,7 @@ fn document_end(line: &str) -> Option<String> {
     (!word.is_empty()).then_some(word)
 }
 
-/// Each operator of a script as a word of its own: [`OPERATOR`], whichever it is; comments are left out.
+/// Replaces each operator of a script by the word [`OPERATOR`], and leaves comments out.
 fn with_operators_apart(script: &str) -> String {
     let (mut apart, mut quote, mut escaped) = (String::with_capacity(2 * script.len()), None, false);
     let (mut comment, mut last) = (false, ' ');

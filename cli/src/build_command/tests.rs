@@ -1,4 +1,4 @@
-//! A table of spellings: what each does, and where.
+//! A table of command lines: what each does, and in which folder.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ fn read(command: &str, here: &Path) -> Effect {
     effect(&words.into_iter().map(OsString::from).collect::<Vec<_>>(), here)
 }
 
-/// What a command does in a folder without a file.
+/// The effect of a command in an empty folder.
 fn bare(command: &str) -> Effect {
     read(command, tempfile::tempdir().unwrap().path())
 }
@@ -19,7 +19,7 @@ fn build_in(folders: &[&str]) -> Effect {
     Effect::Build { folders: folders.iter().map(PathBuf::from).collect() }
 }
 
-/// A folder with these files.
+/// Creates a folder with these files.
 fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -305,7 +305,8 @@ fn other_commands_are_no_builds() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The parent of a server must not stay: it would hold a deployment's credentials for nothing.
+/// The parent process of a server must not stay, as it would hold a deployment's credentials for
+/// nothing.
 #[test]
 fn servers_and_programs_of_ones_own_are_not_waited_for() {
     let project = project(&[

@@ -1,17 +1,17 @@
-//! Programs that build web applications, and programs that may.
+//! Build tools of web applications, and bundlers, which may build one.
 //!
-//! Owns their names, also as packages and as files, and which of their words build. It refuses to read their
-//! configurations.
+//! Knows their names, also as packages and as files, and which of their subcommands build. Their
+//! configuration files are not read.
 
-/// What a tool does with its words.
+/// What a tool does with its arguments.
 pub(super) enum Does {
     Build,
-    /// It writes bundles; for what, its words do not say.
+    /// It writes bundles, and its arguments do not say for what.
     Bundle,
     Else,
 }
 
-/// Build tools and the subcommands that build; none means that the tool does nothing else.
+/// Build tools and the subcommands that build. Without subcommands, the tool does nothing else.
 const TOOLS: [(&str, &[&str]); 51] = [
     ("next", &["build", "export"]),
     ("vite", &["build"]),
@@ -66,7 +66,7 @@ const TOOLS: [(&str, &[&str]); 51] = [
     ("stencil", &["build"]),
 ];
 
-/// Tools that bundle whatever they are told to; where their words say so, they serve or watch instead.
+/// Tools that bundle, unless their arguments tell them to serve, watch or test.
 const BUNDLERS: [&str; 18] = [
     "webpack",
     "webpack-cli",
@@ -92,7 +92,7 @@ const NOT_BUNDLING: [&str; 14] = [
     "deploy", "offline",
 ];
 
-/// Packages whose programs have another name, and files that say nothing.
+/// Packages whose programs have another name, and whose files do not tell it.
 const PACKAGES: [(&str, &str); 9] = [
     ("@angular/cli", "ng"),
     ("@opennextjs/cloudflare", "opennextjs-cloudflare"),
@@ -105,7 +105,7 @@ const PACKAGES: [(&str, &str); 9] = [
     ("@builder.io/qwik", "qwik"),
 ];
 
-/// The program that a word names: without folders, the ending of a script, a version or `npm:`.
+/// The program that a word names, without folders, the extension of a script, a version or `npm:`.
 pub(super) fn name(program: &str) -> String {
     let program = program.strip_prefix("npm:").or(program.strip_prefix("jsr:")).unwrap_or(program);
     let path = program.replace('\\', "/");
@@ -117,7 +117,7 @@ pub(super) fn name(program: &str) -> String {
     let package = path.rsplit_once("node_modules/").and_then(|(_, inside)| inside.split('/').next());
     match (name, package) {
         ("cli" | "index" | "main" | "bin" | "cmd", Some(package)) => package.to_owned(),
-        // Releases that are kept in the repository: `.yarn/releases/yarn-4.1.0.cjs`.
+        // Releases of yarn that are committed to the repository: `.yarn/releases/yarn-4.1.0.cjs`.
         (name, _) if name.starts_with("yarn-") => "yarn".to_owned(),
         ("yarnpkg", _) => "yarn".to_owned(),
         (name, _) => name.to_owned(),
@@ -129,7 +129,7 @@ fn without_ending(name: &str) -> &str {
     endings.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
-/// The package itself, with a version or without, or one of its files.
+/// Whether a path is the package itself, with a version or without, or one of its files.
 fn is_of_package(path: &str, package: &str) -> bool {
     let inside = path.rsplit_once("node_modules/").map_or(path, |(_, inside)| inside);
     inside.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with(['@', '/']))
@@ -141,7 +141,7 @@ pub(super) fn is_known(tool: &str) -> bool {
 
 pub(super) fn effect(tool: &str, rest: &[&str]) -> Does {
     let builds = match tool {
-        // Without that flag it deploys what it built, and there is nothing left to inline.
+        // Without `--dry-run`, wrangler deploys what it built, and there is nothing left to inline.
         "wrangler" => {
             let words = without_flags(rest);
             rest.contains(&"deploy") && rest.contains(&"--dry-run")
@@ -172,7 +172,7 @@ pub(super) fn folder<'b>(tool: &str, rest: &[&'b str]) -> Option<&'b str> {
     }
     let takes_folder = ["next", "vite", "nuxt", "nuxi", "remix", "react-router", "vitepress", "vuepress"];
     let at = rest.iter().position(|word| matches!(*word, "build" | "generate" | "vite:build"))?;
-    // Behind a flag it may be that flag's value.
+    // Only the word right after the subcommand: a later one may be the value of a flag.
     let word = rest.get(at + 1).copied()?;
     (takes_folder.contains(&tool) && !word.starts_with(['-', '$'])).then_some(word)
 }
@@ -185,7 +185,7 @@ fn has_subcommand(rest: &[&str], subcommands: &[&str]) -> bool {
         } else if subcommands.contains(word) {
             return true;
         } else if after_flag {
-            // Perhaps that flag's value.
+            // This may be the value of that flag.
             after_flag = false;
         } else {
             return false;

@@ -1,22 +1,22 @@
-//! Programs that run the command after them.
+//! Wrappers: programs that run the command after them, such as `env` and `timeout`.
 //!
-//! Owns how much of their words is their own. A program that is not known counts as a wrapper where `--`, or `run` or
-//! `exec`, stands in front of a command.
+//! Knows how many of a wrapper's words are its own. A program that is not known counts as a wrapper
+//! where `--`, or `run` or `exec`, stands before a command.
 
 use super::{At, Reader, options};
 
 /// A program that runs the command after its own words.
 struct Wrapper {
     name: &'static str,
-    /// A word that must come first: `doppler run`.
+    /// Words of which one must come first, as in `doppler run`. An empty one makes them optional.
     subcommands: &'static [&'static str],
-    /// Flags that take the next word along.
+    /// Flags that take the next word as their value.
     valued: &'static [&'static str],
-    /// Words in front of the command: `timeout 900`.
+    /// How many words stand before the command, as in `timeout 900`.
     words: usize,
-    /// Of `valued`: the value is the folder in which the command starts.
+    /// Those of `valued` whose value is the folder in which the command starts.
     folders: &'static [&'static str],
-    /// Of `valued`: the value is a script for a shell.
+    /// Those of `valued` whose value is a script for a shell.
     scripts: &'static [&'static str],
 }
 
@@ -185,7 +185,7 @@ const WRAPPERS: &[Wrapper] = &[
         scripts: &["--run", "--command"],
         ..wrapper("nix-shell", &["--run", "--command", "-p", "-I"], 0)
     },
-    // Words of the shell.
+    // Keywords of the shell.
     wrapper("{", &[], 0),
     wrapper("!", &[], 0),
     wrapper("if", &[], 0),
@@ -197,14 +197,14 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("else", &[], 0),
 ];
 
-/// Programs whose words are no command of this machine's, whatever follows `--`.
+/// Programs whose words are never a command for this machine, whatever follows `--`.
 const NEVER: [&str; 24] = [
     "echo", "printf", "git", "gh", "ssh", "scp", "rsync", "curl", "cat", "grep", "rg", "find", "ls", "cp",
     "mv", "rm", "mkdir", "test", "[", "kubectl", "oc", "fly", "flyctl", "cargo",
 ];
 
 impl Reader<'_> {
-    /// Whether the program is a known wrapper; what it wraps is read.
+    /// Reads the wrapped command if the program is a known wrapper, and returns whether it is one.
     pub(super) fn wrapper(&mut self, name: &str, rest: &[&str], at: &At) -> bool {
         let mut known = false;
         for wrapper in WRAPPERS.iter().filter(|wrapper| wrapper.name == name) {
@@ -234,7 +234,8 @@ impl Reader<'_> {
         if let Some(script) = options::value(&flags, wrapper.scripts).filter(|_| wrapper.name != "nix") {
             return self.script(script, at);
         }
-        // Behind other words: `su node -c '…'`; and for nix the words of a command.
+        // The flag may stand after other words: `su node -c '…'`. For nix, the words after the
+        // flag are a command.
         if let Some(flag) = rest.iter().position(|word| wrapper.scripts.contains(word)) {
             let script = &rest[flag + 1..];
             return match wrapper.name {
@@ -250,7 +251,7 @@ impl Reader<'_> {
         self.command(words, at);
     }
 
-    /// What a program that is not known may run: the words after `--`, or after `run` or `exec`.
+    /// Reads what an unknown program may run: the words after `--`, or after `run`, `exec` or `x`.
     pub(super) fn command_after(&mut self, rest: &[&str], at: &At) {
         if let Some(wrapped) = options::after_dashes(rest) {
             return self.command(wrapped, at);

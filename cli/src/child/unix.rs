@@ -1,8 +1,10 @@
-//! The command that runs with the secrets: in this process's place, or beside it when there is work after it.
+//! Starting the command that gets the secrets on Unix: with exec, or as a child process if there is
+//! work after it.
 //!
-//! While a build runs, signals go on to it; once it is done they end this process as they would any other, after the work
-//! that follows has tidied up. What the parent had this process ignore stays ignored. A container's init passes on every
-//! signal, and reaps the processes that it is given.
+//! While a build runs, signals are passed on to it. After the build they end this process as usual,
+//! once the work that follows has cleaned up. Signals that the parent process had set to be ignored
+//! stay ignored. As the init of a container, this process passes on all signals of
+//! [`signals::to_pass_on`], and reaps the orphaned processes that it inherits.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -25,7 +27,7 @@ use signal_hook::low_level::siginfo::{Cause, Origin};
 use crate::error::{Error, Result};
 use crate::exec_limits;
 
-/// Replaces this process; returns only when that failed.
+/// Replaces this process with the command (exec). Returns only if that failed.
 pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
     let mut prepared = match prepare(command, env) {
         Ok(prepared) => prepared,
@@ -38,12 +40,13 @@ pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -
 /// How a command that ran beside this process ended.
 pub(crate) enum Ended {
     Well,
-    /// With this exit code; 128 + N for signal N.
+    /// With this exit code, or 128 + N for signal N.
     Badly(u8),
 }
 
-/// Starts the command as a container's init does: for itself in its process group, which has the terminal if there is one.
-/// What is left of this process is [`Started::stay`].
+/// Starts the command as the init of a container does: in its own process group, which gets the
+/// terminal if there is one (see [`Place`](crate::init_process::Place)). Afterwards,
+/// [`Started::stay`](crate::init_process::Started::stay) does the init's work.
 #[cfg(target_os = "linux")]
 pub(crate) fn start_as_init(
     command: &[OsString],
@@ -84,7 +87,7 @@ pub(crate) fn run(
     })
 }
 
-/// This process's exit code for that of the command.
+/// The exit code of this process, from that of the command.
 pub(crate) fn exit_with(code: u8) -> ExitCode {
     ExitCode::from(code)
 }
@@ -103,7 +106,8 @@ fn failure(command: &Command, source: io::Error) -> Error {
     }
 }
 
-/// Catches the signals of this process: before there is a child they end it, then they go on to the child.
+/// Signal handling of this process: before the child is started a signal ends this process, and
+/// after that it is passed on to the child.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only an init stops to pass on signals"))]
 pub(crate) struct Watch {
     watched: Arc<Mutex<Watched>>,
@@ -114,15 +118,18 @@ pub(crate) struct Watch {
 #[derive(Default)]
 struct Watched {
     child: Option<Pid>,
-    /// Keys at the terminal do not reach it by themselves, as long as this process has the terminal.
+    /// Whether the child has its own process group. As long as this process has the terminal,
+    /// Ctrl-C and other keys do not reach such a child by themselves.
     has_own_group: bool,
     received: Option<i32>,
-    /// The work after the child, which tidies up before it ends.
+    /// The work that follows once the child has ended. It cleans up before a signal ends this
+    /// process.
     afterwards: Option<Interrupt>,
 }
 
 impl Watch {
-    /// From now on. An init begins before it does anything that takes time: until then no signal ends it.
+    /// Begins to catch signals. An init does so before anything that takes time: until then no
+    /// signal ends it.
     pub(crate) fn begin() -> Result<Self> {
         Self::catch().map_err(Error::Signals)
     }
@@ -134,7 +141,8 @@ impl Watch {
         let (handle, shared) = (caught.handle(), Arc::clone(&watched));
         let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
             for origin in caught.forever() {
-                // Taken before looking: while a child is being started, the signal waits for it.
+                // The lock is taken before anything else: while a child is being started, the
+                // signal waits.
                 lock(&shared).handle(&origin);
             }
             caught
@@ -154,20 +162,22 @@ impl Watch {
         lock(&self.watched).has_own_group = has_own_group;
     }
 
-    /// Stops to pass on signals: they wait in the kernel from now on, and none is lost.
+    /// Stops passing on signals. From now on they are blocked and wait in the kernel, so that none
+    /// is lost.
     #[cfg(target_os = "linux")]
     fn end(self) -> io::Result<()> {
         nix::sys::signal::SigSet::all().thread_block()?;
         self.handle.close();
         let mut caught = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // What came to the thread before it ended.
+        // Signals that reached the thread before it ended.
         for origin in caught.pending() {
             lock(&self.watched).handle(&origin);
         }
         Ok(())
     }
 
-    /// Waits without reaping first, so that no signal goes to a process that took over the number.
+    /// Waits for the child's end, stops passing signals to it, and only then reaps it, so that no
+    /// signal reaches another process that got the same process id.
     fn wait(&self, child: &mut Child, afterwards: &Interrupt) -> io::Result<ExitStatus> {
         let Some(pid) = lock(&self.watched).child else { return child.wait() };
         if signals::is_init() {
@@ -178,7 +188,7 @@ impl Watch {
         child.wait()
     }
 
-    /// The same for an init, which reaps every process that it is given until its own child ends.
+    /// [`Watch::wait`] for an init: reaps every process that it inherits, until its own child ends.
     fn wait_and_reap(&self, child: Pid, afterwards: &Interrupt) -> io::Result<ExitStatus> {
         loop {
             wait_without_reaping(WaitId::All)?;
@@ -240,20 +250,22 @@ fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
     watched.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether a program that does not catch a signal goes on after it. Of an init that holds for stop signals, too.
+/// Whether a signal that a program does not catch lets it continue. For an init that includes the
+/// stop signal of Ctrl-Z (`SIGTSTP`).
 fn is_without_effect(number: i32) -> bool {
     matches!(number, SIGCHLD | SIGCONT | SIGTSTP | SIGURG | SIGWINCH)
 }
 
-/// Ctrl-C, Ctrl-\, Ctrl-Z and a new size of the window reach every process in the foreground: the child has had its own
-/// already. The kernel sends those; what somebody sends to this process alone is passed on.
+/// Whether the terminal sent the signal. Ctrl-C, Ctrl-\, Ctrl-Z and a new window size reach every
+/// process in the foreground, so the child got the signal already. The kernel sends these; a signal
+/// that somebody sends to this process alone is passed on.
 fn came_from_terminal(origin: &Origin) -> bool {
     let is_a_key = matches!(origin.signal, SIGINT | SIGQUIT | SIGTSTP | SIGWINCH);
     is_a_key
         && match origin.cause {
             Cause::Kernel => true,
             Cause::Sent(_) => false,
-            // Only Linux says that it was the kernel.
+            // Only Linux reports that the kernel sent the signal.
             _ => is_in_foreground(),
         }
 }

@@ -1,9 +1,11 @@
-//! The command that runs with the secrets, beside this process: Windows lets no program take another's place.
+//! Starting the command that gets the secrets on Windows: as a child process, because Windows has
+//! no exec.
 //!
-//! It refuses arguments that `cmd` would not hand on to a script as they are. Ctrl-C and Ctrl-Break reach the command by
-//! themselves, as they reach every program of a console; this process waits for what the command makes of them. When this
-//! process is ended from outside, so is the command, with all that it started; what a command leaves running when it ends
-//! by itself goes on.
+//! Arguments that `cmd` would not hand to a script unchanged are refused. Ctrl-C and Ctrl-Break
+//! reach every program of a console, and so the command, too; this process waits until the command
+//! has reacted. If this process is ended from outside, the command ends with it, and so does
+//! everything that the command started. If the command ends by itself, what it leaves running goes
+//! on.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -20,7 +22,8 @@ use win32job::{ExtendedLimitInfo, Job};
 use crate::error::{Error, Result};
 use crate::{exec_limits, printer, program};
 
-/// Runs the command to its end, and ends this process with its exit code; returns only when that failed.
+/// Runs the command to its end, and exits this process with the command's exit code. Returns only
+/// if the command could not be run.
 pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
     match Watch::begin().and_then(|_| end_of(command, env, memory)) {
         Ok(code) => std::process::exit(code),
@@ -31,11 +34,12 @@ pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -
 /// How a command that ran beside this process ended.
 pub(crate) enum Ended {
     Well,
-    /// With this exit code: all 32 bits of it count.
+    /// With this 32-bit exit code.
     Badly(i32),
 }
 
-/// Runs the command and waits for it. From then on Ctrl-C is for the work that follows.
+/// Runs the command and waits for it. After the command, Ctrl-C goes to the work that follows
+/// (`afterwards`).
 pub(crate) fn run(
     command: &[OsString],
     env: &EnvMap,
@@ -47,13 +51,15 @@ pub(crate) fn run(
     watch.pass_to(afterwards);
     Ok(match (code, watch.was_interrupted()) {
         (0, false) => Ended::Well,
-        // A command that took Ctrl-C for its normal end: nothing follows it.
+        // The command exits with 0 after Ctrl-C: it was interrupted all the same, and the work that
+        // follows is left out.
         (0, true) => Ended::Badly(signals::INTERRUPTED),
         (code, _) => Ended::Badly(code),
     })
 }
 
-/// Ends this process: an exit code of Windows has 32 bits, and Rust's own type takes eight.
+/// Exits this process: exit codes on Windows have 32 bits, and Rust's [`ExitCode`] takes only
+/// eight.
 pub(crate) fn exit_with(code: i32) -> ExitCode {
     std::process::exit(code)
 }
@@ -65,19 +71,21 @@ fn end_of(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Result<
     ended.map_err(|source| failure(name, &prepared, source))
 }
 
-/// Runs a program to its end. It does not outlive this process, and what it leaves running does.
+/// Runs a program to its end. If this process is ended, the program ends, too; what the program
+/// leaves running when it ends by itself goes on.
 pub(crate) fn wait_for(command: &mut Command) -> io::Result<i32> {
     let _shared = SharedEnd::begin();
     let status = command.spawn()?.wait()?;
     Ok(status.code().unwrap_or(crate::error::exit::FAILED.into()))
 }
 
-/// While this lives, what this process starts ends with it: Windows ends what is in a job of this kind when the last
-/// handle to it is closed. This process is in it, too, and so is what it starts from its first moment on.
+/// A job object that makes child processes end with this process: Windows ends all processes of
+/// such a job (`limit_kill_on_job_close`) when the last handle to it is closed. This process is in
+/// the job, so whatever it starts is in the job from the first moment on.
 struct SharedEnd(Option<Job>);
 
 impl SharedEnd {
-    /// Where jobs cannot be had, the program may outlive this one.
+    /// If no job can be created, the program may outlive this process.
     fn begin() -> Self {
         let job = Job::create_with_limit_info(ExtendedLimitInfo::new().limit_kill_on_job_close());
         Self(job.and_then(|job| job.assign_current_process().map(|()| job)).ok())
@@ -89,7 +97,7 @@ impl Drop for SharedEnd {
         if let Some(job) = self.0.take()
             && job.set_extended_limit_info(ExtendedLimitInfo::new().clear_limits()).is_err()
         {
-            // Closing it would end this process.
+            // The handle stays open: closing it would end this process.
             let _ = job.into_handle();
         }
     }
@@ -101,7 +109,8 @@ fn prepare(name: &OsStr, arguments: &[OsString], env: &EnvMap) -> Result<Command
     super::with_variables(Command::new(program), arguments, env)
 }
 
-/// Windows has no case in names of variables: of two that differ in it, the later one counts.
+/// Warns of variables that differ in case only: they are one variable on Windows, and the later one
+/// counts.
 fn tell_names_that_are_one(env: &EnvMap) {
     let mut known = BTreeMap::new();
     for name in env.names() {
@@ -111,8 +120,8 @@ fn tell_names_that_are_one(env: &EnvMap) {
     }
 }
 
-/// The program's file. A name with a folder in it is looked for there, any other one in the folders of `PATH`: those
-/// that the command gets.
+/// Finds the program's file. A name with a folder in it is looked for in that folder, any other
+/// name in the folders of the `PATH` that the command gets.
 fn find(name: &OsStr, env: &EnvMap) -> Option<PathBuf> {
     let text = name.to_str()?;
     let path = Path::new(name);
@@ -130,7 +139,7 @@ fn failure(name: &OsStr, command: &Command, source: io::Error) -> Error {
     const TOO_LONG: i32 = 206;
     match source.kind() {
         ErrorKind::NotFound => super::not_found(name),
-        // The standard library's own answer for an argument that `cmd` does not hand on as it is.
+        // The standard library returns this for an argument that `cmd` does not hand on unchanged.
         ErrorKind::InvalidInput if is_script(command) => {
             Error::ScriptArgument { program: command.get_program().into() }
         }
@@ -144,18 +153,18 @@ fn is_script(command: &Command) -> bool {
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case("cmd") || ending.eq_ignore_ascii_case("bat"))
 }
 
-/// What Ctrl-C does. It reaches the command by itself.
+/// Handling of Ctrl-C in this process. The command gets Ctrl-C by itself.
 pub(crate) struct Watch(Arc<Mutex<Watched>>);
 
 #[derive(Default)]
 struct Watched {
     was_interrupted: bool,
-    /// The work after the command.
+    /// The work that follows once the command has ended.
     afterwards: Option<Interrupt>,
 }
 
 impl Watch {
-    /// From now on Ctrl-C does not end this process.
+    /// Begins to catch Ctrl-C, so that it does not end this process.
     pub(crate) fn begin() -> Result<Self> {
         Self::catch().map_err(Error::Signals)
     }

@@ -1,4 +1,5 @@
-//! `capy allow` and `capy deny`: whether a folder's `.env` may run code and its `capy.toml` may ask for a local key.
+//! `capy allow` and `capy deny`: set whether a folder's `.env` may run code and its `capy.toml` may
+//! ask for a local key.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::local::allowed::{self, Folder};
 use crate::printer;
 use crate::project::Project;
 
-/// Says what it allows: the names in `.env`, and the project.
+/// Allows a folder. Prints its project, and the variables of its `.env` that may run code.
 pub(super) fn allow(arguments: &FolderArg) -> Result<()> {
     let (folder, project) = find(&arguments.folder)?;
     folder.allow()?;
@@ -40,7 +41,7 @@ pub(super) fn deny(arguments: &FolderArg) -> Result<()> {
     Ok(())
 }
 
-/// The project's folder, where there is a project around.
+/// The folder that is meant: the project's, where there is a project around.
 fn find(path: &Path) -> Result<(Folder, Option<Project>)> {
     let folder = Folder::of(path, None)?;
     match Project::find_at(folder.path())? {

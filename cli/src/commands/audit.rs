@@ -1,5 +1,5 @@
-//! `capy audit`: what happened to the project's deployments, to a project of the store, or to the service's tokens and
-//! trusts, newest first.
+//! `capy audit`: prints audit events, newest first: of the project's deployments, of a project in
+//! the store, or of the service's tokens and trusts.
 
 pub(super) mod verify;
 pub(super) mod write_off;

@@ -17,7 +17,7 @@ pub(super) fn run(arguments: Build) -> Result<ExitCode> {
     }
 }
 
-/// Builds. A signal ends this program as it would any other, once nothing is left behind.
+/// Runs one build. A signal ends this program as it would any other, once everything is cleaned up.
 fn one(arguments: BuildOrder) -> Result<ExitCode> {
     child::keep_memory_private();
     let stops = Stops::catch().map_err(BuildFault::Signals)?;
@@ -44,7 +44,7 @@ fn one(arguments: BuildOrder) -> Result<ExitCode> {
     Err(error)
 }
 
-/// The place of the output is all that stdout gets: a script goes on with it.
+/// Reports success. Only the path of the output goes to stdout, for scripts.
 fn passed(record: &Record, json: bool) -> Result<ExitCode> {
     printer::note(&format!("build {} passed", record.id));
     if let Some(artifacts) = record.artifacts.as_ref().filter(|_| !json) {

@@ -1,7 +1,8 @@
-//! `capy deploy`: mints one deployment of `.env` and hands over what its platform is to hold.
+//! `capy deploy`: mints one deployment of `.env` and hands over the variables for its platform.
 //!
-//! On the setup page, or at the terminal where no browser can be; printed when a script asks. A deployment whose
-//! variables could not be printed is revoked again: nobody would know of it.
+//! The setup page does that, or questions at the terminal where no browser can be opened. For
+//! scripts, `--print` and `--json` print the variables. A deployment whose variables could not be
+//! printed is revoked again, as nobody would know of it.
 
 mod check;
 mod hand_over;

@@ -1,4 +1,5 @@
-//! `capy encrypt`: seals every plaintext value of `.env` in place. What is sealed, public or empty stays.
+//! `capy encrypt`: seals every plaintext value of `.env` in place. Sealed, public, reserved and
+//! empty values stay.
 
 use capy_protocol::env_value;
 
@@ -18,7 +19,7 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file =
         read_env_file(&path, Pipes::Refused)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
-    // Sealed in half, the rest of a secret would stay readable.
+    // If half of a secret were sealed, the other half would stay readable.
     refuse_doubts(&file, &path)?;
 
     let mut sealed = 0;

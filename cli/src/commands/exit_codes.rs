@@ -1,4 +1,4 @@
-//! `capy exit-codes`.
+//! `capy exit-codes`: prints the table of exit codes.
 
 use crate::error::Result;
 use crate::error::exit_table;

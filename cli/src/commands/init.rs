@@ -1,6 +1,6 @@
 //! `capy init`: a new project, or with `--recover` the key of a known one on a new machine.
 //!
-//! The words are shown before anything is written: they cannot be computed back from the key that is kept.
+//! The words are shown before anything is written, as they cannot be computed from the stored key.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ fn create(url: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// The words on stdout, numbered; the rest is for people only.
+/// Prints the words to stdout, numbered; the explanation goes to stderr.
 fn show(phrase: &RecoveryPhrase) -> Result<()> {
     printer::note(
         "These 24 words are the project's recovery phrase. Write them on paper: they are shown once,\nand with them anybody can open every value of this project.\n",
@@ -65,7 +65,8 @@ fn show(phrase: &RecoveryPhrase) -> Result<()> {
     printer::data(&text)
 }
 
-/// The key first: a project file without its key would be worse than a key without its project.
+/// Writes the key first: a project file without its key would be worse than a key without its
+/// project.
 fn write(config: &Config, id: &ProjectId, key: &MasterKey, url: &ServiceUrl) -> Result<()> {
     let folder = Folder::of(Path::new("."), Some(id))?;
     let key_path = config.save_master_key(id, key)?;
@@ -135,20 +136,20 @@ fn recover() -> Result<()> {
         Err(Error::LocalKeyMalformed { .. }) => config.replace_master_key(project.id(), &key)?,
         Err(error) => return Err(error),
     }
-    // Who types the words here means this folder.
+    // Whoever types the words here means this folder.
     project.allowable()?.allow()?;
     let note = if checked { "" } else { "; there is no sealed value here to check the words against" };
     printer::note(&format!("the key of project {} is on this machine{note}", project.id()));
     Ok(())
 }
 
-/// Numbers in front of the words, as `capy init` prints them, are forgiven.
+/// Parses the words. The numbers in front of them, as `capy init` prints them, are skipped.
 fn parse(typed: &str) -> Result<RecoveryPhrase> {
     let words: Vec<_> = input::unnumbered(typed).collect();
     RecoveryPhrase::parse(&Zeroizing::new(words.join(" "))).map_err(|_| Error::PhraseMalformed)
 }
 
-/// Whether a sealed value was there to prove the key; the error when it proves the contrary.
+/// Checks the key with the sealed values of `.env`. False if there is none, an error if none opens.
 fn check_against_env_file(project: &Project, key: &MasterKey) -> Result<bool> {
     let path = project.env_path();
     let Some(file) = read_env_file(&path, Pipes::Refused)? else {

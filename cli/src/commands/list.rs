@@ -1,4 +1,5 @@
-//! `capy list`: the names in `.env` and how each value stands there. Opens nothing and needs no key.
+//! `capy list`: prints the names in `.env` and the state of each value. Opens nothing and needs no
+//! key.
 
 use capy_protocol::env_value;
 use serde::Serialize;

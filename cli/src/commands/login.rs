@@ -1,4 +1,4 @@
-//! `capy login`: checks an API token against the service and keeps it, readable for this user alone.
+//! `capy login`: checks an API token with the service and stores it, readable for this user alone.
 
 use std::io::{self, IsTerminal};
 
@@ -36,8 +36,9 @@ pub(super) fn run(arguments: &Login) -> Result<()> {
     Ok(())
 }
 
-/// An address that only `capy.toml` names may be a stranger's, who wrote the repository that was pulled: a pipe never
-/// sends a token there, and a person says whether it goes to an address that no login knows.
+/// Confirms an address that only `capy.toml` names: it may belong to a stranger who wrote the
+/// repository that was pulled. A token from a pipe is never sent there, and at a terminal the user
+/// is asked about an address that no login knows.
 fn confirm(url: &ServiceUrl, config: &Config) -> Result<()> {
     let path = Project::find()?.file_path();
     let unconfirmed = || Error::ServiceUnconfirmed { url: url.clone(), path: path.clone() };

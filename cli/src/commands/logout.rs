@@ -1,4 +1,5 @@
-//! `capy logout`: forgets an API token. The service still accepts it, should somebody else have it.
+//! `capy logout`: deletes an API token from this machine. The service still accepts the token from
+//! anybody else who has it.
 
 use crate::cli::Logout;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! `capy project`: what the key service's store keeps of a project. Names and settings are shown, values never.
+//! `capy project`: projects in the key service's store. Prints names and settings, never values.
 
 mod secret;
 
@@ -27,7 +27,7 @@ pub(super) fn run(command: ProjectCommand) -> Result<()> {
     }
 }
 
-/// Prints the id and nothing else on stdout: a script goes on with it.
+/// Creates a project, and prints its id alone to stdout, for scripts.
 fn create(arguments: ProjectCreate) -> Result<()> {
     let secrets = arguments.from.as_deref().map(store_project::read).transpose()?;
     let given =
@@ -43,7 +43,8 @@ fn create(arguments: ProjectCreate) -> Result<()> {
     };
     let service = key_service::with_token(arguments.service.url.as_deref())?;
     let made = match service.create_project(&request, deadline()?) {
-        // Nobody else draws the same id: a try whose answer got lost has made it.
+        // Nobody else draws the same id: an earlier try created the project, and its answer got
+        // lost.
         Err(capy_client::Error::ProjectExists { .. }) if drawn => service.project(&id, deadline()?)?,
         answer => answer?,
     };
@@ -125,7 +126,7 @@ fn show(arguments: &ProjectShow) -> Result<()> {
     printer::data(&table(["setting", "is"], settings))
 }
 
-/// Asks with the number of values that end with it.
+/// Deletes a project. The question says how many values are deleted with it.
 fn delete(arguments: &ProjectDelete) -> Result<()> {
     let service = key_service::with_token(arguments.service.url.as_deref())?;
     let ProjectDetail { project, secrets } = store_project::detail(&service, &arguments.project)?;

@@ -1,4 +1,4 @@
-//! `capy run`: a command with the secrets in its environment, and inlining after a build.
+//! `capy run`: runs a command with the secrets in its environment, and inlines after a build.
 
 mod inline;
 
@@ -28,7 +28,8 @@ use inline::{AfterCommand, Origin};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let memory = private_memory::keep();
-    // To wait for the key service takes time, and an init that catches no signal cannot be stopped meanwhile.
+    // Waiting for the key service takes time, and an init that catches no signal could not be
+    // stopped in that time.
     let watch = signals::is_init().then(Watch::begin).transpose()?;
     let (env, origin) = secrets(&arguments)?;
     let Some(plan) = AfterCommand::plan(&arguments, origin) else {
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The variables that the command gets on top of this process's own.
+/// The variables that the command gets in addition to this process's own.
 fn secrets(arguments: &Run) -> Result<(EnvMap, Origin)> {
     let lookup = |name: &str| std::env::var_os(name);
     Ok(match Credentials::from_env(lookup)? {
@@ -61,7 +62,8 @@ fn secrets(arguments: &Run) -> Result<(EnvMap, Origin)> {
     })
 }
 
-/// A deployment is a whole: its values win, as they do where they are inlined.
+/// Opens a deployment. Its values win over variables that are set, as they do where they are
+/// inlined.
 fn of_deployment(credentials: &Credentials) -> Result<EnvMap> {
     let here = std::env::current_dir().map_err(Error::file("find", ".".as_ref()))?;
     let url = capy_client::service_url(|name| std::env::var_os(name), &here)?;
@@ -80,12 +82,14 @@ fn of_deployment(credentials: &Credentials) -> Result<EnvMap> {
     Ok(env)
 }
 
-/// As with Node's `--env-file` and dotenv, a variable that is set already wins over `.env`.
+/// Opens `.env`. A variable that is set already wins, as with Node's `--env-file` and dotenv;
+/// `--override` turns that around.
 fn of_env_file(arguments: &Run) -> Result<EnvMap> {
     let project = Project::find_if_any()?;
     let path = env_path(arguments.file.env_file.clone(), project.as_ref());
     let pipes = Pipes::of(arguments.file.env_file.as_ref());
-    // Of a deployment whose variables are blank nobody wants what else may lie here without a word.
+    // If the variables of a deployment are set but empty, `.env` does not replace them without a
+    // note.
     let emptied = credentials::emptied(|name| std::env::var_os(name));
     let file = read_env_file(&path, pipes)?;
     if file.is_some() && !emptied.is_empty() {
@@ -100,7 +104,8 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
         false => Error::CredentialsEmpty { names: emptied },
     })?;
     if file.entries().is_empty() {
-        // A command without its variables is no run: a note would go by unseen.
+        // A note would be overlooked, and the command would run without its variables: this is an
+        // error.
         refuse_doubts(&file, &path)?;
     }
     let takes_effect = |name: &str| arguments.override_existing || std::env::var_os(name).is_none();
@@ -117,7 +122,7 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
         let value = match std::env::var_os(name).map(OsString::into_string) {
             None => value.clone(),
             Some(Ok(set)) => SecretValue::new(set),
-            // Not text: it stays as it is, and nothing could inline it.
+            // Not UTF-8: the variable stays as it is, and cannot be inlined.
             Some(Err(_)) => continue,
         };
         effective.try_insert(name, value).map_err(|_| Error::ValueUnusable)?;

@@ -1,4 +1,4 @@
-//! `capy serve`: becomes `capy-server`, which lies beside `capy` or is on PATH.
+//! `capy serve`: runs `capy-server`, which lies beside `capy` or is on PATH.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,7 +13,8 @@ use crate::program;
 
 const PROGRAM: &str = "capy-server";
 
-/// Replaces this process, so that signals, the exit code and what is printed are the server's own.
+/// Replaces this process on Unix, so that signals, the exit code and the output are the server's
+/// own.
 pub(super) fn run(arguments: &ServeArguments) -> Result<ExitCode> {
     let program = find(env::current_exe().ok().as_deref(), env::var_os("PATH").as_deref());
     let program = program.ok_or(Error::ServerMissing)?;
@@ -25,18 +26,19 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<ExitCode> {
 #[cfg(unix)]
 fn start(mut command: Command) -> std::io::Result<ExitCode> {
     use std::os::unix::process::CommandExt;
-    // What its help calls it.
+    // The name in the server's help.
     Err(command.arg0("capy serve").exec())
 }
 
-/// Ctrl-C reaches the server by itself, and this process waits for what it makes of that.
+/// Starts the server and waits for it. Ctrl-C reaches the server directly, which decides what to
+/// do.
 #[cfg(windows)]
 fn start(mut command: Command) -> std::io::Result<ExitCode> {
     let _watch = child::Watch::catch()?;
     child::wait_for(&mut command).map(child::exit_with)
 }
 
-/// Beside this program first: the two are of one release.
+/// Finds the server, first beside this program, as the two are of one release.
 fn find(capy: Option<&Path>, path: Option<&OsStr>) -> Option<PathBuf> {
     let beside = capy.and_then(Path::parent).map(Path::to_owned);
     let mut folders = beside.into_iter().chain(path.map(env::split_paths).into_iter().flatten());

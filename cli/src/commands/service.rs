@@ -1,4 +1,4 @@
-//! `capy service keygen`: what the key service keeps as its own secrets.
+//! `capy service keygen`: draws the key service's own secrets.
 
 pub(super) mod seal_rows;
 pub(super) mod verify;
@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::local::private_file;
 use crate::printer;
 
-/// Prints `kid:hex`, an API token, or a key, and nothing else: it is made to be piped. Or writes the two that a new
-/// service needs.
+/// Prints a wrap root (`kid:hex`), an API token or a key, and nothing else, so that it can be
+/// piped. With `--secrets-file`, writes the two secrets of a new service to a file.
 pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
     let text = match arguments {
         Keygen { secrets_file: Some(path), .. } => return write_secrets(path),
@@ -28,7 +28,8 @@ pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
     printer::data(&text?)
 }
 
-/// One `NAME=value` on each line, in a file that did not exist: what it would replace cannot be had again from anywhere.
+/// Writes one `NAME=value` per line to a new file. An existing file is not replaced, as its secrets
+/// cannot be had again from anywhere.
 fn write_secrets(path: &Path) -> Result<()> {
     let (token, root) = (draw_admin_token()?, draw_wrap_root()?);
     let text = Zeroizing::new(format!("ADMIN_TOKEN={}WRAP_ROOTS={}", *token, *root));
@@ -38,20 +39,20 @@ fn write_secrets(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A token of the same form as all others; one line.
+/// An admin token, in the form of all API tokens; one line.
 pub(crate) fn draw_admin_token() -> Result<Zeroizing<String>> {
     let token = Token::generate().map_err(Error::Seal)?;
     Ok(Zeroizing::new(format!("{}\n", token.expose_secret())))
 }
 
-/// `kid:hex`; one line.
+/// A wrap root as `kid:hex`; one line.
 pub(crate) fn draw_wrap_root() -> Result<Zeroizing<String>> {
     let root = WrapRoot::generate().map_err(Error::Seal)?;
     let kid = WrapRoots::draw_key_id().map_err(Error::Seal)?;
     Ok(Zeroizing::new(format!("{kid}:{}\n", *root.serialize_hex())))
 }
 
-/// 64 hexadecimal digits; one line.
+/// An encryption key as 64 hexadecimal digits; one line.
 pub(crate) fn draw_encryption_key() -> Result<Zeroizing<String>> {
     let key = StoreKey::generate().map_err(Error::Seal)?;
     let mut text = key.serialize_hex();

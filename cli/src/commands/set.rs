@@ -1,4 +1,5 @@
-//! `capy set`: seals one value into `.env`. A public variable stays readable: everybody gets to see it anyway.
+//! `capy set`: seals one value into `.env`. A public variable stays readable, as everybody gets to
+//! see it anyway.
 
 use capy_protocol::env_map::SecretValue;
 use capy_protocol::env_value;

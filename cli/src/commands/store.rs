@@ -1,4 +1,4 @@
-//! `capy store`: the keys of the service's project store, and the rotation from one to the next.
+//! `capy store`: the keys of the service's project store, and their rotation.
 
 use capy_client::Service;
 use capy_protocol::api::projects::{Rotated, StoreKeyState, UnopenedRow};
@@ -26,7 +26,7 @@ fn keys(arguments: &StoreKeys) -> Result<()> {
     print(&list.keys)
 }
 
-/// What a rotation came to.
+/// The result of a rotation.
 #[derive(Serialize)]
 struct Outcome {
     resealed: u64,
@@ -34,7 +34,7 @@ struct Outcome {
     keys: Vec<StoreKeyState>,
 }
 
-/// Each call does a part; whatever ends it in between, the next run goes on with what is left.
+/// Rotates the keys. Each call does a part, and after an interruption the next run continues.
 fn rotate(arguments: &StoreKeys) -> Result<()> {
     let service = key_service::with_token(arguments.service.url.as_deref())?;
     let outcome = rotate_all(&service)?;
@@ -67,7 +67,8 @@ fn rotate_all(service: &Service) -> Result<Outcome> {
         if next.is_none() {
             break;
         }
-        // Ids only grow, and are looked at in their order: a service that goes back would never end.
+        // Ids only grow, and are taken in order: a service that goes back would make this loop
+        // endless.
         if next <= after {
             let reason = "its rotation goes back".into();
             return Err(capy_client::Error::ServiceProtocol { url: service.url().clone(), reason }.into());

@@ -1,4 +1,4 @@
-//! `capy token`: API tokens of a key service, for who may do everything there.
+//! `capy token`: creates, lists and revokes API tokens of a key service. Needs all rights there.
 
 mod scope;
 mod trust;
@@ -28,7 +28,8 @@ pub(super) fn run(command: Token) -> Result<()> {
     }
 }
 
-/// Prints the token and nothing else on stdout: it is made to be piped into a CI's own store.
+/// Creates a token, and prints it alone to stdout, so that it can be piped into a CI's secret
+/// store.
 fn create(arguments: TokenCreate) -> Result<()> {
     let request = NewToken {
         scopes: arguments.scopes.iter().map(|text| scope::parse(text)).collect::<Result<_>>()?,
@@ -39,7 +40,7 @@ fn create(arguments: TokenCreate) -> Result<()> {
         key_service::with_token(arguments.service.url.as_deref())?.create_token(&request, deadline()?)?;
     let printed = if arguments.json { json(&created) } else { line(&created) };
     if let Err(error) = printer::data(&printed) {
-        // Nobody has it, and nobody shall.
+        // Nobody got the token, so it is revoked.
         let _ = key_service::with_token(arguments.service.url.as_deref())?
             .revoke_token(&created.info.token_id, deadline()?);
         return Err(error);

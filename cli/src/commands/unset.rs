@@ -1,4 +1,4 @@
-//! `capy unset`: removes variables from `.env`, all of them or none.
+//! `capy unset`: removes variables from `.env`, all that are named or none.
 
 use crate::cli::Unset;
 use crate::env_file::open::{env_path, read_env_file};

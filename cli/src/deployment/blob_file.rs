@@ -1,11 +1,15 @@
-//! The file that takes a blob: what it held is kept until the new blob is sure, and comes back when it was not.
+//! Writing a blob to a file: the old content is kept, and restored if the deployment is revoked
+//! right away.
 //!
 //! ```text
-//! before anything is made   a file aside is opened: a folder that takes none is known in time
-//! once it is registered     the blob goes aside, then in the old one's place, whole
-//! when it is revoked here   the old one comes back, if nobody wrote there since
+//! before the registration         a temporary file is created beside the target, so that a folder
+//!                                 that cannot be written to is known in time
+//! after the registration          the blob is written to it and renamed over the target
+//! when it is taken back           the old content is restored, unless somebody changed the file
 //! ```
-//! The blob is sealed, and the user that a container runs as has to read it: everybody may.
+//!
+//! Everybody may read the file: the blob is sealed, and the user that a container runs as has to
+//! read it.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -20,7 +24,11 @@ use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 use crate::local::private_file::{self, Access};
 
-/// Which deployment's blob a file holds; `None` where nothing is there.
+/// The deployment whose blob a file holds; `None` if the file is missing or empty.
+///
+/// # Errors
+///
+/// [`Fault::BlobFileTaken`] if the file holds something other than a blob.
 pub(super) fn holder(path: &Path) -> Result<Option<DeployId>> {
     let Some(bytes) = read(path).map_err(Error::file("read", path))?.filter(|bytes| !bytes.is_empty()) else {
         return Ok(None);
@@ -32,19 +40,19 @@ pub(super) fn holder(path: &Path) -> Result<Option<DeployId>> {
     }
 }
 
-/// Room for a blob. Nothing that was there is touched.
+/// A temporary file for a blob, beside the target. The target has not changed yet.
 pub(super) struct Room {
     file: BlobFile,
     target: PathBuf,
     aside: NamedTempFile,
 }
 
-/// A blob in its place.
+/// A blob that was written to its file.
 pub(crate) struct Placed {
     pub(crate) file: BlobFile,
     target: PathBuf,
     blob: String,
-    /// What was there, and who could read it.
+    /// The content and the access of the file that the blob replaced.
     before: Option<(Vec<u8>, Access)>,
 }
 
@@ -56,7 +64,7 @@ impl Room {
         Ok(Self { file: file.clone(), target, aside })
     }
 
-    /// Puts the blob in its place.
+    /// Writes the blob, and renames the temporary file over the target.
     pub(super) fn fill(self, blob: String) -> Result<Placed> {
         let Self { file, target, mut aside } = self;
         let before = read_with_access(&target).and_then(|before| {
@@ -70,7 +78,8 @@ impl Room {
 }
 
 impl Placed {
-    /// Takes the blob away again.
+    /// Restores the old content, or removes the file if there was none before. A file that somebody
+    /// changed since is left alone.
     pub(super) fn take_back(&self) -> Result<()> {
         let ours = |held: Option<Vec<u8>>| held.is_some_and(|held| held == self.blob.as_bytes());
         let done = match (read(&self.target).map(ours), &self.before) {

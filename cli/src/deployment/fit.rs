@@ -1,4 +1,5 @@
-//! Whether a deployment fits its platform, and which ways out there are. Decided before anything is made.
+//! Size check: whether a deployment fits the limits of its platform, and what else would fit. It
+//! runs before anything is registered.
 
 use capy_protocol::wrap::{OUTER_LEN, OuterBlob};
 
@@ -7,7 +8,7 @@ use super::{Wish, Workbench, begin, variables};
 use crate::error::{Error, Misfit, Result, Ways};
 use crate::platforms::Limits;
 
-/// What a platform would be given, in bytes, and what it says to that.
+/// The sizes of the variables in bytes, and how they compare with the platform's limits.
 pub(crate) struct Fit {
     pub(crate) sizes: Vec<(&'static str, usize)>,
     pub(crate) misfit: Option<Misfit>,
@@ -16,7 +17,8 @@ pub(crate) struct Fit {
 }
 
 impl Workbench {
-    /// Sizes for what is wished, from a blob that is made for nothing, under a wrap that nobody holds.
+    /// Measures the wished variables. For that it seals the values into a blob that is thrown away,
+    /// with a dummy in place of the service's answer, so that nothing is registered.
     pub(crate) fn fit(&self, wish: &Wish) -> Result<Fit> {
         let env = self.select(wish.only.as_deref())?;
         let wrap = OuterBlob::from_bytes(&[1; OUTER_LEN]).expect("version and length are right");

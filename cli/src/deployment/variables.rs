@@ -1,18 +1,19 @@
-//! The variables that a platform is to hold, as text in the forms that it takes.
+//! The variables that a platform has to hold, as `NAME=value` lines, as JSON, or as the parts of a
+//! split blob.
 
 use std::collections::BTreeMap;
 
 use capy_client::credentials::Names;
 use zeroize::Zeroizing;
 
-/// One variable that the platform is to hold. Wiped on drop.
+/// One variable that the platform has to hold. Its value is wiped on drop.
 pub(crate) struct Variable {
     pub(crate) name: &'static str,
     pub(crate) value: Zeroizing<String>,
 }
 
 impl Variable {
-    /// Whether it is the key or the blob: the others say where something is.
+    /// Whether the variable holds the key or the blob. The others hold the service's URL or a path.
     pub(crate) fn is_secret(&self) -> bool {
         let is_place = self.name == super::SERVICE_URL
             || [Names::PROJECT_KEY, Names::DEPLOY_KEY].iter().any(|names| names.blob_file == self.name);
@@ -20,7 +21,7 @@ impl Variable {
     }
 }
 
-/// Their names and bytes.
+/// Name of each variable, with the length of its value in bytes.
 pub(super) fn sizes(variables: &[Variable]) -> Vec<(&'static str, usize)> {
     variables.iter().map(|variable| (variable.name, variable.value.len())).collect()
 }
@@ -28,7 +29,7 @@ pub(super) fn sizes(variables: &[Variable]) -> Vec<(&'static str, usize)> {
 /// `NAME=value` lines.
 pub(crate) fn lines(variables: &[Variable]) -> Zeroizing<String> {
     let size = variables.iter().map(|variable| variable.name.len() + variable.value.len() + 2).sum();
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
     let mut text = Zeroizing::new(String::with_capacity(size));
     for variable in variables {
         for part in [variable.name, "=", &variable.value, "\n"] {
@@ -47,8 +48,8 @@ pub(crate) fn json_object(variables: &[Variable]) -> Zeroizing<String> {
     text
 }
 
-/// The blob over as many variables as it needs. What no number of them holds stays in the last, which is then too
-/// long.
+/// Splits the blob over as many variables as it needs, each up to `limit` bytes long. If all
+/// numbered names are used up, the last variable holds the rest, and is then too long.
 pub(super) fn split(names: Names, blob: &str, limit: Option<usize>) -> Vec<Variable> {
     let limit = limit.unwrap_or(blob.len()).max(1);
     let mut rest = blob;

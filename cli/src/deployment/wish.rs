@@ -1,4 +1,5 @@
-//! What is wished of a deployment: from the command line, the page or the terminal's questions, in one form.
+//! Options of a deployment in one form, whether they come from the command line, the setup page or
+//! prompts.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::error::DeploymentFault as Fault;
 use crate::error::{Error, Result};
 use crate::platforms::{self, Platform};
 
-/// What somebody said of a deployment so far; what is missing is asked, or has a default.
+/// The options that are given so far. A missing option is asked for, or has a default.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Wishes {
     pub(crate) platform: Option<String>,
@@ -30,7 +31,7 @@ pub(crate) struct Wishes {
     pub(crate) blob: BlobPlace,
 }
 
-/// What is to be deployed, and how.
+/// The complete options of a deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) platform: Platform,
@@ -44,36 +45,36 @@ pub(crate) struct Wish {
     pub(crate) blob: BlobPlace,
 }
 
-/// What a deployment is allowed. Nothing given: until it is revoked, from anywhere.
+/// Restrictions of a deployment. By default it can be opened from anywhere until it is revoked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Terms {
     /// For how long the service releases the key.
     pub(crate) expires: Option<Duration>,
-    /// How often.
+    /// How often the service releases the key.
     pub(crate) max_uses: Option<u64>,
-    /// To which addresses; to all where none is named.
+    /// The networks that the service releases the key to; all if none is named.
     pub(crate) cidr: Vec<Network>,
 }
 
-/// A time in whole seconds, one at least.
+/// Parses a lifetime of at least one second. Only its whole seconds are sent to the service.
 pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if parsed.as_secs() == 0 { Err("a second at least".into()) } else { Ok(parsed) }
 }
 
-/// What takes the blob.
+/// Where the platform holds the blob.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum BlobPlace {
     /// One variable.
     #[default]
     Variable,
-    /// As many as it needs, each as long as the platform's may be.
+    /// As many variables as the blob needs, each as long as the platform allows.
     Split,
     /// A file beside the code.
     File(BlobFile),
 }
 
-/// Where the blob is written here, and what the platform calls that place.
+/// The file that the blob is written to here, and the path that the platform knows it by.
 #[derive(Debug, Clone)]
 pub(crate) struct BlobFile {
     pub(crate) path: PathBuf,
@@ -81,7 +82,7 @@ pub(crate) struct BlobFile {
     pub(crate) replaces: Replaces,
 }
 
-/// Which live deployment's blob a file may lose.
+/// Which live deployment's blob may be replaced in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Replaces {
     #[default]
@@ -91,22 +92,22 @@ pub(crate) enum Replaces {
 }
 
 impl BlobFile {
-    /// Its name where nobody chose another.
+    /// The default name.
     pub(crate) const NAME: &str = "capy.blob";
 
-    /// At a path that is the same here and there.
+    /// A file with the same path here and on the platform.
     pub(crate) fn at(path: &Path) -> Self {
         Self { path: path.to_owned(), name: path.display().to_string(), replaces: Replaces::None }
     }
 
-    /// At the top of what is deployed.
+    /// A file of the default name in the top folder of what is deployed.
     pub(crate) fn in_folder(folder: &Path) -> Self {
         Self { path: folder.join(Self::NAME), name: Self::NAME.into(), replaces: Replaces::None }
     }
 }
 
 impl BlobPlace {
-    /// What the options say.
+    /// The place that the options `--split` and `--blob-file` choose.
     pub(crate) fn of(split: bool, blob_file: Option<&Path>) -> Self {
         match blob_file {
             Some(path) => Self::File(BlobFile::at(path)),
@@ -122,7 +123,7 @@ impl BlobPlace {
         }
     }
 
-    /// Lets the file lose a live deployment's blob.
+    /// Allows the blob of a live deployment to be replaced in the file.
     pub(crate) fn replace(&mut self, which: Replaces) {
         if let Self::File(file) = self {
             file.replaces = which;
@@ -131,7 +132,7 @@ impl BlobPlace {
 }
 
 impl Wishes {
-    /// The whole wish, when nothing is left to be asked.
+    /// The complete options, if nothing is left to be asked.
     pub(crate) fn wish(&self) -> Result<Wish> {
         let platform = platforms::find(self.platform.as_deref().ok_or(Error::PlatformMissing)?)?;
         let environment = platform.environment(self.environment.as_deref())?;
@@ -148,7 +149,8 @@ impl Wishes {
     }
 }
 
-/// As the service takes it: what it would refuse is known before anything is made. Blank is none.
+/// Checks a label by the service's rules, so that nothing is registered with a label that the
+/// service refuses. A blank label is none.
 fn label(text: Option<&str>) -> Result<Option<String>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(None);

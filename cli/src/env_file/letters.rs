@@ -1,16 +1,17 @@
-//! Characters of a `.env` that a person does not see, or takes for another.
+//! Detection of characters in a `.env` that are invisible, or that look like others.
 //!
-//! Sources: Unicode 16, `DerivedCoreProperties.txt` (`Default_Ignorable_Code_Point`), `UnicodeData.txt` (general
-//! category Cf); white space and controls are those of [`char`].
+//! Sources: Unicode 16, `DerivedCoreProperties.txt` (`Default_Ignorable_Code_Point`),
+//! `UnicodeData.txt` (general category Cf); white space and controls are those of [`char`].
 
 use capy_protocol::text::steers_terminal;
 
 use crate::error::DoubtKind;
 
-/// What some editors write in front of UTF-8.
+/// Byte order mark, which some editors write in front of UTF-8.
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The first such character of an assignment, up to the end of its value, with its place; `after` is what follows.
+/// The first invisible character, or carriage return without a newline, of an assignment up to the
+/// end of its value, with its byte offset; `after` is the text that follows.
 pub(super) fn first_odd_in_value(text: &str, after: &str) -> Option<(usize, DoubtKind)> {
     let mut before = None;
     for (at, letter) in text.char_indices() {
@@ -27,9 +28,10 @@ pub(super) fn first_odd_in_value(text: &str, after: &str) -> Option<(usize, Doub
     None
 }
 
-/// The first character of a comment that ends its line for other readers, or steers what shows it.
+/// The first character of a comment that ends the line for other readers, or that controls the
+/// terminal, with its byte offset; `after` is the text that follows.
 ///
-/// A comment may hold the blanks and joiners of any language: nobody reads a value from them.
+/// A comment may contain the blanks and joiners of any language: no value is read from them.
 pub(super) fn first_odd_in_comment(text: &str, after: &str) -> Option<(usize, DoubtKind)> {
     let is_odd = |letter: char| !matches!(letter, '\t' | '\r' | '\n') && steers_terminal(letter);
     text.char_indices().find_map(|(at, letter)| {
@@ -44,7 +46,7 @@ fn kind(letter: char) -> DoubtKind {
     DoubtKind::Invisible(letter)
 }
 
-/// A carriage return that neither a new line follows nor the end of the file.
+/// Whether a carriage return is followed by neither a newline nor the end of the file.
 fn is_lone_return(letter: char, rest: &str, after: &str) -> bool {
     letter == '\r' && !matches!(rest[1..].chars().chain(after.chars()).next(), None | Some('\n'))
 }
@@ -56,7 +58,7 @@ fn is_unseen(letter: char) -> bool {
     }
 }
 
-/// `Default_Ignorable_Code_Point`, and the blank of braille, which shows nothing either.
+/// `Default_Ignorable_Code_Point`, and the braille blank (U+2800), which is invisible, too.
 fn is_ignorable(letter: char) -> bool {
     matches!(
         letter,
@@ -68,7 +70,7 @@ fn is_ignorable(letter: char) -> bool {
     )
 }
 
-/// General category Cf, as far as it is not ignorable.
+/// General category Cf, except for those of [`is_ignorable`].
 fn is_format(letter: char) -> bool {
     matches!(
         letter,
@@ -77,12 +79,13 @@ fn is_format(letter: char) -> bool {
     )
 }
 
-/// What belongs to the character before it in words of some languages, and in pictures.
+/// Joiners and variation selectors. After a character of some languages, or an emoji, they are a
+/// part of it.
 fn is_joiner(letter: char) -> bool {
     matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// Quotes of word processors, and what looks like a quote.
+/// Typographic quotes, and characters that look like a quote.
 pub(super) fn is_typographic_quote(letter: char) -> bool {
     matches!(
         letter,

@@ -1,4 +1,5 @@
-//! A `.env` with its sealed values open, and what has to be asked or said before.
+//! Opening a `.env`: reads the file, checks that its folder is allowed, reports doubtful lines and
+//! decrypts sealed values.
 
 use std::path::{Path, PathBuf};
 
@@ -25,9 +26,11 @@ pub(crate) fn read_env_file(path: &Path, pipes: Pipes) -> Result<Option<EnvFile>
     Ok(text::read(path, pipes)?.map(EnvFile::parse))
 }
 
-/// Goes on where a `.env` may set these variables, and open its sealed values: see [`crate::local::allowed`].
+/// Requires that the folder was allowed, if its `.env` sets variables that run code (`loaders`), or
+/// has sealed values and this machine has the key for them: see [`crate::local::allowed`].
 ///
-/// What a pipe brings is the work of a command that somebody typed, and no folder's.
+/// Variables from a pipe need no permission: a command that the user typed wrote them, and no
+/// folder did.
 pub(crate) fn require_allowed<'a>(
     path: &Path,
     project: Option<&Project>,
@@ -52,7 +55,8 @@ pub(crate) fn require_allowed<'a>(
     if let Some(folder) = of_project.as_ref().filter(|folder| folder.contains(&own)) {
         return folder.require(reasons);
     }
-    // A file of another folder: that one says what it sets, and the project's folder whether its key is used.
+    // The file is in another folder: that folder must be allowed to set its variables, and the
+    // project's folder to use the project's key.
     let key_of = reasons.key_of.take();
     if !reasons.is_empty() {
         own.require(reasons)?;
@@ -63,14 +67,14 @@ pub(crate) fn require_allowed<'a>(
     }
 }
 
-/// Says on stderr which lines may be meant otherwise than they are read.
+/// Warns on stderr of lines that may be meant differently than they are read.
 pub(crate) fn report_doubts(file: &EnvFile, path: &Path) {
     for doubt in file.doubts() {
         printer::note(&format!("warning: line {} of {} {}", doubt.line, path.display(), doubt.kind));
     }
 }
 
-/// Refuses a file with such a line, for what would make half a secret of it.
+/// Refuses a file with a doubtful line, for commands that would make half a secret of it.
 pub(crate) fn refuse_doubts(file: &EnvFile, path: &Path) -> Result<()> {
     match file.doubts().split_first() {
         None => Ok(()),
@@ -81,7 +85,8 @@ pub(crate) fn refuse_doubts(file: &EnvFile, path: &Path) -> Result<()> {
     }
 }
 
-/// The values of a `.env` that count, sealed ones opened. The local key is only asked for when one is sealed.
+/// The effective values of a `.env`, with sealed ones decrypted. The local key is loaded only if a
+/// value is sealed.
 pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Project>) -> Result<EnvMap> {
     report_doubts(file, path);
     tell_names_that_shells_drop(file.effective().map(|entry| entry.name.as_str()));
@@ -102,7 +107,7 @@ pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Projec
     Ok(env)
 }
 
-/// Says on stderr which variables a program does not get when a shell stands between it and capy.
+/// Warns on stderr of variables that a shell drops if it runs between capy and the program.
 pub(crate) fn tell_names_that_shells_drop<'a>(all: impl Iterator<Item = &'a str>) {
     let dropped: Vec<_> = all.filter(|name| !names::is_kept_by_shells(name)).collect();
     if !dropped.is_empty() {
@@ -130,7 +135,7 @@ fn open_entry(
     open_sealed(entry, path, project, key)
 }
 
-/// Opens one sealed value.
+/// Decrypts one sealed value.
 pub(crate) fn open_sealed(
     entry: &Entry,
     path: &Path,

@@ -1,4 +1,5 @@
-//! Reading against Node's own `util.parseEnv`, editing against "nothing else changes".
+//! Tests of the `.env` parser against Node's `util.parseEnv` and dotenv, and of edits against
+//! "nothing else changes".
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -22,7 +23,7 @@ fn check(text: &str, expected: &[(&str, &str)]) {
     assert_eq!(values(text), expected.collect(), "{text:?}");
 }
 
-/// What both this reader and Node are asked to read.
+/// Files that this parser and Node must read alike.
 const SAME_AS_NODE: [&str; 34] = [
     "",
     "A=1",
@@ -78,7 +79,7 @@ fn reads_what_node_reads() {
     assert!(compared > inputs.len() / 3, "{compared} of {}", inputs.len());
 }
 
-/// The deviations of this module's head, and nothing else.
+/// Whether the file has one of the differences that the parser's module documents.
 fn has_documented_deviation(text: &str) -> bool {
     let file = parse(text);
     let passed_over = |doubt: &Doubt| matches!(doubt.kind, DoubtKind::NoAssignment | DoubtKind::BadName);
@@ -92,7 +93,8 @@ fn has_documented_deviation(text: &str) -> bool {
     passed_over || blank_value || blank_end || indented || text.starts_with('\u{feff}')
 }
 
-/// Files out of pieces that matter to the grammar. Deterministic, so that a failure can be had again.
+/// Random files made of the tokens of the grammar. The seed is fixed, so that a failure can be
+/// repeated.
 fn generated() -> Vec<String> {
     const PIECES: [&str; 17] =
         ["A", "B", "=", "=", "\n", " ", " #", "#", "\"", "'", "`", "\\n", "\\", "x", "y z", "x", "$B"];
@@ -101,7 +103,7 @@ fn generated() -> Vec<String> {
     (0..3000).map(|_| draw.file(&BEGINNINGS, &PIECES, &["\n", "\r\n"])).collect()
 }
 
-/// The same out of what readers of such files are known to differ in.
+/// Random files made of what readers of `.env` files are known to read differently.
 fn odd_files(seed: u64, count: usize) -> Vec<String> {
     const PIECES: [&str; 44] = [
         "A",
@@ -200,7 +202,8 @@ impl Draw {
     }
 }
 
-/// Where this reader, Node and dotenv do not read the same, the file is in doubt. How many were not.
+/// Asserts that a file has a doubt if this parser, Node and dotenv read it differently. Returns the
+/// number of files without a doubt, or `None` if Node or dotenv is missing.
 fn check_readers(inputs: &[String]) -> Option<usize> {
     let read = [read_by(NODE, inputs)?, read_by(DOTENV, inputs)?];
     let mut certain = 0;
@@ -230,7 +233,7 @@ fn what_node_and_dotenv_do_not_read_alike_is_in_doubt() {
     assert!(certain > inputs.len() / 20, "{certain} of {}", inputs.len());
 }
 
-/// For as many seconds as `CAPY_FUZZ_SECONDS` says; a minute where it says nothing. Other files every time:
+/// Runs for `CAPY_FUZZ_SECONDS`, or for a minute if that is not set. Each run has other files;
 /// `ENV_FILE_SEED` repeats a run.
 #[test]
 #[ignore = "takes as long as it is told to"]
@@ -250,7 +253,8 @@ fn what_node_and_dotenv_do_not_read_alike_is_in_doubt_for_as_long_as_it_is_told_
     eprintln!("{files} files, {certain} of them without a doubt");
 }
 
-/// Node as this repository installs it, else the system's. Releases before 22 read less well.
+/// Node as `npm ci` installs it in this repository, else the system's. Releases before 22 parse
+/// differently, and are not used.
 const NODES: [&str; 2] = [concat!(env!("CARGO_MANIFEST_DIR"), "/../node_modules/.bin/node"), "node"];
 
 const NODE: &str = "require('node:util').parseEnv";

@@ -1,8 +1,9 @@
-//! The text of a `.env`: from a regular file, or a pipe that somebody named, and in UTF-8 alone.
+//! Reading the text of a `.env`: from a regular file, or from a pipe that was named, in UTF-8 only.
 //!
-//! It refuses what would be read as something else: UTF-16 and UTF-32 as an older PowerShell writes them, with a
-//! byte order mark or without, and text of one byte for each letter. It never opens a pipe, a device or a socket
-//! that only lies where a `.env` is looked for: opening a pipe takes its text away from whom it is for.
+//! Other encodings are refused, because they would be misread: UTF-16 and UTF-32 as older versions
+//! of PowerShell write them, with a byte order mark or without, and single-byte encodings. A pipe,
+//! a device or a socket at the default path of a `.env` is never opened: opening a pipe takes its
+//! text away from the program that it is for.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -13,16 +14,17 @@ use zeroize::Zeroizing;
 
 use crate::error::{ENV_FILE_MAX_BYTES as MAX_BYTES, EncodingFault, Error, Result};
 
-/// Whether a pipe will do.
+/// Whether a `.env` may be read from a pipe or a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pipes {
     Refused,
-    /// For a file that somebody named, to be read only: `--env-file <(command)`, `--env-file /dev/stdin`.
+    /// For a file that was named and is only read, as with `--env-file <(command)` and `--env-file
+    /// /dev/stdin`.
     Read,
 }
 
 impl Pipes {
-    /// For a command that writes nothing to the file.
+    /// The setting for a command that does not write to the file.
     pub(crate) fn of(named: Option<&PathBuf>) -> Self {
         if named.is_some() { Self::Read } else { Self::Refused }
     }
@@ -57,7 +59,7 @@ pub(crate) fn read(path: &Path, pipes: Pipes) -> Result<Option<Zeroizing<String>
     Err(Error::EnvFileEncoding { path: path.into(), fault })
 }
 
-/// Refuses a path where something else than a regular file is.
+/// Refuses a path that names something other than a regular file. A missing file passes.
 pub(crate) fn check_regular(path: &Path) -> Result<()> {
     match path.metadata().ok().as_ref().and_then(regular_file::other_kind) {
         Some(what) => Err(Error::NotRegularFile { path: path.into(), what }),
@@ -66,14 +68,16 @@ pub(crate) fn check_regular(path: &Path) -> Result<()> {
 }
 
 fn read_bytes(file: &mut File, len: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
     let room = usize::try_from(len).unwrap_or(MAX_BYTES).min(MAX_BYTES) + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// By its mark; else text with zero bytes is what it reads well as: with a `=`, as every assignment has one.
+/// Detects UTF-16 and UTF-32, by the byte order mark. Without one, a text with zero bytes has the
+/// first of these encodings in which it is plausible: see [`reads_well_as`]. If there is none, the
+/// zero byte itself is the fault.
 fn encoding_fault(bytes: &[u8]) -> Option<EncodingFault> {
     const MARKS: [(&[u8], &str); 4] = [
         (&[0xff, 0xfe, 0, 0], "UTF-32LE"),
@@ -89,7 +93,8 @@ fn encoding_fault(bytes: &[u8]) -> Option<EncodingFault> {
     Some(wide.map_or(EncodingFault::Zero { line: line_of(bytes, first) }, EncodingFault::Wide))
 }
 
-/// Whether every unit is a character that a `.env` may have, and one of them is a `=`.
+/// Whether the bytes in this encoding are text without control characters other than tabs and line
+/// ends, and have a `=`, as every assignment does.
 fn reads_well_as(name: &str, bytes: &[u8]) -> bool {
     let fours = || bytes.chunks_exact(4).map(|four| [four[0], four[1], four[2], four[3]]);
     let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);

@@ -1,10 +1,10 @@
-//! Why a folder must be allowed first.
+//! Reasons why a folder needs `capy allow` before a command goes on.
 
 use std::fmt;
 
 use capy_protocol::id::ProjectId;
 
-/// What a folder that was not allowed would do.
+/// What the command would do in a folder that nobody allowed.
 #[derive(Debug, Default)]
 pub(crate) struct Reasons {
     /// Variables of `.env` that run code, each with what it does.

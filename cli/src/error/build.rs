@@ -1,4 +1,6 @@
-//! Everything that can stop a build, with its stable code, exit code and hint. Names, paths and counts, never values.
+//! Errors of `capy build`: the message, stable code, exit code and hint of each.
+//!
+//! Messages contain names, paths and counts, never values.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -101,7 +103,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// An IO error with what was being done to which file.
+    /// Wraps an IO error with the action (`doing`) and the path of the file.
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { doing, path: path.into(), source }
     }
@@ -152,7 +154,7 @@ impl Fault {
         Self::File { .. } => ("FILE_ERROR", exit::FAILED),
     }
 
-    /// One thing to do about it, where there is one.
+    /// One action that may resolve the error, if there is one.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::HostNotAllowed { host, .. } => {

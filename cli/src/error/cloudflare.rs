@@ -1,8 +1,8 @@
-//! Why Cloudflare cannot be asked.
+//! Errors of calls to Cloudflare's API.
 
 use super::exit;
 
-/// Why Cloudflare cannot be asked, or what is wrong with its answer.
+/// Why Cloudflare's API cannot be called, or what is wrong with its answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("{0} is not set")]
@@ -39,7 +39,7 @@ impl Fault {
         Self::Changed => ("DEPLOYED_MEANWHILE", exit::SERVICE_ERROR),
     }
 
-    /// One thing to do about it.
+    /// One action that may resolve the error, if there is one.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Unset("CLOUDFLARE_ACCOUNT_ID") => {

@@ -1,4 +1,4 @@
-//! What stops a deployment, or what is asked of one, that no other part of the program knows of.
+//! Errors of making, pushing, checking and rotating a deployment, and sizes that do not fit.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::exit;
 
-/// Why.
+/// Why work on a deployment stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("a label has at most {LABEL_MAX} characters, and no control characters")]
@@ -92,12 +92,12 @@ fn half_pushed(platform: &str, unset: &[&str], unknown: &[&str]) -> String {
     [unset, unknown].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// What does not fit.
+/// A size limit of a platform that the variables exceed, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Misfit {
-    /// One value.
+    /// The value of one variable is too long.
     Value { name: String, bytes: usize, limit: usize },
-    /// All together.
+    /// All variables together are too large.
     Total { bytes: usize, limit: usize },
 }
 
@@ -114,7 +114,7 @@ impl fmt::Display for Misfit {
     }
 }
 
-/// What would fit better than what is wished.
+/// Which other places for the blob would fit the platform: several variables, or a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Ways {
     pub(crate) split: bool,
@@ -122,7 +122,7 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// As one sentence for the command line.
+    /// The hint of the command line, as one sentence.
     pub(crate) fn hint(self) -> &'static str {
         match (self.split, self.file) {
             (true, true) => {

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-/// No `.env` is longer. A device that never ends is not read to its end.
+/// Size limit of a `.env`: 16 MiB. With it, an endless device is not read forever.
 pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Text that is not UTF-8.
+/// Why the bytes of a `.env` are not read as text: only UTF-8 without zero bytes is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EncodingFault {
-    /// By its name for `iconv`.
+    /// UTF-16 or UTF-32, by the name that `iconv` has for the encoding.
     Wide(&'static str),
-    /// UTF-8, but for a byte that no text has.
+    /// A zero byte in a file that is neither UTF-16 nor UTF-32.
     Zero {
         line: usize,
     },
@@ -43,7 +43,7 @@ impl fmt::Display for EncodingFault {
     }
 }
 
-/// A line that may mean something else than it is read as.
+/// A line of a `.env` that its author or another reader may understand differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Doubt {
     /// Counted from 1.
@@ -55,32 +55,34 @@ pub(crate) struct Doubt {
 pub(crate) enum DoubtKind {
     NoAssignment,
     BadName,
-    /// dotenv takes letters, digits, `_`, `.` and `-`; an `А` of another alphabet looks like one of ours.
+    /// A character in a name that dotenv does not take: it takes ASCII letters, digits, `_`, `.`
+    /// and `-`. The Cyrillic `А`, for example, looks like the Latin letter. Also the name
+    /// `__proto__`.
     OddName,
-    /// Node takes a variable from it.
+    /// An indented comment with a `=`: Node reads a variable from the comment.
     IndentedComment,
-    /// Node takes the next line for the value.
+    /// A value of blanks alone: Node takes the next line as the value.
     BlankValue,
-    /// Node makes `export` a part of the name.
+    /// `export` in front of a name without a value: Node makes `export` a part of the name.
     ExportOfNothing,
     HashInValue,
     TextAfterQuote,
     OpenQuote,
-    /// A backslash in double quotes, but for `\n`.
+    /// A backslash in double quotes that is not part of a `\n`.
     Escape,
-    /// dotenv takes the quote that follows for a part of the value.
+    /// A backslash before the closing quote: dotenv takes that quote as a part of the value.
     BackslashBeforeQuote,
-    /// A quote of a word processor, which quotes nothing.
+    /// A typographic quote, as word processors write it: it becomes a part of the value.
     TypographicQuote,
-    /// dotenv ends the line there, and Node drops it.
+    /// A carriage return without a newline: dotenv ends the line there, and Node drops it.
     LoneCarriageReturn,
-    /// Node makes it a part of the first name.
+    /// A byte order mark at the start of the file: Node makes it a part of the first name.
     ByteOrderMark,
     Invisible(char),
 }
 
 impl fmt::Display for DoubtKind {
-    /// What is odd about the line, without quoting it.
+    /// Describes what is odd about a line, without quoting the line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAssignment => "is no NAME=value, and no variable is read from it",

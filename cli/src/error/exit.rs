@@ -7,7 +7,7 @@ pub(crate) use capy_client::exit::{
     UNAUTHORIZED, USAGE, WRAP_ROOT_GONE, WRONG_KEY,
 };
 
-/// Anything without a number of its own, and what the inliner found.
+/// Errors without an exit code of their own, and everything that the inliner finds.
 pub(crate) const FAILED: u8 = 1;
 /// The local key is missing or wrong, or a sealed value of `.env` does not open.
 pub(crate) const LOCAL_KEY: u8 = 11;
@@ -21,24 +21,25 @@ pub(crate) const BUILD_TIMED_OUT: u8 = 61;
 pub(crate) const STATIC_BLOCKED: u8 = 62;
 /// `capy build`: the output holds a value.
 pub(crate) const VALUE_IN_OUTPUT: u8 = 63;
-/// `capy build`: the source cannot be had, or taken as it is.
+/// `capy build`: the source cannot be fetched, or has something that a build cannot take.
 pub(crate) const SOURCE: u8 = 64;
 /// `capy build`: the container engine is missing or failed.
 pub(crate) const ENGINE: u8 = 65;
 /// The audit trail is not as the service wrote it.
 pub(crate) const AUDIT_TAMPERED: u8 = 50;
-/// Values of the project store do not open: `ENCRYPTION_KEY` is missing or another one, or a row was altered.
+/// Values of the project store do not open: `ENCRYPTION_KEY` is missing or another one, or a row
+/// was altered.
 pub(crate) const STORE_UNOPENED: u8 = 53;
 /// `capy service verify`: what is deployed is not the release.
 pub(crate) const SERVICE_DIFFERS: u8 = 54;
 /// `capy service verify`: the account has no such Worker.
 pub(crate) const WORKER_UNKNOWN: u8 = 55;
-/// The command was found and cannot be executed, as shells say it.
+/// The command was found and cannot be executed: 126, as in shells.
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
-/// The command was not found, as shells say it.
+/// The command was not found: 127, as in shells.
 pub(crate) const NOT_FOUND: u8 = 127;
 
-/// Number and meaning.
+/// Every exit code with its meaning, as `capy help exit-codes` prints them.
 pub(super) const MEANINGS: &[(u8, &str)] = &[
     (0, "done"),
     (FAILED, "failed, or the inliner found something"),

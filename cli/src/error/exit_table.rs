@@ -10,7 +10,7 @@ use crate::exec_limits::Excess;
 
 /// The longest line, in columns.
 const WIDTH: usize = 100;
-/// Where the codes of an exit code begin.
+/// Indentation of the lines that list error codes.
 const INDENT: &str = "      ";
 
 /// The table as text: the number and its meaning, and below them the codes of the errors that end
@@ -42,7 +42,7 @@ pub(crate) fn exit_table() -> String {
     text
 }
 
-/// Every code that has an exit code in a table.
+/// Error codes with their exit codes, of all error types that have such a table.
 fn all() -> impl Iterator<Item = (&'static str, u8)> {
     #[cfg(unix)]
     let of_build = BuildFault::CODES;

@@ -1,21 +1,22 @@
-//! Which files git tracks: the names in a repository's index.
+//! Reader of git's index, which lists the files that a repository tracks.
 //!
-//! Own code, and not a library: `gix-index` would bring 36 crates for one yes or no. Source: gitformat-index(5),
-//! versions 2 to 4, SHA-1 and SHA-256, and the shared part of a split index.
+//! It uses no library: `gix-index` would bring 36 crates for one yes or no. Source:
+//! gitformat-index(5), versions 2 to 4, SHA-1 and SHA-256, and the shared part of a split index.
 
 use std::path::Path;
 
 use capy_client::regular_file;
 
-/// An index of a million files has a tenth of it.
+/// Size limit of an index: 1 GiB. The index of a million files has a tenth of that.
 const MAX_BYTES: u64 = 1 << 30;
-/// Times, device, inode, mode, owner and size of an entry.
+/// Length of an entry's times, device, inode, mode, owner and size, in bytes.
 const STAT_LEN: usize = 40;
 const HASH_LENS: [usize; 2] = [20, 32];
-/// Of an entry's flags: two more bytes of them follow.
+/// The "extended" bit of an entry's flags: two more bytes of flags follow.
 const EXTENDED: u16 = 0x4000;
 
-/// Whether an index names the file, by its path from the work tree's root with `/`; `None` when it cannot be read.
+/// Whether the index has the file. `file` is its path from the work tree's root, with `/`. `None`
+/// if the index cannot be read.
 pub(super) fn names(git_dir: &Path, file: &[u8]) -> Option<bool> {
     let path = git_dir.join("index");
     if path.symlink_metadata().is_err() {
@@ -25,7 +26,8 @@ pub(super) fn names(git_dir: &Path, file: &[u8]) -> Option<bool> {
     let Some(shared) = index.shared else {
         return Some(index.has_file);
     };
-    // An entry of the shared part that was removed since is still in it: rather one warning too many.
+    // The shared part still has entries that were removed since: one false warning is better than a
+    // missing one.
     let shared = regular_file::read(&git_dir.join(format!("sharedindex.{shared}")), MAX_BYTES).ok()?;
     Some(index.has_file || parse(&shared, file)?.has_file)
 }
@@ -33,11 +35,12 @@ pub(super) fn names(git_dir: &Path, file: &[u8]) -> Option<bool> {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Index {
     has_file: bool,
-    /// The name of the part that several indexes share.
+    /// Hash of the shared part of a split index, in hex.
     shared: Option<String>,
 }
 
-/// The length of a hash is said in the repository's configuration alone; with the wrong one nothing fits together.
+/// Parses an index with each length of a hash. Only the repository's configuration says which one
+/// it has, and with the wrong one the parts do not fit together.
 fn parse(bytes: &[u8], file: &[u8]) -> Option<Index> {
     HASH_LENS.into_iter().find_map(|hash_len| Reader { rest: bytes, hash_len }.read(file))
 }
@@ -83,7 +86,7 @@ impl<'a> Reader<'a> {
         if flags & EXTENDED != 0 {
             self.take(2)?;
         }
-        // Version 4 writes only what differs from the name before.
+        // Version 4 omits the beginning that a name shares with the name before.
         let kept = if version == 4 { name.len().checked_sub(self.variable_number()?)? } else { 0 };
         name.truncate(kept);
         let end = self.rest.iter().position(|byte| *byte == 0)?;
@@ -93,7 +96,8 @@ impl<'a> Reader<'a> {
         self.take(padding)?.iter().all(|byte| *byte == 0).then_some(())
     }
 
-    /// As offsets of packed objects are written: seven bits in a byte, one added for each that follows.
+    /// Reads an integer in the offset encoding of pack files: seven bits in each byte, and one is
+    /// added for each byte that follows.
     fn variable_number(&mut self) -> Option<usize> {
         let mut number = 0_usize;
         loop {

@@ -1,9 +1,10 @@
-//! A repository as far as it says whether a file is tracked or ignored.
+//! A git repository, read only to find out whether a file is tracked or ignored.
 //!
-//! It reads files and runs nothing, git least of all: the configuration of a repository names programs
-//! (`core.fsmonitor`, hooks, filters, `core.sshCommand`, and whatever a later git adds), and the folder may be an
-//! archive that somebody sent. So it reads no configuration of a repository either. What that costs: a repository's
-//! own `core.excludesFile` and `core.worktree` count for nothing; those of the user's configuration do.
+//! This module reads files and runs no program, not even git: the configuration of a repository
+//! names programs (`core.fsmonitor`, hooks, filters, `core.sshCommand`, and whatever a later git
+//! adds), and the folder may be an archive that somebody sent. For the same reason it does not read
+//! the configuration of a repository. The cost: a repository's own `core.excludesFile` and
+//! `core.worktree` have no effect. The `core.excludesFile` of the user's configuration does.
 
 use std::path::{Path, PathBuf};
 
@@ -16,14 +17,14 @@ use super::index;
 const MAX_RULES: u64 = 4 * 1024 * 1024;
 const MAX_PATH: u64 = 64 * 1024;
 
-/// A work tree and where its repository is.
+/// A work tree, with the path of its git directory.
 pub(super) struct Repository {
     root: PathBuf,
     git_dir: PathBuf,
 }
 
 impl Repository {
-    /// The nearest one at or above a folder.
+    /// The nearest repository at or above a folder.
     pub(super) fn around(folder: &Path) -> Option<Self> {
         folder.canonicalize().ok()?.ancestors().find_map(Self::at)
     }
@@ -32,22 +33,23 @@ impl Repository {
         let path = root.join(".git");
         let git_dir = match path.metadata().ok()?.is_dir() {
             true => path,
-            // As a second work tree and a submodule have it.
+            // In a linked work tree and in a submodule, `.git` is a file.
             false => root.join(path_after("gitdir: ", &path)?),
         };
         let is_one = git_dir.join("HEAD").symlink_metadata().is_ok();
         is_one.then(|| Self { root: root.to_owned(), git_dir })
     }
 
-    /// Whether git tracks the file; `None` when its index cannot be read.
+    /// Whether git tracks the file; `None` if the index cannot be read, or the file's folder does
+    /// not exist in this work tree.
     pub(super) fn tracks(&self, file: &Path) -> Option<bool> {
         let parts: Vec<_> =
             self.relative(file)?.iter().map(|part| part.as_encoded_bytes().to_vec()).collect();
-        // With slashes, on Windows, too.
+        // The index has slashes, on Windows, too.
         index::names(&self.git_dir, &parts.join(&b'/'))
     }
 
-    /// Whether a rule ignores the file, or a folder above it.
+    /// Whether a rule ignores the file or a folder above it.
     pub(super) fn ignores(&self, file: &Path) -> bool {
         let Some(relative) = self.relative(file) else {
             return false;
@@ -58,7 +60,7 @@ impl Repository {
             rules.push(rules_in(&path, &path.join(".gitignore")));
             path.push(part);
             let is_folder = index + 1 < relative.iter().count();
-            // The deepest rules come last, and the first of them that says something counts.
+            // The deepest rules come last, and the last rules with an answer decide.
             let said =
                 rules.iter().rev().map(|rules| rules.matched(&path, is_folder)).find(|said| !said.is_none());
             if matches!(said, Some(Match::Ignore(_))) {
@@ -68,7 +70,7 @@ impl Repository {
         false
     }
 
-    /// The user's own rules, then those of the repository that are not committed.
+    /// The user's own rules, then the repository's uncommitted ones (`info/exclude`).
     fn rules_of_all(&self) -> Vec<Gitignore> {
         let common = path_after("", &self.git_dir.join("commondir"));
         let common = common.map_or_else(|| self.git_dir.clone(), |path| self.git_dir.join(path));
@@ -83,19 +85,20 @@ impl Repository {
     }
 }
 
-/// The rules of a file for what is below `root`. A link is none for git, and no file has none.
+/// The rules of an ignore file, for paths below `root`. A missing file has no rules, and neither
+/// has a symbolic link below `root`: git does not follow one in the place of a `.gitignore`.
 fn rules_in(root: &Path, file: &Path) -> Gitignore {
     let mut builder = GitignoreBuilder::new(root);
     let is_link = file.starts_with(root) && file.is_symlink();
     let text = if is_link { Vec::new() } else { regular_file::read(file, MAX_RULES).unwrap_or_default() };
     for line in String::from_utf8_lossy(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).lines() {
-        // A rule that git does not understand either.
+        // git does not understand a rule that fails here, either.
         let _ = builder.add_line(None, line);
     }
     builder.build().unwrap_or_else(|_| Gitignore::empty())
 }
 
-/// The path in a small file of one line.
+/// The path in a file with one line, after a prefix.
 fn path_after(prefix: &str, file: &Path) -> Option<PathBuf> {
     let text = String::from_utf8(regular_file::read(file, MAX_PATH).ok()?).ok()?;
     Some(PathBuf::from(text.strip_prefix(prefix)?.trim_end_matches(['\n', '\r'])))

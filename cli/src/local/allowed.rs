@@ -1,9 +1,12 @@
-//! Folders that somebody allowed: their `.env` may set what runs code, and their `capy.toml` may ask for a local key.
+//! Folders that the user allowed to run code by the variables of their `.env`, and to use a local
+//! key by their `capy.toml`.
 //!
-//! One file per folder, `<config>/allowed/<SHA-256 of the real path>`, written by `capy allow` and by `capy init` in
-//! that folder. A leave is for the folder at its real path, while it is the same user's and its `capy.toml` names the
-//! same project: one that was moved, or pulled anew with another project of mine in it, is asked about again. It is
-//! not for a content: `.env` is edited every day, and who is asked every day no longer reads the question.
+//! There is one file per folder, `<config>/allowed/<SHA-256 of the real path>`. `capy allow` writes
+//! it, `capy init` does in its own folder, and so does the answer "yes" when a command asks. A
+//! permission holds for the folder at its real path as long as the folder has the same owner and
+//! its `capy.toml` names the same project: after a move, or a pull that names another project, the
+//! user is asked again. It does not depend on the content: `.env` is edited every day, and whoever
+//! is asked every day no longer reads the question.
 
 use std::fs;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -21,23 +24,23 @@ use crate::{input, loader_names};
 
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// A folder as it is asked about.
+/// A folder, with the record that would allow it.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     record: Record,
 }
 
-/// What is kept of one.
+/// The content of the file that allows a folder.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
-    /// For people: a path need not be text.
+    /// The path for people to read: it may be inexact, as a path need not be text.
     folder: String,
     project: Option<ProjectId>,
     owner: Owner,
 }
 
-/// Whose a folder is.
+/// The owner of a folder.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Owner {
@@ -48,7 +51,7 @@ enum Owner {
 }
 
 impl Folder {
-    /// The folder, by its real path; `project` is what its `capy.toml` says.
+    /// Describes the folder at its real path; `project` is the id in its `capy.toml`.
     pub(crate) fn of(path: &Path, project: Option<&ProjectId>) -> Result<Self> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let (path, owner) = path
@@ -63,14 +66,14 @@ impl Folder {
         &self.path
     }
 
-    /// Whether it is this folder or one above the other.
+    /// Whether the other folder is this one, or is below it.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         other.path.starts_with(&self.path)
     }
 
-    /// Whether somebody allowed it.
+    /// Whether the user allowed this folder.
     pub(crate) fn is_allowed(&self) -> Result<bool> {
-        // Without a folder of its own nobody can have allowed anything.
+        // Without a configuration folder, nothing can have been allowed.
         let Ok(path) = self.record_path() else {
             return Ok(false);
         };
@@ -79,11 +82,11 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(Error::file("read", &path)(error)),
         };
-        // What cannot be read allows nothing.
+        // A record that cannot be parsed allows nothing.
         Ok(toml::from_str::<Record>(&text).is_ok_and(|record| record == self.record))
     }
 
-    /// Keeps that somebody allows it.
+    /// Records that the user allows this folder.
     pub(crate) fn allow(&self) -> Result<()> {
         let path = self.record_path()?;
         let folder = path.parent().expect("a record has a folder").to_owned();
@@ -94,7 +97,7 @@ impl Folder {
             .map_err(Error::file("write", &path))
     }
 
-    /// Takes it back; whether there was something to take back.
+    /// Removes the permission. Returns whether there was one.
     pub(crate) fn deny(&self) -> Result<bool> {
         let path = self.record_path()?;
         match fs::remove_file(&path) {
@@ -104,7 +107,12 @@ impl Folder {
         }
     }
 
-    /// Goes on where the folder was allowed; else asks at a terminal, and is an error where nobody can be asked.
+    /// Returns if the folder is allowed; otherwise asks the user at a terminal, and fails if there
+    /// is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FolderNotAllowed`] if the answer is not "yes", or nobody can be asked.
     pub(crate) fn require(&self, reasons: Reasons) -> Result<()> {
         if self.is_allowed()? {
             return Ok(());
@@ -133,7 +141,7 @@ impl Owner {
     }
 }
 
-/// What a folder whose `.env` sets these variables would run.
+/// Which of these variables of a `.env` run code, as reasons to ask for permission.
 pub(crate) fn reasons_of<'a>(names: impl Iterator<Item = &'a str>) -> Reasons {
     let loader = |name: &str| Some((name.to_owned(), loader_names::reason(name)?));
     Reasons { loaders: names.filter_map(loader).collect(), key_of: None }

@@ -1,6 +1,8 @@
-//! What this machine remembers of each service's audit trail: the last checkpoint that it saw.
+//! Pinned audit checkpoints: the last checkpoint of each service's audit trail that this machine
+//! has seen.
 //!
-//! `<config>/audit.toml`, by service URL. No secret; private all the same, so that nobody else can make it forget.
+//! The pins are kept in `<config>/audit.toml`, by service URL. The file holds no secret, but is
+//! private, so that no other user can remove a pin.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -13,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::local::Config;
 use crate::local::private_file;
 
-/// The file.
+/// The file with the pinned checkpoints.
 pub(crate) struct Pins {
     folder: PathBuf,
     path: PathBuf,
@@ -40,12 +42,12 @@ impl Pins {
         Self { path: folder.join("audit.toml"), folder }
     }
 
-    /// What was seen of a service's trail.
+    /// The checkpoint of a service that was seen last.
     pub(crate) fn read(&self, url: &ServiceUrl) -> Result<Option<Pin>> {
         Ok(self.read_all()?.services.remove(url.as_str()))
     }
 
-    /// Remembers a checkpoint.
+    /// Saves a checkpoint as the last one seen of a service.
     pub(crate) fn write(&self, url: &ServiceUrl, pin: &Pin) -> Result<()> {
         private_file::create_private_folder(&self.folder).map_err(Error::file("create", &self.folder))?;
         let _lock =
@@ -56,7 +58,8 @@ impl Pins {
         private_file::replace_private(&self.path, text.as_bytes()).map_err(Error::file("write", &self.path))
     }
 
-    /// A file that says nothing usable is an error: forgetting is what somebody may want.
+    /// Reads all pins. A malformed file is an error and does not count as empty: an attacker may
+    /// want capy to forget the pins.
     fn read_all(&self) -> Result<File> {
         let text = match std::fs::read_to_string(&self.path) {
             Ok(text) => text,

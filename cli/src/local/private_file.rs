@@ -1,4 +1,5 @@
-//! Writing files so that a crash leaves the old one or the new one, whole, and nobody else may read it.
+//! Atomic file writes: after a crash the old file or the new one is there, whole. A private file
+//! can be read by its user alone.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,7 +11,7 @@ use capy_client::regular_file;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-/// No key is longer.
+/// Largest buffer that [`read_private`] allocates in advance, in bytes. No key is longer.
 const MAX_ROOM: usize = 64 * 1024;
 
 /// Creates a file that must not exist yet.
@@ -25,10 +26,11 @@ pub(crate) fn create(path: &Path, content: &[u8], access: &Access) -> io::Result
     capy_access::sync_folder(parent(path))
 }
 
-/// Puts `content` in a file's place: temporary file beside it, fsync, rename, fsync of the folder.
+/// Replaces a file's content atomically: temporary file beside it, fsync, rename, fsync of the
+/// folder.
 ///
-/// A link is followed and stays. A file that exists keeps its access; a new one gets `access`. What is no regular file
-/// stays, too.
+/// A symbolic link is followed and stays a link. An existing file keeps its access; a new one gets
+/// `access`. Something other than a regular file is left alone, and is an error.
 pub(crate) fn replace(path: &Path, content: &[u8], access: &Access) -> io::Result<()> {
     let target = follow(path)?;
     match fs::metadata(&target) {
@@ -41,12 +43,13 @@ pub(crate) fn replace(path: &Path, content: &[u8], access: &Access) -> io::Resul
     }
 }
 
-/// [`replace`] for what is this user's alone, whatever access it had.
+/// [`replace`] for a file that only this user may read: the new file is private whatever the access
+/// of the old one.
 pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     write_over(&follow(path)?, content, &Access::PRIVATE)
 }
 
-/// Puts `content` in the place of a file that is no link, with an access of its own.
+/// Replaces a file that is not a link, and gives the new file `access`.
 pub(crate) fn write_over(target: &Path, content: &[u8], access: &Access) -> io::Result<()> {
     let mut temporary = aside(target)?;
     temporary.write_all(content)?;
@@ -54,42 +57,44 @@ pub(crate) fn write_over(target: &Path, content: &[u8], access: &Access) -> io::
     put(temporary, target)
 }
 
-/// An empty file beside `target`, this user's alone; gone when it is dropped.
+/// Creates an empty private temporary file beside `target`. Dropping the handle removes the file.
 pub(crate) fn aside(target: &Path) -> io::Result<NamedTempFile> {
     let create = |path: &Path| capy_access::create_new(path, &Access::PRIVATE);
     tempfile::Builder::new().prefix(&temporary_prefix(target)).make_in(parent(target), create)
 }
 
-/// Puts such a file in the place of `target`.
+/// Renames a temporary file of [`aside`] over `target`.
 pub(crate) fn put(temporary: NamedTempFile, target: &Path) -> io::Result<()> {
     temporary.as_file().sync_all()?;
-    // Closed before: Windows renames no file that is open for this program alone.
+    // Closed first: Windows does not rename a file that is open for this program alone.
     let temporary = temporary.into_temp_path();
     capy_access::replace(&temporary, target)?;
     capy_access::sync_folder(parent(target))
 }
 
-/// Reads a file that nobody else may read; `None` when others may.
+/// Reads a private file; `None` if other users can access it.
 pub(crate) fn read_private(path: &Path) -> io::Result<Option<Zeroizing<String>>> {
     let mut file = File::open(path)?;
     if capy_access::is_exposed(&file)? {
         return Ok(None);
     }
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
     let room = usize::try_from(file.metadata()?.len()).unwrap_or(0).min(MAX_ROOM);
     let mut text = Zeroizing::new(String::with_capacity(room));
     file.read_to_string(&mut text)?;
     Ok(Some(text))
 }
 
-/// `.env.capy-…`: the rules that keep `.env` out of git keep out what a killed edit of it leaves behind, too.
+/// Prefix of a temporary file's name, such as `.env.capy-`. If an edit of `.env` is killed, the
+/// rules that keep `.env` out of git also match the file that is left behind.
 fn temporary_prefix(target: &Path) -> OsString {
     let mut prefix = target.file_name().unwrap_or_default().to_owned();
     prefix.push(".capy-");
     prefix
 }
 
-/// Where a chain of links ends; the path itself when nothing is there yet.
+/// Resolves symbolic links. A path that does not exist is returned as it is; a dangling link is an
+/// error.
 pub(crate) fn follow(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(path.into()),
@@ -97,9 +102,10 @@ pub(crate) fn follow(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A lock for the edits of files in the folder of `path`, so that two of them follow each other. Released on drop.
+/// Locks the folder of `path`, so that edits of its files happen one after another. Dropping the
+/// file releases the lock.
 ///
-/// For the folder and not the file: each edit puts another file in the file's place.
+/// The folder is locked and not the file, because each edit replaces the file with another one.
 pub(crate) fn lock_beside(path: &Path) -> io::Result<File> {
     let target = follow(path)?;
     let lock = folder_lock::open(parent(&target))?;
@@ -113,7 +119,7 @@ mod folder_lock {
     use std::io;
     use std::path::Path;
 
-    /// The folder itself.
+    /// Opens the folder itself as the lock.
     pub(super) fn open(folder: &Path) -> io::Result<File> {
         File::open(folder)
     }
@@ -127,7 +133,8 @@ mod folder_lock {
 
     use sha2::{Digest, Sha256};
 
-    /// Windows locks no folders: a file in the user's own folder for temporary files stands for it.
+    /// Windows cannot lock folders: a file in the user's folder for temporary files takes the place
+    /// of the folder, under a hash of its path.
     pub(super) fn open(folder: &Path) -> io::Result<File> {
         let real = folder.canonicalize()?;
         let name = hex::encode(&Sha256::digest(real.as_os_str().as_encoded_bytes())[..16]);

@@ -1,7 +1,9 @@
-//! What this machine remembers of the deployments that it made: how each was wished, and marks of what is inside.
+//! Records of the deployments that this machine made: the options of each, and marks of its
+//! contents.
 //!
-//! One file per deployment in `<config>/deployments/`. It holds names, and marks that say nothing without the project's
-//! key: no value, no key. Where there is no record nothing is guessed from another deployment.
+//! There is one file per deployment, in `<config>/deployments/`. It holds names, and marks (see
+//! [`capy_protocol::key::ProjectKey::mark`]) that are useless without the project's key; it holds
+//! no value and no key. If a deployment has no record, nothing is guessed from another one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,24 +17,24 @@ use crate::error::{Error, Result};
 use crate::local::Config;
 use crate::local::private_file;
 
-/// The folder.
+/// The folder with the records.
 pub(crate) struct Records(PathBuf);
 
-/// One deployment.
+/// The record of one deployment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) environment: Option<String>,
-    /// The names that were chosen; all of them where there is no list.
+    /// The names of the variables that were chosen; `None` means all of them.
     pub(crate) only: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) split: bool,
-    /// Where its blob was written, and what the platform calls that place.
+    /// The file that the blob was written to, and the path that the platform knows it by.
     pub(crate) blob_file: Option<(PathBuf, String)>,
-    /// Of the blob.
+    /// Mark of the blob.
     pub(crate) blob: String,
-    /// Of what the platform holds beside it.
+    /// Mark of the key that the platform holds beside the blob.
     pub(crate) key: String,
-    /// Of each variable inside.
+    /// Mark of each variable that is sealed in the blob, by its name.
     pub(crate) variables: BTreeMap<String, String>,
 }
 
@@ -41,7 +43,7 @@ impl Records {
         Ok(Self(Config::find()?.folder("deployments")))
     }
 
-    /// Keeps one.
+    /// Saves the record of a deployment.
     pub(crate) fn add(&self, id: &DeployId, record: &Record) -> Result<()> {
         let path = self.path(id);
         let text = toml::to_string(record).expect("names, paths and marks are always TOML");
@@ -50,7 +52,8 @@ impl Records {
             .map_err(Error::file("write", &path))
     }
 
-    /// Finds one; `None` for a deployment that was made elsewhere, and for a record that cannot be understood.
+    /// Finds the record of a deployment; `None` if the deployment was made elsewhere, or the record
+    /// is malformed.
     pub(crate) fn find_of(&self, id: &DeployId) -> Result<Option<Record>> {
         let path = self.path(id);
         match fs::read_to_string(&path) {
@@ -60,7 +63,7 @@ impl Records {
         }
     }
 
-    /// Forgets one.
+    /// Removes the record of a deployment.
     pub(crate) fn remove(&self, id: &DeployId) -> Result<()> {
         let path = self.path(id);
         match fs::remove_file(&path) {

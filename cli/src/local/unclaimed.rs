@@ -1,7 +1,9 @@
-//! Which deployments were made and never handed over: nobody holds their values.
+//! Deployments that were made but never handed over, so that nobody holds their values.
 //!
-//! One empty file per deployment in `<config>/unstored/`, written when a deployment is made and removed when one of
-//! its values was shown, copied, printed or pushed. It survives a kill.
+//! There is one empty file per deployment, in `<config>/unstored/`, which also survives if the
+//! process is killed. It is written before the deployment is registered. It is removed once the
+//! deployment's key, or all of its variables together, were shown, copied, printed or pushed, and
+//! also when the deployment is revoked or its registration certainly failed.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::local::Config;
 use crate::local::private_file;
 
-/// The folder.
+/// The folder with one empty file per deployment.
 pub(crate) struct Unstored(PathBuf);
 
 impl Unstored {
@@ -21,7 +23,7 @@ impl Unstored {
         Ok(Self(Config::find()?.folder("unstored")))
     }
 
-    /// Notes that nobody holds the values yet.
+    /// Notes that nobody holds the deployment's values yet.
     pub(crate) fn add(&self, id: &DeployId) -> Result<()> {
         let path = self.0.join(id.to_string());
         private_file::create_private_folder(&self.0)
@@ -29,7 +31,7 @@ impl Unstored {
             .map_err(Error::file("write", &path))
     }
 
-    /// Notes that somebody does, or that nobody needs to any more.
+    /// Removes the note: somebody holds the values, or nobody needs them any more.
     pub(crate) fn remove(&self, id: &DeployId) -> Result<()> {
         let path = self.0.join(id.to_string());
         match fs::remove_file(&path) {
@@ -38,7 +40,7 @@ impl Unstored {
         }
     }
 
-    /// Whether nobody ever got the values.
+    /// Whether the deployment is noted as one whose values nobody holds.
     pub(crate) fn has(&self, id: &DeployId) -> bool {
         self.0.join(id.to_string()).exists()
     }

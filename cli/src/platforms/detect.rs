@@ -1,6 +1,6 @@
-//! What a repository says about where it is deployed and how it is built and started.
+//! Detection of a repository's platforms, and of its build and start commands.
 //!
-//! It looks at names of files and at a few manifests; it runs nothing, and reads no `.env`.
+//! It looks at file names and reads a few manifests; it runs nothing, and reads no `.env`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use serde::Deserialize;
 
 use super::Platform;
 
-/// A manifest is small; another file of that name is not read.
+/// Size limit of a manifest: 1 MiB. A larger file is not read.
 const LARGEST_MANIFEST: u64 = 1024 * 1024;
 
-/// The folder that is looked at.
+/// The repository's folder, in which signs of platforms are searched.
 pub(crate) struct Signs(PathBuf);
 
 impl Signs {
-    /// Of the folder of `capy.toml`, as a rule.
+    /// Searches a folder: as a rule the one with `capy.toml`.
     pub(crate) fn of(folder: &Path) -> Self {
         Self(folder.to_owned())
     }
 
-    /// The file that says that the repository is deployed on this platform.
+    /// The file that shows that the repository is deployed on this platform.
     pub(crate) fn of_platform<'a>(&self, platform: &'a Platform) -> Option<&'a str> {
         let found = |sign: &&String| match sign.split_once(':') {
             None => self.0.join(sign).exists(),
@@ -31,7 +31,8 @@ impl Signs {
         Some(sign.split(':').next().unwrap_or(sign))
     }
 
-    /// The commands that build and start the project.
+    /// The commands that build and start the project, from `package.json` and the lock file; the
+    /// defaults if they say nothing.
     pub(crate) fn commands(&self) -> Commands {
         let usual = Commands::default();
         let package = self.read("package.json").and_then(|text| serde_json::from_str::<Package>(&text).ok());
@@ -85,7 +86,7 @@ impl Default for Commands {
 }
 
 impl Commands {
-    /// The start command as a JSON list of words, as container files want it.
+    /// The start command as a JSON array of words, for container files.
     pub(crate) fn start_json(&self) -> String {
         let words: Vec<_> = self.start.split(' ').map(|word| format!("{word:?}")).collect();
         format!("[{}]", words.join(", "))

@@ -1,13 +1,14 @@
-//! A platform's steps with this deployment's names in them: what to do, what to paste, and never a value.
+//! Instructions for a platform with the deployment's names filled in: steps, commands to paste, and
+//! never a value.
 
 use serde::Serialize;
 
 use super::{Commands, Platform, Words};
 
-/// What the variables are saved as where a command reads them.
+/// Name of the file that the user saves the variables in, for commands that read them from a file.
 pub(crate) const FILE: &str = "capy.env";
 
-/// What a guide is made for.
+/// The names and commands that are filled in to a guide.
 pub(crate) struct Setting<'a> {
     pub(crate) environment: Option<&'a str>,
     /// The first digits of the deployment's id.
@@ -17,21 +18,22 @@ pub(crate) struct Setting<'a> {
     pub(crate) commands: &'a Commands,
 }
 
-/// The steps to take.
+/// Instructions for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Guide {
     pub(crate) steps: Vec<String>,
-    /// Where `command` goes.
+    /// Where the user enters `command`.
     pub(crate) place: String,
     pub(crate) command: String,
-    /// What to do, or to know, before `cli`.
+    /// What to do, or to know, before the commands of `cli` are run.
     pub(crate) cli_note: Option<String>,
-    /// For a shell, to be pasted as a whole. It asks for each value, or reads them from a file.
+    /// Commands for a shell, to be pasted as a whole. They ask for each value, or read the values
+    /// from a file.
     pub(crate) cli: Vec<String>,
 }
 
 impl Platform {
-    /// Renders the platform's file.
+    /// Fills in the texts of the platform's file.
     pub(crate) fn guide(&self, setting: &Setting<'_>) -> Guide {
         let words = self.words_for(setting.environment);
         let entry = words.entry.as_deref().unwrap_or_default();
@@ -78,7 +80,7 @@ impl Platform {
     }
 }
 
-/// The line once, or once for each variable.
+/// The line once for each variable if it contains `{NAME}`, else once.
 fn per_name(line: &str, names: &[&str]) -> Vec<String> {
     if line.contains("{NAME}") {
         names.iter().map(|name| line.replace("{NAME}", name)).collect()

@@ -1,37 +1,38 @@
-//! What fits a platform, decided before anything is minted.
+//! Size limits of platforms, which are checked before a deployment is registered.
 //!
-//! Sizes are bytes. A limit for all variables together says what it counts.
+//! All sizes are in bytes. A limit for all variables together states what it counts.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Misfit;
 
-/// A platform's documented limits; none where it documents none.
+/// The limits that a platform documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limits {
-    /// Of one variable's value.
+    /// Limit of one variable's value.
     pub(crate) value: Option<usize>,
-    /// Of all variables together.
+    /// Limit of all variables together.
     pub(crate) total: Option<usize>,
-    /// What that total counts.
+    /// What `total` counts.
     #[serde(default)]
     pub(crate) counts: Counts,
-    /// How many variables there may be.
+    /// Limit of the number of variables. The setup page shows it; [`Limits::check`] does not check
+    /// it.
     pub(crate) count: Option<usize>,
-    /// Where the platform says so.
+    /// The page on which the platform documents the limits.
     pub(crate) source: Option<String>,
-    /// What a part of the platform refuses.
+    /// Lower limits that hold in a part of the platform.
     pub(crate) careful: Option<Careful>,
 }
 
-/// A limit of a part of the platform: it warns.
+/// Limits of a part of the platform. Exceeding one is a warning, and no error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Careful {
     pub(crate) value: Option<usize>,
     pub(crate) total: Option<usize>,
-    /// Which part.
+    /// Explains which part refuses the variables.
     pub(crate) why: String,
 }
 
@@ -43,7 +44,7 @@ pub(crate) enum Counts {
     NamesAndValues,
     /// The values alone.
     Values,
-    /// One JSON object of them, with its quotes, colons and commas.
+    /// One JSON object of names and values, with its quotes, colons and commas.
     Json,
 }
 
@@ -53,14 +54,16 @@ impl Counts {
         match self {
             Self::NamesAndValues => names + values,
             Self::Values => values,
-            // "":"", with a comma between two and braces around all; none of these values needs an escape.
+            // `"":""` and a comma for each, without the last comma, and braces around all; none of
+            // these values needs an escape.
             Self::Json => names + values + 6 * sizes.len() + 1,
         }
     }
 }
 
 impl Limits {
-    /// Refuses what the platform refuses for sure. Its other variables are not known here.
+    /// Checks the limits of one value and of all variables together. The platform's other variables
+    /// are not known here, so the real total may be larger.
     pub(crate) fn check(&self, sizes: &[(&str, usize)]) -> Result<(), Misfit> {
         for (name, bytes) in sizes {
             if let Some(limit) = self.value.filter(|limit| bytes > limit) {
@@ -74,12 +77,13 @@ impl Limits {
         }
     }
 
-    /// How much of which limit is used, and whether that is the one of a single variable; of no limit where none is known.
+    /// The limit that is used up most: bytes used, the limit, and whether it is that of a single
+    /// variable. `None` if no limit is known.
     pub(crate) fn used(&self, sizes: &[(&str, usize)]) -> Option<(usize, usize, bool)> {
         let longest = sizes.iter().map(|(_, bytes)| *bytes).max()?;
         let value = self.value.map(|limit| (longest, limit, true));
         let total = self.total.map(|limit| (self.counts.bytes(sizes), limit, false));
-        // The one that is nearer.
+        // The limit of which the larger part is used.
         let fuller =
             |one: &(usize, usize, bool), other: &(usize, usize, bool)| one.0 * other.1 >= other.0 * one.1;
         match (value, total) {
@@ -88,13 +92,13 @@ impl Limits {
         }
     }
 
-    /// The longest part of a blob that is split.
+    /// The length at which a blob is split; `None` if there is no limit for one value.
     pub(crate) fn cut(&self) -> Option<usize> {
         let careful = self.careful.as_ref().and_then(|careful| careful.value);
         careful.into_iter().chain(self.value).min()
     }
 
-    /// What a part of the platform would refuse.
+    /// A warning if a part of the platform would refuse the variables.
     pub(crate) fn warning(&self, sizes: &[(&str, usize)]) -> Option<String> {
         let careful = self.careful.as_ref()?;
         let inner =

@@ -1,13 +1,14 @@
-//! What is in a program's environment whatever anybody sets: by the platform, or by the system below it.
+//! Variables that the platform, or the system on it, sets in every program, whatever the user sets.
 //!
-//! Owns the words for a variable that meets one of these. It refuses none: either value may be meant.
+//! This module warns if a variable of `.env` has the name of one of these. It refuses none, because
+//! either value may be the intended one.
 
 use serde::Deserialize;
 
 use super::{Pattern, Platform};
 
-/// The system, the shell or the image sets these (POSIX, "Environment Variables"; Docker's run reference), and
-/// JavaScript's build tools `NODE_ENV`.
+/// Variables that the system, the shell or the image sets (POSIX, "Environment Variables"; Docker's
+/// run reference), and `NODE_ENV`, which JavaScript's build tools set.
 const EVERYWHERE: [&str; 9] =
     ["HOME", "HOSTNAME", "LOGNAME", "NODE_ENV", "PATH", "PWD", "SHELL", "TERM", "USER"];
 
@@ -15,11 +16,11 @@ const EVERYWHERE: [&str; 9] =
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sets {
-    /// Whole names, or beginnings that end in `*`.
+    /// Exact names, or prefixes that end in `*`.
     pub(super) names: Vec<String>,
-    /// The page of its documentation that says so.
+    /// The page of the platform's documentation that lists them.
     pub(super) source: String,
-    /// The year and month of the reading.
+    /// The year and month in which that page was read.
     pub(super) read: String,
 }
 
@@ -33,8 +34,8 @@ impl Sets {
 }
 
 impl Platform {
-    /// Which of these variables it, or the system there, sets itself, and whose value counts: a line for each of the
-    /// two.
+    /// Which of these variables the platform, or the system there, sets itself, and whose value
+    /// counts: one line for the platform and one for the system, as far as they set any.
     pub(crate) fn sets_itself<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
         let is_own = |name: &&str| self.own_variables.as_ref().is_some_and(|sets| sets.has(name));
         let (own, others): (Vec<_>, Vec<_>) = names.partition(is_own);
@@ -57,7 +58,7 @@ impl Platform {
     }
 }
 
-/// What to know of a variable of `.env` that nearly every system sets.
+/// A note on a variable of `.env` that nearly every system sets; `None` for any other variable.
 pub(crate) fn note_everywhere(name: &str) -> Option<String> {
     EVERYWHERE.contains(&name).then(|| {
         format!(

@@ -1,4 +1,4 @@
-//! Every platform's file is complete and renders; detection and limits.
+//! Tests of the platforms: every file is complete and renders; detection and limits.
 
 use crate::error::Misfit;
 use std::fs;
@@ -18,7 +18,8 @@ fn guide_for(platform: &Platform, environment: Option<&str>, commands: &Commands
     platform.guide(&Setting { environment, short_id: "0123456789ab", names: &NAMES, commands })
 }
 
-/// All that a file may say; serde cannot refuse others where a part of them is flattened.
+/// All fields that a file may have. serde cannot refuse unknown fields in a struct with a flattened
+/// part.
 const FIELDS: [&str; 21] = [
     "name",
     "kind",
@@ -120,7 +121,7 @@ fn every_platform_renders_without_a_placeholder_left() {
     }
 }
 
-/// The platform with each of its environments, and with one of a person's own where that may be.
+/// The platform with each of its environments, and with a custom one if it allows these.
 fn with_environments(platform: Platform) -> Vec<(Platform, Option<String>)> {
     let own = platform.own_environments.then(|| "my own".to_owned());
     let named = platform.environments.iter().cloned().chain(own).map(Some);
@@ -186,7 +187,8 @@ fn what_a_platform_sets_itself_is_told_with_whose_value_counts() {
     assert!(
         told("aws-lambda-image", &["AWS_REGION"])[0].starts_with("AWS Lambda (image) sets AWS_REGION itself")
     );
-    // PATH, HOME and NODE_ENV are told once on every platform, whoever sets them there.
+    // Every platform notes PATH, HOME and NODE_ENV once, whether the platform or the system sets
+    // them.
     for platform in all() {
         for name in ["PATH", "HOME", "NODE_ENV"] {
             let told = platform.sets_itself([name].into_iter());

@@ -1,4 +1,4 @@
-//! A process group: what a key at the terminal sends does not reach it.
+//! A process group on Unix. Signals of keys at the terminal, such as Ctrl-C, do not reach it.
 
 use std::io;
 use std::os::unix::process::CommandExt;

@@ -1,4 +1,4 @@
-//! A job, which everything that the program starts belongs to.
+//! A job object on Windows. Everything that the program starts belongs to it.
 
 use std::io;
 use std::os::windows::io::AsRawHandle;
@@ -6,13 +6,14 @@ use std::process::{Child, Command};
 
 use win32job::{ExtendedLimitInfo, Job};
 
-/// `None` once it was ended.
+/// The job; `None` once it was ended.
 pub(super) struct Group(Option<Job>);
 
 pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Group)> {
     let job = Job::create_with_limit_info(ExtendedLimitInfo::new().limit_kill_on_job_close())?;
     let mut child = command.spawn()?;
-    // The program still loads, and has started nothing.
+    // The program is not started suspended. It is still loading at this point, and has started
+    // nothing.
     if let Err(error) = job.assign_process(child.as_raw_handle() as isize) {
         let _ = child.kill();
         let _ = child.wait();
@@ -22,13 +23,14 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Group)> {
 }
 
 impl Group {
-    /// The last handle to a job of this kind ends what is in it.
+    /// Closes the last handle of the job, which ends all of its processes.
     pub(super) fn kill(&mut self, _: &Child) {
         self.0 = None;
     }
 }
 
-/// What a program leaves running goes on, as on Unix, once it has ended by itself.
+/// Lets processes that a program leaves running go on, as on Unix, once the program has ended by
+/// itself.
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(job) = self.0.take() {

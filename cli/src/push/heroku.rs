@@ -1,6 +1,9 @@
-//! Heroku's own command line takes values as arguments only, where every user of the machine sees them. So it is
-//! asked for its token, and the values go in the body of one call to the API that it would make itself:
-//! `PATCH /apps/{app}/config-vars` sets all of them or none (Platform API Reference, "Config Vars").
+//! Sets the config vars of a Heroku app by Heroku's Platform API.
+//!
+//! Heroku's own command line takes values as arguments only, where every user of the machine sees
+//! them. So the command line is asked for its token, and the values go in the body of one call to
+//! the API that the command line would make itself: `PATCH /apps/{app}/config-vars` sets all of
+//! them or none (Platform API Reference, "Config Vars").
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,11 +15,11 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The hosts that Heroku's command line accepts in `HEROKU_HOST`, but for loopback.
+/// The hosts that Heroku's command line accepts in `HEROKU_HOST`, besides loopback.
 const HOSTS: [&str; 4] = ["heroku.com", "herokai.com", "herokuspace.com", "herokudev.com"];
 const ACCEPT: &str = "application/vnd.heroku+json; version=3";
 
-/// An app's variables.
+/// The config vars of an app.
 pub(super) struct ConfigVars {
     agent: Agent,
     url: String,
@@ -32,14 +35,15 @@ impl ConfigVars {
         Ok(Self { agent, url: url(app), token: Zeroizing::new(format!("Bearer {}", token.trim())) })
     }
 
-    /// Sets the variables of a JSON object; what Heroku says when it does not.
+    /// Sets the variables of a JSON object, or returns what Heroku said against it.
     pub(super) fn set(&self, json: &str) -> Result<(), Refusal> {
         let call = self.agent.patch(&self.url).header("authorization", self.token.as_str());
         let answer = call.header("accept", ACCEPT).content_type("application/json").send(json);
         accepted(answer).map(drop)
     }
 
-    /// What is set, with its values (Platform API Reference, "Config Vars Info for app").
+    /// The variables that are set, with their values (Platform API Reference, "Config Vars Info for
+    /// app").
     pub(super) fn values(&self) -> Result<BTreeMap<String, Zeroizing<String>>, Refusal> {
         let call = self.agent.get(&self.url).header("authorization", self.token.as_str());
         let text = accepted(call.header("accept", ACCEPT).call())?;
@@ -50,11 +54,11 @@ impl ConfigVars {
     }
 }
 
-/// Why a call did not do what it was made for.
+/// Why a call failed.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) text: String,
-    /// Whether it certainly changed nothing.
+    /// Whether the call certainly changed nothing.
     pub(super) is_final: bool,
 }
 
@@ -64,7 +68,7 @@ impl Refusal {
     }
 }
 
-/// The body of an answer that is one; it holds values.
+/// The body of a successful answer. It holds values.
 fn accepted(
     answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
 ) -> Result<Zeroizing<String>, Refusal> {
@@ -82,7 +86,7 @@ fn accepted(
     Err(Refusal { text: format!("{message} ({})", status.as_u16()), is_final: status.is_client_error() })
 }
 
-/// Checks that an app's name can be a part of an address.
+/// Checks that an app's name can be part of a URL.
 pub(super) fn check_app(app: Option<&str>) -> Result<&str> {
     let good = |app: &&str| !app.is_empty() && app.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     app.filter(good).ok_or(Error::PushProjectMissing { option: "--project APP" })

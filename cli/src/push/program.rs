@@ -1,7 +1,7 @@
-//! Finds and runs a platform's own program: values on its stdin, what it prints kept, and its end waited for.
+//! Finds and runs a platform's own program: values on its stdin, its output captured.
 //!
-//! It runs in a process group of its own, so that one that waits for ever ends with all that it started. What was killed
-//! may have done its work or not: that is said, and never guessed.
+//! The program runs in a process group of its own, so that one that hangs is killed with everything
+//! that it started. Whether a program that was killed did its work is not known, and reported so.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,10 +18,11 @@ use crate::names;
 use crate::process_group::ProcessGroup;
 use crate::program::{in_folder, on_path};
 
-/// No such program needs longer, but for one that waits for somebody.
+/// How long a program may run. Only one that waits for somebody takes longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 const TICK: Duration = Duration::from_millis(20);
-/// For what a program still prints when it has ended: something that it started may keep its output open.
+/// How long to wait for the rest of a program's output after its end: a process that it started may
+/// keep the output open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How a program ended.
@@ -29,25 +30,26 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(super) enum End {
     Well,
     Badly,
-    /// Killed: what it did is not known.
+    /// Killed: nobody knows what the program did.
     Killed,
 }
 
-/// What is left of it.
+/// The result of a program.
 pub(super) struct Ended {
     pub(super) end: End,
     pub(super) out: Zeroizing<Vec<u8>>,
     pub(super) err: Zeroizing<Vec<u8>>,
 }
 
-/// The repository's own copy, as `npx` would take it, else the one of PATH.
+/// Finds the repository's own copy of a program, as `npx` does, else the one on PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let here = std::env::current_dir().ok();
     let path = std::env::var_os("PATH").unwrap_or_default();
     here.and_then(|here| in_repository(program, &here)).or_else(|| on_path(program, &path))
 }
 
-/// Up to the repository's top; nothing is taken from another user's hands.
+/// Searches `node_modules/.bin` up to the top of the repository. Files and folders of other users
+/// do not count.
 fn in_repository(program: &str, here: &Path) -> Option<PathBuf> {
     let mut found = None;
     for folder in here.ancestors() {
@@ -61,7 +63,7 @@ fn in_repository(program: &str, here: &Path) -> Option<PathBuf> {
     found
 }
 
-/// Runs it to its end, to the end of patience, or until somebody wants to stop.
+/// Runs a program to its end, until `PATIENCE` is over, or until `stop` is set.
 pub(super) fn run(program: &Path, arguments: &[String], stdin: &str, stop: &AtomicBool) -> io::Result<Ended> {
     run_within(PATIENCE, program, arguments, stdin, stop)
 }
@@ -98,7 +100,7 @@ fn write_all(child: &mut Child, text: &str) {
     });
 }
 
-/// What comes out of a pipe, as it comes.
+/// The bytes that come out of a pipe, read in a thread.
 struct Collected {
     bytes: Arc<Mutex<Zeroizing<Vec<u8>>>>,
     reader: JoinHandle<()>,
@@ -157,7 +159,7 @@ mod tests {
     }
 
     fn is_running(pid: &str) -> bool {
-        // A zombie that nobody reaped runs no more.
+        // A zombie that nobody reaped does not run.
         fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| !stat.contains(") Z "))
     }
 
@@ -174,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_ever_ends_with_all_that_it_started() {
-        // Long enough for it to start, however slow the machine is.
+        // Long enough for the program to start, even on a slow machine.
         for patience in [1, 4, 16].map(Duration::from_secs) {
             let ended = sh(LONG, patience, &AtomicBool::new(false));
             assert_eq!(ended.end, End::Killed);

@@ -1,17 +1,17 @@
-//! Takes values out of what a program said: whole, cut short, broken into lines or in the middle of a sentence.
+//! Redacts values in a program's output: whole, cut short, broken into lines or inside a sentence.
 
 use capy_inliner::Mask;
 
-/// So many bytes in a row that are a value's say something about it; fewer are a coincidence.
+/// The fewest bytes in a row of a value that are redacted. Fewer may be a coincidence.
 const LEAST: usize = 8;
 
 const MARK: &str = "…";
 
-/// The text with one mark in the place of each part that comes from a value.
+/// The text with one mark in place of each part of a value.
 pub(super) fn redact(text: &str, values: &[&str]) -> String {
     let shown = Mask::of_parts(values, LEAST, MARK).masked(text.as_bytes());
     let mut shown = String::from_utf8_lossy(&shown).into_owned();
-    // A program cuts a value short with the same mark.
+    // A program may cut a value short with the same mark.
     while shown.contains(&MARK.repeat(2)) {
         shown = shown.replace(&MARK.repeat(2), MARK);
     }

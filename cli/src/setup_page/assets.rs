@@ -1,4 +1,4 @@
-//! The page's own files, inside the program. Nothing is fetched from anywhere else.
+//! The files of the setup page, compiled into the program. Nothing is fetched from anywhere else.
 
 /// Path below the page, content type, content.
 pub(crate) const FILES: [(&str, &str, &str); 5] = [

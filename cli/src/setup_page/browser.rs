@@ -1,8 +1,8 @@
-//! How a person gets to the page: their browser is opened, or the address is printed.
+//! Leads the user to the setup page: opens a browser, or prints the address.
 //!
-//! The address is never an argument of a program: every user of the machine sees those, and whoever comes first is
-//! let in. The browser is given a private file that leads to it. Over SSH the browser is elsewhere, and nothing is
-//! opened.
+//! The address is never an argument of a program: every user of the machine can see arguments, and
+//! whoever comes first is let in. The browser gets a private file that redirects to the address.
+//! Over SSH the browser is on another machine, and nothing is opened.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,24 +15,24 @@ use tempfile::NamedTempFile;
 use crate::printer;
 use crate::program::on_path;
 
-/// The way there.
+/// How the user gets to the page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// This command opens a file in a browser; the file takes the place of `%s`, else it is the last word.
+    /// A command opens a file in a browser. The file replaces `%s`, else it becomes the last word.
     Open(Vec<String>),
-    /// The person opens it.
+    /// The user opens the printed address.
     Print,
-    /// The person opens it on another machine.
+    /// The user opens the printed address on another machine, through a forwarded port.
     Ssh { host: String },
 }
 
-/// What has to go once the visitor is there.
+/// The redirect file, which is removed once the visitor is there.
 pub(crate) struct Opened {
     _lead: Option<NamedTempFile>,
 }
 
 impl Way {
-    /// The way on this machine; `None` where no browser can be.
+    /// Chooses the way on this machine; `None` where no browser can be opened.
     pub(crate) fn find(no_open: bool) -> Option<Self> {
         Self::choose(no_open, |name| env::var_os(name), is_on_path)
     }
@@ -50,7 +50,7 @@ impl Way {
             return Some(Self::Print);
         }
         if cfg!(windows) {
-            // It opens a page in the browser that the person has chosen.
+            // Explorer opens a page in the user's chosen browser.
             return Some(Self::Open(vec!["explorer.exe".into()]));
         }
         if let Some(list) = set("BROWSER") {
@@ -66,7 +66,7 @@ impl Way {
             .map(|opener| Self::Open(vec![opener.into()]))
     }
 
-    /// Says where the page is, and opens it.
+    /// Prints the page's address, and opens the page.
     pub(crate) fn lead_to(&self, url: &str, port: u16) -> Opened {
         let mut lead = None;
         match self {
@@ -84,7 +84,8 @@ impl Way {
     }
 }
 
-/// `SSH_CONNECTION` is client address, client port, server address, server port.
+/// Host and options for `ssh`. `SSH_CONNECTION` is client address, client port, server address,
+/// server port.
 fn ssh_host(connection: &str, user: Option<OsString>) -> String {
     let mut words = connection.split(' ').skip(2);
     let (host, port) = (words.next().unwrap_or("HOST"), words.next().unwrap_or("22"));
@@ -93,14 +94,15 @@ fn ssh_host(connection: &str, user: Option<OsString>) -> String {
     format!("{port}{user}{host}")
 }
 
-/// `BROWSER` is a list of commands with colons between them: the first whose program is there, else the first.
+/// The command to take from `BROWSER`, a list with colons between commands: the first whose program
+/// is there, else the first.
 fn first_browser(list: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
     let commands = || list.split(':').filter_map(|command| shell_words::split(command).ok());
     let found = commands().find(|words| words.first().is_some_and(|program| is_there(program)));
     found.or_else(|| commands().next()).unwrap_or_default()
 }
 
-/// The file that leads there, once a program was started with it.
+/// Starts a program with a new redirect file. Returns the file if the program was started.
 fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
     let has_snaps = ["/snap/bin", "/var/lib/snapd"].iter().any(|folder| Path::new(folder).exists());
     let folder = lead_folder(has_snaps, env::var_os("HOME"), env::temp_dir());
@@ -119,18 +121,18 @@ fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
-    // Somebody has to take note of its end.
+    // Reaps the process when it ends.
     std::thread::spawn(move || child.wait());
     Some(file)
 }
 
-/// Where the browser can read the file: one that is a snap sees another `/tmp`, and in the home folder nothing hidden
-/// (https://snapcraft.io/docs/home-interface).
+/// The folder for the redirect file. A browser that is a snap sees another `/tmp`, and nothing
+/// hidden in the home folder (https://snapcraft.io/docs/home-interface).
 fn lead_folder(has_snaps: bool, home: Option<OsString>, temporary: PathBuf) -> PathBuf {
     home.filter(|home| has_snaps && !home.is_empty()).map_or(temporary, PathBuf::from)
 }
 
-/// Whether a program of this name can be started.
+/// Whether a program of this name is on PATH.
 fn is_on_path(program: &str) -> bool {
     on_path(program, &env::var_os("PATH").unwrap_or_default()).is_some()
 }

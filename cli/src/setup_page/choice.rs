@@ -1,4 +1,4 @@
-//! What the page sends, as JSON.
+//! Requests of the setup page, as JSON.
 
 use std::num::NonZeroU64;
 
@@ -7,7 +7,7 @@ use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use serde::{Deserialize, Serialize};
 
-/// What was chosen so far.
+/// What the user chose so far.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Choice {
@@ -21,7 +21,7 @@ pub(crate) struct Choice {
     pub(crate) format: Format,
     #[serde(default)]
     pub(crate) blob: Blob,
-    /// The blob's file may lose a live deployment's blob.
+    /// The blob's file may replace the blob of a live deployment.
     #[serde(default)]
     pub(crate) replace: bool,
     /// A time such as `90d`.

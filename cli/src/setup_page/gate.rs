@@ -1,13 +1,14 @@
-//! Who may talk to the setup page: the browser that came first, by the unguessable path, and nobody else.
+//! Access to the setup page: only the browser that came first is let in, by the unguessable path.
 //!
 //! ```text
-//! http://127.0.0.1:PORT/<43 letters>/…    Host   this address, or `localhost` with its port, as a forwarded port may be
-//!                                                called: another name that was made to resolve to it is refused
-//!                                         path   drawn for this run
-//!                                         cookie set for the first visitor, asked of everybody after
-//!                                         Origin this page's own, for everything but the page and its files
+//! http://127.0.0.1:PORT/<43 letters>/…
+//! Host    this address, or `localhost` with the port, as a forwarded port may be called;
+//!         another name that was made to resolve to this address is refused
+//! path    drawn for this run
+//! cookie  set for the first visitor, required from then on
+//! Origin  the page's own, for everything but the page and its files
 //! ```
-//! Pure decisions on a request's head: no answer is made here.
+//! Decides on a request's head only; answers are made in `routes`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,27 +20,27 @@ use crate::error::{Error, Result};
 
 const COOKIE: &str = "capy-page";
 
-/// Keeps the door of one run.
+/// The rules of access for one run.
 pub(crate) struct Gate {
     port: u16,
     path: String,
     visitor: String,
     claimed: AtomicBool,
-    /// Somebody else knew the path and came too late.
+    /// Set when a request with the right path was refused for lack of the cookie.
     turned_away: AtomicBool,
 }
 
 /// A request that is let in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
-    /// What follows the unguessable part.
+    /// The path after the unguessable part.
     pub(crate) rest: String,
-    /// The cookie to set: for the first visit only.
+    /// The cookie to set, on the first visit only.
     pub(crate) cookie: Option<String>,
 }
 
 impl Gate {
-    /// Draws the path and the visitor's cookie.
+    /// Draws the path and the visitor's cookie at random.
     pub(crate) fn new(port: u16) -> Result<Self> {
         Ok(Self {
             port,
@@ -50,27 +51,27 @@ impl Gate {
         })
     }
 
-    /// The page's address. Whoever comes with it first is the visitor.
+    /// The page's address. The first browser that opens it is the visitor.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/{}/", self.port, self.path)
     }
 
-    /// What every path begins with.
+    /// The beginning of every path.
     pub(crate) fn root(&self) -> String {
         format!("/{}/", self.path)
     }
 
-    /// Whether the visitor came.
+    /// Whether the visitor has come.
     pub(crate) fn is_claimed(&self) -> bool {
         self.claimed.load(Ordering::SeqCst)
     }
 
-    /// Whether another browser knew the path; true once.
+    /// Whether a request without the cookie was refused since the last call.
     pub(crate) fn take_turned_away(&self) -> bool {
         self.turned_away.swap(false, Ordering::SeqCst)
     }
 
-    /// Lets in or names the refusal's status.
+    /// Lets a request in, or returns the status of the refusal.
     pub(crate) fn admit(&self, head: &Parts) -> Result<Admitted, StatusCode> {
         let host = self.host(&head.headers).ok_or(StatusCode::MISDIRECTED_REQUEST)?;
         let rest = self.below_path(head.uri.path()).ok_or(StatusCode::NOT_FOUND)?;
@@ -88,7 +89,7 @@ impl Gate {
         Ok(Admitted { rest: rest.to_owned(), cookie })
     }
 
-    /// The one `Host`, if it is this address.
+    /// The `Host` header, if it is the only one and names this address.
     fn host<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let host = only(headers, header::HOST)?;
         let (name, port) = host.rsplit_once(':')?;
@@ -110,7 +111,7 @@ impl Gate {
     }
 }
 
-/// A browser says with every such request which page made it.
+/// Whether the request comes from this page. Browsers say so in `Origin` for every such request.
 fn is_own_origin(headers: &HeaderMap, host: &str) -> bool {
     only(headers, header::ORIGIN).is_some_and(|origin| origin.strip_prefix("http://") == Some(host))
 }
@@ -121,7 +122,7 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     all.next().is_none().then_some(first)
 }
 
-/// 256 bits as letters that a URL carries as they are.
+/// 256 random bits in letters that a URL carries unchanged.
 fn draw() -> Result<String> {
     use base64::Engine as _;
     let mut bytes = [0; 32];
@@ -154,7 +155,7 @@ mod tests {
         format!("/{}/", "p".repeat(43))
     }
 
-    /// The cookie as the browser sends it back.
+    /// Opens the page, and returns the cookie as the browser sends it back.
     fn enter(gate: &Gate) -> String {
         let cookie = gate.admit(&head("GET", &page(), &[HOST])).unwrap().cookie.unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");

@@ -1,4 +1,5 @@
-//! The page's routes. Every answer passes [`guard`]: who asks is decided there, and what a browser may do with it.
+//! Routes of the setup page. Every request passes [`guard`], which checks who asks and sets the
+//! security headers.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::error::{Error, Result};
 
 type Shared = State<Arc<Session>>;
 
-/// No choice is longer.
+/// The most bytes of a request. No choice is longer.
 const MAX_BODY: usize = 256 * 1024;
 
 const HEADERS: [(HeaderName, &str); 8] = [
@@ -40,7 +41,7 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("permissions-policy"), "clipboard-write=(self)"),
 ];
 
-/// Everything that the page asks for.
+/// The routes for everything that the page requests.
 pub(crate) fn router(session: Arc<Session>) -> Router {
     let root = session.gate.root();
     let mut router = Router::new();
@@ -65,12 +66,13 @@ pub(crate) fn router(session: Arc<Session>) -> Router {
         .with_state(session)
 }
 
-/// 421 for another host, 404 for another path, 403 for another visitor or another page's call.
+/// Checks access and sets headers: 421 for another host, 404 for another path, 403 for another
+/// visitor or another page's call.
 async fn guard(State(session): Shared, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let (mut response, cookie) = match session.gate.admit(&head) {
         Ok(admitted) => {
-            // The live line asks by itself, whether somebody is there or not.
+            // The page asks for the status by itself, whether somebody is there or not.
             if admitted.rest != "api/status" {
                 session.touch();
             }
@@ -159,14 +161,15 @@ async fn end(State(session): Shared) -> Response {
     Json(serde_json::Map::new()).into_response()
 }
 
-/// The service is asked on a thread that may wait. An error is the page's to show: 409 with its code, text and hint.
+/// Runs work in a thread that may wait for the service. An error becomes 409 with its code, text
+/// and hint, for the page to show.
 async fn blocking(
     session: Arc<Session>,
     work: impl FnOnce(&Session) -> Result<Zeroizing<Vec<u8>>> + Send + 'static,
 ) -> Response {
     let done = tokio::task::spawn_blocking(move || work(&session)).await;
     match done {
-        // Wiped once it was sent.
+        // The answer is wiped once it was sent.
         Ok(Ok(json)) => {
             ([(header::CONTENT_TYPE, "application/json")], Bytes::from_owner(json)).into_response()
         }

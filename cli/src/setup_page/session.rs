@@ -1,4 +1,5 @@
-//! What the page works on: the project's open values, what was chosen, what was made. In memory, and gone with it.
+//! The state of the setup page: the project's open values, what was chosen, what was made. In
+//! memory only.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,16 +20,16 @@ use crate::error::{Error, Result};
 use crate::push::{Pushing, Report};
 use crate::settings::deadline;
 
-/// One sitting.
+/// One run of the page.
 pub(crate) struct Session {
     pub(crate) gate: Gate,
     pub(crate) workbench: Workbench,
-    /// What the command line said already.
+    /// The options from the command line.
     pub(crate) wishes: Wishes,
     made: Mutex<Vec<Arc<Deployment>>>,
     active: Mutex<Instant>,
     done: AtomicBool,
-    /// How many programs of platforms run.
+    /// How many programs of platforms run now.
     pushes: AtomicUsize,
     interrupt: Interrupt,
 }
@@ -40,22 +41,22 @@ impl Session {
         Self { gate, workbench, wishes, made, active, done, pushes, interrupt }
     }
 
-    /// Whether a platform's program runs.
+    /// Whether a platform's program runs now.
     pub(crate) fn is_pushing(&self) -> bool {
         self.pushes.load(Ordering::SeqCst) > 0
     }
 
-    /// Notes that a person did something.
+    /// Notes that the user did something.
     pub(crate) fn touch(&self) {
         *lock(&self.active) = Instant::now();
     }
 
-    /// When a person last did something.
+    /// When the user last did something.
     pub(crate) fn last_activity(&self) -> Instant {
         *lock(&self.active)
     }
 
-    /// The person is done.
+    /// Notes that the user is done.
     pub(crate) fn finish(&self) {
         self.done.store(true, Ordering::SeqCst);
     }
@@ -64,12 +65,12 @@ impl Session {
         self.done.load(Ordering::SeqCst)
     }
 
-    /// What was made, in order.
+    /// The deployments that were made, in order.
     pub(crate) fn deployments(&self) -> Vec<Arc<Deployment>> {
         lock(&self.made).clone()
     }
 
-    /// The wish that a choice on the page stands for.
+    /// The wish for a choice on the page.
     pub(crate) fn wish(&self, choice: &Choice) -> Result<Wish> {
         let wishes = Wishes {
             platform: Some(choice.platform.clone()),
@@ -88,14 +89,15 @@ impl Session {
         wishes.wish()
     }
 
-    /// Where the blob is written if a file takes it.
+    /// The file for the blob, if the blob goes into a file.
     pub(crate) fn blob_file(&self, replace: bool) -> BlobFile {
         let file = self.wishes.blob.file().cloned();
         let file = file.unwrap_or_else(|| BlobFile::in_folder(&self.workbench.project.folder()));
         BlobFile { replaces: if replace { Replaces::Any } else { Replaces::None }, ..file }
     }
 
-    /// The page shows the command line's own first, so that what it sends is what is meant.
+    /// The terms of a choice. Those that the page sends are complete, as the page starts with the
+    /// command line's own; addresses come from the command line.
     fn terms(&self, choice: &Choice) -> Result<Terms> {
         let expires = choice.expires.as_deref().map(lifetime).transpose();
         Ok(Terms {
@@ -105,20 +107,20 @@ impl Session {
         })
     }
 
-    /// Makes a deployment and keeps it.
+    /// Mints a deployment and keeps it.
     pub(crate) fn mint(&self, choice: &Choice) -> Result<Arc<Deployment>> {
         let deployment = Arc::new(self.workbench.mint(&self.wish(choice)?)?);
         lock(&self.made).push(Arc::clone(&deployment));
         Ok(deployment)
     }
 
-    /// One that was made here. Nothing is locked while it is worked on.
+    /// A deployment that was made in this run. Nothing is locked while somebody works on it.
     pub(crate) fn made(&self, id: &DeployId) -> Result<Arc<Deployment>> {
         let found = lock(&self.made).iter().find(|deployment| deployment.id == *id).cloned();
         found.ok_or_else(|| Error::PrefixUnknown { prefix: id.short() })
     }
 
-    /// A value, to be seen or copied.
+    /// A value, to be shown or copied. If it is the key, the deployment counts as handed over.
     pub(crate) fn reveal(&self, id: &DeployId, name: &str) -> Result<Zeroizing<String>> {
         let deployment = self.made(id)?;
         let found = deployment.variables.iter().find(|variable| variable.name == name);
@@ -128,7 +130,7 @@ impl Session {
         Ok(value)
     }
 
-    /// Lets the platform's own command line have the values.
+    /// Sets the variables by the platform's own command line.
     pub(crate) fn push(&self, to: &PushTo) -> Result<Report> {
         let project = to.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
         let deployment = self.made(&to.deploy_id)?;
@@ -142,7 +144,7 @@ impl Session {
         Ok(report)
     }
 
-    /// What the service knows of it.
+    /// What the service knows of a deployment.
     pub(crate) fn status(&self, id: &DeployId) -> Result<Option<Deploy>> {
         let bench = &self.workbench;
         let list = bench.service.list(bench.project.id(), deadline()?)?;

@@ -1,4 +1,4 @@
-//! What the page and its server say to each other, as JSON. No value is in any of these but [`Value`].
+//! Answers of the server to the setup page, as JSON. Only [`Value`] holds a secret.
 
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
@@ -13,7 +13,7 @@ use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
 use crate::push::Pushing;
 
-/// All that can be chosen.
+/// Everything that can be chosen.
 #[derive(Serialize)]
 pub(crate) struct State<'a> {
     project: &'a str,
@@ -49,7 +49,7 @@ struct PlatformView {
 struct Secret<'a> {
     name: &'a str,
     bytes: usize,
-    /// A framework would publish it.
+    /// Its name makes it public: a framework would publish it.
     public: bool,
 }
 
@@ -108,10 +108,10 @@ impl PlatformView {
 #[derive(Serialize)]
 pub(crate) struct Fit {
     sizes: Vec<Size>,
-    /// Bytes that are used of the limit that is nearest, where there is one.
+    /// The bytes used of the limit that is nearest, if there is a limit.
     used: Option<usize>,
     limit: Option<usize>,
-    /// Whether that limit is one of a single variable.
+    /// Whether that limit is for a single variable.
     single: bool,
     problem: Option<Problem>,
     warning: Option<String>,
@@ -177,7 +177,7 @@ pub(crate) struct Made {
     guide: Guide,
     blob_file: Option<String>,
     push: Option<PushView>,
-    /// Why there is none, where somebody would wonder.
+    /// Why there is no `push`, if that needs an explanation.
     no_push: Option<String>,
 }
 
@@ -222,7 +222,7 @@ impl Made {
     }
 }
 
-/// A secret on its way to the visitor.
+/// A secret for the page.
 #[derive(Serialize)]
 pub(crate) struct Value<'a> {
     pub(crate) value: &'a str,

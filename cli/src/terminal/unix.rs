@@ -1,8 +1,9 @@
-//! One hidden line at the terminal.
+//! Prompt for one line at the terminal on Unix, without echo.
 //!
-//! Not in the terminal's own line mode: that cuts a line at 4,095 bytes, and keys are longer. So this owns the few
-//! keys that edit a line, sets the terminal back before a signal ends the program, and refuses a paste of
-//! several lines: what follows the first would land in the shell.
+//! The terminal's own line mode (canonical mode) is not used: it cuts a line at 4,095 bytes, and
+//! keys are longer. So this module handles the few keys that edit a line, and resets the terminal
+//! before a signal ends the program. A paste of several lines is refused: the lines after the first
+//! would land in the shell.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -33,10 +34,10 @@ const CTRL_U: u8 = 0x15;
 const CTRL_BACKSLASH: u8 = 0x1c;
 const ESCAPE: u8 = 0x1b;
 const DELETE: u8 = 0x7f;
-/// A person does not type the next line this soon, a paste does.
+/// How long to wait for more input after a line end: a paste goes on sooner, a person does not.
 const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 40_000_000 };
 
-/// Asks and reads one line that is not shown.
+/// Shows a prompt, and reads one line without echo.
 pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
     let terminal = File::open("/dev/tty").map_err(Error::Input)?;
     let quiet = Quiet::begin(&terminal).map_err(Error::Input)?;
@@ -56,25 +57,26 @@ pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
     }
 }
 
-/// Drops what was typed and not read: it would land in the shell, and in its history.
+/// Discards input that was typed and not read: it would land in the shell and in its history.
 pub(crate) fn drop_typed() {
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
 }
 
-/// Keys are neither shown nor turned into lines and signals while this lives.
+/// While this value lives, the terminal does not echo keys, and does not turn them into lines and
+/// signals.
 struct Quiet {
     end: Arc<Ending>,
     signals: Handle,
     watch: Option<JoinHandle<()>>,
 }
 
-/// What has to be done once, by the end of the prompt or by a signal that ends the program.
+/// What resets the terminal, at the end of the prompt or before a signal ends the program.
 struct Ending {
     terminal: File,
     before: Termios,
-    /// Held while the terminal is set, so that a signal does not set it back too early.
+    /// Held while the terminal is set, so that a signal does not reset it too early.
     setting: Mutex<()>,
-    /// From then on signals end the program by themselves.
+    /// Set once the prompt is over: from then on signals end the program by themselves.
     done: Arc<AtomicBool>,
 }
 
@@ -94,13 +96,15 @@ impl Quiet {
         let this = Self::watch(Arc::new(end))?;
         {
             let _setting = this.end.lock();
-            // What was typed before the prompt was shown, and is not meant for it.
+            // `Flush` discards what was typed before the prompt was shown, which is not meant for
+            // it.
             tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
         }
         Ok(this)
     }
 
-    /// Sets the terminal back before a signal ends the program: a shell without echo is hard to leave.
+    /// Starts the thread that resets the terminal before a signal ends the program: a shell without
+    /// echo is hard to leave.
     fn watch(end: Arc<Ending>) -> io::Result<Self> {
         let caught = signals::to_catch();
         for number in &caught {
@@ -115,7 +119,7 @@ impl Quiet {
                 shared.set_back();
                 let _ = emulate_default_handler(number);
             }
-            // Came in the moment before this was closed.
+            // Signals that came just before the iterator was closed.
             for number in arriving.pending() {
                 let _ = emulate_default_handler(number);
             }
@@ -130,7 +134,7 @@ impl Ending {
     }
 
     fn set_back(&self) {
-        // Flushing keeps the rest of a paste out of the shell.
+        // `Flush` keeps the rest of a paste out of the shell.
         let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
     }
 }
@@ -153,7 +157,7 @@ enum Line {
 }
 
 fn read_line(terminal: &File) -> Result<Line> {
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
     loop {
         match read_key(terminal)? {
@@ -178,7 +182,8 @@ fn read_key(mut terminal: &File) -> Result<u8> {
     Ok(key[0])
 }
 
-/// Whether nothing follows a line's end but, in a paste from Windows, its second half.
+/// Whether nothing follows the end of a line, except for the second half of a line end that was
+/// pasted from Windows.
 fn is_last_line(terminal: &File) -> Result<bool> {
     if !is_more_coming(terminal) {
         return Ok(true);
@@ -191,12 +196,12 @@ fn is_more_coming(terminal: &File) -> bool {
     poll(&mut waiting, Some(&PASTE_GAP)).is_ok_and(|ready| ready > 0)
 }
 
-/// One character of UTF-8, however many bytes it has.
+/// Removes the last UTF-8 character with all of its bytes.
 fn remove_last_char(line: &mut Vec<u8>) {
     while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
 }
 
-/// An arrow key and its like: `ESC [ … letter`, `ESC O letter`.
+/// Skips the escape sequence of an arrow key or a similar one: `ESC [ … letter`, `ESC O letter`.
 fn skip_sequence(terminal: &File) -> Result<()> {
     if !matches!(read_key(terminal)?, b'[' | b'O') {
         return Ok(());

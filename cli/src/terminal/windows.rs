@@ -1,5 +1,7 @@
-//! The console of Windows: each key is an event, with its letter in Unicode. Owns the few keys that edit a line, and
-//! refuses a paste of several lines: what follows the first would land in the shell.
+//! Prompt for one line at the console on Windows, without echo.
+//!
+//! Each key is an event, with its letter in Unicode. This module handles the few keys that edit a
+//! line. A paste of several lines is refused: the lines after the first would land in the shell.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -13,10 +15,10 @@ use super::MAX_BYTES;
 use crate::error::{Error, Result};
 use crate::printer;
 
-/// A person does not type the next line this soon, a paste does.
+/// How long to wait for more input after a line end: a paste goes on sooner, a person does not.
 const PASTE_GAP: Duration = Duration::from_millis(40);
 
-/// Asks and reads one line that is not shown.
+/// Shows a prompt, and reads one line without echo.
 pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
     let quiet = Quiet::begin().map_err(Error::Input)?;
     printer::prompt(prompt);
@@ -30,7 +32,7 @@ pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
     }
 }
 
-/// Drops what was typed and not read: it would land in the shell, and in its history.
+/// Discards input that was typed and not read: it would land in the shell and in its history.
 pub(crate) fn drop_typed() {
     while io::stdin().is_terminal() && poll(Duration::ZERO).unwrap_or(false) {
         if read().is_err() {
@@ -39,7 +41,8 @@ pub(crate) fn drop_typed() {
     }
 }
 
-/// Keys are neither shown nor turned into lines and signals while this lives.
+/// While this value lives, the console does not echo keys, and does not turn them into lines and
+/// signals.
 struct Quiet;
 
 impl Quiet {
@@ -61,12 +64,12 @@ enum Line {
 }
 
 fn read_line() -> Result<Line> {
-    // Room for everything at once: a buffer that grows leaves copies behind that nobody wipes.
+    // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
     let mut line = Zeroizing::new(String::with_capacity(MAX_BYTES));
     loop {
         let key = read_key()?;
         let with_control = key.modifiers.contains(KeyModifiers::CONTROL)
-            // AltGr, which types letters, is both.
+            // AltGr, which types letters, is Ctrl and Alt together.
             && !key.modifiers.contains(KeyModifiers::ALT);
         match key.code {
             KeyCode::Enter if is_last_line()? => return Ok(Line::Typed(line)),
@@ -74,7 +77,7 @@ fn read_line() -> Result<Line> {
             KeyCode::Char('c') if with_control => return Ok(Line::Interrupted),
             KeyCode::Char('d' | 'z') if with_control && line.is_empty() => return Err(Error::NothingTyped),
             KeyCode::Char('u') if with_control => line.clear(),
-            // As the Enter key of another terminal.
+            // Some terminals send these for the Enter key.
             KeyCode::Char('j' | 'm') if with_control => {
                 return if is_last_line()? { Ok(Line::Typed(line)) } else { Err(Error::SeveralLines) };
             }
@@ -96,7 +99,7 @@ fn push(line: &mut String, letter: char) -> Result<()> {
     Ok(())
 }
 
-/// The next key that goes down.
+/// The next key that is pressed.
 fn read_key() -> Result<KeyEvent> {
     loop {
         match read().map_err(Error::Input)? {
@@ -106,7 +109,7 @@ fn read_key() -> Result<KeyEvent> {
     }
 }
 
-/// Whether no key follows a line's end but, in a paste, its second half.
+/// Whether no key follows the end of a line, except for the second half of a pasted line end.
 fn is_last_line() -> Result<bool> {
     match next_soon()? {
         None => Ok(true),

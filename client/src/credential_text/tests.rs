@@ -1,4 +1,5 @@
-//! What is forgiven, what is not, and what thousands of damaged texts become.
+//! Which changes to a credential's text are undone, which are not, and a fuzz test over thousands
+//! of damaged texts.
 
 use capy_protocol::blob::SecretsBlob;
 use capy_protocol::text::serialize_base64;
@@ -14,7 +15,7 @@ use carried::{PUT_IN, WAYS, folded};
 
 const VARIABLE: &str = "SECRETS_BLOB";
 
-/// A small generator: the seeds are in the test, so that what fails once fails again.
+/// A small random generator. Its seeds are in the tests, so that failures reproduce.
 struct Random(u64);
 
 impl Random {
@@ -30,7 +31,7 @@ impl Random {
     }
 }
 
-/// A text of the right form; nothing in it opens.
+/// A blob with a valid layout and random content, which cannot be decrypted.
 fn blob(random: &mut Random) -> String {
     let outer = random.next(100) + 60;
     let sealed = random.next(200) + 64;
@@ -152,8 +153,8 @@ fn what_a_platform_shows_in_place_of_a_value_is_told_as_that() {
     }
 }
 
-/// What is accepted after any changes has the very bytes that were deployed, unless a letter of the text itself was
-/// changed for another one.
+/// Text that is accepted after any changes decodes to exactly the deployed bytes, unless a
+/// character of the text itself was replaced.
 #[test]
 fn no_text_panics_and_what_is_accepted_has_the_same_bytes() {
     let mut random = Random(0x5eed);

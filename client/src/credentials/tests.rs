@@ -1,4 +1,4 @@
-//! Which pair is taken, and how its parts are read.
+//! Tests of which credential pair is selected and how its parts are parsed.
 
 use super::*;
 use crate::credential_names::{MORE, VARIABLES};

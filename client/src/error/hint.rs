@@ -1,10 +1,10 @@
-//! One way out of each error, for whoever reads it in a terminal or a build's log.
+//! A hint for each error, for whoever reads the error in a terminal or a build log.
 
 use super::Error;
 use crate::credential_text::Stand;
 
 impl Error {
-    /// One thing to do about it, where there is one.
+    /// The hint: one thing to do about the error, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NotTheValue { stand: Stand::Hidden, .. } => {

@@ -1,4 +1,4 @@
-//! What an owner and an operator ask about the past: the audit trail, its verification, and the wrap roots.
+//! Calls for auditing: the audit trail, its verification, row seals and wrap roots.
 
 use capy_protocol::api::{
     AuditEvent, AuditList, AuditVerification, GiveUp, GivenUp, RowVerification, SealRows, SealedRows,
@@ -11,8 +11,8 @@ use crate::http::Method;
 use crate::{Deadline, Error, Result};
 
 impl Service {
-    /// The newest `count` events of a project, newest first: `GET /projects/{project_id}/audit`. Without one, those of the
-    /// service itself: `GET /admin/audit`.
+    /// The newest `count` events of a project, newest first: `GET /projects/{project_id}/audit`.
+    /// Without a project, the events of the service itself: `GET /admin/audit`.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
@@ -38,7 +38,7 @@ impl Service {
         Ok(events)
     }
 
-    /// Has the service check one stretch of its audit trail: `GET /admin/audit/verify?from=N`.
+    /// Has the service verify one range of its audit trail: `GET /admin/audit/verify?from=N`.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
@@ -54,16 +54,17 @@ impl Service {
         Err(Error::ServiceProtocol { url: self.url().clone(), reason })
     }
 
-    /// Gives up wrap roots that are lost, or tells what would be lost with them: `POST /admin/audit/give-up`.
+    /// Gives up lost wrap roots, or only reports what would be lost: `POST /admin/audit/give-up`.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`], and the service errors: refused where a root is held or nothing waits for it.
+    /// [`Error::Unauthorized`], and the service errors. The service refuses if it holds a root, if
+    /// the audit trail does not need the root, or if these roots are not all that the trail lacks.
     pub fn give_up_roots(&self, body: &GiveUp, deadline: Deadline) -> Result<GivenUp> {
         self.ask_any(&self.authorized(post(body), "/admin/audit/give-up".into(), LARGE), deadline)
     }
 
-    /// Has the service check some of its live deployments, API tokens and trusts: `GET /admin/rows/verify?cursor=`; after
-    /// those of the answer before.
+    /// Has the service verify the row seals of some live deployments, API tokens and trusts:
+    /// `GET /admin/rows/verify?cursor=`. `cursor` is the `next` of the previous answer.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
@@ -72,7 +73,8 @@ impl Service {
         self.ask_any(&self.authorized(Method::Get, format!("/admin/rows/verify{query}"), LARGE), deadline)
     }
 
-    /// Has the service seal some of its rows that have no seal, or tell which: `POST /admin/rows/seal`.
+    /// Has the service seal some of its unsealed rows, or only report them:
+    /// `POST /admin/rows/seal`.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
@@ -80,7 +82,7 @@ impl Service {
         self.ask_any(&self.authorized(post(body), "/admin/rows/seal".into(), LARGE), deadline)
     }
 
-    /// The wrap roots that are held or needed: `GET /admin/wrap-roots`.
+    /// The wrap roots that the service holds or needs: `GET /admin/wrap-roots`.
     ///
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.

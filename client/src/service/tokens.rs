@@ -1,4 +1,4 @@
-//! API tokens as calls.
+//! Calls for API tokens.
 
 use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenList};
 use capy_protocol::token::TokenId;
@@ -8,15 +8,17 @@ use crate::http::Method;
 use crate::{Deadline, Result};
 
 impl Service {
-    /// Who the bearer of this token is: `GET /tokens/self`.
+    /// The identity and scopes behind this token: `GET /tokens/self`.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`](crate::Error::Unauthorized) and its kin, and the service errors.
+    /// [`Error::Unauthorized`](crate::Error::Unauthorized) and the other errors about API tokens,
+    /// and the service errors.
     pub fn bearer(&self, deadline: Deadline) -> Result<Bearer> {
         self.ask_any(&self.authorized(Method::Get, "/tokens/self".into(), SMALL), deadline)
     }
 
-    /// Makes a token: `POST /tokens`. A try whose answer got lost leaves a token that nobody has, in the list.
+    /// Creates a token: `POST /tokens`. An attempt whose answer is lost leaves a token in the list
+    /// whose text nobody has.
     ///
     /// # Errors
     /// As [`Service::bearer`], and [`Error::Forbidden`](crate::Error::Forbidden).
@@ -42,7 +44,8 @@ impl Service {
         }
     }
 
-    /// Revokes a token: `DELETE /tokens/{id}`. Once it returned, the token is refused.
+    /// Revokes a token: `DELETE /tokens/{id}`. The service refuses the token from the moment this
+    /// call returns.
     ///
     /// # Errors
     /// As [`Service::create_token`].

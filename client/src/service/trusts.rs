@@ -1,4 +1,4 @@
-//! Trusts in CI identities as calls.
+//! Calls for trusts in CI identities (OIDC).
 
 use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
 use capy_protocol::token::TrustId;
@@ -8,7 +8,7 @@ use crate::http::Method;
 use crate::{Deadline, Result};
 
 impl Service {
-    /// Lets the identities of a CI stand for a scope: `POST /oidc/trusts`.
+    /// Adds a trust, which gives CI identities a scope: `POST /oidc/trusts`.
     ///
     /// # Errors
     /// As [`Service::create_token`].
@@ -34,7 +34,8 @@ impl Service {
         }
     }
 
-    /// Removes a trust: `DELETE /oidc/trusts/{id}`. Once it returned, nothing is accepted by it.
+    /// Removes a trust: `DELETE /oidc/trusts/{id}`. The trust grants nothing from the moment this
+    /// call returns.
     ///
     /// # Errors
     /// As [`Service::create_token`].

@@ -1,20 +1,21 @@
-//! What ends a program on Windows: Ctrl-C and Ctrl-Break at the console, and the end of the console.
+//! Ctrl-C handling on Windows: clean up before Ctrl-C, Ctrl-Break or the closing of the console
+//! ends the program.
 //!
-//! Windows tells every program of a console. It refuses to keep a program alive: what is caught ends it once the work
-//! that it interrupts has tidied up, and a second one at once.
+//! Windows notifies every program of a console. The first event ends the program once the
+//! interrupted work has cleaned up; a second event ends it at once.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-/// How a program ends that Ctrl-C has ended: `STATUS_CONTROL_C_EXIT`, 0xC000013A.
+/// The exit code of a program that Ctrl-C ended: `STATUS_CONTROL_C_EXIT`, 0xC000013A.
 pub const INTERRUPTED: i32 = 0xC000_013A_u32.cast_signed();
 
-/// In the place of a number: nothing is left to be tidied up.
+/// Stands for an event's number: no cleanup is pending.
 const RELEASED: i32 = -1;
 const ASKED: i32 = 1;
 
-/// Work that tidies up before Ctrl-C ends the program.
+/// A pending interrupt: the work cleans up, then the program ends as by Ctrl-C.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     stop: Arc<AtomicBool>,
@@ -25,7 +26,7 @@ impl Interrupt {
     /// Catches Ctrl-C for the rest of the program's life.
     ///
     /// # Errors
-    /// When the system refuses to.
+    /// When the system call fails.
     pub fn catch() -> io::Result<Self> {
         let interrupt = Self::default();
         let shared = interrupt.clone();
@@ -33,7 +34,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Takes one that somebody else caught; the second one ends the program.
+    /// Records an event that the caller caught; the second one ends the program.
     pub fn note(&self, number: i32) {
         if self.state.swap(number, Ordering::SeqCst) != 0 {
             end_by(number);
@@ -41,17 +42,17 @@ impl Interrupt {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    /// From now on Ctrl-C ends the program at once: what had to be tidied up is.
+    /// Declares cleanup complete: from now on Ctrl-C ends the program at once.
     pub fn release(&self) {
         let _ = self.state.compare_exchange(0, RELEASED, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// Set once Ctrl-C came.
+    /// A flag that is set once Ctrl-C was pressed.
     pub fn stop(&self) -> &AtomicBool {
         &self.stop
     }
 
-    /// Ends the program as Ctrl-C would have; does nothing when none came.
+    /// Ends the program as Ctrl-C would have; does nothing if no event was recorded.
     pub fn end(&self) {
         let number = self.state.load(Ordering::SeqCst);
         if number > 0 {
@@ -60,10 +61,11 @@ impl Interrupt {
     }
 }
 
-/// Does something for each Ctrl-C, which no longer ends this program. Once in a program's life.
+/// Calls `what` for each Ctrl-C, which then no longer ends this program. Can be called only once in
+/// a process.
 ///
 /// # Errors
-/// When the system refuses to.
+/// When the system call fails.
 pub fn on_interrupt(what: impl FnMut() + Send + 'static) -> io::Result<()> {
     ctrlc::set_handler(what).map_err(io::Error::other)
 }
@@ -73,7 +75,7 @@ pub fn end_by(_: i32) {
     std::process::exit(INTERRUPTED);
 }
 
-/// Windows has no such process.
+/// Always false: Windows has no init process.
 pub fn is_init() -> bool {
     false
 }

@@ -1,7 +1,8 @@
-//! Child processes and workers that are given an environment of their own.
+//! Child processes and workers that get an environment of their own.
 //!
-//! Owns two questions: which variables may have another value there than here, and where a child is given fewer than its
-//! bundle would hold. Every copy of the environment to which something is added may become a child's, whoever starts it.
+//! Answers two questions: which variables may have a different value in the child, and where a
+//! child gets fewer variables than its bundle would hold. Every copy of the environment that
+//! something is added to may become a child's environment, whoever starts the child.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -14,41 +15,41 @@ use super::walk::{Made, Place, entries};
 use crate::prefilter::is_part;
 use crate::reads::Wanted;
 
-/// What children of one file's may be given.
+/// What the children that one file starts may be given.
 #[derive(Default)]
 pub(super) struct Given {
-    /// Variables with a value of their own.
+    /// Variables that may have a different value in a child.
     pub(super) names: BTreeSet<String>,
-    /// Any variable may have one.
+    /// Any variable may have a different value.
     pub(super) is_any: bool,
-    /// Environments of children that lack variables.
+    /// Children whose environment lacks variables.
     pub(super) withheld: Vec<Withheld>,
 }
 
-/// A child of Node's that is started without variables of the parent's.
+/// A JavaScript child process or worker that is started without some of the parent's variables.
 pub(super) struct Withheld {
-    /// The variable, where it is one alone.
+    /// The missing variable, if it is only one.
     pub(super) name: Option<String>,
     /// Where the child is started.
     pub(super) at: u32,
-    /// The script that it runs, where the call names one and no other.
+    /// The script that the child runs, if the call names exactly one.
     pub(super) script: Option<Atom>,
 }
 
-/// An environment that is put together.
+/// An environment object that code builds.
 #[derive(Default)]
 struct Environment {
-    /// It begins with the parent's.
+    /// It starts as a copy of the parent's environment.
     is_whole: bool,
     /// What is set after that, in order.
     own: Vec<(Atom, Own)>,
     is_any: bool,
 }
 
-/// What a child finds by one name.
+/// What a child finds under one name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Own {
-    /// What its parent finds.
+    /// The parent's value.
     Same,
     Other,
     Nothing,
@@ -86,12 +87,13 @@ pub(super) fn find(graph: &Graph, wanted: &dyn Wanted, starts: bool) -> Given {
 struct Search<'g> {
     graph: &'g Graph,
     wanted: &'g dyn Wanted,
-    /// Values that the present question may still look at.
+    /// How many more values the current question may look at.
     left: Cell<u32>,
     out: Given,
 }
 
-/// Values that one question looks at, at most: names may be given each other in circles.
+/// The limit of values that one question looks at, because names may be assigned to each other in
+/// cycles.
 const MOST_LOOKS: u32 = 400;
 
 impl Search<'_> {
@@ -102,13 +104,13 @@ impl Search<'_> {
         self.out.is_any |= environment.is_any && is_child;
     }
 
-    /// What an environment holds; nothing when that cannot be said.
+    /// The environment that a value builds; `None` if the value does not build one.
     fn made(&self, value: &Value) -> Option<Environment> {
         self.left.set(MOST_LOOKS);
         self.environment(value)
     }
 
-    /// One more look, if there is one left.
+    /// Takes one look from the budget; `None` if none is left.
     fn look(&self) -> Option<()> {
         self.left.set(self.left.get().checked_sub(1)?);
         Some(())
@@ -164,7 +166,7 @@ impl Search<'_> {
         made
     }
 
-    /// What stands before the whole environment is overridden by it.
+    /// A spread of the whole environment overrides everything before it.
     fn spread(&self, value: &Value, made: &mut Environment) {
         match value {
             Value::Undefined | Value::Literal(_) => {}
@@ -180,7 +182,8 @@ impl Search<'_> {
         }
     }
 
-    /// `Object.assign({}, process.env, {…})`, and compilers' own functions in place of a spread.
+    /// `Object.assign({}, process.env, {…})`, and the helper functions that compilers emit for a
+    /// spread.
     fn copied(&self, callee: &Value, arguments: &[Value]) -> Option<Environment> {
         self.look()?;
         let is_whole = |value: &Value| self.environment(value).is_some_and(|one| one.is_whole);
@@ -236,12 +239,13 @@ impl Search<'_> {
         }
     }
 
-    /// `NAME: process.env.NAME`.
+    /// Whether the value is `process.env.NAME` under the same `NAME`.
     fn is_same(&self, name: &Atom, value: &Value) -> bool {
         matches!(value, Value::Property(object, Some(key)) if key == name && self.is_env(object))
     }
 
-    /// What is written to copies, and to what is given to a child.
+    /// Assignments to copies of the environment, and to objects that a child is given as its
+    /// environment.
     fn writes(&mut self, starts: bool) {
         let graph = self.graph;
         let given: BTreeSet<(Atom, u32)> = graph
@@ -275,7 +279,7 @@ impl Search<'_> {
         }
     }
 
-    /// A call that starts a child, perhaps.
+    /// Handles a call that may start a child.
     fn start(&mut self, call: &Made) {
         let Some(name) = self.starter(&call.callee) else { return };
         let given = |value: &Value| -> Option<Value> {
@@ -289,7 +293,8 @@ impl Search<'_> {
             of(value).or_else(|| graph.given_to(value).find_map(of))
         };
         let env = call.arguments.iter().find_map(given);
-        // `cluster.fork({…})` adds to the environment; a module to fork is no object.
+        // `cluster.fork({…})` adds to the environment, whereas the path of a forked module is not
+        // an object.
         let env = match (&env, call.arguments.as_slice()) {
             (None, [only]) if &*name == "fork" => {
                 let added = self.made(only);
@@ -329,7 +334,8 @@ impl Search<'_> {
         self.out.withheld.push(Withheld { name, at: call.at, script });
     }
 
-    /// The only script that a call's arguments name, also in a list or in another call such as `join(folder, "a.js")`.
+    /// The only script that a call's arguments name, including in an array or in a nested call such
+    /// as `join(folder, "a.js")`.
     fn script(&self, arguments: &[Value]) -> Option<Atom> {
         self.left.set(MOST_LOOKS);
         let mut found = BTreeSet::new();
@@ -337,7 +343,7 @@ impl Search<'_> {
         if found.len() == 1 { found.pop_first() } else { None }
     }
 
-    /// Nothing when there was too much to look at.
+    /// Collects the scripts that a value names; `None` if the budget is used up.
     fn scripts(&self, value: &Value, found: &mut BTreeSet<Atom>) -> Option<()> {
         self.look()?;
         let all = |values: &[Value], found: &mut BTreeSet<Atom>| {
@@ -355,19 +361,20 @@ impl Search<'_> {
         }
     }
 
-    /// Whether a variable is written to a copy before it is given away.
+    /// Whether a variable is assigned to a copy of the environment.
     fn is_written(&self, env: &Value, name: &str) -> bool {
         let mut written = self.graph.written_to(env).filter(|write| !matches!(write.value, Value::Undefined));
         written.any(|write| write.key.as_ref().is_none_or(|key| &**key == name))
     }
 
-    /// Variables that are deleted from a copy before it is given away.
+    /// Variables that are deleted from a copy of the environment.
     fn deleted(&self, env: &Value) -> BTreeSet<String> {
         let gone = self.graph.written_to(env).filter(|write| matches!(write.value, Value::Undefined));
         gone.filter_map(|write| write.key.as_ref()).map(Atom::to_string).collect()
     }
 
-    /// Whether the child is one of Node's, so that it may run a bundle of ours.
+    /// Whether the child is a JavaScript runtime (Node, Bun, Deno), so that it may run one of the
+    /// inlined bundles.
     fn runs_a_bundle(&self, starter: &str, arguments: &[Value]) -> bool {
         if matches!(starter, "fork" | "Worker" | "execaNode") {
             return true;
@@ -385,7 +392,7 @@ impl Search<'_> {
         command.is_some_and(|command| is_node(command) || self.graph.given_to(command).any(is_node))
     }
 
-    /// The name by which a function that starts children is called.
+    /// The name of the function that starts children, if the callee is one.
     fn starter(&self, callee: &Value) -> Option<Atom> {
         let is = |value: &Value| match value {
             Value::Property(_, Some(key)) if STARTERS.contains(&&**key) => Some(key.clone()),
@@ -409,13 +416,13 @@ impl Search<'_> {
         })
     }
 
-    /// `SHARE_ENV`: the parent's own.
+    /// `SHARE_ENV`: the worker shares the parent's environment.
     fn is_shared(&self, value: &Value) -> bool {
         let is = |value: &Value| matches!(value, Value::Property(_, Some(key)) if &**key == "SHARE_ENV");
         is(value) || self.graph.given_to(value).any(is)
     }
 
-    /// `NAME=value node child.js`.
+    /// Variables that a command line sets: `NAME=value node child.js`.
     fn setting(&mut self, text: &Atom) {
         let bytes = text.as_bytes();
         for end in memchr::memchr_iter(b'=', bytes) {
@@ -430,7 +437,7 @@ impl Search<'_> {
     }
 }
 
-/// How the names of scripts end.
+/// Extensions of scripts.
 const SCRIPTS: [&str; 3] = [".js", ".cjs", ".mjs"];
 
 /// Functions and classes that start a child with options.
@@ -452,7 +459,7 @@ const STARTERS: [&str; 15] = [
     "setupMaster",
 ];
 
-/// Whether a function of that name copies the properties of its arguments.
+/// Whether a function with this name copies the properties of its arguments.
 fn is_copier(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["assign", "spread", "extend", "merge", "defaults"].iter().any(|word| name.contains(word))

@@ -1,8 +1,10 @@
-//! Functions whose text is taken: it runs where our own functions are not.
+//! Functions that are turned into text and run in another context, where functions of the inliner
+//! are not defined.
 //!
-//! Owns the knowledge of what turns a function into text (`job.toString()`, `${job}`, `String(job)`, a call that takes a
-//! function for another process), and of what runs a text as code. It refuses to follow a text that is put together, sent
-//! away and run elsewhere: the functions in it count by their conversion alone.
+//! Recognises what turns a function into text (`job.toString()`, `${job}`, `String(job)`, a call
+//! that takes a function for another process), and what runs a text as code. A text that is
+//! assembled, sent away and run elsewhere is not followed: the conversion alone marks the functions
+//! in it.
 
 use memchr::memmem;
 use rustc_hash::FxHashSet;
@@ -13,7 +15,7 @@ use super::value::{DEPTH, Entry, Piece, Value};
 use super::walk::{Place, entries};
 use crate::prefilter::is_quoted;
 
-/// Methods that run their argument's text in a browser, or in another process.
+/// Methods that run a function's text in a browser or in another process.
 const TAKE_FUNCTIONS: [&str; 10] = [
     "evaluate",
     "evaluateHandle",
@@ -27,7 +29,7 @@ const TAKE_FUNCTIONS: [&str; 10] = [
     "executeJavaScript",
 ];
 
-/// Packages that turn functions which they are given into text.
+/// Packages that turn the functions they are given into text.
 const PACKAGES: [&str; 9] = [
     "serialize-javascript",
     "workerpool",
@@ -40,7 +42,7 @@ const PACKAGES: [&str; 9] = [
     "@koale/useworker",
 ];
 
-/// What such packages say when they are part of a bundle.
+/// Messages by which such packages are recognised inside a bundle.
 const MESSAGES: [&str; 2] = ["Serializing native function: ", "Passed function is not well-serializable"];
 
 /// Whether a package that turns functions into text is loaded, or part of a bundle.
@@ -52,11 +54,11 @@ pub(super) fn has_package(text: &[u8]) -> bool {
 /// What was found in one file.
 #[derive(Default)]
 pub(super) struct Texts {
-    /// Where the functions begin and end.
+    /// Start and end offsets of the functions.
     pub(super) functions: Vec<(u32, u32)>,
-    /// The text of a function that another file may give is run as code.
+    /// The file runs the text of a function that may come from another file.
     pub(super) is_any: bool,
-    /// Texts that are run as code, and where.
+    /// Texts that are run as code, with the offset of the call.
     pub(super) run: Vec<(Atom, u32)>,
 }
 
@@ -82,13 +84,13 @@ pub(super) fn find(graph: &Graph, text: &[u8]) -> Texts {
 
 struct Search<'g> {
     graph: &'g Graph,
-    /// From values that are turned into text, and nobody knows what for.
+    /// Traces values that are turned into text for an unknown purpose.
     any: Backward<'g>,
-    /// From functions in such a text.
+    /// Traces functions in texts that are run as code.
     code: Backward<'g>,
-    /// Places of code.
+    /// Places visited while following code.
     seen: FxHashSet<Place>,
-    /// The call that runs it.
+    /// Offset of the call that runs the text.
     at: u32,
     run: Vec<(Atom, u32)>,
 }
@@ -150,7 +152,8 @@ impl<'g> Search<'g> {
         }
     }
 
-    /// An argument that is turned into text if it is a function, or holds one.
+    /// Handles an argument that is turned into text if it is a function or an object that holds
+    /// one.
     fn given(&mut self, argument: &Value) {
         let graph = self.graph;
         for value in std::iter::once(argument).chain(graph.given_to(argument)) {
@@ -163,7 +166,8 @@ impl<'g> Search<'g> {
         self.any.start(argument);
     }
 
-    /// A value whose text is run. Properties are not followed: half of a bundle would be code then.
+    /// Follows a value whose text is run as code. Properties are not followed, because half of a
+    /// bundle would then count as code.
     fn code(&mut self, value: &Value, depth: usize) {
         let Some(depth) = depth.checked_sub(1) else { return };
         let graph = self.graph;

@@ -1,7 +1,9 @@
-//! What a walk saw, by places: who gives a place its values, who calls it, and where a function is held.
+//! Data flow within one file: what is assigned to each place, what is called, and which names hold
+//! a function.
 //!
-//! Owns the look-up of names and the ways backward. A property counts as one place for all objects, and a list as each of
-//! its elements, so that more is found than is there, not less.
+//! Resolves names and walks backwards from a value to its sources. A property counts as one place
+//! for all objects, and an array as each of its elements, so the analysis finds too much rather
+//! than too little.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use swc_atoms::Atom;
@@ -12,21 +14,21 @@ use super::walk::{Place, Seen, Written};
 /// The scope of names that the file does not bind.
 const NOWHERE: u32 = u32::MAX;
 
-/// Values that one place is looked up for.
+/// How many values of one place are looked at.
 const MOST_LOOKED_AT: usize = 32;
 
-/// Properties of one name that are looked at.
+/// How many assignments to the properties of one name are looked at.
 const MOST_WRITTEN: usize = 256;
 
 pub(super) struct Graph {
     pub(super) seen: Seen,
     gives: FxHashMap<Place, Vec<u32>>,
     calls: FxHashMap<Place, Vec<u32>>,
-    /// Places that are given a function.
+    /// The places that a function is assigned to, by function.
     holders: FxHashMap<u32, Vec<Place>>,
-    /// Names and properties that are given what another name has.
+    /// The names and properties that a name is assigned to, by name.
     takers: FxHashMap<Place, Vec<Place>>,
-    /// What is written to the properties of a name.
+    /// What is assigned to the properties of a name.
     written: FxHashMap<Place, Vec<u32>>,
 }
 
@@ -66,7 +68,7 @@ impl Graph {
         graph
     }
 
-    /// What is assigned to the properties of a name, or deleted.
+    /// Assignments to the properties of a name, and deletions.
     pub(super) fn written_to(&self, name: &Value) -> impl Iterator<Item = &Written> + use<'_> {
         let indices = self.place(name).and_then(|place| self.written.get(&place));
         let indices = indices.map_or(&[][..], Vec::as_slice).iter().take(MOST_WRITTEN);
@@ -83,7 +85,7 @@ impl Graph {
         }
     }
 
-    /// The one place that a value is taken from.
+    /// The one place that a value is read from.
     pub(super) fn place(&self, value: &Value) -> Option<Place> {
         match value {
             Value::Name(name, scope) => Some(self.home(&Place::Name(name.clone(), *scope))),
@@ -93,13 +95,14 @@ impl Graph {
         }
     }
 
-    /// Whether nothing in the file binds this name.
+    /// Whether the value is this name and nothing in the file binds it.
     pub(super) fn is_global(&self, value: &Value, name: &str) -> bool {
         matches!(value, Value::Name(own, _) if &**own == name)
             && matches!(self.place(value), Some(Place::Name(_, NOWHERE)))
     }
 
-    /// `require("./x")`, `(await import("./x")).job`.
+    /// Whether the value comes from a relative import: `require("./x")`,
+    /// `(await import("./x")).job`.
     fn is_of_another_file(&self, value: &Value) -> bool {
         let loads = |value: &Value| match value {
             Value::Call(callee, arguments) => {
@@ -116,13 +119,14 @@ impl Graph {
         }
     }
 
-    /// All that a place is given.
+    /// All values that are assigned to a place.
     pub(super) fn given(&self, place: &Place) -> impl Iterator<Item = &Value> + use<'_> {
         let indices = self.gives.get(place).map_or(&[][..], Vec::as_slice);
         indices.iter().map(|index| &self.seen.gives[*index as usize].1)
     }
 
-    /// What a value's place is given: so much of it that a look costs the same everywhere.
+    /// The values of the place that a value is read from, limited so that each lookup has a bounded
+    /// cost.
     pub(super) fn given_to(&self, value: &Value) -> impl Iterator<Item = &Value> + use<'_> {
         let indices = self.place(value).and_then(|place| self.gives.get(&place));
         let indices = indices.map_or(&[][..], Vec::as_slice).iter().take(MOST_LOOKED_AT);
@@ -130,19 +134,20 @@ impl Graph {
     }
 }
 
-/// A walk against the direction in which values go.
+/// A backward traversal of the data flow.
 pub(super) struct Backward<'g> {
     graph: &'g Graph,
-    /// A method that takes a value counts as each method of that name.
+    /// Whether a function held by a property is also matched with every call of a method of that
+    /// name.
     through_methods: bool,
     seen: FxHashSet<Place>,
     asked: FxHashSet<(Place, usize)>,
-    /// Objects whose contents were taken: one may hold what comes out of itself.
+    /// Objects whose contents were added already, since an object may contain what comes out of it.
     emptied: FxHashSet<Place>,
     open: Vec<Place>,
     /// The functions that were reached.
     pub(super) functions: FxHashSet<u32>,
-    /// What was reached may be a function of another file, or one that nobody knows.
+    /// Whether the traversal reached a function of another file, or an unknown one.
     pub(super) is_unknown: bool,
 }
 
@@ -161,7 +166,7 @@ impl<'g> Backward<'g> {
         }
     }
 
-    /// Goes back from a value that is turned into text.
+    /// Traverses backwards from a value that is turned into text.
     pub(super) fn start(&mut self, value: &Value) {
         self.add(value);
         while let Some(place) = self.open.pop() {
@@ -192,7 +197,7 @@ impl<'g> Backward<'g> {
         }
     }
 
-    /// What an object holds, by whatever key.
+    /// Adds everything that an object holds, under any key.
     fn contents(&mut self, object: &Value) {
         let graph = self.graph;
         if graph.place(object).is_some_and(|place| !self.emptied.insert(place)) {
@@ -250,7 +255,7 @@ impl<'g> Backward<'g> {
         }
     }
 
-    /// The arguments of all calls of a function.
+    /// Adds the arguments that all calls of a function pass at this index.
     fn argument(&mut self, id: u32, index: usize, mut found: bool) {
         let graph = self.graph;
         let held = graph.holders.get(&id).map_or(&[][..], Vec::as_slice);
@@ -279,7 +284,7 @@ impl<'g> Backward<'g> {
     }
 }
 
-/// Whether this text begins and ends as the call of a function whose text stands in the middle: `(${job})(…)`.
+/// The values whose text the surrounding text calls as a function: `(${job})(…)`.
 pub(super) fn called_pieces(pieces: &[Piece]) -> Vec<&Value> {
     let literal = |index: usize| match pieces.get(index) {
         Some(Piece::Literal(text)) => text.trim(),
@@ -303,13 +308,14 @@ pub(super) fn called_pieces(pieces: &[Piece]) -> Vec<&Value> {
     called.collect()
 }
 
-/// What stands before a function that is called at once; regular expressions begin otherwise.
+/// Whether this text can precede a function that is called at once. A regular expression that is
+/// built in pieces begins differently.
 fn is_opening(before: &str) -> bool {
     let words = before.trim_end_matches('(').trim_end();
     matches!(words, "" | ";" | "!" | "return" | "await" | "void") || words.ends_with(['=', ';', ','])
 }
 
-/// The text that a value is turned into: `job` of `job.toString()` and `String(job)`.
+/// The value that a call turns into text: `job` of `job.toString()` and `String(job)`.
 pub(super) fn converted<'v>(graph: &Graph, callee: &'v Value, arguments: &'v [Value]) -> Option<&'v Value> {
     let Value::Property(object, Some(key)) = callee else {
         return arguments.first().filter(|_| graph.is_global(callee, "String"));
@@ -322,7 +328,7 @@ pub(super) fn converted<'v>(graph: &Graph, callee: &'v Value, arguments: &'v [Va
     }
 }
 
-/// `Function.prototype.toString`, or a name for it.
+/// `Function.prototype.toString`, or a name that holds it.
 fn is_function_to_string(graph: &Graph, value: &Value) -> bool {
     let is = |value: &Value| {
         let Value::Property(object, Some(key)) = value else { return false };

@@ -1,6 +1,7 @@
-//! What an expression may be, as far as it says where functions and environments go.
+//! The possible values of an expression, reduced to what matters for the flow of functions and
+//! environments.
 //!
-//! Owns the reduction of a tree to that. Nested expressions are looked at to a fixed depth: what lies deeper is unknown.
+//! Nested expressions are followed to a fixed depth; everything deeper is `Unknown`.
 
 use swc_atoms::Atom;
 use swc_common::Spanned;
@@ -9,26 +10,26 @@ use swc_ecma_ast::*;
 use crate::reads::scope::ScopeId;
 use crate::syntax::range;
 
-/// How deep expressions are looked into.
+/// How deep nested expressions are followed.
 pub(super) const DEPTH: usize = 6;
 
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     /// A name, used in this scope.
     Name(Atom, ScopeId),
-    /// A property of a value; no key where it is computed.
+    /// A property of a value; the key is `None` if it is computed.
     Property(Box<Value>, Option<Atom>),
-    /// A function or a class, by the place where it begins.
+    /// A function or a class, by the offset where it begins.
     Function(u32),
-    /// The argument that the function at this place is given at an index.
+    /// The parameter at an index of the function that begins at this offset.
     Parameter(u32, usize),
     Object(Vec<Entry>),
     Array(Vec<Value>),
     Call(Box<Value>, Vec<Value>),
-    /// Texts and values put together.
+    /// A text concatenated from literals and values.
     Text(Vec<Piece>),
     Literal(Atom),
-    /// What a pattern left of a value when it had taken these properties.
+    /// The rest of an object pattern (`...rest`), without these properties.
     Rest(Box<Value>, Vec<Atom>),
     Either(Vec<Value>),
     Undefined,
@@ -38,7 +39,7 @@ pub(super) enum Value {
 #[derive(Debug, Clone)]
 pub(super) enum Entry {
     Own(Atom, Value),
-    /// By a key that is not written out.
+    /// An entry whose key is computed.
     Computed(Value),
     Spread(Value),
 }

@@ -1,6 +1,7 @@
-//! One walk over a file's tree: what every name, property, parameter and result is given, and what is called.
+//! One walk over a file's syntax tree that collects assignments and calls: what every name,
+//! property, parameter and return value is given, and what is called.
 //!
-//! Owns the collecting. It refuses to judge, and keeps no value that can neither be a function nor an environment.
+//! Collects without judging, and drops values that can be neither a function nor an environment.
 
 use rustc_hash::FxHashMap;
 use swc_atoms::Atom;
@@ -12,18 +13,18 @@ use super::value::{DEPTH, Entry, Piece, Value, key_of, operands, property_name};
 use crate::reads::scope::{Opens, ScopeId, Scopes};
 use crate::syntax::range;
 
-/// Something that is given values.
+/// Something that values are assigned to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Name(Atom, ScopeId),
-    /// All properties of that name, whoever has them.
+    /// All properties with this name, on any object.
     Key(Atom),
     Parameter(u32, usize),
-    /// What the function at this place returns.
+    /// The return value of the function that begins at this offset.
     Returned(u32),
 }
 
-/// A call, or a construction.
+/// A function call, or a construction with `new`.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) callee: Value,
@@ -42,18 +43,18 @@ pub(super) struct Written {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) scopes: Scopes,
-    /// Where functions and classes begin and end.
+    /// Start and end offsets of functions and classes.
     pub(super) functions: FxHashMap<u32, u32>,
     pub(super) gives: Vec<(Place, Value)>,
     pub(super) calls: Vec<Made>,
     pub(super) written: Vec<Written>,
-    /// Texts that are made of values.
+    /// Texts that are concatenated from values.
     pub(super) texts: Vec<Value>,
-    /// Names that are added to something that is no text by its looks.
+    /// Names that are operands of a `+` in which no operand is visibly a string.
     pub(super) added: Vec<Value>,
-    /// Objects that take over another one's properties.
+    /// Objects that spread another object's properties.
     pub(super) copies: Vec<Value>,
-    /// Texts with `=` in them: `NAME=value node child.js`.
+    /// Texts that contain `=`, such as `NAME=value node child.js`.
     pub(super) settings: Vec<Atom>,
 }
 
@@ -62,7 +63,7 @@ enum Bind {
     Var,
     Here,
     Parameter,
-    /// Bound elsewhere.
+    /// Bound elsewhere: a plain assignment.
     Not,
 }
 
@@ -70,7 +71,7 @@ enum Bind {
 struct Walk {
     seen: Seen,
     scope: ScopeId,
-    /// The function around, and the class.
+    /// The enclosing function, and the enclosing class.
     function: u32,
     class: u32,
 }
@@ -117,11 +118,11 @@ impl Walk {
         self.give(Place::Name(name.clone(), self.scope), what);
     }
 
-    /// Every name of a pattern with what it takes of `what`.
+    /// Gives every name of a pattern the part of `what` that it takes.
     fn pattern(&mut self, pattern: &Pat, kind: Bind, what: Value) {
         match pattern {
             Pat::Ident(ident) => self.name(&ident.id.sym, kind, what),
-            // An element counts as the whole.
+            // An element counts as the whole array.
             Pat::Array(array) => {
                 let what = simple(what);
                 array.elems.iter().flatten().for_each(|item| self.pattern(item, kind, what.clone()));
@@ -200,7 +201,8 @@ impl Walk {
         };
         let arguments: Vec<Value> = arguments.iter().map(of).collect();
         for (index, argument) in arguments.iter().enumerate() {
-            // `tasks.map((task) => …)`: a function that is written there is given what the method's object has.
+            // `tasks.map((task) => …)`: an inline callback's first parameter is given the
+            // contents of the method's object.
             if let (Value::Property(object, _), Value::Function(id)) = (&callee, argument) {
                 let object = simple((**object).clone());
                 self.give(Place::Parameter(*id, 0), object);
@@ -209,7 +211,7 @@ impl Walk {
                 self.give(Place::Parameter(*id, index), argument.clone());
             }
         }
-        // What is put into a list counts as the list.
+        // What is added to a collection counts as the collection.
         if let Value::Property(object, Some(key)) = &callee
             && matches!(&**key, "push" | "unshift" | "add" | "set")
         {
@@ -269,14 +271,14 @@ impl Walk {
 fn is_carrying(value: &Value) -> bool {
     match value {
         Value::Unknown | Value::Undefined => false,
-        // It may be run.
+        // A text that names the environment may be run as code.
         Value::Literal(text) => text.contains("env"),
         Value::Either(values) | Value::Array(values) => values.iter().any(is_carrying),
         _ => true,
     }
 }
 
-/// A value of which many copies are made.
+/// The value if it is small enough to be cloned many times, otherwise `Unknown`.
 fn simple(value: Value) -> Value {
     match value {
         Value::Name(..) | Value::Parameter(..) | Value::Property(..) | Value::Rest(..) => value,
@@ -624,7 +626,7 @@ impl Walk {
     }
 }
 
-/// The entries of an object that is written out.
+/// The entries of an object literal.
 pub(super) fn entries(value: &Value) -> &[Entry] {
     match value {
         Value::Object(entries) => entries,

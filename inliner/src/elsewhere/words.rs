@@ -1,6 +1,6 @@
-//! Words that tell, in one pass over a file's bytes, whether its tree has to be asked.
+//! A fast byte search that decides whether a file's syntax tree needs the analysis of `elsewhere`.
 //!
-//! Owns a fast "no". When in doubt it asks for the tree.
+//! Answers "no" quickly; when in doubt, asks for the tree.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use memchr::memmem;
 
 use crate::prefilter::quoted;
 
-/// Modules and packages that start children, by their names in quotes.
+/// Modules and packages that start children, matched as quoted names.
 const MODULES: [&str; 13] = [
     "child_process",
     "worker_threads",
@@ -29,7 +29,7 @@ const MODULES: [&str; 13] = [
 /// Runtimes that start children without a module.
 const RUNTIMES: [&str; 2] = ["Bun.spawn", "Deno.Command"];
 
-/// What runs a text as code, or puts a function into one.
+/// Marks of code that runs a text, or puts a function into one.
 const RUNNERS: [&str; 11] = [
     "eval:",
     "createObjectURL",
@@ -44,7 +44,7 @@ const RUNNERS: [&str; 11] = [
     "')(",
 ];
 
-/// How far a function's text may be from the parentheses that call it.
+/// How many bytes after `(${` the parentheses that call the function may be.
 const NEAR: usize = 200;
 
 static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
@@ -52,12 +52,12 @@ static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::new(words).expect("a few short words are far below the automaton's limits")
 });
 
-/// What the bytes of a file tell of what it runs.
+/// What a file's bytes say about the code that it runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Words {
     /// It may start children.
     pub(super) starts_children: bool,
-    /// It may run the text of a function that another file gives to it.
+    /// It may run the text of a function that comes from another file.
     pub(super) runs_text: bool,
 }
 
@@ -81,7 +81,7 @@ impl Words {
     }
 }
 
-/// Whether what begins with `(${` here may be a function that is called.
+/// Whether the `(${` at this offset may begin a function that is called.
 fn is_called(text: &[u8], at: usize) -> bool {
     let near = &text[at..text.len().min(at + NEAR)];
     let calls = ["})()", "}).call(", "}).apply(", "})(${", "})(..."];

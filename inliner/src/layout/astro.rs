@@ -1,14 +1,16 @@
-//! Astro with a server: `dist/`, or whatever `outDir` says, from the adapters for Node and Cloudflare.
+//! Layout of Astro server builds: `dist/`, or the configured `outDir`, from the adapters for Node
+//! and Cloudflare.
 //!
-//! Owns how such a build is recognised: by Astro's entry, which carries the app's manifest, beside a client. The
-//! Cloudflare adapter also writes a configuration for wrangler, which names the entry and the folder of assets.
+//! Recognises a build by Astro's entry, which carries the app's manifest, beside a client folder.
+//! The Cloudflare adapter also writes a wrangler configuration, which names the entry and the
+//! folder of assets.
 //!
 //! ```text
-//! <dist>/server/entry.mjs           the authority and the entry
+//! <dist>/server/entry.mjs           identifies the build; the entry
 //! <dist>/server/wrangler.json       Cloudflare: `main`, `assets.directory`
 //! <dist>/server/**                  rewritten
 //! <dist>/server/{.dev.vars,.env}*   copied there by Cloudflare's plugin for Vite: searched
-//! <dist>/client/                    public, prerendered pages among it
+//! <dist>/client/                    public, including prerendered pages
 //! ```
 
 use std::path::Path;
@@ -19,7 +21,7 @@ use super::{Detected, Entry, Layout, Runtime, find, wrangler};
 use crate::Error;
 use crate::tree::Tree;
 
-/// The finished build that a folder is.
+/// The finished build in this folder, if the folder is one.
 pub(super) fn detect(
     tree: &Tree<'_>,
     dist: &Path,
@@ -38,7 +40,7 @@ pub(super) fn detect(
     Ok(vec![Detected { layout, fresh: is_fresh(tree, &manifest, written_since)? }])
 }
 
-/// Astro names its virtual modules in what it bundles of them.
+/// Recognises Astro by the names of its virtual modules, which appear in bundled files.
 fn is_astro(tree: &Tree<'_>, server: &Path) -> bool {
     tree.is_file(&server.join("entry.mjs"))
         && (find::named(tree, server, "virtual_astro", ".mjs").is_some()

@@ -1,7 +1,6 @@
-//! Reading manifests, and telling whether this run wrote them.
+//! Reads manifests, and tells whether this run wrote them.
 //!
-//! Owns the formats in which frameworks and platforms write them. It refuses one that is not what it should be,
-//! and never quotes it: configurations may hold values.
+//! Rejects a malformed manifest without quoting it, because configurations may hold values.
 
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -13,10 +12,10 @@ use crate::Error;
 pub(super) use crate::error::ManifestFault;
 use crate::tree::Tree;
 
-/// File times come from a clock that ticks more slowly than the one that callers ask.
+/// Tolerance for file times: they come from a coarser clock than the one that callers read.
 const CLOCK_TICK: Duration = Duration::from_millis(50);
 
-/// A build is moved into place as a whole, or a folder that holds it.
+/// How many ancestors of a manifest are checked for having been moved into place with the build.
 const MOVED_ABOVE: usize = 4;
 
 /// A manifest in JSON.
@@ -25,7 +24,8 @@ pub(super) fn read_json<T: DeserializeOwned>(tree: &Tree<'_>, path: &Path) -> Re
     parsed.map_err(|source| Error::Manifest { path: path.to_owned(), source: source.into() })
 }
 
-/// A path that a manifest names, relative to the manifest's folder; without `..` where that leads to the same place.
+/// Resolves a path in a manifest relative to the manifest's folder; removes `..` where that leads
+/// to the same place.
 pub(super) fn join(tree: &Tree<'_>, folder: &Path, relative: &Path) -> PathBuf {
     let joined = folder.join(relative);
     let mut short = PathBuf::new();
@@ -42,7 +42,7 @@ pub(super) fn join(tree: &Tree<'_>, folder: &Path, relative: &Path) -> PathBuf {
     if is_same { short } else { joined }
 }
 
-/// Whether the manifest was written since then.
+/// Whether the manifest was written, or moved into place, since that time.
 pub(super) fn is_fresh(
     tree: &Tree<'_>,
     manifest: &Path,
@@ -56,7 +56,8 @@ pub(super) fn is_fresh(
         || above.any(|folder| is_moved_since(tree, folder, since)))
 }
 
-/// Whether a folder was put in place since then as it was: its entries are older, and the folder's own record is not.
+/// Whether a folder was moved into place unchanged since that time: its modification time is older,
+/// but its status change time is not.
 fn is_moved_since(tree: &Tree<'_>, folder: &Path, since: SystemTime) -> bool {
     let is_new = |time: SystemTime| time + CLOCK_TICK >= since;
     tree.metadata(folder).is_ok_and(|metadata| {
@@ -64,8 +65,8 @@ fn is_moved_since(tree: &Tree<'_>, folder: &Path, since: SystemTime) -> bool {
     })
 }
 
-/// Whether a file was written since then, or put in place: a cache's archive keeps the times of its files, and the
-/// file system's own time of the last change still tells.
+/// Whether a file was written or put into place since that time. Unpacking a cache's archive keeps
+/// modification times, but the file system's status change time still shows it.
 pub(super) fn is_written_since(metadata: &Metadata, since: SystemTime) -> bool {
     [modified(metadata), changed(metadata)].into_iter().flatten().any(|time| time + CLOCK_TICK >= since)
 }

@@ -1,7 +1,8 @@
-//! Folders and files that the caller names.
+//! Layout of folders and files that the caller names.
 //!
-//! Owns what is known of them all the same: the builds inside, and those that they belong to, keep their public files. It
-//! refuses a broken manifest only where the named folder is concerned: what lies beside it may be anybody's.
+//! Builds inside a named folder, and builds that it belongs to, still keep their public files
+//! public. A broken manifest is an error only in a build that the named folder belongs to, because
+//! what lies beside it may be unrelated.
 
 use std::path::Path;
 
@@ -9,10 +10,12 @@ use super::{DETECTORS, Layout, detect_in, find, next};
 use crate::Error;
 use crate::tree::Tree;
 
-/// The folder of a project has one of these. Builds beside the named folder are looked for no further up.
+/// A project's folder contains one of these. Builds beside the named folder are searched no further
+/// up.
 const PROJECT: [&str; 2] = ["package.json", ".git"];
 
-/// A folder that the caller vouches for. What builds in it and around it serve to the public stays public all the same.
+/// The layout of a folder that the caller vouches for. Public files of the builds in it and around
+/// it stay public.
 pub(super) fn layout(tree: &Tree<'_>, folder: &Path) -> Result<Layout, Error> {
     if !tree.is_dir(folder) {
         tree.refuse_faults()?;
@@ -39,10 +42,11 @@ fn inside(tree: &Tree<'_>, folder: &Path) -> Result<Vec<Layout>, Error> {
     Ok(layouts)
 }
 
-/// The nearest builds that a folder belongs to, or lies beside in its project. Some builds have a `package.json` of their
-/// own, so those that the folder lies in are looked for above it, too.
+/// The nearest builds that contain the folder, or lie beside it in its project. Some builds have
+/// their own `package.json`, so builds that contain the folder are also searched above the nearest
+/// `package.json`.
 fn nearest(tree: &Tree<'_>, real: &Path, at: Finder) -> Result<Vec<Layout>, Error> {
-    // Without a project, whatever lies beside the folder may be anybody's.
+    // Without a project, whatever lies beside the folder may be unrelated.
     let project = find::up_to(tree, real, &PROJECT).pop();
     let project = project.filter(|last| last.parent().is_some() && find::has_any(tree, last, &PROJECT));
     for above in real.ancestors().skip(1).take_while(|above| tree.holds(above)) {
@@ -59,7 +63,8 @@ fn nearest(tree: &Tree<'_>, real: &Path, at: Finder) -> Result<Vec<Layout>, Erro
     Ok(Vec::new())
 }
 
-/// The builds that a folder is or has, without faults that do not concern the named one.
+/// Finds the builds in a folder, ignoring errors in builds that the named folder does not belong
+/// to.
 type Finder = fn(&Tree<'_>, &Path, &Path) -> Result<Vec<Layout>, Error>;
 
 fn of_next(tree: &Tree<'_>, candidate: &Path, named: &Path) -> Result<Vec<Layout>, Error> {
@@ -75,7 +80,7 @@ fn of_others(tree: &Tree<'_>, candidate: &Path, named: &Path) -> Result<Vec<Layo
     Ok(layouts)
 }
 
-/// Leaves a fault out that lies in a build to which the folder does not belong.
+/// Ignores an error in a build that the named folder does not belong to.
 fn unless_strange<T>(
     tree: &Tree<'_>,
     named: &Path,
@@ -96,7 +101,8 @@ fn is_inside(tree: &Tree<'_>, real: &Path, folder: &Path) -> bool {
     tree.real(folder).is_ok_and(|folder| real.starts_with(folder))
 }
 
-/// Nothing says what becomes of the files beside the bundles, so none of them may hold a value.
+/// Whether a file may be served: nothing says what happens to the files beside the bundles, so all
+/// but scripts, maps, `.wasm` and `.node` count as public.
 fn may_be_served(inside: &Path) -> bool {
     let extension = inside.extension().and_then(|extension| extension.to_str());
     !matches!(extension, Some("js" | "mjs" | "cjs" | "map" | "wasm" | "node"))

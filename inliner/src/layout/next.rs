@@ -1,11 +1,11 @@
-//! Next.js: `.next` or whatever `distDir` says, and its standalone copy.
+//! Layout of Next.js builds: `.next` or the configured `distDir`, and its standalone copy.
 //!
-//! Owns where Next's manifests are and what they mean. A folder counts only with its `required-server-files.json`:
-//! an unfinished build has none.
+//! Interprets Next's manifests. A folder counts as a build only with `required-server-files.json`,
+//! which an unfinished build does not have.
 //!
 //! ```text
 //! <app>/public/                            public
-//! <dist>/required-server-files.json        the authority
+//! <dist>/required-server-files.json        identifies a finished build
 //! <dist>/export-detail.json                names the static export, which is public
 //! <dist>/static/                           public, as /_next/static
 //! <dist>/server/**/*.js                    rewritten
@@ -28,21 +28,21 @@ use crate::Error;
 use crate::tree::{self, Kind, Tree};
 
 const MANIFEST: &str = "required-server-files.json";
-/// Where a static export was written to.
+/// Says where a static export was written to.
 const EXPORT: &str = "export-detail.json";
-/// What a standalone copy is started with.
+/// The script that starts a standalone copy.
 const SERVER: &str = "server.js";
-/// A `distDir` such as `build/next` is looked for this deep.
+/// Depth at which a `distDir` such as `build/next` is still found.
 const DEEPEST: usize = 4;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
     config: Config,
-    /// Of the app, seen from the folder that a standalone copy is one of.
+    /// The app's folder, relative to the folder that a standalone copy reproduces.
     #[serde(default)]
     relative_app_dir: PathBuf,
-    /// Where it was built.
+    /// The folder where the app was built.
     app_dir: Option<PathBuf>,
 }
 
@@ -58,7 +58,7 @@ struct Config {
     dist_dir: PathBuf,
 }
 
-/// Every finished Next build in `folder`, which is an app's folder or a build's own.
+/// All finished Next builds in `folder`, which is an app's folder or a build itself.
 pub(super) fn detect(
     tree: &Tree<'_>,
     folder: &Path,
@@ -76,18 +76,18 @@ pub(super) fn detect(
     Ok(found)
 }
 
-/// Every build below a folder, which may be one, too.
+/// All builds below a folder, including the folder itself.
 pub(super) fn below(tree: &Tree<'_>, folder: &Path) -> Result<Vec<Layout>, Error> {
     let found = manifests(tree, folder, usize::MAX, &["node_modules", ".git"])?;
     found.iter().map(|dist| layout(tree, dist)).collect()
 }
 
-/// The build that a folder is.
+/// The build in this folder, if the folder is one.
 pub(super) fn at(tree: &Tree<'_>, folder: &Path) -> Result<Option<Layout>, Error> {
     if tree.is_file(&folder.join(MANIFEST)) { layout(tree, folder).map(Some) } else { Ok(None) }
 }
 
-/// Folders with a manifest of Next's.
+/// Folders with a Next manifest.
 fn manifests(tree: &Tree<'_>, folder: &Path, depth: usize, skipped: &[&str]) -> Result<Vec<PathBuf>, Error> {
     let wanted = |entry: &tree::Entry| {
         !skipped.iter().any(|name| entry.name() == *name) && !find::is_cache(tree, &entry.path)
@@ -124,7 +124,7 @@ fn layout(tree: &Tree<'_>, dist: &Path) -> Result<Layout, Error> {
     })
 }
 
-/// A copy of the build with a server of its own, which loads everything else.
+/// The layout of a standalone copy, which has its own server that loads everything else.
 fn standalone_layout(tree: &Tree<'_>, dist: &Path) -> Result<Layout, Error> {
     let mut layout = layout(tree, dist)?;
     let server = layout.tree.join(SERVER);
@@ -135,8 +135,8 @@ fn standalone_layout(tree: &Tree<'_>, dist: &Path) -> Result<Layout, Error> {
     Ok(layout)
 }
 
-/// The static site of `output: "export"`, in the app's folder. The app may have been moved since: the export's place is
-/// read relative to where it was built.
+/// The static site of `output: "export"`, in the app's folder. The export's path is taken relative
+/// to where the app was built, because the app may have been moved since.
 fn exported(tree: &Tree<'_>, dist: &Path, app: &Path, manifest: &Manifest) -> Option<PathBuf> {
     let details = dist.join(EXPORT);
     let export: Export = if tree.is_file(&details) { read_json(tree, &details).ok()? } else { return None };
@@ -148,7 +148,7 @@ fn exported(tree: &Tree<'_>, dist: &Path, app: &Path, manifest: &Manifest) -> Op
     Some(app.join(inside)).filter(|folder| is_below && *folder != app && tree.is_dir(folder))
 }
 
-/// What the build keeps for itself; and in a standalone copy, the `.env` files that Next copies into it.
+/// The build's own files; and in a standalone copy, the `.env` files that Next copies into it.
 fn searched(tree: &Tree<'_>, dist: &Path, app: Option<&Path>) -> Vec<PathBuf> {
     let mut searched = ["cache", "diagnostics", "trace", "trace-build"].map(|name| dist.join(name)).to_vec();
     let is_copy = dist.ancestors().skip(1).any(|folder| folder.ends_with("standalone"));
@@ -160,20 +160,21 @@ fn searched(tree: &Tree<'_>, dist: &Path, app: Option<&Path>) -> Vec<PathBuf> {
     searched
 }
 
-/// The folder that `distDir` is relative to, if the build still lies where it says.
+/// The folder that `distDir` is relative to, if the build still lies where its manifest says.
 fn app_folder(tree: &Tree<'_>, dist: &Path, manifest: &Manifest) -> Option<PathBuf> {
     let dist_dir = &manifest.config.dist_dir;
     let names: Vec<_> = dist_dir.components().filter(|part| !matches!(part, Component::CurDir)).collect();
     if names.iter().any(|part| !matches!(part, Component::Normal(_))) {
         return app_elsewhere(tree, dist, manifest).or_else(|| dist.parent().map(Path::to_owned));
     }
-    // `.` has no parent by its text.
+    // The path `.` has no textual parent, so the real path is needed.
     let dist = tree.real(dist).ok()?;
     let app = dist.ancestors().nth(names.len())?;
     Some(if dist.ends_with(dist_dir) { app.to_owned() } else { dist.parent()?.to_owned() })
 }
 
-/// An app that its build does not lie in: in a folder above both, which for a copy is the copy's, or where it was built.
+/// The app of a build outside the app's folder: found from a folder above both (for a standalone
+/// copy, inside the copy), or from the folder where the app was built.
 fn app_elsewhere(tree: &Tree<'_>, dist: &Path, manifest: &Manifest) -> Option<PathBuf> {
     let dist = tree.real(dist).ok()?;
     let apps = dist.ancestors().skip(1).map(|above| above.join(&manifest.relative_app_dir));
@@ -189,7 +190,8 @@ fn holds(tree: &Tree<'_>, folder: &Path, inside: &Path) -> bool {
     real(inside).starts_with(real(folder))
 }
 
-/// Prerendered pages, payloads and headers lie among the bundles. Of the JSON files only page data is served.
+/// Prerendered pages, payloads and headers lie among the bundles. Of the JSON files, only page data
+/// is served.
 fn is_served(inside: &Path) -> bool {
     let extension = inside.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension {

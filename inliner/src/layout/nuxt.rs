@@ -1,12 +1,13 @@
-//! Nitro's outputs: Nuxt, and every framework that builds with Nitro.
+//! Layout of Nitro outputs: Nuxt, and every other framework that builds with Nitro.
 //!
-//! Owns where Nitro puts a build for which preset, and what of it is served. It refuses to guess about presets that
-//! put the server or the public files somewhere else: a build counts only with both where they are expected.
+//! Finds the folders of the server and of the public files in a Nitro output. Presets that write
+//! these elsewhere are not guessed: a build counts only if both are where they are expected; static
+//! presets have no server.
 //!
 //! ```text
-//! .output/nitro.json            the authority: preset and framework, written when the build is complete
+//! .output/nitro.json            identifies a complete build: preset and framework
 //! .output/server/**             rewritten, without node_modules
-//! .output/server/wrangler.json  Cloudflare: a copy of the app's own, `vars` included: searched
+//! .output/server/wrangler.json  Cloudflare: copy of the app's, with `vars`: searched
 //! .output/public/**             public
 //!
 //! dist/nitro.json               the same for Cloudflare Pages
@@ -38,7 +39,7 @@ struct Framework {
     name: String,
 }
 
-/// The finished Nitro builds of an app's folder, or the one that the folder itself is.
+/// The finished Nitro builds in an app's folder, or the folder itself if it is one.
 pub(super) fn detect(
     tree: &Tree<'_>,
     folder: &Path,
@@ -47,7 +48,7 @@ pub(super) fn detect(
     let mut found = Vec::new();
     for output in [folder.join(".output"), folder.join("dist"), folder.to_owned()] {
         let path = output.join(MANIFEST);
-        // The manifest of Vercel's output is Nitro's too; that layout is Vercel's.
+        // Nitro also writes the manifest of Vercel's output, which the Vercel layout handles.
         if !tree.is_file(&path) || tree.is_dir(&output.join("functions")) {
             continue;
         }
@@ -85,12 +86,13 @@ fn layout(tree: &Tree<'_>, output: &Path, manifest: &Manifest) -> Option<Layout>
     })
 }
 
-/// Nitro always makes the folder of public files: where it is missing, they lie in a folder that is not known.
+/// Nitro always creates the folder of public files; if it is missing, the preset writes them to an
+/// unknown folder.
 fn is_whole(tree: &Tree<'_>, output: &Path, preset: &str) -> bool {
     (tree.is_dir(&output.join("server")) || preset.ends_with("static")) && tree.is_dir(&output.join("public"))
 }
 
-/// What lies among the public files of Cloudflare Pages and is not served.
+/// Files among the public files of Cloudflare Pages that are not served.
 fn withheld(server: &Path, output: &Path) -> Vec<PathBuf> {
     vec![server.to_owned(), output.join("_routes.json")]
 }

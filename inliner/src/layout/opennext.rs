@@ -1,13 +1,16 @@
-//! OpenNext for Cloudflare: a Next build turned into a Worker that wrangler bundles when it deploys.
+//! Layout of OpenNext for Cloudflare: a Next build turned into a Worker, which wrangler bundles
+//! when it deploys.
 //!
-//! Owns which of its many files hold the application's code: bundles that include everything they need. The copies of
-//! Next's own output beside them are not run. It refuses nothing by itself; outputs for other platforms are not known.
+//! Selects the files that hold the application's code: self-contained bundles. The copies of Next's
+//! own output beside them are not run. In a monorepo, `server-functions/<name>/handler.mjs` only
+//! re-exports the one in the app's folder; both are rewritten. OpenNext outputs for other platforms
+//! are not supported.
 //!
 //! ```text
 //! .open-next/worker.js                              the entry
 //! .open-next/middleware/handler.mjs                 rewritten: middleware or proxy
-//! .open-next/server-functions/<name>/handler.mjs    rewritten: everything else; in a monorepo this one only
-//! …/<name>/<path of the app>/handler.mjs            hands on what that one holds, and both are rewritten
+//! .open-next/server-functions/<name>/handler.mjs    rewritten: everything else
+//! …/<name>/<path of the app>/handler.mjs            rewritten: everything else, in a monorepo
 //! .open-next/assets/**                              public
 //! .open-next/cache/**                               public: prerendered pages, uploaded to a store
 //! .open-next/cloudflare/next-env.mjs                searched: every `.env` value of the build
@@ -24,10 +27,10 @@ use crate::tree::{self, Tree};
 
 const OUTPUT: &str = ".open-next";
 const ENTRY: &str = "worker.js";
-/// Only the output for Cloudflare has it.
+/// Only the output for Cloudflare has this file.
 const PLATFORM: &str = "cloudflare/init.js";
 
-/// The finished build of an app's folder, or the one that the folder itself is.
+/// The finished build in an app's folder, or the folder itself if it is one.
 pub(super) fn detect(
     tree: &Tree<'_>,
     folder: &Path,
@@ -69,7 +72,7 @@ fn layout(tree: &Tree<'_>, output: &Path) -> Result<Layout, Error> {
     })
 }
 
-/// The bundles below the folder of functions, each as deep as its app lies in its repository.
+/// The bundles below the folder of functions; each lies as deep as its app does in its repository.
 fn handlers(tree: &Tree<'_>, functions: &Path) -> Result<Vec<PathBuf>, Error> {
     let wanted = |entry: &tree::Entry| !["node_modules", ".next"].iter().any(|name| entry.name() == *name);
     let entries = tree.below(functions, usize::MAX, wanted)?.into_iter();

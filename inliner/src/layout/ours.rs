@@ -1,8 +1,8 @@
-//! What earlier runs left in a build.
+//! Files that earlier runs of the inliner left in a build.
 //!
-//! Owns how their files are known by their names: temporary ones of a run that was killed, which are swept wherever runs
-//! write, and modules that set variables. It refuses to pass over such a name where no run writes: there it is a file
-//! like any other.
+//! Recognises by name the temporary files of a killed run, which are removed wherever runs write,
+//! and the modules that set variables. In folders where no run writes, files with such names are
+//! treated like any other.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use super::{Inventory, find};
 
 impl Inventory<'_> {
-    /// Takes what runs write out of what is searched: values belong into it.
+    /// Removes the inliner's own files from the searched ones, since those files are meant to hold
+    /// values.
     pub(super) fn set_apart(&mut self) {
         let folders: BTreeSet<PathBuf> =
             self.server.keys().filter_map(|file| file.parent().map(Path::to_owned)).collect();
@@ -33,7 +34,7 @@ pub(super) fn is_leftover(path: &Path) -> bool {
     name.starts_with(crate::write::TEMPORARY_PREFIX) && name.ends_with(crate::write::TEMPORARY_SUFFIX)
 }
 
-/// A module of ours, which is written anew where it is needed.
+/// A prelude module of the inliner, which is rewritten where it is needed.
 pub(super) fn is_prelude(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(crate::prelude::is_file_name)
 }

@@ -1,14 +1,14 @@
-//! React Router in framework mode: `build/`, or whatever `buildDirectory` says.
+//! Layout of React Router in framework mode: `build/`, or the configured `buildDirectory`.
 //!
-//! Owns how such a build is recognised. The name of its folder is a setting that the build does not record; what it
-//! always has, beside a server, is a client whose manifest sets `__reactRouterManifest`.
+//! Recognises a build by its client manifest, which sets `__reactRouterManifest`, beside a server
+//! folder. The build does not record the name of its folder.
 //!
 //! ```text
-//! <build>/client/                          public, prerendered pages among it
-//! <build>/client/assets/manifest-*.js      the authority
+//! <build>/client/                          public, including prerendered pages
+//! <build>/client/assets/manifest-*.js      identifies the build
 //! <build>/server/**/*.js                   rewritten
 //! <build>/server/index.js                  the entry; with `serverBundles` one in each folder
-//! <build>/server/wrangler.json             Cloudflare: `main` is the entry, `assets.directory` is public
+//! <build>/server/wrangler.json             Cloudflare: `main`: entry, `assets.directory`: public
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ use super::{Detected, Entry, Layout, Runtime, find, wrangler};
 use crate::Error;
 use crate::tree::Tree;
 
-/// The variable that the client's manifest sets.
+/// The variable that the client manifest sets.
 const SAYS: &str = "__reactRouterManifest";
 
 /// Written by Cloudflare's plugin for Vite.
 const WRANGLER: &str = "wrangler.json";
 
-/// The finished build that a folder is.
+/// The finished build in this folder, if the folder is one.
 pub(super) fn detect(
     tree: &Tree<'_>,
     build: &Path,

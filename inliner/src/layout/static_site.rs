@@ -1,8 +1,9 @@
-//! Builds that leave files to serve and no server: Vite, static exports, site generators.
+//! Layout of static sites, which have files to serve and no server: Vite, static exports, site
+//! generators.
 //!
-//! Owns how such an output is told from other folders: pages of HTML that this run wrote, in whatever folder below the
-//! application's; or, when the run wrote no output at all, pages in a folder that build tools usually write to. It
-//! refuses to take a folder that belongs to another layout, and finds nothing to inline.
+//! Recognises an output by HTML pages that this run wrote, in any folder below the application's;
+//! or, if the run wrote no output at all, by pages in a folder that build tools usually write to.
+//! Folders that belong to another layout are skipped. Nothing is inlined.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,7 +13,7 @@ use super::{Detected, Layout, find};
 use crate::Error;
 use crate::tree::{Entry, Kind, Tree};
 
-/// Where build tools write static sites to, unless they are told otherwise.
+/// Default output folders of build tools for static sites.
 const USUAL: [&str; 12] = [
     "dist",
     "out",
@@ -27,12 +28,12 @@ const USUAL: [&str; 12] = [
     ".vitepress/dist",
     ".vuepress/dist",
 ];
-/// Hidden folders that may hold such an output; all others are tools' own.
+/// Hidden folders that may hold such an output; all others belong to tools.
 const HIDDEN: [&str; 3] = [".output", ".vitepress", ".vuepress"];
 /// Angular writes `dist/<name>/browser/index.html`.
 const DEEPEST_PAGE: usize = 3;
 
-/// The static sites below a folder that belong to none of the outputs already found.
+/// The static sites below a folder that belong to none of the outputs found so far.
 pub(super) fn detect(
     tree: &Tree<'_>,
     folder: &Path,
@@ -58,7 +59,7 @@ pub(super) fn detect(
     if wrote_something {
         sites.retain(|site| site.fresh);
     }
-    // A search does no harm to what is older, and there is nothing to inline that could be missing.
+    // Searching older sites does no harm, and they have nothing to inline that could be missing.
     sites.iter_mut().for_each(|site| site.fresh = true);
     Ok(sites)
 }
@@ -71,7 +72,7 @@ fn layout(folder: &Path, page: &Path) -> Layout {
     }
 }
 
-/// Pages of HTML in a folder, so many levels deep.
+/// HTML pages in a folder, down to this depth.
 fn pages(tree: &Tree<'_>, folder: &Path, depth: usize) -> Result<Vec<Entry>, Error> {
     let entries = tree.below(folder, depth, |entry| entry.name() != "node_modules")?.into_iter();
     let is_page = |entry: &Entry| entry.path.extension().is_some_and(|end| end == "html" || end == "htm");
@@ -88,7 +89,7 @@ fn is_hidden(folder: &Path, path: &Path) -> bool {
     names.any(|name| name.starts_with('.') && !HIDDEN.contains(&name.as_ref()))
 }
 
-/// Whether another layout owns the folder, or something inside of it.
+/// Whether another layout owns the folder, or something inside it.
 fn belongs_to(tree: &Tree<'_>, path: &Path, layout: &Layout) -> bool {
     let real = |path: &Path| tree.real(path).unwrap_or_else(|_| path.to_owned());
     let path = real(path);

@@ -1,16 +1,17 @@
-//! SvelteKit with the adapters for Node and Cloudflare. The one for Vercel writes Vercel's own output.
+//! Layout of SvelteKit with the adapters for Node and Cloudflare. The adapter for Vercel writes
+//! Vercel's own output.
 //!
-//! Owns what the adapters write. Kit itself writes `.svelte-kit/output`, which the Node adapter bundles again and the
-//! Cloudflare adapter's worker imports: only there it is what runs.
+//! SvelteKit itself writes `.svelte-kit/output`. The Node adapter bundles it again, while the
+//! worker of the Cloudflare adapter imports it, so it runs only on Cloudflare.
 //!
 //! ```text
-//! <app>/build/{handler,index,env,shims}.js         Node: rewritten; handler.js beside server/ is the authority
-//! <app>/build/server/**                            rewritten
-//! <app>/build/{client,prerendered}/                public, with .gz and .br twins
-//! <app>/.svelte-kit/cloudflare-tmp/manifest.js     Cloudflare: the authority; rewritten
+//! <app>/build/{handler,index,env,shims}.js         Node: rewritten; handler.js identifies a build
+//! <app>/build/server/**                            rewritten; beside handler.js
+//! <app>/build/{client,prerendered}/                public, with .gz and .br copies
+//! <app>/.svelte-kit/cloudflare-tmp/manifest.js     Cloudflare: identifies a build; rewritten
 //! <app>/.svelte-kit/output/server/**               rewritten
 //! <app>/.svelte-kit/cloudflare/                    public, but for _worker.js, which is the entry
-//! <app>/.svelte-kit/output/{client,prerendered}/   what the public folders are copied from: searched
+//! <app>/.svelte-kit/output/{client,prerendered}/   sources of the public folders: searched
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
 use crate::tree::Tree;
 
-/// The finished build that a folder is.
+/// The finished builds in this folder, if the folder is one.
 pub(super) fn detect(
     tree: &Tree<'_>,
     folder: &Path,
@@ -43,7 +44,7 @@ pub(super) fn detect(
     Ok(found)
 }
 
-/// The adapter's own four files beside what it bundled.
+/// Recognises the adapter's four files beside what it bundled.
 fn is_node(tree: &Tree<'_>, build: &Path) -> bool {
     let files =
         ["handler.js", "index.js", "env.js", "shims.js"].iter().all(|name| tree.is_file(&build.join(name)));
@@ -52,7 +53,7 @@ fn is_node(tree: &Tree<'_>, build: &Path) -> bool {
 
 fn node(tree: &Tree<'_>, build: &Path, handler: PathBuf) -> Layout {
     let files = ["env.js", "handler.js", "index.js", "shims.js"].map(|name| build.join(name));
-    // `handler.js` is also loaded by servers of people's own.
+    // Custom servers also load `handler.js`.
     let entries = [build.join("index.js"), handler.clone()];
     let kit = build.parent().map(|app| app.join(".svelte-kit/output"));
     Layout {
@@ -60,7 +61,7 @@ fn node(tree: &Tree<'_>, build: &Path, handler: PathBuf) -> Layout {
         server_files: files.into(),
         public: vec![build.join("client"), build.join("prerendered")],
         entries: entries.into_iter().map(|path| Entry { path, runtime: Runtime::Node }).collect(),
-        // Beside the build, which may be all that was named.
+        // It lies beside the build, which may be all that the caller named.
         searched: kit.into_iter().filter(|kit| tree.holds(kit)).collect(),
         evidence: vec![(handler, "written by SvelteKit's adapter for Node".to_owned())],
         ..Layout::new("sveltekit-node", build)

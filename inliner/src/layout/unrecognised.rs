@@ -1,7 +1,7 @@
 //! Scripts that a command wrote and that belong to no known layout.
 //!
-//! Owns the answer to "is there a bundle that nobody inlines?". It refuses to say what such a script is: only its caller
-//! knows whether it runs on a server.
+//! Finds possible bundles that no layout would inline. Only the caller knows whether such a script
+//! runs on a server.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use super::{Layout, find, is_script, ours};
 use crate::Error;
 use crate::tree::{Entry, Kind, Tree};
 
-/// The folders of such scripts below these applications, or the scripts themselves where they lie in an application's
-/// own folder.
+/// The folders of such scripts below these applications, or the scripts themselves if they lie
+/// directly in an application's folder.
 pub(super) fn written<'l>(
     tree: &Tree<'_>,
     apps: &[PathBuf],
@@ -49,7 +49,7 @@ fn scripts(tree: &Tree<'_>, app: &Path, since: SystemTime) -> Result<Vec<PathBuf
     Ok(scripts.collect())
 }
 
-/// What takes part in a run because of this layout.
+/// The paths that take part in a run because of this layout.
 fn owned(layout: &Layout) -> impl Iterator<Item = &PathBuf> {
     let parts = [&layout.server, &layout.server_files, &layout.public, &layout.searched, &layout.withheld];
     parts.into_iter().flatten()

@@ -1,11 +1,12 @@
-//! Vercel's Build Output API, version 3: what `vercel build` and adapters write.
+//! Layout of Vercel's Build Output API, version 3: what `vercel build` and adapters write.
 //!
-//! Owns which files each function is made of. It refuses a function's file that lies outside the project, and leaves functions alone that are not JavaScript.
+//! `config.json` identifies a build. Determines which files each function consists of. A function's
+//! file outside the project is an error, and functions that are not JavaScript are left alone.
 //!
 //! ```text
-//! .vercel/output/config.json                        the authority: `"version": 3`; its routes hold public headers
+//! .vercel/output/config.json                        `"version": 3`; its routes hold public headers
 //! .vercel/output/static/**                          public
-//! .vercel/output/functions/**/*.prerender-fallback.*   public
+//! .vercel/output/functions/**/*.prerender-fallback.*  public
 //! .vercel/output/functions/**/*.prerender-config.json  holds public headers
 //! .vercel/output/functions/**/<name>.func/          a function, or a link to one
 //!   .vc-config.json                                 runtime, entry, and `filePathMap`
@@ -55,13 +56,13 @@ impl Function {
         }
     }
 
-    /// The targets that are rewritten.
+    /// The scripts of `filePathMap` that are rewritten.
     fn bundles(&self) -> impl Iterator<Item = &PathBuf> {
         self.file_path_map.values().filter(|target| is_script(target) && !is_package(target))
     }
 }
 
-/// The finished build output of a project's folder, or the one that the folder itself is.
+/// The finished build output in a project's folder, or the folder itself if it is one.
 pub(super) fn detect(
     tree: &Tree<'_>,
     folder: &Path,
@@ -106,7 +107,7 @@ fn layout(tree: &Tree<'_>, output: &Path) -> Result<Layout, Error> {
     Ok(layout)
 }
 
-/// One function: its own folder, and what it takes from the rest of the project.
+/// Adds one function: its own folder, and the files that it takes from the rest of the project.
 fn add_function(tree: &Tree<'_>, layout: &mut Layout, config: &Path, function: Function) {
     let Some(runtime) = function.runtime() else {
         layout.evidence.push((config.to_owned(), format!("runtime {}: not JavaScript", function.runtime)));
@@ -126,8 +127,9 @@ fn add_function(tree: &Tree<'_>, layout: &mut Layout, config: &Path, function: F
     layout.entries.push(Entry { path, runtime });
 }
 
-/// The folder that `filePathMap` is relative to: the project's, or its repository's where the project is linked by that.
-/// The output does not say which, so it is the nearest one that holds the most of what is mapped.
+/// The folder that `filePathMap` is relative to: the project's, or its repository's if the project
+/// is linked from there. The output does not say which, so the nearest folder with the most of the
+/// mapped files is chosen.
 fn base(tree: &Tree<'_>, project: &Path, functions: &[(&Path, Function)]) -> PathBuf {
     let scripts = functions.iter().filter(|(_, function)| function.runtime().is_some());
     let bundles: BTreeSet<&PathBuf> = scripts.flat_map(|(_, function)| function.bundles()).collect();
@@ -139,17 +141,17 @@ fn base(tree: &Tree<'_>, project: &Path, functions: &[(&Path, Function)]) -> Pat
         return project.to_owned();
     };
     let nearest = find::up_to(tree, &real, &[".git"]).into_iter().min_by_key(|folder| missing(folder));
-    // As the caller wrote it, where that is possible: people read these paths.
+    // Keeps the path as the caller wrote it where possible, because people read these paths.
     nearest.filter(|nearest| *nearest != real).unwrap_or(project).to_owned()
 }
 
-/// The folder that `.vercel` lies in.
+/// The folder that contains `.vercel`.
 fn project(tree: &Tree<'_>, output: &Path) -> PathBuf {
     let real = tree.real(output).unwrap_or_else(|_| output.to_owned());
     let project = if real.ends_with(OUTPUT) { real.ancestors().nth(2) } else { None };
     let project = project.filter(|project| tree.holds(project));
     match (project, output.ends_with(OUTPUT)) {
-        // As the caller wrote it, where that is possible: people read these paths.
+        // Keeps the path as the caller wrote it where possible, because people read these paths.
         (Some(project), true) => output
             .ancestors()
             .nth(2)
@@ -168,7 +170,8 @@ struct Functions {
     fallbacks: Vec<PathBuf>,
 }
 
-/// What a link leads to is found by itself, inside the same folder.
+/// The functions' configurations and fallbacks. The target of a link is found on its own, because
+/// it lies in the same folder.
 fn functions(tree: &Tree<'_>, folder: &Path) -> Result<Functions, Error> {
     let mut found = Functions::default();
     if !tree.is_dir(folder) {
@@ -194,7 +197,7 @@ fn is_package(target: &Path) -> bool {
     target.components().any(|part| part.as_os_str() == "node_modules")
 }
 
-/// A copy of a `.env` file.
+/// A copy of an `.env` file.
 fn is_environment(target: &Path) -> bool {
     target.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".env"))
 }

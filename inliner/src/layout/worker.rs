@@ -1,12 +1,14 @@
-//! A Worker that wrangler bundled, or that it deploys as it is.
+//! Layout of a Cloudflare Worker that wrangler bundled, or that wrangler deploys as it is.
 //!
-//! Owns how a bundle is told from a source: wrangler's own note in its output folder, `no_bundle`, or a build tool's
-//! redirection; and which configuration belongs to a bundle, in any folder below. It never takes a configuration's `main` for a bundle otherwise: a source is kept in version control.
+//! Tells a bundle from a source file by wrangler's note in its output folder, by `no_bundle`, or by
+//! a build tool's redirection, and finds the configuration of each bundle in any folder below.
+//! Otherwise a configuration's `main` never counts as a bundle, because it may be a source file
+//! under version control.
 //!
 //! ```text
-//! <outdir>/README.md            `This folder contains the built output assets for the worker "…"`
-//! <outdir>/*.js                 rewritten; the entry is named after the configuration's `main`
-//! <assets.directory>/**         public
+//! <outdir>/README.md         `This folder contains the built output assets for the worker "…"`
+//! <outdir>/*.js              rewritten; the entry is named after the configuration's `main`
+//! <assets.directory>/**      public
 //! ```
 
 use std::io::Read;
@@ -21,10 +23,11 @@ use crate::tree::{Entry as Found, Kind, Tree};
 
 const NOTE: &str = "README.md";
 const NOTE_BEGINS: &str = "This folder contains the built output assets for the worker ";
-/// An `--outdir` such as `build/worker` is looked for this deep.
+/// Depth at which an `--outdir` such as `build/worker` is still found.
 const DEEPEST: usize = 3;
 
-/// The bundles of the Workers that configurations in a folder describe, or the output folder that it is itself.
+/// The bundles of the Workers that configurations in a folder describe, or the output folder that
+/// the folder itself is.
 pub(super) fn detect(
     tree: &Tree<'_>,
     folder: &Path,
@@ -46,8 +49,8 @@ pub(super) fn detect(
     Ok(found)
 }
 
-/// The one that an output was most likely bundled by, which the output does not say: in a folder that it lies in, as far
-/// up as the project's.
+/// The configuration that most likely produced an output, which the output does not record: the
+/// nearest one in the folders above it, up to the project's folder.
 fn nearest_configuration(tree: &Tree<'_>, folder: &Path, output: &Path) -> Result<Option<Wrangler>, Error> {
     let real = tree.real(folder)?;
     let inside = output.ancestors().take_while(|above| above.starts_with(folder));
@@ -59,7 +62,7 @@ fn nearest_configuration(tree: &Tree<'_>, folder: &Path, output: &Path) -> Resul
     Ok(None)
 }
 
-/// What wrangler deploys without bundling it.
+/// The Worker that wrangler deploys without bundling it.
 fn as_it_is(tree: &Tree<'_>, folder: &Path, config: &Wrangler) -> Result<Option<Layout>, Error> {
     let mut mains: Vec<&Main> = Vec::new();
     for main in config.mains.iter().filter(|main| main.no_bundle || config.redirected) {
@@ -72,7 +75,7 @@ fn as_it_is(tree: &Tree<'_>, folder: &Path, config: &Wrangler) -> Result<Option<
     }
     let with_more = mains.iter().filter(|main| main.more_modules || config.redirected);
     let said = if config.redirected { "written by a build tool" } else { "no_bundle" };
-    // Beside a person's own configuration they are the person's own.
+    // Beside a hand-written configuration, such files belong to the author and are not copies.
     let copied = mains.iter().filter(|_| config.redirected).filter_map(|main| main.path.parent());
     Ok(Some(Layout {
         searched: copied.flat_map(|folder| find::copied_variables(tree, folder)).collect(),
@@ -86,7 +89,7 @@ fn as_it_is(tree: &Tree<'_>, folder: &Path, config: &Wrangler) -> Result<Option<
     }))
 }
 
-/// What wrangler bundled into a folder of its own.
+/// The Worker that wrangler bundled into an output folder.
 fn bundled(tree: &Tree<'_>, folder: &Path, output: &Path, config: Option<&Wrangler>) -> Layout {
     let public = config.map(|config| config.public.clone()).unwrap_or_default();
     let names = config.iter().flat_map(|config| &config.mains).filter_map(|main| main.path.file_stem());
@@ -104,7 +107,7 @@ fn bundled(tree: &Tree<'_>, folder: &Path, output: &Path, config: Option<&Wrangl
     }
 }
 
-/// Wrangler never uploads `_worker.js` as an asset.
+/// The paths that wrangler does not serve: it never uploads `_worker.js` as an asset.
 fn withheld(tree: &Tree<'_>, worker: &Path, public: &[PathBuf]) -> Vec<PathBuf> {
     let is_pages = worker.components().any(|part| part.as_os_str() == "_worker.js");
     let real = |path: &Path| tree.real(path).unwrap_or_else(|_| path.to_owned());
@@ -123,7 +126,7 @@ fn outputs(tree: &Tree<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(notes.filter_map(|entry| entry.path.parent().map(Path::to_owned)).collect())
 }
 
-/// Of other files of that name, which may be anything, no more is read.
+/// Reads only the beginning, because other files with that name may be anything.
 fn is_note(tree: &Tree<'_>, path: &Path) -> bool {
     let mut begins = [0; NOTE_BEGINS.len()];
     tree.open(path).is_ok_and(|mut file| file.read_exact(&mut begins).is_ok())

@@ -1,7 +1,9 @@
-//! Wrangler's configuration: which file is the Worker, which folder is served beside it.
+//! Parser for wrangler's configuration: which file is the Worker, and which folder is served beside
+//! it.
 //!
-//! Owns its three notations, its environments, and the redirection that build tools write. It reads no variables and no bindings, and
-//! refuses a configuration that does not parse without quoting it: `vars` may hold anything.
+//! Supports the three file formats, environments, and the redirection that build tools write.
+//! Variables and bindings are not read, and a configuration that does not parse is not quoted,
+//! because `vars` may hold secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,39 +15,39 @@ use super::{Entry, Runtime};
 use crate::tree::{Kind, Tree};
 use crate::{Error, place};
 
-/// In the order in which wrangler looks.
+/// In the order in which wrangler looks for them.
 const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
-/// Where build tools say which configuration wrangler is to use instead.
+/// The file in which build tools name another configuration for wrangler to use.
 const REDIRECTION: &str = ".wrangler/deploy/config.json";
 
-/// What of a configuration says where files are.
+/// The parts of a configuration that say where files are.
 #[derive(Debug)]
 pub(super) struct Wrangler {
-    /// The configuration's own path.
+    /// The configuration file's own path.
     pub(super) path: PathBuf,
-    /// What it deploys, for each environment that says something of its own; the first is for no environment by name.
+    /// The main modules that it deploys: the top level's, if it has one, then each environment's.
     pub(super) mains: Vec<Main>,
-    /// Served as it is, in whichever environment.
+    /// Folders that are served as they are, in any environment.
     pub(super) public: Vec<PathBuf>,
-    /// It was named by a build tool.
+    /// A build tool's redirection named it.
     pub(super) redirected: bool,
 }
 
 impl Wrangler {
-    /// What Cloudflare's runtime loads first, if these are bundles.
+    /// The modules that Cloudflare's runtime loads first, if these are bundles.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         self.mains.iter().map(|main| Entry { path: main.path.clone(), runtime: Runtime::Workers })
     }
 }
 
-/// The module that a Worker begins with.
+/// The module that a Worker starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Main {
-    /// A source, or a bundle if `no_bundle`.
+    /// A source file, or a bundle if `no_bundle`.
     pub(super) path: PathBuf,
     /// It is deployed as it is.
     pub(super) no_bundle: bool,
-    /// More modules than this one are deployed as they are, from its folder.
+    /// Further modules in its folder are deployed as they are.
     pub(super) more_modules: bool,
 }
 
@@ -69,7 +71,8 @@ struct Text {
 }
 
 impl Text {
-    /// What an environment does not say itself, it has from the configuration around it.
+    /// The main module of an environment, which inherits unset options from the configuration
+    /// around it.
     fn main(&self, tree: &Tree<'_>, around: Option<&Self>, folder: &Path) -> Option<Main> {
         let path = self.main.as_ref().or_else(|| around?.main.as_ref())?;
         let either = |says: fn(&Self) -> Option<bool>| says(self).or_else(|| says(around?)).unwrap_or(false);
@@ -125,7 +128,7 @@ pub(super) fn of_folder(tree: &Tree<'_>, folder: &Path) -> Result<Option<Wrangle
     found.map(|path| of_file(tree, &path)).transpose()
 }
 
-/// One configuration file. What it names is relative to where it lies.
+/// Reads one configuration file. Paths in it are relative to its folder.
 pub(super) fn of_file(tree: &Tree<'_>, path: &Path) -> Result<Wrangler, Error> {
     let text = tree.read_text(path)?;
     let parsed = parse(path, &text).map_err(|source| Error::Manifest { path: path.to_owned(), source })?;

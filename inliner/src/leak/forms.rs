@@ -1,7 +1,7 @@
-//! The ways in which a value can be written.
+//! The forms of a value that the search looks for: plain, base64, hexadecimal, UTF-16.
 //!
-//! Owns the texts to look for, and the words that are not worth it. What escapes do to a value is not its part: those
-//! are undone before the search.
+//! Also lists the common words that are not searched for. Escapes need no forms of their own,
+//! because they are undone before the search.
 
 use std::fmt::Write as _;
 
@@ -13,12 +13,12 @@ use super::{LAYERS, SHORTEST};
 use crate::report::Encoding;
 use crate::unescape;
 
-/// Longer values are not looked for in rare forms.
+/// Longer values are not searched for in rare forms.
 const LONGEST_RARE: usize = 16 << 10;
-/// A base64 fragment needs this many letters to be told from chance.
+/// A shorter base64 fragment may match by chance.
 const SHORTEST_BASE64: usize = 8;
 
-/// Words that stand in public files whatever anybody's secrets are.
+/// Words that occur in public files regardless of secrets.
 const COMMON: [&str; 24] = [
     "production",
     "development",
@@ -46,15 +46,15 @@ const COMMON: [&str; 24] = [
     "undefined",
 ];
 
-/// Whether nobody would be surprised by it in a public file.
+/// Whether the text is a common word that a public file may hold.
 pub(crate) fn is_common(text: &[u8]) -> bool {
     COMMON.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// Every text that stands for the value once the escapes are undone, without repetition.
+/// All texts that stand for the value once escapes are undone, without duplicates.
 pub(crate) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
-    // Whoever writes a value often trims it: what is left is also part of the untrimmed one.
+    // Programs often trim values, and the trimmed value also matches the untrimmed one.
     let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
     let mut add = |text: Vec<u8>, encoding| {
         if !forms.iter().any(|(known, _)| **known == text) {
@@ -62,7 +62,8 @@ pub(crate) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
         }
     };
     for text in unescaped(value) {
-        // The one escape of forms that is not told from itself.
+        // Form encoding writes a space as `+`, and unescaping does not undo it, because a `+` may
+        // be literal.
         let plus = text.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect();
         add(text, Encoding::Plain);
         add(plus, Encoding::Url);
@@ -79,11 +80,11 @@ pub(crate) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     forms
 }
 
-/// Further ways to write a value, which nobody prints and a file may hold: base64 of base64 or of UTF-16, bytes in
-/// hexadecimal with something between them.
+/// Rare forms of a value, which no program prints but a file may hold: base64 of base64 or of
+/// UTF-16, and hexadecimal bytes with separators.
 pub(super) fn rare_forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
-    // A value as long as a file would make each of these several times as long.
+    // Each of these forms would be several times as long as a value of a file's length.
     if value.len() > LONGEST_RARE {
         return Vec::new();
     }
@@ -99,7 +100,7 @@ pub(super) fn rare_forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
         base64_forms(once.as_bytes()).into_iter().for_each(|text| add(text.into(), Encoding::Base64));
     }
     for hex in hex_forms(value.as_bytes()).map(Zeroizing::new) {
-        // The last is quoted-printable's.
+        // `=` is the separator of quoted-printable.
         for between in [" ", ":", "-", "="] {
             let pairs: Vec<&str> =
                 hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok()).collect();
@@ -109,7 +110,8 @@ pub(super) fn rare_forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     forms
 }
 
-/// The value, and what is left of it in a text whose escapes were undone although some of them were the value's own.
+/// The value, and its unescaped layers: unescaping a text also undoes escapes that belong to the
+/// value.
 fn unescaped(value: &str) -> Vec<Vec<u8>> {
     let mut layers = vec![value.as_bytes().to_vec()];
     while let Some(next) = unescape::once(&layers[layers.len() - 1]).filter(|_| layers.len() <= LAYERS) {
@@ -139,8 +141,8 @@ fn hex_forms(value: &[u8]) -> [String; 2] {
     [lower, upper]
 }
 
-/// Base64 of the value at each of the three places it can have within a longer text: only the letters that do not
-/// depend on its neighbours.
+/// Base64 of the value at each of its three alignments within a longer text, reduced to the
+/// characters that do not depend on the neighbouring bytes.
 fn base64_forms(value: &[u8]) -> Vec<String> {
     let mut forms = Vec::new();
     for lead in 0..3 {

@@ -1,9 +1,9 @@
 //! Parts of a value that are secrets of their own.
 //!
-//! Owns what is taken out of a value: the lines of a key, an address's password, the strings of a JSON document, the
-//! fields of a connection string, also where the value is base64 of one of these. It refuses what is the same for
-//! everybody or public by its nature: a key's first and last line, hosts, ids, names, words. A part is called by the way
-//! to it, never by its text.
+//! Extracts the lines of a key, a URL's password, the strings of a JSON document and the fields of
+//! a connection string, also where the value is base64 of one of these. Skips what is shared or
+//! public: a key's first and last line, hosts, ids, names, words. A part is labelled with its path,
+//! never with its text.
 
 use std::collections::BTreeSet;
 
@@ -17,24 +17,24 @@ use zeroize::Zeroizing;
 use super::SHORTEST;
 use super::forms::is_common;
 
-/// Shorter lines stand in many texts.
+/// Shorter lines occur in many texts.
 const SHORTEST_LINE: usize = 20;
-/// And so do shorter strings of a document.
+/// Shorter strings of a document occur in many texts, too.
 const SHORTEST_STRING: usize = 8;
-/// A document in a document in base64, and an address in it.
+/// Depth of nesting, for example a URL in a base64 document inside another document.
 const DEEPEST: usize = 4;
-/// More parts than any credential has; the value itself is searched in any case.
+/// Limit of parts; no real credential has more, and the whole value is searched in any case.
 const MOST_PARTS: usize = 512;
-/// How long the lines of a PEM body are (RFC 7468).
+/// Length of the lines of a PEM body (RFC 7468).
 const PEM_LINE: usize = 64;
 
-/// A part, and what it is called.
+/// A part and its label.
 pub(crate) struct Part {
     pub(crate) label: String,
     pub(crate) text: Zeroizing<String>,
 }
 
-/// Every part of `value` that is worth a search, without repetition.
+/// All parts of `value` that are worth searching for, without duplicates.
 pub(crate) fn parts(value: &str) -> Vec<Part> {
     let mut found = Found { whole: value.trim(), known: BTreeSet::new(), parts: Vec::new() };
     found.of_text(value, "", DEEPEST);
@@ -79,7 +79,8 @@ impl Found<'_> {
         match value {
             Value::Object(members) => {
                 for (index, (name, value)) in members.iter().enumerate() {
-                    // A name that looks like a secret may be one: it is not what a part is called by.
+                    // A key that looks like a secret may be one, so the label uses its index
+                    // instead.
                     let is_name = name.len() <= 40
                         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.$".contains(&byte))
                         && !is_random(name);
@@ -105,13 +106,14 @@ impl Found<'_> {
         }
     }
 
-    /// `scheme://user:password@host/path?key=…`, raw and with its percent signs undone.
+    /// `scheme://user:password@host/path?key=…`, both raw and percent-decoded.
     fn of_addresses(&mut self, text: &str, path: &str) {
         for (at, sign) in text.match_indices("://") {
             let rest = &text[at + sign.len()..];
             let rest = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
             let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-            // A password that is not encoded may hold any of these; the last `@` ends it then.
+            // A password that is not encoded may contain `/`, `?` or `#`; the last `@` then ends
+            // it.
             let user = authority.rsplit_once('@').or_else(|| rest.rsplit_once('@')).map(|(user, _)| user);
             if let Some((_, password)) = user.and_then(|user| user.split_once(':')) {
                 self.add_encoded(path, "password", password);
@@ -147,11 +149,12 @@ impl Found<'_> {
         }
     }
 
-    /// Each line of a text that has several, also where its ends are escapes, and a key's letters as one.
+    /// The lines of a multi-line text, also where line ends are escaped, and the joined base64 of a
+    /// key.
     fn of_lines(&mut self, text: &str, path: &str) {
         let plain = text.replace("\\r\\n", "\n").replace("\\n", "\n").replace("\\r", "\n");
         let is_key = plain.contains("-----BEGIN ");
-        // A key on one line: its words are those of its first and last line.
+        // For a key on one line, this splits its header and footer from the body.
         let plain = if is_key { plain.replace("-----", "\n-----\n") } else { plain };
         let lines: Vec<&str> = plain.split(['\n', '\r']).map(str::trim).collect();
         if lines.iter().filter(|line| !line.is_empty()).count() < 2 {
@@ -189,7 +192,7 @@ fn document(text: &str) -> Option<Value> {
     is_one.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-/// The text in base64, if it is one that has parts.
+/// The decoded text of base64, if that text has parts.
 fn base64_text(text: &str) -> Option<Zeroizing<String>> {
     let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let letters: Zeroizing<String> =
@@ -204,12 +207,12 @@ fn base64_text(text: &str) -> Option<Zeroizing<String>> {
     has_parts.then_some(plain)
 }
 
-/// Whether a document's string is worth a search.
+/// Whether a document's string is worth searching for.
 fn is_secret(key: &str, text: &str) -> bool {
     text.len() >= SHORTEST_STRING && !describes(key) && (sounds_secret(key) || is_random(text))
 }
 
-/// Names of what is public, or the same for many: ids, hosts, kinds.
+/// Names of fields that are public or shared by many: ids, hosts, kinds.
 fn describes(name: &str) -> bool {
     const ENDS: [&str; 27] = [
         "id",
@@ -241,7 +244,7 @@ fn describes(name: &str) -> bool {
         "path",
     ];
     let name = name.to_ascii_lowercase();
-    // `grid` is no id; `clientid` is.
+    // Matches by suffix, so that `clientid` counts as an id.
     ENDS.iter().any(|end| name.ends_with(end))
         && !["secret", "password"].iter().any(|word| name.ends_with(word))
 }
@@ -265,7 +268,8 @@ fn sounds_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word)) || name == "pass"
 }
 
-/// Letters and digits mixed as no word, host, version or region mixes them: eight in a row at least.
+/// Whether letters and digits are mixed as in a key, in a run of at least eight; words, hosts,
+/// versions and regions do not match.
 fn is_random(text: &str) -> bool {
     let mixed = |word: &str| {
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
@@ -277,13 +281,13 @@ fn is_random(text: &str) -> bool {
         && text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(mixed)
 }
 
-/// A word with a number behind it.
+/// A word followed by a number.
 fn is_numbered(word: &str) -> bool {
     let letters = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
     letters.bytes().all(|byte| byte.is_ascii_lowercase()) && word.len() - letters.len() <= 4
 }
 
-/// A name in a report: what may be a secret itself is not printed.
+/// A field's name for the report; a name that may be a secret itself is not printed.
 fn called(name: &str) -> String {
     let is_name =
         name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));

@@ -1,20 +1,20 @@
-//! Values that a text holds in pieces.
+//! Joins values that a text holds in pieces.
 //!
-//! Owns what has to be put together before it can be searched: base64 in lines, literals that are joined by `+`, lists of
-//! bytes, a payload that is pushed in several scripts of one page, and CSS, whose escapes end with a blank that belongs to
-//! them. It keeps where each piece was.
+//! Handles base64 in lines, literals joined by `+`, lists of bytes, a payload that several scripts
+//! of one page push, and CSS, whose escapes end with a blank of their own. Each joined text keeps
+//! the origin of its pieces.
 
 use memchr::memmem;
 
 use crate::report::Encoding;
 
-/// Pieces of a text as one.
+/// Pieces of a text joined into one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Joined {
     pub(super) text: Vec<u8>,
-    /// How a value is written that stands in it plainly.
+    /// The encoding to report for a value that this text holds plainly.
     pub(super) encoding: Encoding,
-    /// Where a piece starts here, and where it starts in the whole text; in order.
+    /// Offset of each piece in the joined text and in the original text; in order.
     starts: Vec<(usize, usize)>,
 }
 
@@ -28,14 +28,14 @@ impl Joined {
         self.text.extend_from_slice(piece);
     }
 
-    /// The place in the whole text.
+    /// The offset in the original text.
     pub(super) fn origin(&self, at: usize) -> usize {
         let piece = self.starts.partition_point(|(start, _)| *start <= at).saturating_sub(1);
         self.starts.get(piece).map_or(at, |(start, origin)| origin + (at - start))
     }
 }
 
-/// Hands on everything in `text` that reads differently when it is put together.
+/// Calls `found` with everything in `text` that reads differently when its pieces are joined.
 pub(super) fn each(text: &[u8], mut found: impl FnMut(Joined)) {
     lines_of_base64(text).into_iter().for_each(&mut found);
     literals(text).into_iter().for_each(&mut found);
@@ -44,10 +44,10 @@ pub(super) fn each(text: &[u8], mut found: impl FnMut(Joined)) {
     css(text).into_iter().for_each(&mut found);
 }
 
-/// What pages push their payloads with: Next's, and React Router's.
+/// Calls with which pages push their payloads: Next's, and React Router's.
 pub(crate) const PUSHES: [&[u8]; 2] = [b"__next_f.push([1,\"", b"streamController.enqueue(\""];
 
-/// The strings that a page's scripts push, when there are several.
+/// The strings that a page's scripts push, joined if there is more than one.
 fn payload(text: &[u8]) -> Option<Joined> {
     let mut joined = Joined::new(Encoding::Json);
     for push in PUSHES {
@@ -60,7 +60,7 @@ fn payload(text: &[u8]) -> Option<Joined> {
     (joined.starts.len() > 1).then_some(joined)
 }
 
-/// How many bytes there are before the quote that ends a string.
+/// How many bytes precede the quote that ends a string.
 fn end_of_string(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &text[at..]) {
@@ -73,10 +73,10 @@ fn end_of_string(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Fewer letters at the end of a line are a word, most of the time.
+/// Shorter runs at the end of a line are mostly words.
 const SHORTEST_LINE: usize = 8;
 
-/// Each base64 text that goes over several lines, without their ends, which may be escapes themselves.
+/// Each base64 text that spans several lines, without its line breaks, which may be escaped.
 fn lines_of_base64(text: &[u8]) -> Vec<Joined> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -102,7 +102,7 @@ fn lines_of_base64(text: &[u8]) -> Vec<Joined> {
     found
 }
 
-/// Where the next line's first base64 letter is, if `at` is the end of a line.
+/// Offset of the next line's first base64 character, if `at` is the end of a line.
 fn after_break(text: &[u8], at: usize) -> Option<usize> {
     let breaks: [&[u8]; 4] = [b"\r\n", b"\n", b"\\r\\n", b"\\n"];
     let length = breaks.iter().find(|end| text[at..].starts_with(end))?.len();
@@ -115,13 +115,13 @@ fn is_base64(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// A literal is looked for so far in front of a `+`.
+/// How many bytes before a `+` are searched for the start of a literal.
 const LONGEST_LITERAL: usize = 1 << 16;
 
-/// The insides of literals that are joined: `"…" + '…'`.
+/// The contents of literals that are joined: `"…" + '…'`.
 fn literals(text: &[u8]) -> Vec<Joined> {
     let mut found: Vec<Joined> = Vec::new();
-    // Where the literal ends that was joined last.
+    // Offset of the end of the last joined literal.
     let mut last = usize::MAX;
     let mut from = 0;
     for at in memchr::memchr_iter(b'+', text) {
@@ -157,12 +157,12 @@ fn is_blank(byte: &u8) -> bool {
     byte.is_ascii_whitespace()
 }
 
-/// The last byte that is none of these.
+/// Offset of the last byte that is not `skipped`.
 fn last_of(text: &[u8], skipped: impl Fn(&u8) -> bool) -> Option<usize> {
     text.iter().rposition(|byte| !skipped(byte))
 }
 
-/// The last quote that is not escaped.
+/// Offset of the last quote that is not escaped.
 fn opening_quote(text: &[u8], quote: u8) -> Option<usize> {
     let mut end = text.len();
     loop {
@@ -173,7 +173,7 @@ fn opening_quote(text: &[u8], quote: u8) -> Option<usize> {
     }
 }
 
-/// How many bytes there are before the quote that ends a literal.
+/// How many bytes precede the quote that ends a literal.
 fn length_of_literal(text: &[u8], quote: u8) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -185,16 +185,17 @@ fn length_of_literal(text: &[u8], quote: u8) -> Option<usize> {
     }
 }
 
-/// Fewer numbers in a row hold no value that is searched for.
+/// Shorter lists are too short for a value that is searched for.
 const FEWEST_NUMBERS: usize = 6;
 
-/// What lists of numbers are as bytes, or as letters: `[115, 107]`, `0x73,0x6b`, `String.fromCharCode(115,107)`.
+/// Lists of numbers as bytes, or as characters: `[115, 107]`, `0x73,0x6b`,
+/// `String.fromCharCode(115,107)`.
 fn numbers(text: &[u8], found: &mut impl FnMut(Joined)) {
     let mut from = 0;
     while let Some(comma) = memchr::memchr(b',', &text[from..]).map(|at| from + at) {
         let before = &text[from..comma];
         from = comma + 1;
-        // Most commas stand between other things.
+        // A quick check, because most commas do not separate numbers.
         let may_follow = |byte: &u8| byte.is_ascii_digit() || *byte == b'-' || is_blank(byte);
         let may_end = |byte: &u8| byte.is_ascii_hexdigit() || is_blank(byte);
         if !text.get(comma + 1).is_some_and(may_follow) || !before.last().is_some_and(may_end) {
@@ -225,7 +226,7 @@ fn numbers(text: &[u8], found: &mut impl FnMut(Joined)) {
         }
         if list.len() >= FEWEST_NUMBERS {
             found(as_bytes(&list));
-            // Beyond ASCII a letter's number is none of its bytes.
+            // Beyond ASCII, the number of a character is not one of its bytes.
             if list.iter().any(|(number, _)| *number > 0x7f) {
                 found(as_letters(&list));
             }
@@ -233,14 +234,14 @@ fn numbers(text: &[u8], found: &mut impl FnMut(Joined)) {
     }
 }
 
-/// As bytes; one may have a sign, as Java's have.
+/// The numbers as bytes; signed bytes count, as Java writes them.
 fn as_bytes(list: &[(i64, usize)]) -> Joined {
     let mut joined = Joined::new(Encoding::Bytes);
     list.iter().for_each(|(number, at)| joined.push(&number.to_le_bytes()[..1], *at));
     joined
 }
 
-/// As letters, of which some may be halves of pairs.
+/// The numbers as UTF-16 code units or code points, with surrogate pairs combined.
 fn as_letters(list: &[(i64, usize)]) -> Joined {
     let mut joined = Joined::new(Encoding::Bytes);
     let mut high = None;
@@ -258,9 +259,9 @@ fn as_letters(list: &[(i64, usize)]) -> Joined {
     joined
 }
 
-/// `0x` and as many digits as a letter has, or `0o` or `0b` and those of a byte.
+/// Longest number: `0x` and the digits of a character, or `0o` or `0b` and the digits of a byte.
 const LONGEST_NUMBER: usize = 10;
-/// Longer lists are looked at in parts, which overlap by more than most values are long.
+/// Longer lists are searched in parts, which overlap by more than the length of most values.
 const MOST_NUMBERS: usize = 1 << 18;
 const OVERLAP: usize = 1 << 14;
 
@@ -268,7 +269,7 @@ fn is_digit(byte: &u8) -> bool {
     byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'o' | b'O' | b'-')
 }
 
-/// The number that begins here, and where it ends.
+/// The number that begins here, and the offset where it ends.
 fn number(text: &[u8], at: usize) -> Option<(i64, usize)> {
     let length = text[at..].iter().take(LONGEST_NUMBER + 1).take_while(|byte| is_digit(byte)).count();
     let digits = std::str::from_utf8(&text[at..at + length]).ok()?;
@@ -282,7 +283,7 @@ fn number(text: &[u8], at: usize) -> Option<(i64, usize)> {
     Some((number.ok()? * sign, at + length))
 }
 
-/// The text with the escapes of CSS undone: up to six digits, and a blank after them.
+/// The text with CSS escapes undone: up to six hexadecimal digits, and a blank after them.
 fn css(text: &[u8]) -> Option<Joined> {
     let mut joined = Joined::new(Encoding::Css);
     let mut copied = 0;

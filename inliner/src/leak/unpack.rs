@@ -1,7 +1,7 @@
-//! Compressed files, read bit by bit.
+//! Streaming decompression of compressed files for the search.
 //!
-//! Owns which compressions are undone, and how much of a file's contents is looked at: a small file may stand for more
-//! bytes than the machine has. It refuses to be silent about what it did not read.
+//! Identifies a file's compression, and applies limits, because a small file may unpack to more
+//! bytes than the machine has. Whatever is not read is reported.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,18 +12,19 @@ use crate::report::NotScanned;
 
 const BUFFER: usize = 64 << 10;
 
-/// More layers of packing than anybody makes.
+/// Nested compressions that are undone; real files have fewer.
 const MOST_LAYERS: usize = 4;
-/// How many of a file's first bytes say what it is.
+/// How many leading bytes identify a file's compression.
 pub(crate) const HEAD: usize = 8;
 
-/// How a file is packed, by its first bytes, or else by its name: Brotli has no bytes of its own.
+/// The compression of a file, by its first bytes, or else by its extension: Brotli has no magic
+/// bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packed {
     Gzip,
     Brotli,
     Zstandard,
-    /// In a way that is not undone here.
+    /// A compression that is not supported here.
     Otherwise,
 }
 
@@ -33,7 +34,7 @@ impl Packed {
     }
 
     fn of_bytes(head: &[u8]) -> Option<Self> {
-        // ZIP (also JAR, DOCX, APK), xz, bzip2, 7z, LZ4, RAR, and the older compress.
+        // ZIP (also JAR, DOCX, APK), empty ZIP, xz, bzip2, 7z, LZ4, RAR, and `compress`.
         const OTHERS: [&[u8]; 8] = [
             b"PK\x03\x04",
             b"PK\x05\x06",
@@ -56,14 +57,15 @@ impl Packed {
             "gz" | "tgz" => Some(Self::Gzip),
             "br" => Some(Self::Brotli),
             "zst" => Some(Self::Zstandard),
-            // `sst` are the tables of Turbopack's cache.
+            // `sst` files are the tables of Turbopack's cache.
             "zip" | "7z" | "xz" | "bz2" | "lz4" | "sst" => Some(Self::Otherwise),
             _ => None,
         }
     }
 
-    /// The contents, if they can be had, through all layers that say by their first bytes that they are some. What comes out
-    /// of each layer goes through `limited`: little may become much, and next to nothing again.
+    /// The decompressed contents, through all nested layers that their first bytes identify. Each
+    /// layer's output goes through `limited`, because a small input may become large and then small
+    /// again.
     pub(crate) fn open<'f>(
         self,
         from: impl Read + 'f,
@@ -96,7 +98,7 @@ impl Packed {
     }
 }
 
-/// Fails where reading failed before: a decoder tells of its fault once.
+/// Replays a read error after the bytes before it, because a decoder reports an error only once.
 struct Fault(Option<io::Error>);
 
 impl Read for Fault {
@@ -105,7 +107,7 @@ impl Read for Fault {
     }
 }
 
-/// The first bytes, and why there are no more of them.
+/// The first bytes, and the error that ended them, if any.
 pub(crate) fn head(from: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
     let mut head = Vec::with_capacity(HEAD);
     let fault = from.take(HEAD as u64).read_to_end(&mut head).err();

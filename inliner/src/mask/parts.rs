@@ -1,9 +1,10 @@
-//! What of a value is masked on its own.
+//! Parts of a value that are masked on their own.
 //!
-//! A program that is given a JSON document, a URL or a connection string prints what is in it. Owns the strings of JSON, at
-//! any depth and also in base64. Passwords, keys and lines are found as the search of public files finds them
-//! (`leak::parts`). That search leaves out a document's names, hosts and kinds, as a finding stops a build; here a word that
-//! cannot be read costs less than a field that can.
+//! A program that gets a JSON document, a URL or a connection string prints parts of it. Extracts
+//! the strings of JSON, at any depth and also inside base64; passwords, keys and lines come from
+//! the same function as for the search of public files (`leak::parts`). That search skips a
+//! document's names, hosts and kinds, because a finding stops a build; masking includes them,
+//! because a hidden word costs less than a visible secret.
 
 use std::fmt;
 
@@ -16,10 +17,10 @@ use zeroize::Zeroizing;
 
 use crate::leak::{SHORTEST, forms, parts as leak_parts};
 
-/// JSON in JSON in base64 is what people have; more is nobody's.
+/// Depth of nesting: JSON in JSON in base64 occurs, deeper nesting does not.
 const DEEPEST: usize = 4;
 
-/// All of them, each once. Those that are too short or too common to be searched for are left out.
+/// All parts without duplicates, except those that are too short or too common.
 pub(super) fn parts(value: &str) -> Vec<Zeroizing<String>> {
     let mut found = Vec::new();
     add_parts(value.trim(), DEEPEST, &mut found);
@@ -43,7 +44,7 @@ fn add_parts(value: &str, depth: usize, found: &mut Vec<Zeroizing<String>>) {
     }
 }
 
-/// The strings of a JSON document; none of what is no such document.
+/// The strings of a JSON document; empty if the text is not one.
 fn strings(text: &str) -> Vec<Zeroizing<String>> {
     let mut found = Vec::new();
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -53,7 +54,7 @@ fn strings(text: &str) -> Vec<Zeroizing<String>> {
     }
 }
 
-/// Takes strings out of a document without a tree that nobody wipes.
+/// Collects strings from a document without building a tree that is not zeroed on drop.
 struct Strings<'f>(&'f mut Vec<Zeroizing<String>>);
 
 impl<'de> DeserializeSeed<'de> for Strings<'_> {
@@ -109,7 +110,7 @@ impl<'de> Visitor<'de> for Strings<'_> {
     }
 }
 
-/// A field's name, which is no secret.
+/// A field's name, which is not a secret.
 struct Name;
 
 impl<'de> Deserialize<'de> for Name {
@@ -118,7 +119,7 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// What a value stands for that is base64 of a JSON document or a PEM file.
+/// The decoded text, if the value is base64 of a JSON document or a PEM file.
 fn decoded(value: &str) -> Option<String> {
     const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -133,7 +134,7 @@ fn decoded(value: &str) -> Option<String> {
     text.trim_start().starts_with(['{', '[', '-']).then_some(text)
 }
 
-/// The password in `user:password@host` without a scheme, as drivers for Go take it.
+/// The password in `user:password@host` without a scheme, as Go drivers accept it.
 fn password(value: &str) -> Option<Zeroizing<String>> {
     let (user, _) = value.rsplit_once('@').filter(|_| !value.contains("://"))?;
     let (_, password) = user.split_once(':').filter(|_| !user.contains(char::is_whitespace))?;

@@ -1,8 +1,8 @@
-//! The texts that a mask looks for: what is left of each value in each view of a text.
+//! The texts that a mask searches for: how each value appears in each view of a text.
 //!
-//! Owns which texts those are. A value is looked for whole, line by line, and part by part. A text that a program makes
-//! of it with escapes, quotes or colours needs none of its own: the views undo these. Long texts are cut, so that little
-//! is kept back of what passes by.
+//! A value is searched whole, line by line, and part by part. Escapes, quotes and colours that a
+//! program adds need no text of their own, because the views undo them. Long texts are cut into
+//! pieces, so that little of the stream is held back.
 
 use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
@@ -11,10 +11,10 @@ use super::parts;
 use super::views::{Undo, undone};
 use crate::leak::{self, SHORTEST, forms};
 
-/// Longer texts are looked for piece by piece.
+/// Longer texts are searched in pieces of this length.
 pub(super) const LONGEST_PIECE: usize = 256;
 
-/// All texts for the values that are worth it, in order, and the names of the others.
+/// The sorted texts of all values worth masking, and the names of the other variables.
 pub(super) fn of_all(values: &EnvMap) -> (Vec<Zeroizing<Vec<u8>>>, Vec<String>) {
     let (searched, not_searched) = leak::searched(values);
     let mut texts = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn of_all(values: &EnvMap) -> (Vec<Zeroizing<Vec<u8>>>, Vec<String>) 
     (sorted(texts), not_searched.into_iter().map(|(name, _)| name).collect())
 }
 
-/// Each of them once.
+/// Sorts the texts and removes duplicates.
 pub(super) fn sorted(mut texts: Vec<Zeroizing<Vec<u8>>>) -> Vec<Zeroizing<Vec<u8>>> {
     texts.sort_unstable_by(|a, b| a.as_slice().cmp(b));
     texts.dedup();
@@ -45,13 +45,13 @@ fn add(value: &str, texts: &mut Vec<Zeroizing<Vec<u8>>>) {
         }
     }
     let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
-    // What the views make of escapes, quotes and colours of the value's own.
+    // How a value appears in the views that undo its own escapes, quotes and colours.
     let mut layers = vec![value.as_bytes().to_vec()];
     for _ in 0..super::LAYERS {
         layers.push(undone(&layers[layers.len() - 1], Undo::Escapes));
     }
     layers.extend([undone(value.as_bytes(), Undo::Sequences), latin_1(value)]);
-    // Where a value is all escapes of its own, what is left of it may be next to nothing.
+    // If a value consists of escapes, almost nothing may be left of it.
     let mut put = |text: Vec<u8>| {
         let letters = text.iter().filter(|byte| byte.is_ascii_graphic() || !byte.is_ascii()).count();
         if letters >= SHORTEST && !forms::is_common(&text) {
@@ -65,7 +65,7 @@ fn add(value: &str, texts: &mut Vec<Zeroizing<Vec<u8>>>) {
     }
 }
 
-/// The letters up to U+00FF as one byte each, as `\xfc` is read.
+/// Characters up to U+00FF as one byte each, as the view reads `\xfc`.
 fn latin_1(value: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(value.len());
     for letter in value.chars() {
@@ -77,8 +77,8 @@ fn latin_1(value: &str) -> Vec<u8> {
     bytes
 }
 
-/// Pieces that cover a text together; the last one ends where the text ends. Each begins in the middle of another, so
-/// that no text is handed on between two of them.
+/// Overlapping pieces that together cover a text; the last one ends where the text ends. Each
+/// begins in the middle of the previous one, so that no text is passed on between two of them.
 fn pieces(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> + use<'_> {
     (0..text.len().max(1))
         .step_by(LONGEST_PIECE / 2)

@@ -1,20 +1,23 @@
-//! The ways in which a text that passes by may be read: without colours, without escapes, without quotes.
+//! The views of a masked stream: the text without terminal colours, without escapes, without
+//! quotes.
 //!
-//! Owns the undoing, letter by letter and across the borders of pieces, and where in the text each letter stood. Each
-//! stage reads what the one before it made. What may still become an escape is kept back until it is decided, so that a
-//! piece may end anywhere; everything that is kept back is bounded.
+//! Each stage undoes one of these, incrementally across piece boundaries, and keeps the position of
+//! each byte in the original text. A stage reads the previous stage's output. Bytes that may still
+//! become an escape are held back until that is decided, so that a piece may end anywhere; the
+//! amount held back is bounded.
 
 use zeroize::Zeroizing;
 
 use crate::unescape;
 
-/// No sequence that steers a terminal is longer, but for those that carry text; longer ones are taken as they are.
+/// Limit of a terminal control sequence, except for those that carry text. Longer ones are left as
+/// they are.
 const LONGEST_SEQUENCE: usize = 64;
 const LONGEST_STRING_SEQUENCE: usize = 4096;
 /// `\ud83d\ude00` and `&#x0001F600;`.
 const LONGEST_ESCAPE: usize = 12;
 
-/// Letters, and from where to where each of them stood in the whole text.
+/// Bytes, each with its start and end offset in the whole text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Letters {
     pub(super) bytes: Zeroizing<Vec<u8>>,
@@ -46,29 +49,30 @@ impl Letters {
 /// What a stage undoes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Undo {
-    /// Sequences that steer a terminal, such as colours.
+    /// Terminal control sequences, such as colours.
     Sequences,
-    /// Backslashes, percent signs and character references, once.
+    /// One layer of backslash escapes, percent-encoding and character references.
     Escapes,
-    /// Quotes of a shell's words, and the `$` in front of them.
+    /// Quotes of shell words, and the `$` before them.
     Quotes,
-    /// Ends of lines, and the blanks after them.
+    /// Line breaks, and the blanks after them.
     Lines,
 }
 
-/// One of them at work.
+/// A stage with its state.
 pub(super) struct Stage {
     undo: Undo,
-    /// What is not decided yet.
+    /// Bytes that are not decided yet.
     kept: Letters,
     after_line: bool,
 }
 
-/// What stands at the beginning of a text.
+/// The meaning of the bytes at the start of a text.
 enum Step {
-    /// So many bytes of it mean these, of which there may be none.
+    /// The bytes that they stand for, how many of these there are (possibly zero), and how many
+    /// bytes are consumed.
     Means([u8; 4], usize, usize),
-    /// It depends on what comes.
+    /// Undecided until more bytes arrive.
     Open,
 }
 
@@ -85,7 +89,7 @@ impl Stage {
         Self { undo, kept: Letters::default(), after_line: false }
     }
 
-    /// Reads more; `is_end` if nothing follows.
+    /// Reads more bytes; `is_end` if no more follow.
     pub(super) fn read(&mut self, more: &Letters, is_end: bool) -> Letters {
         self.kept.append(more);
         let mut out = Letters::default();
@@ -100,12 +104,12 @@ impl Stage {
         out
     }
 
-    /// Where in the whole text the first letter stood that is not decided yet.
+    /// Offset in the whole text of the first undecided byte.
     pub(super) fn open(&self) -> Option<u64> {
         self.kept.places.first().map(|place| place.0)
     }
 
-    /// Forgets what is kept.
+    /// Drops the undecided bytes.
     pub(super) fn clear(&mut self) {
         self.kept.clear();
     }
@@ -135,14 +139,15 @@ impl Stage {
     }
 }
 
-/// The whole of a text, read once.
+/// Undoes a complete text at once.
 pub(super) fn undone(text: &[u8], undo: Undo) -> Vec<u8> {
     let mut letters = Letters::default();
     text.iter().for_each(|byte| letters.push(*byte, (0, 0)));
     Stage::new(undo).read(&letters, true).bytes.to_vec()
 }
 
-/// ECMA-48: `ESC [ … letter`, strings such as `ESC ] … BEL`, and shorter ones; CSI as one character, too.
+/// ECMA-48 control sequences: `ESC [ … letter`, strings such as `ESC ] … BEL`, shorter
+/// sequences, and the one-character CSI.
 fn sequence(text: &[u8], is_end: bool) -> Step {
     let wait = |is_short: bool| if is_short && !is_end { Step::Open } else { as_it_is(text[0]) };
     let start = match text {
@@ -187,7 +192,8 @@ fn control(text: &[u8], start: usize, is_end: bool) -> Step {
     }
 }
 
-/// As [`unescape`] reads them, and as Python and bash write bytes: `\xc3\xbc`, `\303\274`, `\U0001f600`, `\E`.
+/// Escapes that [`unescape`] reads, and those with which Python and bash write bytes: `\xc3\xbc`,
+/// `\303\274`, `\U0001f600`, `\E`.
 fn escape(text: &[u8], is_end: bool) -> Step {
     if !matches!(text[0], b'\\' | b'%' | b'&') {
         return as_it_is(text[0]);
@@ -228,7 +234,7 @@ fn byte_or_letter(text: &[u8]) -> Option<Step> {
     }
 }
 
-/// Whether what follows decides what this means.
+/// Whether further bytes may change what this escape means.
 fn may_go_on(text: &[u8]) -> bool {
     let is_hex = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
     match *text {

@@ -1,7 +1,8 @@
-//! The scripts inside a page.
+//! Finds the scripts inside an HTML page.
 //!
-//! Owns which elements of a page browsers run, and which of those only hand over what the page shows. It knows as much of
-//! HTML as that takes: it refuses attributes that are code, and takes a script in a comment for a script.
+//! Decides which elements browsers run, and which of those only carry a payload. Parses only as
+//! much HTML as that requires: attributes with code are ignored, and a script inside a comment
+//! counts as a script.
 
 use memchr::memmem;
 
@@ -10,7 +11,7 @@ use crate::leak::PUSHES;
 const OPENS: &[u8] = b"<script";
 const CLOSES: &[u8] = b"</script";
 
-/// Each script's text, in order; one without an end goes to the end of the page.
+/// The text of each script, in order; an unclosed script extends to the end of the page.
 pub(super) fn scripts(page: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = page;
     let elements = std::iter::from_fn(move || {
@@ -25,7 +26,7 @@ pub(super) fn scripts(page: &[u8]) -> impl Iterator<Item = &[u8]> {
     elements.filter(|(tag, script)| is_run(tag) && !is_payload(script)).map(|(_, script)| script)
 }
 
-/// What is behind the next occurrence, in whatever case.
+/// The text after the next occurrence of a tag, ignoring case.
 fn after<'t>(text: &'t [u8], tag: &[u8]) -> Option<&'t [u8]> {
     let is_here = |at: &usize| {
         let (found, next) = (text.get(*at..at + tag.len()), text.get(at + tag.len()));
@@ -36,11 +37,11 @@ fn after<'t>(text: &'t [u8], tag: &[u8]) -> Option<&'t [u8]> {
     Some(&text[at + tag.len()..])
 }
 
-/// Whether an element with these attributes is run: data has a type of its own.
+/// Whether browsers run an element with these attributes; data has a type of its own.
 fn is_run(attributes: &[u8]) -> bool {
     let attributes = attributes.to_ascii_lowercase();
     let mut types = memmem::find_iter(&attributes, b"type=");
-    // Not the end of `data-type`.
+    // Skips the end of `data-type`.
     let Some(at) = types.find(|at| at.checked_sub(1).is_some_and(|at| attributes[at].is_ascii_whitespace()))
     else {
         return true;
@@ -52,7 +53,7 @@ fn is_run(attributes: &[u8]) -> bool {
     types.iter().any(|run| value.starts_with(run))
 }
 
-/// What frameworks push into a page besides its elements: text as it stands there, no program.
+/// Whether a script only pushes a framework's payload, which is text rather than a program.
 fn is_payload(script: &[u8]) -> bool {
     PUSHES.iter().any(|push| memmem::find(script, push).is_some())
 }

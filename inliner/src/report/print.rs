@@ -1,6 +1,6 @@
-//! A report for people.
+//! Prints a report as text.
 //!
-//! Owns the lines and their order: the variables, then what needs attention. It prints to a writer that it is given.
+//! Lists the variables, then what needs attention, to the given writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -33,7 +33,7 @@ impl Report {
         }
     }
 
-    /// Failures and warnings one by one, notes as a count per variable or reason.
+    /// Prints failures and warnings one by one, and notes as a count per reason.
     fn print_findings(&self, out: &mut impl Write) -> io::Result<()> {
         self.print_preludes(out)?;
         let mut notes: BTreeMap<Reason, usize> = BTreeMap::new();
@@ -60,7 +60,7 @@ impl Report {
 }
 
 impl Report {
-    /// Prints what the run's time went into, as shares.
+    /// Prints each phase's share of the run's time.
     pub fn print_phases(&self, out: &mut impl Write) -> io::Result<()> {
         write!(out, "time: {:.2} s of all threads", self.phases.whole().as_secs_f64())?;
         for (phase, share) in self.phases.shares() {
@@ -69,7 +69,8 @@ impl Report {
         writeln!(out)
     }
 
-    /// What is read at run time, once per variable, and once per reason where none is named.
+    /// Prints what is set before the program starts, once per variable, and once per reason if no
+    /// variable is named.
     fn print_preludes(&self, out: &mut impl Write) -> io::Result<()> {
         let mut places: BTreeMap<(Option<&str>, Option<Reason>), Vec<&Finding>> = BTreeMap::new();
         for finding in self.findings.iter().filter(|finding| finding.prelude) {
@@ -124,12 +125,12 @@ fn describe(variable: &Variable) -> String {
     format!("{reads}{prelude}{missing}{search}")
 }
 
-/// Leaks one by one, a way out for each kind of file, and which of them were accepted.
+/// Prints leaks one by one, a hint for each kind of file, and a count of those that were allowed.
 fn print_leaks(leaks: &[Leak], out: &mut impl Write) -> io::Result<()> {
     let (allowed, refused): (Vec<&Leak>, Vec<&Leak>) = leaks.iter().partition(|leak| leak.allowed);
     for leak in &refused {
         let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
-        // A name has no lines.
+        // A file name has no line number.
         let place = if leak.how == How::FileName { file.to_string() } else { format!("{file}:{line}") };
         let what = match &leak.part {
             None => format!("the value of {name}"),
@@ -158,7 +159,8 @@ fn kind(leak: &Leak) -> String {
     }
 }
 
-/// Files that were not searched whole: a few by name, more as a count.
+/// Prints files that were not searched completely: the first five of each reason by name, the rest
+/// as a count.
 fn print_unscanned(files: &[Unscanned], out: &mut impl Write) -> io::Result<()> {
     const FEW: usize = 5;
     for reason in [NotScanned::Damaged, NotScanned::TooLarge, NotScanned::Special, NotScanned::Unknown] {

@@ -1,7 +1,8 @@
-//! Which folder is the tree.
+//! Determines the outermost folder of the tree.
 //!
-//! Owns the rule: what the caller names is the outermost tree. The repository around it counts as named where the caller
-//! is its owner; `--root` names another one.
+//! The folders that the caller names are the tree. The nearest repository around each, or else the
+//! project around a framework's output folder, is included if it has the same owner; `--root` names
+//! another folder instead.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,28 +13,30 @@ use cap_std::fs::Dir;
 use super::{Limits, Root, Tree, Watch};
 use crate::Error;
 
-/// What marks a repository's own folder.
+/// Marks a repository's root folder.
 const REPOSITORY: &str = ".git";
-/// What marks a project's own folder.
+/// Marks a project's root folder.
 const PROJECT: &str = "package.json";
 
-/// Folders that frameworks write into a project's own under names that no setting changes.
+/// Output folders whose names inside a project are not configurable.
 const OUTPUTS: [&str; 5] = [".vercel/output", ".next", ".output", ".open-next", ".svelte-kit"];
 
-/// How far around the named folders a run may go.
+/// How far outside the named folders a run may go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Within {
-    /// The nearest repository around each, if it has the same owner.
+    /// To the nearest repository around each, or to the project around a framework's output folder,
+    /// if it has the same owner.
     #[default]
     Repository,
-    /// Not at all.
+    /// No further than the named folders.
     Named,
-    /// This folder, and all of them must lie in it.
+    /// To this folder, which must contain all of them.
     Root(PathBuf),
 }
 
 impl<'a> Tree<'a> {
-    /// The tree of a run. `named` are folders, or files in them; `bundles` are those among them that nothing tells of.
+    /// The tree of a run. `named` are folders, or files in them; `bundles` are those that the
+    /// caller names as server bundles, without a manifest.
     pub(crate) fn of(
         named: &[PathBuf],
         bundles: &[PathBuf],
@@ -67,7 +70,9 @@ impl<'a> Tree<'a> {
         Ok(tree)
     }
 
-    /// Opens, to read only, what may say what is served of the named folders: the project that each lies in.
+    /// Opens, for reading only, folders whose manifests may say what is served: the nearest project
+    /// around each named folder, or, for a server bundle that the caller names, the outermost
+    /// ancestor with the same owner.
     fn look_around(&mut self, named: &[PathBuf], bundles: &[PathBuf]) -> Result<(), Error> {
         for path in named {
             let (_, real) = named_folder(path)?;
@@ -81,13 +86,13 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Opens a folder, unless it lies in one that is open and allows as much.
+    /// Opens a folder, unless an open one contains it and allows as much.
     fn hold(&mut self, real: PathBuf, may_write: bool) -> Result<(), Error> {
         let is_known = |root: &Root| real.starts_with(&root.real) && (root.may_write || !may_write);
         if self.roots.iter().any(is_known) {
             return Ok(());
         }
-        // What lies in the new one belongs to it.
+        // Roots inside the new one are merged into it.
         let inside = |root: &mut Root| may_write && root.may_write && root.real.starts_with(&real);
         let names: Vec<_> = self
             .roots
@@ -105,7 +110,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Paths that begin with `name` are in the root that holds `real`.
+    /// Maps paths that begin with `name` to the root that contains `real`.
     fn name(&mut self, name: PathBuf, real: &Path) {
         let roots = self.roots.iter_mut().filter(|root| root.may_write);
         for root in roots {
@@ -117,7 +122,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// A named folder, or that of a named file: as it is written, and without links.
+/// A named folder, or the folder of a named file: as written, and without links.
 fn named_folder(path: &Path) -> Result<(PathBuf, PathBuf), Error> {
     let of_file = || {
         let folder = path.parent()?;
@@ -142,14 +147,15 @@ fn real_folder(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// The nearest folder around this one that is a repository's, if both have the same owner.
+/// The nearest ancestor that is a repository, if both have the same owner.
 fn repository(real: &Path) -> Option<PathBuf> {
     let nearest = real.ancestors().find(|above| above.join(REPOSITORY).symlink_metadata().is_ok())?;
     let is_own = is_same_owner(nearest, real) && is_same_owner(&nearest.join(REPOSITORY), real);
     is_own.then(|| nearest.to_owned())
 }
 
-/// The folder that a framework's own output folder lies in: to name the one is to name the other.
+/// The project that contains a framework's output folder: naming the output folder also names its
+/// project.
 fn project(real: &Path) -> Option<PathBuf> {
     let output = OUTPUTS.iter().find(|output| real.ends_with(output))?;
     let around = real.ancestors().nth(Path::new(output).components().count())?;
@@ -163,7 +169,8 @@ fn is_same_owner(a: &Path, b: &Path) -> bool {
     owner(a).is_some_and(|a| Some(a) == owner(b))
 }
 
-/// Windows has lists in place of owners; whoever may write around a folder there may write into it.
+/// Windows has access lists in place of owners; whoever may write around a folder may write into
+/// it.
 #[cfg(not(unix))]
 fn is_same_owner(_: &Path, _: &Path) -> bool {
     true

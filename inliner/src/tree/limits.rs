@@ -1,23 +1,21 @@
-//! How much a run reads, and until when.
-//!
-//! Owns the numbers, and the two ways to end a run from outside: a flag and a time.
+//! Limits of what a run reads, and its stop flag and deadline.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::Error;
 
-/// Ends a run from outside.
+/// Stops a run from outside.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Watch<'a> {
-    /// Set by somebody else: the run fails with [`Error::Stopped`].
+    /// Set from outside: the run fails with [`Error::Stopped`].
     pub stop: Option<&'a AtomicBool>,
-    /// From then on the run fails with [`Error::TimeOver`].
+    /// After this time the run fails with [`Error::TimeOver`].
     pub deadline: Option<Instant>,
 }
 
 impl Watch<'_> {
-    /// Fails once the caller wants no more of it. Asked inside of files, too.
+    /// Fails once the run is stopped or past its deadline. Also checked while a file is read.
     ///
     /// # Errors
     /// [`Error::Stopped`], [`Error::TimeOver`].
@@ -32,19 +30,20 @@ impl Watch<'_> {
     }
 }
 
-/// Bytes. What is over them is named in the report as not searched, or refused where it must be read whole.
+/// Limits in bytes. Files beyond a limit are reported as not searched, or rejected if they must be
+/// read whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Of a file that is worked on as a whole: a server bundle, a source map, a manifest.
+    /// For a file that is processed whole: a server bundle, a source map, a manifest.
     pub whole_file: u64,
-    /// Of a file that is searched piece by piece.
+    /// For one file that is searched in pieces.
     pub one_file: u64,
-    /// Of all files that are searched, together.
+    /// For all files that are searched, together.
     pub all_files: u64,
-    /// Of what one packed file holds.
+    /// For the contents of one packed file.
     pub one_unpacked: u64,
-    /// Of what all packed files hold, together.
+    /// For the contents of all packed files, together.
     pub all_unpacked: u64,
 }
 

@@ -1,8 +1,9 @@
-//! Every file below a folder.
+//! Lists all files below a folder.
 //!
-//! Owns the order (by name, folders first that are not reached by links) and its bounds: each real folder once, so that
-//! folders which link to each other take as long as their entries; a depth, and a number of entries. A link that leads out
-//! of the tree fails a walk that follows links. A link to nothing holds no file.
+//! Entries are in order of their names, with folders behind links last. Each real folder is visited
+//! once, so folders that link to each other do not multiply entries; depth and number of entries
+//! are limited. A link that leads out of the tree fails a walk that follows links. A dangling link
+//! counts as no file.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -15,27 +16,27 @@ use cap_std::fs::Dir;
 use super::{Kind, Tree, is_absent};
 use crate::Error;
 
-/// Deeper than anybody's folders.
+/// Limit of depth; real folders are less deep.
 const MAX_DEPTH: usize = 256;
-/// More files than any output has.
+/// Limit of entries; real outputs have fewer.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// Something below a folder.
+/// A file or folder found below a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Beginning with the folder, as the caller wrote that.
+    /// Begins with the folder as the caller wrote it.
     pub path: PathBuf,
-    /// The path without any link.
+    /// The path without links.
     pub real: PathBuf,
     pub kind: Kind,
-    /// Some link lies between the folder and this.
+    /// Whether there is a link between the folder and this entry.
     pub linked: bool,
     /// Zero for the folder itself.
     pub depth: usize,
 }
 
 impl Entry {
-    /// The last part of the path.
+    /// The last component of the path.
     pub fn name(&self) -> &std::ffi::OsStr {
         self.path.file_name().unwrap_or_default()
     }
@@ -45,34 +46,38 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {
     pub name: OsString,
-    /// Links are not followed.
+    /// The kind of the entry itself: links are not followed.
     pub kind: Kind,
 }
 
-/// What a walk does with links, and with folders that cannot be read.
+/// What a walk does with links, and with unreadable folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Links {
-    /// They are followed, and a folder that cannot be read fails the walk.
+    /// Follows links; an unreadable folder fails the walk.
     Followed,
-    /// They are entries like files, and such a folder is passed over.
+    /// Lists links as entries; skips unreadable folders.
     Listed,
-    /// The same, and such a folder fails the walk.
+    /// Lists links as entries; an unreadable folder fails the walk.
     ListedAll,
 }
 
 impl Tree<'_> {
-    /// Every file and folder below this one, through links, and what is no file; without the folders that are not `wanted`.
+    /// All entries below this folder, following links, including special files; skips those that
+    /// are not `wanted`.
     ///
     /// # Errors
-    /// [`Error::LinkLeavesTree`] for a link that leads out; [`Error::Read`].
+    /// [`Error::LinkLeavesTree`] for a link that leads outside; [`Error::Read`];
+    /// [`Error::Stopped`], [`Error::TimeOver`].
     pub fn walk(&self, folder: &Path, wanted: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Error> {
         self.entries(folder, MAX_DEPTH, Links::Followed, &wanted)
     }
 
-    /// The same through no link, so deep. What cannot be read is passed over.
+    /// All entries below this folder down to a depth, without following links; skips those that are
+    /// not `wanted`, and folders that cannot be read.
     ///
     /// # Errors
-    /// [`Error::Stopped`], [`Error::TimeOver`].
+    /// [`Error::Stopped`], [`Error::TimeOver`]; [`Error::Read`] if this folder itself cannot be
+    /// read or there are too many entries.
     pub fn below(
         &self,
         folder: &Path,
@@ -82,10 +87,11 @@ impl Tree<'_> {
         self.entries(folder, depth.min(MAX_DEPTH), Links::Listed, &wanted)
     }
 
-    /// The same to the bottom, and nothing is passed over.
+    /// All entries below this folder at any depth, without following links; skips only those that
+    /// are not `wanted`.
     ///
     /// # Errors
-    /// [`Error::Read`].
+    /// [`Error::Read`], also for any folder that cannot be read; otherwise as [`Tree::walk`].
     pub fn all_below(&self, folder: &Path, wanted: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Error> {
         self.entries(folder, MAX_DEPTH, Links::ListedAll, &wanted)
     }
@@ -113,7 +119,7 @@ impl Tree<'_> {
                 return Err(Error::Read { path: folder.to_owned(), source: io::ErrorKind::NotFound.into() });
             }
             Err(error) if error.is_outside() && links == Links::Listed => {
-                // As for every other question of what may be there.
+                // Records the path, as other questions about paths that lead outside do.
                 let _ = self.exists(folder);
                 return Ok(Vec::new());
             }
@@ -134,13 +140,13 @@ struct Walk<'w> {
     depth: usize,
     links: Links,
     wanted: &'w dyn Fn(&Entry) -> bool,
-    /// Real folders, by device and number.
+    /// Real folders already visited, by device and inode number.
     seen: BTreeSet<(u64, u64)>,
     found: Vec<Entry>,
 }
 
 impl Walk<'_> {
-    /// Everything that no link hides; folders behind links are left for later.
+    /// Lists everything that can be reached without a link; folders behind links are queued.
     fn from(&mut self, entry: Entry, linked: &mut VecDeque<Entry>) -> Result<(), Error> {
         let mut open = vec![entry];
         while let Some(entry) = open.pop() {
@@ -174,7 +180,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is in a folder that was not seen yet.
+    /// The contents of a folder, if it was not visited yet.
     fn names(&mut self, entry: &Entry) -> Result<Option<Vec<Listed>>, Error> {
         let listed = self.tree.try_at(&entry.real, |root, inside| {
             let dir = root.dir.open_dir(inside)?;
@@ -238,7 +244,7 @@ fn list(dir: &Dir) -> io::Result<Vec<Listed>> {
         let entry = entry?;
         let kind = match entry.file_type() {
             Ok(kind) => kind.into(),
-            // It went away meanwhile.
+            // The entry was removed meanwhile.
             Err(error) if is_absent(&error) => continue,
             Err(error) => return Err(error),
         };

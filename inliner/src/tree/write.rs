@@ -1,7 +1,7 @@
-//! New contents for a file: whole, or not at all.
+//! Atomic replacement of files.
 //!
-//! Owns the only writes: a temporary file in the same folder, made anew and never through a link, its contents on the disk,
-//! then a rename. It writes where the caller named a folder, and nowhere around it.
+//! New contents go to a temporary file, which is created in the same folder, never through a link,
+//! synced to disk, and renamed. Nothing is written outside the writable roots of the tree.
 
 use std::fs::Permissions;
 use std::io::{self, BufWriter, Write};
@@ -14,24 +14,25 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use super::{Root, Tree};
 use crate::Error;
 
-/// What is written at once; longer pieces go out as they are.
+/// Size of the write buffer; longer pieces bypass it.
 const BUFFER: usize = 64 << 10;
 /// How many names are tried for a temporary file.
 const MAX_NAMES: u32 = 1000;
 
-/// A file that was written beside the one that it replaces. It is removed unless it is put in its place.
+/// A temporary file beside the one that it is to replace. It is removed on drop, unless it was
+/// persisted.
 #[derive(Debug)]
 pub(crate) struct Staged<'t> {
     root: &'t Root,
     temporary: PathBuf,
-    /// None once it is in its place.
+    /// The target's path; `None` once the file is in place.
     inside: Option<PathBuf>,
     path: PathBuf,
 }
 
 impl Tree<'_> {
-    /// A whole file with the permissions of the one that it is to replace; a new one is for those who may use its folder.
-    /// `path` has no links in it.
+    /// Writes a temporary file with the permissions of the file that it is to replace; a new file
+    /// gets its permissions from its folder. `path` contains no links.
     pub(crate) fn stage(
         &self,
         path: &Path,
@@ -43,7 +44,7 @@ impl Tree<'_> {
         let (folder, name) = split(&inside).map_err(failed)?;
         let dir = root.dir.open_dir(folder).map_err(failed)?;
         let (metadata, permissions) = like(&dir, name).map_err(failed)?;
-        // A file that may not be written is not replaced behind its owner's back.
+        // A read-only file is not replaced, although a rename could replace it.
         if permissions.readonly() {
             return Err(failed(io::ErrorKind::PermissionDenied.into()));
         }
@@ -55,11 +56,11 @@ impl Tree<'_> {
             path: path.to_owned(),
         };
         fill(file, pieces, &metadata, permissions).map_err(failed)?;
-        // Closed: there may be more of them than files that may be open.
+        // The file is closed, because there may be more staged files than open files are allowed.
         Ok(staged)
     }
 
-    /// Removes a file or a link; one that is gone is fine. `path` has no links in its folders.
+    /// Removes a file or a link, if it exists. The folders in `path` contain no links.
     ///
     /// # Errors
     /// [`Error::LinkLeavesTree`], [`Error::Write`].
@@ -73,7 +74,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Puts the names in a folder on the disk.
+    /// Syncs a folder's entries to disk.
     #[cfg(unix)]
     pub(crate) fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
         let failed = |source| Error::Write { path: folder.to_owned(), source };
@@ -87,7 +88,8 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// A new, empty file with these permissions, whatever the mask says; never one that is there, nor one behind a link.
+    /// Creates a new, empty file with these permissions, regardless of the umask; never opens an
+    /// existing file or follows a link.
     ///
     /// # Errors
     /// [`Error::LinkLeavesTree`], [`Error::Write`].
@@ -105,7 +107,7 @@ impl Tree<'_> {
         })
     }
 
-    /// A new folder, as the mask lets it be.
+    /// Creates a new folder, subject to the umask.
     ///
     /// # Errors
     /// As [`Tree::create_file`].
@@ -117,7 +119,7 @@ impl Tree<'_> {
         self.make(path, |dir, name| dir.create_dir_with(name, &builder))
     }
 
-    /// A new link, which leads where a link of another tree leads.
+    /// Creates a new link with this target, as read from a link of another tree.
     ///
     /// # Errors
     /// As [`Tree::create_file`].
@@ -126,7 +128,7 @@ impl Tree<'_> {
         self.make(path, |dir, name| dir.symlink_contents(target, name))
     }
 
-    /// Makes something new in a folder that is there.
+    /// Creates something new in an existing folder.
     #[cfg(unix)]
     fn make<T>(&self, path: &Path, make: impl Fn(&Dir, &Path) -> io::Result<T>) -> Result<T, Error> {
         let failed = |source| Error::Write { path: path.to_owned(), source };
@@ -141,7 +143,7 @@ impl Tree<'_> {
 }
 
 impl Staged<'_> {
-    /// Puts it in its place.
+    /// Renames the file to its target.
     pub(crate) fn persist(mut self) -> Result<(), Error> {
         let Some(inside) = self.inside.take() else { return Ok(()) };
         let renamed = self.root.dir.rename(&self.temporary, &self.root.dir, &inside);
@@ -166,7 +168,7 @@ fn split(inside: &Path) -> io::Result<(&Path, &Path)> {
     Ok((folder.unwrap_or(Path::new(".")), Path::new(name)))
 }
 
-/// A new file of this user's own.
+/// Creates a new temporary file that is private to this user.
 fn create(dir: &Dir, prefix: &str, suffix: &str) -> io::Result<(std::fs::File, String)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut options = OpenOptions::new();
@@ -202,7 +204,7 @@ fn fill(
     file.sync_all()
 }
 
-/// Of the file that is replaced, or of its folder for a new one.
+/// Metadata and permissions of the file that is replaced, or, for a new file, of its folder.
 #[cfg(unix)]
 fn like(dir: &Dir, name: &Path) -> io::Result<(Metadata, Permissions)> {
     use std::os::unix::fs::PermissionsExt;
@@ -214,7 +216,7 @@ fn like(dir: &Dir, name: &Path) -> io::Result<(Metadata, Permissions)> {
             let mode = metadata.mode() & 0o666;
             Ok((metadata, Permissions::from_mode(mode)))
         }
-        // No link is replaced by a file: somebody put it there meanwhile.
+        // A link is not replaced by a file: it must have been created meanwhile.
         Ok(metadata) if !metadata.is_file() => Err(io::ErrorKind::InvalidInput.into()),
         found => {
             let metadata = found?;
@@ -229,18 +231,19 @@ fn like(dir: &Dir, name: &Path) -> io::Result<(Metadata, Permissions)> {
     match dir.symlink_metadata(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut permissions = dir.try_clone()?.into_std_file().metadata()?.permissions();
-            // Of a folder, Windows means something else by it.
+            // On Windows, a folder's read-only attribute does not protect its contents.
             #[expect(clippy::permissions_set_readonly_false, reason = "it lets nobody else write here")]
             permissions.set_readonly(false);
             Ok((dir.dir_metadata()?, permissions))
         }
-        // No link is replaced by a file: somebody put it there meanwhile.
+        // A link is not replaced by a file: it must have been created meanwhile.
         Ok(metadata) if !metadata.is_file() => Err(io::ErrorKind::InvalidInput.into()),
         found => Ok((found?, dir.open(name)?.into_std().metadata()?.permissions())),
     }
 }
 
-/// Only the superuser can give files away; for everyone else the owner is right already.
+/// Keeps the owner. Only the superuser can change owners; for everyone else the owner is right
+/// already.
 #[cfg(unix)]
 fn keep_owner(file: &std::fs::File, metadata: &Metadata) {
     use std::os::unix::fs::fchown;

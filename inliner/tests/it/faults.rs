@@ -155,7 +155,11 @@ fn run(app: &Path, within: usize, faults: &[String]) -> Run {
         let calls = fault["inject=".len()..].split(':').next().unwrap();
         strace.args(["-e", &format!("trace={calls}"), "-e", fault]);
     }
-    strace.arg(std::env::current_exe().unwrap()).args(["--exact", "child", "--quiet", "--nocapture"]);
+    strace
+        .arg(std::env::current_exe().unwrap())
+        .arg("--exact")
+        .arg(support::test_name(module_path!(), "child"));
+    strace.args(["--quiet", "--nocapture"]);
     strace.env(FOLDER, app).env(WITHIN, within.to_string()).stdin(Stdio::null());
     let output = strace.output().unwrap();
     let log = fs::read(log.path()).unwrap();

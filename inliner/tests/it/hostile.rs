@@ -1,6 +1,7 @@
 //! Texts that somebody made to stop us: nested, repeated, or both. Each is refused or read, in time that grows with its
 //! length and no faster, and nothing of the process is left to chance: every text has a process of its own.
 
+use crate::support;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -227,7 +228,7 @@ fn memory() -> u64 {
 #[cfg(target_os = "linux")]
 fn outcome(index: usize, size: usize) -> Result<Outcome, String> {
     let out = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "one_text", "--nocapture"])
+        .args(["--exact", &support::test_name(module_path!(), "one_text"), "--nocapture"])
         .env(SHAPE, format!("{index} {size}"))
         .output()
         .unwrap();

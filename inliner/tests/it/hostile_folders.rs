@@ -73,9 +73,11 @@ fn nothing_outside_changes_whatever_a_folder_holds_and_every_run_ends_in_time_an
     if std::env::var_os(CHILD).is_none() {
         // Other tests' memory does not count.
         let mut child = Command::new(std::env::current_exe().unwrap());
-        let output = child.args(["--exact", NAME, "--nocapture"]).env(CHILD, "1").output().unwrap();
+        child.args(["--exact", &support::test_name(module_path!(), NAME), "--nocapture"]);
+        let output = child.env(CHILD, "1").output().unwrap();
         let printed = [&output.stdout[..], &output.stderr].concat();
-        assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&printed));
+        let printed = String::from_utf8_lossy(&printed);
+        assert!(output.status.success() && printed.contains("1 passed"), "{}: {printed}", output.status);
         return;
     }
     let mut outcomes = Outcomes::new();

@@ -100,7 +100,9 @@ fn wait_until_staged(tree: &Tree, files: usize, child: &mut Child) {
 
 fn run_child(tree: &Tree) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child", "--quiet"]).env(FOLDER, tree.root());
+    command
+        .args(["--exact", &support::test_name(module_path!(), "child"), "--quiet"])
+        .env(FOLDER, tree.root());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 

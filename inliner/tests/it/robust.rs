@@ -90,11 +90,12 @@ fn a_full_disk_leaves_everything_as_it_was_and_the_next_run_finishes() {
         let disk = tempfile::tempdir().unwrap();
         let script = "mount -t tmpfs -o size=2m capy \"$0\" && \"$1\" --exact \"$2\" --nocapture";
         let name = "a_full_disk_leaves_everything_as_it_was_and_the_next_run_finishes";
+        let name = support::test_name(module_path!(), name);
         // The superuser needs no name space for users, and may not get one.
         for names in [["--mount", "--mount"], ["--mount", "--map-root-user"]] {
             let mut command = Command::new("unshare");
             command.args(names).args(["sh", "-c", script]).arg(disk.path());
-            command.arg(std::env::current_exe().unwrap()).arg(name).env(FOLDER, disk.path());
+            command.arg(std::env::current_exe().unwrap()).arg(&name).env(FOLDER, disk.path());
             let Ok(out) = command.output() else { continue };
             if String::from_utf8_lossy(&out.stdout).contains("the disk was full") {
                 assert!(out.status.success(), "{out:?}");
@@ -152,7 +153,8 @@ fn a_folder_that_may_not_be_read_is_named_and_nothing_is_written() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
         command.arg(std::env::current_exe().unwrap()).env(AGAIN, "1");
-        command.args(["--exact", "a_folder_that_may_not_be_read_is_named_and_nothing_is_written"]);
+        let name = "a_folder_that_may_not_be_read_is_named_and_nothing_is_written";
+        command.args(["--exact", &support::test_name(module_path!(), name)]);
         match command.output() {
             Ok(out) if String::from_utf8_lossy(&out.stdout).contains("1 passed") => {}
             Ok(out) if out.stdout.is_empty() => {

@@ -8,6 +8,12 @@ use capy_inliner::testing::{Inlined, inline, parses};
 use capy_inliner::{Error, Report, Request};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
+/// The name of a test of a module, for a process of its own that runs this test alone.
+pub(crate) fn test_name(module: &str, name: &str) -> String {
+    let module = module.split_once("::").map_or("", |(_, module)| module);
+    format!("{module}::{name}")
+}
+
 pub(crate) const MARK: &str = "/* capy-inline 1 */\n";
 
 /// The variables of every test: `A`, `B` and two longer ones, each with a canary for a value.

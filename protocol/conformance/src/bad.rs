@@ -1,4 +1,5 @@
-//! Damaged blobs and keys: each must fail for its named reason, with nothing decrypted.
+//! Test vectors of damaged blobs and keys: each must fail for its named reason, with nothing
+//! decrypted.
 
 use capy_protocol::Error;
 use capy_protocol::blob::SecretsBlob;
@@ -38,7 +39,7 @@ impl Case {
     }
 }
 
-/// The vectors' words for this crate's errors.
+/// The vector files' names for this crate's errors.
 fn reason(error: Error) -> &'static str {
     match error {
         Error::Base64 | Error::Truncated => "malformed",

@@ -1,4 +1,4 @@
-//! Whole deployments: every key on the way is derived again, every wrap opened, the variables compared.
+//! Test vectors of whole deployments: derives every key, opens every wrap, compares the variables.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl Case {
         self.check_blob(format, &id, &project, &inner)
     }
 
-    /// Where `K_d` and the outer blob come from; v0 vectors do not say.
+    /// Checks how `K_d` and the outer blob were made; v0 vectors do not contain the roots.
     fn check_roots(&self, id: &DeployId, project: &ProjectId, inner: &InnerBlob) -> Check {
         let given = |field: &Option<String>| field.clone().ok_or("a v1 case lacks a root");
         let root = ProjectKey::parse_hex(&given(&self.project_key_root)?).doing("project key")?;

@@ -1,7 +1,8 @@
-//! Checks the protocol against vectors made by an independent implementation.
+//! Conformance checks of the protocol against test vectors from an independent implementation.
 //!
-//! Owns what each vector file means. The same checks run natively (`protocol/tests/it/vectors.rs`) and as wasm
-//! inside the Workers runtime (`worker.mjs` beside this crate); it reads no files itself.
+//! The same checks run natively (`protocol/tests/it/vectors.rs`) and as wasm inside the Workers
+//! runtime (`worker.mjs` beside this crate). This crate interprets the vector files but reads none
+//! of them from disk.
 
 mod bad;
 mod deployments;
@@ -15,12 +16,12 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-/// What one case came to.
+/// The result of one case.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     /// The case's name.
     pub case: String,
-    /// What is wrong; nothing when the case passed.
+    /// What is wrong; none if the case passed.
     pub fault: Option<String>,
 }
 
@@ -32,7 +33,7 @@ impl Outcome {
 
 type Check = Result<(), String>;
 
-/// The meaning of a vector file, by its name.
+/// A parsed vector file. Serde recognises the kind by the shape of the content.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum VectorFile {
@@ -51,7 +52,7 @@ pub enum VectorFile {
 }
 
 impl VectorFile {
-    /// Runs every case of the file. The vectors are public: a fault may show what was expected.
+    /// Runs every case of the file. The vectors are public, so a fault may show expected values.
     pub fn check(&self) -> Vec<Outcome> {
         match self {
             Self::Deployments(cases) => cases.iter().map(deployments::Case::check).collect(),
@@ -68,7 +69,7 @@ fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Check {
     if found == expected { Ok(()) } else { Err(format!("{what}: found {found:?}, expected {expected:?}")) }
 }
 
-/// Adds to a failed step what was being done.
+/// Adds the name of a failed step to its error.
 trait Doing<T> {
     fn doing(self, what: &str) -> Result<T, String>;
 }

@@ -1,4 +1,5 @@
-//! What stays on the laptop or in the project store: phrase, project keys, sealed values, store rows.
+//! Test vectors of data that stays on the laptop or in the project store: phrase, project keys,
+//! sealed values, store rows.
 
 use capy_protocol::env_value;
 use capy_protocol::id::ProjectId;

@@ -1,4 +1,4 @@
-//! Rows that decide, with the seals that they bear.
+//! Test vectors of row seals of deployments, API tokens, trusts and repeated releases.
 
 use capy_protocol::audit::Record;
 use capy_protocol::id::{DeployId, KeyId, ProjectId};

@@ -1,5 +1,5 @@
-//! Rows of the project store with the key ids that stand beside them: bound ones, those of the existing store, and rows that
-//! must not open where they stand.
+//! Test vectors of project store rows with their key ids: bound rows, rows of the existing store,
+//! and rows that must not open in their place.
 
 use capy_protocol::Error;
 use capy_protocol::env_map::SecretValue;
@@ -25,9 +25,9 @@ struct Row {
     key: String,
     key_id: Option<KeyId>,
     row: String,
-    /// Of a row that opens.
+    /// The expected value of a row that opens.
     value: Option<String>,
-    /// Why another does not.
+    /// The expected reason why a row does not open.
     reason: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl Rows {
     }
 }
 
-/// The vectors' words for this crate's errors.
+/// The vector files' names for this crate's errors.
 fn reason(error: Error) -> &'static str {
     match error {
         Error::MalformedSealedValue => "malformed",

@@ -1,5 +1,6 @@
-//! Which fields a Worker reads and writes of the types of this module: the same as their derives say, in as little code as it
-//! takes. Requests are read, answers are written, and what is kept in the database is both.
+//! JSON serialization of this module's types for the Worker: the same fields as the serde derives,
+//! in less code, because upload size matters. Requests are only read, answers are only written;
+//! types that the database keeps are both.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -151,7 +152,7 @@ to_json!(StoreKeyState { key_id, held, newest, rows });
 to_json!(Rotated { resealed, unopened, next: optional });
 to_json!(UnopenedRow { project_id, key, key_id, key_missing });
 
-// What the database keeps.
+// Types that the database keeps.
 from_json!(TrustClaims {
     repository,
     git_ref as "ref",
@@ -171,7 +172,7 @@ to_json!(TrustClaims {
 from_json!(Finding { flaw, first, last, key_id } and others);
 to_json!(Finding { flaw, first, last, key_id: optional });
 
-/// A kind that is not known is read as [`Flaw::Unknown`].
+/// An unknown name becomes [`Flaw::Unknown`].
 impl FromJson for Flaw {
     fn from_json(json: Json) -> Result<Self, Unfit> {
         let Json::Text(name) = json else { return Err(Unfit::default()) };

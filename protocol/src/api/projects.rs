@@ -1,5 +1,7 @@
-//! `/api/project…`: the project store. Values go in; names, ids and times come out. `GET /api/build/projects/{id}/rows`
-//! alone answers with values, sealed: the build host holds `ENCRYPTION_KEY` itself.
+//! The project store: the types of `/api/project…`, `/api/build/projects/{id}/rows` and
+//! `/admin/store/…`. Requests carry values; answers carry only names, ids and times. The
+//! exception is `GET /api/build/projects/{id}/rows`, which returns sealed values to a build host
+//! that holds `ENCRYPTION_KEY` itself.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,32 +14,33 @@ use crate::env_map::SecretValue;
 use crate::id::{KeyId, ProjectId};
 use crate::token::SecretId;
 
-/// `POST /api/project`. A text that is empty is one that is not given.
+/// The body of `POST /api/project`. An empty text counts as absent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
-    /// Its id; the service draws one, where there is none. A client that draws it itself may ask again after an answer
-    /// that got lost.
+    /// The project's id; without one the service generates an id. A client that generates the id
+    /// itself can safely retry after a lost answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<ProjectId>,
-    /// Its name: no key, two projects may have the same.
+    /// The project's name, which need not be unique.
     pub name: String,
     /// What is built, and how.
     #[serde(flatten)]
     pub recipe: Recipe,
-    /// Its first secrets.
+    /// The project's first secrets.
     #[serde(default)]
     pub secrets: Vec<NewSecret>,
 }
 
-/// `PUT /api/project/projects/{project_id}`: what is not named stays, secrets included. An empty text takes a setting away.
+/// The body of `PUT /api/project/projects/{project_id}`. Absent fields and unnamed secrets stay as
+/// they are; an empty text removes a setting.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectChange {
-    /// Another name.
+    /// The new name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Other settings.
+    /// The build settings to change.
     #[serde(flatten)]
     pub recipe: Recipe,
     /// Secrets to add, and values to replace, by their names.
@@ -48,51 +51,51 @@ pub struct ProjectChange {
 /// What is built, and how. None of it is secret.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Recipe {
-    /// Where the source is: https, ssh, or a path on the service's own machine.
+    /// The source repository: https, ssh, or a path on the service's own machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository_url: Option<String>,
-    /// The branch; the repository's own, where there is none.
+    /// The branch; none for the repository's default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// Run first, by a shell.
+    /// The shell command that runs first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_command: Option<String>,
-    /// Run next, by a shell.
+    /// The shell command that runs second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_command: Option<String>,
-    /// Where the result lies, inside the source.
+    /// The folder of the build's output, inside the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_directory: Option<String>,
-    /// The container image in which it is built.
+    /// The container image in which the build runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
 
-/// One secret on its way in.
+/// A secret to add or replace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecret {
     /// The variable's name.
     pub key: String,
-    /// Its value.
+    /// The variable's value.
     pub value: SecretText,
 }
 
-/// A project as every answer shows it.
+/// A project, without its secrets.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Project {
-    /// Its id.
+    /// The project's id.
     pub project_id: ProjectId,
-    /// Its name.
+    /// The project's name.
     pub name: String,
     /// What is built, and how.
     #[serde(flatten)]
     pub recipe: Recipe,
-    /// When it was made.
+    /// When the project was made.
     pub created_at: u64,
-    /// By whom.
+    /// Who made the project.
     pub created_by: String,
-    /// When it, or one of its secrets, was changed last.
+    /// When the project, or one of its secrets, last changed.
     pub updated_at: u64,
 }
 
@@ -102,20 +105,20 @@ pub struct ProjectDetail {
     /// The project.
     #[serde(flatten)]
     pub project: Project,
-    /// Its secrets, in order of their names.
+    /// The project's secrets, sorted by name.
     pub secrets: Vec<SecretInfo>,
 }
 
-/// One secret without its value.
+/// A secret without its value.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SecretInfo {
-    /// Its id.
+    /// The secret's id.
     pub secret_id: SecretId,
     /// The variable's name.
     pub key: String,
-    /// When it was set first.
+    /// When the secret was first set.
     pub created_at: u64,
-    /// When it was set last.
+    /// When the secret was last set.
     pub updated_at: u64,
 }
 
@@ -124,7 +127,7 @@ pub struct SecretInfo {
 pub struct ProjectList {
     /// A page of the projects that the bearer may see.
     pub projects: Vec<Project>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page; none after the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -132,34 +135,34 @@ pub struct ProjectList {
 /// The answer to `DELETE /api/project/projects/{project_id}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RemovedProject {
-    /// The project that is no more, with its secrets.
+    /// The removed project. Its secrets are removed too.
     pub project_id: ProjectId,
 }
 
 /// The answer to `DELETE /api/project/secret/{secret_id}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RemovedSecret {
-    /// The secret that is no more.
+    /// The removed secret.
     pub secret_id: SecretId,
 }
 
 /// The answer to `GET /api/build/projects/{project_id}/rows`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StoreRows {
-    /// The project: the rows are bound to it.
+    /// The project that the rows are bound to.
     pub project_id: ProjectId,
-    /// Its secrets, in order of their names.
+    /// The project's secrets, sorted by name.
     pub rows: Vec<StoreRow>,
 }
 
-/// One secret as it is kept. [`crate::store_keys::StoreKeys::open`] takes it.
+/// One secret as the database keeps it: [`crate::store_keys::StoreKeys::open`] decrypts it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreRow {
     /// The variable's name.
     pub key: String,
     /// The sealed value: see [`crate::store_row`].
     pub row: String,
-    /// The key that sealed it; none for a row of the existing store.
+    /// The id of the key that sealed the row; none for a row of the existing store.
     pub key_id: Option<KeyId>,
 }
 
@@ -172,31 +175,32 @@ impl fmt::Debug for StoreRow {
     }
 }
 
-/// The answer to `GET /admin/store/keys`: the keys that are held, the newest first, then those that rows need all the same.
+/// The answer to `GET /admin/store/keys`: keys that the service holds, the newest first, then keys
+/// that rows still need.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StoreKeyList {
     /// The keys.
     pub keys: Vec<StoreKeyState>,
 }
 
-/// One key of the store.
+/// The state of one key of the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StoreKeyState {
-    /// Its id; none stands for rows of the existing store, which name no key.
+    /// The key's id; none stands for rows of the existing store, which name no key.
     pub key_id: Option<KeyId>,
-    /// Whether the service holds it.
+    /// Whether the service holds the key.
     pub held: bool,
-    /// Whether it seals what is new.
+    /// Whether the key seals new rows.
     pub newest: bool,
-    /// How many rows it sealed.
+    /// How many rows the key sealed.
     pub rows: u64,
 }
 
-/// `POST /admin/store/rotate`.
+/// The body of `POST /admin/store/rotate`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateRequest {
-    /// Goes on after this secret.
+    /// Continues after this secret; none starts at the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<SecretId>,
 }
@@ -206,23 +210,23 @@ pub struct RotateRequest {
 pub struct Rotated {
     /// How many rows were sealed again under the newest key.
     pub resealed: u64,
-    /// Rows that do not open, and were left as they are.
+    /// Rows that could not be decrypted and stay as they are.
     pub unopened: Vec<UnopenedRow>,
-    /// Where to go on; none when every row was looked at.
+    /// Where to continue; none when every row was checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<SecretId>,
 }
 
-/// A row that does not open.
+/// A row that could not be decrypted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct UnopenedRow {
-    /// Its project.
+    /// The row's project.
     pub project_id: ProjectId,
     /// The variable's name.
     pub key: String,
-    /// The key that it says it was sealed with.
+    /// The key id that is stored beside the row.
     pub key_id: Option<KeyId>,
-    /// Whether the service holds no such key; else the row was altered or moved.
+    /// Whether the service lacks the key. If not, the row was altered or moved.
     pub key_missing: bool,
 }
 

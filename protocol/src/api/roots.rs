@@ -1,4 +1,5 @@
-//! Wrap roots: which of them the service holds, and which are still needed.
+//! Wrap roots: which of them the service holds, and which of them deployments, rows or the audit
+//! trail still need.
 
 use alloc::vec::Vec;
 
@@ -6,26 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::KeyId;
 
-/// One wrap root, by its key id.
+/// The state of one wrap root, identified by its key id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrapRootState {
-    /// Its key id.
+    /// The root's key id.
     pub key_id: KeyId,
-    /// Whether the service holds it. The deployments that need one that is gone get no key.
+    /// Whether the service holds the root. Deployments that need a missing root get no key.
     pub held: bool,
-    /// Whether new deployments are made under it.
+    /// Whether new deployments are wrapped under this root.
     pub newest: bool,
-    /// How many live deployments need it.
+    /// How many live deployments need the root.
     pub live: u64,
-    /// How many rows and checkpoints of the audit trail nothing else vouches for.
+    /// How many rows and checkpoints of the audit trail only this root can verify.
     #[serde(default)]
     pub trail: u64,
-    /// How many live API tokens and trusts bear its seal.
+    /// How many live API tokens and trusts are sealed under this root.
     #[serde(default)]
     pub rows: u64,
 }
 
-/// The answer to `GET /admin/wrap-roots`: those that are held, the newest last, then those that are gone.
+/// The answer to `GET /admin/wrap-roots`: roots that the service holds, the newest last, then roots
+/// that are gone but still needed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WrapRootList {
     /// The roots.

@@ -1,25 +1,28 @@
-//! The rows that decide: whether their seals are whole, and sealing those from before there were seals.
+//! Row seals of deployments, API tokens and trusts: verifying them, and sealing rows that are older
+//! than row seals.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-/// What is wrong with a live row.
+/// What is wrong with a live row of a deployment, API token or trust.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowFlaw {
-    /// Its seal is another row's, or somebody else than the service changed it. It is refused.
+    /// The seal does not match: it belongs to another row, or somebody other than the service
+    /// changed this row. The service refuses the row.
     Altered,
-    /// It bears no seal. It is refused.
+    /// The row has no seal. The service refuses the row.
     Unsealed,
-    /// Its wrap root is not held. It is refused.
+    /// The service does not hold the row's wrap root and refuses the row.
     Unverifiable,
-    /// It holds what the service cannot have written. It is refused.
+    /// The row holds values that the service never writes. The service refuses the row.
     Unreadable,
-    /// The audit trail says that it was revoked or removed: an older row was put back.
+    /// The audit trail says that the row was revoked or removed: an older copy of the row was
+    /// restored.
     PutBack,
-    /// The audit trail has more uses than it counts: an older row was put back.
+    /// The audit trail has more uses than the row counts: an older copy of the row was restored.
     SetBack,
     /// A kind that this client does not know yet.
     #[serde(other)]
@@ -27,7 +30,7 @@ pub enum RowFlaw {
 }
 
 impl RowFlaw {
-    /// The name on the wire.
+    /// The flaw's name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Altered => "altered",
@@ -46,20 +49,21 @@ impl RowFlaw {
 pub struct RowFinding {
     /// `deploy`, `token` or `trust`.
     pub kind: String,
-    /// Its id, as it stands there.
+    /// The row's id, exactly as the database has it.
     pub id: String,
     /// What is wrong.
     pub flaw: RowFlaw,
 }
 
-/// The answer to `GET /admin/rows/verify?cursor=`: some of the live deployments, API tokens and trusts.
+/// The answer to `GET /admin/rows/verify?cursor=`: some of the live deployments, API tokens and
+/// trusts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RowVerification {
-    /// How many were looked at.
+    /// How many rows the service checked.
     pub checked: u64,
-    /// What is wrong with them.
+    /// What is wrong with these rows.
     pub findings: Vec<RowFinding>,
-    /// Where the next ones begin, as `?cursor=`; none after the last one.
+    /// The cursor of the next page, for `?cursor=`; none after the last page.
     pub next: Option<String>,
 }
 
@@ -67,10 +71,10 @@ pub struct RowVerification {
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealRows {
-    /// Goes on here: the `next` of the answer before.
+    /// Where to continue: the `next` of the previous answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Only tell what would be sealed.
+    /// Only report what would be sealed.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -80,17 +84,17 @@ pub struct SealRows {
 pub struct RowId {
     /// `deploy`, `token` or `trust`.
     pub kind: String,
-    /// Its id.
+    /// The row's id.
     pub id: String,
 }
 
-/// Its answer.
+/// The answer to `POST /admin/rows/seal`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedRows {
-    /// Rows that had no seal, and bear one now.
+    /// Rows that had no seal and are sealed now; for a dry run, rows that would be sealed.
     pub sealed: Vec<RowId>,
-    /// Rows that are refused still.
+    /// Rows that the service still refuses.
     pub refused: Vec<RowFinding>,
-    /// Where to go on; none when every row was looked at.
+    /// Where to continue; none when every row was checked.
     pub next: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! `POST /tokens`, `GET /tokens`, `DELETE /tokens/{id}`, `GET /tokens/self`.
+//! API tokens: the types of `POST /tokens`, `GET /tokens`, `DELETE /tokens/{id}` and
+//! `GET /tokens/self`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,57 +10,58 @@ use super::SecretText;
 use crate::scope::Scope;
 use crate::token::{Token, TokenId};
 
-/// `POST /tokens`.
+/// The body of `POST /tokens`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
-    /// What it may do: at least one.
+    /// The token's scopes; at least one.
     pub scopes: Vec<Scope>,
-    /// A note for people.
+    /// A human-readable note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// How many seconds it is to live; for ever, where there is none.
+    /// The token's lifetime in seconds; none if it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
 }
 
-/// The answer to `POST /tokens`, and the only one that holds a token's text.
+/// The answer to `POST /tokens`, the only answer that contains a token's text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreatedToken {
     /// The token.
     pub token: SecretText,
-    /// What is known of it from now on.
+    /// The token's metadata, as `GET /tokens` lists it.
     #[serde(flatten)]
     pub info: TokenInfo,
 }
 
-/// One API token as `GET /tokens` shows it. Not its text, which is not kept.
+/// One API token as `GET /tokens` lists it, without the token's text, which the service does not
+/// keep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenInfo {
-    /// Its id.
+    /// The token's id.
     pub token_id: TokenId,
-    /// A note for people.
+    /// A human-readable note.
     pub label: Option<String>,
-    /// What it may do.
+    /// The token's scopes.
     pub scopes: Vec<Scope>,
-    /// When it was made.
+    /// When the token was made.
     pub created_at: u64,
-    /// By whom: `bootstrap`, another token's id, or what OIDC said.
+    /// Who made the token: `bootstrap`, another token's id, or the name of a CI identity (OIDC).
     pub created_by: String,
-    /// From when on it is refused, if ever.
+    /// When the token expires, if ever; the service refuses it from then on.
     pub expires_at: Option<u64>,
-    /// When it was last used, to the minute.
+    /// When the token was last used, to the minute.
     pub last_used_at: Option<u64>,
-    /// When it was revoked, if it was.
+    /// When the token was revoked, if it was.
     pub revoked_at: Option<u64>,
 }
 
 /// A page of `GET /tokens`: newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TokenList {
-    /// The tokens, revoked and expired ones among them.
+    /// The tokens, including revoked and expired ones.
     pub tokens: Vec<TokenInfo>,
-    /// Where the next page begins, as `?cursor=`; none after the last one.
+    /// The cursor of the next page, for `?cursor=`; none after the last page.
     #[serde(default)]
     pub next: Option<String>,
 }
@@ -69,18 +71,18 @@ pub struct TokenList {
 pub struct RevokedToken {
     /// The revoked token.
     pub token_id: TokenId,
-    /// When it was revoked first.
+    /// When the token was first revoked.
     pub revoked_at: u64,
 }
 
-/// The answer to `GET /tokens/self`: who the bearer is to the service.
+/// The answer to `GET /tokens/self`: the identity that the service sees behind the bearer token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bearer {
-    /// `bootstrap`, a token's id, or what OIDC said.
+    /// `bootstrap`, a token's id, or the name of a CI identity (OIDC).
     pub actor: String,
-    /// What the bearer may do.
+    /// The bearer's scopes.
     pub scopes: Vec<Scope>,
-    /// From when on the bearer is refused, if that is known.
+    /// When the bearer token expires, if that is known.
     pub expires_at: Option<u64>,
 }
 

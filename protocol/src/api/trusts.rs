@@ -1,4 +1,5 @@
-//! `POST /oidc/trusts`, `GET /oidc/trusts`, `DELETE /oidc/trusts/{id}`: which CI identities stand for a scope.
+//! OIDC trusts, which give CI identities a scope: the types of `POST /oidc/trusts`,
+//! `GET /oidc/trusts` and `DELETE /oidc/trusts/{id}`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,42 +9,44 @@ use serde::{Deserialize, Serialize};
 use crate::scope::Scope;
 use crate::token::TrustId;
 
-/// The issuer of GitHub Actions' identities.
+/// The OIDC issuer of GitHub Actions.
 pub const GITHUB_ISSUER: &str = "https://token.actions.githubusercontent.com";
 
-/// `POST /oidc/trusts`.
+/// The body of `POST /oidc/trusts`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTrust {
-    /// Who signs the identities: an https URL, exactly as it stands in them.
+    /// The issuer of the identity tokens: an https URL, exactly as the tokens' `iss` claim has it.
     pub issuer: String,
-    /// Whom they are for: this service, usually by its URL.
+    /// The audience of the identity tokens: this service, usually by its URL.
     pub audience: String,
-    /// What they have to claim.
+    /// The claims that an identity token must have.
     pub claims: TrustClaims,
-    /// What they may do: `deploy:` or `read:` and a project.
+    /// The scope that the trust grants: `deploy:`, `read:` or `build:` and a project.
     pub scope: Scope,
 }
 
-/// What an identity has to claim. All but the repository and its number may end with `*`, for any ending.
+/// The claims that an identity token must have. All values but the repository and its number may
+/// end with `*`, which matches any ending.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustClaims {
     /// `owner/name`.
     pub repository: String,
-    /// The branch or tag, such as `refs/heads/main`; any, where there is none.
+    /// The branch or tag, such as `refs/heads/main`; none for any.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub git_ref: Option<String>,
-    /// The deployment environment; any or none, where there is none.
+    /// The deployment environment; none for any or no environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// The repository's number, so that nobody is believed who takes over its name; any, where there is none.
+    /// The repository's number, so that whoever takes over the repository's name later is not
+    /// trusted; none for any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository_id: Option<String>,
-    /// The workflow's file at a ref, as `owner/name/path@ref`; any, where there is none.
+    /// The workflow file at a ref, as `owner/name/path@ref`; none for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_ref: Option<String>,
-    /// The same of the reusable workflow that the job stands in.
+    /// The file of the reusable workflow that defines the job, in the same form; none for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_workflow_ref: Option<String>,
 }
@@ -51,19 +54,19 @@ pub struct TrustClaims {
 /// One trust.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Trust {
-    /// Its id.
+    /// The trust's id.
     pub trust_id: TrustId,
-    /// Who signs the identities.
+    /// The issuer of the identity tokens.
     pub issuer: String,
-    /// Whom they are for.
+    /// The audience of the identity tokens.
     pub audience: String,
-    /// What they have to claim.
+    /// The claims that an identity token must have.
     pub claims: TrustClaims,
-    /// What they may do.
+    /// The scope that the trust grants.
     pub scope: Scope,
-    /// When it was made.
+    /// When the trust was made.
     pub created_at: u64,
-    /// By whom.
+    /// Who made the trust.
     pub created_by: String,
 }
 
@@ -72,7 +75,7 @@ pub struct Trust {
 pub struct TrustList {
     /// The trusts.
     pub trusts: Vec<Trust>,
-    /// Where the next page begins, as `?cursor=`; none after the last one.
+    /// The cursor of the next page, for `?cursor=`; none after the last page.
     #[serde(default)]
     pub next: Option<String>,
 }
@@ -80,7 +83,7 @@ pub struct TrustList {
 /// The answer to `DELETE /oidc/trusts/{id}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RemovedTrust {
-    /// The trust that is no more.
+    /// The removed trust.
     pub trust_id: TrustId,
 }
 

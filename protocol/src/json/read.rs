@@ -1,4 +1,4 @@
-//! The grammar: bytes to values. Refuses all that is not in it, and owns the limits.
+//! Strict JSON parser with limits on size and nesting.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,16 +7,17 @@ use zeroize::Zeroizing;
 
 use super::{Fault, Json, Record};
 
-/// The most names of one record: each is compared with all others.
+/// The most names in one object. The parser compares each name with all others.
 pub const NAMES_MAX: usize = 256;
-/// The longest name, in bytes.
+/// The longest name in an object, in bytes.
 pub const NAME_MAX: usize = 256;
-/// The most values of one document, those within others included: each takes memory beyond its own bytes.
+/// The most values in one document, nested values included: each value takes memory beyond its own
+/// bytes.
 pub const VALUES_MAX: usize = 16 * 1024;
-/// How deep lists and records may stand in each other.
+/// How deeply arrays and objects may nest.
 const DEPTH_MAX: usize = 127;
 
-/// Reads one value and nothing after it.
+/// Parses one value, and fails if anything but white space follows.
 pub(super) fn value(bytes: &[u8]) -> Result<Json, Fault> {
     let text = core::str::from_utf8(bytes).map_err(|error| fault(bytes, error.valid_up_to()))?;
     let mut reader = Reader { text, at: 0, depth: DEPTH_MAX, values: VALUES_MAX };
@@ -32,11 +33,11 @@ fn fault(bytes: &[u8], at: usize) -> Fault {
     Fault::Syntax { line, column }
 }
 
-/// Every reader leaves `at` after what it read, or where the fault is.
+/// A recursive-descent parser. Every method leaves `at` behind what it read, or at the fault.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// How many more lists and records may begin within what is being read.
+    /// How many more levels of arrays and objects may open.
     depth: usize,
     /// How many more values may be read.
     values: usize,
@@ -47,7 +48,8 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// What was read from there on. Never the whole text with a range that does not fit: that panics with what it holds.
+    /// The text from `start` to `at`. Does not slice with an invalid range, because the panic
+    /// message would contain the text.
     fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
@@ -58,7 +60,7 @@ impl<'a> Reader<'a> {
         Some(byte)
     }
 
-    /// Whether this byte comes next. It is then read.
+    /// Consumes this byte if it comes next, and returns whether it did.
     fn skip(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -71,7 +73,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same with white space before it.
+    /// Skips white space, then does the same as [`Self::skip`].
     fn sign(&mut self, byte: u8) -> bool {
         self.space();
         self.skip(byte)
@@ -103,7 +105,8 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// Whether the list or record goes on after a value; `None` where neither it nor its end follows.
+    /// Whether another element follows in the array or object; `None` if neither a comma nor `end`
+    /// follows.
     fn goes_on(&mut self, end: u8) -> Option<bool> {
         if self.sign(b',') {
             return Some(true);
@@ -149,7 +152,7 @@ impl<'a> Reader<'a> {
         Some(Json::Record(record))
     }
 
-    /// A number of RFC 8259, 6.
+    /// A number (RFC 8259, section 6).
     fn number(&mut self) -> Option<Json> {
         let mut natural = !self.skip(b'-');
         let start = self.at;
@@ -172,7 +175,7 @@ impl<'a> Reader<'a> {
         Some(integer.map_or(Json::Number, Json::Integer))
     }
 
-    /// One digit or more.
+    /// One or more digits.
     fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
@@ -181,7 +184,8 @@ impl<'a> Reader<'a> {
         (self.at > start).then_some(())
     }
 
-    /// A text of RFC 8259, 7. What it stands for is no longer than how it is written, so that it never grows.
+    /// A string (RFC 8259, section 7). The decoded text is never longer than its encoding, so the
+    /// buffer never grows and leaves no copies behind.
     fn text(&mut self) -> Option<Zeroizing<String>> {
         if !self.skip(b'"') {
             return None;
@@ -203,7 +207,7 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// How far away the next quote is that is not escaped.
+    /// The distance to the next quote that is not escaped.
     fn length(&self) -> Option<usize> {
         let mut rest = self.text.as_bytes()[self.at..].iter();
         while let Some(byte) = rest.next() {
@@ -230,7 +234,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A character by its number, or by two halves that belong together.
+    /// The character of a `\u` escape, or of two escapes that form a surrogate pair.
     fn unicode(&mut self) -> Option<char> {
         let first = self.unit()?;
         if !(0xd800..0xdc00).contains(&first) {

@@ -1,5 +1,5 @@
-//! Records field by field. Refuses what a type does not have, and names the field that is wrong: by its path
-//! (`claims.ref`), and never by what it holds.
+//! Reads JSON objects field by field. Errors name the wrong or unknown field by its path
+//! (`claims.ref`), never by its content.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -10,29 +10,30 @@ use zeroize::Zeroizing;
 
 use super::Json;
 
-/// Reads a type from JSON.
+/// A type that can be read from JSON.
 pub trait FromJson: Sized {
-    /// Takes a value.
+    /// Converts a parsed value into this type.
     ///
     /// # Errors
-    /// [`Unfit`], when it is no such thing.
+    /// [`Unfit`], if the value is of another type.
     fn from_json(json: Json) -> Result<Self, Unfit>;
 
-    /// What a field of this type has where it is left out.
+    /// The value of a field of this type that is absent from the object.
     ///
     /// # Errors
-    /// [`Unfit`], when it may not be.
+    /// [`Unfit`], if the field is required.
     fn absent() -> Result<Self, Unfit> {
         Err(Unfit::default())
     }
 }
 
-/// The path of the field that is not as it should be; empty for the whole.
+/// The path of the field that does not fit its type; empty for the whole document.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Unfit(String);
 
 impl Unfit {
-    /// Whether it may be told as the name of a field. Any other may be a value in the wrong place, or steer a terminal.
+    /// Whether an error may show this name as the name of an unknown field. Other names may be a
+    /// misplaced secret value, or contain terminal control characters.
     fn is_plain(name: &str) -> bool {
         (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     }
@@ -55,7 +56,7 @@ impl fmt::Display for Unfit {
 
 impl core::error::Error for Unfit {}
 
-/// Names and values, until they are taken. No name stands twice.
+/// The fields of a JSON object. Readers take them out one by one. No name occurs twice.
 #[derive(Default)]
 pub struct Record(Vec<(Zeroizing<String>, Json)>);
 
@@ -76,23 +77,23 @@ impl Record {
         self.0.push((name, value));
     }
 
-    /// Takes a value; `None` when the name is not there.
+    /// Takes the value of a name out of the object; `None` if the name is absent.
     pub fn take(&mut self, name: &str) -> Option<Json> {
         Some(self.0.swap_remove(self.place(name)?).1)
     }
 
-    /// Takes a field.
+    /// Takes and converts a field.
     ///
     /// # Errors
-    /// [`Unfit`], when it is something else, or missing and has to be there.
+    /// [`Unfit`], if the field is of another type, or absent although required.
     pub fn field<T: FromJson>(&mut self, name: &str) -> Result<T, Unfit> {
         self.take(name).map_or_else(T::absent, T::from_json).map_err(|unfit| unfit.within(name))
     }
 
-    /// Takes a field that may be left out.
+    /// Takes and converts a field; `default` if it is absent.
     ///
     /// # Errors
-    /// [`Unfit`], when it is something else.
+    /// [`Unfit`], if the field is of another type.
     pub fn field_or<T: FromJson>(&mut self, name: &str, default: T) -> Result<T, Unfit> {
         match self.take(name) {
             Some(json) => T::from_json(json).map_err(|unfit| unfit.within(name)),
@@ -100,10 +101,10 @@ impl Record {
         }
     }
 
-    /// Refuses what is left.
+    /// Fails if any field was not taken.
     ///
     /// # Errors
-    /// [`Unfit`], by its name where that is plain.
+    /// [`Unfit`] with the field's name, if it is short and has only lower-case letters and `_`.
     pub fn finish(self) -> Result<(), Unfit> {
         match self.0.first() {
             None => Ok(()),
@@ -122,8 +123,9 @@ impl FromJson for Record {
     }
 }
 
-/// Reads a type field by field: by another name (`as "ref"`), or with what it has where it is left out (`or 1`). Other fields
-/// are refused, unless `and others` may be there.
+/// Implements [`FromJson`](crate::json::FromJson) for a struct, field by field. `as "ref"` gives a
+/// field another name, `or 1` gives it a value for when it is absent. Unknown fields are errors
+/// unless `and others` follows.
 ///
 /// ```
 /// struct Place { row: u64, note: Option<String>, kind: u64 }

@@ -1,4 +1,4 @@
-//! What texts, numbers, lists and ids are in JSON.
+//! JSON conversions of strings, numbers, lists and ids.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::scope::Scope;
 use crate::token::{SecretId, TokenId, TrustId};
 
-/// Any value.
+/// Accepts any value.
 impl FromJson for Json {
     fn from_json(json: Json) -> Result<Self, Unfit> {
         Ok(json)
@@ -95,7 +95,7 @@ macro_rules! integers {
 }
 integers!(u8, u16, u32);
 
-/// `null` is none.
+/// `null` and an absent field are `None`.
 impl<T: FromJson> FromJson for Option<T> {
     fn from_json(json: Json) -> Result<Self, Unfit> {
         match json {
@@ -125,7 +125,7 @@ impl<T: ToJson> ToJson for Option<T> {
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(json: Json) -> Result<Self, Unfit> {
         let Json::List(items) = json else { return Err(Unfit::default()) };
-        // Not collected: that is more code for each type.
+        // Not `collect`: it compiles to more code for each type.
         let mut read = Vec::with_capacity(items.len());
         for item in items {
             read.push(T::from_json(item)?);
@@ -158,7 +158,7 @@ impl ToJson for KeyId {
     }
 }
 
-/// What is read from a text.
+/// Parses a JSON string with `parse`.
 fn text<T>(json: Json, parse: fn(&str) -> Parsed<T>) -> Result<T, Unfit> {
     match json {
         Json::Text(text) => parse(&text).map_err(|_| Unfit::default()),

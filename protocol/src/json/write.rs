@@ -1,36 +1,37 @@
-//! Values to text: compact, in the order that is given, escaped as `serde_json` does. Seals are over such texts, so that
-//! not one byte of it may change.
+//! JSON writer: compact, fields in the given order, escaped as `serde_json` does. Seals cover this
+//! output, so that no byte of it may change.
 
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-/// Writes a type as JSON.
+/// A type that can be written as JSON.
 pub trait ToJson {
-    /// Appends it.
+    /// Appends this value to the output.
     fn write(&self, to: &mut Writer);
 
-    /// Whether there is nothing to tell: an optional field is then left out.
+    /// Whether the value is `None`: an optional field is then left out.
     fn is_none(&self) -> bool {
         false
     }
 }
 
-/// How a field is written.
+/// How an object's field is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rule {
-    /// Always: as `null` where there is none.
+    /// Always; `null` for `None`.
     Always,
-    /// Left out where there is none.
+    /// Left out for `None`.
     Optional,
-    /// A record whose fields stand among the others, without a name of its own; left out where there is none.
+    /// Not as an object of its own: the value's fields become fields of the outer object. Left out
+    /// for `None`.
     Flat,
 }
 
-/// A text that is being written.
+/// JSON output under construction.
 #[derive(Default)]
 pub struct Writer {
     text: String,
-    /// Whether the next record has no braces of its own.
+    /// Whether the next object is written without braces.
     flat: bool,
 }
 
@@ -39,25 +40,25 @@ impl Writer {
         self.text
     }
 
-    /// A word or a number.
+    /// Writes a keyword or a number.
     pub(super) fn bare(&mut self, value: &dyn fmt::Display) {
-        // A text takes all that is written to it.
+        // Writing to a `String` never fails.
         let _ = write!(self.text, "{value}");
     }
 
-    /// A text.
+    /// Writes a string.
     pub fn text(&mut self, text: &str) {
         self.display(&text);
     }
 
-    /// What it prints, as a text.
+    /// Writes the value's `Display` output as a string.
     pub fn display(&mut self, value: &dyn fmt::Display) {
         self.text.push('"');
         let _ = write!(Escaped(&mut self.text), "{value}");
         self.text.push('"');
     }
 
-    /// A list.
+    /// Writes an array.
     pub fn list<T: ToJson>(&mut self, items: &[T]) {
         self.text.push('[');
         for item in items {
@@ -67,7 +68,8 @@ impl Writer {
         self.text.push(']');
     }
 
-    /// A record: names, which are the same for all of a type and so cost no code, and as many values.
+    /// Writes an object: `names` and as many `values`. The names are a constant of each type, so
+    /// that they add no code.
     pub fn record(&mut self, names: &'static [(&'static str, Rule)], values: &[&dyn ToJson]) {
         let flat = core::mem::take(&mut self.flat);
         if !flat {
@@ -90,7 +92,8 @@ impl Writer {
         }
     }
 
-    /// A comma, but after the beginning of a list or record. A text ends with its quote: it is never mistaken for one.
+    /// Writes a comma, except directly behind `[` or `{`. A bracket inside a string cannot be
+    /// mistaken for one of these, because the string ends with its quote.
     fn separate(&mut self) {
         if !matches!(self.text.as_bytes().last(), Some(b'[' | b'{')) {
             self.text.push(',');
@@ -98,7 +101,7 @@ impl Writer {
     }
 }
 
-/// What is printed here is escaped.
+/// A writer that escapes for a JSON string.
 struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
@@ -129,8 +132,8 @@ impl Write for Escaped<'_> {
     }
 }
 
-/// Writes a type as a record: each field always, or as [`Rule`] says: `optional` or `flat`; by another name with
-/// `as "ref"`.
+/// Implements [`ToJson`](crate::json::ToJson) for a struct. Each field is written always, or by its
+/// [`Rule`](crate::json::Rule) `optional` or `flat`; `as "ref"` gives a field another name.
 ///
 /// ```
 /// struct Place { row: u64, note: Option<String>, kind: Option<u64> }
@@ -148,7 +151,7 @@ macro_rules! to_json {
     ($type:ty { $($field:ident $(as $name:literal)? $(: $rule:ident)?),* $(,)? }) => {
         impl $crate::json::ToJson for $type {
             fn write(&self, to: &mut $crate::json::Writer) {
-                // By this pattern, so that no field is forgotten.
+                // A full pattern, so that a missing field does not compile.
                 let Self { $($field),* } = self;
                 to.record(
                     &[$(($crate::to_json!(@name $field $($name)?), $crate::to_json!(@rule $($rule)?))),*],

@@ -1,4 +1,5 @@
-//! The mode of a file that holds a secret, and files that somebody hands over.
+//! Unix permissions of a file that holds a secret, with the exception for credentials that root
+//! hands over.
 
 use std::env;
 use std::fs::{File, Metadata};
@@ -10,7 +11,7 @@ const OTHERS: u32 = 0o007;
 const GROUP_WRITES: u32 = 0o020;
 const GROUP: u32 = 0o070;
 
-/// Whether others may read an open file.
+/// Whether other users can read an open file.
 pub(super) fn is_exposed(path: &Path, file: &File) -> io::Result<bool> {
     Ok(is_mode_exposed(&file.metadata()?, || is_handed_over(path, file)))
 }
@@ -23,7 +24,7 @@ fn is_mode_exposed(data: &Metadata, is_handed_over: impl Fn() -> bool) -> bool {
     mode & GROUP != 0 && !(data.uid() == 0 && is_handed_over())
 }
 
-/// Whether it is one of this service's credentials, or in a file system in memory.
+/// Whether it is one of this service's systemd credentials, or in a file system in memory.
 fn is_handed_over(path: &Path, file: &File) -> bool {
     let folder =
         env::var_os("CREDENTIALS_DIRECTORY").and_then(|folder| Path::new(&folder).canonicalize().ok());
@@ -71,7 +72,7 @@ mod tests {
             (0o601, false),
         ] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            // Root's file, but on a disk.
+            // A file that is not handed over, even if root owns it.
             let read = is_mode_exposed(&fs::metadata(&path).unwrap(), || false);
             assert_eq!(!read, is_read, "{mode:o}");
         }

@@ -1,10 +1,10 @@
-//! SIGINT and SIGTERM; SIGHUP.
+//! Unix signals: SIGINT and SIGTERM to stop, SIGHUP to reload.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT and SIGTERM, caught from its making on.
+/// SIGINT and SIGTERM, caught from [`Stop::catch`] on.
 pub(crate) struct Stop {
     interrupt: Signal,
     terminate: Signal,
@@ -15,7 +15,7 @@ impl Stop {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub(crate) async fn asked(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => (),
@@ -24,7 +24,7 @@ impl Stop {
     }
 }
 
-/// SIGHUP, caught from its making on.
+/// SIGHUP, caught from [`Reload::catch`] on.
 pub(crate) struct Reload(Signal);
 
 impl Reload {
@@ -32,7 +32,7 @@ impl Reload {
         signal(SignalKind::hangup()).map(Self)
     }
 
-    /// The next one; `None` when none can come any more.
+    /// Waits for the next signal; `None` if none can come any more.
     pub(crate) async fn asked(&mut self) -> Option<()> {
         self.0.recv().await
     }

@@ -1,4 +1,5 @@
-//! Ctrl-C, Ctrl-Break, and the ends of the console and of the session.
+//! Windows console events that stop the service: Ctrl-C, Ctrl-Break, and the ends of the console
+//! and of the session.
 
 use std::io;
 
@@ -6,7 +7,7 @@ use tokio::signal::windows::{
     CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
 };
 
-/// All of them, caught from its making on.
+/// All of these events, caught from [`Stop::catch`] on.
 pub(crate) struct Stop {
     key: CtrlC,
     other_key: CtrlBreak,
@@ -24,7 +25,7 @@ impl Stop {
         })
     }
 
-    /// The next one.
+    /// Waits for the next event.
     pub(crate) async fn asked(&mut self) {
         tokio::select! {
             _ = self.key.recv() => (),
@@ -35,7 +36,7 @@ impl Stop {
     }
 }
 
-/// Windows has no signal for it: the service is started anew.
+/// Windows has no signal to reload: the service has to be restarted.
 pub(crate) struct Reload;
 
 impl Reload {

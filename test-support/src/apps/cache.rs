@@ -1,14 +1,15 @@
-//! What takes long is kept: installed packages by their lockfile, finished builds by all that they were made from.
+//! The cache of apps: installed packages by their lockfile, finished builds by everything that they
+//! were made from.
 //!
 //! ```text
 //! <cache>/packages/<digest>/node_modules
-//! <cache>/built/<label>-<digest>/…        only complete ones: a build is moved here when it is done
+//! <cache>/built/<label>-<digest>/…        only complete ones: a build is moved here when done
 //! <cache>/scratch/                        copies, on the same disk, so that packages can be linked
 //! <cache>/lock                            one process installs or builds at a time
 //! ```
 //!
-//! `<cache>` is `apps` in the [cache of the tests](setup::cache), outside of the workspace: build tools look for
-//! their settings in all folders above, and would find the workspace's own.
+//! `<cache>` is `apps` in the [cache of the tests](setup::cache), outside of the workspace: build
+//! tools look for their settings in all folders above, and would find the workspace's own.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -23,10 +24,10 @@ use crate::setup;
 use crate::shop::{collect, copy_tree};
 use crate::steps::{quiet, quiet_group};
 
-/// Builds that nobody used for this long are thrown away.
+/// How long a build is kept after its last use.
 const KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// The cache of one app, locked until it is dropped.
+/// The cache of one app. Locked until drop.
 pub(super) struct Cache<'a> {
     app: &'a App,
     root: PathBuf,
@@ -34,7 +35,7 @@ pub(super) struct Cache<'a> {
 }
 
 impl<'a> Cache<'a> {
-    /// Waits for its turn.
+    /// Opens the cache, once no other process has it locked.
     pub(super) fn open(app: &'a App) -> Result<Self> {
         let root = setup::cache()?.join("apps");
         for folder in ["packages", "built", "scratch"] {
@@ -49,7 +50,8 @@ impl<'a> Cache<'a> {
         self.root.join("scratch")
     }
 
-    /// The folder whose `node_modules` holds what the lockfile says.
+    /// The folder whose `node_modules` holds the packages of the lockfile. Installs them if they
+    /// are missing.
     pub(super) fn packages(&self) -> Result<PathBuf> {
         let source = &self.app.source;
         let mut digest = Sha256::new();
@@ -68,13 +70,13 @@ impl<'a> Cache<'a> {
         let mut npm = Command::new(setup::node_tool("npm")?);
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&scratch);
         quiet(&format!("npm ci for {}", self.app.label), npm.env("PATH", self.app.node.path()))?;
-        // An app without dependencies has packages all the same: none.
+        // npm makes no folder for an app without dependencies.
         fs::create_dir_all(scratch.path().join("node_modules"))?;
         fs::rename(scratch.keep(), &folder)?;
         Ok(folder)
     }
 
-    /// The folder with what the app keeps of its build.
+    /// The folder with the files that the app keeps of its build. Builds the app if it is missing.
     pub(super) fn built(&self) -> Result<PathBuf> {
         let folder = self.root.join("built").join(format!("{}-{}", self.app.label, self.digest()?));
         if !folder.is_dir() {
@@ -103,7 +105,7 @@ impl<'a> Cache<'a> {
         Ok(())
     }
 
-    /// Everything that a build depends on: sources, probes, recipe, lockfile, Node.
+    /// A digest of everything that a build depends on: sources, probes, recipe, lockfile, Node.
     fn digest(&self) -> Result<String> {
         let mut files = Vec::new();
         collect(&self.app.source, &mut files)?;

@@ -1,4 +1,4 @@
-//! The variables that every app reads, and what it answers about them.
+//! The probes: variables that every app reads, and what it answers about them.
 //!
 //! Answers are digests, so that no response and no message holds a value.
 
@@ -13,13 +13,14 @@ use super::apps_folder;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What was answered: `path probe` → digest, and for pages that are no JSON `path` → status and body.
+/// Answers by probe: `path probe` → digest; for bodies that are not JSON `path` → status and
+/// body.
 pub type Answers = BTreeMap<String, String>;
 
-/// Every variable with its value.
+/// The variables of the probes, with their values.
 ///
 /// # Panics
-/// When the list, a file of this workspace, cannot be read.
+/// If the list, a file of this workspace, cannot be read.
 pub fn variables() -> &'static BTreeMap<String, String> {
     static VARIABLES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
         let text =
@@ -29,7 +30,7 @@ pub fn variables() -> &'static BTreeMap<String, String> {
     &VARIABLES
 }
 
-/// The variable whose canary stands in these bytes, if one does.
+/// The variable whose canary is in these bytes, if there is one.
 pub fn canary_in(bytes: &[u8]) -> Option<&'static str> {
     let mut names = memchr::memmem::find_iter(bytes, "canary.").filter_map(|at| {
         let rest = &bytes[at + "canary.".len()..];
@@ -61,7 +62,7 @@ pub(super) fn ask(url: &str, paths: &[String]) -> Result<Answers> {
     Ok(answers)
 }
 
-/// Whether an answer comes before the process ends is all the same.
+/// Sends the request that crashes a server. The server may end before or after it answers.
 pub(super) fn ask_to_crash(url: &str) {
     let config = Agent::config_builder().timeout_global(Some(DEADLINE)).build();
     let _ = Agent::from(config).get(url).call();

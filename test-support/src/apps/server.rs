@@ -1,4 +1,5 @@
-//! A running build: a Node process on a port of its own, or a Worker in the real runtime. Stopped with the value.
+//! A running build: a Node process on a port of its own, or a Worker in the real runtime. Drop ends
+//! the process.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -39,7 +40,7 @@ struct NodeProcess {
 }
 
 impl Server {
-    /// A Node program with PATH, HOME, the place to listen at and these variables, and no others.
+    /// Starts a Node program with PATH, HOME, HOST, PORT and these variables, and no others.
     pub(super) fn start_node(
         node: &Node,
         folder: &Path,
@@ -57,7 +58,7 @@ impl Server {
         Ok(Self { url: format!("http://127.0.0.1:{port}"), running: Running::Node(process) })
     }
 
-    /// The Worker that a configuration of wrangler's describes, with these variables as its `vars`.
+    /// Starts the Worker of a configuration of wrangler's, with these variables as its `vars`.
     pub(super) fn start_worker(
         node: &Node,
         config: &Path,
@@ -72,7 +73,7 @@ impl Server {
         &self.url
     }
 
-    /// Waits until it ends by itself, and returns all that it printed.
+    /// Waits until the server ends by itself, and returns all that it printed.
     pub(super) fn wait_for_end(self) -> Result<String> {
         let Running::Node(mut process) = self.running else {
             bail!("only a Node process ends by itself");
@@ -85,7 +86,7 @@ impl Server {
         Ok(process.stop())
     }
 
-    /// Stops it and returns all that it printed.
+    /// Stops the server and returns all that it printed.
     pub fn stop(self) -> String {
         match self.running {
             Running::Worker(workerd) => workerd.log(),
@@ -118,11 +119,11 @@ impl NodeProcess {
         Ok(())
     }
 
-    /// Ends the whole group and reads to the end what it printed.
+    /// Ends the whole process group, and returns all that it printed.
     fn stop(&mut self) -> String {
         self.kill();
         for reader in self.readers.drain(..) {
-            // A reader has nothing to say but what it collected.
+            // What the reader collected is in `printed`.
             let _ = reader.join();
         }
         self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -154,7 +155,7 @@ fn follow(mut pipe: impl Read + Send + 'static, printed: &Arc<Mutex<String>>) ->
     })
 }
 
-/// One that nobody listened at a moment ago.
+/// A port that nothing listened on a moment ago.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -1,4 +1,5 @@
-//! Asks the shop everything that depends on a secret. The answers of two servers can be compared as they are.
+//! Sends the shop every request whose answer depends on a secret. The answers of two servers can be
+//! compared as they are.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,21 +12,21 @@ use ureq::http::{HeaderMap, Request, Response};
 
 use super::VARIABLES;
 
-/// One answer, reduced to what must be the same on every server with the same secrets.
+/// One answer, reduced to the parts that are the same on every server with the same secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// What was asked.
     pub probe: &'static str,
     /// The status.
     pub status: u16,
-    /// Headers that depend on a secret, and the body's part that people see.
+    /// The headers that depend on a secret, and the visible part of the body.
     pub content: String,
 }
 
-/// Every route, in the order a customer would take them.
+/// Requests every route, in the order a customer would take them.
 ///
 /// # Errors
-/// When the server does not answer.
+/// If the server does not answer.
 pub fn answers(url: &str) -> Result<Vec<Answer>> {
     let customer = Customer { url, agent: agent() };
     let page = customer.get("/", None)?;
@@ -113,7 +114,7 @@ impl Page {
     }
 }
 
-/// What stands in `<main>`, or the whole text of an answer that is no page.
+/// The content of `<main>`, or the whole body if it is not a page.
 fn visible(body: &str) -> &str {
     let main = body.find("<main").zip(body.find("</main>"));
     main.map_or(body, |(start, end)| &body[start..end])

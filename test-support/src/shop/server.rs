@@ -1,4 +1,4 @@
-//! A running `next start`, stopped with the value.
+//! A running `next start`. Drop ends the server.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -25,7 +25,7 @@ impl NextServer {
     /// Starts `next start` in `dir` with exactly the given environment.
     ///
     /// # Errors
-    /// When it does not say that it is ready within a minute: then with what it printed.
+    /// If the server is not ready within a minute: then with what it printed.
     pub fn start(dir: &Path, environment: &[(&str, &str)]) -> Result<Self> {
         let args = ["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1", "--port", "0"];
         Self::spawn(Command::new(node_tool("node")?).args(args), dir, environment)
@@ -65,7 +65,7 @@ impl NextServer {
         &self.url
     }
 
-    /// Stops the server and returns all that it printed, on stdout and stderr.
+    /// Stops the server and returns all that it printed on stdout and stderr.
     pub fn stop(mut self) -> String {
         stop(&mut self.child);
         let printed = std::mem::replace(&mut self.printed, std::thread::spawn(String::new));
@@ -87,7 +87,7 @@ fn stop(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Reads to the end; sends the URL when Next names it and is ready.
+/// Reads all output; sends the URL once Next has printed it and is ready.
 fn read_output(
     stdout: impl Read,
     mut stderr: impl Read + Send + 'static,

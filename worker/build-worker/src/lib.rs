@@ -1,8 +1,9 @@
-//! Turns a crate of the workspace that it is started in into what `wrangler` bundles: `index_bg.wasm`, its glue
-//! `index.js`, and the entry.
+//! Builds a crate of the current workspace for Cloudflare Workers: `index_bg.wasm`, its JavaScript
+//! glue `index.js`, and the entry module that `wrangler` bundles.
 //!
-//! It does what `worker-build` does, without downloading tools: `wasm-bindgen-cli-support` is the library inside
-//! wasm-bindgen's own command line. It refuses to guess where cargo put the wasm; cargo says so itself.
+//! Does what `worker-build` does, without downloading tools: `wasm-bindgen-cli-support` is the
+//! library behind wasm-bindgen's command line. The path of the wasm file comes from cargo's JSON
+//! messages, not from a guess at the target folder.
 
 use std::env;
 use std::fs::{self, File};
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use wasm_bindgen_cli_support::Bindgen;
 
-/// What to build, and where to.
+/// Options of a build.
 #[derive(Clone, Debug)]
 pub struct Build {
     /// The package that holds the crate.
@@ -23,18 +24,19 @@ pub struct Build {
     pub example: Option<String>,
     /// The cargo profile.
     pub profile: String,
-    /// The folder to fill; what was in it goes.
+    /// The output folder. Anything already in it is deleted.
     pub out_dir: PathBuf,
-    /// The module that `wrangler` starts from. It is copied beside `index.js`, which it imports.
+    /// The module that `wrangler` starts from. Copied next to `index.js`, which it imports.
     pub entry: PathBuf,
-    /// Whether functions keep their names, for a profile. Their code is the same.
+    /// Whether the wasm keeps function names, for profiling. The code is the same either way.
     pub names: bool,
 }
 
-/// Builds, and returns the path of the copied entry.
+/// Builds the Worker and returns the path of the copied entry module.
 ///
 /// # Errors
-/// When cargo fails, when the crate makes no wasm, and for files that cannot be written.
+/// When cargo fails, when cargo reports no wasm file for the crate, and when a file cannot be read
+/// or written.
 pub fn build_worker(build: &Build) -> Result<PathBuf> {
     let wasm = compile(build)?;
     let name = build.entry.file_name().context("the entry is not a file")?;
@@ -50,12 +52,13 @@ pub fn build_worker(build: &Build) -> Result<PathBuf> {
     Ok(entry)
 }
 
-/// Runs cargo and returns the path of the wasm it made.
+/// Runs cargo and returns the path of the wasm file that cargo built.
 fn compile(build: &Build) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.stderr(Stdio::inherit());
-    // The crate type is asked for here, and not in `Cargo.toml`: for a library that names `cdylib` there, cargo writes
-    // one file whatever features it is built with, and builds of others that use it spoil each other's.
+    // The crate type is passed here instead of in `Cargo.toml`: for a library that declares
+    // `cdylib` there, cargo writes one file regardless of the enabled features, so that builds of
+    // dependent crates overwrite each other's output.
     cargo.args(["rustc", "--locked", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"]);
     cargo.args(["--package", &build.package, "--profile", &build.profile]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
@@ -71,9 +74,10 @@ fn compile(build: &Build) -> Result<PathBuf> {
     find_wasm(&messages, &name).with_context(|| format!("cargo named no wasm of {}", build.package))
 }
 
-/// The same for everyone who builds with the same toolchain: no flags of the machine's own, and no path of it in what is
-/// uploaded, nor the name of the registry that it downloads from. Hashes and ciphers are those that are written for size:
-/// a release hashes a few hundred bytes.
+/// The rustc flags: the same for everyone who builds with the same toolchain. These flags override
+/// the machine's own, and remove its paths and the name of its crate registry from the uploaded
+/// wasm. SHA-2 and AES use their compact implementations, since a release hashes only a few hundred
+/// bytes.
 fn flags() -> Result<Vec<String>> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap_or_default();
@@ -82,14 +86,14 @@ fn flags() -> Result<Vec<String>> {
         r#"--cfg=aes_backend_soft="compact""#.to_owned(),
         format!("--remap-path-prefix={}=", home.display()),
     ];
-    // The last prefix that fits counts. Each registry has a folder with a name of its own, also a mirror.
+    // rustc applies the last matching prefix. Each registry, also a mirror, has its own folder.
     for registry in fs::read_dir(home.join("registry/src")).into_iter().flatten() {
         flags.push(format!("--remap-path-prefix={}=crates", registry?.path().display()));
     }
     Ok(flags)
 }
 
-/// The wasm file in cargo's report on the target with this name.
+/// Finds the wasm file of the target named `target` in cargo's JSON messages.
 fn find_wasm(messages: &str, target: &str) -> Option<PathBuf> {
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     artifacts
@@ -99,7 +103,7 @@ fn find_wasm(messages: &str, target: &str) -> Option<PathBuf> {
         .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
-/// One writer at a time: tests in several processes build the same Worker.
+/// Locks the output folder, because tests in several processes build the same Worker.
 fn lock(out_dir: &Path) -> Result<File> {
     fs::create_dir_all(out_dir)?;
     let file = File::create(out_dir.with_extension("lock"))?;
@@ -107,7 +111,8 @@ fn lock(out_dir: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// What an output is made from: the same stamp is the same output, which a running server may be reading.
+/// A hash of everything that an output is made from. When it has not changed, the output is not
+/// rewritten, since a running server may be reading it.
 fn stamp(wasm: &Path, entry: &Path) -> Result<String> {
     let this_program = include_str!("lib.rs");
     let mut hasher = DefaultHasher::new();
@@ -136,14 +141,16 @@ fn generate(wasm: &Path, Build { out_dir, names, .. }: &Build) -> Result<()> {
     Ok(())
 }
 
-/// `import source x from "x.wasm"` is a proposal that bundlers do not parse yet; on Workers a plain import of
-/// wasm already is the compiled module.
+/// Replaces `import source x from "x.wasm"`, a proposal that bundlers do not parse yet. On Workers,
+/// a plain import of wasm already yields the compiled module.
 fn plain_import(script: &str) -> Result<String> {
     replace_once(script, "import source ", "import ")
 }
 
-/// The glue notices every trap, wherever in the event loop it happens, but tells only wasm. The entry has to know
-/// too: calls in flight are its own. `var`, because a trap during start-up comes before the last line runs.
+/// Adds `__on_abort` to the glue, so that the entry module learns of a wasm trap. The glue notices
+/// every trap, wherever in the event loop it happens, but reports it only to wasm, while the calls
+/// in flight belong to the entry module. Declared with `var`, because a trap during start-up comes
+/// before the last line runs.
 fn announce_abort(script: &str) -> Result<String> {
     let hook = "function __wbg_call_abort_hook() {";
     let calling = format!("{hook}\n    __abort_listener?.();");
@@ -152,7 +159,8 @@ fn announce_abort(script: &str) -> Result<String> {
     Ok(replace_once(script, hook, &calling)? + listener)
 }
 
-/// The versions of both sides are pinned: glue of another shape is a mistake, not something to guess about.
+/// Replaces `from`, which must occur exactly once. The versions of wasm-bindgen and of its command
+/// line library are pinned, so glue of another shape is an error.
 fn replace_once(script: &str, from: &str, to: &str) -> Result<String> {
     match script.matches(from).count() {
         1 => Ok(script.replace(from, to)),

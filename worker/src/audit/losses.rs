@@ -1,32 +1,35 @@
-//! What is lost with a wrap root, once an owner says that it will not come back. Pure.
+//! Giving up a lost wrap root: which events lose their proof once an owner says that the root will
+//! not come back. Pure.
 //!
-//! The next checkpoint writes the loss down as findings, which every later one takes over: it is told for as long as there
-//! is a trail, under the newest root. Rows of the lost root up to the number that is named there are not asked for their
-//! seals any more. That is no leave for what comes: another row that names the root stops the sealing again.
+//! The next checkpoint, under the newest root, records the loss as findings, and every later
+//! checkpoint copies them, so that the loss is reported for as long as the trail exists. Seals of
+//! the lost root are no longer required for rows up to the number in the finding. A later row that
+//! names the lost root stops the checkpoints again.
 //!
-//! Who can write to the database, and no more, gains this by naming a lost root in a row of their making: that it is told
-//! as one that nothing proves, and not as one that was changed. It is never told as whole.
+//! Somebody who can write to the database, and no more, can use this only to have a row of their
+//! own that names a lost root reported as unproven instead of as changed. The row is never reported
+//! as intact.
 
 use capy_protocol::api::{Finding, Flaw};
 use capy_protocol::id::KeyId;
 
 use super::{SealedCheckpoint, Unsealable};
 
-/// Why a root is not given up.
+/// Why a root cannot be given up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// The service has it.
+    /// The service holds the root.
     Held,
-    /// Nothing of the trail waits for it.
+    /// No row or checkpoint needs the root.
     NotNeeded,
-    /// The trail cannot be sealed without it either.
+    /// The trail cannot be sealed without the root either.
     NotEnough(String),
-    /// Somebody else sealed meanwhile.
+    /// Another call sealed the trail meanwhile.
     Overtaken,
 }
 
 impl Refusal {
-    /// For people.
+    /// The reason, for people.
     pub fn text(&self) -> &str {
         match self {
             Self::Held => "the service holds this wrap root: nothing is lost",
@@ -48,30 +51,30 @@ impl From<Unsealable> for Refusal {
     }
 }
 
-/// What rows without a checkpoint need of a root.
+/// Which rows without a checkpoint need a root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Needed {
     /// The root.
     pub key_id: KeyId,
-    /// The first and the last row's number, and how many there are.
+    /// The first and the last row's number, and the number of rows.
     pub rows: Option<(u64, u64, u64)>,
 }
 
-/// What goes with roots.
+/// What is lost when roots are given up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loss {
-    /// How many events lose their proof.
+    /// The number of events that lose their proof.
     pub events: u64,
-    /// What is written down.
+    /// The findings that the next checkpoint records.
     pub findings: Vec<Finding>,
 }
 
 impl Loss {
-    /// `last` is the last checkpoint. `proven`: the last one whose seal still proves it, and how many events came between
-    /// the two.
+    /// The loss of `needed`. `last` is the last checkpoint; `proven` is the last checkpoint whose
+    /// seal still verifies, with the number of events between it and `last`.
     ///
     /// # Errors
-    /// [`Refusal::NotNeeded`] for a root of which nothing is lost.
+    /// [`Refusal::NotNeeded`] for a root that nothing depends on.
     pub fn of(
         needed: &[Needed],
         last: &SealedCheckpoint,
@@ -89,7 +92,7 @@ impl Loss {
                 add(Flaw::CheckpointGivenUp, proven.id + 1, last.id);
                 loss.events += between;
             }
-            // Rows under checkpoints that nothing proves are as good as rows without one.
+            // Rows under checkpoints that cannot be proven count as rows without a checkpoint.
             let under = (is_of_last && proven.upto < last.upto).then_some((proven.upto + 1, last.upto));
             let first = under.map(|(first, _)| first).or(rows.map(|(first, ..)| first));
             let end = rows.map(|(_, end, _)| end).or(under.map(|(_, end)| end));

@@ -1,18 +1,27 @@
-//! Checkpoints over the rows, and what is wrong with a stretch of them. Pure: rows and roots in, findings out.
+//! Audit checkpoints: sealing a stretch of rows and verifying it. Pure: rows and roots in, findings
+//! out.
 //!
 //! ```text
-//! mac      = the seal under key_id's audit key over id, upto, count, digest, previous, flaws, key_id, at
-//! previous = SHA-256 over all that the checkpoint before is sealed over, and its mac
-//! digest   = SHA-256 over previous, the `upto` before, `upto`, and each row: number, sealed fields, mac
+//! mac      = HMAC under key_id's audit key over
+//!            id, upto, count, digest, previous, flaws, key_id, at
+//! previous = SHA-256 over the sealed fields of the previous checkpoint, and its mac
+//! digest   = SHA-256 over previous, the previous upto, upto,
+//!            and of each row: number, sealed fields, mac
 //! ```
 //!
-//! A checkpoint is whole by its own seal, or, once its root is gone, by the `previous` of the next one; the last one needs
-//! its root. `flaws` are what was wrong with the rows when it was made, so that it can be found for as long as the trail
-//! is there. It holds only what is certain: no checkpoint is made as long as a root is missing that a row names, or
-//! nothing proves that a root is the one that sealed. A service that was started with other roots than its own seals no
-//! verdict on rows that it cannot judge. A last checkpoint that was certainly changed does not end the sealing: the next one
-//! names it among its `flaws`, and begins where the last whole one before it ends. What an owner has given up ([`super::losses`]) is written down there as well, and
-//! is taken over from each checkpoint to the next.
+//! A checkpoint is proven by its own seal, or, once its root is gone, by the `previous` of the next
+//! checkpoint. The last checkpoint therefore needs its root.
+//!
+//! `flaws` are the findings about the rows at the time of the checkpoint, kept so that they are
+//! reported for as long as the trail exists. `flaws` hold only what is certain: no checkpoint is
+//! made while a row names a root that is missing, or while nothing proves that a held root is the
+//! one that sealed. A service that was started with wrong roots thus seals no verdict on rows that
+//! it cannot judge.
+//!
+//! A last checkpoint that was certainly changed does not stop the sealing: the next checkpoint
+//! names it in `flaws` and begins where the last intact checkpoint before it ends. `flaws` also
+//! record what an owner has given up ([`super::losses`]); each checkpoint copies those findings to
+//! the next.
 
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
 use capy_protocol::audit::Record;
@@ -28,20 +37,21 @@ use crate::host;
 /// A checkpoint with its seal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SealedCheckpoint {
-    /// What everybody may see.
+    /// The public part.
     pub checkpoint: Checkpoint,
-    /// A digest of the whole checkpoint before.
+    /// A digest of the whole previous checkpoint.
     pub previous: String,
-    /// What was wrong with the stretch when it was made, as JSON.
+    /// The findings about the stretch when the checkpoint was made, as JSON.
     pub flaws: String,
     /// The seal.
     pub mac: String,
-    /// What the service cannot have written, where there is any; those columns are empty here.
+    /// The checkpoint as it is in the database, when it holds values that the service cannot have
+    /// written. The columns with such values have their default here.
     pub damage: Option<Damage>,
 }
 
 impl SealedCheckpoint {
-    /// What stands before the first one.
+    /// The predecessor of the first checkpoint.
     pub fn origin() -> Self {
         let (digest, key_id) = (String::new(), KeyId(0));
         let checkpoint = Checkpoint { id: 0, upto: 0, count: 0, digest, key_id, at: 0 };
@@ -49,7 +59,8 @@ impl SealedCheckpoint {
         Self { checkpoint, previous, flaws, mac, damage: None }
     }
 
-    /// As the database has it. A checkpoint that is there can be read, whatever is in it.
+    /// Reads a checkpoint from the database. A checkpoint with unexpected values is no error: it is
+    /// read with its [`Damage`].
     pub(crate) fn read(row: host::Row<'_>) -> host::Result<Self> {
         let mut cells = Cells::of(row);
         let mut read = Self {
@@ -70,7 +81,7 @@ impl SealedCheckpoint {
         Ok(read)
     }
 
-    /// What the seal is over: everything but the seal itself.
+    /// The record that the seal covers: all columns but the seal itself.
     fn record(&self) -> Record {
         Damage::record_or(self.damage.as_ref(), || self.checkpoint_record())
     }
@@ -88,7 +99,7 @@ impl SealedCheckpoint {
             .number(*at)
     }
 
-    /// What the next checkpoint says of this one.
+    /// The `previous` of the next checkpoint.
     fn link(&self) -> String {
         let mut all = Record::of("capy/v1/audit-link");
         all.append(&self.record());
@@ -99,15 +110,16 @@ impl SealedCheckpoint {
         json::read(self.flaws.as_bytes()).unwrap_or_default()
     }
 
-    /// What was given up by then.
+    /// The findings about roots that were given up by this checkpoint or an earlier one.
     pub fn given_up(&self) -> Vec<Finding> {
         let mut known = self.known();
         known.retain(|finding| [Flaw::GivenUp, Flaw::CheckpointGivenUp].contains(&finding.flaw));
         known
     }
 
-    /// The checkpoint at whose end this one begins: the one before, or the last one before those that it names as changed.
-    /// None where checkpoint 0 is among these: then it begins with the first row.
+    /// The checkpoint at whose end this one begins: the previous one, or the last one before those
+    /// that this checkpoint names as changed. `None` when checkpoint 0 is among the changed ones:
+    /// then this checkpoint begins with the first row.
     pub(crate) fn begins_after(&self) -> Option<u64> {
         let before = self.checkpoint.id.saturating_sub(1);
         let is_before =
@@ -122,17 +134,17 @@ impl SealedCheckpoint {
         Finding::new(flaw, self.checkpoint.id, self.checkpoint.id)
     }
 
-    /// Whether it was changed, as far as the roots at hand can tell.
+    /// Whether the checkpoint was changed, as far as the held roots can tell.
     pub(crate) fn looks_changed(&self, roots: &WrapRoots) -> bool {
         self.flaw(roots) == Some(Flaw::CheckpointChanged)
     }
 
-    /// Whether its own seal proves it.
+    /// Whether the checkpoint's own seal proves it.
     pub fn is_whole(&self, roots: &WrapRoots) -> bool {
         self.flaw(roots).is_none()
     }
 
-    /// What is wrong with its own seal.
+    /// What is wrong with the checkpoint's own seal.
     fn flaw(&self, roots: &WrapRoots) -> Option<Flaw> {
         if self.damage.is_some() {
             return Some(Flaw::CheckpointChanged);
@@ -149,52 +161,55 @@ impl SealedCheckpoint {
 /// Why no checkpoint can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unsealable {
-    /// Rows or the checkpoint before name a root that is not held.
+    /// Rows or the previous checkpoint name a root that is not held.
     #[error("the audit trail is not sealed any further: it needs wrap root {0}, which is not held")]
     RootGone(KeyId),
-    /// The checkpoint before does not verify.
+    /// The previous checkpoint's seal does not verify.
     #[error("the audit trail is not sealed any further: checkpoint {0} was changed, or its wrap root was")]
     Checkpoint(u64),
-    /// Rows do not verify, and nothing shows that the root is the one that sealed them.
+    /// Seals of rows do not verify, and nothing proves that the held root is the one that made
+    /// them.
     #[error(
         "the audit trail is not sealed any further: nothing verifies under wrap root {0}: is it another one?"
     )]
     Unproven(KeyId),
-    /// No root to seal with.
+    /// There is no root to seal with.
     #[error("the audit trail is not sealed any further: {0}")]
     Roots(capy_protocol::Error),
 }
 
-/// Rows that came after a checkpoint.
+/// The rows after a checkpoint, which the next one covers.
 #[derive(Clone, Debug)]
 pub struct Stretch {
-    /// The checkpoint before them.
+    /// The previous checkpoint, whose digest goes into the next one.
     pub previous: SealedCheckpoint,
-    /// Where they begin: the last checkpoint that was not changed, and with [`Self::changed`] empty the one before them.
+    /// Where the rows begin: the last checkpoint that was not changed. The same as `previous` when
+    /// [`Self::changed`] is empty.
     pub basis: SealedCheckpoint,
-    /// The checkpoints between the two, which were changed.
+    /// The checkpoints after `basis` up to `previous`, all of which were changed. Newest first.
     pub changed: Vec<SealedCheckpoint>,
-    /// The last number that was given to a row of this stretch.
+    /// The last row number of this stretch.
     pub upto: u64,
-    /// The rows, in the order of their numbers.
+    /// The rows, in order of their numbers.
     pub rows: Vec<Row>,
-    /// The numbers of those that are copies of an earlier row.
+    /// The numbers of rows that are copies of an earlier row.
     pub copies: Vec<u64>,
 }
 
 impl Stretch {
-    /// The checkpoint over this stretch. Rows that were certainly tampered with are written down in it.
+    /// Makes the checkpoint over this stretch. Rows that were certainly tampered with become its
+    /// findings.
     ///
     /// # Errors
-    /// [`Unsealable`], where that is not certain.
+    /// [`Unsealable`], when it is not certain whether rows or checkpoints were tampered with.
     pub fn seal(&self, roots: &WrapRoots, at: u64) -> Result<SealedCheckpoint, Unsealable> {
         self.seal_without(&[], roots, at)
     }
 
-    /// The same without what an owner gives up now: findings of a [`super::Loss`].
+    /// [`Self::seal`], also giving up what is named in `lost`: findings of a [`super::Loss`].
     ///
     /// # Errors
-    /// [`Unsealable`], where something else stands in the way.
+    /// [`Unsealable`], when something else prevents a checkpoint.
     pub fn seal_without(
         &self,
         lost: &[Finding],
@@ -204,7 +219,8 @@ impl Stretch {
         let mut flaws = [&self.basis.given_up(), lost].concat();
         self.require_certainty(&flaws, roots)?;
         if !self.changed.is_empty() {
-            // Who decides on a loss has to see what is lost.
+            // The owner who decides on a loss has to see what is lost, which changed checkpoints
+            // hide.
             if !lost.is_empty() || self.previous.checkpoint.id >= LAST_NUMBER {
                 return Err(Unsealable::Checkpoint(self.previous.checkpoint.id));
             }
@@ -233,8 +249,8 @@ impl Stretch {
         Ok(sealed)
     }
 
-    /// Everything that is named can be checked or was given up, and a row that fails fails under a root that verified
-    /// something else.
+    /// Requires that every named root is held or was given up, and that a seal fails only under a
+    /// root that verified another seal.
     fn require_certainty(&self, given_up: &[Finding], roots: &WrapRoots) -> Result<(), Unsealable> {
         let Checkpoint { id, key_id, .. } = self.basis.checkpoint;
         let flaw = self.basis.flaw(roots);
@@ -267,25 +283,26 @@ impl Stretch {
         Ok(())
     }
 
-    /// Whether a damaged checkpoint 0, with which every trail begins, is among those that were changed.
+    /// Whether a damaged checkpoint 0, with which every trail begins, is among the changed ones.
     fn basis_is_made_up(&self) -> bool {
         self.changed.iter().any(|sealed| sealed.checkpoint.id == 0)
     }
 
-    /// Whether the changed checkpoints are certainly so.
+    /// Whether the changed checkpoints are certainly changed.
     pub(crate) fn is_certain(&self, roots: &WrapRoots) -> bool {
         let certainty = self.require_certainty(&self.basis.given_up(), roots);
         !matches!(certainty, Err(Unsealable::Checkpoint(_)))
     }
 
-    /// What is wrong with this stretch by the checkpoint that was made over it. `is_last`: no later one vouches for it.
+    /// Verifies this stretch against the checkpoint over it. `is_last`: no later checkpoint proves
+    /// this one.
     pub fn verify(&self, sealed: &SealedCheckpoint, roots: &WrapRoots, is_last: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         if sealed.previous != self.previous.link() {
             findings.push(self.previous.finding(Flaw::CheckpointChanged));
         }
         if sealed.damage.is_some() {
-            // Which rows it saw, it does not say any more.
+            // A damaged checkpoint no longer says which rows it covered.
             findings.push(sealed.finding(Flaw::CheckpointChanged));
             return findings;
         }
@@ -293,7 +310,8 @@ impl Stretch {
         findings.extend(of_seal.map(|flaw| sealed.finding(flaw)));
         match json::read::<Vec<Finding>>(sealed.flaws.as_bytes()) {
             Ok(known) => findings.extend(known),
-            // The seal may be unverifiable by now: no checkpoint was ever made with such a text.
+            // The seal may be unverifiable by now, but the service never makes a checkpoint with
+            // such a text.
             Err(_) if of_seal.is_none() => findings.push(sealed.finding(Flaw::CheckpointChanged)),
             Err(_) => {}
         }
@@ -303,7 +321,8 @@ impl Stretch {
         findings
     }
 
-    /// Which rows are not those that the checkpoint saw; all of them where none can be named.
+    /// Which rows differ from those that the checkpoint covered; all of them when none can be
+    /// named.
     fn differences(&self, known: &[Finding], roots: &WrapRoots) -> Vec<Finding> {
         let mut found = self.flaws(roots);
         found.retain(|finding| finding.flaw != Flaw::Unverifiable && !known.contains(finding));
@@ -326,7 +345,7 @@ impl Stretch {
         all.digest()
     }
 
-    /// What is wrong with the rows by themselves.
+    /// What is wrong with the rows, regardless of the checkpoint over them.
     pub fn flaws(&self, roots: &WrapRoots) -> Vec<Finding> {
         self.flaws_but(&self.basis.given_up(), roots)
     }
@@ -364,7 +383,7 @@ impl Stretch {
     }
 }
 
-/// Neighbours with the same flaw are one finding.
+/// Adds a finding. Consecutive numbers with the same flaw become one finding.
 fn push(flaws: &mut Vec<Finding>, next: Finding) {
     match flaws.last_mut() {
         Some(before) if before.flaw == next.flaw && before.last + 1 == next.first => before.last = next.last,
@@ -372,7 +391,7 @@ fn push(flaws: &mut Vec<Finding>, next: Finding) {
     }
 }
 
-/// What a row's seal says of it.
+/// What a row's seal proves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Whole,
@@ -381,7 +400,7 @@ enum Verdict {
     GivenUp,
 }
 
-/// Each root's key is derived once for a stretch.
+/// Audit keys by root: each key is derived once for a stretch.
 struct Keys<'a> {
     roots: &'a WrapRoots,
     given_up: &'a [Finding],
@@ -389,7 +408,7 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    /// None for a row without a seal.
+    /// Verifies a row's seal; `None` for a row without one.
     fn judge(&mut self, row: &Row) -> Option<Verdict> {
         let (Some(_), Some(key_id), Some(mac)) = (&row.event_id, row.key_id, &row.mac) else {
             return None;
@@ -415,12 +434,12 @@ impl Keys<'_> {
     }
 }
 
-/// Whether a row was given up together with its root.
+/// Whether a row was given up with its root.
 fn has_row(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
     has(given_up, Flaw::GivenUp, id, key_id)
 }
 
-/// Whether a checkpoint was.
+/// Whether a checkpoint was given up with its root.
 fn has_checkpoint(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
     has(given_up, Flaw::CheckpointGivenUp, id, key_id)
 }

@@ -1,4 +1,4 @@
-//! Reading the audit trail, and checking it.
+//! Lists and verifies the audit trail.
 
 use std::sync::Arc;
 
@@ -16,9 +16,11 @@ use crate::query;
 use crate::store::audit::{self, Sealing, Verified};
 use crate::store::row_seals;
 
-/// `GET /projects/{project_id}/audit?cursor=`
-/// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
-/// 2. 200 with a page of the project's events, newest first. 503.
+/// `GET /projects/{project_id}/audit?cursor=`: lists a project's audit events.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Require a scope that reads the project:
+///    403. Parse the cursor: 400.
+/// 2. Answer 200 with a page of the project's events, newest first. 503 without the database.
 pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
@@ -28,20 +30,24 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&AuditList { events, next: next.map(|number| number.to_string()) })
 }
 
-/// `GET /admin/audit?cursor=`
-/// 1. An admin's bearer: 401, 403. The cursor: 400.
-/// 2. 200 with a page of the events that belong to no project, newest first. 503.
+/// `GET /admin/audit?cursor=`: lists the audit events that belong to no project.
+///
+/// 1. Require an admin's bearer: 401, 403. Parse the cursor: 400.
+/// 2. Answer 200 with a page of these events, newest first. 503 without the database.
 pub(crate) async fn list_of_service<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let (events, next) = audit::list(&app.host, None, number(call.query(), "cursor")?).await?;
     Answer::ok(&AuditList { events, next: next.map(|number| number.to_string()) })
 }
 
-/// `GET /admin/audit/verify?from=`
-/// 1. An admin's bearer: 401, 403. The number: 400.
-/// 2. A checkpoint over what has none yet, where the asked stretch begins there: 503.
-/// 3. 200 with one stretch, what is wrong with it, and where the next one is. Where no checkpoint can be made, what is
-///    wrong with the first rows that have none.
+/// `GET /admin/audit/verify?from=`: verifies one stretch of the audit trail.
+///
+/// 1. Require an admin's bearer: 401, 403. Parse the number: 400.
+/// 2. When `from` is after the last checkpoint, make a checkpoint over the rows that have none:
+///    503.
+/// 3. Answer 200 with the checkpoint, the findings about its stretch, and the number of the next
+///    checkpoint. When no checkpoint can be made, the findings are about the first rows that have
+///    none.
 pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let from = number(call.query(), "from")?.unwrap_or(1).max(1);
@@ -61,7 +67,8 @@ pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
             }
         }
     }
-    // A fresh checkpoint over the last rows is the end, or a busy service would never be done.
+    // A new checkpoint that is not full is the end: on a busy service there would always be another
+    // one.
     let is_end = match &sealed {
         Some(sealed) => is_new && sealed.checkpoint.count < STRETCH,
         None => from > last,
@@ -78,8 +85,9 @@ pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     })
 }
 
-/// Vouches for the events that came since the last time: all of them, or as many as the host has time for. A host calls
-/// this every few minutes.
+/// Makes checkpoints over the events since the last one, up to [`Host::CHECKPOINTS_AT_ONCE`] of
+/// them, and moves API tokens and trusts under the newest root. A host calls this every few
+/// minutes.
 pub async fn checkpoint<H: Host>(app: &App<H>) {
     for _ in 0..H::CHECKPOINTS_AT_ONCE {
         let made = match app.secrets.wrap_roots() {
@@ -99,7 +107,7 @@ pub async fn checkpoint<H: Host>(app: &App<H>) {
     }
 }
 
-/// API tokens and trusts come under the newest root with the trail.
+/// Seals API tokens and trusts under the newest root, as checkpoints do for the trail.
 async fn renew<H: Host>(app: &App<H>) -> host::Result<()> {
     match app.secrets.wrap_roots() {
         Ok(roots) => row_seals::renew(&app.host, &roots).await,
@@ -107,7 +115,7 @@ async fn renew<H: Host>(app: &App<H>) -> host::Result<()> {
     }
 }
 
-/// Says in the log, and to whoever asks for the service's health, that nothing is sealed any more, why and since when.
+/// Records that the sealing has stopped, why and since when: in the log, and for the health check.
 async fn tell_stop<H: Host>(app: &App<H>, reason: String) {
     let now = app.clock.now();
     let since = audit::record_stop(&app.host, &reason, now).await.unwrap_or(now);

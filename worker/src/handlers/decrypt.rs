@@ -22,20 +22,27 @@ use crate::row_seals;
 use crate::store::audit;
 use crate::store::deploys;
 
-/// 1. The path: 400. How often the address asked: 429. The body: 400, 413, 415.
-/// 2. The revocation list: 410 for a listed id, even with the database down. It grants nothing.
-/// 3. The outer blob's shape: 422.
-/// 4. The record: 503 when it cannot be read. Where the outer blob opens under it, how often the deployment was asked
-///    for: 429. An id alone is listed by every `read:` token: it takes none of what the deployment may ask.
-/// 5. The record's seal and its terms: 404, 410, 403; 422 where somebody else than the service changed it, 503 where it
-///    bears no seal.
-/// 6. The outer blob opens: 422. Another service's blob is told apart from an unknown id, and a deployment whose root is
-///    gone from both.
-/// 7. Use and audit event in one transaction, on the condition that the record still allows it: 410, 503. What was
-///    released for the same idempotency key within the last minute takes no second use; its event says `repeated`.
-/// 8. Only then the key: 200.
+/// Releases the key of a deployment.
 ///
-/// A refusal by 2, 5 or 7 of who brought the blob is an event, one a minute of each kind; by the list, after the answer.
+/// 1. Parse the path: 400. Check the rate limit of the caller's address: 429. Parse the idempotency
+///    key: 400. Read the body: 400, 413, 415.
+/// 2. Check the revocation list: 410 for a listed id, even without the database. The list never
+///    grants a key.
+/// 3. Check the shape of the outer blob: 422.
+/// 4. Read the record: 503 when that fails. When the outer blob opens under the record, check the
+///    rate limit of the deployment: 429. A call with the id alone does not count towards that
+///    limit, since every `read:` token can list ids.
+/// 5. Check the record's seal and terms: 404, 410, 403; 422 when somebody other than the service
+///    changed the row, 503 when the row has no seal.
+/// 6. Require that the outer blob opens: 422. A blob of another service and a deployment whose root
+///    is gone have codes of their own, distinct from that of an unknown id.
+/// 7. Write the use and the audit event in one transaction, provided that the record still allows a
+///    release: 410, 503. A release that is repeated for the same idempotency key within a minute
+///    does not count as another use; its event has the result `repeated`.
+/// 8. Only then answer 200 with the key.
+///
+/// A refusal in step 2, 5 or 7 becomes an audit event when the caller brought the blob: one per
+/// minute for each deployment and code. For step 2 the event is written after the answer.
 pub(crate) async fn decrypt<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let id = call.id(DeployId::parse)?;
     limits::require_from_address(&app, call.address()).await?;
@@ -56,15 +63,16 @@ pub(crate) async fn decrypt<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     open(&app, &id, &bytes, &asks).await
 }
 
-/// Who asks, and what that client knows its own tries by.
+/// The event to record, and the client's idempotency key.
 struct Asks {
     event: Event,
     key: Option<IdempotencyKey>,
 }
 
-/// How often a release is tried whose record changes between lookup and release: each try takes three statements.
+/// How often a release is tried when the record changes between lookup and release. Each try takes
+/// three statements.
 const TRIES: usize = 8;
-/// The detail of the event of a release that counts towards a limit.
+/// The detail of a release's event when the release counts towards a limit.
 const COUNTED: &str = "counted";
 
 async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], asks: &Asks) -> Outcome {
@@ -84,7 +92,7 @@ async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], asks: &Asks) -
         if tried == 0 {
             limits::require_of_deploy(app, id).await?;
         }
-        // The root that opened the blob is held: a row that names another one was changed.
+        // The root that opened the blob is held, so a row that names another root was changed.
         let row_key = roots.row_key(record.key_id).ok().filter(|_| record.key_id == outer.kid());
         let repeated = row_key
             .as_ref()
@@ -109,12 +117,12 @@ async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], asks: &Asks) -
         if deploys::release(&app.host, id, &release, &row).await? {
             return answer(record, &inner);
         }
-        // What came between is in the record by now.
+        // The next lookup sees what changed the record meanwhile.
     }
     Err(ApiError::Unavailable(Fault::Contended))
 }
 
-/// The answer again, to the client that lost it, once that is an event.
+/// Answers a repeated release, for a client that lost the first answer, once the event is written.
 async fn repeat<H: Host>(app: &App<H>, record: &Record, inner: &InnerBlob, event: &Event) -> Outcome {
     let id = &record.deploy.deploy_id;
     let row = app.seal(event, Subject::deploy(&record.project_id, id), "repeated")?;
@@ -125,10 +133,11 @@ async fn repeat<H: Host>(app: &App<H>, record: &Record, inner: &InnerBlob, event
     }
 }
 
-/// Why a blob that does not open is refused. Of such calls nothing is kept, or whoever knows an id could fill the trail.
+/// The refusal of a blob that does not open. No event is written for it, since anybody who knows an
+/// id could fill the audit trail that way.
 fn without_blob(found: Option<&Record>, asked: Asked<'_>, kid: KeyId, has_root: bool) -> ApiError {
     match policy::by_record(found, asked) {
-        // Without a record it is another service's.
+        // Without a record and without its root, the blob is another service's.
         Err(Denial::Unknown) if !has_root => ApiError::WrapRootUnknown,
         Err(denial) => denial.into(),
         Ok(()) if has_root => ApiError::BlobRejected,
@@ -137,7 +146,8 @@ fn without_blob(found: Option<&Record>, asked: Asked<'_>, kid: KeyId, has_root: 
     }
 }
 
-/// The refusal, once it is an event. Best effort: the answer stays a refusal whatever the database does.
+/// Records a refusal in the audit trail, and returns it. When the database fails, the answer is the
+/// same refusal.
 async fn recorded<H: Host>(
     app: &App<H>,
     project_id: &ProjectId,
@@ -159,8 +169,8 @@ async fn recorded<H: Host>(
     refusal
 }
 
-/// Records a refusal by the list of who brought the blob. The database is asked once for each listed id, for the
-/// project that the blob is bound to.
+/// Records a refusal by the revocation list, when the caller brought the blob. The project that the
+/// blob is bound to is remembered, so that the database is asked once for each listed id.
 async fn record_listed<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event: &Event) {
     let (Ok(roots), Ok(outer)) = (app.secrets.wrap_roots(), OuterBlob::from_bytes(bytes)) else { return };
     let project_id = match app.refusals.project_of(id) {
@@ -187,7 +197,8 @@ async fn ask_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {
     policy::by_list(&listed)
 }
 
-/// The record. Also mends the revocation list, where it missed what the record knows.
+/// Finds the record. Also puts a revoked deployment on the revocation list, in case an earlier
+/// write to the list failed.
 async fn find<H: Host>(app: &App<H>, id: &DeployId) -> Result<Option<Record>, ApiError> {
     let found = deploys::find(&app.host, id).await?;
     if let Some(revoked_at) = found.as_ref().and_then(|record| record.deploy.revoked_at)

@@ -1,4 +1,4 @@
-//! Registering, revoking and listing deployments: for who has a token whose scope reaches the project.
+//! Registers, revokes and lists deployments, for tokens whose scope covers the project.
 
 use std::sync::Arc;
 
@@ -23,16 +23,18 @@ use crate::repeats::Repeats;
 use crate::row_seals;
 use crate::store::deploys;
 
-/// How many ids one call puts on the revocation list: each is a write over the network, and the time of a call is
-/// limited.
+/// How many ids one call puts on the revocation list: each is a write over the network, and the
+/// time of a call is limited.
 const LISTED_AT_ONCE: usize = 40;
 
-/// `POST /deploy`
-/// 1. The bearer: 401. The body: 400, 413, 415. A scope that deploys the project: 403.
-/// 2. The policy on its fields, and the inner blob's shape: 400.
-/// 3. The wrap, under the newest root.
-/// 4. The record with its seal, and its event, without any blob: 409 when the id is taken, 503.
-/// 5. 201 with the outer blob, which the service does not keep.
+/// `POST /deploy`: registers a deployment.
+///
+/// 1. Authenticate the bearer: 401. Read the body: 400, 413, 415. Require a scope that deploys the
+///    project: 403.
+/// 2. Check the fields against the policy, and the shape of the inner blob: 400.
+/// 3. Wrap the inner blob under the newest root: 503.
+/// 4. Write the sealed record and its event, without any blob: 409 when the id is taken, 503.
+/// 5. Answer 201 with the outer blob, which the service does not keep.
 pub(crate) async fn register<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let caller = call.caller();
@@ -82,11 +84,14 @@ fn record(request: RegisterRequest, key_id: KeyId, created_at: u64, created_by: 
     }
 }
 
-/// `DELETE /deploy/{id}`
-/// 1. The bearer: 401. The path: 400. A scope that deploys the id's project: 403, 404 for an unknown id.
-/// 2. The database, which decides: 404 for an unknown id, 503 when it did not take the revocation.
-/// 3. The revocation list. If that fails the revocation still holds, and the log says so.
-/// 4. 200 with the time of the first revocation, however often it is asked for.
+/// `DELETE /deploy/{id}`: revokes a deployment.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Find the deployment: 404. Require a scope
+///    that deploys its project: 403.
+/// 2. Revoke in the database, which is the authority: 503 when the write fails.
+/// 3. Put the id on the revocation list. When that fails, the revocation still holds, and the
+///    failure is logged.
+/// 4. Answer 200 with the time of the first revocation, however often the call is repeated.
 pub(crate) async fn revoke<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let deploy_id = call.id(DeployId::parse)?;
@@ -102,11 +107,15 @@ pub(crate) async fn revoke<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&RevokeResponse { deploy_id, revoked_at })
 }
 
-/// `DELETE /projects/{project_id}/deploys`
-/// 1. The bearer: 401. The path: 400. A scope that deploys the project: 403.
-/// 2. Up to five hundred live deployments of the project, in the database: 503 when it did not take them.
-/// 3. As many of them on the revocation list as one call may write; the next use of another one puts it there.
-/// 4. 200 with their number, and whether the call has to be made again. A project that is not known has none.
+/// `DELETE /projects/{project_id}/deploys`: revokes all deployments of a project.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Require a scope that deploys the project:
+///    403.
+/// 2. Revoke up to 500 live deployments of the project in the database: 503 when the write fails.
+/// 3. Put as many of their ids on the revocation list as one call may write. The others get there
+///    with their next use.
+/// 4. Answer 200 with their number, and whether more are left for another call. An unknown project
+///    has none.
 pub(crate) async fn revoke_all<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
@@ -127,9 +136,12 @@ pub(crate) async fn revoke_all<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome
     Answer::ok(&RevokeAllResponse { revoked: revoked.len() as u64, more })
 }
 
-/// `GET /projects/{project_id}/deploys?cursor=`
-/// 1. The bearer: 401. The path and the cursor: 400. A scope that reads the project: 403.
-/// 2. 200 with a page of the project's deployments, newest first; a project that is not known has none. 503.
+/// `GET /projects/{project_id}/deploys?cursor=`: lists a project's deployments.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Require a scope that reads the project:
+///    403. Parse the cursor: 400.
+/// 2. Answer 200 with a page of the project's deployments, newest first. An unknown project has
+///    none. 503 without the database.
 pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;

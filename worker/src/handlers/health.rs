@@ -1,4 +1,5 @@
-//! `GET /health`: whether each binding answers.
+//! `GET /health`: whether the database, the revocation list, the rate limiters and the secrets
+//! work.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,14 +15,15 @@ use crate::store::audit::{self, SealingState};
 use crate::store::deploys;
 use crate::work::MaybeSend;
 
-/// The longest that a binding is waited for.
+/// How long the check of one binding may take.
 const CHECK_MILLIS: u32 = 2000;
 
-/// Asked often, and by anybody: the database is written to every ten seconds at most.
+/// Checks all bindings: 200 when all work, otherwise 503 with the same body. Needs no token and is
+/// called often, so the database is written to at most every ten seconds.
 ///
-/// 200 when all answer, else 503 with the same body, and within seconds: what does not answer by then is no binding that
-/// works. Which secret it is, and why, is told in the log only. An audit trail that is not sealed any more keeps nobody
-/// from its keys: that is `degraded`, too, and 200.
+/// Each check has a time limit, and a binding that does not answer within it counts as failed. Only
+/// the log says which secret is at fault, and why. A stopped sealing of the audit trail prevents no
+/// release of keys, so the answer is `degraded` with 200.
 pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     let mut faults = Vec::new();
     let bindings = Bindings {
@@ -31,7 +33,7 @@ pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
         secrets: state(app.secrets.check_keys(), &mut faults),
         store: store(&app.secrets, &mut faults),
     };
-    // A database that does not answer is not waited for twice.
+    // A database that does not answer is not waited for a second time.
     let sealing = match bindings.database == "ok" {
         true => sealing(&app).await,
         false => unknown(),
@@ -46,10 +48,10 @@ pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     Ok(answer)
 }
 
-/// How long the sealing may not have run before that is told: four times what it waits between two runs.
+/// When the sealing counts as stopped: four times the interval between two runs.
 const SEALING_LATE: u64 = 20 * 60_000;
 
-/// Whether the audit trail is sealed.
+/// Whether the audit trail is being sealed.
 async fn sealing<H: Host>(app: &App<H>) -> SealingHealth {
     let stopped = |since, reason: &str| SealingHealth {
         state: "stopped".to_owned(),
@@ -79,7 +81,7 @@ fn unknown() -> SealingHealth {
     SealingHealth { state: "unknown".to_owned(), since: None, reason: None }
 }
 
-/// A service without a project store is whole.
+/// The state of the project store: `off` without keys, which is no fault.
 fn store(secrets: &Secrets, faults: &mut Vec<String>) -> String {
     let found = secrets.check_store();
     let off = found == Ok(false);

@@ -1,4 +1,4 @@
-//! Giving up a wrap root that the audit trail waits for and that will not come back.
+//! Gives up lost wrap roots that the audit trail needs and that will not come back.
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -15,16 +15,19 @@ use crate::error::ApiError;
 use crate::host::Host;
 use crate::store::losses;
 
-/// How many roots one call gives up.
+/// How many roots one call can give up.
 const AT_ONCE: usize = 16;
 
-/// `POST /admin/audit/give-up`
-/// 1. An admin's bearer: 401, 403. The body: 400, 413, 415.
-/// 2. 409 for a root that is held or that nothing waits for, and where the trail cannot be sealed without it either.
-/// 3. For a dry run, 200 with what would be lost.
-/// 4. An event and a checkpoint that says so, both or neither: 409 where somebody else was quicker, 503. Checkpoints over
-///    what waited, as many as there is time for.
-/// 5. 200 with what is lost.
+/// `POST /admin/audit/give-up`: gives up lost wrap roots.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the body: 400, 413, 415.
+/// 2. Find what would be lost: 409 for a root that is held or that nothing needs, and when the
+///    trail cannot be sealed even without these roots.
+/// 3. For a dry run, answer 200 with it.
+/// 4. Write an event and a checkpoint that records the loss in one transaction: 409 when another
+///    call made a checkpoint meanwhile, 503. Then make checkpoints over the rows that waited, as
+///    many as one run may.
+/// 5. Answer 200 with what is lost.
 pub(crate) async fn give_up<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();
@@ -51,7 +54,8 @@ pub(crate) async fn give_up<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&answer)
 }
 
-/// In their order: what is written down shall not depend on how it was asked for.
+/// Sorts the ids, so that what is recorded does not depend on their order in the request. 400 for
+/// duplicates and a wrong number of ids.
 fn distinct(key_ids: Vec<KeyId>) -> Result<Vec<KeyId>, ApiError> {
     let key_ids = BinaryHeap::from(key_ids).into_sorted_vec();
     match key_ids.len() {

@@ -1,4 +1,5 @@
-//! The project store: values go in, names come out. A project that the bearer may not see is one that is not there.
+//! The project store: takes values, and answers with names only. A project that the bearer may not
+//! see is treated as nonexistent.
 
 use std::sync::Arc;
 
@@ -23,14 +24,17 @@ use crate::policy::projects::{self as policy, BODY_MAX, Held};
 use crate::query;
 use crate::store::projects::{self, OfSecret, Sealed, SealedRow};
 
-/// How many names of secrets an event tells.
+/// How many names of secrets an event lists.
 const TOLD: usize = 20;
 
-/// `POST /api/project`
-/// 1. An admin's bearer: 401, 403. The store's keys: 503. The body: 400, 413, 415.
-/// 2. The policy on its fields: 400; on its size: 422. An id that is taken: 409.
-/// 3. Each value sealed for its place, then the project with all of them and the event, in one transaction: 503.
-/// 4. 201 with the project and the names of its secrets.
+/// `POST /api/project`: creates a project.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the body: 400, 413, 415. Require the store's keys:
+///    503.
+/// 2. Check the fields against the policy: 400, their size: 422, and whether the id is free: 409.
+/// 3. Seal each value for its project and name, then write the project, its values and the event in
+///    one transaction: 503.
+/// 4. Answer 201 with the project and the names of its secrets.
 pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();
@@ -57,12 +61,15 @@ pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::created(&made.ok_or(ApiError::ProjectUnknown)?)
 }
 
-/// `PUT /api/project/projects/{project_id}`
-/// 1. The bearer: 401. The path: 400. A scope that deploys the project: 404 for who may not see it, 403 for who may.
-/// 2. The store's keys: 503. The body: 400, 413, 415. The policy on its fields: 400.
-/// 3. What the project would hold then: 422. Two calls at once may both still fit.
-/// 4. All of it with the event, in one transaction: 404 for a project that is not there, 503.
-/// 5. 200 with the project and the names of its secrets.
+/// `PUT /api/project/projects/{project_id}`: changes a project.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Read the body: 400, 413, 415. Require a
+///    scope that deploys the project: 404 for a bearer that may not see it, 403 for one that may.
+/// 2. Require the store's keys: 503. Check the fields against the policy: 400.
+/// 3. Check the project's size after the change: 422. Of two concurrent calls both may still fit.
+/// 4. Write all changes and the event in one transaction: 404 for a project that does not exist,
+///    503.
+/// 5. Answer 200 with the project and the names of its secrets.
 pub(crate) async fn change<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
@@ -70,7 +77,7 @@ pub(crate) async fn change<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let request: ProjectChange = call.json_of(BODY_MAX).await?;
     require(&identity, &Scope::Deploy(project_id.clone()), &project_id)?;
     let keys = app.store_keys()?;
-    // Whoever may name any path would have the build host read what is there.
+    // Only an admin may name a local path, because the build host reads whatever is there.
     policy::change(&request, H::LOCAL_SOURCES && identity.may(&Scope::Admin))?;
     let ProjectChange { name, recipe, secrets } = request;
     let told = told(name.as_deref(), &recipe, &secrets);
@@ -86,7 +93,7 @@ pub(crate) async fn change<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&changed.ok_or(ApiError::ProjectUnknown)?)
 }
 
-/// What an event says of a change: which settings, and the names of the first secrets.
+/// The detail of a change's event: which settings are given, and the names of the first secrets.
 fn told(name: Option<&str>, recipe: &Recipe, secrets: &[NewSecret]) -> String {
     let settings = [
         ("name", name.is_some()),
@@ -106,7 +113,7 @@ fn told(name: Option<&str>, recipe: &Recipe, secrets: &[NewSecret]) -> String {
     told
 }
 
-/// The plaintexts end here.
+/// Seals the values. The plaintexts are dropped here.
 fn seal(keys: &StoreKeys, project: &ProjectId, secrets: Vec<NewSecret>) -> Result<Sealed, ApiError> {
     let rows = secrets.into_iter().map(|NewSecret { key, value }| {
         let value = SecretValue::from(value);
@@ -118,9 +125,12 @@ fn seal(keys: &StoreKeys, project: &ProjectId, secrets: Vec<NewSecret>) -> Resul
     Ok(Sealed { key_id: keys.newest(), rows })
 }
 
-/// `GET /api/project/projects`
-/// 1. The bearer: 401. The store's keys: 503. The query, which may have a cursor: 400.
-/// 2. 200 with a page of the projects that the bearer may see, newest first. 503.
+/// `GET /api/project/projects`: lists projects.
+///
+/// 1. Authenticate the bearer: 401. Require the store's keys: 503. Parse the query, which may have
+///    a cursor: 400.
+/// 2. Answer 200 with a page of the projects that the bearer may see, newest first. 503 without the
+///    database.
 pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     app.store_keys()?;
@@ -130,9 +140,12 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&ProjectList { projects, next: next.map(|cursor| cursor.to_string()) })
 }
 
-/// `GET /api/project/projects/{project_id}`
-/// 1. The bearer: 401. The path: 400. A scope that reads or builds the project: else 404. The store's keys: 503.
-/// 2. 200 with the project and the names of its secrets. 404, 503.
+/// `GET /api/project/projects/{project_id}`: shows a project.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Require a scope that reads or builds the
+///    project: 404. Require the store's keys: 503.
+/// 2. Answer 200 with the project and the names of its secrets. 404 when it does not exist, 503
+///    without the database.
 pub(crate) async fn show<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
@@ -144,10 +157,12 @@ pub(crate) async fn show<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&found.ok_or(ApiError::ProjectUnknown)?)
 }
 
-/// `DELETE /api/project/projects/{project_id}`
-/// 1. The bearer: 401. The path: 400. The admin scope: 404 for who may not see it, 403 for who may. The store's keys: 503.
-/// 2. The database: 404 when there is no such project, 503.
-/// 3. 200. Its values are gone with it.
+/// `DELETE /api/project/projects/{project_id}`: removes a project and its secrets.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Require the admin scope: 404 for a bearer
+///    that may not see the project, 403 for one that may. Require the store's keys: 503.
+/// 2. Remove the project from the database: 404 when it does not exist, 503.
+/// 3. Answer 200.
 pub(crate) async fn remove<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
@@ -162,11 +177,13 @@ pub(crate) async fn remove<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     }
 }
 
-/// `DELETE /api/project/secret/{secret_id}`
-/// 1. The bearer: 401. The path: 400. The store's keys: 503.
-/// 2. A scope that deploys the secret's project: 404 for who may not see it, 403 for who may.
-/// 3. The database: 404 when there is no such secret, 503.
-/// 4. 200.
+/// `DELETE /api/project/secret/{secret_id}`: removes a secret of a project.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Require the store's keys: 503.
+/// 2. Require a scope that deploys the secret's project: 404 for a bearer that may not see it, 403
+///    for one that may.
+/// 3. Remove the secret from the database: 404 when it does not exist, 503.
+/// 4. Answer 200.
 pub(crate) async fn remove_secret<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let secret_id = call.id(SecretId::parse)?;
@@ -184,7 +201,8 @@ pub(crate) async fn remove_secret<H: Host>(app: Arc<App<H>>, call: Call) -> Outc
     }
 }
 
-/// Who may not even see the project does not learn whether there is one.
+/// Requires a scope on a project. A bearer that may not see the project gets 404, and does not
+/// learn whether the project exists.
 pub(super) fn require(identity: &Identity, needed: &Scope, project: &ProjectId) -> Result<(), ApiError> {
     if sees(identity, project) { identity.require(needed) } else { Err(ApiError::ProjectUnknown) }
 }

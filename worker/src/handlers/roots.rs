@@ -1,4 +1,4 @@
-//! Wrap roots: what an operator has to know before taking one away.
+//! Lists wrap roots, and what still needs each of them before an operator can remove it.
 
 use std::sync::Arc;
 
@@ -12,12 +12,13 @@ use crate::call::{Answer, Call, Outcome};
 use crate::host::Host;
 use crate::store::{audit, deploys, row_seals};
 
-/// `GET /admin/wrap-roots`
-/// 1. An admin's bearer: 401, 403.
-/// 2. Checkpoints of the audit trail under the newest root, so that no older one is needed for it.
-/// 3. 200 with each root that is held or needed, how many live deployments, API tokens and trusts need it, and how much of
-///    the trail still does.
-///    503.
+/// `GET /admin/wrap-roots`: lists wrap roots.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the held roots: 503.
+/// 2. Make checkpoints of the audit trail under the newest root, so that the trail needs no older
+///    root.
+/// 3. Answer 200 with each root that is held or needed: how many live deployments, API tokens and
+///    trusts need it, and how many rows and checkpoints of the trail. 503 without the database.
 pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let held = app.secrets.wrap_roots()?;

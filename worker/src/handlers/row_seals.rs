@@ -1,5 +1,5 @@
-//! The rows that decide: whether somebody else than the service changed one, and the seals of those from before there were
-//! any.
+//! Verifies the sealed rows of deployments, API tokens and trusts, and seals those from before row
+//! seals existed.
 
 use std::sync::Arc;
 
@@ -14,9 +14,11 @@ use crate::host::Host;
 use crate::query;
 use crate::store::row_seals::{self, Cursor};
 
-/// `GET /admin/rows/verify?cursor=`
-/// 1. An admin's bearer: 401, 403. The cursor: 400.
-/// 2. 200 with what is wrong with some of the live deployments, API tokens and trusts, and where the next ones begin. 503.
+/// `GET /admin/rows/verify?cursor=`: verifies a page of sealed rows.
+///
+/// 1. Require an admin's bearer: 401, 403. Parse the cursor: 400.
+/// 2. Answer 200 with the findings about a page of live deployments, API tokens and trusts, and the
+///    cursor of the next page. 503 without the database.
 pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let cursor = cursor(query::only(call.query(), "cursor")?)?;
@@ -25,11 +27,12 @@ pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&RowVerification { checked: looked.checked, findings: looked.findings, next })
 }
 
-/// `POST /admin/rows/seal`
-/// 1. An admin's bearer: 401, 403. The body: 400, 413, 415.
-/// 2. Seals for those of some live rows that have none, unless the audit trail contradicts them; with one event. For a dry
-///    run, nothing. 503.
-/// 3. 200 with what is sealed, what is refused still, and where to go on.
+/// `POST /admin/rows/seal`: seals a page of rows that have no seal.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the body: 400, 413, 415. Parse the cursor: 400.
+/// 2. Seal the live rows of a page that have no seal, unless the audit trail contradicts them, and
+///    write one event: 503. A dry run writes nothing.
+/// 3. Answer 200 with the sealed rows, the findings that remain, and the cursor of the next page.
 pub(crate) async fn seal<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();

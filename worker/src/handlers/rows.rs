@@ -1,4 +1,5 @@
-//! Sealed values: out to a build host, and over to a newer key. Nothing here answers with a plaintext.
+//! Sealed values of the project store: hands them to a build host, and seals them again under a
+//! newer key. No answer has a plaintext.
 
 use std::sync::Arc;
 
@@ -21,11 +22,14 @@ use crate::host::Host;
 use crate::store::audit;
 use crate::store::rows::{self, RESEALED_AT_ONCE, Stale};
 
-/// `GET /api/build/projects/{project_id}/rows`
-/// 1. The bearer: 401. The path: 400. A scope that builds the project: 404 for who may not see it, 403 for who may.
-/// 2. The store's keys: 503.
-/// 3. The event, before anything is handed out: 503.
-/// 4. 200 with each name, its sealed value and the key's id. 404.
+/// `GET /api/build/projects/{project_id}/rows`: hands a project's sealed values to a build host.
+///
+/// 1. Authenticate the bearer: 401. Parse the path: 400. Require a scope that builds the project:
+///    404 for a bearer that may not see it, 403 for one that may.
+/// 2. Require the store's keys: 503.
+/// 3. Write the event before any value is handed out: 503.
+/// 4. Answer 200 with each name, its sealed value and the key's id. 404 when the project does not
+///    exist.
 pub(crate) async fn of_project<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
@@ -38,9 +42,11 @@ pub(crate) async fn of_project<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome
     Answer::ok(&StoreRows { project_id, rows })
 }
 
-/// `GET /admin/store/keys`
-/// 1. An admin's bearer: 401, 403. The store's keys: 503.
-/// 2. 200 with each key that is held or needed, and how many rows it sealed. 503.
+/// `GET /admin/store/keys`: lists the store's keys.
+///
+/// 1. Require an admin's bearer: 401, 403. Require the store's keys: 503.
+/// 2. Answer 200 with each key that is held or needed, and how many rows it sealed. 503 without the
+///    database.
 pub(crate) async fn keys<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let held = app.store_keys()?;
@@ -53,17 +59,20 @@ pub(crate) async fn keys<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let mut keys: Vec<_> = held.ids().map(|id| state(Some(id), true)).collect();
     let others =
         counted.iter().map(|(id, _)| *id).filter(|id| id.is_none_or(|id| !held.ids().any(|one| one == id)));
-    // Rows without a key id are opened with the last key, which is held.
+    // Rows without a key id open with the last key, so that key is held.
     keys.extend(others.map(|id| state(id, id.is_none())));
     Answer::ok(&StoreKeyList { keys })
 }
 
-/// `POST /admin/store/rotate`
-/// 1. An admin's bearer: 401, 403. The store's keys: 503. The body: 400, 413, 415.
-/// 2. The event, at the beginning of a rotation that has something to do: 503.
-/// 3. The next rows that another key than the newest sealed, opened and sealed again. One that does not open is told.
-/// 4. One transaction, which replaces a row only where it still is what was read: 503.
-/// 5. 200 with their number, and where to go on.
+/// `POST /admin/store/rotate`: seals the next values again under the newest key.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the body: 400, 413, 415. Require the store's keys:
+///    503.
+/// 2. At the first call of a rotation, write the event when there is something to seal: 503.
+/// 3. Open the next rows that another key than the newest sealed, and seal them again. Rows that do
+///    not open are listed in the answer.
+/// 4. Replace the rows in one transaction, each only when it is unchanged since it was read: 503.
+/// 5. Answer 200 with their number, and the id of the last row for the next call.
 pub(crate) async fn rotate<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();

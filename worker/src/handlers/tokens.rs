@@ -1,4 +1,4 @@
-//! API tokens: made, listed and revoked by who may do everything; any bearer may ask what it is.
+//! Creates, lists and revokes API tokens, for admins. Any bearer may ask about itself.
 
 use std::sync::Arc;
 
@@ -18,10 +18,12 @@ use crate::query;
 use crate::row_seals;
 use crate::store::tokens;
 
-/// `POST /tokens`
-/// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
-/// 2. The record, with the token's digest only, and its event: 503.
-/// 3. 201 with the token's text, which the service does not keep.
+/// `POST /tokens`: creates an API token.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the body: 400, 413, 415. Check the fields against
+///    the policy: 400.
+/// 2. Write the record, with the token's digest only, and its event: 503.
+/// 3. Answer 201 with the token's text, which the service does not keep.
 pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();
@@ -50,9 +52,11 @@ pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::created(&CreatedToken { token: SecretText::from(&token), info })
 }
 
-/// `GET /tokens?cursor=`
-/// 1. An admin's bearer: 401, 403. The cursor: 400.
-/// 2. 200 with a page of all tokens, newest first, the ended ones among them. 503.
+/// `GET /tokens?cursor=`: lists API tokens.
+///
+/// 1. Require an admin's bearer: 401, 403. Parse the cursor: 400.
+/// 2. Answer 200 with a page of all tokens, newest first, including expired and revoked ones. 503
+///    without the database.
 pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let cursor = query::cursor(call.query(), TokenId::parse)?;
@@ -60,17 +64,20 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&TokenList { tokens, next: next.map(|cursor| cursor.to_string()) })
 }
 
-/// `GET /tokens/self`
-/// 1. A valid bearer: 401, 503.
-/// 2. 200 with what it is to the service.
+/// `GET /tokens/self`: describes the bearer.
+///
+/// 1. Authenticate the bearer: 401, 503.
+/// 2. Answer 200 with the bearer's name, scopes and expiry.
 pub(crate) async fn of_bearer<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&auth::identify(&app, call.authorization()).await?.into_bearer())
 }
 
-/// `DELETE /tokens/{id}`
-/// 1. An admin's bearer: 401, 403. The path: 400.
-/// 2. The database: 404 for an unknown id, 503 when it did not take the revocation.
-/// 3. 200 with the time of the first revocation, however often it is asked for. No call that begins now is accepted.
+/// `DELETE /tokens/{id}`: revokes an API token.
+///
+/// 1. Require an admin's bearer: 401, 403. Parse the path: 400.
+/// 2. Revoke in the database: 404 for an unknown id, 503 when the write fails.
+/// 3. Answer 200 with the time of the first revocation, however often the call is repeated. Calls
+///    with the token that begin after the answer are refused.
 pub(crate) async fn revoke<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();

@@ -1,4 +1,4 @@
-//! Trusts in CI identities: made, listed and removed by who may do everything.
+//! Adds, lists and removes trusts in CI identities, for admins.
 
 use std::sync::Arc;
 
@@ -16,10 +16,12 @@ use crate::query;
 use crate::row_seals;
 use crate::store::trusts;
 
-/// `POST /oidc/trusts`
-/// 1. An admin's bearer: 401, 403. The body: 400, 413, 415. The policy on its fields: 400.
-/// 2. The record and its event: 503.
-/// 3. 201 with the trust. The issuer is not asked: it may not answer yet.
+/// `POST /oidc/trusts`: adds a trust.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the body: 400, 413, 415. Check the fields against
+///    the policy: 400.
+/// 2. Write the record and its event: 503.
+/// 3. Answer 201 with the trust. No request is sent to the issuer, which may not be reachable yet.
 pub(crate) async fn add<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();
@@ -44,9 +46,10 @@ pub(crate) async fn add<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::created(&trust)
 }
 
-/// `GET /oidc/trusts?cursor=`
-/// 1. An admin's bearer: 401, 403. The cursor: 400.
-/// 2. 200 with a page of all trusts, newest first. 503.
+/// `GET /oidc/trusts?cursor=`: lists trusts.
+///
+/// 1. Require an admin's bearer: 401, 403. Parse the cursor: 400.
+/// 2. Answer 200 with a page of all trusts, newest first. 503 without the database.
 pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let cursor = query::cursor(call.query(), TrustId::parse)?;
@@ -54,10 +57,11 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     Answer::ok(&TrustList { trusts, next: next.map(|cursor| cursor.to_string()) })
 }
 
-/// `DELETE /oidc/trusts/{id}`
-/// 1. An admin's bearer: 401, 403. The path: 400.
-/// 2. The database: 404 when there is no such trust, 503.
-/// 3. 200. No call that begins now is accepted by it.
+/// `DELETE /oidc/trusts/{id}`: removes a trust.
+///
+/// 1. Require an admin's bearer: 401, 403. Parse the path: 400.
+/// 2. Remove the trust from the database: 404 when it does not exist, 503.
+/// 3. Answer 200. Calls that begin after the answer are no longer accepted by this trust.
 pub(crate) async fn remove<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();

@@ -1,7 +1,9 @@
-//! Rows as every host gives them: cells by the names of their columns, and what a cell stands for. Read by hand, column
-//! by column: readers that are derived for each kind of row were a fifth of what is uploaded to Workers.
+//! Database rows, the same for every host: cells by column name, and conversions from cells. Read
+//! column by column without serde: derived readers for each kind of row were a fifth of the upload
+//! to Workers.
 //!
-//! A column that is missing or holds something else is an error that names it, and never what it holds.
+//! A column that is missing or has a value of another type is an error that names the column, and
+//! never its content.
 
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
 use capy_protocol::scope::Scope;
@@ -9,34 +11,34 @@ use capy_protocol::token::{SecretId, TokenId, TrustId};
 
 use super::{HostError, Result};
 
-/// What a row has in a column.
+/// The value of a column in one row.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Cell {
     /// NULL.
     Null,
-    /// INTEGER; on D1 of 53 bits.
+    /// INTEGER; on D1 limited to 53 bits.
     Integer(i64),
     /// TEXT.
     Text(String),
-    /// Neither, nor an integer that the host gives exactly.
+    /// Any other value, such as an integer that the host does not return exactly.
     Unkept,
 }
 
-/// What one statement answered.
+/// The rows that one statement answered.
 pub trait Rows {
-    /// How many rows there are.
+    /// The number of rows.
     fn count(&self) -> usize;
 
-    /// What the row at `place`, which is below [`Self::count`], has in a column.
+    /// The cell of a column in the row at `place`, which is below [`Self::count`].
     ///
     /// # Errors
-    /// [`missing`].
+    /// [`missing`], when there is no such column.
     fn cell(&self, place: usize, column: &'static str) -> Result<Cell>;
 
-    /// All rows, each by `read`.
+    /// Reads all rows, each by `read`.
     ///
     /// # Errors
-    /// The first that `read` answers.
+    /// The first error of `read`.
     fn parse<T>(&self, read: impl Fn(Row<'_>) -> Result<T>) -> Result<Vec<T>>
     where
         Self: Sized,
@@ -48,10 +50,10 @@ pub trait Rows {
         Ok(all)
     }
 
-    /// The first row, by `read`; `None` when there is no row.
+    /// Reads the first row by `read`; `None` when there is no row.
     ///
     /// # Errors
-    /// What `read` answers.
+    /// The error of `read`.
     fn first<T>(&self, read: impl FnOnce(Row<'_>) -> Result<T>) -> Result<Option<T>>
     where
         Self: Sized,
@@ -59,7 +61,7 @@ pub trait Rows {
         (self.count() > 0).then(|| read(Row { rows: self, place: 0 })).transpose()
     }
 
-    /// What all rows have in one column.
+    /// Reads one column of all rows.
     ///
     /// # Errors
     /// As [`Row::read`].
@@ -71,7 +73,7 @@ pub trait Rows {
     }
 }
 
-/// One row of an answer.
+/// One row.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     rows: &'a dyn Rows,
@@ -79,10 +81,10 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// What stands in a column.
+    /// Reads a column as a `T`.
     ///
     /// # Errors
-    /// [`HostError::Database`] where it is missing, or no `T`.
+    /// [`HostError::Database`] when the column is missing, or has no `T`.
     pub fn read<T: FromCell>(self, column: &'static str) -> Result<T> {
         match self.cell(column)? {
             Cell::Unkept => Err(unkept(column)),
@@ -90,33 +92,33 @@ impl Row<'_> {
         }
     }
 
-    /// What stands in a column, if it is a `T`.
+    /// Reads a column; `None` when its value is no `T`.
     ///
     /// # Errors
-    /// [`HostError::Database`] where it is missing.
+    /// [`HostError::Database`] when the column is missing.
     pub fn read_if_fit<T: FromCell>(self, column: &'static str) -> Result<Option<T>> {
         self.cell(column).map(T::from_cell)
     }
 
-    /// What stands in a column, whatever it is.
+    /// The cell of a column, whatever its type.
     ///
     /// # Errors
-    /// [`HostError::Database`] where it is missing.
+    /// [`HostError::Database`] when the column is missing.
     pub fn cell(self, column: &'static str) -> Result<Cell> {
         self.rows.cell(self.place, column)
     }
 }
 
-/// What a column may hold.
+/// A type that a column can hold.
 pub trait FromCell: Sized {
-    /// What it is called where it is not there, with its article.
+    /// The name of the type in error messages, with its article.
     const WHAT: &'static str;
 
-    /// Reads it; `None` for anything else.
+    /// Converts a cell; `None` for a value of another type.
     fn from_cell(cell: Cell) -> Option<Self>;
 }
 
-/// NULL is none. Anything else is a `T`.
+/// NULL is `None`. Anything else has to be a `T`.
 impl<T: FromCell> FromCell for Option<T> {
     const WHAT: &'static str = T::WHAT;
 
@@ -185,7 +187,7 @@ texts!(
     Scope: "a scope"
 );
 
-/// The error of a column that the rows do not have.
+/// The error of a column that is not in the answer.
 pub fn missing(column: &'static str) -> HostError {
     fault(column, "is missing", "")
 }

@@ -1,7 +1,9 @@
-//! Cloudflare: D1 is the database, KV the revocation list, rate limiting bindings count.
+//! The Cloudflare host: D1 is the database, KV the revocation list, and rate limiting bindings
+//! count requests.
 //!
-//! D1 is asked without a session, so that every statement runs on the primary: a replica could still hold a
-//! revoked row as live. A batch is one transaction. KV lags: other places see a write a minute later or more.
+//! D1 is used without a session, so that every statement runs on the primary: a replica could still
+//! show a revoked row as live. A batch is one transaction. KV is eventually consistent: other
+//! locations see a write a minute later or more.
 
 mod answer;
 mod bindings;
@@ -25,12 +27,13 @@ const DATABASE: &str = "DB";
 const REVOCATIONS: &str = "REVOCATIONS";
 const DECRYPTS_OF_DEPLOY: &str = "DECRYPTS_OF_DEPLOY";
 const DECRYPTS_FROM_ADDRESS: &str = "DECRYPTS_FROM_ADDRESS";
-/// The longest that the database is waited for. A client gives up its call after ten seconds.
+/// How long the service waits for the database. A client gives up its call after ten seconds.
 const DATABASE_MILLIS: u32 = 5000;
-/// A key that is never written: reading it tells whether KV answers.
+/// A key that is never written. Reading it shows whether KV answers.
 const PROBE: &str = "health";
 
-/// The bindings. A missing one is an error of each use, so that health can still answer.
+/// The bindings. A missing binding is an error at each use, so that the health check can still
+/// answer.
 #[derive(Debug)]
 pub(crate) struct Bindings {
     database: Result<Database>,
@@ -40,7 +43,7 @@ pub(crate) struct Bindings {
 }
 
 impl Bindings {
-    /// Takes them by their names in `wrangler.toml`.
+    /// Takes the bindings by their names in `wrangler.toml`.
     pub(crate) fn of(env: &Object) -> Self {
         Self {
             database: bound(env, DATABASE).map_err(HostError::Database),
@@ -51,16 +54,16 @@ impl Bindings {
     }
 }
 
-/// The platform during one call.
+/// The host during one call.
 #[derive(Debug)]
 pub(crate) struct Cloudflare {
     pub(crate) bindings: Arc<Bindings>,
-    /// None in a scheduled run, which answers nobody.
+    /// `None` in a scheduled run, which has no request to answer.
     pub(crate) context: Option<Context>,
 }
 
 impl Cloudflare {
-    /// Whether the list has something under this key.
+    /// Whether the revocation list has a value under this key.
     async fn is_under(&self, key: &str) -> Result<bool> {
         let list = self.bindings.revocations.as_ref().map_err(Clone::clone)?;
         settled(list.get(key)).await.map(|found| found.is_string()).map_err(list_error)
@@ -72,7 +75,7 @@ impl Host for Cloudflare {
 
     type Rows = Answer;
 
-    /// The free plan has room for fifty statements in a call.
+    /// The free plan allows fifty statements in a call.
     const CHECKPOINTS_AT_ONCE: usize = 6;
 
     async fn transaction(&self, statements: Vec<Statement>) -> Result<Vec<Answer>> {
@@ -81,7 +84,7 @@ impl Host for Cloudflare {
             statements.iter().map(|statement| prepare(database, statement)).collect();
         match prepared?.as_slice() {
             [] => Ok(Vec::new()),
-            // One statement is a transaction as it is.
+            // A single statement is a transaction by itself.
             [only] => Ok(vec![Answer::of(answered(only.all()).await?)?]),
             several => {
                 let several: Array = several.iter().collect();
@@ -123,7 +126,7 @@ impl Host for Cloudflare {
                     work.await;
                     Ok(JsValue::UNDEFINED)
                 });
-                // It has begun; without this it may end with the call.
+                // The work has begun already; without `waitUntil` it may end with the call.
                 let _ = context.wait_until(&work);
             }
             None => work.await,
@@ -134,7 +137,7 @@ impl Host for Cloudflare {
         timer::within(millis, work).await
     }
 
-    /// Whether they are bound: asking one would count.
+    /// Whether the limiters are bound. Asking a limiter would count as a request.
     async fn check_limits(&self) -> Result<()> {
         let bound = self.bindings.of_deploy.as_ref().and(self.bindings.from_address.as_ref());
         bound.map(drop).map_err(Clone::clone)
@@ -145,14 +148,14 @@ impl Host for Cloudflare {
     }
 }
 
-/// What the database answers, if it does so in time.
+/// Awaits an answer of the database, with a time limit.
 async fn answered(promise: std::result::Result<Promise, JsValue>) -> Result<JsValue> {
     let answer = timer::within(DATABASE_MILLIS, settled(promise)).await;
     let silent = || HostError::Database(format!("no answer within {DATABASE_MILLIS} milliseconds"));
     answer.ok_or_else(silent)?.map_err(database_error)
 }
 
-/// Whether one more question is within the limit.
+/// Counts one more request, and returns whether it is within the limit.
 async fn asked(limiter: &Limiter, key: &str) -> std::result::Result<bool, JsValue> {
     let of = Object::new();
     Reflect::set(&of, &JsValue::from_str("key"), &JsValue::from_str(key))?;
@@ -176,7 +179,7 @@ fn js_value(value: &Value) -> JsValue {
     }
 }
 
-/// No statement holds key material, so that D1's own text may be logged.
+/// No statement holds key material, so D1's own message may be logged.
 fn database_error(thrown: JsValue) -> HostError {
     HostError::Database(bindings::text(&thrown))
 }

@@ -1,4 +1,5 @@
-//! A host in memory with faults to inject, for tests: a real database, and a revocation list that may lag.
+//! An in-memory host with injected faults, for tests: a real database, and a revocation list that
+//! may lag.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,14 +14,14 @@ use crate::host::{Host, HostError, Limit, Result, RsaKey, Statement};
 use crate::store::sql;
 use crate::work::MaybeSend;
 
-/// What does not work.
+/// The faults to inject.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Faults {
-    /// The database answers nothing.
+    /// The database fails every transaction.
     pub database: bool,
-    /// The database answers reads and refuses changes.
+    /// The database answers reads and fails changes.
     pub database_writes: bool,
-    /// The database answers when this ends.
+    /// The database does not answer until this is cleared.
     pub database_waits: bool,
     /// The revocation list cannot be read.
     pub list_reads: bool,
@@ -32,26 +33,27 @@ pub struct Faults {
     pub revoked_between: bool,
     /// The rate limiter does not answer.
     pub limiter: bool,
-    /// Nothing can be fetched.
+    /// Fetching fails.
     pub issuer: bool,
-    /// What is fetched comes when this ends.
+    /// Fetching does not answer until this is cleared.
     pub issuer_waits: bool,
 }
 
-/// A database in memory, a revocation list, and what of them does not work.
+/// An in-memory database, a revocation list, and the faults that are injected.
 #[derive(Debug)]
 pub struct Faulty {
     database: Sqlite,
     listed: Mutex<BTreeMap<DeployId, u64>>,
     faults: Mutex<Faults>,
-    /// For ever: here no time passes.
+    /// Requests counted under each limit and key. The counts never expire: no time passes in this
+    /// host.
     asked: Mutex<BTreeMap<(Limit, String), u32>>,
     documents: Mutex<BTreeMap<String, Vec<u8>>>,
     fetched: AtomicU32,
 }
 
 impl Faulty {
-    /// An empty host on which everything works.
+    /// An empty host without faults.
     ///
     /// # Errors
     /// [`HostError::Database`].
@@ -67,7 +69,7 @@ impl Faulty {
         })
     }
 
-    /// From now on, these do not work.
+    /// Replaces the injected faults.
     pub fn inject(&self, faults: Faults) {
         *lock(&self.faults) = faults;
     }
@@ -77,18 +79,18 @@ impl Faulty {
         lock(&self.listed).keys().copied().collect()
     }
 
-    /// What stands at which address, from now on.
+    /// Publishes documents at their URLs, for [`Host::fetch`].
     pub fn publish<D: ToString>(&self, documents: impl IntoIterator<Item = (String, D)>) {
         let documents = documents.into_iter().map(|(url, document)| (url, document.to_string().into_bytes()));
         lock(&self.documents).extend(documents);
     }
 
-    /// How many documents were asked for.
+    /// How many documents were fetched, failed attempts included.
     pub fn fetched(&self) -> u32 {
         self.fetched.load(Ordering::SeqCst)
     }
 
-    /// The database, without its faults.
+    /// The database, bypassing the faults.
     pub fn database(&self) -> &Sqlite {
         &self.database
     }
@@ -163,7 +165,7 @@ impl Host for Faulty {
         Ok(outbound::verify_rs256(key, message, signature))
     }
 
-    /// Waits, so that a test sees what was done.
+    /// Waits for the work, so that a test sees its effects.
     async fn run_apart(&self, work: impl Future<Output = ()> + MaybeSend + 'static) {
         let _ = tokio::spawn(work).await;
     }

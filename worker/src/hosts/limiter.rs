@@ -1,4 +1,4 @@
-//! Rate limits in this process, for hosts whose platform has none.
+//! In-process rate limits, for hosts whose platform has none.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -12,10 +12,10 @@ use governor::{Quota, RateLimiter};
 
 use crate::host::Limit;
 
-/// After how many questions those that have not asked lately are forgotten.
+/// After how many requests idle keys are removed.
 const SWEEP_EVERY: u32 = 4096;
 
-/// Counts per key, and forgets who has been quiet: memory follows the rate of questions.
+/// Counts requests per key, and removes idle keys, so that memory follows the rate of requests.
 pub struct Limiter<C: Clock = DefaultClock> {
     of_deploy: Keyed<C>,
     from_address: Keyed<C>,
@@ -25,7 +25,7 @@ pub struct Limiter<C: Clock = DefaultClock> {
 type Keyed<C> = RateLimiter<String, DefaultKeyedStateStore<String>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 impl Limiter {
-    /// With what `most` says of each limit.
+    /// A limiter with the limits that `most` returns.
     pub fn new(most: impl Fn(Limit) -> NonZeroU32) -> Self {
         Self::with_clock(DefaultClock::default(), most)
     }
@@ -43,7 +43,7 @@ impl<C: Clock + Clone> Limiter<C> {
         Self { of_deploy, from_address, asked: AtomicU32::new(0) }
     }
 
-    /// Counts one more; whether that is within the limit.
+    /// Counts one more request, and returns whether it is within the limit.
     pub fn is_within(&self, limit: Limit, key: &str) -> bool {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             for keyed in [&self.of_deploy, &self.from_address] {

@@ -1,4 +1,5 @@
-//! What a host of its own asks of others: an issuer's documents over HTTP, and RSA of `ring`.
+//! Outgoing requests and signatures on native hosts: documents of an issuer over HTTP, and RSA by
+//! `ring`.
 
 use std::time::Duration;
 
@@ -7,10 +8,10 @@ use ureq::Agent;
 
 use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
 
-/// A document, within five seconds. Redirects are not followed.
+/// Fetches a document within five seconds, without following redirects.
 ///
 /// # Errors
-/// [`HostError::Issuer`].
+/// [`HostError::Issuer`], also for any status but 200 and a document that is too long.
 pub async fn fetch(url: &str) -> Result<Vec<u8>> {
     let url = url.to_owned();
     let asked = tokio::task::spawn_blocking(move || get(&url)).await;
@@ -27,7 +28,7 @@ fn get(url: &str) -> Result<Vec<u8>> {
         .user_agent("capy")
         .accept("application/json");
     if url.starts_with("http:") {
-        // Loopback: no proxy stands between this machine and itself.
+        // An `http` URL is always on loopback, so that no proxy is used.
         config = config.proxy(None);
     }
     let mut response = Agent::from(config.build()).get(url).call().map_err(failed)?;
@@ -37,7 +38,7 @@ fn get(url: &str) -> Result<Vec<u8>> {
     }
 }
 
-/// Whether `key` signed `message`.
+/// Verifies a signature of `message` by `key`.
 pub fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8]) -> bool {
     let key = RsaPublicKeyComponents { n: &key.modulus, e: &key.exponent };
     key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
@@ -50,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers one call.
+    /// Answers one request.
     async fn answer(head: &'static str, body: Vec<u8>) -> Result<Vec<u8>> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/x", listener.local_addr().unwrap());

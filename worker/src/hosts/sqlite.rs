@@ -1,4 +1,4 @@
-//! SQLite in this process: how statements run there, and a database in memory.
+//! In-process SQLite: runs statements, and opens a database in memory.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::migrations::MIGRATIONS;
 pub struct Sqlite(Mutex<Connection>);
 
 impl Sqlite {
-    /// An empty database that is gone when it is dropped.
+    /// An empty database in memory, with all tables. Its data is lost when it is dropped.
     ///
     /// # Errors
     /// [`HostError::Database`].
@@ -27,7 +27,7 @@ impl Sqlite {
         Ok(Self(Mutex::new(database)))
     }
 
-    /// The connection itself, for what only an operator or a test does.
+    /// The connection, for operators' commands and tests.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -35,7 +35,7 @@ impl Sqlite {
     /// Runs one transaction.
     ///
     /// # Errors
-    /// [`HostError::Database`]; then nothing of it stays.
+    /// [`HostError::Database`]; the transaction is then rolled back.
     pub fn transaction(&self, statements: &[Statement]) -> Result<Vec<Answer>> {
         let run = || {
             let mut connection = self.connection();
@@ -81,10 +81,10 @@ impl ToSql for Value {
     }
 }
 
-/// Runs statements one after the other, inside whatever transaction the connection is in.
+/// Runs statements one after the other, inside the connection's current transaction.
 ///
 /// # Errors
-/// The first statement's that fails; what came before it stays, until the transaction is rolled back.
+/// The first failing statement's. Earlier changes stay until the transaction is rolled back.
 pub fn run(connection: &Connection, statements: &[Statement]) -> rusqlite::Result<Vec<Answer>> {
     statements.iter().map(|statement| run_one(connection, statement)).collect()
 }
@@ -101,7 +101,8 @@ fn run_one(connection: &Connection, statement: &Statement) -> rusqlite::Result<A
     Ok(Answer { columns, rows })
 }
 
-/// The tables are strict and hold neither reals nor blobs; text that is not UTF-8 could only be put there by hand.
+/// Converts a value. The tables are strict and hold neither reals nor blobs; text that is not UTF-8
+/// can only be written by hand.
 fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,

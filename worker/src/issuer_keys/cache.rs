@@ -1,20 +1,22 @@
-//! The keys of issuers, remembered. They are read again when they are ten minutes old or one is missing, and never more
-//! often than once a minute, however that ended and however many tokens with made-up keys come: whoever finds that it is
-//! time claims the reading. Others take what is known meanwhile, for up to an hour.
+//! A cache of issuers' keys. The keys are read again when they are ten minutes old or a key is
+//! missing, but at most once a minute, whatever the outcome, so that tokens with made-up key ids
+//! cannot cause more requests. The call that finds a reading due makes it; other calls use the
+//! cached keys meanwhile, for up to an hour.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Key;
 use crate::host::RsaKey;
 
-/// How long keys are taken as they were read, in milliseconds: as long may a key that was withdrawn still count.
+/// How long cached keys are used without a new reading, in milliseconds: a key that the issuer
+/// withdrew may count for as long.
 const FRESH_FOR: u64 = 10 * 60_000;
-/// The same while the issuer does not answer.
+/// How long cached keys are used while the issuer does not answer, in milliseconds.
 const STALE_FOR: u64 = 60 * 60_000;
 /// The shortest time between two readings, in milliseconds.
 const BETWEEN_READINGS: u64 = 60_000;
 
-/// What is known of each issuer. Only issuers that are trusted are ever asked about, so that they are few.
+/// The cached keys of each issuer. Only trusted issuers are looked up, so that there are few.
 #[derive(Default, Debug)]
 pub struct Issuers(Mutex<Vec<Known>>);
 
@@ -22,26 +24,26 @@ pub struct Issuers(Mutex<Vec<Known>>);
 struct Known {
     issuer: String,
     keys: Vec<Key>,
-    /// When the reading that gave them began.
+    /// When the reading that returned these keys began.
     read_at: Option<u64>,
     /// When the last reading began.
     asked_at: Option<u64>,
 }
 
-/// What to do about a key.
+/// The result of looking up a key.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Lookup {
     Found(RsaKey),
-    /// The issuer was asked a moment ago, and does not have it.
+    /// The issuer answered the last reading, a moment ago, and does not have the key.
     Absent,
     /// The issuer was asked a moment ago, and has not answered.
     Unanswered,
-    /// It is the caller's turn to ask, and nobody else's.
+    /// The caller has to read the keys, and no other call does.
     Ask,
 }
 
 impl Issuers {
-    /// What to do about a key, and that the caller does it.
+    /// Looks up a key. [`Lookup::Ask`] claims the reading for the caller.
     pub(crate) fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
         let mut issuers = self.lock();
         let known = known(&mut issuers, issuer);
@@ -60,7 +62,7 @@ impl Issuers {
         }
     }
 
-    /// A key that was read within the hour.
+    /// A key that was read within the last hour.
     pub(crate) fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
         let issuers = self.lock();
         let known = issuers.iter().find(|known| known.issuer == issuer)?;
@@ -68,7 +70,7 @@ impl Issuers {
         find(&known.keys, key_id).filter(|_| recent)
     }
 
-    /// Takes what a reading gave that began at `asked_at`.
+    /// Caches the keys of a reading that began at `asked_at`.
     pub(crate) fn remember(&self, issuer: &str, keys: Vec<Key>, asked_at: u64) {
         let mut issuers = self.lock();
         let known = known(&mut issuers, issuer);
@@ -80,7 +82,7 @@ impl Issuers {
     }
 }
 
-/// What is known of this one: nothing yet, when it is asked about for the first time.
+/// The cache entry of an issuer, empty at its first lookup.
 fn known<'a>(issuers: &'a mut Vec<Known>, issuer: &str) -> &'a mut Known {
     let place = issuers.iter().position(|known| known.issuer == issuer).unwrap_or_else(|| {
         let unknown = Known { issuer: issuer.to_owned(), keys: Vec::new(), read_at: None, asked_at: None };
@@ -104,7 +106,8 @@ mod tests {
         Key { id: id.into(), rsa: RsaKey { modulus: id.as_bytes().to_vec(), exponent: vec![3] } }
     }
 
-    /// Rows: when which key is looked for, what is to be done, and whether the issuer then answers with key `a`.
+    /// Rows: time and key id of a lookup, its expected result, and whether the issuer then answers
+    /// with key `a`.
     fn check(rows: &[(u64, &str, Lookup, bool)]) {
         let issuers = Issuers::default();
         for (now, id, expected, answers) in rows {

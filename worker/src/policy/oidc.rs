@@ -1,4 +1,4 @@
-//! Decisions about CI identities: which tokens count, and which trusts may be made.
+//! Decisions about CI identities: which tokens are accepted, and which trusts can be added.
 
 use capy_protocol::api::trusts::{NewTrust, Trust, TrustClaims};
 use capy_protocol::scope::Scope;
@@ -6,30 +6,30 @@ use capy_protocol::scope::Scope;
 use crate::issuer_keys::may_be_asked;
 use crate::jwt::Claims;
 
-/// How far an issuer's clock may be from ours, in seconds.
+/// The largest difference between an issuer's clock and the service's, in seconds.
 const LEEWAY: u64 = 60;
-/// The longest text of a trust, in bytes.
+/// The longest text in a trust, in bytes.
 pub const TEXT_MAX: usize = 512;
 
-/// Why a CI's token is nobody.
+/// Why a CI identity token is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
-    /// Not three parts of JSON signed with RS256.
+    /// Not three parts with JSON, signed by RS256.
     Malformed,
-    /// Nobody said that its issuer is believed.
+    /// No trust names the token's issuer.
     Issuer,
-    /// Past its expiry, or from the future.
+    /// The token has expired, or is not valid yet.
     Time,
-    /// Its key is not the issuer's, or did not sign this.
+    /// The issuer has no key with the token's key id, or the signature does not verify.
     Signature,
-    /// Another repository's, branch's, environment's or workflow's; or for another audience.
+    /// No trust has the token's audience, repository, ref, environment and workflow.
     NoTrust,
-    /// The trusts that would fit were not written by the service as they are, or cannot be checked.
+    /// The trusts that fit have no valid seal, or their wrap root is not held.
     Unproven,
 }
 
 impl Refused {
-    /// For whoever has to find out in a job's log.
+    /// The reason, for people who read it in a CI job's log.
     pub fn text(self) -> &'static str {
         match self {
             Self::Malformed => "the bearer is no identity token that this service reads",
@@ -47,33 +47,34 @@ impl Refused {
     }
 }
 
-/// What a new trust asks for that it cannot have.
+/// Why a trust cannot be added as requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unfit {
-    /// Not a URL that the service would ask.
+    /// Not a URL that the service would send requests to.
     #[error("issuer must be an https URL without a query")]
     Issuer,
-    /// None, or too long.
+    /// Empty, too long, or with control characters.
     #[error("audience must have 1 to {TEXT_MAX} bytes, and no control characters")]
     Audience,
-    /// Not exactly one.
+    /// Not exactly one repository.
     #[error("claims.repository must be owner/name, without *")]
     Repository,
-    /// Not digits.
+    /// Not a number.
     #[error("claims.repository_id must be a number")]
     RepositoryId,
-    /// The name of a workflow is whatever somebody calls it.
+    /// Not a file at a ref. The display name of a workflow proves nothing, because anyone who may
+    /// push chooses it.
     #[error("claims.workflow_ref and claims.job_workflow_ref must be owner/name/path@ref")]
     Workflow,
-    /// Empty, too long, or a `*` that is not at its end.
+    /// Empty, too long, or with a `*` that is not at the end.
     #[error("claims must be texts of 1 to {TEXT_MAX} bytes with * at their end only")]
     Claims,
-    /// Whoever pushes to a repository may not be made an admin by it.
+    /// The admin scope, which nobody may obtain by pushing to a repository.
     #[error("scope must be deploy:, read: or build: and a project")]
     Scope,
 }
 
-/// Whether the token's time is now, give or take a minute.
+/// Whether the token is valid now, with a minute of leeway.
 ///
 /// # Errors
 /// [`Refused::Time`].
@@ -84,10 +85,10 @@ pub fn by_time(claims: &Claims, now_millis: u64) -> Result<(), Refused> {
     if valid { Ok(()) } else { Err(Refused::Time) }
 }
 
-/// The scopes of all trusts that fit.
+/// The scopes of all trusts that fit the claims.
 ///
 /// # Errors
-/// [`Refused::NoTrust`] when there is none.
+/// [`Refused::NoTrust`] when no trust fits.
 pub fn scopes(claims: &Claims, trusts: Vec<Trust>) -> Result<Vec<Scope>, Refused> {
     let fitting = trusts.into_iter().filter(|trust| fits(claims, trust));
     let scopes: Vec<Scope> = fitting.map(|trust| trust.scope).collect();
@@ -106,7 +107,8 @@ fn fits(claims: &Claims, trust: &Trust) -> bool {
         && matches(wanted.job_workflow_ref.as_deref(), claims.job_workflow_ref.as_deref())
 }
 
-/// A claim that is not wanted may be anything; one that is wanted has to be there.
+/// Compares a claim with what a trust requires. Without a requirement any claim matches, even a
+/// missing one.
 fn matches(wanted: Option<&str>, claim: Option<&str>) -> bool {
     match (wanted, claim) {
         (None, _) => true,
@@ -118,10 +120,10 @@ fn matches(wanted: Option<&str>, claim: Option<&str>) -> bool {
     }
 }
 
-/// Whether a trust may be made as asked.
+/// Whether a trust can be added as requested.
 ///
 /// # Errors
-/// The first field that is not as it must be.
+/// The first field that is invalid.
 pub fn new_trust(request: &NewTrust) -> Result<(), Unfit> {
     let TrustClaims { repository, repository_id, git_ref, environment, workflow_ref, job_workflow_ref } =
         &request.claims;
@@ -160,7 +162,8 @@ fn is_text(text: &str) -> bool {
     (1..=TEXT_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-/// `owner/name/path@ref`: what a `*` stands for begins after the file at the earliest, or it could be anybody's.
+/// Whether the text is `owner/name/path@ref`. A `*` is allowed only after the `@`, since a pattern
+/// for the file could match anybody's workflow.
 fn is_file_at_ref(text: &str) -> bool {
     let split = text.split_once('@');
     split.is_some_and(|(file, git_ref)| {

@@ -1,4 +1,5 @@
-//! Decisions about projects of the store: which fields a project may have, and how much it may hold.
+//! Decisions about projects of the store: which settings are valid, and how much a project may
+//! hold.
 
 mod forms;
 
@@ -8,89 +9,92 @@ use capy_protocol::api::projects::{NewProject, NewSecret, ProjectChange, Recipe}
 
 use forms::{is_branch, is_command, is_image, is_name, is_output_directory, is_repository, is_variable};
 
-/// The longest body of a request that carries values, in bytes: JSON writes some of them with more than they have.
+/// The longest body of a request with values, in bytes. Longer than [`PROJECT_MAX`], because JSON
+/// escapes some characters.
 pub const BODY_MAX: usize = 4 * 1024 * 1024;
-/// The longest name of a project.
+/// The longest name of a project, in bytes.
 pub const NAME_MAX: usize = 64;
-/// The longest text of any other setting, in bytes.
+/// The longest text of a command or a repository, in bytes.
 pub const SETTING_MAX: usize = 2000;
-/// The most secrets of a project.
+/// The most secrets in a project.
 pub const SECRETS_MAX: u64 = 1000;
-/// The longest name of a secret.
+/// The longest name of a secret, in bytes.
 pub const KEY_MAX: usize = 255;
-/// The longest name and value of a secret together, in bytes: what Linux takes into an environment, with `=` and a zero
-/// byte (`MAX_ARG_STRLEN`).
+/// The longest name and value of a secret together, in bytes: Linux's limit for one environment
+/// string (`MAX_ARG_STRLEN`), less the `=` and the terminating zero byte.
 pub const SECRET_MAX: usize = 128 * 1024 - 2;
-/// The most bytes of a project's names and values: no process takes more than two MiB of arguments and environment.
+/// The most bytes of a project's names and values: arguments and environment of a process are
+/// limited to two MiB.
 pub const PROJECT_MAX: u64 = 1024 * 1024;
 
-/// What a project cannot have. Names the field, never its content.
+/// Why a project's settings or secrets are refused. Names the field, never its content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unfit {
-    /// It becomes a part of folders' names.
+    /// Not a valid name. The name becomes part of folder names.
     #[error("name must be 1 to {NAME_MAX} of A-Z, a-z, 0-9, `.`, `_` and `-`, a letter or digit first")]
     Name,
-    /// Another way to fetch, or a secret in the address.
+    /// Another transport, or a password in the address.
     #[error(
         "repository_url must be https://host/path without a user or password, ssh://user@host/path or user@host:path"
     )]
     Repository,
-    /// The same on a machine of one's own.
+    /// [`Self::Repository`], where a local path is allowed too.
     #[error(
         "repository_url must be https://host/path without a user or password, ssh://user@host/path, user@host:path or \
         /path"
     )]
     LocalRepository,
-    /// Git would not have it.
+    /// Not a branch name that git accepts.
     #[error("branch must be a branch's name as git takes it")]
     Branch,
-    /// Too long, or with what steers a terminal.
+    /// Too long, or with characters that control a terminal.
     #[error("{0} must be one line of at most {SETTING_MAX} bytes")]
     Command(&'static str),
-    /// Out of the tree.
+    /// A path outside of the source.
     #[error("output_directory must be a path inside the source: relative, without `..`")]
     OutputDirectory,
-    /// Not an image's name.
+    /// Not a container image's name.
     #[error("image must be a container image such as docker.io/library/node:22")]
     Image,
-    /// No environment can carry it.
+    /// Not a valid name of an environment variable.
     #[error("secrets[{0}].key must be 1 to {KEY_MAX} letters, digits and `_`, not a digit first")]
     Key(usize),
-    /// A value of this name, and another one.
+    /// Two secrets have the same name.
     #[error("secrets[{0}].key stands twice")]
     Twice(usize),
-    /// No environment can carry it.
+    /// An environment variable cannot have a zero byte.
     #[error("secrets[{0}].value must not have a zero byte")]
     ZeroByte(usize),
-    /// No environment can carry it.
+    /// Too long for an environment variable.
     #[error("secrets[{0}] must have at most {SECRET_MAX} bytes, key and value together")]
     Long(usize),
 }
 
-/// More than a project may hold.
+/// The project would hold too much.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
-/// What a project holds.
+/// The size of a project.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Held {
-    /// How many secrets.
+    /// The number of secrets.
     pub count: u64,
-    /// The bytes of their names and values.
+    /// The bytes of all names and values.
     pub bytes: u64,
 }
 
-/// Whether a project may be made as asked. `local`: a path on the service's own machine may be its source.
+/// Whether a project can be created as requested. `local`: its source may be a path on the
+/// service's own machine.
 ///
 /// # Errors
-/// The first field that is not as it must be.
+/// The first field that is invalid.
 pub fn new_project(request: &NewProject, local: bool) -> Result<(), Unfit> {
     check(&request.name, is_name, Unfit::Name)?;
     recipe(&request.recipe, local)?;
     secrets(&request.secrets)
 }
 
-/// Whether a project may be changed as asked.
+/// Whether a project can be changed as requested.
 ///
 /// # Errors
 /// As [`new_project`].
@@ -102,7 +106,7 @@ pub fn change(request: &ProjectChange, local: bool) -> Result<(), Unfit> {
     secrets(&request.secrets)
 }
 
-/// An empty setting is none.
+/// Checks the settings of a recipe. An empty one counts as not given.
 fn recipe(recipe: &Recipe, local: bool) -> Result<(), Unfit> {
     let given = |setting: &Option<String>, is_fit: fn(&str) -> bool, unfit| match setting.as_deref() {
         None | Some("") => Ok(()),
@@ -135,7 +139,7 @@ fn secrets(secrets: &[NewSecret]) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// The first place that has a name for the second time.
+/// The position of the first secret whose name occurred before.
 fn twice(secrets: &[NewSecret]) -> Option<usize> {
     let names = secrets.iter().enumerate().map(|(place, secret)| (secret.key.as_str(), place));
     let names = names.collect::<BinaryHeap<_>>().into_sorted_vec();
@@ -146,7 +150,7 @@ fn check(text: &str, is_fit: impl Fn(&str) -> bool, unfit: Unfit) -> Result<(), 
     if is_fit(text) { Ok(()) } else { Err(unfit) }
 }
 
-/// Whether these secrets fit beside what the project holds otherwise.
+/// Whether these secrets fit, given the size of all other secrets of the project.
 ///
 /// # Errors
 /// [`Full`].

@@ -5,10 +5,10 @@ use capy_protocol::api::tokens::{NewToken, TokenInfo};
 use super::{EXPIRES_IN_MAX, LABEL_MAX, is_label};
 use crate::row_seals::Standing;
 
-/// The most scopes that one token may have.
+/// The most scopes of one token.
 pub const SCOPES_MAX: usize = 32;
 
-/// Why a bearer is nobody.
+/// Why an API token is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
     /// No token has this digest.
@@ -17,29 +17,29 @@ pub enum Refused {
     Expired,
     /// The token is revoked.
     Revoked,
-    /// Somebody else than the service changed its row.
+    /// Somebody other than the service changed the token's row.
     Altered,
-    /// Its row bears no seal.
+    /// The token's row has no seal.
     Unsealed,
-    /// The wrap root of its seal is not held.
+    /// The wrap root of the row's seal is not held.
     RootGone,
 }
 
-/// What a new token asks for that it cannot have.
+/// Why a token cannot be created as requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unfit {
-    /// None, too many, or one twice.
+    /// None, too many, or a duplicate.
     #[error("scopes must be 1 to {SCOPES_MAX}, each once")]
     Scopes,
-    /// Too long, or it would move a terminal's cursor when listed.
+    /// Too long, or with control characters, which could move a terminal's cursor when listed.
     #[error("label must have at most {LABEL_MAX} characters, and no control characters")]
     Label,
-    /// Not a time that a database keeps.
+    /// Zero, or more than [`EXPIRES_IN_MAX`].
     #[error("expires_in must be 1 to {EXPIRES_IN_MAX} seconds")]
     ExpiresIn,
 }
 
-/// The bearer's token, unless its time is over.
+/// The bearer's token, when it is valid: known, not revoked, proven by its seal and not expired.
 ///
 /// # Errors
 /// The reason for a refusal.
@@ -58,10 +58,10 @@ pub fn by_token(token: Option<(TokenInfo, Standing)>, now: u64) -> Result<TokenI
     }
 }
 
-/// Whether a token may be made as asked.
+/// Whether a token can be created as requested.
 ///
 /// # Errors
-/// The first field that is not as it must be.
+/// The first field that is invalid.
 pub fn new_token(request: &NewToken) -> Result<(), Unfit> {
     let scopes = &request.scopes;
     let repeats = (1..scopes.len()).any(|at| scopes[..at].contains(&scopes[at]));

@@ -1,4 +1,4 @@
-//! The audit trail: rows that are only ever added, and checkpoints over them.
+//! The audit trail: rows, which are only ever added, and the checkpoints over them.
 
 use capy_protocol::api::{AuditEvent, Finding, Flaw};
 use capy_protocol::id::{KeyId, ProjectId};
@@ -9,12 +9,13 @@ use super::sql::audit as sql;
 use crate::audit::{LAST_NUMBER, Row, STRETCH, SealedCheckpoint, Stretch, Unsealable};
 use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
 
-/// Adds an event that goes with no change.
+/// Adds an event that belongs to no change.
 pub(crate) async fn append<H: Host>(host: &H, row: &Row) -> Result<()> {
     query(host, sql::EVENT, row.values()).await.map(drop)
 }
 
-/// A page of a project's events, newest first, and where the next one begins. Without a project, of the service's own.
+/// A page of a project's events, newest first, and where the next page begins. Without a project,
+/// events of the service itself.
 pub(crate) async fn list<H: Host>(
     host: &H,
     project_id: Option<&ProjectId>,
@@ -30,24 +31,24 @@ pub(crate) async fn list<H: Host>(
     Ok((rows.into_iter().map(Row::into_event).collect(), next))
 }
 
-/// What became of the wish for a checkpoint.
+/// The outcome of making a checkpoint.
 pub(crate) enum Sealing {
-    /// There is nothing to vouch for.
+    /// There is nothing to cover.
     Nothing,
-    /// It is made, here or by somebody quicker.
+    /// The checkpoint with the next number, made by this call or by another one.
     Made(Option<SealedCheckpoint>),
-    /// It cannot be made.
+    /// No checkpoint can be made.
     Refused {
         reason: Unsealable,
-        /// What is wrong with the first rows that have none.
+        /// What is wrong with the first rows that have no checkpoint.
         findings: Vec<Finding>,
-        /// How many rows have none.
+        /// The number of rows without a checkpoint.
         pending: u64,
     },
 }
 
-/// Makes the next checkpoint, where there is something to vouch for: rows that came after the last one, a newer root, or a
-/// last checkpoint that was changed.
+/// Makes the next checkpoint, when there is a reason: rows after the last checkpoint, a newer root,
+/// or a last checkpoint that was changed.
 pub(crate) async fn seal_next<H: Host>(host: &H, roots: &WrapRoots, now: u64) -> Result<Sealing> {
     let stretch = pending(host, roots).await?;
     let last = &stretch.previous.checkpoint;
@@ -64,26 +65,27 @@ pub(crate) async fn seal_next<H: Host>(host: &H, roots: &WrapRoots, now: u64) ->
         }
     };
     query(host, sql::ADD_CHECKPOINT, checkpoint_values(&sealed)).await?;
-    // Somebody else may have been quicker: what stands there counts.
+    // Another call may have made this checkpoint first: the stored one counts.
     Ok(Sealing::Made(checkpoint(host, sealed.checkpoint.id).await?))
 }
 
-/// How many rows came after this number.
+/// The number of rows after this number.
 async fn pending_count<H: Host>(host: &H, after: u64) -> Result<u64> {
     let count = query(host, sql::PENDING_COUNT, vec![after.into()]).await?;
     Ok(count.first(|row| row.read("pending"))?.unwrap_or(0))
 }
 
-/// How many rows and checkpoints of the trail need each wrap root: nothing else vouches for them.
+/// How many rows and checkpoints need each wrap root, because nothing else proves them.
 pub(crate) async fn needed_by_trail<H: Host>(host: &H) -> Result<Vec<(KeyId, u64)>> {
     let counts = query(host, sql::NEEDED_BY_TRAIL, vec![]).await?;
     counts.parse(|row| Ok((row.read("key_id")?, row.read("needing")?)))
 }
 
-/// How many changed checkpoints the next one steps over at most.
+/// The most changed checkpoints that the next one steps over.
 const STEPPED_OVER: u64 = 16;
 
-/// What came after the last checkpoint; after the last whole one, where those that follow it were certainly changed.
+/// The rows after the last checkpoint, or after the last intact one when those that follow it were
+/// certainly changed.
 pub(super) async fn pending<H: Host>(host: &H, roots: &WrapRoots) -> Result<Stretch> {
     let newest_first = query(host, sql::LAST_CHECKPOINTS, vec![(STEPPED_OVER + 1).into()]).await?;
     let newest_first = newest_first.parse(SealedCheckpoint::read)?;
@@ -104,7 +106,7 @@ pub(super) async fn pending<H: Host>(host: &H, roots: &WrapRoots) -> Result<Stre
     after(host, previous.clone(), previous, Vec::new()).await
 }
 
-/// The rows after a checkpoint.
+/// The rows after a checkpoint, up to [`STRETCH`] of them.
 async fn after<H: Host>(
     host: &H,
     previous: SealedCheckpoint,
@@ -132,19 +134,19 @@ async fn after<H: Host>(
     Ok(Stretch { previous, basis, changed, upto, rows, copies })
 }
 
-/// What a verification saw at one number.
+/// The result of verifying the checkpoint at one number.
 pub(crate) struct Verified {
-    /// The checkpoint.
+    /// The checkpoint; `None` when there is none at this number.
     pub(crate) sealed: Option<SealedCheckpoint>,
-    /// What is wrong with it and its rows.
+    /// What is wrong with the checkpoint and its rows.
     pub(crate) findings: Vec<Finding>,
     /// The number of the last checkpoint.
     pub(crate) last: u64,
-    /// The number of the next one, where those in between are missing.
+    /// The number of the next checkpoint, when this one and those before that number are missing.
     pub(crate) next: Option<u64>,
 }
 
-/// The checkpoint with this number, and what is wrong with it and its rows.
+/// Verifies the checkpoint with this number and its rows.
 pub(crate) async fn verify<H: Host>(host: &H, roots: &WrapRoots, number: u64) -> Result<Verified> {
     let answers = host
         .transaction(vec![
@@ -166,7 +168,8 @@ pub(crate) async fn verify<H: Host>(host: &H, roots: &WrapRoots, number: u64) ->
     };
     let previous = find(number - 1).or_else(|| (number == 1).then(SealedCheckpoint::origin));
     let mut verified = Verified { sealed: Some(sealed.clone()), findings: Vec::new(), last, next: None };
-    // Without the one before it the rows cannot be told from others; that one is reported by its own number.
+    // Without the previous checkpoint the start of the rows is unknown. The missing one is reported
+    // at its own number.
     let Some(previous) = previous else {
         return Ok(verified);
     };
@@ -195,7 +198,7 @@ pub(crate) async fn verify<H: Host>(host: &H, roots: &WrapRoots, number: u64) ->
     Ok(verified)
 }
 
-/// Which numbers there are that the service gave to nothing.
+/// Whether rows or checkpoints have numbers that the service never assigns.
 pub(crate) struct Outside {
     rows_before: bool,
     rows_after: bool,
@@ -203,7 +206,7 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    /// What is wrong with them.
+    /// The findings about such numbers.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.rows_before {
@@ -219,7 +222,7 @@ impl Outside {
     }
 }
 
-/// Looks for rows and checkpoints outside of all numbers that the service gives.
+/// Looks for rows and checkpoints with numbers that the service never assigns.
 pub(crate) async fn outside<H: Host>(host: &H) -> Result<Outside> {
     let found = query(host, sql::OUTSIDE, vec![]).await?.first(|row| {
         let is = |column| row.read::<u64>(column).map(|found| found > 0);
@@ -232,26 +235,26 @@ pub(crate) async fn outside<H: Host>(host: &H) -> Result<Outside> {
     Ok(found.unwrap_or(Outside { rows_before: false, rows_after: false, checkpoints: false }))
 }
 
-/// Writes down that everything is sealed.
+/// Records that everything is sealed.
 pub(crate) async fn record_sealed<H: Host>(host: &H, now: u64) -> Result<()> {
     query(host, sql::SEALED, vec![now.into()]).await.map(drop)
 }
 
-/// Writes down why nothing is sealed any more; since when.
+/// Records why the sealing has stopped, and returns since when.
 pub(crate) async fn record_stop<H: Host>(host: &H, reason: &str, now: u64) -> Result<u64> {
     let since = query(host, sql::STOPPED, vec![now.into(), reason.into()]).await?;
     Ok(since.first(|row| row.read_if_fit("stopped_at"))?.flatten().unwrap_or(now))
 }
 
-/// What is known of the sealing.
+/// The recorded state of the sealing.
 pub(crate) struct SealingState {
-    /// When it ran last.
+    /// When the sealing last ran.
     pub(crate) ran_at: u64,
-    /// When it stopped, and why, where it has.
+    /// When the sealing stopped, and why; `None` while it runs.
     pub(crate) stopped: Option<(u64, String)>,
 }
 
-/// What was written down last; nothing where the sealing never ran.
+/// The recorded state of the sealing; `None` when it never ran.
 pub(crate) async fn sealing<H: Host>(host: &H) -> Result<Option<SealingState>> {
     query(host, sql::SEALING, vec![]).await?.first(|row| {
         let stopped_at = row.read_if_fit::<Option<u64>>("stopped_at")?.flatten();
@@ -263,7 +266,7 @@ pub(crate) async fn sealing<H: Host>(host: &H) -> Result<Option<SealingState>> {
     })
 }
 
-/// How many rows are from before rows were sealed.
+/// The number of rows from before the audit trail was sealed.
 pub(crate) async fn unsealed<H: Host>(host: &H) -> Result<u64> {
     Ok(checkpoint(host, 0).await?.map_or(0, |origin| origin.checkpoint.upto))
 }

@@ -1,4 +1,4 @@
-//! Deployments: one row each, changed only together with an event.
+//! Deployments: one row each, changed only together with an audit event.
 
 use capy_protocol::api::Deploy;
 use capy_protocol::id::{DeployId, KeyId, ProjectId};
@@ -11,7 +11,7 @@ use crate::deploy_record::{Record, read_deploy, serialize_networks};
 use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
 use crate::release::Release;
 
-/// How many deployments one call revokes at most, when it revokes all of a project.
+/// The most deployments that one call revokes, when it revokes all of a project.
 pub const REVOKED_AT_ONCE: u64 = 500;
 
 /// The deployment with this id.
@@ -42,8 +42,8 @@ pub(crate) async fn insert<H: Host>(host: &H, record: &Record, event: &Event) ->
     Ok(nth(host.transaction(vec![event, insert]).await?, 1)?.count() > 0)
 }
 
-/// Counts a use, unless the deployment has been revoked, or expired, or was used up meanwhile, or the same client was
-/// quicker: then nothing is written, and `false`.
+/// Counts a use. Writes nothing and returns `false` when the deployment has been revoked, has
+/// expired or was used up meanwhile, or when the key was released for the same idempotency key.
 pub(crate) async fn release<H: Host>(
     host: &H,
     id: &DeployId,
@@ -59,7 +59,8 @@ pub(crate) async fn release<H: Host>(
     Ok(nth(host.transaction(statements).await?, 1)?.count() > 0)
 }
 
-/// Writes down that a release is repeated, unless the deployment has been revoked; the record as it was then.
+/// Writes the event of a repeated release, unless the deployment has been revoked, and returns the
+/// record as of then.
 pub(crate) async fn repeat<H: Host>(host: &H, id: &DeployId, event: &Event) -> Result<Option<Record>> {
     let statements = vec![
         Statement::new(sql::audit::EVENT_IF_LIVE, event.values()),
@@ -68,7 +69,8 @@ pub(crate) async fn repeat<H: Host>(host: &H, id: &DeployId, event: &Event) -> R
     nth(host.transaction(statements).await?, 1)?.first(Record::read)
 }
 
-/// Revokes; returns when it was revoked first, or `None` when no deployment has the id.
+/// Revokes a deployment. Returns when it was first revoked, or `None` when no deployment has the
+/// id.
 pub(crate) async fn revoke<H: Host>(host: &H, id: &DeployId, event: &Event) -> Result<Option<u64>> {
     let statements = vec![
         Statement::new(sql::audit::EVENT_IF_LIVE, event.values()),
@@ -78,14 +80,14 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &DeployId, event: &Event) -> R
     nth(host.transaction(statements).await?, 2)?.first(|row| row.read("revoked_at"))
 }
 
-/// Some of a project's live deployments: all of them when there are less than [`REVOKED_AT_ONCE`].
+/// Ids of a project's live deployments: all of them when there are fewer than [`REVOKED_AT_ONCE`].
 pub(crate) async fn live<H: Host>(host: &H, project_id: &ProjectId) -> Result<Vec<DeployId>> {
     let values = vec![project_id.as_str().into(), REVOKED_AT_ONCE.into()];
     query(host, sql::LIVE, values).await?.column("deploy_id")
 }
 
-/// Revokes each deployment that one of the events is about; the ids of those that were live until then. The events
-/// differ in deployment, id and seal only.
+/// Revokes the deployment of each event, and returns the ids of those that were live until then.
+/// The events differ only in deployment, id and seal.
 pub(crate) async fn revoke_each<H: Host>(host: &H, events: &[Event]) -> Result<Vec<DeployId>> {
     let Some(first) = events.first() else {
         return Ok(Vec::new());
@@ -102,7 +104,7 @@ pub(crate) async fn revoke_each<H: Host>(host: &H, events: &[Event]) -> Result<V
     nth(host.transaction(statements).await?, 1)?.column("deploy_id")
 }
 
-/// What differs between the events of [`sql::audit::EVENTS_IF_LIVE`].
+/// The parts that differ between the events of [`sql::audit::EVENTS_IF_LIVE`].
 struct SealedId<'a> {
     deploy_id: &'a str,
     event_id: Option<&'a str>,
@@ -118,7 +120,7 @@ impl<'a> SealedId<'a> {
     }
 }
 
-/// A page of a project's deployments, newest first, and where the next one begins.
+/// A page of a project's deployments, newest first, and where the next page begins.
 pub(crate) async fn list<H: Host>(
     host: &H,
     project_id: &ProjectId,
@@ -131,13 +133,14 @@ pub(crate) async fn list<H: Host>(
     Ok((deploys, next))
 }
 
-/// How many deployments need each wrap root and may still get a key.
+/// How many deployments that can still get a key need each wrap root.
 pub(crate) async fn live_by_root<H: Host>(host: &H, now: u64) -> Result<Vec<(KeyId, u64)>> {
     let counts = query(host, sql::LIVE_BY_ROOT, vec![now.into()]).await?;
     counts.parse(|row| Ok((row.read("key_id")?, row.read("live")?)))
 }
 
-/// Whether the database answers, has its tables and takes changes. The last is tried every ten seconds at most.
+/// Whether the database answers, has its tables and accepts writes. Writes at most every ten
+/// seconds.
 pub(crate) async fn check<H: Host>(host: &H, now: u64) -> Result<()> {
     const PROBE_INTERVAL: u64 = 10_000;
     let probe = vec![now.into(), now.saturating_sub(PROBE_INTERVAL).into()];

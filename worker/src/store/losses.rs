@@ -1,4 +1,5 @@
-//! Giving up wrap roots that the audit trail waits for: what is lost, and the event and the checkpoint that say so.
+//! Giving up lost wrap roots in the database: finds what is lost, and writes the event and the
+//! checkpoint that record it.
 
 use capy_protocol::api::{Finding, Flaw};
 use capy_protocol::id::KeyId;
@@ -9,7 +10,7 @@ use super::sql::audit as sql;
 use crate::audit::{Loss, Needed, Refusal, Row, SealedCheckpoint, Stretch};
 use crate::host::{self, Host, Result, Rows, Statement, nth, query};
 
-/// The end of the trail as it waits, and what of it goes with the roots.
+/// The rows that wait for a checkpoint, and what is lost with the roots.
 pub(crate) async fn find<H: Host>(
     host: &H,
     roots: &WrapRoots,
@@ -22,7 +23,7 @@ pub(crate) async fn find<H: Host>(
     Ok((stretch, loss))
 }
 
-/// Rows without a checkpoint that name each root, but for those that were given up before.
+/// The rows without a checkpoint that name each root, except those that were given up before.
 async fn needed<H: Host>(host: &H, stretch: &Stretch, key_ids: &[KeyId]) -> Result<Vec<Needed>> {
     let given_up = stretch.basis.given_up();
     let after = |key_id: KeyId| {
@@ -43,21 +44,21 @@ async fn needed<H: Host>(host: &H, stretch: &Stretch, key_ids: &[KeyId]) -> Resu
     Ok(needed)
 }
 
-/// The first and the last row of a span, and how many there are.
+/// The first and the last row's number of a span, and the number of rows.
 fn span(row: host::Row<'_>) -> Result<Option<(u64, u64, u64)>> {
     let (first, last) = (row.read::<Option<u64>>("first")?, row.read::<Option<u64>>("last")?);
     let events = row.read("events")?;
     Ok(first.zip(last).map(|(first, last)| (first, last, events)))
 }
 
-/// The last checkpoint that its own seal proves, and how many rows later ones vouch for.
+/// The last checkpoint that its own seal proves, and how many rows later checkpoints cover.
 async fn proven<H: Host>(host: &H, roots: &WrapRoots) -> Result<(SealedCheckpoint, u64)> {
     let held: Vec<String> = roots.key_ids().map(|key_id| key_id.to_string()).collect();
     let held = format!("[{}]", held.join(","));
     let found = query(host, sql::LAST_CHECKPOINT_UNDER, vec![held.into()]).await?;
     let proven = match found.first(SealedCheckpoint::read)?.filter(|sealed| sealed.is_whole(roots)) {
         Some(proven) => proven,
-        // Where the trail begins.
+        // Nothing is proven: start at the beginning of the trail.
         None => checkpoint(host, 0).await?.unwrap_or_else(SealedCheckpoint::origin),
     };
     let sum = query(host, sql::COUNT_AFTER_CHECKPOINT, vec![proven.checkpoint.id.into()]).await?;
@@ -65,7 +66,8 @@ async fn proven<H: Host>(host: &H, roots: &WrapRoots) -> Result<(SealedCheckpoin
     Ok((proven, events.unwrap_or(0)))
 }
 
-/// Writes both, unless somebody else made a checkpoint meanwhile: then nothing, and `None`.
+/// Writes the event and the checkpoint. Writes nothing and returns `None` when another call made a
+/// checkpoint meanwhile.
 pub(crate) async fn record<H: Host>(
     host: &H,
     sealed: &SealedCheckpoint,

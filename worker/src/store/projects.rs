@@ -1,4 +1,5 @@
-//! Projects and the names of their secrets. A change is one transaction: its settings and all of its values, or nothing.
+//! Projects and their secrets. A change is one transaction: its settings and all of its values, or
+//! nothing.
 
 use std::fmt;
 
@@ -13,17 +14,18 @@ use crate::audit::Row as Event;
 use crate::host::{Host, Result, Row, Rows, Statement, Value, nth, query};
 use crate::policy::projects::Held;
 
-/// How many characters of rows one statement takes, about: D1 takes parameters of two million bytes.
+/// The approximate size, in characters, of the rows in one statement. D1 accepts parameters of up
+/// to two million bytes.
 const ROWS_AT_ONCE: usize = 500_000;
 
-/// Values on their way in, sealed under one key.
+/// New values, sealed under one key.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     pub(crate) key_id: KeyId,
     pub(crate) rows: Vec<SealedRow>,
 }
 
-/// One of them.
+/// One sealed value.
 pub(crate) struct SealedRow {
     pub(crate) key: String,
     pub(crate) row: String,
@@ -38,7 +40,7 @@ impl fmt::Debug for SealedRow {
 }
 
 impl Sealed {
-    /// As many statements as their size needs.
+    /// The statements that set these secrets, as many as their size requires.
     fn statements(&self, id: &ProjectId, now: u64) -> Result<Vec<Statement>> {
         let chunk = |rows: &[SealedRow]| {
             let key_id = u64::from(self.key_id.0);
@@ -63,12 +65,13 @@ pub(crate) async fn find<H: Host>(host: &H, id: &ProjectId) -> Result<Option<Pro
     query(host, sql::FIND, vec![id.as_str().into()]).await?.first(read_project)
 }
 
-/// The project with this id, and its secrets' names.
+/// The project with this id, and the names of its secrets.
 pub(crate) async fn detail<H: Host>(host: &H, id: &ProjectId) -> Result<Option<ProjectDetail>> {
     changed(host, id, Vec::new()).await
 }
 
-/// A page of projects, newest first, and where the next one begins: of these, or of all where none are named.
+/// A page of projects, newest first, and where the next page begins: of the projects in `of`, or of
+/// all.
 pub(crate) async fn list<H: Host>(
     host: &H,
     of: Option<&[ProjectId]>,
@@ -83,7 +86,8 @@ pub(crate) async fn list<H: Host>(
     Ok((projects, next))
 }
 
-/// Adds a project with its secrets, and the event. An id that is taken is an error here: who asks has looked before.
+/// Adds a project with its secrets, and the event. An id that is taken is an error, since the
+/// caller has checked it before.
 pub(crate) async fn insert<H: Host>(
     host: &H,
     project: &Project,
@@ -100,7 +104,7 @@ pub(crate) async fn insert<H: Host>(
     changed(host, id, statements).await
 }
 
-/// Changes a project, with the event; `None` when there is none.
+/// Changes a project, with the event; `None` when there is no such project.
 pub(crate) async fn change<H: Host>(
     host: &H,
     id: &ProjectId,
@@ -168,7 +172,7 @@ fn read_secret(row: Row<'_>) -> Result<SecretInfo> {
     })
 }
 
-/// What a project holds beside the secrets with these names.
+/// The size of a project without the secrets with these names.
 pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) -> Result<Held> {
     let held = query(host, sql::OTHERS, vec![id.as_str().into(), Value::json(names)])
         .await?
@@ -176,7 +180,7 @@ pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) ->
     Ok(held.unwrap_or_default())
 }
 
-/// Removes a project with its secrets; whether there was one.
+/// Removes a project with its secrets, and returns whether it existed.
 pub(crate) async fn remove<H: Host>(host: &H, id: &ProjectId, event: &Event) -> Result<bool> {
     let statements = vec![
         Statement::new(audit::EVENT_IF_PROJECT, event.values()),
@@ -185,20 +189,20 @@ pub(crate) async fn remove<H: Host>(host: &H, id: &ProjectId, event: &Event) -> 
     Ok(nth(host.transaction(statements).await?, 1)?.count() > 0)
 }
 
-/// Where a secret belongs.
+/// The project and the name of a secret.
 pub(crate) struct OfSecret {
     pub(crate) project_id: ProjectId,
     pub(crate) key: String,
 }
 
-/// The project and the name of a secret.
+/// Finds the project and the name of a secret.
 pub(crate) async fn of_secret<H: Host>(host: &H, id: &SecretId) -> Result<Option<OfSecret>> {
     query(host, sql::OF_SECRET, vec![id.to_string().into()])
         .await?
         .first(|row| Ok(OfSecret { project_id: row.read("project_id")?, key: row.read("key")? }))
 }
 
-/// Removes a secret of a project; whether it was there.
+/// Removes a secret of a project, and returns whether it existed.
 pub(crate) async fn remove_secret<H: Host>(
     host: &H,
     project_id: &ProjectId,

@@ -1,5 +1,5 @@
-//! The seals of rows that decide: all live rows in pages, those that get their first seal, and those that come under a newer
-//! root.
+//! Seals of deployments, API tokens and trusts in the database: verifies live rows page by page,
+//! writes first seals, and moves seals under a newer root.
 
 use capy_protocol::api::{RowFinding, RowFlaw, RowId};
 use capy_protocol::id::KeyId;
@@ -13,12 +13,12 @@ use crate::deploy_record::Record;
 use crate::host::{Host, Result, Row, Rows, Statement, Value, query};
 use crate::row_seals::{self, Standing};
 
-/// How many rows one page looks at.
+/// The number of rows in a page.
 const PAGE: u64 = 100;
-/// How many API tokens, and how many trusts, come under a newer root at once.
+/// The most API tokens, and the most trusts, that move under a newer root in one run.
 const RESEALED_AT_ONCE: u64 = 200;
 
-/// A table whose rows decide.
+/// A table with sealed rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     /// Deployments.
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// The statement of a page, the column of ids, and the statement of first seals.
+    /// The statement of a page, the id column, and the statement that writes first seals.
     fn statements(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Deploy => (sql::DEPLOYS, "deploy_id", sql::SEAL_DEPLOYS),
@@ -58,8 +58,8 @@ impl Kind {
     }
 }
 
-/// Where a page begins: after this row of this table. As text, the kind, a dash and the id's bytes in hexadecimal digits,
-/// since an id may be anything that somebody wrote there.
+/// Where a page begins: after this row of this table. As text: the kind, a dash and the id's bytes
+/// as hexadecimal digits, since a row that somebody else wrote may have any text as its id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Cursor {
     kind: Kind,
@@ -67,12 +67,12 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Before all rows.
+    /// The cursor of the first page.
     pub(crate) fn start() -> Self {
         Self { kind: Kind::Deploy, after: String::new() }
     }
 
-    /// Reads it.
+    /// Parses a cursor.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (kind, after) = text.split_once('-')?;
         let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind)?;
@@ -80,33 +80,33 @@ impl Cursor {
         Some(Self { kind, after })
     }
 
-    /// Its text.
+    /// The cursor as text.
     pub(crate) fn text(&self) -> String {
         format!("{}-{}", self.kind.as_str(), hex::encode(&self.after))
     }
 }
 
-/// What a page has.
+/// The result of verifying a page.
 pub(crate) struct Looked {
     kind: Kind,
-    /// How many rows were looked at.
+    /// The number of rows in the page.
     pub(crate) checked: u64,
-    /// What is wrong with them.
+    /// The findings about these rows.
     pub(crate) findings: Vec<RowFinding>,
-    /// The seals of those that have none and could have one.
+    /// Seals for those rows that have none and can get one.
     first_seals: Vec<NewSeal>,
-    /// The next page.
+    /// The cursor of the next page.
     pub(crate) next: Option<Cursor>,
 }
 
 impl Looked {
-    /// The rows that could have a seal.
+    /// The rows that can get a seal.
     pub(crate) fn sealable(&self) -> Vec<RowId> {
         let id = |seal: &NewSeal| RowId { kind: self.kind.as_str().to_owned(), id: seal.id.clone() };
         self.first_seals.iter().map(id).collect()
     }
 
-    /// What is refused still once those are sealed.
+    /// The findings that remain once those rows are sealed.
     pub(crate) fn refused(&self) -> Vec<RowFinding> {
         let is_sealable = |found: &RowFinding| {
             found.flaw == RowFlaw::Unsealed && self.first_seals.iter().any(|seal| seal.id == found.id)
@@ -115,7 +115,7 @@ impl Looked {
     }
 }
 
-/// A row's seal in place of none or of another one.
+/// A new seal for a row, and the seal that it replaces, if any.
 struct NewSeal {
     id: String,
     was: Option<String>,
@@ -124,7 +124,7 @@ struct NewSeal {
 
 to_json!(NewSeal { id, was, seal });
 
-/// Looks at a page of live rows.
+/// Verifies a page of live rows.
 pub(crate) async fn look<H: Host>(host: &H, roots: &WrapRoots, cursor: &Cursor) -> Result<Looked> {
     let kind = cursor.kind;
     let (page, id_column, _) = kind.statements();
@@ -142,7 +142,7 @@ pub(crate) async fn look<H: Host>(host: &H, roots: &WrapRoots, cursor: &Cursor) 
     for (id, ends, verdict) in seen {
         let flaws = [(ends > 0).then_some(RowFlaw::PutBack), verdict.flaw, verdict.set_back];
         let flaws: Vec<_> = flaws.into_iter().flatten().collect();
-        // What the trail contradicts gets no seal.
+        // A row that the audit trail contradicts gets no seal.
         if flaws == [RowFlaw::Unsealed]
             && let Some(seal) = verdict.first_seal
         {
@@ -158,7 +158,8 @@ pub(crate) async fn look<H: Host>(host: &H, roots: &WrapRoots, cursor: &Cursor) 
     Ok(looked)
 }
 
-/// What is wrong with a row by itself and by the number of its uses in the trail.
+/// The result of verifying a row by its seal and, for deployments, by the number of its uses in the
+/// audit trail.
 #[derive(Default)]
 struct Verdict {
     flaw: Option<RowFlaw>,
@@ -211,7 +212,7 @@ fn flaw(standing: Standing) -> Option<RowFlaw> {
     }
 }
 
-/// Gives the rows of a page their first seals, with the event of it.
+/// Writes the first seals of a page's rows, with their event.
 pub(crate) async fn seal<H: Host>(host: &H, looked: &Looked, event: &Event) -> Result<()> {
     let (_, _, seal) = looked.kind.statements();
     let statements = vec![
@@ -221,8 +222,8 @@ pub(crate) async fn seal<H: Host>(host: &H, looked: &Looked, event: &Event) -> R
     host.transaction(statements).await.map(drop)
 }
 
-/// Seals API tokens and trusts of older roots under the newest one, so that these may go. Deployments stay under the root
-/// that their blobs need.
+/// Seals API tokens and trusts of older roots under the newest one, so that the older roots can be
+/// removed. Deployments stay under the root that their blobs need.
 pub(crate) async fn renew<H: Host>(host: &H, roots: &WrapRoots) -> Result<()> {
     let newest = roots.newest().ok();
     let older: Vec<KeyId> = roots.key_ids().filter(|key_id| Some(*key_id) != newest).collect();

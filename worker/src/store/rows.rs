@@ -1,4 +1,5 @@
-//! Sealed values as they are kept: for the build host, and for sealing them again under a newer key.
+//! Sealed values of the project store: reads them for a build host, and replaces those that are
+//! sealed again under a newer key.
 
 use std::fmt;
 
@@ -10,10 +11,11 @@ use super::sql::{audit, projects as sql};
 use crate::audit::Row as Event;
 use crate::host::{Host, Result, Row, Rows, Statement, nth, query};
 
-/// How many rows are sealed again at once: each is a statement, and the time of a call is limited.
+/// The most rows that one call seals again: each is a statement, and the time of a call is limited.
 pub const RESEALED_AT_ONCE: usize = 25;
 
-/// A project's sealed values, in order of their names, once the event is written; `None` when there is no such project.
+/// A project's sealed values, ordered by name, read in the transaction that writes the event.
+/// `None` when there is no such project.
 pub(crate) async fn of_project<H: Host>(
     host: &H,
     id: &ProjectId,
@@ -34,7 +36,7 @@ pub(crate) async fn of_project<H: Host>(
     Ok(known.then_some(rows))
 }
 
-/// How many rows each key sealed; those of `None` name no key.
+/// How many rows each key sealed. Rows under `None` name no key.
 pub(crate) async fn by_key<H: Host>(host: &H) -> Result<Vec<(Option<KeyId>, u64)>> {
     let counts = query(host, sql::BY_KEY, vec![]).await?;
     counts.parse(|row| Ok((row.read("key_id")?, row.read("rows")?)))
@@ -67,15 +69,16 @@ impl fmt::Debug for Stale {
     }
 }
 
-/// The next rows after this one, in the order of their ids; all that are left when there are less than
-/// [`RESEALED_AT_ONCE`].
+/// The next stale rows after this one, in order of their ids. All that are left when there are
+/// fewer than [`RESEALED_AT_ONCE`].
 pub(crate) async fn stale<H: Host>(host: &H, after: Option<SecretId>, newest: KeyId) -> Result<Vec<Stale>> {
     let after = after.map_or_else(String::new, |id| id.to_string());
     let values = vec![after.into(), u64::from(newest.0).into(), (RESEALED_AT_ONCE as u64).into()];
     query(host, sql::STALE, values).await?.parse(Stale::read)
 }
 
-/// Puts each new text in the place of the old one, where that still stands; how many did.
+/// Replaces each row's text, unless the row was changed meanwhile. Returns the number of replaced
+/// rows.
 pub(crate) async fn reseal<H: Host>(host: &H, key_id: KeyId, rows: &[(Stale, String)]) -> Result<u64> {
     if rows.is_empty() {
         return Ok(0);

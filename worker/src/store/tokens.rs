@@ -1,7 +1,7 @@
-//! API tokens: one row each, found by the digest of what the bearer presents.
+//! API tokens: one row each, found by the digest of the token that the bearer presents.
 //!
-//! A digest is looked up like any other key: who does not have the token cannot choose how many bytes of the digest of
-//! a guess agree with a kept one, so that the time of the lookup tells nothing.
+//! The lookup of a digest need not run in constant time: without the token nobody can choose how
+//! many bytes of a guess's digest match a stored one, so the time reveals nothing.
 
 use capy_protocol::api::tokens::TokenInfo;
 use capy_protocol::scope::Scope;
@@ -12,10 +12,10 @@ use super::sql;
 use crate::audit::Row as Event;
 use crate::host::{Cell, FromCell, Host, Result, Row, Rows, Statement, nth, query};
 
-/// How often a use is written down: milliseconds.
+/// How often uses of a token are recorded, in milliseconds.
 const USE_INTERVAL: u64 = 60_000;
 
-/// The token with this digest: 64 hexadecimal digits; and its seal.
+/// The token with this digest, which has 64 hexadecimal digits, and its seal.
 pub(crate) async fn find<H: Host>(host: &H, digest: &str) -> Result<Option<(TokenInfo, Option<String>)>> {
     let read = |row: Row<'_>| Ok((read_info(row)?, row.read("seal")?));
     query(host, sql::tokens::BY_DIGEST, vec![digest.into()]).await?.first(read)
@@ -44,7 +44,7 @@ pub(crate) async fn insert<H: Host>(
     host.transaction(vec![event, Statement::new(sql::tokens::INSERT, values)]).await.map(drop)
 }
 
-/// Writes down that a token is in use, unless that was done within the last minute.
+/// Records that a token is in use, unless a use within the last minute is recorded.
 pub(crate) async fn record_use<H: Host>(host: &H, token: &TokenInfo, now: u64) -> Result<()> {
     let due = now.saturating_sub(USE_INTERVAL);
     if token.last_used_at.is_some_and(|last| last > due) {
@@ -54,7 +54,7 @@ pub(crate) async fn record_use<H: Host>(host: &H, token: &TokenInfo, now: u64) -
     query(host, sql::tokens::USED, values).await.map(drop)
 }
 
-/// Revokes; returns when it was revoked first, or `None` when no token has the id.
+/// Revokes a token. Returns when it was first revoked, or `None` when no token has the id.
 pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, event: &Event) -> Result<Option<u64>> {
     let id = id.to_string();
     let statements = vec![
@@ -68,7 +68,7 @@ pub(crate) async fn revoke<H: Host>(host: &H, id: &TokenId, event: &Event) -> Re
     nth(host.transaction(statements).await?, 2)?.first(|row| row.read("revoked_at"))
 }
 
-/// A page of all tokens, newest first, and where the next one begins.
+/// A page of all tokens, newest first, and where the next page begins.
 pub(crate) async fn list<H: Host>(
     host: &H,
     cursor: Option<&Cursor<TokenId>>,
@@ -80,7 +80,7 @@ pub(crate) async fn list<H: Host>(
     Ok((tokens, next))
 }
 
-/// With a space between two.
+/// Reads scopes separated by single spaces.
 impl FromCell for Vec<Scope> {
     const WHAT: &'static str = "scopes";
 

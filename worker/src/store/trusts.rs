@@ -9,13 +9,13 @@ use super::sql;
 use crate::audit::Row as Event;
 use crate::host::{Cell, FromCell, Host, Result, Row, Rows, Statement, Value, nth, query};
 
-/// The trusts that an issuer's tokens may fit, each with its seal.
+/// The trusts that name this issuer, each with its seal.
 pub(crate) async fn of_issuer<H: Host>(host: &H, issuer: &str) -> Result<Vec<(Trust, Option<String>)>> {
     let read = |row: Row<'_>| Ok((read_trust(row)?, row.read("seal")?));
     query(host, sql::trusts::OF_ISSUER, vec![issuer.into()]).await?.parse(read)
 }
 
-/// A page of all trusts, newest first, and where the next one begins.
+/// A page of all trusts, newest first, and where the next page begins.
 pub(crate) async fn list<H: Host>(
     host: &H,
     cursor: Option<&Cursor<TrustId>>,
@@ -43,7 +43,7 @@ pub(crate) async fn insert<H: Host>(host: &H, trust: &Trust, seal: &str, event: 
     host.transaction(vec![event, Statement::new(sql::trusts::INSERT, values)]).await.map(drop)
 }
 
-/// Removes a trust; whether there was one.
+/// Removes a trust, and returns whether it existed.
 pub(crate) async fn remove<H: Host>(host: &H, id: &TrustId, event: &Event) -> Result<bool> {
     let event = Statement::new(sql::audit::EVENT_IF_TRUST, event.values());
     let remove = Statement::new(sql::trusts::REMOVE, vec![id.to_string().into()]);

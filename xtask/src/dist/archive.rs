@@ -1,5 +1,6 @@
-//! Archives that are the same bytes for the same content: entries in a fixed order, owned by root,
-//! of the commit's time.
+//! Reproducible tar, gzip and zip files: the same content makes the same bytes. Entries are in a
+//! fixed order. In tar files they have the commit's time, and belong to root unless the entry has
+//! another owner.
 
 use std::io::{Cursor, Write};
 
@@ -7,7 +8,7 @@ use anyhow::Result;
 use flate2::{Compression, GzBuilder};
 use zip::write::SimpleFileOptions;
 
-/// One thing in an archive. Its path has no `/` at the front.
+/// A file, folder or link in an archive. Its path does not begin with `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     path: String,
@@ -24,12 +25,12 @@ enum Content {
 }
 
 impl Entry {
-    /// A file that can be run.
+    /// An executable file, with mode 755.
     pub(super) fn program(path: impl Into<String>, content: Vec<u8>) -> Self {
         Self { path: path.into(), content: Content::File(content), mode: 0o755, owner: 0 }
     }
 
-    /// Any other file.
+    /// Any other file, with mode 644.
     pub(super) fn file(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), content: Content::File(content.into()), mode: 0o644, owner: 0 }
     }
@@ -39,23 +40,23 @@ impl Entry {
         Self { path: path.into(), content: Content::Link(to.into()), mode: 0o777, owner: 0 }
     }
 
-    /// A folder of its own mode and owner. The folders that files lie in are made by whoever
-    /// unpacks.
+    /// A folder with its own mode and owner. Folders that files lie in need no entry: unpacking
+    /// creates them.
     pub(super) fn folder(path: impl Into<String>, mode: u32, owner: u32) -> Self {
         Self { path: path.into(), content: Content::Folder, mode, owner }
     }
 
-    /// The same in a folder.
+    /// Moves the entry into a folder.
     pub(super) fn below(mut self, folder: &str) -> Self {
         self.path = format!("{folder}/{}", self.path);
         self
     }
 }
 
-/// A tar file.
+/// Packs a tar file. All entries get the time `time`.
 ///
 /// # Errors
-/// For a path that tar cannot hold.
+/// If a path does not fit into tar.
 pub(super) fn tar(mut entries: Vec<Entry>, time: u64) -> Result<Vec<u8>> {
     entries.sort();
     let mut archive = tar::Builder::new(Vec::new());
@@ -84,27 +85,28 @@ pub(super) fn tar(mut entries: Vec<Entry>, time: u64) -> Result<Vec<u8>> {
     Ok(archive.into_inner()?)
 }
 
-/// Bytes as `gzip` packs them, without a name or a time.
+/// Compresses bytes as `gzip` does, without a name or a time.
 ///
 /// # Errors
-/// None that memory can have.
+/// None, since it writes to memory.
 pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
-    // 255: made on no system in particular.
+    // 255 stands for an unknown system.
     let mut packed = GzBuilder::new().operating_system(255).write(Vec::new(), Compression::best());
     packed.write_all(bytes)?;
     Ok(packed.finish()?)
 }
 
-/// A zip file. Windows has no use for owners, and zip has no links: programs are copies.
+/// Packs a zip file. Owners are left out, since Windows has no use for them. Links are refused, so
+/// programs have to be copies.
 ///
 /// # Errors
-/// For a link or a folder.
+/// If an entry is a link or a folder.
 pub(super) fn zip(mut entries: Vec<Entry>) -> Result<Vec<u8>> {
     entries.sort();
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for Entry { path, content, mode, .. } in entries {
         let Content::File(bytes) = content else { anyhow::bail!("{path}: only files go into a zip file") };
-        // Without a time of its own every entry has 1980-01-01.
+        // The default time is 1980-01-01.
         let options = SimpleFileOptions::default().compression_level(Some(9)).unix_permissions(mode);
         archive.start_file(path, options.last_modified_time(zip::DateTime::default()))?;
         archive.write_all(&bytes)?;
@@ -137,7 +139,7 @@ mod tests {
             (header.uid().unwrap(), header.mode().unwrap(), header.mtime().unwrap())
         });
         assert_eq!(told.collect::<Vec<_>>(), [(0, 0o644, 1_700_000_000), (65532, 0o700, 1_700_000_000)]);
-        // ID, method, flags, time, best compression, no system.
+        // Magic number, method, flags, time, best compression, unknown system.
         assert_eq!(gzip(b"x").unwrap()[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
     }
 }

@@ -1,4 +1,4 @@
-//! An archive for each target and program: `bin/` with the program, and the licences.
+//! Archives of each program for each target, with `bin/` and the licences.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use super::archive::{self, Entry};
 use super::programs::Program;
 use super::{Release, Target, licences};
 
-/// What the archive of a target is called.
+/// The file name of a target's archive.
 pub(super) fn name(target: Target, program: Program) -> String {
     let kind = if target == Target::WindowsX64 { "zip" } else { "tar.gz" };
     format!("{}-{}.{kind}", program.name(), target.triple())
@@ -18,7 +18,7 @@ pub(super) fn make(release: &Release) -> Result<()> {
         let capy = release.read_program(target, Program::Capy)?;
         let mut entries = licences::files(target)?;
         let packed = if target == Target::WindowsX64 {
-            // Windows makes links only for administrators.
+            // On Windows only administrators can create links, so the program is there twice.
             entries.push(Entry::program("bin/capy-inline.exe", capy.clone()));
             entries.push(Entry::program("bin/capy.exe", capy));
             archive::zip(entries)?
@@ -31,7 +31,7 @@ pub(super) fn make(release: &Release) -> Result<()> {
     })
 }
 
-/// The archives of `capy-server`, with its unit for systemd.
+/// The archives of `capy-server`, for Linux with its systemd unit.
 pub(super) fn make_server(release: &Release) -> Result<()> {
     release.each_target(|target| {
         if !Program::of(target).contains(&Program::Server) {

@@ -11,13 +11,13 @@ use super::programs::Program;
 use super::{Release, Target, licences};
 use crate::steps::quiet;
 
-/// What a package holds besides its program.
+/// What a package holds.
 struct Package {
     program: Program,
     description: &'static str,
-    /// A link beside the program.
+    /// The name of a link to the program, beside it.
     link: Option<&'static str>,
-    /// Files of the workspace, and where they are installed.
+    /// Further files: their paths in the workspace, and where they are installed.
     files: &'static [(&'static str, &'static str)],
 }
 
@@ -66,8 +66,8 @@ fn pack(release: &Release, package: &Package) -> Result<()> {
         let packed = tempfile::tempdir().context("a temporary folder")?;
         let packed = packed.path().join(&name);
         let mut dpkg = Command::new("dpkg-deb");
-        // gzip, and not xz: every version of dpkg packs and unpacks it, and it is the same on one
-        // thread and many.
+        // gzip instead of xz: every version of dpkg packs and unpacks it, and its output does not
+        // depend on the number of threads.
         dpkg.args(["--root-owner-group", "-Zgzip", "--build"]).arg(root.path()).arg(&packed);
         dpkg.env("SOURCE_DATE_EPOCH", release.epoch.to_string()).env("LC_ALL", "C");
         quiet(&format!("dpkg-deb {name}"), &mut dpkg)?;
@@ -75,7 +75,7 @@ fn pack(release: &Release, package: &Package) -> Result<()> {
     })
 }
 
-/// Lays out what the package installs, and what it says of itself.
+/// Writes the files that the package installs, and its control file.
 fn fill(release: &Release, target: Target, package: &Package, root: &Path) -> Result<()> {
     let name = package.program.name();
     let bin = root.join("usr/bin");
@@ -112,7 +112,7 @@ fn fill(release: &Release, target: Target, package: &Package, root: &Path) -> Re
     normalise(root)
 }
 
-/// The same modes whatever the umask is: folders and programs 755, files 644.
+/// Sets modes that do not depend on the umask: 755 for folders and programs, 644 for files.
 fn normalise(folder: &Path) -> Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     for entry in fs::read_dir(folder)? {

@@ -1,8 +1,9 @@
-//! Container images as OCI archives, made from nothing but the static program, its licences and,
-//! for the key service, a folder for its data. Each archive holds the image of every Linux target.
+//! Container images as OCI archives, built from the static program, its licences and, for the key
+//! service, a folder for its data. There is no base image. Each archive holds the images of all
+//! Linux targets.
 //!
-//! The format is the OCI's image layout 1.0.0: blobs by their sums, and an index that leads to
-//! them.
+//! The format is the OCI image layout 1.0.0: blobs named by their SHA-256, and an index that refers
+//! to them.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +15,15 @@ use super::archive::{self, Entry};
 use super::programs::Program;
 use super::{Release, Target, licences};
 
-/// The user of the key service's image: `nonroot`, as in distroless images.
+/// The user of the key service's image: `nonroot`, with the id that distroless images use.
 const NONROOT: u32 = 65532;
 
-/// An image that is made.
+/// An image of a release.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Image {
-    /// `capy`, for whoever copies it into an image or runs it by itself.
+    /// The image of `capy`, to copy the program from or to run by itself.
     Capy,
-    /// The key service: `capy-server`.
+    /// The image of the key service, `capy-server`.
     Server,
 }
 
@@ -36,7 +37,7 @@ pub(super) fn make_server(release: &Release) -> Result<()> {
     release.add("capy-server-image.tar", &pack(release, Image::Server)?)
 }
 
-/// The archive of an image.
+/// Makes the archive of an image.
 fn pack(release: &Release, image: Image) -> Result<Vec<u8>> {
     let mut blobs = Blobs::default();
     let mut manifests = Vec::new();
@@ -66,7 +67,7 @@ fn pack(release: &Release, image: Image) -> Result<Vec<u8>> {
     archive::tar(entries, release.epoch)
 }
 
-/// The image of one target: its descriptor.
+/// Adds the image of one target to `blobs`, and returns its descriptor.
 fn manifest(release: &Release, image: Image, target: Target, blobs: &mut Blobs) -> Result<Value> {
     let layer = archive::tar(image.files(release, target)?, release.epoch)?;
     let unpacked = format!("sha256:{}", sum(&layer));
@@ -113,7 +114,7 @@ impl Image {
         let program = release.read_program(target, self.program())?;
         let mut entries = vec![
             Entry::program(format!("usr/local/bin/{}", self.name()), program),
-            // Temporary files are made where the system has them.
+            // Programs create temporary files in `/tmp`, as on any system.
             Entry::folder("tmp", 0o1777, 0),
         ];
         entries.extend(licences::files(target)?.into_iter().map(|entry| entry.below("usr/share/doc/capy")));
@@ -139,7 +140,7 @@ impl Image {
                 config["Env"] = json!([path]);
                 config["Entrypoint"] = json!(["/usr/local/bin/capy"]);
             }
-            // As `server/packaging/Dockerfile` has it.
+            // The same settings as in `server/packaging/Dockerfile`.
             Self::Server => {
                 let admin = "ADMIN_TOKEN_FILE=/run/secrets/admin-token";
                 let roots = "WRAP_ROOTS_FILE=/run/secrets/wrap-roots";
@@ -155,12 +156,12 @@ impl Image {
     }
 }
 
-/// Content by its sum.
+/// Blobs by their SHA-256.
 #[derive(Default)]
 struct Blobs(BTreeMap<String, Vec<u8>>);
 
 impl Blobs {
-    /// Adds content, and returns its descriptor.
+    /// Adds a blob, and returns its descriptor.
     fn add(&mut self, media_type: &str, bytes: Vec<u8>) -> Value {
         let sum = sum(&bytes);
         let descriptor =
@@ -174,7 +175,7 @@ fn sum(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// A time of UTC, as images hold it.
+/// A time in UTC, in the format of image configurations.
 fn rfc3339(epoch: u64) -> String {
     humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch))
         .to_string()

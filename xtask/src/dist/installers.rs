@@ -1,5 +1,5 @@
-//! What installs an archive: the shell installer and Homebrew's formula. Both know where the
-//! release is downloaded from.
+//! The shell installer and Homebrew's formula, which install an archive. Both contain the address
+//! of the release's downloads.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ pub(super) fn make_shell(release: &Release) -> Result<()> {
     release.add("install.sh", script.as_bytes())
 }
 
-/// The formula, which holds the sums of the archives that are in the release's folder.
+/// The formula, with the SHA-256 of the archives in the release's folder.
 pub(super) fn make_formula(release: &Release) -> Result<()> {
     let mut formula = template("capy.rb.in")?;
     formula = replace(&formula, "@VERSION@", &release.version)?;
@@ -40,7 +40,7 @@ fn template(name: &str) -> Result<String> {
     fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
-/// A template that lacks what is filled in is a mistake.
+/// Replaces `from` by `to` in a template, which has to contain it.
 fn replace(text: &str, from: &str, to: &str) -> Result<String> {
     ensure!(text.contains(from), "the template does not contain {from}");
     Ok(text.replace(from, to))

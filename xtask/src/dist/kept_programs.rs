@@ -1,4 +1,4 @@
-//! Programs in `target/dist-programs`, one folder for each target: what tests and benchmarks take.
+//! Programs in `target/dist-programs`, one folder for each target, for tests and benchmarks.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::{Release, Target};
 use crate::steps::say;
 use crate::workspace_root;
 
-/// Builds a program for all targets that have it, and keeps it.
+/// Builds a program for all targets that have it, and puts it into `target/dist-programs`.
 pub(super) fn make(release: &Release, program: Program) -> Result<()> {
     release.each_target(|target| match Program::of(target).contains(&program) {
         true => keep(release, target, program).map(drop),
@@ -19,12 +19,13 @@ pub(super) fn make(release: &Release, program: Program) -> Result<()> {
     })
 }
 
-/// Builds a program for a target and puts it into `target/dist-programs/TRIPLE/`: the folder.
+/// Builds a program for a target, puts it into `target/dist-programs/TRIPLE/`, and returns that
+/// folder.
 pub(super) fn keep(release: &Release, target: Target, program: Program) -> Result<PathBuf> {
     let folder = workspace_root().join("target/dist-programs").join(target.triple());
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let from = release.program(target, program)?;
-    // In one step: two tests may do this at once.
+    // Renamed into place, since two tests may do this at once.
     let aside = tempfile::NamedTempFile::new_in(&folder).context("a program")?;
     let bytes = fs::copy(&from, aside.path()).with_context(|| from.display().to_string())?;
     let path = folder.join(program.file(target));

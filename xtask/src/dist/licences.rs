@@ -1,5 +1,4 @@
-//! Whose work the programs hold, and on what terms: our licences, and those of every crate that is
-//! compiled in.
+//! Licence files of a release: our own licences, and those of every crate that is compiled in.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,10 +13,10 @@ use super::Target;
 use super::archive::Entry;
 use crate::workspace_root;
 
-/// What a file with the terms of a licence is called, or begins with.
+/// How the names of licence files begin, in lower case.
 const NAMES: [&str; 5] = ["license", "licence", "copying", "notice", "unlicense"];
 
-/// A crate that is compiled in.
+/// A package of `cargo metadata`.
 #[derive(Debug, Deserialize)]
 struct Package {
     id: String,
@@ -57,7 +56,7 @@ struct Kind {
     kind: Option<String>,
 }
 
-/// The files of an archive for a target.
+/// The licence files in an archive for a target.
 pub(super) fn files(target: Target) -> Result<Vec<Entry>> {
     let ours = ["LICENSE-APACHE", "LICENSE-MIT"];
     let mut entries = Vec::new();
@@ -68,13 +67,13 @@ pub(super) fn files(target: Target) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// A file of the workspace.
+/// Reads a file of the workspace.
 pub(super) fn read(path: &str) -> Result<Vec<u8>> {
     fs::read(workspace_root().join(path)).with_context(|| path.to_owned())
 }
 
 /// The licences of every crate that is compiled into `capy` for a target. A text that several
-/// crates have stands once.
+/// crates have is there once.
 pub(super) fn third_party(target: Target) -> Result<String> {
     let mut text = String::from(
         "capy is compiled together with these crates. Each is listed with its licence, and each text of a licence\n\
@@ -100,7 +99,7 @@ pub(super) fn third_party(target: Target) -> Result<String> {
     Ok(text)
 }
 
-/// The texts in a crate's folder, with the same line ends for all.
+/// The licence texts in a crate's folder, with `\n` as line end.
 fn texts_of(folder: &Path) -> Result<Vec<String>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -118,7 +117,8 @@ fn texts_of(folder: &Path) -> Result<Vec<String>> {
     paths.iter().map(read).collect()
 }
 
-/// The crates that `capy` links for a target, by name: neither ours nor those that only build.
+/// The crates that `capy` depends on for a target, ordered by name. Build dependencies and our own
+/// crates are left out.
 fn compiled_in(target: Target) -> Result<Vec<Package>> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target.triple()]);

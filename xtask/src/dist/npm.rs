@@ -1,8 +1,8 @@
-//! The npm packages: one for people, and one for each platform with the program.
+//! npm packages of a release: one for people, and one for each platform with the program.
 //!
-//! The package for people names the others as optional dependencies, each for its `os` and `cpu`, so that a package
-//! manager installs the one that fits. Nothing runs at installation. The program is static on Linux: one package for
-//! glibc and musl.
+//! The package for people lists the others as optional dependencies, each for its `os` and `cpu`,
+//! so that a package manager installs the one that fits. Nothing runs at installation. One package
+//! for Linux suits glibc and musl, since the program is static.
 
 use std::fs;
 
@@ -17,20 +17,22 @@ use crate::workspace_root;
 const SOURCES: &str = "packaging/npm/capy";
 
 pub(super) fn make(release: &Release) -> Result<()> {
-    // The package for people names the platforms that the release has, so that none of them is missing.
+    // Its optional dependencies are the platforms of this release, so that each of them exists.
     add(release, &release.names.npm, main_package(release)?)?;
     release.each_target(|target| add(release, &name(release, target), platform(release, target)?))
 }
 
-/// The package of a platform. `lib/run.cjs` makes the same name from what Node says of the system.
+/// The name of a platform's package. `lib/run.cjs` makes the same name from Node's
+/// `process.platform` and `process.arch`.
 fn name(release: &Release, target: Target) -> String {
     format!("{}-{}-{}", release.names.npm, target.npm_os(), target.npm_cpu())
 }
 
-/// Packs a package as `npm pack` does, under the name that it would have.
+/// Packs a package as `npm pack` does, and adds it to the release under the file name that
+/// `npm pack` gives it.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub(super) fn add(release: &Release, name: &str, entries: Vec<Entry>) -> Result<()> {
     let entries = entries.into_iter().map(|entry| entry.below("package")).collect();
     let packed = archive::gzip(&archive::tar(entries, release.epoch)?)?;
@@ -38,10 +40,11 @@ pub(super) fn add(release: &Release, name: &str, entries: Vec<Entry>) -> Result<
     release.add(&file, &packed)
 }
 
-/// A package's manifest from its sources, with what every package of a release has.
+/// A package's manifest: the `package.json` of its sources, with `name` and the fields that every
+/// package of a release has.
 ///
 /// # Errors
-/// When the source is no manifest.
+/// If the source is not a manifest.
 pub(super) fn manifest(release: &Release, folder: &str, name: &str) -> Result<Map<String, Value>> {
     let path = workspace_root().join(folder).join("package.json");
     let text = fs::read(&path).with_context(|| path.display().to_string())?;
@@ -51,7 +54,8 @@ pub(super) fn manifest(release: &Release, folder: &str, name: &str) -> Result<Ma
     Ok(manifest)
 }
 
-/// Version and origin. `gitHead` is npm's own field for the commit.
+/// Fields that all manifests share: version and origin. `gitHead` is npm's own field for the
+/// commit.
 fn shared(release: &Release) -> Map<String, Value> {
     let repository = json!({ "type": "git", "url": format!("git+{}.git", release.names.repository) });
     let fields = json!({
@@ -74,10 +78,10 @@ pub(super) fn manifest_file(manifest: Map<String, Value>) -> Result<Entry> {
     Ok(Entry::file("package.json", text))
 }
 
-/// The files of these names in a folder of the workspace.
+/// The files with these names in a folder of the workspace.
 ///
 /// # Errors
-/// When one cannot be read.
+/// If a file cannot be read.
 pub(super) fn sources(folder: &str, names: &[&str]) -> Result<Vec<Entry>> {
     let read = |name: &&str| -> Result<Entry> {
         let path = workspace_root().join(folder).join(name);
@@ -117,7 +121,7 @@ fn platform(release: &Release, target: Target) -> Result<Vec<Entry>> {
     manifest.extend(shared(release));
     manifest.insert("os".into(), json!([os]));
     manifest.insert("cpu".into(), json!([cpu]));
-    // Yarn keeps packages as zip files, out of which nothing can be started.
+    // Yarn keeps packages as zip files, from which the program could not be started.
     manifest.insert("preferUnplugged".into(), true.into());
     let mut entries = licences::files(target)?;
     entries.push(Entry::program(format!("bin/capy{}", target.exe_suffix()), capy));

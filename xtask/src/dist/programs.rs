@@ -1,5 +1,5 @@
-//! The programs of a target, by cargo's profiles `dist-capy` and `dist-server`: the same bytes from every clone of a
-//! commit.
+//! Reproducible builds of a target's programs, with cargo's profiles `dist-capy` and `dist-server`:
+//! every clone of a commit makes the same bytes.
 
 use std::env;
 use std::fs;
@@ -13,21 +13,20 @@ use crate::setup::target_dir;
 use crate::steps::{loud, quiet};
 use crate::workspace_root;
 
-/// The programs that were built for a target. `capy-inline` is the same program, called by another
-/// name.
+/// The programs that were built for a target. `capy-inline` is `capy`, called by another name.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    /// What they were built for.
+    /// The target that they were built for.
     pub target: Target,
     /// `capy`.
     pub capy: PathBuf,
 }
 
-/// What cargo builds.
+/// A program that cargo builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Program {
     Capy,
-    /// `capy-server`, which `capy serve` becomes.
+    /// `capy-server`, which `capy serve` runs by `exec`.
     Server,
 }
 
@@ -39,7 +38,7 @@ impl Program {
         }
     }
 
-    /// The programs that a target has. The key service needs Unix.
+    /// The programs that a target has. The key service runs only on Unix.
     pub(super) const fn of(target: Target) -> &'static [Self] {
         match target {
             Target::WindowsX64 => &[Self::Capy],
@@ -59,14 +58,15 @@ impl Program {
     }
 }
 
-/// A program that was built elsewhere.
+/// The path of a program that was built elsewhere.
 pub(super) fn find(folder: &Path, target: Target, program: Program) -> Result<PathBuf> {
     let path = folder.join(target.triple()).join(program.file(target));
     ensure!(path.is_file(), "there is no {}", path.display());
     Ok(path)
 }
 
-/// Runs cargo, for this commit of this time (seconds since the Unix epoch). Systems other than this one are linked by zig.
+/// Builds a program of a commit, whose time is in seconds since the Unix epoch. Uses
+/// cargo-zigbuild, except for Apple's targets on macOS.
 pub(super) fn build(target: Target, program: Program, commit: &str, epoch: u64) -> Result<PathBuf> {
     let triple = target.triple();
     tools::rust_target(triple)?;
@@ -95,8 +95,8 @@ pub(super) fn build(target: Target, program: Program, commit: &str, epoch: u64) 
     Ok(target_dir.join(triple).join(program.profile()).join(program.file(target)))
 }
 
-/// What cargo tells the program that it runs, which is this one, and flags of the machine's own.
-/// Some build scripts ask for all of it, and would run again.
+/// Whether a variable comes from cargo, which runs this program, or holds compiler flags of the
+/// machine. Some build scripts depend on such variables, and would run again.
 fn is_of_this_run(variable: &str) -> bool {
     const NAMES: [&str; 10] = [
         "CARGO",
@@ -113,42 +113,42 @@ fn is_of_this_run(variable: &str) -> bool {
     NAMES.contains(&variable) || variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_BIN_")
 }
 
-/// For Linux Rust's own linker, with Rust's own musl: it merges functions of the same code and
-/// packs what the program relocates at its start, which zig's does not.
+/// Linker flags: for Linux Rust's own linker, with Rust's own musl. Unlike zig's, this linker
+/// merges functions with the same code and packs relocations.
 fn linker_flags(target: Target, program: Program) -> Vec<String> {
     if !target.is_linux() {
         return Vec::new();
     }
     let mut flags = vec!["-Clinker=rust-lld", "-Clinker-flavor=ld.lld"];
     flags.extend(["-Clink-arg=--icf=all", "-Clink-arg=--pack-dyn-relocs=relr"]);
-    // With this linker the profile's `strip` takes away what debuggers read, and no more.
+    // With this linker the profile's `strip` removes only what debuggers read.
     flags.push("-Clink-arg=--strip-all");
     if program == Program::Capy {
-        // The path is one of the workspace, where cargo runs rustc.
+        // The path is relative to the workspace, where cargo runs rustc.
         flags.extend(["-Clink-arg=--no-eh-frame-hdr", "-Clink-arg=-Txtask/src/dist/no-unwind-tables.ld"]);
     }
     flags.into_iter().map(str::to_owned).collect()
 }
 
-/// The paths of this machine, and what programs hold in their place.
+/// The paths of this machine that compilers would write into programs, each with its replacement.
 struct Paths(Vec<(PathBuf, String)>);
 
 impl Paths {
     fn find(target_dir: &Path) -> Result<Self> {
         let home = env::var_os("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("no home of cargo's")?;
-        // The last prefix that fits counts.
+        // The last prefix that matches is used.
         let mut paths = vec![
             (home.clone(), "/cargo".to_owned()),
             (workspace_root(), "/capy".to_owned()),
             (target_dir.to_owned(), "/target".to_owned()),
         ];
-        // Each registry has a folder with a name of its own, also a mirror.
+        // Each registry, mirrors included, has a folder with a name of its own.
         for registry in fs::read_dir(home.join("registry/src")).context("cargo's registry")? {
             paths.push((registry?.path(), "/crates".to_owned()));
         }
-        // With the component `rust-src`, the standard library's own paths lead to this machine's
-        // copy.
+        // If the component `rust-src` is installed, paths in the standard library are those of this
+        // machine's copy.
         let version = tools::rustc(&["-vV"])?;
         let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
         let library = format!("/rustc/{}", commit.context("rustc names no commit")?);

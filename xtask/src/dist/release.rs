@@ -1,5 +1,5 @@
-//! What the parts of a release share: version, commit, time, programs, and the folder that is
-//! filled.
+//! A release that is being made: its version, commit, time, programs and folder, which all parts
+//! share.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::programs::{self, Program, Programs};
 use crate::steps::say;
 use crate::workspace_root;
 
-/// The file with the sums, in the format of `sha256sum`.
+/// The file of SHA-256 sums, in the format of `sha256sum`.
 const SUMS: &str = "SHA256SUMS";
 
 /// A release that is being made.
@@ -25,46 +25,46 @@ const SUMS: &str = "SHA256SUMS";
 pub struct Release {
     /// The workspace's version, without a `v`.
     pub version: String,
-    /// The whole id of the commit.
+    /// The full id of the commit.
     pub commit: String,
-    /// When the commit was made, in seconds since 1970: the only time that a file of a release
-    /// holds.
+    /// The commit's time, in seconds since 1970. No file of a release holds another time.
     pub epoch: u64,
-    /// The targets that programs are made for.
+    /// The targets to make programs for.
     pub targets: Vec<Target>,
-    /// What the owner decides.
+    /// The names that the owner chooses.
     pub names: Names,
     out: PathBuf,
     programs_from: Option<PathBuf>,
     built: RefCell<BTreeMap<(Target, Program), Result<PathBuf, String>>>,
 }
 
-/// The names that are the owner's: `packaging/names.json`.
+/// The names that the owner chooses, from `packaging/names.json`.
 #[derive(Debug, Deserialize)]
 pub struct Names {
-    /// The address of the repository on GitHub, whose releases are downloaded.
+    /// The URL of the repository on GitHub, from whose releases users download.
     pub repository: String,
-    /// Whom Debian's package names: `NAME <ADDRESS>`.
+    /// The maintainer in Debian's packages: `NAME <ADDRESS>`.
     pub maintainer: String,
-    /// The npm package for people, such as `capy` or `@owner/capy`. The platforms' names begin with
-    /// it.
+    /// The npm package for people, such as `capy` or `@owner/capy`. The names of the platforms'
+    /// packages begin with it.
     pub npm: String,
     /// The npm package of the key service.
     pub npm_service: String,
 }
 
 impl Names {
-    /// Where the folder of each version is: `DOWNLOADS/v0.1.0/capy-….tar.gz`.
+    /// The URL below which each version has a folder: `DOWNLOADS/v0.1.0/capy-….tar.gz`.
     pub fn downloads(&self) -> String {
         format!("{}/releases/download", self.repository)
     }
 }
 
 impl Release {
-    /// A release of the commit that is checked out. No targets are all; without a folder of
-    /// programs they are built.
+    /// A release of the commit that is checked out. Empty `targets` stands for all targets.
+    /// Programs are taken from the folder `programs_from`, or built if there is none.
     ///
-    /// # Errors When git does not tell the commit, and for files that cannot be read or made.
+    /// # Errors
+    /// If git does not tell the commit, and if a file or folder cannot be read or created.
     pub fn new(out: PathBuf, targets: Vec<Target>, programs_from: Option<PathBuf>) -> Result<Self> {
         fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
         let targets = if targets.is_empty() { Target::ALL.to_vec() } else { targets };
@@ -80,18 +80,18 @@ impl Release {
         Ok(Self { version, commit, epoch, targets, names, out, programs_from, built: RefCell::default() })
     }
 
-    /// The programs of a target, which are built when they are first asked for.
+    /// The programs of a target. They are built at the first call.
     ///
     /// # Errors
-    /// When they cannot be built.
+    /// If they cannot be built.
     pub fn programs(&self, target: Target) -> Result<Programs> {
         Ok(Programs { target, capy: self.program(target, Program::Capy)? })
     }
 
-    /// A program of a target, likewise.
+    /// The path of a target's program. It is built at the first call.
     ///
     /// # Errors
-    /// When it cannot be built.
+    /// If it cannot be built.
     pub(super) fn program(&self, target: Target, program: Program) -> Result<PathBuf> {
         let key = (target, program);
         if let Some(known) = self.built.borrow().get(&key) {
@@ -115,10 +115,10 @@ impl Release {
         fs::read(&path).with_context(|| path.display().to_string())
     }
 
-    /// Does something for each target, also after one for which it failed.
+    /// Calls `act` for each target, and goes on after an error.
     ///
     /// # Errors
-    /// When it failed for one.
+    /// If `act` failed for any target.
     pub fn each_target(&self, mut act: impl FnMut(Target) -> Result<()>) -> Result<()> {
         let mut failed = Vec::new();
         for target in &self.targets {
@@ -131,15 +131,15 @@ impl Release {
         Ok(())
     }
 
-    /// Puts a file into the release's folder, whole or not at all.
+    /// Writes a file into the release's folder, whole or not at all.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn add(&self, name: &str, content: &[u8]) -> Result<()> {
         let path = self.out.join(name);
         let mut file = tempfile::NamedTempFile::new_in(&self.out).context("a file of the release")?;
         file.write_all(content).context("a file of the release")?;
-        // A temporary file is for its owner alone, and a release is public.
+        // A temporary file is readable by its owner only, and files of a release by everybody.
         #[cfg(unix)]
         fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         file.persist(&path).with_context(|| path.display().to_string())?;
@@ -171,16 +171,16 @@ impl Release {
     }
 }
 
-/// Decimal megabytes, as the limits of the docs count them.
+/// Decimal megabytes, the unit of the limits in the documentation.
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
 pub(super) fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// The names of the files in a folder, in order.
+/// The names of the files in a folder, sorted.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// If the folder cannot be read.
 pub(super) fn files(folder: &Path) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -193,10 +193,10 @@ pub(super) fn files(folder: &Path) -> Result<Vec<String>> {
     Ok(files)
 }
 
-/// What git says.
+/// Runs git, and returns what it prints.
 ///
 /// # Errors
-/// When it fails.
+/// If git fails.
 pub(super) fn git(arguments: &[&str]) -> Result<String> {
     let what = || format!("git {}", arguments.join(" "));
     let output = Command::new("git").args(arguments).current_dir(workspace_root()).output();

@@ -1,4 +1,4 @@
-//! What each program consists of, as a software bill of materials in the format of CycloneDX.
+//! Software bills of materials: what each program consists of, in the format of CycloneDX.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -11,8 +11,8 @@ use crate::steps::quiet;
 use crate::workspace_root;
 
 pub(super) fn make(release: &Release) -> Result<()> {
-    // It writes beside the manifests, so that it gets a copy: the commit's files, in a folder of
-    // their own.
+    // cargo-cyclonedx writes beside the manifests, so it gets a copy of the commit's files in a
+    // temporary folder.
     let copy = tempfile::tempdir().context("a temporary folder")?;
     let root = copy.path().canonicalize()?;
     let mut archive = Command::new("git");
@@ -32,7 +32,7 @@ pub(super) fn make(release: &Release) -> Result<()> {
         for program in Program::of(target) {
             let path = root.join(format!("cli/{}_bin.cdx.json", program.name()));
             let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            // Our own crates are named by their folders.
+            // Our own crates are named by their path, which is that of the temporary folder.
             let text = text.replace(&root.display().to_string(), "/capy");
             release.add(&format!("{}-{triple}.cdx.json", program.name()), text.as_bytes())?;
         }

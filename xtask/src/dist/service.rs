@@ -1,7 +1,7 @@
-//! The key service for Cloudflare, built: an archive and an npm package of the same files.
+//! The key service for Cloudflare, built, as an archive and as an npm package of the same files.
 //!
-//! wrangler uploads the modules as they are, without bundling, so that what is deployed can be compared with the
-//! release byte by byte: `capy service verify`.
+//! wrangler uploads the modules as they are, without bundling, so that `capy service verify` can
+//! compare the deployed files with the release byte by byte.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::workspace_root;
 
 /// The sources of the package.
 const SOURCES: &str = "packaging/npm/service";
-/// What is uploaded; the first starts.
+/// The modules that are uploaded. The Worker starts with the first.
 const MODULES: [&str; 3] = ["entry.mjs", "index.js", "index_bg.wasm"];
 
 pub(super) fn make(release: &Release) -> Result<()> {
@@ -48,7 +48,7 @@ fn files(release: &Release, built: &Path) -> Result<Vec<Entry>> {
     let settings = fs::read_to_string(workspace_root().join("wrangler.toml")).context("wrangler.toml")?;
     entries.push(Entry::file("wrangler.toml", without_build(&settings)?));
     let mut manifest = manifest(release, SOURCES, &release.names.npm_service)?;
-    // The file that is started has the package's name, as `npx` expects it.
+    // `npx` expects a command with the package's name.
     let command = release.names.npm_service.rsplit('/').next().unwrap_or_default();
     manifest.insert("bin".into(), serde_json::json!({ command: "bin/service.cjs" }));
     manifest.insert("capy".into(), serde_json::json!({ "capy": release.names.npm, "wrangler": wrangler()? }));
@@ -56,7 +56,7 @@ fn files(release: &Release, built: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// The version of wrangler that the tests deploy with.
+/// The version of wrangler that the tests use.
 fn wrangler() -> Result<String> {
     let manifest = fs::read(workspace_root().join("package.json")).context("package.json")?;
     let manifest: Value = serde_json::from_slice(&manifest).context("package.json")?;
@@ -64,7 +64,8 @@ fn wrangler() -> Result<String> {
     Ok(version.context("package.json names no wrangler")?.to_owned())
 }
 
-/// The checkout's `wrangler.toml` for modules that are built: wrangler neither builds nor bundles them.
+/// The checkout's `wrangler.toml` for modules that are built already: wrangler neither builds nor
+/// bundles them.
 fn without_build(text: &str) -> Result<String> {
     let text = replace(
         text,

@@ -1,4 +1,4 @@
-//! What the programs are built for.
+//! Targets: the platforms that programs are built for.
 
 use std::env::consts::{ARCH, OS};
 
@@ -26,7 +26,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// All of them, in the order of their definition.
+    /// All targets, in the order of their definition.
     pub const ALL: &[Self] =
         &[Self::LinuxX64, Self::LinuxArm64, Self::MacArm64, Self::MacX64, Self::WindowsX64];
 
@@ -45,7 +45,7 @@ impl Target {
         })
     }
 
-    /// What rustc calls it.
+    /// The target triple, as rustc names it.
     pub const fn triple(self) -> &'static str {
         match self {
             Self::LinuxX64 => "x86_64-unknown-linux-musl",
@@ -73,7 +73,7 @@ impl Target {
         }
     }
 
-    /// What the name of a program ends with.
+    /// The suffix of a program's file name.
     pub const fn exe_suffix(self) -> &'static str {
         match self {
             Self::WindowsX64 => ".exe",
@@ -81,7 +81,8 @@ impl Target {
         }
     }
 
-    /// Whether the programs are static ones for Linux, as images and `.deb` need them.
+    /// Whether the target is Linux, whose programs are static, as images and `.deb` packages need
+    /// them.
     pub const fn is_linux(self) -> bool {
         matches!(self, Self::LinuxX64 | Self::LinuxArm64)
     }

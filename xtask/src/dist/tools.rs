@@ -1,7 +1,7 @@
-//! The tools that a release needs besides cargo, each at one version, in the user's cache folder.
+//! Tools that a release needs besides cargo, each at a fixed version, in the user's cache folder.
 //!
-//! zig is a C compiler and a linker for every target, with the libc of each; cargo-zigbuild has
-//! cargo use it. Both come from PyPI, where pip checks their sums.
+//! zig is a C compiler and a linker for every target, and brings the libc of each; cargo-zigbuild
+//! makes cargo use it. Both come from PyPI, and pip checks their hashes.
 
 use std::env;
 use std::fs;
@@ -12,15 +12,15 @@ use anyhow::{Context, Result, ensure};
 
 use crate::steps::quiet;
 
-/// zig and cargo-zigbuild, with the sums that pip checks.
+/// pip's requirements for zig and cargo-zigbuild, with their hashes.
 const ZIGBUILD: &str = include_str!("zigbuild.txt");
-/// Writes the software bill of materials.
+/// The version of cargo-cyclonedx, which writes the software bill of materials.
 const CYCLONEDX: &str = "0.5.9";
 
-/// `cargo zigbuild`, as a command that finds its zig.
+/// `cargo zigbuild`, as a command that finds its zig. Installs both if they are missing.
 ///
 /// # Errors
-/// When Python has no venv, and when pip cannot install the tools.
+/// If Python has no venv, or pip cannot install the tools.
 pub(super) fn zigbuild() -> Result<Command> {
     let folder = cache()?.join("zigbuild");
     let venv = folder.join("venv");
@@ -43,10 +43,10 @@ pub(super) fn zigbuild() -> Result<Command> {
     Ok(command)
 }
 
-/// `cargo cyclonedx`.
+/// `cargo cyclonedx`, as a command. Installs it if it is missing.
 ///
 /// # Errors
-/// When cargo cannot install it.
+/// If cargo cannot install it.
 pub(super) fn cyclonedx() -> Result<Command> {
     let folder = cache()?.join("cyclonedx");
     installed(&folder, CYCLONEDX, || {
@@ -59,7 +59,8 @@ pub(super) fn cyclonedx() -> Result<Command> {
     Ok(command)
 }
 
-/// Installs into a folder, unless this version is there. Two runs at once wait for each other.
+/// Installs into a folder, unless this version is there. Of two runs at once, one waits for the
+/// other.
 fn installed(folder: &Path, version: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let lock = fs::File::create(folder.with_extension("lock"))?;
@@ -75,7 +76,7 @@ fn installed(folder: &Path, version: &str, install: impl FnOnce() -> Result<()>)
     Ok(())
 }
 
-/// `capy-dist` in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
+/// The cache folder: `capy-dist` in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
 fn cache() -> Result<PathBuf> {
     let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let home = || env::home_dir().map(|home| home.join(".cache"));
@@ -83,10 +84,10 @@ fn cache() -> Result<PathBuf> {
     Ok(cache.join("capy-dist"))
 }
 
-/// Adds a target's standard library, unless rustup did before.
+/// Adds a target's standard library, unless it is installed.
 ///
 /// # Errors
-/// When rustup cannot add it.
+/// If rustup cannot add it.
 pub(super) fn rust_target(triple: &str) -> Result<()> {
     if sysroot()?.join("lib/rustlib").join(triple).is_dir() {
         return Ok(());
@@ -94,18 +95,18 @@ pub(super) fn rust_target(triple: &str) -> Result<()> {
     quiet(&format!("rustup target add {triple}"), Command::new("rustup").args(["target", "add", triple]))
 }
 
-/// Where rustc's own files are.
+/// rustc's own folder, with its libraries.
 ///
 /// # Errors
-/// When rustc does not tell.
+/// If rustc does not tell it.
 pub(super) fn sysroot() -> Result<PathBuf> {
     Ok(PathBuf::from(rustc(&["--print", "sysroot"])?.trim()))
 }
 
-/// What rustc prints.
+/// Runs rustc, and returns what it prints.
 ///
 /// # Errors
-/// When it cannot start, or fails.
+/// If rustc cannot start, or fails.
 pub(super) fn rustc(arguments: &[&str]) -> Result<String> {
     let output = Command::new("rustc").args(arguments).current_dir(crate::workspace_root()).output();
     let output = output.context("rustc: cannot start")?;

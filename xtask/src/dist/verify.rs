@@ -1,5 +1,5 @@
-//! Whether a release is the same bytes from every clone of its commit: it is made twice and
-//! compared.
+//! Checks that a release is reproducible: makes it from two clones of its commit, and compares the
+//! bytes.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     );
     let commit = git(&["rev-parse", "HEAD"])?;
     let scratch = tempfile::tempdir().context("a temporary folder")?;
-    // Of different lengths, and one deeper than the other.
+    // The paths differ in length and depth.
     let clones = [scratch.path().join("one"), scratch.path().join("another/clone")];
     for clone in &clones {
         heading(&format!("a release from {}", clone.display()));
@@ -50,14 +50,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Clones this repository and makes the release there, by the clone's own xtask.
+/// Clones this repository, and makes the release there with the clone's own xtask.
 fn make(clone: &Path, commit: &str, arguments: &Arguments) -> Result<()> {
     let mut clone_it = Command::new("git");
     quiet("git clone", clone_it.args(["clone", "--quiet"]).arg(workspace_root()).arg(clone))?;
     let mut checkout = Command::new("git");
     quiet("git checkout", checkout.args(["checkout", "--quiet", "--detach", commit]).current_dir(clone))?;
     let mut cargo = Command::new(env!("CARGO"));
-    // Not `--quiet`, as the alias has it: nothing is compiled yet.
+    // Without the alias's `--quiet`, since nothing is compiled yet.
     cargo.args(["run", "--locked", "--package", "xtask", "--", "dist"]).current_dir(clone);
     for part in &arguments.only {
         cargo.args(["--only", &part.name()]);

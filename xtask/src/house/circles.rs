@@ -1,11 +1,11 @@
-//! Circles in a graph: its strongly connected components of more than one node (Tarjan, 1972).
+//! Cycles in a graph: its strongly connected components of more than one node (Tarjan, 1972).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which node names which.
+/// A directed graph: for each node, the nodes that it names.
 pub(super) type Graph<N> = BTreeMap<N, BTreeSet<N>>;
 
-/// All circles of a graph, each with its nodes in order.
+/// All cycles of a graph, each with its nodes in order.
 pub(super) fn circles<N: Ord + Copy>(graph: &Graph<N>) -> Vec<Vec<N>> {
     let mut search = Search { graph, seen: BTreeMap::new(), stack: Vec::new(), found: Vec::new() };
     for node in graph.keys() {
@@ -18,14 +18,14 @@ pub(super) fn circles<N: Ord + Copy>(graph: &Graph<N>) -> Vec<Vec<N>> {
 
 struct Search<'a, N> {
     graph: &'a Graph<N>,
-    /// For each node, when it was reached, and whether it is on the stack.
+    /// For each node its number in the order of the search, and whether it is on the stack.
     seen: BTreeMap<N, (usize, bool)>,
     stack: Vec<N>,
     found: Vec<Vec<N>>,
 }
 
 impl<N: Ord + Copy> Search<'_, N> {
-    /// Returns the earliest node on the stack that can be reached from this one.
+    /// Visits a node, and returns the lowest number of a node on the stack that it reaches.
     fn visit(&mut self, node: N) -> usize {
         let reached = self.seen.len();
         self.seen.insert(node, (reached, true));

@@ -1,7 +1,7 @@
-//! The order of the rooms: a module names modules of its own floor and of those below, never of
-//! those above.
+//! The floors of crates and modules: a module may name modules on its own floor and on lower ones,
+//! but none on a higher one.
 
-/// Crates, the lowest first.
+/// The floors of crates, the lowest first.
 pub(super) const CRATES: &[&[&str]] = &[
     &["capy_access", "capy_protocol"],
     &["capy_client", "capy_conformance", "capy_inliner", "capy_worker"],
@@ -11,7 +11,8 @@ pub(super) const CRATES: &[&[&str]] = &[
     &["capy_bench", "capy_journeys", "xtask"],
 ];
 
-/// Modules at the root of a crate, the lowest first. Every module of these crates has a floor.
+/// The floors of the modules at the root of a crate, the lowest first. Each such module of these
+/// crates has a floor.
 pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "capy_cli",
@@ -73,8 +74,8 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     ),
 ];
 
-/// Files of the inliner whose circles are those of its present engines: the issue "one analysis"
-/// replaces them, and empties this list.
+/// Files of the inliner's present analysis, whose cycles are not checked. The issue "one analysis"
+/// replaces these files, and empties this list.
 pub(super) const ENGINES: &[&str] = &[
     "inliner/src/bundle.rs",
     "inliner/src/link.rs",

@@ -1,5 +1,5 @@
-//! The modules of the workspace's crates, and which module names which: every path that starts
-//! with `crate`, `super` or a workspace crate, imported, written out, or in a macro's argument.
+//! Modules of the workspace's crates and the references between them: every path that starts with
+//! `crate`, `self`, `super` or a workspace crate, in an import, in code or in a macro's argument.
 //! Tests are left out.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,23 +10,23 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
-/// A module's place among [`Sources::modules`].
+/// A module's index in [`Sources::modules`].
 pub(super) type ModuleId = usize;
 
-/// A module, with its own file or inside of its parent's.
+/// A module, in a file of its own or inside of its parent's.
 #[derive(Debug)]
 pub(super) struct Module {
-    /// The crate's name, as paths write it, and the modules on the way: `["capy_cli", "push"]`.
+    /// The crate's name, as paths write it, and the modules below it: `["capy_cli", "push"]`.
     pub path: Vec<String>,
-    /// Below the workspace's root.
+    /// The module's file, relative to the workspace's root.
     pub file: PathBuf,
-    /// By name; in order, so that reports are.
+    /// The modules directly in it, by name. Sorted, so that reports are.
     pub children: BTreeMap<String, ModuleId>,
-    /// What `use` brings into it: the name, and the whole path that the name stands for.
+    /// The names that `use` brings into it, each with the absolute path that it stands for.
     imports: HashMap<String, Vec<String>>,
 }
 
-/// A place in a module that names another one.
+/// A place where one module names another.
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
     pub from: ModuleId,
@@ -41,7 +41,7 @@ pub(super) struct Sources {
     pub references: Vec<Reference>,
 }
 
-/// A path as it was written, made absolute.
+/// A path in the source, made absolute.
 struct Written {
     from: ModuleId,
     path: Vec<String>,
@@ -49,10 +49,10 @@ struct Written {
 }
 
 impl Sources {
-    /// Reads crates: the name of each, as paths write it, and the file of its root.
+    /// Reads crates, each given by its name, as paths write it, and its root file.
     ///
     /// # Errors
-    /// When a file cannot be read, or is no Rust.
+    /// If a file cannot be read, or is not Rust.
     pub(super) fn read(root: &Path, crates: &[(String, PathBuf)]) -> Result<Self> {
         let mut reader = Reader { root, crates, sources: Self::default(), written: Vec::new() };
         for (name, file) in crates {
@@ -68,11 +68,11 @@ impl Sources {
         Ok(sources)
     }
 
-    /// The module that an absolute path leads into. Follows what a module re-exports to where it
-    /// is made.
+    /// The module that an absolute path leads into. Follows re-exports to the module of the
+    /// definition.
     fn resolve(&self, path: &[String]) -> Option<ModuleId> {
         let mut path = path.to_vec();
-        // A circle of re-exports ends here.
+        // The limit ends a cycle of re-exports.
         for _ in 0..16 {
             let (first, rest) = path.split_first()?;
             let mut at = self.modules.iter().position(|module| module.path == [first.as_str()])?;
@@ -83,7 +83,8 @@ impl Sources {
             }
             let Some((name, after)) = rest[depth..].split_first() else { return Some(at) };
             let Some(import) = self.modules[at].imports.get(name) else { return Some(at) };
-            // Of another crate than the workspace's: the module that hands it on is what is named.
+            // The import comes from outside of the workspace, so the path names the module that
+            // re-exports it.
             if !self.modules.iter().any(|module| module.path[..] == import[..1]) {
                 return Some(at);
             }
@@ -92,7 +93,7 @@ impl Sources {
         None
     }
 
-    /// Whether a module is another one, or lies in it.
+    /// Whether a module is the other one, or lies in it.
     pub(super) fn is_within(&self, inner: ModuleId, outer: ModuleId) -> bool {
         self.modules[inner].path.starts_with(&self.modules[outer].path)
     }
@@ -154,7 +155,8 @@ impl Reader<'_> {
 
     fn file_of(&self, name: &str, folder: &Path, attributes: &[syn::Attribute]) -> Result<PathBuf> {
         if let Some(path) = attributes.iter().find_map(path_attribute) {
-            // Relative to the file's folder, and no module of ours says so from below its own.
+            // Such a path is relative to the file's folder. In a file with a folder of its own this
+            // would be wrong, but none of ours has such a path there.
             return Ok(folder.join(path));
         }
         let candidates = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
@@ -185,8 +187,8 @@ impl Reader<'_> {
     }
 }
 
-/// Where the files of a file's modules are: `a.rs` has them in `a/`, the root of a crate and
-/// `mod.rs` beside themselves.
+/// The folder of a file's child modules: `a/` for `a.rs`, and the file's own folder for `mod.rs`
+/// and the root of a crate.
 fn folder_of_children(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     match file.file_stem().and_then(|stem| stem.to_str()) {
@@ -201,7 +203,7 @@ fn path_attribute(attribute: &syn::Attribute) -> Option<String> {
     meta.path.is_ident("path").then(|| path.value())
 }
 
-/// Whether an item is compiled for tests alone.
+/// Whether an item is compiled only for tests.
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         if attribute.path().is_ident("test") {
@@ -212,7 +214,7 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-/// `test` in a condition, but not in its `not(…)`.
+/// Whether a `cfg` condition contains `test`, but not inside of `not(…)`.
 fn asks_for_test(condition: TokenStream) -> bool {
     let mut negated = false;
     for token in condition {
@@ -226,7 +228,7 @@ fn asks_for_test(condition: TokenStream) -> bool {
     false
 }
 
-/// Collects what the items of one module name.
+/// Collects the paths that one module's items name.
 struct Names<'a, 'b> {
     reader: &'a mut Reader<'b>,
     module: ModuleId,
@@ -274,7 +276,7 @@ impl Names<'_, '_> {
         let module = &self.reader.sources.modules[self.module];
         let whole = match self.reader.absolute(self.module, &path) {
             Some(whole) => whole,
-            // Of a child, or of a crate that is not ours.
+            // A path into a child module, or into a crate outside of the workspace.
             None if path.first().is_some_and(|first| module.children.contains_key(first)) => {
                 [&module.path[..], &path].concat()
             }
@@ -283,7 +285,7 @@ impl Names<'_, '_> {
         self.reader.sources.modules[self.module].imports.insert(name, whole);
     }
 
-    /// Paths in tokens that are not parsed.
+    /// Finds paths in tokens that are not parsed, such as a macro's arguments.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -319,7 +321,7 @@ fn line(spanned: &impl Spanned) -> usize {
 impl<'ast> Visit<'ast> for Names<'_, '_> {
     fn visit_item(&mut self, item: &'ast syn::Item) {
         match item {
-            // They have a turn of their own.
+            // `Reader::module` reads child modules by themselves.
             syn::Item::Mod(_) => {}
             syn::Item::Use(item) if !is_test(&item.attrs) => self.import(&mut Vec::new(), &item.tree),
             item if is_test(attributes(item)) => {}
@@ -353,7 +355,7 @@ impl<'ast> Visit<'ast> for Names<'_, '_> {
         }
     }
 
-    /// `pub(in …)` names where an item is seen, not what it needs.
+    /// `pub(in …)` says where an item is visible, not what it needs.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 }
 

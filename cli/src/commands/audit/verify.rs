@@ -1,8 +1,8 @@
-//! `capy audit verify`: whether the audit trail is as the service wrote it, over all projects.
+//! `capy audit verify`: checks that the audit trail is as the service wrote it, over all projects.
 //!
-//! The service checks its rows stretch by stretch. What it cannot know is whether the end of the trail was cut off, so
-//! that this machine remembers the last checkpoint that it saw, and finds it missing or different the next time. It begins
-//! there, too, where nothing else is asked for.
+//! The service checks its rows in stretches. It cannot know whether the end of the trail was cut
+//! off. So this machine remembers the last checkpoint that it saw, and reports a checkpoint that is
+//! missing or different the next time. Verification begins there, unless `--all` is given.
 
 use capy_client::Service;
 use capy_protocol::api::{Checkpoint, ErrorCode, Finding, Flaw, RowFinding, RowFlaw};
@@ -17,7 +17,7 @@ use crate::local::audit_pins::{Pin, Pins};
 use crate::printer;
 use crate::settings::deadline;
 
-/// What a whole verification saw.
+/// The result of a whole verification.
 #[derive(Default, Serialize)]
 struct Report {
     /// How many rows are vouched for.
@@ -28,7 +28,8 @@ struct Report {
     /// How many rows no checkpoint can be made for.
     pending: u64,
     findings: Vec<Shown>,
-    /// How many live deployments, API tokens and trusts were checked; none by a service that is older than their seals.
+    /// How many live deployments, API tokens and trusts were checked; none if the service is older
+    /// than their seals.
     rows_checked: Option<u64>,
     rows: Vec<RowFinding>,
 }
@@ -48,7 +49,8 @@ impl Shown {
         Self { flaw, first, last, key_id: None }
     }
 
-    /// What an owner decided to live with, and nobody did in secret.
+    /// Whether an owner gave up the proof openly (`capy audit give-up`), so that the finding is no
+    /// sign of tampering.
     fn is_known(&self) -> bool {
         [GIVEN_UP, CHECKPOINT_GIVEN_UP].contains(&self.flaw)
     }
@@ -79,7 +81,7 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
             report.pending
         ));
     }
-    // A trail that lost what was remembered stays remembered.
+    // If the trail lost or changed the remembered checkpoint, that one stays remembered.
     let is_kept = !report.findings.iter().any(|finding| [SHORTENED, REWRITTEN].contains(&finding.flaw));
     if let Some(checkpoint) = last.filter(|_| is_kept) {
         pins.write(&url, &Pin { checkpoint: checkpoint.id, digest: checkpoint.digest })?;
@@ -118,7 +120,7 @@ const CHECKPOINT_GIVEN_UP: &str = "checkpoint-given-up";
 const SHORTENED: &str = "shortened";
 const REWRITTEN: &str = "rewritten";
 
-/// From a stretch to the end.
+/// Verifies the trail from a checkpoint to the end.
 fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Option<Checkpoint>)> {
     let (mut report, mut last) = (Report::default(), None::<Checkpoint>);
     let mut at = from;
@@ -127,7 +129,8 @@ fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Op
         report.pending += stretch.pending;
         report.unsealed += stretch.unsealed;
         for finding in stretch.findings.iter().map(shown) {
-            // Each checkpoint says again what was given up, and a changed one is told by itself and by the next one.
+            // Each checkpoint repeats what was given up, and a changed checkpoint is reported by
+            // itself and by the next one.
             if !report.findings.contains(&finding) {
                 report.findings.push(finding);
             }
@@ -153,7 +156,7 @@ fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Op
     Ok((report, last))
 }
 
-/// All live deployments, API tokens and trusts.
+/// Verifies all live deployments, API tokens and trusts.
 fn verify_rows(service: &Service, report: &mut Report) -> Result<()> {
     let mut cursor = None::<String>;
     loop {

@@ -1,4 +1,5 @@
-//! `capy audit give-up`: what goes with a wrap root that is lost, and, after a question, without it.
+//! `capy audit give-up`: counts the events that lose their proof with a lost wrap root and, once
+//! that is confirmed, gives the proof up.
 
 use capy_client::Service;
 use capy_protocol::api::GiveUp;

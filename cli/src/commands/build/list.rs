@@ -1,4 +1,4 @@
-//! `capy build list`, `show` and `logs`: what this machine built.
+//! `capy build list`, `show` and `logs`: prints what this machine built.
 
 use std::fs;
 use std::io;
@@ -90,7 +90,7 @@ fn show(arguments: &BuildShow) -> Result<()> {
     printer::data(&lines.into_iter().filter_map(line).collect::<String>())
 }
 
-/// The log as it is kept: masked, and without what steers a terminal.
+/// Prints the log as it is stored: masked, and without characters that control a terminal.
 fn logs(arguments: &BuildLogs) -> Result<()> {
     let records = Records::find()?;
     let id = records.find_one(&arguments.id)?;

@@ -1,4 +1,4 @@
-//! `capy build` on Windows: refused.
+//! `capy build` on Windows, which is not supported: an error.
 
 use std::process::ExitCode;
 

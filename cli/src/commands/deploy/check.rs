@@ -1,7 +1,8 @@
-//! `capy deploy --check`: is what a platform holds still good?
+//! `capy deploy --check`: checks that what a platform holds is still valid.
 //!
-//! The service's list says whether the deployment is live, and the record of this machine what is inside: no key is
-//! asked for, so the check is no use of it. Names are told, values never.
+//! The service's list says whether the deployment is live, and this machine's record says what is
+//! inside. Without `--open` no key is asked for, so the check does not count as a use. Names are
+//! printed, values never.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -32,7 +33,7 @@ pub(in crate::commands) fn run(arguments: &Mint) -> Result<()> {
             None => std::env::var_os(name),
         };
         let is_file = [Names::PROJECT_KEY, Names::DEPLOY_KEY].iter().any(|names| names.blob_file == name);
-        // Where it is on the platform is another place than here.
+        // The blob's file has another path on the platform than here.
         let here = arguments.blob_file.as_ref().filter(|_| is_file && value.is_some());
         here.map(|path| path.clone().into_os_string()).or(value)
     };
@@ -68,13 +69,15 @@ fn tell(workbench: &Workbench, id: &DeployId, difference: &Difference) -> Result
     Ok(())
 }
 
-/// Where a blob's file may lie when its path is relative: here, beside `capy.toml`, beside the file of variables.
+/// The folders for a relative path of a blob's file: this one, that of `capy.toml`, and that of the
+/// `--held` file.
 fn folders(workbench: &Workbench, held: Option<&Path>) -> Vec<PathBuf> {
     let beside_held = held.and_then(Path::parent).map(Path::to_owned);
     [PathBuf::new(), workbench.project.folder()].into_iter().chain(beside_held).collect()
 }
 
-/// The service's list, in the order in which it would refuse. The token goes to the project's own service only.
+/// Checks in the service's list that the deployment is live, in the order in which the service
+/// would refuse. The token goes to the project's own service only.
 fn check_live(workbench: &Workbench, id: &DeployId, url: &ServiceUrl) -> Result<()> {
     let service = &workbench.service;
     if url != service.url() {
@@ -100,7 +103,7 @@ fn refusal(deploy: &Deploy, now: u128) -> Option<ClientError> {
     deploy.max_uses.is_some_and(|most| deploy.uses >= most).then_some(ClientError::DeployUsedUp { id })
 }
 
-/// What was put inside when it was made here.
+/// Compares `.env` with what was put into the deployment when it was made here.
 fn by_record(
     workbench: &Workbench,
     credentials: &Credentials,
@@ -126,7 +129,7 @@ fn by_record(
     Ok(Difference::between(variables.keys().map(String::as_str), &expected, same))
 }
 
-/// A file that the platform's own command line wrote, or `-` for stdin.
+/// Reads a file that the platform's own command line wrote, or stdin for `-`.
 fn read_held(path: &Path) -> Result<EnvFile> {
     let text = if path == Path::new("-") {
         let mut text = Zeroizing::new(String::new());

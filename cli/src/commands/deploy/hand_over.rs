@@ -1,4 +1,4 @@
-//! What a deployment's variables are handed over as: printed, or in a file; and what is said about it.
+//! Hands over a deployment's variables, printed or in a file, with instructions.
 
 use crate::deployment::{Deployment, Wish, Workbench, lines};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Mints, prints, and says what to do with it.
+/// Mints, prints the variables, and explains what to do with them.
 pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
     let deployment = workbench.mint(wish)?;
     let text = if as_json { json(&deployment) } else { lines(&deployment.variables) };
@@ -22,7 +22,8 @@ pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result
     Ok(())
 }
 
-/// Mints, writes the lines to a new file of this user's alone, and says what to do with it.
+/// Mints, writes the variables to a new file of this user's alone, and explains what to do with
+/// them.
 pub(super) fn write(workbench: &Workbench, wish: &Wish, path: &Path) -> Result<()> {
     let deployment = workbench.mint(wish)?;
     let text = lines(&deployment.variables);
@@ -33,7 +34,7 @@ pub(super) fn write(workbench: &Workbench, wish: &Wish, path: &Path) -> Result<(
     Ok(())
 }
 
-/// What nobody could be handed is undone.
+/// Notes that the deployment was handed over, or revokes it if that failed.
 fn handed_over(workbench: &Workbench, deployment: &Deployment, result: Result<()>) -> Result<()> {
     if let Err(error) = result {
         take_back(workbench, deployment);
@@ -42,7 +43,8 @@ fn handed_over(workbench: &Workbench, deployment: &Deployment, result: Result<()
     deployment.hand_over()
 }
 
-/// Undoes a deployment after an error that is the one to be told; whether it was undone is told here.
+/// Revokes a deployment after an error, which the caller reports. Returns whether that worked, and
+/// prints a warning if not.
 pub(super) fn take_back(workbench: &Workbench, deployment: &Deployment) -> bool {
     let taken = workbench.take_back(deployment);
     if let Err(fault) = &taken {
@@ -108,7 +110,7 @@ fn explain(deployment: &Deployment, saved: Option<&Path>) {
     printer::note(&format!("\n{docs}to take it back: capy deploy revoke {short}"));
 }
 
-/// What goes into the build step or in front of the program.
+/// Prints the command that goes into the build step or in front of the program.
 pub(super) fn tell_command(guide: &Guide) {
     printer::note(&format!("\n{}:\n{}", guide.place, indented(guide.command.lines())));
 }
@@ -119,7 +121,7 @@ pub(super) fn tell_blob_file(deployment: &Deployment) {
     }
 }
 
-/// What the platform sets itself meets these values.
+/// Prints notes on variables that the platform, or the system there, sets itself.
 pub(super) fn tell_set_there(deployment: &Deployment) {
     for note in &deployment.set_there {
         printer::note(&format!("\nnote: {note}"));

@@ -1,7 +1,7 @@
-//! `capy deploy list`: the project's deployments, newest first.
+//! `capy deploy list`: prints the project's deployments, newest first.
 //!
-//! One that was made and whose values nobody ever got is named, and taken back if the person wishes: nothing is lost
-//! with it.
+//! Names those that were made here and whose values nobody ever got, and offers to revoke them:
+//! nothing is lost with them.
 
 use std::io::{self, IsTerminal};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -45,7 +45,7 @@ pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
     offer_to_revoke(&service, &unstored, &forgotten)
 }
 
-/// At a terminal; elsewhere it only says how.
+/// Offers at a terminal to revoke them; elsewhere prints the command.
 fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId]) -> Result<()> {
     if forgotten.is_empty() {
         return Ok(());
@@ -77,7 +77,7 @@ struct Listing<'a> {
 struct Shown<'a> {
     #[serde(flatten)]
     deploy: &'a Deploy,
-    /// Made here, and nobody ever got its key.
+    /// The deployment was made here, and nobody ever got its key.
     held_by_nobody: bool,
 }
 
@@ -95,7 +95,7 @@ fn row(deploy: &Deploy, is_unstored: bool, now: u128) -> [String; 7] {
     ]
 }
 
-/// What a key would be refused for, in the order in which the service looks.
+/// The state of a deployment: why a key would be refused, in the order in which the service checks.
 fn state(deploy: &Deploy, is_unstored: bool, now: u128) -> String {
     let from = match deploy.cidrs.as_slice() {
         [] => String::new(),

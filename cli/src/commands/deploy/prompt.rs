@@ -1,6 +1,6 @@
-//! The setup page's steps at the terminal, for a machine without a browser.
+//! Asks at the terminal what the setup page asks, for a machine without a browser.
 //!
-//! It asks and returns what is wished; nothing is minted here, and no value is asked for or shown.
+//! Returns what the user wants. Nothing is minted here, and no value is asked for or shown.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use crate::input;
 use crate::platforms::{self, FILE, Platform};
 use crate::{printer, push};
 
-/// What is to become of a wish.
+/// What to do with a wish.
 pub(super) enum Then {
     Print(Wish),
-    /// To a file that is not there yet.
+    /// Write the variables to a new file.
     Write(Wish, PathBuf),
-    /// To the project of this name, or to this folder's.
+    /// Set them for the project of this name, or for this folder's.
     Push(Wish, Option<String>),
     Nothing,
 }
 
-/// What the person wishes.
+/// Asks for everything that the command line leaves open.
 pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Then> {
     let mut wishes = wishes.clone();
     let platform = match &wishes.platform {
@@ -57,7 +57,7 @@ fn ask_what_then(wish: Wish) -> Result<Then> {
     let name = &wish.platform.name;
     let push = wish.platform.push().ok().filter(|push| push::find(&push.program).is_some());
     let push = push.filter(|_| wish.platform.sets(wish.environment.as_deref()));
-    // One that is there may hold another deployment's.
+    // An existing file may hold another deployment's variables.
     let can_write = !Path::new(FILE).exists();
     let set = push.map(|push| format!("(s)et by {}, ", push.program)).unwrap_or_default();
     let write = if can_write { format!("(w)ritten to {FILE}, ") } else { String::new() };
@@ -79,7 +79,7 @@ fn ask_what_then(wish: Wish) -> Result<Then> {
     }
 }
 
-/// One of the words that an option takes.
+/// Asks for one of the values that an option takes.
 fn choose<T: ValueEnum + Copy>(what: &str, usual: T) -> Result<T> {
     let name = |one: &T| one.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let words: Vec<_> = T::value_variants().iter().map(name).collect();
@@ -121,7 +121,7 @@ fn ask_platform(workbench: &Workbench) -> Result<Platform> {
     }
 }
 
-/// By the whole id, else by a part of a name or a word that stands for it.
+/// Platforms by their whole id, else by a part of id or name, or by a search word.
 fn matching<'a>(all: &'a [Platform], typed: &str) -> Vec<&'a Platform> {
     if let Some(exact) = all.iter().find(|platform| platform.id == typed) {
         return vec![exact];
@@ -171,7 +171,7 @@ pub(super) fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>
     }
 }
 
-/// What the command line did not say of them.
+/// Asks for the terms that the command line does not set.
 fn ask_terms(wished: &Terms) -> Result<Terms> {
     let mut terms = wished.clone();
     while terms.expires.is_none() {
@@ -194,7 +194,7 @@ fn ask_terms(wished: &Terms) -> Result<Terms> {
     Ok(terms)
 }
 
-/// What is too long for a variable may be several, or a file.
+/// Offers to split a blob that does not fit into a variable, or to keep it in a file.
 fn offer_ways(workbench: &Workbench, wish: &mut Wish) -> Result<()> {
     let Err(Error::TooLarge { misfit, ways, .. }) = workbench.check(wish) else {
         return Ok(());
@@ -232,7 +232,7 @@ pub(super) fn somebody_is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// The wish, after a question where a file would lose a live deployment's blob.
+/// Checks a wish, and asks before its file replaces the blob of a live deployment.
 pub(super) fn agreed(workbench: &Workbench, mut wish: Wish, yes: bool) -> Result<Wish> {
     match workbench.check(&wish) {
         Err(error @ Error::Deployment(Fault::BlobFileInUse { .. })) if yes || somebody_is_there() => {

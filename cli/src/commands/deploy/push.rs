@@ -1,7 +1,7 @@
-//! `capy deploy --push`: the platform's own command line sets the variables.
+//! `capy deploy --push`: sets the variables by the platform's own command line.
 //!
-//! It shows what it will run and asks, then mints, then runs. A deployment of which certainly nothing arrived is revoked
-//! again; where that is not known it stays, and is named.
+//! Shows the commands and asks, then mints, then runs them. If certainly nothing arrived, the
+//! deployment is revoked again. If that is not known, it stays and is named.
 
 use capy_client::signals::Interrupt;
 
@@ -11,7 +11,7 @@ use crate::error::{DeploymentFault as Fault, Error, Result};
 use crate::push::{self, Pushing, Report};
 use crate::{input, printer};
 
-/// Where a platform lists names alone.
+/// What to do next where a platform lists names alone.
 const NEXT_CHECK: &str = "next, see whether the values are whole: save what the platform holds to FILE, where it shows \
                           values, and run\n     capy deploy --check --held FILE\nwhere it shows none, `capy deploy \
                           list` counts a use once its first build or start has opened them";
@@ -30,7 +30,7 @@ pub(in crate::commands) fn run(
     show(workbench, wish, project.as_deref())?;
     input::confirm("run them?", agreed)?;
     let deployment = workbench.mint(wish)?;
-    // Whatever ends this while a program runs, what became of the deployment is said.
+    // If a signal ends a program that runs, this still reports what became of the deployment.
     let interrupt = Interrupt::catch().map_err(Error::Input)?;
     let pushed =
         Pushing::of(&deployment, project.as_deref()).and_then(|pushing| pushing.run(interrupt.stop()));

@@ -1,4 +1,5 @@
-//! `capy deploy revoke`: by the id, or by enough of its first digits to mean one deployment; or all at once.
+//! `capy deploy revoke`: revokes one deployment, by its id or enough of its first digits, or all at
+//! once.
 
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
@@ -51,8 +52,8 @@ pub(super) fn parse(text: &str) -> Result<String> {
     Ok(prefix)
 }
 
-/// The one deployment that is meant. Of several, revoked ones among them, none is: the digits may be copied from
-/// the list's line of another.
+/// Finds the one deployment whose id begins so. Of several none is chosen, even if all but one are
+/// revoked: the digits may be copied from another one's line in the list.
 pub(super) fn choose<'a>(prefix: &str, deploys: &'a [Deploy]) -> Result<&'a Deploy> {
     let begins = |deploy: &&Deploy| deploy.deploy_id.to_string().starts_with(prefix);
     let found: Vec<_> = deploys.iter().filter(begins).collect();

@@ -1,8 +1,10 @@
-//! `capy deploy rotate`: a deployment's successor with the same terms, and only then the end of the old one.
+//! `capy deploy rotate`: makes a successor with the same terms, and only then revokes the old
+//! deployment.
 //!
-//! The successor goes where the old one went and holds what it held, as this machine remembers it; what it does not
-//! remember is asked. The old one stays live until the successor was handed over and the person says that its platform
-//! holds it: between the two no start and no build of the platform fails.
+//! The successor goes to the same place and holds the same variables as the old deployment, as far
+//! as this machine remembers. What it does not remember is asked. The old deployment stays live
+//! until the successor was handed over and the user says that the platform holds it: no start and
+//! no build of the platform fails in between.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -56,7 +58,8 @@ pub(in crate::commands) fn run(arguments: DeployRotate) -> Result<()> {
     Ok(())
 }
 
-/// Same platform, label and terms; the lifetime begins anew. Environment, names and place of the blob as remembered.
+/// The successor's options: same platform, label and terms, with a lifetime that begins anew.
+/// Environment, names and place of the blob are as remembered.
 fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) -> Wishes {
     let lifetime = old.expires_at.map(|at| Duration::from_millis(at.saturating_sub(old.created_at)));
     let moves = arguments.platform.is_some() && arguments.platform != old.platform;
@@ -89,13 +92,15 @@ fn remembered(record: &Record) -> BlobPlace {
     }
 }
 
-/// Whether nothing has to be guessed: the environment where there are several, and the names.
+/// Whether nothing has to be asked: neither the environment, where there are several, nor the
+/// names.
 fn is_known(wishes: &Wishes, record: Option<&Record>, arguments: &DeployRotate) -> Result<bool> {
     let names = record.is_some() || arguments.all || arguments.only.is_some();
     Ok(names && !is_environment_open(wishes, record)?)
 }
 
-/// A record that names none says so, for a platform that has none by default.
+/// Whether the environment has to be asked. For a platform that lists none, a record without one is
+/// an answer.
 fn is_environment_open(wishes: &Wishes, record: Option<&Record>) -> Result<bool> {
     let platform = wishes.platform.as_deref().map(platforms::find).transpose()?;
     let knows_none =
@@ -120,7 +125,8 @@ fn ask(
     Ok(())
 }
 
-/// Where all were meant, those that came since are meant, too; nobody should find them there by surprise.
+/// Names the variables that were added since, if the old deployment held all: the successor holds
+/// them, too, and that should surprise nobody.
 fn tell_new_names(workbench: &Workbench, wishes: &Wishes, record: Option<&Record>) {
     let Some(record) = record.filter(|_| wishes.only.is_none()) else { return };
     let new = workbench.values.names().filter(|name| !record.variables.contains_key(*name));

@@ -1,4 +1,5 @@
-//! `capy project secret`: values go into the service's store, from a prompt, a pipe or a file; none comes out.
+//! `capy project secret`: writes values to the service's store, from a prompt, a pipe or a file. No
+//! value can be read back.
 
 use capy_protocol::api::projects::{NewSecret, ProjectChange, SecretInfo};
 use capy_protocol::env_map::SecretValue;
@@ -47,7 +48,7 @@ fn read(arguments: &SecretSet) -> Result<Vec<NewSecret>> {
     }
 }
 
-/// A name that is not there stops it before anything is deleted.
+/// Deletes secrets. A name that is not there is an error before anything is deleted.
 fn delete(arguments: &SecretDelete) -> Result<()> {
     let service = key_service::with_token(arguments.service.url.as_deref())?;
     let detail = store_project::detail(&service, &arguments.project)?;

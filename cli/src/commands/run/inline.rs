@@ -1,7 +1,7 @@
-//! What `capy run` does after the command: inlines what it built, searches what it serves, names what it does not know.
+//! Inlines and searches what the command of `capy run` built, and names what is not known.
 //!
-//! Owns the rules for exit 0 after a build. Known outputs hold the values, or the run fails; static sites were searched;
-//! bundles of no known layout are named with the command that inlines them.
+//! Exit code 0 after a build means: known outputs hold the values, static sites were searched, and
+//! bundles of unknown layout in a deployment's build were named with the command that inlines them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -24,13 +24,13 @@ pub(super) enum Origin {
     EnvFile,
 }
 
-/// So many folders of unknown bundles are named; more help nobody.
+/// The most folders of unknown bundles that are named.
 const MOST_NAMED: usize = 3;
 
 /// The work after a command.
 pub(super) struct AfterCommand {
     reason: Reason,
-    /// Where builds are looked for.
+    /// The folders in which builds are looked for.
     folders: Vec<PathBuf>,
     origin: Origin,
 }
@@ -40,17 +40,18 @@ pub(super) struct AfterCommand {
 enum Reason {
     /// `--inline`: whatever is there is inlined, however old it is.
     Asked,
-    /// A check on what is inlined, such as `--dynamic error`: passed over for a command that is not known to build, it
-    /// would seem to have been made.
+    /// An option that checks what is inlined, such as `--dynamic error`. It applies even if the
+    /// command is not known to build, as a check that is skipped would seem to have passed.
     Check,
     /// The command builds.
     Build,
-    /// A deployment's command that may build; its task has a build's name, or not.
+    /// A deployment's command that may build. `says_build` tells whether its task has a build's
+    /// name.
     Unknown { says_build: bool },
 }
 
 impl AfterCommand {
-    /// None where the command takes this process's place.
+    /// Plans the work; none where the command replaces this process.
     pub(super) fn plan(arguments: &Run, origin: Origin) -> Option<Self> {
         let here = || vec![PathBuf::from(".")];
         let (reason, folders) = if arguments.no_inline || arguments.exec {
@@ -139,7 +140,8 @@ impl AfterCommand {
         Ok(report)
     }
 
-    /// The folders that the command names, and then the one where it started: an output may lie beside its application.
+    /// The folders to try, in order: those that the command names, then the one where it started,
+    /// as an output may lie beside its application.
     fn places(&self) -> Vec<Vec<PathBuf>> {
         let existing: Vec<PathBuf> = self.folders.iter().filter(|folder| folder.is_dir()).cloned().collect();
         let here = vec![PathBuf::from(".")];
@@ -152,12 +154,14 @@ impl AfterCommand {
         }
     }
 
-    /// Whether a server's bundle was asked for in so many words. That a value may be public is said of static sites, too.
+    /// Whether a server's bundle was explicitly asked for. `--allow-leak` does not count, as it is
+    /// used for static sites, too.
     fn wants_server(&self, arguments: &Run) -> bool {
         self.reason == Reason::Asked || arguments.dynamic.is_some() || !arguments.allow_mention.is_empty()
     }
 
-    /// A build whose output is not known is fine, unless inlining was asked for.
+    /// Reports that no known output was found: an error if inlining was asked for, else a note or
+    /// nothing.
     fn nothing_known(&self) -> Result<()> {
         let folder = self.folders.first().cloned().unwrap_or_else(|| PathBuf::from("."));
         let error = Error::NothingToInline { path: folder };
@@ -172,7 +176,8 @@ impl AfterCommand {
         Ok(())
     }
 
-    /// Bundles that the command wrote and nobody inlined, and outputs that it did not write.
+    /// Names outputs that the command did not write, and bundles that it wrote and that were not
+    /// inlined.
     fn name_what_is_not_known(&self, report: &Report) {
         for path in &report.older {
             let (path, folder) = (path.display(), path.parent().unwrap_or(Path::new(".")).display());
@@ -218,7 +223,7 @@ fn print(report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// What was searched of a site without a server, and what was not.
+/// Describes what was searched of a site without a server, and what was not.
 fn searched(report: &Report) -> String {
     let folders: BTreeSet<String> = report.roots.iter().map(|root| root.path.display().to_string()).collect();
     let folders: Vec<String> = folders.into_iter().collect();

@@ -1,4 +1,5 @@
-//! `capy service seal-rows`: seals the deployments, API tokens and trusts from before rows bore seals, after a question.
+//! `capy service seal-rows`: seals deployments, API tokens and trusts from before rows had seals,
+//! once that is confirmed.
 
 use capy_client::Service;
 use capy_protocol::api::{RowFinding, RowId, SealRows};
@@ -12,7 +13,7 @@ use crate::local::Config;
 use crate::settings::deadline;
 use crate::{input, printer};
 
-/// What all calls came to.
+/// The results of all calls together.
 #[derive(Default, Serialize)]
 struct Report {
     sealed: Vec<RowId>,
@@ -51,7 +52,7 @@ pub(in crate::commands) fn run(arguments: &SealRowsArguments) -> Result<()> {
     Ok(())
 }
 
-/// All pages.
+/// Asks for all pages.
 fn ask(service: &Service, dry_run: bool) -> Result<Report> {
     let (mut report, mut cursor) = (Report::default(), None);
     loop {

@@ -1,4 +1,4 @@
-//! `capy service verify`: whether what Cloudflare runs is what a release holds.
+//! `capy service verify`: compares what Cloudflare runs with a release.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::service_comparison::{Module, Setting, State, modules, settings};
 use crate::service_release::ServiceRelease;
 use crate::table::{shown, table};
 
-/// What is printed as JSON.
+/// The output as JSON.
 #[derive(Serialize)]
 struct Report {
     worker: String,
@@ -117,7 +117,7 @@ fn word(state: State) -> String {
     word.to_owned()
 }
 
-/// Text as it is, anything else as JSON.
+/// A setting's value in the table: text as it is, null as `-`, anything else as JSON.
 fn line(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),

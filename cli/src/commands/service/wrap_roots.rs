@@ -1,4 +1,4 @@
-//! `capy service roots`: which wrap roots the service holds, and which of them may be taken away.
+//! `capy service roots`: prints which wrap roots the service holds, and which may be removed.
 
 use capy_client::Service;
 use capy_protocol::api::WrapRootState;

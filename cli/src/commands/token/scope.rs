@@ -1,11 +1,11 @@
-//! A scope, as it is typed.
+//! Parses a scope as it is typed.
 
 use capy_protocol::scope::Scope;
 
 use crate::error::{Error, Result};
 use crate::project::Project;
 
-/// `deploy` and `read` alone mean the project here.
+/// Parses a scope. `deploy` and `read` alone mean this folder's project.
 pub(super) fn parse(text: &str) -> Result<Scope> {
     match text {
         "deploy" => Ok(Scope::Deploy(Project::find()?.id().clone())),

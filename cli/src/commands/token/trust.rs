@@ -1,4 +1,4 @@
-//! `capy token trust`: which CI identities the service takes in place of an API token.
+//! `capy token trust`: CI identities that the service accepts in place of an API token.
 
 use capy_protocol::api::trusts::{GITHUB_ISSUER, NewTrust, Trust, TrustClaims};
 use capy_protocol::scope::Scope;
@@ -23,7 +23,8 @@ pub(in crate::commands) fn run(command: TokenTrust) -> Result<()> {
     }
 }
 
-/// The audience is the service's own URL, which is what `capy` asks GitHub for.
+/// Adds a trust. Its audience is by default the service's own URL: `capy` asks GitHub for identity
+/// tokens with that audience.
 fn add(arguments: TrustAdd) -> Result<()> {
     let service = key_service::with_token(arguments.service.url.as_deref())?;
     let trust = NewTrust {
@@ -56,7 +57,7 @@ fn add(arguments: TrustAdd) -> Result<()> {
     Ok(())
 }
 
-/// A trust as it was made, with what is odd about it.
+/// A new trust, with warnings about it.
 #[derive(Serialize)]
 struct Added {
     #[serde(flatten)]
@@ -64,7 +65,8 @@ struct Added {
     warnings: Vec<String>,
 }
 
-/// Claims whose `*` stands in the middle of a word: whoever can push a branch that begins alike has the scope.
+/// Warnings for claims whose `*` does not follow a `/`: whoever can push a branch that begins alike
+/// has the scope.
 fn warnings(claims: &TrustClaims) -> Vec<String> {
     let is_loose = |value: &str| value.strip_suffix('*').is_some_and(|begin| !begin.ends_with('/'));
     let warning = |(claim, value): (&str, &str)| {
@@ -83,7 +85,7 @@ fn report(warnings: &[String]) {
     }
 }
 
-/// A workflow's path within its repository, which the identity names in front of it.
+/// A workflow's path with the repository in front, as the identity names it.
 fn of_repository(repository: &str, path: String) -> String {
     match path.starts_with(".github/") {
         true => format!("{repository}/{path}"),
@@ -115,14 +117,14 @@ fn row(trust: &Trust) -> [String; 5] {
     ]
 }
 
-/// What narrows a trust within its repository.
+/// The claims that narrow a trust within its repository.
 fn limits(claims: &TrustClaims) -> Option<String> {
     let limits: Vec<_> =
         named(claims).map(|(name, value)| format!("{name} {}", shown(Some(value)))).collect();
     (!limits.is_empty()).then(|| limits.join(", "))
 }
 
-/// The claims that are set, each by its name for people.
+/// The claims that are set, each with its name for people.
 fn named(claims: &TrustClaims) -> impl Iterator<Item = (&'static str, &str)> {
     let all = [
         ("number", &claims.repository_id),

@@ -1,4 +1,4 @@
-//! D1's answers: JavaScript objects, read where they are, a column at a time.
+//! D1's answers. The JavaScript objects are not converted; each column is read on demand.
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -7,19 +7,19 @@ use super::bindings::{Record, property, text};
 use crate::host::rows::missing;
 use crate::host::{Cell, HostError, Result, Rows};
 
-/// Past it a double is not exact.
+/// The greatest integer up to which doubles are exact.
 const EXACT: f64 = ((1_u64 << 53) - 1) as f64;
 
 /// The rows of one statement.
 pub(crate) struct Answer(Vec<Record>);
 
 impl Answer {
-    /// The answers to a batch.
+    /// The answers of a batch.
     pub(super) fn of_batch(answers: JsValue) -> Result<Vec<Self>> {
         array(answers)?.iter().map(Self::of).collect()
     }
 
-    /// One answer: an object whose `results` are rows. None are none.
+    /// One answer: an object whose `results` are rows. An answer without `results` has no rows.
     pub(super) fn of(answer: JsValue) -> Result<Self> {
         let results = property(&answer, "results").map_err(|error| HostError::Database(text(&error)))?;
         if results.is_null() || results.is_undefined() {
@@ -57,7 +57,7 @@ fn array(value: JsValue) -> Result<Array> {
     value.dyn_into().map_err(|_| HostError::Database("an answer is no array".into()))
 }
 
-/// An object: of anything else a column could not even be asked for.
+/// Checks that a row is an object: columns of anything else cannot be read.
 fn record(row: JsValue) -> Result<Record> {
     match row.is_object() {
         true => Ok(row.unchecked_into()),

@@ -1,6 +1,6 @@
-//! What the bindings can do that the service uses, as JavaScript has it: a database (D1), a key-value namespace, a rate
-//! limiter and a call's context. The `worker` crate has them too, with much that is not used here and cannot be left
-//! out of the upload.
+//! JavaScript bindings that the service uses: a database (D1), a key-value namespace, a rate
+//! limiter and a call's context. The `worker` crate has them too, together with much that is unused
+//! here and cannot be left out of the upload.
 
 use js_sys::{Array, Error, Object, Promise, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -16,7 +16,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(super) fn prepare(this: &Database, sql: &str) -> Thrown<Statement>;
 
-    /// One transaction.
+    /// Runs the statements as one transaction.
     #[wasm_bindgen(method, catch)]
     pub(super) fn batch(this: &Database, statements: &Array) -> Thrown<Promise>;
 
@@ -28,7 +28,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(super) fn all(this: &Statement) -> Thrown<Promise>;
 
-    /// A row of an answer: an object with its columns.
+    /// A row of an answer: an object with its columns as properties.
     pub(super) type Record;
 
     #[wasm_bindgen(method, indexing_getter)]
@@ -49,7 +49,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(super) fn limit(this: &Limiter, of: &Object) -> Thrown<Promise>;
 
-    /// One call, which may go on after its answer.
+    /// The context of one call, which can keep work running after its answer.
     #[derive(Debug)]
     pub type Context;
 
@@ -57,7 +57,8 @@ extern "C" {
     pub(super) fn wait_until(this: &Context, work: &Promise) -> Thrown<()>;
 }
 
-/// The binding with this name in `wrangler.toml`. What it can do shows when it is asked.
+/// The binding with this name in `wrangler.toml`. The type is not checked: a wrong binding fails
+/// when it is used.
 pub(super) fn bound<T: JsCast>(env: &Object, name: &str) -> std::result::Result<T, String> {
     let binding = property(env, name).map_err(|error| text(&error))?;
     match binding.is_undefined() {
@@ -71,12 +72,12 @@ pub(super) fn property(object: &JsValue, name: &str) -> Thrown<JsValue> {
     Reflect::get(object, &JsValue::from_str(name))
 }
 
-/// What a call promised.
+/// Awaits the promise that a call returned.
 pub(super) async fn settled(promise: Thrown<Promise>) -> Thrown<JsValue> {
     promise?.await
 }
 
-/// The words of what was thrown.
+/// The message of a thrown value.
 pub(super) fn text(thrown: &JsValue) -> String {
     match thrown.dyn_ref::<Error>() {
         Some(error) => error.message().into(),

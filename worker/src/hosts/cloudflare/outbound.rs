@@ -1,4 +1,5 @@
-//! What Workers ask of others: an issuer's documents by `fetch`, and RSA of Web Crypto.
+//! Outgoing requests and signatures on Workers: documents of an issuer by `fetch`, and RSA by Web
+//! Crypto.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use js_sys::{Array, Object, Reflect, global};
@@ -10,7 +11,7 @@ use super::stream::drain;
 use crate::body::BodyFault;
 use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
 
-/// A document, within five seconds. Redirects are not followed.
+/// Fetches a document within five seconds, without following redirects.
 pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
     let init = RequestInit::new();
     init.set_redirect(RequestRedirect::Manual);
@@ -30,7 +31,7 @@ pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// Whether `key` signed `message`.
+/// Verifies a signature of `message` by `key`.
 pub(super) async fn verify_rs256(key: &RsaKey, message: &[u8], signature: &[u8]) -> Result<bool> {
     let crypto = scope().crypto().map_err(failed)?.subtle();
     let algorithm = object([("name", "RSASSA-PKCS1-v1_5"), ("hash", "SHA-256")])?;
@@ -57,7 +58,7 @@ fn object<const N: usize>(entries: [(&str, &str); N]) -> Result<Object> {
     Ok(object)
 }
 
-/// The runtime's own words are about the connection or the key, and neither is secret.
+/// The runtime's message is about the connection or the key, and neither is secret.
 fn failed(error: JsValue) -> HostError {
     HostError::Issuer(text(&error))
 }

@@ -1,4 +1,4 @@
-//! Bodies that come in, of requests and of answers to our own.
+//! Reads incoming bodies: of requests, and of answers to the service's own requests.
 
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -7,7 +7,8 @@ use web_sys::{ReadableStream, ReadableStreamDefaultReader, Request};
 use super::bindings::property;
 use crate::body::BodyFault;
 
-/// The body of a request, of `max` bytes at most. One whose length is told is asked for at once.
+/// Reads the body of a request, at most `max` bytes. A body with a `content-length` is read in one
+/// piece.
 pub(crate) async fn body_of(request: &Request, max: usize) -> Result<Vec<u8>, BodyFault> {
     let told = request.headers().get("content-length").ok().flatten();
     match told.and_then(|length| length.parse::<usize>().ok()) {
@@ -25,7 +26,7 @@ pub(crate) async fn body_of(request: &Request, max: usize) -> Result<Vec<u8>, Bo
     }
 }
 
-/// Piece by piece: whoever sends more than `max` bytes is not listened to any longer.
+/// Reads a stream piece by piece, and stops as soon as there are more than `max` bytes.
 pub(crate) async fn drain(stream: &ReadableStream, max: usize) -> Result<Vec<u8>, BodyFault> {
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let (mut pieces, mut length) = (Vec::new(), 0);
@@ -37,13 +38,13 @@ pub(crate) async fn drain(stream: &ReadableStream, max: usize) -> Result<Vec<u8>
         let piece: Uint8Array = present(&next, "value").ok_or(BodyFault::Broken)?.unchecked_into();
         length += piece.length() as usize;
         if length > max {
-            // Its end is nobody's to wait for.
+            // Nothing waits for the cancellation.
             let _ = reader.cancel();
             return Err(BodyFault::TooLarge);
         }
         pieces.push(piece);
     }
-    // In one piece from the beginning: what growing leaves behind would not be wiped.
+    // Allocated once at full size: a buffer that grows leaves copies behind that are not zeroized.
     let mut bytes = vec![0; length];
     let mut rest = bytes.as_mut_slice();
     for piece in pieces {
@@ -54,7 +55,7 @@ pub(crate) async fn drain(stream: &ReadableStream, max: usize) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// A property that is there.
+/// A property that is neither null nor undefined.
 pub(crate) fn present(object: &JsValue, name: &str) -> Option<JsValue> {
     property(object, name).ok().filter(|value| !value.is_undefined() && !value.is_null())
 }

@@ -1,4 +1,4 @@
-//! Giving up what takes too long.
+//! Time limits for asynchronous work.
 
 use std::future::{IntoFuture, poll_fn};
 use std::pin::pin;
@@ -17,7 +17,7 @@ extern "C" {
     fn clear_timeout(timer: &JsValue);
 }
 
-/// What comes of `work`; `None` when that takes longer.
+/// Runs work with a time limit: `None` when it takes longer.
 pub(super) async fn within<T>(millis: u32, work: impl Future<Output = T>) -> Option<T> {
     let mut timer = JsValue::UNDEFINED;
     let elapsed = Promise::new(&mut |resolve, _| timer = set_timeout(&resolve, millis));

@@ -1,5 +1,6 @@
-//! What the settings of a project may look like. Some of them end up on git's and the container engine's command lines:
-//! none begins with `-`, and no address names another transport or carries a password.
+//! Syntax checks for the settings of a project. Some settings are passed on git's and the container
+//! engine's command lines: none of these may begin with `-`, and no address may name another
+//! transport or have a password.
 
 use capy_protocol::text::steers_terminal;
 
@@ -13,18 +14,18 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.bytes().all(allowed)
 }
 
-/// A variable's name, as shells and container engines take it.
+/// Whether the text is a name of an environment variable that shells and container engines accept.
 pub(super) fn is_variable(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     (1..=KEY_MAX).contains(&text.len()) && !text.as_bytes()[0].is_ascii_digit() && text.bytes().all(allowed)
 }
 
-/// One line for a shell.
+/// Whether the text is one line of shell.
 pub(super) fn is_command(text: &str) -> bool {
     text.len() <= SETTING_MAX && !text.trim().is_empty() && !text.chars().any(steers_terminal)
 }
 
-/// `https://host/path`, `ssh://[user@]host/path`, `user@host:path`.
+/// Whether the text is `https://host/path`, `ssh://[user@]host/path` or `user@host:path`.
 pub(super) fn is_repository(text: &str) -> bool {
     if text.len() > SETTING_MAX {
         return false;
@@ -41,7 +42,7 @@ pub(super) fn is_repository(text: &str) -> bool {
     rest.split_once(':').is_some_and(|(host, path)| is_user(user) && address::is_name(host) && is_path(path))
 }
 
-/// A path on the service's own machine.
+/// Whether the text is an absolute path on the service's own machine.
 pub(super) fn is_local(text: &str) -> bool {
     text.starts_with('/') && text.len() <= SETTING_MAX && !text.chars().any(steers_terminal)
 }
@@ -59,7 +60,8 @@ fn is_path(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('-') && text.bytes().all(allowed)
 }
 
-/// `git check-ref-format --branch`, without its short forms for other branches.
+/// Whether git accepts the branch name: `git check-ref-format --branch`, without its shorthands
+/// such as `@{-1}`.
 pub(super) fn is_branch(text: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
     let forbidden = |c: char| c.is_control() || steers_terminal(c) || " ~^:?*[\\".contains(c);
@@ -73,19 +75,19 @@ pub(super) fn is_branch(text: &str) -> bool {
         && !text.chars().any(forbidden)
 }
 
-/// Whether two characters of ASCII stand there side by side.
+/// Whether two ASCII characters occur next to each other.
 fn has_pair(text: &str, pair: &str) -> bool {
     text.as_bytes().windows(2).any(|two| two == pair.as_bytes())
 }
 
-/// A path inside the source; `.` is all of it.
+/// Whether the text is a relative path inside the source; `.` is the whole source.
 pub(super) fn is_output_directory(text: &str) -> bool {
     let is_part = |part: &str| !["", ".", ".."].contains(&part);
     let inside = text == "." || text.strip_suffix('/').unwrap_or(text).split('/').all(is_part);
     inside && text.len() <= 255 && !text.chars().any(|c| steers_terminal(c) || c == '\\')
 }
 
-/// `[registry/]path[:tag][@digest]`.
+/// Whether the text is a container image: `[registry/]path[:tag][@digest]`.
 pub(super) fn is_image(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._/:@-".contains(&byte);
     text.len() <= 255
@@ -194,7 +196,7 @@ mod tests {
         check(is_local, &["/srv/r.git", "/srv/a b"], &["", "srv", "../r", "/a\n", "/a\u{1b}[2J"]);
     }
 
-    /// Each was put to git 2.47 as well.
+    /// Each case was also checked with git 2.47.
     #[test]
     fn a_branch_is_what_git_takes() {
         check(
