@@ -86,6 +86,9 @@ pub(super) fn build(target: Target, program: Program, commit: &str, epoch: u64) 
         cargo.env_remove(name);
     }
     cargo.env("SOURCE_DATE_EPOCH", epoch.to_string()).env("CAPY_COMMIT", commit);
+    // rustc strips Apple's programs by a program of its own, which lies apart from its libraries and
+    // says nothing where it finds none of them.
+    cargo.env("LD_LIBRARY_PATH", tools::sysroot()?.join("lib"));
     let target_dir = target_dir()?;
     let paths = Paths::find(&target_dir)?;
     let rust_flags = [paths.rust_flags(), linker_flags(target, program)].concat();
@@ -163,6 +166,8 @@ impl Paths {
 
     fn c_flags(&self) -> Vec<String> {
         let flag = |(from, to): &(PathBuf, String)| format!("-ffile-prefix-map={}={to}", from.display());
-        self.0.iter().map(flag).collect()
+        // mimalloc prints when it was compiled: for clang that is `SOURCE_DATE_EPOCH`, and zig's
+        // would stop there all the same.
+        self.0.iter().map(flag).chain(["-Wno-date-time".to_owned()]).collect()
     }
 }
