@@ -86,9 +86,6 @@ pub(super) fn build(target: Target, program: Program, commit: &str, epoch: u64) 
         cargo.env_remove(name);
     }
     cargo.env("SOURCE_DATE_EPOCH", epoch.to_string()).env("CAPY_COMMIT", commit);
-    // rustc strips Apple's programs by a program of its own, which lies apart from its libraries and
-    // says nothing where it finds none of them.
-    cargo.env("LD_LIBRARY_PATH", tools::sysroot()?.join("lib"));
     let target_dir = target_dir()?;
     let paths = Paths::find(&target_dir)?;
     let rust_flags = [paths.rust_flags(), linker_flags(target, program)].concat();
@@ -119,12 +116,13 @@ fn is_of_this_run(variable: &str) -> bool {
 /// Linker flags: for Linux Rust's own linker, with Rust's own musl. Unlike zig's, this linker
 /// merges functions with the same code and packs relocations.
 fn linker_flags(target: Target, program: Program) -> Vec<String> {
+    // For a package that has a profile of its own Cargo takes `strip = "debuginfo"` in place of what
+    // the profile says.
     if !target.is_linux() {
-        return Vec::new();
+        return vec!["-Cstrip=symbols".to_owned()];
     }
     let mut flags = vec!["-Clinker=rust-lld", "-Clinker-flavor=ld.lld"];
     flags.extend(["-Clink-arg=--icf=all", "-Clink-arg=--pack-dyn-relocs=relr"]);
-    // With this linker the profile's `strip` removes only what debuggers read.
     flags.push("-Clink-arg=--strip-all");
     if program == Program::Capy {
         // The path is relative to the workspace, where cargo runs rustc.
