@@ -312,6 +312,9 @@ impl Error {
         Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE),
         Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
         Self::CommandIsAssignment { .. } | Self::CommandIsOneWord { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
+        Self::ExecLimit(Excess::Variable { .. }) => ("VARIABLE_TOO_LARGE", exit::NOT_EXECUTABLE),
+        Self::ExecLimit(Excess::Argument { .. }) => ("ARGUMENT_TOO_LARGE", exit::NOT_EXECUTABLE),
+        Self::ExecLimit(Excess::Together { .. }) => ("ENVIRONMENT_TOO_LARGE", exit::NOT_EXECUTABLE),
         Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
         #[cfg(windows)]
         Self::BuildNotHere => ("BUILD_NOT_ON_WINDOWS", exit::ENGINE),
@@ -337,7 +340,6 @@ impl Error {
         ;
         Self::Client(error) => (error.code(), error.exit_code()),
         Self::Deployment(fault) => fault.codes(),
-        Self::ExecLimit(excess) => (excess.code(), exit::NOT_EXECUTABLE),
         #[cfg(unix)]
         Self::Build(fault) => fault.codes(),
         Self::Inline(error) => (error.code(), exit::FAILED),

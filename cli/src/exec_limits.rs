@@ -137,18 +137,6 @@ impl Sizes {
 }
 
 impl Excess {
-    /// All codes that [`Excess::code`] returns.
-    pub(crate) const CODES: [&'static str; 3] =
-        ["VARIABLE_TOO_LARGE", "ARGUMENT_TOO_LARGE", "ENVIRONMENT_TOO_LARGE"];
-
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::Variable { .. } => Self::CODES[0],
-            Self::Argument { .. } => Self::CODES[1],
-            Self::Together { .. } => Self::CODES[2],
-        }
-    }
-
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Variable { .. } => "keep it in a file or a store of its own, and set what opens that",

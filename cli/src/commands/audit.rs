@@ -41,8 +41,7 @@ pub(super) fn run(arguments: &Audit) -> Result<()> {
         }
     };
     if arguments.json {
-        let json = serde_json::to_string_pretty(&Listing { events: &events });
-        return printer::data(&(json.expect("strings and numbers are always JSON") + "\n"));
+        return printer::json(&Listing { events: &events });
     }
     if events.is_empty() {
         printer::note("nothing happened yet");

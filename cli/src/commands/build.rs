@@ -31,8 +31,7 @@ fn one(arguments: BuildOrder) -> Result<ExitCode> {
     })?;
     let id = &outcome.record.id;
     if json {
-        let text = serde_json::to_string_pretty(&outcome.record).expect("words and numbers are always JSON");
-        printer::data(&(text + "\n"))?;
+        printer::json(&outcome.record)?;
     }
     let Some(error) = outcome.error else {
         return passed(&outcome.record, json);

@@ -48,7 +48,7 @@ fn wants_sealing(entry: &Entry) -> bool {
 }
 
 fn report(file: &EnvFile, path: &std::path::Path, sealed: usize) {
-    let s = if sealed == 1 { "" } else { "s" };
+    let s = printer::plural(sealed);
     printer::note(&format!("{sealed} value{s} sealed in {}", path.display()));
     let plain: Vec<_> = file
         .effective()

@@ -31,8 +31,7 @@ pub(super) fn run(arguments: List) -> Result<()> {
     report_doubts(&file, &path);
     let variables: Vec<_> = file.effective().map(describe).collect();
     if arguments.json {
-        let json = serde_json::to_string_pretty(&Listing { variables }).expect("names are always JSON");
-        return printer::data(&(json + "\n"));
+        return printer::json(&Listing { variables });
     }
     let width = variables.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
     let line = |variable: &Variable<'_>| format!("{:<width$}  {}\n", variable.name, variable.state);

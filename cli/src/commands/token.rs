@@ -65,8 +65,7 @@ fn json(created: &CreatedToken) -> Zeroizing<String> {
 fn list(arguments: &TokenList) -> Result<()> {
     let list = key_service::with_token(arguments.service.url.as_deref())?.tokens(deadline()?)?;
     if arguments.json {
-        let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
-        return printer::data(&(json + "\n"));
+        return printer::json(&list);
     }
     if list.tokens.is_empty() {
         printer::note("no API tokens yet");

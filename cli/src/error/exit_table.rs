@@ -1,12 +1,11 @@
 //! The table of exit codes, made from the errors' own tables. `capy help exit-codes` prints it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[cfg(unix)]
 use super::BuildFault;
 use super::exit::MEANINGS;
 use super::{CloudflareFault, DeploymentFault, Error};
-use crate::exec_limits::Excess;
 
 /// The longest line, in columns.
 const WIDTH: usize = 100;
@@ -17,11 +16,15 @@ const INDENT: &str = "      ";
 /// with it.
 pub(crate) fn exit_table() -> String {
     let mut text = String::from("code  meaning, and the errors that end with it\n");
+    // clap asks for the table at every start of the program: the codes are sorted once.
+    let mut codes = BTreeMap::<u8, BTreeSet<&str>>::new();
+    for (code, exit) in all() {
+        codes.entry(exit).or_default().insert(code);
+    }
     for (number, meaning) in MEANINGS {
         text.push_str(&format!("{number:>4}  {meaning}\n"));
         let mut line = String::new();
-        let codes: BTreeSet<_> = all().filter(|(_, exit)| exit == number).map(|(code, _)| code).collect();
-        for code in codes {
+        for code in codes.get(number).into_iter().flatten() {
             if !line.is_empty() && INDENT.len() + line.len() + 2 + code.len() > WIDTH {
                 text.push_str(&format!("{INDENT}{line},\n"));
                 line.clear();
@@ -50,7 +53,7 @@ fn all() -> impl Iterator<Item = (&'static str, u8)> {
     let of_build = &[];
     let tables =
         [capy_client::Error::CODES, Error::CODES, DeploymentFault::CODES, CloudflareFault::CODES, of_build];
-    tables.into_iter().flatten().copied().chain(Excess::CODES.map(|code| (code, super::exit::NOT_EXECUTABLE)))
+    tables.into_iter().flatten().copied()
 }
 
 #[cfg(test)]

@@ -66,8 +66,7 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     let (mut report, last) = verify(&service, pin.as_ref(), from)?;
     verify_rows(&service, &mut report)?;
     if arguments.ask.json {
-        let json = serde_json::to_string_pretty(&report).expect("numbers are always JSON");
-        printer::data(&(json + "\n"))?;
+        printer::json(&report)?;
     }
     for finding in &report.findings {
         printer::note(&describe(finding));

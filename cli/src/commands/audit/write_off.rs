@@ -1,7 +1,6 @@
 //! `capy audit give-up`: counts the events that lose their proof with a lost wrap root and, once
 //! that is confirmed, gives the proof up.
 
-use capy_client::Service;
 use capy_protocol::api::GiveUp;
 use capy_protocol::id::KeyId;
 
@@ -9,13 +8,11 @@ use super::verify::{describe, shown};
 use crate::cli::AuditGiveUp;
 use crate::error::Result;
 use crate::key_service;
-use crate::local::Config;
 use crate::settings::deadline;
 use crate::{input, printer};
 
 pub(in crate::commands) fn run(arguments: &AuditGiveUp) -> Result<()> {
-    let url = key_service::url(arguments.ask.url.as_deref())?;
-    let service = Service::new(url.clone()).with_token(Config::find()?.token(&url)?);
+    let service = key_service::with_token(arguments.ask.url.as_deref())?;
     let key_ids: Vec<KeyId> = arguments.key_ids.iter().copied().map(KeyId).collect();
     let loss = service.give_up_roots(&GiveUp { key_ids: key_ids.clone(), dry_run: true }, deadline()?)?;
     let names: Vec<String> = key_ids.iter().map(KeyId::to_string).collect();
@@ -31,8 +28,7 @@ pub(in crate::commands) fn run(arguments: &AuditGiveUp) -> Result<()> {
     input::confirm("give up the proof, for ever?", arguments.yes)?;
     let lost = service.give_up_roots(&GiveUp { key_ids, dry_run: false }, deadline()?)?;
     if arguments.ask.json {
-        let json = serde_json::to_string_pretty(&lost).expect("numbers are always JSON");
-        return printer::data(&(json + "\n"));
+        return printer::json(&lost);
     }
     for finding in &lost.findings {
         printer::note(&describe(&shown(finding)));

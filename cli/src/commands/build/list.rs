@@ -26,7 +26,7 @@ fn list(arguments: &BuildList) -> Result<()> {
         records.retain(|record| record.project == *project || record.project_id == *project);
     }
     if arguments.json {
-        return json(&records);
+        return printer::json(&records);
     }
     if records.is_empty() {
         printer::note("no builds yet");
@@ -55,7 +55,7 @@ fn show(arguments: &BuildShow) -> Result<()> {
     let records = Records::find()?;
     let record = records.read(&records.find_one(&arguments.id)?)?;
     if arguments.json {
-        return json(&record);
+        return printer::json(&record);
     }
     let commit = [&record.reference, &record.commit].into_iter().flatten().cloned().collect::<Vec<_>>();
     let engine = record.engine.map(|engine| engine.name().to_owned());
@@ -103,9 +103,4 @@ fn logs(arguments: &BuildLogs) -> Result<()> {
         }
         Err(error) => Err(Error::file("read", &path)(error)),
     }
-}
-
-fn json(value: &impl serde::Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).expect("words and numbers are always JSON");
-    printer::data(&(text + "\n"))
 }

@@ -31,8 +31,7 @@ pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
     if arguments.json {
         let shown = |deploy| Shown { deploy, held_by_nobody: is_unstored(&deploy) };
         let listing = Listing { deploys: deploys.iter().map(shown).collect() };
-        let json = serde_json::to_string_pretty(&listing).expect("strings and numbers are always JSON");
-        return printer::data(&(json + "\n"));
+        return printer::json(&listing);
     }
     if deploys.is_empty() {
         printer::note("no deployments yet");

@@ -9,7 +9,6 @@ use crate::cli::SealRowsArguments;
 use crate::commands::audit::verify::describe_row;
 use crate::error::Result;
 use crate::key_service;
-use crate::local::Config;
 use crate::settings::deadline;
 use crate::{input, printer};
 
@@ -21,8 +20,7 @@ struct Report {
 }
 
 pub(in crate::commands) fn run(arguments: &SealRowsArguments) -> Result<()> {
-    let url = key_service::url(arguments.ask.url.as_deref())?;
-    let service = Service::new(url.clone()).with_token(Config::find()?.token(&url)?);
+    let service = key_service::with_token(arguments.ask.url.as_deref())?;
     let planned = ask(&service, true)?;
     for finding in &planned.refused {
         printer::note(&describe_row(finding));
@@ -42,8 +40,7 @@ pub(in crate::commands) fn run(arguments: &SealRowsArguments) -> Result<()> {
         }
     };
     if arguments.ask.json {
-        let json = serde_json::to_string_pretty(&done).expect("ids are always JSON");
-        return printer::data(&(json + "\n"));
+        return printer::json(&done);
     }
     printer::note(&match done.sealed.len() {
         0 => "every row that can have a seal bears one".to_owned(),

@@ -47,8 +47,7 @@ pub(in crate::commands) fn run(arguments: &ServiceVerify) -> Result<()> {
     let worker = Worker::from_env(name)?;
     let report = ask(&worker, name, &release)?;
     if arguments.json {
-        let json = serde_json::to_string_pretty(&report).expect("texts and numbers are always JSON");
-        printer::data(&(json + "\n"))?;
+        printer::json(&report)?;
     } else {
         print(&report)?;
     }

@@ -1,23 +1,18 @@
 //! `capy service roots`: prints which wrap roots the service holds, and which may be removed.
 
-use capy_client::Service;
 use capy_protocol::api::WrapRootState;
 
 use crate::cli::AskService;
 use crate::error::Result;
 use crate::key_service;
-use crate::local::Config;
 use crate::printer;
 use crate::settings::deadline;
 use crate::table::table;
 
 pub(in crate::commands) fn run(arguments: &AskService) -> Result<()> {
-    let url = key_service::url(arguments.url.as_deref())?;
-    let token = Config::find()?.token(&url)?;
-    let list = Service::new(url).with_token(token).wrap_roots(deadline()?)?;
+    let list = key_service::with_token(arguments.url.as_deref())?.wrap_roots(deadline()?)?;
     if arguments.json {
-        let json = serde_json::to_string_pretty(&list).expect("numbers are always JSON");
-        return printer::data(&(json + "\n"));
+        return printer::json(&list);
     }
     printer::data(&table(
         ["key id", "state", "live deployments", "tokens and trusts", "audit trail"],

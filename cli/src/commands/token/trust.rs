@@ -97,8 +97,7 @@ fn list(arguments: &TrustList) -> Result<()> {
     let list = key_service::with_token(arguments.service.url.as_deref())?.trusts(deadline()?)?;
     report(&list.trusts.iter().flat_map(|trust| warnings(&trust.claims)).collect::<Vec<_>>());
     if arguments.json {
-        let json = serde_json::to_string_pretty(&list).expect("strings and numbers are always JSON");
-        return printer::data(&(json + "\n"));
+        return printer::json(&list);
     }
     if list.trusts.is_empty() {
         printer::note("no CI identity is trusted yet");
