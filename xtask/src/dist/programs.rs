@@ -164,8 +164,9 @@ impl Paths {
 
     fn c_flags(&self) -> Vec<String> {
         let flag = |(from, to): &(PathBuf, String)| format!("-ffile-prefix-map={}={to}", from.display());
-        // mimalloc prints when it was compiled: for clang that is `SOURCE_DATE_EPOCH`, and zig's
-        // would stop there all the same.
-        self.0.iter().map(flag).chain(["-Wno-date-time".to_owned()]).collect()
+        // mimalloc prints when it was compiled. `SOURCE_DATE_EPOCH` is not enough: caches keep what was
+        // compiled at another commit's time.
+        let times = ["-Wno-builtin-macro-redefined", "-D__DATE__=\"\"", "-D__TIME__=\"\""];
+        self.0.iter().map(flag).chain(times.map(str::to_owned)).collect()
     }
 }
