@@ -1,7 +1,7 @@
-// Sizes, install time and start-up of our npm packages beside those of peers, measured in one run:
+// Sizes, install time and start-up of our npm packages beside those of peers, measured in one run by
+// `cargo xtask bench install`, which packs them and runs
 //
-//   cargo xtask dist --only npm --target x86_64-unknown-linux-musl
-//   (cd tests/registry && npm ci) && node bench/install.mjs target/dist [RUNS]
+//   node bench/install.mjs FOLDER_OF_PACKAGES [RUNS]
 //
 // Each package is installed once to fill npm's cache, and then from that cache, without install scripts: what is measured
 // is what npm and the packages do, and not the network. Sides take turns. Installations are medians; starts are the

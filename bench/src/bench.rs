@@ -43,6 +43,8 @@ pub(crate) enum Rows {
     Build,
     /// Large trees and files.
     Tree,
+    /// The npm packages: size, installation and start.
+    Install,
     /// The key service under load.
     Service,
     /// The processor's time of its isolate on Workers.
@@ -58,7 +60,7 @@ pub(crate) enum Rows {
 pub(crate) fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
     let many = runs.unwrap_or(15);
     heading("set-up");
-    if !matches!(only, Some(Rows::Service | Rows::Isolate | Rows::Scale)) {
+    if !matches!(only, Some(Rows::Service | Rows::Isolate | Rows::Scale | Rows::Install)) {
         setup::npm_ci("examples/next")?;
         setup::npm_ci("bench/peers")?;
     }
@@ -87,6 +89,9 @@ pub(crate) fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
         of_service.contains(&true).then(|| load_service(scratch.path(), few, of_service)).transpose()?;
     if wanted(Rows::Scale) {
         scale::print(scratch.path())?;
+    }
+    if wanted(Rows::Install) {
+        install(scratch.path(), runs.unwrap_or(11))?;
     }
     heading("results");
     if !rows.is_empty() {
@@ -120,6 +125,23 @@ fn load_service(scratch: &Path, runs: u32, [load, isolate]: [bool; 2]) -> Result
     let rows = programs.map(|programs| service::rows(&node, &programs, &upload.folder, runs)).transpose()?;
     let own = if isolate { profile::rows(&node, &upload, runs)? } else { Vec::new() };
     Ok(Loaded { rows: rows.unwrap_or_default(), own, size: upload.size })
+}
+
+/// Packs the npm packages as a release does, installs them beside their peers, and prints a table.
+fn install(scratch: &Path, runs: u32) -> Result<()> {
+    setup::npm_ci("tests/registry")?;
+    let packages = scratch.join("packages");
+    xtask::dist::run(xtask::dist::Arguments {
+        only: vec![xtask::dist::Part::Npm],
+        out: Some(packages.clone()),
+        target: vec![xtask::dist::Target::of_this_machine()?],
+        ..Default::default()
+    })?;
+    heading("installing");
+    let mut node = Command::new("node");
+    node.arg(workspace_root().join("bench/install.mjs")).arg(&packages).arg(runs.to_string());
+    ensure!(node.status().context("node")?.success(), "bench/install.mjs failed");
+    Ok(())
 }
 
 /// `capy run -- true` with local secrets.

@@ -23,7 +23,7 @@ enum Command {
         /// Counted runs of each side [default: 15; 5 of those that take seconds].
         #[arg(long)]
         runs: Option<u32>,
-        /// Only the rows of: start-up, build, tree, service, isolate, scale.
+        /// Only the rows of: start-up, build, tree, install, service, isolate, scale.
         #[arg(value_name = "ROWS")]
         only: Option<bench::Rows>,
     },
