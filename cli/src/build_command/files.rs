@@ -26,14 +26,7 @@ impl Reader<'_> {
     /// Reads a text file, whose path is relative to where the first command starts.
     pub(super) fn read(&mut self, path: &Path) -> Option<String> {
         self.files += 1;
-        let path = self.here.join(path);
-        // Opening a named pipe would wait for a writer.
-        if self.files > MAX_FILES || !fs::metadata(&path).ok()?.is_file() {
-            return None;
-        }
-        let mut text = String::new();
-        let read = fs::File::open(path).ok()?.take(MAX_BYTES + 1).read_to_string(&mut text).ok()?;
-        (read as u64 <= MAX_BYTES).then_some(text)
+        if self.files > MAX_FILES { None } else { read_text(&self.here.join(path)) }
     }
 
     /// The scripts of the nearest package at or above a folder, and the package's folder.
@@ -72,9 +65,20 @@ impl Reader<'_> {
     }
 }
 
+/// The text of a regular file that is not too long.
+fn read_text(path: &Path) -> Option<String> {
+    // Opening a named pipe would wait for a writer.
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    let read = fs::File::open(path).ok()?.take(MAX_BYTES + 1).read_to_string(&mut text).ok()?;
+    (read as u64 <= MAX_BYTES).then_some(text)
+}
+
 /// Whether a workspace's package has this name, with its scope or without, or its folder has it.
 fn is_package(folder: &Path, wanted: &str) -> bool {
-    let text = fs::read_to_string(folder.join("package.json")).unwrap_or_default();
+    let text = read_text(&folder.join("package.json")).unwrap_or_default();
     let package = serde_json::from_str::<Value>(&text).unwrap_or_default();
     let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
     name == wanted || name.rsplit('/').next() == Some(wanted) || folder.ends_with(wanted)
