@@ -9,8 +9,8 @@
 //! |<------------------- header ------------------->|
 //! ```
 //!
-//! The bytes are encoded as base64. Bytes without the magic are of the original system: see
-//! [`Format::V0`].
+//! The bytes are encoded as base64, without compression. Bytes without the magic are of the original
+//! system, see [`Format::V0`]: they lack magic, version and commitment.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,12 +23,14 @@ use crate::env_map::EnvMap;
 use crate::id::{DeployId, ProjectId};
 use crate::kdf::hkdf;
 use crate::key::{DeployProjectKey, DeployToken, ServiceKey};
-use crate::wrap::{InnerBlob, OuterBlob};
+use crate::wrap::{InnerBlob, OUTER_LEN, OuterBlob};
 use crate::{Error, Result, blob_v0, seal, text, wrap_v0};
 
 const MAGIC: &[u8; 4] = b"capy";
 const VERSION: u8 = 1;
 const COMMITMENT_LEN: usize = 32;
+/// The length of a v0 header around an outer blob of this service: deploy id, length, outer blob.
+const V0_HEADER_LEN: usize = 32 + 4 + OUTER_LEN;
 
 /// The layout of a deployment's blobs and keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -136,6 +138,16 @@ impl SecretsBlob {
     /// The canonical text form.
     pub fn serialize(&self) -> String {
         text::serialize_base64(&[self.header().as_slice(), &self.commitment, &self.sealed].concat())
+    }
+
+    /// The length of the text form of a blob with these variables, computed without sealing them.
+    pub fn sealed_len(format: Format, env: &EnvMap) -> usize {
+        let added_by_v1 = match format {
+            Format::V0 => 0,
+            Format::V1 => MAGIC.len() + 1 + COMMITMENT_LEN,
+        };
+        let sealed = env.serialize_json().len() + seal::OVERHEAD;
+        text::base64_len(V0_HEADER_LEN + added_by_v1 + sealed)
     }
 
     /// Seals `env` for one deployment (v1).
@@ -246,7 +258,7 @@ mod tests {
 
     #[test]
     fn every_cut_is_refused_without_a_panic() {
-        let outer = OuterBlob::from_bytes(&[1; crate::wrap::OUTER_LEN]).unwrap();
+        let outer = OuterBlob::from_bytes(&[1; OUTER_LEN]).unwrap();
         let (k_d, service_key) = (DeployProjectKey::new([1; 32]), ServiceKey::new([2; 32]));
         let env = EnvMap::new();
         let blob = SecretsBlob::seal(DeployId::new([3; 32]), &outer, &k_d, &service_key, &env).unwrap();

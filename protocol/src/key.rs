@@ -12,6 +12,9 @@ use crate::id::{DeployId, ProjectId};
 use crate::kdf::hkdf;
 use crate::{Error, Result};
 
+/// The length of a key that is written as hexadecimal digits.
+pub const HEX_LEN: usize = 64;
+
 macro_rules! secret_key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -34,7 +37,7 @@ macro_rules! secret_key {
                 Ok(Self(*bytes))
             }
 
-            /// The key as 64 lower-case hexadecimal digits, in memory that is wiped on drop.
+            /// The key as [`HEX_LEN`] lower-case hexadecimal digits, in memory that is wiped on drop.
             pub fn serialize_hex(&self) -> Zeroizing<alloc::string::String> {
                 Zeroizing::new(hex::encode(self.0))
             }

@@ -13,6 +13,11 @@ pub fn serialize_base64(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)
 }
 
+/// The length of the output of [`serialize_base64`] for this many bytes.
+pub fn base64_len(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
 /// Decodes the output of [`serialize_base64`]; accepts nothing else.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use capy_protocol::blob::{Format, SecretsBlob};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 use capy_protocol::id::{DeployId, ProjectId};
-use capy_protocol::key::{DeployProjectKey, ProjectKey, ServiceKey};
+use capy_protocol::key::{DeployProjectKey, HEX_LEN, ProjectKey, ServiceKey};
 use capy_protocol::mint::Minting;
 use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::store_row::Place;
@@ -40,6 +40,19 @@ proptest! {
             let (blob, k_d, service_key) = mint(format, &variables);
             let parsed = SecretsBlob::parse(&format!("\n \"{}\" ", blob.serialize())).unwrap();
             prop_assert_eq!(parsed.open(&k_d, &service_key), Ok(variables.clone()));
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_blob_is_known_before_it_is_sealed(
+        entries in btree_map("[^=\0]{1,20}", "[^\0]{0,200}", 0..20),
+        escaped in "[\"\\\\\x01-\x1f\x7f<>&'/]{0,20}",
+    ) {
+        let variables = env(entries.into_iter().chain([("ESCAPED".into(), escaped)]));
+        for format in [Format::V0, Format::V1] {
+            let (blob, k_d, _) = mint(format, &variables);
+            prop_assert_eq!(SecretsBlob::sealed_len(format, &variables), blob.serialize().len());
+            prop_assert_eq!(k_d.serialize_hex().len(), HEX_LEN);
         }
     }
 
