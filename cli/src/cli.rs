@@ -12,8 +12,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use capy_protocol::limits::{DECRYPTS_FROM_ADDRESS, DECRYPTS_OF_DEPLOY};
 use capy_protocol::network::Network;
-use capy_worker::host::Limit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use build::Build;
@@ -357,10 +357,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NETWORK", value_parser = Network::parse)]
     pub(crate) trust_proxy: Vec<Network>,
     /// How often in ten seconds a deployment's key may be asked for
-    #[arg(long, value_name = "N", default_value_t = Limit::DecryptsOfDeploy.most())]
+    #[arg(long, value_name = "N", default_value_t = DECRYPTS_OF_DEPLOY)]
     pub(crate) deploy_limit: NonZeroU32,
     /// How often in ten seconds one address may ask for keys
-    #[arg(long, value_name = "N", default_value_t = Limit::DecryptsFromAddress.most())]
+    #[arg(long, value_name = "N", default_value_t = DECRYPTS_FROM_ADDRESS)]
     pub(crate) address_limit: NonZeroU32,
     /// How many connections are open at once; as many as there are file descriptors for, and 2048 at most, by default
     #[arg(long, value_name = "N")]

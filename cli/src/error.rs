@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use capy_client::ServiceUrl;
 use capy_client::service_url::MalformedUrl;
 use capy_protocol::id::ProjectId;
-use capy_worker::secrets::{ENCRYPTION_KEY, SecretFault};
+use capy_protocol::service_secrets::{ENCRYPTION_KEY, SecretFault};
 
 use crate::exec_limits::Excess;
 

@@ -10,9 +10,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use capy_client::private_memory;
+use capy_protocol::service_secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, WRAP_ROOTS};
 use capy_server::{Reread, Server, Settings, Tls, secret};
 use capy_worker::log::Log;
-use capy_worker::secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, Secrets, WRAP_ROOTS};
+use capy_worker::secrets::Secrets;
 use clap::Parser;
 use zeroize::Zeroizing;
 

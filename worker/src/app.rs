@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use capy_protocol::service_secrets::SecretFault;
 use capy_protocol::store_keys::StoreKeys;
 
 use crate::audit::{Event, Row, Subject};
@@ -10,7 +11,7 @@ use crate::error::{ApiError, Fault};
 use crate::issuer_keys::Issuers;
 use crate::log::Log;
 use crate::refusals::Refusals;
-use crate::secrets::{SecretFault, Secrets};
+use crate::secrets::Secrets;
 
 /// The state that all handlers share.
 #[derive(Debug)]

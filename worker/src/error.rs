@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 
 use capy_protocol::api::ErrorCode;
+use capy_protocol::service_secrets::{ENCRYPTION_KEY, SecretFault};
 
 use crate::audit::Refusal;
 use crate::host::HostError;
 use crate::policy::Denial;
 use crate::policy::tokens::Refused;
 use crate::policy::{oidc, projects};
-use crate::secrets::{ENCRYPTION_KEY, SecretFault};
 
 /// Why a request fails.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use std::num::NonZeroU32;
 
 use capy_protocol::id::DeployId;
 use capy_protocol::json::{self, ToJson};
+use capy_protocol::limits::{DECRYPTS_FROM_ADDRESS, DECRYPTS_OF_DEPLOY};
 
 pub mod rows;
 
@@ -122,11 +123,9 @@ impl Limit {
 
     /// The most requests in one period.
     pub fn most(self) -> NonZeroU32 {
-        const OF_DEPLOY: NonZeroU32 = NonZeroU32::new(100).unwrap();
-        const FROM_ADDRESS: NonZeroU32 = NonZeroU32::new(300).unwrap();
         match self {
-            Self::DecryptsOfDeploy => OF_DEPLOY,
-            Self::DecryptsFromAddress => FROM_ADDRESS,
+            Self::DecryptsOfDeploy => DECRYPTS_OF_DEPLOY,
+            Self::DecryptsFromAddress => DECRYPTS_FROM_ADDRESS,
         }
     }
 }

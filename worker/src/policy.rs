@@ -9,13 +9,12 @@ use std::net::IpAddr;
 
 use capy_protocol::api::{Deploy, RegisterRequest};
 use capy_protocol::blob::Format;
+use capy_protocol::limits::{LABEL_MAX, is_label};
 
 use crate::deploy_record::Record;
 use crate::host::HostError;
 use crate::row_seals::Standing;
 
-/// The longest label, in characters.
-pub const LABEL_MAX: usize = 200;
 /// The longest platform id, in bytes.
 pub const PLATFORM_MAX: usize = 64;
 /// The longest lifetime of a deployment, in seconds: a hundred years.
@@ -164,10 +163,6 @@ fn terms(request: &RegisterRequest) -> Result<(), Unfit> {
         return Err(Unfit::MaxUses);
     }
     if request.cidrs.len() > CIDRS_MAX { Err(Unfit::Cidrs) } else { Ok(()) }
-}
-
-fn is_label(text: &str) -> bool {
-    text.chars().count() <= LABEL_MAX && !text.chars().any(char::is_control)
 }
 
 fn is_platform(text: &str) -> bool {

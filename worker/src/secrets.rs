@@ -6,31 +6,12 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use capy_protocol::service_secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, SecretFault, WRAP_ROOTS};
 use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::wrap::WrapRoots;
 use zeroize::Zeroizing;
 
 use crate::admin_token::AdminTokens;
-
-/// The name of the secret with the bootstrap tokens.
-pub const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
-/// The name of the secret with the wrap roots.
-pub const WRAP_ROOTS: &str = "WRAP_ROOTS";
-
-/// The name of the secret with the project store's keys. Without it the service runs without a
-/// project store.
-pub const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
-
-/// Why a secret cannot be used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum SecretFault {
-    /// The secret is not set.
-    #[error("secret {0} is not set")]
-    Missing(&'static str),
-    /// The secret is set to something else.
-    #[error("secret {0} is malformed: expected {1}")]
-    Malformed(&'static str, &'static str),
-}
 
 /// The parsed secrets, each usable or with its fault. A host may replace the secrets while it
 /// serves; a call in progress continues with those that it has read.

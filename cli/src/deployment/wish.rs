@@ -8,8 +8,8 @@ use std::time::Duration;
 use capy_protocol::api::Credential;
 use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
+use capy_protocol::limits::is_label;
 use capy_protocol::network::Network;
-use capy_worker::policy::LABEL_MAX;
 use serde::Serialize;
 
 use crate::error::DeploymentFault as Fault;
@@ -155,7 +155,7 @@ fn label(text: Option<&str>) -> Result<Option<String>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    if text.chars().count() > LABEL_MAX || text.chars().any(char::is_control) {
+    if !is_label(text) {
         return Err(Fault::LabelMalformed.into());
     }
     Ok(Some(text.to_owned()))
@@ -163,6 +163,8 @@ fn label(text: Option<&str>) -> Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
+    use capy_protocol::limits::LABEL_MAX;
+
     use super::*;
 
     fn labelled(text: Option<&str>, platform: &str, environment: Option<&str>) -> Result<Option<String>> {

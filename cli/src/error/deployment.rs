@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use capy_worker::policy::LABEL_MAX;
-
 use capy_client::ServiceUrl;
+use capy_protocol::limits::LABEL_MAX;
 use serde::Serialize;
 
 use super::exit;

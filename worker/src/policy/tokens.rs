@@ -1,8 +1,9 @@
 //! Decisions about API tokens.
 
 use capy_protocol::api::tokens::{NewToken, TokenInfo};
+use capy_protocol::limits::{LABEL_MAX, is_label};
 
-use super::{EXPIRES_IN_MAX, LABEL_MAX, is_label};
+use super::EXPIRES_IN_MAX;
 use crate::row_seals::Standing;
 
 /// The most scopes of one token.
