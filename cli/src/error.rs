@@ -26,7 +26,7 @@ pub(crate) use allowed::Reasons;
 #[cfg(unix)]
 pub(crate) use build::Fault as BuildFault;
 pub(crate) use cloudflare::Fault as CloudflareFault;
-pub(crate) use deployment::{Fault as DeploymentFault, Misfit, Ways};
+pub(crate) use deployment::{Alternatives, Fault as DeploymentFault, LimitExceeded};
 pub(crate) use env_file::{Doubt, DoubtKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
 pub(crate) use exit_table::exit_table;
 pub(crate) use service_release::Fault as ReleaseFault;
@@ -154,8 +154,8 @@ pub(crate) enum Error {
     SetupPage(#[source] std::io::Error),
     #[error("{platform} has no environment {environment:?}")]
     EnvironmentUnknown { platform: String, environment: String, known: String },
-    #[error("this does not fit {platform}: {misfit}; see {source_url}")]
-    TooLarge { platform: String, misfit: Misfit, source_url: String, ways: Ways },
+    #[error("this does not fit {platform}: {exceeded}; see {source_url}")]
+    TooLarge { platform: String, exceeded: LimitExceeded, source_url: String, alternatives: Alternatives },
     #[error(transparent)]
     Deployment(#[from] DeploymentFault),
     #[error("no browser can be opened here, and there is no terminal to ask at")]
@@ -447,7 +447,7 @@ impl Error {
             }
             Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave --environment away",
             Self::EnvironmentUnknown { known, .. } => return Some(format!("one of: {known}")),
-            Self::TooLarge { ways, .. } => ways.hint(),
+            Self::TooLarge { alternatives, .. } => alternatives.hint(),
             Self::Deployment(fault) => return fault.hint(),
             Self::NoOutput => {
                 "pass --platform ID with --print for lines to paste, or with --json for a script; --no-open prints the page's address"

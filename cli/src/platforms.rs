@@ -11,13 +11,12 @@ mod sets;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use detect::{Commands, Signs};
+pub(crate) use detect::Commands;
 pub(crate) use guide::{FILE, Guide, Setting};
 pub(crate) use limits::Limits;
 pub(crate) use sets::note_everywhere;
 
-use crate::error::DeploymentFault as Fault;
-use crate::error::{Error, Result};
+use crate::error::{DeploymentFault, Error, Result};
 
 /// The platforms' ids with the text of their files. `build.rs` makes the list.
 const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/platforms.rs"));
@@ -151,12 +150,12 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// [`Fault::PushUnsupported`] if there is none.
+    /// [`DeploymentFault::PushUnsupported`] if there is none.
     pub(crate) fn push(&self) -> Result<&Push> {
         self.push.as_ref().ok_or_else(|| {
             let usual = "it has no command line that takes values on its standard input";
             let why = self.no_push.as_deref().unwrap_or(usual).into();
-            Fault::PushUnsupported { platform: self.name.clone(), why }.into()
+            DeploymentFault::PushUnsupported { platform: self.name.clone(), why }.into()
         })
     }
 

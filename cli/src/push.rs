@@ -19,17 +19,16 @@ use zeroize::Zeroizing;
 
 pub(crate) use program::find;
 
-use crate::deployment::{Deployment, Variable, Wish, Workbench, json_object, lines};
-use crate::error::DeploymentFault as Fault;
-use crate::error::{Error, Result};
+use crate::deployment::{CheckedRequest, Deployment, Variable, json_object, lines};
+use crate::error::{DeploymentFault, Error, Result};
 use crate::platforms::{Platform, Push, Stdin};
-use program::{End, Ended};
+use program::{Finished, Outcome};
 
 /// The most characters that are kept of a program's error message.
-const LONGEST_COMPLAINT: usize = 600;
+const LONGEST_MESSAGE: usize = 600;
 
 /// The commands to run for a deployment.
-pub(crate) struct Pushing<'a> {
+pub(crate) struct PushPlan<'a> {
     pub(crate) push: &'a Push,
     platform: &'a Platform,
     program: Option<PathBuf>,
@@ -39,16 +38,13 @@ pub(crate) struct Pushing<'a> {
 }
 
 /// The command lines that `--push` would run. Nothing is run or called for that.
-pub(crate) fn commands_of(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<Vec<String>> {
-    let variables: Vec<_> = workbench
-        .fit(wish)?
-        .sizes
-        .into_iter()
-        .map(|(name, _)| Variable { name, value: Zeroizing::default() })
-        .collect();
-    let pushing = Pushing::new(&wish.platform, wish.environment.as_deref(), project, &variables)?;
-    pushing.check()?;
-    Ok(pushing.shown())
+pub(crate) fn commands_of(checked: &CheckedRequest, project: Option<&str>) -> Result<Vec<String>> {
+    let CheckedRequest { request, names, .. } = checked;
+    let without_value = |name: &&'static str| Variable { name, value: Zeroizing::default() };
+    let variables: Vec<_> = names.iter().map(without_value).collect();
+    let plan = PushPlan::new(&request.platform, request.environment.as_deref(), project, &variables)?;
+    plan.check()?;
+    Ok(plan.command_lines())
 }
 
 /// The result of a push, by variable.
@@ -71,8 +67,8 @@ pub(crate) struct Report {
     pub(crate) left_over: Vec<&'static str>,
     /// The commands that remove the left-over variables.
     pub(crate) removals: Vec<String>,
-    /// The program's error message, without values.
-    pub(crate) complaint: Option<String>,
+    /// What the program printed when it failed, without values.
+    pub(crate) program_message: Option<String>,
 }
 
 impl Report {
@@ -95,7 +91,7 @@ impl Report {
 }
 
 /// What a platform shows of a variable that it holds.
-enum Shown {
+enum Listed {
     Name,
     Value(Zeroizing<String>),
 }
@@ -106,7 +102,7 @@ struct Run<'a> {
     variables: &'a [Variable],
 }
 
-impl<'a> Pushing<'a> {
+impl<'a> PushPlan<'a> {
     /// The push of a deployment that was made.
     pub(crate) fn of(deployment: &'a Deployment, project: Option<&'a str>) -> Result<Self> {
         Self::new(&deployment.platform, deployment.environment.as_deref(), project, &deployment.variables)
@@ -132,10 +128,10 @@ impl<'a> Pushing<'a> {
         if !self.platform.sets(self.environment) {
             let only = self.platform.only_environment.as_deref().unwrap_or_default();
             let why = format!("{} sets variables for the environment {only} only", self.push.program);
-            return Err(Fault::PushUnsupported { platform: self.platform.name.clone(), why }.into());
+            return Err(DeploymentFault::PushUnsupported { platform: self.platform.name.clone(), why }.into());
         }
         if self.project.is_some() && self.push.project.is_none() {
-            return Err(Fault::ProjectUnsupported { program: self.push.program.clone() }.into());
+            return Err(DeploymentFault::ProjectUnsupported { program: self.push.program.clone() }.into());
         }
         if self.push.stdin == Stdin::HerokuApi {
             heroku::check_app(self.project)?;
@@ -144,16 +140,18 @@ impl<'a> Pushing<'a> {
     }
 
     /// The command lines that are going to be run.
-    pub(crate) fn shown(&self) -> Vec<String> {
+    pub(crate) fn command_lines(&self) -> Vec<String> {
         if self.push.stdin == Stdin::HerokuApi {
             let url = heroku::url(self.project.unwrap_or("APP"));
-            return vec![self.line(&self.push.run), format!("PATCH {url}")];
+            return vec![self.command_line(&self.push.run), format!("PATCH {url}")];
         }
         let runs = self.runs().into_iter().map(|run| run.arguments);
-        runs.chain([self.arguments(&self.push.list, None)]).map(|arguments| self.line(&arguments)).collect()
+        runs.chain([self.arguments(&self.push.list, None)])
+            .map(|arguments| self.command_line(&arguments))
+            .collect()
     }
 
-    fn line(&self, arguments: &[String]) -> String {
+    fn command_line(&self, arguments: &[String]) -> String {
         let program =
             self.program.as_deref().filter(|path| path.parent().is_some_and(|bin| bin.ends_with(".bin")));
         let here = std::env::current_dir().unwrap_or_default();
@@ -175,35 +173,35 @@ impl<'a> Pushing<'a> {
         for run in self.runs() {
             let names = run.variables.iter().map(|variable| variable.name);
             // What made one variable fail, such as a missing login, makes the others fail, too.
-            if report.complaint.is_some() {
+            if report.program_message.is_some() {
                 report.failed.extend(names);
                 continue;
             }
             match program::run(program, &run.arguments, &run.stdin, stop) {
-                Ok(ended) if ended.end == End::Well => set.extend(names),
-                Ok(ended) => {
-                    let into =
-                        if ended.end == End::Killed { &mut report.unknown } else { &mut report.failed };
+                Ok(finished) if finished.outcome == Outcome::Success => set.extend(names),
+                Ok(finished) => {
+                    let is_killed = finished.outcome == Outcome::Killed;
+                    let into = if is_killed { &mut report.unknown } else { &mut report.failed };
                     into.extend(names);
-                    report.complaint = Some(self.complaint(&ended));
+                    report.program_message = Some(self.message_of(&finished));
                 }
                 Err(source) if set.is_empty() => {
                     return Err(Error::CommandNotExecutable { program: self.push.program.clone(), source });
                 }
-                Err(fault) => {
+                Err(error) => {
                     report.failed.extend(names);
-                    report.complaint = Some(fault.to_string());
+                    report.program_message = Some(error.to_string());
                 }
             }
         }
         if set.is_empty() {
             return Ok(report);
         }
-        self.look(program, set, report, stop)
+        self.verify(program, set, report, stop)
     }
 
     /// Asks the platform which of the variables that were set it lists.
-    fn look(
+    fn verify(
         &self,
         program: &Path,
         set: Vec<&'static str>,
@@ -211,37 +209,42 @@ impl<'a> Pushing<'a> {
         stop: &AtomicBool,
     ) -> Result<Report> {
         match program::run(program, &self.arguments(&self.push.list, None), "", stop) {
-            Ok(listed) if listed.end == End::Well => {
-                self.compare(set, &mut report, |name| self.shown_of(&listed.out, name));
+            Ok(list) if list.outcome == Outcome::Success => {
+                self.compare(set, &mut report, |name| self.listed_in(&list.stdout, name));
             }
             failed => {
                 report.unknown.extend(set);
-                let said = failed.map_or_else(|fault| fault.to_string(), |ended| self.complaint(&ended));
-                report.complaint.get_or_insert(said);
+                let message =
+                    failed.map_or_else(|error| error.to_string(), |finished| self.message_of(&finished));
+                report.program_message.get_or_insert(message);
             }
         }
         Ok(report)
     }
 
     /// What the program's list shows of a variable.
-    fn shown_of(&self, list: &[u8], name: &str) -> Option<Shown> {
+    fn listed_in(&self, list: &[u8], name: &str) -> Option<Listed> {
         let value = self.push.shows_values.then(|| value_in(list, name)).flatten();
-        value.map(Shown::Value).or_else(|| mentions(list, name).then_some(Shown::Name))
+        value.map(Listed::Value).or_else(|| mentions(list, name).then_some(Listed::Name))
     }
 
-    fn compare(&self, set: Vec<&'static str>, report: &mut Report, shown_of: impl Fn(&str) -> Option<Shown>) {
-        let is_listed = |name: &str| shown_of(name).is_some();
+    /// Compares the variables that were set with what the platform lists, and finds variables of
+    /// other deployments.
+    fn compare(&self, set: Vec<&'static str>, report: &mut Report, listed: impl Fn(&str) -> Option<Listed>) {
+        let is_listed = |name: &str| listed(name).is_some();
         let ours: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
         let others = credentials::all().filter(|name| !ours.contains(name) && is_listed(name));
         // Where a program gets only the variables that its configuration names, others may stay.
         report.left_over = others.filter(|_| !self.push.named_only).collect();
-        let removal = |name: &&'static str| self.line(&self.arguments(&self.push.remove, Some(name)));
+        let removal = |name: &&'static str| self.command_line(&self.arguments(&self.push.remove, Some(name)));
         report.removals = report.left_over.iter().map(removal).collect();
         for name in set {
-            let into = match shown_of(name) {
+            let into = match listed(name) {
                 None => &mut report.missing,
-                Some(Shown::Value(value)) if self.is_given(name, &value) => &mut report.stored,
-                Some(Shown::Value(value)) if credentials::stands_for_value(&value) != Some(Stand::Hidden) => {
+                Some(Listed::Value(value)) if self.is_given(name, &value) => &mut report.stored,
+                Some(Listed::Value(value))
+                    if credentials::stands_for_value(&value) != Some(Stand::Hidden) =>
+                {
                     &mut report.altered
                 }
                 Some(_) => &mut report.listed,
@@ -258,34 +261,34 @@ impl<'a> Pushing<'a> {
     fn call_heroku(&self, program: &Path, stop: &AtomicBool) -> Result<Report> {
         let app = heroku::check_app(self.project)?;
         let names: Vec<_> = self.variables.iter().map(|variable| variable.name).collect();
-        let refused =
-            |complaint| Report { failed: names.clone(), complaint: Some(complaint), ..Report::default() };
+        let failed =
+            |message| Report { failed: names.clone(), program_message: Some(message), ..Report::default() };
         let unknown =
-            |complaint| Report { unknown: names.clone(), complaint: Some(complaint), ..Report::default() };
-        let token = program::run(program, &self.push.run, "", stop);
-        let token = token
+            |message| Report { unknown: names.clone(), program_message: Some(message), ..Report::default() };
+        let finished = program::run(program, &self.push.run, "", stop);
+        let finished = finished
             .map_err(|source| Error::CommandNotExecutable { program: self.push.program.clone(), source })?;
-        let text = Zeroizing::new(String::from_utf8_lossy(&token.out).into_owned());
-        if token.end != End::Well || text.trim().is_empty() {
-            return Ok(refused(self.complaint(&token)));
+        let token = Zeroizing::new(String::from_utf8_lossy(&finished.stdout).into_owned());
+        if finished.outcome != Outcome::Success || token.trim().is_empty() {
+            return Ok(failed(self.message_of(&finished)));
         }
-        let held = match heroku::ConfigVars::of(app, &text) {
-            Ok(held) => held,
-            Err(unusable) => return Ok(refused(unusable.text)),
+        let vars = match heroku::ConfigVars::of(app, &token) {
+            Ok(vars) => vars,
+            Err(error) => return Ok(failed(error.text)),
         };
-        match held.set(&json_object(self.variables)) {
+        match vars.set(&json_object(self.variables)) {
             Ok(()) => {}
-            Err(answer) if answer.is_final => return Ok(refused(self.without_values(&answer.text))),
-            Err(answer) => return Ok(unknown(self.without_values(&answer.text))),
+            Err(error) if error.is_final => return Ok(failed(self.without_values(&error.text))),
+            Err(error) => return Ok(unknown(self.without_values(&error.text))),
         }
-        match held.values() {
+        match vars.values() {
             Ok(values) => {
                 let mut report = Report::default();
-                let shown_of = |name: &str| values.get(name).cloned().map(Shown::Value);
-                self.compare(names, &mut report, shown_of);
+                let listed = |name: &str| values.get(name).cloned().map(Listed::Value);
+                self.compare(names, &mut report, listed);
                 Ok(report)
             }
-            Err(answer) => Ok(unknown(self.without_values(&answer.text))),
+            Err(error) => Ok(unknown(self.without_values(&error.text))),
         }
     }
 
@@ -325,17 +328,18 @@ impl<'a> Pushing<'a> {
     }
 
     /// The end of a program's output, without any value.
-    fn complaint(&self, ended: &Ended) -> String {
-        let said = if ended.err.trim_ascii().is_empty() { &ended.out } else { &ended.err };
-        let text = Zeroizing::new(String::from_utf8_lossy(said).into_owned());
+    fn message_of(&self, finished: &Finished) -> String {
+        let is_silent = finished.stderr.trim_ascii().is_empty();
+        let output = if is_silent { &finished.stdout } else { &finished.stderr };
+        let text = Zeroizing::new(String::from_utf8_lossy(output).into_owned());
         let text = self.without_values(text.trim());
-        let text = match (ended.end, text.is_empty()) {
-            (End::Killed, true) => "it did not end".into(),
-            (End::Killed, false) => format!("{text}; it did not end"),
+        let text = match (finished.outcome, text.is_empty()) {
+            (Outcome::Killed, true) => "it did not end".into(),
+            (Outcome::Killed, false) => format!("{text}; it did not end"),
             (_, true) => "it said nothing".into(),
             (_, false) => text,
         };
-        let skip = text.chars().count().saturating_sub(LONGEST_COMPLAINT);
+        let skip = text.chars().count().saturating_sub(LONGEST_MESSAGE);
         text.chars().skip(skip).collect()
     }
 

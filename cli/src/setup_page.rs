@@ -24,24 +24,25 @@ use capy_server::http::{self, Rights};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-pub(crate) use browser::Way;
+pub(crate) use browser::OpenMethod;
 
-use crate::deployment::{Wishes, Workbench};
+use crate::deployment::{DeployContext, PartialRequest};
 use crate::error::{Error, Result};
 use crate::{child, printer};
+use browser::Redirect;
 use gate::Gate;
 use session::Session;
 
 /// How long the page stays without a request of the user's.
-const IDLE: Duration = Duration::from_secs(10 * 60);
-const TICK: Duration = Duration::from_millis(100);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The most connections. A browser opens at most six. Others on this machine may hold the rest, and
 /// have to make room.
-const CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 /// How long to wait for a platform's program to be stopped.
-const LAST_PUSH: Duration = Duration::from_secs(5);
+const PUSH_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait, at the end, for answers that are being sent.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the page ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,21 +53,21 @@ enum End {
 }
 
 /// Serves the page until it ends.
-pub(crate) fn serve(workbench: Workbench, wishes: Wishes, way: &Way) -> Result<()> {
+pub(crate) fn serve(context: DeployContext, request: PartialRequest, method: &OpenMethod) -> Result<()> {
     child::keep_memory_private();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::SetupPage)?;
     let port = listener.local_addr().map_err(Error::SetupPage)?.port();
     listener.set_nonblocking(true).map_err(Error::SetupPage)?;
     let interrupt = Interrupt::catch().map_err(Error::SetupPage)?;
-    let session = Arc::new(Session::new(Gate::new(port)?, workbench, wishes, interrupt.clone()));
-    let opened = way.lead_to(&session.gate.url(), port);
+    let session = Arc::new(Session::new(Gate::new(port)?, context, request, interrupt.clone()));
+    let redirect = method.open(&session.gate.url(), port);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::SetupPage)?;
-    let end = runtime.block_on(run(listener, &session, &interrupt, opened));
+    let end = runtime.block_on(run(listener, &session, &interrupt, redirect));
     // Calls to the service that still wait are abandoned.
     runtime.shutdown_background();
     let end = end.map_err(Error::SetupPage)?;
-    farewell(&session, end);
+    report_end(&session, end);
     interrupt.end();
     Ok(())
 }
@@ -75,31 +76,38 @@ async fn run(
     listener: TcpListener,
     session: &Arc<Session>,
     interrupt: &Interrupt,
-    opened: browser::Opened,
+    redirect: Redirect,
 ) -> std::io::Result<End> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let (tell, told) = watch::channel(http::End::NotYet);
+    let (shutdown, shutdown_signal) = watch::channel(http::End::NotYet);
     let router = routes::router(Arc::clone(session));
-    let server = tokio::spawn(http::serve(listener, router, Limits::of(CONNECTIONS), Rights::SUCCESS, told));
-    let end = wait_for_end(session, interrupt, opened).await;
+    let server = tokio::spawn(http::serve(
+        listener,
+        router,
+        Limits::of(MAX_CONNECTIONS),
+        Rights::SUCCESS,
+        shutdown_signal,
+    ));
+    let end = wait_for_end(session, interrupt, redirect).await;
     // The signal stops a platform's program, too. Waits for that, so that nothing is left running.
     let start = Instant::now();
-    while end == End::Signal && session.is_pushing() && start.elapsed() < LAST_PUSH {
-        sleep(TICK).await;
+    while end == End::Signal && session.is_pushing() && start.elapsed() < PUSH_STOP_TIMEOUT {
+        sleep(POLL_INTERVAL).await;
     }
-    let _ = tell.send(http::End::Graceful);
-    let _ = timeout(LAST_WORDS, server).await;
+    let _ = shutdown.send(http::End::Graceful);
+    let _ = timeout(DRAIN_TIMEOUT, server).await;
     Ok(end)
 }
 
 /// Waits for the end, and prints what the user at the terminal should know until then.
-async fn wait_for_end(session: &Session, interrupt: &Interrupt, opened: browser::Opened) -> End {
-    let mut opened = Some(opened);
+async fn wait_for_end(session: &Session, interrupt: &Interrupt, redirect: Redirect) -> End {
+    // The browser needs the file until it is there.
+    let mut redirect = Some(redirect);
     loop {
-        if session.gate.is_claimed() && opened.take().is_some() {
+        if session.gate.is_claimed() && redirect.take().is_some() {
             printer::note("the page is open in a browser; this ends when you are done there, or with Ctrl-C");
         }
-        if session.gate.take_turned_away() {
+        if session.gate.take_refused() {
             printer::note(
                 "warning: another browser tried to open the page and got nothing\n\nhint: press Ctrl-C if that was not you",
             );
@@ -109,33 +117,34 @@ async fn wait_for_end(session: &Session, interrupt: &Interrupt, opened: browser:
         if let Some(end) = ended(signal, session.is_done(), idle) {
             return end;
         }
-        sleep(TICK).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
 fn ended(signal: bool, done: bool, idle: Duration) -> Option<End> {
-    let reasons = [(signal, End::Signal), (done, End::Done), (idle >= IDLE, End::Idle)];
+    let reasons = [(signal, End::Signal), (done, End::Done), (idle >= IDLE_TIMEOUT, End::Idle)];
     reasons.into_iter().find_map(|(is_so, end)| is_so.then_some(end))
 }
 
-fn farewell(session: &Session, end: End) {
+/// Prints why the page ended, and what became of each deployment.
+fn report_end(session: &Session, end: End) {
     match end {
         End::Done => {}
         End::Idle => printer::note("the page ended: nobody used it for ten minutes"),
         End::Signal => printer::note("the page ended"),
     }
-    let made = session.deployments();
-    for deployment in &made {
+    let deployments = session.deployments();
+    for deployment in &deployments {
         let (short, name) = (deployment.short_id(), &deployment.platform.name);
         if deployment.is_revoked() {
             printer::note(&format!("deployment {short} for {name} was revoked"));
-        } else if deployment.is_handed_over() {
+        } else if deployment.is_delivered() {
             printer::note(&format!(
                 "deployment {short} for {name}; to take it back: capy deploy revoke {short}"
             ));
         } else {
             // Nobody can ever open the blob that is in the file now.
-            if let Err(error) = deployment.take_back_blob() {
+            if let Err(error) = deployment.restore_blob_file() {
                 printer::note(&format!("warning: {error}"));
             }
             printer::note(&format!(
@@ -143,7 +152,7 @@ fn farewell(session: &Session, end: End) {
             ));
         }
     }
-    if made.is_empty() {
+    if deployments.is_empty() {
         printer::note("nothing was deployed");
     }
 }
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn ten_idle_minutes_a_signal_or_being_done_end_the_page() {
-        let (short, long) = (IDLE - TICK, IDLE);
+        let (short, long) = (IDLE_TIMEOUT - POLL_INTERVAL, IDLE_TIMEOUT);
         for (signal, done, idle, end) in [
             (false, false, Duration::ZERO, None),
             (false, false, short, None),
@@ -164,6 +173,6 @@ mod tests {
         ] {
             assert_eq!(ended(signal, done, idle), end, "{signal} {done} {idle:?}");
         }
-        assert_eq!(IDLE.as_secs(), 600);
+        assert_eq!(IDLE_TIMEOUT.as_secs(), 600);
     }
 }

@@ -138,7 +138,7 @@ impl ProjectKey {
     /// recognises the same value:
     /// `HKDF(value, HKDF(PK, deploy_id, "capy/v1/mark/" + name, 32), "", 16)`. Nobody can test
     /// guessed values against the fingerprint without `PK`.
-    pub fn mark(&self, deploy_id: &DeployId, name: &str, value: &str) -> [u8; 16] {
+    pub fn fingerprint(&self, deploy_id: &DeployId, name: &str, value: &str) -> [u8; 16] {
         let key = hkdf::<32>(&[&self.0], deploy_id.as_bytes(), &[b"capy/v1/mark/", name.as_bytes()]);
         *hkdf(&[value.as_bytes()], key.as_ref(), &[])
     }
@@ -155,24 +155,24 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_of_one_key_deployment_name_and_value() {
+    fn a_fingerprint_is_of_one_key_deployment_name_and_value() {
         let (one, two) = (DeployId::new([1; 32]), DeployId::new([2; 32]));
         let key = ProjectKey::new([5; 32]);
-        let mark = key.mark(&one, "A", "x");
-        assert_eq!(mark, key.mark(&one, "A", "x"));
+        let fingerprint = key.fingerprint(&one, "A", "x");
+        assert_eq!(fingerprint, key.fingerprint(&one, "A", "x"));
         let others = [
-            ProjectKey::new([6; 32]).mark(&one, "A", "x"),
-            key.mark(&two, "A", "x"),
-            key.mark(&one, "B", "x"),
-            key.mark(&one, "A", "y"),
+            ProjectKey::new([6; 32]).fingerprint(&one, "A", "x"),
+            key.fingerprint(&two, "A", "x"),
+            key.fingerprint(&one, "B", "x"),
+            key.fingerprint(&one, "A", "y"),
         ];
-        assert!(others.iter().all(|other| *other != mark));
+        assert!(others.iter().all(|other| *other != fingerprint));
     }
 
     #[test]
-    fn mark_format_unchanged() {
-        let mark = ProjectKey::new([5; 32]).mark(&DeployId::new([1; 32]), "A", "x");
-        assert_eq!(hex::encode(mark), "778c4db34218e330a9a885324a8dd870");
+    fn fingerprint_format_unchanged() {
+        let fingerprint = ProjectKey::new([5; 32]).fingerprint(&DeployId::new([1; 32]), "A", "x");
+        assert_eq!(hex::encode(fingerprint), "778c4db34218e330a9a885324a8dd870");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use capy_protocol::network::Network;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::EnvFileArg;
-use crate::deployment::{Terms, lifetime};
+use crate::deployment::{BlobPlace, PartialRequest, Terms, lifetime};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -127,6 +127,21 @@ pub(crate) struct Mint {
     pub(crate) format: FormatArg,
     #[command(flatten)]
     pub(crate) file: EnvFileArg,
+}
+
+impl From<&Mint> for PartialRequest {
+    fn from(arguments: &Mint) -> Self {
+        Self {
+            platform: arguments.platform.clone(),
+            environment: arguments.environment.clone(),
+            only: arguments.only.clone(),
+            label: arguments.label.clone(),
+            terms: arguments.terms.clone().into(),
+            credential: arguments.credential.into(),
+            format: arguments.format.into(),
+            blob: BlobPlace::of(arguments.split, arguments.blob_file.as_deref()),
+        }
+    }
 }
 
 /// What a deployment is allowed. Nothing given: until it is revoked, from anywhere.

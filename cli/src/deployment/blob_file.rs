@@ -5,7 +5,7 @@
 //! before the registration         a temporary file is created beside the target, so that a folder
 //!                                 that cannot be written to is known in time
 //! after the registration          the blob is written to it and renamed over the target
-//! when it is taken back           the old content is restored, unless somebody changed the file
+//! when it is revoked right away   the old content is restored, unless somebody changed the file
 //! ```
 //!
 //! Everybody may read the file: the blob is sealed, and the user that a container runs as has to
@@ -19,16 +19,15 @@ use capy_protocol::blob::SecretsBlob;
 use capy_protocol::id::DeployId;
 use tempfile::NamedTempFile;
 
-use super::wish::BlobFile;
-use crate::error::DeploymentFault as Fault;
-use crate::error::{Error, Result};
+use super::request::BlobFile;
+use crate::error::{DeploymentFault, Error, Result};
 use crate::local::private_file::{self, Access};
 
 /// The deployment whose blob a file holds; `None` if the file is missing or empty.
 ///
 /// # Errors
 ///
-/// [`Fault::BlobFileTaken`] if the file holds something other than a blob.
+/// [`DeploymentFault::BlobFileTaken`] if the file holds something other than a blob.
 pub(super) fn holder(path: &Path) -> Result<Option<DeployId>> {
     let Some(bytes) = read(path).map_err(Error::file("read", path))?.filter(|bytes| !bytes.is_empty()) else {
         return Ok(None);
@@ -36,19 +35,19 @@ pub(super) fn holder(path: &Path) -> Result<Option<DeployId>> {
     let blob = std::str::from_utf8(&bytes).ok().and_then(|text| SecretsBlob::parse(text).ok());
     match blob {
         Some(blob) => Ok(Some(blob.deploy_id())),
-        None => Err(Fault::BlobFileTaken { path: path.into() }.into()),
+        None => Err(DeploymentFault::BlobFileTaken { path: path.into() }.into()),
     }
 }
 
 /// A temporary file for a blob, beside the target. The target has not changed yet.
-pub(super) struct Room {
+pub(super) struct PendingFile {
     file: BlobFile,
     target: PathBuf,
-    aside: NamedTempFile,
+    temporary: NamedTempFile,
 }
 
 /// A blob that was written to its file.
-pub(crate) struct Placed {
+pub(crate) struct WrittenFile {
     pub(crate) file: BlobFile,
     target: PathBuf,
     blob: String,
@@ -56,33 +55,33 @@ pub(crate) struct Placed {
     before: Option<(Vec<u8>, Access)>,
 }
 
-impl Room {
-    pub(super) fn make(file: &BlobFile) -> Result<Self> {
-        let made =
+impl PendingFile {
+    pub(super) fn create(file: &BlobFile) -> Result<Self> {
+        let created =
             private_file::follow(&file.path).and_then(|target| Ok((private_file::aside(&target)?, target)));
-        let (aside, target) = made.map_err(Error::file("write", &file.path))?;
-        Ok(Self { file: file.clone(), target, aside })
+        let (temporary, target) = created.map_err(Error::file("write", &file.path))?;
+        Ok(Self { file: file.clone(), target, temporary })
     }
 
     /// Writes the blob, and renames the temporary file over the target.
-    pub(super) fn fill(self, blob: String) -> Result<Placed> {
-        let Self { file, target, mut aside } = self;
+    pub(super) fn write(self, blob: String) -> Result<WrittenFile> {
+        let Self { file, target, mut temporary } = self;
         let before = read_with_access(&target).and_then(|before| {
-            aside.write_all(blob.as_bytes())?;
-            Access::READABLE.give(aside.as_file())?;
-            private_file::put(aside, &target).map(|()| before)
+            temporary.write_all(blob.as_bytes())?;
+            Access::READABLE.give(temporary.as_file())?;
+            private_file::put(temporary, &target).map(|()| before)
         });
         let before = before.map_err(Error::file("write", &file.path))?;
-        Ok(Placed { file, target, blob, before })
+        Ok(WrittenFile { file, target, blob, before })
     }
 }
 
-impl Placed {
+impl WrittenFile {
     /// Restores the old content, or removes the file if there was none before. A file that somebody
     /// changed since is left alone.
-    pub(super) fn take_back(&self) -> Result<()> {
-        let ours = |held: Option<Vec<u8>>| held.is_some_and(|held| held == self.blob.as_bytes());
-        let done = match (read(&self.target).map(ours), &self.before) {
+    pub(super) fn restore(&self) -> Result<()> {
+        let is_ours = |held: Option<Vec<u8>>| held.is_some_and(|held| held == self.blob.as_bytes());
+        let done = match (read(&self.target).map(is_ours), &self.before) {
             (Ok(false), _) => Ok(()),
             (Ok(true), Some((before, access))) => private_file::write_over(&self.target, before, access),
             (Ok(true), None) => fs::remove_file(&self.target),
@@ -121,11 +120,11 @@ mod tests {
         let file = BlobFile::in_folder(folder.path());
         fs::write(&file.path, "old").unwrap();
         fs::set_permissions(&file.path, Permissions::from_mode(0o600)).unwrap();
-        drop(Room::make(&file).unwrap());
+        drop(PendingFile::create(&file).unwrap());
         assert_eq!(fs::read(&file.path).unwrap(), b"old");
-        let placed = Room::make(&file).unwrap().fill("new".into()).unwrap();
+        let written = PendingFile::create(&file).unwrap().write("new".into()).unwrap();
         assert_eq!((fs::read(&file.path).unwrap(), mode(&file.path)), (b"new".to_vec(), 0o644));
-        placed.take_back().unwrap();
+        written.restore().unwrap();
         assert_eq!((fs::read(&file.path).unwrap(), mode(&file.path)), (b"old".to_vec(), 0o600));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -134,13 +133,13 @@ mod tests {
     fn what_somebody_else_wrote_since_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = BlobFile::in_folder(folder.path());
-        let placed = Room::make(&file).unwrap().fill("new".into()).unwrap();
+        let written = PendingFile::create(&file).unwrap().write("new".into()).unwrap();
         fs::write(&file.path, "newer").unwrap();
-        placed.take_back().unwrap();
+        written.restore().unwrap();
         assert_eq!(fs::read(&file.path).unwrap(), b"newer");
-        let placed = Room::make(&file).unwrap().fill("newest".into()).unwrap();
+        let written = PendingFile::create(&file).unwrap().write("newest".into()).unwrap();
         fs::remove_file(&file.path).unwrap();
-        placed.take_back().unwrap();
+        written.restore().unwrap();
         assert!(!file.path.exists());
     }
 

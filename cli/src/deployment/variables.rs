@@ -1,10 +1,17 @@
-//! The variables that a platform has to hold, as `NAME=value` lines, as JSON, or as the parts of a
-//! split blob.
+//! The variables that a platform has to hold: which there are, and how they are written, as
+//! `NAME=value` lines or as JSON.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use capy_client::credentials::Names;
+use capy_protocol::api::Credential;
 use zeroize::Zeroizing;
+
+use super::request::{BlobPlace, DeployRequest};
+
+/// Variable with the service's URL. Every platform gets it, so that none needs `capy.toml`.
+const SERVICE_URL: &str = "CAPY_SERVICE_URL";
 
 /// One variable that the platform has to hold. Its value is wiped on drop.
 pub(crate) struct Variable {
@@ -15,15 +22,67 @@ pub(crate) struct Variable {
 impl Variable {
     /// Whether the variable holds the key or the blob. The others hold the service's URL or a path.
     pub(crate) fn is_secret(&self) -> bool {
-        let is_place = self.name == super::SERVICE_URL
+        let is_address = self.name == SERVICE_URL
             || [Names::PROJECT_KEY, Names::DEPLOY_KEY].iter().any(|names| names.blob_file == self.name);
-        !is_place
+        !is_address
     }
 }
 
-/// Name of each variable, with the length of its value in bytes.
-pub(super) fn sizes(variables: &[Variable]) -> Vec<(&'static str, usize)> {
-    variables.iter().map(|variable| (variable.name, variable.value.len())).collect()
+/// What a variable holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Content<'a> {
+    ServiceUrl,
+    Key,
+    /// The path by which the platform knows the blob's file.
+    BlobFileName(&'a str),
+    /// These bytes of the blob.
+    Blob(Range<usize>),
+}
+
+/// The names of the variables with what each of them holds, if the blob goes to this place. They are
+/// in order of their names, the parts of a split blob in their own order.
+pub(super) fn layout<'a>(
+    request: &DeployRequest,
+    place: &'a BlobPlace,
+    blob_len: usize,
+) -> Vec<(&'static str, Content<'a>)> {
+    let names = names_of(request.credential);
+    let mut layout = vec![(SERVICE_URL, Content::ServiceUrl), (names.key, Content::Key)];
+    match place {
+        BlobPlace::Variable => layout.push((names.blob, Content::Blob(0..blob_len))),
+        BlobPlace::Split => {
+            let parts = split(names, blob_len, request.platform.limits.split_len());
+            layout.extend(parts.into_iter().map(|(name, part)| (name, Content::Blob(part))));
+        }
+        BlobPlace::File(file) => layout.push((names.blob_file, Content::BlobFileName(&file.name))),
+    }
+    layout
+}
+
+/// The names of the variables for this kind of key.
+pub(super) fn names_of(credential: Credential) -> Names {
+    match credential {
+        Credential::ProjectKey => Names::PROJECT_KEY,
+        Credential::DeployKey => Names::DEPLOY_KEY,
+    }
+}
+
+/// Splits a blob over as many variables as it needs, each up to `limit` bytes long. If all numbered
+/// names are used up, the last variable holds the rest, and is then too long.
+fn split(names: Names, blob_len: usize, limit: Option<usize>) -> Vec<(&'static str, Range<usize>)> {
+    let limit = limit.unwrap_or(blob_len).max(1);
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for name in [&names.blob].into_iter().chain(names.more) {
+        let is_last = parts.len() == names.more.len();
+        let end = if is_last { blob_len } else { blob_len.min(start + limit) };
+        parts.push((*name, start..end));
+        start = end;
+        if start == blob_len {
+            break;
+        }
+    }
+    parts
 }
 
 /// `NAME=value` lines.
@@ -48,24 +107,6 @@ pub(crate) fn json_object(variables: &[Variable]) -> Zeroizing<String> {
     text
 }
 
-/// Splits the blob over as many variables as it needs, each up to `limit` bytes long. If all
-/// numbered names are used up, the last variable holds the rest, and is then too long.
-pub(super) fn split(names: Names, blob: &str, limit: Option<usize>) -> Vec<Variable> {
-    let limit = limit.unwrap_or(blob.len()).max(1);
-    let mut rest = blob;
-    let mut parts = Vec::new();
-    for name in [&names.blob].into_iter().chain(names.more) {
-        let is_last = parts.len() == names.more.len();
-        let (part, after) = if is_last { (rest, "") } else { rest.split_at(limit.min(rest.len())) };
-        parts.push(Variable { name, value: Zeroizing::new(part.to_owned()) });
-        rest = after;
-        if rest.is_empty() {
-            break;
-        }
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,15 +116,16 @@ mod tests {
         for (len, limit, count) in
             [(10, Some(10), 1), (11, Some(10), 2), (160, Some(10), 16), (161, Some(10), 16), (9, None, 1)]
         {
-            let blob: String = (0..len).map(|index| char::from(b'a' + index % 26)).collect();
-            let parts = split(Names::PROJECT_KEY, &blob, limit);
+            let parts = split(Names::PROJECT_KEY, len, limit);
             assert_eq!(parts.len(), count, "{len}");
-            let joined: String = parts.iter().map(|part| part.value.as_str()).collect();
-            assert_eq!(joined, blob);
-            assert_eq!(
-                (parts[0].name, len > 10 && parts[1].name == "SECRETS_BLOB_2"),
-                ("SECRETS_BLOB", len > 10)
-            );
+            let mut end = 0;
+            for (_, part) in &parts {
+                assert_eq!(part.start, end, "{len}");
+                end = part.end;
+            }
+            assert_eq!(end, len);
+            assert_eq!(parts[0].0, "SECRETS_BLOB");
+            assert_eq!(parts.get(1).map(|(name, _)| *name), (len > 10).then_some("SECRETS_BLOB_2"));
         }
     }
 }

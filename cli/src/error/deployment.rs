@@ -1,4 +1,4 @@
-//! Errors of making, pushing, checking and rotating a deployment, and sizes that do not fit.
+//! Errors of making, pushing, checking and rotating a deployment, and limits that it exceeds.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub(crate) enum Fault {
     SuccessorUnknown { short: String },
     #[error("{program} has no option that names a project")]
     ProjectUnsupported { program: String },
-    #[error("{}", half_pushed(platform, unset, unknown))]
+    #[error("{}", push_incomplete(platform, unset, unknown))]
     PushIncomplete {
         platform: String,
         unset: Vec<&'static str>,
@@ -83,7 +83,7 @@ impl Fault {
     }
 }
 
-fn half_pushed(platform: &str, unset: &[&str], unknown: &[&str]) -> String {
+fn push_incomplete(platform: &str, unset: &[&str], unknown: &[&str]) -> String {
     let unset =
         (!unset.is_empty()).then(|| format!("not everything was set on {platform}: {}", unset.join(", ")));
     let unknown = (!unknown.is_empty())
@@ -93,14 +93,14 @@ fn half_pushed(platform: &str, unset: &[&str], unknown: &[&str]) -> String {
 
 /// A size limit of a platform that the variables exceed, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Misfit {
+pub(crate) enum LimitExceeded {
     /// The value of one variable is too long.
     Value { name: String, bytes: usize, limit: usize },
     /// All variables together are too large.
     Total { bytes: usize, limit: usize },
 }
 
-impl fmt::Display for Misfit {
+impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value { name, bytes, limit } => {
@@ -115,12 +115,12 @@ impl fmt::Display for Misfit {
 
 /// Which other places for the blob would fit the platform: several variables, or a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Ways {
+pub(crate) struct Alternatives {
     pub(crate) split: bool,
     pub(crate) file: bool,
 }
 
-impl Ways {
+impl Alternatives {
     /// The hint of the command line, as one sentence.
     pub(crate) fn hint(self) -> &'static str {
         match (self.split, self.file) {

@@ -1,9 +1,9 @@
-//! Records of the deployments that this machine made: the options of each, and marks of its
+//! Records of the deployments that this machine made: the options of each, and fingerprints of its
 //! contents.
 //!
-//! There is one file per deployment, in `<config>/deployments/`. It holds names, and marks (see
-//! [`capy_protocol::key::ProjectKey::mark`]) that are useless without the project's key; it holds
-//! no value and no key. If a deployment has no record, nothing is guessed from another one.
+//! There is one file per deployment, in `<config>/deployments/`. It holds names, and fingerprints
+//! (see [`capy_protocol::key::ProjectKey::fingerprint`]) that are useless without the project's key;
+//! it holds no value and no key. If a deployment has no record, nothing is guessed from another one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,11 +30,11 @@ pub(crate) struct Record {
     pub(crate) split: bool,
     /// The file that the blob was written to, and the path that the platform knows it by.
     pub(crate) blob_file: Option<(PathBuf, String)>,
-    /// Mark of the blob.
+    /// Fingerprint of the blob.
     pub(crate) blob: String,
-    /// Mark of the key that the platform holds beside the blob.
+    /// Fingerprint of the key that the platform holds beside the blob.
     pub(crate) key: String,
-    /// Mark of each variable that is sealed in the blob, by its name.
+    /// Fingerprint of each variable that is sealed in the blob, by its name.
     pub(crate) variables: BTreeMap<String, String>,
 }
 
@@ -46,7 +46,7 @@ impl Records {
     /// Saves the record of a deployment.
     pub(crate) fn add(&self, id: &DeployId, record: &Record) -> Result<()> {
         let path = self.path(id);
-        let text = toml::to_string(record).expect("names, paths and marks are always TOML");
+        let text = toml::to_string(record).expect("names, paths and fingerprints are always TOML");
         private_file::create_private_folder(&self.0)
             .and_then(|()| private_file::replace_private(&path, text.as_bytes()))
             .map_err(Error::file("write", &path))

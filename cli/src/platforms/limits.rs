@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Misfit;
+use crate::error::LimitExceeded;
 
 /// The limits that a platform documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +23,13 @@ pub(crate) struct Limits {
     /// The page on which the platform documents the limits.
     pub(crate) source: Option<String>,
     /// Lower limits that hold in a part of the platform.
-    pub(crate) careful: Option<Careful>,
+    pub(crate) partial: Option<PartialLimits>,
 }
 
 /// Limits of a part of the platform. Exceeding one is a warning, and no error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Careful {
+pub(crate) struct PartialLimits {
     pub(crate) value: Option<usize>,
     pub(crate) total: Option<usize>,
     /// Explains which part refuses the variables.
@@ -61,53 +61,61 @@ impl Counts {
     }
 }
 
+/// How far a limit is used up, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) bytes: usize,
+    pub(crate) limit: usize,
+    /// Whether the limit is for a single variable, and not for all of them together.
+    pub(crate) of_one_variable: bool,
+}
+
 impl Limits {
     /// Checks the limits of one value and of all variables together. The platform's other variables
     /// are not known here, so the real total may be larger.
-    pub(crate) fn check(&self, sizes: &[(&str, usize)]) -> Result<(), Misfit> {
+    pub(crate) fn check(&self, sizes: &[(&str, usize)]) -> Result<(), LimitExceeded> {
         for (name, bytes) in sizes {
             if let Some(limit) = self.value.filter(|limit| bytes > limit) {
-                return Err(Misfit::Value { name: (*name).into(), bytes: *bytes, limit });
+                return Err(LimitExceeded::Value { name: (*name).into(), bytes: *bytes, limit });
             }
         }
         let bytes = self.counts.bytes(sizes);
         match self.total {
-            Some(limit) if bytes > limit => Err(Misfit::Total { bytes, limit }),
+            Some(limit) if bytes > limit => Err(LimitExceeded::Total { bytes, limit }),
             _ => Ok(()),
         }
     }
 
-    /// The limit that is used up most: bytes used, the limit, and whether it is that of a single
-    /// variable. `None` if no limit is known.
-    pub(crate) fn used(&self, sizes: &[(&str, usize)]) -> Option<(usize, usize, bool)> {
+    /// How far the limit is used up that is used up most; `None` if no limit is known.
+    pub(crate) fn usage(&self, sizes: &[(&str, usize)]) -> Option<Usage> {
         let longest = sizes.iter().map(|(_, bytes)| *bytes).max()?;
-        let value = self.value.map(|limit| (longest, limit, true));
-        let total = self.total.map(|limit| (self.counts.bytes(sizes), limit, false));
-        // The limit of which the larger part is used.
-        let fuller =
-            |one: &(usize, usize, bool), other: &(usize, usize, bool)| one.0 * other.1 >= other.0 * one.1;
+        let value = self.value.map(|limit| Usage { bytes: longest, limit, of_one_variable: true });
+        let total =
+            self.total.map(|limit| Usage { bytes: self.counts.bytes(sizes), limit, of_one_variable: false });
         match (value, total) {
-            (Some(value), Some(total)) => Some(if fuller(&value, &total) { value } else { total }),
+            (Some(value), Some(total)) => {
+                let is_value_fuller = value.bytes * total.limit >= total.bytes * value.limit;
+                Some(if is_value_fuller { value } else { total })
+            }
             (value, total) => value.or(total),
         }
     }
 
     /// The length at which a blob is split; `None` if there is no limit for one value.
-    pub(crate) fn cut(&self) -> Option<usize> {
-        let careful = self.careful.as_ref().and_then(|careful| careful.value);
-        careful.into_iter().chain(self.value).min()
+    pub(crate) fn split_len(&self) -> Option<usize> {
+        let partial = self.partial.as_ref().and_then(|partial| partial.value);
+        partial.into_iter().chain(self.value).min()
     }
 
     /// A warning if a part of the platform would refuse the variables.
     pub(crate) fn warning(&self, sizes: &[(&str, usize)]) -> Option<String> {
-        let careful = self.careful.as_ref()?;
-        let inner =
-            Self { value: careful.value, total: careful.total, counts: self.counts, ..Self::default() };
-        let misfit = inner.check(sizes).err()?;
-        let what = match misfit {
-            Misfit::Value { name, bytes, .. } => format!("{name} has {bytes} bytes"),
-            Misfit::Total { bytes, .. } => format!("the variables have {bytes} bytes"),
+        let partial = self.partial.as_ref()?;
+        let limits =
+            Self { value: partial.value, total: partial.total, counts: self.counts, ..Self::default() };
+        let what = match limits.check(sizes).err()? {
+            LimitExceeded::Value { name, bytes, .. } => format!("{name} has {bytes} bytes"),
+            LimitExceeded::Total { bytes, .. } => format!("the variables have {bytes} bytes"),
         };
-        Some(format!("{what}: {}", careful.why))
+        Some(format!("{what}: {}", partial.why))
     }
 }

@@ -1,9 +1,9 @@
 //! Tests of the platforms: every file is complete and renders; detection and limits.
 
-use crate::error::Misfit;
+use crate::error::LimitExceeded;
 use std::fs;
 
-use super::limits::Counts;
+use super::limits::{Counts, Usage};
 use super::*;
 
 const NAMES: [&str; 3] = ["CAPY_SERVICE_URL", "PROJECT_KEY", "SECRETS_BLOB"];
@@ -71,13 +71,13 @@ fn every_platform_file_is_complete_and_built_in() {
         }
         let limits = &platform.limits;
         let says_a_number = [limits.value, limits.total, limits.count].iter().any(Option::is_some)
-            || limits.careful.is_some();
+            || limits.partial.is_some();
         assert_eq!(
             says_a_number,
             limits.source.as_deref().is_some_and(is_url),
             "{id}: a limit has its source"
         );
-        assert!(limits.careful.iter().all(|part| part.value.or(part.total).is_some()), "{id}");
+        assert!(limits.partial.iter().all(|part| part.value.or(part.total).is_some()), "{id}");
         assert_eq!(platform.own_variables.is_some(), id != "other", "{id}: what it sets itself");
         if let Some(sets) = &platform.own_variables {
             let is_plain = |name: &String| {
@@ -223,25 +223,25 @@ fn lines_for_each_variable_are_written_for_each() {
 #[test]
 fn the_repository_says_where_it_goes_and_how_it_is_built() {
     let folder = tempfile::tempdir().unwrap();
-    let signs = Signs::of(folder.path());
-    assert!(all().iter().all(|platform| signs.of_platform(platform).is_none()));
-    assert_eq!(signs.commands(), Commands::default());
+    let folder = folder.path();
+    assert!(all().iter().all(|platform| platform.marker_in(folder).is_none()));
+    assert_eq!(Commands::detect(folder), Commands::default());
 
-    fs::write(folder.path().join("fly.toml"), "").unwrap();
-    fs::write(folder.path().join("wrangler.toml"), "name = \"a\"\n").unwrap();
-    let found: Vec<_> = all().into_iter().filter(|platform| signs.of_platform(platform).is_some()).collect();
+    fs::write(folder.join("fly.toml"), "").unwrap();
+    fs::write(folder.join("wrangler.toml"), "name = \"a\"\n").unwrap();
+    let found: Vec<_> = all().into_iter().filter(|platform| platform.marker_in(folder).is_some()).collect();
     let ids: Vec<_> = found.iter().map(|platform| platform.id).collect();
     assert_eq!(ids, ["cloudflare-workers", "fly"]);
-    fs::write(folder.path().join("wrangler.toml"), "pages_build_output_dir = \"dist\"\n").unwrap();
-    assert_eq!(signs.of_platform(&find("cloudflare-pages").unwrap()), Some("wrangler.toml"));
+    fs::write(folder.join("wrangler.toml"), "pages_build_output_dir = \"dist\"\n").unwrap();
+    assert_eq!(find("cloudflare-pages").unwrap().marker_in(folder), Some("wrangler.toml"));
 
-    fs::write(folder.path().join("package.json"), r#"{"scripts":{"build":"x","start":"y"}}"#).unwrap();
-    fs::write(folder.path().join("pnpm-lock.yaml"), "").unwrap();
-    let commands = signs.commands();
+    fs::write(folder.join("package.json"), r#"{"scripts":{"build":"x","start":"y"}}"#).unwrap();
+    fs::write(folder.join("pnpm-lock.yaml"), "").unwrap();
+    let commands = Commands::detect(folder);
     assert_eq!((commands.build.as_str(), commands.start.as_str()), ("pnpm run build", "pnpm start"));
     assert_eq!(commands.start_json(), r#"["pnpm", "start"]"#);
-    fs::write(folder.path().join("package.json"), "not json").unwrap();
-    assert_eq!(signs.commands(), Commands::default());
+    fs::write(folder.join("package.json"), "not json").unwrap();
+    assert_eq!(Commands::detect(folder), Commands::default());
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn what_does_not_fit_is_told_with_numbers() {
     let lambda = find("aws-lambda-image").unwrap().limits;
     // {"AB":"…"}
     assert_eq!(lambda.check(&[("AB", 4087)]), Ok(()));
-    assert_eq!(lambda.check(&[("AB", 4088)]), Err(Misfit::Total { bytes: 4097, limit: 4096 }));
+    assert_eq!(lambda.check(&[("AB", 4088)]), Err(LimitExceeded::Total { bytes: 4097, limit: 4096 }));
     // {"A":"…","B":"…"}
     assert_eq!(lambda.check(&[("A", 4000), ("B", 81)]), Ok(()));
     assert!(lambda.check(&[("A", 4000), ("B", 82)]).is_err());
@@ -259,15 +259,16 @@ fn what_does_not_fit_is_told_with_numbers() {
     assert_eq!(netlify.check(&[("A", 5000)]), Ok(()));
     assert!(netlify.warning(&[("A", 2000), ("B", 3000)]).unwrap().contains("functions take 4 KB in all"));
     let pages = find("cloudflare-pages").unwrap().limits;
-    let misfit = pages.check(&[("A", 1), ("B", 5121)]).unwrap_err();
-    assert_eq!(misfit.to_string(), "B has 5121 bytes, 5120 are allowed in one variable");
+    let exceeded = pages.check(&[("A", 1), ("B", 5121)]).unwrap_err();
+    assert_eq!(exceeded.to_string(), "B has 5121 bytes, 5120 are allowed in one variable");
     let vercel = find("vercel").unwrap().limits;
     assert_eq!(vercel.check(&[("A", 6000)]), Ok(()));
     assert!(vercel.warning(&[("A", 6000)]).unwrap().contains("edge functions"));
     assert_eq!(vercel.warning(&[("A", 5120)]), None);
-    assert_eq!(vercel.cut(), Some(5120));
-    assert_eq!(vercel.used(&[("A", 100)]).map(|used| used.1), Some(65536));
-    assert_eq!(find("aws-ecs").unwrap().limits.used(&[("A", 9)]), Some((17, 65536, false)));
+    assert_eq!(vercel.split_len(), Some(5120));
+    assert_eq!(vercel.usage(&[("A", 100)]).map(|usage| usage.limit), Some(65536));
+    let ecs = find("aws-ecs").unwrap().limits;
+    assert_eq!(ecs.usage(&[("A", 9)]), Some(Usage { bytes: 17, limit: 65536, of_one_variable: false }));
     assert_eq!(find("other").unwrap().limits.check(&[("A", 10_000_000)]), Ok(()));
 }
 

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one call may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The hosts that Heroku's command line accepts in `HEROKU_HOST`, besides loopback.
 const HOSTS: [&str; 4] = ["heroku.com", "herokai.com", "herokuspace.com", "herokudev.com"];
 const ACCEPT: &str = "application/vnd.heroku+json; version=3";
@@ -27,69 +28,70 @@ pub(super) struct ConfigVars {
 }
 
 impl ConfigVars {
-    pub(super) fn of(app: &str, token: &str) -> Result<Self, Refusal> {
+    pub(super) fn of(app: &str, token: &str) -> Result<Self, CallError> {
         let tls = authorities::tls_config(|name| std::env::var_os(name))
-            .map_err(|unusable| Refusal { is_final: true, ..Refusal::unknown(unusable) })?;
-        let config = Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+            .map_err(|error| CallError { is_final: true, ..CallError::unknown(error) })?;
+        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0);
         let agent = config.http_status_as_error(false).tls_config(tls).build().new_agent();
         Ok(Self { agent, url: url(app), token: Zeroizing::new(format!("Bearer {}", token.trim())) })
     }
 
-    /// Sets the variables of a JSON object, or returns what Heroku said against it.
-    pub(super) fn set(&self, json: &str) -> Result<(), Refusal> {
+    /// Sets the variables of a JSON object, or returns Heroku's reason why not.
+    pub(super) fn set(&self, json: &str) -> Result<(), CallError> {
         let call = self.agent.patch(&self.url).header("authorization", self.token.as_str());
         let answer = call.header("accept", ACCEPT).content_type("application/json").send(json);
-        accepted(answer).map(drop)
+        successful_body(answer).map(drop)
     }
 
     /// The variables that are set, with their values (Platform API Reference, "Config Vars Info for
     /// app").
-    pub(super) fn values(&self) -> Result<BTreeMap<String, Zeroizing<String>>, Refusal> {
+    pub(super) fn values(&self) -> Result<BTreeMap<String, Zeroizing<String>>, CallError> {
         let call = self.agent.get(&self.url).header("authorization", self.token.as_str());
-        let text = accepted(call.header("accept", ACCEPT).call())?;
-        let held: BTreeMap<String, Option<String>> = serde_json::from_str(&text)
-            .map_err(|_| Refusal::unknown("its answer is not a list of variables"))?;
-        let held = held.into_iter().filter_map(|(name, value)| Some((name, Zeroizing::new(value?))));
-        Ok(held.collect())
+        let text = successful_body(call.header("accept", ACCEPT).call())?;
+        let vars: BTreeMap<String, Option<String>> = serde_json::from_str(&text)
+            .map_err(|_| CallError::unknown("its answer is not a list of variables"))?;
+        let vars = vars.into_iter().filter_map(|(name, value)| Some((name, Zeroizing::new(value?))));
+        Ok(vars.collect())
     }
 }
 
 /// Why a call failed.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct CallError {
     pub(super) text: String,
     /// Whether the call certainly changed nothing.
     pub(super) is_final: bool,
 }
 
-impl Refusal {
+impl CallError {
     fn unknown(text: impl ToString) -> Self {
         Self { text: text.to_string(), is_final: false }
     }
 }
 
 /// The body of a successful answer. It holds values.
-fn accepted(
+fn successful_body(
     answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> Result<Zeroizing<String>, Refusal> {
-    let mut answer = answer.map_err(|fault| {
-        let never_sent = matches!(fault, ureq::Error::HostNotFound | ureq::Error::ConnectionFailed);
-        Refusal { is_final: never_sent, ..Refusal::unknown(fault) }
+) -> Result<Zeroizing<String>, CallError> {
+    let mut answer = answer.map_err(|error| {
+        let is_unsent = matches!(error, ureq::Error::HostNotFound | ureq::Error::ConnectionFailed);
+        CallError { is_final: is_unsent, ..CallError::unknown(error) }
     })?;
-    let text = Zeroizing::new(answer.body_mut().read_to_string().map_err(Refusal::unknown)?);
+    let text = Zeroizing::new(answer.body_mut().read_to_string().map_err(CallError::unknown)?);
     if answer.status().is_success() {
         return Ok(text);
     }
     let message = serde_json::from_str::<serde_json::Value>(&text).ok();
     let message = message.as_ref().and_then(|body| body["message"].as_str()).unwrap_or("it said nothing");
     let status = answer.status();
-    Err(Refusal { text: format!("{message} ({})", status.as_u16()), is_final: status.is_client_error() })
+    Err(CallError { text: format!("{message} ({})", status.as_u16()), is_final: status.is_client_error() })
 }
 
 /// Checks that an app's name can be part of a URL.
 pub(super) fn check_app(app: Option<&str>) -> Result<&str> {
-    let good = |app: &&str| !app.is_empty() && app.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    app.filter(good).ok_or(Error::PushProjectMissing { option: "--project APP" })
+    let is_plain =
+        |app: &&str| !app.is_empty() && app.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    app.filter(is_plain).ok_or(Error::PushProjectMissing { option: "--project APP" })
 }
 
 pub(super) fn url(app: &str) -> String {

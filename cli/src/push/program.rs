@@ -19,26 +19,26 @@ use crate::process_group::ProcessGroup;
 use crate::program::{in_folder, on_path};
 
 /// How long a program may run. Only one that waits for somebody takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
-const TICK: Duration = Duration::from_millis(20);
+const TIMEOUT: Duration = Duration::from_secs(120);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long to wait for the rest of a program's output after its end: a process that it started may
 /// keep the output open.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Well,
-    Badly,
+pub(super) enum Outcome {
+    Success,
+    Failure,
     /// Killed: nobody knows what the program did.
     Killed,
 }
 
-/// The result of a program.
-pub(super) struct Ended {
-    pub(super) end: End,
-    pub(super) out: Zeroizing<Vec<u8>>,
-    pub(super) err: Zeroizing<Vec<u8>>,
+/// A program that ended, with its output.
+pub(super) struct Finished {
+    pub(super) outcome: Outcome,
+    pub(super) stdout: Zeroizing<Vec<u8>>,
+    pub(super) stderr: Zeroizing<Vec<u8>>,
 }
 
 /// Finds the repository's own copy of a program, as `npx` does, else the one on PATH.
@@ -54,8 +54,8 @@ fn in_repository(program: &str, here: &Path) -> Option<PathBuf> {
     let mut found = None;
     for folder in here.ancestors() {
         let candidate = in_folder(program, &folder.join("node_modules").join(".bin"));
-        let is_mine = |candidate: &PathBuf| check_owner(candidate).is_ok() && check_owner(folder).is_ok();
-        found = candidate.filter(is_mine);
+        let is_own = |candidate: &PathBuf| check_owner(candidate).is_ok() && check_owner(folder).is_ok();
+        found = candidate.filter(is_own);
         if found.is_some() || folder.join(".git").exists() {
             break;
         }
@@ -63,18 +63,23 @@ fn in_repository(program: &str, here: &Path) -> Option<PathBuf> {
     found
 }
 
-/// Runs a program to its end, until `PATIENCE` is over, or until `stop` is set.
-pub(super) fn run(program: &Path, arguments: &[String], stdin: &str, stop: &AtomicBool) -> io::Result<Ended> {
-    run_within(PATIENCE, program, arguments, stdin, stop)
-}
-
-fn run_within(
-    patience: Duration,
+/// Runs a program to its end, until `TIMEOUT` is over, or until `stop` is set.
+pub(super) fn run(
     program: &Path,
     arguments: &[String],
     stdin: &str,
     stop: &AtomicBool,
-) -> io::Result<Ended> {
+) -> io::Result<Finished> {
+    run_within(TIMEOUT, program, arguments, stdin, stop)
+}
+
+fn run_within(
+    timeout: Duration,
+    program: &Path,
+    arguments: &[String],
+    stdin: &str,
+    stop: &AtomicBool,
+) -> io::Result<Finished> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, _) in std::env::vars_os() {
@@ -85,10 +90,10 @@ fn run_within(
     let mut group = ProcessGroup::spawn(&mut command)?;
     let child = group.child();
     write_all(child, stdin);
-    let (out, err) = (Collected::of(child.stdout.take()), Collected::of(child.stderr.take()));
-    let end = wait(&mut group, patience, stop)?;
-    let deadline = Instant::now() + LAST_WORDS;
-    Ok(Ended { end, out: out.take(deadline), err: err.take(deadline) })
+    let (stdout, stderr) = (Collected::of(child.stdout.take()), Collected::of(child.stderr.take()));
+    let outcome = wait(&mut group, timeout, stop)?;
+    let deadline = Instant::now() + OUTPUT_TIMEOUT;
+    Ok(Finished { outcome, stdout: stdout.take(deadline), stderr: stderr.take(deadline) })
 }
 
 fn write_all(child: &mut Child, text: &str) {
@@ -123,27 +128,27 @@ impl Collected {
 
     fn take(self, deadline: Instant) -> Zeroizing<Vec<u8>> {
         while !self.reader.is_finished() && Instant::now() < deadline {
-            thread::sleep(TICK);
+            thread::sleep(POLL_INTERVAL);
         }
         std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn wait(group: &mut ProcessGroup, patience: Duration, stop: &AtomicBool) -> io::Result<End> {
+fn wait(group: &mut ProcessGroup, timeout: Duration, stop: &AtomicBool) -> io::Result<Outcome> {
     let start = Instant::now();
     loop {
         if let Some(status) = group.child().try_wait()? {
             return Ok(match status.code() {
-                Some(0) => End::Well,
-                Some(_) => End::Badly,
-                None => End::Killed,
+                Some(0) => Outcome::Success,
+                Some(_) => Outcome::Failure,
+                None => Outcome::Killed,
             });
         }
-        if start.elapsed() > patience || stop.load(Ordering::SeqCst) {
+        if start.elapsed() > timeout || stop.load(Ordering::SeqCst) {
             group.kill()?;
-            return Ok(End::Killed);
+            return Ok(Outcome::Killed);
         }
-        thread::sleep(TICK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -153,9 +158,9 @@ mod tests {
 
     use super::*;
 
-    fn sh(script: &str, patience: Duration, stop: &AtomicBool) -> Ended {
+    fn sh(script: &str, timeout: Duration, stop: &AtomicBool) -> Finished {
         let arguments = ["-c".to_owned(), script.to_owned()];
-        run_within(patience, Path::new("/bin/sh"), &arguments, "canary", stop).unwrap()
+        run_within(timeout, Path::new("/bin/sh"), &arguments, "canary", stop).unwrap()
     }
 
     fn is_running(pid: &str) -> bool {
@@ -170,17 +175,17 @@ mod tests {
         let start = Instant::now();
         while is_running(pid) {
             assert!(start.elapsed() < Duration::from_secs(20), "{pid} is still there");
-            thread::sleep(TICK);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
     #[test]
     fn what_waits_for_ever_ends_with_all_that_it_started() {
         // Long enough for the program to start, even on a slow machine.
-        for patience in [1, 4, 16].map(Duration::from_secs) {
-            let ended = sh(LONG, patience, &AtomicBool::new(false));
-            assert_eq!(ended.end, End::Killed);
-            let pid = String::from_utf8(ended.out.to_vec()).unwrap();
+        for timeout in [1, 4, 16].map(Duration::from_secs) {
+            let finished = sh(LONG, timeout, &AtomicBool::new(false));
+            assert_eq!(finished.outcome, Outcome::Killed);
+            let pid = String::from_utf8(finished.stdout.to_vec()).unwrap();
             if !pid.is_empty() {
                 return ends(&pid);
             }
@@ -197,20 +202,20 @@ mod tests {
         let (stopper, started) = (Arc::clone(&stop), file.clone());
         let waiting = thread::spawn(move || {
             while !started.exists() {
-                thread::sleep(TICK);
+                thread::sleep(POLL_INTERVAL);
             }
             stopper.store(true, Ordering::SeqCst);
         });
-        assert_eq!(sh(&script, PATIENCE, &stop).end, End::Killed);
+        assert_eq!(sh(&script, TIMEOUT, &stop).outcome, Outcome::Killed);
         waiting.join().unwrap();
         ends(&fs::read_to_string(file).unwrap());
     }
 
     #[test]
     fn what_a_program_leaves_running_holds_nobody_up() {
-        let ended = sh("cat; sleep 5 & exit 3", PATIENCE, &AtomicBool::new(false));
-        assert_eq!((ended.end, ended.out.as_slice()), (End::Badly, b"canary".as_slice()));
-        assert_eq!(sh("kill -9 $$", PATIENCE, &AtomicBool::new(false)).end, End::Killed);
+        let finished = sh("cat; sleep 5 & exit 3", TIMEOUT, &AtomicBool::new(false));
+        assert_eq!((finished.outcome, finished.stdout.as_slice()), (Outcome::Failure, b"canary".as_slice()));
+        assert_eq!(sh("kill -9 $$", TIMEOUT, &AtomicBool::new(false)).outcome, Outcome::Killed);
     }
 
     #[test]

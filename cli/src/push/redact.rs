@@ -3,19 +3,20 @@
 use capy_inliner::Mask;
 
 /// The fewest bytes in a row of a value that are redacted. Fewer may be a coincidence.
-const LEAST: usize = 8;
+const SHORTEST_MATCH: usize = 8;
 
-const MARK: &str = "…";
+/// What stands in place of a redacted value.
+const PLACEHOLDER: &str = "…";
 
-/// The text with one mark in place of each part of a value.
+/// The text with one placeholder for each part of a value.
 pub(super) fn redact(text: &str, values: &[&str]) -> String {
-    let shown = Mask::of_parts(values, LEAST, MARK).masked(text.as_bytes());
-    let mut shown = String::from_utf8_lossy(&shown).into_owned();
-    // A program may cut a value short with the same mark.
-    while shown.contains(&MARK.repeat(2)) {
-        shown = shown.replace(&MARK.repeat(2), MARK);
+    let redacted = Mask::of_parts(values, SHORTEST_MATCH, PLACEHOLDER).masked(text.as_bytes());
+    let mut text = String::from_utf8_lossy(&redacted).into_owned();
+    // A program may cut a value short with the same sign.
+    while text.contains(&PLACEHOLDER.repeat(2)) {
+        text = text.replace(&PLACEHOLDER.repeat(2), PLACEHOLDER);
     }
-    shown
+    text
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Leads the user to the setup page: opens a browser, or prints the address.
+//! Opens the setup page in a browser, or prints its address.
 //!
 //! The address is never an argument of a program: every user of the machine can see arguments, and
 //! whoever comes first is let in. The browser gets a private file that redirects to the address.
@@ -17,7 +17,7 @@ use crate::program::on_path;
 
 /// How the user gets to the page.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum OpenMethod {
     /// A command opens a file in a browser. The file replaces `%s`, else it becomes the last word.
     Open(Vec<String>),
     /// The user opens the printed address.
@@ -26,13 +26,13 @@ pub(crate) enum Way {
     Ssh { host: String },
 }
 
-/// The redirect file, which is removed once the visitor is there.
-pub(crate) struct Opened {
-    _lead: Option<NamedTempFile>,
+/// The file that redirects a browser to the page. It is removed on drop.
+pub(crate) struct Redirect {
+    _file: Option<NamedTempFile>,
 }
 
-impl Way {
-    /// Chooses the way on this machine; `None` where no browser can be opened.
+impl OpenMethod {
+    /// Chooses the method for this machine; `None` where no browser can be opened.
     pub(crate) fn find(no_open: bool) -> Option<Self> {
         Self::choose(no_open, |name| env::var_os(name), is_on_path)
     }
@@ -40,7 +40,7 @@ impl Way {
     fn choose(
         no_open: bool,
         lookup: impl Fn(&str) -> Option<OsString>,
-        is_there: impl Fn(&str) -> bool,
+        exists: impl Fn(&str) -> bool,
     ) -> Option<Self> {
         let set = |name| lookup(name).filter(|value| !value.is_empty());
         if let Some(connection) = set("SSH_CONNECTION") {
@@ -54,25 +54,25 @@ impl Way {
             return Some(Self::Open(vec!["explorer.exe".into()]));
         }
         if let Some(list) = set("BROWSER") {
-            return Some(Self::Open(first_browser(&list.to_string_lossy(), &is_there)));
+            return Some(Self::Open(first_browser(&list.to_string_lossy(), &exists)));
         }
         if cfg!(target_os = "macos") {
             return Some(Self::Open(vec!["open".into()]));
         }
         let has_screen = set("DISPLAY").is_some() || set("WAYLAND_DISPLAY").is_some();
-        let opener = ["xdg-open", "wslview"].into_iter().find(|opener| is_there(opener));
+        let opener = ["xdg-open", "wslview"].into_iter().find(|opener| exists(opener));
         opener
             .filter(|opener| has_screen || *opener == "wslview")
             .map(|opener| Self::Open(vec![opener.into()]))
     }
 
     /// Prints the page's address, and opens the page.
-    pub(crate) fn lead_to(&self, url: &str, port: u16) -> Opened {
-        let mut lead = None;
+    pub(crate) fn open(&self, url: &str, port: u16) -> Redirect {
+        let mut file = None;
         match self {
             Self::Open(command) => {
-                lead = open(command, url);
-                let how = if lead.is_some() { "opening a browser; if none comes, open" } else { "open" };
+                file = open_browser(command, url);
+                let how = if file.is_some() { "opening a browser; if none comes, open" } else { "open" };
                 printer::note(&format!("{how} {url}"));
             }
             Self::Print => printer::note(&format!("open {url}")),
@@ -80,7 +80,7 @@ impl Way {
                 "on your own machine, forward the page's port:\n  ssh -N -L {port}:127.0.0.1:{port} {host}\nthen open {url}"
             )),
         }
-        Opened { _lead: lead }
+        Redirect { _file: file }
     }
 }
 
@@ -95,17 +95,17 @@ fn ssh_host(connection: &str, user: Option<OsString>) -> String {
 }
 
 /// The command to take from `BROWSER`, a list with colons between commands: the first whose program
-/// is there, else the first.
-fn first_browser(list: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+/// exists, else the first.
+fn first_browser(list: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let commands = || list.split(':').filter_map(|command| shell_words::split(command).ok());
-    let found = commands().find(|words| words.first().is_some_and(|program| is_there(program)));
+    let found = commands().find(|words| words.first().is_some_and(|program| exists(program)));
     found.or_else(|| commands().next()).unwrap_or_default()
 }
 
 /// Starts a program with a new redirect file. Returns the file if the program was started.
-fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
+fn open_browser(command: &[String], url: &str) -> Option<NamedTempFile> {
     let has_snaps = ["/snap/bin", "/var/lib/snapd"].iter().any(|folder| Path::new(folder).exists());
-    let folder = lead_folder(has_snaps, env::var_os("HOME"), env::temp_dir());
+    let folder = redirect_folder(has_snaps, env::var_os("HOME"), env::temp_dir());
     let mut file = tempfile::Builder::new().prefix("capy-").suffix(".html").tempfile_in(folder).ok()?;
     let page = format!(
         "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">\
@@ -128,7 +128,7 @@ fn open(command: &[String], url: &str) -> Option<NamedTempFile> {
 
 /// The folder for the redirect file. A browser that is a snap sees another `/tmp`, and nothing
 /// hidden in the home folder (https://snapcraft.io/docs/home-interface).
-fn lead_folder(has_snaps: bool, home: Option<OsString>, temporary: PathBuf) -> PathBuf {
+fn redirect_folder(has_snaps: bool, home: Option<OsString>, temporary: PathBuf) -> PathBuf {
     home.filter(|home| has_snaps && !home.is_empty()).map_or(temporary, PathBuf::from)
 }
 
@@ -141,19 +141,20 @@ fn is_on_path(program: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn choose(no_open: bool, set: &[(&str, &str)], programs: &[&str]) -> Option<Way> {
+    fn choose(no_open: bool, set: &[(&str, &str)], programs: &[&str]) -> Option<OpenMethod> {
         let lookup = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-        Way::choose(no_open, lookup, |program| programs.contains(&program))
+        OpenMethod::choose(no_open, lookup, |program| programs.contains(&program))
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_browser_is_opened_only_where_one_can_be() {
-        let open = |words: &[&str]| Some(Way::Open(words.iter().map(|word| (*word).to_owned()).collect()));
+        let open =
+            |words: &[&str]| Some(OpenMethod::Open(words.iter().map(|word| (*word).to_owned()).collect()));
         let xdg = open(&["xdg-open"]);
         assert_eq!(choose(false, &[("DISPLAY", ":0")], &["xdg-open"]), xdg);
         assert_eq!(choose(false, &[("WAYLAND_DISPLAY", "wayland-0")], &["xdg-open"]), xdg);
-        assert_eq!(choose(true, &[("DISPLAY", ":0")], &["xdg-open"]), Some(Way::Print));
+        assert_eq!(choose(true, &[("DISPLAY", ":0")], &["xdg-open"]), Some(OpenMethod::Print));
         assert_eq!(choose(false, &[("BROWSER", "firefox")], &[]), open(&["firefox"]));
         let list = [("BROWSER", "nope:'/a b/chrome' --new %s:firefox")];
         assert_eq!(choose(false, &list, &["/a b/chrome", "firefox"]), open(&["/a b/chrome", "--new", "%s"]));
@@ -166,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_is_a_snap_is_led_by_a_file_that_it_can_see() {
-        let folder = |has_snaps, home: &str| lead_folder(has_snaps, Some(home.into()), "/tmp".into());
+    fn a_browser_that_is_a_snap_gets_a_file_that_it_can_see() {
+        let folder = |has_snaps, home: &str| redirect_folder(has_snaps, Some(home.into()), "/tmp".into());
         assert_eq!(folder(true, "/home/ana"), Path::new("/home/ana"));
         assert_eq!(folder(false, "/home/ana"), Path::new("/tmp"));
         assert_eq!(folder(true, ""), Path::new("/tmp"));
@@ -176,8 +177,8 @@ mod tests {
     #[test]
     fn over_ssh_the_port_forward_names_this_machine() {
         let set = [("SSH_CONNECTION", "10.0.0.9 51000 10.0.0.5 22"), ("USER", "ana"), ("DISPLAY", ":0")];
-        let way = choose(false, &set, &["xdg-open"]);
-        assert_eq!(way, Some(Way::Ssh { host: "ana@10.0.0.5".into() }));
+        let method = choose(false, &set, &["xdg-open"]);
+        assert_eq!(method, Some(OpenMethod::Ssh { host: "ana@10.0.0.5".into() }));
         assert_eq!(ssh_host("10.0.0.9 51000 10.0.0.5 2222", None), "-p 2222 10.0.0.5");
     }
 }

@@ -42,7 +42,7 @@ pub(crate) enum Blob {
 /// One deployment, or one of its variables.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Which {
+pub(crate) struct Selection {
     pub(crate) deploy_id: DeployId,
     #[serde(default)]
     pub(crate) name: String,

@@ -4,7 +4,7 @@
 //! http://127.0.0.1:PORT/<43 letters>/…
 //! Host    this address, or `localhost` with the port, as a forwarded port may be called;
 //!         another name that was made to resolve to this address is refused
-//! path    drawn for this run
+//! path    random, new for each run
 //! cookie  set for the first visitor, required from then on
 //! Origin  the page's own, for everything but the page and its files
 //! ```
@@ -24,10 +24,11 @@ const COOKIE: &str = "capy-page";
 pub(crate) struct Gate {
     port: u16,
     path: String,
-    visitor: String,
+    /// The value of the visitor's cookie.
+    cookie: String,
     claimed: AtomicBool,
     /// Set when a request with the right path was refused for lack of the cookie.
-    turned_away: AtomicBool,
+    refused_visitor: AtomicBool,
 }
 
 /// A request that is let in.
@@ -40,14 +41,14 @@ pub(crate) struct Admitted {
 }
 
 impl Gate {
-    /// Draws the path and the visitor's cookie at random.
+    /// Makes a random path and a random cookie.
     pub(crate) fn new(port: u16) -> Result<Self> {
         Ok(Self {
             port,
-            path: draw()?,
-            visitor: draw()?,
+            path: random_token()?,
+            cookie: random_token()?,
             claimed: AtomicBool::new(false),
-            turned_away: AtomicBool::new(false),
+            refused_visitor: AtomicBool::new(false),
         })
     }
 
@@ -67,8 +68,8 @@ impl Gate {
     }
 
     /// Whether a request without the cookie was refused since the last call.
-    pub(crate) fn take_turned_away(&self) -> bool {
-        self.turned_away.swap(false, Ordering::SeqCst)
+    pub(crate) fn take_refused(&self) -> bool {
+        self.refused_visitor.swap(false, Ordering::SeqCst)
     }
 
     /// Lets a request in, or returns the status of the refusal.
@@ -81,11 +82,11 @@ impl Gate {
         }
         let first = is_page && !self.has_cookie(&head.headers) && !self.claimed.swap(true, Ordering::SeqCst);
         if !first && !self.has_cookie(&head.headers) {
-            self.turned_away.store(true, Ordering::SeqCst);
+            self.refused_visitor.store(true, Ordering::SeqCst);
             return Err(StatusCode::FORBIDDEN);
         }
         let cookie =
-            first.then(|| format!("{COOKIE}={}; Path=/{}/; HttpOnly; SameSite=Lax", self.visitor, self.path));
+            first.then(|| format!("{COOKIE}={}; Path=/{}/; HttpOnly; SameSite=Lax", self.cookie, self.path));
         Ok(Admitted { rest: rest.to_owned(), cookie })
     }
 
@@ -105,9 +106,8 @@ impl Gate {
     fn has_cookie(&self, headers: &HeaderMap) -> bool {
         let texts = headers.get_all(header::COOKIE).iter().filter_map(|text| text.to_str().ok());
         let mut pairs = texts.flat_map(|text| text.split("; ")).filter_map(|pair| pair.split_once('='));
-        pairs.any(|(name, value)| {
-            name == COOKIE && bool::from(value.as_bytes().ct_eq(self.visitor.as_bytes()))
-        })
+        pairs
+            .any(|(name, value)| name == COOKIE && bool::from(value.as_bytes().ct_eq(self.cookie.as_bytes())))
     }
 }
 
@@ -123,7 +123,7 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 }
 
 /// 256 random bits in letters that a URL carries unchanged.
-fn draw() -> Result<String> {
+fn random_token() -> Result<String> {
     use base64::Engine as _;
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|_| Error::Seal(capy_protocol::Error::Randomness))?;
@@ -171,7 +171,7 @@ mod tests {
         let among = format!("a=b; {cookie}; c=d");
         let call = head("POST", &(page() + "api/mint"), &[HOST, ORIGIN, ("cookie", &among)]);
         assert_eq!(gate.admit(&call).unwrap().rest, "api/mint");
-        assert!(!gate.take_turned_away());
+        assert!(!gate.take_refused());
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
             let refused = gate.admit(&head("GET", &page(), &[HOST, ("cookie", cookie)]));
             assert_eq!(refused, Err(StatusCode::FORBIDDEN), "{cookie}");
         }
-        assert!(gate.take_turned_away() && !gate.take_turned_away());
+        assert!(gate.take_refused() && !gate.take_refused());
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn two_runs_share_neither_path_nor_cookie() {
         let (one, two) = (Gate::new(1).unwrap(), Gate::new(1).unwrap());
-        assert!(one.path != two.path && one.visitor != two.visitor && one.path != one.visitor);
-        assert_eq!((one.path.len(), one.visitor.len()), (43, 43));
+        assert!(one.path != two.path && one.cookie != two.cookie && one.path != one.cookie);
+        assert_eq!((one.path.len(), one.cookie.len()), (43, 43));
     }
 }

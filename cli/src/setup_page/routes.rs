@@ -15,9 +15,9 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::assets::FILES;
-use super::choice::{Choice, PushTo, Which};
+use super::choice::{Choice, PushTo, Selection};
 use super::session::Session;
-use super::view::{self, Fit, Made, Problem, Status, Value};
+use super::view::{DeploymentView, Problem, SizeView, State as PageState, Status, Value};
 use crate::deployment::{json_object, lines as lines_of};
 use crate::error::{Error, Result};
 
@@ -51,7 +51,7 @@ pub(crate) fn router(session: Arc<Session>) -> Router {
     }
     let api = Router::new()
         .route("/state", post(state))
-        .route("/fit", post(fit))
+        .route("/size", post(size))
         .route("/mint", post(mint))
         .route("/reveal", post(reveal))
         .route("/lines", post(lines))
@@ -78,7 +78,7 @@ async fn guard(State(session): Shared, request: Request, next: Next) -> Response
             }
             (next.run(Request::from_parts(head, body)).await, admitted.cookie)
         }
-        Err(StatusCode::FORBIDDEN) => ((StatusCode::FORBIDDEN, TURNED_AWAY).into_response(), None),
+        Err(StatusCode::FORBIDDEN) => ((StatusCode::FORBIDDEN, FORBIDDEN).into_response(), None),
         Err(status) => (status.into_response(), None),
     };
     for (name, value) in HEADERS {
@@ -90,67 +90,69 @@ async fn guard(State(session): Shared, request: Request, next: Next) -> Response
     response
 }
 
-const TURNED_AWAY: &str = "This page belongs to the browser that opened it first.\n\
+/// What a browser shows that is not the visitor's.
+const FORBIDDEN: &str = "This page belongs to the browser that opened it first.\n\
     If it was this one, it keeps no cookies for this address: allow them, or use another browser.\n\
     If it was not you, press Ctrl-C in the terminal where capy deploy runs.\n\
     In either case start capy deploy again: the page lets one browser in.\n";
 
 async fn state(State(session): Shared) -> Response {
-    blocking(session, |session| to_json(&view::State::of(session))).await
+    blocking(session, |session| to_json(&PageState::of(session))).await
 }
 
-async fn fit(State(session): Shared, Json(choice): Json<Choice>) -> Response {
+async fn size(State(session): Shared, Json(choice): Json<Choice>) -> Response {
     blocking(session, move |session| {
-        let wish = session.wish(&choice)?;
-        let fit = session.workbench.fit(&wish)?;
-        let problem = session.workbench.check_fit(&wish, &fit).err();
-        to_json(&Fit::of(&wish, fit, problem))
+        let request = session.request(choice)?;
+        let size = session.context.check_size(&request)?;
+        let checked =
+            size.require(&request.platform).and_then(|()| session.context.check_blob_file(&request));
+        to_json(&SizeView::of(&request, size, checked.err()))
     })
     .await
 }
 
 async fn mint(State(session): Shared, Json(choice): Json<Choice>) -> Response {
-    blocking(session, move |session| to_json(&Made::of(&*session.mint(&choice)?))).await
+    blocking(session, move |session| to_json(&DeploymentView::of(&*session.mint(choice)?))).await
 }
 
-async fn reveal(State(session): Shared, Json(which): Json<Which>) -> Response {
+async fn reveal(State(session): Shared, Json(selected): Json<Selection>) -> Response {
     blocking(session, move |session| {
-        let value = session.reveal(&which.deploy_id, &which.name)?;
+        let value = session.reveal(&selected.deploy_id, &selected.name)?;
         to_json(&Value { value: &value })
     })
     .await
 }
 
-async fn lines(State(session): Shared, Json(which): Json<Which>) -> Response {
+async fn lines(State(session): Shared, Json(selected): Json<Selection>) -> Response {
     blocking(session, move |session| {
-        let deployment = session.made(&which.deploy_id)?;
-        let text = if which.name == "json" {
+        let deployment = session.deployment(&selected.deploy_id)?;
+        let text = if selected.name == "json" {
             json_object(&deployment.variables)
         } else {
             lines_of(&deployment.variables)
         };
-        deployment.hand_over()?;
+        deployment.mark_delivered()?;
         to_json(&Value { value: &text })
     })
     .await
 }
 
-async fn status(State(session): Shared, Json(which): Json<Which>) -> Response {
+async fn status(State(session): Shared, Json(selected): Json<Selection>) -> Response {
     blocking(session, move |session| {
-        let found = session.status(&which.deploy_id)?;
-        let found = found.ok_or_else(|| Error::PrefixUnknown { prefix: which.deploy_id.to_string() })?;
+        let found = session.status(&selected.deploy_id)?;
+        let found = found.ok_or_else(|| Error::PrefixUnknown { prefix: selected.deploy_id.to_string() })?;
         to_json(&Status::from(found))
     })
     .await
 }
 
-async fn push(State(session): Shared, Json(where_to): Json<PushTo>) -> Response {
-    blocking(session, move |session| to_json(&session.push(&where_to)?)).await
+async fn push(State(session): Shared, Json(target): Json<PushTo>) -> Response {
+    blocking(session, move |session| to_json(&session.push(&target)?)).await
 }
 
-async fn revoke(State(session): Shared, Json(which): Json<Which>) -> Response {
+async fn revoke(State(session): Shared, Json(selected): Json<Selection>) -> Response {
     blocking(session, move |session| {
-        session.workbench.take_back(&*session.made(&which.deploy_id)?)?;
+        session.context.revoke_and_restore(&*session.deployment(&selected.deploy_id)?)?;
         to_json(&serde_json::Map::new())
     })
     .await

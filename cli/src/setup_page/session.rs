@@ -14,46 +14,58 @@ use zeroize::Zeroizing;
 use super::choice::{Blob, Choice, PushTo};
 use super::gate::Gate;
 use crate::deployment::{
-    BlobFile, BlobPlace, Deployment, Replaces, Terms, Wish, Wishes, Workbench, lifetime,
+    BlobFile, BlobPlace, DeployContext, DeployRequest, Deployment, PartialRequest, Replaces, Terms, lifetime,
 };
 use crate::error::{Error, Result};
-use crate::push::{Pushing, Report};
+use crate::push::{PushPlan, Report};
 use crate::settings::deadline;
 
 /// One run of the page.
 pub(crate) struct Session {
     pub(crate) gate: Gate,
-    pub(crate) workbench: Workbench,
+    pub(crate) context: DeployContext,
     /// The options from the command line.
-    pub(crate) wishes: Wishes,
-    made: Mutex<Vec<Arc<Deployment>>>,
-    active: Mutex<Instant>,
+    pub(crate) request: PartialRequest,
+    deployments: Mutex<Vec<Arc<Deployment>>>,
+    last_activity: Mutex<Instant>,
     done: AtomicBool,
     /// How many programs of platforms run now.
-    pushes: AtomicUsize,
+    running_pushes: AtomicUsize,
     interrupt: Interrupt,
 }
 
 impl Session {
-    pub(crate) fn new(gate: Gate, workbench: Workbench, wishes: Wishes, interrupt: Interrupt) -> Self {
-        let (made, active) = (Mutex::new(Vec::new()), Mutex::new(Instant::now()));
-        let (done, pushes) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Self { gate, workbench, wishes, made, active, done, pushes, interrupt }
+    pub(crate) fn new(
+        gate: Gate,
+        context: DeployContext,
+        request: PartialRequest,
+        interrupt: Interrupt,
+    ) -> Self {
+        Self {
+            gate,
+            context,
+            request,
+            deployments: Mutex::new(Vec::new()),
+            last_activity: Mutex::new(Instant::now()),
+            done: AtomicBool::new(false),
+            running_pushes: AtomicUsize::new(0),
+            interrupt,
+        }
     }
 
     /// Whether a platform's program runs now.
     pub(crate) fn is_pushing(&self) -> bool {
-        self.pushes.load(Ordering::SeqCst) > 0
+        self.running_pushes.load(Ordering::SeqCst) > 0
     }
 
     /// Notes that the user did something.
     pub(crate) fn touch(&self) {
-        *lock(&self.active) = Instant::now();
+        *lock(&self.last_activity) = Instant::now();
     }
 
     /// When the user last did something.
     pub(crate) fn last_activity(&self) -> Instant {
-        *lock(&self.active)
+        *lock(&self.last_activity)
     }
 
     /// Notes that the user is done.
@@ -67,17 +79,17 @@ impl Session {
 
     /// The deployments that were made, in order.
     pub(crate) fn deployments(&self) -> Vec<Arc<Deployment>> {
-        lock(&self.made).clone()
+        lock(&self.deployments).clone()
     }
 
-    /// The wish for a choice on the page.
-    pub(crate) fn wish(&self, choice: &Choice) -> Result<Wish> {
-        let wishes = Wishes {
-            platform: Some(choice.platform.clone()),
-            environment: choice.environment.clone(),
-            only: choice.only.clone(),
-            label: choice.label.clone(),
-            terms: self.terms(choice)?,
+    /// The request for a choice on the page.
+    pub(crate) fn request(&self, choice: Choice) -> Result<DeployRequest> {
+        let request = PartialRequest {
+            terms: self.terms(&choice)?,
+            platform: Some(choice.platform),
+            environment: choice.environment,
+            only: choice.only,
+            label: choice.label,
             credential: choice.credential,
             format: choice.format,
             blob: match choice.blob {
@@ -86,13 +98,13 @@ impl Session {
                 Blob::File => BlobPlace::File(self.blob_file(choice.replace)),
             },
         };
-        wishes.wish()
+        request.complete()
     }
 
     /// The file for the blob, if the blob goes into a file.
     pub(crate) fn blob_file(&self, replace: bool) -> BlobFile {
-        let file = self.wishes.blob.file().cloned();
-        let file = file.unwrap_or_else(|| BlobFile::in_folder(&self.workbench.project.folder()));
+        let file = self.request.blob.file().cloned();
+        let file = file.unwrap_or_else(|| BlobFile::in_folder(&self.context.project.folder()));
         BlobFile { replaces: if replace { Replaces::Any } else { Replaces::None }, ..file }
     }
 
@@ -103,51 +115,51 @@ impl Session {
         Ok(Terms {
             expires: expires.map_err(|reason| Error::LifetimeMalformed { reason })?,
             max_uses: choice.max_uses.map(NonZeroU64::get),
-            cidr: self.wishes.terms.cidr.clone(),
+            cidr: self.request.terms.cidr.clone(),
         })
     }
 
     /// Mints a deployment and keeps it.
-    pub(crate) fn mint(&self, choice: &Choice) -> Result<Arc<Deployment>> {
-        let deployment = Arc::new(self.workbench.mint(&self.wish(choice)?)?);
-        lock(&self.made).push(Arc::clone(&deployment));
+    pub(crate) fn mint(&self, choice: Choice) -> Result<Arc<Deployment>> {
+        let checked = self.context.check(self.request(choice)?, Err)?;
+        let deployment = Arc::new(self.context.mint(&checked)?);
+        lock(&self.deployments).push(Arc::clone(&deployment));
         Ok(deployment)
     }
 
     /// A deployment that was made in this run. Nothing is locked while somebody works on it.
-    pub(crate) fn made(&self, id: &DeployId) -> Result<Arc<Deployment>> {
-        let found = lock(&self.made).iter().find(|deployment| deployment.id == *id).cloned();
+    pub(crate) fn deployment(&self, id: &DeployId) -> Result<Arc<Deployment>> {
+        let found = lock(&self.deployments).iter().find(|deployment| deployment.id == *id).cloned();
         found.ok_or_else(|| Error::PrefixUnknown { prefix: id.short() })
     }
 
-    /// A value, to be shown or copied. If it is the key, the deployment counts as handed over.
+    /// A value, to be shown or copied. If it is the key, the deployment counts as delivered.
     pub(crate) fn reveal(&self, id: &DeployId, name: &str) -> Result<Zeroizing<String>> {
-        let deployment = self.made(id)?;
+        let deployment = self.deployment(id)?;
         let found = deployment.variables.iter().find(|variable| variable.name == name);
         let value = found.map(|variable| variable.value.clone());
         let value = value.ok_or_else(|| Error::NameMalformed { name: name.into() })?;
-        deployment.hand_over_one(name)?;
+        deployment.mark_variable_delivered(name)?;
         Ok(value)
     }
 
     /// Sets the variables by the platform's own command line.
     pub(crate) fn push(&self, to: &PushTo) -> Result<Report> {
         let project = to.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
-        let deployment = self.made(&to.deploy_id)?;
-        self.pushes.fetch_add(1, Ordering::SeqCst);
-        let report = Pushing::of(&deployment, project).and_then(|pushing| pushing.run(self.interrupt.stop()));
-        self.pushes.fetch_sub(1, Ordering::SeqCst);
+        let deployment = self.deployment(&to.deploy_id)?;
+        self.running_pushes.fetch_add(1, Ordering::SeqCst);
+        let report = PushPlan::of(&deployment, project).and_then(|plan| plan.run(self.interrupt.stop()));
+        self.running_pushes.fetch_sub(1, Ordering::SeqCst);
         let report = report?;
         if !report.is_nothing() {
-            deployment.hand_over()?;
+            deployment.mark_delivered()?;
         }
         Ok(report)
     }
 
     /// What the service knows of a deployment.
     pub(crate) fn status(&self, id: &DeployId) -> Result<Option<Deploy>> {
-        let bench = &self.workbench;
-        let list = bench.service.list(bench.project.id(), deadline()?)?;
+        let list = self.context.service.list(self.context.project.id(), deadline()?)?;
         Ok(list.into_iter().find(|deploy| deploy.deploy_id == *id))
     }
 }

@@ -1,17 +1,18 @@
 //! Answers of the server to the setup page, as JSON. Only [`Value`] holds a secret.
 
+use std::path::Path;
+
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 use serde::Serialize;
 
 use super::choice::Blob;
 use super::session::Session;
-use crate::deployment::{self, BlobPlace, Deployment, Wish, Wishes};
-use crate::error::Error;
-use crate::error::Ways;
+use crate::deployment::{BlobPlace, DeployRequest, Deployment, PartialRequest, SizeCheck};
+use crate::error::{Alternatives, Error};
 use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
-use crate::push::Pushing;
+use crate::push::PushPlan;
 
 /// Everything that can be chosen.
 #[derive(Serialize)]
@@ -23,8 +24,9 @@ pub(crate) struct State<'a> {
     blob: Blob,
     platforms: Vec<PlatformView>,
     variables: Vec<Secret<'a>>,
-    wishes: &'a Wishes,
-    made: Vec<Made>,
+    /// The options from the command line.
+    request: &'a PartialRequest,
+    deployments: Vec<DeploymentView>,
     expires: Option<String>,
     max_uses: Option<u64>,
     cidr: Vec<String>,
@@ -41,7 +43,8 @@ struct PlatformView {
     docs: String,
     environments: Vec<String>,
     own_environments: bool,
-    sign: Option<String>,
+    /// The file that shows that the repository is deployed there.
+    marker: Option<String>,
     limits: Limits,
 }
 
@@ -55,42 +58,47 @@ struct Secret<'a> {
 
 impl<'a> State<'a> {
     pub(crate) fn of(session: &'a Session) -> Self {
-        let (bench, terms) = (&session.workbench, &session.wishes.terms);
-        let variables = bench.values.iter().map(|(name, value)| Secret {
+        let (context, request) = (&session.context, &session.request);
+        let folder = context.project.folder();
+        let variables = context.values.iter().map(|(name, value)| Secret {
             name,
             bytes: value.expose_secret().len(),
             public: names::is_public(name),
         });
         Self {
-            project: bench.project.id().as_str(),
-            service: bench.service.url().as_str(),
-            env_file: bench.env_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            project: context.project.id().as_str(),
+            service: context.service.url().as_str(),
+            env_file: context.env_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             blob_file: session.blob_file(false).name,
-            blob: match session.wishes.blob {
+            blob: match request.blob {
                 BlobPlace::Variable => Blob::Variable,
                 BlobPlace::Split => Blob::Split,
                 BlobPlace::File(_) => Blob::File,
             },
             platforms: platforms::all()
                 .into_iter()
-                .map(|platform| PlatformView::of(platform, session))
+                .map(|platform| PlatformView::of(platform, &folder))
                 .collect(),
             variables: variables.collect(),
-            wishes: &session.wishes,
-            made: session.deployments().iter().map(|deployment| Made::of(deployment)).collect(),
-            expires: terms.expires.map(|time| humantime::format_duration(time).to_string()),
-            max_uses: terms.max_uses,
-            cidr: terms.cidr.iter().map(ToString::to_string).collect(),
+            request,
+            deployments: session
+                .deployments()
+                .iter()
+                .map(|deployment| DeploymentView::of(deployment))
+                .collect(),
+            expires: request.terms.expires.map(|time| humantime::format_duration(time).to_string()),
+            max_uses: request.terms.max_uses,
+            cidr: request.terms.cidr.iter().map(ToString::to_string).collect(),
         }
     }
 }
 
 impl PlatformView {
-    fn of(platform: platforms::Platform, session: &Session) -> Self {
-        let sign = session.workbench.sign_of(&platform).map(str::to_owned);
+    fn of(platform: platforms::Platform, folder: &Path) -> Self {
+        let marker = platform.marker_in(folder).map(str::to_owned);
         Self {
             id: platform.id,
-            sign,
+            marker,
             name: platform.name,
             kind: platform.kind,
             pattern: platform.pattern,
@@ -106,7 +114,7 @@ impl PlatformView {
 
 /// Whether a choice fits its platform.
 #[derive(Serialize)]
-pub(crate) struct Fit {
+pub(crate) struct SizeView {
     sizes: Vec<Size>,
     /// The bytes used of the limit that is nearest, if there is a limit.
     used: Option<usize>,
@@ -115,20 +123,20 @@ pub(crate) struct Fit {
     single: bool,
     problem: Option<Problem>,
     warning: Option<String>,
-    ways: Ways,
+    alternatives: Alternatives,
 }
 
-impl Fit {
-    pub(crate) fn of(wish: &Wish, fit: deployment::Fit, problem: Option<Error>) -> Self {
-        let used = wish.platform.limits.used(&fit.sizes);
+impl SizeView {
+    pub(crate) fn of(request: &DeployRequest, size: SizeCheck, problem: Option<Error>) -> Self {
+        let usage = request.platform.limits.usage(&size.sizes);
         Self {
-            sizes: Size::all(&fit.sizes),
-            used: used.map(|(used, ..)| used),
-            limit: used.map(|(_, limit, _)| limit),
-            single: used.is_some_and(|(.., single)| single),
+            sizes: Size::all(&size.sizes),
+            used: usage.map(|usage| usage.bytes),
+            limit: usage.map(|usage| usage.limit),
+            single: usage.is_some_and(|usage| usage.of_one_variable),
             problem: problem.as_ref().map(Problem::from),
-            warning: fit.warning,
-            ways: fit.ways,
+            warning: size.warning,
+            alternatives: size.alternatives,
         }
     }
 }
@@ -161,7 +169,7 @@ impl From<&Error> for Problem {
 
 /// A deployment that was made.
 #[derive(Serialize)]
-pub(crate) struct Made {
+pub(crate) struct DeploymentView {
     deploy_id: DeployId,
     short_id: String,
     platform: String,
@@ -190,7 +198,7 @@ struct PushView {
     note: Option<String>,
 }
 
-impl Made {
+impl DeploymentView {
     pub(crate) fn of(deployment: &Deployment) -> Self {
         let platform = &deployment.platform;
         let sizes = deployment.sizes();
@@ -209,13 +217,13 @@ impl Made {
             warning: platform.limits.warning(&sizes),
             set_there: deployment.set_there.clone(),
             guide: deployment.guide.clone(),
-            blob_file: deployment.blob_file.as_ref().map(|placed| placed.file.path.display().to_string()),
-            push: Pushing::of(deployment, None).ok().filter(|_| is_set).map(|pushing| PushView {
-                program: pushing.push.program.clone(),
-                installed: pushing.is_installed(),
-                commands: pushing.shown(),
-                project: pushing.push.project.clone(),
-                note: pushing.push.note.clone(),
+            blob_file: deployment.blob_file.as_ref().map(|written| written.file.path.display().to_string()),
+            push: PushPlan::of(deployment, None).ok().filter(|_| is_set).map(|plan| PushView {
+                program: plan.push.program.clone(),
+                installed: plan.is_installed(),
+                commands: plan.command_lines(),
+                project: plan.push.project.clone(),
+                note: plan.push.note.clone(),
             }),
             no_push: platform.no_push().map(str::to_owned),
         }

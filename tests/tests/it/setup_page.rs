@@ -84,8 +84,8 @@ fn what_the_page_makes_opens_through_the_real_service_until_the_page_takes_it_ba
     let visitor = Visitor::enter(&desk);
     let state = visitor.ask("state", &json!({}));
     assert_eq!(state["variables"].as_array().unwrap().len(), VARIABLES.len());
-    let wish = json!({ "platform": "vercel", "environment": "preview", "expires": "1d", "max_uses": 2 });
-    let made = visitor.ask("mint", &wish);
+    let choice = json!({ "platform": "vercel", "environment": "preview", "expires": "1d", "max_uses": 2 });
+    let made = visitor.ask("mint", &choice);
     let which = json!({ "deploy_id": made["deploy_id"] });
     assert_eq!(visitor.ask("status", &which)["uses"], 0);
 

@@ -18,9 +18,9 @@ use capy_protocol::id::DeployId;
 use zeroize::Zeroizing;
 
 use crate::cli::Mint;
-use crate::deployment::{BLOB_MARK, KEY_MARK, Workbench};
+use crate::deployment::{DeployContext, Fingerprints};
 use crate::env_file::EnvFile;
-use crate::error::{DeploymentFault as Fault, Error, Result};
+use crate::error::{DeploymentFault, Error, Result};
 use crate::local::receipts::{Record, Records};
 use crate::printer;
 use crate::settings::deadline;
@@ -37,27 +37,27 @@ pub(in crate::commands) fn run(arguments: &Mint) -> Result<()> {
         let here = arguments.blob_file.as_ref().filter(|_| is_file && value.is_some());
         here.map(|path| path.clone().into_os_string()).or(value)
     };
-    let workbench = Workbench::open(arguments.file.env_file.clone())?;
-    let folders = folders(&workbench, arguments.held.as_deref());
+    let context = DeployContext::open(arguments.file.env_file.clone())?;
+    let folders = folders(&context, arguments.held.as_deref());
     let credentials = Credentials::from_env_in(lookup, &folders)?;
     let credentials = credentials.ok_or_else(|| match credentials::emptied(lookup) {
         names if names.is_empty() => Error::NothingHeld,
         names => Error::CredentialsEmpty { names },
     })?;
-    let url = capy_client::service_url(lookup, &workbench.project.folder())?;
-    check_live(&workbench, &credentials.blob().deploy_id(), &url)?;
+    let url = capy_client::service_url(lookup, &context.project.folder())?;
+    check_live(&context, &credentials.blob().deploy_id(), &url)?;
     let difference = if arguments.open {
         let inside = capy_client::open(&credentials, &Service::new(url), deadline()?)?;
-        let expected = workbench.select(arguments.only.as_deref())?;
+        let expected = context.select(arguments.only.as_deref())?;
         Difference::between(inside.names(), &expected, |name| inside.get(name) == expected.get(name))
     } else {
-        by_record(&workbench, &credentials, arguments.only.as_deref())?
+        by_record(&context, &credentials, arguments.only.as_deref())?
     };
-    tell(&workbench, &credentials.blob().deploy_id(), &difference)
+    report(&context, &credentials.blob().deploy_id(), &difference)
 }
 
-fn tell(workbench: &Workbench, id: &DeployId, difference: &Difference) -> Result<()> {
-    let (short, path) = (id.short(), &workbench.env_path);
+fn report(context: &DeployContext, id: &DeployId, difference: &Difference) -> Result<()> {
+    let (short, path) = (id.short(), &context.env_path);
     if !difference.is_none() {
         return Err(Error::Stale { short, path: path.clone(), difference: difference.to_string() });
     }
@@ -71,19 +71,19 @@ fn tell(workbench: &Workbench, id: &DeployId, difference: &Difference) -> Result
 
 /// The folders for a relative path of a blob's file: this one, that of `capy.toml`, and that of the
 /// `--held` file.
-fn folders(workbench: &Workbench, held: Option<&Path>) -> Vec<PathBuf> {
+fn folders(context: &DeployContext, held: Option<&Path>) -> Vec<PathBuf> {
     let beside_held = held.and_then(Path::parent).map(Path::to_owned);
-    [PathBuf::new(), workbench.project.folder()].into_iter().chain(beside_held).collect()
+    [PathBuf::new(), context.project.folder()].into_iter().chain(beside_held).collect()
 }
 
 /// Checks in the service's list that the deployment is live, in the order in which the service
 /// would refuse. The token goes to the project's own service only.
-fn check_live(workbench: &Workbench, id: &DeployId, url: &ServiceUrl) -> Result<()> {
-    let service = &workbench.service;
+fn check_live(context: &DeployContext, id: &DeployId, url: &ServiceUrl) -> Result<()> {
+    let service = &context.service;
     if url != service.url() {
-        return Err(Fault::OtherService { there: url.clone(), here: service.url().clone() }.into());
+        return Err(DeploymentFault::OtherService { there: url.clone(), here: service.url().clone() }.into());
     }
-    let deploys = service.list(workbench.project.id(), deadline()?)?;
+    let deploys = service.list(context.project.id(), deadline()?)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
     let refusal = match deploys.iter().find(|deploy| deploy.deploy_id == *id) {
         None => Some(ClientError::DeployUnknown { url: url.clone(), id: *id }),
@@ -105,25 +105,25 @@ fn refusal(deploy: &Deploy, now: u128) -> Option<ClientError> {
 
 /// Compares `.env` with what was put into the deployment when it was made here.
 fn by_record(
-    workbench: &Workbench,
+    context: &DeployContext,
     credentials: &Credentials,
     only: Option<&[String]>,
 ) -> Result<Difference> {
     let id = credentials.blob().deploy_id();
     let record = Records::find()?.find_of(&id)?;
-    let record = record.ok_or_else(|| Fault::ContentsUnknown { short: id.short() })?;
-    let key = workbench.project.key()?;
-    let mark = |name: &str, value: &str| hex::encode(key.mark(&id, name, value));
-    if mark(KEY_MARK, &credentials.serialize_key()) != record.key {
+    let record = record.ok_or_else(|| DeploymentFault::ContentsUnknown { short: id.short() })?;
+    let fingerprints = Fingerprints::of(&context.project, id)?;
+    if fingerprints.key(&credentials.serialize_key()) != record.key {
         return Err(credentials.wrong_key().into());
     }
-    if mark(BLOB_MARK, &credentials.blob().serialize()) != record.blob {
+    if fingerprints.blob(&credentials.blob().serialize()) != record.blob {
         return Err(credentials.tampered().into());
     }
-    let Record { variables, only: wished, .. } = record;
-    let expected = workbench.select(only.or(wished.as_deref()))?;
+    let Record { variables, only: recorded, .. } = record;
+    let expected = context.select(only.or(recorded.as_deref()))?;
     let same = |name: &str| {
-        let value = expected.get(name).map(|value| mark(name, value.expose_secret()));
+        let value = expected.get(name);
+        let value = value.map(|value| fingerprints.variable(name, value.expose_secret()));
         value.as_ref() == variables.get(name)
     };
     Ok(Difference::between(variables.keys().map(String::as_str), &expected, same))

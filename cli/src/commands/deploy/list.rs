@@ -3,7 +3,6 @@
 //! Names those that were made here and whose values nobody ever got, and offers to revoke them:
 //! nothing is lost with them.
 
-use std::io::{self, IsTerminal};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use capy_client::Service;
@@ -11,16 +10,17 @@ use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 use serde::Serialize;
 
+use super::prompt::is_interactive;
 use crate::cli::DeployList;
+use crate::deployment::revoke;
 use crate::error::Result;
-use crate::local::receipts::Records;
 use crate::local::unclaimed::Unstored;
 use crate::project::Project;
 use crate::settings::deadline;
 use crate::table::{shown, table, time, time_or};
 use crate::{input, printer};
 
-const HEAD: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];
+const HEADINGS: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];
 
 pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
     let project = Project::find()?;
@@ -39,29 +39,27 @@ pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
     let rows = deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy), now));
-    printer::data(&table(HEAD, rows))?;
-    let forgotten: Vec<_> = deploys.iter().filter(is_unstored).map(|deploy| deploy.deploy_id).collect();
-    offer_to_revoke(&service, &unstored, &forgotten)
+    printer::data(&table(HEADINGS, rows))?;
+    let undelivered: Vec<_> = deploys.iter().filter(is_unstored).map(|deploy| deploy.deploy_id).collect();
+    offer_to_revoke(&service, &undelivered)
 }
 
 /// Offers at a terminal to revoke them; elsewhere prints the command.
-fn offer_to_revoke(service: &Service, unstored: &Unstored, forgotten: &[DeployId]) -> Result<()> {
-    if forgotten.is_empty() {
+fn offer_to_revoke(service: &Service, undelivered: &[DeployId]) -> Result<()> {
+    if undelivered.is_empty() {
         return Ok(());
     }
-    let short: Vec<_> = forgotten.iter().map(DeployId::short).collect();
+    let short: Vec<_> = undelivered.iter().map(DeployId::short).collect();
     printer::note(&format!("\nnobody ever got the values of {}", short.join(", ")));
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !is_interactive() {
         printer::note(&format!("\nhint: capy deploy revoke {}", short[0]));
         return Ok(());
     }
     if input::confirm("revoke?", false).is_err() {
         return Ok(());
     }
-    for (id, short) in forgotten.iter().zip(&short) {
-        service.revoke(id, deadline()?)?;
-        unstored.remove(id)?;
-        Records::find()?.remove(id)?;
+    for (id, short) in undelivered.iter().zip(&short) {
+        revoke(service, id)?;
         printer::note(&format!("deployment {short} is revoked"));
     }
     Ok(())

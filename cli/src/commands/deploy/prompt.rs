@@ -8,55 +8,62 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use crate::cli::{CredentialArg, FormatArg};
-use crate::deployment::{BlobFile, BlobPlace, Replaces, Terms, Wish, Wishes, Workbench, lifetime};
-use crate::error::DeploymentFault as Fault;
+use crate::deployment::{
+    BlobFile, BlobPlace, CheckedRequest, DeployContext, DeployRequest, PartialRequest, Terms, lifetime,
+};
 use crate::error::{Error, Result};
 use crate::input;
 use crate::platforms::{self, FILE, Platform};
 use crate::{printer, push};
 
-/// What to do with a wish.
-pub(super) enum Then {
-    Print(Wish),
-    /// Write the variables to a new file.
-    Write(Wish, PathBuf),
-    /// Set them for the project of this name, or for this folder's.
-    Push(Wish, Option<String>),
-    Nothing,
+/// How the variables get to the platform.
+pub(super) enum Delivery {
+    Print,
+    /// Writes them to a new file.
+    Write(PathBuf),
+    /// Sets them for the project of this name, or for this folder's.
+    Push {
+        project: Option<String>,
+    },
 }
 
-/// Asks for everything that the command line leaves open.
-pub(super) fn ask(workbench: &Workbench, wishes: &Wishes) -> Result<Then> {
-    let mut wishes = wishes.clone();
-    let platform = match &wishes.platform {
+/// Asks for everything that the command line leaves open; `None` if nothing is to be made.
+pub(super) fn ask(
+    context: &DeployContext,
+    mut request: PartialRequest,
+) -> Result<Option<(CheckedRequest, Delivery)>> {
+    let platform = match &request.platform {
         Some(id) => platforms::find(id)?,
-        None => ask_platform(workbench)?,
+        None => ask_platform(context)?,
     };
-    wishes.platform = Some(platform.id.into());
-    if wishes.environment.is_none() && platform.has_choice() {
-        wishes.environment = ask_environment(&platform)?;
+    request.platform = Some(platform.id.into());
+    if request.environment.is_none() && platform.has_choice() {
+        request.environment = ask_environment(&platform)?;
     }
-    if wishes.only.is_none() {
-        wishes.only = ask_variables(workbench)?;
+    if request.only.is_none() {
+        request.only = ask_variables(context)?;
     }
-    if wishes.label.is_none() {
-        wishes.label = Some(line("a label for `capy deploy list` [the environment, if any]: ")?);
+    if request.label.is_none() {
+        request.label = Some(line("a label for `capy deploy list` [the environment, if any]: ")?);
     }
-    wishes.terms = ask_terms(&wishes.terms)?;
+    request.terms = ask_terms(request.terms)?;
     if is_yes(&line("is it for another client than capy? [y/N] ")?) {
-        wishes.credential =
-            choose("what the platform holds beside the blob", CredentialArg::from(wishes.credential))?.into();
-        wishes.format = choose("the blob's layout", FormatArg::from(wishes.format))?.into();
+        request.credential =
+            choose("what the platform holds beside the blob", CredentialArg::from(request.credential))?
+                .into();
+        request.format = choose("the blob's layout", FormatArg::from(request.format))?.into();
     }
-    let mut wish = wishes.wish()?;
-    offer_ways(workbench, &mut wish)?;
-    ask_what_then(agreed(workbench, wish, false)?)
+    let mut request = request.complete()?;
+    offer_alternatives(context, &mut request)?;
+    let checked = context.check(request, confirm_overwrite(false))?;
+    let delivery = ask_delivery(&checked.request)?;
+    Ok(delivery.map(|delivery| (checked, delivery)))
 }
 
-fn ask_what_then(wish: Wish) -> Result<Then> {
-    let name = &wish.platform.name;
-    let push = wish.platform.push().ok().filter(|push| push::find(&push.program).is_some());
-    let push = push.filter(|_| wish.platform.sets(wish.environment.as_deref()));
+fn ask_delivery(request: &DeployRequest) -> Result<Option<Delivery>> {
+    let name = &request.platform.name;
+    let push = request.platform.push().ok().filter(|push| push::find(&push.program).is_some());
+    let push = push.filter(|_| request.platform.sets(request.environment.as_deref()));
     // An existing file may hold another deployment's variables.
     let can_write = !Path::new(FILE).exists();
     let set = push.map(|push| format!("(s)et by {}, ", push.program)).unwrap_or_default();
@@ -65,15 +72,15 @@ fn ask_what_then(wish: Wish) -> Result<Then> {
     let question = format!("make a deployment for {name}; its variables: {set}{write}{or}(p)rinted here? ");
     loop {
         match (line(&question)?.to_lowercase().as_str(), push) {
-            ("p" | "print", _) => return Ok(Then::Print(wish)),
-            ("w" | "write", _) if can_write => return Ok(Then::Write(wish, FILE.into())),
+            ("p" | "print", _) => return Ok(Some(Delivery::Print)),
+            ("w" | "write", _) if can_write => return Ok(Some(Delivery::Write(FILE.into()))),
             ("s" | "set", Some(push)) => {
                 let option = push.project.as_deref();
                 let ask = |option: &str| line(&format!("project ({option}) [this folder's]: "));
                 let project = option.map(ask).transpose()?.filter(|project| !project.is_empty());
-                return Ok(Then::Push(wish, project));
+                return Ok(Some(Delivery::Push { project }));
             }
-            ("n" | "no" | "q" | "quit", _) => return Ok(Then::Nothing),
+            ("n" | "no" | "q" | "quit", _) => return Ok(None),
             _ => printer::note("type one of the letters, or n to make nothing"),
         }
     }
@@ -95,12 +102,13 @@ fn choose<T: ValueEnum + Copy>(what: &str, usual: T) -> Result<T> {
     }
 }
 
-fn ask_platform(workbench: &Workbench) -> Result<Platform> {
+fn ask_platform(context: &DeployContext) -> Result<Platform> {
     let all = platforms::all();
-    let (found, others): (Vec<_>, Vec<_>) = all.iter().partition(|one| workbench.sign_of(one).is_some());
+    let folder = context.project.folder();
+    let (found, others): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.marker_in(&folder).is_some());
     for platform in &found {
-        let sign = workbench.sign_of(platform).unwrap_or_default();
-        printer::note(&format!("  {:<20} {} (found {sign})", platform.id, platform.name));
+        let marker = platform.marker_in(&folder).unwrap_or_default();
+        printer::note(&format!("  {:<20} {} (found {marker})", platform.id, platform.name));
     }
     for platform in others {
         printer::note(&format!("  {:<20} {}", platform.id, platform.name));
@@ -154,8 +162,8 @@ pub(super) fn ask_environment(platform: &Platform) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>> {
-    let names: Vec<_> = workbench.values.names().collect();
+pub(super) fn ask_variables(context: &DeployContext) -> Result<Option<Vec<String>>> {
+    let names: Vec<_> = context.values.names().collect();
     printer::note(&format!("variables: {}", names.join(", ")));
     loop {
         let typed = line("which of them? [all]: ")?;
@@ -164,7 +172,7 @@ pub(super) fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>
         }
         let chosen: Vec<_> =
             typed.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        match chosen.iter().find(|name| workbench.values.get(name).is_none()) {
+        match chosen.iter().find(|name| context.values.get(name).is_none()) {
             None => return Ok(Some(chosen)),
             Some(unknown) => printer::note(&format!("{unknown} is not one of them")),
         }
@@ -172,8 +180,7 @@ pub(super) fn ask_variables(workbench: &Workbench) -> Result<Option<Vec<String>>
 }
 
 /// Asks for the terms that the command line does not set.
-fn ask_terms(wished: &Terms) -> Result<Terms> {
-    let mut terms = wished.clone();
+fn ask_terms(mut terms: Terms) -> Result<Terms> {
     while terms.expires.is_none() {
         let typed = line("does it expire? in a time such as 90d [never]: ")?;
         if typed.is_empty() {
@@ -195,18 +202,19 @@ fn ask_terms(wished: &Terms) -> Result<Terms> {
 }
 
 /// Offers to split a blob that does not fit into a variable, or to keep it in a file.
-fn offer_ways(workbench: &Workbench, wish: &mut Wish) -> Result<()> {
-    let Err(Error::TooLarge { misfit, ways, .. }) = workbench.check(wish) else {
+fn offer_alternatives(context: &DeployContext, request: &mut DeployRequest) -> Result<()> {
+    let size = context.check_size(request)?;
+    let (Some(exceeded), alternatives) = (&size.exceeded, size.alternatives) else {
         return Ok(());
     };
-    printer::note(&format!("this does not fit {}: {misfit}", wish.platform.name));
-    if ways.split && !is_no(&line("split the blob over several variables? [Y/n] ")?) {
-        wish.blob = BlobPlace::Split;
+    printer::note(&format!("this does not fit {}: {exceeded}", request.platform.name));
+    if alternatives.split && !is_no(&line("split the blob over several variables? [Y/n] ")?) {
+        request.blob = BlobPlace::Split;
         return Ok(());
     }
     let question = format!("keep the blob in {}, to be deployed beside the code? [Y/n] ", BlobFile::NAME);
-    if ways.file && !is_no(&line(&question)?) {
-        wish.blob = BlobPlace::File(BlobFile::in_folder(&workbench.project.folder()));
+    if alternatives.file && !is_no(&line(&question)?) {
+        request.blob = BlobPlace::File(BlobFile::in_folder(&context.project.folder()));
     }
     Ok(())
 }
@@ -228,20 +236,20 @@ fn line(prompt: &str) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-pub(super) fn somebody_is_there() -> bool {
+/// Whether a person can be asked at the terminal.
+pub(super) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Checks a wish, and asks before its file replaces the blob of a live deployment.
-pub(super) fn agreed(workbench: &Workbench, mut wish: Wish, yes: bool) -> Result<Wish> {
-    match workbench.check(&wish) {
-        Err(error @ Error::Deployment(Fault::BlobFileInUse { .. })) if yes || somebody_is_there() => {
-            let question =
-                format!("{error}: with the file, the platform will need the new variables, too\nreplace it?");
-            input::confirm(&question, yes)?;
-            wish.blob.replace(Replaces::Any);
+/// Asks before a file for the blob replaces that of a live deployment, which the error names.
+/// Where nobody can be asked, `--yes` (`yes`) is needed.
+pub(super) fn confirm_overwrite(yes: bool) -> impl FnOnce(Error) -> Result<()> {
+    move |in_use| {
+        if !yes && !is_interactive() {
+            return Err(in_use);
         }
-        result => result?,
+        let question =
+            format!("{in_use}: with the file, the platform will need the new variables, too\nreplace it?");
+        input::confirm(&question, yes)
     }
-    Ok(wish)
 }

@@ -5,10 +5,11 @@
 
 use capy_client::signals::Interrupt;
 
-use super::hand_over;
-use crate::deployment::{Deployment, Wish, Workbench};
-use crate::error::{DeploymentFault as Fault, Error, Result};
-use crate::push::{self, Pushing, Report};
+use super::deliver;
+use crate::deployment::{CheckedRequest, DeployContext, Deployment};
+use crate::error::{DeploymentFault, Error, Result};
+use crate::platforms::Push;
+use crate::push::{self, PushPlan, Report};
 use crate::{input, printer};
 
 /// What to do next where a platform lists names alone.
@@ -17,48 +18,45 @@ const NEXT_CHECK: &str = "next, see whether the values are whole: save what the 
                           list` counts a use once its first build or start has opened them";
 
 pub(in crate::commands) fn run(
-    workbench: &Workbench,
-    wish: &Wish,
+    context: &DeployContext,
+    checked: &CheckedRequest,
     project: Option<String>,
-    agreed: bool,
+    yes: bool,
 ) -> Result<()> {
-    let push = wish.platform.push()?;
+    let push = checked.request.platform.push()?;
     if push::find(&push.program).is_none() {
         return Err(Error::PushProgramMissing { program: push.program.clone() });
     }
-    workbench.check(wish)?;
-    show(workbench, wish, project.as_deref())?;
-    input::confirm("run them?", agreed)?;
-    let deployment = workbench.mint(wish)?;
+    show_commands(push, checked, project.as_deref())?;
+    input::confirm("run them?", yes)?;
+    let deployment = context.mint(checked)?;
     // If a signal ends a program that runs, this still reports what became of the deployment.
     let interrupt = Interrupt::catch().map_err(Error::Input)?;
-    let pushed =
-        Pushing::of(&deployment, project.as_deref()).and_then(|pushing| pushing.run(interrupt.stop()));
-    let told = match pushed {
-        Ok(report) if !report.is_nothing() => {
-            deployment.hand_over().and_then(|()| tell(&deployment, &report, Some(deployment.short_id())))
-        }
+    let pushed = PushPlan::of(&deployment, project.as_deref()).and_then(|plan| plan.run(interrupt.stop()));
+    let result = match pushed {
+        Ok(report) if !report.is_nothing() => deployment
+            .mark_delivered()
+            .and_then(|()| report_result(&deployment, &report, Some(deployment.short_id()))),
         nothing_arrived => {
-            let is_revoked = hand_over::take_back(workbench, &deployment);
+            let is_revoked = deliver::revoke_after_failure(context, &deployment);
             if is_revoked {
                 printer::note("nothing was set, and the deployment that was made for it is revoked again");
             }
             let live = (!is_revoked).then(|| deployment.short_id());
-            nothing_arrived.and_then(|report| tell(&deployment, &report, live))
+            nothing_arrived.and_then(|report| report_result(&deployment, &report, live))
         }
     };
-    if let (Err(error), true) = (&told, interrupt.stop().load(std::sync::atomic::Ordering::SeqCst)) {
+    if let (Err(error), true) = (&result, interrupt.stop().load(std::sync::atomic::Ordering::SeqCst)) {
         printer::error(error);
         interrupt.end();
     }
     interrupt.release();
-    told
+    result
 }
 
-fn show(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<()> {
-    let push = wish.platform.push()?;
+fn show_commands(push: &Push, checked: &CheckedRequest, project: Option<&str>) -> Result<()> {
     printer::note("this runs, with the values on standard input only:");
-    for line in push::commands_of(workbench, wish, project)? {
+    for line in push::commands_of(checked, project)? {
         printer::note(&format!("  {line}"));
     }
     if let Some(note) = &push.note {
@@ -67,7 +65,7 @@ fn show(workbench: &Workbench, wish: &Wish, project: Option<&str>) -> Result<()>
     Ok(())
 }
 
-fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Result<()> {
+fn report_result(deployment: &Deployment, report: &Report, live: Option<String>) -> Result<()> {
     let platform = deployment.platform.name.clone();
     for (what, names) in [
         ("set, and read back as it was given", &report.stored),
@@ -81,13 +79,13 @@ fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Resul
             printer::note(&format!("{what}: {}", names.join(", ")));
         }
     }
-    if let Some(complaint) = &report.complaint {
-        printer::note(&format!("its command line said: {complaint}"));
+    if let Some(message) = &report.program_message {
+        printer::note(&format!("its command line said: {message}"));
     }
     if live.is_some() {
-        hand_over::tell_blob_file(deployment);
-        hand_over::tell_command(&deployment.guide);
-        hand_over::tell_set_there(deployment);
+        deliver::print_blob_file(deployment);
+        deliver::print_command(&deployment.guide);
+        deliver::print_set_there(deployment);
         let short = deployment.short_id();
         if !report.listed.is_empty() && report.is_whole() {
             printer::note(&format!("\n{NEXT_CHECK}"));
@@ -96,11 +94,16 @@ fn tell(deployment: &Deployment, report: &Report, live: Option<String>) -> Resul
     }
     if !report.left_over.is_empty() && report.unset().is_empty() && report.unknown.is_empty() {
         let (names, removals) = (report.left_over.clone(), report.removals.clone());
-        return Err(Fault::PushLeftOver { platform, names, removals }.into());
+        return Err(DeploymentFault::PushLeftOver { platform, names, removals }.into());
     }
     if report.is_whole() {
         return Ok(());
     }
-    Err(Fault::PushIncomplete { platform, unset: report.unset(), unknown: report.unknown.clone(), live }
-        .into())
+    Err(DeploymentFault::PushIncomplete {
+        platform,
+        unset: report.unset(),
+        unknown: report.unknown.clone(),
+        live,
+    }
+    .into())
 }

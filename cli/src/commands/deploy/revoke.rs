@@ -5,14 +5,14 @@ use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 
 use crate::cli::DeployRevoke;
+use crate::deployment;
 use crate::error::{Error, Result};
-use crate::local::receipts::Records;
-use crate::local::unclaimed::Unstored;
 use crate::project::Project;
 use crate::settings::deadline;
 use crate::{input, printer};
 
-const SHORTEST: usize = 4;
+/// The fewest digits by which a deployment is named.
+const SHORTEST_PREFIX: usize = 4;
 
 pub(in crate::commands) fn run(arguments: &DeployRevoke) -> Result<()> {
     let project = Project::find()?;
@@ -25,9 +25,7 @@ pub(in crate::commands) fn run(arguments: &DeployRevoke) -> Result<()> {
         Ok(id) => id,
         Err(_) => choose(&prefix, &service.list(project.id(), deadline()?)?)?.deploy_id,
     };
-    service.revoke(&id, deadline()?)?;
-    Unstored::find()?.remove(&id)?;
-    Records::find()?.remove(&id)?;
+    deployment::revoke(&service, &id)?;
     printer::note(&format!("deployment {} is revoked: no key is released for it from now on", id.short()));
     Ok(())
 }
@@ -46,7 +44,7 @@ fn revoke_all(project: &Project, yes: bool) -> Result<()> {
 pub(super) fn parse(text: &str) -> Result<String> {
     let prefix = text.trim().trim_end_matches('…').to_ascii_lowercase();
     let hex = prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !hex || !(SHORTEST..=64).contains(&prefix.len()) {
+    if !hex || !(SHORTEST_PREFIX..=64).contains(&prefix.len()) {
         return Err(Error::PrefixMalformed { prefix: text.into() });
     }
     Ok(prefix)

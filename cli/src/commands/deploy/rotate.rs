@@ -3,19 +3,18 @@
 //!
 //! The successor goes to the same place and holds the same variables as the old deployment, as far
 //! as this machine remembers. What it does not remember is asked. The old deployment stays live
-//! until the successor was handed over and the user says that the platform holds it: no start and
+//! until the successor was delivered and the user says that the platform holds it: no start and
 //! no build of the platform fails in between.
 
-use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use capy_protocol::api::Deploy;
 use capy_protocol::blob::Format;
 
-use super::{hand_over, prompt, push, revoke};
+use super::{deliver, prompt, push, revoke};
 use crate::cli::DeployRotate;
-use crate::deployment::{BlobFile, BlobPlace, Replaces, Terms, Wishes, Workbench};
-use crate::error::{DeploymentFault as Fault, Error, Result};
+use crate::deployment::{self, BlobPlace, DeployContext, PartialRequest, Replaces, Terms};
+use crate::error::{DeploymentFault, Error, Result};
 use crate::local::receipts::{Record, Records};
 use crate::platforms;
 use crate::settings::deadline;
@@ -23,29 +22,28 @@ use crate::{input, printer};
 
 pub(in crate::commands) fn run(arguments: DeployRotate) -> Result<()> {
     let prefix = revoke::parse(&arguments.id)?;
-    let somebody_is_there = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if !arguments.yes && !somebody_is_there {
+    if !arguments.yes && !prompt::is_interactive() {
         return Err(Error::NotConfirmed);
     }
-    let workbench = Workbench::open(arguments.file.env_file.clone())?;
-    let deploys = workbench.service.list(workbench.project.id(), deadline()?)?;
+    let context = DeployContext::open(arguments.file.env_file.clone())?;
+    let deploys = context.service.list(context.project.id(), deadline()?)?;
     let old = revoke::choose(&prefix, &deploys)?;
     if old.revoked_at.is_some() {
         return Err(capy_client::Error::DeployRevoked { id: old.deploy_id }.into());
     }
     let record = Records::find()?.find_of(&old.deploy_id)?;
-    let mut wishes = successor(old, record.as_ref(), &arguments);
-    if !is_known(&wishes, record.as_ref(), &arguments)? {
+    let mut request = successor(old, record.as_ref(), &arguments);
+    if !is_known(&request, record.as_ref(), &arguments)? {
         if arguments.yes {
-            return Err(Fault::SuccessorUnknown { short: old.deploy_id.short() }.into());
+            return Err(DeploymentFault::SuccessorUnknown { short: old.deploy_id.short() }.into());
         }
-        ask(&workbench, &mut wishes, record.as_ref(), &arguments)?;
+        ask(&context, &mut request, record.as_ref(), &arguments)?;
     }
-    tell_new_names(&workbench, &wishes, record.as_ref());
-    let wish = prompt::agreed(&workbench, wishes.wish()?, arguments.yes)?;
+    print_new_names(&context, &request, record.as_ref());
+    let request = context.check(request.complete()?, prompt::confirm_overwrite(arguments.yes))?;
     match arguments.push {
-        true => push::run(&workbench, &wish, arguments.project, arguments.yes)?,
-        false => hand_over::print(&workbench, &wish, arguments.json)?,
+        true => push::run(&context, &request, arguments.project, arguments.yes)?,
+        false => deliver::print(&context, &request, arguments.json)?,
     }
     let short = old.deploy_id.short();
     let question = format!("\nrevoke {short}? Only when the platform holds the new variables");
@@ -53,24 +51,24 @@ pub(in crate::commands) fn run(arguments: DeployRotate) -> Result<()> {
         printer::note(&format!("deployment {short} stays live; when it may go: capy deploy revoke {short}"));
         return if matches!(error, Error::NotConfirmed) { Ok(()) } else { Err(error) };
     }
-    workbench.revoke(&old.deploy_id)?;
+    deployment::revoke(&context.service, &old.deploy_id)?;
     printer::note(&format!("deployment {short} is revoked: its successor has its place"));
     Ok(())
 }
 
 /// The successor's options: same platform, label and terms, with a lifetime that begins anew.
 /// Environment, names and place of the blob are as remembered.
-fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) -> Wishes {
+fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) -> PartialRequest {
     let lifetime = old.expires_at.map(|at| Duration::from_millis(at.saturating_sub(old.created_at)));
     let moves = arguments.platform.is_some() && arguments.platform != old.platform;
     let record_there = record.filter(|_| !moves);
     let only = arguments.only.clone().or_else(|| record.and_then(|record| record.only.clone()));
     let mut blob = BlobPlace::of(arguments.split, arguments.blob_file.as_deref());
     if let (BlobPlace::Variable, Some(record)) = (&blob, record_there) {
-        blob = remembered(record);
+        blob = BlobPlace::from(record);
     }
     blob.replace(Replaces::One(old.deploy_id));
-    Wishes {
+    PartialRequest {
         platform: arguments.platform.clone().or_else(|| old.platform.clone()),
         environment: arguments.environment.clone().or_else(|| record_there?.environment.clone()),
         only: only.filter(|_| !arguments.all),
@@ -82,59 +80,49 @@ fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) ->
     }
 }
 
-fn remembered(record: &Record) -> BlobPlace {
-    match &record.blob_file {
-        Some((path, name)) => {
-            BlobPlace::File(BlobFile { path: path.clone(), name: name.clone(), replaces: Replaces::None })
-        }
-        None if record.split => BlobPlace::Split,
-        None => BlobPlace::Variable,
-    }
-}
-
 /// Whether nothing has to be asked: neither the environment, where there are several, nor the
 /// names.
-fn is_known(wishes: &Wishes, record: Option<&Record>, arguments: &DeployRotate) -> Result<bool> {
+fn is_known(request: &PartialRequest, record: Option<&Record>, arguments: &DeployRotate) -> Result<bool> {
     let names = record.is_some() || arguments.all || arguments.only.is_some();
-    Ok(names && !is_environment_open(wishes, record)?)
+    Ok(names && !is_environment_unknown(request, record)?)
 }
 
 /// Whether the environment has to be asked. For a platform that lists none, a record without one is
 /// an answer.
-fn is_environment_open(wishes: &Wishes, record: Option<&Record>) -> Result<bool> {
-    let platform = wishes.platform.as_deref().map(platforms::find).transpose()?;
+fn is_environment_unknown(request: &PartialRequest, record: Option<&Record>) -> Result<bool> {
+    let platform = request.platform.as_deref().map(platforms::find).transpose()?;
     let knows_none =
         record.is_some() && platform.as_ref().is_some_and(|platform| platform.environments.is_empty());
     let has_choice = platform.is_some_and(|platform| platform.has_choice());
-    Ok(wishes.environment.is_none() && has_choice && !knows_none)
+    Ok(request.environment.is_none() && has_choice && !knows_none)
 }
 
 fn ask(
-    workbench: &Workbench,
-    wishes: &mut Wishes,
+    context: &DeployContext,
+    request: &mut PartialRequest,
     record: Option<&Record>,
     arguments: &DeployRotate,
 ) -> Result<()> {
-    if is_environment_open(wishes, record)? {
-        let platform = platforms::find(wishes.platform.as_deref().unwrap_or_default())?;
-        wishes.environment = prompt::ask_environment(&platform)?;
+    if is_environment_unknown(request, record)? {
+        let platform = platforms::find(request.platform.as_deref().unwrap_or_default())?;
+        request.environment = prompt::ask_environment(&platform)?;
     }
-    if !arguments.all && wishes.only.is_none() && record.is_none() {
-        wishes.only = prompt::ask_variables(workbench)?;
+    if !arguments.all && request.only.is_none() && record.is_none() {
+        request.only = prompt::ask_variables(context)?;
     }
     Ok(())
 }
 
 /// Names the variables that were added since, if the old deployment held all: the successor holds
 /// them, too, and that should surprise nobody.
-fn tell_new_names(workbench: &Workbench, wishes: &Wishes, record: Option<&Record>) {
-    let Some(record) = record.filter(|_| wishes.only.is_none()) else { return };
-    let new = workbench.values.names().filter(|name| !record.variables.contains_key(*name));
+fn print_new_names(context: &DeployContext, request: &PartialRequest, record: Option<&Record>) {
+    let Some(record) = record.filter(|_| request.only.is_none()) else { return };
+    let new = context.values.names().filter(|name| !record.variables.contains_key(*name));
     let new: Vec<_> = new.collect();
     if !new.is_empty() {
         printer::note(&format!(
             "new in {}, and deployed, too: {}",
-            workbench.env_path.display(),
+            context.env_path.display(),
             new.join(", ")
         ));
     }

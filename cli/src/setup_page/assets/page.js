@@ -105,9 +105,9 @@ function over(text) {
 
 // ---- platform ----------------------------------------------------------------------------------------------------
 
-/** What was made in this sitting, and what is in it can still be had. */
-function showMade() {
-  const made = state.made.filter((one) => !one.revoked);
+/** The deployments of this run, whose values can still be shown. */
+function showDeployments() {
+  const made = state.deployments.filter((one) => !one.revoked);
   at("made").replaceChildren(...(made.length ? [make("h2", {}, "Made just now"), ...made.map((one) => make("p", { class: "row" },
     make("span", { class: "grow" }, `${one.platform}${one.environment ? ` · ${one.environment}` : ""}`),
     make("code", {}, one.short_id),
@@ -123,8 +123,8 @@ function showPlatforms() {
   const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const text = (one) => [one.id, one.name, KINDS[one.kind], ...one.search].join(" ").toLowerCase();
   const found = state.platforms.filter((one) => words.every((word) => text(one).includes(word)));
-  const groups = [["Found in this repository", found.filter((one) => one.sign)]];
-  for (const [kind, title] of Object.entries(KINDS)) groups.push([title, found.filter((one) => !one.sign && one.kind === kind)]);
+  const groups = [["Found in this repository", found.filter((one) => one.marker)]];
+  for (const [kind, title] of Object.entries(KINDS)) groups.push([title, found.filter((one) => !one.marker && one.kind === kind)]);
   at("platforms").replaceChildren(...groups.filter(([, list]) => list.length).map(([title, list]) =>
     make("fieldset", {}, make("legend", {}, title), make("div", { class: "grid" }, ...list.map(platformCard)))));
   if (!found.length) at("platforms").append(notice("warn", "No platform has this name.", "“Another platform” works with any that has environment variables."));
@@ -136,7 +136,7 @@ function platformCard(one) {
   return make("label", { class: "card" },
     make("input", { type: "radio", name: "platform", value: one.id, checked: one.id === choice.platform, change: () => choosePlatform(one.id) }),
     make("span", {}, make("b", {}, one.name),
-      one.sign ? make("small", { class: "sign" }, `found ${one.sign}`)
+      one.marker ? make("small", { class: "marker" }, `found ${one.marker}`)
         : make("small", {}, one.pattern === "build" ? "baked into the build" : "opened at the start")));
 }
 
@@ -204,13 +204,13 @@ function showNames() {
       make("code", {}, one.name),
       one.public ? make("span", { class: "tag", title: "frameworks publish variables with this prefix" }, "public") : null,
       make("small", {}, bytes(one.bytes)))));
-  fit();
+  checkSize();
 }
 
 function pick(name, wanted) {
   if (wanted) choice.only.add(name);
   else choice.only.delete(name);
-  fit();
+  checkSize();
 }
 
 function pickAll(wanted) {
@@ -228,27 +228,27 @@ function body() {
 }
 
 let asked = 0;
-async function fit() {
+async function checkSize() {
   at("chosen").textContent = `${choice.only.size} of ${state.variables.length} chosen`;
   at("as-split").checked = choice.blob === "split";
   at("as-file").checked = choice.blob === "file";
   at("variables-next").disabled = true;
   if (!choice.only.size) {
-    at("fit").replaceChildren("Choose at least one.");
+    at("size").replaceChildren("Choose at least one.");
     return;
   }
   const mine = ++asked;
   try {
-    const answer = await ask("fit", body());
+    const answer = await ask("size", body());
     if (mine !== asked) return;
-    showFit(answer);
+    showSize(answer);
     at("variables-next").disabled = Boolean(answer.problem);
   } catch (refusal) {
-    if (mine === asked && !(refusal instanceof Ended)) at("fit").replaceChildren(notice("bad", refusal.error, refusal.hint));
+    if (mine === asked && !(refusal instanceof Ended)) at("size").replaceChildren(notice("bad", refusal.error, refusal.hint));
   }
 }
 
-function showFit({ sizes, used, limit, single, problem, warning, ways }) {
+function showSize({ sizes, used, limit, single, problem, warning, alternatives }) {
   const known = platform().limits;
   const parts = [];
   if (limit) {
@@ -258,15 +258,15 @@ function showFit({ sizes, used, limit, single, problem, warning, ways }) {
     parts.push(make("span", {}, `${bytes(Math.max(...sizes.map((size) => size.bytes)))} sealed`));
   }
   const replaces = problem?.code === "BLOB_FILE_IN_USE";
-  const way = ways.split && ways.file ? "tick one of the boxes below" : ways.split || ways.file ? "tick the box below" : null;
+  const offered = alternatives.split && alternatives.file ? "tick one of the boxes below" : alternatives.split || alternatives.file ? "tick the box below" : null;
   if (replaces) parts.push(notice("warn", problem.error, "What is deployed with the file from then on needs the new deployment's variables."));
-  else if (problem?.code === "DEPLOYMENT_TOO_LARGE") parts.push(tooLarge(problem.error, `Choose fewer variables${way ? `, or ${way}` : ""}.`));
+  else if (problem?.code === "DEPLOYMENT_TOO_LARGE") parts.push(tooLarge(problem.error, `Choose fewer variables${offered ? `, or ${offered}` : ""}.`));
   else if (problem) parts.push(notice("bad", problem.error, problem.hint));
-  else if (warning) parts.push(notice("warn", warning, `Choose fewer${way ? `, or ${way},` : ""} if you use those.`));
-  at("fit").replaceChildren(...parts);
+  else if (warning) parts.push(notice("warn", warning, `Choose fewer${offered ? `, or ${offered},` : ""} if you use those.`));
+  at("size").replaceChildren(...parts);
   const offer = (Boolean(problem || warning) && !replaces) || choice.blob !== "variable";
-  at("as-split-row").hidden = !(offer && ways.split) && choice.blob !== "split";
-  at("as-file-row").hidden = !(offer && ways.file) && choice.blob !== "file";
+  at("as-split-row").hidden = !(offer && alternatives.split) && choice.blob !== "split";
+  at("as-file-row").hidden = !(offer && alternatives.file) && choice.blob !== "file";
   at("replace-row").hidden = !replaces && !choice.replace;
   at("replace").checked = choice.replace;
 }
@@ -282,9 +282,9 @@ function tooLarge(error, hint) {
 at("all").addEventListener("click", () => pickAll(true));
 at("none").addEventListener("click", () => pickAll(false));
 for (const [id, blob] of [["as-split", "split"], ["as-file", "file"]]) {
-  at(id).addEventListener("change", (event) => { choice.blob = event.target.checked ? blob : "variable"; choice.replace = false; fit(); });
+  at(id).addEventListener("change", (event) => { choice.blob = event.target.checked ? blob : "variable"; choice.replace = false; checkSize(); });
 }
-at("replace").addEventListener("change", (event) => { choice.replace = event.target.checked; fit(); });
+at("replace").addEventListener("change", (event) => { choice.replace = event.target.checked; checkSize(); });
 at("variables-next").addEventListener("click", () => move(1));
 
 // ---- options -----------------------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ async function mint() {
   at("mint-problem").replaceChildren();
   try {
     const deployment = await ask("mint", body());
-    state.made.push(deployment);
+    state.deployments.push(deployment);
     show(deployment);
   } catch (refusal) {
     if (!(refusal instanceof Ended)) at("mint-problem").replaceChildren(notice("bad", refusal.error, refusal.hint));
@@ -318,7 +318,7 @@ async function mint() {
     button.textContent = "Create deployment";
   }
 }
-at("wishes").addEventListener("submit", (event) => { event.preventDefault(); mint(); });
+at("option-fields").addEventListener("submit", (event) => { event.preventDefault(); mint(); });
 
 // ---- the rest ----------------------------------------------------------------------------------------------------
 
@@ -330,7 +330,7 @@ at("again").addEventListener("click", () => {
   reached = 0;
   at("search").value = "";
   showPlatforms();
-  showMade();
+  showDeployments();
   go("platform");
 });
 at("end").addEventListener("click", async () => {
@@ -347,29 +347,29 @@ window.addEventListener("pageshow", (event) => { if (event.persisted) location.r
 
 async function begin() {
   state = await ask("state");
-  const wishes = state.wishes;
+  const request = state.request;
   at("where").textContent = state.project;
   at("env-file").textContent = state.env_file;
   at("file-name").textContent = state.blob_file;
-  at("label").value = wishes.label ?? "";
-  at("credential").value = wishes.credential;
-  at("format").value = wishes.format;
+  at("label").value = request.label ?? "";
+  at("credential").value = request.credential;
+  at("format").value = request.format;
   at("uses").value = state.max_uses ?? "";
   if (state.expires) {
     at("expires").append(make("option", { value: state.expires }, `In ${state.expires}`));
     at("expires").value = state.expires;
   }
   choice.blob = state.blob;
-  choice.only = new Set(wishes.only ?? state.variables.map((one) => one.name));
-  const found = state.platforms.filter((one) => one.sign);
-  const usual = wishes.platform ?? (found.length === 1 ? found[0].id : null);
+  choice.only = new Set(request.only ?? state.variables.map((one) => one.name));
+  const found = state.platforms.filter((one) => one.marker);
+  const usual = request.platform ?? (found.length === 1 ? found[0].id : null);
   if (usual) {
     choosePlatform(usual);
-    choice.environment = wishes.environment ?? choice.environment;
+    choice.environment = request.environment ?? choice.environment;
   }
   showPlatforms();
-  showMade();
-  const last = state.made.filter((one) => !one.revoked).at(-1);
+  showDeployments();
+  const last = state.deployments.filter((one) => !one.revoked).at(-1);
   if (last) show(last);
   else go("platform");
 }

@@ -7,7 +7,7 @@ const POLL = 2000;
 let made = null;
 let poll = null;
 
-/** Shows a deployment that was made in this sitting. */
+/** Shows a deployment that was made in this run. */
 export function showResult(deployment) {
   made = deployment;
   at("result-title").textContent = `${made.platform}${made.environment ? ` · ${made.environment}` : ""}`;
@@ -133,11 +133,11 @@ async function run(button, said, project) {
     const parts = [];
     if (report.stored.length) parts.push(notice("good", `Stored, and read back as given: ${report.stored.join(", ")}`));
     if (report.listed.length) parts.push(notice("warn", `Listed by the platform, which does not show whether the value is whole: ${report.listed.join(", ")}`, "The first build or start that opens them shows it here; capy deploy --check --held FILE checks what the platform gives out."));
-    if (report.altered.length) parts.push(notice("bad", `Set, but the platform holds something else: ${report.altered.join(", ")}`, report.complaint));
-    if (report.missing.length) parts.push(notice("warn", `Set, but the platform does not list: ${report.missing.join(", ")}`, report.complaint));
-    if (report.unknown.length) parts.push(notice("warn", `Perhaps set: ${report.unknown.join(", ")}`, report.complaint));
+    if (report.altered.length) parts.push(notice("bad", `Set, but the platform holds something else: ${report.altered.join(", ")}`, report.program_message));
+    if (report.missing.length) parts.push(notice("warn", `Set, but the platform does not list: ${report.missing.join(", ")}`, report.program_message));
+    if (report.unknown.length) parts.push(notice("warn", `Perhaps set: ${report.unknown.join(", ")}`, report.program_message));
     if (report.left_over.length) parts.push(notice("bad", `Left over from another deployment, and with both nothing opens: ${report.left_over.join(", ")}`, "Remove them:"), block(report.removals.join("\n")));
-    if (report.failed.length) parts.push(notice("bad", `Not set: ${report.failed.join(", ")}`, report.complaint));
+    if (report.failed.length) parts.push(notice("bad", `Not set: ${report.failed.join(", ")}`, report.program_message));
     said.replaceChildren(...parts);
   } catch (refusal) {
     if (!(refusal instanceof Ended)) said.replaceChildren(notice("bad", refusal.error, refusal.hint));

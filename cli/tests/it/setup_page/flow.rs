@@ -96,7 +96,7 @@ fn the_whole_way_from_the_click_to_the_first_use() {
     photograph(&browser, "2-environment");
     browser.click("#environment [data-next]");
     browser.wait_for_text("#chosen", "4 of 4 chosen");
-    browser.wait_for("#fit meter");
+    browser.wait_for("#size meter");
     browser.click("input[value=NEXT_PUBLIC_SITE]");
     browser.wait_for_text("#chosen", "3 of 4 chosen");
     photograph(&browser, "3-variables");
@@ -245,7 +245,7 @@ fn what_does_not_fit_is_told_before_anything_is_made_and_a_file_is_a_way_out() {
     let browser = visit(&page);
     browser.click("#platform-next");
     browser.click("#environment [data-next]");
-    browser.wait_for_text("#fit", "5120 are allowed in one variable");
+    browser.wait_for_text("#size", "5120 are allowed in one variable");
     photograph(&browser, "3-too-large");
     assert_eq!(browser.eval("document.getElementById('variables-next').disabled"), json!(true));
     browser.click("#as-split");

@@ -127,7 +127,7 @@ fn a_live_deployments_blob_is_replaced_only_on_a_tick_and_comes_back_with_a_revo
     let browser = visit(&page);
     browser.click("input[value=docker]");
     browser.click("#platform-next");
-    browser.wait_for_text("#fit", "which is live");
+    browser.wait_for_text("#size", "which is live");
     photograph(&browser, "3-blob-in-use");
     assert_eq!(browser.eval("document.getElementById('variables-next').disabled"), json!(true));
     browser.click("#replace");

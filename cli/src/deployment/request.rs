@@ -1,8 +1,7 @@
-//! Options of a deployment in one form, whether they come from the command line, the setup page or
-//! prompts.
+//! The request for a deployment: its options in one form, whether they come from the command line,
+//! the setup page, prompts or the record of an older deployment.
 
 use std::path::{Path, PathBuf};
-
 use std::time::Duration;
 
 use capy_protocol::api::Credential;
@@ -12,13 +11,13 @@ use capy_protocol::limits::is_label;
 use capy_protocol::network::Network;
 use serde::Serialize;
 
-use crate::error::DeploymentFault as Fault;
-use crate::error::{Error, Result};
+use crate::error::{DeploymentFault, Error, Result};
+use crate::local::receipts::Record;
 use crate::platforms::{self, Platform};
 
 /// The options that are given so far. A missing option is asked for, or has a default.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Wishes {
+pub(crate) struct PartialRequest {
     pub(crate) platform: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) only: Option<Vec<String>>,
@@ -32,8 +31,8 @@ pub(crate) struct Wishes {
 }
 
 /// The complete options of a deployment.
-#[derive(Debug, Clone)]
-pub(crate) struct Wish {
+#[derive(Debug)]
+pub(crate) struct DeployRequest {
     pub(crate) platform: Platform,
     pub(crate) environment: Option<String>,
     /// All variables when there is no list.
@@ -131,20 +130,36 @@ impl BlobPlace {
     }
 }
 
-impl Wishes {
-    /// The complete options, if nothing is left to be asked.
-    pub(crate) fn wish(&self) -> Result<Wish> {
+impl From<&Record> for BlobPlace {
+    fn from(record: &Record) -> Self {
+        match &record.blob_file {
+            Some((path, name)) => {
+                Self::File(BlobFile { path: path.clone(), name: name.clone(), replaces: Replaces::None })
+            }
+            None if record.split => Self::Split,
+            None => Self::Variable,
+        }
+    }
+}
+
+impl PartialRequest {
+    /// Completes the options with the defaults of the platform.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PlatformMissing`]; an error for a platform, an environment or a label that cannot be.
+    pub(crate) fn complete(self) -> Result<DeployRequest> {
         let platform = platforms::find(self.platform.as_deref().ok_or(Error::PlatformMissing)?)?;
         let environment = platform.environment(self.environment.as_deref())?;
-        Ok(Wish {
+        Ok(DeployRequest {
             platform,
             label: label(self.label.as_deref())?.or_else(|| environment.clone()),
             environment,
-            only: self.only.clone(),
-            terms: self.terms.clone(),
+            only: self.only,
+            terms: self.terms,
             credential: self.credential,
             format: self.format,
-            blob: self.blob.clone(),
+            blob: self.blob,
         })
     }
 }
@@ -156,7 +171,7 @@ fn label(text: Option<&str>) -> Result<Option<String>> {
         return Ok(None);
     };
     if !is_label(text) {
-        return Err(Fault::LabelMalformed.into());
+        return Err(DeploymentFault::LabelMalformed.into());
     }
     Ok(Some(text.to_owned()))
 }
@@ -168,13 +183,13 @@ mod tests {
     use super::*;
 
     fn labelled(text: Option<&str>, platform: &str, environment: Option<&str>) -> Result<Option<String>> {
-        let wishes = Wishes {
+        let request = PartialRequest {
             platform: Some(platform.into()),
             environment: environment.map(str::to_owned),
             label: text.map(str::to_owned),
-            ..Wishes::default()
+            ..PartialRequest::default()
         };
-        Ok(wishes.wish()?.label)
+        Ok(request.complete()?.label)
     }
 
     #[test]

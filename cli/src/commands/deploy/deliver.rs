@@ -1,6 +1,6 @@
-//! Hands over a deployment's variables, printed or in a file, with instructions.
+//! Delivers a deployment's variables, printed or in a file, with instructions.
 
-use crate::deployment::{Deployment, Wish, Workbench, lines};
+use crate::deployment::{CheckedRequest, DeployContext, Deployment, lines};
 use crate::error::{Error, Result};
 use crate::local::private_file;
 use crate::platforms::Guide;
@@ -12,10 +12,10 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Mints, prints the variables, and explains what to do with them.
-pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result<()> {
-    let deployment = workbench.mint(wish)?;
+pub(super) fn print(context: &DeployContext, checked: &CheckedRequest, as_json: bool) -> Result<()> {
+    let deployment = context.mint(checked)?;
     let text = if as_json { json(&deployment) } else { lines(&deployment.variables) };
-    handed_over(workbench, &deployment, printer::data(&text))?;
+    mark_delivered_or_revoke(context, &deployment, printer::data(&text))?;
     if !as_json {
         explain(&deployment, None);
     }
@@ -24,33 +24,37 @@ pub(super) fn print(workbench: &Workbench, wish: &Wish, as_json: bool) -> Result
 
 /// Mints, writes the variables to a new file of this user's alone, and explains what to do with
 /// them.
-pub(super) fn write(workbench: &Workbench, wish: &Wish, path: &Path) -> Result<()> {
-    let deployment = workbench.mint(wish)?;
+pub(super) fn write(context: &DeployContext, checked: &CheckedRequest, path: &Path) -> Result<()> {
+    let deployment = context.mint(checked)?;
     let text = lines(&deployment.variables);
     let written = private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
         .map_err(Error::file("write", path));
-    handed_over(workbench, &deployment, written)?;
+    mark_delivered_or_revoke(context, &deployment, written)?;
     explain(&deployment, Some(path));
     Ok(())
 }
 
-/// Notes that the deployment was handed over, or revokes it if that failed.
-fn handed_over(workbench: &Workbench, deployment: &Deployment, result: Result<()>) -> Result<()> {
-    if let Err(error) = result {
-        take_back(workbench, deployment);
+/// Notes that the deployment was delivered, or revokes it if that failed.
+fn mark_delivered_or_revoke(
+    context: &DeployContext,
+    deployment: &Deployment,
+    delivered: Result<()>,
+) -> Result<()> {
+    if let Err(error) = delivered {
+        revoke_after_failure(context, deployment);
         return Err(error);
     }
-    deployment.hand_over()
+    deployment.mark_delivered()
 }
 
 /// Revokes a deployment after an error, which the caller reports. Returns whether that worked, and
 /// prints a warning if not.
-pub(super) fn take_back(workbench: &Workbench, deployment: &Deployment) -> bool {
-    let taken = workbench.take_back(deployment);
-    if let Err(fault) = &taken {
-        printer::note(&format!("warning: deployment {} could not be revoked again: {fault}", deployment.id));
+pub(super) fn revoke_after_failure(context: &DeployContext, deployment: &Deployment) -> bool {
+    let revoked = context.revoke_and_restore(deployment);
+    if let Err(error) = &revoked {
+        printer::note(&format!("warning: deployment {} could not be revoked again: {error}", deployment.id));
     }
-    taken.is_ok()
+    revoked.is_ok()
 }
 
 #[derive(Serialize)]
@@ -91,7 +95,7 @@ fn explain(deployment: &Deployment, saved: Option<&Path>) {
     for (index, step) in guide.steps.iter().enumerate() {
         printer::note(&format!("  {}. {step}", index + 1));
     }
-    tell_command(guide);
+    print_command(guide);
     let is_saved = |note: &&String| saved.is_some() && note.starts_with("first save");
     if let Some(note) = guide.cli_note.as_ref().filter(|note| !is_saved(note)) {
         printer::note(&format!("\non the command line: {note}"));
@@ -101,8 +105,8 @@ fn explain(deployment: &Deployment, saved: Option<&Path>) {
     if !guide.cli.is_empty() {
         printer::note(&indented(guide.cli.iter().flat_map(|line| line.lines())));
     }
-    tell_blob_file(deployment);
-    tell_set_there(deployment);
+    print_blob_file(deployment);
+    print_set_there(deployment);
     if let Some(warning) = platform.limits.warning(&deployment.sizes()) {
         printer::note(&format!("\nwarning: {warning}"));
     }
@@ -111,18 +115,21 @@ fn explain(deployment: &Deployment, saved: Option<&Path>) {
 }
 
 /// Prints the command that goes into the build step or in front of the program.
-pub(super) fn tell_command(guide: &Guide) {
+pub(super) fn print_command(guide: &Guide) {
     printer::note(&format!("\n{}:\n{}", guide.place, indented(guide.command.lines())));
 }
 
-pub(super) fn tell_blob_file(deployment: &Deployment) {
-    if let Some(placed) = &deployment.blob_file {
-        printer::note(&format!("\nthe blob is in {}: deploy it beside the code", placed.file.path.display()));
+pub(super) fn print_blob_file(deployment: &Deployment) {
+    if let Some(written) = &deployment.blob_file {
+        printer::note(&format!(
+            "\nthe blob is in {}: deploy it beside the code",
+            written.file.path.display()
+        ));
     }
 }
 
 /// Prints notes on variables that the platform, or the system there, sets itself.
-pub(super) fn tell_set_there(deployment: &Deployment) {
+pub(super) fn print_set_there(deployment: &Deployment) {
     for note in &deployment.set_there {
         printer::note(&format!("\nnote: {note}"));
     }
