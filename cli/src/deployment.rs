@@ -37,7 +37,7 @@ pub(crate) struct Deployment {
     pub(crate) guide: Guide,
     pub(crate) blob_file: Option<WrittenFile>,
     /// Notes on the sealed variables that the platform, or the system there, sets itself.
-    pub(crate) set_there: Vec<String>,
+    pub(crate) preset_notes: Vec<String>,
     /// Name of the variable with the key. Without the key the other variables open nothing.
     key: &'static str,
     delivered: AtomicBool,

@@ -24,7 +24,7 @@ use crate::error::{DeploymentFault, Error, Result};
 use crate::platforms::{Platform, Push, Stdin};
 use program::{Finished, Outcome};
 
-/// The most characters that are kept of a program's error message.
+/// The most characters that are kept of what a program printed.
 const LONGEST_MESSAGE: usize = 600;
 
 /// The commands to run for a deployment.
@@ -73,19 +73,19 @@ pub(crate) struct Report {
 
 impl Report {
     /// Whether the platform holds the deployment, and no variable that keeps it from opening.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.unset().is_empty() && self.unknown.is_empty() && self.left_over.is_empty()
+    pub(crate) fn is_complete(&self) -> bool {
+        self.not_set().is_empty() && self.unknown.is_empty() && self.left_over.is_empty()
     }
 
     /// Whether the platform certainly holds none of the variables.
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub(crate) fn nothing_was_set(&self) -> bool {
         [&self.stored, &self.listed, &self.altered, &self.missing, &self.unknown]
             .iter()
             .all(|names| names.is_empty())
     }
 
     /// The variables that the platform does not hold as they were given.
-    pub(crate) fn unset(&self) -> Vec<&'static str> {
+    pub(crate) fn not_set(&self) -> Vec<&'static str> {
         [self.missing.as_slice(), self.altered.as_slice(), self.failed.as_slice()].concat()
     }
 }
@@ -96,6 +96,7 @@ enum Listed {
     Value(Zeroizing<String>),
 }
 
+/// One run of the platform's program.
 struct Run<'a> {
     arguments: Vec<String>,
     stdin: Zeroizing<String>,
@@ -169,6 +170,16 @@ impl<'a> PushPlan<'a> {
             return self.call_heroku(program, stop);
         }
         let mut report = Report::default();
+        let set = self.set(program, &mut report, stop)?;
+        if !set.is_empty() {
+            self.verify(program, set, &mut report, stop);
+        }
+        Ok(report)
+    }
+
+    /// Runs the commands that set variables. Returns the names for which they ended well; the report
+    /// gets the others.
+    fn set(&self, program: &Path, report: &mut Report, stop: &AtomicBool) -> Result<Vec<&'static str>> {
         let mut set = Vec::new();
         for run in self.runs() {
             let names = run.variables.iter().map(|variable| variable.name);
@@ -194,23 +205,14 @@ impl<'a> PushPlan<'a> {
                 }
             }
         }
-        if set.is_empty() {
-            return Ok(report);
-        }
-        self.verify(program, set, report, stop)
+        Ok(set)
     }
 
     /// Asks the platform which of the variables that were set it lists.
-    fn verify(
-        &self,
-        program: &Path,
-        set: Vec<&'static str>,
-        mut report: Report,
-        stop: &AtomicBool,
-    ) -> Result<Report> {
+    fn verify(&self, program: &Path, set: Vec<&'static str>, report: &mut Report, stop: &AtomicBool) {
         match program::run(program, &self.arguments(&self.push.list, None), "", stop) {
             Ok(list) if list.outcome == Outcome::Success => {
-                self.compare(set, &mut report, |name| self.listed_in(&list.stdout, name));
+                self.compare(set, report, |name| self.listed_in(&list.stdout, name));
             }
             failed => {
                 report.unknown.extend(set);
@@ -219,7 +221,6 @@ impl<'a> PushPlan<'a> {
                 report.program_message.get_or_insert(message);
             }
         }
-        Ok(report)
     }
 
     /// What the program's list shows of a variable.

@@ -53,9 +53,9 @@ impl DeployContext {
         Ok(Self { project, env_path, values, service })
     }
 
-    /// Checks that a deployment can be made as requested: that it fits its platform, and that a file
-    /// for the blob holds nothing else. If the file holds the blob of another live deployment,
-    /// `confirm_overwrite` gets that as an error, and decides.
+    /// Checks that a deployment can be made as requested: that it fits its platform, and that the
+    /// file for the blob may be written. If that file holds the blob of another live deployment,
+    /// `confirm_overwrite` gets the error for it, and returns it or allows to overwrite the file.
     ///
     /// The service is called only to find out whether that other deployment is live.
     pub(crate) fn check(
@@ -82,8 +82,8 @@ impl DeployContext {
         Ok(SizeCheck::new(request, &env, self.service.url()))
     }
 
-    /// Checks that a file for the blob does not hold anything but the blob of a deployment that is
-    /// revoked, or that the request replaces.
+    /// Checks that the file for the blob, if there is one, is missing or empty, or holds the blob of a
+    /// deployment that is revoked or that the request replaces.
     pub(crate) fn check_blob_file(&self, request: &DeployRequest) -> Result<()> {
         let Some(file) = request.blob.file() else {
             return Ok(());

@@ -130,7 +130,7 @@ impl DeployContext {
             variables,
             guide,
             blob_file,
-            set_there: request.platform.sets_itself(env.names()),
+            preset_notes: request.platform.sets_itself(env.names()),
             key: names_of(request.credential).key,
             delivered: AtomicBool::new(false),
             revoked: AtomicBool::new(false),

@@ -9,24 +9,21 @@ use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use capy_protocol::limits::is_label;
 use capy_protocol::network::Network;
-use serde::Serialize;
 
 use crate::error::{DeploymentFault, Error, Result};
 use crate::local::receipts::Record;
 use crate::platforms::{self, Platform};
 
 /// The options that are given so far. A missing option is asked for, or has a default.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PartialRequest {
     pub(crate) platform: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) only: Option<Vec<String>>,
     pub(crate) label: Option<String>,
-    #[serde(skip)]
     pub(crate) terms: Terms,
     pub(crate) credential: Credential,
     pub(crate) format: Format,
-    #[serde(skip)]
     pub(crate) blob: BlobPlace,
 }
 

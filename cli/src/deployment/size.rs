@@ -80,3 +80,43 @@ fn sizes(
 fn fits(limits: &Limits, sizes: &[(&str, usize)]) -> bool {
     limits.check(sizes).is_ok() && limits.warning(sizes).is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use capy_client::service_url::PlainHttp;
+    use capy_protocol::env_map::SecretValue;
+
+    use super::super::request::PartialRequest;
+    use super::*;
+
+    fn check(platform: &str, value_len: usize, blob: BlobPlace) -> SizeCheck {
+        let platform = Some(platform.to_owned());
+        let request = PartialRequest { platform, blob, ..PartialRequest::default() }.complete().unwrap();
+        let mut env = EnvMap::new();
+        env.try_insert("A", SecretValue::new("x".repeat(value_len))).unwrap();
+        let url = ServiceUrl::parse("https://keys.example", "test", PlainHttp::Loopback).unwrap();
+        SizeCheck::new(&request, &env, &url)
+    }
+
+    #[test]
+    fn what_is_too_long_for_one_variable_fits_split_or_in_a_file() {
+        let short = check("cloudflare-pages", 100, BlobPlace::Variable);
+        let names: Vec<_> = short.sizes.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["CAPY_SERVICE_URL", "PROJECT_KEY", "SECRETS_BLOB"]);
+        assert!(short.exceeded.is_none() && short.alternatives == Alternatives { split: false, file: true });
+
+        let long = check("cloudflare-pages", 6000, BlobPlace::Variable);
+        let (name, blob_len) = long.sizes[2];
+        assert_eq!(
+            long.exceeded,
+            Some(LimitExceeded::Value { name: name.into(), bytes: blob_len, limit: 5120 })
+        );
+        assert_eq!(long.alternatives, Alternatives { split: true, file: true });
+
+        let split = check("cloudflare-pages", 6000, BlobPlace::Split);
+        assert!(split.exceeded.is_none());
+        assert_eq!(split.sizes[2..], [("SECRETS_BLOB", 5120), ("SECRETS_BLOB_2", blob_len - 5120)]);
+        let file = check("cloudflare-pages", 6000, BlobPlace::File(BlobFile::in_folder(Path::new("/app"))));
+        assert_eq!(file.sizes[2], ("SECRETS_BLOB_FILE", "capy.blob".len()));
+    }
+}

@@ -1,4 +1,4 @@
-//! Requests of the setup page, as JSON.
+//! What the user chooses on the setup page, as JSON.
 
 use std::num::NonZeroU64;
 
@@ -7,11 +7,13 @@ use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use serde::{Deserialize, Serialize};
 
-/// What the user chose so far.
-#[derive(Deserialize)]
+use crate::deployment::{BlobPlace, PartialRequest};
+
+/// What the user chose on the page; to begin with, the options of the command line.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Choice {
-    pub(crate) platform: String,
+    pub(crate) platform: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) only: Option<Vec<String>>,
     pub(crate) label: Option<String>,
@@ -27,6 +29,27 @@ pub(crate) struct Choice {
     /// A time such as `90d`.
     pub(crate) expires: Option<String>,
     pub(crate) max_uses: Option<NonZeroU64>,
+}
+
+impl From<PartialRequest> for Choice {
+    fn from(request: PartialRequest) -> Self {
+        Self {
+            platform: request.platform,
+            environment: request.environment,
+            only: request.only,
+            label: request.label,
+            credential: request.credential,
+            format: request.format,
+            blob: match request.blob {
+                BlobPlace::Variable => Blob::Variable,
+                BlobPlace::Split => Blob::Split,
+                BlobPlace::File(_) => Blob::File,
+            },
+            replace: false,
+            expires: request.terms.expires.map(|time| humantime::format_duration(time).to_string()),
+            max_uses: request.terms.max_uses.and_then(NonZeroU64::new),
+        }
+    }
 }
 
 /// Where the blob goes.

@@ -86,7 +86,7 @@ impl Session {
     pub(crate) fn request(&self, choice: Choice) -> Result<DeployRequest> {
         let request = PartialRequest {
             terms: self.terms(&choice)?,
-            platform: Some(choice.platform),
+            platform: choice.platform,
             environment: choice.environment,
             only: choice.only,
             label: choice.label,
@@ -151,7 +151,7 @@ impl Session {
         let report = PushPlan::of(&deployment, project).and_then(|plan| plan.run(self.interrupt.stop()));
         self.running_pushes.fetch_sub(1, Ordering::SeqCst);
         let report = report?;
-        if !report.is_nothing() {
+        if !report.nothing_was_set() {
             deployment.mark_delivered()?;
         }
         Ok(report)

@@ -6,9 +6,9 @@ use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 use serde::Serialize;
 
-use super::choice::Blob;
+use super::choice::Choice;
 use super::session::Session;
-use crate::deployment::{BlobPlace, DeployRequest, Deployment, PartialRequest, SizeCheck};
+use crate::deployment::{DeployRequest, Deployment, SizeCheck};
 use crate::error::{Alternatives, Error};
 use crate::names;
 use crate::platforms::{self, Guide, Kind, Limits, Pattern};
@@ -21,14 +21,11 @@ pub(crate) struct State<'a> {
     service: &'a str,
     env_file: String,
     blob_file: String,
-    blob: Blob,
     platforms: Vec<PlatformView>,
-    variables: Vec<Secret<'a>>,
-    /// The options from the command line.
-    request: &'a PartialRequest,
+    variables: Vec<VariableView<'a>>,
+    /// The options of the command line, to begin with.
+    choice: Choice,
     deployments: Vec<DeploymentView>,
-    expires: Option<String>,
-    max_uses: Option<u64>,
     cidr: Vec<String>,
 }
 
@@ -38,7 +35,7 @@ struct PlatformView {
     name: String,
     kind: Kind,
     pattern: Pattern,
-    how: &'static str,
+    explanation: &'static str,
     search: Vec<String>,
     docs: String,
     environments: Vec<String>,
@@ -49,7 +46,7 @@ struct PlatformView {
 }
 
 #[derive(Serialize)]
-struct Secret<'a> {
+struct VariableView<'a> {
     name: &'a str,
     bytes: usize,
     /// Its name makes it public: a framework would publish it.
@@ -58,9 +55,9 @@ struct Secret<'a> {
 
 impl<'a> State<'a> {
     pub(crate) fn of(session: &'a Session) -> Self {
-        let (context, request) = (&session.context, &session.request);
+        let context = &session.context;
         let folder = context.project.folder();
-        let variables = context.values.iter().map(|(name, value)| Secret {
+        let variables = context.values.iter().map(|(name, value)| VariableView {
             name,
             bytes: value.expose_secret().len(),
             public: names::is_public(name),
@@ -70,25 +67,18 @@ impl<'a> State<'a> {
             service: context.service.url().as_str(),
             env_file: context.env_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             blob_file: session.blob_file(false).name,
-            blob: match request.blob {
-                BlobPlace::Variable => Blob::Variable,
-                BlobPlace::Split => Blob::Split,
-                BlobPlace::File(_) => Blob::File,
-            },
             platforms: platforms::all()
                 .into_iter()
                 .map(|platform| PlatformView::of(platform, &folder))
                 .collect(),
             variables: variables.collect(),
-            request,
+            choice: Choice::from(session.request.clone()),
             deployments: session
                 .deployments()
                 .iter()
                 .map(|deployment| DeploymentView::of(deployment))
                 .collect(),
-            expires: request.terms.expires.map(|time| humantime::format_duration(time).to_string()),
-            max_uses: request.terms.max_uses,
-            cidr: request.terms.cidr.iter().map(ToString::to_string).collect(),
+            cidr: session.request.terms.cidr.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -102,7 +92,7 @@ impl PlatformView {
             name: platform.name,
             kind: platform.kind,
             pattern: platform.pattern,
-            how: platform.pattern.explain(),
+            explanation: platform.pattern.explain(),
             search: platform.search,
             docs: platform.docs,
             environments: platform.environments,
@@ -115,7 +105,7 @@ impl PlatformView {
 /// Whether a choice fits its platform.
 #[derive(Serialize)]
 pub(crate) struct SizeView {
-    sizes: Vec<Size>,
+    sizes: Vec<VariableSize>,
     /// The bytes used of the limit that is nearest, if there is a limit.
     used: Option<usize>,
     limit: Option<usize>,
@@ -130,7 +120,7 @@ impl SizeView {
     pub(crate) fn of(request: &DeployRequest, size: SizeCheck, problem: Option<Error>) -> Self {
         let usage = request.platform.limits.usage(&size.sizes);
         Self {
-            sizes: Size::all(&size.sizes),
+            sizes: VariableSize::all(&size.sizes),
             used: usage.map(|usage| usage.bytes),
             limit: usage.map(|usage| usage.limit),
             single: usage.is_some_and(|usage| usage.of_one_variable),
@@ -142,12 +132,12 @@ impl SizeView {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Size {
+pub(crate) struct VariableSize {
     name: &'static str,
     bytes: usize,
 }
 
-impl Size {
+impl VariableSize {
     pub(crate) fn all(sizes: &[(&'static str, usize)]) -> Vec<Self> {
         sizes.iter().map(|(name, bytes)| Self { name, bytes: *bytes }).collect()
     }
@@ -176,12 +166,12 @@ pub(crate) struct DeploymentView {
     environment: Option<String>,
     revoked: bool,
     docs: String,
-    how: &'static str,
-    variables: Vec<Size>,
+    explanation: &'static str,
+    variables: Vec<VariableSize>,
     limit: Option<usize>,
     limit_source: Option<String>,
     warning: Option<String>,
-    set_there: Vec<String>,
+    preset_notes: Vec<String>,
     guide: Guide,
     blob_file: Option<String>,
     push: Option<PushView>,
@@ -210,12 +200,12 @@ impl DeploymentView {
             environment: deployment.environment.clone(),
             revoked: deployment.is_revoked(),
             docs: platform.docs.clone(),
-            how: platform.pattern.explain(),
-            variables: Size::all(&sizes),
+            explanation: platform.pattern.explain(),
+            variables: VariableSize::all(&sizes),
             limit: platform.limits.value,
             limit_source: platform.limits.source.clone(),
             warning: platform.limits.warning(&sizes),
-            set_there: deployment.set_there.clone(),
+            preset_notes: deployment.preset_notes.clone(),
             guide: deployment.guide.clone(),
             blob_file: deployment.blob_file.as_ref().map(|written| written.file.path.display().to_string()),
             push: PushPlan::of(deployment, None).ok().filter(|_| is_set).map(|plan| PushView {

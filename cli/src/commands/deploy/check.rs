@@ -51,14 +51,14 @@ pub(in crate::commands) fn run(arguments: &Mint) -> Result<()> {
         let expected = context.select(arguments.only.as_deref())?;
         Difference::between(inside.names(), &expected, |name| inside.get(name) == expected.get(name))
     } else {
-        by_record(&context, &credentials, arguments.only.as_deref())?
+        compare_with_record(&context, &credentials, arguments.only.as_deref())?
     };
     report(&context, &credentials.blob().deploy_id(), &difference)
 }
 
 fn report(context: &DeployContext, id: &DeployId, difference: &Difference) -> Result<()> {
     let (short, path) = (id.short(), &context.env_path);
-    if !difference.is_none() {
+    if !difference.is_empty() {
         return Err(Error::Stale { short, path: path.clone(), difference: difference.to_string() });
     }
     let inside = match difference.same {
@@ -104,7 +104,7 @@ fn refusal(deploy: &Deploy, now: u128) -> Option<ClientError> {
 }
 
 /// Compares `.env` with what was put into the deployment when it was made here.
-fn by_record(
+fn compare_with_record(
     context: &DeployContext,
     credentials: &Credentials,
     only: Option<&[String]>,
@@ -175,7 +175,7 @@ impl Difference {
         difference
     }
 
-    fn is_none(&self) -> bool {
+    fn is_empty(&self) -> bool {
         [&self.changed, &self.missing, &self.extra].iter().all(|names| names.is_empty())
     }
 }

@@ -1,15 +1,17 @@
 //! Delivers a deployment's variables, printed or in a file, with instructions.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use capy_protocol::id::DeployId;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
 use crate::deployment::{CheckedRequest, DeployContext, Deployment, lines};
 use crate::error::{Error, Result};
 use crate::local::private_file;
 use crate::platforms::Guide;
 use crate::printer;
-use capy_protocol::id::DeployId;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::path::Path;
-use zeroize::Zeroizing;
 
 /// Mints, prints the variables, and explains what to do with them.
 pub(super) fn print(context: &DeployContext, checked: &CheckedRequest, as_json: bool) -> Result<()> {
@@ -57,6 +59,7 @@ pub(super) fn revoke_after_failure(context: &DeployContext, deployment: &Deploym
     revoked.is_ok()
 }
 
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Json<'a> {
     deploy_id: &'a DeployId,
@@ -106,7 +109,7 @@ fn explain(deployment: &Deployment, saved: Option<&Path>) {
         printer::note(&indented(guide.cli.iter().flat_map(|line| line.lines())));
     }
     print_blob_file(deployment);
-    print_set_there(deployment);
+    print_preset_notes(deployment);
     if let Some(warning) = platform.limits.warning(&deployment.sizes()) {
         printer::note(&format!("\nwarning: {warning}"));
     }
@@ -129,8 +132,8 @@ pub(super) fn print_blob_file(deployment: &Deployment) {
 }
 
 /// Prints notes on variables that the platform, or the system there, sets itself.
-pub(super) fn print_set_there(deployment: &Deployment) {
-    for note in &deployment.set_there {
+pub(super) fn print_preset_notes(deployment: &Deployment) {
+    for note in &deployment.preset_notes {
         printer::note(&format!("\nnote: {note}"));
     }
 }

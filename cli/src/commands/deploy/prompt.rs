@@ -1,6 +1,6 @@
 //! Asks at the terminal what the setup page asks, for a machine without a browser.
 //!
-//! Returns what the user wants. Nothing is minted here, and no value is asked for or shown.
+//! Returns a checked request. Nothing is minted here, and no value is asked for or shown.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -12,9 +12,8 @@ use crate::deployment::{
     BlobFile, BlobPlace, CheckedRequest, DeployContext, DeployRequest, PartialRequest, Terms, lifetime,
 };
 use crate::error::{Error, Result};
-use crate::input;
 use crate::platforms::{self, FILE, Platform};
-use crate::{printer, push};
+use crate::{input, printer, push};
 
 /// How the variables get to the platform.
 pub(super) enum Delivery {

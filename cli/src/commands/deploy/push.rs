@@ -34,7 +34,7 @@ pub(in crate::commands) fn run(
     let interrupt = Interrupt::catch().map_err(Error::Input)?;
     let pushed = PushPlan::of(&deployment, project.as_deref()).and_then(|plan| plan.run(interrupt.stop()));
     let result = match pushed {
-        Ok(report) if !report.is_nothing() => deployment
+        Ok(report) if !report.nothing_was_set() => deployment
             .mark_delivered()
             .and_then(|()| report_result(&deployment, &report, Some(deployment.short_id()))),
         nothing_arrived => {
@@ -54,6 +54,7 @@ pub(in crate::commands) fn run(
     result
 }
 
+/// Prints the command lines that are going to be run.
 fn show_commands(push: &Push, checked: &CheckedRequest, project: Option<&str>) -> Result<()> {
     printer::note("this runs, with the values on standard input only:");
     for line in push::commands_of(checked, project)? {
@@ -65,8 +66,8 @@ fn show_commands(push: &Push, checked: &CheckedRequest, project: Option<&str>) -
     Ok(())
 }
 
+/// Prints what became of each variable, and what to do next.
 fn report_result(deployment: &Deployment, report: &Report, live: Option<String>) -> Result<()> {
-    let platform = deployment.platform.name.clone();
     for (what, names) in [
         ("set, and read back as it was given", &report.stored),
         ("set, and listed by the platform, which does not show whether the value is whole", &report.listed),
@@ -85,25 +86,28 @@ fn report_result(deployment: &Deployment, report: &Report, live: Option<String>)
     if live.is_some() {
         deliver::print_blob_file(deployment);
         deliver::print_command(&deployment.guide);
-        deliver::print_set_there(deployment);
+        deliver::print_preset_notes(deployment);
         let short = deployment.short_id();
-        if !report.listed.is_empty() && report.is_whole() {
+        if !report.listed.is_empty() && report.is_complete() {
             printer::note(&format!("\n{NEXT_CHECK}"));
         }
         printer::note(&format!("\nto take deployment {short} back: capy deploy revoke {short}"));
     }
-    if !report.left_over.is_empty() && report.unset().is_empty() && report.unknown.is_empty() {
-        let (names, removals) = (report.left_over.clone(), report.removals.clone());
-        return Err(DeploymentFault::PushLeftOver { platform, names, removals }.into());
-    }
-    if report.is_whole() {
+    outcome(deployment, report, live)
+}
+
+/// What of the push is an error: variables that are not set, or others that keep them from opening.
+fn outcome(deployment: &Deployment, report: &Report, live: Option<String>) -> Result<()> {
+    if report.is_complete() {
         return Ok(());
     }
-    Err(DeploymentFault::PushIncomplete {
-        platform,
-        unset: report.unset(),
-        unknown: report.unknown.clone(),
-        live,
-    }
-    .into())
+    let platform = deployment.platform.name.clone();
+    let (unset, unknown) = (report.not_set(), report.unknown.clone());
+    let error = if unset.is_empty() && unknown.is_empty() {
+        let (names, removals) = (report.left_over.clone(), report.removals.clone());
+        DeploymentFault::PushLeftOver { platform, names, removals }
+    } else {
+        DeploymentFault::PushIncomplete { platform, unset, unknown, live }
+    };
+    Err(error.into())
 }

@@ -144,7 +144,7 @@ function choosePlatform(id) {
   if (choice.platform !== id) {
     choice.platform = id;
     choice.environment = platform().environments[0] ?? null;
-    choice.blob = state.blob;
+    choice.blob = state.choice.blob;
     choice.replace = false;
     reached = 0;
   }
@@ -295,7 +295,7 @@ function showOptions() {
   const rows = [
     ["Platform", platform().name], ["Environment", choice.environment],
     ["Variables", all ? `all ${choice.only.size}` : [...choice.only].sort().join(", ")],
-    ["What happens", platform().how], ["Key service", state.service],
+    ["What happens", platform().explanation], ["Key service", state.service],
     ["Only from", state.cidr.join(", ")],
   ];
   at("summary").replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
@@ -325,7 +325,7 @@ at("option-fields").addEventListener("submit", (event) => { event.preventDefault
 at("again").addEventListener("click", () => {
   clearResult();
   choice.platform = null;
-  choice.blob = state.blob;
+  choice.blob = state.choice.blob;
   choice.replace = false;
   reached = 0;
   at("search").value = "";
@@ -347,25 +347,25 @@ window.addEventListener("pageshow", (event) => { if (event.persisted) location.r
 
 async function begin() {
   state = await ask("state");
-  const request = state.request;
+  const given = state.choice;
   at("where").textContent = state.project;
   at("env-file").textContent = state.env_file;
   at("file-name").textContent = state.blob_file;
-  at("label").value = request.label ?? "";
-  at("credential").value = request.credential;
-  at("format").value = request.format;
-  at("uses").value = state.max_uses ?? "";
-  if (state.expires) {
-    at("expires").append(make("option", { value: state.expires }, `In ${state.expires}`));
-    at("expires").value = state.expires;
+  at("label").value = given.label ?? "";
+  at("credential").value = given.credential;
+  at("format").value = given.format;
+  at("uses").value = given.max_uses ?? "";
+  if (given.expires) {
+    at("expires").append(make("option", { value: given.expires }, `In ${given.expires}`));
+    at("expires").value = given.expires;
   }
-  choice.blob = state.blob;
-  choice.only = new Set(request.only ?? state.variables.map((one) => one.name));
+  choice.blob = given.blob;
+  choice.only = new Set(given.only ?? state.variables.map((one) => one.name));
   const found = state.platforms.filter((one) => one.marker);
-  const usual = request.platform ?? (found.length === 1 ? found[0].id : null);
+  const usual = given.platform ?? (found.length === 1 ? found[0].id : null);
   if (usual) {
     choosePlatform(usual);
-    choice.environment = request.environment ?? choice.environment;
+    choice.environment = given.environment ?? choice.environment;
   }
   showPlatforms();
   showDeployments();

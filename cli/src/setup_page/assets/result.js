@@ -11,7 +11,7 @@ let poll = null;
 export function showResult(deployment) {
   made = deployment;
   at("result-title").textContent = `${made.platform}${made.environment ? ` · ${made.environment}` : ""}`;
-  at("result-lead").textContent = `Deployment ${made.short_id}: ${made.how}.`;
+  at("result-lead").textContent = `Deployment ${made.short_id}: ${made.explanation}.`;
   at("result-body").replaceChildren(...[values(), guide(), pushing(), last()].filter(Boolean));
   live("", "Waiting for its first use");
   look();
@@ -30,8 +30,8 @@ function values() {
   const cards = made.variables.map(card);
   const file = made.blob_file ? notice("good", `The sealed blob is in ${made.blob_file}.`, "Deploy it beside the code; without the key it opens nothing.") : null;
   const warning = made.warning ? notice("warn", made.warning) : null;
-  const setThere = made.set_there.map((note) => notice("warn", `Of what is inside, ${note}.`));
-  return make("div", {}, make("h2", {}, "Set these variables"), ...cards, file, warning, ...setThere,
+  const presets = made.preset_notes.map((note) => notice("warn", `Of what is inside, ${note}.`));
+  return make("div", {}, make("h2", {}, "Set these variables"), ...cards, file, warning, ...presets,
     make("div", { class: "actions" }, make("span", {}, copyButton("Copy as lines", () => secret("lines", "lines")), " ",
       copyButton("Copy as JSON", () => secret("lines", "json")))));
 }
