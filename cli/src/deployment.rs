@@ -1,8 +1,8 @@
 //! Making a deployment: from the chosen options to the variables that the platform holds.
 //!
-//! [`DeployContext`] opens the project and checks a request, so that nothing is registered that does
-//! not fit its platform. Then it registers the deployment with the key service, and seals the values
-//! into the blob. This module does not choose a platform, and prints nothing itself.
+//! [`DeployContext`] opens the project and checks a request, so that nothing is registered that
+//! does not fit its platform. Then it registers the deployment with the key service, and seals the
+//! values into the blob. This module does not choose a platform, and prints nothing itself.
 
 mod blob_file;
 mod context;

@@ -177,8 +177,8 @@ impl<'a> PushPlan<'a> {
         Ok(report)
     }
 
-    /// Runs the commands that set variables. Returns the names for which they ended well; the report
-    /// gets the others.
+    /// Runs the commands that set variables. Returns the names for which they ended well; the
+    /// report gets the others.
     fn set(&self, program: &Path, report: &mut Report, stop: &AtomicBool) -> Result<Vec<&'static str>> {
         let mut set = Vec::new();
         for run in self.runs() {

@@ -37,7 +37,8 @@ macro_rules! secret_key {
                 Ok(Self(*bytes))
             }
 
-            /// The key as [`HEX_LEN`] lower-case hexadecimal digits, in memory that is wiped on drop.
+            /// The key as [`HEX_LEN`] lower-case hexadecimal digits, in memory that is wiped on
+            /// drop.
             pub fn serialize_hex(&self) -> Zeroizing<alloc::string::String> {
                 Zeroizing::new(hex::encode(self.0))
             }

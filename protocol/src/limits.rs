@@ -8,7 +8,8 @@ pub const LABEL_MAX: usize = 200;
 /// The most requests in ten seconds for the key of one deployment. It is the default of `capy
 /// serve`; Workers take theirs from `wrangler.toml`.
 pub const DECRYPTS_OF_DEPLOY: NonZeroU32 = NonZeroU32::new(100).unwrap();
-/// The most requests in ten seconds from one address for keys of any deployments, as a default, too.
+/// The most requests in ten seconds from one address for keys of any deployments, as a default,
+/// too.
 pub const DECRYPTS_FROM_ADDRESS: NonZeroU32 = NonZeroU32::new(300).unwrap();
 
 /// Whether a label may be registered: not too long, and without control characters.

@@ -82,8 +82,8 @@ impl DeployContext {
         Ok(SizeCheck::new(request, &env, self.service.url()))
     }
 
-    /// Checks that the file for the blob, if there is one, is missing or empty, or holds the blob of a
-    /// deployment that is revoked or that the request replaces.
+    /// Checks that the file for the blob, if there is one, is missing or empty, or holds the blob
+    /// of a deployment that is revoked or that the request replaces.
     pub(crate) fn check_blob_file(&self, request: &DeployRequest) -> Result<()> {
         let Some(file) = request.blob.file() else {
             return Ok(());

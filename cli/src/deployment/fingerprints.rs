@@ -7,7 +7,8 @@ use capy_protocol::key::ProjectKey;
 use crate::error::Result;
 use crate::project::Project;
 
-/// Makes the fingerprints of one deployment, as hexadecimal digits. See [`ProjectKey::fingerprint`].
+/// Makes the fingerprints of one deployment, as hexadecimal digits. See
+/// [`ProjectKey::fingerprint`].
 pub(crate) struct Fingerprints {
     key: ProjectKey,
     deploy_id: DeployId,

@@ -144,7 +144,8 @@ impl PartialRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::PlatformMissing`]; an error for a platform, an environment or a label that cannot be.
+    /// [`Error::PlatformMissing`]; an error for a platform, an environment or a label that cannot
+    /// be.
     pub(crate) fn complete(self) -> Result<DeployRequest> {
         let platform = platforms::find(self.platform.as_deref().ok_or(Error::PlatformMissing)?)?;
         let environment = platform.environment(self.environment.as_deref())?;

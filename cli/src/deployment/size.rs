@@ -1,5 +1,5 @@
-//! Size check: whether the variables of a deployment fit the limits of its platform, and which other
-//! places for the blob would.
+//! Size check: whether the variables of a deployment fit the limits of its platform, and which
+//! other places for the blob would.
 //!
 //! The sizes are computed from the lengths of names and values. Nothing is sealed or registered.
 

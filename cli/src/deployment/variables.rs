@@ -39,8 +39,8 @@ pub(super) enum Content<'a> {
     Blob(Range<usize>),
 }
 
-/// The names of the variables with what each of them holds, if the blob goes to this place. They are
-/// in order of their names, the parts of a split blob in their own order.
+/// The names of the variables with what each of them holds, if the blob goes to this place. They
+/// are in order of their names, the parts of a split blob in their own order.
 pub(super) fn layout<'a>(
     request: &DeployRequest,
     place: &'a BlobPlace,

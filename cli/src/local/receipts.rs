@@ -2,8 +2,9 @@
 //! contents.
 //!
 //! There is one file per deployment, in `<config>/deployments/`. It holds names, and fingerprints
-//! (see [`capy_protocol::key::ProjectKey::fingerprint`]) that are useless without the project's key;
-//! it holds no value and no key. If a deployment has no record, nothing is guessed from another one.
+//! (see [`capy_protocol::key::ProjectKey::fingerprint`]) that are useless without the project's
+//! key; it holds no value and no key. If a deployment has no record, nothing is guessed from
+//! another one.
 
 use std::collections::BTreeMap;
 use std::fs;

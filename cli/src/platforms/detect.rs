@@ -13,8 +13,8 @@ use super::Platform;
 const LARGEST_MANIFEST: u64 = 1024 * 1024;
 
 impl Platform {
-    /// The file in this folder, as a rule the one with `capy.toml`, that shows that the repository is
-    /// deployed on this platform.
+    /// The file in this folder, as a rule the one with `capy.toml`, that shows that the repository
+    /// is deployed on this platform.
     pub(crate) fn marker_in(&self, folder: &Path) -> Option<&str> {
         let is_found = |marker: &&String| match marker.split_once(':') {
             None => folder.join(marker).exists(),
