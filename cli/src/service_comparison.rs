@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use capy_protocol::service_secrets::ENCRYPTION_KEY;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -12,8 +13,6 @@ use sha2::{Digest, Sha256};
 use crate::cloudflare::{Content, Resources, ScriptSettings};
 use crate::service_release::ServiceRelease;
 
-/// An optional secret of the service.
-const OPTIONAL_SECRET: &str = "ENCRYPTION_KEY";
 /// Fields of a binding with which Cloudflare identifies its target. A release need not have them.
 const ID_FIELDS: [&str; 4] = ["id", "database_id", "namespace_id", "database_name"];
 
@@ -131,7 +130,8 @@ fn bindings(release: &ServiceRelease, deployed: &[Value]) -> Vec<Setting> {
     }
     let is_expected = |theirs: &&Value| expected.iter().any(|ours| name(ours) == name(theirs));
     for theirs in deployed.iter().filter(|theirs| !is_expected(theirs)) {
-        let is_optional = name(theirs) == OPTIONAL_SECRET && theirs["type"] == "secret_text";
+        // Only a service with a project store has this secret.
+        let is_optional = name(theirs) == ENCRYPTION_KEY && theirs["type"] == "secret_text";
         let state = if is_optional { State::Same } else { State::Unexpected };
         let released = if is_optional { shown(theirs) } else { Value::Null };
         let name = format!("binding {}", name(theirs));

@@ -10,6 +10,7 @@ use capy_protocol::Error as ProtocolError;
 use capy_protocol::api::projects::StoreRows;
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::id::ProjectId;
+use capy_protocol::service_secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, WRAP_ROOTS};
 use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::store_row::Place;
 use zeroize::Zeroizing;
@@ -18,7 +19,6 @@ use crate::error::BuildFault as Fault;
 use crate::local::private_file;
 use crate::{names, printer};
 
-const KEY: &str = "ENCRYPTION_KEY";
 const KEY_FILE: &str = "ENCRYPTION_KEY_FILE";
 
 /// The longest variable that Linux accepts, in bytes, with name and final zero; execve(2).
@@ -30,13 +30,13 @@ const MAX_ENVIRONMENT: usize = 3 * 512 * 1024;
 /// Whether a variable holds a key or token of the store or the service, which no program that is
 /// started gets.
 pub(super) fn is_key(name: &str) -> bool {
-    [KEY, KEY_FILE, "ADMIN_TOKEN", "WRAP_ROOTS"].contains(&name)
+    [ENCRYPTION_KEY, KEY_FILE, ADMIN_TOKEN, WRAP_ROOTS].contains(&name)
 }
 
 /// Reads the keys from `ENCRYPTION_KEY`, else from the file that `ENCRYPTION_KEY_FILE` names.
 pub(super) fn keys() -> Result<StoreKeys, Fault> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let text = match (set(KEY).map(OsString::into_string), set(KEY_FILE)) {
+    let text = match (set(ENCRYPTION_KEY).map(OsString::into_string), set(KEY_FILE)) {
         (Some(Ok(text)), _) => Zeroizing::new(text),
         (Some(Err(_)), _) => return Err(Fault::KeyMalformed),
         (None, Some(file)) => {

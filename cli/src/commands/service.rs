@@ -7,6 +7,7 @@ pub(super) mod wrap_roots;
 use std::path::Path;
 
 use capy_protocol::key::{StoreKey, WrapRoot};
+use capy_protocol::service_secrets::{ADMIN_TOKEN, WRAP_ROOTS};
 use capy_protocol::token::Token;
 use capy_protocol::wrap::WrapRoots;
 use zeroize::Zeroizing;
@@ -32,10 +33,10 @@ pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
 /// cannot be had again from anywhere.
 fn write_secrets(path: &Path) -> Result<()> {
     let (token, root) = (draw_admin_token()?, draw_wrap_root()?);
-    let text = Zeroizing::new(format!("ADMIN_TOKEN={}WRAP_ROOTS={}", *token, *root));
+    let text = Zeroizing::new(format!("{ADMIN_TOKEN}={}{WRAP_ROOTS}={}", *token, *root));
     private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
         .map_err(Error::file("write", path))?;
-    printer::note(&format!("wrote ADMIN_TOKEN and WRAP_ROOTS to {}", path.display()));
+    printer::note(&format!("wrote {ADMIN_TOKEN} and {WRAP_ROOTS} to {}", path.display()));
     Ok(())
 }
 
