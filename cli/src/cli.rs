@@ -3,7 +3,8 @@
 #[cfg_attr(windows, path = "cli/build/windows.rs")]
 mod build;
 mod deploy;
-mod project;
+mod store;
+mod suggestion;
 mod token;
 
 use std::ffi::OsString;
@@ -22,10 +23,11 @@ pub(crate) use build::{BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow
 pub(crate) use deploy::{
     CredentialArg, Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, FormatArg, Mint,
 };
-pub(crate) use project::{
+pub(crate) use store::{
     ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, SecretCommand,
-    SecretDelete, SecretSet, Settings, Store, StoreKeys,
+    SecretDelete, SecretList, SecretSet, Settings, Store, StoreKeys, StoreKeysCommand,
 };
+pub(crate) use suggestion::parse;
 pub(crate) use token::{
     ServiceArg, Token, TokenCreate, TokenList, TokenRevoke, TokenTrust, TrustAdd, TrustList, TrustRemove,
 };
@@ -92,17 +94,14 @@ pub(crate) enum Command {
     Deploy(Box<Deploy>),
     /// Run a command with the secrets in its environment; a build is followed by inlining
     Run(Run),
-    /// Build a project of the store in a container, with its secrets; list builds and show them
+    /// Build a project of the store in a container, with its secrets; list and show builds
     Build(Box<Build>),
     /// Make, list and revoke API tokens of a key service; trust the jobs of a CI
     #[command(subcommand)]
     Token(Token),
     /// Show what happened to the project's deployments; verify that nobody changed the record of it
     Audit(Audit),
-    /// Keep the secrets of a project in the key service, for builds there
-    #[command(subcommand)]
-    Project(Box<ProjectCommand>),
-    /// For who runs a project store: its keys, and their rotation
+    /// Manage the projects and secrets that the key service keeps for `capy build`, and the keys that seal them
     #[command(subcommand)]
     Store(Store),
     /// For who runs a key service

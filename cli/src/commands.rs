@@ -12,7 +12,6 @@ mod init;
 mod list;
 mod login;
 mod logout;
-mod project;
 mod run;
 mod serve;
 pub(crate) mod service;
@@ -56,7 +55,6 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
             Some(AuditCommand::GiveUp(give_up)) => audit::write_off::run(give_up),
         },
         Command::Token(token) => token::run(token),
-        Command::Project(project) => project::run(*project),
         Command::Store(store) => store::run(store),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
         Command::Serve(arguments) => return serve::run(&arguments),

@@ -423,7 +423,7 @@ impl Error {
                 "restore the file from a backup, or remove it and lose what it remembers"
             }
             Self::ProjectAmbiguous { .. } => "name one of them by its id",
-            Self::SecretNotFound { .. } => "`capy project secret list` shows the names",
+            Self::SecretNotFound { .. } => "`capy store secret list` shows the names",
             Self::StoreUnopened { .. } => {
                 "put a key that is missing back into ENCRYPTION_KEY; set the other values again"
             }

@@ -39,7 +39,6 @@ mod terminal;
 use std::process::ExitCode;
 
 use capy_inliner::program as capy_inline;
-use clap::Parser;
 
 /// Runs `capy`, or `capy-inline` if the program was called by that name: from the command line to
 /// the exit code.
@@ -48,7 +47,7 @@ pub fn main() -> ExitCode {
         return capy_inline::main();
     }
     capy_client::waiting::report_to(printer::note);
-    exit_code(commands::dispatch(cli::Cli::parse()))
+    exit_code(commands::dispatch(cli::parse()))
 }
 
 /// The exit code of a command. An error is printed first.

@@ -1,96 +1,17 @@
-//! `capy store`: the keys of the service's project store, and their rotation.
+//! `capy store`: projects and secrets that the key service keeps for builds, and the keys that seal
+//! them.
 
-use capy_client::Service;
-use capy_protocol::api::projects::{Rotated, StoreKeyState, UnopenedRow};
-use serde::Serialize;
+mod keys;
+mod project;
+mod secret;
 
-use crate::cli::{Store, StoreKeys};
-use crate::error::{Error, Result};
-use crate::key_service;
-use crate::printer;
-use crate::settings::deadline;
-use crate::table::{shown, table};
+use crate::cli::Store;
+use crate::error::Result;
 
 pub(super) fn run(command: Store) -> Result<()> {
     match command {
-        Store::Keys(keys) => self::keys(&keys),
-        Store::Rotate(rotate) => self::rotate(&rotate),
+        Store::Project(command) => project::run(*command),
+        Store::Secret(command) => secret::run(command),
+        Store::Keys(command) => keys::run(command),
     }
-}
-
-fn keys(arguments: &StoreKeys) -> Result<()> {
-    let list = key_service::with_token(arguments.service.url.as_deref())?.store_keys(deadline()?)?;
-    if arguments.json {
-        return printer::json(&list);
-    }
-    print(&list.keys)
-}
-
-/// The result of a rotation.
-#[derive(Serialize)]
-struct Outcome {
-    resealed: u64,
-    unopened: Vec<UnopenedRow>,
-    keys: Vec<StoreKeyState>,
-}
-
-/// Rotates the keys. Each call does a part, and after an interruption the next run continues.
-fn rotate(arguments: &StoreKeys) -> Result<()> {
-    let service = key_service::with_token(arguments.service.url.as_deref())?;
-    let outcome = rotate_all(&service)?;
-    if arguments.json {
-        printer::json(&outcome)?;
-    } else {
-        let resealed = outcome.resealed;
-        let s = printer::plural(usize::try_from(resealed).unwrap_or(usize::MAX));
-        printer::note(&format!("{resealed} value{s} sealed again under the newest key"));
-        print(&outcome.keys)?;
-    }
-    for row in &outcome.unopened {
-        let why =
-            if row.key_missing { "its key is not in ENCRYPTION_KEY" } else { "it was altered or moved" };
-        let (project, name) = (&row.project_id, shown(Some(&row.key)));
-        printer::note(&format!("warning: {name} of project {project} does not open: {why}"));
-    }
-    match outcome.unopened.len() {
-        0 => Ok(()),
-        count => Err(Error::StoreUnopened { count }),
-    }
-}
-
-fn rotate_all(service: &Service) -> Result<Outcome> {
-    let (mut resealed, mut unopened, mut after) = (0, Vec::new(), None);
-    loop {
-        let Rotated { resealed: some, unopened: more, next } = service.rotate_store(after, deadline()?)?;
-        resealed += some;
-        unopened.extend(more);
-        if next.is_none() {
-            break;
-        }
-        // Ids only grow, and are taken in order: a service that goes back would make this loop
-        // endless.
-        if next <= after {
-            let reason = "its rotation goes back".into();
-            return Err(capy_client::Error::ServiceProtocol { url: service.url().clone(), reason }.into());
-        }
-        after = next;
-    }
-    let keys = service.store_keys(deadline()?)?.keys;
-    Ok(Outcome { resealed, unopened, keys })
-}
-
-fn print(keys: &[StoreKeyState]) -> Result<()> {
-    printer::data(&table(["key id", "state", "values"], keys.iter().map(row)))
-}
-
-fn row(key: &StoreKeyState) -> [String; 3] {
-    let id = key.key_id.map_or_else(|| "none".to_owned(), |id| id.to_string());
-    let state = match key {
-        StoreKeyState { held: false, .. } => "gone: its values do not open",
-        StoreKeyState { newest: true, .. } => "newest: new values use it",
-        StoreKeyState { key_id: None, .. } => "another store's: the last key opens them",
-        StoreKeyState { rows: 0, .. } => "not needed any more: may be taken away",
-        _ => "still needed",
-    };
-    [id, state.into(), key.rows.to_string()]
 }

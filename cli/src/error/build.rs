@@ -181,7 +181,7 @@ impl Fault {
                 "keep what is that long where the build can fetch it, and its key here"
             }
             Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_` and `.`",
-            Self::NoSource => "set its repository with `capy project update`, or pass --source DIR",
+            Self::NoSource => "set its repository with `capy store project update`, or pass --source DIR",
             Self::Clone { .. } => "try the same with `git ls-remote`: nobody is asked for a password here",
             Self::LinkLeaves { .. } => {
                 "copy what it leads to into the folder; or, if the build makes it, let the build remove it at its end"

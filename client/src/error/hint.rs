@@ -84,8 +84,10 @@ impl Error {
             Self::Forbidden { .. } => {
                 "ask for a token with the scope that this needs: `capy token create --scope deploy`, read or admin"
             }
-            Self::ProjectUnknown { .. } => "`capy project list` shows the projects that this token may see",
-            Self::SecretUnknown { .. } => "`capy project secret list` shows the names",
+            Self::ProjectUnknown { .. } => {
+                "`capy store project list` shows the projects that this token may see"
+            }
+            Self::SecretUnknown { .. } => "`capy store secret list` shows the names",
             Self::ProjectExists { .. } => "choose another id, or leave it to capy",
             Self::StoreOff { .. } => {
                 "set the secret on the service: `capy service keygen --encryption-key` prints one"

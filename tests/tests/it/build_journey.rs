@@ -66,6 +66,7 @@ fn a_vite_app_is_built_with_the_stores_secrets_and_answers_in_an_empty_environme
     desk.run(&["login", "--url", service.url()], service.admin_token()).unwrap();
     let at = ["--url", service.url()];
     let recipe = [
+        "store",
         "project",
         "create",
         "shop",
@@ -85,7 +86,7 @@ fn a_vite_app_is_built_with_the_stores_secrets_and_answers_in_an_empty_environme
     ];
     let id = desk.run(&[&recipe[..], &at].concat(), "").unwrap().trim().to_owned();
     for (name, value) in variables() {
-        desk.run(&[&["project", "secret", "set", "shop", name], &at[..]].concat(), value).unwrap();
+        desk.run(&[&["store", "secret", "set", "shop", name], &at[..]].concat(), value).unwrap();
     }
     // The build host's token takes sealed values of this project out of the store, and does nothing else.
     let scope = format!("build:{id}");

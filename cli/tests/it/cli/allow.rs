@@ -105,7 +105,7 @@ fn a_local_key_opens_nothing_for_a_folder_that_nobody_allowed() {
         &["encrypt"],
         &["deploy", "--platform", "other", "--print"],
         &["deploy", "--check", "--held", &held],
-        &["project", "create", "x", "--from", ".env"],
+        &["store", "project", "create", "x", "--from", ".env"],
     ];
     for command in commands {
         let refused = run_in(&sandbox, &folder, command).fails(12, "FOLDER_NOT_ALLOWED");

@@ -170,12 +170,12 @@ fn assert_keeps_projects(running: &Running, token: &str) {
     let folder = TempDir::new().unwrap();
     let desk = Desk::new(&programs(), folder.path()).unwrap();
     desk.run(&["login", "--url", running.url()], token).unwrap();
-    let project = |words: &[&str], stdin: &str| {
-        desk.run(&[&["project"], words, &["--url", running.url()]].concat(), stdin).unwrap()
+    let store = |words: &[&str], stdin: &str| {
+        desk.run(&[&["store"], words, &["--url", running.url()]].concat(), stdin).unwrap()
     };
-    project(&["create", "shop"], "");
-    project(&["secret", "set", "shop", "DATABASE_URL"], "canary.DATABASE_URL.x9");
-    let listed = project(&["secret", "list", "shop"], "");
+    store(&["project", "create", "shop"], "");
+    store(&["secret", "set", "shop", "DATABASE_URL"], "canary.DATABASE_URL.x9");
+    let listed = store(&["secret", "list", "shop"], "");
     assert!(listed.contains("DATABASE_URL"), "{listed}");
 }
 

@@ -1,6 +1,4 @@
-//! `capy project`: projects in the key service's store. Prints names and settings, never values.
-
-mod secret;
+//! `capy store project`: projects in the key service's store. Prints names and settings, never values.
 
 use capy_protocol::api::projects::{
     NewProject, Project, ProjectChange, ProjectDetail, ProjectList as Listing, Recipe,
@@ -23,7 +21,6 @@ pub(super) fn run(command: ProjectCommand) -> Result<()> {
         ProjectCommand::List(list) => self::list(&list),
         ProjectCommand::Show(show) => self::show(&show),
         ProjectCommand::Delete(delete) => self::delete(&delete),
-        ProjectCommand::Secret(secret) => secret::run(secret),
     }
 }
 

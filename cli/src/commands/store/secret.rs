@@ -1,17 +1,17 @@
-//! `capy project secret`: writes values to the service's store, from a prompt, a pipe or a file. No
+//! `capy store secret`: writes values to the service's store, from a prompt, a pipe or a file. No
 //! value can be read back.
 
 use capy_protocol::api::projects::{NewSecret, ProjectChange, SecretInfo};
 use capy_protocol::env_map::SecretValue;
 
-use crate::cli::{ProjectShow, SecretCommand, SecretDelete, SecretSet};
+use crate::cli::{SecretCommand, SecretDelete, SecretList, SecretSet};
 use crate::error::{Error, Result};
 use crate::key_service;
 use crate::settings::deadline;
 use crate::table::{table, time};
 use crate::{input, names, printer, store_project};
 
-pub(in crate::commands) fn run(command: SecretCommand) -> Result<()> {
+pub(super) fn run(command: SecretCommand) -> Result<()> {
     match command {
         SecretCommand::Set(set) => self::set(&set),
         SecretCommand::Delete(delete) => self::delete(&delete),
@@ -65,7 +65,7 @@ fn delete(arguments: &SecretDelete) -> Result<()> {
     Ok(())
 }
 
-fn list(arguments: &ProjectShow) -> Result<()> {
+fn list(arguments: &SecretList) -> Result<()> {
     let detail = store_project::detail(
         &key_service::with_token(arguments.service.url.as_deref())?,
         &arguments.project,

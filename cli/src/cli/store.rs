@@ -1,4 +1,4 @@
-//! `capy project` and `capy store`: clap derive only.
+//! `capy store`: clap derive only.
 
 use std::path::PathBuf;
 
@@ -7,60 +7,70 @@ use clap::{Args, Subcommand};
 use super::ServiceArg;
 
 #[derive(Subcommand)]
+pub(crate) enum Store {
+    /// Create, change, list and delete projects of the store
+    #[command(subcommand)]
+    Project(Box<ProjectCommand>),
+    /// Set, list and delete the secrets of a project; no command shows a value again
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// List and rotate the keys that seal the store's values; for whoever runs the key service
+    #[command(subcommand)]
+    Keys(StoreKeysCommand),
+}
+
+#[derive(Subcommand)]
 pub(crate) enum ProjectCommand {
-    /// Make a project, and print its id
+    /// Create a project, and print its id
     Create(ProjectCreate),
-    /// Change a project's settings; what is not named stays
+    /// Change the settings of a project; those that are not given stay
     Update(ProjectUpdate),
     /// Show the projects that the API token may see, newest first
     List(ProjectList),
     /// Show a project and the names of its secrets
     Show(ProjectShow),
-    /// Remove a project with its secrets; asks first
+    /// Delete a project and its secrets; asks first
     Delete(ProjectDelete),
-    /// Set, delete and list the secrets of a project. Nothing shows a value again
-    #[command(subcommand)]
-    Secret(SecretCommand),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum SecretCommand {
-    /// Set one secret, or all of a .env file; a known name gets the new value
+    /// Set one secret, or all variables of a .env file; replaces the value of a name that exists
     Set(SecretSet),
     /// Delete secrets
     Delete(SecretDelete),
     /// Show the names of a project's secrets
-    List(ProjectShow),
+    List(SecretList),
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Store {
-    /// Show the keys of ENCRYPTION_KEY and how many values each sealed; needs an admin's token
-    Keys(StoreKeys),
-    /// Seal every value again under the newest key; may be stopped and run again; needs an admin's token
+pub(crate) enum StoreKeysCommand {
+    /// Show the keys of ENCRYPTION_KEY and how many values each of them seals; needs an admin's token
+    List(StoreKeys),
+    /// Seal every value again under the newest key; can be stopped and run again; needs an admin's token
     Rotate(StoreKeys),
 }
 
-/// What is built, and how. An empty text takes a setting away.
+/// What is built, and how. An empty text removes a setting.
 #[derive(Args)]
 #[group(id = "settings", multiple = true)]
 pub(crate) struct Settings {
-    /// Where the source is: https://host/path, user@host:path, or a path on the service's own machine
+    /// The repository: https://host/path, user@host:path, or a path on the service's own machine
     #[arg(long, value_name = "URL")]
     pub(crate) repository: Option<String>,
     /// The branch to build
     #[arg(long, value_name = "NAME")]
     pub(crate) branch: Option<String>,
-    /// Runs first, by a shell
+    /// The command that installs dependencies, run first by a shell
     #[arg(long, value_name = "COMMAND")]
     pub(crate) install_command: Option<String>,
-    /// Runs next, by a shell
+    /// The command that builds, run next by a shell
     #[arg(long, value_name = "COMMAND")]
     pub(crate) build_command: Option<String>,
-    /// Where the result lies, inside the source
+    /// The folder of the build's output, inside the source
     #[arg(long, value_name = "DIR")]
     pub(crate) output_directory: Option<String>,
-    /// The container image in which it is built
+    /// The container image to build in
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
 }
@@ -69,12 +79,12 @@ pub(crate) struct Settings {
 pub(crate) struct ProjectCreate {
     /// The project's name: letters, digits, `.`, `_` and `-`
     pub(crate) name: String,
-    /// Its id [default: drawn]
+    /// The project's id [default: a random one]
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) settings: Settings,
-    /// Set all variables of this .env file as its secrets; sealed ones are opened with the local key
+    /// Set all variables of this .env file as the project's secrets; the local key opens sealed ones
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
     /// Print JSON
@@ -91,7 +101,7 @@ pub(crate) struct ProjectCreate {
 pub(crate) struct ProjectUpdate {
     /// The project's name or id
     pub(crate) project: String,
-    /// Another name
+    /// The new name
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
@@ -138,10 +148,10 @@ pub(crate) struct ProjectDelete {
 pub(crate) struct SecretSet {
     /// The project's name or id
     pub(crate) project: String,
-    /// The variable's name; its value is asked for, or read from stdin. There is no argument for the value
+    /// The secret's name; the value is asked for, or read from stdin: other processes can read arguments
     #[arg(required_unless_present = "from", conflicts_with = "from")]
     pub(crate) name: Option<String>,
-    /// Set all variables of this .env file; sealed ones are opened with the local key
+    /// Set all variables of this .env file; the local key opens sealed ones
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
     /// Print the project as JSON
@@ -155,9 +165,20 @@ pub(crate) struct SecretSet {
 pub(crate) struct SecretDelete {
     /// The project's name or id
     pub(crate) project: String,
-    /// The variables' names
+    /// The secrets' names
     #[arg(required = true)]
     pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) service: ServiceArg,
+}
+
+#[derive(Args)]
+pub(crate) struct SecretList {
+    /// The project's name or id
+    pub(crate) project: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) service: ServiceArg,
 }

@@ -1,4 +1,4 @@
-//! `capy store`: the rotation of `ENCRYPTION_KEY`, the death of the service in the middle of it included.
+//! `capy store keys`: the rotation of `ENCRYPTION_KEY`, the death of the service in the middle of it included.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -83,7 +83,7 @@ fn a_rotation_whose_service_is_killed_half_way_loses_nothing_and_is_finished_by_
     let mut store = Store::start(&old);
     let lines: String = (0..600).map(|number| format!("K{number:03}=\"canary.{number}.x9 🦫\"\n")).collect();
     store.sandbox.write(".env", &lines);
-    store.sandbox.capy(&["project", "create", "shop", "--id", "prj_a", "--from", ".env"]).succeeds();
+    store.sandbox.capy(&["store", "project", "create", "shop", "--id", "prj_a", "--from", ".env"]).succeeds();
     let before = store.values("prj_a", &old);
     assert_eq!(before.len(), 600);
 
@@ -109,20 +109,20 @@ fn a_rotation_whose_service_is_killed_half_way_loses_nothing_and_is_finished_by_
     rotation.join().unwrap();
 
     store.restart(&both);
-    let keys = store.json(&["store", "keys"]);
+    let keys = store.json(&["store", "keys", "list"]);
     let rows = |place: usize| keys["keys"][place]["rows"].as_u64().unwrap();
     assert_eq!(rows(0) + rows(1), 600);
     assert!(rows(0) >= 75 && rows(1) > 0, "it was half-way: {keys}");
     assert_eq!(store.values("prj_a", &both), before, "every value opens in between");
 
-    let rotated = store.sandbox.capy(&["store", "rotate"]).succeeds();
+    let rotated = store.sandbox.capy(&["store", "keys", "rotate"]).succeeds();
     assert!(rotated.stderr.contains(&format!("{} values sealed again", rows(1))), "{}", rotated.stderr);
     let words = rotated.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("newest: new values use it 600"), "{}", rotated.stdout);
     assert!(words.ends_with("not needed any more: may be taken away 0"), "{}", rotated.stdout);
     store.restart(&new);
     assert_eq!(store.values("prj_a", &new), before);
-    assert_eq!(store.json(&["store", "rotate"])["resealed"], 0);
+    assert_eq!(store.json(&["store", "keys", "rotate"])["resealed"], 0);
     let files = store.sandbox.files();
     let kept = files.iter().filter(|(path, _)| path.starts_with(store.sandbox.path("data")));
     assert!(kept.into_iter().all(|(_, content)| !contains(content, "canary")), "the database holds no value");
@@ -133,15 +133,15 @@ fn values_that_do_not_open_are_named_and_end_a_rotation_with_a_code_of_its_own()
     let (old, new) = (key("0a"), key("0b"));
     let mut store = Store::start(&old);
     store.sandbox.write(".env", "A=canary.A.x9\nB=canary.B.x9\n");
-    store.sandbox.capy(&["project", "create", "shop", "--id", "prj_a", "--from", ".env"]).succeeds();
+    store.sandbox.capy(&["store", "project", "create", "shop", "--id", "prj_a", "--from", ".env"]).succeeds();
     store.restart(&new);
-    let keys = store.sandbox.capy(&["store", "keys"]).succeeds();
+    let keys = store.sandbox.capy(&["store", "keys", "list"]).succeeds();
     assert!(keys.stdout.contains("gone: its values do not open  2"), "{}", keys.stdout);
-    let rotated = store.sandbox.capy(&["store", "rotate"]);
+    let rotated = store.sandbox.capy(&["store", "keys", "rotate"]);
     assert_eq!(rotated.code, 53, "{}", rotated.shown());
     assert!(rotated.stderr.contains("A of project prj_a does not open: its key is not in ENCRYPTION_KEY"));
     assert!(rotated.stderr.contains("error[STORE_UNOPENED]: 2 values of the store do not open"));
     store.restart(&format!("{new} {old}"));
-    store.sandbox.capy(&["store", "rotate"]).succeeds();
+    store.sandbox.capy(&["store", "keys", "rotate"]).succeeds();
     assert_eq!(store.values("prj_a", &new).len(), 2, "the key that was put back opened them");
 }
