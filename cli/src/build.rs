@@ -139,8 +139,8 @@ fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
         _ => Status::Failed,
     };
     record.exit_code = (record.status != Status::Interrupted).then(|| error.exit_code());
-    record.not_deployed = Some(error.code().into());
-    record.reason = Some(error.to_string());
+    record.error_code = Some(error.code().into());
+    record.error_message = Some(error.to_string());
     Some(error)
 }
 
@@ -233,8 +233,8 @@ impl Prepared {
             secrets: None,
             output: None,
             artifacts: None,
-            not_deployed: None,
-            reason: None,
+            error_code: None,
+            error_message: None,
             requested_by: record::requester(),
             static_allowed_by: None,
         })

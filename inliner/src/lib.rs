@@ -205,7 +205,7 @@ fn run(request: &Request<'_>) -> Result<Report, Error> {
     if report.written {
         write::commit(tree, &changes, &seen, &work)?;
     }
-    report.older = older;
+    report.older_than_run = older;
     report.unrecognised = unrecognised;
     report.phases = work.phases();
     Ok(report)

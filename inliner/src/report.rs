@@ -232,6 +232,7 @@ pub struct Leak {
     pub part: Option<String>,
     pub encoding: Encoding,
     /// The kind of file.
+    #[serde(rename = "file_kind")]
     pub how: How,
     /// The caller allowed this value in public files.
     pub allowed: bool,
@@ -337,7 +338,7 @@ pub struct Report {
     /// Manifests of known outputs that were not written since the time in the request, and do not
     /// hold these values.
     #[serde(serialize_with = "printable::serialize_paths")]
-    pub older: Vec<PathBuf>,
+    pub older_than_run: Vec<PathBuf>,
     /// Folders with scripts that were written since then and belong to no known layout; or such
     /// scripts themselves.
     #[serde(serialize_with = "printable::serialize_paths")]

@@ -56,14 +56,14 @@ pub(crate) struct Record {
     pub(crate) commit: Option<String>,
     pub(crate) engine: Option<Engine>,
     pub(crate) image: Option<String>,
-    /// How many secrets the build got.
+    /// The number of secrets in the build.
     pub(crate) secrets: Option<usize>,
     pub(crate) output: Option<Kind>,
     pub(crate) artifacts: Option<PathBuf>,
-    /// The stable error code of what kept the output from being handed out.
-    pub(crate) not_deployed: Option<String>,
-    /// The same reason as a text for people.
-    pub(crate) reason: Option<String>,
+    /// The stable code of the error that ended the build, so that it handed out no output.
+    pub(crate) error_code: Option<String>,
+    /// The same error as a text for people.
+    pub(crate) error_message: Option<String>,
     pub(crate) requested_by: String,
     /// Who let static files through, although the project has secrets.
     pub(crate) static_allowed_by: Option<String>,

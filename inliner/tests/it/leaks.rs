@@ -243,7 +243,9 @@ fn an_allowed_leak_is_written_into_the_report() {
         text.contains("note: the value of A was allowed in 2 places\n") && !text.contains("leak: "),
         "{text}"
     );
-    assert!(serde_json::to_string(&report).unwrap().contains("\"how\":\"public_file\",\"allowed\":true"));
+    assert!(
+        serde_json::to_string(&report).unwrap().contains("\"file_kind\":\"public_file\",\"allowed\":true")
+    );
 }
 
 #[test]

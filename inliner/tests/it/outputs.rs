@@ -270,14 +270,14 @@ fn an_older_output_is_named_or_refused_unless_it_holds_the_values() {
             (request.written_since, request.refuse_older) = (Some(later), refuse_older);
         })
     };
-    let named = older(false).unwrap().older;
+    let named = older(false).unwrap().older_than_run;
     assert_eq!(named[0], tree.path(".next/required-server-files.json"));
     let before = tree.contents();
     let error = older(true).unwrap_err();
     assert_eq!(error.code(), "OUTPUT_OLDER_THAN_RUN");
     assert_eq!(tree.contents(), before);
     assert!(tree.inline(&values()).unwrap().written);
-    assert_eq!(older(true).unwrap().older, Vec::<std::path::PathBuf>::new());
+    assert_eq!(older(true).unwrap().older_than_run, Vec::<std::path::PathBuf>::new());
     // Inlined for another deployment, it is as good as not inlined.
     tree.write(
         ".next/server/app/api/route.js",

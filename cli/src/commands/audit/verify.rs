@@ -31,7 +31,7 @@ struct Report {
     /// How many live deployments, API tokens and trusts were checked; none if the service is older
     /// than their seals.
     rows_checked: Option<u64>,
-    rows: Vec<RowFinding>,
+    row_findings: Vec<RowFinding>,
 }
 
 /// A finding, as it is printed.
@@ -71,7 +71,7 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     for finding in &report.findings {
         printer::note(&describe(finding));
     }
-    for finding in &report.rows {
+    for finding in &report.row_findings {
         printer::note(&describe_row(finding));
     }
     if report.pending > 0 {
@@ -85,7 +85,7 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     if let Some(checkpoint) = last.filter(|_| is_kept) {
         pins.write(&url, &Pin { checkpoint: checkpoint.id, digest: checkpoint.digest })?;
     }
-    if !report.findings.iter().all(Shown::is_known) || !report.rows.is_empty() {
+    if !report.findings.iter().all(Shown::is_known) || !report.row_findings.is_empty() {
         return Err(Error::AuditTampered { url });
     }
     printer::note(&match report.rows_checked {
@@ -164,7 +164,7 @@ fn verify_rows(service: &Service, report: &mut Report) -> Result<()> {
             page => page?,
         };
         *report.rows_checked.get_or_insert(0) += page.checked;
-        report.rows.extend(page.findings);
+        report.row_findings.extend(page.findings);
         match page.next {
             Some(next) => cursor = Some(next),
             None => return Ok(()),

@@ -37,7 +37,7 @@ fn list(arguments: &BuildList) -> Result<()> {
 
 fn row(record: &Record) -> [String; 6] {
     let commit = record.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit));
-    let handed_out = match (&record.artifacts, &record.not_deployed) {
+    let handed_out = match (&record.artifacts, &record.error_code) {
         (Some(_), _) => "yes".into(),
         (None, why) => shown(why.as_deref()),
     };
@@ -78,9 +78,9 @@ fn show(arguments: &BuildShow) -> Result<()> {
         (
             "not handed out",
             record
-                .not_deployed
+                .error_code
                 .clone()
-                .zip(record.reason.clone())
+                .zip(record.error_message.clone())
                 .map(|(code, why)| format!("{code}: {why}")),
         ),
         ("requested by", Some(record.requested_by.clone())),

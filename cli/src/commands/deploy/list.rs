@@ -1,7 +1,7 @@
 //! `capy deploy list`: prints the project's deployments, newest first.
 //!
-//! Names those that were made here and whose values nobody ever got, and offers to revoke them:
-//! nothing is lost with them.
+//! Names those that this machine made and that nobody received, and offers to revoke them: no
+//! program uses them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,7 +29,7 @@ pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
     let unstored = Unstored::find()?;
     let is_unstored = |deploy: &&Deploy| deploy.revoked_at.is_none() && unstored.has(&deploy.deploy_id);
     if arguments.json {
-        let shown = |deploy| Shown { deploy, held_by_nobody: is_unstored(&deploy) };
+        let shown = |deploy| Shown { deploy, unclaimed: is_unstored(&deploy) };
         let listing = Listing { deploys: deploys.iter().map(shown).collect() };
         return printer::json(&listing);
     }
@@ -50,12 +50,12 @@ fn offer_to_revoke(service: &Service, undelivered: &[DeployId]) -> Result<()> {
         return Ok(());
     }
     let short: Vec<_> = undelivered.iter().map(DeployId::short).collect();
-    printer::note(&format!("\nnobody ever got the values of {}", short.join(", ")));
+    printer::note(&format!("\nunclaimed: nobody received the variables of {}", short.join(", ")));
     if !is_interactive() {
         printer::note(&format!("\nhint: capy deploy revoke {}", short[0]));
         return Ok(());
     }
-    if input::confirm("revoke?", false).is_err() {
+    if input::confirm("revoke them?", false).is_err() {
         return Ok(());
     }
     for (id, short) in undelivered.iter().zip(&short) {
@@ -74,8 +74,8 @@ struct Listing<'a> {
 struct Shown<'a> {
     #[serde(flatten)]
     deploy: &'a Deploy,
-    /// The deployment was made here, and nobody ever got its key.
-    held_by_nobody: bool,
+    /// This machine made the deployment, and its variables were never shown, copied or pushed.
+    unclaimed: bool,
 }
 
 fn row(deploy: &Deploy, is_unstored: bool, now: u128) -> [String; 7] {
@@ -103,7 +103,7 @@ fn state(deploy: &Deploy, is_unstored: bool, now: u128) -> String {
         (Some(at), _) => format!("revoked {}", time(at)),
         (None, Some(at)) if u128::from(at) <= now => format!("expired {}", time(at)),
         _ if deploy.max_uses.is_some_and(|most| deploy.uses >= most) => "used up".into(),
-        _ if is_unstored => "live, held by nobody".into(),
+        _ if is_unstored => "live, unclaimed".into(),
         (None, Some(at)) => format!("live until {}{from}", time(at)),
         (None, None) => format!("live{from}"),
     }

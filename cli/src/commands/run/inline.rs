@@ -179,7 +179,7 @@ impl AfterCommand {
     /// Names outputs that the command did not write, and bundles that it wrote and that were not
     /// inlined.
     fn name_what_is_not_known(&self, report: &Report) {
-        for path in &report.older {
+        for path in &report.older_than_run {
             let (path, folder) = (path.display(), path.parent().unwrap_or(Path::new(".")).display());
             printer::note(&format!(
                 "note: {path} is older than this command, and was not inlined: --inline={folder} does that"

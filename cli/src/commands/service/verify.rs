@@ -15,7 +15,7 @@ use crate::table::{shown, table};
 #[derive(Serialize)]
 struct Report {
     worker: String,
-    same: bool,
+    matches_release: bool,
     release: Release,
     deployed: Vec<Version>,
 }
@@ -51,7 +51,7 @@ pub(in crate::commands) fn run(arguments: &ServiceVerify) -> Result<()> {
     } else {
         print(&report)?;
     }
-    match report.same {
+    match report.matches_release {
         true => Ok(()),
         false => Err(Error::ServiceDiffers { name: name.to_owned() }),
     }
@@ -73,9 +73,10 @@ fn ask(worker: &Worker, name: &str, release: &ServiceRelease) -> Result<Report> 
     if worker.deployment()? != deployment {
         return Err(Error::Cloudflare(CloudflareFault::Changed));
     }
-    let same = deployed.iter().all(Version::is_same);
+    let matches_release = deployed.iter().all(Version::is_same);
     let (version, commit) = (release.version.clone(), release.commit.clone());
-    Ok(Report { worker: name.to_owned(), same, release: Release { version, commit }, deployed })
+    let release = Release { version, commit };
+    Ok(Report { worker: name.to_owned(), matches_release, release, deployed })
 }
 
 fn print(report: &Report) -> Result<()> {
@@ -87,7 +88,7 @@ fn print(report: &Report) -> Result<()> {
         text += "\n";
         text += &table(["setting", "", "deployed", "release"], version.settings.iter().map(row_of_setting));
     }
-    if report.same {
+    if report.matches_release {
         text += &format!("\n{}: the deployed modules and settings are the release's\n", report.worker);
     }
     printer::data(&text)

@@ -45,7 +45,7 @@ fn a_row_that_was_altered_or_moved_stops_the_build_before_its_container() {
     bench.rows[0]["row"] = json!(format!("{}{altered}", &row[..row.len() - 1]));
     bench.build(&[]).fails(53, "ROW_DOES_NOT_OPEN");
     assert!(!bench.calls().contains("\nrun\n") && !bench.calls().starts_with("run\n"), "{}", bench.calls());
-    assert_eq!(bench.record()["not_deployed"], "ROW_DOES_NOT_OPEN");
+    assert_eq!(bench.record()["error_code"], "ROW_DOES_NOT_OPEN");
     bench.is_clean();
 }
 

@@ -14,7 +14,7 @@ fn static_files_of_a_project_with_secrets_are_blocked_in_every_path() {
     bench.build(&[]).fails(62, "STATIC_BLOCKED");
     let record = bench.record();
     assert_eq!([record["status"].as_str(), record["output"].as_str()], [Some("blocked"), Some("static")]);
-    assert_eq!(record["not_deployed"], "STATIC_BLOCKED");
+    assert_eq!(record["error_code"], "STATIC_BLOCKED");
     // Without a build command, and without any.
     bench.write("dist/index.html", "<p>hello");
     bench.set("build_command", None::<String>);

@@ -126,7 +126,10 @@ fn rows_that_somebody_else_wrote_are_named() {
     insta::assert_snapshot!("audit_verify_rows", named.shown());
     let json = sandbox.capy(&["audit", "verify", "--json"]);
     let report: Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!((report["rows_checked"].as_u64(), report["rows"].as_array().unwrap().len()), (Some(103), 5));
+    assert_eq!(
+        (report["rows_checked"].as_u64(), report["row_findings"].as_array().unwrap().len()),
+        (Some(103), 5)
+    );
 }
 
 #[test]

@@ -160,8 +160,8 @@ fn a_deployment_is_noted_as_nobodys_before_the_service_may_have_it() {
     assert_eq!((sandbox.service.deploys().len(), noted()), (1, 1));
     let list = sandbox.capy(&["deploy", "list", "--json"]).succeeds().stdout;
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-    assert_eq!(list["deploys"][0]["held_by_nobody"], true);
-    assert!(sandbox.capy(&["deploy", "list"]).succeeds().stdout.contains("live, held by nobody"));
+    assert_eq!(list["deploys"][0]["unclaimed"], true);
+    assert!(sandbox.capy(&["deploy", "list"]).succeeds().stdout.contains("live, unclaimed"));
     let lines = sandbox.capy(&PRINT).succeeds();
     assert!(!lines.stdout.is_empty());
     assert_eq!(noted(), 1, "what was printed is somebody's");

@@ -140,7 +140,7 @@ fn a_deployment_that_nobody_holds_is_revoked_from_the_list_on_a_yes() {
     std::fs::write(sandbox.config("unstored").join(id.to_string()), "").unwrap();
     for (answer, revoked) in [("n", false), ("y", true)] {
         let mut terminal = Terminal::start(&sandbox, &["deploy", "list"]);
-        terminal.wait_for("nobody ever got the values of");
+        terminal.wait_for("nobody received the variables of");
         terminal.wait_for("revoke? [y/N] ");
         terminal.type_keys(&format!("{answer}\n"));
         let (code, shown) = terminal.end();

@@ -26,12 +26,12 @@ fn a_page_that_was_closed_early_leaves_a_deployment_that_the_list_offers_to_revo
     browser.click("#platform-next");
     browser.wait_for_text("#over", "not running any more");
     let list = page.sandbox.capy(&["deploy", "list"]).succeeds();
-    assert!(list.stdout.contains("live, held by nobody"), "{}", list.stdout);
-    assert!(list.stderr.contains("nobody ever got the values of"), "{}", list.stderr);
+    assert!(list.stdout.contains("live, unclaimed"), "{}", list.stdout);
+    assert!(list.stderr.contains("nobody received the variables of"), "{}", list.stderr);
     let hint = list.stderr.lines().find_map(|line| line.strip_prefix("hint: capy ")).unwrap();
     page.sandbox.capy(&hint.split(' ').collect::<Vec<_>>()).succeeds();
     let list = page.sandbox.capy(&["deploy", "list"]).succeeds();
-    assert!(!list.stdout.contains("held by nobody") && list.stderr.is_empty(), "{}", list.stdout);
+    assert!(!list.stdout.contains("unclaimed") && list.stderr.is_empty(), "{}", list.stdout);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn what_wrangler_uploaded_is_found_the_same_and_every_change_is_named() {
     let said = owner.types(VERIFY);
     assert!(said.contains("capy: the deployed modules and settings are the release's"), "{said}");
     let same = report(&mut owner, 0);
-    assert_eq!((&same["same"], differing(&same)), (&json!(true), vec![]));
+    assert_eq!((&same["matches_release"], differing(&same)), (&json!(true), vec![]));
     let names: Vec<_> =
         same["deployed"][0]["modules"].as_array().unwrap().iter().map(|module| &module["name"]).collect();
     assert_eq!(names, ["entry.mjs", "index.js", "index_bg.wasm"]);
