@@ -120,7 +120,7 @@ pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Out
     let result = output.and_then(|output| steps.run(&temp, output, &mut record));
     let error = close(&mut record, result);
     if let Err(fault) = records.write(&record) {
-        printer::note(&format!("warning: the record of the build is not whole: {fault}"));
+        printer::note(&format!("warning: the record of the build is incomplete: {fault}"));
     }
     Ok(Outcome { record, error })
 }
@@ -169,7 +169,7 @@ fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
     gone.dedup();
     for id in gone {
         records.lose(&id);
-        printer::note(&format!("note: build {id} was killed; what it left is removed now"));
+        printer::note(&format!("note: build {id} was killed; its remains are removed now"));
     }
     Ok(stops.check()?)
 }

@@ -34,9 +34,9 @@ pub(crate) use token::{
 
 /// Secrets for applications deployed where nobody can wrap the process.
 ///
-/// Values are sealed on this machine, in `.env`. `capy deploy` makes one deployment's pair of variables for a
-/// platform; there `capy run -- <command>` opens them through the key service, and bakes them into the servers
-/// that a build makes. The platform's half and the service's half open nothing without each other.
+/// capy seals values on this machine, in `.env`. `capy deploy` makes the pair of variables that a platform needs
+/// for one deployment. There, `capy run -- <command>` opens the values through the key service, and writes them
+/// into the server bundles of a build. Neither the platform nor the key service can open them alone.
 #[derive(Parser)]
 #[command(
     name = "capy",
@@ -49,19 +49,19 @@ First steps:
   capy login --url https://keys.example.com    # once per machine
   capy init                                    # once per project; shows 24 words to keep
   capy set DATABASE_URL                        # asks for the value
-  capy deploy                                  # opens a page: where to, and what to set there
-  capy run -- next build                       # there, as the build command; here, with .env
+  capy deploy                                  # opens a page that shows what to set where
+  capy run -- next build                       # the build command there; here it uses .env
 
 Environment:
   SECRETS_BLOB, PROJECT_KEY              credentials, as `capy deploy` prints them
   _CAPY_SECRETS_BLOB, _CAPY_DEPLOY_KEY   the same with --credential deploy-key
   CAPY_SERVICE_URL                       the key service, in place of the one in capy.toml
-  CAPY_TIMEOUT                           seconds to try the service for (30)
-  CAPY_TOKEN                             API token, in place of a login (for CI); with CAPY_SERVICE_URL
+  CAPY_TIMEOUT                           seconds to wait for the service (30)
+  CAPY_TOKEN                             API token for CI; needs CAPY_SERVICE_URL, too
   CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy; %APPDATA%\\capy)
-  CAPY_STATE_DIR                         builds: their folders, records and logs (~/.local/state/capy)
-  CAPY_ALLOW_HTTP=1                      plain http to another machine, for a private network
-  SSL_CERT_FILE                          PEM file of the only authorities to trust
+  CAPY_STATE_DIR                         folders and logs of builds (~/.local/state/capy)
+  CAPY_ALLOW_HTTP=1                      allows plain http to another machine, for a private network
+  SSL_CERT_FILE                          PEM file of the only certificate authorities to trust
 
 Exit codes: capy help exit-codes"
 )]
@@ -72,17 +72,17 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Keep an API token of a key service on this machine
+    /// Log in to a key service: keep its API token on this machine
     Login(Login),
-    /// Forget the API token of a key service
+    /// Log out of a key service: remove its API token from this machine
     Logout(Logout),
-    /// Make this folder a project: draws its 24 words and shows them once
+    /// Make this folder a project, and show its 24 recovery words once
     Init(Init),
-    /// Let the .env of a folder set what runs code, and its capy.toml ask for a key of this machine
+    /// Allow a folder's .env to set variables that run code, and its capy.toml to use a local key
     Allow(FolderArg),
-    /// Take back what `capy allow` or `capy init` allowed
+    /// Take back the permission that `capy allow` or `capy init` gave a folder
     Deny(FolderArg),
-    /// Seal a variable into .env; the value is asked for, or read from stdin
+    /// Seal a variable in .env; asks for the value, or reads it from stdin
     Set(Set),
     /// Remove variables from .env
     Unset(Unset),
@@ -90,27 +90,27 @@ pub(crate) enum Command {
     List(List),
     /// Seal every plaintext value of .env in place
     Encrypt(EnvFileArg),
-    /// Open a page that makes a deployment's variables for a platform; list and revoke deployments
+    /// Open a page that makes the variables of a deployment; list, rotate and revoke deployments
     Deploy(Box<Deploy>),
-    /// Run a command with the secrets in its environment; a build is followed by inlining
+    /// Run a command with the secrets in its environment; inline them after a build
     Run(Run),
     /// Build a project of the store in a container, with its secrets; list and show builds
     Build(Box<Build>),
-    /// Make, list and revoke API tokens of a key service; trust the jobs of a CI
+    /// Create, list and revoke API tokens of a key service; trust the jobs of a CI
     #[command(subcommand)]
     Token(Token),
-    /// Show what happened to the project's deployments; verify that nobody changed the record of it
+    /// Show the audit trail of the project's deployments; verify that nobody changed it
     Audit(Audit),
     /// Manage the projects and secrets that the key service keeps for `capy build`, and the keys that seal them
     #[command(subcommand)]
     Store(Store),
-    /// For who runs a key service
+    /// Operate a key service: make its keys, show which it needs, verify what is deployed
     #[command(subcommand)]
     Service(Service),
     /// Run a key service on this machine, over SQLite
     #[command(disable_help_flag = true)]
     Serve(ServeArguments),
-    /// What `capy run` becomes as PID 1 of a container
+    /// The init process that `capy run` becomes as PID 1 of a container
     #[cfg(target_os = "linux")]
     #[command(name = "pid1", hide = true)]
     InitProcess(InitProcess),
@@ -121,7 +121,7 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Login {
-    /// The service's URL [default: CAPY_SERVICE_URL; at a terminal also the project's, which is shown first]
+    /// The service's URL [default: CAPY_SERVICE_URL; at a terminal also the project's, after a question]
     #[arg(long)]
     pub(crate) url: Option<String>,
 }
@@ -138,32 +138,32 @@ pub(crate) struct Init {
     /// The key service's URL [default: that of the only login]
     #[arg(long, conflicts_with = "recover")]
     pub(crate) url: Option<String>,
-    /// Take the 24 words of a project that has a capy.toml already, on a new machine
+    /// Restore the key of a project that has a capy.toml, from its 24 words, on a new machine
     #[arg(long)]
     pub(crate) recover: bool,
 }
 
-/// Once per folder, as direnv asks: a folder that was pulled or unpacked may hold a .env that makes every program run
-/// code (LD_PRELOAD, NODE_OPTIONS, PATH, …), and a capy.toml that names a project of yours, so that its program gets
-/// your values. Where neither is the case, nothing is asked. `capy init` allows its folder. A leave ends when the
-/// folder moves, changes hands or names another project.
+/// Like direnv, capy asks once per folder. A folder that you pulled or unpacked may hold a .env that makes every
+/// program run code (LD_PRELOAD, NODE_OPTIONS, PATH, …), and a capy.toml that names one of your projects, so that its
+/// program gets your values. A folder with neither needs no permission. `capy init` allows its own folder. The
+/// permission ends when the folder moves, changes its owner or names another project.
 #[derive(Args)]
 pub(crate) struct FolderArg {
-    /// The folder; of a folder inside of a project, the project's
+    /// The folder; inside a project, the project's folder
     #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) folder: PathBuf,
 }
 
 #[derive(Args)]
 pub(crate) struct EnvFileArg {
-    /// The file [default: .env beside capy.toml, else here]
+    /// The .env file [default: .env beside capy.toml, else in the current folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub(crate) struct Set {
-    /// The variable's name. There is no argument for the value: arguments are seen by every process
+    /// The variable's name; the value cannot be an argument, as other processes can read arguments
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) file: EnvFileArg,
@@ -192,13 +192,13 @@ pub(crate) struct List {
 pub(crate) struct Audit {
     #[command(subcommand)]
     pub(crate) command: Option<AuditCommand>,
-    /// What happened to the service's API tokens and trusts instead; needs an admin's token
+    /// Show events of the service's API tokens and trusts instead; needs an admin's token
     #[arg(long = "service")]
     pub(crate) of_service: bool,
-    /// What happened to a project of the service's store instead, by its name or id
+    /// Show events of a project in the service's store instead, by its name or id
     #[arg(long, value_name = "PROJECT", conflicts_with = "of_service")]
     pub(crate) project: Option<String>,
-    /// How many events, from the newest on
+    /// How many events to show, newest first
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) last: usize,
     /// Print JSON
@@ -214,14 +214,13 @@ pub(crate) enum AuditCommand {
     Verify(AuditVerify),
     /// Give up wrap roots that are lost, so that events are sealed again; needs an admin's token
     ///
-    /// Events that no checkpoint vouched for by then lose their proof. `capy audit verify` tells that from then on, for as
-    /// long as there is an audit trail.
+    /// Events that no checkpoint covers yet lose their proof for good. `capy audit verify` reports them from then on.
     GiveUp(AuditGiveUp),
 }
 
 #[derive(Args)]
 pub(crate) struct AuditGiveUp {
-    /// Their key ids, as `capy service roots` prints them; those that hold each other up together
+    /// The key ids of all lost roots, as `capy service roots` prints them
     #[arg(value_name = "KEY_ID", required = true)]
     pub(crate) key_ids: Vec<u32>,
     /// Do not ask
@@ -233,7 +232,7 @@ pub(crate) struct AuditGiveUp {
 
 #[derive(Args)]
 pub(crate) struct AuditVerify {
-    /// From the first event on, and not from what this machine saw before
+    /// Start at the first event, not at the last checkpoint that this machine saw
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
@@ -254,45 +253,46 @@ pub(crate) struct AskService {
 #[derive(Args)]
 #[command(after_help = "\
 The secrets come from the deployment whose credentials are in the environment, else from .env.
-A deployment's values replace variables that are set already; those of .env do so with --override
-only. The command never sees the credentials, nor any CAPY_ setting. In a folder that was not
-allowed (see capy allow) a .env cannot set what runs code, and no sealed value opens.
+A deployment's values replace variables that are already set; values of .env do so only with
+--override. The command never sees the credentials or any CAPY_ setting. In a folder that was not
+allowed (see capy allow), .env cannot set variables that run code, and no sealed value opens.
 
-A build (next build, vite build, npm run build, …; also behind a wrapper, a runner or a script) is
-followed by inlining of what it wrote, and a static site by a search for values. An output that is
-known and older than the build fails it; --inline inlines whatever is there. Any other command takes
-this process's place: signals and exit code are its own.
+After a build (next build, vite build, npm run build, …; also behind a wrapper, a runner or a
+script), capy inlines the values into the server bundles, and searches a static site for them. It
+fails if a known output is older than the build; --inline inlines whatever is there. Any other
+command replaces this process, so that its signals and exit code are its own.
 
-As PID 1, which the command of a container is, capy stays beside it as a small init, without its
-secrets: it passes on every signal but real-time ones, reaps orphans, and exits as the command does
-(128 + N for signal N). So a stop ends a command that handles no signal at once. The command gets
-the terminal, if there is one. With --exec it is PID 1 itself, as it is with sockets of systemd's.")]
+As PID 1, like the command of a container, capy stays beside the command as a small init without its
+secrets. It passes on every signal except real-time ones, reaps orphans, and exits as the command
+does (128 + N for signal N). A command that handles no signals therefore stops at once. The command
+gets the terminal, if there is one. With --exec, or with sockets of systemd's, the command itself is
+PID 1.")]
 pub(crate) struct Run {
-    /// Inline after the command, whatever it is; DIR is where the application is [default: here]
+    /// Inline after any command; DIR is the application's folder [default: the current folder]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
     pub(crate) inline: Option<PathBuf>,
-    /// The folder that inlining does not leave [default: where the application is, or the repository around it]
+    /// Never leave this folder when inlining [default: the repository around the application, else its folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_inline")]
     pub(crate) root: Option<PathBuf>,
     /// Do not inline, even after a build
     #[arg(long, conflicts_with = "inline")]
     pub(crate) no_inline: bool,
-    /// Let the value of NAME stand in public files; may be given more than once, and implies --inline
+    /// Accept the value of NAME in public files; repeatable, implies --inline
     #[arg(long, value_name = "NAME", conflicts_with = "no_inline")]
     pub(crate) allow_leak: Vec<String>,
-    /// Inline NAME although a public script names it; may be given more than once, and implies --inline
+    /// Inline NAME although a public script names it; repeatable, implies --inline
     #[arg(long, value_name = "NAME", conflicts_with = "no_inline")]
     pub(crate) allow_mention: Vec<String>,
-    /// What becomes of uses of the environment that no value can replace [default: auto]; implies --inline
+    /// What to do about uses of the environment that cannot be inlined [default: auto]; implies --inline
     #[arg(long, value_enum, value_name = "HOW", conflicts_with = "no_inline")]
     pub(crate) dynamic: Option<Dynamic>,
-    /// Let the command take this process's place even after a build and as PID 1, and do nothing after it
+    /// Replace this process by the command, also for a build and as PID 1, and do nothing after it
     #[arg(long, conflicts_with_all = ["inline", "root", "allow_leak", "allow_mention", "dynamic"])]
     pub(crate) exec: bool,
-    /// Values of .env replace variables that are set already
+    /// Let values of .env replace variables that are already set
     #[arg(long = "override")]
     pub(crate) override_existing: bool,
-    /// Let .env set what runs code, such as NODE_OPTIONS, this once in a folder that was not allowed
+    /// Let .env set variables that run code, such as NODE_OPTIONS, once, in a folder that was not allowed
     #[arg(long)]
     pub(crate) allow_loader: bool,
     #[command(flatten)]
@@ -305,95 +305,95 @@ pub(crate) struct Run {
 #[cfg(target_os = "linux")]
 #[derive(Args)]
 pub(crate) struct InitProcess {
-    /// The process that it waits for
+    /// The process to wait for
     pub(crate) child: i32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Dynamic {
-    /// Set the variables that they may want before the program starts; fail where that cannot be done
+    /// Set the variables that such uses may need before the program starts; fail where that is impossible
     Auto,
-    /// Set all variables so
+    /// Set all variables before the program starts
     Prelude,
-    /// Set nothing, only report them
+    /// Set nothing; only report such uses
     Warn,
-    /// Set nothing, fail when one of them may want a variable
+    /// Set nothing; fail if such a use may need a variable
     Error,
 }
 
-/// `capy serve` becomes the program `capy-server`, which is installed by itself: `capy serve --help` tells what it takes.
+/// `capy serve` becomes the program `capy-server`, which is installed separately. `capy serve --help` shows its options.
 #[derive(Args)]
 pub(crate) struct ServeArguments {
-    /// What capy-server takes
+    /// Arguments of capy-server
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// The same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and WRAP_ROOTS, or from the files that
-/// ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such files in the data folder. ENCRYPTION_KEY, or
-/// ENCRYPTION_KEY_FILE, opens the project store; without it there is none.
+/// The service has the same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and WRAP_ROOTS, or from the
+/// files that ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such files in the data folder. The project
+/// store needs ENCRYPTION_KEY or ENCRYPTION_KEY_FILE; without them it is off.
 #[derive(Args, Clone)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     pub(crate) listen: SocketAddr,
-    /// The folder with the database; made for this user alone
+    /// The folder of the database; only this user can read it
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// Draw the secrets that are not set, and keep them as files in the data folder
+    /// Generate the secrets that are not set, and keep them as files in the data folder
     #[arg(long)]
     pub(crate) init: bool,
-    /// PEM file: the certificate, then its chain. Read again on SIGHUP
+    /// PEM file with the certificate and its chain; SIGHUP reads it again
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// PEM file: the certificate's key
+    /// PEM file with the certificate's private key
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Serve /metrics here, for Prometheus; nowhere by default
+    /// Serve /metrics for Prometheus at this address [default: off]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) metrics: Option<SocketAddr>,
-    /// Believe the x-forwarded-for of proxies in this network
+    /// Trust x-forwarded-for from proxies in this network; repeatable
     #[arg(long, value_name = "NETWORK", value_parser = Network::parse)]
     pub(crate) trust_proxy: Vec<Network>,
-    /// How often in ten seconds a deployment's key may be asked for
+    /// How many times in ten seconds clients may request the key of one deployment
     #[arg(long, value_name = "N", default_value_t = DECRYPTS_OF_DEPLOY)]
     pub(crate) deploy_limit: NonZeroU32,
-    /// How often in ten seconds one address may ask for keys
+    /// How many times in ten seconds one address may request keys
     #[arg(long, value_name = "N", default_value_t = DECRYPTS_FROM_ADDRESS)]
     pub(crate) address_limit: NonZeroU32,
-    /// How many connections are open at once; as many as there are file descriptors for, and 2048 at most, by default
+    /// The most open connections [default: as many as the file descriptors allow, up to 2048]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<NonZeroUsize>,
-    /// How many of those one address may have, or one /64 of IPv6; an eighth by default. Loopback and proxies may have all
+    /// The most open connections of one address, or one /64 of IPv6, except loopback and proxies [default: an eighth]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections_per_address: Option<NonZeroUsize>,
-    /// How long calls in flight may take when the service is asked to stop
+    /// How long open calls may take to finish when the service stops
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) grace: Duration,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Service {
-    /// Print a fresh wrap root, for `wrangler secret put WRAP_ROOTS`; or write what a new service needs to a file
+    /// Print a new wrap root, for `wrangler secret put WRAP_ROOTS`; or write all secrets of a new service to a file
     Keygen(Keygen),
     /// Show the service's wrap roots and how many live deployments need each; needs an admin's token
     Roots(AskService),
-    /// Seal deployments, API tokens and trusts from before rows bore seals, once after an upgrade; needs ADMIN_TOKEN
+    /// Seal deployments, API tokens and trusts that an older version stored without seals; needs ADMIN_TOKEN
     SealRows(SealRowsArguments),
     /// Compare what Cloudflare runs with a release of the service, byte by byte
     Verify(ServiceVerify),
 }
 
-/// Reads only: the versions that answer calls, their modules and settings, over Cloudflare's API. Exit code 0 says that
-/// every module and setting is the release's, 54 that one is not. Cloudflare is believed: it could show other bytes than it
-/// runs.
+/// The command only reads: the deployed versions, their modules and settings, over Cloudflare's API. Exit code 0 means
+/// that every module and setting is the release's, 54 that one is not. You have to trust Cloudflare: it could show other
+/// bytes than it runs.
 #[derive(Args)]
 #[command(after_help = "\
 Environment:
   CLOUDFLARE_API_TOKEN   a token that may read Workers scripts
   CLOUDFLARE_ACCOUNT_ID  the account's id")]
 pub(crate) struct ServiceVerify {
-    /// The release: its archive, the folder it was unpacked to, or the one that `npx capy-service` made
+    /// The release: its archive, its unpacked folder, or the folder that `npx capy-service` made
     #[arg(value_name = "RELEASE", default_value = ".")]
     pub(crate) release: PathBuf,
     /// The Worker's name [default: the one in wrangler.toml]
@@ -408,20 +408,20 @@ pub(crate) struct ServiceVerify {
 pub(crate) struct SealRowsArguments {
     #[command(flatten)]
     pub(crate) ask: AskService,
-    /// Ask no question
+    /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Keygen {
-    /// Print a fresh admin token instead, for `wrangler secret put ADMIN_TOKEN`
+    /// Print a new admin token instead, for `wrangler secret put ADMIN_TOKEN`
     #[arg(long)]
     pub(crate) admin_token: bool,
-    /// Print a fresh key of the project store instead, for `wrangler secret put ENCRYPTION_KEY`
+    /// Print a new key for the project store instead, for `wrangler secret put ENCRYPTION_KEY`
     #[arg(long, conflicts_with = "admin_token")]
     pub(crate) encryption_key: bool,
-    /// Write fresh ADMIN_TOKEN and WRAP_ROOTS to a new, private file instead, for `wrangler deploy --secrets-file FILE`
+    /// Write a new ADMIN_TOKEN and WRAP_ROOTS to a new private file instead, for `wrangler deploy --secrets-file FILE`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin_token", "encryption_key"])]
     pub(crate) secrets_file: Option<PathBuf>,
 }

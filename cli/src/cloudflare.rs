@@ -172,9 +172,10 @@ impl Worker {
         if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
             return Ok(None);
         }
-        let main = main.ok_or(Fault::Protocol { what: "nothing says which module starts" })?;
+        let main = main.ok_or(Fault::Protocol { what: "no main module is named" })?;
         let body = read(&mut answer, MAX_CONTENT)?;
-        let modules = parse_form(&kind, body).ok_or(Fault::Protocol { what: "the modules are no form" })?;
+        let modules =
+            parse_form(&kind, body).ok_or(Fault::Protocol { what: "the modules are not in a form" })?;
         Ok(Some(Content { main, modules }))
     }
 
@@ -186,7 +187,7 @@ impl Worker {
         let body = read(&mut self.get(path)?, MAX_JSON)?;
         serde_json::from_slice::<Envelope<T>>(&body)
             .map(|envelope| envelope.result)
-            .map_err(|_| Fault::Protocol { what: "it is not the JSON that was expected" })
+            .map_err(|_| Fault::Protocol { what: "it is not the expected JSON" })
     }
 
     fn get(&self, path: &str) -> Result<Response<Body>, Fault> {
@@ -220,7 +221,7 @@ fn id(text: &str) -> Result<&str, Fault> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     match !text.is_empty() && text.bytes().all(is_plain) {
         true => Ok(text),
-        false => Err(Fault::Protocol { what: "a version's id is no id" }),
+        false => Err(Fault::Protocol { what: "the id of a version is not an id" }),
     }
 }
 

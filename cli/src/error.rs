@@ -39,40 +39,39 @@ pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
 pub(crate) enum Error {
     #[error(transparent)]
     Client(#[from] capy_client::Error),
-    #[error("no capy.toml is here or above")]
+    #[error("there is no capy.toml in this folder or above it")]
     NotInitialised,
-    #[error("{} exists already: this is a project", path.display())]
+    #[error("{} exists: this folder is a project already", path.display())]
     AlreadyInitialised { path: PathBuf },
     #[error("not logged in to {url}")]
     NotLoggedIn { url: ServiceUrl },
-    #[error("no key service is named: pass --url")]
+    #[error("no key service is given")]
     WhichService { known: Vec<String> },
-    #[error("only {} says that the key service is {url}, and nobody confirmed that a token may go there", path.display())]
+    #[error("nobody confirmed that a token may go to {url}, which only {} names", path.display())]
     ServiceUnconfirmed { url: ServiceUrl, path: PathBuf },
     #[cfg_attr(
         unix,
-        error("the home folder is not known: neither CAPY_CONFIG_DIR, XDG_CONFIG_HOME nor HOME is set")
+        error("the home folder is unknown: none of CAPY_CONFIG_DIR, XDG_CONFIG_HOME and HOME is set")
     )]
-    #[cfg_attr(
-        windows,
-        error("the settings folder is not known: neither CAPY_CONFIG_DIR nor APPDATA is set")
-    )]
+    #[cfg_attr(windows, error("the settings folder is unknown: neither CAPY_CONFIG_DIR nor APPDATA is set"))]
     NoConfigFolder,
     #[error("{} cannot be read: {reason}", path.display())]
     LoginsMalformed { path: PathBuf, reason: String },
     #[error("this machine has no key for project {project}")]
     LocalKeyMissing { project: ProjectId },
-    #[error("{} does not hold a key", path.display())]
+    #[error("{} does not contain a key", path.display())]
     LocalKeyMalformed { path: PathBuf },
     #[error("{} was not allowed: {reasons}", folder.display())]
     FolderNotAllowed { folder: PathBuf, reasons: Reasons },
     #[error("{} can be read by other users of this machine", path.display())]
     LocalKeyExposed { path: PathBuf },
-    #[error("CAPY_TOKEN is set but CAPY_SERVICE_URL is not, so nothing says which service may see it")]
+    #[error(
+        "CAPY_TOKEN is set but CAPY_SERVICE_URL is not, so capy does not know which service may see the token"
+    )]
     TokenWithoutUrl,
-    #[error("CAPY_TOKEN cannot be a token: a token is one word of letters, digits and signs")]
+    #[error("CAPY_TOKEN is not an API token: a token is one word of letters, digits and signs")]
     TokenMalformed,
-    #[error("this is no whole API token: one of its characters is missing or wrong")]
+    #[error("this API token is mistyped: a character is missing or wrong")]
     TokenMistyped,
     #[error("{text:?} is not a token's id: an id is tok_ and 16 digits of 0-9 a-f")]
     TokenIdMalformed { text: String },
@@ -80,19 +79,19 @@ pub(crate) enum Error {
     TrustIdMalformed { text: String },
     #[error("{text:?} is not a scope")]
     ScopeMalformed { text: String },
-    #[error("{} holds another key than these words make", path.display())]
+    #[error("the key in {} differs from the key of these words", path.display())]
     LocalKeyDiffers { path: PathBuf },
     #[error("these are not the 24 words of a recovery phrase")]
     PhraseMalformed,
-    #[error("these words do not open {name} in {}: they are another project's", path.display())]
+    #[error("these words do not open {name} in {}: they belong to another project", path.display())]
     PhraseWrong { name: String, path: PathBuf },
     #[error("{name} (line {line} of {}) does not open: {reason}", path.display())]
     SealedValue { name: String, line: usize, path: PathBuf, reason: &'static str },
-    #[error("there are no secrets to run with: no credentials are set and {} does not exist", path.display())]
+    #[error("no secrets found: no credentials are set, and {} does not exist", path.display())]
     NoSecrets { path: PathBuf },
     #[error("{} does not exist", path.display())]
     NoEnvFile { path: PathBuf },
-    #[error("{} is {what}, and no regular file", path.display())]
+    #[error("{} is {what}, not a regular file", path.display())]
     NotRegularFile { path: PathBuf, what: &'static str },
     #[error("{} is larger than {} bytes", path.display(), env_file::MAX_BYTES)]
     EnvFileTooLarge { path: PathBuf },
@@ -100,65 +99,65 @@ pub(crate) enum Error {
     EnvFileEncoding { path: PathBuf, fault: EncodingFault },
     #[error("line {} of {} {}", doubt.line, path.display(), doubt.kind)]
     EnvFileInDoubt { path: PathBuf, doubt: Doubt },
-    #[error("this would change more of {} than was asked, so nothing was written", path.display())]
+    #[error("this would change more of {} than you asked for, so nothing was written", path.display())]
     EditChangesMore { path: PathBuf },
     #[error("{name} is not in {}", path.display())]
     NameNotFound { name: String, path: PathBuf },
-    #[error("{name:?} is not a variable's name")]
+    #[error("{name:?} is not a valid variable name")]
     NameMalformed { name: String },
-    #[error("{name} is capy's own and cannot be a secret's name")]
+    #[error("{name} is reserved for capy and cannot be the name of a secret")]
     NameReserved { name: String },
-    #[error("the value holds a zero byte, which no environment can carry")]
+    #[error("the value contains a zero byte, which no environment variable can contain")]
     ValueUnusable,
-    #[error("the value is too long: name and value together have room for 131,070 bytes")]
+    #[error("the value is too long: name and value may have 131,070 bytes together")]
     ValueTooLong,
     #[error("the value is not valid UTF-8")]
     ValueNotUnicode,
     #[error("the audit trail of {url} is not as the service wrote it: see above")]
     AuditTampered { url: ServiceUrl },
-    #[error("{} does not hold what capy remembers of audit trails", path.display())]
+    #[error("{} is not the file in which capy remembers audit trails", path.display())]
     PinsMalformed { path: PathBuf },
-    #[error("{text:?} is not a project's id: 1 to 64 letters, digits, `_` or `-`")]
+    #[error("{text:?} is not a project id: an id is 1 to 64 letters, digits, `_` or `-`")]
     ProjectIdMalformed { text: String },
     #[error("{} projects have the name {name}:\n{}", candidates.len(), candidates.join("\n"))]
     ProjectAmbiguous { name: String, candidates: Vec<String> },
     #[error("project {project} has no secret {name}")]
     SecretNotFound { name: String, project: String },
-    #[error("{count} values of the store do not open: see above")]
+    #[error("{count} values of the store cannot be decrypted: see above")]
     StoreUnopened { count: usize },
-    #[error("nothing was done: it was not confirmed")]
+    #[error("nothing was done, because nobody confirmed it")]
     NotConfirmed,
-    #[error("nothing was typed")]
+    #[error("the input is empty")]
     NothingTyped,
-    #[error("several lines were pasted, and this prompt takes one")]
+    #[error("the input has several lines, but this prompt takes only one")]
     SeveralLines,
-    #[error("{} has no variable to deploy", path.display())]
+    #[error("{} has no variables to deploy", path.display())]
     NothingToDeploy { path: PathBuf },
-    #[error("there is no platform {id:?}")]
+    #[error("unknown platform {id:?}")]
     PlatformUnknown { id: String, known: String },
-    #[error("no platform is named")]
+    #[error("no platform is given")]
     PlatformMissing,
-    #[error("nothing says which app is meant")]
+    #[error("no app is given")]
     PushProjectMissing { option: &'static str },
-    #[error("that is no time: {reason}")]
+    #[error("invalid time: {reason}")]
     LifetimeMalformed { reason: String },
-    #[error("no deployment's variables are in the environment")]
+    #[error("the environment has no variables of a deployment")]
     NothingHeld,
-    #[error("{} {} there, and empty", names.join(" and "), if names.len() == 1 { "is" } else { "are" })]
+    #[error("{} {} set but empty", names.join(" and "), if names.len() == 1 { "is" } else { "are" })]
     CredentialsEmpty { names: Vec<&'static str> },
-    #[error("deployment {short} is live, and does not hold what {} holds: {difference}", path.display())]
+    #[error("deployment {short} is live, but its values differ from {}: {difference}", path.display())]
     Stale { short: String, path: PathBuf, difference: String },
-    #[error("{program} was not found: it is this platform's own command line")]
+    #[error("{program}, the platform's own command line, was not found")]
     PushProgramMissing { program: String },
     #[error("cannot serve the setup page: {0}")]
     SetupPage(#[source] std::io::Error),
     #[error("{platform} has no environment {environment:?}")]
     EnvironmentUnknown { platform: String, environment: String, known: String },
-    #[error("this does not fit {platform}: {exceeded}; see {source_url}")]
+    #[error("the variables are too large for {platform}: {exceeded}; see {source_url}")]
     TooLarge { platform: String, exceeded: LimitExceeded, source_url: String, alternatives: Alternatives },
     #[error(transparent)]
     Deployment(#[from] DeploymentFault),
-    #[error("no browser can be opened here, and there is no terminal to ask at")]
+    #[error("there is no browser to open, and no terminal to ask questions")]
     NoOutput,
     #[error("{} deployments begin with {prefix}:\n{}", candidates.len(), candidates.join("\n"))]
     PrefixAmbiguous { prefix: String, candidates: Vec<String> },
@@ -168,9 +167,9 @@ pub(crate) enum Error {
     PrefixMalformed { prefix: String },
     #[error("{program} was not found")]
     CommandNotFound { program: String },
-    #[error("{name}=… was not found: it is an assignment, and no command")]
+    #[error("{name}=… is an assignment, not a command")]
     CommandIsAssignment { name: String },
-    #[error("{first:?} and what follows it was not found: it is one word with blanks in it")]
+    #[error("{first:?} and the text after it are one word, and there is no such command")]
     CommandIsOneWord { first: String },
     #[error("the command cannot be started: {0}")]
     ExecLimit(Excess),
@@ -181,35 +180,35 @@ pub(crate) enum Error {
     Build(#[from] BuildFault),
     /// Takes the place of `Error::Build`, which exists on Unix only.
     #[cfg(windows)]
-    #[error("capy build runs Linux containers as this user, which it cannot do from Windows")]
+    #[error("capy build does not work on Windows: it runs Linux containers as this user")]
     BuildNotHere,
     /// An argument that `cmd` would read as its own syntax instead of handing it to the script.
     #[cfg(windows)]
-    #[error("{} is a script of cmd, which cannot be given one of these arguments as it is", program.display())]
+    #[error("{} is a cmd script, and one of the arguments cannot be passed to it unchanged", program.display())]
     ScriptArgument { program: PathBuf },
     #[error(transparent)]
     Inline(#[from] capy_inliner::Error),
-    #[error("the command wrote no build output in {} that could be inlined", path.display())]
+    #[error("the command wrote no build output in {} that capy can inline", path.display())]
     NothingToInline { path: PathBuf },
-    #[error("{} is older than this command, and does not hold these values", path.display())]
+    #[error("{} is older than this command and does not contain these values", path.display())]
     OutputOlder { path: PathBuf, folder: PathBuf },
-    #[error("the build lacks secrets or shows them, so nothing was inlined: see above")]
+    #[error("nothing was inlined, because the build leaks secrets or lacks some: see above")]
     InlineRefused,
     #[error("cannot {doing} {}: {source}", path.display())]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error("cannot write the output: {0}")]
     Output(#[source] std::io::Error),
-    #[error("signals cannot be caught")]
+    #[error("cannot handle signals")]
     Signals(#[source] std::io::Error),
     #[cfg(target_os = "linux")]
-    #[error("the command was started, and PID 1 cannot wait for it")]
+    #[error("the command was started, but PID 1 cannot wait for it")]
     Init(#[source] std::io::Error),
     #[cfg(target_os = "linux")]
-    #[error("`capy pid1` is what `capy run` becomes as PID 1 of a container, and this process is not PID 1")]
+    #[error("`capy pid1` runs only as PID 1 of a container, where `capy run` starts it")]
     NotInit,
     #[error("cannot read the input: {0}")]
     Input(#[source] std::io::Error),
-    #[error("the program capy-server is neither beside capy nor on PATH")]
+    #[error("cannot find the program capy-server beside capy or on PATH")]
     ServerMissing,
     #[error(transparent)]
     Serve(#[from] capy_server::Error),
@@ -223,7 +222,7 @@ pub(crate) enum Error {
     Cloudflare(#[from] CloudflareFault),
     #[error(transparent)]
     ServiceRelease(#[from] ReleaseFault),
-    #[error("what is deployed as {name} is not this release: see above")]
+    #[error("the Worker {name} is not this release: see above")]
     ServiceDiffers { name: String },
 }
 
@@ -352,20 +351,24 @@ impl Error {
         let hint = match self {
             Self::Client(error) => return error.hint(),
             Self::NotInitialised => "run `capy init` in the project's folder",
-            Self::AlreadyInitialised { .. } => "on a new machine, `capy init --recover` takes the 24 words",
+            Self::AlreadyInitialised { .. } => {
+                "to restore its key on this machine, run `capy init --recover`"
+            }
             Self::NotLoggedIn { url } => {
                 return Some(format!("run `capy login --url {}`", quoted(url.as_str())));
             }
             Self::ServiceUnconfirmed { url, .. } => {
                 return Some(format!(
-                    "if the token is for that service: capy login --url {}",
+                    "if the token is for that service, run `capy login --url {}`",
                     quoted(url.as_str())
                 ));
             }
             Self::WhichService { known } if known.is_empty() => "run `capy login --url https://…` first",
-            Self::WhichService { known } => return Some(format!("logged in to: {}", known.join(", "))),
+            Self::WhichService { known } => {
+                return Some(format!("pass --url with one of: {}", known.join(", ")));
+            }
             Self::NoConfigFolder => "set CAPY_CONFIG_DIR to a folder that only you can read",
-            Self::LoginsMalformed { .. } => "remove the file and log in again with `capy login`",
+            Self::LoginsMalformed { .. } => "remove the file, then run `capy login`",
             Self::LocalKeyMissing { .. } | Self::LocalKeyMalformed { .. } => {
                 "run `capy init --recover` and type the project's 24 words"
             }
@@ -377,137 +380,131 @@ impl Error {
                 });
             }
             Self::FolderNotAllowed { folder, reasons } => {
-                let allow =
-                    format!("read what is there, then: capy allow {}", quoted(&folder.display().to_string()));
-                let once = if reasons.key_of.is_none() { "; for one run: --allow-loader" } else { "" };
+                let allow = format!(
+                    "read those files, then run `capy allow {}`",
+                    quoted(&folder.display().to_string())
+                );
+                let once = if reasons.key_of.is_none() { ", or pass --allow-loader for one run" } else { "" };
                 return Some(allow + once);
             }
             Self::TokenWithoutUrl => "set CAPY_SERVICE_URL to the service that the token is for",
-            Self::TokenMalformed => "set it again as the service's operator gave it, or remove it",
-            Self::TokenMistyped => "copy it again, whole; it has 54 characters",
+            Self::TokenMalformed => "copy the token again, or unset CAPY_TOKEN",
+            Self::TokenMistyped => "copy all 54 characters of it again",
             Self::TokenIdMalformed { .. } => "`capy token list` shows the ids",
             Self::TrustIdMalformed { .. } => "`capy token trust list` shows the ids",
             Self::ScopeMalformed { .. } => {
-                "deploy or read (this project), deploy:ID, read:ID, build:ID, or admin"
+                "use deploy or read (for this project), deploy:ID, read:ID, build:ID or admin"
             }
-            Self::LocalKeyDiffers { .. } => "move that file away first if these are the right words",
+            Self::LocalKeyDiffers { .. } => "if these are the right words, move that file away first",
             Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",
             Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",
             Self::SealedValue { name, .. } => {
                 return Some(format!("set it again with `capy set {}`", quoted(name)));
             }
             Self::NoSecrets { .. } => {
-                "set SECRETS_BLOB and PROJECT_KEY as `capy deploy` prints them, or `capy set NAME` here"
+                "set SECRETS_BLOB and PROJECT_KEY as `capy deploy` prints them, or run `capy set NAME` here"
             }
             Self::NoEnvFile { .. } => "set a first variable with `capy set NAME`",
             Self::NotRegularFile { .. } => {
-                "put a regular file there; what only a command reads may come from a pipe: --env-file <(…)"
+                "put a regular file there; commands that only read also take a pipe: --env-file <(…)"
             }
-            Self::EnvFileTooLarge { .. } => "name the right file with --env-file",
+            Self::EnvFileTooLarge { .. } => "pass the right file with --env-file",
             Self::EnvFileEncoding { fault, .. } => return Some(fault.hint()),
-            Self::EnvFileInDoubt { .. } => "make the line say what it means, then try again",
-            Self::EditChangesMore { .. } => {
-                "`capy list` names the lines in doubt; make them say what they mean"
-            }
+            Self::EnvFileInDoubt { .. } => "rewrite the line so that it has one meaning",
+            Self::EditChangesMore { .. } => "rewrite the ambiguous lines, which `capy list` shows",
             Self::NameNotFound { .. } => "`capy list` shows the names",
             Self::NameMalformed { .. } => {
-                "a name has letters, digits and `_`, and does not begin with a digit: a shell drops any other"
+                "use letters, digits and `_`, and no digit at the beginning: a shell drops other names"
             }
             Self::NameReserved { .. } => "choose another name",
-            Self::ValueTooLong => "keep it in a file or a store of its own, and set what opens that",
-            Self::SeveralLines => "pipe the value: capy set NAME < file",
+            Self::ValueTooLong => "keep the value in a file or another store, and set the path or key to it",
+            Self::SeveralLines => "pipe the value: `capy set NAME < FILE`",
             Self::AuditTampered { .. } => {
                 "find out who can write to the service's database; its backups may hold what is missing"
             }
-            Self::PinsMalformed { .. } => {
-                "restore the file from a backup, or remove it and lose what it remembers"
-            }
-            Self::ProjectAmbiguous { .. } => "name one of them by its id",
+            Self::PinsMalformed { .. } => "restore the file from a backup; if there is none, remove it",
+            Self::ProjectAmbiguous { .. } => "give the id of one of them",
             Self::SecretNotFound { .. } => "`capy store secret list` shows the names",
             Self::StoreUnopened { .. } => {
-                "put a key that is missing back into ENCRYPTION_KEY; set the other values again"
+                "put the missing key back into ENCRYPTION_KEY, or set the values again"
             }
-            Self::NotConfirmed => "answer with y, or pass --yes where nobody can be asked",
+            Self::NotConfirmed => "answer y, or pass --yes where nobody can answer",
             Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
-            Self::PlatformUnknown { known, .. } => return Some(format!("one of: {known}")),
-            Self::PlatformMissing => "pass --platform ID; without --print, --json and --push it is asked for",
-            Self::PushProjectMissing { option } => return Some(format!("pass {option}, its plain name")),
-            Self::LifetimeMalformed { .. } => "write it as 90d, 12h or 30m",
+            Self::PlatformUnknown { known, .. } => return Some(format!("use one of: {known}")),
+            Self::PlatformMissing => "pass --platform ID",
+            Self::PushProjectMissing { option } => return Some(format!("pass the app's name with {option}")),
+            Self::LifetimeMalformed { .. } => "write a time such as 90d, 12h or 30m",
             Self::CredentialsEmpty { .. } => {
-                "set them again, as `capy deploy` prints them: nothing was stored, or the platform does not show here what it holds"
+                "set them again as `capy deploy` prints them; the platform stored nothing, or hides the values here"
             }
             Self::NothingHeld => {
-                "pass --held FILE with the platform's variables, as `vercel env pull FILE` writes them"
+                "save the platform's variables, for example with `vercel env pull FILE`, and pass --held FILE"
             }
             Self::Stale { .. } => {
                 "make a new deployment with `capy deploy` and set its variables; then revoke this one"
             }
             Self::PushProgramMissing { .. } => {
-                "install it and log in, or set the variables by hand with --print"
+                "install it and log in, or pass --print and set the variables by hand"
             }
-            Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave --environment away",
-            Self::EnvironmentUnknown { known, .. } => return Some(format!("one of: {known}")),
+            Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave out --environment",
+            Self::EnvironmentUnknown { known, .. } => return Some(format!("use one of: {known}")),
             Self::TooLarge { alternatives, .. } => alternatives.hint(),
             Self::Deployment(fault) => return fault.hint(),
             Self::NoOutput => {
-                "pass --platform ID with --print for lines to paste, or with --json for a script; --no-open prints the page's address"
+                "pass --platform ID with --print or --json, or pass --no-open to get the page's address"
             }
-            Self::PrefixAmbiguous { .. } => "give more digits",
+            Self::PrefixAmbiguous { .. } => "give more digits of the id",
             Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",
             Self::CommandNotFound { .. } => "check the command's name and PATH",
             Self::CommandIsAssignment { name } if cfg!(windows) => {
                 return Some(format!(
-                    "set it in a line of its own: $env:{name} = '…', or in cmd: set {name}=…"
+                    "set the variable on its own line: $env:{name} = '…', or in cmd: set {name}=…"
                 ));
             }
             Self::CommandIsAssignment { name } => {
-                return Some(format!("set it by env: capy run -- env {name}=… COMMAND"));
+                return Some(format!("use env: capy run -- env {name}=… COMMAND"));
             }
             Self::CommandIsOneWord { .. } if cfg!(windows) => {
-                "take the quotes away: capy run -- COMMAND ARGUMENT…; or let a shell read it: capy run -- cmd /c …"
+                "remove the quotes, as in `capy run -- COMMAND ARGUMENT…`, or use a shell, as in `capy run -- cmd /c …`"
             }
             Self::CommandIsOneWord { .. } => {
-                "take the quotes away: capy run -- COMMAND ARGUMENT…; or let a shell read it: capy run -- sh -c '…'"
+                "remove the quotes, as in `capy run -- COMMAND ARGUMENT…`, or use a shell, as in `capy run -- sh -c '…'`"
             }
             Self::ExecLimit(excess) => excess.hint(),
             Self::ServerMissing => {
-                "install it from the release that this capy is of: the archive capy-server-…, or the Debian package capy-server"
+                "install capy-server from the same release: its archive, or the Debian package capy-server"
             }
             Self::Serve(error) => return error.hint().map(Cow::into_owned),
             Self::ServiceSecret(SecretFault::Missing(name)) => {
-                return Some(format!("set {name} or {name}_FILE, or let --init draw it"));
+                return Some(format!("set {name} or {name}_FILE, or pass --init to generate it"));
             }
             Self::ServiceSecret(SecretFault::Malformed(ENCRYPTION_KEY, _)) => {
-                "`capy service keygen --encryption-key` makes one"
+                "make one with `capy service keygen --encryption-key`"
             }
-            Self::ServiceSecret(SecretFault::Malformed(..)) => "`capy service keygen` makes such secrets",
+            Self::ServiceSecret(SecretFault::Malformed(..)) => "make one with `capy service keygen`",
             #[cfg(unix)]
             Self::Build(fault) => return fault.hint(),
             #[cfg(windows)]
             Self::BuildNotHere => "run it in WSL, or on a Linux machine",
             #[cfg(windows)]
             Self::ScriptArgument { .. } => {
-                "leave out line breaks; or run the program behind the script, as in: capy run -- node SCRIPT"
+                "leave out line breaks, or run the program behind the script: capy run -- node SCRIPT"
             }
             Self::Inline(error) => return error.hint().map(Into::into),
-            Self::NothingToInline { .. } => "name the application's folder: --inline=DIR",
+            Self::NothingToInline { .. } => "pass the application's folder: --inline=DIR",
             Self::OutputOlder { folder, .. } => {
                 return Some(format!(
-                    "--inline={} inlines it all the same; or build without the cache, or pass --no-inline",
+                    "build without the cache, or pass --inline={} to inline that output anyway",
                     quoted(&folder.display().to_string())
                 ));
             }
             #[cfg(target_os = "linux")]
-            Self::NotInit => "capy run -- COMMAND",
-            Self::InlineRefused => {
-                "repair what the table names and build again; --no-inline builds without inlining"
-            }
+            Self::NotInit => "run `capy run -- COMMAND`",
+            Self::InlineRefused => "repair what the table shows and build again, or pass --no-inline",
             Self::Cloudflare(fault) => return fault.hint().map(Into::into),
-            Self::ServiceRelease(_) => {
-                "name the release's archive, the folder it was unpacked to, or the one it is deployed from"
-            }
+            Self::ServiceRelease(_) => "pass the release's archive or its unpacked folder",
             Self::ServiceDiffers { .. } => {
-                "if you deployed another release, name that one; if nobody did, find out who can deploy"
+                "if you deployed another release, pass that one; if not, find out who can deploy"
             }
             _ => return None,
         };

@@ -139,9 +139,11 @@ impl Sizes {
 impl Excess {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Variable { .. } => "keep it in a file or a store of its own, and set what opens that",
+            Self::Variable { .. } => {
+                "keep the value in a file or another store, and set the path or key to it"
+            }
             Self::Argument { .. } => "pass it in a file or on standard input",
-            Self::Together { .. } => "run it with fewer variables, or with a larger stack: ulimit -s 32768",
+            Self::Together { .. } => "set fewer variables, or a larger stack: ulimit -s 32768",
         }
     }
 }
@@ -152,20 +154,20 @@ impl fmt::Display for Excess {
             Self::Variable { name, bytes, most } => {
                 write!(
                     f,
-                    "variable {name} has {bytes} bytes with its name, and a program can be given {most}"
+                    "variable {name} has {bytes} bytes with its name, but a program can get at most {most}"
                 )
             }
             Self::Argument { number, bytes, most } => {
                 write!(
                     f,
-                    "argument {number} of the command has {bytes} bytes, and a program can be given {most}"
+                    "argument {number} of the command has {bytes} bytes, but a program can get at most {most}"
                 )
             }
             Self::Together { bytes, most, arguments, largest } => {
                 write!(f, "the variables and arguments have {bytes} bytes together, ")?;
                 match most {
-                    Some(most) => write!(f, "and a program can be given {most}")?,
-                    None => f.write_str("which is more than a program can be given")?,
+                    Some(most) => write!(f, "but a program can get at most {most}")?,
+                    None => f.write_str("which is more than a program can get")?,
                 }
                 let largest: Vec<_> = largest.iter().map(|(name, bytes)| format!("{name} {bytes}")).collect();
                 write!(f, "; the arguments have {arguments}, the largest variables: {}", largest.join(", "))

@@ -97,7 +97,7 @@ fn with_needed_lines(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The warning for a `None` of [`is_tracked`].
-pub(crate) const NOT_KNOWN: &str = "warning: git's index cannot be read here, so it is not known whether git tracks .env\n\nhint: git ls-files .env prints the name if it does";
+pub(crate) const NOT_KNOWN: &str = "warning: capy cannot read git's index here, so it does not know whether git tracks .env\n\nhint: check with `git ls-files .env`, which prints the name if it does";
 
 /// Whether git tracks the file: `false` outside of a repository, `None` when the index cannot be
 /// read.

@@ -123,6 +123,6 @@ fn create(path: &Path, draw: Draw) -> Result<Zeroizing<String>> {
     }
     private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
         .map_err(Error::file("write", path))?;
-    printer::note(&format!("drew {}", path.display()));
+    printer::note(&format!("wrote {}", path.display()));
     Ok(text)
 }

@@ -94,25 +94,25 @@ impl ServiceRelease {
         let files = Files::open(path)?;
         let malformed = |reason: String| Fault::Malformed { path: path.to_owned(), reason };
         let text = files.get(SETTINGS)?.ok_or_else(|| Fault::NoSettings { path: path.to_owned() })?;
-        let text = String::from_utf8(text).map_err(|_| malformed(format!("{SETTINGS} is no text")))?;
+        let text = String::from_utf8(text).map_err(|_| malformed(format!("{SETTINGS} is not text")))?;
         // Only `message()` is shown: the whole error quotes the line, which may hold what must not
         // be in a log.
         let settings: Settings =
             toml::from_str(&text).map_err(|error| malformed(format!("{SETTINGS}: {}", error.message())))?;
         if settings.build.is_some() || !settings.no_bundle {
-            return Err(malformed(format!("its {SETTINGS} has wrangler build or bundle the modules")));
+            return Err(malformed(format!("its {SETTINGS} lets wrangler build or bundle the modules")));
         }
         let main = Path::new(&settings.main);
         let (Some(folder), Some(name)) = (main.parent(), main.file_name().and_then(|name| name.to_str()))
         else {
-            return Err(malformed(format!("{SETTINGS} names no module as main")));
+            return Err(malformed(format!("{SETTINGS} names no main module")));
         };
         let modules = files.below(folder)?;
         if let Some(other) = modules.keys().find(|name| !is_module(name)) {
-            return Err(malformed(format!("{} is no module", folder.join(other).display())));
+            return Err(malformed(format!("{} is not a module", folder.join(other).display())));
         }
         if !modules.contains_key(name) {
-            return Err(malformed(format!("{} is not there", settings.main)));
+            return Err(malformed(format!("{} is missing", settings.main)));
         }
         let manifest = folder.parent().unwrap_or(Path::new("")).join(MANIFEST);
         let manifest = files.get(&manifest.display().to_string())?.unwrap_or_default();
@@ -217,7 +217,7 @@ fn unpack(file: File) -> io::Result<BTreeMap<String, Vec<u8>>> {
             })
             .collect();
         let Some([_, inside @ ..]) = parts.as_deref() else {
-            return Err(io::Error::other("a path in it leads out of it, or is no text"));
+            return Err(io::Error::other("it contains a path that leads out of it, or is not text"));
         };
         if entry.header().entry_type() != tar::EntryType::Regular {
             continue;
@@ -225,7 +225,7 @@ fn unpack(file: File) -> io::Result<BTreeMap<String, Vec<u8>>> {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes)?;
         if files.insert(inside.join("/"), bytes).is_some() {
-            return Err(io::Error::other("it holds a file twice"));
+            return Err(io::Error::other("it contains a file twice"));
         }
     }
     Ok(files)

@@ -105,7 +105,7 @@ async fn wait_for_end(session: &Session, interrupt: &Interrupt, redirect: Redire
     let mut redirect = Some(redirect);
     loop {
         if session.gate.is_claimed() && redirect.take().is_some() {
-            printer::note("the page is open in a browser; this ends when you are done there, or with Ctrl-C");
+            printer::note("the page is open in a browser; capy ends when you are done there, or with Ctrl-C");
         }
         if session.gate.take_refused() {
             printer::note(
@@ -140,7 +140,7 @@ fn report_end(session: &Session, end: End) {
             printer::note(&format!("deployment {short} for {name} was revoked"));
         } else if deployment.is_delivered() {
             printer::note(&format!(
-                "deployment {short} for {name}; to take it back: capy deploy revoke {short}"
+                "deployment {short} for {name}; to revoke it: capy deploy revoke {short}"
             ));
         } else {
             // Nobody can ever open the blob that is in the file now.
@@ -148,7 +148,7 @@ fn report_end(session: &Session, end: End) {
                 printer::note(&format!("warning: {error}"));
             }
             printer::note(&format!(
-                "warning: deployment {short} for {name} was made and none of its values was taken: nobody can use it\n\nhint: capy deploy revoke {short}"
+                "warning: nobody copied the values of deployment {short} for {name}, so nobody can use it\n\nhint: run `capy deploy revoke {short}`"
             ));
         }
     }

@@ -51,10 +51,10 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
         match item {
             Ok(PemItem::Certificate(certificate)) => found.push(certificate),
             Ok(_) => {}
-            Err(_) => return Err("it is no whole PEM file".into()),
+            Err(_) => return Err("it is not a complete PEM file".into()),
         }
     }
-    if found.is_empty() { Err("it holds no certificate".into()) } else { Ok(found) }
+    if found.is_empty() { Err("it contains no certificate".into()) } else { Ok(found) }
 }
 
 #[cfg(test)]
@@ -88,9 +88,9 @@ mod tests {
         let path = folder.path().join("ca.pem");
         assert!(with(&path).unwrap_err().to_string().contains("ca.pem, which cannot be used: No such file"));
         for (text, reason) in [
-            ("", "it holds no certificate"),
-            ("canary", "it holds no certificate"),
-            ("-----BEGIN CERTIFICATE-----\nMAMCAQE=\n", "it is no whole PEM file"),
+            ("", "it contains no certificate"),
+            ("canary", "it contains no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nMAMCAQE=\n", "it is not a complete PEM file"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = with(&path).unwrap_err().to_string();

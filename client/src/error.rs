@@ -22,7 +22,7 @@ use crate::service_url::{MalformedUrl, ServiceUrl};
 #[non_exhaustive]
 pub enum Error {
     /// Half a pair of credentials is set.
-    #[error("{found} is set but {missing} is {}", if *is_empty { "there, and empty" } else { "not" })]
+    #[error("{found} is set but {missing} is {}", if *is_empty { "empty" } else { "not" })]
     CredentialsIncomplete {
         /// The variable that is set.
         found: &'static str,
@@ -75,10 +75,10 @@ pub enum Error {
     },
     /// A variable holds a placeholder or an unresolved reference instead of a credential.
     #[error(
-        "{variable} does not hold its value: it holds {}",
+        "{variable} does not contain its value but {}",
         match stand {
-            Stand::Hidden => "what a platform shows in place of a sensitive one",
-            Stand::Reference => "a reference that nothing replaced",
+            Stand::Hidden => "what the platform shows instead of a sensitive value",
+            Stand::Reference => "a reference that was not replaced",
         }
     )]
     NotTheValue {
@@ -119,19 +119,19 @@ pub enum Error {
         names: Names,
     },
     /// The blob is authentic but does not hold a map of names to values.
-    #[error("{blob} opens, but what is inside is not a set of variables")]
+    #[error("{blob} opens, but it does not contain variables")]
     ContentMalformed {
         /// The variable that holds the blob.
         blob: &'static str,
     },
     /// The service does not hold the wrap root that the blob names.
-    #[error("the blob was made by another service than {url}, or its wrap root is gone")]
+    #[error("{url} did not make this blob, or its wrap root is gone")]
     BlobOfAnotherService {
         /// The service that was asked.
         url: ServiceUrl,
     },
     /// The service does not know the deployment.
-    #[error("{url} knows no deployment {}", short(id))]
+    #[error("{url} does not know deployment {}", short(id))]
     DeployUnknown {
         /// The service that was asked.
         url: ServiceUrl,
@@ -151,20 +151,20 @@ pub enum Error {
         id: DeployId,
     },
     /// The deployment has reached its maximum number of uses.
-    #[error("deployment {} is used up: it was opened as often as it may be", short(id))]
+    #[error("deployment {} has no uses left", short(id))]
     DeployUsedUp {
         /// The deployment's id.
         id: DeployId,
     },
     /// The deployment is limited to certain networks, and this machine's address is in none of
     /// them.
-    #[error("deployment {} may not be opened from this machine's address", short(id))]
+    #[error("deployment {} may not be opened from the address of this machine", short(id))]
     AddressNotAllowed {
         /// The deployment's id.
         id: DeployId,
     },
     /// The service knows the deployment but no longer holds its wrap root.
-    #[error("{url} no longer holds the wrap root that deployment {} was made under", short(id))]
+    #[error("{url} no longer has the wrap root of deployment {}", short(id))]
     WrapRootGone {
         /// The service that was asked.
         url: ServiceUrl,
@@ -235,19 +235,19 @@ pub enum Error {
         url: ServiceUrl,
     },
     /// The API token is past its expiry.
-    #[error("the API token for {url} is past its expiry")]
+    #[error("the API token for {url} has expired")]
     TokenExpired {
         /// The service that was asked.
         url: ServiceUrl,
     },
     /// The API token is revoked.
-    #[error("the API token for {url} is revoked")]
+    #[error("the API token for {url} was revoked")]
     TokenRevoked {
         /// The service that was asked.
         url: ServiceUrl,
     },
     /// The service does not accept the CI's identity token.
-    #[error("{url} does not accept this job's identity: {text}")]
+    #[error("{url} does not accept the identity of this job: {text}")]
     IdentityRefused {
         /// The service that was asked.
         url: ServiceUrl,
@@ -279,19 +279,21 @@ pub enum Error {
         url: ServiceUrl,
     },
     /// A project with this id exists already.
-    #[error("{url} has a project of this id already")]
+    #[error("{url} already has a project with this id")]
     ProjectExists {
         /// The service that was asked.
         url: ServiceUrl,
     },
     /// The service's project store is off: it has no `ENCRYPTION_KEY`.
-    #[error("{url} keeps no secrets of projects: its ENCRYPTION_KEY is not set")]
+    #[error("{url} has no project store: its ENCRYPTION_KEY is not set")]
     StoreOff {
         /// The service that was asked.
         url: ServiceUrl,
     },
     /// No environment variable and no project file names the service's URL.
-    #[error("no key service is named: CAPY_SERVICE_URL is not set and no capy.toml is here or above")]
+    #[error(
+        "no key service is known: CAPY_SERVICE_URL is not set, and there is no capy.toml in this folder or above it"
+    )]
     ServiceUrlMissing,
     /// The service's URL is invalid.
     #[error(transparent)]

@@ -14,21 +14,21 @@ use crate::printable;
 pub enum Error {
     #[error("{} is not a folder", printable::path(path))]
     NoFolder { path: PathBuf },
-    #[error("{} holds no build output that is known", printable::path(path))]
+    #[error("{} contains no build output that capy knows", printable::path(path))]
     UnknownLayout { path: PathBuf },
-    #[error("{} is reachable from a public root, so nothing may be written into it", printable::path(path))]
+    #[error("the public can fetch {}, so secrets must not be written to it", printable::path(path))]
     PublicBundle { path: PathBuf },
     /// A link, or a path in a manifest, that leads out of the application's folder; with
     /// `outermost`, out of the folder that the caller named.
     #[error("{} leads out of {}", printable::path(path), of_what(outermost.as_deref()))]
     LinkLeavesTree { path: PathBuf, outermost: Option<PathBuf> },
-    #[error("{} is no regular file", printable::path(path))]
+    #[error("{} is not a regular file", printable::path(path))]
     NotAFile { path: PathBuf },
-    #[error("{} is larger than {} MiB, and is worked on as a whole", printable::path(path), most >> 20)]
+    #[error("{} is larger than {} MiB, the limit for this kind of file", printable::path(path), most >> 20)]
     TooLarge { path: PathBuf, most: u64 },
-    #[error("{} is missing, and the build of {} needs it", printable::path(path), printable::path(named_by))]
+    #[error("{} is missing, but {} needs it", printable::path(path), printable::path(named_by))]
     Missing { path: PathBuf, named_by: PathBuf },
-    #[error("{} is being inlined by another run", printable::path(path))]
+    #[error("another run is inlining {}", printable::path(path))]
     Busy { path: PathBuf },
     #[error("{} is not a manifest of this framework: {source}", printable::path(path))]
     Manifest { path: PathBuf, source: ManifestFault },
@@ -36,13 +36,13 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", printable::path(path))]
     Write { path: PathBuf, source: io::Error },
-    #[error("{} was changed by somebody else meanwhile", printable::path(path))]
+    #[error("somebody else changed {} in the meantime", printable::path(path))]
     Changed { path: PathBuf },
-    #[error("{} is older than this run, and its build does not hold these values", printable::path(path))]
+    #[error("{} is older than this run, and its build does not contain these values", printable::path(path))]
     OlderThanRun { path: PathBuf },
-    #[error("stopped before the work was done")]
+    #[error("the run was stopped before it was done")]
     Stopped,
-    #[error("the time was over before the work was done")]
+    #[error("the run took too long and was stopped")]
     TimeOver,
     #[error("cannot start threads")]
     Threads,
@@ -72,7 +72,7 @@ impl From<jsonc_parser::errors::ParseError> for ManifestFault {
 
 fn of_what(outermost: Option<&Path>) -> String {
     match outermost {
-        Some(folder) => format!("{}, the folder that was named", printable::path(folder)),
+        Some(folder) => format!("{}, the given folder", printable::path(folder)),
         None => "the application's folder".to_owned(),
     }
 }
@@ -109,26 +109,24 @@ impl Error {
     /// One suggestion for how to fix the error, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::UnknownLayout { .. } => Some(
-                "build first, or name the parts with `--server DIR` or `--file FILE`, and `--public DIR`",
-            ),
-            Self::PublicBundle { .. } => Some("keep server bundles out of the folders that are served"),
+            Self::UnknownLayout { .. } => {
+                Some("build first, or pass `--server DIR` or `--file FILE`, and `--public DIR`")
+            }
+            Self::PublicBundle { .. } => Some("keep server bundles out of public folders"),
             Self::LinkLeavesTree { outermost: None, .. } => {
                 Some("copy the file into the application's folder")
             }
-            Self::LinkLeavesTree { outermost: Some(_), .. } => Some(
-                "if you trust what the build links and names, pass `--root DIR` with a folder that holds both",
-            ),
+            Self::LinkLeavesTree { outermost: Some(_), .. } => {
+                Some("if you trust the build's links, pass `--root DIR` with a folder that contains both")
+            }
             Self::NotAFile { .. } => Some("remove it, or build again"),
             Self::TooLarge { .. } => Some("split the bundle, or keep data out of it"),
-            Self::Missing { .. } => Some("build again, or remove what an earlier build left"),
+            Self::Missing { .. } => Some("build again, or remove the remains of an earlier build"),
             Self::Busy { .. } => Some("wait for the other run, then try again"),
             Self::Changed { .. } => Some("wait for the build to end, then run it again"),
-            Self::OlderThanRun { .. } => Some("build without the cache, or inline that build by its folder"),
-            Self::Stopped | Self::TimeOver => Some("run it again: it finishes the job"),
-            Self::Write { .. } => {
-                Some("make room or make the file writable, then run it again: it finishes the job")
-            }
+            Self::OlderThanRun { .. } => Some("build without the cache, or pass the build's folder"),
+            Self::Stopped | Self::TimeOver => Some("run it again to finish"),
+            Self::Write { .. } => Some("make room, or make the file writable, then run it again to finish"),
             _ => None,
         }
     }

@@ -80,7 +80,7 @@ impl How {
             Self::PublicFile => "a public file",
             Self::BuildCache => "a build cache",
             Self::EnvCopy => "a copied env file",
-            Self::Unserved => "a file of the build's own",
+            Self::Unserved => "an internal file of the build",
             Self::FileName => "the name of a file or a folder",
         }
     }

@@ -19,28 +19,28 @@ use crate::{Progress, Report, Request, Severity, Within};
 /// What the program is called.
 const NAME: &str = "capy-inline";
 
-/// Bakes a deployment's secrets into a finished build, and into nothing that the public can fetch
+/// Inlines a deployment's secrets into the server bundles of a finished build
 ///
-/// Opens SECRETS_BLOB with PROJECT_KEY (or the _CAPY_ pair) through the key service, replaces the
-/// reads of the environment in the server bundles, and searches everything public for the values.
-/// Nothing is written when a value is found there, or when a bundle would still lack a variable
-/// that it reads.
+/// capy-inline opens SECRETS_BLOB with PROJECT_KEY (or the _CAPY_ pair) through the key service. It
+/// replaces the reads of the environment in the server bundles by the values, and searches
+/// everything public for them. It writes nothing if it finds a value there, or if a bundle would
+/// still lack a variable that it reads.
 #[derive(Parser)]
 #[command(name = NAME, version = capy_client::VERSION, after_help = EXIT_CODES)]
 struct Cli {
-    /// Applications, or the build folders themselves [default: .]
+    /// Folders of applications or of builds [default: .]
     #[arg(value_name = "DIR")]
     apps: Vec<PathBuf>,
-    /// A folder of server bundles, where the layout is not known
+    /// A folder of server bundles, if capy does not know the layout
     #[arg(long, value_name = "DIR")]
     server: Vec<PathBuf>,
-    /// One server bundle, where the layout is not known
+    /// One server bundle, if capy does not know the layout
     #[arg(long, value_name = "FILE")]
     file: Vec<PathBuf>,
     /// A folder that the public can fetch
     #[arg(long, value_name = "DIR")]
     public: Vec<PathBuf>,
-    /// The folder that nothing leads out of [default: what is named, or the repository around it]
+    /// Never leave this folder [default: the repository around the given folder, else that folder]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Accept this variable's value in public files
@@ -49,33 +49,33 @@ struct Cli {
     /// Inline this variable although a public script names it
     #[arg(long, value_name = "NAME")]
     allow_mention: Vec<String>,
-    /// What becomes of uses of the environment that no value can replace
+    /// What to do about uses of the environment that cannot be inlined
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Dynamic::Auto)]
     dynamic: Dynamic,
-    /// Say what would be worked on and how it was recognised, and do nothing; needs no credentials
+    /// Show what would be inlined and searched, and why, and do nothing; needs no credentials
     #[arg(long)]
     explain: bool,
-    /// Say what the time went into
+    /// Show how long each phase took
     #[arg(long, short)]
     verbose: bool,
-    /// Print the whole report on stdout, or an object with `error` where there is none
+    /// Print the whole report to stdout, or an object with `error` if the run fails
     #[arg(long, value_enum, value_name = "FORMAT")]
     report: Option<Format>,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a leak, a missing variable or a file that cannot be read or written; \
-                          2 wrong use; others as in `capy run`";
+                          2 a wrong command line; others as in `capy run`";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Dynamic {
-    /// Set the variables that they may want before the program starts; fail where that cannot be
-    /// done
+    /// Set the variables that such uses may need before the program starts; fail where that is
+    /// impossible
     Auto,
-    /// Set all variables so
+    /// Set all variables before the program starts
     Prelude,
-    /// Set nothing, only report them
+    /// Set nothing; only report such uses
     Warn,
-    /// Set nothing, fail when one of them may want a variable
+    /// Set nothing; fail if such a use may need a variable
     Error,
 }
 
@@ -109,8 +109,8 @@ pub fn main() -> ExitCode {
             let hint = "set SECRETS_BLOB and PROJECT_KEY, as `capy deploy` printed them";
             let emptied = capy_client::credentials::emptied(|name| std::env::var_os(name));
             let what = match emptied.is_empty() {
-                true => "no credentials in the environment".to_owned(),
-                false => format!("the credentials are there, and empty: {}", emptied.join(", ")),
+                true => "there are no credentials in the environment".to_owned(),
+                false => format!("the credentials are set but empty: {}", emptied.join(", ")),
             };
             return fail(format, "CREDENTIALS_MISSING", &what, Some(hint), 2);
         }

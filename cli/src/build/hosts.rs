@@ -71,13 +71,14 @@ impl FromStr for AllowedHost {
 }
 
 fn malformed() -> String {
-    "not a host: letters, digits, `.` and `-`, or an address, with :PORT where it is not the usual one".into()
+    "not a host: write a name of letters, digits, `.` and `-`, or an address, and :PORT unless it is the usual port".into()
 }
 
 impl Hosts {
     /// The hosts from the command line and those of `CAPY_BUILD_HOSTS`.
     pub(crate) fn with_environment(given: Vec<AllowedHost>) -> Result<Self, Fault> {
-        let unusable = || Fault::SettingUnusable { what: VARIABLE, reason: "it holds what is no host" };
+        let unusable =
+            || Fault::SettingUnusable { what: VARIABLE, reason: "it contains something that is not a host" };
         let text = std::env::var_os(VARIABLE).unwrap_or_default();
         Self::of(given, text.to_str().ok_or_else(unusable)?).ok_or_else(unusable)
     }
@@ -105,10 +106,10 @@ impl Hosts {
         }
         let refused = |reason| Err(Fault::HostNotAllowed { host: shown(host, port, usual), reason });
         if !self.0.is_empty() {
-            return refused("it is not among the hosts that are allowed here");
+            return refused("it is not an allowed host here");
         }
         if *transport == Transport::Ssh {
-            return refused("it would be asked with this machine's ssh keys");
+            return refused("ssh would use this machine's keys there");
         }
         match host.parse() {
             Ok(address) if !is_public(address) => refused(NOT_PUBLIC),
@@ -117,7 +118,7 @@ impl Hosts {
     }
 }
 
-const NOT_PUBLIC: &str = "its address is not a public one";
+const NOT_PUBLIC: &str = "its address is not public";
 
 /// The host as `--allow-host` takes it, for messages.
 fn shown(host: &str, port: u16, usual: u16) -> String {
@@ -132,7 +133,7 @@ fn shown(host: &str, port: u16, usual: u16) -> String {
 pub(super) fn public_addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, Fault> {
     let found = (host, port).to_socket_addrs();
     let found: Vec<IpAddr> = found
-        .map_err(|error| Fault::Clone { text: format!("{host} cannot be found: {error}") })?
+        .map_err(|error| Fault::Clone { text: format!("cannot find {host}: {error}") })?
         .map(|address: SocketAddr| address.ip())
         .collect();
     if found.iter().all(|address| is_public(*address)) {
@@ -154,7 +155,7 @@ impl Address {
         let unusable = |reason| Fault::SettingUnusable { what: "the repository's address", reason };
         let has_blank = url.chars().any(|letter| letter.is_control() || letter.is_whitespace());
         if url.is_empty() || url.starts_with('-') || has_blank {
-            return Err(unusable("it is no address"));
+            return Err(unusable("it is not a URL or a path"));
         }
         if url.starts_with('/') || url.starts_with("file:///") {
             return if local_is_allowed {
@@ -174,7 +175,7 @@ impl Address {
         let host = "its host is not a plain name or address";
         let (user, place) = authority.rsplit_once('@').map_or((None, authority), |(a, b)| (Some(a), b));
         if user.is_some_and(|user| !is_user(user)) {
-            return Err(unusable("what stands in front of its host is no user"));
+            return Err(unusable("the text before its host is not a user name"));
         }
         let (name, port) = split_port(place).ok_or_else(|| unusable(host))?;
         let name = host_name(name).ok_or_else(|| unusable(host))?;

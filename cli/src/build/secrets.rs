@@ -63,7 +63,9 @@ pub(super) fn open(keys: &StoreKeys, project: &ProjectId, rows: &StoreRows) -> R
         match names::check(name) {
             Ok(()) => {}
             Err(crate::error::Error::NameReserved { .. }) => {
-                printer::note(&format!("warning: {name} is capy's own name and is passed over"));
+                printer::note(&format!(
+                    "warning: capy ignores {name}, because the name is reserved for capy"
+                ));
                 continue;
             }
             Err(_) => return Err(Fault::NameUnusable { name: name.into() }),

@@ -143,7 +143,7 @@ fn check_reference(reference: &str) -> Result<(), Fault> {
         || reference.chars().any(bad)
         || ["..", "//", "@{", "/."].iter().any(|part| reference.contains(part));
     if is_bad {
-        Err(Fault::SettingUnusable { what: "the branch or --ref", reason: "git takes no such name" })
+        Err(Fault::SettingUnusable { what: "the branch or --ref", reason: "git does not accept this name" })
     } else {
         Ok(())
     }

@@ -14,12 +14,12 @@ use crate::deployment::lifetime;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
-The project's secrets are opened on this machine, with ENCRYPTION_KEY or the file that
-ENCRYPTION_KEY_FILE names. They are in the container's environment and, until it ends, in .env
-beside the source. The output is handed out when no value is in it; that of a project with
-secrets must not be static files alone.
+This machine opens the project's secrets, with ENCRYPTION_KEY or the file that ENCRYPTION_KEY_FILE
+names. During the build they are in the container's environment, and in .env beside the source.
+capy hands out the output only if it holds no value. A project with secrets must not build static
+files alone.
 
-A project that is named like a subcommand is built by its id, or as in: capy build -- list"
+To build a project that is named like a subcommand, give its id, or write: capy build -- list"
 )]
 pub(crate) struct Build {
     #[command(subcommand)]
@@ -32,9 +32,9 @@ pub(crate) struct Build {
 pub(crate) enum BuildCommand {
     /// Show this machine's builds, newest first
     List(BuildList),
-    /// Show one build: what was built, and what came of it
+    /// Show one build: its source, its result and its output
     Show(BuildShow),
-    /// Print what a build printed, with its secrets masked
+    /// Print the log of a build, with its secrets masked
     Logs(BuildLogs),
 }
 
@@ -49,8 +49,8 @@ pub(crate) struct BuildOrder {
     /// The branch, tag or commit [default: the project's branch]
     #[arg(long = "ref", value_name = "REF", conflicts_with = "source")]
     pub(crate) reference: Option<String>,
-    /// Fetch the repository from HOST[:PORT] with this user's ssh keys and passwords, and from no host that is not named;
-    /// repeatable, and CAPY_BUILD_HOSTS adds to it [default: public hosts, over https, without credentials]
+    /// Fetch the repository only from HOST[:PORT], with this user's ssh keys and passwords; repeatable, and
+    /// CAPY_BUILD_HOSTS adds hosts [default: public hosts, over https, without credentials]
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<AllowedHost>,
     /// The container engine [default: the first that answers]
@@ -68,19 +68,19 @@ pub(crate) struct BuildOrder {
     /// The container's network, such as none
     #[arg(long, value_name = "NETWORK", value_parser = word)]
     pub(crate) network: Option<String>,
-    /// How long it may take, the clone included
+    /// How long the build may take, including the clone
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = lifetime)]
     pub(crate) timeout: Duration,
-    /// Where the source and its secrets are while it is built; a folder in memory leaves none on a disk
+    /// The folder for the source and its secrets during the build; one in memory keeps them off the disk
     #[arg(long, value_name = "DIR")]
     pub(crate) temp: Option<PathBuf>,
-    /// Where the output goes: a new folder [default: beside the build's record]
+    /// A new folder for the output [default: beside the build's record]
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
     /// Inline the secrets into the server bundles of the output
     #[arg(long)]
     pub(crate) inline: bool,
-    /// Hand out static files of a project with secrets, if no value is in them; the record says who asked
+    /// Hand out static files of a project with secrets if they hold no value; the record says who asked for it
     #[arg(long)]
     pub(crate) static_if_clean: bool,
     /// Print the build's record as JSON
@@ -92,7 +92,7 @@ pub(crate) struct BuildOrder {
 
 #[derive(Args)]
 pub(crate) struct BuildList {
-    /// Only those of this project, by its name or id
+    /// Show only builds of this project, by its name or id
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Option<String>,
     /// Print JSON

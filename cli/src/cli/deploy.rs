@@ -26,7 +26,7 @@ pub(crate) enum DeployCommand {
     List(DeployList),
     /// Revoke a deployment: from now on the service releases no key for it
     Revoke(DeployRevoke),
-    /// Make a deployment's successor with the same terms, then revoke the old one; asks before it does
+    /// Replace a deployment by a new one with the same terms; asks before it revokes the old one
     Rotate(Box<DeployRotate>),
 }
 
@@ -34,34 +34,34 @@ pub(crate) enum DeployCommand {
 pub(crate) struct DeployRotate {
     /// The deployment's id, or its first digits (four at least)
     pub(crate) id: String,
-    /// Where it goes [default: where the old one went]
+    /// The new deployment's platform [default: the old one's]
     #[arg(long, value_name = "ID")]
     pub(crate) platform: Option<String>,
-    /// Which of the platform's environments [default: that of the old one]
+    /// The platform's environment [default: the old one's]
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
-    /// Set the variables by the platform's own command line
+    /// Set the variables with the platform's own command line
     #[arg(long, conflicts_with = "json")]
     pub(crate) push: bool,
-    /// The platform's project that --push sets them on [default: this folder's]
+    /// The platform's project to push to [default: this folder's]
     #[arg(long, value_name = "NAME", requires = "push")]
     pub(crate) project: Option<String>,
     /// Print the variables and the deployment's id as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Deploy these variables and no others, separated by commas [default: those of the old one]
+    /// Deploy only these variables, separated by commas [default: the old one's]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
     /// Deploy all variables of .env
     #[arg(long, conflicts_with = "only")]
     pub(crate) all: bool,
-    /// Cut the blob over as many variables as it needs
+    /// Split the blob over as many variables as it needs
     #[arg(long, conflicts_with = "blob_file")]
     pub(crate) split: bool,
-    /// Write the blob to FILE, to be deployed beside the code
+    /// Write the blob to FILE, which you deploy with the code
     #[arg(long, value_name = "FILE")]
     pub(crate) blob_file: Option<PathBuf>,
-    /// Do not ask: the old one is revoked as soon as the successor was printed or pushed
+    /// Do not ask; revoke the old one as soon as the new variables are printed or pushed
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -70,48 +70,48 @@ pub(crate) struct DeployRotate {
 
 #[derive(Args)]
 pub(crate) struct Mint {
-    /// Where it goes, such as vercel, docker, github-actions or other; a wrong one shows all
+    /// The platform, such as vercel, docker, github-actions or other; an unknown one lists all
     #[arg(long, value_name = "ID")]
     pub(crate) platform: Option<String>,
-    /// Which of the platform's environments, such as production or preview [default: its first]
+    /// The platform's environment, such as production or preview [default: its first]
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
-    /// Set the variables by the platform's own command line; shows what it runs and asks first
+    /// Set the variables with the platform's own command line; shows the commands and asks first
     #[arg(long, conflicts_with_all = ["print", "json", "no_open"])]
     pub(crate) push: bool,
-    /// Do not ask before --push runs anything, or --blob-file replaces a live deployment's blob
+    /// Do not ask before --push runs commands or --blob-file replaces a live blob
     #[arg(long)]
     pub(crate) yes: bool,
-    /// The platform's project, app, site or repository that --push sets them on [default: this folder's]
+    /// The platform's project, app, site or repository to push to [default: this folder's]
     #[arg(long, value_name = "NAME", requires = "push")]
     pub(crate) project: Option<String>,
-    /// Check that what a platform holds is live and holds what .env holds; takes no use
+    /// Check that the platform's deployment is live and has the values of .env; counts as no use
     #[arg(long, conflicts_with_all = ["platform", "print", "json", "push", "no_open"])]
     pub(crate) check: bool,
-    /// The variables that the platform holds, as a file of NAME=value lines; - for stdin [default: the
+    /// The platform's variables, as a file of NAME=value lines, or - for stdin [default: the
     /// environment]
     #[arg(long, value_name = "FILE", requires = "check")]
     pub(crate) held: Option<PathBuf>,
-    /// Look inside through the key service, for a deployment that another machine made; takes a use
+    /// Open the deployment through the key service, if another machine made it; counts as a use
     #[arg(long, requires = "check")]
     pub(crate) open: bool,
-    /// Print the page's address and do not open a browser
+    /// Print the page's address instead of opening a browser
     #[arg(long, conflicts_with_all = ["print", "json"])]
     pub(crate) no_open: bool,
-    /// Print the variables as NAME=value lines, and the steps to take on stderr
+    /// Print the variables as NAME=value lines, and the next steps on stderr
     #[arg(long)]
     pub(crate) print: bool,
     /// Print the variables and the deployment's id as JSON
     #[arg(long, conflicts_with = "print")]
     pub(crate) json: bool,
-    /// Deploy these variables and no others, separated by commas
+    /// Deploy only these variables, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
-    /// Split the blob over several variables, where the platform's are short
+    /// Split the blob over several variables, for a platform that limits their length
     #[arg(long, conflicts_with = "blob_file")]
     pub(crate) split: bool,
-    /// Write the blob to FILE, to be deployed beside the code; the platform then holds SECRETS_BLOB_FILE.
-    /// With --check: where that file is here
+    /// Write the blob to FILE, which you deploy with the code; SECRETS_BLOB_FILE then names it.
+    /// With --check: the path of that file here
     #[arg(long, value_name = "FILE")]
     pub(crate) blob_file: Option<PathBuf>,
     /// A note that `capy deploy list` shows [default: the environment]
@@ -119,10 +119,10 @@ pub(crate) struct Mint {
     pub(crate) label: Option<String>,
     #[command(flatten)]
     pub(crate) terms: TermsArgs,
-    /// What the platform holds beside the blob
+    /// The credential that the platform keeps beside the blob
     #[arg(long, value_enum, default_value = "project-key")]
     pub(crate) credential: CredentialArg,
-    /// The blob's layout; v0 is that of the original system
+    /// The blob's format; v0 is that of the original system
     #[arg(long, value_enum, default_value = "v1")]
     pub(crate) format: FormatArg,
     #[command(flatten)]
@@ -150,10 +150,10 @@ pub(crate) struct TermsArgs {
     /// Release no key after this time, such as 90d or 12h
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub(crate) expires: Option<Duration>,
-    /// Release the key N times at most; a build takes one, and so does each start
+    /// Release the key at most N times; each build and each start counts as one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_uses: Option<u64>,
-    /// Release keys to this address or prefix only, such as 192.0.2.7 or 10.0.0.0/8; may be given more than once
+    /// Release keys only to this address or network, such as 192.0.2.7 or 10.0.0.0/8; repeatable
     #[arg(long, value_name = "NETWORK", value_parser = Network::parse)]
     pub(crate) cidr: Vec<Network>,
 }
@@ -167,9 +167,9 @@ impl From<TermsArgs> for Terms {
 /// [`Credential`], as it is typed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum CredentialArg {
-    /// PROJECT_KEY, which never travels
+    /// PROJECT_KEY, which is never sent to the key service
     ProjectKey,
-    /// _CAPY_DEPLOY_KEY, the token itself
+    /// _CAPY_DEPLOY_KEY, which is the deploy token itself
     DeployKey,
 }
 

@@ -8,32 +8,32 @@ use crate::deployment::lifetime;
 
 #[derive(Subcommand)]
 pub(crate) enum Token {
-    /// Make an API token and print it, this once
+    /// Create an API token and print it once
     Create(TokenCreate),
     /// Show the service's API tokens, newest first
     List(TokenList),
     /// Revoke an API token: from now on the service refuses it
     Revoke(TokenRevoke),
-    /// Let jobs on GitHub Actions do without an API token: by their identity (OpenID Connect)
+    /// Trust jobs on GitHub Actions by their identity (OpenID Connect), without an API token
     #[command(subcommand)]
     Trust(TokenTrust),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum TokenTrust {
-    /// Give a repository's jobs a scope
+    /// Trust the jobs of a repository with a scope
     Add(TrustAdd),
-    /// Show whose jobs have which scope, newest first
+    /// Show the trusted repositories and their scopes, newest first
     List(TrustList),
-    /// End it: from now on the service refuses those jobs
+    /// Remove a trust: from now on the service refuses those jobs
     Remove(TrustRemove),
 }
 
 #[derive(Args)]
 #[command(after_help = "\
-Whoever can push to a branch that is trusted has the scope: narrow it with --ref or --environment.
-The values may end with *, as in --ref 'refs/heads/release/*': without the / before it,
-refs/heads/main* fits refs/heads/main-x, too, and a warning says so. The job needs `permissions: id-token: write`.")]
+Everybody who can push to a trusted branch gets the scope: narrow it with --ref or --environment.
+A value can end with *, as in --ref 'refs/heads/release/*'. Put a / before it: refs/heads/main* also
+matches refs/heads/main-x, and a warning says so. The job needs `permissions: id-token: write`.")]
 pub(crate) struct TrustAdd {
     /// The repository, as owner/name
     #[arg(long, value_name = "OWNER/NAME")]
@@ -44,7 +44,7 @@ pub(crate) struct TrustAdd {
     /// Only in jobs of this environment
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
-    /// Only in the repository of this number, whatever else gets its name
+    /// Only in the repository with this number, even if another one gets its name
     #[arg(long, value_name = "N")]
     pub(crate) repository_id: Option<String>,
     /// Only in this workflow, as .github/workflows/FILE@REF
@@ -53,13 +53,13 @@ pub(crate) struct TrustAdd {
     /// Only in this reusable workflow, as OWNER/NAME/PATH@REF
     #[arg(long, value_name = "FILE@REF")]
     pub(crate) job_workflow: Option<String>,
-    /// What those jobs may do: deploy or read (this project), deploy:ID, read:ID or build:ID
+    /// What the jobs may do: deploy or read (this project), deploy:ID, read:ID or build:ID
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: String,
     /// Who signs the identities [default: GitHub]
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
-    /// Whom they are made for [default: the service's URL, which is what capy asks for]
+    /// The audience of the identities [default: the service's URL, which capy requests]
     #[arg(long, value_name = "TEXT")]
     pub(crate) audience: Option<String>,
     /// Print the trust as JSON, with the warnings
@@ -88,13 +88,13 @@ pub(crate) struct TrustRemove {
 
 #[derive(Args)]
 pub(crate) struct TokenCreate {
-    /// What it may do: deploy or read (this project), deploy:ID, read:ID, build:ID or admin; may be given more than once
+    /// What the token may do: deploy or read (this project), deploy:ID, read:ID, build:ID or admin; repeatable
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub(crate) scopes: Vec<String>,
     /// A note that `capy token list` shows
     #[arg(long)]
     pub(crate) label: Option<String>,
-    /// Refuse it after this time, such as 90d or 12h [default: never]
+    /// Refuse the token after this time, such as 90d or 12h [default: never]
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub(crate) expires: Option<Duration>,
     /// Print JSON

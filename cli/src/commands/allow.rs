@@ -15,7 +15,7 @@ use crate::project::Project;
 pub(super) fn allow(arguments: &FolderArg) -> Result<()> {
     let (folder, project) = find(&arguments.folder)?;
     folder.allow()?;
-    printer::note(&format!("{} is allowed from now on", folder.path().display()));
+    printer::note(&format!("{} is now allowed", folder.path().display()));
     if let Some(project) = project {
         printer::note(&format!("its capy.toml names project {}", project.id()));
     }

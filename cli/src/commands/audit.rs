@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Audit) -> Result<()> {
         return printer::json(&Listing { events: &events });
     }
     if events.is_empty() {
-        printer::note("nothing happened yet");
+        printer::note("no events yet");
         return Ok(());
     }
     match arguments.of_service || arguments.project.is_some() {

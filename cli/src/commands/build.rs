@@ -36,7 +36,10 @@ fn one(arguments: BuildOrder) -> Result<ExitCode> {
     let Some(error) = outcome.error else {
         return passed(&outcome.record, json);
     };
-    printer::note(&format!("build {id} {}; its log: capy build logs {id}", word(outcome.record.status)));
+    printer::note(&format!(
+        "build {id} {}; to see its log: capy build logs {id}",
+        word(outcome.record.status)
+    ));
     if outcome.record.status == Status::Interrupted {
         stops.end();
     }

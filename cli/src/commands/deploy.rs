@@ -44,7 +44,7 @@ pub(super) fn run(arguments: Mint) -> Result<()> {
     }
     let context = DeployContext::open(arguments.file.env_file)?;
     printer::note(
-        "no browser can be opened here, so this asks; --no-open prints the page's address instead\n",
+        "there is no browser to open, so capy asks here; --no-open prints the page's address instead\n",
     );
     let Some((request, delivery)) = prompt::ask(&context, request)? else {
         return Ok(());

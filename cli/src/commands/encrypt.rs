@@ -56,7 +56,7 @@ fn report(file: &EnvFile, path: &std::path::Path, sealed: usize) {
         .map(|entry| entry.name.as_str())
         .collect();
     if !plain.is_empty() {
-        printer::note(&format!("left readable, public by prefix: {}", plain.join(", ")));
+        printer::note(&format!("not sealed, because the prefix makes them public: {}", plain.join(", ")));
     }
     if sealed == 0 {
         return;
@@ -64,7 +64,7 @@ fn report(file: &EnvFile, path: &std::path::Path, sealed: usize) {
     match git::is_tracked(path) {
         Some(false) => {}
         Some(true) => printer::note(
-            "warning: git tracks this file, so its history may hold the plain values\n\nhint: git rm --cached .env, and change the values that were committed",
+            "warning: git tracks this file, so its history may contain the plain values\n\nhint: run `git rm --cached .env`, and change the values that were committed",
         ),
         None => printer::note(git::NOT_KNOWN),
     }

@@ -43,7 +43,7 @@ fn create(url: Option<&str>) -> Result<()> {
     show(&phrase)?;
     write(&config, &project_id, &phrase.master_key(), &url)?;
     printer::note(&format!(
-        "\nproject {project_id} is ready: {NAME} is to be committed, it holds no secret\n\
+        "\nproject {project_id} is ready: commit {NAME}, which contains no secret\n\
          next: capy set NAME, or capy encrypt to seal an .env that is there"
     ));
     report_on_git(ignoring);
@@ -53,7 +53,7 @@ fn create(url: Option<&str>) -> Result<()> {
 /// Prints the words to stdout, numbered; the explanation goes to stderr.
 fn show(phrase: &RecoveryPhrase) -> Result<()> {
     printer::note(
-        "These 24 words are the project's recovery phrase. Write them on paper: they are shown once,\nand with them anybody can open every value of this project.\n",
+        "These 24 words are the project's recovery phrase. Write them on paper: capy shows them only once,\nand whoever has them can open every value of this project.\n",
     );
     let mut text = Zeroizing::new(String::with_capacity(1024));
     let words = phrase.expose_secret();
@@ -101,17 +101,17 @@ fn report_on_git(ignoring: Ignoring) {
         Ignoring::Kept => {}
         Ignoring::Added => printer::note(".gitignore now keeps .env out of git"),
         Ignoring::LinkedElsewhere => printer::note(
-            "warning: .gitignore leads out of this folder and was left as it is\n\nhint: add .env and .env.* to it",
+            "warning: .gitignore is a link out of this folder, so capy did not change it\n\nhint: add .env and .env.* to it",
         ),
     }
     let tracked = git::is_tracked(env);
     if tracked.is_none() {
         printer::note(git::NOT_KNOWN);
     } else if tracked == Some(true) {
-        printer::note("warning: git tracks .env already\n\nhint: git rm --cached .env");
+        printer::note("warning: git tracks .env already\n\nhint: run `git rm --cached .env`");
     } else if git::is_exposed(env) {
         printer::note(
-            "warning: a later rule of .gitignore takes .env up again\n\nhint: git check-ignore -v .env",
+            "warning: a later rule of .gitignore includes .env again\n\nhint: find the rule with `git check-ignore -v .env`",
         );
     }
 }
@@ -126,7 +126,7 @@ fn recover() -> Result<()> {
     match config.master_key(project.id()) {
         Ok(known) if known == key => {
             project.allowable()?.allow()?;
-            printer::note("this machine has this key already");
+            printer::note("this machine already has this key");
             return Ok(());
         }
         Ok(_) => return Err(Error::LocalKeyDiffers { path: config.key_path(project.id()) }),
@@ -138,7 +138,7 @@ fn recover() -> Result<()> {
     }
     // Whoever types the words here means this folder.
     project.allowable()?.allow()?;
-    let note = if checked { "" } else { "; there is no sealed value here to check the words against" };
+    let note = if checked { "" } else { ", but capy cannot check the words: .env has no sealed value" };
     printer::note(&format!("the key of project {} is on this machine{note}", project.id()));
     Ok(())
 }

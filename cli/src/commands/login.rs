@@ -49,7 +49,7 @@ fn confirm(url: &ServiceUrl, config: &Config) -> Result<()> {
         return Ok(());
     }
     let question = format!(
-        "{} says that the key service is {url}, which no login on this machine knows.\nSend an API token there?",
+        "{} names the key service {url}, to which nobody logged in on this machine.\nSend an API token there?",
         path.display()
     );
     input::confirm(&question, false).map_err(|error| match error {

@@ -25,7 +25,7 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     input::check_value(&name, &value)?;
     let readable = names::is_public(&name).then(|| env_file::quote(&value)).flatten();
     let (written, read, how) = match readable {
-        Some(written) => (written, value, "is set, and readable: its prefix makes it public"),
+        Some(written) => (written, value, "is set but not sealed, because its prefix makes it public"),
         None => {
             let value = SecretValue::new(value.to_string());
             let sealed = env_value::seal(&key, project.id(), &name, &value).map_err(Error::Seal)?;

@@ -47,7 +47,7 @@ fn create(arguments: TokenCreate) -> Result<()> {
     }
     if !arguments.json {
         let id = created.info.token_id;
-        printer::note(&format!("{id}: shown this once; to take it back: capy token revoke {id}"));
+        printer::note(&format!("capy shows this token only once; to revoke it: capy token revoke {id}"));
     }
     Ok(())
 }

@@ -55,7 +55,7 @@ pub(crate) struct Terms {
 /// Parses a lifetime of at least one second. Only its whole seconds are sent to the service.
 pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if parsed.as_secs() == 0 { Err("a second at least".into()) } else { Ok(parsed) }
+    if parsed.as_secs() == 0 { Err("at least one second".into()) } else { Ok(parsed) }
 }
 
 /// Where the platform holds the blob.

@@ -95,7 +95,7 @@ pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Projec
     for entry in file.effective() {
         if names::is_reserved(&entry.name) {
             printer::note(&format!(
-                "warning: {} in {} is capy's own name and is passed over",
+                "warning: capy ignores {} in {}, because the name is reserved for capy",
                 entry.name,
                 path.display()
             ));
@@ -112,7 +112,7 @@ pub(crate) fn tell_names_that_shells_drop<'a>(all: impl Iterator<Item = &'a str>
     let dropped: Vec<_> = all.filter(|name| !names::is_kept_by_shells(name)).collect();
     if !dropped.is_empty() {
         printer::note(&format!(
-            "warning: a shell in front of the program, as in `npm run`, drops variables with such names: {}",
+            "warning: a shell that starts the program, as in `npm run`, drops variables with such names: {}",
             dropped.join(", ")
         ));
     }
@@ -148,7 +148,7 @@ pub(crate) fn open_sealed(
             line: entry.line,
             path: path.into(),
             reason: match fault {
-                ProtocolError::Unauthentic => "it was sealed for another name or project, or altered",
+                ProtocolError::Unauthentic => "it was altered, or sealed for another name or project",
                 ProtocolError::MalformedSealedValue => "it was sealed by a newer capy",
                 _ => "it is damaged",
             },

@@ -10,49 +10,49 @@ use super::exit;
 /// Why a build stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    #[error("ENCRYPTION_KEY is not set: the project's secrets are opened here, on the build host")]
+    #[error("ENCRYPTION_KEY is not set, and this build host needs it to open the project's secrets")]
     KeyMissing,
     #[error(
-        "ENCRYPTION_KEY is no list of keys: 64 hexadecimal digits each, the newest first, with blanks between"
+        "ENCRYPTION_KEY is not a list of keys: each has 64 hexadecimal digits, the newest is first, blanks separate them"
     )]
     KeyMalformed,
     #[error("{} can be read by other users of this machine", path.display())]
     KeyExposed { path: PathBuf },
     #[error("{name} was sealed with a key that ENCRYPTION_KEY does not hold ({key_id})")]
     KeyUnknown { name: String, key_id: String },
-    #[error("{name} does not open: another key, or the row was altered or belongs elsewhere")]
+    #[error("{name} cannot be decrypted: the key is wrong, or the row was altered or moved")]
     RowDoesNotOpen { name: String },
-    #[error("the service's answer holds rows of project {got}, and {wanted} was asked for")]
+    #[error("the service answered with secrets of project {got} instead of {wanted}")]
     RowsOfAnother { wanted: String, got: String },
-    #[error("{name:?} cannot be a variable's name")]
+    #[error("{name:?} is not a valid variable name")]
     NameUnusable { name: String },
-    #[error("{name} is longer than a variable can be: Linux takes 128 KiB, the name included")]
+    #[error("{name} is too long: Linux allows 128 KiB for a variable, including its name")]
     ValueTooLong { name: String },
-    #[error("the secrets have {bytes} bytes together, and no program takes more than {most}")]
+    #[error("the secrets have {bytes} bytes together, but a program gets at most {most}")]
     ValuesTooLong { bytes: usize, most: usize },
-    #[error("the project's name {name:?} cannot name a folder")]
+    #[error("the project's name {name:?} cannot be the name of a folder")]
     NameUnfit { name: String },
-    #[error("the project has no repository, and no --source was given")]
+    #[error("the project has no repository, and --source is not given")]
     NoSource,
     #[error("{what} cannot be used: {reason}")]
     SettingUnusable { what: &'static str, reason: &'static str },
-    #[error("{host} is not asked for the repository: {reason}")]
+    #[error("capy does not fetch the repository from {host}: {reason}")]
     HostNotAllowed { host: String, reason: &'static str },
     #[error("git failed: {text}")]
     Clone { text: String },
-    #[error("{} leads out of the folder", path.display())]
+    #[error("the link {} leads out of the folder", path.display())]
     LinkLeaves { path: PathBuf },
-    #[error("{} leads to nothing", path.display())]
+    #[error("the link {} leads to nothing", path.display())]
     LinkDangles { path: PathBuf },
     #[error("{} is too large: a build may hold {} GiB in all", path.display(), most >> 30)]
     TooLarge { path: PathBuf, most: u64 },
-    #[error("{} is no file, folder or link", path.display())]
+    #[error("{} is not a file, a folder or a link", path.display())]
     SpecialFile { path: PathBuf },
-    #[error("{} lies inside of the source", path.display())]
+    #[error("{} is inside the source", path.display())]
     InsideSource { path: PathBuf },
-    #[error("{} can be written by other users", path.display())]
+    #[error("other users can write to {}", path.display())]
     TempShared { path: PathBuf },
-    #[error("{}: a container engine cannot be told of a folder with a colon in its path", path.display())]
+    #[error("{} has a colon in its path, which container engines do not accept", path.display())]
     ColonInPath { path: PathBuf },
     #[error("no container engine answers: {tried}")]
     NoEngine { tried: String },
@@ -62,41 +62,41 @@ pub(crate) enum Fault {
     Start { program: &'static str, source: io::Error },
     #[error("the build failed: its commands ended with exit code {code}")]
     Commands { code: i32 },
-    #[error("the container was killed: by somebody, or for want of memory")]
+    #[error("the container was killed, by somebody or because memory ran out")]
     Killed,
-    #[error("the build took longer than it may, and was stopped")]
+    #[error("the build was stopped: it took too long")]
     TimeOver,
     #[error("stopped by a signal")]
     Stopped,
-    #[error("the build left no {}", path.display())]
+    #[error("the build did not write {}", path.display())]
     NoOutput { path: PathBuf },
     #[error("{} exists already", path.display())]
     ArtifactsExist { path: PathBuf },
-    #[error("the output holds values of {}: see above, so nothing was handed out", names.join(", "))]
+    #[error("nothing was handed out, because the output contains values of {}: see above", names.join(", "))]
     Leak { names: Vec<String> },
-    #[error("the build left no server bundles that are recognised, so nothing was inlined")]
+    #[error("nothing was inlined: the build wrote no server bundle that capy recognises")]
     NothingToInline,
-    #[error("the output is static files alone, and the project has secrets: it was not handed out")]
+    #[error("nothing was handed out: the output is only static files, and the project has secrets")]
     Static,
     #[error(
-        "the output is static files, and not all of them can be searched for values: it was not handed out"
+        "nothing was handed out: the output is static files, and not all of them can be searched for values"
     )]
     StaticInPart,
-    #[error("{} could not be removed: {source}", path.display())]
+    #[error("cannot remove {}: {source}", path.display())]
     Left { path: PathBuf, source: io::Error },
-    #[error("no build is {id:?}")]
+    #[error("there is no build {id:?}")]
     BuildUnknown { id: String },
     #[error("build {id} has no log")]
     NoLog { id: String },
-    #[error("{} does not hold a build's record", path.display())]
+    #[error("{} is not the record of a build", path.display())]
     RecordMalformed { path: PathBuf },
-    #[error("{} cannot be searched for values", path.display())]
+    #[error("cannot search {} for values", path.display())]
     NotSearched { path: PathBuf },
-    #[error("no random number could be had: {0}")]
+    #[error("cannot get random numbers: {0}")]
     Randomness(#[source] io::Error),
-    #[error("signals cannot be caught: {0}")]
+    #[error("cannot handle signals: {0}")]
     Signals(#[source] io::Error),
-    #[error("the home folder is not known: neither CAPY_STATE_DIR, XDG_STATE_HOME nor HOME is set")]
+    #[error("the home folder is unknown: none of CAPY_STATE_DIR, XDG_STATE_HOME and HOME is set")]
     NoStateFolder,
     #[error("cannot {doing} {}: {source}", path.display())]
     File { doing: &'static str, path: PathBuf, source: io::Error },
@@ -159,55 +159,53 @@ impl Fault {
         let hint = match self {
             Self::HostNotAllowed { host, .. } => {
                 return Some(format!(
-                    "if this machine may fetch from it with its own keys: --allow-host {host}, or add it to \
+                    "if capy may use this machine's keys there, pass --allow-host {host}, or add it to \
                      CAPY_BUILD_HOSTS"
                 ));
             }
             Self::KeyMissing => {
-                "set ENCRYPTION_KEY, or ENCRYPTION_KEY_FILE to a file that holds it, as the service has it"
+                "set ENCRYPTION_KEY to the service's keys, or ENCRYPTION_KEY_FILE to a file with them"
             }
             Self::KeyMalformed => {
-                "take it as the service has it; `capy service keygen --encryption-key` makes one"
+                "copy it from the service; `capy service keygen --encryption-key` makes a new one"
             }
-            Self::KeyExposed { .. } => "take it away from the others: chmod 600",
-            Self::KeyUnknown { .. } => "add the key that the service has, in front of the others",
+            Self::KeyExposed { .. } => "let only its owner read it: chmod 600",
+            Self::KeyUnknown { .. } => "add the service's key in front of the others",
             Self::RowDoesNotOpen { .. } => {
                 "compare ENCRYPTION_KEY with the service's, or set the secret again"
             }
             Self::NameUnusable { .. } => {
-                "give it a name of letters, digits and `_`: a shell drops every other one on its way to the build"
+                "use letters, digits and `_`: a shell drops other names on the way to the build"
             }
             Self::ValueTooLong { .. } | Self::ValuesTooLong { .. } => {
-                "keep what is that long where the build can fetch it, and its key here"
+                "keep the value where the build can fetch it, and its key here"
             }
             Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_` and `.`",
-            Self::NoSource => "set its repository with `capy store project update`, or pass --source DIR",
-            Self::Clone { .. } => "try the same with `git ls-remote`: nobody is asked for a password here",
+            Self::NoSource => "set a repository with `capy store project update`, or pass --source DIR",
+            Self::Clone { .. } => "try `git ls-remote` with the same address; capy cannot ask for a password",
             Self::LinkLeaves { .. } => {
-                "copy what it leads to into the folder; or, if the build makes it, let the build remove it at its end"
+                "copy its target into the folder; if the build makes the link, let the build remove it"
             }
-            Self::LinkDangles { .. } => "remove it, or make what it leads to",
-            Self::TooLarge { .. } => "keep it out of the source, or of what the build writes",
+            Self::LinkDangles { .. } => "remove the link, or create its target",
+            Self::TooLarge { .. } => "keep it out of the source or the build's output",
             Self::SpecialFile { .. } => "remove it, or build from a clone",
-            Self::InsideSource { .. } => "name a folder outside of the source",
-            Self::TempShared { .. } => "name a folder that is yours alone",
-            Self::ColonInPath { .. } => "name another folder with --temp",
-            Self::NoEngine { .. } => "start docker, install podman, or name one with --engine",
-            Self::Engine { .. } => "check the image's name with --image, and that it has a shell",
-            Self::Killed => "give it more with --memory",
-            Self::TimeOver => "give it more time with --timeout",
+            Self::InsideSource { .. } => "choose a folder outside the source",
+            Self::TempShared { .. } => "choose a folder that only you can write to",
+            Self::ColonInPath { .. } => "choose another folder with --temp",
+            Self::NoEngine { .. } => "start docker, or install podman",
+            Self::Engine { .. } => "check that the image exists and has a shell; --image names another",
+            Self::Killed => "allow more memory with --memory",
+            Self::TimeOver => "allow more time with --timeout",
             Self::NoOutput { .. } => "set the project's output directory to what its build writes",
-            Self::ArtifactsExist { .. } => "name a folder that is new, or empty",
+            Self::ArtifactsExist { .. } => "choose a new or empty folder",
             Self::Leak { .. } => {
-                "keep values out of what is built; --inline lets them stand in server bundles, and there alone"
+                "keep the values out of the build, or pass --inline to allow them in server bundles only"
             }
-            Self::NothingToInline => {
-                "build without --inline, and name the bundle afterwards: capy-inline --file"
-            }
+            Self::NothingToInline => "build without --inline, then run `capy-inline --file` on the bundle",
             Self::Static => {
-                "read secrets on a server, or pass --static-if-clean if the build alone needs them and none is in its output"
+                "read the secrets on a server; if only the build needs them, pass --static-if-clean"
             }
-            Self::StaticInPart => "leave archives out of what is deployed",
+            Self::StaticInPart => "leave archives out of the output",
             Self::Left { .. } => "remove it by hand: it may hold secrets",
             Self::BuildUnknown { .. } | Self::NoLog { .. } => "`capy build list` shows the builds",
             Self::NoStateFolder => "set CAPY_STATE_DIR to a folder that only you can read",

@@ -7,13 +7,13 @@ use super::exit;
 pub(crate) enum Fault {
     #[error("{0} is not set")]
     Unset(&'static str),
-    #[error("{0} cannot be what its name says")]
+    #[error("{0} has an invalid value")]
     Malformed(&'static str),
-    #[error("{name:?} cannot be a Worker's name: it has lower-case letters, digits, - and _")]
+    #[error("{name:?} is not a Worker's name: a name has lower-case letters, digits, - and _")]
     Name { name: String },
     #[error("Cloudflare does not accept CLOUDFLARE_API_TOKEN for this account: {text}")]
     Unauthorized { text: String },
-    #[error("the account has no Worker {name}, or none that is deployed")]
+    #[error("the account has no deployed Worker {name}")]
     WorkerUnknown { name: String },
     #[error("Cloudflare refused: {text}")]
     Refused { text: String },
@@ -21,7 +21,7 @@ pub(crate) enum Fault {
     Unreachable(#[source] Box<ureq::Error>),
     #[error("Cloudflare's answer is not what its API documents: {what}")]
     Protocol { what: &'static str },
-    #[error("another version was deployed meanwhile")]
+    #[error("somebody deployed another version in the meantime")]
     Changed,
 }
 
@@ -48,13 +48,9 @@ impl Fault {
             Self::Unset(_) | Self::Unauthorized { .. } => {
                 Some("set CLOUDFLARE_API_TOKEN to a token that may read Workers scripts of this account")
             }
-            Self::Malformed("CLOUDFLARE_API_BASE_URL") => {
-                Some("leave it away: it is for tests; it begins with https://, or is on this machine")
-            }
-            Self::Malformed(_) => Some("copy it again, whole, from Cloudflare's dashboard"),
-            Self::Name { .. } | Self::WorkerUnknown { .. } => {
-                Some("pass --name with the name it was deployed under")
-            }
+            Self::Malformed("CLOUDFLARE_API_BASE_URL") => Some("unset it: it is for tests only"),
+            Self::Malformed(_) => Some("copy it again from Cloudflare's dashboard"),
+            Self::Name { .. } | Self::WorkerUnknown { .. } => Some("pass the Worker's name with --name"),
             Self::Refused { .. } | Self::Unreachable(_) | Self::Changed => Some("try again"),
             Self::Protocol { .. } => None,
         }

@@ -36,9 +36,9 @@ impl EncodingFault {
 impl fmt::Display for EncodingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wide(name) => write!(f, "is written in {name}, and no variable can be read from it"),
+            Self::Wide(name) => write!(f, "is encoded in {name}, so no variable can be read from it"),
             Self::Zero { line } => write!(f, "has a zero byte in line {line}"),
-            Self::NotUtf8 { line } => write!(f, "is not written in UTF-8: see line {line}"),
+            Self::NotUtf8 { line } => write!(f, "is not valid UTF-8: see line {line}"),
         }
     }
 }
@@ -85,42 +85,42 @@ impl fmt::Display for DoubtKind {
     /// Describes what is odd about a line, without quoting the line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoAssignment => "is no NAME=value, and no variable is read from it",
-            Self::BadName => "has a name that cannot be used, and no variable is read from it",
+            Self::NoAssignment => "is not NAME=value, so no variable is read from it",
+            Self::BadName => "has an invalid name, so no variable is read from it",
             Self::OddName => {
-                "has a name with a character that other readers of .env do not take: use A-Z, 0-9 and `_`"
+                "has a name with a character that other readers of .env do not accept: use A-Z, 0-9 and `_`"
             }
             Self::IndentedComment => {
-                "is an indented comment with a `=` in it: Node would take a variable from it"
+                "is an indented comment with a `=` in it: Node would read a variable from it"
             }
-            Self::BlankValue => "has blanks for a value: Node would take the next line for it",
+            Self::BlankValue => "has only blanks as its value: Node would take the next line as the value",
             Self::ExportOfNothing => {
-                "has `export` and no value: Node would make `export` a part of the name; write NAME= alone"
+                "has `export` but no value: Node would make `export` a part of the name; write only NAME="
             }
             Self::HashInValue => {
-                "has a `#` that begins a comment; put quotes around the value if it belongs to it"
+                "has a `#` that begins a comment; if it is part of the value, put quotes around the value"
             }
-            Self::TextAfterQuote => "has text after the closing quote, which is not read",
+            Self::TextAfterQuote => "has text after the closing quote, which is ignored",
             Self::OpenQuote => "has a quote that is never closed",
             Self::Escape => {
-                "has a backslash in double quotes, which other readers of .env take away; put single quotes \
+                "has a backslash in double quotes, which other readers of .env remove; put single quotes \
                  around the value to keep it"
             }
             Self::BackslashBeforeQuote => {
-                "has a backslash before the closing quote, so that other readers of .env read on behind it"
+                "has a backslash before the closing quote, so other readers of .env do not end the value there"
             }
             Self::TypographicQuote => {
                 "has typographic quotes, which become a part of the value; use ' or \" instead"
             }
             Self::LoneCarriageReturn => {
-                "has a carriage return without a new line, where other readers of .env end the line"
+                "has a carriage return without a newline, where other readers of .env end the line"
             }
             Self::ByteOrderMark => {
                 "begins with a byte order mark, which Node makes a part of the first name; save the file as \
-                 UTF-8 without it"
+                 UTF-8 without one"
             }
             Self::Invisible(letter) => {
-                return write!(f, "has a character that cannot be seen (U+{:04X})", u32::from(*letter));
+                return write!(f, "has an invisible character (U+{:04X})", u32::from(*letter));
             }
         })
     }

@@ -39,8 +39,8 @@ pub(crate) fn exit_table() -> String {
         }
     }
     text.push_str(
-        "\n`capy-inline` and `capy serve` have error codes of their own, which end with 1; `capy run` otherwise ends\n\
-         as its command does: with its exit code, or by its signal; a build that was ended by signal N makes 128+N.\n",
+        "\nAll other errors of `capy-inline` and `capy serve` exit with 1. Otherwise `capy run` ends as its command\n\
+         does: with the same exit code, or by the same signal; with 128+N if signal N ended a build.\n",
     );
     text
 }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 pub(crate) enum Fault {
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} holds no release of the key service: there is no wrangler.toml in it", path.display())]
+    #[error("{} is not a release of the key service: it has no wrangler.toml", path.display())]
     NoSettings { path: PathBuf },
-    #[error("{} is no release of the key service: {reason}", path.display())]
+    #[error("{} is not a release of the key service: {reason}", path.display())]
     Malformed { path: PathBuf, reason: String },
 }

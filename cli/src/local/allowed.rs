@@ -121,7 +121,7 @@ impl Folder {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(refused);
         }
-        match input::confirm(&format!("{refused}.\nHave you read what is there, and allow it?"), false) {
+        match input::confirm(&format!("{refused}.\nAllow it? Read those files first."), false) {
             Ok(()) => self.allow(),
             Err(Error::NotConfirmed) => Err(refused),
             Err(error) => Err(error),

@@ -42,9 +42,9 @@ impl Platform {
         let everywhere: Vec<_> = others.into_iter().filter(|name| EVERYWHERE.contains(name)).collect();
         let whose = match self.pattern {
             Pattern::Build => {
-                "the build gets your value and bakes it in; what reads it only when the program runs gets the value that is set there"
+                "the build gets your value and inlines it; code that reads it at run time gets the platform's value"
             }
-            Pattern::Boot => "`capy run` gives the program your value, and the platform goes by its own",
+            Pattern::Boot => "`capy run` gives the program your value, but the platform uses its own",
         };
         let source = self.own_variables.as_ref().map(|sets| format!(" ({}, {})", sets.source, sets.read));
         [
@@ -62,7 +62,7 @@ impl Platform {
 pub(crate) fn note_everywhere(name: &str) -> Option<String> {
     EVERYWHERE.contains(&name).then(|| {
         format!(
-            "systems set {name} themselves: with `capy run` their value counts, unless --override says otherwise; from a deployment this one does"
+            "systems set {name} themselves: `capy run` keeps their value unless you pass --override; a deployment uses yours"
         )
     })
 }

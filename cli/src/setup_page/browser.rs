@@ -72,7 +72,7 @@ impl OpenMethod {
         match self {
             Self::Open(command) => {
                 file = open_browser(command, url);
-                let how = if file.is_some() { "opening a browser; if none comes, open" } else { "open" };
+                let how = if file.is_some() { "opening a browser; if none appears, open" } else { "open" };
                 printer::note(&format!("{how} {url}"));
             }
             Self::Print => printer::note(&format!("open {url}")),

@@ -153,7 +153,7 @@ fn kind(leak: &Leak) -> String {
     let extension = leak.file.extension().and_then(|extension| extension.to_str());
     match (extension, leak.file.file_stem()) {
         (Some("gz" | "br" | "zst"), Some(twin)) => {
-            format!("{}, the compressed twin of {}", leak.how.text(), printable::path(Path::new(twin)))
+            format!("{}, the compressed copy of {}", leak.how.text(), printable::path(Path::new(twin)))
         }
         _ => leak.how.text().to_owned(),
     }
@@ -187,9 +187,9 @@ fn print_unscanned(files: &[Unscanned], out: &mut impl Write) -> io::Result<()> 
 
 fn why_unscanned(reason: NotScanned) -> &'static str {
     match reason {
-        NotScanned::Unknown => ": it is packed in a way that is not read here",
-        NotScanned::Damaged => " whole: its compressed contents are broken",
-        NotScanned::TooLarge => " whole: it, or what it unpacks to, is too large",
-        NotScanned::Special => ": it is no regular file",
+        NotScanned::Unknown => ": capy cannot unpack its format",
+        NotScanned::Damaged => " completely: its compressed contents are damaged",
+        NotScanned::TooLarge => " completely: it is too large, or becomes so when unpacked",
+        NotScanned::Special => ": it is not a regular file",
     }
 }

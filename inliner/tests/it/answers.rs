@@ -441,7 +441,7 @@ fn a_child_that_is_given_less_fails_with_its_place() {
         report.print(&mut printed).unwrap();
         let printed = String::from_utf8(printed).unwrap();
         assert!(
-            printed.contains("a.cjs:2:") && printed.contains("take it out of the deployment"),
+            printed.contains("a.cjs:2:") && printed.contains("remove the variable from the deployment"),
             "{printed}"
         );
     }

@@ -56,7 +56,7 @@ fn each_kind_of_file_says_how_the_value_got_there() {
         ("public/notes.txt", How::PublicFile, "a public file"),
         (".next/cache/webpack/0.pack", How::BuildCache, "a build cache"),
         (".next/standalone/apps/shop/.env.production", How::EnvCopy, "a copied env file"),
-        (".next/trace", How::Unserved, "a file of the build's own"),
+        (".next/trace", How::Unserved, "an internal file of the build"),
     ] {
         let tree = Tree::new();
         tree.write(file, &format!("one\n{}", canary("A")));
@@ -100,7 +100,7 @@ fn a_compressed_twin_is_unpacked() {
         let leak = leak(&tree);
         assert_eq!((leak.line, leak.how), (2, How::Prerendered), "{extension}");
         let text = print(&tree.inline(&values()).unwrap());
-        assert!(text.contains(", the compressed twin of about.html\n"), "{text}");
+        assert!(text.contains(", the compressed copy of about.html\n"), "{text}");
     }
 }
 

@@ -269,7 +269,9 @@ fn what_is_no_file_in_a_public_folder_is_named_as_not_searched() {
     assert!(unscanned.file.ends_with("pipe.txt"));
     let mut table = Vec::new();
     report.print(&mut table).unwrap();
-    assert!(String::from_utf8(table).unwrap().contains("pipe.txt was not searched: it is no regular file"));
+    assert!(
+        String::from_utf8(table).unwrap().contains("pipe.txt was not searched: it is not a regular file")
+    );
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     }
     if report.pending > 0 {
         printer::note(&format!(
-            "{} events are under no checkpoint, and cannot be before that is mended",
+            "{} events have no checkpoint, and get none until that is repaired",
             report.pending
         ));
     }
@@ -91,23 +91,24 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     printer::note(&match report.rows_checked {
         Some(rows) => format!("{rows} live deployments, API tokens and trusts are as the service wrote them"),
         None => {
-            "not checked: deployments, API tokens and trusts, as the service is older than their seals".into()
+            "deployments, API tokens and trusts were not checked: the service is too old to seal them".into()
         }
     });
-    let but = if report.findings.is_empty() { "" } else { " but for what was given up" };
+    let but = if report.findings.is_empty() { "" } else { " except for what was given up" };
     printer::note(&format!(
         "the audit trail of {url} is whole{but}: {} events under {} checkpoints{}",
         report.events,
         report.checkpoints,
         match from {
             1 => String::new(),
-            _ =>
-                format!(", from checkpoint {from} on, which this machine saw before (from the first: --all)"),
+            _ => format!(
+                ", from checkpoint {from} on, which this machine saw before (--all starts at the first)"
+            ),
         }
     ));
     if report.unsealed > 0 {
         printer::note(&format!(
-            "not vouched for: the first {} events, from before there were seals",
+            "the first {} events have no proof: the service stored them before it had seals",
             report.unsealed
         ));
     }
@@ -180,15 +181,17 @@ pub(in crate::commands) fn describe_row(finding: &RowFinding) -> String {
         _ => "trust",
     };
     let what = match flaw {
-        RowFlaw::Altered => "altered in the service's database; it is refused",
+        RowFlaw::Altered => "somebody altered it in the database; the service refuses it",
         RowFlaw::Unsealed => {
-            "bears no seal; it is refused. If it is from before there were seals: `capy service seal-rows`"
+            "it has no seal, so the service refuses it; if an older version stored it, run `capy service seal-rows`"
         }
-        RowFlaw::Unverifiable => "its wrap root is gone; it is refused",
-        RowFlaw::Unreadable => "holds what the service cannot have written; it is refused",
-        RowFlaw::PutBack => "ended by the audit trail, and live in the database: revoke it again",
-        RowFlaw::SetBack => "counts fewer uses than the audit trail: revoke it",
-        RowFlaw::Unknown => "a flaw that this version of capy does not know",
+        RowFlaw::Unverifiable => "its wrap root is missing, so the service refuses it",
+        RowFlaw::Unreadable => "the service cannot have written its contents, and refuses it",
+        RowFlaw::PutBack => {
+            "it is live in the database, but the audit trail says that it ended: revoke it again"
+        }
+        RowFlaw::SetBack => "it counts fewer uses than the audit trail: revoke it",
+        RowFlaw::Unknown => "this version of capy does not know the kind of finding",
     };
     let shown: String = id.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
     format!("{kind} {shown}: {what}")
@@ -221,21 +224,21 @@ pub(super) fn describe(finding: &Shown) -> String {
     let (rows, checkpoints) = (of("row", "rows"), of("checkpoint", "checkpoints"));
     match *flaw {
         "removed" => format!("{rows}: removed"),
-        "added" => format!("{rows}: added by somebody else than the service"),
+        "added" => format!("{rows}: added, but not by the service"),
         "changed" => format!("{rows}: changed, or not written by the service"),
-        "unreadable" => format!("{rows}: holds what the service cannot have written"),
-        "unverifiable" => format!("{rows}: cannot be checked before the service has their wrap root again"),
+        "unreadable" => format!("{rows}: the service cannot have written this"),
+        "unverifiable" => format!("{rows}: cannot be checked until the service has their wrap root again"),
         "checkpoint-removed" => format!("{checkpoints}: removed"),
         "checkpoint-changed" => format!("{checkpoints}: changed, or not written by the service"),
         "checkpoint-unverifiable" => {
-            format!("{checkpoints}: cannot be checked before the service has the wrap root again")
+            format!("{checkpoints}: cannot be checked until the service has the wrap root again")
         }
-        GIVEN_UP => format!("{rows}: nothing proves those of {root}, which was given up"),
+        GIVEN_UP => format!("{rows}: those sealed under {root} have no proof, because it was given up"),
         CHECKPOINT_GIVEN_UP => {
-            format!("{checkpoints}: proved only by what came later, as {root} was given up")
+            format!("{checkpoints}: proved only by later checkpoints, because {root} was given up")
         }
-        SHORTENED => format!("{checkpoints}: seen by this machine before, and gone"),
-        REWRITTEN => format!("{checkpoints}: other than this machine saw before"),
-        _ => format!("{rows}: a flaw that this version of capy does not know"),
+        SHORTENED => format!("{checkpoints}: missing, although this machine saw them before"),
+        REWRITTEN => format!("{checkpoints}: different from what this machine saw before"),
+        _ => format!("{rows}: this version of capy does not know the kind of finding"),
     }
 }

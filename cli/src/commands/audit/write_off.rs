@@ -24,8 +24,8 @@ pub(in crate::commands) fn run(arguments: &AuditGiveUp) -> Result<()> {
         1 => format!("1 event loses its proof with {roots}"),
         events => format!("{events} events lose their proof with {roots}"),
     });
-    printer::note(&format!("if a copy of {roots} is anywhere, put it back instead: then nothing is lost"));
-    input::confirm("give up the proof, for ever?", arguments.yes)?;
+    printer::note(&format!("if you have a copy of {roots}, put it back instead: then nothing is lost"));
+    input::confirm("give up the proof for good?", arguments.yes)?;
     let lost = service.give_up_roots(&GiveUp { key_ids, dry_run: false }, deadline()?)?;
     if arguments.ask.json {
         return printer::json(&lost);
@@ -33,6 +33,8 @@ pub(in crate::commands) fn run(arguments: &AuditGiveUp) -> Result<()> {
     for finding in &lost.findings {
         printer::note(&describe(&shown(finding)));
     }
-    printer::note("events are sealed again; `capy audit verify` tells what was given up from now on");
+    printer::note(
+        "the service seals events again; from now on `capy audit verify` reports what was given up",
+    );
     Ok(())
 }

@@ -54,7 +54,7 @@ fn mark_delivered_or_revoke(
 pub(super) fn revoke_after_failure(context: &DeployContext, deployment: &Deployment) -> bool {
     let revoked = context.revoke_and_restore(deployment);
     if let Err(error) = &revoked {
-        printer::note(&format!("warning: deployment {} could not be revoked again: {error}", deployment.id));
+        printer::note(&format!("warning: cannot revoke deployment {} again: {error}", deployment.id));
     }
     revoked.is_ok()
 }
@@ -114,7 +114,7 @@ fn explain(deployment: &Deployment, saved: Option<&Path>) {
         printer::note(&format!("\nwarning: {warning}"));
     }
     let docs = if platform.docs.is_empty() { String::new() } else { format!("see {}\n", platform.docs) };
-    printer::note(&format!("\n{docs}to take it back: capy deploy revoke {short}"));
+    printer::note(&format!("\n{docs}to revoke it: capy deploy revoke {short}"));
 }
 
 /// Prints the command that goes into the build step or in front of the program.
@@ -124,10 +124,7 @@ pub(super) fn print_command(guide: &Guide) {
 
 pub(super) fn print_blob_file(deployment: &Deployment) {
     if let Some(written) = &deployment.blob_file {
-        printer::note(&format!(
-            "\nthe blob is in {}: deploy it beside the code",
-            written.file.path.display()
-        ));
+        printer::note(&format!("\nthe blob is in {}: deploy it with the code", written.file.path.display()));
     }
 }
 

@@ -48,9 +48,8 @@ pub(super) fn ask(
     request.terms = ask_terms(request.terms)?;
     if is_yes(&line("is it for another client than capy? [y/N] ")?) {
         request.credential =
-            choose("what the platform holds beside the blob", CredentialArg::from(request.credential))?
-                .into();
-        request.format = choose("the blob's layout", FormatArg::from(request.format))?.into();
+            choose("the credential beside the blob", CredentialArg::from(request.credential))?.into();
+        request.format = choose("the blob's format", FormatArg::from(request.format))?.into();
     }
     let mut request = request.complete()?;
     offer_alternatives(context, &mut request)?;
@@ -80,7 +79,7 @@ fn ask_delivery(request: &DeployRequest) -> Result<Option<Delivery>> {
                 return Ok(Some(Delivery::Push { project }));
             }
             ("n" | "no" | "q" | "quit", _) => return Ok(None),
-            _ => printer::note("type one of the letters, or n to make nothing"),
+            _ => printer::note("type one of the letters, or n to stop"),
         }
     }
 }
@@ -115,14 +114,14 @@ fn ask_platform(context: &DeployContext) -> Result<Platform> {
     let usual = found.first().map(|platform| platform.id);
     loop {
         let shown = usual.map(|id| format!(" [{id}]")).unwrap_or_default();
-        let typed = line(&format!("where is it deployed?{shown}: "))?.to_lowercase();
+        let typed = line(&format!("platform{shown}: "))?.to_lowercase();
         let typed = if typed.is_empty() { usual.unwrap_or_default().to_owned() } else { typed };
         match matching(&all, &typed)[..] {
             [only] => return Ok(only.clone()),
             [] => printer::note("none of these; type a part of its name"),
             ref several => {
                 let names: Vec<_> = several.iter().map(|platform| platform.id).collect();
-                printer::note(&format!("that may be {}", names.join(", ")));
+                printer::note(&format!("did you mean {}?", names.join(", ")));
             }
         }
     }
@@ -153,7 +152,7 @@ pub(super) fn ask_environment(platform: &Platform) -> Result<Option<String>> {
         .collect();
     let usual = platform.environments.first().map_or("none", String::as_str);
     loop {
-        let typed = line(&format!("which environment: {}? [{usual}]: ", known.join(", ")))?;
+        let typed = line(&format!("environment: {} [{usual}]: ", known.join(", ")))?;
         match platform.environment(Some(&typed).filter(|typed| !typed.is_empty()).map(String::as_str)) {
             Ok(environment) => return Ok(environment),
             Err(error) => printer::note(&error.to_string()),
@@ -181,13 +180,13 @@ pub(super) fn ask_variables(context: &DeployContext) -> Result<Option<Vec<String
 /// Asks for the terms that the command line does not set.
 fn ask_terms(mut terms: Terms) -> Result<Terms> {
     while terms.expires.is_none() {
-        let typed = line("does it expire? in a time such as 90d [never]: ")?;
+        let typed = line("expires after, such as 90d [never]: ")?;
         if typed.is_empty() {
             break;
         }
         match lifetime(&typed) {
             Ok(time) => terms.expires = Some(time),
-            Err(reason) => printer::note(&format!("that is no time: {reason}")),
+            Err(reason) => printer::note(&format!("invalid time: {reason}")),
         }
     }
     while terms.max_uses.is_none() {
@@ -206,12 +205,12 @@ fn offer_alternatives(context: &DeployContext, request: &mut DeployRequest) -> R
     let (Some(exceeded), alternatives) = (&size.exceeded, size.alternatives) else {
         return Ok(());
     };
-    printer::note(&format!("this does not fit {}: {exceeded}", request.platform.name));
+    printer::note(&format!("the variables are too large for {}: {exceeded}", request.platform.name));
     if alternatives.split && !is_no(&line("split the blob over several variables? [Y/n] ")?) {
         request.blob = BlobPlace::Split;
         return Ok(());
     }
-    let question = format!("keep the blob in {}, to be deployed beside the code? [Y/n] ", BlobFile::NAME);
+    let question = format!("keep the blob in {}, to deploy with the code? [Y/n] ", BlobFile::NAME);
     if alternatives.file && !is_no(&line(&question)?) {
         request.blob = BlobPlace::File(BlobFile::in_folder(&context.project.folder()));
     }
@@ -248,7 +247,7 @@ pub(super) fn confirm_overwrite(yes: bool) -> impl FnOnce(Error) -> Result<()> {
             return Err(in_use);
         }
         let question =
-            format!("{in_use}: with the file, the platform will need the new variables, too\nreplace it?");
+            format!("{in_use}: with a new blob, the platform needs the new variables, too\nreplace it?");
         input::confirm(&question, yes)
     }
 }

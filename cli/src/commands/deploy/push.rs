@@ -40,7 +40,7 @@ pub(in crate::commands) fn run(
         nothing_arrived => {
             let is_revoked = deliver::revoke_after_failure(context, &deployment);
             if is_revoked {
-                printer::note("nothing was set, and the deployment that was made for it is revoked again");
+                printer::note("nothing was set, so the new deployment is revoked again");
             }
             let live = (!is_revoked).then(|| deployment.short_id());
             nothing_arrived.and_then(|report| report_result(&deployment, &report, live))
@@ -56,7 +56,7 @@ pub(in crate::commands) fn run(
 
 /// Prints the command lines that are going to be run.
 fn show_commands(push: &Push, checked: &CheckedRequest, project: Option<&str>) -> Result<()> {
-    printer::note("this runs, with the values on standard input only:");
+    printer::note("these commands run, and get the values only on standard input:");
     for line in push::commands_of(checked, project)? {
         printer::note(&format!("  {line}"));
     }
@@ -69,11 +69,11 @@ fn show_commands(push: &Push, checked: &CheckedRequest, project: Option<&str>) -
 /// Prints what became of each variable, and what to do next.
 fn report_result(deployment: &Deployment, report: &Report, live: Option<String>) -> Result<()> {
     for (what, names) in [
-        ("set, and read back as it was given", &report.stored),
-        ("set, and listed by the platform, which does not show whether the value is whole", &report.listed),
-        ("set, but the platform holds something else than it was given", &report.altered),
+        ("set, and verified", &report.stored),
+        ("set, but the platform does not show whether the value is whole", &report.listed),
+        ("set, but the platform stored a different value", &report.altered),
         ("set, but not listed by the platform", &report.missing),
-        ("perhaps set", &report.unknown),
+        ("unknown whether set", &report.unknown),
         ("not set", &report.failed),
     ] {
         if !names.is_empty() {
@@ -81,7 +81,7 @@ fn report_result(deployment: &Deployment, report: &Report, live: Option<String>)
         }
     }
     if let Some(message) = &report.program_message {
-        printer::note(&format!("its command line said: {message}"));
+        printer::note(&format!("its command line printed: {message}"));
     }
     if live.is_some() {
         deliver::print_blob_file(deployment);
@@ -91,7 +91,7 @@ fn report_result(deployment: &Deployment, report: &Report, live: Option<String>)
         if !report.listed.is_empty() && report.is_complete() {
             printer::note(&format!("\n{NEXT_CHECK}"));
         }
-        printer::note(&format!("\nto take deployment {short} back: capy deploy revoke {short}"));
+        printer::note(&format!("\nto revoke deployment {short}: capy deploy revoke {short}"));
     }
     outcome(deployment, report, live)
 }

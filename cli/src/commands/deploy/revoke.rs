@@ -26,7 +26,10 @@ pub(in crate::commands) fn run(arguments: &DeployRevoke) -> Result<()> {
         Err(_) => choose(&prefix, &service.list(project.id(), deadline()?)?)?.deploy_id,
     };
     deployment::revoke(&service, &id)?;
-    printer::note(&format!("deployment {} is revoked: no key is released for it from now on", id.short()));
+    printer::note(&format!(
+        "deployment {} is revoked: from now on the service releases no key for it",
+        id.short()
+    ));
     Ok(())
 }
 
@@ -35,7 +38,7 @@ fn revoke_all(project: &Project, yes: bool) -> Result<()> {
     input::confirm(&format!("revoke every deployment of {}?", project.id()), yes)?;
     let revoked = service.revoke_all(project.id(), deadline()?)?;
     printer::note(&format!(
-        "{revoked} {} revoked: no key is released for this project from now on",
+        "{revoked} {} revoked: from now on the service releases no key for this project",
         if revoked == 1 { "deployment is" } else { "deployments are" }
     ));
     Ok(())

@@ -46,13 +46,15 @@ pub(in crate::commands) fn run(arguments: DeployRotate) -> Result<()> {
         false => deliver::print(&context, &request, arguments.json)?,
     }
     let short = old.deploy_id.short();
-    let question = format!("\nrevoke {short}? Only when the platform holds the new variables");
+    let question = format!("\nrevoke {short}? Answer yes once the platform has the new variables");
     if let Err(error) = input::confirm(&question, arguments.yes) {
-        printer::note(&format!("deployment {short} stays live; when it may go: capy deploy revoke {short}"));
+        printer::note(&format!(
+            "deployment {short} stays live; to revoke it later: capy deploy revoke {short}"
+        ));
         return if matches!(error, Error::NotConfirmed) { Ok(()) } else { Err(error) };
     }
     deployment::revoke(&context.service, &old.deploy_id)?;
-    printer::note(&format!("deployment {short} is revoked: its successor has its place"));
+    printer::note(&format!("deployment {short} is revoked; the new one replaces it"));
     Ok(())
 }
 

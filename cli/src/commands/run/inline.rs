@@ -170,7 +170,7 @@ impl AfterCommand {
             Reason::Unknown { says_build: false } => {}
             Reason::Build | Reason::Unknown { says_build: true } => {
                 let hint = error.hint().unwrap_or_default();
-                printer::note(&format!("note: {error}, so nothing was inlined\n\nhint: {hint}"));
+                printer::note(&format!("note: nothing was inlined: {error}\n\nhint: {hint}"));
             }
         }
         Ok(())
@@ -182,7 +182,7 @@ impl AfterCommand {
         for path in &report.older_than_run {
             let (path, folder) = (path.display(), path.parent().unwrap_or(Path::new(".")).display());
             printer::note(&format!(
-                "note: {path} is older than this command, and was not inlined: --inline={folder} does that"
+                "note: {path} is older than this command and was not inlined; to inline it, pass --inline={folder}"
             ));
         }
         if self.origin == Origin::EnvFile {
@@ -198,7 +198,7 @@ impl AfterCommand {
         }
         let more = report.unrecognised.len().saturating_sub(MOST_NAMED);
         if more > 0 {
-            printer::note(&format!("note: {more} further folders hold such scripts"));
+            printer::note(&format!("note: {more} more folders contain such scripts"));
         }
     }
 }
@@ -228,13 +228,10 @@ fn searched(report: &Report) -> String {
     let folders: BTreeSet<String> = report.roots.iter().map(|root| root.path.display().to_string()).collect();
     let folders: Vec<String> = folders.into_iter().collect();
     let files = report.scanned_files;
-    let found = if report.leaks.is_empty() {
-        "none holds a value"
-    } else {
-        "only values that are allowed were found"
-    };
+    let found =
+        if report.leaks.is_empty() { "none contains a value" } else { "they contain only allowed values" };
     let mut text = format!(
-        "note: {} holds static files only, so nothing was inlined; {files} files were searched, and {found}",
+        "note: {} contains only static files, so nothing was inlined; {files} files were searched: {found}",
         folders.join(", ")
     );
     let skipped: Vec<&str> = report
@@ -245,7 +242,7 @@ fn searched(report: &Report) -> String {
         .collect();
     if !skipped.is_empty() {
         text += &format!(
-            "\nnote: not searched for, as too short, too common or public by name: {}",
+            "\nnote: not searched for, because too short, too common or public by name: {}",
             skipped.join(", ")
         );
     }

@@ -34,8 +34,8 @@ pub(in crate::commands) fn run(arguments: &SealRowsArguments) -> Result<()> {
                 printer::note(&format!("without a seal: {} {}", row.kind, row.id));
             }
             let rows = format!("{deploys} deployments, {tokens} API tokens and {trusts} trusts");
-            printer::note(&format!("a seal says that {rows} are as the service wrote them"));
-            input::confirm("has nobody else written to the database?", arguments.yes)?;
+            printer::note(&format!("sealing confirms that {rows} are as the service wrote them"));
+            input::confirm("are you sure that nobody else wrote to the database?", arguments.yes)?;
             ask(&service, false)?
         }
     };
@@ -43,8 +43,10 @@ pub(in crate::commands) fn run(arguments: &SealRowsArguments) -> Result<()> {
         return printer::json(&done);
     }
     printer::note(&match done.sealed.len() {
-        0 => "every row that can have a seal bears one".to_owned(),
-        rows => format!("sealed {rows} rows; from now on one without a seal is one that somebody else wrote"),
+        0 => "every row that can have a seal already has one".to_owned(),
+        rows => {
+            format!("sealed {rows} rows; from now on, a row without a seal is one that somebody else wrote")
+        }
     });
     Ok(())
 }

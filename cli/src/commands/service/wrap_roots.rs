@@ -20,19 +20,19 @@ pub(in crate::commands) fn run(arguments: &AskService) -> Result<()> {
     ))?;
     for gone in list.roots.iter().filter(|root| !root.held && root.live > 0) {
         printer::note(&format!(
-            "\nwarning: root {} is gone and {} live deployments need it: put it back, or deploy them anew",
+            "\nwarning: wrap root {} is missing and {} live deployments need it: put it back, or deploy again",
             gone.key_id, gone.live
         ));
     }
     for gone in list.roots.iter().filter(|root| !root.held && root.rows > 0) {
         printer::note(&format!(
-            "\nwarning: root {} is gone and sealed {} API tokens and trusts: put it back, or make them anew",
+            "\nwarning: wrap root {} is missing and sealed {} API tokens and trusts: put it back, or create them again",
             gone.key_id, gone.rows
         ));
     }
     for gone in list.roots.iter().filter(|root| !root.held && root.trail > 0) {
         printer::note(&format!(
-            "\nwarning: root {0} is gone and the audit trail needs it: put it back until nothing does, \
+            "\nwarning: wrap root {0} is missing and the audit trail needs it: put it back, \
             or give it up (`capy audit give-up {0}`)",
             gone.key_id
         ));
@@ -42,9 +42,9 @@ pub(in crate::commands) fn run(arguments: &AskService) -> Result<()> {
 
 fn row(root: &WrapRootState) -> [String; 5] {
     let state = match root {
-        WrapRootState { held: false, .. } => "gone",
+        WrapRootState { held: false, .. } => "missing",
         WrapRootState { newest: true, .. } => "newest: new deployments use it",
-        WrapRootState { live: 0, trail: 0, rows: 0, .. } => "not needed any more: may be taken away",
+        WrapRootState { live: 0, trail: 0, rows: 0, .. } => "not needed any more: can be removed",
         _ => "still needed",
     };
     [

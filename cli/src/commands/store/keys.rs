@@ -50,7 +50,7 @@ fn rotate(arguments: &StoreKeys) -> Result<()> {
         let why =
             if row.key_missing { "its key is not in ENCRYPTION_KEY" } else { "it was altered or moved" };
         let (project, name) = (&row.project_id, shown(Some(&row.key)));
-        printer::note(&format!("warning: {name} of project {project} does not open: {why}"));
+        printer::note(&format!("warning: cannot decrypt {name} of project {project}: {why}"));
     }
     match outcome.unopened.len() {
         0 => Ok(()),
@@ -86,10 +86,10 @@ fn print(keys: &[StoreKeyState]) -> Result<()> {
 fn row(key: &StoreKeyState) -> [String; 3] {
     let id = key.key_id.map_or_else(|| "none".to_owned(), |id| id.to_string());
     let state = match key {
-        StoreKeyState { held: false, .. } => "gone: its values do not open",
+        StoreKeyState { held: false, .. } => "missing: its values cannot be decrypted",
         StoreKeyState { newest: true, .. } => "newest: new values use it",
-        StoreKeyState { key_id: None, .. } => "another store's: the last key opens them",
-        StoreKeyState { rows: 0, .. } => "not needed any more: may be taken away",
+        StoreKeyState { key_id: None, .. } => "imported values: the last key opens them",
+        StoreKeyState { rows: 0, .. } => "not needed any more: can be removed",
         _ => "still needed",
     };
     [id, state.into(), key.rows.to_string()]

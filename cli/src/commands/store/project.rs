@@ -50,7 +50,7 @@ fn create(arguments: ProjectCreate) -> Result<()> {
     }
     printer::data(&format!("{}\n", made.project.project_id))?;
     let (name, secrets) = (shown(Some(&made.project.name)), made.secrets.len());
-    printer::note(&format!("project {name} is made, with {secrets} secret{}", printer::plural(secrets)));
+    printer::note(&format!("project {name} is created, with {secrets} secret{}", printer::plural(secrets)));
     Ok(())
 }
 
@@ -120,7 +120,7 @@ fn show(arguments: &ProjectShow) -> Result<()> {
         ("secrets", Some(&*names.join(" "))),
     ]
     .map(|(setting, text)| [setting.to_owned(), shown(text)]);
-    printer::data(&table(["setting", "is"], settings))
+    printer::data(&table(["setting", "value"], settings))
 }
 
 /// Deletes a project. The question says how many values are deleted with it.
@@ -129,12 +129,12 @@ fn delete(arguments: &ProjectDelete) -> Result<()> {
     let ProjectDetail { project, secrets } = store_project::detail(&service, &arguments.project)?;
     let (name, secrets) = (shown(Some(&project.name)), secrets.len());
     let question = format!(
-        "remove project {name} ({}) and its {secrets} secret{}, for good?",
+        "delete project {name} ({}) and its {secrets} secret{}, for good?",
         project.project_id,
         printer::plural(secrets)
     );
     input::confirm(&question, arguments.yes)?;
     service.remove_project(&project.project_id, deadline()?)?;
-    printer::note(&format!("project {name} is removed"));
+    printer::note(&format!("project {name} is deleted"));
     Ok(())
 }

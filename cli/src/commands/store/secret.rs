@@ -78,5 +78,5 @@ fn list(arguments: &SecretList) -> Result<()> {
         return Ok(());
     }
     let row = |secret: &SecretInfo| [secret.key.clone(), time(secret.created_at), time(secret.updated_at)];
-    printer::data(&table(["name", "set first", "set last"], detail.secrets.iter().map(row)))
+    printer::data(&table(["name", "created", "changed"], detail.secrets.iter().map(row)))
 }

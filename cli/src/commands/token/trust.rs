@@ -48,7 +48,7 @@ fn add(arguments: TrustAdd) -> Result<()> {
     }
     let id = trust.trust_id;
     printer::note(&format!(
-        "{id}: jobs of {} have {}{}; to end it: capy token trust remove {id}",
+        "{id}: jobs of {} have {}{}; to remove this trust: capy token trust remove {id}",
         shown(Some(&trust.claims.repository)),
         trust.scope,
         limits(&trust.claims).map(|only| format!(", with {only}")).unwrap_or_default(),
@@ -71,7 +71,7 @@ fn warnings(claims: &TrustClaims) -> Vec<String> {
     let is_loose = |value: &str| value.strip_suffix('*').is_some_and(|begin| !begin.ends_with('/'));
     let warning = |(claim, value): (&str, &str)| {
         let (value, begin) = (shown(Some(value)), shown(value.strip_suffix('*')));
-        format!("{claim} {value} fits every {claim} that begins so, such as {begin}-x")
+        format!("{claim} {value} also matches names such as {begin}-x")
     };
     named(claims).filter(|(_, value)| is_loose(value)).map(warning).collect()
 }
@@ -81,7 +81,7 @@ fn report(warnings: &[String]) {
         printer::note(&format!("warning: {warning}"));
     }
     if !warnings.is_empty() {
-        printer::note("\nhint: name it whole, or let the * follow a /, as in refs/heads/release/*");
+        printer::note("\nhint: write the whole name, or put a / before the *, as in refs/heads/release/*");
     }
 }
 
@@ -139,6 +139,6 @@ fn remove(arguments: &TrustRemove) -> Result<()> {
     let id = arguments.id.trim();
     let id = TrustId::parse(id).map_err(|_| Error::TrustIdMalformed { text: id.into() })?;
     key_service::with_token(arguments.service.url.as_deref())?.remove_trust(&id, deadline()?)?;
-    printer::note(&format!("trust {id} is removed: the service accepts nothing by it from now on"));
+    printer::note(&format!("trust {id} is removed: from now on the service refuses those jobs"));
     Ok(())
 }

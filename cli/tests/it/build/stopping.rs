@@ -215,7 +215,7 @@ fn what_a_killed_build_left_is_swept_by_the_next_its_container_too() {
 
     bench.set("build_command", "mkdir dist; echo 1 > dist/server.js");
     let outcome = bench.build(&[]).passes();
-    assert!(outcome.stderr.contains("was killed; what it left is removed"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("was killed; its remains are removed"), "{}", outcome.stderr);
     let show = bench.capy(&["build", "show", "--json", lost["id"].as_str().unwrap()]).passes();
     assert!(show.stdout.contains("\"status\": \"lost\""), "{}", show.stdout);
     assert!(!folder.exists());

@@ -40,7 +40,7 @@ fn names_that_run_code_are_refused_in_a_folder_that_nobody_allowed() {
         let folder = sandbox.path("").canonicalize().unwrap();
         assert!(refused.stderr.contains(&format!("its .env sets {name} (")), "{}", refused.stderr);
         assert!(refused.stderr.contains(&format!("capy allow {}", folder.display())), "{}", refused.stderr);
-        assert!(refused.stderr.contains("for one run: --allow-loader"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("or pass --allow-loader for one run"), "{}", refused.stderr);
         sandbox.capy(&[&["run", "--inline"], &run[1..]].concat()).fails(12, "FOLDER_NOT_ALLOWED");
     }
     let echo = ["--", "sh", "-c", "echo $NODE_OPTIONS"];
@@ -228,7 +228,7 @@ fn at_a_terminal_the_folder_is_asked_about_once() {
     for (answer, code) in [("n\n", Some(12)), ("\n", Some(12)), ("y\n", Some(0))] {
         let mut terminal = Terminal::start(&sandbox, &run);
         terminal.wait_for("asks for the key of project prj_");
-        terminal.wait_for("Have you read what is there, and allow it? [y/N] ");
+        terminal.wait_for("Allow it? Read those files first. [y/N] ");
         terminal.type_keys(answer);
         let (ended, shown) = terminal.end();
         assert_eq!((ended, shown.contains("done:11")), (code, code == Some(0)), "{shown}");

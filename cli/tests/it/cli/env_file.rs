@@ -320,12 +320,12 @@ fn what_readers_of_env_files_read_otherwise_is_told_by_run_and_refused_by_encryp
         ("B_TWO=canary\u{a0}", "a character that cannot be seen (U+00A0)"),
         ("B_TWO='can\u{2028}ary'", "a character that cannot be seen (U+2028)"),
         ("B_TWO=\u{202e}canary", "a character that cannot be seen (U+202E)"),
-        ("В_TWO=canary", "a character that other readers of .env do not take"),
-        ("B_TWO=canary\rC=2", "a carriage return without a new line"),
+        ("В_TWO=canary", "a character that other readers of .env do not accept"),
+        ("B_TWO=canary\rC=2", "a carriage return without a newline"),
         ("B_TWO=\"can\\ary\"", "a backslash in double quotes"),
         ("B_TWO='canary\\'", "a backslash before the closing quote"),
         ("B_TWO=“canary”", "typographic quotes"),
-        ("B_TWO= \nC=canary", "blanks for a value"),
+        ("B_TWO= \nC=canary", "only blanks as its value"),
     ] {
         let text = format!("A_ONE=one\n{line}\n");
         sandbox.write(".env", &text);
@@ -347,7 +347,7 @@ fn what_readers_of_env_files_read_otherwise_is_told_by_run_and_refused_by_encryp
 fn a_name_that_shells_drop_is_told_in_one_line() {
     let mut sandbox = Sandbox::project();
     let refused = sandbox.capy_with(&["set", "my.key"], "canary").fails(2, "NAME_MALFORMED");
-    assert!(refused.stderr.contains("a shell drops any other"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("a shell drops other names"), "{}", refused.stderr);
     sandbox.write(".env", "my.key=canary\nA=1\n2nd=canary\nx-y=canary\n");
     let says = "drops variables with such names: ";
     let run = sandbox.capy(&["run", "--", "env"]).succeeds();
@@ -398,7 +398,7 @@ fn another_encoding_is_named_with_the_way_out_and_nothing_runs() {
         assert_eq!(fs::read(sandbox.path(".env")).unwrap(), bytes);
     }
     for (bytes, says) in
-        [(&b"A=1\nB=caf\xe9\n"[..], "is not written in UTF-8: see line 2"), (b"A=\0\n", "zero byte")]
+        [(&b"A=1\nB=caf\xe9\n"[..], "is not valid UTF-8: see line 2"), (b"A=\0\n", "zero byte")]
     {
         fs::write(sandbox.path(".env"), bytes).unwrap();
         let refused = sandbox.capy(&["run", "--", "true"]).fails(1, "ENV_FILE_ENCODING");

@@ -143,5 +143,5 @@ fn a_git_file_that_points_elsewhere_and_a_repository_inside_of_a_tree_run_nothin
     assert!(Command::new("mkfifo").arg(sandbox.path("carried/index")).status().unwrap().success());
     sandbox.write(".env", "A=canary\n");
     let encrypted = sandbox.capy(&["encrypt"]).succeeds();
-    assert!(encrypted.stderr.contains("it is not known whether git tracks .env"), "{}", encrypted.stderr);
+    assert!(encrypted.stderr.contains("it does not know whether git tracks .env"), "{}", encrypted.stderr);
 }

@@ -99,12 +99,12 @@ fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
     git(&["init", "-q"]);
     sandbox.write(".gitignore", ".env\n.env.*\n!.env.example\n!.env\n");
     let exposed = sandbox.capy(&["init"]).succeeds();
-    assert!(exposed.stderr.contains("takes .env up again"), "{}", exposed.stderr);
+    assert!(exposed.stderr.contains("includes .env again"), "{}", exposed.stderr);
     fs::remove_file(sandbox.path("capy.toml")).unwrap();
     git(&["add", ".env"]);
     let outcome = sandbox.capy(&["init"]).succeeds();
     assert!(outcome.stderr.contains("git tracks .env"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("hint: git rm --cached .env"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint: run `git rm --cached .env`"), "{}", outcome.stderr);
 }
 
 #[test]

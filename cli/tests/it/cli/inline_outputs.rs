@@ -70,7 +70,7 @@ fn a_value_in_a_static_site_fails_the_build_wherever_it_is_written() {
         let outcome = run(&sandbox, &["vite", "build"]).fails(1, "INLINE_REFUSED");
         assert!(outcome.stderr.contains(&format!("{folder}/{file}:1")), "{}", outcome.shown());
         let allowed = sandbox.capy(&["run", "--allow-leak", "A", "--", "vite", "build"]).succeeds();
-        assert!(allowed.stderr.contains("only values that are allowed"), "{}", allowed.shown());
+        assert!(allowed.stderr.contains("they contain only allowed values"), "{}", allowed.shown());
         sandbox.capy(&["run", "--no-inline", "--", "vite", "build"]).succeeds();
     }
 }
@@ -81,8 +81,9 @@ fn a_static_site_without_a_value_passes_and_says_that_it_was_searched() {
         let sandbox = platform(&site(folder, file, "var key = 1"));
         let outcome = run(&sandbox, &["vite", "build"]).succeeds();
         let top = folder.split("/shop").next().unwrap();
-        let told =
-            format!("note: ./{top} holds static files only, so nothing was inlined; 2 files were searched");
+        let told = format!(
+            "note: ./{top} contains only static files, so nothing was inlined; 2 files were searched"
+        );
         assert!(outcome.stderr.contains(&told), "{}", outcome.shown());
         // Asked for a server's bundle, it has none.
         sandbox.capy(&["run", "--inline", "--", "vite", "build"]).fails(1, "NOTHING_TO_INLINE");
@@ -97,7 +98,7 @@ fn values_too_short_to_search_for_are_named_after_a_static_build() {
     deploy(&mut sandbox);
     sandbox.write_program("vite", &site("dist", "a.js", ""));
     let outcome = run(&sandbox, &["vite", "build"]).succeeds();
-    assert!(outcome.stderr.contains("not searched for, as too short"), "{}", outcome.shown());
+    assert!(outcome.stderr.contains("not searched for, because too short"), "{}", outcome.shown());
     assert!(outcome.stderr.contains("SHORT"), "{}", outcome.shown());
 }
 

@@ -84,8 +84,10 @@ fn a_piped_token_goes_to_no_service_that_only_a_pulled_repository_names() {
         let mut login = sandbox.command(&["login"]);
         login.current_dir(sandbox.path(folder));
         let refused = sandbox.finish(login, "canary-token\n").fails(10, "SERVICE_URL_UNCONFIRMED");
-        let hint =
-            format!("hint: if the token is for that service: capy login --url {}", sandbox.service.url());
+        let hint = format!(
+            "hint: if the token is for that service, run `capy login --url {}`",
+            sandbox.service.url()
+        );
         assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
     }
     // A login that is known is no leave either: which of several services is meant, the repository must not say.
@@ -105,7 +107,7 @@ fn at_a_terminal_an_unknown_service_of_a_repository_is_shown_and_confirmed() {
     let url = sandbox.service.url();
     for (answer, code) in [("n\n", Some(10)), ("\n", Some(10)), ("y\n", Some(0))] {
         let mut terminal = Terminal::start(&sandbox, &["login"]);
-        terminal.wait_for(&format!("the key service is {url}, which no login on this machine knows"));
+        terminal.wait_for(&format!("names the key service {url}, to which nobody logged in on this machine"));
         terminal.wait_for("[y/N] ");
         assert!(sandbox.service.seen().is_empty());
         terminal.type_keys(answer);

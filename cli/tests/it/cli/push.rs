@@ -110,7 +110,7 @@ fn values_reach_each_command_line_on_stdin_only_and_open() {
         let pushed = sandbox.capy(&["deploy", "--platform", platform, "--push", "--yes"]).succeeds();
         let shown = format!("{program} {}", first_run.join(" "));
         assert!(pushed.stderr.contains(&shown), "{platform}: {}", pushed.stderr);
-        let all = "set, and listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
+        let all = "set, but the platform does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
         assert!(pushed.stderr.contains(all), "{platform}: {}", pushed.stderr);
         assert_eq!(pushed.stdout, "", "{platform}");
 
@@ -143,8 +143,8 @@ esac
 
 #[test]
 fn a_value_that_the_platform_shows_is_compared_and_a_damaged_one_is_not_called_set() {
-    let others = "set, and read back as it was given: CAPY_SERVICE_URL, ";
-    let altered = "set, but the platform holds something else than it was given: ";
+    let others = "set, and verified: CAPY_SERVICE_URL, ";
+    let altered = "set, but the platform stored a different value: ";
     for (platform, name, program) in [("netlify", "Netlify", "netlify"), ("railway", "Railway", "railway")] {
         for (damage, damaged) in [
             (r"s/^\(PROJECT_KEY=\).*/\1/", "PROJECT_KEY"),
@@ -233,10 +233,10 @@ fn a_partial_failure_is_reported_exactly_and_the_same_again_sets_all() {
     let failed = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
     for line in [
         "hint: repair what it complains of and run the same again",
-        "set, and listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL\n",
+        "set, but the platform does not show whether the value is whole: CAPY_SERVICE_URL\n",
         "set, but not listed by the platform: PROJECT_KEY\n",
         "not set: SECRETS_BLOB\n",
-        "its command line said: denied: …\n",
+        "its command line printed: denied: …\n",
     ] {
         assert!(failed.stderr.contains(line), "{line}: {}", failed.stderr);
     }
@@ -330,8 +330,8 @@ fn what_may_have_arrived_is_not_revoked() {
     let (id, is_revoked) = made(&sandbox);
     assert!(!is_revoked);
     for text in [
-        "perhaps set: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB\n".to_owned(),
-        "its command line said: no connection\n".to_owned(),
+        "unknown whether set: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB\n".to_owned(),
+        "its command line printed: no connection\n".to_owned(),
         "it is not known whether Fly.io holds CAPY_SERVICE_URL".to_owned(),
         format!("then `capy deploy revoke {id}`"),
     ] {
@@ -355,7 +355,7 @@ fn an_interrupt_ends_the_platforms_program_and_says_what_became_of_the_deploymen
     let said = String::from_utf8(output.stderr).unwrap();
     let (id, is_revoked) = made(&sandbox);
     assert!(!is_revoked && said.contains(&format!("then `capy deploy revoke {id}`")), "{said}");
-    assert!(said.contains("perhaps set: ") && said.contains("it did not end"), "{said}");
+    assert!(said.contains("unknown whether set: ") && said.contains("it did not end"), "{said}");
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(output.status.signal(), Some(Signal::INT.as_raw()));
     let stat = format!("/proc/{}/stat", hanging.trim());
@@ -379,7 +379,7 @@ fn half_a_push_names_its_deployment_and_what_to_do() {
         told.stderr
     );
     // Of a value that was cut short nothing is shown either.
-    assert!(told.stderr.contains("its command line said: denied: …...\n"), "{}", told.stderr);
+    assert!(told.stderr.contains("its command line printed: denied: …...\n"), "{}", told.stderr);
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn the_blobs_file_is_named_and_holds_what_it_held_when_nothing_arrived() {
     let sandbox = project_with("flyctl");
     let to_file = [&PUSH_FLY[..], &["--blob-file", "capy.blob"]].concat();
     let told = sandbox.capy(&to_file).succeeds();
-    assert!(told.stderr.contains("the blob is in capy.blob: deploy it beside the code"), "{}", told.stderr);
+    assert!(told.stderr.contains("the blob is in capy.blob: deploy it with the code"), "{}", told.stderr);
     let blob = sandbox.read("capy.blob");
     fs::write(home(&sandbox, "fail"), "PROJECT_KEY\n").unwrap();
     sandbox.capy(&to_file).fails(1, "PUSH_INCOMPLETE");
@@ -401,7 +401,7 @@ fn an_error_of_the_push_is_told_even_where_nothing_can_be_taken_back() {
     sandbox.service.fail_from("DELETE", Fault::Refuse(403, "FORBIDDEN"));
     let told = sandbox.capy(&PUSH_FLY).fails(1, "PUSH_INCOMPLETE");
     let (id, is_revoked) = made(&sandbox);
-    assert!(!is_revoked && told.stderr.contains("could not be revoked again"), "{}", told.stderr);
+    assert!(!is_revoked && told.stderr.contains("cannot revoke deployment"), "{}", told.stderr);
     assert!(told.stderr.contains(&format!("then `capy deploy revoke {id}`")), "{}", told.stderr);
 }
 

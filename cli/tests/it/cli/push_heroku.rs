@@ -72,7 +72,7 @@ fn heroku_gets_its_values_in_the_body_of_its_own_api() {
     assert!(which.stderr.contains("hint: pass --project APP"), "{}", which.stderr);
     assert!(sandbox.service.deploys().is_empty());
     let pushed = sandbox.capy(&[&push[..], &["--project", "shop"]].concat()).succeeds();
-    let all = "set, and read back as it was given: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
+    let all = "set, and verified: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
     assert!(pushed.stderr.contains(all) && !pushed.stderr.contains(CANARY), "{}", pushed.stderr);
     let call = heroku.seen.recv().unwrap();
     let (head, body) = call.split_once("\r\n\r\n").unwrap();
@@ -94,8 +94,8 @@ fn what_heroku_keeps_as_an_empty_value_is_not_called_set() {
     let push = ["deploy", "--platform", "heroku", "--push", "--yes", "--project", "shop"];
     let told = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
     for line in [
-        "set, and read back as it was given: CAPY_SERVICE_URL, SECRETS_BLOB\n",
-        "set, but the platform holds something else than it was given: PROJECT_KEY\n",
+        "set, and verified: CAPY_SERVICE_URL, SECRETS_BLOB\n",
+        "set, but the platform stored a different value: PROJECT_KEY\n",
         "not everything was set on Heroku: PROJECT_KEY",
     ] {
         assert!(told.stderr.contains(line), "{line}: {}", told.stderr);

@@ -19,7 +19,7 @@ fn a_successor_has_the_same_terms_and_the_old_one_ends() {
     let terms = ["--expires", "90d", "--max-uses", "5", "--cidr", "10.0.0.0/8", "--credential", "deploy-key"];
     let (mut sandbox, old) = with_deployment(&terms);
     let lines = sandbox.capy(&["deploy", "rotate", &old[..8], "--yes"]).succeeds();
-    assert!(lines.stderr.contains("is revoked: its successor has its place"), "{}", lines.stderr);
+    assert!(lines.stderr.contains("is revoked; the new one replaces it"), "{}", lines.stderr);
     let deploys = sandbox.service.deploys();
     let (was, is): (Vec<_>, Vec<_>) = deploys.iter().partition(|deploy| deploy.deploy_id.to_string() == old);
     assert!(was[0].revoked_at.is_some() && is[0].revoked_at.is_none());

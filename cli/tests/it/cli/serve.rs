@@ -102,7 +102,11 @@ fn it_does_not_start_with_what_cannot_work() {
     let key = sandbox.capy(&serve);
     assert_eq!(key.code, 10, "{}", key.stderr);
     assert!(key.stderr.starts_with("error[SERVICE_SECRET]: secret ENCRYPTION_KEY is malf"), "{}", key.stderr);
-    assert!(key.stderr.contains("hint: `capy service keygen --encryption-key` makes one"), "{}", key.stderr);
+    assert!(
+        key.stderr.contains("hint: make one with `capy service keygen --encryption-key`"),
+        "{}",
+        key.stderr
+    );
     assert!(!key.stderr.contains("canary"), "{}", key.stderr);
     sandbox.env.remove("ENCRYPTION_KEY");
     sandbox.write("cert.pem", "nothing");

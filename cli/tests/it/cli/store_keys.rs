@@ -119,7 +119,7 @@ fn a_rotation_whose_service_is_killed_half_way_loses_nothing_and_is_finished_by_
     assert!(rotated.stderr.contains(&format!("{} values sealed again", rows(1))), "{}", rotated.stderr);
     let words = rotated.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("newest: new values use it 600"), "{}", rotated.stdout);
-    assert!(words.ends_with("not needed any more: may be taken away 0"), "{}", rotated.stdout);
+    assert!(words.ends_with("not needed any more: can be removed 0"), "{}", rotated.stdout);
     store.restart(&new);
     assert_eq!(store.values("prj_a", &new), before);
     assert_eq!(store.json(&["store", "keys", "rotate"])["resealed"], 0);
@@ -136,11 +136,11 @@ fn values_that_do_not_open_are_named_and_end_a_rotation_with_a_code_of_its_own()
     store.sandbox.capy(&["store", "project", "create", "shop", "--id", "prj_a", "--from", ".env"]).succeeds();
     store.restart(&new);
     let keys = store.sandbox.capy(&["store", "keys", "list"]).succeeds();
-    assert!(keys.stdout.contains("gone: its values do not open  2"), "{}", keys.stdout);
+    assert!(keys.stdout.contains("missing: its values cannot be decrypted  2"), "{}", keys.stdout);
     let rotated = store.sandbox.capy(&["store", "keys", "rotate"]);
     assert_eq!(rotated.code, 53, "{}", rotated.shown());
-    assert!(rotated.stderr.contains("A of project prj_a does not open: its key is not in ENCRYPTION_KEY"));
-    assert!(rotated.stderr.contains("error[STORE_UNOPENED]: 2 values of the store do not open"));
+    assert!(rotated.stderr.contains("cannot decrypt A of project prj_a: its key is not in ENCRYPTION_KEY"));
+    assert!(rotated.stderr.contains("error[STORE_UNOPENED]: 2 values of the store cannot be decrypted"));
     store.restart(&format!("{new} {old}"));
     store.sandbox.capy(&["store", "keys", "rotate"]).succeeds();
     assert_eq!(store.values("prj_a", &new).len(), 2, "the key that was put back opened them");

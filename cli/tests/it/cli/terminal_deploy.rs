@@ -12,21 +12,21 @@ fn where_no_browser_can_be_the_steps_are_asked_at_the_terminal() {
     sandbox.write("fly.toml", "");
     let mut terminal = Terminal::start(&sandbox, &["deploy"]);
     for (question, answer) in [
-        ("where is it deployed? [fly]: ", "cloud"),
-        ("that may be ", "nope"),
+        ("platform [fly]: ", "cloud"),
+        ("did you mean ", "nope"),
         ("none of these", "vercel"),
-        ("which environment: production, preview, development? [production]: ", "preview"),
+        ("environment: production, preview, development [production]: ", "preview"),
         ("variables: A, B", "NOPE"),
         ("NOPE is not one of them", "B"),
         ("a label for `capy deploy list` [the environment, if any]: ", ""),
         ("such as 90d [never]: ", "soon"),
-        ("that is no time", "90d"),
+        ("invalid time", "90d"),
         ("may open it? [any number]: ", "0"),
         ("any number]: 0", "3"),
         ("is it for another client than capy? [y/N] ", "y"),
         ("beside the blob: project-key or deploy-key? [project-key]: ", "key"),
         ("none of these", "deploy-key"),
-        ("layout: v1 or v0? [v1]: ", ""),
+        ("format: v1 or v0? [v1]: ", ""),
         ("make a deployment for Vercel; its variables: (w)ritten to capy.env, or (p)rinted here? ", "p"),
     ] {
         terminal.wait_for(question);
@@ -65,7 +65,7 @@ fn what_does_not_fit_is_split_at_the_terminal_and_set_by_the_platforms_own_progr
     sandbox.write_program("wrangler", script);
     let mut terminal = Terminal::start(&sandbox, &["deploy", "--platform", "cloudflare-pages"]);
     for (question, answer) in [
-        ("which environment: production, preview? [production]: ", ""),
+        ("environment: production, preview [production]: ", ""),
         ("which of them? [all]: ", ""),
         ("[the environment, if any]: ", ""),
         ("[never]: ", ""),
@@ -141,7 +141,7 @@ fn a_deployment_that_nobody_holds_is_revoked_from_the_list_on_a_yes() {
     for (answer, revoked) in [("n", false), ("y", true)] {
         let mut terminal = Terminal::start(&sandbox, &["deploy", "list"]);
         terminal.wait_for("nobody received the variables of");
-        terminal.wait_for("revoke? [y/N] ");
+        terminal.wait_for("revoke them? [y/N] ");
         terminal.type_keys(&format!("{answer}\n"));
         let (code, shown) = terminal.end();
         assert_eq!(code, Some(0), "{shown}");

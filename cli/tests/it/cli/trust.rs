@@ -56,7 +56,7 @@ fn a_star_inside_of_a_word_is_warned_of_when_it_is_added_and_listed() {
         assert!(json["trust_id"].as_str().unwrap().starts_with("tru_"), "{json}");
     }
     let listed = sandbox.capy(&["token", "trust", "list", "--json"]).succeeds();
-    let warning = "warning: ref refs/heads/main* fits every ref that begins so, such as refs/heads/main-x\n";
+    let warning = "warning: ref refs/heads/main* also matches names such as refs/heads/main-x\n";
     assert!(listed.stderr.contains(warning), "{}", listed.stderr);
     assert_eq!(listed.stderr.matches("warning: ").count(), 8, "{}", listed.stderr);
 }

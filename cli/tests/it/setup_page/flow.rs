@@ -141,7 +141,7 @@ fn the_whole_way_from_the_click_to_the_first_use() {
     photograph(&browser, "7-over");
     let (code, said) = page.end();
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("to take it back: capy deploy revoke"), "{said}");
+    assert!(said.contains("to revoke it: capy deploy revoke"), "{said}");
     assert!(!said.contains(CANARY) && !said.contains(&key), "{said}");
     let own = page.url.split('/').take(3).collect::<Vec<_>>().join("/");
     let requests = browser.requests();
