@@ -105,7 +105,7 @@ impl Error {
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match self {
             Self::SecretExposed { path } => {
-                return Some(format!("let its owner alone read it: chmod 600 {}", path.display()).into());
+                return Some(format!("let only its owner read it: chmod 600 {}", path.display()).into());
             }
             Self::Descriptors { .. } => {
                 "raise the limit (`ulimit -n`, `LimitNOFILE=`), or ask for less: --max-connections N"

@@ -173,15 +173,15 @@ fn what_a_platform_sets_itself_is_told_with_whose_value_counts() {
     assert_eq!(
         told("vercel", &["DATABASE_URL", "VERCEL_URL", "VERCEL", "VERCELS", "MY_VERCEL_URL"]),
         [
-            "Vercel sets VERCEL_URL, VERCEL itself (https://vercel.com/docs/environment-variables/system-environment-variables, 2026-12): the build gets your value and bakes it in; what reads it only when the program runs gets the value that is set there"
+            "Vercel sets VERCEL_URL, VERCEL itself (https://vercel.com/docs/environment-variables/system-environment-variables, 2026-12): the build gets your value and inlines it; code that reads it at run time gets the platform's value"
         ]
     );
     let heroku = told("heroku", &["PORT", "PORTS", "NODE_ENV", "PATH", "STRIPE_KEY"]);
     assert_eq!(
         heroku,
         [
-            "Heroku sets PORT itself (https://devcenter.heroku.com/articles/dyno-startup-behavior, 2026-12): `capy run` gives the program your value, and the platform goes by its own",
-            "the system there sets NODE_ENV, PATH itself: `capy run` gives the program your value, and the platform goes by its own",
+            "Heroku sets PORT itself (https://devcenter.heroku.com/articles/dyno-startup-behavior, 2026-12): `capy run` gives the program your value, but the platform uses its own",
+            "the system there sets NODE_ENV, PATH itself: `capy run` gives the program your value, but the platform uses its own",
         ]
     );
     assert!(

@@ -31,12 +31,12 @@ export async function ask(what, body = {}) {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
     });
   } catch {
-    over("The terminal's capy deploy is not running any more. What was revealed here is gone; run it again to go on.");
+    over("capy deploy no longer runs in the terminal. This page has forgotten the values; run the command again to continue.");
     throw new Ended();
   }
   if (answer.status === 200) return answer.json();
   if (answer.status === 409) throw await answer.json();
-  throw { error: `the page's own server answered ${answer.status}`, hint: null };
+  throw { error: `capy deploy answered ${answer.status}`, hint: null };
 }
 export class Ended extends Error {}
 
@@ -137,7 +137,7 @@ function platformCard(one) {
     make("input", { type: "radio", name: "platform", value: one.id, checked: one.id === choice.platform, change: () => choosePlatform(one.id) }),
     make("span", {}, make("b", {}, one.name),
       one.marker ? make("small", { class: "marker" }, `found ${one.marker}`)
-        : make("small", {}, one.pattern === "build" ? "baked into the build" : "opened at the start")));
+        : make("small", {}, one.pattern === "build" ? "inlined into the build" : "opened at the start")));
 }
 
 function choosePlatform(id) {
@@ -259,7 +259,7 @@ function showSize({ sizes, used, limit, single, problem, warning, alternatives }
   }
   const replaces = problem?.code === "BLOB_FILE_IN_USE";
   const offered = alternatives.split && alternatives.file ? "tick one of the boxes below" : alternatives.split || alternatives.file ? "tick the box below" : null;
-  if (replaces) parts.push(notice("warn", problem.error, "What is deployed with the file from then on needs the new deployment's variables."));
+  if (replaces) parts.push(notice("warn", problem.error, "Everything that you deploy with this file from now on needs the new variables."));
   else if (problem?.code === "DEPLOYMENT_TOO_LARGE") parts.push(tooLarge(problem.error, `Choose fewer variables${offered ? `, or ${offered}` : ""}.`));
   else if (problem) parts.push(notice("bad", problem.error, problem.hint));
   else if (warning) parts.push(notice("warn", warning, `Choose fewer${offered ? `, or ${offered},` : ""} if you use those.`));

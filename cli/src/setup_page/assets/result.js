@@ -28,7 +28,7 @@ export function clearResult() {
 
 function values() {
   const cards = made.variables.map(card);
-  const file = made.blob_file ? notice("good", `The sealed blob is in ${made.blob_file}.`, "Deploy it beside the code; without the key it opens nothing.") : null;
+  const file = made.blob_file ? notice("good", `The sealed blob is in ${made.blob_file}.`, "Deploy it with the code. Without the key nobody can open it.") : null;
   const warning = made.warning ? notice("warn", made.warning) : null;
   const presets = made.preset_notes.map((note) => notice("warn", `Of what is inside, ${note}.`));
   return make("div", {}, make("h2", {}, "Set these variables"), ...cards, file, warning, ...presets,
@@ -118,7 +118,7 @@ function pushing() {
   const said = make("div", { id: "push-said", role: "status" });
   const button = make("button", { type: "button", id: "push", click: () => run(button, said, project) }, "Run them now");
   return make("div", {}, make("h2", {}, `Or let ${push.program} set them`),
-    make("p", { class: "lead" }, "They are run in the folder where capy deploy was started; values are no arguments of theirs."),
+    make("p", { class: "lead" }, "capy runs them in the folder where you started capy deploy, and passes no value as an argument."),
     make("pre", { class: "secret" }, push.commands.join("\n")),
     push.note ? make("p", {}, make("small", {}, push.note)) : null,
     project ? make("label", { class: "field" }, make("span", {}, `Project (${push.project})`), project) : null,
@@ -131,12 +131,12 @@ async function run(button, said, project) {
   try {
     const report = await ask("push", { deploy_id: made.deploy_id, project: project?.value || null });
     const parts = [];
-    if (report.stored.length) parts.push(notice("good", `Stored, and read back as given: ${report.stored.join(", ")}`));
-    if (report.listed.length) parts.push(notice("warn", `Listed by the platform, which does not show whether the value is whole: ${report.listed.join(", ")}`, "The first build or start that opens them shows it here; capy deploy --check --held FILE checks what the platform gives out."));
-    if (report.altered.length) parts.push(notice("bad", `Set, but the platform holds something else: ${report.altered.join(", ")}`, report.program_message));
+    if (report.stored.length) parts.push(notice("good", `Set, and verified: ${report.stored.join(", ")}`));
+    if (report.listed.length) parts.push(notice("warn", `Set, but the platform does not show whether the value is whole: ${report.listed.join(", ")}`, "The first build or start that opens them shows it here; capy deploy --check --held FILE checks what the platform gives out."));
+    if (report.altered.length) parts.push(notice("bad", `Set, but the platform stored a different value: ${report.altered.join(", ")}`, report.program_message));
     if (report.missing.length) parts.push(notice("warn", `Set, but the platform does not list: ${report.missing.join(", ")}`, report.program_message));
-    if (report.unknown.length) parts.push(notice("warn", `Perhaps set: ${report.unknown.join(", ")}`, report.program_message));
-    if (report.left_over.length) parts.push(notice("bad", `Left over from another deployment, and with both nothing opens: ${report.left_over.join(", ")}`, "Remove them:"), block(report.removals.join("\n")));
+    if (report.unknown.length) parts.push(notice("warn", `Unknown whether set: ${report.unknown.join(", ")}`, report.program_message));
+    if (report.left_over.length) parts.push(notice("bad", `Left over from another deployment, and nothing opens with both: ${report.left_over.join(", ")}`, "Remove them:"), block(report.removals.join("\n")));
     if (report.failed.length) parts.push(notice("bad", `Not set: ${report.failed.join(", ")}`, report.program_message));
     said.replaceChildren(...parts);
   } catch (refusal) {
@@ -161,7 +161,7 @@ function last() {
     }
   } }, "Revoke this deployment");
   return make("div", {}, make("h2", {}, "Later"),
-    make("div", { class: "actions" }, make("span", {}, "To take it back: ", make("code", {}, `capy deploy revoke ${made.short_id}`)), button));
+    make("div", { class: "actions" }, make("span", {}, "To revoke it: ", make("code", {}, `capy deploy revoke ${made.short_id}`)), button));
 }
 
 // ---- the live line -----------------------------------------------------------------------------------------------
@@ -174,8 +174,8 @@ function live(kind, text) {
 /** Nothing can be done with it any more. */
 function showRevoked() {
   made.revoked = true;
-  live("lost", "Revoked: no key is released for it any more");
-  at("result-body").replaceChildren(make("p", { class: "note" }, "Its variables open nothing now: remove them where you set them."));
+  live("lost", "Revoked: the service releases no key for it");
+  at("result-body").replaceChildren(make("p", { class: "note" }, "Its variables open nothing any more: remove them where you set them."));
 }
 
 async function look() {
@@ -190,7 +190,7 @@ async function look() {
     else live("", "Waiting for its first use");
   } catch (refusal) {
     if (refusal instanceof Ended || made !== mine) return;
-    live("", `The key service cannot be asked right now: ${refusal.error}`);
+    live("", `Cannot reach the key service right now: ${refusal.error}`);
   }
   poll = setTimeout(look, POLL);
 }

@@ -100,7 +100,7 @@ fn what_the_platform_sets_itself_is_told_with_whose_value_counts() {
     };
     let heroku = note("heroku", "A,PORT");
     assert!(heroku.starts_with("note: Heroku sets PORT itself (https://devcenter.heroku.com/"), "{heroku}");
-    assert!(heroku.ends_with("gives the program your value, and the platform goes by its own"), "{heroku}");
+    assert!(heroku.ends_with("gives the program your value, but the platform uses its own"), "{heroku}");
     let vercel = note("vercel", "A,NODE_ENV,PORT");
     assert!(vercel.starts_with("note: the system there sets NODE_ENV itself: the build gets"), "{vercel}");
     assert_eq!((note("heroku", "A"), note("vercel", "A,PORT")), (String::new(), String::new()));

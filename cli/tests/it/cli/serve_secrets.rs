@@ -31,7 +31,7 @@ fn a_secrets_file_that_others_may_read_is_refused() {
         with_mode("roots", mode);
         let refused = sandbox.capy(&SERVE).fails(10, "SERVICE_SECRET_EXPOSED");
         assert!(refused.stderr.contains("roots can be read by other users"), "{mode:o}: {}", refused.stderr);
-        assert!(refused.stderr.contains("hint: let its owner alone read it: chmod 600 roots"), "{mode:o}");
+        assert!(refused.stderr.contains("hint: let only its owner read it: chmod 600 roots"), "{mode:o}");
         assert!(!refused.stderr.contains("c4c4"), "{mode:o}");
     }
     for mode in [0o600, 0o400] {

@@ -132,7 +132,7 @@ fn cloudflare_pages_by_the_real_wrangler() {
     browser.click("#push");
     browser.wait_for_text(
         "#push-said",
-        "Listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
+        "Set, but the platform does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
     );
 
     let mut pages = platform(&api.variables("production"));
@@ -187,7 +187,7 @@ fn pushed(program: &str, id: &str) -> (Page, Browser, BTreeMap<String, String>) 
     browser.click("#push");
     browser.wait_for_text(
         "#push-said",
-        "Listed by the platform, which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
+        "Set, but the platform does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB",
     );
     let stored = parse(&fs::read_to_string(page.sandbox.config("../../store")).unwrap());
     (page, browser, stored)
@@ -226,8 +226,8 @@ fn a_value_that_was_lost_and_a_name_that_is_the_platforms_own_are_told() {
     deploy_to(&browser, "railway");
     browser.wait_for_text("#result-body", "Of what is inside, Railway sets RAILWAY_REGION itself");
     browser.click("#push");
-    browser.wait_for_text("#push-said", "Stored, and read back as given: CAPY_SERVICE_URL, SECRETS_BLOB");
-    browser.wait_for_text("#push-said", "Set, but the platform holds something else: PROJECT_KEY");
+    browser.wait_for_text("#push-said", "Set, and verified: CAPY_SERVICE_URL, SECRETS_BLOB");
+    browser.wait_for_text("#push-said", "Set, but the platform stored a different value: PROJECT_KEY");
 }
 
 #[test]

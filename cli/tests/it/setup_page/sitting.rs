@@ -24,7 +24,7 @@ fn a_page_that_was_closed_early_leaves_a_deployment_that_the_list_offers_to_revo
     browser.click("#again");
     browser.click("input[value=other]");
     browser.click("#platform-next");
-    browser.wait_for_text("#over", "not running any more");
+    browser.wait_for_text("#over", "no longer runs in the terminal");
     let list = page.sandbox.capy(&["deploy", "list"]).succeeds();
     assert!(list.stdout.contains("live, unclaimed"), "{}", list.stdout);
     assert!(list.stderr.contains("nobody received the variables of"), "{}", list.stderr);
@@ -93,7 +93,7 @@ fn when_the_page_has_ended_its_steps_stay_and_its_values_do_not() {
     browser.wait_for_text("#result-body", &key);
     page.interrupt();
     page.end();
-    browser.wait_for_text("#over", "not running any more");
+    browser.wait_for_text("#over", "no longer runs in the terminal");
     browser.wait_for_text("#over-guide", "ENTRYPOINT [\"capy\", \"run\", \"--\"]");
     photograph(&browser, "8-over");
     assert!(!browser.eval("document.documentElement.outerHTML").to_string().contains(&key));
