@@ -205,7 +205,7 @@ impl Prepared {
                     order.image.clone().or_else(|| recipe.image.clone()).unwrap_or_else(|| IMAGE.into());
                 let image = engine::image(&image).map_err(|_| Fault::SettingUnusable {
                     what: "the image",
-                    reason: "that is no image's name",
+                    reason: "this is not the name of an image",
                 })?;
                 Some((Engine::choose(order.engine, stops)?, image))
             }

@@ -34,9 +34,10 @@ pub(crate) use token::{
 
 /// Secrets for applications deployed where nobody can wrap the process.
 ///
-/// capy seals values on this machine, in `.env`. `capy deploy` makes the pair of variables that a platform needs
-/// for one deployment. There, `capy run -- <command>` opens the values through the key service, and writes them
-/// into the server bundles of a build. Neither the platform nor the key service can open them alone.
+/// capy seals values on this machine, in `.env`. `capy deploy` makes the pair of variables that a
+/// platform needs for one deployment. There, `capy run -- <command>` opens the values through the
+/// key service, and writes them into the server bundles of a build. Neither the platform nor the
+/// key service can open them alone.
 #[derive(Parser)]
 #[command(
     name = "capy",
@@ -101,7 +102,8 @@ pub(crate) enum Command {
     Token(Token),
     /// Show the audit trail of the project's deployments; verify that nobody changed it
     Audit(Audit),
-    /// Manage the projects and secrets that the key service keeps for `capy build`, and the keys that seal them
+    /// Manage the projects and secrets that the key service keeps for `capy build`, and the keys
+    /// that seal them
     #[command(subcommand)]
     Store(Store),
     /// Operate a key service: make its keys, show which it needs, verify what is deployed
@@ -121,7 +123,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Login {
-    /// The service's URL [default: CAPY_SERVICE_URL; at a terminal also the project's, after a question]
+    /// The service's URL [default: CAPY_SERVICE_URL; at a terminal also the project's, after a
+    /// question]
     #[arg(long)]
     pub(crate) url: Option<String>,
 }
@@ -143,10 +146,11 @@ pub(crate) struct Init {
     pub(crate) recover: bool,
 }
 
-/// Like direnv, capy asks once per folder. A folder that you pulled or unpacked may hold a .env that makes every
-/// program run code (LD_PRELOAD, NODE_OPTIONS, PATH, …), and a capy.toml that names one of your projects, so that its
-/// program gets your values. A folder with neither needs no permission. `capy init` allows its own folder. The
-/// permission ends when the folder moves, changes its owner or names another project.
+/// Like direnv, capy asks once per folder. A folder that you pulled or unpacked may hold a .env
+/// that makes every program run code (LD_PRELOAD, NODE_OPTIONS, PATH, …), and a capy.toml that
+/// names one of your projects, so that its program gets your values. A folder with neither needs no
+/// permission. `capy init` allows its own folder. The permission ends when the folder moves,
+/// changes its owner or names another project.
 #[derive(Args)]
 pub(crate) struct FolderArg {
     /// The folder; inside a project, the project's folder
@@ -214,7 +218,8 @@ pub(crate) enum AuditCommand {
     Verify(AuditVerify),
     /// Give up wrap roots that are lost, so that events are sealed again; needs an admin's token
     ///
-    /// Events that no checkpoint covers yet lose their proof for good. `capy audit verify` reports them from then on.
+    /// Events that no checkpoint covers yet lose their proof for good. `capy audit verify` reports
+    /// them from then on.
     GiveUp(AuditGiveUp),
 }
 
@@ -271,7 +276,8 @@ pub(crate) struct Run {
     /// Inline after any command; DIR is the application's folder [default: the current folder]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
     pub(crate) inline: Option<PathBuf>,
-    /// Never leave this folder when inlining [default: the repository around the application, else its folder]
+    /// Never leave this folder when inlining [default: the repository around the application, else
+    /// its folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_inline")]
     pub(crate) root: Option<PathBuf>,
     /// Do not inline, even after a build
@@ -283,7 +289,8 @@ pub(crate) struct Run {
     /// Inline NAME although a public script names it; repeatable, implies --inline
     #[arg(long, value_name = "NAME", conflicts_with = "no_inline")]
     pub(crate) allow_mention: Vec<String>,
-    /// What to do about uses of the environment that cannot be inlined [default: auto]; implies --inline
+    /// What to do about uses of the environment that cannot be inlined [default: auto]; implies
+    /// --inline
     #[arg(long, value_enum, value_name = "HOW", conflicts_with = "no_inline")]
     pub(crate) dynamic: Option<Dynamic>,
     /// Replace this process by the command, also for a build and as PID 1, and do nothing after it
@@ -292,7 +299,8 @@ pub(crate) struct Run {
     /// Let values of .env replace variables that are already set
     #[arg(long = "override")]
     pub(crate) override_existing: bool,
-    /// Let .env set variables that run code, such as NODE_OPTIONS, once, in a folder that was not allowed
+    /// Let .env set variables that run code, such as NODE_OPTIONS, once, in a folder that was not
+    /// allowed
     #[arg(long)]
     pub(crate) allow_loader: bool,
     #[command(flatten)]
@@ -311,7 +319,8 @@ pub(crate) struct InitProcess {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Dynamic {
-    /// Set the variables that such uses may need before the program starts; fail where that is impossible
+    /// Set the variables that such uses may need before the program starts; fail where that is
+    /// impossible
     Auto,
     /// Set all variables before the program starts
     Prelude,
@@ -321,7 +330,8 @@ pub(crate) enum Dynamic {
     Error,
 }
 
-/// `capy serve` becomes the program `capy-server`, which is installed separately. `capy serve --help` shows its options.
+/// `capy serve` becomes the program `capy-server`, which is installed separately. `capy serve
+/// --help` shows its options.
 #[derive(Args)]
 pub(crate) struct ServeArguments {
     /// Arguments of capy-server
@@ -329,9 +339,10 @@ pub(crate) struct ServeArguments {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// The service has the same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and WRAP_ROOTS, or from the
-/// files that ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such files in the data folder. The project
-/// store needs ENCRYPTION_KEY or ENCRYPTION_KEY_FILE; without them it is off.
+/// The service has the same routes as on Cloudflare. Its secrets come from ADMIN_TOKEN and
+/// WRAP_ROOTS, or from the files that ADMIN_TOKEN_FILE and WRAP_ROOTS_FILE name; --init makes such
+/// files in the data folder. The project store needs ENCRYPTION_KEY or ENCRYPTION_KEY_FILE; without
+/// them it is off.
 #[derive(Args, Clone)]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free port
@@ -364,7 +375,8 @@ pub(crate) struct Serve {
     /// The most open connections [default: as many as the file descriptors allow, up to 2048]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<NonZeroUsize>,
-    /// The most open connections of one address, or one /64 of IPv6, except loopback and proxies [default: an eighth]
+    /// The most open connections of one address, or one /64 of IPv6, except loopback and proxies
+    /// [default: an eighth]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections_per_address: Option<NonZeroUsize>,
     /// How long open calls may take to finish when the service stops
@@ -374,19 +386,22 @@ pub(crate) struct Serve {
 
 #[derive(Subcommand)]
 pub(crate) enum Service {
-    /// Print a new wrap root, for `wrangler secret put WRAP_ROOTS`; or write all secrets of a new service to a file
+    /// Print a new wrap root, for `wrangler secret put WRAP_ROOTS`; or write all secrets of a new
+    /// service to a file
     Keygen(Keygen),
-    /// Show the service's wrap roots and how many live deployments need each; needs an admin's token
+    /// Show the service's wrap roots and how many live deployments need each; needs an admin's
+    /// token
     Roots(AskService),
-    /// Seal deployments, API tokens and trusts that an older version stored without seals; needs ADMIN_TOKEN
+    /// Seal deployments, API tokens and trusts that an older version stored without seals; needs
+    /// ADMIN_TOKEN
     SealRows(SealRowsArguments),
     /// Compare what Cloudflare runs with a release of the service, byte by byte
     Verify(ServiceVerify),
 }
 
-/// The command only reads: the deployed versions, their modules and settings, over Cloudflare's API. Exit code 0 means
-/// that every module and setting is the release's, 54 that one is not. You have to trust Cloudflare: it could show other
-/// bytes than it runs.
+/// The command only reads: the deployed versions, their modules and settings, over Cloudflare's
+/// API. Exit code 0 means that every module and setting is the release's, 54 that one is not. You
+/// have to trust Cloudflare: it could show other bytes than it runs.
 #[derive(Args)]
 #[command(after_help = "\
 Environment:
@@ -421,7 +436,8 @@ pub(crate) struct Keygen {
     /// Print a new key for the project store instead, for `wrangler secret put ENCRYPTION_KEY`
     #[arg(long, conflicts_with = "admin_token")]
     pub(crate) encryption_key: bool,
-    /// Write a new ADMIN_TOKEN and WRAP_ROOTS to a new private file instead, for `wrangler deploy --secrets-file FILE`
+    /// Write a new ADMIN_TOKEN and WRAP_ROOTS to a new private file instead, for `wrangler deploy
+    /// --secrets-file FILE`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin_token", "encryption_key"])]
     pub(crate) secrets_file: Option<PathBuf>,
 }

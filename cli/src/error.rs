@@ -47,7 +47,7 @@ pub(crate) enum Error {
     NotLoggedIn { url: ServiceUrl },
     #[error("no key service is given")]
     WhichService { known: Vec<String> },
-    #[error("nobody confirmed that a token may go to {url}, which only {} names", path.display())]
+    #[error("only {} names the key service {url}, and nobody confirmed that a token may go there", path.display())]
     ServiceUnconfirmed { url: ServiceUrl, path: PathBuf },
     #[cfg_attr(
         unix,
@@ -396,7 +396,7 @@ impl Error {
                 "use deploy or read (for this project), deploy:ID, read:ID, build:ID or admin"
             }
             Self::LocalKeyDiffers { .. } => "if these are the right words, move that file away first",
-            Self::PhraseMalformed => "check the order and the spelling; the last word holds a checksum",
+            Self::PhraseMalformed => "check the order and the spelling; the last word contains a checksum",
             Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",
             Self::SealedValue { name, .. } => {
                 return Some(format!("set it again with `capy set {}`", quoted(name)));

@@ -35,7 +35,7 @@ impl Pattern {
     /// One sentence that says what happens there.
     pub(crate) fn explain(self) -> &'static str {
         match self {
-            Self::Build => "the build opens the secrets and bakes them into the server",
+            Self::Build => "the build opens the secrets and inlines them into the server",
             Self::Boot => "the program opens the secrets when it starts",
         }
     }

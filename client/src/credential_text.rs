@@ -126,9 +126,9 @@ pub(super) fn looks_like(text: &str) -> Option<&'static str> {
     } else if text.ends_with("...") || text.ends_with('\u{2026}') {
         Some("it ends with dots: it was copied from where it is shown shortened")
     } else if names_variable(text) {
-        Some("it holds the name of a variable: a line with both may have been pasted")
+        Some("it contains the name of a variable: a line with both may have been pasted")
     } else if text.contains(' ') {
-        Some("it holds spaces, perhaps in place of `+`")
+        Some("it contains spaces, perhaps in place of `+`")
     } else if text.starts_with("-----BEGIN") || text.starts_with("capy:v1:") || text.starts_with('{') {
         Some("it is another kind of text")
     } else if text.starts_with("/") || text.starts_with("./") || text.ends_with(".blob") {

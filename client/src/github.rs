@@ -40,7 +40,7 @@ pub fn bearer(
     };
     let token = Zeroizing::new(token);
     let unavailable = |reason: &str| Error::IdentityUnavailable { reason: reason.into() };
-    let (runner, path) = split(url.trim(), service).ok_or_else(|| unavailable("its address is none"))?;
+    let (runner, path) = split(url.trim(), service).ok_or_else(|| unavailable("its address is not a URL"))?;
     let request = Request {
         method: Method::Get,
         path,
@@ -56,7 +56,7 @@ pub fn bearer(
     }
     let answer: Answer = answer.json(&runner).map_err(|error| unavailable(&error.to_string()))?;
     let bearer = ApiToken::parse(answer.value.expose_secret())
-        .ok_or_else(|| unavailable("what it answered is no token"))?;
+        .ok_or_else(|| unavailable("its answer is not a token"))?;
     Ok(Some(bearer))
 }
 

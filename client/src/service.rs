@@ -223,7 +223,7 @@ impl Service {
             return Error::ServiceProtocol { url, reason };
         }
         let Ok(body) = answer.json::<ErrorBody>(&url) else {
-            let reason = format!("it answered {} without an error of its own", answer.status);
+            let reason = format!("it answered {} without an error code", answer.status);
             return Error::ServiceProtocol { url, reason };
         };
         match (body.code, id) {

@@ -117,7 +117,7 @@ pub(super) fn search(
     }
     for leak in &found {
         let file = leak.file.strip_prefix(made).unwrap_or(&leak.file).display();
-        output.say(&format!("error: {file}:{}: holds the value of {}", leak.line, leak.name));
+        output.say(&format!("error: {file}:{}: contains the value of {}", leak.line, leak.name));
     }
     let mut names: Vec<String> = found.iter().map(|leak| leak.name.clone()).collect();
     names.sort();

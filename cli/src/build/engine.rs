@@ -268,7 +268,7 @@ pub(crate) fn word(text: &str) -> Result<String, String> {
 pub(crate) fn image(text: &str) -> Result<String, String> {
     let is_fit = |letter: char| letter.is_ascii_alphanumeric() || "._-:/@".contains(letter);
     if text.is_empty() || text.starts_with('-') || !text.chars().all(is_fit) {
-        return Err("that is no image's name".into());
+        return Err("this is not the name of an image".into());
     }
     Ok(text.into())
 }

@@ -179,11 +179,11 @@ fn withhold(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
         !matches!(leak.encoding, Encoding::Plain | Encoding::Json | Encoding::Url | Encoding::Html)
     });
     let text = if is_long {
-        "[the log is withheld: it held a secret, encoded]\n".to_owned()
+        "[the log is withheld: it contained an encoded secret]\n".to_owned()
     } else {
         let withheld = |at: usize| leaks.iter().find(|leak| leak.line == at + 1);
         let line = |(at, line): (usize, &str)| match withheld(at) {
-            Some(leak) => format!("[this line is withheld: it held {}]\n", leak.name),
+            Some(leak) => format!("[this line is withheld: it contained {}]\n", leak.name),
             None => format!("{line}\n"),
         };
         text.lines().enumerate().map(line).collect()

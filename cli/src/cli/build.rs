@@ -16,7 +16,7 @@ use crate::deployment::lifetime;
     after_help = "\
 This machine opens the project's secrets, with ENCRYPTION_KEY or the file that ENCRYPTION_KEY_FILE
 names. During the build they are in the container's environment, and in .env beside the source.
-capy hands out the output only if it holds no value. A project with secrets must not build static
+capy hands out the output only if it contains no value. A project with secrets must not build static
 files alone.
 
 To build a project that is named like a subcommand, give its id, or write: capy build -- list"
@@ -49,8 +49,9 @@ pub(crate) struct BuildOrder {
     /// The branch, tag or commit [default: the project's branch]
     #[arg(long = "ref", value_name = "REF", conflicts_with = "source")]
     pub(crate) reference: Option<String>,
-    /// Fetch the repository only from HOST[:PORT], with this user's ssh keys and passwords; repeatable, and
-    /// CAPY_BUILD_HOSTS adds hosts [default: public hosts, over https, without credentials]
+    /// Fetch the repository only from HOST[:PORT], with this user's ssh keys and passwords;
+    /// repeatable, and CAPY_BUILD_HOSTS adds hosts [default: public hosts, over https, without
+    /// credentials]
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<AllowedHost>,
     /// The container engine [default: the first that answers]
@@ -71,7 +72,8 @@ pub(crate) struct BuildOrder {
     /// How long the build may take, including the clone
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = lifetime)]
     pub(crate) timeout: Duration,
-    /// The folder for the source and its secrets during the build; one in memory keeps them off the disk
+    /// The folder for the source and its secrets during the build; one in memory keeps them off the
+    /// disk
     #[arg(long, value_name = "DIR")]
     pub(crate) temp: Option<PathBuf>,
     /// A new folder for the output [default: beside the build's record]
@@ -80,7 +82,8 @@ pub(crate) struct BuildOrder {
     /// Inline the secrets into the server bundles of the output
     #[arg(long)]
     pub(crate) inline: bool,
-    /// Hand out static files of a project with secrets if they hold no value; the record says who asked for it
+    /// Hand out static files of a project with secrets if they contain no value; the record says
+    /// who asked for it
     #[arg(long)]
     pub(crate) static_if_clean: bool,
     /// Print the build's record as JSON

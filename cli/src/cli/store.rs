@@ -45,9 +45,11 @@ pub(crate) enum SecretCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum StoreKeysCommand {
-    /// Show the keys of ENCRYPTION_KEY and how many values each of them seals; needs an admin's token
+    /// Show the keys of ENCRYPTION_KEY and how many values each of them seals; needs an admin's
+    /// token
     List(StoreKeys),
-    /// Seal every value again under the newest key; can be stopped and run again; needs an admin's token
+    /// Seal every value again under the newest key; can be stopped and run again; needs an admin's
+    /// token
     Rotate(StoreKeys),
 }
 
@@ -84,7 +86,8 @@ pub(crate) struct ProjectCreate {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) settings: Settings,
-    /// Set all variables of this .env file as the project's secrets; the local key opens sealed ones
+    /// Set all variables of this .env file as the project's secrets; the local key opens sealed
+    /// ones
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
     /// Print JSON
@@ -148,7 +151,8 @@ pub(crate) struct ProjectDelete {
 pub(crate) struct SecretSet {
     /// The project's name or id
     pub(crate) project: String,
-    /// The secret's name; the value is asked for, or read from stdin: other processes can read arguments
+    /// The secret's name; the value is asked for, or read from stdin: other processes can read
+    /// arguments
     #[arg(required_unless_present = "from", conflicts_with = "from")]
     pub(crate) name: Option<String>,
     /// Set all variables of this .env file; the local key opens sealed ones

@@ -88,7 +88,8 @@ pub(crate) struct TrustRemove {
 
 #[derive(Args)]
 pub(crate) struct TokenCreate {
-    /// What the token may do: deploy or read (this project), deploy:ID, read:ID, build:ID or admin; repeatable
+    /// What the token may do: deploy or read (this project), deploy:ID, read:ID, build:ID or admin;
+    /// repeatable
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub(crate) scopes: Vec<String>,
     /// A note that `capy token list` shows

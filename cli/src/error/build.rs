@@ -18,7 +18,7 @@ pub(crate) enum Fault {
     KeyMalformed,
     #[error("{} can be read by other users of this machine", path.display())]
     KeyExposed { path: PathBuf },
-    #[error("{name} was sealed with a key that ENCRYPTION_KEY does not hold ({key_id})")]
+    #[error("{name} was sealed with a key that ENCRYPTION_KEY does not contain ({key_id})")]
     KeyUnknown { name: String, key_id: String },
     #[error("{name} cannot be decrypted: the key is wrong, or the row was altered or moved")]
     RowDoesNotOpen { name: String },
@@ -44,7 +44,7 @@ pub(crate) enum Fault {
     LinkLeaves { path: PathBuf },
     #[error("the link {} leads to nothing", path.display())]
     LinkDangles { path: PathBuf },
-    #[error("{} is too large: a build may hold {} GiB in all", path.display(), most >> 30)]
+    #[error("{} is too large: a build may have {} GiB in all", path.display(), most >> 30)]
     TooLarge { path: PathBuf, most: u64 },
     #[error("{} is not a file, a folder or a link", path.display())]
     SpecialFile { path: PathBuf },
@@ -206,7 +206,7 @@ impl Fault {
                 "read the secrets on a server; if only the build needs them, pass --static-if-clean"
             }
             Self::StaticInPart => "leave archives out of the output",
-            Self::Left { .. } => "remove it by hand: it may hold secrets",
+            Self::Left { .. } => "remove it by hand: it may contain secrets",
             Self::BuildUnknown { .. } | Self::NoLog { .. } => "`capy build list` shows the builds",
             Self::NoStateFolder => "set CAPY_STATE_DIR to a folder that only you can read",
             _ => return None,

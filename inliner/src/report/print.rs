@@ -136,7 +136,7 @@ fn print_leaks(leaks: &[Leak], out: &mut impl Write) -> io::Result<()> {
             None => format!("the value of {name}"),
             Some(part) => format!("a part of {name} ({})", printable::name(part)),
         };
-        writeln!(out, "leak: {place}: holds {what}: {}", kind(leak))?;
+        writeln!(out, "leak: {place}: contains {what}: {}", kind(leak))?;
     }
     for how in refused.iter().map(|leak| leak.how).collect::<BTreeSet<_>>() {
         writeln!(out, "hint: {}: {}", how.text(), how.way_out())?;

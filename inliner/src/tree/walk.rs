@@ -173,7 +173,7 @@ impl Walk<'_> {
                 }
             }
             if self.found.len() + open.len() > MAX_ENTRIES {
-                return Err(too_much(&entry.path, "it holds too many files"));
+                return Err(too_much(&entry.path, "it contains too many files"));
             }
             self.found.push(entry);
         }

@@ -99,7 +99,7 @@ fn parts_of_a_value_are_named_by_their_way_and_allowed_with_it() {
         let mut out = Vec::new();
         report.print(&mut out).unwrap();
         let told = String::from_utf8(out).unwrap();
-        assert!(told.contains(&format!("holds a part of {name} ({part}): ")), "{told}");
+        assert!(told.contains(&format!("contains a part of {name} ({part}): ")), "{told}");
         assert!(search(&values, &[("x.txt", text.as_bytes())], &[name]).written, "{text}");
     }
     let public = b"service_account shop-12345 db.test postgres://db.test/app app";

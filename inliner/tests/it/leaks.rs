@@ -63,7 +63,7 @@ fn each_kind_of_file_says_how_the_value_got_there() {
         let leak = leak(&tree);
         assert_eq!((leak.file, leak.line, leak.how), (tree.path(file), 2, how), "{file}");
         let text = print(&tree.inline(&values()).unwrap());
-        assert!(text.contains(&format!("{file}:2: holds the value of A: {words}\n")), "{text}");
+        assert!(text.contains(&format!("{file}:2: contains the value of A: {words}\n")), "{text}");
         assert_eq!(text.matches(&format!("hint: {words}: ")).count(), 1, "{text}");
     }
 }

@@ -407,6 +407,6 @@ fn no_report_holds_a_value() {
     for text in [&table, &json, &format!("{report:?}")] {
         assert!(!text.contains("canary."), "{text}");
     }
-    assert!(table.contains("x.js:1: holds the value of A"), "{table}");
+    assert!(table.contains("x.js:1: contains the value of A"), "{table}");
     assert!(json.contains("\"encoding\":\"plain\""), "{json}");
 }

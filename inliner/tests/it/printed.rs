@@ -20,7 +20,7 @@ fn a_files_name_forges_no_line_of_the_report() {
     report.print(&mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("/a\\nerror: b\\u{1b}[2J.js:1:"), "{text}");
-    assert!(text.contains("/\\u{202e}txt.js:1: holds the value of A"), "{text}");
+    assert!(text.contains("/\\u{202e}txt.js:1: contains the value of A"), "{text}");
     assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("\nerror: b"), "{text}");
     assert_eq!(tree.read("public/robots.txt"), "");
     assert!(!tree.inline(&values()).unwrap().written);

@@ -30,7 +30,7 @@ fn what_a_platform_holds_is_checked_against_the_local_file_by_name() {
     assert!(stale.stderr.contains("changed: A; missing there: C; only there: B"), "{}", stale.stderr);
     assert!(stale.stderr.contains("hint: make a new deployment"), "{}", stale.stderr);
     let nothing = sandbox.capy(&["deploy", "--check"]).fails(10, "NOTHING_HELD");
-    assert!(nothing.stderr.contains("hint: pass --held FILE"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("and pass --held FILE"), "{}", nothing.stderr);
 
     let list = sandbox.capy(&["deploy", "list", "--json"]).succeeds().stdout;
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();

@@ -391,7 +391,7 @@ fn another_encoding_is_named_with_the_way_out_and_nothing_runs() {
         ];
         for command in commands {
             let refused = sandbox.capy_with(command, "x").fails(1, "ENV_FILE_ENCODING");
-            assert!(refused.stderr.contains(&format!(" is written in {name}, ")), "{}", refused.stderr);
+            assert!(refused.stderr.contains(&format!(" is encoded in {name}, ")), "{}", refused.stderr);
             assert!(refused.stderr.contains(&format!("iconv -f {name} -t UTF-8")), "{}", refused.stderr);
         }
         assert!(!sandbox.path("ran").exists());

@@ -203,6 +203,6 @@ fn serve_without_its_program_says_how_to_get_it() {
     let output = capy.args(["serve", "--help"]).env_clear().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(10), "{said}");
-    assert!(said.starts_with("error[SERVER_MISSING]: the program capy-server "), "{said}");
+    assert!(said.starts_with("error[SERVER_MISSING]: cannot find the program capy-server "), "{said}");
     assert!(said.contains("\nhint: install it "), "{said}");
 }
