@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 
 use crate::elsewhere::{Elsewhere, Outside};
-use crate::leak::Search;
+use crate::finding::{Finding, Reason};
+use crate::leaks::{Leak, Search, leaks_in_inline_map};
+use crate::line_index::{line_and_column, lines_and_columns};
 use crate::link::{self, Concern, Links, Seen};
 use crate::prefilter::Prefilter;
 use crate::prefix::Prefixed;
 use crate::reads::{self, FileReads, Wanted};
-use crate::report::{Finding, Leak, Reason};
 use crate::seen::Print;
 use crate::syntax::NoTree;
 use crate::tree::Tree;
 use crate::work::{Phase, Work};
-use crate::{Error, elsewhere, map_file, place, prelude, public, suspect, syntax, tail};
+use crate::{Error, elsewhere, map_file, prelude, suspect, syntax, tail};
 
 /// A server file after reading.
 #[derive(Debug, Default)]
@@ -85,7 +86,7 @@ impl Reader<'_> {
     /// Finds the reads of one text.
     pub(crate) fn understand(&self, source: &str, real: &Path, path: &Path) -> Bundle {
         let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
-        bundle.leaks = public::inline_map_leaks(source.as_bytes(), path, self.search);
+        bundle.leaks = leaks_in_inline_map(source.as_bytes(), path, self.search);
         bundle.loads_packages = prelude::loads_packages(tail::body(source.as_bytes()));
         let inlined = tail::is_inlined(source);
         let is_suspect = suspect::is_worth_a_look(source.as_bytes());
@@ -183,7 +184,7 @@ impl Reader<'_> {
                     .then(|| self.prefilter.names_one(body.as_bytes()))
                     .flatten();
                 let name = named.map(|(start, end)| body[start..end].to_owned());
-                bundle.add(fault.reason, name, place::of(body, fault.at as usize));
+                bundle.add(fault.reason, name, line_and_column(body, fault.at as usize));
             }
         }
     }
@@ -201,7 +202,7 @@ impl Bundle {
         self.reads.notes.extend(suspects);
         let notes = std::mem::take(&mut self.reads.notes);
         self.hands_on = notes.iter().any(|note| note.name.is_none() && note.reason.hands_on());
-        let places = place::all(body, notes.iter().map(|note| note.at as usize));
+        let places = lines_and_columns(body, notes.iter().map(|note| note.at as usize));
         for (note, place) in notes.into_iter().zip(places) {
             self.add(note.reason, note.name, place);
         }

@@ -27,9 +27,9 @@ use memchr::memmem;
 use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
+use crate::finding::Reason;
 use crate::prefilter::is_part;
 use crate::reads::{FileReads, Note, Wanted};
-use crate::report::Reason;
 use child_env::Withheld;
 use graph::Graph;
 use words::Words;

@@ -8,8 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::layout::{self, Evidence, Inventory, Runtime};
-use crate::report::RootKind;
+use crate::layout::{self, Evidence, Inventory, RootKind, Runtime};
 use crate::{Error, Request, printable};
 
 /// The recognised layouts, and the files that follow from them.

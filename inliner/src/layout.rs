@@ -26,10 +26,29 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::report::{Root, RootKind};
 use crate::tree::{Entry as Found, Kind, Tree};
 use crate::{Error, Request, printable};
 use ours::{is_leftover, is_prelude};
+
+/// Whether a folder holds server files or public files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RootKind {
+    Server,
+    Public,
+}
+
+/// A folder that took part in the run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Root {
+    #[serde(serialize_with = "printable::serialize_path")]
+    pub path: PathBuf,
+    pub kind: RootKind,
+    /// The layout, such as `next`, or `named` if the caller named the folder.
+    pub layout: &'static str,
+}
 
 /// A manifest, and what it says about the build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

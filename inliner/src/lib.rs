@@ -32,17 +32,15 @@ mod edit;
 mod elsewhere;
 mod error;
 mod explain;
-mod how;
+mod finding;
 mod layout;
-mod leak;
+mod leaks;
+mod line_index;
 mod link;
 mod lock;
 mod map;
 mod map_file;
-mod mask;
-mod mention;
 mod older;
-mod place;
 mod plan;
 mod prefilter;
 mod prefix;
@@ -50,14 +48,12 @@ mod prelude;
 mod printable;
 #[cfg(feature = "program")]
 pub mod program;
-mod public;
 mod reads;
 mod replace;
 mod report;
 mod rewrite;
 mod scan;
 mod seen;
-mod skip;
 mod subject;
 mod suspect;
 mod syntax;
@@ -80,13 +76,10 @@ use work::Work;
 
 pub use error::Error;
 pub use explain::{CountedRoot, EntryFile, Explanation, explain};
-pub use how::How;
-pub use layout::Evidence;
-pub use mask::{Mask, Masking};
-pub use report::{
-    Encoding, Finding, Leak, NotScanned, NotSearched, Reason, Report, Root, RootKind, Severity, Unscanned,
-    Variable,
-};
+pub use finding::{Finding, Reason, Severity};
+pub use layout::{Evidence, Root, RootKind};
+pub use leaks::{Encoding, Leak, NotScanned, NotSearched, Origin, RedactedStream, Redactor, Unscanned};
+pub use report::{Report, Variable};
 pub use tree::{Limits, Within};
 pub use work::{Phase, Phases, Progress, Step};
 

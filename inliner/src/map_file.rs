@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-use crate::layout::Inventory;
-use crate::report::RootKind;
+use crate::layout::{Inventory, RootKind};
 use crate::rewrite::MapAt;
 use crate::tail;
 use crate::tree::{Kind, Tree};

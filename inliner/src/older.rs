@@ -5,9 +5,9 @@
 
 use std::path::PathBuf;
 
+use crate::finding::Severity;
 use crate::layout::{Inventory, Layout, tree};
 use crate::plan;
-use crate::report::Severity;
 use crate::work::Work;
 use crate::{Error, Request};
 

@@ -10,15 +10,15 @@ use capy_protocol::env_map::EnvMap;
 use rayon::prelude::*;
 
 use crate::bundle::{Bundle, Reader};
+use crate::finding::{Finding, Reason, Severity};
 use crate::layout::Inventory;
-use crate::leak::Search;
+use crate::leaks::{Redactor, Search, SearchedFiles, search_files};
+use crate::line_index::lines_and_columns;
 use crate::link::{self, Links};
 use crate::map_file::MapFiles;
-use crate::mask::Mask;
 use crate::prefilter::Prefilter;
 use crate::prelude::{Placed, Prelude};
-use crate::public::{self, Public};
-use crate::report::{Finding, Reason, Report, Severity, Variable};
+use crate::report::{Report, Variable};
 use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
 use crate::seen::Print;
 use crate::subject::{Subjects, is_left_alone};
@@ -26,7 +26,7 @@ use crate::tail::Parts;
 use crate::tree::Tree;
 use crate::work::{Phase, Work};
 use crate::write::{Change, Contents};
-use crate::{Dynamic, Error, Request, place, prefix, tail};
+use crate::{Dynamic, Error, Request, prefix, tail};
 
 /// One bundle, and what it becomes.
 pub(crate) struct Outcome {
@@ -54,8 +54,8 @@ pub(crate) fn plan(
 ) -> Result<(Report, Vec<Change>), Error> {
     let subjects = Subjects::of(request.values);
     let search = Search::new(request.values);
-    let mask = Mask::new(request.values);
-    let public = public::scan(inventory, &search, &mask, &subjects, work)?;
+    let redactor = Redactor::new(request.values);
+    let searched = search_files(inventory, &search, &redactor, &subjects, work)?;
     let prefilter = Prefilter::new(subjects.iter());
     let nothing = Links::default();
     let tree = &inventory.tree;
@@ -65,7 +65,7 @@ pub(crate) fn plan(
     let links = link::link(&mut bundles, &reader)?;
     let reader = Reader { links: &links, ..reader };
     let named: BTreeSet<String> =
-        public.named_by_client.difference(&request.allow_mention).cloned().collect();
+        searched.named_by_client.difference(&request.allow_mention).cloned().collect();
     let context = context(request.values, &bundles, &named);
     let claims: Vec<PathBuf> = bundles.iter().filter_map(|bundle| bundle.map.clone()).collect();
     let maps = MapFiles::new(inventory, claims.iter().map(PathBuf::as_path));
@@ -86,7 +86,7 @@ pub(crate) fn plan(
         Some(prelude) => planner.with_prelude(prelude, outcomes)?,
         None => (outcomes, Placed::default()),
     };
-    let (mut report, changes) = gather(inventory, public, outcomes, |finding, real| {
+    let (mut report, changes) = gather(inventory, searched, outcomes, |finding, real| {
         prelude.as_ref().is_some_and(|prelude| prelude.covers(finding, real, &placed))
     });
     finish(request, &search, prelude.as_ref(), &placed, &mut report);
@@ -239,7 +239,7 @@ fn note_what_stays(bundle: &mut Bundle, rewritten: &Rewritten, source: &str) {
     let writes = std::mem::take(&mut bundle.reads.writes).into_iter();
     let writes = writes.map(|(name, at, reason)| (reason, name, at as usize));
     let stays: Vec<(Reason, String, usize)> = writes.chain(rewritten.left.iter().cloned()).collect();
-    let places = place::all(source, stays.iter().map(|(_, _, at)| *at));
+    let places = lines_and_columns(source, stays.iter().map(|(_, _, at)| *at));
     for ((reason, name, _), place) in stays.into_iter().zip(places) {
         bundle.add(reason, Some(name), place);
     }
@@ -247,16 +247,16 @@ fn note_what_stays(bundle: &mut Bundle, rewritten: &Rewritten, source: &str) {
 
 fn gather(
     inventory: &Inventory<'_>,
-    public: Public,
+    searched: SearchedFiles,
     outcomes: Vec<Outcome>,
     is_covered: impl Fn(&Finding, &Path) -> bool,
 ) -> (Report, Vec<Change>) {
     let mut report = Report {
         roots: inventory.roots.clone(),
         server_files: inventory.server.len(),
-        scanned_files: public.scanned,
-        unscanned_files: public.unscanned,
-        leaks: public.leaks,
+        scanned_files: searched.scanned,
+        unscanned_files: searched.unscanned,
+        leaks: searched.leaks,
         ..Report::default()
     };
     let mut replaced: BTreeMap<String, (usize, usize)> = BTreeMap::new();

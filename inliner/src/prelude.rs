@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 
 use swc_atoms::Atom;
 
+use crate::finding::{Finding, Reason, Severity};
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
-use crate::report::{Finding, Reason, Severity};
 use crate::rewrite::{Context, Prologue};
 use crate::subject::is_left_alone;
 use crate::tail::Parts;

@@ -30,7 +30,7 @@ pub(crate) use value::{constant, property_name};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::report::Reason;
+use crate::finding::Reason;
 
 /// Which names are looked for.
 pub(crate) trait Wanted {

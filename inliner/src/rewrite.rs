@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::data_url::DataUrl;
 use crate::edit::{self, Edit};
+use crate::finding::Reason;
+use crate::line_index::LineIndex;
 use crate::map::{self, Shift};
-use crate::place::Places;
 use crate::reads::FileReads;
-use crate::report::Reason;
 use crate::subject::{function_name, object_name};
 use crate::tail::{self, Parts};
 use crate::{prefix, replace};
@@ -191,7 +191,7 @@ fn all_edits(pieces: &[Piece]) -> Vec<Edit> {
 
 /// How columns move; edits that keep every column are not in it.
 fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
-    let mut places = Places::new(body);
+    let mut lines = LineIndex::new(body);
     let mut shifts = Vec::new();
     for edit in edits {
         let old = &body[edit.start..edit.end];
@@ -200,7 +200,7 @@ fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
         }
         let by = edit.text.encode_utf16().count().saturating_sub(old.encode_utf16().count()) as u32;
         if by > 0 {
-            let (line, column) = places.zero_based(edit.end);
+            let (line, column) = lines.zero_based(edit.end);
             shifts.push(Shift { line, column, by });
         }
     }

@@ -9,7 +9,7 @@ use swc_common::{BytePos, Span, Spanned};
 use swc_ecma_ast::{EsVersion, Program};
 use swc_ecma_parser::{EsSyntax, Parser, StringInput, Syntax, lexer::Lexer};
 
-use crate::report::Reason;
+use crate::finding::Reason;
 
 /// Why a text has no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{str, thread};
 
 use capy_client::terminal_text::clean;
-use capy_inliner::{Encoding, Mask, Request, Within};
+use capy_inliner::{Encoding, Redactor, Request, Within};
 use capy_protocol::env_map::EnvMap;
 
 use super::stops::{Done, Stops};
@@ -27,7 +27,7 @@ const MAX_LOG_BYTES: u64 = 64 << 20;
 
 /// Where a build's output goes: to stderr and into the log.
 pub(super) struct Output {
-    mask: Mutex<Arc<Mask>>,
+    redactor: Mutex<Arc<Redactor>>,
     log: Mutex<Log>,
 }
 
@@ -66,31 +66,28 @@ impl Output {
         let open = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
         let file = open.map_err(Fault::file("create", path))?;
         let log = Log { path: path.into(), file, written: 0, is_full: false, fault: None };
-        Ok(Self { mask: Mutex::new(Arc::new(Mask::new(&EnvMap::new()))), log: Mutex::new(log) })
+        let redactor = Mutex::new(Arc::new(Redactor::new(&EnvMap::new())));
+        Ok(Self { redactor, log: Mutex::new(log) })
     }
 
     /// Masks these values from now on.
     pub(super) fn mask(&self, values: &EnvMap) {
-        *self.mask.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Mask::new(values));
+        *self.redactor.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Redactor::new(values));
     }
 
     /// Variables whose values are too short or too common to be masked.
     pub(super) fn not_masked(&self) -> Vec<String> {
-        self.current_mask().not_masked().to_vec()
+        self.current_redactor().not_redacted().to_vec()
     }
 
-    fn current_mask(&self) -> Arc<Mask> {
-        Arc::clone(&self.mask.lock().unwrap_or_else(PoisonError::into_inner))
+    fn current_redactor(&self) -> Arc<Redactor> {
+        Arc::clone(&self.redactor.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Prints a message of capy itself, and logs it.
     pub(super) fn say(&self, text: &str) {
-        let mask = self.current_mask();
-        let (mut masking, mut masked) = (mask.begin(), Vec::new());
-        masking.push(text.as_bytes(), &mut masked);
-        masking.push(b"\n", &mut masked);
-        masking.finish(&mut masked);
-        self.write(&String::from_utf8_lossy(&masked), Log::write);
+        let redacted = self.current_redactor().redact(format!("{text}\n").as_bytes());
+        self.write(&String::from_utf8_lossy(&redacted), Log::write);
     }
 
     /// Passes on, in a thread of its own, what a program writes until it closes its output.
@@ -107,20 +104,20 @@ impl Output {
     }
 
     fn pass_on(&self, mut from: impl Read) {
-        let mask = self.current_mask();
-        let mut masking = mask.begin();
-        let (mut buffer, mut masked) = ([0; 8192], Vec::new());
+        let redactor = self.current_redactor();
+        let mut stream = redactor.stream();
+        let (mut buffer, mut redacted) = ([0; 8192], Vec::new());
         loop {
             match from.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(count) => masking.push(&buffer[..count], &mut masked),
+                Ok(count) => stream.push(&buffer[..count], &mut redacted),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
-            self.write_whole_letters(&mut masked);
+            self.write_whole_letters(&mut redacted);
         }
-        masking.finish(&mut masked);
-        self.write(&String::from_utf8_lossy(&masked), Log::keep);
+        stream.finish(&mut redacted);
+        self.write(&String::from_utf8_lossy(&redacted), Log::keep);
     }
 
     /// Writes all but an incomplete UTF-8 character at the end, whose rest is still to come.

@@ -12,8 +12,9 @@ use serde::Deserialize;
 
 use super::manifest::{ManifestFault, join, read_json};
 use super::{Entry, Runtime};
+use crate::Error;
+use crate::line_index::line_and_column;
 use crate::tree::{Kind, Tree};
-use crate::{Error, place};
 
 /// In the order in which wrangler looks for them.
 const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
@@ -147,7 +148,7 @@ pub(super) fn of_file(tree: &Tree<'_>, path: &Path) -> Result<Wrangler, Error> {
 fn parse(path: &Path, text: &str) -> Result<Text, ManifestFault> {
     if path.extension().is_some_and(|extension| extension == "toml") {
         return toml::from_str(text).map_err(|error| {
-            let (line, column) = place::of(text, error.span().map_or(0, |span| span.start));
+            let (line, column) = line_and_column(text, error.span().map_or(0, |span| span.start));
             ManifestFault { line, column }
         });
     }

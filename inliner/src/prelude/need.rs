@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use super::site;
 use super::words::Words;
 use crate::Error;
+use crate::finding::{Finding, Reason, Severity};
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
-use crate::report::{Finding, Reason, Severity};
 use crate::tail;
 use crate::tree::Tree;
 

@@ -10,9 +10,8 @@ use memchr::memmem;
 
 use super::need::is_open;
 use crate::Error;
-use crate::layout::{Inventory, Runtime};
+use crate::layout::{Inventory, RootKind, Runtime};
 use crate::plan::Outcome;
-use crate::report::RootKind;
 
 /// Modules that are part of Node, without the prefix that says so.
 const BUILT_IN: [&str; 43] = [
@@ -231,7 +230,7 @@ fn relative(from: &Path, to: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Root;
+    use crate::layout::Root;
     use crate::tree::Tree;
 
     #[test]

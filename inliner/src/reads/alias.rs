@@ -12,7 +12,7 @@ use super::facts::Facts;
 use super::flow::{Binding, Sink, Use};
 use super::interop::Interop;
 use super::scope::{Opens, ScopeId};
-use crate::report::Reason;
+use crate::finding::Reason;
 
 /// What an expression is known to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

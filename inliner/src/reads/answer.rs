@@ -9,7 +9,7 @@ use swc_atoms::Atom;
 use super::flow::Written;
 use super::resolve::Judge;
 use super::{FileReads, Note, Read};
-use crate::report::Reason;
+use crate::finding::Reason;
 
 impl Judge<'_> {
     /// What remains are wanted names that occur without being any of the above.

@@ -12,7 +12,7 @@ use super::interop::Interop;
 use super::resolve::{Judge, Known, Place};
 use super::text::Knowledge;
 use super::{Note, Read, Shared};
-use crate::report::Reason;
+use crate::finding::Reason;
 
 impl<'a> Judge<'a> {
     /// Goes along `steps` from a value of `kind`; `kept` says that something with effects lies in between.

@@ -10,7 +10,7 @@ use super::flow::{Pattern, PatternValue};
 use super::follow::property;
 use super::resolve::{Judge, Place};
 use super::{Object, ObjectRead};
-use crate::report::Reason;
+use crate::finding::Reason;
 
 #[derive(Default)]
 struct Taken {

@@ -17,7 +17,7 @@ use super::scope::ScopeId;
 use super::settle::{ROOTS, Round};
 use super::text::Texts;
 use super::{FileReads, Others, Shared, Wanted};
-use crate::report::Reason;
+use crate::finding::Reason;
 
 pub(super) struct Judge<'a> {
     pub(super) facts: &'a Facts,

@@ -15,7 +15,7 @@ use super::flow::{Binding, Module};
 use super::resolve::Judge;
 use super::walk::walk;
 use super::{FileReads, Others, Shared, Wanted};
-use crate::report::Reason;
+use crate::finding::Reason;
 
 pub(super) const ROOTS: [(&str, Kind); 3] =
     [("process", Kind::Process), ("globalThis", Kind::Global), ("global", Kind::Global)];

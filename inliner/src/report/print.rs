@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Finding, Leak, NotScanned, NotSearched, Reason, Report, Severity, Unscanned, Variable};
-use crate::how::How;
+use super::{Report, Variable};
+use crate::finding::{Finding, Reason, Severity};
+use crate::leaks::{Leak, NotScanned, NotSearched, Origin, Unscanned};
 use crate::printable;
 
 impl Report {
@@ -131,15 +132,15 @@ fn print_leaks(leaks: &[Leak], out: &mut impl Write) -> io::Result<()> {
     for leak in &refused {
         let (file, line, name) = (printable::path(&leak.file), leak.line, printable::name(&leak.name));
         // A file name has no line number.
-        let place = if leak.how == How::FileName { file.to_string() } else { format!("{file}:{line}") };
+        let place = if leak.origin == Origin::FileName { file.to_string() } else { format!("{file}:{line}") };
         let what = match &leak.part {
             None => format!("the value of {name}"),
             Some(part) => format!("a part of {name} ({})", printable::name(part)),
         };
         writeln!(out, "leak: {place}: contains {what}: {}", kind(leak))?;
     }
-    for how in refused.iter().map(|leak| leak.how).collect::<BTreeSet<_>>() {
-        writeln!(out, "hint: {}: {}", how.text(), how.way_out())?;
+    for origin in refused.iter().map(|leak| leak.origin).collect::<BTreeSet<_>>() {
+        writeln!(out, "hint: {}: {}", origin.text(), origin.hint())?;
     }
     let names: BTreeSet<&str> = allowed.iter().map(|leak| leak.name.as_str()).collect();
     for name in names {
@@ -153,9 +154,9 @@ fn kind(leak: &Leak) -> String {
     let extension = leak.file.extension().and_then(|extension| extension.to_str());
     match (extension, leak.file.file_stem()) {
         (Some("gz" | "br" | "zst"), Some(twin)) => {
-            format!("{}, the compressed copy of {}", leak.how.text(), printable::path(Path::new(twin)))
+            format!("{}, the compressed twin of {}", leak.origin.text(), printable::path(Path::new(twin)))
         }
-        _ => leak.how.text().to_owned(),
+        _ => leak.origin.text().to_owned(),
     }
 }
 

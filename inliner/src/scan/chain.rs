@@ -12,8 +12,8 @@ use super::islands::{Function, Islands};
 use super::lexer::{Kind, Lexer, Listener, Open, Token, is_part};
 use super::literal::hides_letters;
 use super::words;
+use crate::finding::Reason;
 use crate::reads::{FileReads, Note, Read, Wanted};
-use crate::report::Reason;
 
 pub(super) struct Chains<'w> {
     hits: Vec<usize>,

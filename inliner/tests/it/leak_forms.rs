@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use capy_inliner::{Encoding, How, Report, Request, inline};
+use capy_inliner::{Encoding, Origin, Report, Request, inline};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
 fn values(pairs: &[(&str, &str)]) -> EnvMap {
@@ -129,7 +129,7 @@ fn a_value_in_the_name_of_a_public_file_or_folder_is_found_and_not_told() {
     ] {
         let report = search(&values, &[(name, b"console.log(1)")], &[]);
         assert!(
-            !report.written && report.leaks.iter().any(|leak| leak.how == How::FileName),
+            !report.written && report.leaks.iter().any(|leak| leak.origin == Origin::FileName),
             "{name}: {report:?}"
         );
         let mut out = Vec::new();

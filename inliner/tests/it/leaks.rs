@@ -8,7 +8,7 @@ use std::io::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use capy_inliner::{Encoding, How, Leak, NotScanned, Report};
+use capy_inliner::{Encoding, Leak, NotScanned, Origin, Report};
 use support::{canary, values};
 use tree::Tree;
 
@@ -47,21 +47,21 @@ fn write(tree: &Tree, name: &str, bytes: &[u8]) {
 
 #[test]
 fn each_kind_of_file_says_how_the_value_got_there() {
-    for (file, how, words) in [
-        (".next/server/app/terms.html", How::Prerendered, "a prerendered page or payload"),
-        (".next/static/chunks/x.js", How::ClientScript, "a client script"),
-        (".next/static/x.css", How::StyleSheet, "a style sheet"),
-        (".next/static/chunks/x.js.map", How::SourceMap, "a source map"),
-        (".next/routes-manifest.json", How::Manifest, "a manifest of headers and redirects"),
-        ("public/notes.txt", How::PublicFile, "a public file"),
-        (".next/cache/webpack/0.pack", How::BuildCache, "a build cache"),
-        (".next/standalone/apps/shop/.env.production", How::EnvCopy, "a copied env file"),
-        (".next/trace", How::Unserved, "an internal file of the build"),
+    for (file, origin, words) in [
+        (".next/server/app/terms.html", Origin::Prerendered, "a prerendered page or payload"),
+        (".next/static/chunks/x.js", Origin::ClientScript, "a client script"),
+        (".next/static/x.css", Origin::StyleSheet, "a style sheet"),
+        (".next/static/chunks/x.js.map", Origin::SourceMap, "a source map"),
+        (".next/routes-manifest.json", Origin::Manifest, "a manifest of headers and redirects"),
+        ("public/notes.txt", Origin::PublicFile, "a public file"),
+        (".next/cache/webpack/0.pack", Origin::BuildCache, "a build cache"),
+        (".next/standalone/apps/shop/.env.production", Origin::EnvCopy, "a copied env file"),
+        (".next/trace", Origin::Unserved, "a file of the build's own"),
     ] {
         let tree = Tree::new();
         tree.write(file, &format!("one\n{}", canary("A")));
         let leak = leak(&tree);
-        assert_eq!((leak.file, leak.line, leak.how), (tree.path(file), 2, how), "{file}");
+        assert_eq!((leak.file, leak.line, leak.origin), (tree.path(file), 2, origin), "{file}");
         let text = print(&tree.inline(&values()).unwrap());
         assert!(text.contains(&format!("{file}:2: contains the value of A: {words}\n")), "{text}");
         assert_eq!(text.matches(&format!("hint: {words}: ")).count(), 1, "{text}");
@@ -98,7 +98,7 @@ fn a_compressed_twin_is_unpacked() {
         let tree = Tree::new();
         write(&tree, &format!("public/about.html.{extension}"), &bytes);
         let leak = leak(&tree);
-        assert_eq!((leak.line, leak.how), (2, How::Prerendered), "{extension}");
+        assert_eq!((leak.line, leak.origin), (2, Origin::Prerendered), "{extension}");
         let text = print(&tree.inline(&values()).unwrap());
         assert!(text.contains(", the compressed copy of about.html\n"), "{text}");
     }
@@ -243,9 +243,7 @@ fn an_allowed_leak_is_written_into_the_report() {
         text.contains("note: the value of A was allowed in 2 places\n") && !text.contains("leak: "),
         "{text}"
     );
-    assert!(
-        serde_json::to_string(&report).unwrap().contains("\"file_kind\":\"public_file\",\"allowed\":true")
-    );
+    assert!(serde_json::to_string(&report).unwrap().contains("\"origin\":\"public_file\",\"allowed\":true"));
 }
 
 #[test]

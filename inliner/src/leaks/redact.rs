@@ -1,62 +1,62 @@
-//! Streaming filter that masks values in text, such as a program's output.
+//! Streaming filter that redacts values in text, such as a program's output.
 //!
 //! Text is passed on as soon as it is certain; only a possible beginning of a value is held back.
 //! The text is searched in several views at once (`views`): as it is, without terminal colours,
 //! with escapes undone once or more often, without shell quotes, and with lines joined. A value
-//! found in any view is masked in the text. Where a value ends in the beginning of another one,
-//! both are masked. Values that the search of public files skips are not masked either, because
-//! masking short values and common words would make any text unreadable.
+//! found in any view is redacted in the text. Where a value ends in the beginning of another one,
+//! both are redacted. Values that the search of public files skips are not redacted either, because
+//! redacting short values and common words would make any text unreadable.
 //!
 //! Time grows with the text, and memory with the values: long values are searched in pieces
-//! (`texts`), and held-back text is bounded; beyond the bound it is masked to be safe.
+//! (`patterns`), and held-back text is bounded; beyond the bound it is redacted to be safe.
 
 mod parts;
-mod texts;
+mod patterns;
 mod views;
 
 use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
 
-use crate::skip::Finder;
-use views::{Letters, Stage, Undo};
+use super::multi_pattern::Finder;
+use views::{Stage, TracedBytes, Undo};
 
-/// The replacement for a value.
-const MASK: &[u8] = b"***";
+/// The text in place of a value.
+const MARK: &[u8] = b"***";
 
 /// How many layers of escapes are undone: JSON in JSON in HTML.
-const LAYERS: usize = 3;
+const MAX_LAYERS: usize = 3;
 
 /// Limit of held-back bytes. Undecided text of that length is nested escapes or terminal sequences.
-const MAX_KEPT: usize = 64 * 1024;
+const MAX_HELD_BACK: usize = 64 * 1024;
 
 /// How many bytes of a value must precede a line break before its continuation in the next line is
 /// awaited. Otherwise every line that ends with any value's first character would be held back.
-const LEAST_BEFORE_LINE: usize = 8;
+const MIN_BEFORE_LINE_BREAK: usize = 8;
 
 /// All values in the forms in which programs print them.
-pub struct Mask {
+pub struct Redactor {
     /// The texts, sorted, so that those with a common prefix are adjacent.
     finder: Finder,
     longest: usize,
     /// Whether any text begins with these two bytes; for one-byte texts the second byte is zero.
     begins: Vec<bool>,
-    not_masked: Vec<String>,
+    not_redacted: Vec<String>,
     mark: &'static [u8],
 }
 
-impl Mask {
-    /// A mask for these values.
+impl Redactor {
+    /// A redactor of these values.
     pub fn new(values: &EnvMap) -> Self {
-        let (texts, not_masked) = texts::of_all(values);
-        Self { not_masked, ..Self::of_texts(texts, MASK) }
+        let (texts, not_redacted) = patterns::of_all(values);
+        Self { not_redacted, ..Self::of_texts(texts, MARK) }
     }
 
-    /// A mask for every part of these texts with `least` bytes, because a text may be printed
+    /// A redactor of every part of these texts with `least` bytes, because a text may be printed
     /// truncated or broken.
     pub fn of_parts(whole: &[&str], least: usize, mark: &'static str) -> Self {
         let parts = whole.iter().flat_map(|text| text.as_bytes().windows(least.max(1)));
         Self::of_texts(
-            texts::sorted(parts.map(|part| Zeroizing::new(part.to_vec())).collect()),
+            patterns::sorted(parts.map(|part| Zeroizing::new(part.to_vec())).collect()),
             mark.as_bytes(),
         )
     }
@@ -65,25 +65,25 @@ impl Mask {
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
         let mut begins = vec![false; 1 << 16];
         texts.iter().for_each(|text| begins[pair(text)] = true);
-        Self { finder: Finder::new(texts), longest, begins, not_masked: Vec::new(), mark }
+        Self { finder: Finder::new(texts), longest, begins, not_redacted: Vec::new(), mark }
     }
 
-    /// The names of variables whose values are not masked.
-    pub fn not_masked(&self) -> &[String] {
-        &self.not_masked
+    /// The names of variables whose values are not redacted.
+    pub fn not_redacted(&self) -> &[String] {
+        &self.not_redacted
     }
 
-    /// Masks a complete text.
-    pub fn masked(&self, text: &[u8]) -> Vec<u8> {
-        let (mut masking, mut out) = (self.begin(), Vec::with_capacity(text.len()));
-        masking.push(text, &mut out);
-        masking.finish(&mut out);
+    /// Redacts a complete text.
+    pub fn redact(&self, text: &[u8]) -> Vec<u8> {
+        let (mut stream, mut out) = (self.stream(), Vec::with_capacity(text.len()));
+        stream.push(text, &mut out);
+        stream.finish(&mut out);
         out
     }
 
-    /// Starts masking a stream.
-    pub fn begin(&self) -> Masking<'_> {
-        Masking::new(self)
+    /// Starts with a new stream.
+    pub fn stream(&self) -> RedactedStream<'_> {
+        RedactedStream::new(self)
     }
 
     /// The start of the longest suffix of `text` with which some value may begin.
@@ -117,47 +117,47 @@ struct View {
     /// Whether its kept text is equal to that of its source.
     is_as_source: bool,
     /// Text that may be the beginning of a value.
-    kept: Letters,
+    kept: TracedBytes,
 }
 
-/// One stream in the process of being masked.
-pub struct Masking<'m> {
-    mask: &'m Mask,
+/// A text that is redacted piece by piece.
+pub struct RedactedStream<'r> {
+    redactor: &'r Redactor,
     views: Vec<View>,
     /// Text that was not passed on yet, and its offset in the whole stream.
     kept: Zeroizing<Vec<u8>>,
     begin: u64,
     /// Start and end offsets of the values found.
     found: Vec<(u64, u64)>,
-    /// The end offset of the last mask that was written.
+    /// The end offset of the last mark that was written.
     covered: Option<u64>,
 }
 
-impl<'m> Masking<'m> {
-    fn new(mask: &'m Mask) -> Self {
+impl<'r> RedactedStream<'r> {
+    fn new(redactor: &'r Redactor) -> Self {
         let view = |of: Option<usize>, undo: Option<Undo>| View {
             of,
             stage: undo.map(Stage::new),
             joins_lines: undo == Some(Undo::Lines),
             is_as_source: true,
-            kept: Letters::default(),
+            kept: TracedBytes::default(),
         };
         // Each view reads one that precedes it.
         let mut views = vec![view(None, None), view(Some(0), Some(Undo::Sequences))];
         views.push(view(Some(1), Some(Undo::Lines)));
         let mut last = 1;
-        for _ in 0..LAYERS {
+        for _ in 0..MAX_LAYERS {
             views.push(view(Some(last), Some(Undo::Escapes)));
             last = views.len() - 1;
             views.push(view(Some(last), Some(Undo::Quotes)));
         }
-        Self { mask, views, kept: Zeroizing::default(), begin: 0, found: Vec::new(), covered: None }
+        Self { redactor, views, kept: Zeroizing::default(), begin: 0, found: Vec::new(), covered: None }
     }
 
     /// Reads the next piece, and appends everything that is certain to `out`.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         // Splits long pieces, so that memory use stays bounded.
-        piece.chunks(MAX_KEPT / 4).for_each(|piece| self.read(piece, false, out));
+        piece.chunks(MAX_HELD_BACK / 4).for_each(|piece| self.read(piece, false, out));
     }
 
     /// Appends the rest at the end of the stream.
@@ -166,33 +166,33 @@ impl<'m> Masking<'m> {
     }
 
     fn read(&mut self, piece: &[u8], is_end: bool, out: &mut Vec<u8>) {
-        let mut letters = Letters::default();
+        let mut letters = TracedBytes::default();
         for byte in piece {
             let at = self.begin + self.kept.len() as u64;
             self.kept.push(*byte);
             letters.push(*byte, (at, at + 1));
         }
-        let mut made: Vec<Letters> = Vec::with_capacity(self.views.len());
+        let mut made: Vec<TracedBytes> = Vec::with_capacity(self.views.len());
         let mut certain = self.begin + self.kept.len() as u64;
         for at in 0..self.views.len() {
             let (before, rest) = self.views.split_at_mut(at);
             let view = &mut rest[0];
             let source = view.of.map(|of| (&before[of], &made[of]));
-            let (read, open) = view.read(&mut letters, source, is_end, self.mask, &mut self.found);
+            let (read, open) = view.read(&mut letters, source, is_end, self.redactor, &mut self.found);
             made.push(read);
             certain = if is_end { certain } else { certain.min(open.unwrap_or(certain)) };
         }
-        if self.kept.len() > MAX_KEPT && !is_end {
+        if self.kept.len() > MAX_HELD_BACK && !is_end {
             certain = self.begin + self.kept.len() as u64;
             self.found.push((self.begin, certain));
             self.views.iter_mut().for_each(View::clear);
         }
-        self.hand_on(certain, out);
+        self.write_until(certain, out);
     }
 
-    /// Passes on everything before an offset, with a single mask for adjacent or overlapping
+    /// Passes on everything before an offset, with a single mark for adjacent or overlapping
     /// values.
-    fn hand_on(&mut self, certain: u64, out: &mut Vec<u8>) {
+    fn write_until(&mut self, certain: u64, out: &mut Vec<u8>) {
         self.found.sort_unstable();
         let kept = |from: u64, to: u64| &self.kept[(from - self.begin) as usize..(to - self.begin) as usize];
         let mut covered = self.covered;
@@ -206,7 +206,7 @@ impl<'m> Masking<'m> {
                 if *start > at {
                     out.extend_from_slice(kept(at, *start));
                 }
-                out.extend_from_slice(self.mask.mark);
+                out.extend_from_slice(self.redactor.mark);
             }
             let until = covered.map_or(*end, |covered| covered.max(*end));
             covered = Some(until);
@@ -227,16 +227,16 @@ impl View {
     /// offset where undecided text begins.
     fn read(
         &mut self,
-        text: &mut Letters,
-        source: Option<(&Self, &Letters)>,
+        text: &mut TracedBytes,
+        source: Option<(&Self, &TracedBytes)>,
         is_end: bool,
-        mask: &Mask,
+        redactor: &Redactor,
         found: &mut Vec<(u64, u64)>,
-    ) -> (Letters, Option<u64>) {
+    ) -> (TracedBytes, Option<u64>) {
         let (Some(stage), Some((of, letters))) = (&mut self.stage, source) else {
             let read = std::mem::take(text);
             self.kept.append(&read);
-            let open = self.find(mask, found);
+            let open = self.find(redactor, found);
             return (read, open);
         };
         let read = stage.read(letters, is_end);
@@ -247,26 +247,26 @@ impl View {
             return (read, None);
         }
         self.kept.append(&read);
-        let open = self.find(mask, found);
+        let open = self.find(redactor, found);
         self.is_as_source = is_decided && self.kept == of.kept;
         (read, open)
     }
 
     /// Records the values found and keeps a possible beginning of one; returns the stream offset of
     /// that beginning, if any.
-    fn find(&mut self, mask: &Mask, found: &mut Vec<(u64, u64)>) -> Option<u64> {
-        let (places, texts) = (&self.kept.places, mask.finder.texts());
-        mask.finder.each(&self.kept.bytes, |start, index| {
+    fn find(&mut self, redactor: &Redactor, found: &mut Vec<(u64, u64)>) -> Option<u64> {
+        let (places, texts) = (&self.kept.places, redactor.finder.texts());
+        redactor.finder.each(&self.kept.bytes, |start, index| {
             let places = &places[start..start + texts[index].len()];
-            // Line breaks inside a value are not masked.
+            // Line breaks inside a value are not redacted.
             let is_one_line = |a: &(u64, u64), b: &(u64, u64)| !self.joins_lines || b.0 <= a.1;
             for line in places.chunk_by(is_one_line) {
                 found.push((line[0].0, line[line.len() - 1].1));
             }
         });
-        let open = mask.open_end(&self.kept.bytes);
+        let open = redactor.open_end(&self.kept.bytes);
         self.kept.drop_first(open);
-        let counts = !self.joins_lines || self.kept.bytes.len() >= LEAST_BEFORE_LINE;
+        let counts = !self.joins_lines || self.kept.bytes.len() >= MIN_BEFORE_LINE_BREAK;
         let first = self.kept.places.first().filter(|_| counts).map(|place| place.0);
         let undecided = self.stage.as_ref().and_then(Stage::open);
         first.into_iter().chain(undecided).min()
@@ -286,56 +286,56 @@ mod tests {
 
     use super::*;
 
-    fn mask(values: &[&str]) -> Mask {
+    fn redactor(values: &[&str]) -> Redactor {
         let mut map = EnvMap::new();
         for (index, value) in values.iter().enumerate() {
             map.try_insert(&format!("NAME_{index}"), SecretValue::new((*value).to_owned())).unwrap();
         }
-        Mask::new(&map)
+        Redactor::new(&map)
     }
 
-    fn masked(mask: &Mask, pieces: &[&str]) -> String {
-        let (mut masking, mut out) = (mask.begin(), Vec::new());
-        pieces.iter().for_each(|piece| masking.push(piece.as_bytes(), &mut out));
-        masking.finish(&mut out);
+    fn redacted(redactor: &Redactor, pieces: &[&str]) -> String {
+        let (mut stream, mut out) = (redactor.stream(), Vec::new());
+        pieces.iter().for_each(|piece| stream.push(piece.as_bytes(), &mut out));
+        stream.finish(&mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn a_value_is_masked_wherever_it_is_cut() {
-        let mask = mask(&["canary.A.x9"]);
+    fn a_value_is_redacted_wherever_it_is_cut() {
+        let redactor = redactor(&["canary.A.x9"]);
         for at in 0..=15 {
             let (one, two) = "a canary.A.x9 b".split_at(at);
-            assert_eq!(masked(&mask, &[one, two]), "a *** b", "{at}");
+            assert_eq!(redacted(&redactor, &[one, two]), "a *** b", "{at}");
         }
-        assert_eq!(masked(&mask, &["canary.A.x", "8canary.A.x9"]), "canary.A.x8***");
+        assert_eq!(redacted(&redactor, &["canary.A.x", "8canary.A.x9"]), "canary.A.x8***");
     }
 
     #[test]
     fn what_cannot_become_a_value_is_handed_on_at_once() {
-        let mask = mask(&["canary.A.x9"]);
-        let (mut masking, mut out) = (mask.begin(), Vec::new());
-        masking.push(b"installing can", &mut out);
+        let redactor = redactor(&["canary.A.x9"]);
+        let (mut stream, mut out) = (redactor.stream(), Vec::new());
+        stream.push(b"installing can", &mut out);
         assert_eq!(out, b"installing ");
-        masking.push(b"vas", &mut out);
+        stream.push(b"vas", &mut out);
         assert_eq!(out, b"installing canvas");
     }
 
     #[test]
-    fn values_that_overlap_and_that_begin_alike_are_masked_whole() {
-        let overlapping = mask(&["abcdef-one", "one-ghijkl"]);
-        assert_eq!(masked(&overlapping, &["<abcdef-one-ghijkl>"]), "<***>");
-        assert_eq!(masked(&overlapping, &["<abcdef-one", "-gh>"]), "<***-gh>");
-        let alike = mask(&["abcdef", "abcdefgh"]);
-        assert_eq!(masked(&alike, &["abcdef", "gh abcdef", "g"]), "*** ***g");
-        let long = mask(&["aaaaaa"]);
-        assert_eq!(masked(&long, &["aaaaaaaaaa", "aaa", "aaaaaaa", "b", "aaaaa"]), "***baaaaa");
+    fn values_that_overlap_and_that_begin_alike_are_redacted_whole() {
+        let overlapping = redactor(&["abcdef-one", "one-ghijkl"]);
+        assert_eq!(redacted(&overlapping, &["<abcdef-one-ghijkl>"]), "<***>");
+        assert_eq!(redacted(&overlapping, &["<abcdef-one", "-gh>"]), "<***-gh>");
+        let alike = redactor(&["abcdef", "abcdefgh"]);
+        assert_eq!(redacted(&alike, &["abcdef", "gh abcdef", "g"]), "*** ***g");
+        let long = redactor(&["aaaaaa"]);
+        assert_eq!(redacted(&long, &["aaaaaaaaaa", "aaa", "aaaaaaa", "b", "aaaaa"]), "***baaaaa");
     }
 
     #[test]
-    fn a_value_is_masked_in_every_usual_form_and_line_by_line() {
+    fn a_value_is_redacted_in_every_usual_form_and_line_by_line() {
         let value = "p&\"s/<w'o>\\rd +ü😀~x";
-        let mask = mask(&[value, "first line 1\n  second line 2\nx\n"]);
+        let redactor = redactor(&[value, "first line 1\n  second line 2\nx\n"]);
         for text in [
             value.to_owned(),
             serde_json::to_string(value).unwrap().trim_matches('"').to_owned(),
@@ -348,19 +348,19 @@ mod tests {
             "second line 2".to_owned(),
             r"first line 1\n  second line 2\nx".to_owned(),
         ] {
-            assert_eq!(masked(&mask, &[&text]), "***", "{text}");
+            assert_eq!(redacted(&redactor, &[&text]), "***", "{text}");
         }
         // The last base64 character holds four bits of the value's last byte, and two of what
         // follows.
-        assert_eq!(masked(&mask, &["eA== cCYicy88dydvPlxyZCArw7zwn5iAfng="]), "eA== ***g=");
-        assert_eq!(masked(&mask, &["a", "\nx\n"]), "a\nx\n");
+        assert_eq!(redacted(&redactor, &["eA== cCYicy88dydvPlxyZCArw7zwn5iAfng="]), "eA== ***g=");
+        assert_eq!(redacted(&redactor, &["a", "\nx\n"]), "a\nx\n");
     }
 
     /// Spellings of values, generated with the programs that builds run.
     #[test]
-    fn a_value_is_masked_as_other_programs_spell_it() {
+    fn a_value_is_redacted_as_other_programs_spell_it() {
         let value = "it's a \"k&y\" <x>/+ü\u{1b}[1m$HOME\tend";
-        let mask = mask(&[value]);
+        let redactor = redactor(&[value]);
         for (by, text) in [
             ("Python html.escape", "it&#x27;s a &quot;k&amp;y&quot; &lt;x&gt;/+ü\u{1b}[1m$HOME\tend"),
             ("numeric", "it&#39;s a &#34;k&#38;y&#34; &#60;x&#62;/+ü\u{1b}[1m$HOME\tend"),
@@ -378,35 +378,35 @@ mod tests {
             ("colours", "\u{1b}[32mit's\u{1b}[0m a \"k&y\u{1b}[1;31m\" <x>/+ü\u{1b}[1m$HOME\tend"),
             ("grep", "it's a \"\u{1b}[01;31m\u{1b}[Kk&y\u{1b}[m\u{1b}[K\" <x>/+ü\u{1b}[1m$HOME\tend"),
         ] {
-            let shown = masked(&mask, &[&format!("a {text} z")]);
+            let shown = redacted(&redactor, &[&format!("a {text} z")]);
             assert!(shown.starts_with("a ") && shown.ends_with(" z"), "{by}: {shown}");
             let rest = shown[2..shown.len() - 2].replace("***", "");
             assert!(rest.chars().all(|letter| "'$\u{1b}[032m".contains(letter)), "{by}: {shown}");
             // Also wherever the text is cut into pieces.
             for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
                 let (one, two) = text.split_at(at);
-                assert_eq!(masked(&mask, &["a ", one, two, " z"]), shown, "{by}, {at}");
+                assert_eq!(redacted(&redactor, &["a ", one, two, " z"]), shown, "{by}, {at}");
             }
         }
     }
 
     #[test]
-    fn fields_of_json_and_passwords_of_urls_are_masked_on_their_own() {
-        let mask = mask(&[
+    fn fields_of_json_and_passwords_of_urls_are_redacted_on_their_own() {
+        let redactor = redactor(&[
             r#"{"type":"account","private_key":"-----BEGIN-----\nMIIfirstline\nsecondline9\n","deep":[{"pw":"pw_5Ge2x9"}]}"#,
             "postgres://app:p%40ss_9Qk2@db.test/app",
         ]);
         let text = "key MIIfirstline and secondline9, pw_5Ge2x9; p@ss_9Qk2 p%40ss_9Qk2 db.test app\n";
-        assert_eq!(masked(&mask, &[text]), "key *** and ***, ***; *** *** db.test app\n");
+        assert_eq!(redacted(&redactor, &[text]), "key *** and ***, ***; *** *** db.test app\n");
     }
 
     #[test]
-    fn base64_and_values_in_lines_are_masked_and_no_line_waits_for_the_next() {
+    fn base64_and_values_in_lines_are_redacted_and_no_line_waits_for_the_next() {
         // The length is a multiple of three bytes, so that the last base64 character belongs to the
         // value alone.
         let value: String = (0..300).map(|number| format!("canary.{number:02}.xyz9")).collect();
         let value = &value[..3000];
-        let mask = mask(&[value]);
+        let redactor = redactor(&[value]);
         let encoded: String = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, value);
         let lines = |text: &str| {
             let lines = text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line).into_owned());
@@ -414,21 +414,22 @@ mod tests {
         };
         for text in [lines(&encoded), lines(value)] {
             let expected = format!("a ***{}\nb", "\n  ***".repeat(text.lines().count() - 1));
-            assert_eq!(masked(&mask, &["a ", &text, "\nb"]), expected, "{text}");
+            assert_eq!(redacted(&redactor, &["a ", &text, "\nb"]), expected, "{text}");
             // In pieces of any size.
             let pieces: Vec<String> = format!("a {text}\nb").chars().map(String::from).collect();
             let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
-            assert_eq!(masked(&mask, &pieces), expected, "{text}");
+            assert_eq!(redacted(&redactor, &pieces), expected, "{text}");
         }
-        let (mut masking, mut out) = (mask.begin(), Vec::new());
-        masking.push(b"installing c\n", &mut out);
+        let (mut stream, mut out) = (redactor.stream(), Vec::new());
+        stream.push(b"installing c\n", &mut out);
         assert_eq!(out, b"installing c\n");
     }
 
     #[test]
-    fn a_part_of_a_text_is_masked_if_that_is_asked_for() {
-        let mask = Mask::of_parts(&["0123456789abcdef", "short"], 8, "…");
-        let shown = String::from_utf8(mask.masked("a 3456789abc&#x64; 0123456 short".as_bytes())).unwrap();
+    fn a_part_of_a_text_is_redacted_if_that_is_asked_for() {
+        let redactor = Redactor::of_parts(&["0123456789abcdef", "short"], 8, "…");
+        let shown =
+            String::from_utf8(redactor.redact("a 3456789abc&#x64; 0123456 short".as_bytes())).unwrap();
         assert_eq!(shown, "a … 0123456 short");
     }
 
@@ -436,15 +437,15 @@ mod tests {
     #[test]
     fn time_grows_with_the_text_and_memory_does_not() {
         let periodic = "a".repeat(100 * 1024);
-        let mask = mask(&[&periodic, &"ab".repeat(5000), "canary.A.x9"]);
+        let redactor = redactor(&[&periodic, &"ab".repeat(5000), "canary.A.x9"]);
         let time = |text: &str, piece: usize| {
             let start = std::time::Instant::now();
-            let (mut masking, mut out) = (mask.begin(), Vec::new());
+            let (mut stream, mut out) = (redactor.stream(), Vec::new());
             for part in text.as_bytes().chunks(piece) {
-                masking.push(part, &mut out);
-                assert!(masking.kept.len() <= MAX_KEPT + piece);
+                stream.push(part, &mut out);
+                assert!(stream.kept.len() <= MAX_HELD_BACK + piece);
             }
-            masking.finish(&mut out);
+            stream.finish(&mut out);
             start.elapsed()
         };
         for (unit, piece) in
@@ -461,9 +462,9 @@ mod tests {
 
     #[test]
     fn short_and_common_values_are_named_and_left() {
-        let mask = mask(&["1234", "production", "canary.A.x9"]);
-        assert_eq!(mask.not_masked(), ["NAME_0", "NAME_1"]);
-        assert_eq!(masked(&mask, &["1234 production"]), "1234 production");
+        let redactor = redactor(&["1234", "production", "canary.A.x9"]);
+        assert_eq!(redactor.not_redacted(), ["NAME_0", "NAME_1"]);
+        assert_eq!(redacted(&redactor, &["1234 production"]), "1234 production");
     }
 
     proptest! {
@@ -474,9 +475,9 @@ mod tests {
         ) {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
-            let mask = mask(&values);
-            let out = masked(&mask, &pieces);
-            prop_assert_eq!(&out, &masked(&mask, &[&pieces.concat()]));
+            let redactor = redactor(&values);
+            let out = redacted(&redactor, &pieces);
+            prop_assert_eq!(&out, &redacted(&redactor, &[&pieces.concat()]));
             prop_assert!(!values.iter().any(|value| out.contains(value)));
             if !values.iter().any(|value| pieces.concat().contains(value)) {
                 prop_assert_eq!(pieces.concat(), out);

@@ -8,28 +8,28 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::report::NotScanned;
+use super::NotScanned;
 
-const BUFFER: usize = 64 << 10;
+const BUFFER_LENGTH: usize = 64 << 10;
 
 /// Nested compressions that are undone; real files have fewer.
-const MOST_LAYERS: usize = 4;
+const MAX_LAYERS: usize = 4;
 /// How many leading bytes identify a file's compression.
-pub(crate) const HEAD: usize = 8;
+pub(super) const HEAD_LENGTH: usize = 8;
 
 /// The compression of a file, by its first bytes, or else by its extension: Brotli has no magic
 /// bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packed {
+pub(super) enum Compression {
     Gzip,
     Brotli,
     Zstandard,
     /// A compression that is not supported here.
-    Otherwise,
+    Unsupported,
 }
 
-impl Packed {
-    pub(crate) fn of(path: &Path, head: &[u8]) -> Option<Self> {
+impl Compression {
+    pub(super) fn of(path: &Path, head: &[u8]) -> Option<Self> {
         Self::of_bytes(head).or_else(|| Self::of_name(path))
     }
 
@@ -48,7 +48,7 @@ impl Packed {
         match head {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstandard),
-            _ => OTHERS.iter().any(|magic| head.starts_with(magic)).then_some(Self::Otherwise),
+            _ => OTHERS.iter().any(|magic| head.starts_with(magic)).then_some(Self::Unsupported),
         }
     }
 
@@ -58,7 +58,7 @@ impl Packed {
             "br" => Some(Self::Brotli),
             "zst" => Some(Self::Zstandard),
             // `sst` files are the tables of Turbopack's cache.
-            "zip" | "7z" | "xz" | "bz2" | "lz4" | "sst" => Some(Self::Otherwise),
+            "zip" | "7z" | "xz" | "bz2" | "lz4" | "sst" => Some(Self::Unsupported),
             _ => None,
         }
     }
@@ -66,13 +66,13 @@ impl Packed {
     /// The decompressed contents, through all nested layers that their first bytes identify. Each
     /// layer's output goes through `limited`, because a small input may become large and then small
     /// again.
-    pub(crate) fn open<'f>(
+    pub(super) fn open<'f>(
         self,
         from: impl Read + 'f,
         limited: impl Fn(Box<dyn Read + 'f>) -> Box<dyn Read + 'f>,
     ) -> Result<Box<dyn Read + 'f>, NotScanned> {
         let (mut packed, mut from): (Self, Box<dyn Read + 'f>) = (self, Box::new(from));
-        for _ in 0..MOST_LAYERS {
+        for _ in 0..MAX_LAYERS {
             let mut contents = limited(packed.layer(from)?);
             let (head, fault) = head(&mut contents);
             let inner = Self::of_bytes(&head);
@@ -86,14 +86,14 @@ impl Packed {
     }
 
     fn layer<'f>(self, from: Box<dyn Read + 'f>) -> Result<Box<dyn Read + 'f>, NotScanned> {
-        let from = io::BufReader::with_capacity(BUFFER, from);
+        let from = io::BufReader::with_capacity(BUFFER_LENGTH, from);
         Ok(match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(from)),
-            Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(from, BUFFER)),
+            Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(from, BUFFER_LENGTH)),
             Self::Zstandard => {
                 Box::new(ruzstd::decoding::StreamingDecoder::new(from).map_err(|_| NotScanned::Damaged)?)
             }
-            Self::Otherwise => return Err(NotScanned::Unknown),
+            Self::Unsupported => return Err(NotScanned::Unknown),
         })
     }
 }
@@ -108,9 +108,9 @@ impl Read for Fault {
 }
 
 /// The first bytes, and the error that ended them, if any.
-pub(crate) fn head(from: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
-    let mut head = Vec::with_capacity(HEAD);
-    let fault = from.take(HEAD as u64).read_to_end(&mut head).err();
+pub(super) fn head(from: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
+    let mut head = Vec::with_capacity(HEAD_LENGTH);
+    let fault = from.take(HEAD_LENGTH as u64).read_to_end(&mut head).err();
     (head, fault)
 }
 
@@ -120,19 +120,19 @@ mod tests {
 
     #[test]
     fn a_file_is_packed_as_its_first_bytes_say_or_else_its_name() {
-        use Packed::{Brotli, Gzip, Otherwise, Zstandard};
+        use Compression::{Brotli, Gzip, Unsupported, Zstandard};
         for (name, head, expected) in [
             ("a.txt", &b"\x1f\x8b\x08\0"[..], Some(Gzip)),
             ("a.br", b"\x28\xb5\x2f\xfd", Some(Zstandard)),
-            ("a.docx", b"PK\x03\x04", Some(Otherwise)),
-            ("a.gz", b"BZh9", Some(Otherwise)),
+            ("a.docx", b"PK\x03\x04", Some(Unsupported)),
+            ("a.gz", b"BZh9", Some(Unsupported)),
             ("a.br", b"\x1b\x57", Some(Brotli)),
             ("a.gz", b"plain", Some(Gzip)),
-            ("a.zip", b"", Some(Otherwise)),
+            ("a.zip", b"", Some(Unsupported)),
             ("a.js", b"PK = 1", None),
             ("a", b"", None),
         ] {
-            assert_eq!(Packed::of(Path::new(name), head), expected, "{name} {head:?}");
+            assert_eq!(Compression::of(Path::new(name), head), expected, "{name} {head:?}");
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use memchr::memmem;
 
-use crate::report::Encoding;
+use super::super::Encoding;
 
 /// Pieces of a text joined into one.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,12 +45,13 @@ pub(super) fn each(text: &[u8], mut found: impl FnMut(Joined)) {
 }
 
 /// Calls with which pages push their payloads: Next's, and React Router's.
-pub(crate) const PUSHES: [&[u8]; 2] = [b"__next_f.push([1,\"", b"streamController.enqueue(\""];
+pub(in super::super) const PAYLOAD_CALLS: [&[u8]; 2] =
+    [b"__next_f.push([1,\"", b"streamController.enqueue(\""];
 
 /// The strings that a page's scripts push, joined if there is more than one.
 fn payload(text: &[u8]) -> Option<Joined> {
     let mut joined = Joined::new(Encoding::Json);
-    for push in PUSHES {
+    for push in PAYLOAD_CALLS {
         for at in memmem::find_iter(text, push) {
             let start = at + push.len();
             let end = end_of_string(&text[start..]);
@@ -74,7 +75,7 @@ fn end_of_string(text: &[u8]) -> usize {
 }
 
 /// Shorter runs at the end of a line are mostly words.
-const SHORTEST_LINE: usize = 8;
+const MIN_LINE_LENGTH: usize = 8;
 
 /// Each base64 text that spans several lines, without its line breaks, which may be escaped.
 fn lines_of_base64(text: &[u8]) -> Vec<Joined> {
@@ -85,7 +86,7 @@ fn lines_of_base64(text: &[u8]) -> Vec<Joined> {
         let before = text[from..line_end].iter().rev().take_while(|byte| is_base64(byte)).count();
         from = at + 1;
         let next = after_break(text, line_end);
-        if before < SHORTEST_LINE || next.is_none() {
+        if before < MIN_LINE_LENGTH || next.is_none() {
             continue;
         }
         let mut joined = Joined::new(Encoding::Base64);
@@ -95,7 +96,7 @@ fn lines_of_base64(text: &[u8]) -> Vec<Joined> {
             let length = text[start..].iter().take_while(|byte| is_base64(byte)).count();
             joined.push(&text[start..start + length], start);
             from = start + length;
-            next = after_break(text, from).filter(|_| length >= SHORTEST_LINE);
+            next = after_break(text, from).filter(|_| length >= MIN_LINE_LENGTH);
         }
         found.push(joined);
     }
@@ -116,7 +117,7 @@ fn is_base64(byte: &u8) -> bool {
 }
 
 /// How many bytes before a `+` are searched for the start of a literal.
-const LONGEST_LITERAL: usize = 1 << 16;
+const MAX_LITERAL_LENGTH: usize = 1 << 16;
 
 /// The contents of literals that are joined: `"…" + '…'`.
 fn literals(text: &[u8]) -> Vec<Joined> {
@@ -134,7 +135,7 @@ fn literals(text: &[u8]) -> Vec<Joined> {
         let Some(quote) = text.get(next).copied().filter(is_quote) else { continue };
         let Some(length) = length_of_literal(&text[next + 1..], quote) else { continue };
         if end != last {
-            let start = end.saturating_sub(LONGEST_LITERAL).max(from.min(end));
+            let start = end.saturating_sub(MAX_LITERAL_LENGTH).max(from.min(end));
             let Some(open) = opening_quote(&text[start..end], text[end]) else { continue };
             let mut joined = Joined::new(Encoding::Plain);
             joined.push(&text[start + open + 1..end], start + open + 1);
@@ -186,7 +187,7 @@ fn length_of_literal(text: &[u8], quote: u8) -> Option<usize> {
 }
 
 /// Shorter lists are too short for a value that is searched for.
-const FEWEST_NUMBERS: usize = 6;
+const MIN_NUMBERS: usize = 6;
 
 /// Lists of numbers as bytes, or as characters: `[115, 107]`, `0x73,0x6b`,
 /// `String.fromCharCode(115,107)`.
@@ -205,15 +206,15 @@ fn numbers(text: &[u8], found: &mut impl FnMut(Joined)) {
         let before = &before[..before.len() - (comma - end)];
         let digits = before.iter().rev().take_while(|byte| is_digit(byte)).count();
         let starts = |at: usize| text[at].is_ascii_digit() || text[at] == b'-';
-        if digits == 0 || digits > LONGEST_NUMBER || !starts(end - digits) {
+        if digits == 0 || digits > MAX_NUMBER_LENGTH || !starts(end - digits) {
             continue;
         }
         let mut list = Vec::new();
         let mut at = end - digits;
         while let Some((number, after)) = number(text, at) {
             list.push((number, at));
-            if list.len() == MOST_NUMBERS {
-                from = list[MOST_NUMBERS - OVERLAP].1;
+            if list.len() == MAX_NUMBERS {
+                from = list[MAX_NUMBERS - OVERLAP].1;
                 break;
             }
             from = from.max(after);
@@ -224,7 +225,7 @@ fn numbers(text: &[u8], found: &mut impl FnMut(Joined)) {
             let next = after + blanks + 1;
             at = next + text[next..].iter().take_while(|byte| is_blank(byte)).count();
         }
-        if list.len() >= FEWEST_NUMBERS {
+        if list.len() >= MIN_NUMBERS {
             found(as_bytes(&list));
             // Beyond ASCII, the number of a character is not one of its bytes.
             if list.iter().any(|(number, _)| *number > 0x7f) {
@@ -260,9 +261,9 @@ fn as_letters(list: &[(i64, usize)]) -> Joined {
 }
 
 /// Longest number: `0x` and the digits of a character, or `0o` or `0b` and the digits of a byte.
-const LONGEST_NUMBER: usize = 10;
+const MAX_NUMBER_LENGTH: usize = 10;
 /// Longer lists are searched in parts, which overlap by more than the length of most values.
-const MOST_NUMBERS: usize = 1 << 18;
+const MAX_NUMBERS: usize = 1 << 18;
 const OVERLAP: usize = 1 << 14;
 
 fn is_digit(byte: &u8) -> bool {
@@ -271,7 +272,7 @@ fn is_digit(byte: &u8) -> bool {
 
 /// The number that begins here, and the offset where it ends.
 fn number(text: &[u8], at: usize) -> Option<(i64, usize)> {
-    let length = text[at..].iter().take(LONGEST_NUMBER + 1).take_while(|byte| is_digit(byte)).count();
+    let length = text[at..].iter().take(MAX_NUMBER_LENGTH + 1).take_while(|byte| is_digit(byte)).count();
     let digits = std::str::from_utf8(&text[at..at + length]).ok()?;
     let (sign, digits) = digits.strip_prefix('-').map_or((1, digits), |digits| (-1, digits));
     let number = match digits.as_bytes() {

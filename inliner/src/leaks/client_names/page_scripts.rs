@@ -6,20 +6,20 @@
 
 use memchr::memmem;
 
-use crate::leak::PUSHES;
+use super::super::search::PAYLOAD_CALLS;
 
-const OPENS: &[u8] = b"<script";
-const CLOSES: &[u8] = b"</script";
+const OPENING_TAG: &[u8] = b"<script";
+const CLOSING_TAG: &[u8] = b"</script";
 
 /// The text of each script, in order; an unclosed script extends to the end of the page.
 pub(super) fn scripts(page: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = page;
     let elements = std::iter::from_fn(move || {
-        let opened = after(rest, OPENS)?;
+        let opened = after(rest, OPENING_TAG)?;
         let tag = &opened[..memchr::memchr(b'>', opened)?];
         let inside = opened.get(tag.len() + 1..)?;
-        let end =
-            after(inside, CLOSES).map_or(inside.len(), |after| inside.len() - after.len() - CLOSES.len());
+        let end = after(inside, CLOSING_TAG)
+            .map_or(inside.len(), |after| inside.len() - after.len() - CLOSING_TAG.len());
         rest = &inside[end..];
         Some((tag, &inside[..end]))
     });
@@ -55,5 +55,5 @@ fn is_run(attributes: &[u8]) -> bool {
 
 /// Whether a script only pushes a framework's payload, which is text rather than a program.
 fn is_payload(script: &[u8]) -> bool {
-    PUSHES.iter().any(|push| memmem::find(script, push).is_some())
+    PAYLOAD_CALLS.iter().any(|push| memmem::find(script, push).is_some())
 }

@@ -1,4 +1,4 @@
-//! The views of a masked stream: the text without terminal colours, without escapes, without
+//! The views of a redacted stream: the text without terminal colours, without escapes, without
 //! quotes.
 //!
 //! Each stage undoes one of these, incrementally across piece boundaries, and keeps the position of
@@ -12,19 +12,19 @@ use crate::unescape;
 
 /// Limit of a terminal control sequence, except for those that carry text. Longer ones are left as
 /// they are.
-const LONGEST_SEQUENCE: usize = 64;
-const LONGEST_STRING_SEQUENCE: usize = 4096;
+const MAX_SEQUENCE_LENGTH: usize = 64;
+const MAX_STRING_SEQUENCE_LENGTH: usize = 4096;
 /// `\ud83d\ude00` and `&#x0001F600;`.
-const LONGEST_ESCAPE: usize = 12;
+const MAX_ESCAPE_LENGTH: usize = 12;
 
 /// Bytes, each with its start and end offset in the whole text.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Letters {
+pub(super) struct TracedBytes {
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) places: Vec<(u64, u64)>,
 }
 
-impl Letters {
+impl TracedBytes {
     pub(super) fn push(&mut self, byte: u8, place: (u64, u64)) {
         self.bytes.push(byte);
         self.places.push(place);
@@ -63,7 +63,7 @@ pub(super) enum Undo {
 pub(super) struct Stage {
     undo: Undo,
     /// Bytes that are not decided yet.
-    kept: Letters,
+    kept: TracedBytes,
     after_line: bool,
 }
 
@@ -86,13 +86,13 @@ fn nothing(length: usize) -> Step {
 
 impl Stage {
     pub(super) fn new(undo: Undo) -> Self {
-        Self { undo, kept: Letters::default(), after_line: false }
+        Self { undo, kept: TracedBytes::default(), after_line: false }
     }
 
     /// Reads more bytes; `is_end` if no more follow.
-    pub(super) fn read(&mut self, more: &Letters, is_end: bool) -> Letters {
+    pub(super) fn read(&mut self, more: &TracedBytes, is_end: bool) -> TracedBytes {
         self.kept.append(more);
-        let mut out = Letters::default();
+        let mut out = TracedBytes::default();
         let mut at = 0;
         while at < self.kept.bytes.len() {
             let Step::Means(bytes, count, length) = self.step(at, is_end) else { break };
@@ -141,7 +141,7 @@ impl Stage {
 
 /// Undoes a complete text at once.
 pub(super) fn undone(text: &[u8], undo: Undo) -> Vec<u8> {
-    let mut letters = Letters::default();
+    let mut letters = TracedBytes::default();
     text.iter().for_each(|byte| letters.push(*byte, (0, 0)));
     Stage::new(undo).read(&letters, true).bytes.to_vec()
 }
@@ -160,16 +160,16 @@ fn sequence(text: &[u8], is_end: bool) -> Step {
         None => wait(true),
         Some(b'[') => control(text, 2, is_end),
         Some(b']' | b'P' | b'X' | b'^' | b'_') => {
-            let body = &text[2..text.len().min(LONGEST_STRING_SEQUENCE)];
+            let body = &text[2..text.len().min(MAX_STRING_SEQUENCE_LENGTH)];
             let end = body.iter().position(|byte| matches!(byte, 0x07 | 0x1b));
             match end {
                 Some(end) if body[end] == 0x07 => nothing(2 + end + 1),
                 Some(end) => match body.get(end + 1) {
                     Some(b'\\') => nothing(2 + end + 2),
-                    None => wait(text.len() < LONGEST_STRING_SEQUENCE),
+                    None => wait(text.len() < MAX_STRING_SEQUENCE_LENGTH),
                     Some(_) => as_it_is(text[0]),
                 },
-                None => wait(text.len() < LONGEST_STRING_SEQUENCE),
+                None => wait(text.len() < MAX_STRING_SEQUENCE_LENGTH),
             }
         }
         Some(_) => {
@@ -184,10 +184,10 @@ fn sequence(text: &[u8], is_end: bool) -> Step {
 }
 
 fn control(text: &[u8], start: usize, is_end: bool) -> Step {
-    let body = &text[start..text.len().min(LONGEST_SEQUENCE)];
+    let body = &text[start..text.len().min(MAX_SEQUENCE_LENGTH)];
     match body.iter().position(|byte| !matches!(byte, 0x20..=0x3f)) {
         Some(end) if matches!(body[end], 0x40..=0x7e) => nothing(start + end + 1),
-        None if text.len() < LONGEST_SEQUENCE && !is_end => Step::Open,
+        None if text.len() < MAX_SEQUENCE_LENGTH && !is_end => Step::Open,
         _ => as_it_is(text[0]),
     }
 }
@@ -198,7 +198,7 @@ fn escape(text: &[u8], is_end: bool) -> Step {
     if !matches!(text[0], b'\\' | b'%' | b'&') {
         return as_it_is(text[0]);
     }
-    if !is_end && text.len() < LONGEST_ESCAPE && may_go_on(text) {
+    if !is_end && text.len() < MAX_ESCAPE_LENGTH && may_go_on(text) {
         return Step::Open;
     }
     if let Some(step) = byte_or_letter(text) {
@@ -329,7 +329,7 @@ mod tests {
                 let at = if written.is_empty() { 0 } else { at.index(written.len()) };
                 let (one, two) = written.as_bytes().split_at(at);
                 for (piece, is_end) in [(one, false), (two, true)] {
-                    let mut letters = Letters::default();
+                    let mut letters = TracedBytes::default();
                     piece.iter().for_each(|byte| letters.push(*byte, (0, 0)));
                     out.extend_from_slice(&stage.read(&letters, is_end).bytes);
                 }

@@ -1,7 +1,7 @@
-//! Search for values in everything that the public can fetch.
+//! Searches one text for all values, in all the forms in which a file may hold them.
 //!
-//! Searches one text, and decides which values are not worth searching for, because meaningless
-//! findings hide the real ones. One pass looks for all forms of all values. Only where the text
+//! Leaves out values that are not worth searching for, because meaningless findings hide the real
+//! ones. One pass looks for all forms of all values. Only where the text
 //! contains escapes that may spell a value, one more pass follows for each layer of escapes: a
 //! Flight payload is JSON in JSON in HTML, and any mixture may hold a value. Values that a text
 //! holds in pieces (`pieces`) are joined before the search. A finding never contains the value.
@@ -11,40 +11,39 @@
 //! | `forms` | the texts that stand for a value |
 //! | `parts` | the parts of a value that are secrets of their own |
 //! | `pieces` | joins pieces: base64 in lines, lists of bytes, joined literals, payloads, CSS |
-//! | `unpack` | streaming decompression of compressed files |
 
-pub(crate) mod forms;
-pub(crate) mod parts;
+pub(super) mod forms;
+pub(super) mod parts;
 mod pieces;
-pub(crate) mod unpack;
 
-pub(crate) use pieces::PUSHES;
+pub(super) use pieces::PAYLOAD_CALLS;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::variable_name::is_public;
 
-use crate::report::{Encoding, NotSearched};
-use crate::skip::Finder;
-use crate::unescape::{self, Kind};
-use forms::{forms, rare_forms};
 use zeroize::Zeroizing;
 
+use super::multi_pattern::Finder;
+use super::{Encoding, NotSearched};
+use crate::unescape::{self, Kind};
+use forms::{forms, rare_forms};
+
 /// Shorter values occur everywhere by chance.
-pub(crate) const SHORTEST: usize = 6;
+pub(super) const MIN_LENGTH: usize = 6;
 /// Layers of escapes that are undone; real files have fewer.
-const LAYERS: usize = 6;
+const MAX_LAYERS: usize = 6;
 
 /// One value found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Found {
-    pub(crate) at: usize,
+pub(super) struct Hit {
+    pub(super) at: usize,
     /// Index into [`Search::names`].
-    pub(crate) name: usize,
+    pub(super) name: usize,
     /// Index into [`Search::parts`], if only a part of the value was found.
-    pub(crate) part: Option<usize>,
-    pub(crate) encoding: Encoding,
+    pub(super) part: Option<usize>,
+    pub(super) encoding: Encoding,
 }
 
 /// What a search pattern stands for.
@@ -57,9 +56,9 @@ struct Meaning {
 
 /// A search for all values in all their forms.
 pub(crate) struct Search {
-    pub(crate) names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// Labels of the parts of values.
-    pub(crate) parts: Vec<String>,
+    pub(super) parts: Vec<String>,
     pub(crate) not_searched: Vec<(String, NotSearched)>,
     forms: Finder,
     meaning: Vec<Meaning>,
@@ -110,20 +109,20 @@ impl Search {
     }
 
     /// How many bytes of a text a value can take up, however it is escaped.
-    pub(crate) fn reach(&self) -> usize {
+    pub(super) fn reach(&self) -> usize {
         // `\u0041` takes six bytes for each byte; files are read in parts that overlap by this
         // much.
         self.longest * 6 + 64
     }
 
     /// All values in a text, once per place and name.
-    pub(crate) fn scan(&self, text: &[u8]) -> Vec<Found> {
+    pub(super) fn scan(&self, text: &[u8]) -> Vec<Hit> {
         let mut found = self.hits(text);
         found.extend(self.escaped(text));
         pieces::each(text, |joined| {
             let mut inside = self.hits(&joined.text);
             inside.extend(self.escaped(&joined.text));
-            found.extend(inside.into_iter().map(|found| Found {
+            found.extend(inside.into_iter().map(|found| Hit {
                 at: joined.origin(found.at),
                 encoding: match found.encoding {
                     Encoding::Plain | Encoding::Json => joined.encoding,
@@ -138,19 +137,19 @@ impl Search {
     }
 
     /// Occurrences of forms in the text as it is.
-    fn hits(&self, text: &[u8]) -> Vec<Found> {
+    fn hits(&self, text: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         self.forms.each(text, |at, form| {
             let Meaning { name, part, encoding } = self.meaning[form];
-            hits.push(Found { at, name, part, encoding });
+            hits.push(Hit { at, name, part, encoding });
         });
         hits
     }
 
     /// Occurrences of forms that are written with escapes.
-    fn escaped(&self, text: &[u8]) -> Vec<Found> {
+    fn escaped(&self, text: &[u8]) -> Vec<Hit> {
         let regions = unescape::regions(text, &self.letters, self.longest);
-        let inside = |start: usize, found: Found| Found { at: start + found.at, ..found };
+        let inside = |start: usize, found: Hit| Hit { at: start + found.at, ..found };
         let found = regions.into_iter().flat_map(|region| {
             let start = region.start;
             self.layers(&text[region]).into_iter().map(move |found| inside(start, found))
@@ -159,7 +158,7 @@ impl Search {
     }
 
     /// Occurrences after each pass over the escapes: after one, after two, and so on.
-    fn layers(&self, text: &[u8]) -> Vec<Found> {
+    fn layers(&self, text: &[u8]) -> Vec<Hit> {
         let mut found = Vec::new();
         let mut layers: Vec<Vec<u8>> = Vec::new();
         while let Some(next) = unescape::once(layers.last().map_or(text, Vec::as_slice)) {
@@ -176,9 +175,9 @@ impl Search {
                     Encoding::Plain => encoding_of(&text[at..places[&end]]),
                     encoding => encoding,
                 };
-                found.push(Found { at, name, part, encoding });
+                found.push(Hit { at, name, part, encoding });
             }
-            if layers.len() == LAYERS {
+            if layers.len() == MAX_LAYERS {
                 break;
             }
         }
@@ -210,7 +209,7 @@ fn encoding_of(written: &[u8]) -> Encoding {
 type NamesAndValues<'v> = Vec<(&'v str, &'v str)>;
 
 /// The values that are searched for, and for each of the others the reason why not.
-pub(crate) fn searched(values: &EnvMap) -> (NamesAndValues<'_>, Vec<(String, NotSearched)>) {
+pub(super) fn searched(values: &EnvMap) -> (NamesAndValues<'_>, Vec<(String, NotSearched)>) {
     let declared_public: BTreeSet<&str> =
         values.iter().filter(|(name, _)| is_public(name)).map(|(_, value)| value.expose_secret()).collect();
     let (mut searched, mut not_searched) = (Vec::new(), Vec::new());
@@ -227,39 +226,13 @@ pub(crate) fn searched(values: &EnvMap) -> (NamesAndValues<'_>, Vec<(String, Not
 fn is_not_searched(name: &str, value: &str, declared_public: &BTreeSet<&str>) -> Option<NotSearched> {
     if declared_public.contains(value) || is_public(name) {
         Some(NotSearched::Public)
-    } else if value.len() < SHORTEST {
+    } else if value.len() < MIN_LENGTH {
         Some(NotSearched::Short)
     } else if forms::is_common(value.as_bytes()) {
         Some(NotSearched::Common)
     } else {
         None
     }
-}
-
-/// A forward-only cursor that maps byte offsets to line numbers, counted from one.
-pub(crate) struct Lines<'t> {
-    text: &'t [u8],
-    at: usize,
-    line: usize,
-}
-
-impl<'t> Lines<'t> {
-    pub(crate) fn new(text: &'t [u8]) -> Self {
-        Self { text, at: 0, line: 1 }
-    }
-
-    /// The line that contains a byte. Offsets must not decrease.
-    pub(crate) fn of(&mut self, at: usize) -> usize {
-        let at = at.clamp(self.at, self.text.len());
-        self.line += memchr::memchr_iter(b'\n', &self.text[self.at..at]).count();
-        self.at = at;
-        self.line
-    }
-}
-
-/// The line, counted from one, that contains a byte.
-pub(crate) fn line_of(text: &[u8], at: usize) -> usize {
-    Lines::new(text).of(at)
 }
 
 #[cfg(test)]
@@ -346,7 +319,7 @@ mod tests {
             r"secret\",
             "p%C3%BCss%",
         ];
-        for value in values.into_iter().filter(|value| value.len() >= SHORTEST) {
+        for value in values.into_iter().filter(|value| value.len() >= MIN_LENGTH) {
             let search = search(&[("KEY", value)]);
             let json = forms::json(value);
             let percent: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();

@@ -1,4 +1,4 @@
-//! The texts that a mask searches for: how each value appears in each view of a text.
+//! The texts that a redactor searches for: how each value appears in each view of a text.
 //!
 //! A value is searched whole, line by line, and part by part. Escapes, quotes and colours that a
 //! program adds need no text of their own, because the views undo them. Long texts are cut into
@@ -7,16 +7,16 @@
 use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
 
+use super::super::search::{self, MIN_LENGTH, forms};
 use super::parts;
 use super::views::{Undo, undone};
-use crate::leak::{self, SHORTEST, forms};
 
 /// Longer texts are searched in pieces of this length.
-pub(super) const LONGEST_PIECE: usize = 256;
+pub(super) const MAX_PIECE_LENGTH: usize = 256;
 
-/// The sorted texts of all values worth masking, and the names of the other variables.
+/// The sorted texts of all values worth redacting, and the names of the other variables.
 pub(super) fn of_all(values: &EnvMap) -> (Vec<Zeroizing<Vec<u8>>>, Vec<String>) {
-    let (searched, not_searched) = leak::searched(values);
+    let (searched, not_searched) = search::searched(values);
     let mut texts = Vec::new();
     for (_, value) in searched {
         add_lines(value, &mut texts);
@@ -33,28 +33,28 @@ pub(super) fn sorted(mut texts: Vec<Zeroizing<Vec<u8>>>) -> Vec<Zeroizing<Vec<u8
 }
 
 fn add_lines(value: &str, texts: &mut Vec<Zeroizing<Vec<u8>>>) {
-    let is_worth = |line: &&str| line.len() >= SHORTEST && !forms::is_common(line.as_bytes());
+    let is_worth = |line: &&str| line.len() >= MIN_LENGTH && !forms::is_common(line.as_bytes());
     let lines = value.lines().map(str::trim).filter(is_worth);
     std::iter::once(value).chain(lines).for_each(|text| add(text, texts));
 }
 
 fn add(value: &str, texts: &mut Vec<Zeroizing<Vec<u8>>>) {
     for (text, _) in forms::forms(value) {
-        if text.len() >= SHORTEST {
+        if text.len() >= MIN_LENGTH {
             texts.extend(pieces(&text));
         }
     }
-    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
+    let value = if value.trim().len() >= MIN_LENGTH { value.trim() } else { value };
     // How a value appears in the views that undo its own escapes, quotes and colours.
     let mut layers = vec![value.as_bytes().to_vec()];
-    for _ in 0..super::LAYERS {
+    for _ in 0..super::MAX_LAYERS {
         layers.push(undone(&layers[layers.len() - 1], Undo::Escapes));
     }
     layers.extend([undone(value.as_bytes(), Undo::Sequences), latin_1(value)]);
     // If a value consists of escapes, almost nothing may be left of it.
     let mut put = |text: Vec<u8>| {
         let letters = text.iter().filter(|byte| byte.is_ascii_graphic() || !byte.is_ascii()).count();
-        if letters >= SHORTEST && !forms::is_common(&text) {
+        if letters >= MIN_LENGTH && !forms::is_common(&text) {
             texts.extend(pieces(&text));
         }
     };
@@ -81,10 +81,10 @@ fn latin_1(value: &str) -> Vec<u8> {
 /// begins in the middle of the previous one, so that no text is passed on between two of them.
 fn pieces(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> + use<'_> {
     (0..text.len().max(1))
-        .step_by(LONGEST_PIECE / 2)
-        .take_while(move |start| *start == 0 || start + LONGEST_PIECE / 2 < text.len())
+        .step_by(MAX_PIECE_LENGTH / 2)
+        .take_while(move |start| *start == 0 || start + MAX_PIECE_LENGTH / 2 < text.len())
         .map(|start| {
-            let end = (start + LONGEST_PIECE).min(text.len());
-            Zeroizing::new(text[end.saturating_sub(LONGEST_PIECE).min(start)..end].to_vec())
+            let end = (start + MAX_PIECE_LENGTH).min(text.len());
+            Zeroizing::new(text[end.saturating_sub(MAX_PIECE_LENGTH).min(start)..end].to_vec())
         })
 }

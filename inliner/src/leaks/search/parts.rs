@@ -14,19 +14,19 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::SHORTEST;
+use super::MIN_LENGTH;
 use super::forms::is_common;
 
 /// Shorter lines occur in many texts.
-const SHORTEST_LINE: usize = 20;
+const MIN_LINE_LENGTH: usize = 20;
 /// Shorter strings of a document occur in many texts, too.
-const SHORTEST_STRING: usize = 8;
+const MIN_STRING_LENGTH: usize = 8;
 /// Depth of nesting, for example a URL in a base64 document inside another document.
-const DEEPEST: usize = 4;
+const MAX_DEPTH: usize = 4;
 /// Limit of parts; no real credential has more, and the whole value is searched in any case.
-const MOST_PARTS: usize = 512;
+const MAX_PARTS: usize = 512;
 /// Length of the lines of a PEM body (RFC 7468).
-const PEM_LINE: usize = 64;
+const PEM_LINE_LENGTH: usize = 64;
 
 /// A part and its label.
 pub(crate) struct Part {
@@ -36,22 +36,22 @@ pub(crate) struct Part {
 
 /// All parts of `value` that are worth searching for, without duplicates.
 pub(crate) fn parts(value: &str) -> Vec<Part> {
-    let mut found = Found { whole: value.trim(), known: BTreeSet::new(), parts: Vec::new() };
-    found.of_text(value, "", DEEPEST);
+    let mut found = Collector { whole: value.trim(), known: BTreeSet::new(), parts: Vec::new() };
+    found.of_text(value, "", MAX_DEPTH);
     found.parts
 }
 
-struct Found<'v> {
+struct Collector<'v> {
     whole: &'v str,
     known: BTreeSet<String>,
     parts: Vec<Part>,
 }
 
-impl Found<'_> {
+impl Collector<'_> {
     fn add(&mut self, path: &str, what: &str, text: &str) {
         let text = text.trim();
-        let is_new = text.len() >= SHORTEST && text != self.whole && !is_common(text.as_bytes());
-        if is_new && self.parts.len() < MOST_PARTS && self.known.insert(text.to_owned()) {
+        let is_new = text.len() >= MIN_LENGTH && text != self.whole && !is_common(text.as_bytes());
+        if is_new && self.parts.len() < MAX_PARTS && self.known.insert(text.to_owned()) {
             let label = match (path, what) {
                 ("", what) => what.to_owned(),
                 (path, "") => path.to_owned(),
@@ -122,7 +122,7 @@ impl Found<'_> {
             let query = query.split('#').next().unwrap_or_default();
             for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
                 let is_sure = matches!(name, "sig" | "code" | "auth" | "access" | "hmac");
-                if value.len() >= SHORTEST_STRING && (is_sure || sounds_secret(name) && !describes(name)) {
+                if value.len() >= MIN_STRING_LENGTH && (is_sure || sounds_secret(name) && !describes(name)) {
                     self.add_encoded(path, &format!("query `{}`", called(name)), value);
                 }
             }
@@ -171,13 +171,15 @@ impl Found<'_> {
             if is_key && is_base64 && !line.starts_with('-') {
                 letters.push_str(line);
             }
-            if line.len() >= SHORTEST_LINE && !line.starts_with("-----") {
+            if line.len() >= MIN_LINE_LENGTH && !line.starts_with("-----") {
                 let number = if is_key { String::new() } else { format!(" {}", index + 1) };
                 self.add(path, &format!("line{number}"), line);
             }
         }
-        if letters.len() > PEM_LINE {
-            for line in letters.as_bytes().chunks(PEM_LINE).filter(|line| line.len() >= SHORTEST_LINE) {
+        if letters.len() > PEM_LINE_LENGTH {
+            for line in
+                letters.as_bytes().chunks(PEM_LINE_LENGTH).filter(|line| line.len() >= MIN_LINE_LENGTH)
+            {
                 let line = std::str::from_utf8(line).unwrap_or_default();
                 self.add(path, "line", line);
             }
@@ -197,7 +199,7 @@ fn base64_text(text: &str) -> Option<Zeroizing<String>> {
     let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let letters: Zeroizing<String> =
         Zeroizing::new(text.chars().filter(|letter| !letter.is_ascii_whitespace()).collect());
-    if letters.len() < SHORTEST_LINE || letters.contains("://") {
+    if letters.len() < MIN_LINE_LENGTH || letters.contains("://") {
         return None;
     }
     let decode = |alphabet| GeneralPurpose::new(alphabet, lenient).decode(letters.as_bytes()).ok();
@@ -209,7 +211,7 @@ fn base64_text(text: &str) -> Option<Zeroizing<String>> {
 
 /// Whether a document's string is worth searching for.
 fn is_secret(key: &str, text: &str) -> bool {
-    text.len() >= SHORTEST_STRING && !describes(key) && (sounds_secret(key) || is_random(text))
+    text.len() >= MIN_STRING_LENGTH && !describes(key) && (sounds_secret(key) || is_random(text))
 }
 
 /// Names of fields that are public or shared by many: ids, hosts, kinds.
@@ -273,7 +275,7 @@ fn sounds_secret(name: &str) -> bool {
 fn is_random(text: &str) -> bool {
     let mixed = |word: &str| {
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
-        word.len() >= SHORTEST_STRING && digits > 0 && digits < word.len() && !is_numbered(word)
+        word.len() >= MIN_STRING_LENGTH && digits > 0 && digits < word.len() && !is_numbered(word)
     };
     text.is_ascii()
         && !text.contains(char::is_whitespace)

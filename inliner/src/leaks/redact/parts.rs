@@ -1,9 +1,9 @@
-//! Parts of a value that are masked on their own.
+//! Parts of a value that are redacted on their own.
 //!
 //! A program that gets a JSON document, a URL or a connection string prints parts of it. Extracts
 //! the strings of JSON, at any depth and also inside base64; passwords, keys and lines come from
-//! the same function as for the search of public files (`leak::parts`). That search skips a
-//! document's names, hosts and kinds, because a finding stops a build; masking includes them,
+//! the same function as for the search of public files (`search::parts`). That search skips a
+//! document's names, hosts and kinds, because a finding stops a build; redaction includes them,
 //! because a hidden word costs less than a visible secret.
 
 use std::fmt;
@@ -15,16 +15,16 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::leak::{SHORTEST, forms, parts as leak_parts};
+use super::super::search::{MIN_LENGTH, forms, parts as secret_parts};
 
 /// Depth of nesting: JSON in JSON in base64 occurs, deeper nesting does not.
-const DEEPEST: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// All parts without duplicates, except those that are too short or too common.
 pub(super) fn parts(value: &str) -> Vec<Zeroizing<String>> {
     let mut found = Vec::new();
-    add_parts(value.trim(), DEEPEST, &mut found);
-    found.retain(|part| part.len() >= SHORTEST && !forms::is_common(part.as_bytes()) && **part != *value);
+    add_parts(value.trim(), MAX_DEPTH, &mut found);
+    found.retain(|part| part.len() >= MIN_LENGTH && !forms::is_common(part.as_bytes()) && **part != *value);
     found.sort_unstable_by(|a, b| a.as_str().cmp(b));
     found.dedup();
     found
@@ -34,7 +34,7 @@ fn add_parts(value: &str, depth: usize, found: &mut Vec<Zeroizing<String>>) {
     if depth == 0 {
         return;
     }
-    found.extend(leak_parts::parts(value).into_iter().map(|part| part.text));
+    found.extend(secret_parts::parts(value).into_iter().map(|part| part.text));
     found.extend(password(value));
     let mut inside = if value.starts_with(['{', '[', '"']) { strings(value) } else { Vec::new() };
     inside.extend(decoded(value).map(Zeroizing::new));
@@ -124,7 +124,7 @@ fn decoded(value: &str) -> Option<String> {
     const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
-    if value.len() < SHORTEST || value.len() > 1 << 20 {
+    if value.len() < MIN_LENGTH || value.len() > 1 << 20 {
         return None;
     }
     let text: Zeroizing<String> = Zeroizing::new(value.split_ascii_whitespace().collect());

@@ -1,4 +1,4 @@
-//! How a value got into a file that must not hold it, for the report of leaks.
+//! The origin of a leak: the kind of file that holds a value, and how the value got into it.
 //!
 //! Classifies a file by its name and by where it was found, never by its contents, and suggests a
 //! fix for each kind.
@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum How {
+pub enum Origin {
     /// HTML, a payload, or data rendered at build time.
     Prerendered,
     /// JavaScript for browsers.
@@ -36,7 +36,7 @@ pub enum How {
 
 /// Where a file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum FoundIn {
     /// In a public root, or served from a server root.
     Public,
     /// A source map beside a bundle.
@@ -45,19 +45,19 @@ pub(crate) enum Found {
     Searched,
 }
 
-impl How {
+impl Origin {
     /// The kind of a file; a compressed file has the kind of its original.
-    pub(crate) fn of(path: &Path, found: Found) -> Self {
+    pub(crate) fn of(path: &Path, found: FoundIn) -> Self {
         let plain = path.extension().is_some_and(|end| end == "gz" || end == "br" || end == "zst");
         let path = if plain { path.with_extension("") } else { path.to_owned() };
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         match (found, path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()) {
-            (Found::Map, _) | (_, "map") => Self::SourceMap,
+            (FoundIn::Map, _) | (_, "map") => Self::SourceMap,
             _ if name.starts_with(".env") || name == "next-env.mjs" => Self::EnvCopy,
-            (Found::Searched, _) if path.iter().any(|part| part == "cache" || part == ".cache") => {
+            (FoundIn::Searched, _) if path.iter().any(|part| part == "cache" || part == ".cache") => {
                 Self::BuildCache
             }
-            (Found::Searched, _) => Self::Unserved,
+            (FoundIn::Searched, _) => Self::Unserved,
             (_, "js" | "mjs" | "cjs") => Self::ClientScript,
             (_, "css") => Self::StyleSheet,
             (_, "html" | "htm" | "rsc" | "body" | "meta" | "data") => Self::Prerendered,
@@ -86,7 +86,7 @@ impl How {
     }
 
     /// One suggestion for how to fix it.
-    pub(crate) fn way_out(self) -> &'static str {
+    pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::Prerendered => {
                 "build without the values in the environment, or render that page for each request"
@@ -112,22 +112,22 @@ mod tests {
     #[test]
     fn a_file_is_named_by_where_it_was_found_and_what_it_is() {
         for (path, found, expected) in [
-            (".next/server/app/terms.rsc", Found::Public, How::Prerendered),
-            (".output/public/a/_payload.json.br", Found::Public, How::Prerendered),
-            (".next/server/pages/index.json", Found::Public, How::Prerendered),
-            ("dist/client/a.js.gz", Found::Public, How::ClientScript),
-            ("dist/client/a.js.map", Found::Public, How::SourceMap),
-            ("dist/client/a.css", Found::Public, How::StyleSheet),
-            (".next/server/a.js.map", Found::Map, How::SourceMap),
-            (".next/routes-manifest.json", Found::Public, How::Manifest),
-            ("public/data.json", Found::Public, How::PublicFile),
-            ("public/.env", Found::Public, How::EnvCopy),
-            (".next/cache/x.js", Found::Searched, How::BuildCache),
-            (".next/standalone/.env.production", Found::Searched, How::EnvCopy),
-            (".open-next/cloudflare/next-env.mjs", Found::Searched, How::EnvCopy),
-            (".next/trace", Found::Searched, How::Unserved),
+            (".next/server/app/terms.rsc", FoundIn::Public, Origin::Prerendered),
+            (".output/public/a/_payload.json.br", FoundIn::Public, Origin::Prerendered),
+            (".next/server/pages/index.json", FoundIn::Public, Origin::Prerendered),
+            ("dist/client/a.js.gz", FoundIn::Public, Origin::ClientScript),
+            ("dist/client/a.js.map", FoundIn::Public, Origin::SourceMap),
+            ("dist/client/a.css", FoundIn::Public, Origin::StyleSheet),
+            (".next/server/a.js.map", FoundIn::Map, Origin::SourceMap),
+            (".next/routes-manifest.json", FoundIn::Public, Origin::Manifest),
+            ("public/data.json", FoundIn::Public, Origin::PublicFile),
+            ("public/.env", FoundIn::Public, Origin::EnvCopy),
+            (".next/cache/x.js", FoundIn::Searched, Origin::BuildCache),
+            (".next/standalone/.env.production", FoundIn::Searched, Origin::EnvCopy),
+            (".open-next/cloudflare/next-env.mjs", FoundIn::Searched, Origin::EnvCopy),
+            (".next/trace", FoundIn::Searched, Origin::Unserved),
         ] {
-            assert_eq!(How::of(Path::new(path), found), expected, "{path}");
+            assert_eq!(Origin::of(Path::new(path), found), expected, "{path}");
         }
     }
 }

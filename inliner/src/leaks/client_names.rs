@@ -8,30 +8,30 @@
 //! sentence. Inline scripts of a page are client scripts too; data and payloads inside a page are
 //! its text.
 
-mod elements;
+mod page_scripts;
 
 use std::collections::BTreeSet;
 
 use capy_protocol::variable_name::is_public;
 use zeroize::Zeroizing;
 
+use super::multi_pattern::Finder;
 use crate::prefilter::is_part;
-use crate::skip::Finder;
 use crate::subject::Subjects;
 use crate::unescape;
 
 /// How many bytes to each side are checked for a list of names in one string.
-const LONGEST_LIST: usize = 4096;
+const MAX_LIST_LENGTH: usize = 4096;
 
 /// The names to look for.
-pub(crate) struct Mentions {
+pub(crate) struct ClientNames {
     names: Vec<String>,
     finder: Finder,
     /// The bytes that names consist of.
     letters: [bool; 256],
 }
 
-impl Mentions {
+impl ClientNames {
     /// Skips names that are public by their prefix, since a page may print their values.
     pub(crate) fn of(subjects: &Subjects) -> Self {
         Self::new(subjects.iter().filter(|name| !is_public(name)).map(str::to_owned).collect())
@@ -46,19 +46,19 @@ impl Mentions {
     }
 
     /// Adds the variables that the scripts inside a page name.
-    pub(crate) fn note_page(&self, page: &[u8], named: &mut BTreeSet<String>) {
-        elements::scripts(page).for_each(|script| self.note(script, named));
+    pub(crate) fn add_from_page(&self, page: &[u8], named: &mut BTreeSet<String>) {
+        page_scripts::scripts(page).for_each(|script| self.add_from_script(script, named));
     }
 
     /// Adds the variables that `script` names, plainly or with escapes.
-    pub(crate) fn note(&self, script: &[u8], named: &mut BTreeSet<String>) {
-        self.note_plain(script, named);
+    pub(crate) fn add_from_script(&self, script: &[u8], named: &mut BTreeSet<String>) {
+        self.add_unescaped(script, named);
         if !unescape::regions(script, &self.letters, 0).is_empty() {
-            unescape::once(script).into_iter().for_each(|script| self.note_plain(&script, named));
+            unescape::once(script).into_iter().for_each(|script| self.add_unescaped(&script, named));
         }
     }
 
-    fn note_plain(&self, script: &[u8], named: &mut BTreeSet<String>) {
+    fn add_unescaped(&self, script: &[u8], named: &mut BTreeSet<String>) {
         let mut found = vec![false; self.names.len()];
         self.finder.each(script, |start, name| {
             let end = start + self.names[name].len();
@@ -113,7 +113,7 @@ fn is_in_list(before: &[u8], after: &[u8]) -> bool {
 fn is_list_to_quote<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
     let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     let mut last = 0;
-    for byte in bytes.take(LONGEST_LIST) {
+    for byte in bytes.take(MAX_LIST_LENGTH) {
         match byte {
             b'"' | b'\'' | b'`' | b'\\' => return is_name(last),
             b' ' | b',' | b';' | b'|' | b':' => {}
@@ -131,7 +131,7 @@ mod tests {
 
     fn is_named(script: &str) -> bool {
         let mut named = BTreeSet::new();
-        Mentions::new(vec!["KEY".to_owned()]).note(script.as_bytes(), &mut named);
+        ClientNames::new(vec!["KEY".to_owned()]).add_from_script(script.as_bytes(), &mut named);
         !named.is_empty()
     }
 
@@ -213,7 +213,7 @@ mod tests {
             ("<scripts>env.KEY</scripts><!-- <script -->", false),
         ] {
             let mut named = BTreeSet::new();
-            Mentions::new(vec!["KEY".to_owned()]).note_page(page.as_bytes(), &mut named);
+            ClientNames::new(vec!["KEY".to_owned()]).add_from_page(page.as_bytes(), &mut named);
             assert_eq!(!named.is_empty(), expected, "{page}");
         }
     }

@@ -9,17 +9,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::{LAYERS, SHORTEST};
-use crate::report::Encoding;
+use super::super::Encoding;
+use super::{MAX_LAYERS, MIN_LENGTH};
 use crate::unescape;
 
 /// Longer values are not searched for in rare forms.
-const LONGEST_RARE: usize = 16 << 10;
+const MAX_RARE_LENGTH: usize = 16 << 10;
 /// A shorter base64 fragment may match by chance.
-const SHORTEST_BASE64: usize = 8;
+const MIN_BASE64_LENGTH: usize = 8;
 
 /// Words that occur in public files regardless of secrets.
-const COMMON: [&str; 24] = [
+const COMMON_WORDS: [&str; 24] = [
     "production",
     "development",
     "staging",
@@ -47,15 +47,15 @@ const COMMON: [&str; 24] = [
 ];
 
 /// Whether the text is a common word that a public file may hold.
-pub(crate) fn is_common(text: &[u8]) -> bool {
-    COMMON.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+pub(in super::super) fn is_common(text: &[u8]) -> bool {
+    COMMON_WORDS.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// All texts that stand for the value once escapes are undone, without duplicates.
-pub(crate) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
+pub(in super::super) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
     let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
     // Programs often trim values, and the trimmed value also matches the untrimmed one.
-    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
+    let value = if value.trim().len() >= MIN_LENGTH { value.trim() } else { value };
     let mut add = |text: Vec<u8>, encoding| {
         if !forms.iter().any(|(known, _)| **known == text) {
             forms.push((Zeroizing::new(text), encoding));
@@ -83,9 +83,9 @@ pub(crate) fn forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
 /// Rare forms of a value, which no program prints but a file may hold: base64 of base64 or of
 /// UTF-16, and hexadecimal bytes with separators.
 pub(super) fn rare_forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
-    let value = if value.trim().len() >= SHORTEST { value.trim() } else { value };
+    let value = if value.trim().len() >= MIN_LENGTH { value.trim() } else { value };
     // Each of these forms would be several times as long as a value of a file's length.
-    if value.len() > LONGEST_RARE {
+    if value.len() > MAX_RARE_LENGTH {
         return Vec::new();
     }
     let mut forms: Vec<(Zeroizing<Vec<u8>>, Encoding)> = Vec::new();
@@ -114,12 +114,12 @@ pub(super) fn rare_forms(value: &str) -> Vec<(Zeroizing<Vec<u8>>, Encoding)> {
 /// value.
 fn unescaped(value: &str) -> Vec<Vec<u8>> {
     let mut layers = vec![value.as_bytes().to_vec()];
-    while let Some(next) = unescape::once(&layers[layers.len() - 1]).filter(|_| layers.len() <= LAYERS) {
+    while let Some(next) = unescape::once(&layers[layers.len() - 1]).filter(|_| layers.len() <= MAX_LAYERS) {
         layers.push(next);
     }
     let own = layers.split_off(1);
     layers.extend(own.into_iter().filter(|text| {
-        text.iter().filter(|byte| byte.is_ascii_graphic() || !byte.is_ascii()).count() >= SHORTEST
+        text.iter().filter(|byte| byte.is_ascii_graphic() || !byte.is_ascii()).count() >= MIN_LENGTH
             && !is_common(text)
     }));
     layers
@@ -151,7 +151,7 @@ fn base64_forms(value: &[u8]) -> Vec<String> {
         let first = [0, 2, 3][lead];
         let last = padded.len() / 3 * 4 + [0, 1, 2][padded.len() % 3];
         for text in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            if last >= first + SHORTEST_BASE64 {
+            if last >= first + MIN_BASE64_LENGTH {
                 forms.push(text[first..last].to_owned());
             }
         }
