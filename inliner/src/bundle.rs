@@ -9,17 +9,17 @@ use memchr::memmem;
 
 use crate::elsewhere::{Elsewhere, Outside};
 use crate::finding::{Finding, Reason};
+use crate::helpers::HelperNames;
 use crate::leaks::{Leak, Search, leaks_in_inline_map};
 use crate::line_index::{line_and_column, lines_and_columns};
 use crate::link::{self, Concern, Links, Seen};
 use crate::prefilter::Prefilter;
-use crate::prefix::Prefixed;
+use crate::progress::{Phase, Run};
 use crate::reads::{self, FileReads, Wanted};
-use crate::seen::Print;
+use crate::snapshot::Fingerprint;
 use crate::syntax::NoTree;
 use crate::tree::Tree;
-use crate::work::{Phase, Work};
-use crate::{Error, elsewhere, map_file, prelude, suspect, syntax, tail};
+use crate::{Error, elsewhere, footer, heuristics, map_file, prelude, syntax};
 
 /// A server file after reading.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Bundle {
     pub(crate) map: Option<PathBuf>,
     /// Of its text, where there is something to edit or to compare. The text itself is read again when it is wanted:
     /// all of them together are more than a small machine holds.
-    pub(crate) print: Option<Print>,
+    pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) reads: FileReads,
     pub(crate) findings: Vec<Finding>,
     pub(crate) leaks: Vec<Leak>,
@@ -42,7 +42,7 @@ pub(crate) struct Bundle {
     /// Packages are loaded that are no part of the bundles.
     pub(crate) loads_packages: bool,
     /// Names that look like our functions'.
-    pub(crate) prefixed: Prefixed,
+    pub(crate) helper_names: HelperNames,
 }
 
 /// What every file is read with.
@@ -53,7 +53,7 @@ pub(crate) struct Reader<'a> {
     /// What other files hand on, as far as that is known.
     pub(crate) links: &'a Links,
     pub(crate) tree: &'a Tree<'a>,
-    pub(crate) work: &'a Work<'a>,
+    pub(crate) run: &'a Run<'a>,
 }
 
 impl Reader<'_> {
@@ -87,9 +87,9 @@ impl Reader<'_> {
     pub(crate) fn understand(&self, source: &str, real: &Path, path: &Path) -> Bundle {
         let mut bundle = Bundle { path: path.to_owned(), ..Bundle::default() };
         bundle.leaks = leaks_in_inline_map(source.as_bytes(), path, self.search);
-        bundle.loads_packages = prelude::loads_packages(tail::body(source.as_bytes()));
-        let inlined = tail::is_inlined(source);
-        let is_suspect = suspect::is_worth_a_look(source.as_bytes());
+        bundle.loads_packages = prelude::loads_packages(footer::body(source.as_bytes()));
+        let inlined = footer::is_inlined(source);
+        let is_suspect = heuristics::has_candidates(source.as_bytes());
         let concern = self.links.concern(source.as_bytes(), link::folder_of(real));
         let outside = Outside::of(source.as_bytes());
         bundle.elsewhere.starts_children = outside.starts_children();
@@ -98,11 +98,12 @@ impl Reader<'_> {
         if !inlined && !is_suspect && !is_worth_it {
             return bundle;
         }
-        let Some(parts) = (if inlined { tail::split(source) } else { Some(tail::split_new(source)) }) else {
+        let Some(parts) = (if inlined { footer::split(source) } else { Some(footer::split_new(source)) })
+        else {
             bundle.add(Reason::OtherValues, None, (1, 1));
             return bundle;
         };
-        bundle.prefixed = Prefixed::of(&parts);
+        bundle.helper_names = HelperNames::of(&parts);
         // Our own functions name variables, too.
         let is_worth_it = match inlined {
             true => concern.is_some() || self.prefilter.is_worth_parsing(parts.body.as_bytes()),
@@ -115,7 +116,7 @@ impl Reader<'_> {
         }
         let reads = &bundle.reads;
         if inlined || !reads.reads.is_empty() || !reads.objects.is_empty() || !reads.writes.is_empty() {
-            bundle.print = Some(Print::of(source));
+            bundle.fingerprint = Some(Fingerprint::of(source));
         }
         bundle
     }
@@ -138,7 +139,7 @@ impl Reader<'_> {
         let reads_nothing = |script: &str| self.reads_nothing(real, script);
         let look = |program| elsewhere::look(&program, text, self.wanted, &reads_nothing, &mut reads);
         let parse = || syntax::parse(body).map(look);
-        match self.work.time(Phase::Parse, parse) {
+        match self.run.time(Phase::Parse, parse) {
             Ok(elsewhere) => bundle.elsewhere = elsewhere,
             // It does not run.
             Err(NoTree { reason: Reason::NotJavaScript, .. }) => {}
@@ -171,7 +172,7 @@ impl Reader<'_> {
                 .then(|| elsewhere::look(&program, text, self.wanted, &reads_nothing, &mut reads));
             Ok::<_, NoTree>((reads, elsewhere))
         };
-        match self.work.time(Phase::Parse, find) {
+        match self.run.time(Phase::Parse, find) {
             Ok((reads, elsewhere)) => {
                 if let Some(elsewhere) = elsewhere {
                     bundle.elsewhere = elsewhere;
@@ -193,11 +194,11 @@ impl Reader<'_> {
 impl Bundle {
     /// The text that was understood, once more.
     pub(crate) fn text(&self, tree: &Tree<'_>) -> Result<Option<String>, Error> {
-        self.print.map(|print| print.read(tree, &self.real)).transpose()
+        self.fingerprint.map(|fingerprint| fingerprint.read(tree, &self.real)).transpose()
     }
 
     fn take(&mut self, reads: FileReads, body: &str) {
-        let suspects = suspect::notes(body.as_bytes(), &reads);
+        let suspects = heuristics::notes(body.as_bytes(), &reads);
         self.reads = reads;
         self.reads.notes.extend(suspects);
         let notes = std::mem::take(&mut self.reads.notes);

@@ -8,23 +8,25 @@
 //! | module | content |
 //! |---|---|
 //! | `layout` | which files belong to the server, and which are public |
-//! | `older` | outputs that existed before the run |
-//! | `subject` | which variables are inlined, and the names of their functions |
+//! | `older_outputs` | outputs that existed before the run |
+//! | `variables` | which variables are inlined, and the names of their functions |
 //! | `prefilter`, `scan` | reads of the environment found in tokens, where that is certain |
 //! | `syntax`, `reads` | reads of the environment found in the syntax tree |
-//! | `suspect` | possible uses of the environment that neither analysis follows |
+//! | `heuristics` | possible uses of the environment that neither analysis follows |
 //! | `elsewhere` | functions that become text, and children with an environment of their own |
-//! | `replace`, `edit`, `tail`, `prefix`, `map` | new text for a read, and an adjusted source map |
-//! | `prelude` | variables that are set before the program starts |
-//! | `leak`, `skip`, `unescape`, `public` | the search of public files for values |
-//! | `mask` | removes values from streamed text, such as a program's output |
 //! | `link` | the values that server files export to each other |
-//! | `map_file` | which source map belongs to a bundle |
-//! | `report`, `printable` | reports for people and for scripts |
-//! | `bundle`, `plan`, `write`, `seen` | one file, all files, and what is written |
+//! | `replace`, `edit` | the text in place of a read |
+//! | `helpers`, `footer` | the functions that are appended to a bundle |
+//! | `map`, `map_file`, `data_url` | adjusted source maps, and which map belongs to a bundle |
+//! | `prelude` | variables that are set before the program starts |
+//! | `leaks` | the search of public files for values, and the redaction of streamed text |
+//! | `unescape`, `line_index` | escapes of several languages undone; lines and columns |
+//! | `bundle`, `rewrite`, `plan` | one file before and after, and all files |
+//! | `snapshot`, `write` | what was read is unchanged, and what is written |
+//! | `finding`, `report`, `printable` | reports for people and for scripts |
 //! | `tree`, `lock` | file system access; one run at a time |
 //! | `program` | the command line of `capy-inline`; only it reads the environment and prints |
-//! | `work` | progress, and the time of each phase |
+//! | `progress` | progress, and the time of each phase |
 
 mod bundle;
 mod data_url;
@@ -33,6 +35,9 @@ mod elsewhere;
 mod error;
 mod explain;
 mod finding;
+mod footer;
+mod helpers;
+mod heuristics;
 mod layout;
 mod leaks;
 mod line_index;
@@ -40,27 +45,24 @@ mod link;
 mod lock;
 mod map;
 mod map_file;
-mod older;
+mod older_outputs;
 mod plan;
 mod prefilter;
-mod prefix;
 mod prelude;
 mod printable;
 #[cfg(feature = "program")]
 pub mod program;
+mod progress;
 mod reads;
 mod replace;
 mod report;
 mod rewrite;
 mod scan;
-mod seen;
-mod subject;
-mod suspect;
+mod snapshot;
 mod syntax;
-mod tail;
 pub mod tree;
 mod unescape;
-mod work;
+mod variables;
 mod write;
 
 use std::collections::BTreeSet;
@@ -70,18 +72,18 @@ use std::time::{Instant, SystemTime};
 
 use capy_protocol::env_map::EnvMap;
 
-use seen::Seen;
+use progress::Run;
+use snapshot::Snapshot;
 use tree::Watch;
-use work::Work;
 
 pub use error::Error;
 pub use explain::{CountedRoot, EntryFile, Explanation, explain};
 pub use finding::{Finding, Reason, Severity};
 pub use layout::{Evidence, Root, RootKind};
 pub use leaks::{Encoding, Leak, NotScanned, NotSearched, Origin, RedactedStream, Redactor, Unscanned};
+pub use progress::{Phase, Phases, Progress, Step};
 pub use report::{Report, Variable};
 pub use tree::{Limits, Within};
-pub use work::{Phase, Phases, Progress, Step};
 
 /// What to inline, and where.
 #[derive(Debug, Clone)]
@@ -176,31 +178,31 @@ pub enum Dynamic {
 /// When the files cannot be read or written, or the layout is refused: see [`Error`].
 pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
     let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build().map_err(|_| Error::Threads)?;
-    pool.install(|| run(request))
+    pool.install(|| plan_and_write(request))
 }
 
 /// Stack size of each thread, in bytes; a text whose tree needs more is rejected. The system
 /// commits stack memory only as it is used.
 pub(crate) const STACK: usize = 256 << 20;
 
-fn run(request: &Request<'_>) -> Result<Report, Error> {
-    let work = Work::new(request.watch(), request.progress);
-    let mut inventory = work.time(Phase::List, || layout::inventory(request))?;
-    let older = older::outputs(request, std::mem::take(&mut inventory.older), &work)?;
+fn plan_and_write(request: &Request<'_>) -> Result<Report, Error> {
+    let run = Run::new(request.watch(), request.progress);
+    let mut inventory = run.time(Phase::List, || layout::inventory(request))?;
+    let older = older_outputs::without_values(request, std::mem::take(&mut inventory.older), &run)?;
     let unrecognised = std::mem::take(&mut inventory.unrecognised);
     let tree = &inventory.tree;
     let _locks = lock::lock(tree, inventory.written_folders())?;
     write::sweep(tree, &inventory.leftovers)?;
-    let seen = Seen::now(tree, inventory.server.keys().chain(inventory.maps.keys()));
-    let (mut report, changes) = plan::plan(request, &inventory, &work)?;
+    let snapshot = Snapshot::take(tree, inventory.server.keys().chain(inventory.maps.keys()));
+    let (mut report, changes) = plan::plan(request, &inventory, &run)?;
     tree.refuse_faults()?;
     report.written = report.worst() != Some(Severity::Failure);
     if report.written {
-        write::commit(tree, &changes, &seen, &work)?;
+        write::commit(tree, &changes, &snapshot, &run)?;
     }
     report.older_than_run = older;
     report.unrecognised = unrecognised;
-    report.phases = work.phases();
+    report.phases = run.phases();
     Ok(report)
 }
 
@@ -220,7 +222,7 @@ pub mod testing {
     pub use crate::plan::Inlined;
     use crate::prefilter::Prefilter;
     pub use crate::scan::Doubt;
-    use crate::subject::Subjects;
+    use crate::variables::InlinedVariables;
 
     /// Whether the token scan and the syntax tree find the same in a text.
     #[derive(Debug, PartialEq, Eq)]
@@ -238,8 +240,8 @@ pub mod testing {
     }
 
     fn both(text: &str, values: &EnvMap) -> Agreement {
-        let subjects = Subjects::of(values);
-        let tokens = match Prefilter::new(subjects.iter()).tokens(text, &subjects) {
+        let variables = InlinedVariables::of(values);
+        let tokens = match Prefilter::new(variables.iter()).tokens(text, &variables) {
             Ok(reads) => reads.in_order(),
             Err(doubt) => return Agreement::NotSure(doubt),
         };
@@ -247,7 +249,7 @@ pub mod testing {
         let nobody = crate::link::Seen { links: &links, folder: std::path::Path::new("") };
         let tree = crate::syntax::parse(text)
             .ok()
-            .map(|program| crate::reads::find(&program, &subjects, &nobody).in_order());
+            .map(|program| crate::reads::find(&program, &variables, &nobody).in_order());
         match tree {
             Some(tree) if tree == tokens => Agreement::Same(tree.reads.len() + tree.notes.len()),
             tree => Agreement::Different(format!("{tokens:?}"), tree.map(|tree| format!("{tree:?}"))),

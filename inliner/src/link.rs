@@ -13,9 +13,9 @@ use rayon::prelude::*;
 
 use crate::Error;
 use crate::bundle::{Bundle, Reader};
+use crate::progress::Phase;
 use crate::reads::{Others, Shared};
 use crate::tree::Tree;
-use crate::work::Phase;
 
 /// Chains of files longer than this are not followed.
 const MOST_ROUNDS: usize = 16;
@@ -234,7 +234,7 @@ fn read_again(bundles: &mut [Bundle], links: &Links, reader: &Reader<'_>) -> Res
         let text = reader.tree.read(&bundle.real)?;
         if links.takes(&text, folder_of(&bundle.real), usize::MAX) {
             let read = || reader.of_bytes(text, &bundle.real, &bundle.path);
-            *bundle = reader.work.time(Phase::Scan, read);
+            *bundle = reader.run.time(Phase::Scan, read);
         }
         Ok(())
     })

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
+use crate::footer;
 use crate::layout::{Inventory, RootKind};
 use crate::rewrite::MapAt;
-use crate::tail;
 use crate::tree::{Kind, Tree};
 
 /// The source maps of all bundles of a run.
@@ -35,7 +35,7 @@ impl<'a> MapFiles<'a> {
 
     /// A bundle's map, and the path of its file.
     pub(crate) fn find(&self, bundle: &Path, trailer: &str) -> (MapAt, Option<PathBuf>) {
-        let url = tail::map_url(trailer);
+        let url = footer::map_url(trailer);
         if url.is_some_and(|url| url.starts_with("data:")) {
             return (MapAt::Inline, None);
         }
@@ -67,7 +67,7 @@ impl<'a> MapFiles<'a> {
 /// The map file that a bundle names, if it exists; computed for every bundle, including those
 /// without replacements.
 pub(crate) fn claim(tree: &Tree<'_>, bundle: &Path, source: &str) -> Option<PathBuf> {
-    let map = named(bundle, tail::nearby_map_url(source))?;
+    let map = named(bundle, footer::nearby_map_url(source))?;
     // Checks existence first, because most bundles have no map.
     tree.find(&map).ok()??;
     tree.real(&map).ok()

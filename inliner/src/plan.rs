@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::bundle::{Bundle, Reader};
 use crate::finding::{Finding, Reason, Severity};
+use crate::footer::Parts;
 use crate::layout::Inventory;
 use crate::leaks::{Redactor, Search, SearchedFiles, search_files};
 use crate::line_index::lines_and_columns;
@@ -18,15 +19,14 @@ use crate::link::{self, Links};
 use crate::map_file::MapFiles;
 use crate::prefilter::Prefilter;
 use crate::prelude::{Placed, Prelude};
+use crate::progress::{Phase, Run};
 use crate::report::{Report, Variable};
 use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
-use crate::seen::Print;
-use crate::subject::{Subjects, is_left_alone};
-use crate::tail::Parts;
+use crate::snapshot::Fingerprint;
 use crate::tree::Tree;
-use crate::work::{Phase, Work};
+use crate::variables::{InlinedVariables, is_left_alone};
 use crate::write::{Change, Contents};
-use crate::{Dynamic, Error, Request, prefix, tail};
+use crate::{Dynamic, Error, Request, footer, helpers};
 
 /// One bundle, and what it becomes.
 pub(crate) struct Outcome {
@@ -50,17 +50,17 @@ struct Planner<'a> {
 pub(crate) fn plan(
     request: &Request<'_>,
     inventory: &Inventory<'_>,
-    work: &Work<'_>,
+    run: &Run<'_>,
 ) -> Result<(Report, Vec<Change>), Error> {
-    let subjects = Subjects::of(request.values);
+    let variables = InlinedVariables::of(request.values);
     let search = Search::new(request.values);
     let redactor = Redactor::new(request.values);
-    let searched = search_files(inventory, &search, &redactor, &subjects, work)?;
-    let prefilter = Prefilter::new(subjects.iter());
+    let searched = search_files(inventory, &search, &redactor, &variables, run)?;
+    let prefilter = Prefilter::new(variables.iter());
     let nothing = Links::default();
     let tree = &inventory.tree;
     let reader =
-        Reader { wanted: &subjects, prefilter: &prefilter, search: &search, links: &nothing, tree, work };
+        Reader { wanted: &variables, prefilter: &prefilter, search: &search, links: &nothing, tree, run };
     let mut bundles = read_all(inventory, &reader)?;
     let links = link::link(&mut bundles, &reader)?;
     let reader = Reader { links: &links, ..reader };
@@ -71,11 +71,11 @@ pub(crate) fn plan(
     let maps = MapFiles::new(inventory, claims.iter().map(PathBuf::as_path));
     let hands_on = bundles.iter().any(|bundle| bundle.hands_on);
     let planner = Planner { inventory, reader, context, hands_on, maps };
-    work.begin(Phase::Edit, bundles.len());
+    run.begin(Phase::Edit, bundles.len());
     let outcomes: Vec<Outcome> = bundles
         .into_par_iter()
         .map(|bundle| {
-            work.file(Phase::Edit, || {
+            run.file(Phase::Edit, || {
                 let source = bundle.text(tree)?;
                 Ok(planner.outcome(bundle, source.as_deref(), |_| None))
             })
@@ -145,12 +145,12 @@ impl Planner<'_> {
                 map: None,
             });
         };
-        let work = self.reader.work;
-        let read = work.time(Phase::Scan, || self.reader.understand(&source, real, path));
-        let print = Some(Print::of(&source));
-        let bundle = Bundle { real: real.clone(), map: map.clone(), print, ..read };
+        let run = self.reader.run;
+        let read = run.time(Phase::Scan, || self.reader.understand(&source, real, path));
+        let fingerprint = Some(Fingerprint::of(&source));
+        let bundle = Bundle { real: real.clone(), map: map.clone(), fingerprint, ..read };
         let prologue = |parts: &Parts<'_>| prelude.prologue(real, parts, &self.context, self.inventory);
-        Ok(work.time(Phase::Edit, || self.outcome(bundle, Some(&source), prologue)))
+        Ok(run.time(Phase::Edit, || self.outcome(bundle, Some(&source), prologue)))
     }
 }
 
@@ -175,11 +175,11 @@ fn read_all(inventory: &Inventory<'_>, reader: &Reader<'_>) -> Result<Vec<Bundle
     let size = |real: &Path| inventory.tree.metadata(real).map_or(0, |metadata| metadata.len());
     let mut files: Vec<_> = inventory.server.iter().map(|(real, path)| (size(real), real, path)).collect();
     files.sort_by(|a, b| b.cmp(a));
-    reader.work.begin(Phase::Scan, files.len());
+    reader.run.begin(Phase::Scan, files.len());
     let mut bundles: Vec<Bundle> = files
         .par_iter()
         .with_max_len(1)
-        .map(|(_, real, path)| reader.work.file(Phase::Scan, || reader.read(real, path)))
+        .map(|(_, real, path)| reader.run.file(Phase::Scan, || reader.read(real, path)))
         .collect::<Result<_, _>>()?;
     bundles.sort_by(|a, b| a.real.cmp(&b.real));
     Ok(bundles)
@@ -207,7 +207,7 @@ fn context<'a>(values: &'a EnvMap, bundles: &[Bundle], named_by_client: &BTreeSe
         .chain(perhaps)
         .chain(written)
         .collect();
-    let prefix = prefix::choose(bundles.iter().map(|bundle| &bundle.prefixed));
+    let prefix = helpers::choose_prefix(bundles.iter().map(|bundle| &bundle.helper_names));
     Context { values, prefix, kept }
 }
 
@@ -280,9 +280,9 @@ fn gather(
         if let (Some(text), Some(path)) = (rewritten.map, map) {
             changes.push(Change { path, contents: Contents::Whole(text) });
         }
-        if let (Some(new), Some(print)) = (rewritten.text, bundle.print) {
+        if let (Some(new), Some(fingerprint)) = (rewritten.text, bundle.fingerprint) {
             report.changed_files += 1;
-            changes.push(Change { path: bundle.real, contents: Contents::Edited(new, print) });
+            changes.push(Change { path: bundle.real, contents: Contents::Edited(new, fingerprint) });
         }
     }
     for (name, (reads, files)) in replaced {
@@ -360,24 +360,24 @@ pub struct Inlined {
 
 /// Inlines a text that is in no folder.
 pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inlined {
-    let subjects = Subjects::of(values);
+    let variables = InlinedVariables::of(values);
     let search = Search::new(values);
-    let prefilter = Prefilter::new(subjects.iter());
+    let prefilter = Prefilter::new(variables.iter());
     let links = Links::default();
     let reader = Reader {
-        wanted: &subjects,
+        wanted: &variables,
         prefilter: &prefilter,
         search: &search,
         links: &links,
         tree: &Tree::default(),
-        work: &Work::default(),
+        run: &Run::default(),
     };
     let mut bundles = vec![reader.understand(text, Path::new("input.js"), Path::new("input.js"))];
     let context = context(values, &bundles, &BTreeSet::new());
     let mut bundle = bundles.remove(0);
-    let rewritten = match bundle.print {
+    let rewritten = match bundle.fingerprint {
         Some(_) => {
-            let find = |trailer: &str| match (map, tail::map_url(trailer)) {
+            let find = |trailer: &str| match (map, footer::map_url(trailer)) {
                 (Some(map), _) => MapAt::File(map.to_owned()),
                 (None, Some(url)) if url.starts_with("data:") => MapAt::Inline,
                 _ => MapAt::Nowhere,

@@ -8,11 +8,11 @@
 //! |---|---|
 //! | `need` | from findings to variables |
 //! | `site` | from a file that needs them to the files that run first |
-//! | `start`, `text` | where a bundle begins, and what is put there |
+//! | `insert`, `text` | where a bundle begins, and what is put there |
 
+mod insert;
 mod need;
 mod site;
-mod start;
 mod text;
 mod words;
 
@@ -22,16 +22,16 @@ use std::path::{Path, PathBuf};
 use swc_atoms::Atom;
 
 use crate::finding::{Finding, Reason, Severity};
+use crate::footer::Parts;
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
 use crate::rewrite::{Context, Prologue};
-use crate::subject::is_left_alone;
-use crate::tail::Parts;
-use crate::{Dynamic, Error, Request, tail};
+use crate::variables::is_left_alone;
+use crate::{Dynamic, Error, Request, footer};
+use insert::InsertionPoint;
 use need::Need;
 use site::Reach;
 pub(crate) use site::loads_packages;
-use start::Start;
 pub(crate) use text::is_file_name;
 use text::{GLOBAL, Target, Wording};
 
@@ -92,7 +92,7 @@ impl Prelude {
         context: &Context<'_>,
         inventory: &Inventory<'_>,
     ) -> Option<Prologue> {
-        let start = Start::of(parts.body)?;
+        let start = InsertionPoint::of(parts.body)?;
         let is_worker = self.sites.get(real) == Some(&Runtime::Workers) && start.is_module;
         let target = if is_worker { Target::Workers } else { Target::Process };
         let wording = Wording { prefix: &context.prefix, names: &self.names, target, global: GLOBAL };
@@ -139,7 +139,7 @@ impl Prelude {
 
 fn import(
     real: &Path,
-    start: &Start,
+    start: &InsertionPoint,
     parts: &Parts<'_>,
     wording: &Wording<'_>,
     context: &Context<'_>,
@@ -149,7 +149,7 @@ fn import(
     let extension = real.extension().and_then(|extension| extension.to_str());
     let name = wording.file_name(extension.filter(|_| relative == "./").unwrap_or("mjs"));
     let path = folder.join(&name);
-    if inventory.tree.read_text(&path).is_ok_and(|text| !tail::is_inlined(&text)) {
+    if inventory.tree.read_text(&path).is_ok_and(|text| !footer::is_inlined(&text)) {
         return None;
     }
     let statement = format!("import\"{relative}{name}\";");

@@ -1,7 +1,6 @@
-//! A read and a value to inserted text.
+//! The text that replaces a read: a call, and the helper function that it calls.
 //!
-//! Owns the shape of what is written into a bundle: calls in place of reads, padded so that nothing moves, and the
-//! functions that hold the values. Every literal is printed from a syntax tree.
+//! Pads calls so that nothing moves, and prints every literal from a syntax tree.
 //!
 //! ```text
 //! function __capy_NAME(){return(      a stack overflow is reported on this line,
@@ -15,7 +14,7 @@ use swc_ecma_codegen::{Config, Emitter, Node, text_writer::JsWriter};
 
 use crate::edit::Edit;
 use crate::reads::{Object, ObjectRead, Read};
-use crate::subject::{function_name, object_name};
+use crate::variables::{function_name, object_name};
 
 /// The edits that make a read call the variable's function.
 pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
@@ -33,7 +32,7 @@ pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
     }
 }
 
-/// The edits that make an object read take from an object of ours, around the original.
+/// The edits that wrap an object, so that reads from it find the variables first.
 pub(crate) fn object(source: &str, prefix: &str, read: &ObjectRead) -> Vec<Edit> {
     let name = object_name(prefix, read.of, &read.names);
     let (start, end) = (read.start as usize, read.end as usize);
@@ -44,13 +43,13 @@ pub(crate) fn object(source: &str, prefix: &str, read: &ObjectRead) -> Vec<Edit>
     ]
 }
 
-/// `return(process).env.X`: the parenthesis was all that kept the words apart.
+/// Whether a word ends here that only a parenthesis kept apart: `return(process).env.X`.
 fn is_glued(source: &str, start: usize) -> bool {
     source[..start].chars().next_back().is_some_and(is_word)
 }
 
-/// Pads with spaces to the old columns; a call that is longer than a one-line original moves the rest of its line.
-/// Line terminators stay, so that no line moves.
+/// Pads a call with spaces to the columns of the original. A call that is longer than its original
+/// moves the rest of the line. Line terminators stay, so that no line moves.
 fn fit(source: &str, start: usize, end: usize, call: String) -> String {
     let glued = call.starts_with(is_word) && is_glued(source, start);
     let mut text = if glued { format!(" {call}") } else { call };
@@ -85,8 +84,8 @@ pub(crate) fn value_function(prefix: &str, variable: &str, value: &str) -> Strin
     format!("function {name}(){{return(\n{}\n)}}\n", literal(value))
 }
 
-/// The function that returns an object with these variables and all that the one it is given has. A module may have
-/// names of its own for `process` and the global object: the function knows neither.
+/// The function that returns an object with these variables and everything that its argument has.
+/// Uses no global name, because a module may declare `process` or the global object itself.
 pub(crate) fn object_function(prefix: &str, of: Object, variables: &[String]) -> String {
     let name = object_name(prefix, of, variables);
     let own: Vec<String> = variables
@@ -105,7 +104,7 @@ pub(crate) fn object_function(prefix: &str, of: Object, variables: &[String]) ->
     format!("function {name}(o){{return{body}}}\n")
 }
 
-/// A string literal in ASCII, on one line, that no HTML parser takes for the end of a script.
+/// A string literal in ASCII, on one line, in which no HTML parser finds the end of a script.
 pub(crate) fn literal(text: &str) -> String {
     let node = Expr::Lit(Lit::Str(Str { span: DUMMY_SP, value: text.into(), raw: None }));
     let map: Lrc<SourceMap> = Lrc::default();

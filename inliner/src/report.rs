@@ -12,7 +12,7 @@ use crate::finding::{Finding, Severity};
 use crate::layout::Root;
 use crate::leaks::{Leak, NotSearched, Unscanned};
 use crate::printable;
-use crate::work::Phases;
+use crate::progress::Phases;
 
 /// The result for one variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,7 +1,7 @@
-//! One bundle and its map to their new texts.
+//! Rewrites one bundle and its source map.
 //!
-//! Owns the choice between an edit that moves nothing and one that needs the map, and the check of a bundle that was
-//! inlined before. Where the map cannot be kept exact the read stays and is reported.
+//! Adjusts the map only if columns move; a read stays, and is reported, if the map cannot be kept
+//! exact. Checks a bundle that was inlined before for values that changed since.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,17 +13,17 @@ use sha2::{Digest, Sha256};
 use crate::data_url::DataUrl;
 use crate::edit::{self, Edit};
 use crate::finding::Reason;
+use crate::footer::{self, Parts};
 use crate::line_index::LineIndex;
 use crate::map::{self, Shift};
 use crate::reads::FileReads;
-use crate::subject::{function_name, object_name};
-use crate::tail::{self, Parts};
-use crate::{prefix, replace};
+use crate::variables::{function_name, object_name};
+use crate::{helpers, replace};
 
-/// What every bundle of a run is rewritten with.
+/// What the rewriting of every bundle of a run shares.
 pub(crate) struct Context<'a> {
     pub(crate) values: &'a EnvMap,
-    /// Start of our functions' names, used by nobody else.
+    /// The prefix of helper functions, with which no other name begins.
     pub(crate) prefix: String,
     /// Variables whose reads stay, and why.
     pub(crate) kept: BTreeMap<String, Reason>,
@@ -40,19 +40,19 @@ pub(crate) enum MapAt {
     Elsewhere,
 }
 
-/// What a bundle does before anything else.
+/// The statement that a bundle runs first, to set variables.
 #[derive(Debug)]
 pub(crate) struct Prologue {
-    /// `None` when an earlier run put it there.
+    /// `None` if an earlier run inserted it.
     pub(crate) edit: Option<Edit>,
-    /// Variables whose functions it calls, and its own function.
+    /// Variables whose functions the statement calls, and the function that sets them.
     pub(crate) names: Vec<String>,
     pub(crate) function: Option<(String, String)>,
-    /// The module that it imports: path and text.
+    /// The module that the statement imports: path and text.
     pub(crate) module: Option<(PathBuf, String)>,
 }
 
-/// What a bundle becomes.
+/// A bundle after rewriting.
 #[derive(Default)]
 pub(crate) struct Rewritten {
     /// How the new text is made, if it differs.
@@ -63,33 +63,33 @@ pub(crate) struct Rewritten {
     pub(crate) replaced: BTreeMap<String, usize>,
     /// Reads that stay: reason, variable, offset.
     pub(crate) left: Vec<(Reason, String, usize)>,
-    /// Functions of an earlier run that do not hold today's values.
+    /// Functions of an earlier run that hold other values.
     pub(crate) stale: Vec<String>,
-    /// The prologue is there.
+    /// Whether the bundle contains the prologue.
     pub(crate) starts_first: bool,
     /// The module that the prologue imports.
     pub(crate) module: Option<(PathBuf, String)>,
 }
 
-/// How a bundle's new text is made of its old one. That is little beside the texts themselves, of which there may be
-/// thousands.
+/// How a bundle's new text is made from its old one. Takes far less memory than the texts, of which
+/// there may be thousands.
 #[derive(Default)]
 pub(crate) struct NewText {
     edits: Vec<Edit>,
-    /// Our functions that the bundle does not hold yet.
+    /// Helper functions that the bundle does not contain yet.
     functions: Vec<String>,
-    /// `None` when the old one stays.
+    /// `None` if the trailer is unchanged.
     trailer: Option<String>,
 }
 
 impl NewText {
-    /// The new text in pieces; the source must be the one that was planned with.
+    /// The new text in pieces. The source must be the text that the edits were planned for.
     pub(crate) fn pieces<'a>(&'a self, source: &'a str) -> Vec<&'a str> {
-        let parts = tail::split(source).expect("a text that does not come apart is not edited");
+        let parts = footer::split(source).expect("a text that does not come apart is not edited");
         let new = self.functions.iter().map(String::as_str);
         let body = edit::apply(parts.body, &self.edits);
         let trailer = self.trailer.as_deref().unwrap_or(parts.trailer);
-        tail::join(body, parts.functions.into_iter().chain(new), trailer)
+        footer::join(body, parts.functions.into_iter().chain(new), trailer)
     }
 }
 
@@ -101,7 +101,7 @@ struct Piece {
     is_prologue: bool,
 }
 
-/// Plans the new texts. `find_map` is asked only when columns move.
+/// Plans the new texts. Calls `find_map` only if columns move.
 pub(crate) fn rewrite(
     source: &str,
     reads: &FileReads,
@@ -110,11 +110,11 @@ pub(crate) fn rewrite(
     find_map: impl FnOnce(&str) -> MapAt,
 ) -> Rewritten {
     let mut out = Rewritten::default();
-    let Some(parts) = tail::split(source) else {
+    let Some(parts) = footer::split(source) else {
         return out;
     };
     out.stale = stale(&parts.functions, context);
-    // It goes in front of a read that begins at the same place.
+    // The prologue goes in front of a read that begins at the same offset.
     let mut pieces = Vec::from_iter(prologue(&parts).and_then(|prologue| first_piece(prologue, &mut out)));
     add_reads(parts.body, reads, context, &mut pieces, &mut out);
     if pieces.is_empty() {
@@ -189,7 +189,7 @@ fn all_edits(pieces: &[Piece]) -> Vec<Edit> {
     edit::in_order(edits).expect("reads do not overlap: each ends where its variable's name does")
 }
 
-/// How columns move; edits that keep every column are not in it.
+/// How columns move; edits that keep every column are left out.
 fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
     let mut lines = LineIndex::new(body);
     let mut shifts = Vec::new();
@@ -207,7 +207,7 @@ fn shifts(body: &str, edits: &[Edit]) -> Vec<Shift> {
     shifts
 }
 
-/// Nothing but a comment stands on the rest of the line.
+/// Whether the rest of the line holds at most a comment.
 fn is_end_of_code(rest: &str) -> bool {
     let rest = rest.trim_start_matches([' ', '\t', '\x0b', '\x0c']);
     rest.is_empty() || rest.starts_with(['\n', '\r']) || rest.starts_with("//")
@@ -215,7 +215,7 @@ fn is_end_of_code(rest: &str) -> bool {
 
 enum Moved {
     Nothing,
-    /// The map beside the bundle; `None` when a killed run moved it already.
+    /// The map beside the bundle; `None` if a killed run adjusted it already.
     File(Option<String>),
     Trailer(String),
 }
@@ -225,7 +225,7 @@ fn move_map(
     pieces: &[Piece],
     find_map: impl FnOnce(&str) -> MapAt,
 ) -> Result<Moved, map::Unsupported> {
-    if tail::map_url(parts.trailer).is_none() && tail::names_a_map(parts.body) {
+    if footer::map_url(parts.trailer).is_none() && footer::names_a_map(parts.body) {
         return Err(map::Unsupported);
     }
     let edits = all_edits(pieces);
@@ -240,7 +240,7 @@ fn move_map(
             _ => map::shift(&map, &shifts, &from, &to).map(|map| Moved::File(Some(map))),
         },
         MapAt::Inline => {
-            let url = tail::map_url(parts.trailer).ok_or(map::Unsupported)?;
+            let url = footer::map_url(parts.trailer).ok_or(map::Unsupported)?;
             let data = DataUrl::parse(url).ok_or(map::Unsupported)?;
             let map = data.decode().ok_or(map::Unsupported)?;
             let moved = data.encode(&map::shift(&map, &shifts, &from, &to)?);
@@ -249,7 +249,7 @@ fn move_map(
     }
 }
 
-/// Names a text without its values; the blank line before our own lines does not count.
+/// Identifies a body; the blank lines before the appended functions do not count.
 fn digest(body: &str) -> String {
     let digest = Sha256::digest(body.trim_end_matches('\n'));
     digest.iter().take(16).fold(String::new(), |mut text, byte| {
@@ -258,7 +258,7 @@ fn digest(body: &str) -> String {
     })
 }
 
-/// Gives up every replacement that would move a column.
+/// Drops every replacement that would move a column.
 fn leave_moving(body: &str, pieces: &mut Vec<Piece>, out: &mut Rewritten) {
     let moves = |piece: &Piece| !shifts(body, &piece.edits).is_empty();
     for piece in pieces.iter().filter(|piece| moves(piece)) {
@@ -286,11 +286,11 @@ fn functions(parts: &Parts<'_>, pieces: &[Piece], context: &Context<'_>) -> Vec<
     new.into_values().filter(|function| !parts.functions.contains(&function.as_str())).collect()
 }
 
-/// Variables of an earlier run's functions that are not, or not so, in today's map.
+/// Functions of an earlier run whose variable is not among the values, or has another value.
 fn stale(functions: &[&str], context: &Context<'_>) -> Vec<String> {
     let held = functions.iter().filter(|function| function.contains("{return(\n"));
     let is_current = |function: &str| {
-        let Some(prefix) = prefix::of_function(function) else { return false };
+        let Some(prefix) = helpers::prefix_of(function) else { return false };
         let name = function["function ".len()..].split('(').next().unwrap_or_default();
         context.values.iter().any(|(variable, value)| {
             function_name(prefix, variable) == name

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::Error;
+use crate::progress::{Phase, Run};
 use crate::rewrite::NewText;
-use crate::seen::{Print, Seen};
+use crate::snapshot::{Fingerprint, Snapshot};
 use crate::tree::{Staged, Tree};
-use crate::work::{Phase, Work};
 
 pub(crate) const TEMPORARY_PREFIX: &str = ".capy-inline-";
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -27,7 +27,7 @@ pub(crate) struct Change {
 pub(crate) enum Contents {
     Whole(String),
     /// Built from the old contents when the file is written, and only if these are unchanged.
-    Edited(NewText, Print),
+    Edited(NewText, Fingerprint),
 }
 
 /// Writes every new file beside its old one, then renames them in the order given. A full disk, a
@@ -35,29 +35,34 @@ pub(crate) enum Contents {
 /// before anything is replaced.
 ///
 /// Staged files are removed if a run fails or is stopped.
-pub(crate) fn commit(tree: &Tree<'_>, changes: &[Change], seen: &Seen, work: &Work<'_>) -> Result<(), Error> {
+pub(crate) fn commit(
+    tree: &Tree<'_>,
+    changes: &[Change],
+    snapshot: &Snapshot,
+    run: &Run<'_>,
+) -> Result<(), Error> {
     let stage = |change: &'_ Change| {
-        seen.check(tree, &change.path)?;
+        snapshot.check(tree, &change.path)?;
         let names = (TEMPORARY_PREFIX, TEMPORARY_SUFFIX);
         match &change.contents {
             Contents::Whole(text) => tree.stage(&change.path, names, &[text.as_str()]),
-            Contents::Edited(new, print) => {
-                tree.stage(&change.path, names, &new.pieces(&print.read(tree, &change.path)?))
+            Contents::Edited(new, fingerprint) => {
+                tree.stage(&change.path, names, &new.pieces(&fingerprint.read(tree, &change.path)?))
             }
         }
     };
-    work.begin(Phase::Write, changes.len());
+    run.begin(Phase::Write, changes.len());
     // In parallel, because the disk commits many files at once as quickly as one.
     let staged = changes.par_iter().with_max_len(1);
-    let staged = staged.map(|change| work.file(Phase::Write, || stage(change)));
+    let staged = staged.map(|change| run.file(Phase::Write, || stage(change)));
     let staged: Vec<Staged<'_>> = staged.collect::<Result<_, Error>>()?;
-    changes.iter().try_for_each(|change| seen.check(tree, &change.path))?;
+    changes.iter().try_for_each(|change| snapshot.check(tree, &change.path))?;
     let folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
     for staged in staged {
-        work.goes_on()?;
-        work.time(Phase::Write, || staged.persist())?;
+        run.goes_on()?;
+        run.time(Phase::Write, || staged.persist())?;
     }
-    work.time(Phase::Write, || folders.into_iter().try_for_each(|folder| tree.sync_folder(folder)))
+    run.time(Phase::Write, || folders.into_iter().try_for_each(|folder| tree.sync_folder(folder)))
 }
 
 /// Removes what a killed run left: partial bundles, perhaps with values in them.
@@ -77,8 +82,8 @@ mod tests {
         Tree::alone(folder.path(), Default::default(), Default::default()).unwrap()
     }
 
-    fn watched(stop: &AtomicBool) -> Work<'_> {
-        Work::new(Watch { stop: Some(stop), deadline: None }, None)
+    fn watched(stop: &AtomicBool) -> Run<'_> {
+        Run::new(Watch { stop: Some(stop), deadline: None }, None)
     }
 
     fn change(path: PathBuf, text: &str) -> Change {
@@ -98,12 +103,12 @@ mod tests {
         let (tree, at) = (tree(&folder), |name: &str| folder.path().join(name));
         ["a", "b"].iter().for_each(|name| fs::write(at(name), "old").unwrap());
         let changes = [change(at("a"), "new"), change(at("missing/c"), "new"), change(at("b"), "new")];
-        let result = commit(&tree, &changes, &Seen::default(), &Work::default());
+        let result = commit(&tree, &changes, &Snapshot::default(), &Run::default());
         assert!(matches!(result, Err(Error::Write { path, .. }) if path == at("missing/c")));
-        let stopped = commit(&tree, &changes[..1], &Seen::default(), &watched(&AtomicBool::new(true)));
+        let stopped = commit(&tree, &changes[..1], &Snapshot::default(), &watched(&AtomicBool::new(true)));
         assert!(matches!(stopped, Err(Error::Stopped)));
         assert_eq!(texts(folder.path()), ["old", "old"]);
-        commit(&tree, &changes[..1], &Seen::default(), &watched(&AtomicBool::new(false))).unwrap();
+        commit(&tree, &changes[..1], &Snapshot::default(), &watched(&AtomicBool::new(false))).unwrap();
         assert_eq!(texts(folder.path()), ["new", "old"]);
     }
 
@@ -115,7 +120,8 @@ mod tests {
         let path = folder.path().join("a.js");
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o754)).unwrap();
-        commit(&tree(&folder), &[change(path.clone(), "new")], &Seen::default(), &Work::default()).unwrap();
+        commit(&tree(&folder), &[change(path.clone(), "new")], &Snapshot::default(), &Run::default())
+            .unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o754);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 
 use super::multi_pattern::Finder;
 use crate::prefilter::is_part;
-use crate::subject::Subjects;
 use crate::unescape;
+use crate::variables::InlinedVariables;
 
 /// How many bytes to each side are checked for a list of names in one string.
 const MAX_LIST_LENGTH: usize = 4096;
@@ -33,8 +33,8 @@ pub(crate) struct ClientNames {
 
 impl ClientNames {
     /// Skips names that are public by their prefix, since a page may print their values.
-    pub(crate) fn of(subjects: &Subjects) -> Self {
-        Self::new(subjects.iter().filter(|name| !is_public(name)).map(str::to_owned).collect())
+    pub(crate) fn of(variables: &InlinedVariables) -> Self {
+        Self::new(variables.iter().filter(|name| !is_public(name)).map(str::to_owned).collect())
     }
 
     fn new(names: Vec<String>) -> Self {

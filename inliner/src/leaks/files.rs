@@ -22,9 +22,9 @@ use super::{Leak, NotScanned, Unscanned};
 use crate::Error;
 use crate::layout::{Inventory, is_script};
 use crate::line_index::LineIndex;
-use crate::subject::Subjects;
+use crate::progress::{Phase, Run};
 use crate::tree::Tree;
-use crate::work::{Phase, Work};
+use crate::variables::InlinedVariables;
 
 /// How many bytes of a file are searched at a time.
 const PART_LENGTH: usize = 8 << 20;
@@ -55,10 +55,10 @@ pub(crate) fn search_files(
     inventory: &Inventory<'_>,
     search: &Search,
     redactor: &Redactor,
-    subjects: &Subjects,
-    work: &Work<'_>,
+    variables: &InlinedVariables,
+    run: &Run<'_>,
 ) -> Result<SearchedFiles, Error> {
-    let client_names = ClientNames::of(subjects);
+    let client_names = ClientNames::of(variables);
     let known = |real: &PathBuf| inventory.public.contains_key(real);
     let public = inventory.public.iter().map(|file| (file, FoundIn::Public));
     let maps = inventory.maps.iter().map(|file| (file, FoundIn::Map));
@@ -66,9 +66,9 @@ pub(crate) fn search_files(
     let others = maps.chain(searched.filter(|((real, _), _)| !inventory.maps.contains_key(*real)));
     let files: Vec<_> = public.chain(others.filter(|((real, _), _)| !known(real))).collect();
     let searcher = Searcher { tree: &inventory.tree, search, client_names: &client_names, redactor };
-    work.begin(Phase::Search, files.len());
+    run.begin(Phase::Search, files.len());
     let one = |((real, path), found): &((&PathBuf, &PathBuf), FoundIn)| {
-        work.file(Phase::Search, || searcher.file(real, path, *found))
+        run.file(Phase::Search, || searcher.file(real, path, *found))
     };
     let special = |file: &PathBuf| Unscanned { file: file.clone(), reason: NotScanned::Special };
     let unscanned = inventory.special.iter().map(special).collect();

@@ -14,9 +14,9 @@ use super::site;
 use super::words::Words;
 use crate::Error;
 use crate::finding::{Finding, Reason, Severity};
+use crate::footer;
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
-use crate::tail;
 use crate::tree::Tree;
 
 /// Variables that have to be set.
@@ -74,7 +74,7 @@ fn written<'n>(
     outcomes: &[Outcome],
 ) -> Result<BTreeSet<&'n str>, Error> {
     let words = Words::new(able.iter().copied());
-    let one = |outcome: &Outcome| Ok(words.within(tail::body(&new_text(tree, outcome)?)));
+    let one = |outcome: &Outcome| Ok(words.within(footer::body(&new_text(tree, outcome)?)));
     let merge = |mut all: BTreeSet<&'n str>, one| {
         all.extend(one);
         Ok(all)

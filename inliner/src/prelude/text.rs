@@ -12,9 +12,9 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::footer;
 use crate::replace::{literal, value_function};
-use crate::subject::function_name;
-use crate::tail;
+use crate::variables::function_name;
 
 /// Where variables are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,7 +109,7 @@ impl Wording<'_> {
             .map(|name| value_function(self.prefix, name, value(name).unwrap_or_default()))
             .collect();
         functions.push(self.function());
-        tail::join(vec![&self.call()], functions.iter().map(String::as_str), "").concat()
+        footer::join(vec![&self.call()], functions.iter().map(String::as_str), "").concat()
     }
 
     /// What that module is called. A package's `type` decides what `.js` is, so that it ends like the bundle beside it.

@@ -15,7 +15,7 @@ use super::scope::Opens;
 use super::test::unparenthesised;
 use super::value::{constant, property_name};
 use super::walk::Walk;
-use crate::prefix;
+use crate::helpers;
 use crate::syntax::range;
 
 impl Walk<'_> {
@@ -182,7 +182,7 @@ fn is_pure(expr: &Expr) -> bool {
 /// Our own function around an object, from an earlier run.
 fn is_ours(callee: &Expr) -> bool {
     let Expr::Ident(ident) = callee else { return false };
-    prefix::is_of_an_object(&ident.sym)
+    helpers::is_object_helper(&ident.sym)
 }
 
 pub(super) fn is_process_module(name: &Str) -> bool {

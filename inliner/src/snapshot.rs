@@ -17,12 +17,12 @@ use crate::tree::Tree;
 
 /// The state of files at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(HashMap<PathBuf, Option<State>>);
+pub(crate) struct Snapshot(HashMap<PathBuf, Option<State>>);
 
 type State = (u64, [i64; 5]);
 
-impl Seen {
-    pub(crate) fn now<'p>(tree: &Tree<'_>, files: impl Iterator<Item = &'p PathBuf>) -> Self {
+impl Snapshot {
+    pub(crate) fn take<'p>(tree: &Tree<'_>, files: impl Iterator<Item = &'p PathBuf>) -> Self {
         let files: Vec<&PathBuf> = files.collect();
         Self(files.into_par_iter().map(|path| (path.clone(), state(tree, path))).collect())
     }
@@ -39,9 +39,9 @@ impl Seen {
 /// A fast fingerprint of a text that detects accidental changes. It does not resist deliberate
 /// collisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Print(usize, u64);
+pub(crate) struct Fingerprint(usize, u64);
 
-impl Print {
+impl Fingerprint {
     pub(crate) fn of(text: &str) -> Self {
         let mut hasher = FxHasher::default();
         hasher.write(text.as_bytes());
@@ -92,17 +92,17 @@ mod tests {
     fn a_text_is_only_read_again_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let (tree, path) = (tree(&folder), folder.path().join("a.js"));
-        let print = Print::of("some text");
+        let fingerprint = Fingerprint::of("some text");
         for (text, is_same) in [("some text", true), ("some texT", false), ("some text ", false), ("", false)]
         {
             fs::write(&path, text).unwrap();
-            match print.read(&tree, &path) {
+            match fingerprint.read(&tree, &path) {
                 Ok(read) => assert!(is_same && read == text),
                 Err(error) => assert!(!is_same && matches!(error, Error::Changed { .. })),
             }
         }
         fs::write(&path, b"some t\xffxt").unwrap();
-        assert!(matches!(print.read(&tree, &path), Err(Error::Changed { .. })));
+        assert!(matches!(fingerprint.read(&tree, &path), Err(Error::Changed { .. })));
     }
 
     #[test]
@@ -117,13 +117,13 @@ mod tests {
         ] {
             fs::write(&path, "old").unwrap();
             fs::write(&other, "old").unwrap();
-            let seen = Seen::now(&tree, [&path].into_iter());
-            seen.check(&tree, &path).unwrap();
+            let snapshot = Snapshot::take(&tree, [&path].into_iter());
+            snapshot.check(&tree, &path).unwrap();
             // File times come from a coarse clock.
             std::thread::sleep(std::time::Duration::from_millis(30));
             change(&path, &other);
-            assert!(matches!(seen.check(&tree, &path), Err(Error::Changed { .. })));
-            seen.check(&tree, &other).unwrap();
+            assert!(matches!(snapshot.check(&tree, &path), Err(Error::Changed { .. })));
+            snapshot.check(&tree, &other).unwrap();
         }
     }
 }

@@ -13,25 +13,25 @@ use sha2::{Digest, Sha256};
 use crate::reads::{Object, Wanted};
 
 /// The names that Next.js sets or reads itself; the file lists their sources.
-static NEXT: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
-    let lines = include_str!("subject/next.txt").lines();
+static NEXT_VARIABLES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
+    let lines = include_str!("variables/next.txt").lines();
     lines.filter(|line| !line.starts_with('#')).collect()
 });
 /// Names that are never inlined: `NODE_ENV`, and names that are special in an object literal or
 /// exist on every object.
-const NEVER: [&str; 4] = ["NODE_ENV", "__proto__", "constructor", "hasOwnProperty"];
+const NEVER_INLINED: [&str; 4] = ["NODE_ENV", "__proto__", "constructor", "hasOwnProperty"];
 
 /// Whether reads of this name are never replaced, because the framework sets it at build or start
 /// time. A name that merely begins like one of these belongs to the program.
 pub(crate) fn is_left_alone(name: &str) -> bool {
-    name.is_empty() || NEVER.contains(&name) || NEXT.contains(name)
+    name.is_empty() || NEVER_INLINED.contains(&name) || NEXT_VARIABLES.contains(name)
 }
 
 /// The names to look for.
 #[derive(Debug)]
-pub(crate) struct Subjects(FxHashSet<String>);
+pub(crate) struct InlinedVariables(FxHashSet<String>);
 
-impl Subjects {
+impl InlinedVariables {
     pub(crate) fn of(values: &EnvMap) -> Self {
         Self(values.names().filter(|name| !is_left_alone(name)).map(str::to_owned).collect())
     }
@@ -41,7 +41,7 @@ impl Subjects {
     }
 }
 
-impl Wanted for Subjects {
+impl Wanted for InlinedVariables {
     fn is_wanted(&self, name: &str) -> bool {
         self.0.contains(name)
     }

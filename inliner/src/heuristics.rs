@@ -1,9 +1,10 @@
-//! Ways to the environment that neither tokens nor tree follow, told by how they are written.
+//! Finds possible uses of the environment by their spelling, where neither tokens nor the syntax tree
+//! follow them.
 //!
-//! Owns three of them: a child process, which inherits what is set; the process module, loaded by a function that nobody
-//! knows; and a computed key behind somebody's `env`, who may have been handed `process`. And one way that undoes what was
-//! set: an `.env` file that is loaded over it. It refuses to say that it is the
-//! environment: it may be, and then any variable may be wanted. A comment may be taken for code, which costs nothing.
+//! Such uses are a child process, which inherits the environment; the process module, loaded by an
+//! unknown function; and a computed key of some `env`, whose object may be `process`. Also finds an
+//! `.env` file that is loaded over variables that are set. A comment may be taken for code, which
+//! does no harm.
 
 use std::collections::HashSet;
 
@@ -17,17 +18,17 @@ const CHILDREN: &[u8] = b"child_process";
 const PROCESS: &[u8] = b"process";
 const ENV: &[u8] = b"env";
 
-/// Text around a place that is looked at for a finding of the tree's own.
-const NEAR: usize = 80;
+/// How many bytes around a use are checked for a finding of the syntax tree.
+const SAME_USE_DISTANCE: usize = 80;
 
-/// Whether a text that reads no variable by its name has something to look at.
-pub(crate) fn is_worth_a_look(text: &[u8]) -> bool {
+/// Whether a text may contain such a use.
+pub(crate) fn has_candidates(text: &[u8]) -> bool {
     memmem::find(text, CHILDREN).is_some()
         || overrides(text).is_some()
         || memmem::find_iter(text, ENV).any(|at| key_of(text, at).is_some())
 }
 
-/// Where dotenv is told to replace what is set: `override: true`.
+/// Offset of `override: true`, which makes dotenv replace variables that are set.
 fn overrides(text: &[u8]) -> Option<usize> {
     memmem::find(text, b"dotenv")?;
     memmem::find_iter(text, OVERRIDE).find(|at| {
@@ -40,7 +41,7 @@ fn overrides(text: &[u8]) -> Option<usize> {
 
 const OVERRIDE: &[u8] = b"override";
 
-/// What is found besides `reads`.
+/// The uses that `reads` does not contain.
 pub(crate) fn notes(text: &[u8], reads: &FileReads) -> Vec<Note> {
     let note = |at: usize, reason| Note { at: at as u32, name: None, reason };
     let loads =
@@ -73,7 +74,7 @@ pub(crate) fn notes(text: &[u8], reads: &FileReads) -> Vec<Note> {
     notes
 }
 
-/// `require("process")` and `import("process")` are followed by the tree, whatever they are given to.
+/// Whether this is `require("process")` or `import("process")`, which the syntax tree follows.
 fn is_followed(text: &[u8], at: usize) -> bool {
     let Some((start, _)) = quoted(text, at, PROCESS.len()) else { return false };
     let Some(callee) = text[..start].trim_ascii_end().strip_suffix(b"(").map(<[u8]>::trim_ascii_end) else {
@@ -83,7 +84,7 @@ fn is_followed(text: &[u8], at: usize) -> bool {
     object.is_some_and(|object| !object.last().is_some_and(|last| is_part(last) || *last == b'.'))
 }
 
-/// `.env` behind the end of a call.
+/// Offset of `env` in `.env` after the end of a call.
 fn env_after_call(text: &[u8], end: usize) -> Option<usize> {
     let rest = text[end..].trim_ascii_start().strip_prefix(b")")?.trim_ascii_start();
     let rest = rest.strip_prefix(b"?.").or_else(|| rest.strip_prefix(b"."))?.trim_ascii_start();
@@ -91,7 +92,7 @@ fn env_after_call(text: &[u8], end: usize) -> Option<usize> {
     (rest.starts_with(ENV) && is_word(text, at, at + ENV.len())).then_some(at)
 }
 
-/// `env` at this place is followed by a property that is written out: a name of which the tree speaks.
+/// Whether a property with a literal name follows `env`, which the syntax tree reports.
 fn is_named(text: &[u8], env: usize) -> bool {
     let rest = text[env + ENV.len()..].trim_ascii_start();
     let dotted = rest.strip_prefix(b"?.").or_else(|| rest.strip_prefix(b"."));
@@ -100,18 +101,18 @@ fn is_named(text: &[u8], env: usize) -> bool {
         || key.strip_prefix(b"[").is_some_and(|key| is_literal(key.trim_ascii_start()))
 }
 
-/// A string in brackets.
+/// Whether this is a string in brackets.
 fn is_literal(key: &[u8]) -> bool {
     let Some((quote @ (b'"' | b'\'' | b'`'), rest)) = key.split_first() else { return false };
     let end = memchr::memchr3(*quote, b'\\', b'$', rest);
     end.is_some_and(|end| rest[end] == *quote && rest[end + 1..].trim_ascii_start().starts_with(b"]"))
 }
 
-/// Where the key of `<something>.env[key]` begins, if it is computed and the tree says nothing of it.
+/// Offset of the key in `<something>.env[key]`, if the key is computed.
 fn key_of(text: &[u8], at: usize) -> Option<usize> {
     let object = text[..at].trim_ascii_end().strip_suffix(b".")?;
     let object = object.strip_suffix(b"?").unwrap_or(object).trim_ascii_end();
-    // The one is followed, the other is Vite's.
+    // The syntax tree follows `process.env`, and `import.meta.env` is Vite's.
     if !is_word(text, at, at + ENV.len()) || object.ends_with(PROCESS) || object.ends_with(b"import.meta") {
         return None;
     }
@@ -121,7 +122,7 @@ fn key_of(text: &[u8], at: usize) -> Option<usize> {
     (!is_literal(key)).then_some(text.len() - rest.len())
 }
 
-/// Where the tree says something, in order.
+/// The findings and reads of the syntax tree, in order.
 struct Known {
     /// Uses of the whole environment or of a computed name.
     uses: Vec<u32>,
@@ -151,9 +152,9 @@ impl Known {
         Self { uses, ranges }
     }
 
-    /// Whether a finding or a read stands between these places or right in front of them.
+    /// Whether a finding or a read is between these offsets or directly before them.
     fn has(&self, from: usize, to: usize) -> bool {
-        let first = if from == to { from } else { (from + 1).saturating_sub(NEAR) };
+        let first = if from == to { from } else { (from + 1).saturating_sub(SAME_USE_DISTANCE) };
         let last = if from == to { to } else { to + ENV.len() };
         let use_at = self.uses.partition_point(|at| (*at as usize) < first);
         let before = self.ranges.partition_point(|(start, _)| *start as usize <= to);
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suspects_are_told_by_their_spelling() {
+    fn possible_uses_are_found_by_their_spelling() {
         use Reason::*;
         for (text, expected) in [
             ("f(n.p.env[k])", &[UnprovenKey][..]),

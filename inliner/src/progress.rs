@@ -1,6 +1,6 @@
 //! Progress, cancellation and timing of a run.
 //!
-//! One [`Work`] per run, shared by its threads, does the counting. It displays nothing: a program
+//! One [`Run`] per run, shared by its threads, does the counting. It displays nothing: a program
 //! reads its [`Progress`] at any time.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -120,13 +120,13 @@ impl Serialize for Phases {
 
 /// State that the threads of a run share.
 #[derive(Debug, Default)]
-pub(crate) struct Work<'a> {
+pub(crate) struct Run<'a> {
     watch: Watch<'a>,
     progress: Option<&'a Progress>,
     nanoseconds: [AtomicU64; 6],
 }
 
-impl<'a> Work<'a> {
+impl<'a> Run<'a> {
     pub(crate) fn new(watch: Watch<'a>, progress: Option<&'a Progress>) -> Self {
         Self { watch, progress, ..Self::default() }
     }
@@ -152,7 +152,7 @@ impl<'a> Work<'a> {
         result
     }
 
-    /// Times a task, which must not hand work to other threads.
+    /// Times a task, which must not use other threads.
     pub(crate) fn time<T>(&self, phase: Phase, task: impl FnOnce() -> T) -> T {
         let begin = Instant::now();
         let result = task();

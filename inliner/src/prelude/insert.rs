@@ -1,7 +1,7 @@
-//! The place before everything that a bundle does.
+//! Inserts a statement that runs before everything else in a bundle.
 //!
-//! Owns where a first statement may stand: after a hashbang, a byte order mark and directives, and where it can at the end
-//! of a line that holds nothing else, so that no column moves. It refuses text that does not parse.
+//! The statement stands after a hashbang, a byte order mark and directives; if possible at the end
+//! of a line without code, so that no column moves.
 
 use std::collections::HashSet;
 
@@ -13,21 +13,21 @@ use swc_ecma_visit::{Visit, VisitWith};
 use crate::edit::Edit;
 use crate::syntax::{self, range};
 
-/// A bundle's beginning.
+/// Where a first statement can be inserted, and what the bundle declares and imports.
 #[derive(Debug)]
-pub(crate) struct Start {
-    /// It has imports or exports.
+pub(crate) struct InsertionPoint {
+    /// Whether the bundle has imports or exports.
     pub(crate) is_module: bool,
-    /// What it imports, by any kind of statement, before its own code runs.
+    /// The modules that load before the bundle's own code runs.
     pub(crate) imports: Vec<String>,
     at: usize,
     after_bare_directive: bool,
-    /// Names that are the file's own.
+    /// Names that the file declares outside its functions.
     pub(crate) taken: HashSet<Atom>,
 }
 
-impl Start {
-    /// `None` when the text does not parse or does nothing.
+impl InsertionPoint {
+    /// `None` if the text does not parse or contains no code.
     pub(crate) fn of(body: &str) -> Option<Self> {
         let program = syntax::parse(body).ok()?;
         let items: Vec<Item<'_>> = match &program {
@@ -52,14 +52,14 @@ impl Start {
         Some(Self { is_module, imports, at, after_bare_directive, taken: bindings.taken })
     }
 
-    /// The insertion of a statement there.
+    /// The edit that inserts a statement.
     pub(crate) fn insert(&self, statement: &str) -> Edit {
         let end = if self.after_bare_directive { ";" } else { "" };
         Edit { start: self.at, end: self.at, text: format!("{end}{statement}") }
     }
 }
 
-/// Names that the file's own declarations take, outside its functions.
+/// Collects the names that a file declares outside its functions.
 #[derive(Default)]
 struct Bindings {
     taken: HashSet<Atom>,
@@ -148,7 +148,8 @@ fn hashbang_end(body: &str) -> usize {
     }
 }
 
-/// Where in blanks and comments a line ends outside a comment; a comment up to that end may follow.
+/// Offset in blanks and comments where the code of a line ends: at a line end outside a comment,
+/// or at a `//` comment before it.
 fn end_of_a_line(gap: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(letter) = gap[at..].chars().next() {
@@ -189,18 +190,18 @@ mod tests {
             ("'use client';import a from 'b'", "'use client';P;import a from 'b'"),
             ("let a = 1;\nf(a)", "P;let a = 1;\nf(a)"),
         ] {
-            let edit = Start::of(input).unwrap().insert("P;");
+            let edit = InsertionPoint::of(input).unwrap().insert("P;");
             assert_eq!(crate::edit::apply(input, &[edit]).concat(), expected, "{input}");
             assert!(syntax::parse(&expected.replace("P;", "P();")).is_ok(), "{expected}");
         }
         for input in ["", "// only a comment", "'use strict'", "f("] {
-            assert!(Start::of(input).is_none(), "{input}");
+            assert!(InsertionPoint::of(input).is_none(), "{input}");
         }
     }
 
     #[test]
     fn what_runs_before_a_module_is_known() {
-        let imports = |text| Start::of(text).unwrap().imports;
+        let imports = |text| InsertionPoint::of(text).unwrap().imports;
         assert_eq!(imports("f(); import './a'; export * from 'b'; export {c} from 'c'"), ["./a", "b", "c"]);
         assert!(imports("import('./a'); export const x = 1").is_empty());
     }
