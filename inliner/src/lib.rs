@@ -22,6 +22,7 @@
 //! | `leaks` | the search of public files for values, and the redaction of streamed text |
 //! | `unescape`, `line_index` | escapes of several languages undone; lines and columns |
 //! | `bundle`, `rewrite`, `plan` | one file before and after, and all files |
+//! | `inline_text` | one file in memory |
 //! | `snapshot`, `write` | what was read is unchanged, and what is written |
 //! | `finding`, `report`, `printable` | reports for people and for scripts |
 //! | `tree`, `lock` | file system access; one run at a time |
@@ -38,6 +39,7 @@ mod finding;
 mod footer;
 mod helpers;
 mod heuristics;
+mod inline_text;
 mod layout;
 mod leaks;
 mod line_index;
@@ -60,6 +62,8 @@ mod rewrite;
 mod scan;
 mod snapshot;
 mod syntax;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tree;
 mod unescape;
 mod variables;
@@ -79,6 +83,7 @@ use tree::Watch;
 pub use error::Error;
 pub use explain::{CountedRoot, EntryFile, Explanation, explain};
 pub use finding::{Finding, Reason, Severity};
+pub use inline_text::{InlinedText, inline_text};
 pub use layout::{Evidence, Root, RootKind};
 pub use leaks::{Encoding, Leak, NotScanned, NotSearched, Origin, RedactedStream, Redactor, Unscanned};
 pub use progress::{Phase, Phases, Progress, Step};
@@ -177,13 +182,23 @@ pub enum Dynamic {
 /// # Errors
 /// When the files cannot be read or written, or the layout is refused: see [`Error`].
 pub fn inline(request: &Request<'_>) -> Result<Report, Error> {
-    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build().map_err(|_| Error::Threads)?;
-    pool.install(|| plan_and_write(request))
+    with_large_stacks(0, || plan_and_write(request))?
 }
 
-/// Stack size of each thread, in bytes; a text whose tree needs more is rejected. The system
-/// commits stack memory only as it is used.
-pub(crate) const STACK: usize = 256 << 20;
+/// Runs a task in so many threads of its own, or in one for each core if `threads` is zero.
+fn with_large_stacks<T: Send>(threads: usize, task: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    /// Stack size of each thread, in bytes; a text whose tree needs more is rejected. The system
+    /// commits stack memory only as it is used.
+    const STACK: usize = 256 << 20;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build();
+    let pool = pool.map_err(|_| Error::Threads)?;
+    std::thread::scope(|scope| {
+        // The caller may be a thread of another pool, and must not begin other tasks meanwhile.
+        let waiting = std::thread::Builder::new().spawn_scoped(scope, || pool.install(task));
+        let result = waiting.map_err(|_| Error::Threads)?.join();
+        Ok(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
 
 fn plan_and_write(request: &Request<'_>) -> Result<Report, Error> {
     let run = Run::new(request.watch(), request.progress);
@@ -204,70 +219,4 @@ fn plan_and_write(request: &Request<'_>) -> Result<Report, Error> {
     report.unrecognised = unrecognised;
     report.phases = run.phases();
     Ok(report)
-}
-
-/// For the fuzzer and the table of one-line tests.
-#[doc(hidden)]
-pub mod testing {
-    use capy_protocol::env_map::EnvMap;
-
-    /// Runs with the stack size of a real run, because a tree may need more than a test thread has.
-    fn with_stack<T: Send>(task: impl FnOnce() -> T + Send) -> T {
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(crate::STACK).spawn_scoped(scope, task);
-            thread.expect("one more thread").join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    }
-
-    pub use crate::plan::Inlined;
-    use crate::prefilter::Prefilter;
-    pub use crate::scan::Doubt;
-    use crate::variables::InlinedVariables;
-
-    /// Whether the token scan and the syntax tree find the same in a text.
-    #[derive(Debug, PartialEq, Eq)]
-    pub enum Agreement {
-        NotSure(Doubt),
-        /// The number of reads and notes.
-        Same(usize),
-        /// What the tokens show, and what the tree shows; `None` if the text does not parse.
-        Different(String, Option<String>),
-    }
-
-    /// Compares both analyses.
-    pub fn tokens_and_tree(text: &str, values: &EnvMap) -> Agreement {
-        with_stack(|| both(text, values))
-    }
-
-    fn both(text: &str, values: &EnvMap) -> Agreement {
-        let variables = InlinedVariables::of(values);
-        let tokens = match Prefilter::new(variables.iter()).tokens(text, &variables) {
-            Ok(reads) => reads.in_order(),
-            Err(doubt) => return Agreement::NotSure(doubt),
-        };
-        let links = crate::link::Links::default();
-        let nobody = crate::link::Seen { links: &links, folder: std::path::Path::new("") };
-        let tree = crate::syntax::parse(text)
-            .ok()
-            .map(|program| crate::reads::find(&program, &variables, &nobody).in_order());
-        match tree {
-            Some(tree) if tree == tokens => Agreement::Same(tree.reads.len() + tree.notes.len()),
-            tree => Agreement::Different(format!("{tokens:?}"), tree.map(|tree| format!("{tree:?}"))),
-        }
-    }
-
-    /// Whether the parser accepts this text.
-    pub fn parses(text: &str) -> bool {
-        with_stack(|| crate::syntax::parse(text).is_ok())
-    }
-
-    /// Inlines one bundle without a file system.
-    pub fn inline(text: &str, values: &EnvMap) -> Inlined {
-        with_stack(|| crate::plan::inline_text(text, None, values))
-    }
-
-    /// Inlines one bundle and adjusts its source map.
-    pub fn inline_with_map(text: &str, map: &str, values: &EnvMap) -> Inlined {
-        with_stack(|| crate::plan::inline_text(text, Some(map), values))
-    }
 }

@@ -39,7 +39,7 @@ impl<'a> MapFiles<'a> {
         if url.is_some_and(|url| url.starts_with("data:")) {
             return (MapAt::Inline, None);
         }
-        let Some(named) = named(bundle, url) else {
+        let Some(named) = path(bundle, url) else {
             return (MapAt::Elsewhere, None);
         };
         let tree = &self.inventory.tree;
@@ -67,7 +67,7 @@ impl<'a> MapFiles<'a> {
 /// The map file that a bundle names, if it exists; computed for every bundle, including those
 /// without replacements.
 pub(crate) fn claim(tree: &Tree<'_>, bundle: &Path, source: &str) -> Option<PathBuf> {
-    let map = named(bundle, footer::nearby_map_url(source))?;
+    let map = path(bundle, footer::nearby_map_url(source))?;
     // Checks existence first, because most bundles have no map.
     tree.find(&map).ok()??;
     tree.real(&map).ok()
@@ -75,7 +75,7 @@ pub(crate) fn claim(tree: &Tree<'_>, bundle: &Path, source: &str) -> Option<Path
 
 /// The path of the map at a URL, or of the one beside the bundle; `None` if the URL is not a
 /// relative path.
-fn named(bundle: &Path, url: Option<&str>) -> Option<PathBuf> {
+pub(crate) fn path(bundle: &Path, url: Option<&str>) -> Option<PathBuf> {
     let Some(url) = url else {
         let mut beside = bundle.as_os_str().to_owned();
         beside.push(".map");

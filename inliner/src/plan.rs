@@ -23,10 +23,9 @@ use crate::progress::{Phase, Run};
 use crate::report::{Report, Variable};
 use crate::rewrite::{Context, MapAt, Prologue, Rewritten, rewrite};
 use crate::snapshot::Fingerprint;
-use crate::tree::Tree;
 use crate::variables::{InlinedVariables, is_left_alone};
 use crate::write::{Change, Contents};
-use crate::{Dynamic, Error, Request, footer, helpers};
+use crate::{Dynamic, Error, Request, helpers};
 
 /// One bundle, and what it becomes.
 pub(crate) struct Outcome {
@@ -346,50 +345,4 @@ fn judged(finding: &Finding, dynamic: Dynamic) -> Severity {
         (_, _) if finding.prelude => Severity::Note,
         (_, severity) => severity,
     }
-}
-
-/// What one text becomes, for tests.
-#[doc(hidden)]
-#[derive(Debug, PartialEq, Eq)]
-pub struct Inlined {
-    /// The whole new text, or the old one.
-    pub text: String,
-    pub map: Option<String>,
-    pub findings: Vec<Finding>,
-}
-
-/// Inlines a text that is in no folder.
-pub(crate) fn inline_text(text: &str, map: Option<&str>, values: &EnvMap) -> Inlined {
-    let variables = InlinedVariables::of(values);
-    let search = Search::new(values);
-    let prefilter = Prefilter::new(variables.iter());
-    let links = Links::default();
-    let reader = Reader {
-        wanted: &variables,
-        prefilter: &prefilter,
-        search: &search,
-        links: &links,
-        tree: &Tree::default(),
-        run: &Run::default(),
-    };
-    let mut bundles = vec![reader.understand(text, Path::new("input.js"), Path::new("input.js"))];
-    let context = context(values, &bundles, &BTreeSet::new());
-    let mut bundle = bundles.remove(0);
-    let rewritten = match bundle.fingerprint {
-        Some(_) => {
-            let find = |trailer: &str| match (map, footer::map_url(trailer)) {
-                (Some(map), _) => MapAt::File(map.to_owned()),
-                (None, Some(url)) if url.starts_with("data:") => MapAt::Inline,
-                _ => MapAt::Nowhere,
-            };
-            rewrite_bundle(&mut bundle, text, &context, |_| None, find)
-        }
-        None => Rewritten::default(),
-    };
-    let hands_on = bundle.hands_on;
-    bundle.settle(hands_on);
-    let mut findings = bundle.findings;
-    findings.sort();
-    let text = rewritten.text.map_or_else(|| text.to_owned(), |new| new.pieces(text).concat());
-    Inlined { text, map: rewritten.map, findings }
 }

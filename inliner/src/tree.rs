@@ -17,7 +17,7 @@ mod limits;
 mod walk;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,6 +53,8 @@ pub struct Tree<'a> {
     fault: Mutex<Option<(PathBuf, io::Error)>>,
     /// Whether a path that leads outside may be inspected.
     looks_outside: bool,
+    /// The files of a tree that is not on disk.
+    in_memory: Option<BTreeMap<PathBuf, Vec<u8>>>,
 }
 
 /// A folder that is held open.
@@ -94,6 +96,11 @@ impl<'a> Tree<'a> {
     /// [`Error::NoFolder`] if the path is not a folder; [`Error::Read`] if it cannot be opened.
     pub fn alone(folder: &Path, watch: Watch<'a>, limits: Limits) -> Result<Self, Error> {
         Self::of(&[folder.to_owned()], &[], &Within::Named, watch, limits)
+    }
+
+    /// A tree of files that exist only in memory, and can only be found and read.
+    pub(crate) fn in_memory(files: BTreeMap<PathBuf, Vec<u8>>) -> Self {
+        Self { in_memory: Some(files), ..Self::default() }
     }
 
     /// Whether this path lies in the tree textually, without following links.
@@ -226,6 +233,9 @@ impl<'a> Tree<'a> {
     /// # Errors
     /// [`Error::LinkLeavesTree`]; [`Error::Read`] if nothing is there.
     pub fn real(&self, path: &Path) -> Result<PathBuf, Error> {
+        if let Some(files) = &self.in_memory {
+            return files.get_key_value(path).map(|(path, _)| path.clone()).ok_or_else(|| absent(path));
+        }
         self.at(path, |root, inside| {
             let inside = root.dir.canonicalize(inside)?;
             Ok(if inside == Path::new(".") { root.real.clone() } else { root.real.join(inside) })
@@ -237,6 +247,9 @@ impl<'a> Tree<'a> {
     /// # Errors
     /// [`Error::LinkLeavesTree`]; [`Error::Read`] if the path cannot be inspected.
     pub fn find(&self, path: &Path) -> Result<Option<Kind>, Error> {
+        if let Some(files) = &self.in_memory {
+            return Ok(files.contains_key(path).then_some(Kind::File));
+        }
         match self.metadata(path) {
             Ok(metadata) => Ok(Some(metadata.file_type().into())),
             Err(Error::Read { source, .. }) if is_absent(&source) => Ok(None),
@@ -370,6 +383,9 @@ impl<'a> Tree<'a> {
     }
 
     fn read_whole(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        if let Some(files) = &self.in_memory {
+            return files.get(path).cloned().ok_or_else(|| absent(path));
+        }
         let most = self.limits.whole_file;
         let too_large = || Error::TooLarge { path: path.to_owned(), most };
         let mut file = self.open(path)?;
@@ -445,6 +461,11 @@ impl Read for File<'_> {
         self.watch.goes_on().map_err(io::Error::other)?;
         self.file.read(buffer)
     }
+}
+
+/// The error of a path at which nothing is.
+fn absent(path: &Path) -> Error {
+    Error::Read { path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
 }
 
 /// `.` for the root itself, whose relative path is empty.

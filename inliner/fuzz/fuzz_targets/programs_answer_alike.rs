@@ -6,7 +6,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use capy_inliner::testing::{inline, parses};
+use capy_inliner::inline_text;
+use capy_inliner::testing::parses;
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use libfuzzer_sys::fuzz_target;
 use rquickjs::context::EvalOptions;
@@ -86,7 +87,7 @@ fuzz_target!(|bytes: &[u8]| {
     for name in VARIABLES {
         values.try_insert(name, SecretValue::new(canary(name))).expect("a name");
     }
-    let out = inline(&before, &values);
+    let out = inline_text(&before, None, &values).expect("a thread");
     if out.text == before {
         return;
     }
@@ -99,8 +100,9 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     assert_eq!(run(&out.text, &all).as_ref(), Some(&expected), "with all:\n{before}\nbecame\n{}", out.text);
-    if out.findings.iter().all(|finding| finding.name.is_some()) {
-        let reported = |name: &str| out.findings.iter().any(|finding| finding.name.as_deref() == Some(name));
+    if out.report.findings.iter().all(|finding| finding.name.is_some()) {
+        let reported =
+            |name: &str| out.report.findings.iter().any(|finding| finding.name.as_deref() == Some(name));
         let some = set(&reported);
         assert_eq!(
             run(&out.text, &some).as_ref(),

@@ -12,11 +12,11 @@ use crate::trees;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use capy_inliner::testing::{Agreement, inline, parses, tokens_and_tree};
+use capy_inliner::testing::{Agreement, parses, tokens_and_tree};
 use capy_test_support::needs;
 use rayon::prelude::*;
 
-use support::{MARK, canary, map};
+use support::{MARK, canary, inline, map};
 use trees::{Replaced, difference};
 
 /// Whole bundled programs are smaller; a few larger scripts would take longer than all others together.

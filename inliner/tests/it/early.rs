@@ -17,7 +17,7 @@ fn an_alias_that_a_function_may_read_before_it_has_its_value_is_left_alone() {
     ] {
         let out = support::inlined(program);
         assert_eq!(out.text, program);
-        assert!(!out.findings.is_empty(), "{program}");
+        assert!(!out.report.findings.is_empty(), "{program}");
     }
 }
 
@@ -37,6 +37,10 @@ fn an_alias_that_every_call_comes_after_is_certain() {
         "var e = process.env; export function f() { log(e.A) }",
     ] {
         let out = support::inlined(program);
-        assert!(out.text.contains("__capy_A()") && out.findings.is_empty(), "{program}: {:?}", out.findings);
+        assert!(
+            out.text.contains("__capy_A()") && out.report.findings.is_empty(),
+            "{program}: {:?}",
+            out.report.findings
+        );
     }
 }

@@ -8,9 +8,9 @@ use crate::support;
 
 use std::fs;
 
-use capy_inliner::testing::{inline, parses};
+use capy_inliner::testing::parses;
 use programs::{Dice, VARIABLES, xorshift};
-use support::{canary, has_node, map, node};
+use support::{canary, has_node, inline, map, node};
 
 /// Runs every program of `programs.json` three times and prints those that differ.
 const DRIVER: &str = r#"
@@ -58,10 +58,10 @@ fn made_up_programs_answer_alike() {
         assert!(parses(&out.text), "{before}\nbecame\n{}", out.text);
         assert_eq!(inline(&out.text, &values).text, out.text, "{before}");
         replaced += usize::from(out.text != before);
-        let nameless = out.findings.iter().any(|finding| finding.name.is_none());
+        let nameless = out.report.findings.iter().any(|finding| finding.name.is_none());
         let set = |all: bool| -> serde_json::Map<String, serde_json::Value> {
             let reported =
-                |name: &str| out.findings.iter().any(|finding| finding.name.as_deref() == Some(name));
+                |name: &str| out.report.findings.iter().any(|finding| finding.name.as_deref() == Some(name));
             let names = VARIABLES.iter().filter(|name| all || reported(name));
             names.map(|name| ((*name).to_owned(), canary(name).into())).collect()
         };

@@ -300,8 +300,8 @@ fn long_chains_of_real_programs_are_read() {
         ("8,000 alternatives", chain("a||", "q.env.A", "", 8_000)),
         ("500 brackets", chain("[", "q.env.A", "]", 500)),
     ] {
-        let out = capy_inliner::testing::inline(&format!("(()=>{{let q=process;{text}}})()"), &values);
-        assert!(out.text.contains("__capy_A()"), "{what}: {:?}", out.findings);
+        let out = support::inline(&format!("(()=>{{let q=process;{text}}})()"), &values);
+        assert!(out.text.contains("__capy_A()"), "{what}: {:?}", out.report.findings);
     }
 }
 
@@ -330,8 +330,8 @@ fn deepest(shape: &Shape, values: &EnvMap) {
         300,
     ] {
         let text = text(shape, one * count);
-        let out = capy_inliner::testing::inline(&text, values);
-        if !out.findings.iter().any(|finding| finding.reason == Reason::NestedTooDeeply) {
+        let out = support::inline(&text, values);
+        if !out.report.findings.iter().any(|finding| finding.reason == Reason::NestedTooDeeply) {
             return;
         }
     }

@@ -372,9 +372,9 @@ fn names_that_frameworks_decide_are_left_alone() {
     let names = ["NODE_ENV", "NEXT_RUNTIME", "NEXT_DEPLOYMENT_ID", "__NEXT_PROCESSED_ENV"];
     for name in names {
         let input = format!("f(process.env.{name}, process.env['{name}'], process.env.OTHER)");
-        let out = capy_inliner::testing::inline(&input, &support::map(&names));
+        let out = support::inline(&input, &support::map(&names));
         assert_eq!(out.text, input);
-        assert!(out.findings.is_empty(), "{:?}", out.findings);
+        assert!(out.report.findings.is_empty(), "{:?}", out.report.findings);
     }
 }
 

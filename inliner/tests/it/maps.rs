@@ -4,10 +4,15 @@ use crate::support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use capy_inliner::testing::{inline, inline_with_map};
+use capy_inliner::{InlinedText, inline_text};
+use capy_protocol::env_map::EnvMap;
 use proptest::prelude::*;
 use sourcemap::{DecodedMap, SourceMapBuilder, decode_slice};
-use support::{body, values};
+use support::{body, inline, values};
+
+fn inline_with_map(text: &str, map: &str, values: &EnvMap) -> InlinedText {
+    inline_text(text, Some(map), values).unwrap()
+}
 
 /// Words of a text with their zero-based lines and columns, in UTF-16 units.
 fn words(text: &str) -> Vec<(u32, u32, String)> {
@@ -78,7 +83,7 @@ fn an_external_map_stays_exact() {
     let old = program();
     let map = String::from_utf8(map_of(&old)).unwrap();
     let out = inline_with_map(&old, &map, &values());
-    assert_eq!(out.findings, [], "{}", out.text);
+    assert_eq!(out.report.findings, [], "{}", out.text);
     assert_exact(&old, &out.text, out.map.expect("columns moved").as_bytes());
 }
 
@@ -123,7 +128,7 @@ fn an_indexed_map_stays_exact() {
     let map = format!("{{\"version\":3,\"sections\":[{}]}}", sections.join(","));
     assert_ne!(map, whole);
     let out = inline_with_map(&old, &map, &values());
-    assert_eq!(out.findings, [], "{}", out.text);
+    assert_eq!(out.report.findings, [], "{}", out.text);
     assert_exact(&old, &out.text, out.map.expect("columns moved").as_bytes());
 }
 
@@ -192,7 +197,7 @@ fn a_map_inside_a_bundle_stays_exact_however_it_is_written() {
     let percent: String = map.bytes().map(|byte| format!("%{byte:02X}")).collect();
     for head in ["data:application/json,", "data:application/json;charset=utf-8,", "data:,"] {
         let out = inline(&format!("{old}\n//# sourceMappingURL={head}{percent}\n"), &values());
-        assert_eq!(out.findings, []);
+        assert_eq!(out.report.findings, []);
         let url = out.text.lines().last().unwrap();
         let data = url.strip_prefix(&format!("//# sourceMappingURL={head}")).unwrap();
         assert!(!data.contains([' ', '"', '\'', '*', '{']), "{data}");

@@ -168,7 +168,7 @@ fn names_taken_by_a_pattern_come_from_an_object() {
         let out = inlined(input);
         let text = body(&out.text).trim_end();
         assert!(text.starts_with(head) && text.ends_with(tail), "{text}");
-        assert!(out.findings.is_empty(), "{:?}", out.findings);
+        assert!(out.report.findings.is_empty(), "{:?}", out.report.findings);
         let again = inlined(&out.text);
         let reasons = reasons_of(&again);
         assert!(reasons.iter().all(|reason| reason.starts_with("Mentioned")), "a second run: {reasons:?}");
@@ -310,7 +310,7 @@ fn names_that_look_like_ours_are_avoided() {
 #[test]
 fn what_does_not_parse_is_named_when_it_names_a_variable() {
     for (input, reason) in [("f(process.env.A", "NotJavaScript A"), ("f(process.env", "NotJavaScript")] {
-        let out = capy_inliner::testing::inline(input, &support::values());
+        let out = support::inline(input, &support::values());
         assert_eq!((out.text.as_str(), reasons_of(&out)), (input, vec![reason.to_owned()]));
     }
 }
@@ -320,14 +320,14 @@ fn other_values_than_last_time_are_refused() {
     let first = inlined("f(process.env.A)").text;
     let mut other = support::values();
     other.try_insert("A", SecretValue::new("other".to_owned())).unwrap();
-    let second = capy_inliner::testing::inline(&first, &other);
+    let second = support::inline(&first, &other);
     assert_eq!(second.text, first);
     assert_eq!(reasons_of(&second), ["OtherValues"]);
 }
 
 #[test]
 fn a_later_run_may_add_variables() {
-    let first = capy_inliner::testing::inline("f(process.env.A, process.env.B)", &support::map(&["A"])).text;
+    let first = support::inline("f(process.env.A, process.env.B)", &support::map(&["A"])).text;
     assert!(first.starts_with("f(__capy_A()   , process.env.B)\n"), "{first}");
     let second = inlined(&first);
     assert!(second.text.starts_with("f(__capy_A()   , __capy_B()   )\n"), "{}", second.text);

@@ -176,10 +176,8 @@ fn every_value_survives_its_literal() {
         let mut values = capy_protocol::env_map::EnvMap::new();
         let value = text.replace('\0', "");
         values.try_insert("A", capy_protocol::env_map::SecretValue::new(value.clone())).unwrap();
-        let out = capy_inliner::testing::inline(
-            "process.stdout.write(Buffer.from(process.env.A).toString('hex'))",
-            &values,
-        );
+        let out =
+            support::inline("process.stdout.write(Buffer.from(process.env.A).toString('hex'))", &values);
         assert_eq!(out.text.lines().count(), 5, "{}", out.text);
         fs::write(folder.path().join("v.js"), &out.text).unwrap();
         let printed = node(folder.path(), "v.js", &[]);

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use capy_inliner::testing::{Inlined, inline, parses};
-use capy_inliner::{Error, Report, Request};
+use capy_inliner::testing::parses;
+use capy_inliner::{Error, InlinedText, Report, Request, inline_text};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 
 /// The name of a test of a module, for a process of its own that runs this test alone.
@@ -33,8 +33,13 @@ pub(crate) fn canary(name: &str) -> String {
     format!("canary.{name}.x9")
 }
 
+/// Inlines one bundle without a source map.
+pub(crate) fn inline(text: &str, values: &EnvMap) -> InlinedText {
+    inline_text(text, None, values).unwrap()
+}
+
 /// Inlines, and checks what holds for every input: the output parses, and a second pass changes nothing.
-pub(crate) fn inlined(input: &str) -> Inlined {
+pub(crate) fn inlined(input: &str) -> InlinedText {
     let values = values();
     let out = inline(input, &values);
     assert!(parses(&out.text), "the output of {input:?} does not parse:\n{}", out.text);
@@ -68,7 +73,7 @@ pub(crate) fn node(folder: &Path, file: &str, variables: &[(&str, &str)]) -> Out
 pub(crate) fn check(input: &str, expected: &str) {
     let out = inlined(input);
     assert_eq!(squeezed(body(&out.text)), squeezed(expected), "from {input}");
-    assert!(out.findings.is_empty(), "{input}: {:?}", out.findings);
+    assert!(out.report.findings.is_empty(), "{input}: {:?}", out.report.findings);
 }
 
 /// Without the spaces that pad a call: `padding_keeps_every_column` counts them.
@@ -85,8 +90,8 @@ pub(crate) fn check_same(input: &str, reasons: &[&str]) {
     assert_eq!(reasons_of(&out), reasons, "{input}");
 }
 
-pub(crate) fn reasons_of(out: &Inlined) -> Vec<String> {
-    let words = out.findings.iter().map(|finding| match &finding.name {
+pub(crate) fn reasons_of(out: &InlinedText) -> Vec<String> {
+    let words = out.report.findings.iter().map(|finding| match &finding.name {
         Some(name) => format!("{:?} {name}", finding.reason),
         None => format!("{:?}", finding.reason),
     });
