@@ -4,6 +4,7 @@
 //! its reading. It never says yes to a replacement, and when in doubt it asks for a parse.
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use capy_protocol::variable_name::is_object_property;
 use memchr::memmem::Finder;
 
 use crate::reads::{FileReads, Wanted};
@@ -235,9 +236,7 @@ pub(crate) fn quoted(text: &[u8], at: usize, length: usize) -> Option<(usize, us
 
 /// A read of one variable, which is none of ours, and not of a method that is about all of them.
 fn is_followed_by_a_name(text: &[u8]) -> bool {
-    let about_all: [&[u8]; 5] =
-        [b"hasOwnProperty", b"propertyIsEnumerable", b"toString", b"valueOf", b"__proto__"];
-    matches!(property(text), Property::Named(name, _) if !about_all.contains(&name))
+    matches!(property(text), Property::Named(name, _) if !is_object_property(name))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use capy_protocol::env_map::EnvMap;
+use capy_protocol::variable_name::is_object_property;
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
@@ -17,14 +18,17 @@ static NEXT_VARIABLES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
     let lines = include_str!("variables/next.txt").lines();
     lines.filter(|line| !line.starts_with('#')).collect()
 });
-/// Names that are never inlined: `NODE_ENV`, and names that are special in an object literal or
-/// exist on every object.
-const NEVER_INLINED: [&str; 4] = ["NODE_ENV", "__proto__", "constructor", "hasOwnProperty"];
+/// Names that are never inlined, besides properties of every object that are a use of the whole
+/// environment.
+const NEVER_INLINED: [&str; 2] = ["NODE_ENV", "constructor"];
 
 /// Whether reads of this name are never replaced, because the framework sets it at build or start
 /// time. A name that merely begins like one of these belongs to the program.
 pub(crate) fn is_left_alone(name: &str) -> bool {
-    name.is_empty() || NEVER_INLINED.contains(&name) || NEXT_VARIABLES.contains(name)
+    name.is_empty()
+        || is_object_property(name)
+        || NEVER_INLINED.contains(&name)
+        || NEXT_VARIABLES.contains(name)
 }
 
 /// The names to look for.

@@ -1,6 +1,7 @@
-//! Public variables: names with a prefix that makes a framework publish the value.
+//! Names of variables with a meaning of their own: public ones, and properties of every object.
 //!
-//! The command line shows such a variable as public, and the search for leaks skips its value.
+//! A prefix makes a framework publish the value. The command line shows such a variable as public,
+//! and the search for leaks skips its value.
 
 /// Prefixes of variables whose values frameworks build into public, client-side code.
 pub const PUBLIC_PREFIXES: [&str; 9] = [
@@ -20,9 +21,29 @@ pub fn is_public(name: &str) -> bool {
     PUBLIC_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether every JavaScript object has a property of this name: reading it from `process.env` is a
+/// use of the whole environment, not of a variable.
+pub fn is_object_property(name: impl AsRef<[u8]>) -> bool {
+    matches!(
+        name.as_ref(),
+        b"hasOwnProperty"
+            | b"propertyIsEnumerable"
+            | b"toString"
+            | b"toLocaleString"
+            | b"valueOf"
+            | b"__proto__"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn properties_of_every_object_are_no_variables() {
+        assert!(is_object_property("hasOwnProperty") && is_object_property(b"__proto__"));
+        assert!(!is_object_property("HAS_OWN_PROPERTY") && !is_object_property(""));
+    }
 
     #[test]
     fn only_a_prefix_makes_a_name_public() {

@@ -3,6 +3,7 @@
 //! Owns what each property of each object is, and what becomes of a value that is bound, passed on or lost. It refuses to
 //! know whose occurrence it is.
 
+use capy_protocol::variable_name::is_object_property;
 use swc_atoms::Atom;
 
 use super::alias::{Bound, Kind};
@@ -34,7 +35,7 @@ impl<'a> Judge<'a> {
                 return self.computed(kind, step, end);
             };
             kind = match (kind, &**key) {
-                (Kind::Env, name) if is_object_method(name) => {
+                (Kind::Env, name) if is_object_property(name) => {
                     return self.note(step.at, None, Reason::WholeObject);
                 }
                 // An alias of both.
@@ -357,12 +358,4 @@ pub(super) fn property(kind: Kind, key: &str) -> Option<Kind> {
         (Kind::Getter, "a") => Some(Kind::Process),
         _ => None,
     }
-}
-
-/// Properties of every object: asking the environment for one of them asks about all of it.
-fn is_object_method(name: &str) -> bool {
-    matches!(
-        name,
-        "hasOwnProperty" | "propertyIsEnumerable" | "toString" | "toLocaleString" | "valueOf" | "__proto__"
-    )
 }

@@ -232,16 +232,3 @@ pub(super) fn is_ever_assigned(text: &[u8], name: &[u8]) -> bool {
         is_whole && (gives || rest.starts_with(b"/"))
     })
 }
-
-/// Properties of every object, as `reads` knows them.
-pub(super) fn is_about_all(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"hasOwnProperty"
-            | b"propertyIsEnumerable"
-            | b"toString"
-            | b"toLocaleString"
-            | b"valueOf"
-            | b"__proto__"
-    )
-}

@@ -3,9 +3,11 @@
 //! Owns the plain forms: `process.env.NAME`, another property of `process`, `typeof process`, and the whole environment or
 //! `process` as one argument of a plain call. Everything else is a [`Doubt`].
 
+use capy_protocol::variable_name::is_object_property;
+
 use super::Doubt;
 use super::around::{
-    Next, declared_name, is_about_all, is_after, is_argument, is_ever_assigned, is_key, is_listed, is_method,
+    Next, declared_name, is_after, is_argument, is_ever_assigned, is_key, is_listed, is_method,
     is_only_asked, is_only_tested, is_put_into_a_property, is_tested, is_written, next,
 };
 use super::islands::{Function, Islands};
@@ -237,7 +239,7 @@ impl<'w> Chains<'w> {
         name: &[u8],
         (start, at, end): (usize, usize, usize),
     ) -> Result<(), Doubt> {
-        if is_about_all(name) {
+        if is_object_property(name) {
             self.out.notes.push(Note { at: at as u32, name: None, reason: Reason::WholeObject });
             return Ok(());
         }
