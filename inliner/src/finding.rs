@@ -135,9 +135,9 @@ impl Reason {
             Self::NotFollowed => "is read from the environment in a way that is not followed",
             Self::Eval => "is read where `eval` may change what is read",
             Self::Replaced => "is read although the program replaces `process` or its environment",
-            Self::PerhapsAssigned => "may be assigned by a name that is not written out, so its reads stay",
+            Self::PerhapsAssigned => "may be assigned by a computed name, so its reads stay",
             Self::PassedOn => "is named in a call that is given the whole environment",
-            Self::OpenPattern => "is taken from the environment together with everything else",
+            Self::OpenPattern => "is taken from the environment together with all other variables",
             Self::Indirect => "is taken from an object that is used in other ways too",
             Self::In => "is looked up with `in`",
             Self::InsideWith => "is read inside `with`",
@@ -148,10 +148,10 @@ impl Reason {
             Self::FunctionText => "is read in a function that may run elsewhere as text, so the read stays",
             Self::GivenToChild => "may have another value in a child process, so its reads stay",
             Self::WithheldFromChild => {
-                "is kept from a child process whose bundle would find it all the same; pass the environment on, or take it out of the deployment"
+                "is not passed to a child process, but the child's bundle would contain it; pass the environment on, or remove the variable from the deployment"
             }
             Self::EnvFileOverrides => {
-                "an env file may replace the variables that are set, and a sealed value there is no value; load it without `override`"
+                "an env file may replace variables by sealed text; load it without `override`"
             }
             Self::DynamicWrite => "a variable is written by a computed name",
             Self::EnvReplaced => "the environment is replaced",
@@ -162,8 +162,8 @@ impl Reason {
             Self::ReadByClient => "is named in a public file, so its server-rendered copy could print it",
             Self::SourceMap => "cannot be replaced without breaking the file's source map",
             Self::NotJavaScript => "is named in a file that does not parse",
-            Self::NestedTooDeeply => "nested too deeply to be understood",
-            Self::NotUnderstood => "cannot be taken apart for certain",
+            Self::NestedTooDeeply => "is nested too deeply to be analysed",
+            Self::NotUnderstood => "cannot be parsed with certainty",
             Self::OtherValues => "was built in with another value; build again",
             Self::InPackage => "is named in a package, and nothing that runs before it could set it",
             Self::NoPrelude => "the variables could not be set before this file runs",

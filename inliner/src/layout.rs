@@ -154,9 +154,7 @@ impl Layout {
             evidence: Vec::new(),
         }
     }
-}
 
-impl Layout {
     /// Adds what another layout knows about the same bundles: their runtime, and what is served
     /// beside them.
     fn learn(&mut self, tree: &Tree<'_>, other: Self) {

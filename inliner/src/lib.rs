@@ -151,9 +151,7 @@ impl<'a> Request<'a> {
             progress: None,
         }
     }
-}
 
-impl<'a> Request<'a> {
     fn watch(&self) -> Watch<'a> {
         Watch { stop: self.stop, deadline: self.deadline }
     }

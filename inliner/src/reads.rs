@@ -1,7 +1,7 @@
-//! A file's syntax tree to its reads of the environment, and to what is not understood.
+//! Finds the reads of the environment in a file's syntax tree.
 //!
-//! Owns the words for both. A name is never matched without scopes, and nothing that touches a wanted name is left
-//! out: it is a read, a write, or a note with a reason.
+//! Resolves every name by its scope. Each use of a wanted name becomes a read, a write, or a note
+//! with the reason why it stays.
 
 mod alias;
 mod answer;

@@ -1,7 +1,7 @@
-//! JavaScript text to a syntax tree.
+//! Parses JavaScript into a syntax tree.
 //!
-//! Owns the parser's settings and the shift between swc's positions and byte offsets. It refuses text that does
-//! not parse, text whose tree would be too deep for the stack (`depth`), and never prints a tree back.
+//! Holds the parser's settings, and converts swc's positions to byte offsets. Rejects text that does
+//! not parse, and text whose tree would be too deep for the stack (`depth`).
 
 mod depth;
 
@@ -14,12 +14,12 @@ use crate::finding::Reason;
 /// Why a text has no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoTree {
-    /// Byte offset of the first thing that could not be understood.
+    /// Byte offset where parsing failed.
     pub(crate) at: u32,
     pub(crate) reason: Reason,
 }
 
-/// Offsets are bytes from the start of the file; swc counts from one.
+/// The byte offsets of a span; swc counts positions from one.
 pub(crate) fn range(span: Span) -> (u32, u32) {
     (span.lo.0.saturating_sub(1), span.hi.0.saturating_sub(1))
 }

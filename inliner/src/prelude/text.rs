@@ -1,8 +1,9 @@
-//! What a prelude is made of: a function that sets variables, the call of it, and the module that other modules import.
+//! The text of a prelude: a function that sets variables, its call, and the module that other
+//! modules import.
 //!
-//! Owns their text, and its recognition in a bundle that was written before. It refuses to overwrite: a variable that is
-//! set when the program starts keeps its value, be it empty. A sealed text out of an `.env` file is no value: whatever
-//! loaded that file (`node --env-file`, dotenv, a framework's own start), the variable counts as unset.
+//! A variable that is set when the program starts keeps its value, also an empty one. A sealed value
+//! from an `.env` file counts as unset, whatever loaded that file: `node --env-file`, dotenv, a
+//! framework.
 //!
 //! ```text
 //! function __capy_$prelude_<tag>(env){…;[["NAME",__capy_NAME],…]…}     values stay in functions of their own
@@ -25,17 +26,18 @@ pub(crate) enum Target {
     Workers,
 }
 
-/// The variables of a prelude, in order, and the start of our functions' names.
+/// The variables of a prelude, in order, and the prefix of helper functions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wording<'a> {
     pub(crate) prefix: &'a str,
     pub(crate) names: &'a [String],
     pub(crate) target: Target,
-    /// A name for the global object that the bundle gives nothing else.
+    /// A name of the global object that the bundle does not declare itself.
     pub(crate) global: &'static str,
 }
 
-/// What a sealed value begins with, of any version, as a regular expression: see `capy_protocol::env_value::is_sealed`.
+/// The beginning of a sealed value of any version, as a regular expression: see
+/// `capy_protocol::env_value::is_sealed`.
 const SEALED: &str = "/^capy:v[0-9]+:/";
 
 /// What every runtime calls the global object.
@@ -52,7 +54,8 @@ impl Target {
 }
 
 impl Wording<'_> {
-    /// Scripts may share one global scope: the name depends on all that the body depends on.
+    /// The function's name. Scripts may share one global scope, so the name depends on everything
+    /// that the body depends on.
     pub(crate) fn function_name(&self) -> String {
         let global = if self.global == GLOBAL { "" } else { self.global };
         let digest = Sha256::digest(format!("{:?}{global}\0{}", self.target, self.names.join("\0")));
@@ -60,8 +63,9 @@ impl Wording<'_> {
         format!("{}$prelude_{tag}", self.prefix)
     }
 
-    /// Sets what is missing, once per global object: what the program deletes later stays deleted. It never throws: an
-    /// environment that cannot be written is left as it is. The bundle may have an `Object` and a `Symbol` of its own.
+    /// The function. Sets missing variables once per global object, so that what the program deletes
+    /// later stays deleted. Never throws: an environment that cannot be written stays as it is. Uses
+    /// no global name, because the bundle may declare an `Object` or a `Symbol`.
     pub(crate) fn function(&self) -> String {
         let name = self.function_name();
         let pairs: Vec<String> = self.names.iter().map(|variable| self.pair(variable)).collect();
@@ -76,7 +80,7 @@ impl Wording<'_> {
         )
     }
 
-    /// Whether a function of an earlier run sets all of today's variables.
+    /// Whether a function of an earlier run sets all of these variables.
     pub(crate) fn is_held_by(&self, function: &str) -> bool {
         let is_prelude = function.strip_prefix("function ").is_some_and(|name| {
             name.strip_prefix(self.prefix).is_some_and(|rest| rest.starts_with("$prelude_"))
@@ -88,7 +92,7 @@ impl Wording<'_> {
         format!("[{},{}]", literal(variable), function_name(self.prefix, variable))
     }
 
-    /// The statement that runs it, in a bundle that holds the function.
+    /// The statement that calls the function, in a bundle that contains it.
     pub(crate) fn call(&self) -> String {
         let name = self.function_name();
         match self.target {
@@ -112,7 +116,8 @@ impl Wording<'_> {
         footer::join(vec![&self.call()], functions.iter().map(String::as_str), "").concat()
     }
 
-    /// What that module is called. A package's `type` decides what `.js` is, so that it ends like the bundle beside it.
+    /// The module's file name. A package's `type` decides what `.js` means, so the module has the
+    /// extension of the bundle beside it.
     pub(crate) fn file_name(&self, extension: &str) -> String {
         match self.target {
             Target::Process => format!("{FILE_PREFIX}.{extension}"),
@@ -123,7 +128,7 @@ impl Wording<'_> {
 
 const FILE_PREFIX: &str = "capy-prelude";
 
-/// Whether a file is called like a prelude's module.
+/// Whether a file has the name of a prelude's module.
 pub(crate) fn is_file_name(name: &str) -> bool {
     let rest = name.strip_prefix(FILE_PREFIX).map(|rest| rest.strip_prefix("-workers").unwrap_or(rest));
     matches!(rest, Some(".js" | ".mjs"))

@@ -1,6 +1,6 @@
-//! Names that stand in a text as whole words.
+//! Finds names that stand in a text as whole words, in one pass for all names.
 //!
-//! Owns one pass for all of them. It refuses to say what a word is there for: a comment counts.
+//! A word counts whatever it is there for, also in a comment.
 
 use std::collections::BTreeSet;
 

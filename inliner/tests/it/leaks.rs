@@ -56,7 +56,7 @@ fn each_kind_of_file_says_how_the_value_got_there() {
         ("public/notes.txt", Origin::PublicFile, "a public file"),
         (".next/cache/webpack/0.pack", Origin::BuildCache, "a build cache"),
         (".next/standalone/apps/shop/.env.production", Origin::EnvCopy, "a copied env file"),
-        (".next/trace", Origin::Unserved, "a file of the build's own"),
+        (".next/trace", Origin::Unserved, "an internal file of the build"),
     ] {
         let tree = Tree::new();
         tree.write(file, &format!("one\n{}", canary("A")));
