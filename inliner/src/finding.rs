@@ -137,8 +137,8 @@ impl Reason {
             Self::Replaced => "is read although the program replaces `process` or its environment",
             Self::PerhapsAssigned => "may be assigned by a computed name, so its reads stay",
             Self::PassedOn => "is named in a call that is given the whole environment",
-            Self::OpenPattern => "is taken from the environment together with all other variables",
-            Self::Indirect => "is taken from an object that is used in other ways too",
+            Self::OpenPattern => "is read by a pattern with a rest element or a computed key",
+            Self::Indirect => "is read from an object that is also used in other ways",
             Self::In => "is looked up with `in`",
             Self::InsideWith => "is read inside `with`",
             Self::WholeObject => "the environment is used as a whole",
@@ -148,10 +148,10 @@ impl Reason {
             Self::FunctionText => "is read in a function that may run elsewhere as text, so the read stays",
             Self::GivenToChild => "may have another value in a child process, so its reads stay",
             Self::WithheldFromChild => {
-                "is not passed to a child process, but the child's bundle would contain it; pass the environment on, or remove the variable from the deployment"
+                "is withheld from a child process, but its bundle would contain the value; pass the environment on, or remove the variable from the deployment"
             }
             Self::EnvFileOverrides => {
-                "an env file may replace variables by sealed text; load it without `override`"
+                "an `.env` file may override the variables that are set, also with sealed text; load it without `override`"
             }
             Self::DynamicWrite => "a variable is written by a computed name",
             Self::EnvReplaced => "the environment is replaced",
@@ -162,9 +162,9 @@ impl Reason {
             Self::ReadByClient => "is named in a public file, so its server-rendered copy could print it",
             Self::SourceMap => "cannot be replaced without breaking the file's source map",
             Self::NotJavaScript => "is named in a file that does not parse",
-            Self::NestedTooDeeply => "is nested too deeply to be analysed",
+            Self::NestedTooDeeply => "is nested too deeply to be parsed",
             Self::NotUnderstood => "cannot be parsed with certainty",
-            Self::OtherValues => "was built in with another value; build again",
+            Self::OtherValues => "holds other values from an earlier run; build again",
             Self::InPackage => "is named in a package, and nothing that runs before it could set it",
             Self::NoPrelude => "the variables could not be set before this file runs",
         }

@@ -12,7 +12,7 @@ use crate::footer::Parts;
 use crate::unescape;
 
 const START: &str = "__capy";
-/// How many bytes to each side of an escape in an identifier are checked; a longer name with our
+/// How many bytes to each side of an escape in an identifier are checked; a longer name with this
 /// prefix would not be hand-written.
 const ESCAPE_DISTANCE: usize = 64;
 

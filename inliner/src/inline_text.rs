@@ -75,9 +75,9 @@ mod tests {
         let mut values = EnvMap::new();
         values.try_insert("KEY", SecretValue::new("canary.KEY.x9".to_owned())).unwrap();
         let map = r#"{"version":3,"sources":["a.ts"],"names":[],"mappings":"AAAA"}"#;
-        let text = "const e=process.env;f(e.KEY,e[k])\n//# sourceMappingURL=maps.map\n";
+        let text = "const e=process.env;f(e.KEY,process.env[k])\n//# sourceMappingURL=maps.map\n";
         let inlined = inline_text(text, Some(map), &values).unwrap();
-        assert!(inlined.text.contains("f(__capy_KEY(),e[k])"), "{}", inlined.text);
+        assert!(inlined.text.contains("f(__capy_KEY(),process.env[k])"), "{}", inlined.text);
         assert!(inlined.text.contains("\"canary.KEY.x9\""), "{}", inlined.text);
         assert!(inlined.map.is_some_and(|moved| moved != map));
         let found: Vec<_> =

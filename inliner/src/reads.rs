@@ -32,14 +32,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::Reason;
 
-/// Which names are looked for.
+/// The names to look for.
 pub(crate) trait Wanted {
     fn is_wanted(&self, name: &str) -> bool;
     /// All of them, in no order.
     fn all(&self) -> Box<dyn Iterator<Item = &str> + '_>;
 }
 
-/// What other files hand on.
+/// The exports of other files.
 pub(crate) trait Others {
     /// The export of a file that is imported as `source`.
     fn exported(&self, source: &str, name: &str) -> Option<Shared>;
@@ -49,7 +49,7 @@ pub(crate) trait Others {
     fn is_process(&self, id: &str) -> bool;
 }
 
-/// Something that one file hands to another.
+/// An export that may be the environment or leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shared(alias::Kind);
 
@@ -58,7 +58,7 @@ pub(crate) struct Shared(alias::Kind);
 pub(crate) struct FileReads {
     pub(crate) reads: Vec<Read>,
     pub(crate) objects: Vec<ObjectRead>,
-    /// Names that are assigned, updated or deleted, and where.
+    /// Names that are assigned, updated or deleted: name, offset, reason.
     pub(crate) writes: Vec<(String, u32, Reason)>,
     /// Names that may be written to the environment: by a computed name, or as a property of some other `env`.
     pub(crate) perhaps_written: BTreeSet<String>,

@@ -119,10 +119,10 @@ impl Report {
                     continue;
                 }
             };
-            let place = place(finding);
+            let position = position(finding);
             let name = finding.name.as_deref().map(|name| format!("{} ", printable::name(name)));
             let name = name.unwrap_or_default();
-            writeln!(out, "{level}: {place}: {name}{}", finding.reason.text())?;
+            writeln!(out, "{level}: {position}: {name}{}", finding.reason.text())?;
         }
         for (reason, count) in notes {
             writeln!(out, "note: {count} times a variable or `process` {}", note_text(reason))?;
@@ -153,15 +153,15 @@ impl Report {
                 1 => String::new(),
                 all => format!(" (and {} more)", all - 1),
             };
-            let (place, text) = (place(findings[0]), findings[0].reason.text());
+            let (position, text) = (position(findings[0]), findings[0].reason.text());
             let set = if name.is_empty() { "; the variables are set before" } else { "; it is set before" };
-            writeln!(out, "note: {place}{more}: {name}{text}{set} the program starts")?;
+            writeln!(out, "note: {position}{more}: {name}{text}{set} the program starts")?;
         }
         Ok(())
     }
 }
 
-fn place(finding: &Finding) -> String {
+fn position(finding: &Finding) -> String {
     format!("{}:{}:{}", printable::path(&finding.file), finding.line, finding.column)
 }
 
@@ -257,9 +257,9 @@ fn print_unscanned(files: &[Unscanned], out: &mut impl Write) -> io::Result<()> 
 
 fn why_unscanned(reason: NotScanned) -> &'static str {
     match reason {
-        NotScanned::Unknown => ": capy cannot unpack its format",
+        NotScanned::Unknown => ": its compression is not supported",
         NotScanned::Damaged => " completely: its compressed contents are damaged",
-        NotScanned::TooLarge => " completely: it is too large, or becomes so when unpacked",
+        NotScanned::TooLarge => " completely: it, or what it unpacks to, is too large",
         NotScanned::Special => ": it is not a regular file",
     }
 }

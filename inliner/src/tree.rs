@@ -3,7 +3,8 @@
 //! A path is resolved below a folder that is held open (`cap-std`: `openat2` with
 //! `RESOLVE_BENEATH`, or step by step where that is missing), so that neither `..` nor a link nor a
 //! concurrent swap of folders leads outside. Only regular files are opened, without blocking, and
-//! within limits of size and time. A manifest can name only what lies in the tree.
+//! within limits of size and time. A manifest can name only what lies in the tree. A tree may also
+//! hold files in memory instead.
 //!
 //! | module | content |
 //! |---|---|

@@ -1,5 +1,4 @@
-//! Any text as a bundle: no panic; what was edited still parses; a second pass changes nothing; no value where there
-//! was no read.
+//! Any text as a bundle: no panic; an edited text still parses; a second run changes nothing.
 #![no_main]
 
 use capy_inliner::inline_text;

@@ -1,5 +1,5 @@
-//! Made-up programs, run in QuickJS: what each prints with the variables set is what it prints inlined, with them and
-//! without those about which nothing was reported.
+//! Generated programs, run in QuickJS: inlined, each prints the same as before, with the variables
+//! set and without those about which nothing was reported.
 #![no_main]
 
 use std::cell::Cell;

@@ -1,6 +1,7 @@
-//! Any text: what the tokens alone tell about it is what the tree tells, if they tell anything.
+//! Any text: the token scan finds the same as the syntax tree, or reports that it is not sure.
 //!
-//! A byte below 128 is a character, another one a piece of JavaScript: so that few bytes make much of a program.
+//! A byte below 128 is a character, another one a piece of JavaScript, so that few bytes make a
+//! long program.
 #![no_main]
 
 use capy_inliner::testing::{Agreement, tokens_and_tree};

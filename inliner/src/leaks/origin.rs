@@ -80,7 +80,7 @@ impl Origin {
             Self::PublicFile => "a public file",
             Self::BuildCache => "a build cache",
             Self::EnvCopy => "a copied env file",
-            Self::Unserved => "an internal file of the build",
+            Self::Unserved => "a build file that is not served",
             Self::FileName => "the name of a file or a folder",
         }
     }

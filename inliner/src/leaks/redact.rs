@@ -255,19 +255,19 @@ impl View {
     /// Records the values found and keeps a possible beginning of one; returns the stream offset of
     /// that beginning, if any.
     fn find(&mut self, redactor: &Redactor, found: &mut Vec<(u64, u64)>) -> Option<u64> {
-        let (places, texts) = (&self.kept.places, redactor.finder.texts());
+        let (spans, texts) = (&self.kept.spans, redactor.finder.texts());
         redactor.finder.each(&self.kept.bytes, |start, index| {
-            let places = &places[start..start + texts[index].len()];
+            let spans = &spans[start..start + texts[index].len()];
             // Line breaks inside a value are not redacted.
             let is_one_line = |a: &(u64, u64), b: &(u64, u64)| !self.joins_lines || b.0 <= a.1;
-            for line in places.chunk_by(is_one_line) {
+            for line in spans.chunk_by(is_one_line) {
                 found.push((line[0].0, line[line.len() - 1].1));
             }
         });
         let open = redactor.open_end(&self.kept.bytes);
         self.kept.drop_first(open);
         let counts = !self.joins_lines || self.kept.bytes.len() >= MIN_BEFORE_LINE_BREAK;
-        let first = self.kept.places.first().filter(|_| counts).map(|place| place.0);
+        let first = self.kept.spans.first().filter(|_| counts).map(|span| span.0);
         let undecided = self.stage.as_ref().and_then(Stage::open);
         first.into_iter().chain(undecided).min()
     }

@@ -1,4 +1,5 @@
-//! Builds that runs worked on before: what those left is swept or passed over, and there is nothing more to do.
+//! Builds that earlier runs worked on: their leftovers are removed or skipped, and a second run
+//! changes nothing.
 
 use crate::support;
 

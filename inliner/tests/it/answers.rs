@@ -1,5 +1,5 @@
-//! Programs whose inlined form answered differently although the run had succeeded. Each kind has its case as it was
-//! reported, in `tests/cases`, and variants.
+//! Programs whose inlined form behaved differently although the run had succeeded. Each kind has a
+//! case as it was reported, in `tests/cases`, and variants.
 
 use crate::program_support as program;
 use crate::support;

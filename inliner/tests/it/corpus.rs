@@ -1,8 +1,9 @@
-//! Thousands of real scripts from npm: tokens and tree agree, and nothing but the reads changes: neither in the bytes nor in
-//! the tree.
+//! Thousands of real scripts from npm: tokens and tree agree, and nothing but the reads changes,
+//! neither in the bytes nor in the tree.
 //!
-//! The packages are those of `inliner/corpus` and the example's Next, as `cargo xtask test` installs them; without them there
-//! is nothing to do. Every script is inlined with the names that it reads itself.
+//! The packages are those of `inliner/corpus` and the example's Next, as `cargo xtask test`
+//! installs them; without them the test does nothing. Each script is inlined with the names that
+//! it reads itself.
 
 #![expect(clippy::print_stderr, reason = "the counts are told on stderr")]
 

@@ -1,4 +1,5 @@
-//! A `var` that is read by functions: certain only if none of them may run before it has its value.
+//! A `var` that functions read: certain only if no function may run before the `var` has its
+//! value.
 
 use crate::support;
 

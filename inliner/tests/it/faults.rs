@@ -1,9 +1,10 @@
-//! Calls of the system that fail in the middle of a run: a disk that is full or breaks, files that may not be opened, a
-//! kernel without the newer calls. Whatever fails, a run that ends well wrote what a run without a fault writes, one that
-//! does not left every file as it was or whole as it was to be, and nothing outside changed.
+//! System calls that fail in the middle of a run: a full or broken disk, files that may not be
+//! opened, a kernel without the newer calls. A run that succeeds wrote the same as a run without a
+//! fault. A run that fails left each file complete, old or new. Nothing outside the folder
+//! changed.
 //!
-//! strace lets the calls fail, in a process of its own. `CAPY_FUZZ_SECONDS` says for how long the long test goes on, and
-//! `CAPY_FAULT_SEED` repeats a run.
+//! strace makes the calls fail, in a process of its own. `CAPY_FUZZ_SECONDS` sets the duration of
+//! the long test, and `CAPY_FAULT_SEED` repeats a run.
 #![cfg(target_os = "linux")]
 
 use crate::support;

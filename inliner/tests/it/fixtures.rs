@@ -1,6 +1,7 @@
-//! Whole bundles as frameworks emit them: `fixtures/<case>/input.js` becomes `output.js`, byte for byte.
+//! Whole bundles as bundlers write them: `fixtures/<case>/input.js` becomes `output.js`, byte for
+//! byte.
 //!
-//! `CAPY_WRITE_FIXTURES=1` writes the outputs anew; read the difference before keeping it.
+//! `CAPY_WRITE_FIXTURES=1` writes the outputs anew; read the difference before you keep it.
 
 use crate::support;
 

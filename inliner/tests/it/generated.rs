@@ -1,7 +1,8 @@
-//! Programs that a generator made up: aliases, scopes, shadows, writes, temporaries, patterns, keys.
+//! Generated programs: aliases, scopes, shadows, writes, temporaries, patterns, keys.
 //!
-//! Each runs as it was, with the variables, and as it became: with them, and without those about which nothing was reported.
-//! All three must print the same. `CAPY_GENERATED=10000` makes more of them, `CAPY_SEED=7` others.
+//! Each program runs three times: as it was, with the variables; inlined, with the variables; and
+//! inlined, without the variables about which nothing was reported. All three must print the same.
+//! `CAPY_GENERATED=10000` makes more programs, `CAPY_SEED=7` others.
 
 use crate::programs;
 use crate::support;

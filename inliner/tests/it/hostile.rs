@@ -1,5 +1,5 @@
-//! Texts that somebody made to stop us: nested, repeated, or both. Each is refused or read, in time that grows with its
-//! length and no faster, and nothing of the process is left to chance: every text has a process of its own.
+//! Texts made to exhaust time or memory: nested, repeated, or both. Each is rejected or read, in
+//! time that grows with its length and no faster. Each text has a process of its own.
 
 use crate::support;
 use std::fs;

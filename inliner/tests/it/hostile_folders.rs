@@ -1,6 +1,7 @@
-//! Folders made at random by somebody who wants out of them: known builds with links, manifests, pipes, holes, depths and
-//! packed files in the wrong places. Whatever a run makes of one, nothing outside changes, it ends in time, and it takes
-//! little memory. `CAPY_TESTS=full` makes thousands of them; `CAPY_HOSTILE_SEED=N` makes the one that failed.
+//! Random folders that try to lead a run outside: known builds with links, manifests, pipes,
+//! sparse files, deep folders and packed files in the wrong places. In each, nothing outside
+//! changes, the run ends in time, and it takes little memory. `CAPY_TESTS=full` makes thousands of
+//! folders; `CAPY_HOSTILE_SEED=N` repeats one.
 #![cfg(target_os = "linux")]
 
 use crate::support;

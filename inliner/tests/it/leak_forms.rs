@@ -1,4 +1,5 @@
-//! Values in every way in which they can be written, and parts of values that are secrets of their own.
+//! Values in every form in which a file may hold them, and parts of values that are secrets of
+//! their own.
 
 use crate::hiding;
 

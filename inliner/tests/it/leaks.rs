@@ -1,4 +1,5 @@
-//! Values where nobody may see them: in which files they are found, how they got there, and what is said about it.
+//! Values in files that must not hold them: where they are found, the origin of each leak, and
+//! what the report says.
 
 use crate::support;
 use crate::tree;
@@ -56,7 +57,7 @@ fn each_kind_of_file_says_how_the_value_got_there() {
         ("public/notes.txt", Origin::PublicFile, "a public file"),
         (".next/cache/webpack/0.pack", Origin::BuildCache, "a build cache"),
         (".next/standalone/apps/shop/.env.production", Origin::EnvCopy, "a copied env file"),
-        (".next/trace", Origin::Unserved, "an internal file of the build"),
+        (".next/trace", Origin::Unserved, "a build file that is not served"),
     ] {
         let tree = Tree::new();
         tree.write(file, &format!("one\n{}", canary("A")));

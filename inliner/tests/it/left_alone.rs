@@ -1,4 +1,4 @@
-//! One line per trap: what is not a read that can be replaced, and the reason that is given for it.
+//! One line for each use that cannot be replaced, and the reason that is reported for it.
 
 use crate::support;
 

@@ -1,4 +1,4 @@
-//! Server files that hand `process`, its environment or a `require` to each other.
+//! Server files that export `process`, its environment or a `require` to each other.
 
 use crate::support;
 

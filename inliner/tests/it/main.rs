@@ -1,4 +1,4 @@
-//! All tests of the inliner in one program: what takes long is to link it.
+//! All tests of the inliner in one program, because linking takes the longest.
 
 #[path = "../support/app.rs"]
 mod app;

@@ -1,4 +1,5 @@
-//! Which map belongs to a bundle, and which may be written: never one that another bundle shares or that lies outside.
+//! Which source map belongs to a bundle, and which may be written: never one that another bundle
+//! shares, or that lies outside.
 
 use crate::support;
 use crate::tree;

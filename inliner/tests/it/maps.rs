@@ -1,4 +1,5 @@
-//! Every original token of a file maps to the same source position after an edit, checked with an independent decoder.
+//! Every original token of a file maps to the same source position after an edit, as an
+//! independent decoder reads the map.
 
 use crate::support;
 

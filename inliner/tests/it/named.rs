@@ -1,4 +1,4 @@
-//! Folders that the caller names: what the public can fetch is refused there, too.
+//! Folders that the caller names: a bundle that the public can fetch is rejected there, too.
 
 use crate::support;
 use crate::tree;

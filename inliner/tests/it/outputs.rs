@@ -1,4 +1,5 @@
-//! Whole build outputs: which files are written, which are refused, and what is found where nobody may see it.
+//! Whole build outputs: which files are written, which are rejected, and which values are found in
+//! public files.
 
 use crate::support;
 use crate::tree;

@@ -1,5 +1,5 @@
-//! What leads out of the folder that the caller named is neither read nor written, whatever a build links or names; and
-//! nothing in it keeps a run from ending.
+//! Nothing outside the folder that the caller named is read or written, whatever a build links to
+//! or names; and nothing in the folder keeps a run from ending.
 #![cfg(unix)]
 
 use crate::app;

@@ -1,6 +1,7 @@
-//! Whole packages from npm: with real variables set, and inlined without them, they print the same and end alike.
+//! Whole packages from npm: with the variables set, and inlined without them, they print the same
+//! and exit alike.
 //!
-//! The packages are those of `inliner/corpus`; without them there is nothing to do.
+//! The packages are those of `inliner/corpus`; without them the test does nothing.
 
 use crate::support;
 

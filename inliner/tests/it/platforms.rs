@@ -1,4 +1,5 @@
-//! What Nitro, Vercel and wrangler write: which files are bundles, which are served, which stay as they are.
+//! The outputs of Nitro, Vercel and wrangler: which files are bundles, which are served, which
+//! stay as they are.
 
 use crate::app;
 use crate::support;

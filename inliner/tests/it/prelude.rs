@@ -1,4 +1,5 @@
-//! Uses of the environment that no value can replace: the program answers as if the variables were set.
+//! Uses of the environment that no value can replace: the program behaves as if the variables were
+//! set.
 
 use crate::bundles;
 use crate::support;

@@ -1,4 +1,4 @@
-//! Source maps of bundles that set variables first: every original token keeps its place.
+//! Source maps of bundles that set variables first: every original token keeps its position.
 
 use crate::bundles;
 use crate::support;

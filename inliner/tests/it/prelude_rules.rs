@@ -1,4 +1,4 @@
-//! Which variables a prelude sets, where it goes, and what is said about it.
+//! Which variables a prelude sets, where it is inserted, and what the report says.
 
 use crate::bundles;
 use crate::support;

@@ -1,4 +1,4 @@
-//! What a run prints about files whose names somebody else chose.
+//! What a run prints about files with hostile names.
 
 #![cfg(unix)]
 

@@ -1,4 +1,5 @@
-//! `capy-inline` as a program: exit codes, and what goes to which stream. Opening a blob is the journeys' part.
+//! `capy-inline` as a program: exit codes, and what goes to which stream. The journeys test how it
+//! opens a blob.
 #![cfg(feature = "bin")]
 
 use std::process::{Command, Output};

@@ -1,4 +1,4 @@
-//! One line per shape: what is replaced, and what is left alone and why.
+//! One line for each form of a read, and what it becomes.
 
 use crate::support;
 

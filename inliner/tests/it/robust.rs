@@ -1,4 +1,5 @@
-//! Files as they come: too large, too many, unreadable, broken, oddly named. Nothing is half written, and each is named.
+//! Odd files: too large, too many, unreadable, broken, oddly named. Nothing is written in part,
+//! and the report names each file.
 
 #![cfg(unix)]
 

@@ -1,4 +1,5 @@
-//! The same program in node: before with the variables, after with none of them.
+//! A program runs the same in Node before inlining, with the variables, and after it, without
+//! them.
 
 use crate::support;
 

@@ -1,4 +1,4 @@
-//! What the tokens alone tell is what the tree tells; and where they cannot know, they say so.
+//! The token scan finds the same as the syntax tree, or reports that it is not sure.
 
 use capy_inliner::testing::{Agreement, Doubt, tokens_and_tree};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
-//! Builds of frameworks on Vite, as they lie on the disk: what is recognised, what is new, what is never touched.
+//! Builds of frameworks on Vite, as they are on disk: what is recognised, what is new, and what is
+//! never touched.
 
 use crate::tree;
 

@@ -1,4 +1,4 @@
-//! A small application of a test's own, and what inlining makes of it.
+//! A small application, and the report of inlining it.
 
 use std::collections::BTreeSet;
 use std::fs;

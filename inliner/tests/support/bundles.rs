@@ -1,4 +1,4 @@
-//! A folder of bundles that is named as a whole.
+//! A folder of bundles that the caller names as a whole.
 
 use std::collections::BTreeMap;
 use std::fs;

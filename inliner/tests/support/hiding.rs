@@ -1,4 +1,4 @@
-//! Ways to write a value into a file, for tests and for the fuzzer: made of choices, so that the same choices make the same
+//! Ways to write a value into a file, for tests and the fuzzer. The same choices make the same
 //! file.
 
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! What the tests share: a map of variables and node.
+//! Shared by the tests: variables, inlining of one text, and Node.
 
 use std::path::Path;
 use std::process::{Command, Output};

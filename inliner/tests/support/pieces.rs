@@ -1,6 +1,5 @@
-//! Pieces of JavaScript, for texts that are put together of them.
-//!
-//! Owns the list that the token scan is tried with, here and in `fuzz/fuzz_targets/scan_agrees.rs`.
+//! Pieces of JavaScript from which texts are put together, here and in
+//! `fuzz/fuzz_targets/scan_agrees.rs`.
 
 /// Pieces that matter to either side, and some that only stand in the way.
 pub(crate) const PIECES: [&str; 84] = [

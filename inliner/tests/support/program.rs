@@ -1,4 +1,4 @@
-//! A program of several files, run as it was with its variables set, and inlined in an environment of its own.
+//! A program of several files that runs as it was, with its variables set, and inlined.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
-//! Programs that are made up: aliases, scopes, shadows, writes, temporaries, patterns, keys, texts of functions.
+//! A generator of programs: aliases, scopes, shadows, writes, temporaries, patterns, keys, texts
+//! of functions.
 //!
-//! Owns the grammar. Where the choices come from is the caller's: a seed in the tests, the fuzzer's bytes in
-//! `fuzz/fuzz_targets/programs_answer_alike.rs`. It refuses nothing: some of what comes out does not parse.
+//! The caller makes the choices: from a seed in the tests, from the fuzzer's bytes in
+//! `fuzz/fuzz_targets/programs_answer_alike.rs`. Some of the programs do not parse.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,8 @@
-//! Whether two scripts are the same tree but for reads that became calls of ours.
+//! Compares the syntax trees of two scripts, but for reads that became calls.
 //!
-//! Owns a second opinion on edits: it parses for itself and asks neither the edits nor the tokens that made them. What was
-//! replaced must be one whole expression of the old tree. It refuses to compare bytes: spans and quotes count for nothing.
+//! An independent check of edits: it parses for itself and uses neither the edits nor the tokens
+//! behind them. Each replacement must be one whole expression of the old tree. Spans and quotes do
+//! not count.
 
 use std::collections::BTreeMap;
 

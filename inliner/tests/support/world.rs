@@ -1,5 +1,5 @@
-//! Folders made at random by somebody who wants out of them: known builds with links, manifests, pipes, holes, depths and
-//! packed files in the wrong places.
+//! Random folders that try to lead a run outside: known builds with links, manifests, pipes,
+//! sparse files, deep folders and packed files in the wrong places.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -21,28 +21,28 @@ const MAX_ESCAPE_LENGTH: usize = 12;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct TracedBytes {
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    pub(super) places: Vec<(u64, u64)>,
+    pub(super) spans: Vec<(u64, u64)>,
 }
 
 impl TracedBytes {
-    pub(super) fn push(&mut self, byte: u8, place: (u64, u64)) {
+    pub(super) fn push(&mut self, byte: u8, span: (u64, u64)) {
         self.bytes.push(byte);
-        self.places.push(place);
+        self.spans.push(span);
     }
 
     pub(super) fn append(&mut self, other: &Self) {
         self.bytes.extend_from_slice(&other.bytes);
-        self.places.extend_from_slice(&other.places);
+        self.spans.extend_from_slice(&other.spans);
     }
 
     pub(super) fn drop_first(&mut self, count: usize) {
         self.bytes.drain(..count);
-        self.places.drain(..count);
+        self.spans.drain(..count);
     }
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        self.places.clear();
+        self.spans.clear();
     }
 }
 
@@ -96,8 +96,8 @@ impl Stage {
         let mut at = 0;
         while at < self.kept.bytes.len() {
             let Step::Means(bytes, count, length) = self.step(at, is_end) else { break };
-            let place = (self.kept.places[at].0, self.kept.places[at + length - 1].1);
-            bytes[..count].iter().for_each(|byte| out.push(*byte, place));
+            let span = (self.kept.spans[at].0, self.kept.spans[at + length - 1].1);
+            bytes[..count].iter().for_each(|byte| out.push(*byte, span));
             at += length;
         }
         self.kept.drop_first(at);
@@ -106,7 +106,7 @@ impl Stage {
 
     /// Offset in the whole text of the first undecided byte.
     pub(super) fn open(&self) -> Option<u64> {
-        self.kept.places.first().map(|place| place.0)
+        self.kept.spans.first().map(|span| span.0)
     }
 
     /// Drops the undecided bytes.
