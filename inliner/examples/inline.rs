@@ -1,6 +1,6 @@
-//! Inlines the variables of a JSON file without a key service, to try things out: `inline FILE DIR…`. A folder whose
-//! layout is not known is taken for one of server bundles, and
-//! nothing fails its run but a leak.
+//! Inlines the variables of a JSON file without a key service, to try things out:
+//! `inline FILE DIR…`. A folder of unknown layout counts as a folder of server bundles, in which only
+//! a leak fails the run.
 
 use std::io;
 use std::path::PathBuf;

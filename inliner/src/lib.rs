@@ -20,7 +20,7 @@
 //! | `map`, `map_file`, `data_url` | adjusted source maps, and which map belongs to a bundle |
 //! | `prelude` | variables that are set before the program starts |
 //! | `leaks` | the search of public files for values, and the redaction of streamed text |
-//! | `unescape`, `line_index` | escapes of several languages undone; lines and columns |
+//! | `unescape`, `line_index`, `digest` | escapes undone; lines and columns; short digests |
 //! | `bundle`, `rewrite`, `plan` | one file before and after, and all files |
 //! | `inline_text` | one file in memory |
 //! | `snapshot`, `write` | what was read is unchanged, and what is written |
@@ -31,6 +31,7 @@
 
 mod bundle;
 mod data_url;
+mod digest;
 mod edit;
 mod elsewhere;
 mod error;

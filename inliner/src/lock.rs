@@ -11,9 +11,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::Error;
+use crate::digest::short_digest;
 use crate::tree::Tree;
 
 /// Waiting times for a shared lock, two seconds in all. A run that ends briefly takes an exclusive
@@ -71,7 +70,7 @@ impl Locks {
         how: fn(&File) -> Result<(), TryLockError>,
         patience: &[Duration],
     ) -> Result<(), Error> {
-        let name = hex(&Sha256::digest(folder.as_os_str().as_encoded_bytes())[..16]);
+        let name = short_digest(folder.as_os_str().as_encoded_bytes(), 16);
         let path = self.place.join(name);
         let mut patience = patience.iter();
         for _ in 0..MAX_ATTEMPTS {
@@ -187,10 +186,6 @@ fn is_same(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_same(_: &File, path: &Path) -> bool {
     path.exists()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(all(test, unix))]

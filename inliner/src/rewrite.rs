@@ -4,13 +4,12 @@
 //! exact. Checks a bundle that was inlined before for values that changed since.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use capy_protocol::env_map::EnvMap;
-use sha2::{Digest, Sha256};
 
 use crate::data_url::DataUrl;
+use crate::digest::short_digest;
 use crate::edit::{self, Edit};
 use crate::finding::Reason;
 use crate::footer::{self, Parts};
@@ -251,11 +250,7 @@ fn move_map(
 
 /// Identifies a body; the blank lines before the appended functions do not count.
 fn digest(body: &str) -> String {
-    let digest = Sha256::digest(body.trim_end_matches('\n'));
-    digest.iter().take(16).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    short_digest(body.trim_end_matches('\n'), 16)
 }
 
 /// Drops every replacement that would move a column.

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::variable_name::is_object_property;
 use rustc_hash::FxHashSet;
-use sha2::{Digest, Sha256};
 
+use crate::digest::short_digest;
 use crate::reads::{Object, Wanted};
 
 /// The names that Next.js sets or reads itself; the file lists their sources.
@@ -69,6 +69,9 @@ pub(crate) fn function_name(prefix: &str, variable: &str) -> String {
     name
 }
 
+/// How many bytes of a digest tell functions apart that share one scope.
+pub(crate) const TAG_LENGTH: usize = 5;
+
 /// The name of the function that returns an object with these variables. Scripts may share one
 /// global scope, so the name depends on everything that the body depends on.
 pub(crate) fn object_name(prefix: &str, of: Object, variables: &[String]) -> String {
@@ -76,9 +79,8 @@ pub(crate) fn object_name(prefix: &str, of: Object, variables: &[String]) -> Str
         Object::Env => "env",
         Object::Process => "process",
     };
-    let digest = Sha256::digest(variables.join("\0"));
     // No collision with a variable's function, whose name has `$` only in pairs.
-    let tag: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    let tag = short_digest(variables.join("\0"), TAG_LENGTH);
     format!("{prefix}${kind}_{tag}")
 }
 

@@ -11,11 +11,10 @@
 //! import"./capy-prelude.mjs";                                         its first import
 //! ```
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::short_digest;
 use crate::footer;
 use crate::replace::{literal, value_function};
-use crate::variables::function_name;
+use crate::variables::{TAG_LENGTH, function_name};
 
 /// Where variables are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,8 +57,8 @@ impl Wording<'_> {
     /// that the body depends on.
     pub(crate) fn function_name(&self) -> String {
         let global = if self.global == GLOBAL { "" } else { self.global };
-        let digest = Sha256::digest(format!("{:?}{global}\0{}", self.target, self.names.join("\0")));
-        let tag: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+        let names = self.names.join("\0");
+        let tag = short_digest(format!("{:?}{global}\0{names}", self.target), TAG_LENGTH);
         format!("{}$prelude_{tag}", self.prefix)
     }
 
