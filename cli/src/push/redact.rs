@@ -10,11 +10,11 @@ const PLACEHOLDER: &str = "…";
 
 /// The text with one placeholder for each part of a value.
 pub(super) fn redact(text: &str, values: &[&str]) -> String {
-    let shown = Redactor::of_parts(values, LEAST, MARK).redact(text.as_bytes());
-    let mut shown = String::from_utf8_lossy(&shown).into_owned();
-    // A program may cut a value short with the same mark.
-    while shown.contains(&MARK.repeat(2)) {
-        shown = shown.replace(&MARK.repeat(2), MARK);
+    let redacted = Redactor::of_parts(values, SHORTEST_MATCH, PLACEHOLDER).redact(text.as_bytes());
+    let mut text = String::from_utf8_lossy(&redacted).into_owned();
+    // A program may cut a value short with the same sign.
+    while text.contains(&PLACEHOLDER.repeat(2)) {
+        text = text.replace(&PLACEHOLDER.repeat(2), PLACEHOLDER);
     }
     text
 }
