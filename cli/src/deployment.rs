@@ -23,7 +23,7 @@ pub(crate) use size::SizeCheck;
 pub(crate) use variables::{Variable, json_object, lines};
 
 use crate::error::Result;
-use crate::local::unclaimed::Unstored;
+use crate::local::unclaimed::Unclaimed;
 use crate::platforms::{Guide, Platform};
 use blob_file::WrittenFile;
 
@@ -58,7 +58,7 @@ impl Deployment {
     /// Notes that somebody has the values now.
     pub(crate) fn mark_delivered(&self) -> Result<()> {
         if !self.delivered.load(Ordering::SeqCst) {
-            Unstored::find()?.remove(&self.id)?;
+            Unclaimed::find()?.remove(&self.id)?;
             self.delivered.store(true, Ordering::SeqCst);
         }
         Ok(())

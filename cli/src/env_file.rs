@@ -12,13 +12,13 @@
 //! - A line without an assignment is skipped and reported, and so is one whose name is empty or has
 //!   blanks, control characters or quotes in it.
 //!
-//! A [`Doubt`] reports a line that its author may have meant differently (`A=se#cret`), or that
-//! dotenv or another reader of such files reads differently; the value is the one that Node reads.
+//! An [`Ambiguity`] reports a line that its author may have meant differently (`A=se#cret`), or that
+//! dotenv or another parser of such files reads differently; the value is the one that Node reads.
 //! Commands that would seal or deploy half a secret refuse a file with such a line. The tests
-//! compare this parser with Node and dotenv: every file that the three read differently must have a
-//! doubt.
+//! compare this parser with Node and dotenv: every file that the three read differently must have an
+//! ambiguity.
 
-mod letters;
+mod invisible_chars;
 pub(crate) mod open;
 pub(crate) mod text;
 
@@ -27,7 +27,7 @@ use std::ops::Range;
 use capy_protocol::env_map::SecretValue;
 use zeroize::Zeroizing;
 
-use crate::error::{Doubt, DoubtKind};
+use crate::error::{Ambiguity, AmbiguityKind};
 use crate::names;
 
 const BLANK: [char; 3] = [' ', '\t', '\r'];
@@ -37,7 +37,7 @@ const QUOTES: [char; 3] = ['"', '\'', '`'];
 pub(crate) struct EnvFile {
     text: Zeroizing<String>,
     entries: Vec<Entry>,
-    doubts: Vec<Doubt>,
+    ambiguities: Vec<Ambiguity>,
 }
 
 /// One assignment.
@@ -48,24 +48,24 @@ pub(crate) struct Entry {
     pub(crate) line: usize,
     /// Byte range of the lines of the assignment, with the line end.
     lines: Range<usize>,
-    /// Byte range of the value as written, with its quotes; up to the end of the line where a doubt
-    /// makes the end of the value uncertain.
+    /// Byte range of the value as written, with its quotes; up to the end of the line where an
+    /// ambiguity makes the end of the value uncertain.
     raw: Range<usize>,
 }
 
 impl EnvFile {
-    /// Parses the text of a file. No text is refused: see [`EnvFile::doubts`].
+    /// Parses the text of a file. No text is refused: see [`EnvFile::ambiguities`].
     pub(crate) fn parse(text: Zeroizing<String>) -> Self {
-        let mut reader = Reader { text: &text, at: 0, line: 1, entries: Vec::new(), doubts: Vec::new() };
-        if text.starts_with(letters::BYTE_ORDER_MARK) {
-            reader.at = letters::BYTE_ORDER_MARK.len_utf8();
-            reader.doubt(DoubtKind::ByteOrderMark);
+        let mut parser = Parser { text: &text, at: 0, line: 1, entries: Vec::new(), ambiguities: Vec::new() };
+        if text.starts_with(invisible_chars::BYTE_ORDER_MARK) {
+            parser.at = invisible_chars::BYTE_ORDER_MARK.len_utf8();
+            parser.report(AmbiguityKind::ByteOrderMark);
         }
-        while reader.at < text.len() {
-            reader.read_line();
+        while parser.at < text.len() {
+            parser.read_line();
         }
-        let Reader { entries, doubts, .. } = reader;
-        Self { text, entries, doubts }
+        let Parser { entries, ambiguities, .. } = parser;
+        Self { text, entries, ambiguities }
     }
 
     /// Every assignment, in the file's order; the last one of a name is the effective one.
@@ -82,8 +82,8 @@ impl EnvFile {
     }
 
     /// Lines that may be meant differently than they are read.
-    pub(crate) fn doubts(&self) -> &[Doubt] {
-        &self.doubts
+    pub(crate) fn ambiguities(&self) -> &[Ambiguity] {
+        &self.ambiguities
     }
 
     /// The text with some values rewritten: for each entry, `rewrite` returns the new value as it
@@ -170,58 +170,58 @@ pub(crate) fn quote(value: &str) -> Option<String> {
         let read = format!("A={quote}{value}{quote}\n");
         let file = EnvFile::parse(Zeroizing::new(read));
         let same = file.entries.len() == 1 && file.entries[0].value.expose_secret() == value;
-        (same && file.doubts.is_empty()).then(|| format!("{quote}{value}{quote}"))
+        (same && file.ambiguities.is_empty()).then(|| format!("{quote}{value}{quote}"))
     };
     QUOTES.into_iter().find_map(kept)
 }
 
-struct Reader<'a> {
+struct Parser<'a> {
     text: &'a str,
     at: usize,
     line: usize,
     entries: Vec<Entry>,
-    doubts: Vec<Doubt>,
+    ambiguities: Vec<Ambiguity>,
 }
 
 /// A value that was read: its meaning, its byte range and the end of its last line.
-struct Found {
+struct ParsedValue {
     value: Zeroizing<String>,
     raw: Range<usize>,
     line_end: usize,
-    doubt: Option<DoubtKind>,
+    ambiguity: Option<AmbiguityKind>,
 }
 
-impl Reader<'_> {
+impl Parser<'_> {
     fn read_line(&mut self) {
         let end = self.end_of_line(self.at);
         let line = self.text[self.at..end].trim_matches(BLANK);
         if line.is_empty() || line.starts_with('#') {
             if self.text[self.at..end].starts_with(BLANK) && line.contains('=') {
-                self.doubt(DoubtKind::IndentedComment);
+                self.report(AmbiguityKind::IndentedComment);
             }
-            self.look_at_letters(self.at..self.at, end);
+            self.find_invisible_chars(self.at..self.at, end);
             return self.finish_lines(end);
         }
         let Some((before, _)) = self.text[self.at..end].split_once('=') else {
-            return self.pass_over(end, DoubtKind::NoAssignment);
+            return self.skip_line(end, AmbiguityKind::NoAssignment);
         };
         let after_equals = self.at + before.len() + 1;
         let name = before.trim_matches(BLANK);
         let name = name.strip_prefix("export ").map_or(name, |rest| rest.trim_matches(BLANK));
         if !is_readable_name(name) {
-            return self.pass_over(end, DoubtKind::BadName);
+            return self.skip_line(end, AmbiguityKind::BadName);
         }
         let found = self.read_value(after_equals, end);
         if !names::is_read_alike(name) {
-            self.doubt(DoubtKind::OddName);
+            self.report(AmbiguityKind::OddName);
         }
-        if let Some(kind) = found.doubt {
-            self.doubt(kind);
+        if let Some(kind) = found.ambiguity {
+            self.report(kind);
         }
         if name.len() < before.trim_matches(BLANK).len() && found.raw.is_empty() {
-            self.doubt(DoubtKind::ExportOfNothing);
+            self.report(AmbiguityKind::ExportOfNothing);
         }
-        self.look_at_letters(self.at..found.raw.end, found.line_end);
+        self.find_invisible_chars(self.at..found.raw.end, found.line_end);
         self.entries.push(Entry {
             name: name.to_owned(),
             value: SecretValue::new(found.value.to_string()),
@@ -232,46 +232,48 @@ impl Reader<'_> {
         self.finish_lines(found.line_end);
     }
 
-    fn read_value(&self, after_equals: usize, end: usize) -> Found {
+    fn read_value(&self, after_equals: usize, end: usize) -> ParsedValue {
         let rest = &self.text[after_equals..end];
         let written = rest.trim_matches(BLANK);
         let start = after_equals + (rest.len() - rest.trim_start_matches(BLANK).len());
         match written.chars().next() {
-            None => Found {
+            None => ParsedValue {
                 value: Zeroizing::default(),
                 raw: after_equals..after_equals,
                 line_end: end,
-                doubt: rest.contains([' ', '\t']).then_some(DoubtKind::BlankValue),
+                ambiguity: rest.contains([' ', '\t']).then_some(AmbiguityKind::BlankValue),
             },
             Some(quote) if QUOTES.contains(&quote) => self.read_quoted(quote, start, end),
             Some(_) => self.read_unquoted(after_equals, start, end),
         }
     }
 
-    fn read_unquoted(&self, after_equals: usize, start: usize, end: usize) -> Found {
+    fn read_unquoted(&self, after_equals: usize, start: usize, end: usize) -> ParsedValue {
         let line = &self.text[start..end];
         let value = line.split('#').next().unwrap_or_default();
         let glued = value.len() < line.len()
             && if value.is_empty() { start == after_equals } else { !value.ends_with(BLANK) };
         let value = value.trim_end_matches(BLANK);
-        let is_typographic = |c: Option<char>| c.is_some_and(letters::is_typographic_quote);
+        let is_typographic = |c: Option<char>| c.is_some_and(invisible_chars::is_typographic_quote);
         let quoted = is_typographic(value.chars().next()) || is_typographic(value.chars().next_back());
-        let (raw, doubt) = match (glued, value.is_empty()) {
-            (true, _) => (start..start + line.trim_end_matches(BLANK).len(), Some(DoubtKind::HashInValue)),
+        let (raw, ambiguity) = match (glued, value.is_empty()) {
+            (true, _) => {
+                (start..start + line.trim_end_matches(BLANK).len(), Some(AmbiguityKind::HashInValue))
+            }
             (false, true) => (after_equals..after_equals, None),
-            (false, false) => (start..start + value.len(), quoted.then_some(DoubtKind::TypographicQuote)),
+            (false, false) => (start..start + value.len(), quoted.then_some(AmbiguityKind::TypographicQuote)),
         };
-        Found { value: without_cr(value), raw, line_end: end, doubt }
+        ParsedValue { value: without_cr(value), raw, line_end: end, ambiguity }
     }
 
-    fn read_quoted(&self, quote: char, start: usize, end: usize) -> Found {
+    fn read_quoted(&self, quote: char, start: usize, end: usize) -> ParsedValue {
         let Some(len) = self.text[start + 1..].find(quote) else {
             let line = self.text[start..end].trim_end_matches(BLANK);
-            return Found {
+            return ParsedValue {
                 value: without_cr(line),
                 raw: start..start + line.len(),
                 line_end: end,
-                doubt: Some(DoubtKind::OpenQuote),
+                ambiguity: Some(AmbiguityKind::OpenQuote),
             };
         };
         let close = start + 1 + len;
@@ -279,12 +281,12 @@ impl Reader<'_> {
         let tail = self.text[close + 1..line_end].trim_matches(BLANK);
         let value = without_cr(&self.text[start + 1..close]);
         let odd = !tail.is_empty() && !tail.starts_with('#');
-        let doubt = match quote {
-            _ if odd => Some(DoubtKind::TextAfterQuote),
+        let ambiguity = match quote {
+            _ if odd => Some(AmbiguityKind::TextAfterQuote),
             '"' if value.replace("\\n", "").contains('\\') || value.contains("\\\\") => {
-                Some(DoubtKind::Escape)
+                Some(AmbiguityKind::Escape)
             }
-            _ if value.ends_with('\\') => Some(DoubtKind::BackslashBeforeQuote),
+            _ if value.ends_with('\\') => Some(AmbiguityKind::BackslashBeforeQuote),
             _ => None,
         };
         let raw_end = if odd {
@@ -292,11 +294,11 @@ impl Reader<'_> {
         } else {
             close + 1
         };
-        Found {
+        ParsedValue {
             value: if quote == '"' { Zeroizing::new(value.replace("\\n", "\n")) } else { value },
             raw: start..raw_end,
             line_end,
-            doubt,
+            ambiguity,
         }
     }
 
@@ -304,29 +306,30 @@ impl Reader<'_> {
         self.text[from..].find('\n').map_or(self.text.len(), |len| from + len)
     }
 
-    fn pass_over(&mut self, end: usize, kind: DoubtKind) {
-        self.doubt(kind);
+    fn skip_line(&mut self, end: usize, kind: AmbiguityKind) {
+        self.report(kind);
         self.finish_lines(end);
     }
 
-    fn doubt(&mut self, kind: DoubtKind) {
-        self.doubts.push(Doubt { line: self.line, kind });
+    fn report(&mut self, kind: AmbiguityKind) {
+        self.ambiguities.push(Ambiguity { line: self.line, kind });
     }
 
     /// Reports characters that a person does not see, in an assignment and in the comment from its
     /// end up to `end`.
-    fn look_at_letters(&mut self, assignment: Range<usize>, end: usize) {
+    fn find_invisible_chars(&mut self, assignment: Range<usize>, end: usize) {
         let comment = assignment.end..end;
-        let found = letters::first_odd_in_value(&self.text[assignment.clone()], &self.text[assignment.end..])
-            .map(|(at, kind)| (assignment.start + at, kind))
-            .or_else(|| {
-                let (at, kind) =
-                    letters::first_odd_in_comment(&self.text[comment.clone()], &self.text[end..])?;
-                Some((comment.start + at, kind))
-            });
+        let found =
+            invisible_chars::find_in_value(&self.text[assignment.clone()], &self.text[assignment.end..])
+                .map(|(at, kind)| (assignment.start + at, kind))
+                .or_else(|| {
+                    let (at, kind) =
+                        invisible_chars::find_in_comment(&self.text[comment.clone()], &self.text[end..])?;
+                    Some((comment.start + at, kind))
+                });
         if let Some((at, kind)) = found {
             let line = self.line + self.text[assignment.start..at].matches('\n').count();
-            self.doubts.push(Doubt { line, kind });
+            self.ambiguities.push(Ambiguity { line, kind });
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) use allowed::Reasons;
 pub(crate) use build::Fault as BuildFault;
 pub(crate) use cloudflare::Fault as CloudflareFault;
 pub(crate) use deployment::{Alternatives, Fault as DeploymentFault, LimitExceeded};
-pub(crate) use env_file::{Doubt, DoubtKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
+pub(crate) use env_file::{Ambiguity, AmbiguityKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
 pub(crate) use exit_table::exit_table;
 pub(crate) use service_release::Fault as ReleaseFault;
 
@@ -97,8 +97,8 @@ pub(crate) enum Error {
     EnvFileTooLarge { path: PathBuf },
     #[error("{} {fault}", path.display())]
     EnvFileEncoding { path: PathBuf, fault: EncodingFault },
-    #[error("line {} of {} {}", doubt.line, path.display(), doubt.kind)]
-    EnvFileInDoubt { path: PathBuf, doubt: Doubt },
+    #[error("line {} of {} {}", ambiguity.line, path.display(), ambiguity.kind)]
+    EnvFileAmbiguous { path: PathBuf, ambiguity: Ambiguity },
     #[error("this would change more of {} than you asked for, so nothing was written", path.display())]
     EditChangesMore { path: PathBuf },
     #[error("{name} is not in {}", path.display())]
@@ -276,8 +276,8 @@ impl Error {
         Self::NotRegularFile { .. } => ("NOT_A_REGULAR_FILE", exit::FAILED),
         Self::EnvFileTooLarge { .. } => ("ENV_FILE_TOO_LARGE", exit::FAILED),
         Self::EnvFileEncoding { .. } => ("ENV_FILE_ENCODING", exit::FAILED),
-        Self::EditChangesMore { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
-        Self::EnvFileInDoubt { .. } => ("ENV_FILE_IN_DOUBT", exit::FAILED),
+        Self::EditChangesMore { .. } => ("ENV_FILE_AMBIGUOUS", exit::FAILED),
+        Self::EnvFileAmbiguous { .. } => ("ENV_FILE_AMBIGUOUS", exit::FAILED),
         Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
         Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
         Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE),
@@ -410,7 +410,7 @@ impl Error {
             }
             Self::EnvFileTooLarge { .. } => "pass the right file with --env-file",
             Self::EnvFileEncoding { fault, .. } => return Some(fault.hint()),
-            Self::EnvFileInDoubt { .. } => "rewrite the line so that it has one meaning",
+            Self::EnvFileAmbiguous { .. } => "rewrite the line so that it has one meaning",
             Self::EditChangesMore { .. } => "rewrite the ambiguous lines, which `capy list` shows",
             Self::NameNotFound { .. } => "`capy list` shows the names",
             Self::NameMalformed { .. } => {

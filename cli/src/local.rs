@@ -1,22 +1,22 @@
-//! Per-user configuration folder: API tokens, local keys and records, in files that only their user
+//! Per-user configuration folder: API tokens, local keys and receipts, in files that only their user
 //! can read.
 //!
 //! ```text
-//! <config>/credentials.toml     API tokens by service URL                     0600
-//! <config>/keys/<project id>    the project's master key, 64 hex digits       0600
-//! <config>/allowed/<hash>       a folder that was allowed: see `allowed.rs`   0600
-//! <config>/audit.toml           last checkpoints seen: see `audit_pins.rs`    0600
-//! <config>/unstored/<id>        a deployment whose values nobody holds        no content
-//! <config>/deployments/<id>     a deployment's options, and marks of it       0600
+//! <config>/credentials.toml     API tokens by service URL
+//! <config>/keys/<project id>    the project's master key, 64 hex digits
+//! <config>/allowed/<hash>       a folder that was allowed: see `allowed.rs`
+//! <config>/audit.toml           the last checkpoints seen: see `pinned_checkpoints.rs`
+//! <config>/unclaimed/<id>       an empty file: nobody holds this deployment's values
+//! <config>/deployments/<id>     a deployment's receipt: its options, and marks of its contents
 //! ```
 //!
 //! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`. On Windows
-//! it is `CAPY_CONFIG_DIR`, else `%APPDATA%\capy`, and access lists take the place of modes. A
-//! folder that capy creates is 0700. Writing a login also sets an existing `<config>` to 0700, but
-//! only if its name is `capy`: a folder of another name may be shared, and keeps its mode.
+//! it is `CAPY_CONFIG_DIR`, else `%APPDATA%\capy`, and access lists take the place of modes. Files
+//! are 0600, and folders 0700. Before anything is written, an existing `<config>` is set to 0700, too,
+//! but only if its name is `capy`: a folder of another name may be shared, and keeps its mode.
 
 pub(crate) mod allowed;
-pub(crate) mod audit_pins;
+pub(crate) mod pinned_checkpoints;
 pub(crate) mod private_file;
 pub(crate) mod receipts;
 pub(crate) mod unclaimed;
@@ -60,9 +60,29 @@ impl Config {
         path_in("CAPY_CONFIG_DIR").or_else(of_user).map(Self).ok_or(Error::NoConfigFolder)
     }
 
-    /// The path of a folder in the configuration folder.
-    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+    /// The path of a file or a folder in the configuration folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// Creates the configuration folder, if it is missing. Restricts it to this user, if it is capy's
+    /// own.
+    pub(crate) fn create(&self) -> Result<()> {
+        private_file::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
+        if self.0.file_name() == Some("capy".as_ref()) {
+            private_file::make_folder_private(&self.0).map_err(Error::file("protect", &self.0))?;
+        }
+        Ok(())
+    }
+
+    /// Creates a folder in the configuration folder, if it is missing, and restricts it to this user.
+    pub(crate) fn create_folder(&self, name: &str) -> Result<PathBuf> {
+        self.create()?;
+        let folder = self.path(name);
+        private_file::create_private_folder(&folder)
+            .and_then(|()| private_file::make_folder_private(&folder))
+            .map_err(Error::file("create", &folder))?;
+        Ok(folder)
     }
 
     /// The API token for a service: `CAPY_TOKEN`, else the token of the login, else the OIDC
@@ -87,7 +107,7 @@ impl Config {
 
     /// Saves a login.
     pub(crate) fn save_login(&self, url: &ServiceUrl, token: &ApiToken) -> Result<PathBuf> {
-        private_file::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
+        self.create()?;
         let _lock = self.lock_logins()?;
         let mut logins = self.read_logins()?;
         let token = token.expose_secret().to_owned();
@@ -100,6 +120,7 @@ impl Config {
         if !self.logins_path().exists() {
             return Ok(false);
         }
+        self.create()?;
         let _lock = self.lock_logins()?;
         let mut logins = self.read_logins()?;
         let known = logins.services.remove(url.as_str()).is_some();
@@ -127,11 +148,7 @@ impl Config {
 
     /// Saves a project's master key in a new file.
     pub(crate) fn save_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<PathBuf> {
-        let path = self.key_path(project);
-        let folder = self.0.join("keys");
-        private_file::create_private_folder(&folder)
-            .and_then(|()| private_file::make_folder_private(&folder))
-            .map_err(Error::file("create", &folder))?;
+        let path = self.create_folder("keys")?.join(project.as_str());
         private_file::create(&path, key_text(key).as_bytes(), &private_file::Access::PRIVATE)
             .map_err(Error::file("write", &path))?;
         Ok(path)
@@ -145,7 +162,7 @@ impl Config {
 
     /// The path of a project's master key.
     pub(crate) fn key_path(&self, project: &ProjectId) -> PathBuf {
-        self.0.join("keys").join(project.as_str())
+        self.path("keys").join(project.as_str())
     }
 
     /// Locks the logins, so that two logins at the same time are both saved.
@@ -155,16 +172,13 @@ impl Config {
     }
 
     fn logins_path(&self) -> PathBuf {
-        self.0.join("credentials.toml")
+        self.path("credentials.toml")
     }
 
     fn read_logins(&self) -> Result<Logins> {
         let path = self.logins_path();
-        let text = match std::fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Logins::default()),
-            Err(error) => return Err(Error::file("read", &path)(error)),
-        };
+        let text = private_file::read_if_exists(&path).map_err(Error::file("read", &path))?;
+        let Some(text) = text.map(Zeroizing::new) else { return Ok(Logins::default()) };
         toml::from_str(&text).map_err(|_| Error::LoginsMalformed {
             path,
             // The parser's own message quotes the line, and the line may hold a token.
@@ -174,9 +188,6 @@ impl Config {
 
     fn write_logins(&self, logins: &Logins) -> Result<PathBuf> {
         let path = self.logins_path();
-        if self.0.file_name() == Some("capy".as_ref()) {
-            private_file::make_folder_private(&self.0).map_err(Error::file("protect", &self.0))?;
-        }
         let text = Zeroizing::new(toml::to_string(logins).expect("tables of strings are always TOML"));
         private_file::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))?;
         Ok(path)

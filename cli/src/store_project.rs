@@ -9,8 +9,8 @@ use capy_protocol::api::projects::{NewSecret, ProjectDetail};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::id::ProjectId;
 
-use crate::env_file::open::{open_env_file, read_env_file, refuse_doubts};
-use crate::env_file::text::Pipes;
+use crate::env_file::open::{open_env_file, read_env_file, refuse_ambiguities};
+use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::settings::deadline;
@@ -52,11 +52,12 @@ pub(crate) fn detail(service: &Service, named: &str) -> Result<ProjectDetail> {
     Ok(service.project(&id, deadline()?)?)
 }
 
-/// Reads all variables of a `.env` file, and decrypts sealed ones. A file with a doubtful line is
+/// Reads all variables of a `.env` file, and decrypts sealed ones. A file with a ambiguous line is
 /// refused.
 pub(crate) fn read(path: &Path) -> Result<EnvMap> {
-    let file = read_env_file(path, Pipes::Read)?.ok_or_else(|| Error::NoEnvFile { path: path.into() })?;
-    refuse_doubts(&file, path)?;
+    let file =
+        read_env_file(path, PipeInput::Allow)?.ok_or_else(|| Error::NoEnvFile { path: path.into() })?;
+    refuse_ambiguities(&file, path)?;
     open_env_file(&file, path, Project::find_if_any()?.as_ref())
 }
 

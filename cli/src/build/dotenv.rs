@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::error::BuildFault as Fault;
 
 /// The longest value in the file, in bytes. Some readers have no room for longer lines.
-const LONGEST: usize = 4096;
+const MAX_VALUE_BYTES: usize = 4096;
 
 /// Which values go into the file, and why the others do not.
 #[derive(Default)]
@@ -31,7 +31,7 @@ pub(super) fn split(values: &EnvMap) -> Split<'_> {
     let mut split = Split::default();
     for (name, value) in values.iter() {
         let value = value.expose_secret();
-        match doubt(value) {
+        match ambiguity(value) {
             None => split.in_file.push((name, value)),
             Some(reason) => split.left_out.entry(reason).or_default().push(name),
         }
@@ -48,8 +48,8 @@ impl Split<'_> {
 }
 
 /// Why readers of a `.env` disagree on a value; none if they agree.
-fn doubt(value: &str) -> Option<&'static str> {
-    const DOUBTS: [(&str, &str); 6] = [
+fn ambiguity(value: &str) -> Option<&'static str> {
+    const AMBIGUOUS: [(&str, &str); 6] = [
         ("\n\r", "has several lines"),
         ("$", "has `$`"),
         ("'\"`", "has a quote"),
@@ -64,9 +64,9 @@ fn doubt(value: &str) -> Option<&'static str> {
         return Some("is empty");
     }
     let has = |letters: &str| value.contains(|letter| letters.contains(letter));
-    let reason = DOUBTS.iter().find(|(letters, _)| has(letters)).map(|(_, reason)| *reason);
+    let reason = AMBIGUOUS.iter().find(|(letters, _)| has(letters)).map(|(_, reason)| *reason);
     let other = if value.is_ascii() { "has a sign that shells read" } else { "has letters beyond ASCII" };
-    Some(reason.unwrap_or(if value.len() > LONGEST { "is longer than 4096 bytes" } else { other }))
+    Some(reason.unwrap_or(if value.len() > MAX_VALUE_BYTES { "is longer than 4096 bytes" } else { other }))
 }
 
 /// Whether a value has 1 to 4096 bytes, all of them letters, digits or signs without a special
@@ -74,7 +74,7 @@ fn doubt(value: &str) -> Option<&'static str> {
 fn is_plain(value: &str) -> bool {
     const SIGNS: &[u8] = b"-_./:@%+=,^?[]{}";
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || SIGNS.contains(&byte);
-    (1..=LONGEST).contains(&value.len()) && value.bytes().all(is_plain)
+    (1..=MAX_VALUE_BYTES).contains(&value.len()) && value.bytes().all(is_plain)
 }
 
 /// Writes `.env`, adds it to `.dockerignore` to keep it out of images, and returns what was
@@ -159,13 +159,13 @@ mod tests {
             ("é", "has letters beyond ASCII"),
             (&long, "is longer than 4096 bytes"),
         ] {
-            assert_eq!(doubt(value), Some(reason), "{value:?}");
+            assert_eq!(ambiguity(value), Some(reason), "{value:?}");
         }
-        let doubtful =
+        let ambiguous =
             ["", " a", "a b", "a#b", "$A", "a'b", "\"a\"", "a\\n", "a\nb", "a\r", "`a`", "é", "\t", &long];
         let for_shells = ["a&b", "a;b", "a|b", "<a>", "(a)", "~/a", "!a", "*"];
-        let doubtful = doubtful.into_iter().chain(for_shells);
-        for value in doubtful {
+        let ambiguous = ambiguous.into_iter().chain(for_shells);
+        for value in ambiguous {
             assert!(!is_plain(value), "{value:?}");
         }
     }

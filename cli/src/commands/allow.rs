@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::FolderArg;
 use crate::env_file::open::read_env_file;
-use crate::env_file::text::Pipes;
+use crate::env_file::text::PipeInput;
 use crate::error::Result;
 use crate::local::allowed::{self, Folder};
 use crate::printer;
@@ -19,7 +19,7 @@ pub(super) fn allow(arguments: &FolderArg) -> Result<()> {
     if let Some(project) = project {
         printer::note(&format!("its capy.toml names project {}", project.id()));
     }
-    let loaders = read_env_file(&folder.path().join(".env"), Pipes::Refused)
+    let loaders = read_env_file(&folder.path().join(".env"), PipeInput::Refuse)
         .ok()
         .flatten()
         .map(|file| allowed::reasons_of(file.effective().map(|entry| entry.name.as_str())))

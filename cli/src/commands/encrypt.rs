@@ -4,8 +4,8 @@
 use capy_protocol::env_value;
 
 use crate::cli::EnvFileArg;
-use crate::env_file::open::{env_path, read_env_file, refuse_doubts};
-use crate::env_file::text::Pipes;
+use crate::env_file::open::{env_path, read_env_file, refuse_ambiguities};
+use crate::env_file::text::PipeInput;
 use crate::env_file::{Entry, EnvFile};
 use crate::error::{Error, Result};
 use crate::local::private_file;
@@ -18,9 +18,9 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     let path = env_path(arguments.env_file, Some(&project));
     let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file =
-        read_env_file(&path, Pipes::Refused)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+        read_env_file(&path, PipeInput::Refuse)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     // If half of a secret were sealed, the other half would stay readable.
-    refuse_doubts(&file, &path)?;
+    refuse_ambiguities(&file, &path)?;
 
     let mut sealed = 0;
     let text = file.try_rewrite(|entry| {

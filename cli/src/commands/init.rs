@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Init;
 use crate::env_file::open::{open_sealed, read_env_file};
-use crate::env_file::text::Pipes;
+use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
 use crate::git::Ignoring;
 use crate::local::Config;
@@ -152,7 +152,7 @@ fn parse(typed: &str) -> Result<RecoveryPhrase> {
 /// Checks the key with the sealed values of `.env`. False if there is none, an error if none opens.
 fn check_against_env_file(project: &Project, key: &MasterKey) -> Result<bool> {
     let path = project.env_path();
-    let Some(file) = read_env_file(&path, Pipes::Refused)? else {
+    let Some(file) = read_env_file(&path, PipeInput::Refuse)? else {
         return Ok(false);
     };
     let key = project.key_of(key);

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::cli::List;
 use crate::env_file::Entry;
-use crate::env_file::open::{env_path, read_env_file, report_doubts};
-use crate::env_file::text::Pipes;
+use crate::env_file::open::{env_path, read_env_file, report_ambiguities};
+use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::{names, printer};
@@ -25,10 +25,10 @@ struct Variable<'a> {
 }
 
 pub(super) fn run(arguments: List) -> Result<()> {
-    let pipes = Pipes::of(arguments.file.env_file.as_ref());
+    let pipe_input = PipeInput::of(arguments.file.env_file.as_ref());
     let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
-    let file = read_env_file(&path, pipes)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
-    report_doubts(&file, &path);
+    let file = read_env_file(&path, pipe_input)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    report_ambiguities(&file, &path);
     let variables: Vec<_> = file.effective().map(describe).collect();
     if arguments.json {
         return printer::json(&Listing { variables });

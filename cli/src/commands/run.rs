@@ -16,8 +16,8 @@ use crate::child::Watch;
 use crate::cli::Run;
 use crate::env_file::Entry;
 use crate::env_file::open;
-use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_doubts};
-use crate::env_file::text::Pipes;
+use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_ambiguities};
+use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
 #[cfg(target_os = "linux")]
 use crate::init_process;
@@ -87,11 +87,11 @@ fn of_deployment(credentials: &Credentials) -> Result<EnvMap> {
 fn of_env_file(arguments: &Run) -> Result<EnvMap> {
     let project = Project::find_if_any()?;
     let path = env_path(arguments.file.env_file.clone(), project.as_ref());
-    let pipes = Pipes::of(arguments.file.env_file.as_ref());
+    let pipe_input = PipeInput::of(arguments.file.env_file.as_ref());
     // If the variables of a deployment are set but empty, `.env` does not replace them without a
     // note.
     let emptied = credentials::emptied(|name| std::env::var_os(name));
-    let file = read_env_file(&path, pipes)?;
+    let file = read_env_file(&path, pipe_input)?;
     if file.is_some() && !emptied.is_empty() {
         printer::note(&format!(
             "note: {} set and empty, so {} counts",
@@ -106,7 +106,7 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
     if file.entries().is_empty() {
         // A note would be overlooked, and the command would run without its variables: this is an
         // error.
-        refuse_doubts(&file, &path)?;
+        refuse_ambiguities(&file, &path)?;
     }
     let takes_effect = |name: &str| arguments.override_existing || std::env::var_os(name).is_none();
     let loaders = file.effective().map(|entry| entry.name.as_str());

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Set;
 use crate::env_file::open::{env_path, read_env_file};
-use crate::env_file::text::{self, Pipes};
+use crate::env_file::text::{self, PipeInput};
 use crate::env_file::{self, EnvFile};
 use crate::error::{Error, Result};
 use crate::local::private_file;
@@ -33,7 +33,8 @@ pub(super) fn run(arguments: Set) -> Result<()> {
         }
     };
     let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
-    let file = read_env_file(&path, Pipes::Refused)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
+    let file =
+        read_env_file(&path, PipeInput::Refuse)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
     let text = file.set(&name, &written);
     if !file.differs_only_in(&text, std::slice::from_ref(&name), Some(&read)) {
         return Err(Error::EditChangesMore { path });

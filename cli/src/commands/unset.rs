@@ -2,7 +2,7 @@
 
 use crate::cli::Unset;
 use crate::env_file::open::{env_path, read_env_file};
-use crate::env_file::text::Pipes;
+use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
 use crate::local::private_file;
 use crate::printer;
@@ -12,7 +12,7 @@ pub(super) fn run(arguments: Unset) -> Result<()> {
     let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
     let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
     let file =
-        read_env_file(&path, Pipes::Refused)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+        read_env_file(&path, PipeInput::Refuse)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     for name in &arguments.names {
         if !file.entries().iter().any(|entry| entry.name == *name) {
             return Err(Error::NameNotFound { name: name.clone(), path });

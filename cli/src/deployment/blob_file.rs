@@ -57,8 +57,8 @@ pub(crate) struct WrittenFile {
 
 impl PendingFile {
     pub(super) fn create(file: &BlobFile) -> Result<Self> {
-        let created =
-            private_file::follow(&file.path).and_then(|target| Ok((private_file::aside(&target)?, target)));
+        let created = private_file::follow(&file.path)
+            .and_then(|target| Ok((private_file::create_temporary(&target)?, target)));
         let (temporary, target) = created.map_err(Error::file("write", &file.path))?;
         Ok(Self { file: file.clone(), target, temporary })
     }
@@ -69,7 +69,7 @@ impl PendingFile {
         let before = read_with_access(&target).and_then(|before| {
             temporary.write_all(blob.as_bytes())?;
             Access::READABLE.give(temporary.as_file())?;
-            private_file::put(temporary, &target).map(|()| before)
+            private_file::rename_over(temporary, &target).map(|()| before)
         });
         let before = before.map_err(Error::file("write", &file.path))?;
         Ok(WrittenFile { file, target, blob, before })

@@ -10,11 +10,11 @@ use capy_protocol::id::DeployId;
 
 use super::blob_file;
 use super::{DeployRequest, Deployment, Replaces, SizeCheck};
-use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_doubts};
-use crate::env_file::text::Pipes;
+use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_ambiguities};
+use crate::env_file::text::PipeInput;
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::Records;
-use crate::local::unclaimed::Unstored;
+use crate::local::receipts::Receipts;
+use crate::local::unclaimed::Unclaimed;
 use crate::project::Project;
 use crate::settings::deadline;
 
@@ -39,11 +39,11 @@ impl DeployContext {
     /// Finds the project of the current folder, decrypts its `.env` and finds its API token.
     pub(crate) fn open(env_file: Option<PathBuf>) -> Result<Self> {
         let project = Project::find()?;
-        let pipes = Pipes::of(env_file.as_ref());
+        let pipes = PipeInput::of(env_file.as_ref());
         let env_path = env_path(env_file, Some(&project));
         let file =
             read_env_file(&env_path, pipes)?.ok_or_else(|| Error::NoEnvFile { path: env_path.clone() })?;
-        refuse_doubts(&file, &env_path)?;
+        refuse_ambiguities(&file, &env_path)?;
         let values = open_env_file(&file, &env_path, Some(&project))?;
         if values.is_empty() {
             return Err(Error::NothingToDeploy { path: env_path });
@@ -129,6 +129,6 @@ impl DeployContext {
 /// Revokes a deployment, and removes what this machine remembers of it.
 pub(crate) fn revoke(service: &Service, id: &DeployId) -> Result<()> {
     service.revoke(id, deadline()?)?;
-    Unstored::find()?.remove(id)?;
-    Records::find()?.remove(id)
+    Unclaimed::find()?.remove(id)?;
+    Receipts::find()?.remove(id)
 }

@@ -14,8 +14,8 @@ use super::context::{CheckedRequest, DeployContext, revoke};
 use super::variables::{self, Content, Variable, names_of};
 use super::{BlobPlace, DeployRequest, Deployment, Fingerprints};
 use crate::error::{Error, Result};
-use crate::local::receipts::{Record, Records};
-use crate::local::unclaimed::Unstored;
+use crate::local::receipts::{Receipt, Receipts};
+use crate::local::unclaimed::Unclaimed;
 use crate::platforms::{Commands, Setting};
 use crate::settings::deadline;
 
@@ -44,7 +44,7 @@ impl DeployContext {
             // If revoking fails, too, the deployment stays noted as one that nobody holds.
             let _ = revoke(&self.service, &sealed.id);
         })?;
-        // Without the record, a rotation asks for the options, and a check reports that the
+        // Without the receipt, a rotation asks for the options, and a check reports that the
         // contents are not known.
         let _ = self.remember(request, env, &sealed);
         Ok(self.deployment(request, env, &sealed, blob_file))
@@ -68,11 +68,11 @@ impl DeployContext {
         };
         // Noted before the registration, so that the note is there if this process is killed. If
         // the note cannot be written, the deployment is still good.
-        let unstored = Unstored::find()?;
-        let _ = unstored.add(&id);
+        let unclaimed = Unclaimed::find()?;
+        let _ = unclaimed.add(&id);
         let outer = self.service.register(&registration, deadline()?).inspect_err(|error| {
             if is_certainly_unregistered(error) {
-                let _ = unstored.remove(&id);
+                let _ = unclaimed.remove(&id);
             }
         })?;
         let minted = minting.finish(&outer, env).map_err(Error::Seal)?;
@@ -96,7 +96,7 @@ impl DeployContext {
         let variables = env
             .iter()
             .map(|(name, value)| (name.to_owned(), fingerprints.variable(name, value.expose_secret())));
-        let record = Record {
+        let receipt = Receipt {
             environment: request.environment.clone(),
             only: request.only.clone(),
             split: matches!(request.blob, BlobPlace::Split),
@@ -105,7 +105,7 @@ impl DeployContext {
             key: fingerprints.key(&sealed.key),
             variables: variables.collect(),
         };
-        Records::find()?.add(&sealed.id, &record)
+        Receipts::find()?.add(&sealed.id, &receipt)
     }
 
     fn deployment(

@@ -1,5 +1,5 @@
 //! The request for a deployment: its options in one form, whether they come from the command line,
-//! the setup page, prompts or the record of an older deployment.
+//! the setup page, prompts or the receipt of an older deployment.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use capy_protocol::limits::is_label;
 use capy_protocol::network::Network;
 
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::Record;
+use crate::local::receipts::Receipt;
 use crate::platforms::{self, Platform};
 
 /// The options that are given so far. A missing option is asked for, or has a default.
@@ -127,13 +127,13 @@ impl BlobPlace {
     }
 }
 
-impl From<&Record> for BlobPlace {
-    fn from(record: &Record) -> Self {
-        match &record.blob_file {
+impl From<&Receipt> for BlobPlace {
+    fn from(receipt: &Receipt) -> Self {
+        match &receipt.blob_file {
             Some((path, name)) => {
                 Self::File(BlobFile { path: path.clone(), name: name.clone(), replaces: Replaces::None })
             }
-            None if record.split => Self::Split,
+            None if receipt.split => Self::Split,
             None => Self::Variable,
         }
     }

@@ -1,4 +1,4 @@
-//! Opening a `.env`: reads the file, checks that its folder is allowed, reports doubtful lines and
+//! Opening a `.env`: reads the file, checks that its folder is allowed, reports ambiguous lines and
 //! decrypts sealed values.
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 use capy_protocol::key::ProjectKey;
 
-use super::text::{self, Pipes};
+use super::text::{self, PipeInput};
 use super::{Entry, EnvFile};
 use crate::error::{Error, Reasons, Result};
 use crate::local::Config;
@@ -22,8 +22,8 @@ pub(crate) fn env_path(named: Option<PathBuf>, project: Option<&Project>) -> Pat
 }
 
 /// Reads and parses a `.env`; `None` when there is none.
-pub(crate) fn read_env_file(path: &Path, pipes: Pipes) -> Result<Option<EnvFile>> {
-    Ok(text::read(path, pipes)?.map(EnvFile::parse))
+pub(crate) fn read_env_file(path: &Path, pipe_input: PipeInput) -> Result<Option<EnvFile>> {
+    Ok(text::read(path, pipe_input)?.map(EnvFile::parse))
 }
 
 /// Requires that the folder was allowed, if its `.env` sets variables that run code (`loaders`), or
@@ -68,19 +68,19 @@ pub(crate) fn require_allowed<'a>(
 }
 
 /// Warns on stderr of lines that may be meant differently than they are read.
-pub(crate) fn report_doubts(file: &EnvFile, path: &Path) {
-    for doubt in file.doubts() {
-        printer::note(&format!("warning: line {} of {} {}", doubt.line, path.display(), doubt.kind));
+pub(crate) fn report_ambiguities(file: &EnvFile, path: &Path) {
+    for ambiguity in file.ambiguities() {
+        printer::note(&format!("warning: line {} of {} {}", ambiguity.line, path.display(), ambiguity.kind));
     }
 }
 
-/// Refuses a file with a doubtful line, for commands that would make half a secret of it.
-pub(crate) fn refuse_doubts(file: &EnvFile, path: &Path) -> Result<()> {
-    match file.doubts().split_first() {
+/// Refuses a file with an ambiguous line, for commands that would make half a secret of it.
+pub(crate) fn refuse_ambiguities(file: &EnvFile, path: &Path) -> Result<()> {
+    match file.ambiguities().split_first() {
         None => Ok(()),
-        Some((doubt, _)) => {
-            report_doubts(file, path);
-            Err(Error::EnvFileInDoubt { path: path.into(), doubt: *doubt })
+        Some((ambiguity, _)) => {
+            report_ambiguities(file, path);
+            Err(Error::EnvFileAmbiguous { path: path.into(), ambiguity: *ambiguity })
         }
     }
 }
@@ -88,7 +88,7 @@ pub(crate) fn refuse_doubts(file: &EnvFile, path: &Path) -> Result<()> {
 /// The effective values of a `.env`, with sealed ones decrypted. The local key is loaded only if a
 /// value is sealed.
 pub(crate) fn open_env_file(file: &EnvFile, path: &Path, project: Option<&Project>) -> Result<EnvMap> {
-    report_doubts(file, path);
+    report_ambiguities(file, path);
     tell_names_that_shells_drop(file.effective().map(|entry| entry.name.as_str()));
     let mut key = None;
     let mut env = EnvMap::new();

@@ -82,14 +82,17 @@ fn reads_what_node_reads() {
 /// Whether the file has one of the differences that the parser's module documents.
 fn has_documented_deviation(text: &str) -> bool {
     let file = parse(text);
-    let passed_over = |doubt: &Doubt| matches!(doubt.kind, DoubtKind::NoAssignment | DoubtKind::BadName);
-    let passed_over = file.doubts().iter().any(passed_over);
+    let passed_over = |ambiguity: &Ambiguity| {
+        matches!(ambiguity.kind, AmbiguityKind::NoAssignment | AmbiguityKind::BadName)
+    };
+    let passed_over = file.ambiguities().iter().any(passed_over);
     let blank_value = file.entries().iter().any(|entry| {
         entry.raw.is_empty() && !text[entry.raw.end..].trim_start_matches(BLANK).starts_with('#')
     });
-    let open = file.doubts().iter().any(|doubt| doubt.kind == DoubtKind::OpenQuote);
+    let open = file.ambiguities().iter().any(|ambiguity| ambiguity.kind == AmbiguityKind::OpenQuote);
     let blank_end = open && text.lines().any(|line| line.ends_with(BLANK));
-    let indented = file.doubts().iter().any(|doubt| doubt.kind == DoubtKind::IndentedComment);
+    let indented =
+        file.ambiguities().iter().any(|ambiguity| ambiguity.kind == AmbiguityKind::IndentedComment);
     passed_over || blank_value || blank_end || indented || text.starts_with('\u{feff}')
 }
 
@@ -202,35 +205,35 @@ impl Draw {
     }
 }
 
-/// Asserts that a file has a doubt if this parser, Node and dotenv read it differently. Returns the
-/// number of files without a doubt, or `None` if Node or dotenv is missing.
+/// Asserts that a file has an ambiguity if this parser, Node and dotenv read it differently. Returns
+/// the number of files without an ambiguity, or `None` if Node or dotenv is missing.
 fn check_readers(inputs: &[String]) -> Option<usize> {
     let read = [read_by(NODE, inputs)?, read_by(DOTENV, inputs)?];
-    let mut certain = 0;
+    let mut unambiguous = 0;
     for (index, input) in inputs.iter().enumerate() {
         let file = parse(input);
-        if file.doubts().is_empty() {
+        if file.ambiguities().is_empty() {
             let [node, dotenv] = [&read[0][index], &read[1][index]];
             assert_eq!(&values(input), node, "Node reads it otherwise: {input:?}");
             assert_eq!(&values(input), dotenv, "dotenv reads it otherwise: {input:?}");
-            certain += 1;
+            unambiguous += 1;
         }
     }
-    Some(certain)
+    Some(unambiguous)
 }
 
 #[test]
-fn what_node_and_dotenv_do_not_read_alike_is_in_doubt() {
+fn what_node_and_dotenv_do_not_read_alike_is_ambiguous() {
     let inputs: Vec<String> = SAME_AS_NODE
         .iter()
         .map(|text| (*text).to_owned())
         .chain(generated())
         .chain(odd_files(0x9e37_79b9_7f4a_7c15, 20_000))
         .collect();
-    let Some(certain) = check_readers(&inputs) else {
+    let Some(unambiguous) = check_readers(&inputs) else {
         return;
     };
-    assert!(certain > inputs.len() / 20, "{certain} of {}", inputs.len());
+    assert!(unambiguous > inputs.len() / 20, "{unambiguous} of {}", inputs.len());
 }
 
 /// Runs for `CAPY_FUZZ_SECONDS`, or for a minute if that is not set. Each run has other files;
@@ -238,19 +241,19 @@ fn what_node_and_dotenv_do_not_read_alike_is_in_doubt() {
 #[test]
 #[ignore = "takes as long as it is told to"]
 #[expect(clippy::print_stderr, reason = "the counts are what it is run for")]
-fn what_node_and_dotenv_do_not_read_alike_is_in_doubt_for_as_long_as_it_is_told_to() {
+fn what_node_and_dotenv_do_not_read_alike_is_ambiguous_for_as_long_as_it_is_told_to() {
     let seconds = std::env::var("CAPY_FUZZ_SECONDS").map_or(60, |text| text.parse().unwrap());
-    let (began, mut files, mut certain) = (std::time::Instant::now(), 0, 0);
+    let (began, mut files, mut unambiguous) = (std::time::Instant::now(), 0, 0);
     let mut seed = std::env::var("ENV_FILE_SEED")
         .map_or_else(|_| getrandom::u64().unwrap(), |text| text.parse().unwrap());
     eprintln!("ENV_FILE_SEED={seed}");
     while began.elapsed().as_secs() < seconds {
         seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         let inputs = odd_files(seed, 20_000);
-        certain += check_readers(&inputs).expect("Node 22 and dotenv are needed");
+        unambiguous += check_readers(&inputs).expect("Node 22 and dotenv are needed");
         files += inputs.len();
     }
-    eprintln!("{files} files, {certain} of them without a doubt");
+    eprintln!("{files} files, {unambiguous} of them without an ambiguity");
 }
 
 /// Node as `npm ci` installs it in this repository, else the system's. Releases before 22 parse
@@ -305,11 +308,11 @@ fn reads_otherwise_than_node_only_where_it_says_so() {
 
 #[test]
 fn lines_that_may_be_meant_otherwise_are_reported() {
-    let doubts = |text: &str| {
+    let ambiguities = |text: &str| {
         let file = parse(text);
-        file.doubts().iter().map(|doubt| (doubt.line, doubt.kind)).collect::<Vec<_>>()
+        file.ambiguities().iter().map(|ambiguity| (ambiguity.line, ambiguity.kind)).collect::<Vec<_>>()
     };
-    use DoubtKind::*;
+    use AmbiguityKind::*;
     for (text, expected) in [
         ("A=1\nB='x' # y\nC= # y\nD=\"a\nb\" # c\n", vec![]),
         ("A=1\nB=se#cret\n", vec![(2, HashInValue)]),
@@ -342,7 +345,7 @@ fn lines_that_may_be_meant_otherwise_are_reported() {
         ("A=x\u{fe0f}\nB=❤\u{fe0f}\u{fe0f}", vec![(1, Invisible('\u{fe0f}')), (2, Invisible('\u{fe0f}'))]),
         ("# a\u{2028}B=2\nA=1 # \u{202e}x\n", vec![(1, Invisible('\u{2028}')), (2, Invisible('\u{202e}'))]),
     ] {
-        assert_eq!(doubts(text), expected, "{text:?}");
+        assert_eq!(ambiguities(text), expected, "{text:?}");
     }
 }
 

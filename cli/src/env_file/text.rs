@@ -16,22 +16,22 @@ use crate::error::{ENV_FILE_MAX_BYTES as MAX_BYTES, EncodingFault, Error, Result
 
 /// Whether a `.env` may be read from a pipe or a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pipes {
-    Refused,
+pub(crate) enum PipeInput {
+    Refuse,
     /// For a file that was named and is only read, as with `--env-file <(command)` and `--env-file
     /// /dev/stdin`.
-    Read,
+    Allow,
 }
 
-impl Pipes {
+impl PipeInput {
     /// The setting for a command that does not write to the file.
     pub(crate) fn of(named: Option<&PathBuf>) -> Self {
-        if named.is_some() { Self::Read } else { Self::Refused }
+        if named.is_some() { Self::Allow } else { Self::Refuse }
     }
 }
 
 /// Reads a file; `None` when there is none.
-pub(crate) fn read(path: &Path, pipes: Pipes) -> Result<Option<Zeroizing<String>>> {
+pub(crate) fn read(path: &Path, pipe_input: PipeInput) -> Result<Option<Zeroizing<String>>> {
     let failed = |error: std::io::Error| Error::file("read", path)(error);
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
@@ -40,7 +40,7 @@ pub(crate) fn read(path: &Path, pipes: Pipes) -> Result<Option<Zeroizing<String>
     };
     let mut file = match regular_file::other_kind(&metadata) {
         None => regular_file::open(path).map_err(failed)?,
-        Some(regular_file::PIPE | regular_file::DEVICE) if pipes == Pipes::Read => {
+        Some(regular_file::PIPE | regular_file::DEVICE) if pipe_input == PipeInput::Allow => {
             File::open(path).map_err(failed)?
         }
         Some(what) => return Err(Error::NotRegularFile { path: path.into(), what }),

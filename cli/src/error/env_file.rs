@@ -45,14 +45,14 @@ impl fmt::Display for EncodingFault {
 
 /// A line of a `.env` that its author or another reader may understand differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Doubt {
+pub(crate) struct Ambiguity {
     /// Counted from 1.
     pub(crate) line: usize,
-    pub(crate) kind: DoubtKind,
+    pub(crate) kind: AmbiguityKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DoubtKind {
+pub(crate) enum AmbiguityKind {
     NoAssignment,
     BadName,
     /// A character in a name that dotenv does not take: it takes ASCII letters, digits, `_`, `.`
@@ -81,7 +81,7 @@ pub(crate) enum DoubtKind {
     Invisible(char),
 }
 
-impl fmt::Display for DoubtKind {
+impl fmt::Display for AmbiguityKind {
     /// Describes what is odd about a line, without quoting the line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

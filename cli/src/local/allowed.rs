@@ -8,7 +8,6 @@
 //! user is asked again. It does not depend on the content: `.env` is edited every day, and whoever
 //! is asked every day no longer reads the question.
 
-use std::fs;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -22,18 +21,22 @@ use crate::local::Config;
 use crate::local::private_file;
 use crate::{input, loader_names};
 
+/// The name of the folder with one file per allowed folder.
+const FOLDER: &str = "allowed";
+
+/// The most bytes that are read of a file that allows a folder.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// A folder, with the record that would allow it.
+/// A folder, with the permission that it needs.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    record: Record,
+    permission: Permission,
 }
 
 /// The content of the file that allows a folder.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+struct Permission {
     /// The path for people to read: it may be inexact, as a path need not be text.
     folder: String,
     project: Option<ProjectId>,
@@ -58,8 +61,8 @@ impl Folder {
             .canonicalize()
             .and_then(|path| Owner::of(&path).map(|owner| (path, owner)))
             .map_err(Error::file("find", path))?;
-        let record = Record { folder: path.display().to_string(), project: project.cloned(), owner };
-        Ok(Self { path, record })
+        let permission = Permission { folder: path.display().to_string(), project: project.cloned(), owner };
+        Ok(Self { path, permission })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -74,37 +77,28 @@ impl Folder {
     /// Whether the user allowed this folder.
     pub(crate) fn is_allowed(&self) -> Result<bool> {
         // Without a configuration folder, nothing can have been allowed.
-        let Ok(path) = self.record_path() else {
-            return Ok(false);
-        };
+        let Ok(config) = Config::find() else { return Ok(false) };
+        let path = config.path(FOLDER).join(self.file_name());
         let text = match regular_file::read_to_string(&path, MAX_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(Error::file("read", &path)(error)),
         };
-        // A record that cannot be parsed allows nothing.
-        Ok(toml::from_str::<Record>(&text).is_ok_and(|record| record == self.record))
+        // A file that cannot be parsed allows nothing.
+        Ok(toml::from_str::<Permission>(&text).is_ok_and(|permission| permission == self.permission))
     }
 
     /// Records that the user allows this folder.
     pub(crate) fn allow(&self) -> Result<()> {
-        let path = self.record_path()?;
-        let folder = path.parent().expect("a record has a folder").to_owned();
-        let text = toml::to_string(&self.record).expect("strings and a number are always TOML");
-        private_file::create_private_folder(&folder)
-            .and_then(|()| private_file::make_folder_private(&folder))
-            .and_then(|()| private_file::replace_private(&path, text.as_bytes()))
-            .map_err(Error::file("write", &path))
+        let path = Config::find()?.create_folder(FOLDER)?.join(self.file_name());
+        let text = toml::to_string(&self.permission).expect("strings and a number are always TOML");
+        private_file::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))
     }
 
     /// Removes the permission. Returns whether there was one.
     pub(crate) fn deny(&self) -> Result<bool> {
-        let path = self.record_path()?;
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::file("remove", &path)(error)),
-        }
+        let path = Config::find()?.path(FOLDER).join(self.file_name());
+        private_file::remove_if_exists(&path).map_err(Error::file("remove", &path))
     }
 
     /// Returns if the folder is allowed; otherwise asks the user at a terminal, and fails if there
@@ -128,9 +122,8 @@ impl Folder {
         }
     }
 
-    fn record_path(&self) -> Result<PathBuf> {
-        let name = hex::encode(Sha256::digest(self.path.as_os_str().as_encoded_bytes()));
-        Ok(Config::find()?.folder("allowed").join(name))
+    fn file_name(&self) -> String {
+        hex::encode(Sha256::digest(self.path.as_os_str().as_encoded_bytes()))
     }
 }
 

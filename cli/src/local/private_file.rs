@@ -1,5 +1,5 @@
-//! Atomic file writes: after a crash the old file or the new one is there, whole. A private file
-//! can be read by its user alone.
+//! Atomic file writes, and files that only this user can read. After a crash the old file or the new
+//! one is there, whole.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 /// Largest buffer that [`read_private`] allocates in advance, in bytes. No key is longer.
-const MAX_ROOM: usize = 64 * 1024;
+const MAX_CAPACITY: usize = 64 * 1024;
 
 /// Creates a file that must not exist yet.
 pub(crate) fn create(path: &Path, content: &[u8], access: &Access) -> io::Result<()> {
@@ -51,20 +51,20 @@ pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Replaces a file that is not a link, and gives the new file `access`.
 pub(crate) fn write_over(target: &Path, content: &[u8], access: &Access) -> io::Result<()> {
-    let mut temporary = aside(target)?;
+    let mut temporary = create_temporary(target)?;
     temporary.write_all(content)?;
     access.give(temporary.as_file())?;
-    put(temporary, target)
+    rename_over(temporary, target)
 }
 
 /// Creates an empty private temporary file beside `target`. Dropping the handle removes the file.
-pub(crate) fn aside(target: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn create_temporary(target: &Path) -> io::Result<NamedTempFile> {
     let create = |path: &Path| capy_access::create_new(path, &Access::PRIVATE);
     tempfile::Builder::new().prefix(&temporary_prefix(target)).make_in(parent(target), create)
 }
 
-/// Renames a temporary file of [`aside`] over `target`.
-pub(crate) fn put(temporary: NamedTempFile, target: &Path) -> io::Result<()> {
+/// Renames a temporary file of [`create_temporary`] over `target`.
+pub(crate) fn rename_over(temporary: NamedTempFile, target: &Path) -> io::Result<()> {
     temporary.as_file().sync_all()?;
     // Closed first: Windows does not rename a file that is open for this program alone.
     let temporary = temporary.into_temp_path();
@@ -79,10 +79,26 @@ pub(crate) fn read_private(path: &Path) -> io::Result<Option<Zeroizing<String>>>
         return Ok(None);
     }
     // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
-    let room = usize::try_from(file.metadata()?.len()).unwrap_or(0).min(MAX_ROOM);
-    let mut text = Zeroizing::new(String::with_capacity(room));
+    let capacity = usize::try_from(file.metadata()?.len()).unwrap_or(0).min(MAX_CAPACITY);
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
     file.read_to_string(&mut text)?;
     Ok(Some(text))
+}
+
+/// Reads a file; `None` if it does not exist.
+pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+/// Removes a file. Returns whether it existed.
+pub(crate) fn remove_if_exists(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        result => result.map(|()| true),
+    }
 }
 
 /// Prefix of a temporary file's name, such as `.env.capy-`. If an edit of `.env` is killed, the

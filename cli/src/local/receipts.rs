@@ -1,14 +1,11 @@
-//! Records of the deployments that this machine made: the options of each, and fingerprints of its
+//! Receipts of the deployments that this machine made: the options of each, and fingerprints of its
 //! contents.
 //!
-//! There is one file per deployment, in `<config>/deployments/`. It holds names, and fingerprints
-//! (see [`capy_protocol::key::ProjectKey::fingerprint`]) that are useless without the project's
-//! key; it holds no value and no key. If a deployment has no record, nothing is guessed from
-//! another one.
+//! There is one file per deployment, in `<config>/deployments/`. It holds names, and fingerprints (see
+//! [`capy_protocol::key::ProjectKey::fingerprint`]) that are useless without the project's key; it holds
+//! no value and no key. If a deployment has no receipt, nothing is guessed from another one.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use capy_protocol::id::DeployId;
@@ -18,12 +15,15 @@ use crate::error::{Error, Result};
 use crate::local::Config;
 use crate::local::private_file;
 
-/// The folder with the records.
-pub(crate) struct Records(PathBuf);
+/// The name of the folder with the receipts.
+const FOLDER: &str = "deployments";
 
-/// The record of one deployment.
+/// The receipts of all deployments.
+pub(crate) struct Receipts(Config);
+
+/// The receipt of one deployment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct Receipt {
     pub(crate) environment: Option<String>,
     /// The names of the variables that were chosen; `None` means all of them.
     pub(crate) only: Option<Vec<String>>,
@@ -39,41 +39,33 @@ pub(crate) struct Record {
     pub(crate) variables: BTreeMap<String, String>,
 }
 
-impl Records {
+impl Receipts {
     pub(crate) fn find() -> Result<Self> {
-        Ok(Self(Config::find()?.folder("deployments")))
+        Config::find().map(Self)
     }
 
-    /// Saves the record of a deployment.
-    pub(crate) fn add(&self, id: &DeployId, record: &Record) -> Result<()> {
+    /// Saves the receipt of a deployment.
+    pub(crate) fn add(&self, id: &DeployId, receipt: &Receipt) -> Result<()> {
+        let path = self.0.create_folder(FOLDER)?.join(id.to_string());
+        let text = toml::to_string(receipt).expect("names, paths and fingerprints are always TOML");
+        private_file::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))
+    }
+
+    /// Reads the receipt of a deployment; `None` if the deployment was made elsewhere, or the receipt is
+    /// malformed.
+    pub(crate) fn read(&self, id: &DeployId) -> Result<Option<Receipt>> {
         let path = self.path(id);
-        let text = toml::to_string(record).expect("names, paths and fingerprints are always TOML");
-        private_file::create_private_folder(&self.0)
-            .and_then(|()| private_file::replace_private(&path, text.as_bytes()))
-            .map_err(Error::file("write", &path))
+        let text = private_file::read_if_exists(&path).map_err(Error::file("read", &path))?;
+        Ok(text.and_then(|text| toml::from_str(&text).ok()))
     }
 
-    /// Finds the record of a deployment; `None` if the deployment was made elsewhere, or the record
-    /// is malformed.
-    pub(crate) fn find_of(&self, id: &DeployId) -> Result<Option<Record>> {
-        let path = self.path(id);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(toml::from_str(&text).ok()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::file("read", &path)(error)),
-        }
-    }
-
-    /// Removes the record of a deployment.
+    /// Removes the receipt of a deployment.
     pub(crate) fn remove(&self, id: &DeployId) -> Result<()> {
         let path = self.path(id);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file("remove", &path)(error)),
-            _ => Ok(()),
-        }
+        private_file::remove_if_exists(&path).map(drop).map_err(Error::file("remove", &path))
     }
 
     fn path(&self, id: &DeployId) -> PathBuf {
-        self.0.join(id.to_string())
+        self.0.path(FOLDER).join(id.to_string())
     }
 }

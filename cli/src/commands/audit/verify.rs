@@ -13,7 +13,7 @@ use crate::cli::AuditVerify;
 use crate::error::{Error, Result};
 use crate::key_service;
 use crate::local::Config;
-use crate::local::audit_pins::{Pin, Pins};
+use crate::local::pinned_checkpoints::{PinnedCheckpoint, PinnedCheckpoints};
 use crate::printer;
 use crate::settings::deadline;
 
@@ -60,8 +60,8 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     let url = key_service::url(arguments.ask.url.as_deref())?;
     let config = Config::find()?;
     let service = Service::new(url.clone()).with_token(config.token(&url)?);
-    let pins = Pins::of(&config);
-    let pin = pins.read(&url)?;
+    let pinned = PinnedCheckpoints::of(&config);
+    let pin = pinned.read(&url)?;
     let from = pin.as_ref().filter(|_| !arguments.all).map_or(1, |pin| pin.checkpoint);
     let (mut report, last) = verify(&service, pin.as_ref(), from)?;
     verify_rows(&service, &mut report)?;
@@ -83,7 +83,7 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     // If the trail lost or changed the remembered checkpoint, that one stays remembered.
     let is_kept = !report.findings.iter().any(|finding| [SHORTENED, REWRITTEN].contains(&finding.flaw));
     if let Some(checkpoint) = last.filter(|_| is_kept) {
-        pins.write(&url, &Pin { checkpoint: checkpoint.id, digest: checkpoint.digest })?;
+        pinned.write(&url, &PinnedCheckpoint { checkpoint: checkpoint.id, digest: checkpoint.digest })?;
     }
     if !report.findings.iter().all(Shown::is_known) || !report.row_findings.is_empty() {
         return Err(Error::AuditTampered { url });
@@ -121,7 +121,11 @@ const SHORTENED: &str = "shortened";
 const REWRITTEN: &str = "rewritten";
 
 /// Verifies the trail from a checkpoint to the end.
-fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Option<Checkpoint>)> {
+fn verify(
+    service: &Service,
+    pin: Option<&PinnedCheckpoint>,
+    from: u64,
+) -> Result<(Report, Option<Checkpoint>)> {
     let (mut report, mut last) = (Report::default(), None::<Checkpoint>);
     let mut at = from;
     loop {
@@ -138,7 +142,8 @@ fn verify(service: &Service, pin: Option<&Pin>, from: u64) -> Result<(Report, Op
         if let Some(checkpoint) = stretch.checkpoint {
             report.events += checkpoint.count;
             report.checkpoints += 1;
-            let differs = |pin: &&Pin| pin.checkpoint == checkpoint.id && pin.digest != checkpoint.digest;
+            let differs =
+                |pin: &&PinnedCheckpoint| pin.checkpoint == checkpoint.id && pin.digest != checkpoint.digest;
             if pin.filter(differs).is_some() {
                 report.findings.push(Shown::of_checkpoints(REWRITTEN, checkpoint.id, checkpoint.id));
             }

@@ -1,6 +1,6 @@
 //! `capy deploy --check`: checks that what a platform holds is still valid.
 //!
-//! The service's list says whether the deployment is live, and this machine's record says what is
+//! The service's list says whether the deployment is live, and this machine's receipt says what is
 //! inside. Without `--open` no key is asked for, so the check does not count as a use. Names are
 //! printed, values never.
 
@@ -21,7 +21,7 @@ use crate::cli::Mint;
 use crate::deployment::{DeployContext, Fingerprints};
 use crate::env_file::EnvFile;
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::{Record, Records};
+use crate::local::receipts::{Receipt, Receipts};
 use crate::printer;
 use crate::settings::deadline;
 
@@ -51,7 +51,7 @@ pub(in crate::commands) fn run(arguments: &Mint) -> Result<()> {
         let expected = context.select(arguments.only.as_deref())?;
         Difference::between(inside.names(), &expected, |name| inside.get(name) == expected.get(name))
     } else {
-        compare_with_record(&context, &credentials, arguments.only.as_deref())?
+        compare_with_receipt(&context, &credentials, arguments.only.as_deref())?
     };
     report(&context, &credentials.blob().deploy_id(), &difference)
 }
@@ -104,22 +104,22 @@ fn refusal(deploy: &Deploy, now: u128) -> Option<ClientError> {
 }
 
 /// Compares `.env` with what was put into the deployment when it was made here.
-fn compare_with_record(
+fn compare_with_receipt(
     context: &DeployContext,
     credentials: &Credentials,
     only: Option<&[String]>,
 ) -> Result<Difference> {
     let id = credentials.blob().deploy_id();
-    let record = Records::find()?.find_of(&id)?;
-    let record = record.ok_or_else(|| DeploymentFault::ContentsUnknown { short: id.short() })?;
+    let receipt = Receipts::find()?.read(&id)?;
+    let receipt = receipt.ok_or_else(|| DeploymentFault::ContentsUnknown { short: id.short() })?;
     let fingerprints = Fingerprints::of(&context.project, id)?;
-    if fingerprints.key(&credentials.serialize_key()) != record.key {
+    if fingerprints.key(&credentials.serialize_key()) != receipt.key {
         return Err(credentials.wrong_key().into());
     }
-    if fingerprints.blob(&credentials.blob().serialize()) != record.blob {
+    if fingerprints.blob(&credentials.blob().serialize()) != receipt.blob {
         return Err(credentials.tampered().into());
     }
-    let Record { variables, only: recorded, .. } = record;
+    let Receipt { variables, only: recorded, .. } = receipt;
     let expected = context.select(only.or(recorded.as_deref()))?;
     let same = |name: &str| {
         let value = expected.get(name);

@@ -14,7 +14,7 @@ use super::prompt::is_interactive;
 use crate::cli::DeployList;
 use crate::deployment::revoke;
 use crate::error::Result;
-use crate::local::unclaimed::Unstored;
+use crate::local::unclaimed::Unclaimed;
 use crate::project::Project;
 use crate::settings::deadline;
 use crate::table::{shown, table, time, time_or};
@@ -26,10 +26,11 @@ pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
     let project = Project::find()?;
     let service = project.service()?;
     let deploys = service.list(project.id(), deadline()?)?;
-    let unstored = Unstored::find()?;
-    let is_unstored = |deploy: &&Deploy| deploy.revoked_at.is_none() && unstored.has(&deploy.deploy_id);
+    let unclaimed = Unclaimed::find()?;
+    let is_unclaimed =
+        |deploy: &&Deploy| deploy.revoked_at.is_none() && unclaimed.contains(&deploy.deploy_id);
     if arguments.json {
-        let shown = |deploy| Shown { deploy, unclaimed: is_unstored(&deploy) };
+        let shown = |deploy| Shown { deploy, unclaimed: is_unclaimed(&deploy) };
         let listing = Listing { deploys: deploys.iter().map(shown).collect() };
         return printer::json(&listing);
     }
@@ -38,9 +39,9 @@ pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
         return Ok(());
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
-    let rows = deploys.iter().map(|deploy| row(deploy, is_unstored(&deploy), now));
+    let rows = deploys.iter().map(|deploy| row(deploy, is_unclaimed(&deploy), now));
     printer::data(&table(HEADINGS, rows))?;
-    let undelivered: Vec<_> = deploys.iter().filter(is_unstored).map(|deploy| deploy.deploy_id).collect();
+    let undelivered: Vec<_> = deploys.iter().filter(is_unclaimed).map(|deploy| deploy.deploy_id).collect();
     offer_to_revoke(&service, &undelivered)
 }
 
@@ -78,7 +79,7 @@ struct Shown<'a> {
     unclaimed: bool,
 }
 
-fn row(deploy: &Deploy, is_unstored: bool, now: u128) -> [String; 7] {
+fn row(deploy: &Deploy, is_unclaimed: bool, now: u128) -> [String; 7] {
     let mut id = deploy.deploy_id.to_string();
     id.truncate(12);
     [
@@ -88,12 +89,12 @@ fn row(deploy: &Deploy, is_unstored: bool, now: u128) -> [String; 7] {
         time(deploy.created_at),
         time_or(deploy.last_used_at, "never"),
         deploy.max_uses.map_or_else(|| deploy.uses.to_string(), |most| format!("{} of {most}", deploy.uses)),
-        state(deploy, is_unstored, now),
+        state(deploy, is_unclaimed, now),
     ]
 }
 
 /// The state of a deployment: why a key would be refused, in the order in which the service checks.
-fn state(deploy: &Deploy, is_unstored: bool, now: u128) -> String {
+fn state(deploy: &Deploy, is_unclaimed: bool, now: u128) -> String {
     let from = match deploy.cidrs.as_slice() {
         [] => String::new(),
         [only] => format!(" from {only}"),
@@ -103,7 +104,7 @@ fn state(deploy: &Deploy, is_unstored: bool, now: u128) -> String {
         (Some(at), _) => format!("revoked {}", time(at)),
         (None, Some(at)) if u128::from(at) <= now => format!("expired {}", time(at)),
         _ if deploy.max_uses.is_some_and(|most| deploy.uses >= most) => "used up".into(),
-        _ if is_unstored => "live, unclaimed".into(),
+        _ if is_unclaimed => "live, unclaimed".into(),
         (None, Some(at)) => format!("live until {}{from}", time(at)),
         (None, None) => format!("live{from}"),
     }

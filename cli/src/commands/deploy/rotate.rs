@@ -15,7 +15,7 @@ use super::{deliver, prompt, push, revoke};
 use crate::cli::DeployRotate;
 use crate::deployment::{self, BlobPlace, DeployContext, PartialRequest, Replaces, Terms};
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::{Record, Records};
+use crate::local::receipts::{Receipt, Receipts};
 use crate::platforms;
 use crate::settings::deadline;
 use crate::{input, printer};
@@ -31,15 +31,15 @@ pub(in crate::commands) fn run(arguments: DeployRotate) -> Result<()> {
     if old.revoked_at.is_some() {
         return Err(capy_client::Error::DeployRevoked { id: old.deploy_id }.into());
     }
-    let record = Records::find()?.find_of(&old.deploy_id)?;
-    let mut request = successor(old, record.as_ref(), &arguments);
-    if !is_known(&request, record.as_ref(), &arguments)? {
+    let receipt = Receipts::find()?.read(&old.deploy_id)?;
+    let mut request = successor(old, receipt.as_ref(), &arguments);
+    if !is_known(&request, receipt.as_ref(), &arguments)? {
         if arguments.yes {
             return Err(DeploymentFault::SuccessorUnknown { short: old.deploy_id.short() }.into());
         }
-        ask(&context, &mut request, record.as_ref(), &arguments)?;
+        ask(&context, &mut request, receipt.as_ref(), &arguments)?;
     }
-    print_new_names(&context, &request, record.as_ref());
+    print_new_names(&context, &request, receipt.as_ref());
     let request = context.check(request.complete()?, prompt::confirm_overwrite(arguments.yes))?;
     match arguments.push {
         true => push::run(&context, &request, arguments.project, arguments.yes)?,
@@ -60,19 +60,19 @@ pub(in crate::commands) fn run(arguments: DeployRotate) -> Result<()> {
 
 /// The successor's options: same platform, label and terms, with a lifetime that begins anew.
 /// Environment, names and place of the blob are as remembered.
-fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) -> PartialRequest {
+fn successor(old: &Deploy, receipt: Option<&Receipt>, arguments: &DeployRotate) -> PartialRequest {
     let lifetime = old.expires_at.map(|at| Duration::from_millis(at.saturating_sub(old.created_at)));
     let moves = arguments.platform.is_some() && arguments.platform != old.platform;
-    let record_there = record.filter(|_| !moves);
-    let only = arguments.only.clone().or_else(|| record.and_then(|record| record.only.clone()));
+    let receipt_there = receipt.filter(|_| !moves);
+    let only = arguments.only.clone().or_else(|| receipt.and_then(|receipt| receipt.only.clone()));
     let mut blob = BlobPlace::of(arguments.split, arguments.blob_file.as_deref());
-    if let (BlobPlace::Variable, Some(record)) = (&blob, record_there) {
-        blob = BlobPlace::from(record);
+    if let (BlobPlace::Variable, Some(receipt)) = (&blob, receipt_there) {
+        blob = BlobPlace::from(receipt);
     }
     blob.replace(Replaces::One(old.deploy_id));
     PartialRequest {
         platform: arguments.platform.clone().or_else(|| old.platform.clone()),
-        environment: arguments.environment.clone().or_else(|| record_there?.environment.clone()),
+        environment: arguments.environment.clone().or_else(|| receipt_there?.environment.clone()),
         only: only.filter(|_| !arguments.all),
         label: old.label.clone(),
         terms: Terms { expires: lifetime, max_uses: old.max_uses, cidr: old.cidrs.clone() },
@@ -84,17 +84,17 @@ fn successor(old: &Deploy, record: Option<&Record>, arguments: &DeployRotate) ->
 
 /// Whether nothing has to be asked: neither the environment, where there are several, nor the
 /// names.
-fn is_known(request: &PartialRequest, record: Option<&Record>, arguments: &DeployRotate) -> Result<bool> {
-    let names = record.is_some() || arguments.all || arguments.only.is_some();
-    Ok(names && !is_environment_unknown(request, record)?)
+fn is_known(request: &PartialRequest, receipt: Option<&Receipt>, arguments: &DeployRotate) -> Result<bool> {
+    let names = receipt.is_some() || arguments.all || arguments.only.is_some();
+    Ok(names && !is_environment_unknown(request, receipt)?)
 }
 
-/// Whether the environment has to be asked. For a platform that lists none, a record without one is
+/// Whether the environment has to be asked. For a platform that lists none, a receipt without one is
 /// an answer.
-fn is_environment_unknown(request: &PartialRequest, record: Option<&Record>) -> Result<bool> {
+fn is_environment_unknown(request: &PartialRequest, receipt: Option<&Receipt>) -> Result<bool> {
     let platform = request.platform.as_deref().map(platforms::find).transpose()?;
     let knows_none =
-        record.is_some() && platform.as_ref().is_some_and(|platform| platform.environments.is_empty());
+        receipt.is_some() && platform.as_ref().is_some_and(|platform| platform.environments.is_empty());
     let has_choice = platform.is_some_and(|platform| platform.has_choice());
     Ok(request.environment.is_none() && has_choice && !knows_none)
 }
@@ -102,14 +102,14 @@ fn is_environment_unknown(request: &PartialRequest, record: Option<&Record>) -> 
 fn ask(
     context: &DeployContext,
     request: &mut PartialRequest,
-    record: Option<&Record>,
+    receipt: Option<&Receipt>,
     arguments: &DeployRotate,
 ) -> Result<()> {
-    if is_environment_unknown(request, record)? {
+    if is_environment_unknown(request, receipt)? {
         let platform = platforms::find(request.platform.as_deref().unwrap_or_default())?;
         request.environment = prompt::ask_environment(&platform)?;
     }
-    if !arguments.all && request.only.is_none() && record.is_none() {
+    if !arguments.all && request.only.is_none() && receipt.is_none() {
         request.only = prompt::ask_variables(context)?;
     }
     Ok(())
@@ -117,9 +117,9 @@ fn ask(
 
 /// Names the variables that were added since, if the old deployment held all: the successor holds
 /// them, too, and that should surprise nobody.
-fn print_new_names(context: &DeployContext, request: &PartialRequest, record: Option<&Record>) {
-    let Some(record) = record.filter(|_| request.only.is_none()) else { return };
-    let new = context.values.names().filter(|name| !record.variables.contains_key(*name));
+fn print_new_names(context: &DeployContext, request: &PartialRequest, receipt: Option<&Receipt>) {
+    let Some(receipt) = receipt.filter(|_| request.only.is_none()) else { return };
+    let new = context.values.names().filter(|name| !receipt.variables.contains_key(*name));
     let new: Vec<_> = new.collect();
     if !new.is_empty() {
         printer::note(&format!(

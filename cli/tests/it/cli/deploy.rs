@@ -118,9 +118,9 @@ fn what_cannot_be_deployed_registers_nothing() {
     sandbox.capy(&PRINT).fails(10, "NO_ENV_FILE");
     sandbox.write(".env", "# nothing\n");
     sandbox.capy(&PRINT).fails(1, "NOTHING_TO_DEPLOY");
-    for doubtful in ["A=can#ary\n", "A=canary\nline two\n"] {
-        sandbox.write(".env", doubtful);
-        sandbox.capy(&PRINT).fails(1, "ENV_FILE_IN_DOUBT");
+    for ambiguous in ["A=can#ary\n", "A=canary\nline two\n"] {
+        sandbox.write(".env", ambiguous);
+        sandbox.capy(&PRINT).fails(1, "ENV_FILE_AMBIGUOUS");
     }
     sandbox.write(".env", "A=1\n");
     sandbox.capy(&["deploy", "--platform", "other"]).fails(2, "NO_OUTPUT");
@@ -149,7 +149,7 @@ pub(crate) fn print_to_nobody(sandbox: &Sandbox, arguments: &[&str]) {
 #[test]
 fn a_deployment_is_noted_as_nobodys_before_the_service_may_have_it() {
     let sandbox = with_secrets();
-    let noted = || fs::read_dir(sandbox.config("unstored")).map_or(0, Iterator::count);
+    let noted = || fs::read_dir(sandbox.config("unclaimed")).map_or(0, Iterator::count);
     sandbox.service.fail_next([Fault::Refuse(401, "UNAUTHORIZED")]);
     sandbox.capy(&PRINT).fails(22, "UNAUTHORIZED");
     assert_eq!(noted(), 0, "a refusal makes nothing");

@@ -141,7 +141,7 @@ fn a_line_that_would_be_sealed_in_half_is_refused() {
     for line in ["A=can#ary", "A='can'ary", "A=\"canary", pem, "A\u{a0}=canary"] {
         let text = format!("B=1\n{line}\n");
         sandbox.write(".env", &text);
-        sandbox.capy(&["encrypt"]).fails(1, "ENV_FILE_IN_DOUBT");
+        sandbox.capy(&["encrypt"]).fails(1, "ENV_FILE_AMBIGUOUS");
         assert_eq!(sandbox.read(".env"), text);
     }
 }
@@ -223,9 +223,9 @@ fn an_edit_that_would_change_another_variable_is_not_made() {
     let sandbox = Sandbox::project();
     // The quote is open until an edit closes it.
     sandbox.write(".env", "B='canary\n");
-    sandbox.capy_with(&["set", "NEXT_PUBLIC_A"], "two words 'in' \"quotes\"").fails(1, "ENV_FILE_IN_DOUBT");
+    sandbox.capy_with(&["set", "NEXT_PUBLIC_A"], "two words 'in' \"quotes\"").fails(1, "ENV_FILE_AMBIGUOUS");
     assert_eq!(sandbox.read(".env"), "B='canary\n");
-    sandbox.capy_with(&["set", "NEXT_PUBLIC_A"], "it's").fails(1, "ENV_FILE_IN_DOUBT");
+    sandbox.capy_with(&["set", "NEXT_PUBLIC_A"], "it's").fails(1, "ENV_FILE_AMBIGUOUS");
     assert_eq!(sandbox.read(".env"), "B='canary\n");
     sandbox.capy_with(&["set", "A"], "it's").succeeds();
 }
@@ -335,7 +335,7 @@ fn what_readers_of_env_files_read_otherwise_is_told_by_run_and_refused_by_encryp
         assert!(run.stderr.contains(&warning) && run.stderr.contains(says), "{line:?}: {}", run.stderr);
         assert!(!run.stderr.contains(CANARY), "{}", run.stderr);
         for command in [&["encrypt"][..], &["deploy", "--platform", "other", "--print"]] {
-            let refused = sandbox.capy(command).fails(1, "ENV_FILE_IN_DOUBT");
+            let refused = sandbox.capy(command).fails(1, "ENV_FILE_AMBIGUOUS");
             assert!(refused.stderr.contains(says), "{}", refused.stderr);
         }
         assert_eq!(sandbox.read(".env"), text);
@@ -411,7 +411,7 @@ fn a_file_of_which_nothing_is_read_does_not_run() {
     let sandbox = Sandbox::new();
     for text in ["A: 1\n", "{\"A\": 1}\n", "A 1", "А\u{a0}Б=1"] {
         sandbox.write(".env", text);
-        sandbox.capy(&["run", "--", "true"]).fails(1, "ENV_FILE_IN_DOUBT");
+        sandbox.capy(&["run", "--", "true"]).fails(1, "ENV_FILE_AMBIGUOUS");
     }
     for text in ["", "# nothing yet\n", "\n"] {
         sandbox.write(".env", text);

@@ -1,6 +1,7 @@
 //! `capy init`, with and without `--recover`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::sandbox::{Sandbox, contains, mode};
@@ -28,6 +29,14 @@ fn a_new_project_shows_24_words_once_and_keeps_its_key_private() {
     assert_eq!((mode(&key), mode(&sandbox.config("keys"))), (0o600, 0o700));
     let phrase = words.join(" ");
     assert!(sandbox.files().iter().all(|(_, content)| !contains(content, &phrase)));
+}
+
+#[test]
+fn a_config_folder_that_others_can_read_is_made_private() {
+    let sandbox = Sandbox::logged_in();
+    fs::set_permissions(sandbox.config(""), fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.capy(&["init"]).succeeds();
+    assert_eq!(mode(&sandbox.config("")), 0o700);
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn what_no_environment_can_carry_is_refused_before_anything_is_sent() {
     assert_eq!(capy(&set, "x").code, 2, "no name");
     assert_eq!(capy(&[&set[..], &["A", "value"]].concat(), "").code, 2, "there is no argument for a value");
     store.sandbox.write("odd.env", "A=canary#x9\n");
-    capy(&[&set[..], &["--from", "odd.env"]].concat(), "").fails(1, "ENV_FILE_IN_DOUBT");
+    capy(&[&set[..], &["--from", "odd.env"]].concat(), "").fails(1, "ENV_FILE_AMBIGUOUS");
     capy(&[&set[..], &["--from", "none.env"]].concat(), "").fails(10, "NO_ENV_FILE");
     assert_eq!(names(&store.json(&["store", "project", "show", "shop"])), Vec::<&str>::new());
 }

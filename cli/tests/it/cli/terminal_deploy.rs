@@ -135,9 +135,9 @@ fn a_deployment_that_nobody_holds_is_revoked_from_the_list_on_a_yes() {
     sandbox.capy_with(&["set", "A"], "canary.A.x9").succeeds();
     sandbox.capy(&["deploy", "--platform", "other", "--print"]).succeeds();
     let id = sandbox.service.deploys()[0].deploy_id;
-    assert_eq!(std::fs::read_dir(sandbox.config("unstored")).unwrap().count(), 0, "it was printed");
+    assert_eq!(std::fs::read_dir(sandbox.config("unclaimed")).unwrap().count(), 0, "it was printed");
     // As a page leaves it that is killed before anything was taken.
-    std::fs::write(sandbox.config("unstored").join(id.to_string()), "").unwrap();
+    std::fs::write(sandbox.config("unclaimed").join(id.to_string()), "").unwrap();
     for (answer, revoked) in [("n", false), ("y", true)] {
         let mut terminal = Terminal::start(&sandbox, &["deploy", "list"]);
         terminal.wait_for("nobody received the variables of");
@@ -147,5 +147,5 @@ fn a_deployment_that_nobody_holds_is_revoked_from_the_list_on_a_yes() {
         assert_eq!(code, Some(0), "{shown}");
         assert_eq!(sandbox.service.deploys()[0].revoked_at.is_some(), revoked, "{shown}");
     }
-    assert_eq!(std::fs::read_dir(sandbox.config("unstored")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(sandbox.config("unclaimed")).unwrap().count(), 0);
 }

@@ -73,7 +73,7 @@ fn what_is_wrong_already_is_said_before_a_page_is_opened() {
         .capy(&["deploy", "--platform", "vercel", "--environment", "nope"])
         .fails(2, "ENVIRONMENT_UNKNOWN");
     sandbox.write(".env", "A=can#ary\n");
-    sandbox.capy(&["deploy"]).fails(1, "ENV_FILE_IN_DOUBT");
+    sandbox.capy(&["deploy"]).fails(1, "ENV_FILE_AMBIGUOUS");
     fs::remove_file(sandbox.path(".env")).unwrap();
     sandbox.capy(&["deploy"]).fails(10, "NO_ENV_FILE");
     assert!(!sandbox.config("../..").join("argv").exists());

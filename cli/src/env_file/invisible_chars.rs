@@ -5,14 +5,14 @@
 
 use capy_protocol::text::steers_terminal;
 
-use crate::error::DoubtKind;
+use crate::error::AmbiguityKind;
 
 /// Byte order mark, which some editors write in front of UTF-8.
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The first invisible character, or carriage return without a newline, of an assignment up to the
 /// end of its value, with its byte offset; `after` is the text that follows.
-pub(super) fn first_odd_in_value(text: &str, after: &str) -> Option<(usize, DoubtKind)> {
+pub(super) fn find_in_value(text: &str, after: &str) -> Option<(usize, AmbiguityKind)> {
     let mut before = None;
     for (at, letter) in text.char_indices() {
         let joins =
@@ -21,7 +21,7 @@ pub(super) fn first_odd_in_value(text: &str, after: &str) -> Option<(usize, Doub
             return Some((at, kind(letter)));
         }
         if is_lone_return(letter, &text[at..], after) {
-            return Some((at, DoubtKind::LoneCarriageReturn));
+            return Some((at, AmbiguityKind::LoneCarriageReturn));
         }
         before = Some(letter);
     }
@@ -32,18 +32,18 @@ pub(super) fn first_odd_in_value(text: &str, after: &str) -> Option<(usize, Doub
 /// terminal, with its byte offset; `after` is the text that follows.
 ///
 /// A comment may contain the blanks and joiners of any language: no value is read from them.
-pub(super) fn first_odd_in_comment(text: &str, after: &str) -> Option<(usize, DoubtKind)> {
+pub(super) fn find_in_comment(text: &str, after: &str) -> Option<(usize, AmbiguityKind)> {
     let is_odd = |letter: char| !matches!(letter, '\t' | '\r' | '\n') && steers_terminal(letter);
     text.char_indices().find_map(|(at, letter)| {
         if is_lone_return(letter, &text[at..], after) {
-            return Some((at, DoubtKind::LoneCarriageReturn));
+            return Some((at, AmbiguityKind::LoneCarriageReturn));
         }
         is_odd(letter).then(|| (at, kind(letter)))
     })
 }
 
-fn kind(letter: char) -> DoubtKind {
-    DoubtKind::Invisible(letter)
+fn kind(letter: char) -> AmbiguityKind {
+    AmbiguityKind::Invisible(letter)
 }
 
 /// Whether a carriage return is followed by neither a newline nor the end of the file.

@@ -5,7 +5,6 @@
 //! private, so that no other user can remove a pin.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use capy_client::ServiceUrl;
@@ -15,16 +14,16 @@ use crate::error::{Error, Result};
 use crate::local::Config;
 use crate::local::private_file;
 
-/// The file with the pinned checkpoints.
-pub(crate) struct Pins {
-    folder: PathBuf,
+/// The pinned checkpoints of all services.
+pub(crate) struct PinnedCheckpoints<'c> {
+    config: &'c Config,
     path: PathBuf,
 }
 
 /// A checkpoint that was seen.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Pin {
+pub(crate) struct PinnedCheckpoint {
     pub(crate) checkpoint: u64,
     pub(crate) digest: String,
 }
@@ -33,23 +32,22 @@ pub(crate) struct Pin {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    services: BTreeMap<String, Pin>,
+    services: BTreeMap<String, PinnedCheckpoint>,
 }
 
-impl Pins {
-    pub(crate) fn of(config: &Config) -> Self {
-        let folder = config.folder("");
-        Self { path: folder.join("audit.toml"), folder }
+impl<'c> PinnedCheckpoints<'c> {
+    pub(crate) fn of(config: &'c Config) -> Self {
+        Self { config, path: config.path("audit.toml") }
     }
 
     /// The checkpoint of a service that was seen last.
-    pub(crate) fn read(&self, url: &ServiceUrl) -> Result<Option<Pin>> {
+    pub(crate) fn read(&self, url: &ServiceUrl) -> Result<Option<PinnedCheckpoint>> {
         Ok(self.read_all()?.services.remove(url.as_str()))
     }
 
     /// Saves a checkpoint as the last one seen of a service.
-    pub(crate) fn write(&self, url: &ServiceUrl, pin: &Pin) -> Result<()> {
-        private_file::create_private_folder(&self.folder).map_err(Error::file("create", &self.folder))?;
+    pub(crate) fn write(&self, url: &ServiceUrl, pin: &PinnedCheckpoint) -> Result<()> {
+        self.config.create()?;
         let _lock =
             private_file::lock_beside(&self.path).map_err(Error::file("lock the folder of", &self.path))?;
         let mut file = self.read_all()?;
@@ -61,11 +59,8 @@ impl Pins {
     /// Reads all pins. A malformed file is an error and does not count as empty: an attacker may
     /// want capy to forget the pins.
     fn read_all(&self) -> Result<File> {
-        let text = match std::fs::read_to_string(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(File::default()),
-            Err(error) => return Err(Error::file("read", &self.path)(error)),
-        };
+        let text = private_file::read_if_exists(&self.path).map_err(Error::file("read", &self.path))?;
+        let Some(text) = text else { return Ok(File::default()) };
         toml::from_str(&text).map_err(|_| Error::PinsMalformed { path: self.path.clone() })
     }
 }
