@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use capy_client::ServiceUrl;
 use capy_client::service_url::PlainHttp;
-use capy_client::terminal_text::clean;
+use capy_protocol::terminal_text::clean_line;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -238,7 +238,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
         (Some(text), Some(code)) => format!("{text} [code: {code}] ({})", status.as_u16()),
         _ => format!("it answered {}", status.as_u16()),
     };
-    clean(&said.chars().take(300).collect::<String>()).replace('\n', " ")
+    clean_line(&said.chars().take(300).collect::<String>())
 }
 
 /// The files of a `multipart/form-data` body, by their names. `None` if the body is no such form,

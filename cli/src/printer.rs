@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use capy_client::terminal_text::clean;
+use capy_protocol::terminal_text::clean_lines;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -31,13 +31,13 @@ pub(crate) fn plural(count: usize) -> &'static str {
 /// Writes a line for people to stderr. A failure is ignored: without a reader the command still
 /// goes on.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", clean(text));
+    let _ = writeln!(io::stderr().lock(), "{}", clean_lines(text));
 }
 
 /// Writes text for people to stderr, without a new line after it.
 pub(crate) fn prompt(text: &str) {
     let mut err = io::stderr().lock();
-    let _ = err.write_all(clean(text).as_bytes()).and_then(|()| err.flush());
+    let _ = err.write_all(clean_lines(text).as_bytes()).and_then(|()| err.flush());
 }
 
 /// Writes an error: what failed, an empty line, and what to do.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use capy_client::credentials::{self, Stand};
+use capy_protocol::terminal_text::is_terminal_control;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -348,9 +349,7 @@ impl<'a> PushPlan<'a> {
         let secrets = self.variables.iter().filter(|variable| variable.is_secret());
         let secrets: Vec<_> = secrets.map(|variable| variable.value.as_str()).collect();
         let text = redact::redact(text, &secrets);
-        text.chars()
-            .filter(|letter| *letter == '\n' || !capy_client::terminal_text::steers(*letter))
-            .collect()
+        text.chars().filter(|letter| *letter == '\n' || !is_terminal_control(*letter)).collect()
     }
 }
 

@@ -1,7 +1,8 @@
-//! Formatting for lists that people read: tables, times, and text from others without control
-//! characters.
+//! Tables for people to read: columns, times, and cells with text from others.
 
 use std::time::{Duration, UNIX_EPOCH};
+
+use capy_protocol::terminal_text::clean_line;
 
 /// The rows under their head, each column as wide as its widest cell.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
@@ -18,15 +19,9 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Ite
     text
 }
 
-/// Text from others with a blank in place of each character that could control the terminal; `-`
-/// for none.
+/// Text from others for one cell or line, without terminal control characters; `-` for none.
 pub(crate) fn shown(text: Option<&str>) -> String {
-    let text: String = text
-        .unwrap_or("-")
-        .chars()
-        .map(|c| if capy_client::terminal_text::steers(c) { ' ' } else { c })
-        .collect();
-    if text.is_empty() { "-".into() } else { text }
+    clean_line(text.filter(|text| !text.is_empty()).unwrap_or("-"))
 }
 
 /// Milliseconds since the Unix epoch as a date and time.

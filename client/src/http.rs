@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use capy_protocol::api::{ErrorBody, ErrorCode};
 use capy_protocol::idempotency::{self, IdempotencyKey};
-use capy_protocol::text::steers_terminal;
+use capy_protocol::terminal_text::clean_line;
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body};
@@ -217,9 +217,8 @@ fn said(body: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// Cleans text from the service for a terminal: at most 200 characters, with a space for each
-/// terminal control character.
+/// Cleans text from the service for a line on a terminal, and cuts it after 200 characters.
 pub(crate) fn clean(text: &str) -> String {
-    let shown = text.chars().take(200);
-    shown.map(|c| if steers_terminal(c) { ' ' } else { c }).collect()
+    let end = text.char_indices().nth(200).map_or(text.len(), |(at, _)| at);
+    clean_line(&text[..end])
 }

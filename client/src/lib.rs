@@ -26,7 +26,6 @@ pub mod service;
 pub mod service_url;
 #[cfg_attr(windows, path = "signals/windows.rs")]
 pub mod signals;
-pub mod terminal_text;
 pub mod waiting;
 
 use std::ffi::OsString;

@@ -9,8 +9,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use capy_client::{bar, private_memory, terminal_text};
+use capy_client::{bar, private_memory};
 use capy_protocol::env_map::EnvMap;
+use capy_protocol::terminal_text::clean_lines;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
@@ -134,7 +135,7 @@ pub fn main() -> ExitCode {
 
 /// Prints a line to stderr. A failed write does not stop the run.
 fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", terminal_text::clean(line));
+    let _ = writeln!(io::stderr().lock(), "{}", clean_lines(line));
 }
 
 fn request(cli: Cli, values: &EnvMap) -> Request<'_> {
@@ -224,7 +225,7 @@ fn fail(format: Option<Format>, stable: &str, what: &str, hint: Option<&str>, co
         text.push_str(&format!("\nhint: {hint}\n"));
     }
     // A failed write to stderr cannot be reported.
-    let _ = io::stderr().write_all(terminal_text::clean(&text).as_bytes());
+    let _ = io::stderr().write_all(clean_lines(&text).as_bytes());
     ExitCode::from(code)
 }
 

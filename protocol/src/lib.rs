@@ -32,6 +32,7 @@ pub mod seal;
 pub mod service_secrets;
 pub mod store_keys;
 pub mod store_row;
+pub mod terminal_text;
 pub mod text;
 pub mod token;
 pub mod variable_name;

@@ -1,5 +1,5 @@
-//! Text helpers: canonical base64 (RFC 4648, section 4: standard alphabet, padded), white space and
-//! quotes around pasted values, and terminal control characters.
+//! Text helpers: canonical base64 (RFC 4648, section 4: standard alphabet, padded), and white space
+//! and quotes around pasted values.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,15 +35,6 @@ pub fn strip_wrapping(text: &str) -> &str {
         .map_or(text, str::trim)
 }
 
-/// Whether a character controls a terminal instead of being displayed: control characters, line and
-/// paragraph separators, and marks that change the reading order (Unicode Standard Annex #9) or
-/// annotate text.
-pub fn steers_terminal(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(letter, '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,15 +45,6 @@ mod tests {
         for bad in ["AQI", "AQJ=", "AQI=\n", "AQ-_", "AQI==", " AQI=", "A"] {
             assert_eq!(parse_base64(bad), Err(Error::Base64), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn what_steers_a_terminal_is_told_from_what_is_shown() {
-        for steering in "\n\t\r\0\u{1b}\u{7f}\u{9b}\u{61c}\u{200f}\u{2028}\u{202e}\u{2066}\u{2069}".chars() {
-            assert!(steers_terminal(steering), "{steering:?}");
-        }
-        // A zero-width joiner inside an emoji is displayed.
-        assert!(!"a ~é🦫👩\u{200d}💻".chars().any(steers_terminal));
     }
 
     #[test]

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{str, thread};
 
-use capy_client::terminal_text::clean;
 use capy_inliner::{Encoding, Redactor, Request, Within};
 use capy_protocol::env_map::EnvMap;
+use capy_protocol::terminal_text::clean_lines;
 
 use super::stops::{Done, Stops};
 use crate::error::BuildFault as Fault;
@@ -132,7 +132,7 @@ impl Output {
 
     fn write(&self, text: &str, into_log: fn(&mut Log, &str)) {
         // Some programs end lines with a carriage return, which is harmless as a line feed.
-        let text = clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        let text = clean_lines(&text.replace("\r\n", "\n").replace('\r', "\n"));
         let mut log = self.lock();
         printer::prompt(&text);
         into_log(&mut log, &text);

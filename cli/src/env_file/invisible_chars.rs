@@ -3,7 +3,7 @@
 //! Sources: Unicode 16, `DerivedCoreProperties.txt` (`Default_Ignorable_Code_Point`),
 //! `UnicodeData.txt` (general category Cf); white space and controls are those of [`char`].
 
-use capy_protocol::text::steers_terminal;
+use capy_protocol::terminal_text::is_terminal_control;
 
 use crate::error::AmbiguityKind;
 
@@ -33,7 +33,7 @@ pub(super) fn find_in_value(text: &str, after: &str) -> Option<(usize, Ambiguity
 ///
 /// A comment may contain the blanks and joiners of any language: no value is read from them.
 pub(super) fn find_in_comment(text: &str, after: &str) -> Option<(usize, AmbiguityKind)> {
-    let is_odd = |letter: char| !matches!(letter, '\t' | '\r' | '\n') && steers_terminal(letter);
+    let is_odd = |letter: char| !matches!(letter, '\t' | '\r' | '\n') && is_terminal_control(letter);
     text.char_indices().find_map(|(at, letter)| {
         if is_lone_return(letter, &text[at..], after) {
             return Some((at, AmbiguityKind::LoneCarriageReturn));

@@ -66,7 +66,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
                 "service_url",
             ],
             &["error"],
-            &["bar", "private_memory", "retry", "signals", "terminal_text", "waiting"],
+            &["bar", "private_memory", "retry", "signals", "waiting"],
             &["credentials", "http", "project_file"],
             &["service"],
             &["github"],

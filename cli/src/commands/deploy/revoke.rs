@@ -3,6 +3,7 @@
 
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
+use capy_protocol::terminal_text::is_terminal_control;
 
 use crate::cli::DeployRevoke;
 use crate::deployment;
@@ -71,7 +72,7 @@ pub(super) fn choose<'a>(prefix: &str, deploys: &'a [Deploy]) -> Result<&'a Depl
 fn describe(deploy: &Deploy) -> String {
     let platform = deploy.platform.as_deref().unwrap_or("-");
     let state = if deploy.revoked_at.is_some() { "revoked" } else { "live" };
-    let platform: String = platform.chars().filter(|c| !capy_client::terminal_text::steers(*c)).collect();
+    let platform: String = platform.chars().filter(|c| !is_terminal_control(*c)).collect();
     format!("  {}  {platform}  {state}", deploy.deploy_id)
 }
 

@@ -2,7 +2,7 @@
 //! engine's command lines: none of these may begin with `-`, and no address may name another
 //! transport or have a password.
 
-use capy_protocol::text::steers_terminal;
+use capy_protocol::terminal_text::is_terminal_control;
 
 use super::{KEY_MAX, NAME_MAX, SETTING_MAX};
 use crate::address::{self, host_of};
@@ -22,7 +22,7 @@ pub(super) fn is_variable(text: &str) -> bool {
 
 /// Whether the text is one line of shell.
 pub(super) fn is_command(text: &str) -> bool {
-    text.len() <= SETTING_MAX && !text.trim().is_empty() && !text.chars().any(steers_terminal)
+    text.len() <= SETTING_MAX && !text.trim().is_empty() && !text.chars().any(is_terminal_control)
 }
 
 /// Whether the text is `https://host/path`, `ssh://[user@]host/path` or `user@host:path`.
@@ -44,7 +44,7 @@ pub(super) fn is_repository(text: &str) -> bool {
 
 /// Whether the text is an absolute path on the service's own machine.
 pub(super) fn is_local(text: &str) -> bool {
-    text.starts_with('/') && text.len() <= SETTING_MAX && !text.chars().any(steers_terminal)
+    text.starts_with('/') && text.len() <= SETTING_MAX && !text.chars().any(is_terminal_control)
 }
 
 fn is_user(text: &str) -> bool {
@@ -64,7 +64,7 @@ fn is_path(text: &str) -> bool {
 /// such as `@{-1}`.
 pub(super) fn is_branch(text: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    let forbidden = |c: char| c.is_control() || steers_terminal(c) || " ~^:?*[\\".contains(c);
+    let forbidden = |c: char| c.is_control() || is_terminal_control(c) || " ~^:?*[\\".contains(c);
     text.len() <= 255
         && !["@", "HEAD"].contains(&text)
         && !text.starts_with('-')
@@ -84,7 +84,7 @@ fn has_pair(text: &str, pair: &str) -> bool {
 pub(super) fn is_output_directory(text: &str) -> bool {
     let is_part = |part: &str| !["", ".", ".."].contains(&part);
     let inside = text == "." || text.strip_suffix('/').unwrap_or(text).split('/').all(is_part);
-    inside && text.len() <= 255 && !text.chars().any(|c| steers_terminal(c) || c == '\\')
+    inside && text.len() <= 255 && !text.chars().any(|c| is_terminal_control(c) || c == '\\')
 }
 
 /// Whether the text is a container image: `[registry/]path[:tag][@digest]`.
