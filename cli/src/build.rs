@@ -12,7 +12,7 @@
 //! | `hosts` | which hosts a repository is fetched from |
 //! | `secrets`, `startup_script`, `dotenv` | opening the rows, values to the container |
 //! | `passwd` | the user's entry in the container |
-//! | `engine`, `container`, `process`, `stops` | what runs, and what ends it |
+//! | `engine`, `container` | what runs, and what ends it (with `crate::process`) |
 //! | `output` | what is shown and logged |
 //! | `kind`, `artifacts` | what may be handed out |
 //! | `temp`, `record` | what is removed, and what is kept |
@@ -26,13 +26,11 @@ mod id;
 mod kind;
 mod output;
 mod passwd;
-mod process;
 mod record;
 mod secrets;
 mod source;
 mod startup_script;
 mod steps;
-mod stops;
 mod temp;
 mod tree;
 
@@ -46,9 +44,9 @@ use capy_protocol::api::projects::{Project, Recipe};
 pub(crate) use engine::{Engine, Limits, image, word};
 pub(crate) use hosts::{AllowedHost, Hosts};
 pub(crate) use record::{Record, Records, Status};
-pub(crate) use stops::Stops;
 
 use crate::error::{BuildFault as Fault, Error, Result};
+use crate::process::cancellation::{Cancellation, Cancelled, IgnoredSignals};
 use crate::settings::deadline;
 use crate::{printer, store_project};
 use hosts::Address;
@@ -56,20 +54,20 @@ use id::BuildId;
 use output::Output;
 use source::Source;
 use steps::Steps;
-use temp::Temp;
+use temp::TempFolder;
 
 /// The image of a project that does not name one.
-const IMAGE: &str = "docker.io/library/node:24";
+const DEFAULT_IMAGE: &str = "docker.io/library/node:24";
 
 /// Timeout in place of one that is longer than the clock can represent.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The longest time from a build's record to its folder, in milliseconds. An older record of a
 /// running build without a folder belongs to a killed build.
-const BEGINNING: u64 = 60_000;
+const START_GRACE_MS: u64 = 60_000;
 
 /// The options of `capy build`.
-pub(crate) struct Order {
+pub(crate) struct BuildOptions {
     /// The project's name or id.
     pub(crate) project: String,
     pub(crate) source: Option<PathBuf>,
@@ -91,31 +89,53 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<Error>,
 }
 
+impl From<Cancelled> for Fault {
+    fn from(cancelled: Cancelled) -> Self {
+        match cancelled {
+            Cancelled::Signal => Self::Stopped,
+            Cancelled::Timeout => Self::TimeOver,
+        }
+    }
+}
+
+impl From<Cancelled> for Error {
+    fn from(cancelled: Cancelled) -> Self {
+        Fault::from(cancelled).into()
+    }
+}
+
 /// Runs a build.
 ///
 /// # Errors
 /// What stops the build before there is a record. Any later failure is in the outcome.
-pub(crate) fn build(order: Order, service: Service, stops: &Stops) -> Result<Outcome> {
+pub(crate) fn build(options: BuildOptions, service: Service, cancellation: &Cancellation) -> Result<Outcome> {
     let began = Instant::now();
-    let until = began.checked_add(order.timeout).unwrap_or(began + LONGEST);
-    stops.end_at(until).map_err(Fault::Signals)?;
+    let until = began.checked_add(options.timeout).unwrap_or(began + MAX_TIMEOUT);
+    cancellation.set_deadline(until).map_err(Fault::Signals)?;
     let keys = secrets::keys()?;
     let records = Records::find()?;
-    let temp = Temp::open(&match &order.temp {
+    let temp = TempFolder::open(&match &options.temp {
         Some(path) => path.clone(),
         None => record::state_folder()?.join("temp"),
     })?;
-    sweep(&temp, &records, stops)?;
+    sweep(&temp, &records, cancellation)?;
     let service = Arc::new(service);
-    let project = find(&service, &order.project, stops, until)?;
-    let prepared = Prepared::of(&order, project, &service, stops)?;
-    let mut record = prepared.record(&order, &temp)?;
-    if let Some(artifacts) = &order.artifacts {
+    let project = find(&service, &options.project, cancellation, until)?;
+    let prepared = Prepared::of(&options, project, &service, cancellation)?;
+    let mut record = prepared.record(&options, &temp)?;
+    if let Some(artifacts) = &options.artifacts {
         artifacts::check_place(artifacts)?;
     }
     records.begin(&record)?;
-    let steps =
-        Steps { order: &order, prepared: &prepared, keys: &keys, service, records: &records, stops, until };
+    let steps = Steps {
+        options: &options,
+        prepared: &prepared,
+        keys: &keys,
+        service,
+        records: &records,
+        cancellation,
+        until,
+    };
     let output = Output::begin(&records.log(&record.id)).map_err(Error::from);
     let result = output.and_then(|output| steps.run(&temp, output, &mut record));
     let error = close(&mut record, result);
@@ -146,38 +166,38 @@ fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
 
 /// Removes what killed builds left, before anything new is created: in `temp`, and in the folders
 /// that the records of running builds name.
-fn sweep(temp: &Temp, records: &Records, stops: &Stops) -> Result<()> {
+fn sweep(temp: &TempFolder, records: &Records, cancellation: &Cancellation) -> Result<()> {
     let mut places = vec![temp.clone()];
     let running: Vec<Record> =
         records.all()?.into_iter().filter(|record| record.status == Status::Running).collect();
-    places.extend(running.iter().filter_map(|record| Temp::find(&record.temp)));
+    places.extend(running.iter().filter_map(|record| TempFolder::find(&record.temp)));
     places.sort();
     places.dedup();
     let mut gone = Vec::new();
     for place in &places {
-        let (removed, left) = place.sweep(stops)?;
+        let (removed, left) = place.sweep(cancellation)?;
         gone.extend(removed);
         left.iter().for_each(|fault| printer::note(&format!("warning: {fault}")));
     }
     // A build that was killed before it had a folder, or whose folder was in memory and is gone
     // with a restart; but not a build that is just starting.
-    let is_old = |record: &&Record| record.started_at + BEGINNING < record::now();
+    let is_old = |record: &&Record| record.started_at + START_GRACE_MS < record::now();
     let lost =
         running.iter().filter(is_old).filter(|record| !places.iter().any(|place| place.holds(&record.id)));
     gone.extend(lost.map(|record| record.id.clone()));
     gone.sort();
     gone.dedup();
     for id in gone {
-        records.lose(&id);
+        records.mark_lost(&id);
         printer::note(&format!("note: build {id} was killed; its remains are removed now"));
     }
-    Ok(stops.check()?)
+    Ok(cancellation.check()?)
 }
 
 /// Finds the project by its id, or by a name that only one project has.
-fn find(service: &Arc<Service>, named: &str, stops: &Stops, until: Instant) -> Result<Project> {
+fn find(service: &Arc<Service>, named: &str, cancellation: &Cancellation, until: Instant) -> Result<Project> {
     let (service, named, deadline) = (Arc::clone(service), named.to_owned(), deadline()?);
-    let detail = stops.during(until, move || -> Result<_> {
+    let detail = cancellation.run(until, IgnoredSignals::None, move || -> Result<_> {
         let id = store_project::find(&service, &named)?;
         Ok(service.project(&id, deadline)?)
     })??;
@@ -193,27 +213,35 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn of(order: &Order, project: Project, service: &Service, stops: &Stops) -> Result<Self, Fault> {
+    fn of(
+        options: &BuildOptions,
+        project: Project,
+        service: &Service,
+        cancellation: &Cancellation,
+    ) -> Result<Self, Fault> {
         temp::folder_name(&project.name)?;
         let recipe = &project.recipe;
-        let source = source(order, recipe, service.url().is_loopback())?;
+        let source = source(options, recipe, service.url().is_loopback())?;
         source.check()?;
         let engine = match script(recipe) {
             None => None,
             Some(_) => {
-                let image =
-                    order.image.clone().or_else(|| recipe.image.clone()).unwrap_or_else(|| IMAGE.into());
+                let image = options
+                    .image
+                    .clone()
+                    .or_else(|| recipe.image.clone())
+                    .unwrap_or_else(|| DEFAULT_IMAGE.into());
                 let image = engine::image(&image).map_err(|_| Fault::SettingUnusable {
                     what: "the image",
                     reason: "this is not the name of an image",
                 })?;
-                Some((Engine::choose(order.engine, stops)?, image))
+                Some((Engine::choose(options.engine, cancellation)?, image))
             }
         };
         Ok(Self { project, source, engine })
     }
 
-    fn record(&self, order: &Order, temp: &Temp) -> Result<Record, Fault> {
+    fn record(&self, options: &BuildOptions, temp: &TempFolder) -> Result<Record, Fault> {
         let id = BuildId::draw().map_err(Fault::Randomness)?;
         let (engine, image) = self.engine.clone().unzip();
         Ok(Record {
@@ -226,7 +254,7 @@ impl Prepared {
             exit_code: None,
             temp: temp.path().to_owned(),
             source: self.source.shown(),
-            reference: order.reference.clone().or_else(|| self.source.reference().map(str::to_owned)),
+            reference: options.reference.clone().or_else(|| self.source.reference().map(str::to_owned)),
             commit: None,
             engine,
             image,
@@ -242,13 +270,13 @@ impl Prepared {
 }
 
 /// Chooses the source: `--source`, else the project's repository at `--ref`, else at its branch.
-fn source(order: &Order, recipe: &Recipe, local_is_allowed: bool) -> Result<Source, Fault> {
-    if let Some(folder) = &order.source {
+fn source(options: &BuildOptions, recipe: &Recipe, local_is_allowed: bool) -> Result<Source, Fault> {
+    if let Some(folder) = &options.source {
         return Ok(Source::Folder(folder.clone()));
     }
     let url = recipe.repository_url.clone().ok_or(Fault::NoSource)?;
-    let reference = order.reference.clone().or_else(|| recipe.branch.clone());
-    let access = order.hosts.admit(&Address::parse(&url, local_is_allowed)?)?;
+    let reference = options.reference.clone().or_else(|| recipe.branch.clone());
+    let access = options.hosts.admit(&Address::parse(&url, local_is_allowed)?)?;
     Ok(Source::Repository { url, reference, access, local_is_allowed })
 }
 

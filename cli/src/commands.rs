@@ -25,14 +25,14 @@ use std::process::ExitCode;
 use crate::cli::{AuditCommand, Cli, Command, DeployCommand, Service};
 use crate::error::Result;
 #[cfg(target_os = "linux")]
-use crate::init_process;
+use crate::process::container_init;
 
 /// Runs the subcommand of the command line.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run(run) => return run::run(run),
         #[cfg(target_os = "linux")]
-        Command::InitProcess(init) => return init_process::run(init.child),
+        Command::InitProcess(arguments) => return container_init::run(arguments.child),
         Command::Build(build) => return build::run(*build),
         Command::Login(login) => login::run(&login),
         Command::Logout(logout) => logout::run(&logout),

@@ -30,7 +30,7 @@ pub(crate) fn words(prompt: &str, count: usize) -> Result<Zeroizing<String>> {
     }
     printer::prompt(prompt);
     let read = read_words(count);
-    terminal::drop_typed();
+    terminal::discard_typed();
     read.map_err(Error::Input)
 }
 

@@ -5,7 +5,6 @@
 #[cfg(unix)]
 mod build;
 mod build_command;
-mod child;
 mod cli;
 mod cloudflare;
 mod commands;
@@ -14,8 +13,6 @@ mod env_file;
 mod error;
 mod exec_limits;
 mod git;
-#[cfg(target_os = "linux")]
-mod init_process;
 mod input;
 mod key_service;
 mod loader_names;
@@ -23,8 +20,7 @@ mod local;
 mod names;
 mod platforms;
 mod printer;
-mod process_group;
-mod program;
+mod process;
 mod project;
 mod push;
 pub mod server_program;

@@ -23,7 +23,7 @@ pub(crate) use program::find;
 use crate::deployment::{CheckedRequest, Deployment, Variable, json_object, lines};
 use crate::error::{DeploymentFault, Error, Result};
 use crate::platforms::{Platform, Push, Stdin};
-use program::{Finished, Outcome};
+use program::{Captured, End};
 
 /// The most characters that are kept of what a program printed.
 const LONGEST_MESSAGE: usize = 600;
@@ -190,12 +190,12 @@ impl<'a> PushPlan<'a> {
                 continue;
             }
             match program::run(program, &run.arguments, &run.stdin, stop) {
-                Ok(finished) if finished.outcome == Outcome::Success => set.extend(names),
-                Ok(finished) => {
-                    let is_killed = finished.outcome == Outcome::Killed;
+                Ok(captured) if captured.end == End::Success => set.extend(names),
+                Ok(captured) => {
+                    let is_killed = captured.end == End::Killed;
                     let into = if is_killed { &mut report.unknown } else { &mut report.failed };
                     into.extend(names);
-                    report.program_message = Some(self.message_of(&finished));
+                    report.program_message = Some(self.message_of(&captured));
                 }
                 Err(source) if set.is_empty() => {
                     return Err(Error::CommandNotExecutable { program: self.push.program.clone(), source });
@@ -212,13 +212,13 @@ impl<'a> PushPlan<'a> {
     /// Asks the platform which of the variables that were set it lists.
     fn verify(&self, program: &Path, set: Vec<&'static str>, report: &mut Report, stop: &AtomicBool) {
         match program::run(program, &self.arguments(&self.push.list, None), "", stop) {
-            Ok(list) if list.outcome == Outcome::Success => {
-                self.compare(set, report, |name| self.listed_in(&list.stdout, name));
+            Ok(list) if list.end == End::Success => {
+                self.compare(set, report, |name| self.listed_in(&list.out, name));
             }
             failed => {
                 report.unknown.extend(set);
                 let message =
-                    failed.map_or_else(|error| error.to_string(), |finished| self.message_of(&finished));
+                    failed.map_or_else(|error| error.to_string(), |captured| self.message_of(&captured));
                 report.program_message.get_or_insert(message);
             }
         }
@@ -267,12 +267,12 @@ impl<'a> PushPlan<'a> {
             |message| Report { failed: names.clone(), program_message: Some(message), ..Report::default() };
         let unknown =
             |message| Report { unknown: names.clone(), program_message: Some(message), ..Report::default() };
-        let finished = program::run(program, &self.push.run, "", stop);
-        let finished = finished
+        let captured = program::run(program, &self.push.run, "", stop);
+        let captured = captured
             .map_err(|source| Error::CommandNotExecutable { program: self.push.program.clone(), source })?;
-        let token = Zeroizing::new(String::from_utf8_lossy(&finished.stdout).into_owned());
-        if finished.outcome != Outcome::Success || token.trim().is_empty() {
-            return Ok(failed(self.message_of(&finished)));
+        let token = Zeroizing::new(String::from_utf8_lossy(&captured.out).into_owned());
+        if captured.end != End::Success || token.trim().is_empty() {
+            return Ok(failed(self.message_of(&captured)));
         }
         let vars = match heroku::ConfigVars::of(app, &token) {
             Ok(vars) => vars,
@@ -330,14 +330,14 @@ impl<'a> PushPlan<'a> {
     }
 
     /// The end of a program's output, without any value.
-    fn message_of(&self, finished: &Finished) -> String {
-        let is_silent = finished.stderr.trim_ascii().is_empty();
-        let output = if is_silent { &finished.stdout } else { &finished.stderr };
+    fn message_of(&self, captured: &Captured) -> String {
+        let is_silent = captured.err.trim_ascii().is_empty();
+        let output = if is_silent { &captured.out } else { &captured.err };
         let text = Zeroizing::new(String::from_utf8_lossy(output).into_owned());
         let text = self.without_values(text.trim());
-        let text = match (finished.outcome, text.is_empty()) {
-            (Outcome::Killed, true) => "it did not end".into(),
-            (Outcome::Killed, false) => format!("{text}; it did not end"),
+        let text = match (captured.end, text.is_empty()) {
+            (End::Killed, true) => "it did not end".into(),
+            (End::Killed, false) => format!("{text}; it did not end"),
             (_, true) => "it said nothing".into(),
             (_, false) => text,
         };

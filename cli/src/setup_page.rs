@@ -28,7 +28,8 @@ pub(crate) use browser::OpenMethod;
 
 use crate::deployment::{DeployContext, PartialRequest};
 use crate::error::{Error, Result};
-use crate::{child, printer};
+use crate::printer;
+use crate::process::child;
 use browser::Redirect;
 use gate::Gate;
 use session::Session;

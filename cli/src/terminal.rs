@@ -10,6 +10,6 @@ mod windows;
 pub(crate) const MAX_BYTES: usize = 128 * 1024;
 
 #[cfg(unix)]
-pub(crate) use unix::{drop_typed, read_hidden};
+pub(crate) use unix::{discard_typed, read_hidden};
 #[cfg(windows)]
-pub(crate) use windows::{drop_typed, read_hidden};
+pub(crate) use windows::{discard_typed, read_hidden};

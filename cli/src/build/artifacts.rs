@@ -14,12 +14,16 @@ use capy_protocol::env_map::EnvMap;
 
 use super::id::BuildId;
 use super::output::Output;
-use super::stops::Stops;
 use super::tree;
 use crate::error::BuildFault as Fault;
+use crate::process::cancellation::Cancellation;
 
 /// Resolves the output directory to a real path inside the source's folder.
-pub(super) fn output(folder: &Path, named: Option<&str>, stops: &Stops) -> Result<PathBuf, Fault> {
+pub(super) fn output(
+    folder: &Path,
+    named: Option<&str>,
+    cancellation: &Cancellation,
+) -> Result<PathBuf, Fault> {
     let named = Path::new(named.unwrap_or("."));
     let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if !named.components().all(is_inside) {
@@ -28,11 +32,11 @@ pub(super) fn output(folder: &Path, named: Option<&str>, stops: &Stops) -> Resul
             reason: "it leads out of the source",
         });
     }
-    let (tree, path) = (tree::open(folder, stops)?, folder.join(named));
+    let (tree, path) = (tree::open(folder, cancellation)?, folder.join(named));
     match tree.find(&path) {
-        Ok(Some(Kind::Folder)) => tree.real(&path).map_err(|error| tree::fault(error, stops)),
+        Ok(Some(Kind::Folder)) => tree.real(&path).map_err(|error| tree::fault(error, cancellation)),
         Err(capy_inliner::Error::LinkLeavesTree { .. }) => Err(Fault::LinkLeaves { path: named.into() }),
-        Err(capy_inliner::Error::Stopped) => Err(tree::fault(capy_inliner::Error::Stopped, stops)),
+        Err(capy_inliner::Error::Stopped) => Err(tree::fault(capy_inliner::Error::Stopped, cancellation)),
         _ => Err(Fault::NoOutput { path: named.into() }),
     }
 }
@@ -51,12 +55,16 @@ pub(super) fn check_place(to: &Path) -> Result<(), Fault> {
 
 /// Removes copies of the build's `.env` from an output, and returns how many there were. The
 /// servers of some frameworks get such a copy.
-pub(super) fn remove_env_copies(output: &Path, env: &str, stops: &Stops) -> Result<usize, Fault> {
+pub(super) fn remove_env_copies(
+    output: &Path,
+    env: &str,
+    cancellation: &Cancellation,
+) -> Result<usize, Fault> {
     if env.is_empty() {
         return Ok(0);
     }
-    let tree = tree::open(output, stops)?;
-    let failed = |error| tree::fault(error, stops);
+    let tree = tree::open(output, cancellation)?;
+    let failed = |error| tree::fault(error, cancellation);
     let mut removed = 0;
     for entry in tree.below(output, usize::MAX, |_| true).map_err(failed)? {
         let is_named_so = entry.kind == Kind::File && entry.name() == ".env";
@@ -84,21 +92,21 @@ pub(super) fn search(
     values: &EnvMap,
     servers: &[PathBuf],
     output: &Output,
-    stops: &Stops,
+    cancellation: &Cancellation,
 ) -> Result<Searched, crate::error::Error> {
     let mut request = Request::new(values);
     request.public.push(made.into());
     request.within = Within::Named;
-    request.stop = Some(stops.flag());
+    request.stop = Some(cancellation.flag());
     let report = match capy_inliner::inline(&request) {
         Err(
             error @ (capy_inliner::Error::Stopped
             | capy_inliner::Error::TimeOver
             | capy_inliner::Error::LinkLeavesTree { .. }),
-        ) => return Err(tree::fault(error, stops).into()),
+        ) => return Err(tree::fault(error, cancellation).into()),
         report => report?,
     };
-    let tree = tree::open(made, stops)?;
+    let tree = tree::open(made, cancellation)?;
     let may_hold = |leak: &Leak| {
         let is_script =
             leak.file.extension().is_some_and(|end| ["js", "mjs", "cjs"].iter().any(|script| end == *script));
@@ -137,16 +145,16 @@ pub(super) fn hand_out(
     half: &Path,
     to: &Path,
     holds_values: bool,
-    stops: &Stops,
+    cancellation: &Cancellation,
 ) -> Result<(), Fault> {
     let parent = half.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(Fault::file("create", parent))?;
     DirBuilder::new().mode(0o700).create(half).map_err(Fault::file("create", half))?;
-    tree::copy(output, half, stops, |_| true)?;
+    tree::copy(output, half, cancellation, |_| true)?;
     if !holds_values {
         fs::set_permissions(half, Permissions::from_mode(0o755)).map_err(Fault::file("protect", half))?;
     }
-    stops.check()?;
+    cancellation.check()?;
     // A rename onto an empty folder works, and onto any other it fails: of two builds with the same
     // destination, the second one fails.
     match fs::rename(half, to) {
@@ -161,7 +169,7 @@ pub(super) fn hand_out(
 
 #[cfg(test)]
 mod tests {
-    use super::super::temp::{Note, Temp};
+    use super::super::temp::{LockNote, TempFolder};
     use super::*;
 
     #[test]
@@ -173,33 +181,34 @@ mod tests {
         std::os::unix::fs::symlink("..", root.join("out")).unwrap();
         std::os::unix::fs::symlink("dist", root.join("in")).unwrap();
         for good in [None, Some("."), Some("dist"), Some("./dist/a/"), Some("in")] {
-            assert!(output(&root, good, &Stops::default()).is_ok(), "{good:?}");
+            assert!(output(&root, good, &Cancellation::default()).is_ok(), "{good:?}");
         }
         for bad in ["..", "/", "dist/../..", "out", "file", "none"] {
-            assert!(output(&root, Some(bad), &Stops::default()).is_err(), "{bad}");
+            assert!(output(&root, Some(bad), &Cancellation::default()).is_err(), "{bad}");
         }
     }
 
     /// Interrupts the copy of an output of many files once some of them are there; returns the
     /// fault.
-    fn copied_in_part(interrupt: impl FnOnce(&Stops) + Send) -> Fault {
+    fn copied_in_part(interrupt: impl FnOnce(&Cancellation) + Send) -> Fault {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::create_dir(&from).unwrap();
         (0..5000).for_each(|number| fs::write(from.join(number.to_string()), "1").unwrap());
-        let (temp, stops) = (Temp::open(&folder.path().join("temp")).unwrap(), Stops::default());
+        let (temp, cancellation) =
+            (TempFolder::open(&folder.path().join("temp")).unwrap(), Cancellation::default());
         let build = BuildId::draw().unwrap();
         let half = half(&to, &build);
-        let note = Note { build, engine: None, image: None, half: half.clone() };
-        let place = temp.place("shop", note, &stops).unwrap();
+        let note = LockNote { build, engine: None, image: None, half: half.clone() };
+        let place = temp.create_folder("shop", note, &cancellation).unwrap();
         let fault = std::thread::scope(|scope| {
             scope.spawn(|| {
                 while fs::read_dir(&half).map_or(0, Iterator::count) == 0 {
                     std::thread::yield_now();
                 }
-                interrupt(&stops);
+                interrupt(&cancellation);
             });
-            hand_out(&from, &half, &to, true, &stops).unwrap_err()
+            hand_out(&from, &half, &to, true, &cancellation).unwrap_err()
         });
         let copied = fs::read_dir(&half).unwrap().count();
         assert!((1..5000).contains(&copied) && !to.exists(), "{copied}");
@@ -210,9 +219,11 @@ mod tests {
 
     #[test]
     fn a_signal_or_the_deadline_in_the_middle_of_copying_leaves_nothing_of_the_output() {
-        let signalled = copied_in_part(|stops| stops.note(signal_hook::consts::SIGTERM));
+        let signalled =
+            copied_in_part(|cancellation| cancellation.count_signal(signal_hook::consts::SIGTERM));
         assert!(matches!(signalled, Fault::Stopped));
-        let late = copied_in_part(|stops| stops.end_at(std::time::Instant::now()).unwrap());
+        let late =
+            copied_in_part(|cancellation| cancellation.set_deadline(std::time::Instant::now()).unwrap());
         assert!(matches!(late, Fault::TimeOver));
     }
 
@@ -224,10 +235,10 @@ mod tests {
         fs::write(from.join("a"), "1").unwrap();
         check_place(&to).unwrap();
         let half = half(&to, &BuildId::draw().unwrap());
-        hand_out(&from, &half, &to, false, &Stops::default()).unwrap();
+        hand_out(&from, &half, &to, false, &Cancellation::default()).unwrap();
         assert!(matches!(check_place(&to), Err(Fault::ArtifactsExist { .. })));
         assert!(matches!(
-            hand_out(&from, &half, &to, false, &Stops::default()),
+            hand_out(&from, &half, &to, false, &Cancellation::default()),
             Err(Fault::ArtifactsExist { .. })
         ));
         tree::remove(&half).unwrap();

@@ -15,9 +15,9 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::id::BuildId;
-use super::process;
-use super::stops::{Patience, Stops};
 use crate::error::BuildFault as Fault;
+use crate::process::cancellation::{Cancellation, IgnoredSignals};
+use crate::process::running;
 
 /// Variables of this program's environment that the engine gets.
 const VARIABLES: [&str; 46] = [
@@ -76,7 +76,7 @@ const VARIABLES: [&str; 46] = [
 ];
 
 /// How long an engine may take to answer a question or to end a container.
-const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -108,11 +108,11 @@ pub(super) struct Container<'a> {
 
 impl Engine {
     /// The engine that is asked for, else the first of docker and podman that answers.
-    pub(super) fn choose(asked: Option<Self>, stops: &Stops) -> Result<Self, Fault> {
+    pub(super) fn choose(asked: Option<Self>, cancellation: &Cancellation) -> Result<Self, Fault> {
         let candidates = asked.map_or(vec![Self::Docker, Self::Podman], |one| vec![one]);
         let mut tried = Vec::new();
         for engine in candidates {
-            match engine.answers(stops)? {
+            match engine.answers(cancellation)? {
                 true => return Ok(engine),
                 false => tried.push(engine.name()),
             }
@@ -120,7 +120,7 @@ impl Engine {
         Err(Fault::NoEngine { tried: tried.join(", ") })
     }
 
-    fn answers(self, stops: &Stops) -> Result<bool, Fault> {
+    fn answers(self, cancellation: &Cancellation) -> Result<bool, Fault> {
         let mut command = self.command();
         // Docker's client may be installed without its server, so this asks for the server's
         // version. Podman needs no server.
@@ -129,8 +129,13 @@ impl Engine {
             "--format",
             if self == Self::Docker { "{{.Server.Version}}" } else { "{{.Version}}" },
         ]);
-        let output = process::output(&mut command, stops, Some(Instant::now() + ANSWER), Patience::None);
-        stops.check()?;
+        let output = running::output(
+            &mut command,
+            cancellation,
+            Some(Instant::now() + ANSWER_TIMEOUT),
+            IgnoredSignals::None,
+        );
+        cancellation.check()?;
         Ok(output.is_ok_and(|output| output.is_ok_and(|output| output.status.success())))
     }
 
@@ -209,17 +214,17 @@ impl Engine {
     }
 
     /// Kills a container, and returns whether the engine did.
-    pub(super) fn kill_container(self, build: &BuildId, stops: &Stops) -> bool {
-        self.quietly(&["kill", &build.container()], stops)
+    pub(super) fn kill_container(self, build: &BuildId, cancellation: &Cancellation) -> bool {
+        self.quietly(&["kill", &build.container()], cancellation)
     }
 
     /// Kills and removes a container, if there is one.
-    pub(super) fn remove_container(self, build: &BuildId, stops: &Stops) {
-        self.quietly(&["rm", "--force", &build.container()], stops);
+    pub(super) fn remove_container(self, build: &BuildId, cancellation: &Cancellation) {
+        self.quietly(&["rm", "--force", &build.container()], cancellation);
     }
 
     /// Empties a folder as root in a container, for files that this user cannot remove.
-    pub(super) fn empty(self, folder: &Path, image: &str, stops: &Stops) {
+    pub(super) fn empty(self, folder: &Path, image: &str, cancellation: &Cancellation) {
         let volume = format!("{}:/app{}", folder.display(), relabel(":Z"));
         let script = "rm -rf /app/* /app/.[!.]* /app/..?*";
         self.quietly(
@@ -236,14 +241,19 @@ impl Engine {
                 "-c",
                 script,
             ],
-            stops,
+            cancellation,
         );
     }
 
-    fn quietly(self, arguments: &[&str], stops: &Stops) -> bool {
+    fn quietly(self, arguments: &[&str], cancellation: &Cancellation) -> bool {
         let mut command = self.command();
         command.args(arguments);
-        let output = process::output(&mut command, stops, Some(Instant::now() + ANSWER), Patience::One);
+        let output = running::output(
+            &mut command,
+            cancellation,
+            Some(Instant::now() + ANSWER_TIMEOUT),
+            IgnoredSignals::First,
+        );
         output.is_ok_and(|output| output.is_ok_and(|output| output.status.success()))
     }
 }

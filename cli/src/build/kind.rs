@@ -13,9 +13,9 @@ use capy_inliner::{Request, RootKind, Within};
 use capy_protocol::env_map::EnvMap;
 use serde::{Deserialize, Serialize};
 
-use super::stops::Stops;
 use super::tree;
 use crate::error::BuildFault as Fault;
+use crate::process::cancellation::Cancellation;
 
 /// The kind of a build's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,32 +44,32 @@ const SERVERS: [&str; 4] = ["server.js", "server.mjs", "server.cjs", "_worker.js
 const RUN_BY_SERVERS: [&str; 9] = ["php", "phar", "py", "rb", "jar", "war", "jsp", "aspx", "cgi"];
 
 /// The server bundles that the inliner recognises in a source's folder: files, and folders of them.
-pub(super) fn server_places(folder: &Path, stops: &Stops) -> Result<Vec<PathBuf>, Fault> {
+pub(super) fn server_places(folder: &Path, cancellation: &Cancellation) -> Result<Vec<PathBuf>, Fault> {
     let nothing = EnvMap::new();
     let mut request = Request::new(&nothing);
     request.apps.push(folder.into());
     request.within = Within::Named;
-    request.stop = Some(stops.flag());
+    request.stop = Some(cancellation.flag());
     let found = capy_inliner::explain(&request);
-    stops.check()?;
+    cancellation.check()?;
     // A layout that is not understood counts as none here: `--inline` says what is wrong with it.
     let Ok(found) = found else { return Ok(Vec::new()) };
-    let tree = tree::open(folder, stops)?;
+    let tree = tree::open(folder, cancellation)?;
     let roots = found.roots.into_iter().filter(|root| root.kind == RootKind::Server && root.files > 0);
     let entries = found.entries.into_iter().map(|entry| entry.path);
     Ok(roots.map(|root| root.path).chain(entries).filter_map(|path| tree.real(&path).ok()).collect())
 }
 
 /// The kind of `output`, a folder inside the source's `folder`. Both are real paths.
-pub(super) fn of(folder: &Path, output: &Path, stops: &Stops) -> Result<Kind, Fault> {
-    let tree = &tree::open(folder, stops)?;
+pub(super) fn of(folder: &Path, output: &Path, cancellation: &Cancellation) -> Result<Kind, Fault> {
+    let tree = &tree::open(folder, cancellation)?;
     let overlaps = |place: &PathBuf| place.starts_with(output) || output.starts_with(place);
-    let is_server = server_places(folder, stops)?.iter().any(overlaps)
+    let is_server = server_places(folder, cancellation)?.iter().any(overlaps)
         || SERVERS.iter().any(|name| is_file(tree, &output.join(name)))
         || package_starts(tree, folder, output)
         || package_starts(tree, output, output)
-        || holds_server(tree, output).map_err(|error| tree::fault(error, stops))?;
-    stops.check()?;
+        || holds_server(tree, output).map_err(|error| tree::fault(error, cancellation))?;
+    cancellation.check()?;
     Ok(if is_server { Kind::Server } else { Kind::Static })
 }
 
@@ -150,7 +150,7 @@ mod tests {
             }
         }
         let tree = folder.path().canonicalize().unwrap();
-        of(&tree, &tree.join(output).canonicalize().unwrap(), &Stops::default()).unwrap()
+        of(&tree, &tree.join(output).canonicalize().unwrap(), &Cancellation::default()).unwrap()
     }
 
     #[test]

@@ -16,10 +16,10 @@ use capy_inliner::{Encoding, Redactor, Request, Within};
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::terminal_text::clean_lines;
 
-use super::stops::{Done, Stops};
 use crate::error::BuildFault as Fault;
 use crate::local::private_file;
 use crate::printer;
+use crate::process::cancellation::{Cancellation, Completion};
 
 /// The most bytes of build output in a log, 64 MiB: more would fill the disk, and could not be
 /// searched at the end. Messages of capy itself come on top.
@@ -91,14 +91,18 @@ impl Output {
     }
 
     /// Passes on, in a thread of its own, what a program writes until it closes its output.
-    pub(super) fn pump(output: &Arc<Self>, from: Option<impl Read + Send + 'static>, stops: &Stops) -> Done {
-        let done = stops.pending();
-        let (ring, output) = (done.clone(), Arc::clone(output));
+    pub(super) fn pump(
+        output: &Arc<Self>,
+        from: Option<impl Read + Send + 'static>,
+        cancellation: &Cancellation,
+    ) -> Completion {
+        let done = cancellation.completion();
+        let (ended, output) = (done.clone(), Arc::clone(output));
         thread::spawn(move || {
             if let Some(from) = from {
                 output.pass_on(from);
             }
-            ring.ring();
+            ended.complete();
         });
         done
     }
@@ -114,14 +118,14 @@ impl Output {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
-            self.write_whole_letters(&mut redacted);
+            self.write_whole_characters(&mut redacted);
         }
         stream.finish(&mut redacted);
         self.write(&String::from_utf8_lossy(&redacted), Log::keep);
     }
 
     /// Writes all but an incomplete UTF-8 character at the end, whose rest is still to come.
-    fn write_whole_letters(&self, masked: &mut Vec<u8>) {
+    fn write_whole_characters(&self, masked: &mut Vec<u8>) {
         let end = match str::from_utf8(masked) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             _ => masked.len(),

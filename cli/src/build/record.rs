@@ -161,7 +161,7 @@ impl Records {
     }
 
     /// Sets the record of a running build to `lost`.
-    pub(super) fn lose(&self, id: &BuildId) {
+    pub(super) fn mark_lost(&self, id: &BuildId) {
         if let Ok(record) = self.read(id)
             && record.status == Status::Running
         {
@@ -227,11 +227,11 @@ mod tests {
             assert!(records.find_one(unknown).is_err(), "{unknown}");
         }
         let id = BuildId::parse(ids[0]).unwrap();
-        records.lose(&id);
+        records.mark_lost(&id);
         assert_eq!(records.read(&id).unwrap().status, Status::Lost);
         let finished = Record { status: Status::Passed, ..records.read(&id).unwrap() };
         records.write(&finished).unwrap();
-        records.lose(&id);
+        records.mark_lost(&id);
         assert_eq!(records.read(&id).unwrap().status, Status::Passed);
         use std::os::unix::fs::PermissionsExt;
         let data = fs::metadata(records.folder(&id).join("record.json")).unwrap();

@@ -13,11 +13,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::hosts::{self, Access};
-use super::process;
-use super::stops::{Patience, Stops, Woken};
 use super::tree;
 use crate::error::BuildFault as Fault;
 use crate::names;
+use crate::process::cancellation::{Cancellation, IgnoredSignals};
+use crate::process::environment::remove_variables;
+use crate::process::running;
 
 /// Where the source comes from.
 pub(super) enum Source {
@@ -81,19 +82,24 @@ impl Source {
     }
 
     /// Fetches the source into an empty folder, and removes what must not be in it.
-    pub(super) fn bring(&self, to: &Path, stops: &Stops, until: Instant) -> Result<Brought, Fault> {
+    pub(super) fn bring(
+        &self,
+        to: &Path,
+        cancellation: &Cancellation,
+        until: Instant,
+    ) -> Result<Brought, Fault> {
         let mut brought = match self {
-            Self::Folder(from) => copy(from, to, stops)?,
+            Self::Folder(from) => copy(from, to, cancellation)?,
             Self::Repository { url, reference, access, local_is_allowed } => {
                 let protocols = match access {
                     Access::Public { .. } => "https",
                     Access::AsThisUser if *local_is_allowed => "https:ssh:file",
                     Access::AsThisUser => "https:ssh",
                 };
-                let route = Route::of(access, stops, until)?;
-                let git = Git { folder: to, protocols, route, stops, until };
+                let route = Route::of(access, cancellation, until)?;
+                let git = Git { folder: to, protocols, route, cancellation, until };
                 let commit = Some(git.clone(url, reference.as_deref())?);
-                tree::check_links(to, stops)?;
+                tree::check_links(to, cancellation)?;
                 Brought { commit, ..Brought::default() }
             }
         };
@@ -105,13 +111,13 @@ impl Source {
     }
 }
 
-fn copy(from: &Path, to: &Path, stops: &Stops) -> Result<Brought, Fault> {
+fn copy(from: &Path, to: &Path, cancellation: &Cancellation) -> Result<Brought, Fault> {
     let from = from.canonicalize().map_err(Fault::file("find", from))?;
     if to.starts_with(&from) {
         return Err(Fault::InsideSource { path: to.into() });
     }
     let mut brought = Brought::default();
-    tree::copy(&from, to, stops, |inside| {
+    tree::copy(&from, to, cancellation, |inside| {
         let name = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let is_env = inside == Path::new(".env") || name.starts_with(".env") && name.ends_with(".local");
         if is_env {
@@ -163,10 +169,11 @@ enum Route {
 }
 
 impl Route {
-    fn of(access: &Access, stops: &Stops, until: Instant) -> Result<Self, Fault> {
+    fn of(access: &Access, cancellation: &Cancellation, until: Instant) -> Result<Self, Fault> {
         let Access::Public { host, port } = access else { return Ok(Self::AsThisUser) };
         let (name, number) = (host.clone(), *port);
-        let found = stops.during(until, move || hosts::public_addresses(&name, number))?;
+        let found =
+            cancellation.run(until, IgnoredSignals::None, move || hosts::public_addresses(&name, number))?;
         match found {
             // Behind a proxy, the resolver here need not know the host: the proxy resolves it.
             Err(Fault::Clone { .. }) if has_proxy() => Ok(Self::Public { pinned: Vec::new() }),
@@ -190,7 +197,7 @@ struct Git<'a> {
     folder: &'a Path,
     protocols: &'a str,
     route: Route,
-    stops: &'a Stops,
+    cancellation: &'a Cancellation,
     until: Instant,
 }
 
@@ -239,13 +246,12 @@ impl Git<'_> {
         if std::env::var_os("GIT_SSH_COMMAND").is_none() {
             command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        let output = process::output(&mut command, self.stops, Some(self.until), Patience::None)
+        let output = running::output(&mut command, self.cancellation, Some(self.until), IgnoredSignals::None)
             .map_err(|source| Fault::Start { program: "git", source })?;
         match output {
             Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             Ok(output) => Err(Fault::Clone { text: complaint(&output.stderr, url) }),
-            Err(Woken::TimeOver) => Err(Fault::TimeOver),
-            Err(_) => Err(Fault::Stopped),
+            Err(cancelled) => Err(cancelled.into()),
         }
     }
 }
@@ -274,12 +280,7 @@ fn without_credentials(command: &mut Command, pinned: &[String]) {
 
 /// Removes capy's own settings and the store's key from a program's environment.
 pub(super) fn scrub(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let is_ours = |name: &str| names::is_reserved(name) || super::secrets::is_key(name);
-        if name.to_str().is_some_and(is_ours) {
-            command.env_remove(name);
-        }
-    }
+    remove_variables(command, |name| names::is_reserved(name) || super::secrets::is_key(name));
 }
 
 /// The first line of git's output that names an error, else its last line. The address is left out,
@@ -357,7 +358,7 @@ mod tests {
             fs::write(from.path().join(file), "1").unwrap();
         }
         let source = Source::Folder(from.path().into());
-        let mut brought = source.bring(to.path(), &Stops::default(), Instant::now()).unwrap();
+        let mut brought = source.bring(to.path(), &Cancellation::default(), Instant::now()).unwrap();
         brought.set_aside.sort();
         assert_eq!(brought.set_aside, [".env", ".env.local", ".env.production.local"].map(PathBuf::from));
         let there = |file: &str| to.path().join(file).exists();

@@ -21,34 +21,34 @@ use super::kind::{self, Kind};
 use super::output::Output;
 use super::record::{self, Record, Records};
 use super::startup_script::{self, is_own_of_shells};
-use super::stops::Stops;
-use super::temp::{Note, Place, Temp};
-use super::{Order, Prepared, artifacts, dotenv, passwd, script, secrets, tree};
+use super::temp::{BuildFolder, LockNote, TempFolder};
+use super::{BuildOptions, Prepared, artifacts, dotenv, passwd, script, secrets, tree};
 use crate::error::BuildFault as Fault;
 use crate::error::{Error, Result};
 use crate::printer;
+use crate::process::cancellation::{Cancellation, IgnoredSignals};
 use crate::settings::deadline;
 
 pub(super) struct Steps<'a> {
-    pub(super) order: &'a Order,
+    pub(super) options: &'a BuildOptions,
     pub(super) prepared: &'a Prepared,
     pub(super) keys: &'a StoreKeys,
     pub(super) service: Arc<Service>,
     pub(super) records: &'a Records,
-    pub(super) stops: &'a Stops,
+    pub(super) cancellation: &'a Cancellation,
     pub(super) until: Instant,
 }
 
 impl Steps<'_> {
     /// Runs all steps. A folder that cannot be removed fails a build that passed.
-    pub(super) fn run(&self, temp: &Temp, output: Output, record: &mut Record) -> Result<()> {
-        let note = Note {
+    pub(super) fn run(&self, temp: &TempFolder, output: Output, record: &mut Record) -> Result<()> {
+        let note = LockNote {
             build: record.id.clone(),
             engine: record.engine,
             image: record.image.clone(),
             half: artifacts::half(&self.place_of_artifacts(record), &record.id),
         };
-        let place = temp.place(&self.prepared.project.name, note, self.stops)?;
+        let place = temp.create_folder(&self.prepared.project.name, note, self.cancellation)?;
         let result = self.build(&place, output, record);
         match (place.remove(), result) {
             (Err(left), Ok(())) => Err(left.into()),
@@ -60,7 +60,7 @@ impl Steps<'_> {
         }
     }
 
-    fn build(&self, place: &Place, output: Output, record: &mut Record) -> Result<()> {
+    fn build(&self, place: &BuildFolder, output: Output, record: &mut Record) -> Result<()> {
         let folder = place.folder();
         output.say(&format!("build {} of {}, from {}", record.id, record.project, record.source));
         self.bring(folder, &output, record)?;
@@ -70,10 +70,13 @@ impl Steps<'_> {
         output.mask(&values);
         let passwd = self.passwd(place, &output, record)?;
         let env = self.commands(folder, passwd.as_deref(), &values, &output, record)?;
-        self.stops.check()?;
-        let made =
-            artifacts::output(folder, self.prepared.project.recipe.output_directory.as_deref(), self.stops)?;
-        if artifacts::remove_env_copies(&made, &env, self.stops)? > 0 {
+        self.cancellation.check()?;
+        let made = artifacts::output(
+            folder,
+            self.prepared.project.recipe.output_directory.as_deref(),
+            self.cancellation,
+        )?;
+        if artifacts::remove_env_copies(&made, &env, self.cancellation)? > 0 {
             output.say("note: copies of .env were taken out of the output");
         }
         self.judge(folder, &made, &values, &output, record)?;
@@ -81,7 +84,7 @@ impl Steps<'_> {
     }
 
     fn bring(&self, folder: &Path, output: &Output, record: &mut Record) -> Result<()> {
-        let brought = self.prepared.source.bring(folder, self.stops, self.until)?;
+        let brought = self.prepared.source.bring(folder, self.cancellation, self.until)?;
         record.commit = brought.commit;
         record.commit.iter().for_each(|commit| output.say(&format!("commit {commit}")));
         for file in &brought.set_aside {
@@ -96,19 +99,21 @@ impl Steps<'_> {
     fn values(&self) -> Result<EnvMap> {
         let (service, id, deadline) =
             (Arc::clone(&self.service), self.prepared.project.project_id.clone(), deadline()?);
-        let rows = self.stops.during(self.until, move || service.store_rows(&id, deadline))??;
+        let rows = self
+            .cancellation
+            .run(self.until, IgnoredSignals::None, move || service.store_rows(&id, deadline))??;
         Ok(secrets::open(self.keys, &self.prepared.project.project_id, &rows)?)
     }
 
     fn runner<'a>(&'a self, output: &'a Arc<Output>, record: &'a Record) -> Option<(Runner<'a>, &'a str)> {
         let (engine, image) = self.prepared.engine.as_ref()?;
-        let (stops, until) = (self.stops, self.until);
-        Some((Runner { engine: *engine, build: &record.id, output, stops, until }, image))
+        let (cancellation, until) = (self.cancellation, self.until);
+        Some((Runner { engine: *engine, build: &record.id, output, cancellation, until }, image))
     }
 
     /// Writes the file that is mounted over the image's `/etc/passwd`, if the image's file lacks
     /// this user.
-    fn passwd(&self, place: &Place, output: &Arc<Output>, record: &Record) -> Result<Option<PathBuf>> {
+    fn passwd(&self, place: &BuildFolder, output: &Arc<Output>, record: &Record) -> Result<Option<PathBuf>> {
         let Some((runner, image)) = self.runner(output, record) else { return Ok(None) };
         let Some(text) = passwd::with_this_user(&runner.ask(image, passwd::READ)?) else { return Ok(None) };
         let path = place.passwd_path();
@@ -149,7 +154,7 @@ impl Steps<'_> {
             folder,
             image,
             passwd,
-            limits: &self.order.limits,
+            limits: &self.options.limits,
             settings: &settings,
         };
         let ran = runner.run(&container, startup_script::write(values, &commands));
@@ -159,7 +164,7 @@ impl Steps<'_> {
         removed?;
         logged?;
         // Makes sure that no link leads out, before anything reads what the build left.
-        tree::check_ways_out(folder, self.stops)?;
+        tree::check_ways_out(folder, self.cancellation)?;
         Ok(written)
     }
 
@@ -172,35 +177,36 @@ impl Steps<'_> {
         output: &Output,
         record: &mut Record,
     ) -> Result<()> {
-        let found = kind::of(folder, made, self.stops)?;
+        let found = kind::of(folder, made, self.cancellation)?;
         record.output = Some(found);
         if values.is_empty() {
             return Ok(());
         }
-        if found == Kind::Static && !self.order.static_if_clean {
+        if found == Kind::Static && !self.options.static_if_clean {
             return Err(Fault::Static.into());
         }
-        let servers = if self.order.inline { kind::server_places(folder, self.stops)? } else { Vec::new() };
-        let searched = artifacts::search(made, values, &servers, output, self.stops)?;
+        let servers =
+            if self.options.inline { kind::server_places(folder, self.cancellation)? } else { Vec::new() };
+        let searched = artifacts::search(made, values, &servers, output, self.cancellation)?;
         if found == Kind::Static {
             if searched == Searched::InPart {
                 return Err(Fault::StaticInPart.into());
             }
             record.static_allowed_by = Some(record::requester());
         }
-        if self.order.inline { self.inline(folder, values, output) } else { Ok(()) }
+        if self.options.inline { self.inline(folder, values, output) } else { Ok(()) }
     }
 
     fn inline(&self, folder: &Path, values: &EnvMap, output: &Output) -> Result<()> {
         let mut request = Request::new(values);
         request.apps.push(folder.into());
         request.within = Within::Named;
-        request.stop = Some(self.stops.flag());
+        request.stop = Some(self.cancellation.flag());
         let report = match capy_inliner::inline(&request) {
-            Err(capy_inliner::Error::Stopped) => return Err(self.stops.why().into()),
+            Err(capy_inliner::Error::Stopped) => return Err(self.cancellation.reason().into()),
             Err(capy_inliner::Error::UnknownLayout { .. }) => return Err(Fault::NothingToInline.into()),
             Err(error @ capy_inliner::Error::LinkLeavesTree { .. }) => {
-                return Err(tree::fault(error, self.stops).into());
+                return Err(tree::fault(error, self.cancellation).into());
             }
             report => report?,
         };
@@ -216,13 +222,13 @@ impl Steps<'_> {
     fn hand_out(&self, made: &Path, record: &mut Record) -> Result<()> {
         let to = self.place_of_artifacts(record);
         let half = artifacts::half(&to, &record.id);
-        artifacts::hand_out(made, &half, &to, self.order.inline, self.stops)?;
+        artifacts::hand_out(made, &half, &to, self.options.inline, self.cancellation)?;
         record.artifacts = Some(to);
         Ok(())
     }
 
     fn place_of_artifacts(&self, record: &Record) -> PathBuf {
-        let to = self.order.artifacts.clone().unwrap_or_else(|| self.records.artifacts(&record.id));
+        let to = self.options.artifacts.clone().unwrap_or_else(|| self.records.artifacts(&record.id));
         std::path::absolute(&to).unwrap_or(to)
     }
 }

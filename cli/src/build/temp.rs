@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <temp>/.lock                       held while a folder is made, and while dead ones are searched
-//! <temp>/<project>-<time>-<id>.lock  held while the build lives; holds a `Note`
+//! <temp>/<project>-<time>-<id>.lock  held while the build lives; holds a `LockNote`
 //! <temp>/<project>-<time>-<id>/      the source, 0700; `/app` in the container
 //! ```
 //! A folder is removed when its build ends, however it ends, together with an incomplete copy of
@@ -20,30 +20,30 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::id::BuildId;
-use super::stops::{Patience, Stops, Woken};
 use super::tree;
 use crate::error::BuildFault as Fault;
 use crate::local::private_file;
+use crate::process::cancellation::{Cancellation, Cancelled, IgnoredSignals};
 
 /// The location of all builds' folders.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Temp(PathBuf);
+pub(super) struct TempFolder(PathBuf);
 
 /// One build's folder.
-pub(super) struct Place {
+pub(super) struct BuildFolder {
     folder: PathBuf,
     half: PathBuf,
     lock_path: PathBuf,
     _lock: File,
     cleaner: Option<(Engine, String)>,
-    stops: Stops,
+    cancellation: Cancellation,
     is_removed: bool,
 }
 
 /// The contents of a lock file, for the build that finds it after a kill.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Note {
+pub(super) struct LockNote {
     pub(super) build: BuildId,
     pub(super) engine: Option<Engine>,
     pub(super) image: Option<String>,
@@ -51,14 +51,14 @@ pub(super) struct Note {
     pub(super) half: PathBuf,
 }
 
-impl Note {
+impl LockNote {
     /// The engine and image that can remove files of other users.
     fn cleaner(&self) -> Option<(Engine, String)> {
         self.engine.zip(self.image.clone())
     }
 }
 
-impl Temp {
+impl TempFolder {
     /// Opens the location, and creates it if it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
         private_file::create_private_folder(path).map_err(Fault::file("create", path))?;
@@ -91,7 +91,12 @@ impl Temp {
     }
 
     /// Creates the folder of a build.
-    pub(super) fn place(&self, project: &str, note: Note, stops: &Stops) -> Result<Place, Fault> {
+    pub(super) fn create_folder(
+        &self,
+        project: &str,
+        note: LockNote,
+        cancellation: &Cancellation,
+    ) -> Result<BuildFolder, Fault> {
         let _all = self.lock()?;
         let name = format!("{}-{}-{}", folder_name(project)?, stamp(SystemTime::now()), note.build.short());
         let (folder, lock_path) = (self.0.join(&name), self.0.join(name + ".lock"));
@@ -106,25 +111,25 @@ impl Temp {
             let _ = fs::remove_file(&lock_path);
             return Err(Fault::file("create", &folder)(error));
         }
-        let (cleaner, half, stops) = (note.cleaner(), note.half, stops.clone());
-        Ok(Place { folder, half, lock_path, _lock: lock, cleaner, stops, is_removed: false })
+        let (cleaner, half, cancellation) = (note.cleaner(), note.half, cancellation.clone());
+        Ok(BuildFolder { folder, half, lock_path, _lock: lock, cleaner, cancellation, is_removed: false })
     }
 
     /// Removes what killed builds left, containers first. Returns these builds, and what could not
     /// be removed.
-    pub(super) fn sweep(&self, stops: &Stops) -> Result<(Vec<BuildId>, Vec<Fault>), Fault> {
+    pub(super) fn sweep(&self, cancellation: &Cancellation) -> Result<(Vec<BuildId>, Vec<Fault>), Fault> {
         let (mut gone, mut left) = (Vec::new(), Vec::new());
         for (folder, _lock) in self.dead()? {
             let lock_path = lock_path(&folder);
             let note = fs::read(&lock_path).ok();
-            let note: Option<Note> = note.and_then(|note| serde_json::from_slice(&note).ok());
+            let note: Option<LockNote> = note.and_then(|note| serde_json::from_slice(&note).ok());
             if let Some((build, engine)) = note.as_ref().and_then(|note| Some((&note.build, note.engine?))) {
-                engine.remove_container(build, stops);
+                engine.remove_container(build, cancellation);
             }
             let (cleaner, half) =
                 note.as_ref().map_or((None, None), |note| (note.cleaner(), Some(&*note.half)));
             // Nothing of this build exists yet, so the first signal ends the removal.
-            match remove_all(half, &folder, cleaner.as_ref(), stops, Patience::None) {
+            match remove_all(half, &folder, cleaner.as_ref(), cancellation, IgnoredSignals::None) {
                 Err(fault) => left.push(fault),
                 Ok(()) => {
                     let _ = fs::remove_file(passwd_path(&folder));
@@ -167,7 +172,7 @@ impl Temp {
     }
 }
 
-impl Place {
+impl BuildFolder {
     /// The folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
@@ -187,7 +192,13 @@ impl Place {
         if std::mem::replace(&mut self.is_removed, true) {
             return Ok(());
         }
-        remove_all(Some(&self.half), &self.folder, self.cleaner.as_ref(), &self.stops, Patience::Every)?;
+        remove_all(
+            Some(&self.half),
+            &self.folder,
+            self.cleaner.as_ref(),
+            &self.cancellation,
+            IgnoredSignals::All,
+        )?;
         let _ = fs::remove_file(self.passwd_path());
         let _ = fs::remove_file(&self.lock_path);
         Ok(())
@@ -195,7 +206,7 @@ impl Place {
 }
 
 /// Removes the folder even after a panic.
-impl Drop for Place {
+impl Drop for BuildFolder {
     fn drop(&mut self) {
         let _ = self.remove_once();
     }
@@ -207,20 +218,20 @@ fn remove_all(
     half: Option<&Path>,
     folder: &Path,
     cleaner: Option<&(Engine, String)>,
-    stops: &Stops,
-    patience: Patience,
+    cancellation: &Cancellation,
+    ignored: IgnoredSignals,
 ) -> Result<(), Fault> {
     let left = |path: &Path| {
         let path = path.to_owned();
         move |source| Fault::Left { path, source }
     };
     if let Some(half) = half {
-        remove(half, stops, patience).map_err(left(half))?;
+        remove(half, cancellation, ignored).map_err(left(half))?;
     }
-    match (remove(folder, stops, patience), cleaner) {
+    match (remove(folder, cancellation, ignored), cleaner) {
         (Err(error), Some((engine, image))) if error.kind() == io::ErrorKind::PermissionDenied => {
-            engine.empty(folder, image, stops);
-            remove(folder, stops, patience)
+            engine.empty(folder, image, cancellation);
+            remove(folder, cancellation, ignored)
         }
         (result, _) => result,
     }
@@ -229,21 +240,21 @@ fn remove_all(
 
 /// Removes a folder, and gives up at the deadline: a removal cannot be interrupted, and a disk may
 /// hang.
-fn remove(folder: &Path, stops: &Stops, patience: Patience) -> io::Result<()> {
+fn remove(folder: &Path, cancellation: &Cancellation, ignored: IgnoredSignals) -> io::Result<()> {
     let path = folder.to_owned();
-    in_time(stops, patience, stops.tidy_until(), move || tree::remove(&path))
+    in_time(cancellation, ignored, cancellation.cleanup_deadline(), move || tree::remove(&path))
 }
 
 fn in_time(
-    stops: &Stops,
-    patience: Patience,
+    cancellation: &Cancellation,
+    ignored: IgnoredSignals,
     until: Instant,
     work: impl FnOnce() -> io::Result<()> + Send + 'static,
 ) -> io::Result<()> {
-    let reason = match stops.during_with(until, patience, work) {
+    let reason = match cancellation.run(until, ignored, work) {
         Ok(result) => return result,
-        Err(Woken::TimeOver) => "it takes too long, and the next build goes on with it",
-        Err(Woken::Asked | Woken::Done) => "a signal came, and the next build goes on with it",
+        Err(Cancelled::Timeout) => "it takes too long, and the next build goes on with it",
+        Err(Cancelled::Signal) => "a signal came, and the next build goes on with it",
     };
     Err(io::Error::new(io::ErrorKind::TimedOut, reason))
 }
@@ -301,18 +312,18 @@ mod tests {
 
     use super::*;
 
-    fn temp() -> (tempfile::TempDir, Temp) {
+    fn temp() -> (tempfile::TempDir, TempFolder) {
         let folder = tempfile::tempdir().unwrap();
-        let temp = Temp::open(&folder.path().join("temp")).unwrap();
+        let temp = TempFolder::open(&folder.path().join("temp")).unwrap();
         (folder, temp)
     }
 
-    fn note(temp: &Temp) -> Note {
+    fn note(temp: &TempFolder) -> LockNote {
         let (build, half) = (BuildId::draw().unwrap(), temp.0.join("../half"));
-        Note { build, engine: None, image: None, half }
+        LockNote { build, engine: None, image: None, half }
     }
 
-    fn names(temp: &Temp) -> Vec<String> {
+    fn names(temp: &TempFolder) -> Vec<String> {
         let entries = fs::read_dir(&temp.0).unwrap().flatten();
         entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name != ".lock").collect()
     }
@@ -343,17 +354,17 @@ mod tests {
     #[test]
     fn a_folder_is_private_and_goes_with_its_build() {
         let (_keep, temp) = temp();
-        let place = temp.place("shop", note(&temp), &Stops::default()).unwrap();
+        let place = temp.create_folder("shop", note(&temp), &Cancellation::default()).unwrap();
         assert_eq!(fs::metadata(place.folder()).unwrap().permissions().mode() & 0o777, 0o700);
         let name = place.folder().file_name().unwrap().to_str().unwrap().to_owned();
         assert!(is_ours(&name) && name.starts_with("shop-2"), "{name}");
         fs::write(place.folder().join(".env"), "A=1").unwrap();
         // A folder whose build lives is not removed.
-        let (gone, left) = temp.sweep(&Stops::default()).unwrap();
+        let (gone, left) = temp.sweep(&Cancellation::default()).unwrap();
         assert!(gone.is_empty() && left.is_empty() && place.folder().exists());
         place.remove().unwrap();
         assert!(names(&temp).is_empty());
-        drop(temp.place("shop", note(&temp), &Stops::default()).unwrap());
+        drop(temp.create_folder("shop", note(&temp), &Cancellation::default()).unwrap());
         assert!(names(&temp).is_empty());
     }
 
@@ -363,9 +374,9 @@ mod tests {
         let note = note(&temp);
         let (build, half) = (note.build.clone(), note.half.clone());
         fs::create_dir(&half).unwrap();
-        let place = temp.place("shop", note, &Stops::default()).unwrap();
+        let place = temp.create_folder("shop", note, &Cancellation::default()).unwrap();
         // The state after a kill: the lock is released, and the files are there.
-        let Place { folder, .. } = &place;
+        let BuildFolder { folder, .. } = &place;
         let (folder, lock) = (folder.clone(), place._lock.try_clone().unwrap());
         std::mem::forget(place);
         lock.unlock().unwrap();
@@ -374,7 +385,7 @@ mod tests {
         let others = ["notes", "shop-2026-0123abcd", "20260102T030405Z-0123abcd"];
         others.iter().for_each(|name| fs::create_dir(temp.0.join(name)).unwrap());
         assert!(temp.holds(&build));
-        let (gone, left) = temp.sweep(&Stops::default()).unwrap();
+        let (gone, left) = temp.sweep(&Cancellation::default()).unwrap();
         assert!(left.is_empty() && !temp.holds(&build));
         assert_eq!(gone, [build]);
         assert!(!folder.exists() && !without_lock.exists() && !half.exists());
@@ -383,7 +394,7 @@ mod tests {
 
     #[test]
     fn removal_that_hangs_is_left_when_its_time_is_over() {
-        let stops = Stops::default();
+        let cancellation = Cancellation::default();
         let hang = || {
             let (keep, never) = std::sync::mpsc::channel::<()>();
             move || {
@@ -393,37 +404,37 @@ mod tests {
             }
         };
         let reason =
-            |patience, until: Instant| in_time(&stops, patience, until, hang()).unwrap_err().to_string();
-        stops.note(signal_hook::consts::SIGINT);
-        stops.note(signal_hook::consts::SIGINT);
+            |ignored, until: Instant| in_time(&cancellation, ignored, until, hang()).unwrap_err().to_string();
+        cancellation.count_signal(signal_hook::consts::SIGINT);
+        cancellation.count_signal(signal_hook::consts::SIGINT);
         let soon = Instant::now() + Duration::from_millis(5);
-        assert!(reason(Patience::Every, soon).starts_with("it takes too long"), "signals end no removal");
+        assert!(reason(IgnoredSignals::All, soon).starts_with("it takes too long"), "signals end no removal");
         let late = Instant::now() + Duration::from_secs(3600);
         assert!(
-            reason(Patience::None, late).starts_with("a signal came"),
+            reason(IgnoredSignals::None, late).starts_with("a signal came"),
             "of what another build left they do"
         );
-        assert!(in_time(&stops, Patience::Every, late, || Ok(())).is_ok());
+        assert!(in_time(&cancellation, IgnoredSignals::All, late, || Ok(())).is_ok());
     }
 
     #[test]
     fn tidying_up_has_the_time_of_the_build_and_a_grace_at_least() {
-        let stops = Stops::default();
+        let cancellation = Cancellation::default();
         let now = Instant::now();
-        assert!(stops.tidy_until() >= now + Duration::from_secs(10));
-        stops.end_at(now + Duration::from_secs(3600)).unwrap();
-        assert_eq!(stops.tidy_until(), now + Duration::from_secs(3600));
-        stops.end_at(now).unwrap();
-        assert!(stops.tidy_until() >= now + Duration::from_secs(10));
+        assert!(cancellation.cleanup_deadline() >= now + Duration::from_secs(10));
+        cancellation.set_deadline(now + Duration::from_secs(3600)).unwrap();
+        assert_eq!(cancellation.cleanup_deadline(), now + Duration::from_secs(3600));
+        cancellation.set_deadline(now).unwrap();
+        assert!(cancellation.cleanup_deadline() >= now + Duration::from_secs(10));
     }
 
     #[test]
     fn a_place_that_others_can_write_into_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(Temp::open(folder.path()), Err(Fault::TempShared { .. })));
+        assert!(matches!(TempFolder::open(folder.path()), Err(Fault::TempShared { .. })));
         let colon = tempfile::tempdir().unwrap();
-        assert!(matches!(Temp::open(&colon.path().join("a:b")), Err(Fault::ColonInPath { .. })));
+        assert!(matches!(TempFolder::open(&colon.path().join("a:b")), Err(Fault::ColonInPath { .. })));
     }
 
     #[test]

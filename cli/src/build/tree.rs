@@ -15,19 +15,21 @@ use std::path::Path;
 use capy_inliner::tree::{Entry, Kind, Tree, Watch};
 use capy_inliner::{Error as TreeError, Limits};
 
-use super::stops::Stops;
 use crate::error::BuildFault as Fault;
+use crate::process::cancellation::Cancellation;
 
 /// Opens a folder as a tree that no path leaves.
-pub(super) fn open<'s>(folder: &Path, stops: &'s Stops) -> Result<Tree<'s>, Fault> {
-    let watch = Watch { stop: Some(stops.flag()), deadline: None };
-    Tree::alone(folder, watch, Limits::default()).map_err(|error| fault(error, stops))
+pub(super) fn open<'s>(folder: &Path, cancellation: &'s Cancellation) -> Result<Tree<'s>, Fault> {
+    let watch = Watch { stop: Some(cancellation.flag()), deadline: None };
+    Tree::alone(folder, watch, Limits::default()).map_err(|error| fault(error, cancellation))
 }
 
 /// Converts an error of a tree to a fault of the build.
-pub(super) fn fault(error: TreeError, stops: &Stops) -> Fault {
+pub(super) fn fault(error: TreeError, cancellation: &Cancellation) -> Fault {
     match error {
-        TreeError::Stopped | TreeError::TimeOver => stops.check().err().unwrap_or(Fault::Stopped),
+        TreeError::Stopped | TreeError::TimeOver => {
+            cancellation.check().err().map_or(Fault::Stopped, Fault::from)
+        }
         TreeError::LinkLeavesTree { path, .. } => Fault::LinkLeaves { path },
         TreeError::NotAFile { path } => Fault::SpecialFile { path },
         TreeError::TooLarge { path, most } => Fault::TooLarge { path, most },
@@ -47,20 +49,20 @@ pub(super) fn fault(error: TreeError, stops: &Stops) -> Fault {
 pub(super) fn copy(
     from: &Path,
     to: &Path,
-    stops: &Stops,
+    cancellation: &Cancellation,
     wanted: impl FnMut(&Path) -> bool,
 ) -> Result<(), Fault> {
-    let (source, target, wanted) = (open(from, stops)?, open(to, stops)?, RefCell::new(wanted));
+    let (source, target, wanted) = (open(from, cancellation)?, open(to, cancellation)?, RefCell::new(wanted));
     let inside = |path: &Path| path.strip_prefix(from).unwrap_or(path).to_owned();
     let is_wanted = |entry: &Entry| (wanted.borrow_mut())(&inside(&entry.path));
-    let failed = |error| fault(error, stops);
+    let failed = |error| fault(error, cancellation);
     for entry in source.all_below(from, is_wanted).map_err(failed)?.iter().filter(|entry| entry.depth > 0) {
-        stops.check()?;
+        cancellation.check()?;
         let to = to.join(inside(&entry.path));
         match entry.kind {
             Kind::Folder => target.create_folder(&to, 0o755).map_err(failed)?,
             Kind::Link => {
-                target.create_link(&checked_link(&source, &entry.path, stops)?, &to).map_err(failed)?
+                target.create_link(&checked_link(&source, &entry.path, cancellation)?, &to).map_err(failed)?
             }
             Kind::File => copy_file((&source, &entry.path), (&target, &to)).map_err(failed)?,
             Kind::Special => return Err(Fault::SpecialFile { path: entry.path.clone() }),
@@ -84,36 +86,40 @@ fn copy_file((source, from): (&Tree<'_>, &Path), (target, to): (&Tree<'_>, &Path
 }
 
 /// Fails for the first link in a tree that leads out of it, or nowhere.
-pub(super) fn check_links(root: &Path, stops: &Stops) -> Result<(), Fault> {
-    let tree = open(root, stops)?;
-    for link in links(&tree, root, stops)? {
-        checked_link(&tree, &link.path, stops)?;
+pub(super) fn check_links(root: &Path, cancellation: &Cancellation) -> Result<(), Fault> {
+    let tree = open(root, cancellation)?;
+    for link in links(&tree, root, cancellation)? {
+        checked_link(&tree, &link.path, cancellation)?;
     }
     Ok(())
 }
 
 /// Fails for the first link that leads out. Links that lead nowhere, which some builds leave, are
 /// accepted.
-pub(super) fn check_ways_out(root: &Path, stops: &Stops) -> Result<(), Fault> {
-    let tree = open(root, stops)?;
-    for link in links(&tree, root, stops)? {
-        tree.link_target(&link.path).map_err(|error| fault(error, stops))?;
+pub(super) fn check_ways_out(root: &Path, cancellation: &Cancellation) -> Result<(), Fault> {
+    let tree = open(root, cancellation)?;
+    for link in links(&tree, root, cancellation)? {
+        tree.link_target(&link.path).map_err(|error| fault(error, cancellation))?;
     }
     Ok(())
 }
 
 /// All links below a folder, where this user may read. The build reads nothing elsewhere, either.
-fn links(tree: &Tree<'_>, root: &Path, stops: &Stops) -> Result<Vec<Entry>, Fault> {
-    let mut found = tree.below(root, usize::MAX, |_| true).map_err(|error| fault(error, stops))?;
+fn links(tree: &Tree<'_>, root: &Path, cancellation: &Cancellation) -> Result<Vec<Entry>, Fault> {
+    let mut found = tree.below(root, usize::MAX, |_| true).map_err(|error| fault(error, cancellation))?;
     found.retain(|entry| entry.kind == Kind::Link);
     Ok(found)
 }
 
 /// The target of a link, as it is written, if it exists inside the root. Such a link works in the
 /// container, too, where the root is another folder.
-fn checked_link(tree: &Tree<'_>, path: &Path, stops: &Stops) -> Result<std::path::PathBuf, Fault> {
-    let target = tree.link_target(path).map_err(|error| fault(error, stops))?;
-    match tree.find(path).map_err(|error| fault(error, stops))? {
+fn checked_link(
+    tree: &Tree<'_>,
+    path: &Path,
+    cancellation: &Cancellation,
+) -> Result<std::path::PathBuf, Fault> {
+    let target = tree.link_target(path).map_err(|error| fault(error, cancellation))?;
+    match tree.find(path).map_err(|error| fault(error, cancellation))? {
         Some(_) => Ok(target),
         None => Err(Fault::LinkDangles { path: path.into() }),
     }
@@ -164,7 +170,7 @@ mod tests {
         // By its spelling, a path through `up` is deeper; in fact it is higher, as `up` is a link.
         symlink("..", root.join("a/up")).unwrap();
         let absolute = root.join("a/file");
-        let stops = Stops::default();
+        let cancellation = Cancellation::default();
         for (target, code) in [
             ("file", None),
             ("./b/../file", None),
@@ -187,11 +193,15 @@ mod tests {
             let link = root.join("a/link");
             symlink(target, &link).unwrap();
             let to = tempfile::tempdir().unwrap();
-            let result = copy(&root, to.path(), &stops, |_| true);
+            let result = copy(&root, to.path(), &cancellation, |_| true);
             assert_eq!(result.err().map(|fault| fault.codes().0), code, "{target}");
-            assert_eq!(check_links(&root, &stops).err().map(|fault| fault.codes().0), code, "{target}");
+            assert_eq!(
+                check_links(&root, &cancellation).err().map(|fault| fault.codes().0),
+                code,
+                "{target}"
+            );
             let leads_out = code == Some("LINK_LEAVES_TREE");
-            assert_eq!(check_ways_out(&root, &stops).is_err(), leads_out, "{target}");
+            assert_eq!(check_ways_out(&root, &cancellation).is_err(), leads_out, "{target}");
             if code.is_none() {
                 assert_eq!(fs::read_link(to.path().join("a/link")).unwrap(), Path::new(target));
             }
@@ -203,7 +213,7 @@ mod tests {
     fn a_file_that_is_mostly_holes_is_not_written_out() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::File::create(from.path().join("big")).unwrap().set_len(40 << 30).unwrap();
-        let result = copy(from.path(), to.path(), &Stops::default(), |_| true);
+        let result = copy(from.path(), to.path(), &Cancellation::default(), |_| true);
         assert!(matches!(result, Err(Fault::TooLarge { path, .. }) if path == from.path().join("big")));
         assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
     }
@@ -215,13 +225,13 @@ mod tests {
             fs::write(from.path().join(name), "1").unwrap();
             fs::set_permissions(from.path().join(name), Permissions::from_mode(mode)).unwrap();
         }
-        copy(from.path(), to.path(), &Stops::default(), |_| true).unwrap();
+        copy(from.path(), to.path(), &Cancellation::default(), |_| true).unwrap();
         let mode = |name: &str| fs::metadata(to.path().join(name)).unwrap().permissions().mode() & 0o7777;
         assert_eq!([mode("run"), mode("suid"), mode("locked")], [0o755, 0o755, 0o600]);
         let pipe = from.path().join("socket");
         std::os::unix::net::UnixListener::bind(&pipe).unwrap();
         let to = tempfile::tempdir().unwrap();
-        let result = copy(from.path(), to.path(), &Stops::default(), |_| true);
+        let result = copy(from.path(), to.path(), &Cancellation::default(), |_| true);
         assert!(matches!(result, Err(Fault::SpecialFile { path }) if path == pipe));
     }
 

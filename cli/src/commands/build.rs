@@ -4,11 +4,13 @@ mod list;
 
 use std::process::ExitCode;
 
-use crate::build::{self, Hosts, Limits, Order, Record, Status, Stops};
+use crate::build::{self, BuildOptions, Hosts, Limits, Record, Status};
 use crate::cli::{Build, BuildOrder};
 use crate::error::{BuildFault, Error, Result};
 use crate::key_service;
-use crate::{child, printer};
+use crate::printer;
+use crate::process::cancellation::Cancellation;
+use crate::process::child;
 
 pub(super) fn run(arguments: Build) -> Result<ExitCode> {
     match arguments.command {
@@ -20,13 +22,13 @@ pub(super) fn run(arguments: Build) -> Result<ExitCode> {
 /// Runs one build. A signal ends this program as it would any other, once everything is cleaned up.
 fn one(arguments: BuildOrder) -> Result<ExitCode> {
     child::keep_memory_private();
-    let stops = Stops::catch().map_err(BuildFault::Signals)?;
+    let cancellation = Cancellation::catch_signals().map_err(BuildFault::Signals)?;
     let service = key_service::with_token(arguments.service.url.as_deref())?;
     let json = arguments.json;
-    let outcome = build::build(order(arguments)?, service, &stops);
+    let outcome = build::build(options(arguments)?, service, &cancellation);
     let outcome = outcome.inspect_err(|error| {
         if matches!(error, Error::Build(BuildFault::Stopped)) {
-            stops.end();
+            cancellation.end_process();
         }
     })?;
     let id = &outcome.record.id;
@@ -41,7 +43,7 @@ fn one(arguments: BuildOrder) -> Result<ExitCode> {
         word(outcome.record.status)
     ));
     if outcome.record.status == Status::Interrupted {
-        stops.end();
+        cancellation.end_process();
     }
     Err(error)
 }
@@ -64,8 +66,8 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn order(arguments: BuildOrder) -> Result<Order> {
-    Ok(Order {
+fn options(arguments: BuildOrder) -> Result<BuildOptions> {
+    Ok(BuildOptions {
         project: arguments.project.unwrap_or_default(),
         source: arguments.source,
         reference: arguments.reference,

@@ -12,31 +12,32 @@ use capy_client::{Credentials, credentials};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 
-use crate::child::Watch;
 use crate::cli::Run;
 use crate::env_file::Entry;
 use crate::env_file::open;
 use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_ambiguities};
 use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
+use crate::printer;
+use crate::process::child;
 #[cfg(target_os = "linux")]
-use crate::init_process;
+use crate::process::container_init;
+use crate::process::signals::SignalForwarder;
 use crate::project::Project;
 use crate::settings;
-use crate::{child, printer};
 use inline::{AfterCommand, Origin};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let memory = private_memory::keep();
     // Waiting for the key service takes time, and an init that catches no signal could not be
     // stopped in that time.
-    let watch = signals::is_init().then(Watch::begin).transpose()?;
+    let forwarder = signals::is_init().then(SignalForwarder::begin).transpose()?;
     let (env, origin) = secrets(&arguments)?;
     let Some(plan) = AfterCommand::plan(&arguments, origin) else {
-        return match watch {
+        return match forwarder {
             #[cfg(target_os = "linux")]
-            Some(watch) if !arguments.exec && !init_process::is_handed_sockets() => {
-                let started = child::start_as_init(&arguments.command, &env, &memory, watch)?;
+            Some(forwarder) if !arguments.exec && !container_init::is_handed_sockets() => {
+                let started = child::start_as_init(&arguments.command, &env, &memory, forwarder)?;
                 drop(env);
                 started.stay()
             }
@@ -45,10 +46,10 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     };
     let began = SystemTime::now();
     let interrupt = Interrupt::default();
-    let watch = watch.map_or_else(Watch::begin, Ok)?;
-    match child::run(&arguments.command, &env, &memory, watch, &interrupt)? {
-        child::Ended::Badly(code) => return Ok(child::exit_with(code)),
-        child::Ended::Well => plan.carry_out(&arguments, &env, began, &interrupt)?,
+    let forwarder = forwarder.map_or_else(SignalForwarder::begin, Ok)?;
+    match child::run(&arguments.command, &env, &memory, forwarder, &interrupt)? {
+        child::Exit::Failure(code) => return Ok(child::exit_with(code)),
+        child::Exit::Success => plan.carry_out(&arguments, &env, began, &interrupt)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,11 +5,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-#[cfg(windows)]
-use crate::child;
 use crate::cli::ServeArguments;
 use crate::error::{Error, Result};
-use crate::program;
+#[cfg(windows)]
+use crate::process::child;
+use crate::process::lookup;
+#[cfg(windows)]
+use crate::process::signals::SignalForwarder;
 
 const PROGRAM: &str = "capy-server";
 
@@ -34,7 +36,7 @@ fn start(mut command: Command) -> std::io::Result<ExitCode> {
 /// do.
 #[cfg(windows)]
 fn start(mut command: Command) -> std::io::Result<ExitCode> {
-    let _watch = child::Watch::catch()?;
+    let _signals = SignalForwarder::catch()?;
     child::wait_for(&mut command).map(child::exit_with)
 }
 
@@ -42,7 +44,7 @@ fn start(mut command: Command) -> std::io::Result<ExitCode> {
 fn find(capy: Option<&Path>, path: Option<&OsStr>) -> Option<PathBuf> {
     let beside = capy.and_then(Path::parent).map(Path::to_owned);
     let mut folders = beside.into_iter().chain(path.map(env::split_paths).into_iter().flatten());
-    folders.find_map(|folder| program::in_folder(PROGRAM, &folder))
+    folders.find_map(|folder| lookup::in_folder(PROGRAM, &folder))
 }
 
 #[cfg(all(test, unix))]

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
 
 use crate::printer;
-use crate::program::on_path;
+use crate::process::lookup::on_path;
 
 /// How the user gets to the page.
 #[derive(Debug, PartialEq, Eq)]

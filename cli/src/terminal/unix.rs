@@ -40,10 +40,10 @@ const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 40_000_000 };
 /// Shows a prompt, and reads one line without echo.
 pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
     let terminal = File::open("/dev/tty").map_err(Error::Input)?;
-    let quiet = Quiet::begin(&terminal).map_err(Error::Input)?;
+    let echo_off = EchoOff::begin(&terminal).map_err(Error::Input)?;
     printer::prompt(prompt);
     let line = read_line(&terminal);
-    drop(quiet);
+    drop(echo_off);
     printer::prompt("\n");
     match line? {
         Line::Typed(bytes) => {
@@ -58,20 +58,20 @@ pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
 }
 
 /// Discards input that was typed and not read: it would land in the shell and in its history.
-pub(crate) fn drop_typed() {
+pub(crate) fn discard_typed() {
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
 }
 
 /// While this value lives, the terminal does not echo keys, and does not turn them into lines and
 /// signals.
-struct Quiet {
-    end: Arc<Ending>,
+struct EchoOff {
+    end: Arc<Reset>,
     signals: Handle,
     watch: Option<JoinHandle<()>>,
 }
 
 /// What resets the terminal, at the end of the prompt or before a signal ends the program.
-struct Ending {
+struct Reset {
     terminal: File,
     before: Termios,
     /// Held while the terminal is set, so that a signal does not reset it too early.
@@ -80,14 +80,14 @@ struct Ending {
     done: Arc<AtomicBool>,
 }
 
-impl Quiet {
+impl EchoOff {
     fn begin(terminal: &File) -> io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut quiet = before.clone();
         quiet.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        let end = Ending {
+        let end = Reset {
             terminal: terminal.try_clone()?,
             before,
             setting: Mutex::new(()),
@@ -105,7 +105,7 @@ impl Quiet {
 
     /// Starts the thread that resets the terminal before a signal ends the program: a shell without
     /// echo is hard to leave.
-    fn watch(end: Arc<Ending>) -> io::Result<Self> {
+    fn watch(end: Arc<Reset>) -> io::Result<Self> {
         let caught = signals::to_catch();
         for number in &caught {
             register_conditional_default(*number, Arc::clone(&end.done))?;
@@ -116,7 +116,7 @@ impl Quiet {
         let watch = std::thread::Builder::new().name("prompt".into()).spawn(move || {
             for number in arriving.forever() {
                 let _setting = shared.lock();
-                shared.set_back();
+                shared.reset();
                 let _ = emulate_default_handler(number);
             }
             // Signals that came just before the iterator was closed.
@@ -128,22 +128,22 @@ impl Quiet {
     }
 }
 
-impl Ending {
+impl Reset {
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.setting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_back(&self) {
+    fn reset(&self) {
         // `Flush` keeps the rest of a paste out of the shell.
         let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
     }
 }
 
-impl Drop for Quiet {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         {
             let _setting = self.end.lock();
-            self.end.set_back();
+            self.end.reset();
             self.end.done.store(true, Ordering::SeqCst);
         }
         self.signals.close();

@@ -20,11 +20,11 @@ const PASTE_GAP: Duration = Duration::from_millis(40);
 
 /// Shows a prompt, and reads one line without echo.
 pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
-    let quiet = Quiet::begin().map_err(Error::Input)?;
+    let echo_off = EchoOff::begin().map_err(Error::Input)?;
     printer::prompt(prompt);
     let line = read_line();
-    drop_typed();
-    drop(quiet);
+    discard_typed();
+    drop(echo_off);
     printer::prompt("\n");
     match line? {
         Line::Typed(text) => Ok(text),
@@ -33,7 +33,7 @@ pub(crate) fn read_hidden(prompt: &str) -> Result<Zeroizing<String>> {
 }
 
 /// Discards input that was typed and not read: it would land in the shell and in its history.
-pub(crate) fn drop_typed() {
+pub(crate) fn discard_typed() {
     while io::stdin().is_terminal() && poll(Duration::ZERO).unwrap_or(false) {
         if read().is_err() {
             return;
@@ -43,16 +43,16 @@ pub(crate) fn drop_typed() {
 
 /// While this value lives, the console does not echo keys, and does not turn them into lines and
 /// signals.
-struct Quiet;
+struct EchoOff;
 
-impl Quiet {
+impl EchoOff {
     fn begin() -> io::Result<Self> {
         enable_raw_mode()?;
         Ok(Self)
     }
 }
 
-impl Drop for Quiet {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         let _ = disable_raw_mode();
     }

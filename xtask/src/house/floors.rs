@@ -17,16 +17,15 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "capy_cli",
         &[
-            &["build_command", "exec_limits", "loader_names", "process_group", "program", "table"],
+            &["build_command", "exec_limits", "loader_names", "table"],
             &["error"],
             &[
-                "child",
                 "cloudflare",
-                "init_process",
                 "input",
                 "names",
                 "platforms",
                 "printer",
+                "process",
                 "service_comparison",
                 "service_release",
                 "settings",

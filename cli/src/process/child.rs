@@ -1,4 +1,4 @@
-//! Starting the command that gets the secrets: it replaces this process (exec), or runs beside it.
+//! Runs the command that gets the secrets: it replaces this process (exec), or runs beside it.
 //!
 //! The command never gets credentials or capy's own settings.
 
@@ -14,13 +14,14 @@ use capy_client::private_memory;
 use capy_protocol::env_map::EnvMap;
 
 use crate::error::{Error, Result};
+use crate::process::environment::remove_variables;
 use crate::{exec_limits, names};
 #[cfg(target_os = "linux")]
 pub(crate) use unix::start_as_init;
 #[cfg(unix)]
-pub(crate) use unix::{Ended, Watch, exec, exit_with, run};
+pub(crate) use unix::{Exit, exec, exit_with, run};
 #[cfg(windows)]
-pub(crate) use windows::{Ended, Watch, exec, exit_with, run, wait_for};
+pub(crate) use windows::{Exit, exec, exit_with, run, wait_for};
 
 /// On Linux, hides this process's memory from other processes of the same user, and from core
 /// dumps.
@@ -39,11 +40,7 @@ pub(crate) fn keep_memory_private() {
 /// [`Error::ExecLimit`] if arguments and variables exceed the system's limits.
 fn with_variables(mut command: Command, arguments: &[OsString], env: &EnvMap) -> Result<Command> {
     command.args(arguments);
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(names::is_reserved) {
-            command.env_remove(name);
-        }
-    }
+    remove_variables(&mut command, names::is_reserved);
     for (name, value) in env.iter().filter(|(name, _)| !names::is_reserved(name)) {
         command.env(name, value.expose_secret());
     }

@@ -1,4 +1,4 @@
-//! Running a program so that it can be killed together with everything that it started.
+//! Process groups: a program that can be killed together with everything that it started.
 
 #[cfg(unix)]
 mod unix;

@@ -1,4 +1,4 @@
-//! Starting the command that gets the secrets on Windows: as a child process, because Windows has
+//! Runs the command that gets the secrets on Windows: as a child process, because Windows has
 //! no exec.
 //!
 //! Arguments that `cmd` would not hand to a script unchanged are refused. Ctrl-C and Ctrl-Break
@@ -12,30 +12,31 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use capy_client::private_memory::PrivateMemory;
-use capy_client::signals::{self, Interrupt};
+use capy_client::signals::{INTERRUPTED, Interrupt};
 use capy_protocol::env_map::EnvMap;
 use win32job::{ExtendedLimitInfo, Job};
 
 use crate::error::{Error, Result};
-use crate::{exec_limits, printer, program};
+use crate::process::lookup;
+use crate::process::signals::SignalForwarder;
+use crate::{exec_limits, printer};
 
 /// Runs the command to its end, and exits this process with the command's exit code. Returns only
 /// if the command could not be run.
 pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
-    match Watch::begin().and_then(|_| end_of(command, env, memory)) {
+    match SignalForwarder::begin().and_then(|_| end_of(command, env, memory)) {
         Ok(code) => std::process::exit(code),
         Err(error) => error,
     }
 }
 
 /// How a command that ran beside this process ended.
-pub(crate) enum Ended {
-    Well,
+pub(crate) enum Exit {
+    Success,
     /// With this 32-bit exit code.
-    Badly(i32),
+    Failure(i32),
 }
 
 /// Runs the command and waits for it. After the command, Ctrl-C goes to the work that follows
@@ -44,17 +45,17 @@ pub(crate) fn run(
     command: &[OsString],
     env: &EnvMap,
     memory: &PrivateMemory,
-    watch: Watch,
+    signals: SignalForwarder,
     afterwards: &Interrupt,
-) -> Result<Ended> {
+) -> Result<Exit> {
     let code = end_of(command, env, memory)?;
-    watch.pass_to(afterwards);
-    Ok(match (code, watch.was_interrupted()) {
-        (0, false) => Ended::Well,
+    signals.pass_to(afterwards);
+    Ok(match (code, signals.was_interrupted()) {
+        (0, false) => Exit::Success,
         // The command exits with 0 after Ctrl-C: it was interrupted all the same, and the work that
         // follows is left out.
-        (0, true) => Ended::Badly(signals::INTERRUPTED),
-        (code, _) => Ended::Badly(code),
+        (0, true) => Exit::Failure(INTERRUPTED),
+        (code, _) => Exit::Failure(code),
     })
 }
 
@@ -127,11 +128,11 @@ fn find(name: &OsStr, env: &EnvMap) -> Option<PathBuf> {
     let path = Path::new(name);
     if path.components().count() > 1 || path.is_absolute() {
         let path = std::path::absolute(path).ok()?;
-        return program::in_folder(path.file_name()?.to_str()?, path.parent()?);
+        return lookup::in_folder(path.file_name()?.to_str()?, path.parent()?);
     }
     let given = env.iter().find(|(name, _)| name.eq_ignore_ascii_case("PATH"));
     let folders = given.map(|(_, value)| OsString::from(value.expose_secret()));
-    program::on_path(text, &folders.or_else(|| std::env::var_os("PATH")).unwrap_or_default())
+    lookup::on_path(text, &folders.or_else(|| std::env::var_os("PATH")).unwrap_or_default())
 }
 
 fn failure(name: &OsStr, command: &Command, source: io::Error) -> Error {
@@ -151,42 +152,4 @@ fn failure(name: &OsStr, command: &Command, source: io::Error) -> Error {
 fn is_script(command: &Command) -> bool {
     let ending = Path::new(command.get_program()).extension();
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case("cmd") || ending.eq_ignore_ascii_case("bat"))
-}
-
-/// Handling of Ctrl-C in this process. The command gets Ctrl-C by itself.
-pub(crate) struct Watch(Arc<Mutex<Watched>>);
-
-#[derive(Default)]
-struct Watched {
-    was_interrupted: bool,
-    /// The work that follows once the command has ended.
-    afterwards: Option<Interrupt>,
-}
-
-impl Watch {
-    /// Begins to catch Ctrl-C, so that it does not end this process.
-    pub(crate) fn begin() -> Result<Self> {
-        Self::catch().map_err(Error::Signals)
-    }
-
-    pub(crate) fn catch() -> io::Result<Self> {
-        let watched = Arc::new(Mutex::new(Watched::default()));
-        let shared = Arc::clone(&watched);
-        let caught = signals::on_interrupt(move || {
-            let mut watched = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            match &watched.afterwards {
-                Some(afterwards) => afterwards.note(1),
-                None => watched.was_interrupted = true,
-            }
-        });
-        caught.map(|()| Self(watched))
-    }
-
-    fn pass_to(&self, afterwards: &Interrupt) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).afterwards = Some(afterwards.clone());
-    }
-
-    fn was_interrupted(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).was_interrupted
-    }
 }

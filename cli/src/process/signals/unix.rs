@@ -1,23 +1,18 @@
-//! Starting the command that gets the secrets on Unix: with exec, or as a child process if there is
-//! work after it.
+//! Passes signals of this process on to the command that it runs, on Unix.
 //!
 //! While a build runs, signals are passed on to it. After the build they end this process as usual,
 //! once the work that follows has cleaned up. Signals that the parent process had set to be ignored
 //! stay ignored. As the init of a container, this process passes on all signals of
 //! [`signals::to_pass_on`], and reaps the orphaned processes that it inherits.
 
-use std::ffi::OsString;
-use std::io::{self, ErrorKind};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use capy_client::private_memory::PrivateMemory;
 use capy_client::signals::{self, Interrupt};
-use capy_protocol::env_map::EnvMap;
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitOptions};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGQUIT, SIGTSTP, SIGURG, SIGWINCH};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::backend::Handle;
@@ -25,98 +20,19 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use crate::error::{Error, Result};
-use crate::exec_limits;
+use crate::process::wait::wait_without_reaping;
 
-/// Replaces this process with the command (exec). Returns only if that failed.
-pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
-    let mut prepared = match prepare(command, env) {
-        Ok(prepared) => prepared,
-        Err(error) => return error,
-    };
-    let source = memory.lend(|| prepared.exec());
-    failure(&prepared, source)
-}
-
-/// How a command that ran beside this process ended.
-pub(crate) enum Ended {
-    Well,
-    /// With this exit code, or 128 + N for signal N.
-    Badly(u8),
-}
-
-/// Starts the command as the init of a container does: in its own process group, which gets the
-/// terminal if there is one (see [`Place`](crate::init_process::Place)). Afterwards,
-/// [`Started::stay`](crate::init_process::Started::stay) does the init's work.
-#[cfg(target_os = "linux")]
-pub(crate) fn start_as_init(
-    command: &[OsString],
-    env: &EnvMap,
-    memory: &PrivateMemory,
-    watch: Watch,
-) -> Result<crate::init_process::Started> {
-    let mut prepared = prepare(command, env)?;
-    let place = crate::init_process::Place::find();
-    place.prepare(&mut prepared);
-    watch.set_own_group(place.is_own_group());
-    let spawned = memory.lend(|| watch.spawn(&mut prepared));
-    let child = spawned.map_err(|source| failure(&prepared, source))?;
-    place.hand_over(&child);
-    watch.end().map_err(Error::Init)?;
-    Ok(crate::init_process::Started::new(&child))
-}
-
-/// Runs the command beside this process and waits for it.
-pub(crate) fn run(
-    command: &[OsString],
-    env: &EnvMap,
-    memory: &PrivateMemory,
-    watch: Watch,
-    afterwards: &Interrupt,
-) -> Result<Ended> {
-    let mut prepared = prepare(command, env)?;
-    let spawned = memory.lend(|| watch.spawn(&mut prepared));
-    let mut child = spawned.map_err(|source| failure(&prepared, source))?;
-    let status = watch.wait(&mut child, afterwards).map_err(|source| failure(&prepared, source))?;
-    Ok(match (status.code(), status.signal().or(watch.received())) {
-        (Some(0), None) => Ended::Well,
-        (Some(code), None) => Ended::Badly(u8::try_from(code).unwrap_or(crate::error::exit::FAILED)),
-        (Some(code), Some(_)) if code != 0 => {
-            Ended::Badly(u8::try_from(code).unwrap_or(crate::error::exit::FAILED))
-        }
-        (_, signal) => Ended::Badly(128 + u8::try_from(signal.unwrap_or(0)).unwrap_or(0)),
-    })
-}
-
-/// The exit code of this process, from that of the command.
-pub(crate) fn exit_with(code: u8) -> ExitCode {
-    ExitCode::from(code)
-}
-
-fn prepare(command: &[OsString], env: &EnvMap) -> Result<Command> {
-    let (program, arguments) = command.split_first().expect("clap asks for one word at least");
-    super::with_variables(Command::new(program), arguments, env)
-}
-
-fn failure(command: &Command, source: io::Error) -> Error {
-    let program = command.get_program();
-    match source.kind() {
-        ErrorKind::NotFound => super::not_found(program),
-        ErrorKind::ArgumentListTooLong => Error::ExecLimit(exec_limits::explain(command)),
-        _ => Error::CommandNotExecutable { program: program.to_string_lossy().into_owned(), source },
-    }
-}
-
-/// Signal handling of this process: before the child is started a signal ends this process, and
-/// after that it is passed on to the child.
+/// The signals of this process: before the child is started a signal ends this process, and after
+/// that it is passed on to the child.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only an init stops to pass on signals"))]
-pub(crate) struct Watch {
-    watched: Arc<Mutex<Watched>>,
+pub(crate) struct SignalForwarder {
+    state: Arc<Mutex<State>>,
     handle: Handle,
     thread: JoinHandle<SignalsInfo<WithOrigin>>,
 }
 
 #[derive(Default)]
-struct Watched {
+struct State {
     child: Option<Pid>,
     /// Whether the child has its own process group. As long as this process has the terminal,
     /// Ctrl-C and other keys do not reach such a child by themselves.
@@ -127,7 +43,7 @@ struct Watched {
     afterwards: Option<Interrupt>,
 }
 
-impl Watch {
+impl SignalForwarder {
     /// Begins to catch signals. An init does so before anything that takes time: until then no
     /// signal ends it.
     pub(crate) fn begin() -> Result<Self> {
@@ -135,10 +51,10 @@ impl Watch {
     }
 
     fn catch() -> io::Result<Self> {
-        let watched = Arc::new(Mutex::new(Watched::default()));
+        let state = Arc::new(Mutex::new(State::default()));
         let numbers = if signals::is_init() { signals::to_pass_on() } else { signals::to_catch() };
         let mut caught = SignalsInfo::<WithOrigin>::new(numbers)?;
-        let (handle, shared) = (caught.handle(), Arc::clone(&watched));
+        let (handle, shared) = (caught.handle(), Arc::clone(&state));
         let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
             for origin in caught.forever() {
                 // The lock is taken before anything else: while a child is being started, the
@@ -147,76 +63,67 @@ impl Watch {
             }
             caught
         })?;
-        Ok(Self { watched, handle, thread })
+        Ok(Self { state, handle, thread })
     }
 
-    fn spawn(&self, command: &mut Command) -> io::Result<Child> {
-        let mut watched = lock(&self.watched);
+    pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        let mut state = lock(&self.state);
         let child = command.spawn()?;
-        watched.child = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
+        state.child = Some(Pid::from_child(&child));
         Ok(child)
     }
 
     #[cfg(target_os = "linux")]
-    fn set_own_group(&self, has_own_group: bool) {
-        lock(&self.watched).has_own_group = has_own_group;
+    pub(crate) fn set_own_group(&self, has_own_group: bool) {
+        lock(&self.state).has_own_group = has_own_group;
     }
 
     /// Stops passing on signals. From now on they are blocked and wait in the kernel, so that none
     /// is lost.
     #[cfg(target_os = "linux")]
-    fn end(self) -> io::Result<()> {
+    pub(crate) fn block(self) -> io::Result<()> {
         nix::sys::signal::SigSet::all().thread_block()?;
         self.handle.close();
         let mut caught = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // Signals that reached the thread before it ended.
         for origin in caught.pending() {
-            lock(&self.watched).handle(&origin);
+            lock(&self.state).handle(&origin);
         }
         Ok(())
     }
 
     /// Waits for the child's end, stops passing signals to it, and only then reaps it, so that no
     /// signal reaches another process that got the same process id.
-    fn wait(&self, child: &mut Child, afterwards: &Interrupt) -> io::Result<ExitStatus> {
-        let Some(pid) = lock(&self.watched).child else { return child.wait() };
+    pub(crate) fn wait(&self, child: &mut Child, afterwards: &Interrupt) -> io::Result<ExitStatus> {
+        let Some(pid) = lock(&self.state).child else { return child.wait() };
         if signals::is_init() {
             return self.wait_and_reap(pid, afterwards);
         }
         wait_without_reaping(WaitId::Pid(pid))?;
-        lock(&self.watched).child_ended(afterwards);
+        lock(&self.state).child_ended(afterwards);
         child.wait()
     }
 
-    /// [`Watch::wait`] for an init: reaps every process that it inherits, until its own child ends.
+    /// [`SignalForwarder::wait`] for an init: reaps every process that it inherits, until its own child ends.
     fn wait_and_reap(&self, child: Pid, afterwards: &Interrupt) -> io::Result<ExitStatus> {
         loop {
             wait_without_reaping(WaitId::All)?;
-            let mut watched = lock(&self.watched);
+            let mut state = lock(&self.state);
             while let Some((pid, status)) = rustix::process::wait(WaitOptions::NOHANG)? {
                 if pid == child {
-                    watched.child_ended(afterwards);
+                    state.child_ended(afterwards);
                     return Ok(ExitStatus::from_raw(status.as_raw()));
                 }
             }
         }
     }
 
-    fn received(&self) -> Option<i32> {
-        lock(&self.watched).received
+    pub(crate) fn received(&self) -> Option<i32> {
+        lock(&self.state).received
     }
 }
 
-fn wait_without_reaping(whom: WaitId<'_>) -> io::Result<()> {
-    loop {
-        match rustix::process::waitid(whom.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-            Err(Errno::INTR) => {}
-            result => return Ok(result.map(drop)?),
-        }
-    }
-}
-
-impl Watched {
+impl State {
     fn handle(&mut self, origin: &Origin) {
         let number = origin.signal;
         let Some(pid) = self.child else {
@@ -246,8 +153,8 @@ impl Watched {
     }
 }
 
-fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
-    watched.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a signal that a program does not catch lets it continue. For an init that includes the

@@ -14,8 +14,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Group)> {
 
 impl Group {
     pub(super) fn kill(&mut self, leader: &Child) {
-        if let Some(group) = i32::try_from(leader.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        // The leader was not reaped, so no other process has its id.
+        let _ = kill_process_group(Pid::from_child(leader), Signal::KILL);
     }
 }

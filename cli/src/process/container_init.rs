@@ -11,11 +11,11 @@
 //! that ends a program also reaches a stopped command, because the command is continued for it.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
 use capy_client::{private_memory, signals};
 use nix::sys::signal::SigSet;
@@ -25,6 +25,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::error::{Error, Result};
+use crate::process::wait;
 
 /// `si_code` of a signal that the kernel itself sent (`SI_KERNEL`), such as for a key at a
 /// terminal.
@@ -36,20 +37,20 @@ pub(crate) fn is_handed_sockets() -> bool {
     std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string())
 }
 
-/// The process group in which a command is started, and whether it gets the terminal.
-pub(crate) enum Place {
+/// The process group in which the command is started, and whether it gets the terminal.
+pub(super) enum CommandGroup {
     /// In its own group, which is put into the foreground of this terminal.
     Foreground(OwnedFd),
     /// In its own group; there is no terminal.
-    Apart,
+    Own,
     /// In this process's group: another process group has the terminal and controls the jobs, or
     /// the terminal's handle cannot be duplicated.
-    Beside,
+    Shared,
 }
 
-impl Place {
-    /// Chooses the place by the controlling terminal of this process.
-    pub(crate) fn find() -> Self {
+impl CommandGroup {
+    /// Chooses the group by the controlling terminal of this process.
+    pub(super) fn choose() -> Self {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         for stream in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
             match unistd::tcgetpgrp(stream) {
@@ -57,46 +58,46 @@ impl Place {
                 Err(_) => {}
                 // Group 0 stands for a group outside of this PID namespace.
                 Ok(group) if group.as_raw() > 0 && group == unistd::getpgrp() => {
-                    return stream.try_clone_to_owned().map_or(Self::Beside, Self::Foreground);
+                    return stream.try_clone_to_owned().map_or(Self::Shared, Self::Foreground);
                 }
-                Ok(_) => return Self::Beside,
+                Ok(_) => return Self::Shared,
             }
         }
-        Self::Apart
+        Self::Own
     }
 
-    pub(crate) fn prepare(&self, command: &mut Command) {
+    pub(super) fn prepare(&self, command: &mut Command) {
         if self.is_own_group() {
             command.process_group(0);
         }
     }
 
-    pub(crate) fn is_own_group(&self) -> bool {
-        !matches!(self, Self::Beside)
+    pub(super) fn is_own_group(&self) -> bool {
+        !matches!(self, Self::Shared)
     }
 
     /// Puts the command into the foreground. If the command read from the terminal before that, it
     /// was stopped for it; the init notices that and continues it.
-    pub(crate) fn hand_over(&self, child: &Child) {
-        if let (Self::Foreground(terminal), Some(group)) = (self, pid_of(child)) {
-            let _ = rustix::termios::tcsetpgrp(terminal, group);
+    pub(super) fn hand_over(&self, child: &Child) {
+        if let Self::Foreground(terminal) = self {
+            let _ = rustix::termios::tcsetpgrp(terminal, Pid::from_child(child));
         }
     }
 }
 
 /// A running command, while the signals of this process are blocked.
 #[must_use = "the command is there and nobody waits for it"]
-pub(crate) struct Started(Option<Pid>);
+pub(crate) struct Started(Pid);
 
 impl Started {
-    pub(crate) fn new(child: &Child) -> Self {
-        Self(pid_of(child))
+    pub(super) fn new(child: &Child) -> Self {
+        Self(Pid::from_child(child))
     }
 
     /// Replaces this process with `capy pid1` (exec). If the program's file cannot be found again,
     /// this process does the init's work without replacing itself.
     pub(crate) fn stay(self) -> Result<ExitCode> {
-        let child = self.0.ok_or_else(|| Error::Init(ErrorKind::NotFound.into()))?;
+        let child = self.0;
         for program in own_programs() {
             let mut again = Command::new(program);
             again.arg0("capy").arg("pid1").arg(child.to_string()).env_clear();
@@ -234,10 +235,6 @@ impl Init {
 /// The exit code of a process that ended, or 128 + N for signal N; `None` if it was stopped or
 /// continued.
 fn exit_code(status: WaitStatus) -> Option<u8> {
-    let of_signal = status.terminating_signal().map(|number| 128 + number);
-    status.exit_status().or(of_signal).map(|code| u8::try_from(code).unwrap_or(crate::error::exit::FAILED))
-}
-
-fn pid_of(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+    let has_ended = status.exited() || status.signaled();
+    has_ended.then(|| wait::exit_code(ExitStatus::from_raw(status.as_raw())))
 }
