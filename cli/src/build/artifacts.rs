@@ -134,30 +134,31 @@ pub(super) fn search(
 }
 
 /// The path of the copy until it is complete, next to its destination.
-pub(super) fn half(to: &Path, build: &BuildId) -> PathBuf {
+pub(super) fn partial_path(to: &Path, build: &BuildId) -> PathBuf {
     to.with_file_name(format!(".capy-artifacts-{build}"))
 }
 
-/// Copies the output to `half`, then renames that to `to`. A `half` that stays behind is removed
+/// Copies the output to `partial`, then renames that to `to`. A `partial` that stays behind is removed
 /// with the build's folder. If the output holds values, only this user gets access to it.
 pub(super) fn hand_out(
     output: &Path,
-    half: &Path,
+    partial: &Path,
     to: &Path,
     holds_values: bool,
     cancellation: &Cancellation,
 ) -> Result<(), Fault> {
-    let parent = half.parent().unwrap_or(Path::new("/"));
+    let parent = partial.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(Fault::file("create", parent))?;
-    DirBuilder::new().mode(0o700).create(half).map_err(Fault::file("create", half))?;
-    tree::copy(output, half, cancellation, |_| true)?;
+    DirBuilder::new().mode(0o700).create(partial).map_err(Fault::file("create", partial))?;
+    tree::copy(output, partial, cancellation, |_| true)?;
     if !holds_values {
-        fs::set_permissions(half, Permissions::from_mode(0o755)).map_err(Fault::file("protect", half))?;
+        fs::set_permissions(partial, Permissions::from_mode(0o755))
+            .map_err(Fault::file("protect", partial))?;
     }
     cancellation.check()?;
     // A rename onto an empty folder works, and onto any other it fails: of two builds with the same
     // destination, the second one fails.
-    match fs::rename(half, to) {
+    match fs::rename(partial, to) {
         Err(error)
             if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) =>
         {
@@ -198,22 +199,22 @@ mod tests {
         let (temp, cancellation) =
             (TempFolder::open(&folder.path().join("temp")).unwrap(), Cancellation::default());
         let build = BuildId::draw().unwrap();
-        let half = half(&to, &build);
-        let note = LockNote { build, engine: None, image: None, half: half.clone() };
+        let partial = partial_path(&to, &build);
+        let note = LockNote { build, engine: None, image: None, partial: partial.clone() };
         let place = temp.create_folder("shop", note, &cancellation).unwrap();
         let fault = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while fs::read_dir(&half).map_or(0, Iterator::count) == 0 {
+                while fs::read_dir(&partial).map_or(0, Iterator::count) == 0 {
                     std::thread::yield_now();
                 }
                 interrupt(&cancellation);
             });
-            hand_out(&from, &half, &to, true, &cancellation).unwrap_err()
+            hand_out(&from, &partial, &to, true, &cancellation).unwrap_err()
         });
-        let copied = fs::read_dir(&half).unwrap().count();
+        let copied = fs::read_dir(&partial).unwrap().count();
         assert!((1..5000).contains(&copied) && !to.exists(), "{copied}");
         place.remove().unwrap();
-        assert!(!half.exists());
+        assert!(!partial.exists());
         fault
     }
 
@@ -234,14 +235,14 @@ mod tests {
         fs::create_dir(&from).unwrap();
         fs::write(from.join("a"), "1").unwrap();
         check_place(&to).unwrap();
-        let half = half(&to, &BuildId::draw().unwrap());
-        hand_out(&from, &half, &to, false, &Cancellation::default()).unwrap();
+        let partial = partial_path(&to, &BuildId::draw().unwrap());
+        hand_out(&from, &partial, &to, false, &Cancellation::default()).unwrap();
         assert!(matches!(check_place(&to), Err(Fault::ArtifactsExist { .. })));
         assert!(matches!(
-            hand_out(&from, &half, &to, false, &Cancellation::default()),
+            hand_out(&from, &partial, &to, false, &Cancellation::default()),
             Err(Fault::ArtifactsExist { .. })
         ));
-        tree::remove(&half).unwrap();
+        tree::remove(&partial).unwrap();
         assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
     }
 }

@@ -69,10 +69,10 @@ impl Runner<'_> {
         ];
         let status = self.wait(&mut running);
         wait_for_output(&pumps);
-        self.judge(status?)
+        self.check_status(status?)
     }
 
-    fn judge(&self, status: ExitStatus) -> Result<(), Fault> {
+    fn check_status(&self, status: ExitStatus) -> Result<(), Fault> {
         match status.code() {
             Some(0) => Ok(()),
             Some(ENGINE_FAILED) => Err(self.engine_failed()),

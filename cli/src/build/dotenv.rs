@@ -15,6 +15,7 @@ use capy_protocol::env_map::EnvMap;
 use zeroize::Zeroizing;
 
 use crate::error::BuildFault as Fault;
+use crate::local::private_file;
 
 /// The longest value in the file, in bytes. Some readers have no room for longer lines.
 const MAX_VALUE_BYTES: usize = 4096;
@@ -107,21 +108,15 @@ fn keep_out_of_images(path: &Path) -> io::Result<()> {
         text.push(b'\n');
     }
     text.extend_from_slice(b".env\n");
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    private_file::remove_if_exists(path)?;
     OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?.write_all(&text)
 }
 
 /// Removes `.env`, which nothing needs once the container has ended.
 pub(super) fn remove(folder: &Path) -> Result<(), Fault> {
     let path = folder.join(".env");
-    match fs::remove_file(&path) {
-        // The build may have removed the file, or put a file or a folder of its own in its place.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(Fault::file("remove", &path)),
-    }
+    // The build may have removed the file, or put a file or a folder of its own in its place.
+    private_file::remove_if_exists(&path).map(drop).map_err(Fault::file("remove", &path))
 }
 
 #[cfg(test)]

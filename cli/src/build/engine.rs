@@ -112,7 +112,7 @@ impl Engine {
         let candidates = asked.map_or(vec![Self::Docker, Self::Podman], |one| vec![one]);
         let mut tried = Vec::new();
         for engine in candidates {
-            match engine.answers(cancellation)? {
+            match engine.is_available(cancellation)? {
                 true => return Ok(engine),
                 false => tried.push(engine.name()),
             }
@@ -120,7 +120,7 @@ impl Engine {
         Err(Fault::NoEngine { tried: tried.join(", ") })
     }
 
-    fn answers(self, cancellation: &Cancellation) -> Result<bool, Fault> {
+    fn is_available(self, cancellation: &Cancellation) -> Result<bool, Fault> {
         let mut command = self.command();
         // Docker's client may be installed without its server, so this asks for the server's
         // version. Podman needs no server.
@@ -215,19 +215,19 @@ impl Engine {
 
     /// Kills a container, and returns whether the engine did.
     pub(super) fn kill_container(self, build: &BuildId, cancellation: &Cancellation) -> bool {
-        self.quietly(&["kill", &build.container()], cancellation)
+        self.run_silently(&["kill", &build.container()], cancellation)
     }
 
     /// Kills and removes a container, if there is one.
     pub(super) fn remove_container(self, build: &BuildId, cancellation: &Cancellation) {
-        self.quietly(&["rm", "--force", &build.container()], cancellation);
+        self.run_silently(&["rm", "--force", &build.container()], cancellation);
     }
 
     /// Empties a folder as root in a container, for files that this user cannot remove.
     pub(super) fn empty(self, folder: &Path, image: &str, cancellation: &Cancellation) {
         let volume = format!("{}:/app{}", folder.display(), relabel(":Z"));
         let script = "rm -rf /app/* /app/.[!.]* /app/..?*";
-        self.quietly(
+        self.run_silently(
             &[
                 "run",
                 "--rm",
@@ -245,7 +245,7 @@ impl Engine {
         );
     }
 
-    fn quietly(self, arguments: &[&str], cancellation: &Cancellation) -> bool {
+    fn run_silently(self, arguments: &[&str], cancellation: &Cancellation) -> bool {
         let mut command = self.command();
         command.args(arguments);
         let output = running::output(

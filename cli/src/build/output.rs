@@ -42,7 +42,7 @@ struct Log {
 
 impl Log {
     /// Appends what a build wrote, as long as there is room.
-    fn keep(&mut self, text: &str) {
+    fn append_build_output(&mut self, text: &str) {
         let room = MAX_LOG_BYTES.saturating_sub(self.written);
         self.written = self.written.saturating_add(text.len() as u64);
         if text.len() as u64 <= room {
@@ -121,7 +121,7 @@ impl Output {
             self.write_whole_characters(&mut redacted);
         }
         stream.finish(&mut redacted);
-        self.write(&String::from_utf8_lossy(&redacted), Log::keep);
+        self.write(&String::from_utf8_lossy(&redacted), Log::append_build_output);
     }
 
     /// Writes all but an incomplete UTF-8 character at the end, whose rest is still to come.
@@ -130,7 +130,7 @@ impl Output {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             _ => masked.len(),
         };
-        self.write(&String::from_utf8_lossy(&masked[..end]), Log::keep);
+        self.write(&String::from_utf8_lossy(&masked[..end]), Log::append_build_output);
         masked.drain(..end);
     }
 
@@ -148,7 +148,7 @@ impl Output {
         if let Some(source) = log.fault.take() {
             return Err(Fault::File { doing: "write", path: log.path.clone(), source });
         }
-        if withhold(&log.path, values)? {
+        if redact_log(&log.path, values)? {
             log.file = append(&log.path)?;
         }
         Ok(())
@@ -165,7 +165,7 @@ fn append(path: &Path) -> Result<File, Fault> {
 
 /// Searches the log for values. Replaces each line that holds one, or the whole log where a value
 /// may extend over several lines. Returns whether it replaced anything.
-fn withhold(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
+fn redact_log(path: &Path, values: &EnvMap) -> Result<bool, Fault> {
     let mut request = Request::new(values);
     request.public.push(path.to_owned());
     request.within = Within::Named;
@@ -207,9 +207,9 @@ mod tests {
         let output = Output::begin(&path).unwrap();
         let mut log = output.lock();
         log.written = MAX_LOG_BYTES - 10;
-        log.keep("12345\n");
-        log.keep("123456789\n");
-        log.keep("more\n");
+        log.append_build_output("12345\n");
+        log.append_build_output("123456789\n");
+        log.append_build_output("more\n");
         log.write("error: x\n");
         drop(log);
         let expected = "12345\n[the log ends here: the build wrote more than 64 MiB]\nerror: x\n";

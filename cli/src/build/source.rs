@@ -28,7 +28,7 @@ pub(super) enum Source {
 
 /// The result of fetching a source.
 #[derive(Default)]
-pub(super) struct Brought {
+pub(super) struct Fetched {
     pub(super) commit: Option<String>,
     /// Files that were left out, and that somebody may miss.
     pub(super) set_aside: Vec<PathBuf>,
@@ -82,13 +82,13 @@ impl Source {
     }
 
     /// Fetches the source into an empty folder, and removes what must not be in it.
-    pub(super) fn bring(
+    pub(super) fn fetch(
         &self,
         to: &Path,
         cancellation: &Cancellation,
         until: Instant,
-    ) -> Result<Brought, Fault> {
-        let mut brought = match self {
+    ) -> Result<Fetched, Fault> {
+        let mut fetched = match self {
             Self::Folder(from) => copy(from, to, cancellation)?,
             Self::Repository { url, reference, access, local_is_allowed } => {
                 let protocols = match access {
@@ -100,32 +100,32 @@ impl Source {
                 let git = Git { folder: to, protocols, route, cancellation, until };
                 let commit = Some(git.clone(url, reference.as_deref())?);
                 tree::check_links(to, cancellation)?;
-                Brought { commit, ..Brought::default() }
+                Fetched { commit, ..Fetched::default() }
             }
         };
         let env = to.join(".env");
         if remove_any(&env).map_err(Fault::file("remove", &env))? {
-            brought.set_aside.push(".env".into());
+            fetched.set_aside.push(".env".into());
         }
-        Ok(brought)
+        Ok(fetched)
     }
 }
 
-fn copy(from: &Path, to: &Path, cancellation: &Cancellation) -> Result<Brought, Fault> {
+fn copy(from: &Path, to: &Path, cancellation: &Cancellation) -> Result<Fetched, Fault> {
     let from = from.canonicalize().map_err(Fault::file("find", from))?;
     if to.starts_with(&from) {
         return Err(Fault::InsideSource { path: to.into() });
     }
-    let mut brought = Brought::default();
+    let mut fetched = Fetched::default();
     tree::copy(&from, to, cancellation, |inside| {
         let name = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let is_env = inside == Path::new(".env") || name.starts_with(".env") && name.ends_with(".local");
         if is_env {
-            brought.set_aside.push(inside.to_owned());
+            fetched.set_aside.push(inside.to_owned());
         }
         !is_env && !LEFT_OUT.contains(&name)
     })?;
-    Ok(brought)
+    Ok(fetched)
 }
 
 /// Removes whatever is at a path, and returns whether there was something. A link is removed, and
@@ -358,9 +358,9 @@ mod tests {
             fs::write(from.path().join(file), "1").unwrap();
         }
         let source = Source::Folder(from.path().into());
-        let mut brought = source.bring(to.path(), &Cancellation::default(), Instant::now()).unwrap();
-        brought.set_aside.sort();
-        assert_eq!(brought.set_aside, [".env", ".env.local", ".env.production.local"].map(PathBuf::from));
+        let mut fetched = source.fetch(to.path(), &Cancellation::default(), Instant::now()).unwrap();
+        fetched.set_aside.sort();
+        assert_eq!(fetched.set_aside, [".env", ".env.local", ".env.production.local"].map(PathBuf::from));
         let there = |file: &str| to.path().join(file).exists();
         assert!(there("a.js") && there(".env.production") && there("b/.env"));
         assert!(

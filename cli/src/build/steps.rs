@@ -46,7 +46,7 @@ impl Steps<'_> {
             build: record.id.clone(),
             engine: record.engine,
             image: record.image.clone(),
-            half: artifacts::half(&self.place_of_artifacts(record), &record.id),
+            partial: artifacts::partial_path(&self.place_of_artifacts(record), &record.id),
         };
         let place = temp.create_folder(&self.prepared.project.name, note, self.cancellation)?;
         let result = self.build(&place, output, record);
@@ -63,7 +63,7 @@ impl Steps<'_> {
     fn build(&self, place: &BuildFolder, output: Output, record: &mut Record) -> Result<()> {
         let folder = place.folder();
         output.say(&format!("build {} of {}, from {}", record.id, record.project, record.source));
-        self.bring(folder, &output, record)?;
+        self.fetch_source(folder, &output, record)?;
         let output = Arc::new(output);
         let values = self.values()?;
         record.secrets = Some(values.len());
@@ -79,15 +79,15 @@ impl Steps<'_> {
         if artifacts::remove_env_copies(&made, &env, self.cancellation)? > 0 {
             output.say("note: copies of .env were taken out of the output");
         }
-        self.judge(folder, &made, &values, &output, record)?;
+        self.check_output(folder, &made, &values, &output, record)?;
         self.hand_out(&made, record)
     }
 
-    fn bring(&self, folder: &Path, output: &Output, record: &mut Record) -> Result<()> {
-        let brought = self.prepared.source.bring(folder, self.cancellation, self.until)?;
-        record.commit = brought.commit;
+    fn fetch_source(&self, folder: &Path, output: &Output, record: &mut Record) -> Result<()> {
+        let fetched = self.prepared.source.fetch(folder, self.cancellation, self.until)?;
+        record.commit = fetched.commit;
         record.commit.iter().for_each(|commit| output.say(&format!("commit {commit}")));
-        for file in &brought.set_aside {
+        for file in &fetched.set_aside {
             output.say(&format!(
                 "note: the source's own {} is set aside: secrets come from the store",
                 file.display()
@@ -169,7 +169,7 @@ impl Steps<'_> {
     }
 
     /// Decides whether the output may be handed out, and inlines if that is asked for.
-    fn judge(
+    fn check_output(
         &self,
         folder: &Path,
         made: &Path,
@@ -221,8 +221,8 @@ impl Steps<'_> {
 
     fn hand_out(&self, made: &Path, record: &mut Record) -> Result<()> {
         let to = self.place_of_artifacts(record);
-        let half = artifacts::half(&to, &record.id);
-        artifacts::hand_out(made, &half, &to, self.options.inline, self.cancellation)?;
+        let partial = artifacts::partial_path(&to, &record.id);
+        artifacts::hand_out(made, &partial, &to, self.options.inline, self.cancellation)?;
         record.artifacts = Some(to);
         Ok(())
     }

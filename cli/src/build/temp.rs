@@ -32,7 +32,7 @@ pub(super) struct TempFolder(PathBuf);
 /// One build's folder.
 pub(super) struct BuildFolder {
     folder: PathBuf,
-    half: PathBuf,
+    partial: PathBuf,
     lock_path: PathBuf,
     _lock: File,
     cleaner: Option<(Engine, String)>,
@@ -48,7 +48,7 @@ pub(super) struct LockNote {
     pub(super) engine: Option<Engine>,
     pub(super) image: Option<String>,
     /// The copy of the output while it is incomplete.
-    pub(super) half: PathBuf,
+    pub(super) partial: PathBuf,
 }
 
 impl LockNote {
@@ -111,8 +111,8 @@ impl TempFolder {
             let _ = fs::remove_file(&lock_path);
             return Err(Fault::file("create", &folder)(error));
         }
-        let (cleaner, half, cancellation) = (note.cleaner(), note.half, cancellation.clone());
-        Ok(BuildFolder { folder, half, lock_path, _lock: lock, cleaner, cancellation, is_removed: false })
+        let (cleaner, partial, cancellation) = (note.cleaner(), note.partial, cancellation.clone());
+        Ok(BuildFolder { folder, partial, lock_path, _lock: lock, cleaner, cancellation, is_removed: false })
     }
 
     /// Removes what killed builds left, containers first. Returns these builds, and what could not
@@ -126,10 +126,10 @@ impl TempFolder {
             if let Some((build, engine)) = note.as_ref().and_then(|note| Some((&note.build, note.engine?))) {
                 engine.remove_container(build, cancellation);
             }
-            let (cleaner, half) =
-                note.as_ref().map_or((None, None), |note| (note.cleaner(), Some(&*note.half)));
+            let (cleaner, partial) =
+                note.as_ref().map_or((None, None), |note| (note.cleaner(), Some(&*note.partial)));
             // Nothing of this build exists yet, so the first signal ends the removal.
-            match remove_all(half, &folder, cleaner.as_ref(), cancellation, IgnoredSignals::None) {
+            match remove_all(partial, &folder, cleaner.as_ref(), cancellation, IgnoredSignals::None) {
                 Err(fault) => left.push(fault),
                 Ok(()) => {
                     let _ = fs::remove_file(passwd_path(&folder));
@@ -193,7 +193,7 @@ impl BuildFolder {
             return Ok(());
         }
         remove_all(
-            Some(&self.half),
+            Some(&self.partial),
             &self.folder,
             self.cleaner.as_ref(),
             &self.cancellation,
@@ -215,7 +215,7 @@ impl Drop for BuildFolder {
 /// Removes what a build left: the incomplete copy of its output, and its folder. The engine removes
 /// files of other users, which it made and this user cannot remove.
 fn remove_all(
-    half: Option<&Path>,
+    partial: Option<&Path>,
     folder: &Path,
     cleaner: Option<&(Engine, String)>,
     cancellation: &Cancellation,
@@ -225,8 +225,8 @@ fn remove_all(
         let path = path.to_owned();
         move |source| Fault::Left { path, source }
     };
-    if let Some(half) = half {
-        remove(half, cancellation, ignored).map_err(left(half))?;
+    if let Some(partial) = partial {
+        remove(partial, cancellation, ignored).map_err(left(partial))?;
     }
     match (remove(folder, cancellation, ignored), cleaner) {
         (Err(error), Some((engine, image))) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -319,8 +319,8 @@ mod tests {
     }
 
     fn note(temp: &TempFolder) -> LockNote {
-        let (build, half) = (BuildId::draw().unwrap(), temp.0.join("../half"));
-        LockNote { build, engine: None, image: None, half }
+        let (build, partial) = (BuildId::draw().unwrap(), temp.0.join("../partial"));
+        LockNote { build, engine: None, image: None, partial }
     }
 
     fn names(temp: &TempFolder) -> Vec<String> {
@@ -372,8 +372,8 @@ mod tests {
     fn what_a_killed_build_left_is_swept_and_nothing_else() {
         let (_keep, temp) = temp();
         let note = note(&temp);
-        let (build, half) = (note.build.clone(), note.half.clone());
-        fs::create_dir(&half).unwrap();
+        let (build, partial) = (note.build.clone(), note.partial.clone());
+        fs::create_dir(&partial).unwrap();
         let place = temp.create_folder("shop", note, &Cancellation::default()).unwrap();
         // The state after a kill: the lock is released, and the files are there.
         let BuildFolder { folder, .. } = &place;
@@ -388,7 +388,7 @@ mod tests {
         let (gone, left) = temp.sweep(&Cancellation::default()).unwrap();
         assert!(left.is_empty() && !temp.holds(&build));
         assert_eq!(gone, [build]);
-        assert!(!folder.exists() && !without_lock.exists() && !half.exists());
+        assert!(!folder.exists() && !without_lock.exists() && !partial.exists());
         assert_eq!(names(&temp).len(), others.len());
     }
 

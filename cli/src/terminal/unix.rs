@@ -65,19 +65,19 @@ pub(crate) fn discard_typed() {
 /// While this value lives, the terminal does not echo keys, and does not turn them into lines and
 /// signals.
 struct EchoOff {
-    end: Arc<Reset>,
+    reset: Arc<TerminalReset>,
     signals: Handle,
     watch: Option<JoinHandle<()>>,
 }
 
 /// What resets the terminal, at the end of the prompt or before a signal ends the program.
-struct Reset {
+struct TerminalReset {
     terminal: File,
     before: Termios,
     /// Held while the terminal is set, so that a signal does not reset it too early.
     setting: Mutex<()>,
     /// Set once the prompt is over: from then on signals end the program by themselves.
-    done: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl EchoOff {
@@ -87,15 +87,15 @@ impl EchoOff {
         quiet.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        let end = Reset {
+        let reset = TerminalReset {
             terminal: terminal.try_clone()?,
             before,
             setting: Mutex::new(()),
-            done: Arc::new(AtomicBool::new(false)),
+            is_over: Arc::new(AtomicBool::new(false)),
         };
-        let this = Self::watch(Arc::new(end))?;
+        let this = Self::watch(Arc::new(reset))?;
         {
-            let _setting = this.end.lock();
+            let _setting = this.reset.lock();
             // `Flush` discards what was typed before the prompt was shown, which is not meant for
             // it.
             tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
@@ -105,18 +105,18 @@ impl EchoOff {
 
     /// Starts the thread that resets the terminal before a signal ends the program: a shell without
     /// echo is hard to leave.
-    fn watch(end: Arc<Reset>) -> io::Result<Self> {
+    fn watch(reset: Arc<TerminalReset>) -> io::Result<Self> {
         let caught = signals::to_catch();
         for number in &caught {
-            register_conditional_default(*number, Arc::clone(&end.done))?;
+            register_conditional_default(*number, Arc::clone(&reset.is_over))?;
         }
         let mut arriving = Signals::new(caught)?;
         let signals = arriving.handle();
-        let shared = Arc::clone(&end);
+        let shared = Arc::clone(&reset);
         let watch = std::thread::Builder::new().name("prompt".into()).spawn(move || {
             for number in arriving.forever() {
                 let _setting = shared.lock();
-                shared.reset();
+                shared.apply();
                 let _ = emulate_default_handler(number);
             }
             // Signals that came just before the iterator was closed.
@@ -124,16 +124,16 @@ impl EchoOff {
                 let _ = emulate_default_handler(number);
             }
         })?;
-        Ok(Self { end, signals, watch: Some(watch) })
+        Ok(Self { reset, signals, watch: Some(watch) })
     }
 }
 
-impl Reset {
+impl TerminalReset {
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.setting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reset(&self) {
+    fn apply(&self) {
         // `Flush` keeps the rest of a paste out of the shell.
         let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
     }
@@ -142,9 +142,9 @@ impl Reset {
 impl Drop for EchoOff {
     fn drop(&mut self) {
         {
-            let _setting = self.end.lock();
-            self.end.reset();
-            self.end.done.store(true, Ordering::SeqCst);
+            let _setting = self.reset.lock();
+            self.reset.apply();
+            self.reset.is_over.store(true, Ordering::SeqCst);
         }
         self.signals.close();
         let _ = self.watch.take().map(JoinHandle::join);
