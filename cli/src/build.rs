@@ -14,24 +14,24 @@
 //! | `passwd` | the user's entry in the container |
 //! | `engine`, `container` | what runs, and what ends it (with `crate::process`) |
 //! | `output` | what is shown and logged |
-//! | `kind`, `artifacts` | what may be handed out |
-//! | `temp`, `record` | what is removed, and what is kept |
+//! | `output_kind`, `artifacts` | what may be handed out |
+//! | `build_folder`, `record` | what is removed, and what is kept |
 
 mod artifacts;
+mod build_folder;
 mod container;
 mod dotenv;
 mod engine;
 mod hosts;
 mod id;
-mod kind;
 mod output;
+mod output_kind;
 mod passwd;
 mod record;
 mod secrets;
 mod source;
 mod startup_script;
 mod steps;
-mod temp;
 mod tree;
 
 use std::path::PathBuf;
@@ -49,12 +49,12 @@ use crate::error::{BuildFault as Fault, Error, Result};
 use crate::process::cancellation::{Cancellation, Cancelled, IgnoredSignals};
 use crate::settings::deadline;
 use crate::{printer, store_project};
+use build_folder::TempFolder;
 use hosts::Address;
 use id::BuildId;
 use output::Output;
 use source::Source;
 use steps::Steps;
-use temp::TempFolder;
 
 /// The image of a project that does not name one.
 const DEFAULT_IMAGE: &str = "docker.io/library/node:24";
@@ -219,7 +219,7 @@ impl Prepared {
         service: &Service,
         cancellation: &Cancellation,
     ) -> Result<Self, Fault> {
-        temp::folder_name(&project.name)?;
+        build_folder::folder_name(&project.name)?;
         let recipe = &project.recipe;
         let source = source(options, recipe, service.url().is_loopback())?;
         source.check()?;

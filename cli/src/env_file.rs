@@ -12,11 +12,11 @@
 //! - A line without an assignment is skipped and reported, and so is one whose name is empty or has
 //!   blanks, control characters or quotes in it.
 //!
-//! An [`Ambiguity`] reports a line that its author may have meant differently (`A=se#cret`), or that
-//! dotenv or another parser of such files reads differently; the value is the one that Node reads.
-//! Commands that would seal or deploy half a secret refuse a file with such a line. The tests
-//! compare this parser with Node and dotenv: every file that the three read differently must have an
-//! ambiguity.
+//! An [`Ambiguity`] reports a line that its author may have meant differently (`A=se#cret`), or
+//! that dotenv or another parser of such files reads differently; the value is the one that Node
+//! reads. Commands that would seal or deploy half a secret refuse a file with such a line. The
+//! tests compare this parser with Node and dotenv: every file that the three read differently must
+//! have an ambiguity.
 
 mod invisible_chars;
 pub(crate) mod open;

@@ -1,5 +1,5 @@
-//! Per-user configuration folder: API tokens, local keys and receipts, in files that only their user
-//! can read.
+//! Per-user configuration folder: API tokens, local keys and receipts, in files that only their
+//! user can read.
 //!
 //! ```text
 //! <config>/credentials.toml     API tokens by service URL
@@ -12,8 +12,8 @@
 //!
 //! `<config>` is `CAPY_CONFIG_DIR`, else `XDG_CONFIG_HOME/capy`, else `~/.config/capy`. On Windows
 //! it is `CAPY_CONFIG_DIR`, else `%APPDATA%\capy`, and access lists take the place of modes. Files
-//! are 0600, and folders 0700. Before anything is written, an existing `<config>` is set to 0700, too,
-//! but only if its name is `capy`: a folder of another name may be shared, and keeps its mode.
+//! are 0600, and folders 0700. Before anything is written, an existing `<config>` is set to 0700,
+//! too, but only if its name is `capy`: a folder of another name may be shared, and keeps its mode.
 
 pub(crate) mod allowed;
 pub(crate) mod pinned_checkpoints;
@@ -65,8 +65,8 @@ impl Config {
         self.0.join(name)
     }
 
-    /// Creates the configuration folder, if it is missing. Restricts it to this user, if it is capy's
-    /// own.
+    /// Creates the configuration folder, if it is missing. Restricts it to this user, if it is
+    /// capy's own.
     pub(crate) fn create(&self) -> Result<()> {
         private_file::create_private_folder(&self.0).map_err(Error::file("create", &self.0))?;
         if self.0.file_name() == Some("capy".as_ref()) {
@@ -75,7 +75,8 @@ impl Config {
         Ok(())
     }
 
-    /// Creates a folder in the configuration folder, if it is missing, and restricts it to this user.
+    /// Creates a folder in the configuration folder, if it is missing, and restricts it to this
+    /// user.
     pub(crate) fn create_folder(&self, name: &str) -> Result<PathBuf> {
         self.create()?;
         let folder = self.path(name);

@@ -6,13 +6,14 @@
 //! | `environment` | takes variables out of a program's environment |
 //! | `child`, `signals` | runs the command that gets the secrets, and passes signals on to it |
 //! | `container_init` | stays beside that command as PID 1 of a container |
-//! | `group`, `pipes`, `wait` | kills a program with all that it started; its input and output; its end |
-//! | `running`, `cancellation` | runs a program until it ends, its deadline passes or a signal comes |
+//! | `group` | kills a program with everything that it started |
+//! | `pipes`, `wait` | a program's input and outputs, and its end |
+//! | `running`, `cancellation` | runs a program until its end, a deadline or a signal |
 //! | `captured` | runs a program with a text as its input, and returns its output |
 //!
-//! A program that may have to be killed leads a process group of its own, so that everything that it
-//! started is killed, too. The command that gets the secrets is never killed: it gets signals, and
-//! decides itself.
+//! A program that may have to be killed leads a process group of its own, so that everything that
+//! it started is killed, too. The command that gets the secrets is never killed: it gets signals,
+//! and decides itself.
 
 #[cfg(unix)]
 pub(crate) mod cancellation;

@@ -23,8 +23,8 @@ pub fn clean_line(text: &str) -> String {
     replace_controls(text, |_| false)
 }
 
-/// A name, with an escape such as `\u{202e}` in place of each terminal control character, and of each
-/// character without width: two names could look the same otherwise.
+/// A name, with an escape such as `\u{202e}` in place of each terminal control character, and of
+/// each character without width: two names could look the same otherwise.
 pub fn escape_name(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

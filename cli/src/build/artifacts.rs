@@ -138,8 +138,8 @@ pub(super) fn partial_path(to: &Path, build: &BuildId) -> PathBuf {
     to.with_file_name(format!(".capy-artifacts-{build}"))
 }
 
-/// Copies the output to `partial`, then renames that to `to`. A `partial` that stays behind is removed
-/// with the build's folder. If the output holds values, only this user gets access to it.
+/// Copies the output to `partial`, then renames that to `to`. A `partial` that stays behind is
+/// removed with the build's folder. If the output holds values, only this user gets access to it.
 pub(super) fn hand_out(
     output: &Path,
     partial: &Path,
@@ -170,7 +170,7 @@ pub(super) fn hand_out(
 
 #[cfg(test)]
 mod tests {
-    use super::super::temp::{LockNote, TempFolder};
+    use super::super::build_folder::{LockNote, TempFolder};
     use super::*;
 
     #[test]

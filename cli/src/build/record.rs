@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::id::BuildId;
-use super::kind::Kind;
+use super::output_kind::OutputKind;
 use crate::error::BuildFault as Fault;
 use crate::local::private_file;
 
@@ -58,7 +58,7 @@ pub(crate) struct Record {
     pub(crate) image: Option<String>,
     /// The number of secrets in the build.
     pub(crate) secrets: Option<usize>,
-    pub(crate) output: Option<Kind>,
+    pub(crate) output: Option<OutputKind>,
     pub(crate) artifacts: Option<PathBuf>,
     /// The stable code of the error that ended the build, so that it handed out no output.
     pub(crate) error_code: Option<String>,

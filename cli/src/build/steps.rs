@@ -14,14 +14,14 @@ use capy_protocol::store_keys::StoreKeys;
 use zeroize::Zeroizing;
 
 use super::artifacts::Searched;
+use super::build_folder::{BuildFolder, LockNote, TempFolder};
 use super::container::Runner;
 use super::dotenv::Split;
 use super::engine::Container;
-use super::kind::{self, Kind};
 use super::output::Output;
+use super::output_kind::{self, OutputKind};
 use super::record::{self, Record, Records};
 use super::startup_script::{self, is_own_of_shells};
-use super::temp::{BuildFolder, LockNote, TempFolder};
 use super::{BuildOptions, Prepared, artifacts, dotenv, passwd, script, secrets, tree};
 use crate::error::BuildFault as Fault;
 use crate::error::{Error, Result};
@@ -177,18 +177,21 @@ impl Steps<'_> {
         output: &Output,
         record: &mut Record,
     ) -> Result<()> {
-        let found = kind::of(folder, made, self.cancellation)?;
+        let found = output_kind::of(folder, made, self.cancellation)?;
         record.output = Some(found);
         if values.is_empty() {
             return Ok(());
         }
-        if found == Kind::Static && !self.options.static_if_clean {
+        if found == OutputKind::Static && !self.options.static_if_clean {
             return Err(Fault::Static.into());
         }
-        let servers =
-            if self.options.inline { kind::server_places(folder, self.cancellation)? } else { Vec::new() };
+        let servers = if self.options.inline {
+            output_kind::server_places(folder, self.cancellation)?
+        } else {
+            Vec::new()
+        };
         let searched = artifacts::search(made, values, &servers, output, self.cancellation)?;
-        if found == Kind::Static {
+        if found == OutputKind::Static {
             if searched == Searched::InPart {
                 return Err(Fault::StaticInPart.into());
             }

@@ -205,8 +205,8 @@ impl Draw {
     }
 }
 
-/// Asserts that a file has an ambiguity if this parser, Node and dotenv read it differently. Returns
-/// the number of files without an ambiguity, or `None` if Node or dotenv is missing.
+/// Asserts that a file has an ambiguity if this parser, Node and dotenv read it differently.
+/// Returns the number of files without an ambiguity, or `None` if Node or dotenv is missing.
 fn check_readers(inputs: &[String]) -> Option<usize> {
     let read = [read_by(NODE, inputs)?, read_by(DOTENV, inputs)?];
     let mut unambiguous = 0;

@@ -1,5 +1,5 @@
-//! Atomic file writes, and files that only this user can read. After a crash the old file or the new
-//! one is there, whole.
+//! Atomic file writes, and files that only this user can read. After a crash the old file or the
+//! new one is there, whole.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -51,8 +51,8 @@ impl Receipts {
         private_file::replace_private(&path, text.as_bytes()).map_err(Error::file("write", &path))
     }
 
-    /// Reads the receipt of a deployment; `None` if the deployment was made elsewhere, or the receipt is
-    /// malformed.
+    /// Reads the receipt of a deployment; `None` if the deployment was made elsewhere, or the
+    /// receipt is malformed.
     pub(crate) fn read(&self, id: &DeployId) -> Result<Option<Receipt>> {
         let path = self.path(id);
         let text = private_file::read_if_exists(&path).map_err(Error::file("read", &path))?;

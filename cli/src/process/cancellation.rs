@@ -100,8 +100,8 @@ impl Cancellation {
         thread::Builder::new().name("deadline".into()).spawn(sleep).map(drop)
     }
 
-    /// When cleaning up that starts now gives up: at the deadline, but not before [`CLEANUP_GRACE`] is
-    /// over.
+    /// When cleaning up that starts now gives up: at the deadline, but not before [`CLEANUP_GRACE`]
+    /// is over.
     pub(crate) fn cleanup_deadline(&self) -> Instant {
         let grace = Instant::now() + CLEANUP_GRACE;
         self.lock().deadline.map_or(grace, |deadline| deadline.max(grace))

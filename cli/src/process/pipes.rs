@@ -1,5 +1,5 @@
-//! A program's standard input and outputs, written and read in threads: a program that neither reads
-//! nor writes holds nobody up.
+//! A program's standard input and outputs, written and read in threads: a program that neither
+//! reads nor writes holds nobody up.
 
 use std::io::{Read, Write};
 use std::process::ChildStdin;
@@ -14,8 +14,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Writes a text as a program's whole input. The text is wiped once it is written.
 pub(super) fn write_input(stdin: Option<ChildStdin>, text: Zeroizing<String>) {
     thread::spawn(move || {
-        // A program that ends or closes its input without reading it reports by its exit status what
-        // is wrong.
+        // A program that ends or closes its input without reading it reports by its exit status
+        // what is wrong.
         let _ = stdin.map(|mut stdin| stdin.write_all(text.as_bytes()));
     });
 }
@@ -52,7 +52,8 @@ impl CollectedOutput {
         take(&bytes)
     }
 
-    /// Waits for the end of the output until a deadline, and returns the bytes that came until then.
+    /// Waits for the end of the output until a deadline, and returns the bytes that came until
+    /// then.
     pub(super) fn finish_by(self, deadline: Instant) -> Zeroizing<Vec<u8>> {
         while !self.reader.is_finished() && Instant::now() < deadline {
             thread::sleep(POLL_INTERVAL);

@@ -1,5 +1,5 @@
-//! Runs the command that gets the secrets on Unix: with exec, or as a child process if there is work
-//! after it. Signals are passed on to the child process: see [`SignalForwarder`].
+//! Runs the command that gets the secrets on Unix: with exec, or as a child process if there is
+//! work after it. Signals are passed on to the child process: see [`SignalForwarder`].
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -69,8 +69,8 @@ pub(crate) fn run(
     let status = signals.wait(&mut child, afterwards).map_err(|source| failure(&prepared, source))?;
     Ok(match (status.code(), signals.received()) {
         (Some(0), None) => Exit::Success,
-        // The command exits with 0 after a signal: it was interrupted all the same, and the work that
-        // follows is left out.
+        // The command exits with 0 after a signal: it was interrupted all the same, and the work
+        // that follows is left out.
         (Some(0), Some(number)) => Exit::Failure(wait::exit_code_of_signal(number)),
         _ => Exit::Failure(wait::exit_code(status)),
     })

@@ -104,7 +104,8 @@ impl SignalForwarder {
         child.wait()
     }
 
-    /// [`SignalForwarder::wait`] for an init: reaps every process that it inherits, until its own child ends.
+    /// [`SignalForwarder::wait`] for an init: reaps every process that it inherits, until its own
+    /// child ends.
     fn wait_and_reap(&self, child: Pid, afterwards: &Interrupt) -> io::Result<ExitStatus> {
         loop {
             wait_without_reaping(WaitId::All)?;

@@ -1,4 +1,5 @@
-//! Handling of Ctrl-C while a command runs, on Windows. The console sends Ctrl-C to the command, too.
+//! Handling of Ctrl-C while a command runs, on Windows. The console sends Ctrl-C to the command,
+//! too.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

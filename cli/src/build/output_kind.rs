@@ -20,12 +20,12 @@ use crate::process::cancellation::Cancellation;
 /// The kind of a build's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum OutputKind {
     Static,
     Server,
 }
 
-impl Kind {
+impl OutputKind {
     /// The word for the kind, as in the record.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ pub(super) fn server_places(folder: &Path, cancellation: &Cancellation) -> Resul
 }
 
 /// The kind of `output`, a folder inside the source's `folder`. Both are real paths.
-pub(super) fn of(folder: &Path, output: &Path, cancellation: &Cancellation) -> Result<Kind, Fault> {
+pub(super) fn of(folder: &Path, output: &Path, cancellation: &Cancellation) -> Result<OutputKind, Fault> {
     let tree = &tree::open(folder, cancellation)?;
     let overlaps = |place: &PathBuf| place.starts_with(output) || output.starts_with(place);
     let is_server = server_places(folder, cancellation)?.iter().any(overlaps)
@@ -70,7 +70,7 @@ pub(super) fn of(folder: &Path, output: &Path, cancellation: &Cancellation) -> R
         || package_starts(tree, output, output)
         || holds_server(tree, output).map_err(|error| tree::fault(error, cancellation))?;
     cancellation.check()?;
-    Ok(if is_server { Kind::Server } else { Kind::Static })
+    Ok(if is_server { OutputKind::Server } else { OutputKind::Static })
 }
 
 fn is_file(tree: &Tree<'_>, path: &Path) -> bool {
@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn kind(files: &[(&str, &str)], output: &str) -> Kind {
+    fn kind(files: &[(&str, &str)], output: &str) -> OutputKind {
         let folder = tempfile::tempdir().unwrap();
         for (file, text) in files {
             let path = folder.path().join(file);
@@ -159,12 +159,12 @@ mod tests {
         let script = ("dist/assets/a.js", "1");
         let package = |text: &'static str| ("package.json", text);
         for (files, output, expected) in [
-            (vec![page, script], "dist", Kind::Static),
-            (vec![("dist/data.json", "{}")], "dist", Kind::Static),
+            (vec![page, script], "dist", OutputKind::Static),
+            (vec![("dist/data.json", "{}")], "dist", OutputKind::Static),
             (
                 vec![page, script, package(r#"{"scripts":{"start":"vite preview","build":"vite build"}}"#)],
                 "dist",
-                Kind::Static,
+                OutputKind::Static,
             ),
             (
                 vec![
@@ -173,22 +173,22 @@ mod tests {
                     package(r#"{"scripts":{"start":"serve dist"},"main":"dist/assets/a.js"}"#),
                 ],
                 "dist",
-                Kind::Static,
+                OutputKind::Static,
             ),
             (
                 vec![("index.html", ""), ("index.js", ""), package(r#"{"main":"index.js"}"#)],
                 ".",
-                Kind::Static,
+                OutputKind::Static,
             ),
             (
                 vec![page, script, package(r#"{"scripts":{"start":"PORT=1 node --flag dist/assets/a"}}"#)],
                 "dist",
-                Kind::Server,
+                OutputKind::Server,
             ),
             (
                 vec![page, ("server/index.js", ""), package(r#"{"scripts":{"start":"node server"}}"#)],
                 "dist",
-                Kind::Static,
+                OutputKind::Static,
             ),
             (
                 vec![
@@ -197,15 +197,15 @@ mod tests {
                     package(r#"{"scripts":{"start":"node server"}}"#),
                 ],
                 "server",
-                Kind::Server,
+                OutputKind::Server,
             ),
-            (vec![("index.js", ""), ("a.html", ""), package(r#"{"main":"index"}"#)], ".", Kind::Server),
-            (vec![("dist/main.js", "1")], "dist", Kind::Server),
-            (vec![page, ("dist/server.mjs", "1")], "dist", Kind::Server),
-            (vec![page, ("dist/_worker.js", "1")], "dist", Kind::Server),
-            (vec![page, ("dist/api.php", "")], "dist", Kind::Server),
-            (vec![page, ("dist/bin/app", "\x7fELF")], "dist", Kind::Server),
-            (vec![("dist/node_modules/a/b.js", "")], "dist", Kind::Static),
+            (vec![("index.js", ""), ("a.html", ""), package(r#"{"main":"index"}"#)], ".", OutputKind::Server),
+            (vec![("dist/main.js", "1")], "dist", OutputKind::Server),
+            (vec![page, ("dist/server.mjs", "1")], "dist", OutputKind::Server),
+            (vec![page, ("dist/_worker.js", "1")], "dist", OutputKind::Server),
+            (vec![page, ("dist/api.php", "")], "dist", OutputKind::Server),
+            (vec![page, ("dist/bin/app", "\x7fELF")], "dist", OutputKind::Server),
+            (vec![("dist/node_modules/a/b.js", "")], "dist", OutputKind::Static),
         ] {
             assert_eq!(kind(&files, output), expected, "{files:?}");
         }
