@@ -116,7 +116,7 @@ pub(crate) enum Error {
     #[error("the audit trail of {url} is not as the service wrote it: see above")]
     AuditTampered { url: ServiceUrl },
     #[error("{} is not the file in which capy remembers audit trails", path.display())]
-    PinsMalformed { path: PathBuf },
+    CheckpointsMalformed { path: PathBuf },
     #[error("{text:?} is not a project id: an id is 1 to 64 letters, digits, `_` or `-`")]
     ProjectIdMalformed { text: String },
     #[error("{} projects have the name {name}:\n{}", candidates.len(), candidates.join("\n"))]
@@ -285,7 +285,7 @@ impl Error {
         Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
         Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
         Self::AuditTampered { .. } => ("AUDIT_TAMPERED", exit::AUDIT_TAMPERED),
-        Self::PinsMalformed { .. } => ("PINS_MALFORMED", exit::NOT_SET_UP),
+        Self::CheckpointsMalformed { .. } => ("CHECKPOINTS_MALFORMED", exit::NOT_SET_UP),
         Self::ProjectIdMalformed { .. } => ("PROJECT_ID_MALFORMED", exit::USAGE),
         Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::FAILED),
         Self::SecretNotFound { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
@@ -422,7 +422,7 @@ impl Error {
             Self::AuditTampered { .. } => {
                 "find out who can write to the service's database; its backups may hold what is missing"
             }
-            Self::PinsMalformed { .. } => "restore the file from a backup; if there is none, remove it",
+            Self::CheckpointsMalformed { .. } => "restore the file from a backup; if there is none, remove it",
             Self::ProjectAmbiguous { .. } => "give the id of one of them",
             Self::SecretNotFound { .. } => "`capy store secret list` shows the names",
             Self::StoreUnopened { .. } => {

@@ -56,11 +56,11 @@ impl<'c> PinnedCheckpoints<'c> {
         private_file::replace_private(&self.path, text.as_bytes()).map_err(Error::file("write", &self.path))
     }
 
-    /// Reads all pins. A malformed file is an error and does not count as empty: an attacker may
-    /// want capy to forget the pins.
+    /// Reads all pinned checkpoints. A malformed file is an error and does not count as empty: an
+    /// attacker may want capy to forget the pins.
     fn read_all(&self) -> Result<File> {
         let text = private_file::read_if_exists(&self.path).map_err(Error::file("read", &self.path))?;
         let Some(text) = text else { return Ok(File::default()) };
-        toml::from_str(&text).map_err(|_| Error::PinsMalformed { path: self.path.clone() })
+        toml::from_str(&text).map_err(|_| Error::CheckpointsMalformed { path: self.path.clone() })
     }
 }

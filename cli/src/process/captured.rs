@@ -14,10 +14,9 @@ use zeroize::Zeroizing;
 
 use super::environment::remove_variables;
 use super::group::ProcessGroup;
-use super::pipes::{CollectedOutput, write_input};
+use super::pipes::{CollectedOutput, POLL_INTERVAL, write_input};
 use crate::names;
 
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long to wait for the rest of a program's output after its end: a process that it started may
 /// keep the output open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);

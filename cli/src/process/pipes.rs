@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How often a thread looks again, where nothing wakes it.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Writes a text as a program's whole input. The text is wiped once it is written.
 pub(super) fn write_input(stdin: Option<ChildStdin>, text: Zeroizing<String>) {

@@ -87,7 +87,7 @@ fn a_whole_trail_is_said_to_be_whole_and_its_end_is_remembered() {
     let whole = sandbox.capy(&["audit", "verify", "--all"]).succeeds();
     assert!(whole.stderr.ends_with("30 events under 3 checkpoints\n"), "{}", whole.stderr);
     fs::write(sandbox.config("audit.toml"), "garbage").unwrap();
-    sandbox.capy(&["audit", "verify"]).fails(10, "PINS_MALFORMED");
+    sandbox.capy(&["audit", "verify"]).fails(10, "CHECKPOINTS_MALFORMED");
 }
 
 #[test]
