@@ -25,7 +25,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 pub use read::{NAME_MAX, NAMES_MAX, VALUES_MAX};
-pub use record::{FromJson, Record, Unfit};
+pub use record::{FromJson, InvalidField, Record};
 pub use write::{Rule, ToJson, Writer};
 
 /// A parsed JSON value.
@@ -54,7 +54,7 @@ impl fmt::Debug for Json {
 
 /// Why bytes could not be read. Contains nothing of their content.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Fault {
+pub enum ReadError {
     /// The bytes are not JSON, or exceed a limit. Line and column count from 1; columns count
     /// bytes.
     #[error("no JSON (line {line}, column {column})")]
@@ -66,14 +66,14 @@ pub enum Fault {
     },
     /// The bytes are JSON, but not of the expected type.
     #[error("unexpected at `{0}`")]
-    Unfit(#[from] Unfit),
+    InvalidField(#[from] InvalidField),
 }
 
 /// Parses bytes that hold one JSON value, with optional white space around it.
 ///
 /// # Errors
-/// [`Fault`].
-pub fn read<T: FromJson>(bytes: &[u8]) -> Result<T, Fault> {
+/// [`ReadError`].
+pub fn read<T: FromJson>(bytes: &[u8]) -> Result<T, ReadError> {
     Ok(T::from_json(read::value(bytes)?)?)
 }
 

@@ -49,11 +49,11 @@ impl Host for Machine {
         Ok(outbound::verify_rs256(key, message, signature))
     }
 
-    async fn run_apart(&self, work: impl Future<Output = ()> + Send + 'static) {
+    async fn run_in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(work);
     }
 
-    async fn within<T: Send>(&self, millis: u32, work: impl Future<Output = T> + Send) -> Option<T> {
+    async fn with_timeout<T: Send>(&self, millis: u32, work: impl Future<Output = T> + Send) -> Option<T> {
         tokio::time::timeout(Duration::from_millis(millis.into()), work).await.ok()
     }
 

@@ -103,7 +103,7 @@ impl Server {
             secrets: Arc::new(secrets),
             clock: Clock::new(now),
             issuers: Arc::default(),
-            refusals: Arc::default(),
+            refusal_throttle: Arc::default(),
             log: log.clone(),
         });
         let metrics = Metrics::new();

@@ -10,7 +10,7 @@ use crate::audit::{Event, Row, Subject};
 use crate::error::{ApiError, Fault};
 use crate::issuer_keys::Issuers;
 use crate::log::Log;
-use crate::refusals::Refusals;
+use crate::refusal_throttle::RefusalThrottle;
 use crate::secrets::Secrets;
 
 /// The state that all handlers share.
@@ -25,7 +25,7 @@ pub struct App<H> {
     /// The cached signing keys of trusted issuers.
     pub issuers: Arc<Issuers>,
     /// Which refusals became audit events within the last minute.
-    pub refusals: Arc<Refusals>,
+    pub refusal_throttle: Arc<RefusalThrottle>,
     /// The operator's log.
     pub log: Log,
 }

@@ -19,7 +19,7 @@
 //! detects a trail that was shortened to below it.
 
 mod damage;
-mod losses;
+mod root_loss;
 mod seals;
 
 use std::fmt;
@@ -33,11 +33,11 @@ use crate::caller::Caller;
 use crate::host::{self, Value};
 
 pub use damage::Damage;
-pub use losses::{Loss, Needed, Refusal};
-pub use seals::{SealedCheckpoint, Stretch, Unsealable};
+pub use root_loss::{NeededRoot, RootLoss, WriteOffRefusal};
+pub use seals::{SealedCheckpoint, Segment, Unsealable};
 
 /// The most rows that one checkpoint covers.
-pub const STRETCH: u64 = 500;
+pub const SEGMENT_ROWS_MAX: u64 = 500;
 
 /// The greatest number of a row or a checkpoint: the greatest integer that D1 returns exactly.
 pub const LAST_NUMBER: u64 = (1 << 53) - 1;

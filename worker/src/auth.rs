@@ -55,8 +55,8 @@ async fn by_token<H: Host>(app: &App<H>, token: &Token) -> Result<Identity, ApiE
     let roots = app.secrets.wrap_roots()?;
     let digest = digest_of(token);
     let found = tokens::find(&app.host, &digest).await?.map(|(token, seal)| {
-        let standing = row_seals::of_token(&roots, &token, &digest, seal.as_deref());
-        (token, standing)
+        let status = row_seals::verify_token(&roots, &token, &digest, seal.as_deref());
+        (token, status)
     });
     let token = policy::tokens::by_token(found, now)?;
     if let Err(error) = tokens::record_use(&app.host, &token, now).await {

@@ -1,11 +1,11 @@
 //! Reads a request's body as JSON. Every fault is a 4xx, and no error repeats the content of the
 //! body.
 
-use capy_protocol::json::{self, Fault, FromJson, Json};
+use capy_protocol::json::{self, FromJson, Json, ReadError};
 use zeroize::Zeroizing;
 
 use crate::error::ApiError;
-use crate::work::{MaybeSend, Work};
+use crate::future::{BoxFuture, MaybeSend};
 
 /// The longest body, in bytes, unless a route sets another limit: several times the largest valid
 /// request.
@@ -14,7 +14,7 @@ pub(crate) const BODY_MAX: usize = 8 * 1024;
 /// A body that has not been read yet.
 pub trait Body: MaybeSend {
     /// Reads all of the body: at most `max` bytes.
-    fn read(self: Box<Self>, max: usize) -> Work<'static, Result<Vec<u8>, BodyFault>>;
+    fn read(self: Box<Self>, max: usize) -> BoxFuture<'static, Result<Vec<u8>, BodyFault>>;
 }
 
 /// Why a body cannot be read.
@@ -33,7 +33,7 @@ pub(crate) fn read(
     content_type: Option<String>,
     body: Box<dyn Body>,
     max: usize,
-) -> Work<'static, Result<Json, ApiError>> {
+) -> BoxFuture<'static, Result<Json, ApiError>> {
     Box::pin(async move {
         if !content_type.is_some_and(|content_type| is_json(&content_type)) {
             return Err(ApiError::UnsupportedMediaType);
@@ -42,13 +42,13 @@ pub(crate) fn read(
             BodyFault::TooLarge => ApiError::PayloadTooLarge,
             BodyFault::Broken => ApiError::BadRequest("the body could not be read to its end".into()),
         })?;
-        json::read(&bytes).map_err(unread)
+        json::read(&bytes).map_err(bad_request)
     })
 }
 
 /// Parses what a route takes: 400 for anything else.
-pub(crate) fn fit<T: FromJson>(json: Json) -> Result<T, ApiError> {
-    T::from_json(json).map_err(|unfit| unread(unfit.into()))
+pub(crate) fn parse<T: FromJson>(json: Json) -> Result<T, ApiError> {
+    T::from_json(json).map_err(|invalid| bad_request(invalid.into()))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -57,12 +57,12 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// Names only the position of a fault, never the content, which may be a secret value.
-fn unread(fault: Fault) -> ApiError {
+fn bad_request(fault: ReadError) -> ApiError {
     let text = match fault {
-        Fault::Syntax { line, column } => {
+        ReadError::Syntax { line, column } => {
             format!("the body is not JSON that this service reads (line {line}, column {column})")
         }
-        Fault::Unfit(path) => format!("the body is not what this route takes, at `{path}`"),
+        ReadError::InvalidField(path) => format!("the body is not what this route takes, at `{path}`"),
     };
     ApiError::BadRequest(text.into())
 }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn refusal<T: FromJson>(body: &str) -> String {
-        let read = json::read(body.as_bytes()).map_err(unread).and_then(fit::<T>);
+        let read = json::read(body.as_bytes()).map_err(bad_request).and_then(parse::<T>);
         let Err(ApiError::BadRequest(text)) = read else { panic!("{body} is one") };
         text.into_owned()
     }

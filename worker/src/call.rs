@@ -90,12 +90,12 @@ impl Call {
 
     /// Reads the body as JSON: 415, 413, 400. Consumes the call, so a handler reads the body last.
     pub(crate) async fn json<T: FromJson>(self) -> Result<T, ApiError> {
-        self.json_of(BODY_MAX).await
+        self.json_up_to(BODY_MAX).await
     }
 
     /// [`Self::json`] with a limit of `max` bytes.
-    pub(crate) async fn json_of<T: FromJson>(self, max: usize) -> Result<T, ApiError> {
-        body::fit(body::read(self.request.content_type, self.request.body, max).await?)
+    pub(crate) async fn json_up_to<T: FromJson>(self, max: usize) -> Result<T, ApiError> {
+        body::parse(body::read(self.request.content_type, self.request.body, max).await?)
     }
 }
 

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use capy_protocol::api::ErrorCode;
 use capy_protocol::service_secrets::{ENCRYPTION_KEY, SecretFault};
 
-use crate::audit::Refusal;
+use crate::audit::WriteOffRefusal;
 use crate::host::HostError;
 use crate::policy::Denial;
-use crate::policy::tokens::Refused;
+use crate::policy::tokens::TokenRefusal;
 use crate::policy::{oidc, projects};
 
 /// Why a request fails.
@@ -22,7 +22,7 @@ pub(crate) enum ApiError {
     TokenAltered,
     TokenUnsealed,
     TokenRootGone,
-    IdentityRefused(oidc::Refused),
+    IdentityRefused(oidc::IdentityRefusal),
     Forbidden,
     NotFound,
     MethodNotAllowed,
@@ -31,7 +31,7 @@ pub(crate) enum ApiError {
     ProjectUnknown,
     SecretUnknown,
     ProjectExists,
-    NotGivenUp(Refusal),
+    NotGivenUp(WriteOffRefusal),
     ProjectFull,
     StoreOff,
     DeployExists,
@@ -93,33 +93,33 @@ impl From<Denial> for ApiError {
     }
 }
 
-impl From<projects::Unfit> for ApiError {
-    fn from(unfit: projects::Unfit) -> Self {
-        Self::BadRequest(unfit.to_string().into())
+impl From<projects::InvalidProject> for ApiError {
+    fn from(invalid: projects::InvalidProject) -> Self {
+        Self::BadRequest(invalid.to_string().into())
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
+impl From<WriteOffRefusal> for ApiError {
+    fn from(refusal: WriteOffRefusal) -> Self {
         Self::NotGivenUp(refusal)
     }
 }
 
-impl From<oidc::Refused> for ApiError {
-    fn from(refused: oidc::Refused) -> Self {
+impl From<oidc::IdentityRefusal> for ApiError {
+    fn from(refused: oidc::IdentityRefusal) -> Self {
         Self::IdentityRefused(refused)
     }
 }
 
-impl From<Refused> for ApiError {
-    fn from(refused: Refused) -> Self {
+impl From<TokenRefusal> for ApiError {
+    fn from(refused: TokenRefusal) -> Self {
         match refused {
-            Refused::Unknown => Self::Unauthorized,
-            Refused::Expired => Self::TokenExpired,
-            Refused::Revoked => Self::TokenRevoked,
-            Refused::Altered => Self::TokenAltered,
-            Refused::Unsealed => Self::TokenUnsealed,
-            Refused::RootGone => Self::TokenRootGone,
+            TokenRefusal::Unknown => Self::Unauthorized,
+            TokenRefusal::Expired => Self::TokenExpired,
+            TokenRefusal::Revoked => Self::TokenRevoked,
+            TokenRefusal::Altered => Self::TokenAltered,
+            TokenRefusal::Unsealed => Self::TokenUnsealed,
+            TokenRefusal::RootGone => Self::TokenRootGone,
         }
     }
 }

@@ -16,7 +16,7 @@ pub mod rows;
 
 pub use rows::{Cell, FromCell, Row, Rows};
 
-use crate::work::MaybeSend;
+use crate::future::MaybeSend;
 
 /// Why a host cannot answer. The text is the host's own, and goes to the log.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -122,7 +122,7 @@ impl Limit {
     pub const PERIOD_MILLIS: u64 = 10_000;
 
     /// The most requests in one period.
-    pub fn most(self) -> NonZeroU32 {
+    pub fn max_requests(self) -> NonZeroU32 {
         match self {
             Self::DecryptsOfDeploy => DECRYPTS_OF_DEPLOY,
             Self::DecryptsFromAddress => DECRYPTS_FROM_ADDRESS,
@@ -189,13 +189,13 @@ pub trait Host: Send + Sync + 'static {
 
     /// Runs work that no answer waits for, and that continues when the call that started it ends.
     /// Resolves no later than the work is done.
-    fn run_apart(
+    fn run_in_background(
         &self,
         work: impl Future<Output = ()> + MaybeSend + 'static,
     ) -> impl Future<Output = ()> + MaybeSend;
 
     /// Runs work with a time limit: `None` when it takes longer, and then the work is dropped.
-    fn within<T: MaybeSend>(
+    fn with_timeout<T: MaybeSend>(
         &self,
         millis: u32,
         work: impl Future<Output = T> + MaybeSend,

@@ -4,7 +4,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use capy_protocol::api::trusts::GITHUB_ISSUER;
 use capy_protocol::from_json;
-use capy_protocol::json::{self, FromJson, Json, Record, Unfit};
+use capy_protocol::json::{self, FromJson, InvalidField, Json, Record};
 
 use crate::address::Address;
 
@@ -82,7 +82,7 @@ pub enum Audience {
 }
 
 impl FromJson for Audience {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         match json {
             Json::List(_) => Vec::from_json(json).map(Self::Many),
             json => String::from_json(json).map(Self::One),
@@ -108,7 +108,7 @@ struct Header {
 }
 
 impl FromJson for Header {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         let mut record = Record::from_json(json)?;
         let is_extended = record.take("crit").is_some();
         Ok(Self { alg: record.field("alg")?, kid: record.field("kid")?, is_extended })

@@ -15,6 +15,7 @@ pub mod call;
 pub mod caller;
 mod deploy_record;
 mod error;
+pub mod future;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -31,7 +32,7 @@ pub mod oidc;
 mod panics;
 pub mod policy;
 mod query;
-pub mod refusals;
+pub mod refusal_throttle;
 mod release;
 mod repeats;
 #[cfg(not(target_family = "wasm"))]
@@ -40,7 +41,6 @@ mod routes;
 mod row_seals;
 pub mod secrets;
 pub mod store;
-pub mod work;
 
 pub use handlers::audit::checkpoint;
 #[cfg(not(target_family = "wasm"))]

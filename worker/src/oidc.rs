@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::host::{self, Host, HostError, RsaKey};
 use crate::identity::Identity;
-use crate::policy::oidc::{self as policy, Refused};
-use crate::row_seals::{self, Standing};
+use crate::policy::oidc::{self as policy, IdentityRefusal};
+use crate::row_seals::{self, SealStatus};
 use crate::store::trusts;
 
 use crate::issuer_keys::{self as keys, Lookup};
@@ -25,18 +25,18 @@ use crate::jwt;
 /// 3. Only then compare the claims: every trust that fits grants its scope, provided that its seal
 ///    proves that the service wrote it.
 pub(crate) async fn identify<H: Host>(app: &Arc<App<H>>, text: &str) -> Result<Identity, ApiError> {
-    let jwt = jwt::parse(text).ok_or(Refused::Malformed)?;
+    let jwt = jwt::parse(text).ok_or(IdentityRefusal::Malformed)?;
     let trusts = trusts::of_issuer(&app.host, &jwt.claims.iss).await?;
     if trusts.is_empty() {
-        return Err(Refused::Issuer.into());
+        return Err(IdentityRefusal::Issuer.into());
     }
     let roots = app.secrets.wrap_roots()?;
     let (mut proven, mut unproven) = (Vec::new(), Vec::new());
     for (trust, seal) in trusts {
-        match row_seals::of_trust(&roots, &trust, seal.as_deref()) {
-            Standing::Whole => proven.push(trust),
-            standing => {
-                app.log.warn(&format!("trust {} is not believed: {standing:?}", trust.trust_id));
+        match row_seals::verify_trust(&roots, &trust, seal.as_deref()) {
+            SealStatus::Valid => proven.push(trust),
+            status => {
+                app.log.warn(&format!("trust {} is not believed: {status:?}", trust.trust_id));
                 unproven.push(trust);
             }
         }
@@ -44,13 +44,13 @@ pub(crate) async fn identify<H: Host>(app: &Arc<App<H>>, text: &str) -> Result<I
     let now = app.clock.now();
     policy::by_time(&jwt.claims, now)?;
     let key = key(app, &jwt.claims.iss, &jwt.key_id, now).await?;
-    let key = key.ok_or(Refused::Signature)?;
+    let key = key.ok_or(IdentityRefusal::Signature)?;
     if !app.host.verify_rs256(&key, jwt.signed.as_bytes(), &jwt.signature).await? {
-        return Err(Refused::Signature.into());
+        return Err(IdentityRefusal::Signature.into());
     }
     let scopes = match policy::scopes(&jwt.claims, proven) {
-        Err(Refused::NoTrust) if policy::scopes(&jwt.claims, unproven).is_ok() => {
-            return Err(Refused::Unproven.into());
+        Err(IdentityRefusal::NoTrust) if policy::scopes(&jwt.claims, unproven).is_ok() => {
+            return Err(IdentityRefusal::Unproven.into());
         }
         scopes => scopes?,
     };
@@ -88,7 +88,7 @@ async fn read<H: Host>(app: &Arc<App<H>>, issuer: &str, now: u64) -> host::Resul
         // The receiver is gone when the call has ended.
         let _ = tell.send(answer.map(|keys| apart.issuers.remember(&name, keys, now)));
     };
-    app.host.run_apart(reading).await;
+    app.host.run_in_background(reading).await;
     told.await.unwrap_or_else(|_| Err(fault("it could not be asked")))
 }
 

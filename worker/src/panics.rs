@@ -8,11 +8,11 @@ use std::task::Poll;
 
 use crate::call::Outcome;
 use crate::error::ApiError;
-use crate::work::Work;
+use crate::future::BoxFuture;
 
 /// Runs work that may panic: a panic becomes a 500. The process prints where and why, as for every
 /// panic.
-pub(crate) async fn caught(mut work: Work<'static, Outcome>) -> Outcome {
+pub(crate) async fn caught(mut work: BoxFuture<'static, Outcome>) -> Outcome {
     std::future::poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
             .unwrap_or(Poll::Ready(Err(ApiError::Panicked)))
@@ -44,7 +44,7 @@ mod tests {
             secrets: Arc::new(Secrets::parse(|_| None)),
             clock: Clock::new(|| panic!("on purpose")),
             issuers: Arc::default(),
-            refusals: Arc::default(),
+            refusal_throttle: Arc::default(),
             log: Log::new(move |line| sink.lock().unwrap().push(line.to_owned())),
         });
         let response =

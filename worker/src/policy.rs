@@ -13,7 +13,7 @@ use capy_protocol::limits::{LABEL_MAX, is_label};
 
 use crate::deploy_record::Record;
 use crate::host::HostError;
-use crate::row_seals::Standing;
+use crate::row_seals::SealStatus;
 
 /// The longest platform id, in bytes.
 pub const PLATFORM_MAX: usize = 64;
@@ -45,7 +45,7 @@ pub enum Denial {
 
 /// The parts of a request for a key that decisions depend on.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct DecryptContext<'a> {
     /// Milliseconds since the Unix epoch.
     pub now: u64,
     /// The caller's address, where the host knows it.
@@ -57,7 +57,7 @@ pub struct Asked<'a> {
 
 /// Why a deployment cannot be registered as requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum InvalidRegistration {
     /// Neither 0 nor 1.
     #[error("format must be 0 or 1")]
     Format,
@@ -94,12 +94,12 @@ pub fn by_list(listed: &Result<bool, HostError>) -> Result<(), Denial> {
 ///
 /// # Errors
 /// The reason for a refusal.
-pub fn by_record(record: Option<&Record>, asked: Asked<'_>) -> Result<(), Denial> {
+pub fn by_record(record: Option<&Record>, context: DecryptContext<'_>) -> Result<(), Denial> {
     let deploy = &record.ok_or(Denial::Unknown)?.deploy;
     if deploy.revoked_at.is_some() {
         return Err(Denial::Revoked);
     }
-    by_terms(deploy, asked)
+    by_terms(deploy, context)
 }
 
 /// Decides by a record and its seal. The terms count only when the service wrote the record; a
@@ -107,26 +107,30 @@ pub fn by_record(record: Option<&Record>, asked: Asked<'_>) -> Result<(), Denial
 ///
 /// # Errors
 /// The reason for a refusal.
-pub fn by_sealed_record(record: &Record, standing: Standing, asked: Asked<'_>) -> Result<(), Denial> {
+pub fn by_sealed_record(
+    record: &Record,
+    status: SealStatus,
+    context: DecryptContext<'_>,
+) -> Result<(), Denial> {
     if record.deploy.revoked_at.is_some() {
         return Err(Denial::Revoked);
     }
-    match standing {
-        Standing::Whole => by_terms(&record.deploy, asked),
+    match status {
+        SealStatus::Valid => by_terms(&record.deploy, context),
         // The root that opened the blob is held, so a row that names another root was changed.
-        Standing::Altered | Standing::RootGone => Err(Denial::Altered),
-        Standing::Unsealed => Err(Denial::Unsealed),
+        SealStatus::Altered | SealStatus::RootGone => Err(Denial::Altered),
+        SealStatus::Unsealed => Err(Denial::Unsealed),
     }
 }
 
-fn by_terms(deploy: &Deploy, asked: Asked<'_>) -> Result<(), Denial> {
-    if deploy.expires_at.is_some_and(|expires_at| expires_at <= asked.now) {
+fn by_terms(deploy: &Deploy, context: DecryptContext<'_>) -> Result<(), Denial> {
+    if deploy.expires_at.is_some_and(|expires_at| expires_at <= context.now) {
         return Err(Denial::Expired);
     }
-    if !asked.repeated && deploy.max_uses.is_some_and(|max_uses| deploy.uses >= max_uses) {
+    if !context.repeated && deploy.max_uses.is_some_and(|max_uses| deploy.uses >= max_uses) {
         return Err(Denial::UsedUp);
     }
-    by_address(deploy, asked.address)
+    by_address(deploy, context.address)
 }
 
 /// When a deployment lists networks, a caller without an address is refused.
@@ -143,26 +147,26 @@ fn by_address(deploy: &Deploy, address: Option<&str>) -> Result<(), Denial> {
 ///
 /// # Errors
 /// The first field that is invalid.
-pub fn registration(request: &RegisterRequest) -> Result<Format, Unfit> {
-    let format = Format::from_number(request.format).map_err(|_| Unfit::Format)?;
+pub fn registration(request: &RegisterRequest) -> Result<Format, InvalidRegistration> {
+    let format = Format::from_number(request.format).map_err(|_| InvalidRegistration::Format)?;
     if request.label.as_deref().is_some_and(|label| !is_label(label)) {
-        return Err(Unfit::Label);
+        return Err(InvalidRegistration::Label);
     }
     if request.platform.as_deref().is_some_and(|platform| !is_platform(platform)) {
-        return Err(Unfit::Platform);
+        return Err(InvalidRegistration::Platform);
     }
     terms(request)?;
     Ok(format)
 }
 
-fn terms(request: &RegisterRequest) -> Result<(), Unfit> {
+fn terms(request: &RegisterRequest) -> Result<(), InvalidRegistration> {
     if request.expires_in.is_some_and(|seconds| !(1..=EXPIRES_IN_MAX).contains(&seconds)) {
-        return Err(Unfit::ExpiresIn);
+        return Err(InvalidRegistration::ExpiresIn);
     }
     if request.max_uses.is_some_and(|uses| !(1..=MAX_USES_MAX).contains(&uses)) {
-        return Err(Unfit::MaxUses);
+        return Err(InvalidRegistration::MaxUses);
     }
-    if request.cidrs.len() > CIDRS_MAX { Err(Unfit::Cidrs) } else { Ok(()) }
+    if request.cidrs.len() > CIDRS_MAX { Err(InvalidRegistration::Cidrs) } else { Ok(()) }
 }
 
 fn is_platform(text: &str) -> bool {
@@ -180,7 +184,7 @@ mod tests {
     use super::*;
     use crate::repeats::Repeats;
 
-    const NOWHERE: Asked<'_> = Asked { now: 100, address: None, repeated: false };
+    const NOWHERE: DecryptContext<'_> = DecryptContext { now: 100, address: None, repeated: false };
 
     fn record(revoked_at: Option<u64>) -> Record {
         let deploy = Deploy {
@@ -245,17 +249,18 @@ mod tests {
             let mut record = record(revoked_at);
             (record.deploy.expires_at, record.deploy.max_uses) = (expires_at, max_uses);
             (record.deploy.uses, record.deploy.cidrs) = (uses, networks(cidrs));
-            let decide = |repeated| by_record(Some(&record), Asked { now: 100, address, repeated });
+            let decide = |repeated| by_record(Some(&record), DecryptContext { now: 100, address, repeated });
             assert_eq!(decide(false), expected, "{record:?} {address:?}");
             let repeated = if expected == Err(Denial::UsedUp) { Ok(()) } else { expected };
             assert_eq!(decide(true), repeated, "{record:?} {address:?}");
-            let sealed =
-                |standing| by_sealed_record(&record, standing, Asked { now: 100, address, repeated: false });
-            assert_eq!(sealed(Standing::Whole), expected);
+            let sealed = |status| {
+                by_sealed_record(&record, status, DecryptContext { now: 100, address, repeated: false })
+            };
+            assert_eq!(sealed(SealStatus::Valid), expected);
             let revoked = revoked_at.map_or(Ok(()), |_| Err(Denial::Revoked));
-            assert_eq!(sealed(Standing::Altered), revoked.and(Err(Denial::Altered)));
-            assert_eq!(sealed(Standing::RootGone), revoked.and(Err(Denial::Altered)));
-            assert_eq!(sealed(Standing::Unsealed), revoked.and(Err(Denial::Unsealed)));
+            assert_eq!(sealed(SealStatus::Altered), revoked.and(Err(Denial::Altered)));
+            assert_eq!(sealed(SealStatus::RootGone), revoked.and(Err(Denial::Altered)));
+            assert_eq!(sealed(SealStatus::Unsealed), revoked.and(Err(Denial::Unsealed)));
         }
     }
 
@@ -265,12 +270,12 @@ mod tests {
         for (expires_in, max_uses, cidrs, expected) in [
             (Some(1), Some(1), CIDRS_MAX, Ok(())),
             (Some(EXPIRES_IN_MAX), Some(MAX_USES_MAX), 0, Ok(())),
-            (Some(0), None, 0, Err(Unfit::ExpiresIn)),
-            (Some(EXPIRES_IN_MAX + 1), None, 0, Err(Unfit::ExpiresIn)),
-            (Some(u64::MAX), None, 0, Err(Unfit::ExpiresIn)),
-            (None, Some(0), 0, Err(Unfit::MaxUses)),
-            (None, Some(MAX_USES_MAX + 1), 0, Err(Unfit::MaxUses)),
-            (None, None, CIDRS_MAX + 1, Err(Unfit::Cidrs)),
+            (Some(0), None, 0, Err(InvalidRegistration::ExpiresIn)),
+            (Some(EXPIRES_IN_MAX + 1), None, 0, Err(InvalidRegistration::ExpiresIn)),
+            (Some(u64::MAX), None, 0, Err(InvalidRegistration::ExpiresIn)),
+            (None, Some(0), 0, Err(InvalidRegistration::MaxUses)),
+            (None, Some(MAX_USES_MAX + 1), 0, Err(InvalidRegistration::MaxUses)),
+            (None, None, CIDRS_MAX + 1, Err(InvalidRegistration::Cidrs)),
         ] {
             let mut request = request(1, None, None);
             (request.expires_in, request.max_uses) = (expires_in, max_uses);
@@ -301,13 +306,13 @@ mod tests {
         for (format, label, platform, expected) in [
             (1, None, None, Ok(Format::V1)),
             (0, Some(fits.as_str()), Some("cloudflare-pages"), Ok(Format::V0)),
-            (2, None, None, Err(Unfit::Format)),
-            (1, Some(long.as_str()), None, Err(Unfit::Label)),
-            (1, Some("a\u{1b}[2J"), None, Err(Unfit::Label)),
-            (1, Some("a\nb"), None, Err(Unfit::Label)),
-            (1, None, Some(""), Err(Unfit::Platform)),
-            (1, None, Some("Vercel"), Err(Unfit::Platform)),
-            (1, None, Some("a b"), Err(Unfit::Platform)),
+            (2, None, None, Err(InvalidRegistration::Format)),
+            (1, Some(long.as_str()), None, Err(InvalidRegistration::Label)),
+            (1, Some("a\u{1b}[2J"), None, Err(InvalidRegistration::Label)),
+            (1, Some("a\nb"), None, Err(InvalidRegistration::Label)),
+            (1, None, Some(""), Err(InvalidRegistration::Platform)),
+            (1, None, Some("Vercel"), Err(InvalidRegistration::Platform)),
+            (1, None, Some("a b"), Err(InvalidRegistration::Platform)),
         ] {
             let request = request(format, label, platform);
             assert_eq!(registration(&request), expected, "{format} {label:?} {platform:?}");

@@ -17,9 +17,9 @@ use crate::body::{Body, BodyFault};
 use crate::call::{Answer, Request};
 use crate::caller::Peer;
 use crate::error::{ApiError, Fault};
+use crate::future::BoxFuture;
 use crate::host::Host;
 use crate::routes::answer;
-use crate::work::Work;
 
 /// The pattern of the route that answered: an extension of each response, for the host's own log.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ fn read(parts: &Parts, body: HttpBody) -> Request {
 }
 
 impl Body for HttpBody {
-    fn read(self: Box<Self>, max: usize) -> Work<'static, Result<Vec<u8>, BodyFault>> {
+    fn read(self: Box<Self>, max: usize) -> BoxFuture<'static, Result<Vec<u8>, BodyFault>> {
         Box::pin(async move {
             match Limited::new(*self, max).collect().await {
                 Ok(body) => Ok(body.to_bytes().into()),

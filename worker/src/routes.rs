@@ -6,20 +6,20 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::call::{Answer, Call, Outcome, Request};
 use crate::error::ApiError;
+use crate::future::BoxFuture;
 use crate::handlers::{
-    audit, decrypt, deploys, health, losses, projects, roots, row_seals, rows, tokens, trusts,
+    audit, decrypt, deploys, health, projects, root_loss, roots, row_seals, rows, tokens, trusts,
 };
 use crate::host::Host;
 use crate::log;
 use crate::panics::caught;
-use crate::work::Work;
 
 /// One method of one route.
 struct Route<H> {
     method: &'static str,
     /// Path segments after slashes. One in braces matches any segment that is not empty.
     pattern: &'static str,
-    handle: fn(Arc<App<H>>, Call) -> Work<'static, Outcome>,
+    handle: fn(Arc<App<H>>, Call) -> BoxFuture<'static, Outcome>,
 }
 
 /// Makes the table generic over the host.
@@ -47,7 +47,7 @@ impl<H: Host> Table<H> {
         GET "/admin/wrap-roots" => roots::list;
         GET "/admin/audit" => audit::list_of_service;
         GET "/admin/audit/verify" => audit::verify;
-        POST "/admin/audit/give-up" => losses::give_up;
+        POST "/admin/audit/give-up" => root_loss::write_off;
         GET "/admin/rows/verify" => row_seals::verify;
         POST "/admin/rows/seal" => row_seals::seal;
         POST "/tokens" => tokens::create;

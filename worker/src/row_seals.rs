@@ -20,9 +20,9 @@ use crate::deploy_record::{Record, serialize_networks};
 
 /// What a row's seal proves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing {
+pub enum SealStatus {
     /// The service wrote the row as it is.
-    Whole,
+    Valid,
     /// Somebody else changed the row, or the seal is another row's.
     Altered,
     /// The row has no seal.
@@ -38,11 +38,11 @@ pub(crate) fn seal_deploy(key: &RowKey, record: &Record, uses: u64) -> String {
 
 /// Verifies a deployment's seal. `key` belongs to the deployment's wrap root; `None` when that root
 /// is not held.
-pub(crate) fn of_deploy(key: Option<&RowKey>, record: &Record) -> Standing {
+pub(crate) fn verify_deploy(key: Option<&RowKey>, record: &Record) -> SealStatus {
     match (&record.seal, key) {
-        (None, _) => Standing::Unsealed,
-        (Some(_), None) => Standing::RootGone,
-        (Some(seal), Some(key)) => by(key.is_seal(&deploy_record(record, record.deploy.uses), seal)),
+        (None, _) => SealStatus::Unsealed,
+        (Some(_), None) => SealStatus::RootGone,
+        (Some(seal), Some(key)) => status_of(key.is_seal(&deploy_record(record, record.deploy.uses), seal)),
     }
 }
 
@@ -76,8 +76,13 @@ pub(crate) fn seal_token(
 }
 
 /// Verifies an API token's seal.
-pub(crate) fn of_token(roots: &WrapRoots, token: &TokenInfo, digest: &str, seal: Option<&str>) -> Standing {
-    standing(roots, seal, |key_id| token_record(token, digest, key_id))
+pub(crate) fn verify_token(
+    roots: &WrapRoots,
+    token: &TokenInfo,
+    digest: &str,
+    seal: Option<&str>,
+) -> SealStatus {
+    verify(roots, seal, |key_id| token_record(token, digest, key_id))
 }
 
 fn token_record(token: &TokenInfo, digest: &str, key_id: KeyId) -> Sealed {
@@ -95,8 +100,8 @@ pub(crate) fn seal_trust(roots: &WrapRoots, trust: &Trust) -> capy_protocol::Res
 }
 
 /// Verifies a trust's seal.
-pub(crate) fn of_trust(roots: &WrapRoots, trust: &Trust, seal: Option<&str>) -> Standing {
-    standing(roots, seal, |key_id| trust_record(trust, key_id))
+pub(crate) fn verify_trust(roots: &WrapRoots, trust: &Trust, seal: Option<&str>) -> SealStatus {
+    verify(roots, seal, |key_id| trust_record(trust, key_id))
 }
 
 fn trust_record(trust: &Trust, key_id: KeyId) -> Sealed {
@@ -116,16 +121,16 @@ fn seal(roots: &WrapRoots, record: impl FnOnce(KeyId) -> Sealed) -> capy_protoco
     Ok(format!("{key_id}:{}", roots.row_key(key_id)?.seal(&record(key_id))))
 }
 
-fn standing(roots: &WrapRoots, seal: Option<&str>, record: impl FnOnce(KeyId) -> Sealed) -> Standing {
-    let Some(seal) = seal else { return Standing::Unsealed };
-    let Some((key_id, seal)) = seal.split_once(':') else { return Standing::Altered };
-    let Ok(key_id) = key_id.parse().map(KeyId) else { return Standing::Altered };
+fn verify(roots: &WrapRoots, seal: Option<&str>, record: impl FnOnce(KeyId) -> Sealed) -> SealStatus {
+    let Some(seal) = seal else { return SealStatus::Unsealed };
+    let Some((key_id, seal)) = seal.split_once(':') else { return SealStatus::Altered };
+    let Ok(key_id) = key_id.parse().map(KeyId) else { return SealStatus::Altered };
     match roots.row_key(key_id) {
-        Ok(key) => by(key.is_seal(&record(key_id), seal)),
-        Err(_) => Standing::RootGone,
+        Ok(key) => status_of(key.is_seal(&record(key_id), seal)),
+        Err(_) => SealStatus::RootGone,
     }
 }
 
-fn by(is_seal: bool) -> Standing {
-    if is_seal { Standing::Whole } else { Standing::Altered }
+fn status_of(is_seal: bool) -> SealStatus {
+    if is_seal { SealStatus::Valid } else { SealStatus::Altered }
 }

@@ -6,9 +6,9 @@
 
 pub mod audit;
 pub mod deploys;
-pub mod losses;
 pub mod page;
 pub mod projects;
+pub mod root_loss;
 pub(crate) mod row_seals;
 pub mod rows;
 pub mod sql;

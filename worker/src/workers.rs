@@ -17,31 +17,31 @@ use crate::app::{App, Clock};
 use crate::body::{Body, BodyFault};
 use crate::call::{Answer, Request};
 use crate::caller::Peer;
+use crate::future::BoxFuture;
 use crate::host::Host;
 use crate::hosts::cloudflare::stream::{body_of, present};
 use crate::hosts::cloudflare::{Bindings, Cloudflare, Context};
 use crate::issuer_keys::Issuers;
 use crate::log::Log;
 use crate::migrations::{STATEMENTS_AT_ONCE, migrate};
-use crate::refusals::Refusals;
+use crate::refusal_throttle::RefusalThrottle;
 use crate::secrets::Secrets;
-use crate::work::Work;
 use crate::{answer, checkpoint};
 
 /// State of this instance, which serves one deployed version: each call has an [`App`] of its own.
 static BINDINGS: OnceLock<Arc<Bindings>> = OnceLock::new();
 static SECRETS: OnceLock<Arc<Secrets>> = OnceLock::new();
 static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
-static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
+static REFUSAL_THROTTLE: LazyLock<Arc<RefusalThrottle>> = LazyLock::new(Arc::default);
 /// Whether all migrations are known to be applied.
-static HAS_TABLES: AtomicBool = AtomicBool::new(false);
+static IS_MIGRATED: AtomicBool = AtomicBool::new(false);
 
 /// Answers a request. Called by `entry.mjs`.
 #[wasm_bindgen]
 pub fn fetch(request: WebRequest, env: &Object, context: Context) -> Promise {
     let app = Arc::new(bind(env, Some(context)));
     future_to_promise(async move {
-        bring_up_to_date(&app).await;
+        apply_migrations(&app).await;
         send(answer(&app, receive(request)).await).map(JsValue::from)
     })
 }
@@ -52,7 +52,7 @@ pub fn fetch(request: WebRequest, env: &Object, context: Context) -> Promise {
 pub fn scheduled(env: &Object) -> Promise {
     let app = bind(env, None);
     future_to_promise(async move {
-        bring_up_to_date(&app).await;
+        apply_migrations(&app).await;
         checkpoint(&app).await;
         Ok(JsValue::UNDEFINED)
     })
@@ -61,12 +61,12 @@ pub fn scheduled(env: &Object) -> Promise {
 /// Applies missing migrations before an instance's first call, since a deploy does not create
 /// tables. When that fails, the call goes on, for answers that need no database, and the next call
 /// tries again.
-async fn bring_up_to_date(app: &App<Cloudflare>) {
-    if HAS_TABLES.load(Ordering::Relaxed) {
+async fn apply_migrations(app: &App<Cloudflare>) {
+    if IS_MIGRATED.load(Ordering::Relaxed) {
         return;
     }
     match migrate(|statements| app.host.transaction(statements), STATEMENTS_AT_ONCE).await {
-        Ok(whole) => HAS_TABLES.store(whole, Ordering::Relaxed),
+        Ok(whole) => IS_MIGRATED.store(whole, Ordering::Relaxed),
         Err(error) => app.log.warn(&error),
     }
 }
@@ -80,7 +80,7 @@ fn bind(env: &Object, context: Option<Context>) -> App<Cloudflare> {
         secrets: Arc::clone(secrets),
         clock: Clock::new(now),
         issuers: ISSUERS.clone(),
-        refusals: REFUSALS.clone(),
+        refusal_throttle: REFUSAL_THROTTLE.clone(),
         log: Log::new(console::log),
     }
 }
@@ -109,7 +109,7 @@ fn receive(request: WebRequest) -> Request {
             request_id: header("cf-ray"),
             country: country(&request),
         },
-        body: Box::new(Unread(request)),
+        body: Box::new(UnreadBody(request)),
     }
 }
 
@@ -129,10 +129,10 @@ fn country(request: &WebRequest) -> Option<String> {
 }
 
 /// A request whose body has not been read yet.
-struct Unread(WebRequest);
+struct UnreadBody(WebRequest);
 
-impl Body for Unread {
-    fn read(self: Box<Self>, max: usize) -> Work<'static, Result<Vec<u8>, BodyFault>> {
+impl Body for UnreadBody {
+    fn read(self: Box<Self>, max: usize) -> BoxFuture<'static, Result<Vec<u8>, BodyFault>> {
         Box::pin(async move { body_of(&self.0, max).await })
     }
 }

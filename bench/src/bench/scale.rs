@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use capy_worker::audit::STRETCH;
+use capy_worker::audit::SEGMENT_ROWS_MAX;
 use capy_worker::host::{Statement, Value};
 use capy_worker::migrations::MIGRATIONS;
 use capy_worker::store::sql;
@@ -132,7 +132,7 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
     release.extend(counts);
     let named = format!("{at:016} {digest} {}", id(fresh));
     release.extend(["[]".into(), named.into(), digest.into(), oldest.into()]);
-    let stretch = || vec![(events - STRETCH).into(), (1_u64 << 52).into(), STRETCH.into()];
+    let segment = || vec![(events - SEGMENT_ROWS_MAX).into(), (1_u64 << 52).into(), SEGMENT_ROWS_MAX.into()];
     let operation = |name, statements| Operation { name, statements };
     vec![
         operation(
@@ -162,8 +162,8 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
             "checkpoint",
             vec![
                 one(sql::audit::LAST_CHECKPOINTS, vec![17_u64.into()]),
-                one(sql::audit::STRETCH, stretch()),
-                one(sql::audit::STRETCH_COPIES, stretch()),
+                one(sql::audit::SEGMENT, segment()),
+                one(sql::audit::SEGMENT_COPIES, segment()),
                 one(sql::audit::SEQUENCE, vec![]),
             ],
         ),
@@ -229,12 +229,13 @@ fn add_events(connection: &Connection, from: u64, to: u64) -> Result<()> {
     Ok(())
 }
 
-/// Inserts a checkpoint over all events but the last stretch.
+/// Inserts a checkpoint over all events but the last segment.
 fn seal(connection: &Connection, events: u64) -> Result<()> {
     let checkpoint = "INSERT INTO audit_checkpoints (id, upto, count, digest, flaws, key_id, mac, at, previous) \
         VALUES (?1, ?2, 500, ?3, '[]', 4000000000, ?3, 0, ?3)";
-    let number = events / STRETCH;
-    connection.execute(checkpoint, (number.cast_signed(), (events - STRETCH).cast_signed(), id(number)))?;
+    let number = events / SEGMENT_ROWS_MAX;
+    connection
+        .execute(checkpoint, (number.cast_signed(), (events - SEGMENT_ROWS_MAX).cast_signed(), id(number)))?;
     Ok(())
 }
 

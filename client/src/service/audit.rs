@@ -1,8 +1,8 @@
 //! Calls for auditing: the audit trail, its verification, row seals and wrap roots.
 
 use capy_protocol::api::{
-    AuditEvent, AuditList, AuditVerification, GiveUp, GivenUp, RowVerification, SealRows, SealedRows,
-    WrapRootList,
+    AuditEvent, AuditList, AuditVerification, RowVerification, SealRows, SealedRows, WrapRootList,
+    WriteOffRequest, WriteOffResponse,
 };
 use capy_protocol::id::ProjectId;
 
@@ -59,7 +59,7 @@ impl Service {
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors. The service refuses if it holds a root, if
     /// the audit trail does not need the root, or if these roots are not all that the trail lacks.
-    pub fn give_up_roots(&self, body: &GiveUp, deadline: Deadline) -> Result<GivenUp> {
+    pub fn write_off_roots(&self, body: &WriteOffRequest, deadline: Deadline) -> Result<WriteOffResponse> {
         self.ask_any(&self.authorized(post(body), "/admin/audit/give-up".into(), LARGE), deadline)
     }
 

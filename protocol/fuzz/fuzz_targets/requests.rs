@@ -6,7 +6,7 @@ use capy_protocol::api::projects::{NewProject, ProjectChange, RotateRequest, Sto
 use capy_protocol::api::tokens::NewToken;
 use capy_protocol::api::trusts::{NewTrust, TrustClaims};
 use capy_protocol::api::{
-    AuditVerification, DecryptRequest, DecryptResponse, DeployList, ErrorBody, GiveUp, RegisterRequest,
+    AuditVerification, DecryptRequest, DecryptResponse, DeployList, ErrorBody, WriteOffRequest, RegisterRequest,
 };
 use capy_protocol::json::{self, FromJson};
 use libfuzzer_sys::fuzz_target;
@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     check::<NewProject>(bytes);
     check::<ProjectChange>(bytes);
     check::<RotateRequest>(bytes);
-    check::<GiveUp>(bytes);
+    check::<WriteOffRequest>(bytes);
     let _ = serde_json::from_slice::<AuditVerification>(bytes);
     let _ = serde_json::from_slice::<StoreRows>(bytes);
     let _ = serde_json::from_slice::<DeployList>(bytes);

@@ -153,7 +153,7 @@ pub struct Checkpoint {
 /// The body of `POST /admin/audit/give-up`: wrap roots that are lost for good.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct GiveUp {
+pub struct WriteOffRequest {
     /// The key ids of the lost roots.
     pub key_ids: Vec<KeyId>,
     /// Only report what would be lost.
@@ -163,7 +163,7 @@ pub struct GiveUp {
 
 /// The answer to `POST /admin/audit/give-up`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GivenUp {
+pub struct WriteOffResponse {
     /// How many events lose their proof of integrity.
     pub events: u64,
     /// The findings about the loss, which every checkpoint repeats from now on.

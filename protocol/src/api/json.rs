@@ -14,12 +14,13 @@ use super::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenInfo, Tok
 use super::trusts::{NewTrust, RemovedTrust, Trust, TrustClaims, TrustList};
 use super::{
     AuditEvent, AuditList, AuditVerification, Bindings, Checkpoint, Credential, DecryptRequest,
-    DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, Finding, Flaw, GiveUp, GivenUp, Health,
-    RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, RowFinding, RowFlaw, RowId,
-    RowVerification, SealRows, SealedRows, SealingHealth, SecretText, WrapRootList, WrapRootState,
+    DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, Finding, Flaw, Health, RegisterRequest,
+    RegisterResponse, RevokeAllResponse, RevokeResponse, RowFinding, RowFlaw, RowId, RowVerification,
+    SealRows, SealedRows, SealingHealth, SecretText, WrapRootList, WrapRootState, WriteOffRequest,
+    WriteOffResponse,
 };
 use crate::blob::Format;
-use crate::json::{FromJson, Json, Record, ToJson, Unfit, Writer};
+use crate::json::{FromJson, InvalidField, Json, Record, ToJson, Writer};
 use crate::{from_json, to_json};
 
 from_json!(RegisterRequest {
@@ -35,7 +36,7 @@ from_json!(RegisterRequest {
     cidrs or Vec::new(),
 });
 from_json!(DecryptRequest { ciphertext });
-from_json!(GiveUp { key_ids, dry_run or false });
+from_json!(WriteOffRequest { key_ids, dry_run or false });
 from_json!(SealRows { cursor, dry_run or false });
 from_json!(NewSecret { key, value });
 from_json!(RotateRequest { after });
@@ -43,7 +44,7 @@ from_json!(NewToken { scopes, label, expires_in });
 from_json!(NewTrust { issuer, audience, claims, scope });
 
 impl Recipe {
-    fn take(record: &mut Record) -> Result<Self, Unfit> {
+    fn take(record: &mut Record) -> Result<Self, InvalidField> {
         Ok(Self {
             repository_url: record.field("repository_url")?,
             branch: record.field("branch")?,
@@ -56,7 +57,7 @@ impl Recipe {
 }
 
 impl FromJson for NewProject {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         let mut record = Record::from_json(json)?;
         let read = Self {
             project_id: record.field("project_id")?,
@@ -70,7 +71,7 @@ impl FromJson for NewProject {
 }
 
 impl FromJson for ProjectChange {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         let mut record = Record::from_json(json)?;
         let read = Self {
             name: record.field("name")?,
@@ -121,7 +122,7 @@ to_json!(RemovedTrust { trust_id });
 to_json!(AuditEvent { id, at, action, result, subject, actor, address, country, user_agent, detail });
 to_json!(AuditList { events, next });
 to_json!(Checkpoint { id, upto, count, digest, key_id, at });
-to_json!(GivenUp { events, findings, checkpoint });
+to_json!(WriteOffResponse { events, findings, checkpoint });
 to_json!(AuditVerification { checkpoint, findings, pending, unsealed, next });
 
 to_json!(WrapRootState { key_id, held, newest, live, trail, rows });
@@ -174,8 +175,8 @@ to_json!(Finding { flaw, first, last, key_id: optional });
 
 /// An unknown name becomes [`Flaw::Unknown`].
 impl FromJson for Flaw {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
-        let Json::Text(name) = json else { return Err(Unfit::default()) };
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
+        let Json::Text(name) = json else { return Err(InvalidField::default()) };
         Ok(Self::ALL.into_iter().find(|flaw| flaw.as_str() == *name).unwrap_or(Self::Unknown))
     }
 }
@@ -193,10 +194,10 @@ impl ToJson for RowFlaw {
 }
 
 impl FromJson for Credential {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
-        let Json::Text(name) = json else { return Err(Unfit::default()) };
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
+        let Json::Text(name) = json else { return Err(InvalidField::default()) };
         let known = [Self::ProjectKey, Self::DeployKey];
-        known.into_iter().find(|credential| credential.as_str() == *name).ok_or_else(Unfit::default)
+        known.into_iter().find(|credential| credential.as_str() == *name).ok_or_else(InvalidField::default)
     }
 }
 
@@ -213,7 +214,7 @@ impl ToJson for ErrorCode {
 }
 
 impl FromJson for SecretText {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         String::from_json(json).map(Self)
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::{Fault, Json, Record};
+use super::{Json, ReadError, Record};
 
 /// The most names in one object. The parser compares each name with all others.
 pub const NAMES_MAX: usize = 256;
@@ -18,7 +18,7 @@ pub const VALUES_MAX: usize = 16 * 1024;
 const DEPTH_MAX: usize = 127;
 
 /// Parses one value, and fails if anything but white space follows.
-pub(super) fn value(bytes: &[u8]) -> Result<Json, Fault> {
+pub(super) fn value(bytes: &[u8]) -> Result<Json, ReadError> {
     let text = core::str::from_utf8(bytes).map_err(|error| fault(bytes, error.valid_up_to()))?;
     let mut reader = Reader { text, at: 0, depth: DEPTH_MAX, values: VALUES_MAX };
     let read = reader.value();
@@ -26,11 +26,11 @@ pub(super) fn value(bytes: &[u8]) -> Result<Json, Fault> {
     read.filter(|_| reader.at == bytes.len()).ok_or_else(|| fault(bytes, reader.at))
 }
 
-fn fault(bytes: &[u8], at: usize) -> Fault {
+fn fault(bytes: &[u8], at: usize) -> ReadError {
     let before = &bytes[..at.min(bytes.len())];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
     let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
-    Fault::Syntax { line, column }
+    ReadError::Syntax { line, column }
 }
 
 /// A recursive-descent parser. Every method leaves `at` behind what it read, or at the fault.
@@ -265,7 +265,7 @@ mod tests {
 
     fn place(text: &[u8]) -> (usize, usize) {
         match value(text) {
-            Err(Fault::Syntax { line, column }) => (line, column),
+            Err(ReadError::Syntax { line, column }) => (line, column),
             _ => panic!("{text:?} is JSON"),
         }
     }

@@ -15,23 +15,23 @@ pub trait FromJson: Sized {
     /// Converts a parsed value into this type.
     ///
     /// # Errors
-    /// [`Unfit`], if the value is of another type.
-    fn from_json(json: Json) -> Result<Self, Unfit>;
+    /// [`InvalidField`], if the value is of another type.
+    fn from_json(json: Json) -> Result<Self, InvalidField>;
 
     /// The value of a field of this type that is absent from the object.
     ///
     /// # Errors
-    /// [`Unfit`], if the field is required.
-    fn absent() -> Result<Self, Unfit> {
-        Err(Unfit::default())
+    /// [`InvalidField`], if the field is required.
+    fn absent() -> Result<Self, InvalidField> {
+        Err(InvalidField::default())
     }
 }
 
 /// The path of the field that does not fit its type; empty for the whole document.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Unfit(String);
+pub struct InvalidField(String);
 
-impl Unfit {
+impl InvalidField {
     /// Whether an error may show this name as the name of an unknown field. Other names may be a
     /// misplaced secret value, or contain terminal control characters.
     fn is_plain(name: &str) -> bool {
@@ -48,13 +48,13 @@ impl Unfit {
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for InvalidField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_empty() { "." } else { &self.0 })
     }
 }
 
-impl core::error::Error for Unfit {}
+impl core::error::Error for InvalidField {}
 
 /// The fields of a JSON object. Readers take them out one by one. No name occurs twice.
 #[derive(Default)]
@@ -85,18 +85,18 @@ impl Record {
     /// Takes and converts a field.
     ///
     /// # Errors
-    /// [`Unfit`], if the field is of another type, or absent although required.
-    pub fn field<T: FromJson>(&mut self, name: &str) -> Result<T, Unfit> {
-        self.take(name).map_or_else(T::absent, T::from_json).map_err(|unfit| unfit.within(name))
+    /// [`InvalidField`], if the field is of another type, or absent although required.
+    pub fn field<T: FromJson>(&mut self, name: &str) -> Result<T, InvalidField> {
+        self.take(name).map_or_else(T::absent, T::from_json).map_err(|invalid| invalid.within(name))
     }
 
     /// Takes and converts a field; `default` if it is absent.
     ///
     /// # Errors
-    /// [`Unfit`], if the field is of another type.
-    pub fn field_or<T: FromJson>(&mut self, name: &str, default: T) -> Result<T, Unfit> {
+    /// [`InvalidField`], if the field is of another type.
+    pub fn field_or<T: FromJson>(&mut self, name: &str, default: T) -> Result<T, InvalidField> {
         match self.take(name) {
-            Some(json) => T::from_json(json).map_err(|unfit| unfit.within(name)),
+            Some(json) => T::from_json(json).map_err(|invalid| invalid.within(name)),
             None => Ok(default),
         }
     }
@@ -104,21 +104,21 @@ impl Record {
     /// Fails if any field was not taken.
     ///
     /// # Errors
-    /// [`Unfit`] with the field's name, if it is short and has only lower-case letters and `_`.
-    pub fn finish(self) -> Result<(), Unfit> {
+    /// [`InvalidField`] with the field's name, if it is short and has only lower-case letters and `_`.
+    pub fn finish(self) -> Result<(), InvalidField> {
         match self.0.first() {
             None => Ok(()),
-            Some((name, _)) if Unfit::is_plain(name) => Err(Unfit((**name).to_owned())),
-            Some(_) => Err(Unfit::default()),
+            Some((name, _)) if InvalidField::is_plain(name) => Err(InvalidField((**name).to_owned())),
+            Some(_) => Err(InvalidField::default()),
         }
     }
 }
 
 impl FromJson for Record {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         match json {
             Json::Record(record) => Ok(record),
-            _ => Err(Unfit::default()),
+            _ => Err(InvalidField::default()),
         }
     }
 }
@@ -132,7 +132,7 @@ impl FromJson for Record {
 /// capy_protocol::from_json!(Place { row, note as "ref", kind or 7 });
 /// let place: Place = capy_protocol::json::read(br#"{"ref":"a","row":1}"#)?;
 /// assert_eq!((place.row, place.note.as_deref(), place.kind), (1, Some("a"), 7));
-/// # Ok::<(), capy_protocol::json::Fault>(())
+/// # Ok::<(), capy_protocol::json::ReadError>(())
 /// ```
 #[macro_export]
 macro_rules! from_json {
@@ -143,7 +143,7 @@ macro_rules! from_json {
     (@end $record:ident others) => { drop($record) };
     ($type:ty { $($field:ident $(as $name:literal)? $(or $default:expr)?),* $(,)? } $(and $others:ident)?) => {
         impl $crate::json::FromJson for $type {
-            fn from_json(json: $crate::json::Json) -> ::core::result::Result<Self, $crate::json::Unfit> {
+            fn from_json(json: $crate::json::Json) -> ::core::result::Result<Self, $crate::json::InvalidField> {
                 let mut record = $crate::json::Record::from_json(json)?;
                 let read = Self {
                     $($field: $crate::from_json!(@read record $field $(as $name)? $(or $default)?)),*
@@ -162,11 +162,11 @@ mod tests {
     use super::*;
     use crate::api::RegisterRequest;
     use crate::api::trusts::NewTrust;
-    use crate::json::{Fault, read};
+    use crate::json::{ReadError, read};
 
     fn path<T: FromJson>(body: &str) -> String {
         match read::<T>(body.as_bytes()) {
-            Err(Fault::Unfit(unfit)) => unfit.to_string(),
+            Err(ReadError::InvalidField(invalid)) => invalid.to_string(),
             Err(fault) => panic!("{body}: {fault}"),
             Ok(_) => panic!("{body} fits"),
         }

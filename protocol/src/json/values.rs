@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{FromJson, Json, ToJson, Unfit, Writer};
+use super::{FromJson, InvalidField, Json, ToJson, Writer};
 use crate::Result as Parsed;
 use crate::id::{DeployId, KeyId, ProjectId};
 use crate::network::Network;
@@ -12,16 +12,16 @@ use crate::token::{SecretId, TokenId, TrustId};
 
 /// Accepts any value.
 impl FromJson for Json {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         Ok(json)
     }
 }
 
 impl FromJson for String {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         match json {
             Json::Text(mut text) => Ok(core::mem::take(&mut *text)),
-            _ => Err(Unfit::default()),
+            _ => Err(InvalidField::default()),
         }
     }
 }
@@ -49,10 +49,10 @@ impl<T: ToJson + ?Sized> ToJson for &T {
 }
 
 impl FromJson for bool {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         match json {
             Json::Bool(value) => Ok(value),
-            _ => Err(Unfit::default()),
+            _ => Err(InvalidField::default()),
         }
     }
 }
@@ -64,10 +64,10 @@ impl ToJson for bool {
 }
 
 impl FromJson for u64 {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         match json {
             Json::Integer(number) => Ok(number),
-            _ => Err(Unfit::default()),
+            _ => Err(InvalidField::default()),
         }
     }
 }
@@ -81,8 +81,8 @@ impl ToJson for u64 {
 macro_rules! integers {
     ($($integer:ty),*) => {$(
         impl FromJson for $integer {
-            fn from_json(json: Json) -> Result<Self, Unfit> {
-                u64::from_json(json)?.try_into().map_err(|_| Unfit::default())
+            fn from_json(json: Json) -> Result<Self, InvalidField> {
+                u64::from_json(json)?.try_into().map_err(|_| InvalidField::default())
             }
         }
 
@@ -97,14 +97,14 @@ integers!(u8, u16, u32);
 
 /// `null` and an absent field are `None`.
 impl<T: FromJson> FromJson for Option<T> {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         match json {
             Json::Null => Ok(None),
             json => T::from_json(json).map(Some),
         }
     }
 
-    fn absent() -> Result<Self, Unfit> {
+    fn absent() -> Result<Self, InvalidField> {
         Ok(None)
     }
 }
@@ -123,8 +123,8 @@ impl<T: ToJson> ToJson for Option<T> {
 }
 
 impl<T: FromJson> FromJson for Vec<T> {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
-        let Json::List(items) = json else { return Err(Unfit::default()) };
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
+        let Json::List(items) = json else { return Err(InvalidField::default()) };
         // Not `collect`: it compiles to more code for each type.
         let mut read = Vec::with_capacity(items.len());
         for item in items {
@@ -147,7 +147,7 @@ impl<T: ToJson> ToJson for [T] {
 }
 
 impl FromJson for KeyId {
-    fn from_json(json: Json) -> Result<Self, Unfit> {
+    fn from_json(json: Json) -> Result<Self, InvalidField> {
         u32::from_json(json).map(Self)
     }
 }
@@ -159,17 +159,17 @@ impl ToJson for KeyId {
 }
 
 /// Parses a JSON string with `parse`.
-fn text<T>(json: Json, parse: fn(&str) -> Parsed<T>) -> Result<T, Unfit> {
+fn text<T>(json: Json, parse: fn(&str) -> Parsed<T>) -> Result<T, InvalidField> {
     match json {
-        Json::Text(text) => parse(&text).map_err(|_| Unfit::default()),
-        _ => Err(Unfit::default()),
+        Json::Text(text) => parse(&text).map_err(|_| InvalidField::default()),
+        _ => Err(InvalidField::default()),
     }
 }
 
 macro_rules! texts {
     ($($type:ty),*) => {$(
         impl FromJson for $type {
-            fn from_json(json: Json) -> Result<Self, Unfit> {
+            fn from_json(json: Json) -> Result<Self, InvalidField> {
                 text(json, Self::parse)
             }
         }

@@ -65,7 +65,7 @@ impl Service {
             })),
             clock: Clock::new(|| 1_790_000_000_000),
             issuers: Arc::default(),
-            refusals: Arc::default(),
+            refusal_throttle: Arc::default(),
             log: Log::new(move |line| {
                 let mut lines = lines.lock().unwrap();
                 lines.push_str(line);

@@ -50,7 +50,7 @@ impl<'a> Cells<'a> {
             Cell::Text(text) => record.text(Some(text)),
             // The host does not return such a value exactly, so that all of them have the same
             // record.
-            Cell::Unkept => record.number(u64::MAX).text(None),
+            Cell::Unsupported => record.number(u64::MAX).text(None),
         };
         self.is_damaged.then(|| Damage(self.read.iter().fold(Record::of(domain), add)))
     }

@@ -1,4 +1,4 @@
-//! Audit checkpoints: sealing a stretch of rows and verifying it. Pure: rows and roots in, findings
+//! Audit checkpoints: sealing a segment of rows and verifying it. Pure: rows and roots in, findings
 //! out.
 //!
 //! ```text
@@ -20,7 +20,7 @@
 //!
 //! A last checkpoint that was certainly changed does not stop the sealing: the next checkpoint
 //! names it in `flaws` and begins where the last intact checkpoint before it ends. `flaws` also
-//! record what an owner has given up ([`super::losses`]); each checkpoint copies those findings to
+//! record what an owner has written off ([`super::root_loss`]); each checkpoint copies those findings to
 //! the next.
 
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
@@ -41,7 +41,7 @@ pub struct SealedCheckpoint {
     pub checkpoint: Checkpoint,
     /// A digest of the whole previous checkpoint.
     pub previous: String,
-    /// The findings about the stretch when the checkpoint was made, as JSON.
+    /// The findings about the segment when the checkpoint was made, as JSON.
     pub flaws: String,
     /// The seal.
     pub mac: String,
@@ -110,8 +110,8 @@ impl SealedCheckpoint {
         json::read(self.flaws.as_bytes()).unwrap_or_default()
     }
 
-    /// The findings about roots that were given up by this checkpoint or an earlier one.
-    pub fn given_up(&self) -> Vec<Finding> {
+    /// The findings about roots that were written off by this checkpoint or an earlier one.
+    pub fn written_off(&self) -> Vec<Finding> {
         let mut known = self.known();
         known.retain(|finding| [Flaw::GivenUp, Flaw::CheckpointGivenUp].contains(&finding.flaw));
         known
@@ -140,7 +140,7 @@ impl SealedCheckpoint {
     }
 
     /// Whether the checkpoint's own seal proves it.
-    pub fn is_whole(&self, roots: &WrapRoots) -> bool {
+    pub fn is_valid(&self, roots: &WrapRoots) -> bool {
         self.flaw(roots).is_none()
     }
 
@@ -180,7 +180,7 @@ pub enum Unsealable {
 
 /// The rows after a checkpoint, which the next one covers.
 #[derive(Clone, Debug)]
-pub struct Stretch {
+pub struct Segment {
     /// The previous checkpoint, whose digest goes into the next one.
     pub previous: SealedCheckpoint,
     /// Where the rows begin: the last checkpoint that was not changed. The same as `previous` when
@@ -188,7 +188,7 @@ pub struct Stretch {
     pub basis: SealedCheckpoint,
     /// The checkpoints after `basis` up to `previous`, all of which were changed. Newest first.
     pub changed: Vec<SealedCheckpoint>,
-    /// The last row number of this stretch.
+    /// The last row number of this segment.
     pub upto: u64,
     /// The rows, in order of their numbers.
     pub rows: Vec<Row>,
@@ -196,27 +196,27 @@ pub struct Stretch {
     pub copies: Vec<u64>,
 }
 
-impl Stretch {
-    /// Makes the checkpoint over this stretch. Rows that were certainly tampered with become its
+impl Segment {
+    /// Makes the checkpoint over this segment. Rows that were certainly tampered with become its
     /// findings.
     ///
     /// # Errors
     /// [`Unsealable`], when it is not certain whether rows or checkpoints were tampered with.
     pub fn seal(&self, roots: &WrapRoots, at: u64) -> Result<SealedCheckpoint, Unsealable> {
-        self.seal_without(&[], roots, at)
+        self.seal_writing_off(&[], roots, at)
     }
 
-    /// [`Self::seal`], also giving up what is named in `lost`: findings of a [`super::Loss`].
+    /// [`Self::seal`], also writing off what is named in `lost`: findings of a [`super::RootLoss`].
     ///
     /// # Errors
     /// [`Unsealable`], when something else prevents a checkpoint.
-    pub fn seal_without(
+    pub fn seal_writing_off(
         &self,
         lost: &[Finding],
         roots: &WrapRoots,
         at: u64,
     ) -> Result<SealedCheckpoint, Unsealable> {
-        let mut flaws = [&self.basis.given_up(), lost].concat();
+        let mut flaws = [&self.basis.written_off(), lost].concat();
         self.require_certainty(&flaws, roots)?;
         if !self.changed.is_empty() {
             // The owner who decides on a loss has to see what is lost, which changed checkpoints
@@ -225,10 +225,10 @@ impl Stretch {
                 return Err(Unsealable::Checkpoint(self.previous.checkpoint.id));
             }
             let (first, last) = (self.basis.checkpoint.id + 1, self.previous.checkpoint.id);
-            let first = if self.basis_is_made_up() { 0 } else { first };
+            let first = if self.is_origin_changed() { 0 } else { first };
             flaws.push(Finding::new(Flaw::CheckpointChanged, first, last));
         }
-        flaws.extend(self.flaws_but(&flaws, roots));
+        flaws.extend(self.flaws_except(&flaws, roots));
         let key_id = roots.newest().map_err(Unsealable::Roots)?;
         let previous = self.previous.link();
         let mut sealed = SealedCheckpoint {
@@ -249,22 +249,22 @@ impl Stretch {
         Ok(sealed)
     }
 
-    /// Requires that every named root is held or was given up, and that a seal fails only under a
+    /// Requires that every named root is held or was written off, and that a seal fails only under a
     /// root that verified another seal.
-    fn require_certainty(&self, given_up: &[Finding], roots: &WrapRoots) -> Result<(), Unsealable> {
+    fn require_certainty(&self, written_off: &[Finding], roots: &WrapRoots) -> Result<(), Unsealable> {
         let Checkpoint { id, key_id, .. } = self.basis.checkpoint;
         let flaw = self.basis.flaw(roots);
         match flaw {
             None => {}
-            Some(Flaw::CheckpointUnverifiable) if has_checkpoint(given_up, id, key_id) => {}
+            Some(Flaw::CheckpointUnverifiable) if is_checkpoint_written_off(written_off, id, key_id) => {}
             Some(Flaw::CheckpointUnverifiable) => return Err(Unsealable::RootGone(key_id)),
             Some(_) => return Err(Unsealable::Checkpoint(id)),
         }
-        let mut keys = Keys { roots, given_up, known: Vec::new() };
+        let mut keys = Keys { roots, written_off, known: Vec::new() };
         let readable = self.rows.iter().filter(|row| row.damage.is_none());
         let judged: Vec<_> =
             readable.filter_map(|row| Some((KeyId(row.key_id?), keys.judge(row)?))).collect();
-        let proves = |(of, verdict): &(KeyId, Verdict)| (*verdict == Verdict::Whole).then_some(*of);
+        let proves = |(of, verdict): &(KeyId, Verdict)| (*verdict == Verdict::Valid).then_some(*of);
         let by_checkpoint = (id > 0 && flaw.is_none()).then_some(key_id);
         let proven: Vec<KeyId> = judged.iter().filter_map(proves).chain(by_checkpoint).collect();
         let uncertain = |sealed: &&SealedCheckpoint| {
@@ -277,24 +277,24 @@ impl Stretch {
             match verdict {
                 Verdict::RootGone => return Err(Unsealable::RootGone(of)),
                 Verdict::Changed if !proven.contains(&of) => return Err(Unsealable::Unproven(of)),
-                Verdict::Changed | Verdict::Whole | Verdict::GivenUp => {}
+                Verdict::Changed | Verdict::Valid | Verdict::WrittenOff => {}
             }
         }
         Ok(())
     }
 
     /// Whether a damaged checkpoint 0, with which every trail begins, is among the changed ones.
-    fn basis_is_made_up(&self) -> bool {
+    fn is_origin_changed(&self) -> bool {
         self.changed.iter().any(|sealed| sealed.checkpoint.id == 0)
     }
 
     /// Whether the changed checkpoints are certainly changed.
     pub(crate) fn is_certain(&self, roots: &WrapRoots) -> bool {
-        let certainty = self.require_certainty(&self.basis.given_up(), roots);
+        let certainty = self.require_certainty(&self.basis.written_off(), roots);
         !matches!(certainty, Err(Unsealable::Checkpoint(_)))
     }
 
-    /// Verifies this stretch against the checkpoint over it. `is_last`: no later checkpoint proves
+    /// Verifies this segment against the checkpoint over it. `is_last`: no later checkpoint proves
     /// this one.
     pub fn verify(&self, sealed: &SealedCheckpoint, roots: &WrapRoots, is_last: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -347,11 +347,11 @@ impl Stretch {
 
     /// What is wrong with the rows, regardless of the checkpoint over them.
     pub fn flaws(&self, roots: &WrapRoots) -> Vec<Finding> {
-        self.flaws_but(&self.basis.given_up(), roots)
+        self.flaws_except(&self.basis.written_off(), roots)
     }
 
-    fn flaws_but(&self, given_up: &[Finding], roots: &WrapRoots) -> Vec<Finding> {
-        let mut keys = Keys { roots, given_up, known: Vec::new() };
+    fn flaws_except(&self, written_off: &[Finding], roots: &WrapRoots) -> Vec<Finding> {
+        let mut keys = Keys { roots, written_off, known: Vec::new() };
         let mut flaws = Vec::new();
         let mut expected = self.basis.checkpoint.upto + 1;
         for row in &self.rows {
@@ -376,7 +376,7 @@ impl Stretch {
         match keys.judge(row) {
             None => Some(Flaw::Added),
             Some(_) if self.copies.contains(&row.id) => Some(Flaw::Added),
-            Some(Verdict::Whole | Verdict::GivenUp) => None,
+            Some(Verdict::Valid | Verdict::WrittenOff) => None,
             Some(Verdict::Changed) => Some(Flaw::Changed),
             Some(Verdict::RootGone) => Some(Flaw::Unverifiable),
         }
@@ -394,16 +394,16 @@ fn push(flaws: &mut Vec<Finding>, next: Finding) {
 /// What a row's seal proves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    Whole,
+    Valid,
     Changed,
     RootGone,
-    GivenUp,
+    WrittenOff,
 }
 
-/// Audit keys by root: each key is derived once for a stretch.
+/// Audit keys by root: each key is derived once for a segment.
 struct Keys<'a> {
     roots: &'a WrapRoots,
-    given_up: &'a [Finding],
+    written_off: &'a [Finding],
     known: Vec<(KeyId, Option<AuditKey>)>,
 }
 
@@ -413,11 +413,11 @@ impl Keys<'_> {
         let (Some(_), Some(key_id), Some(mac)) = (&row.event_id, row.key_id, &row.mac) else {
             return None;
         };
-        let given_up = self.given_up;
+        let written_off = self.written_off;
         Some(match self.find(KeyId(key_id)) {
-            None if has_row(given_up, row.id, KeyId(key_id)) => Verdict::GivenUp,
+            None if is_row_written_off(written_off, row.id, KeyId(key_id)) => Verdict::WrittenOff,
             None => Verdict::RootGone,
-            Some(key) if key.is_seal(&row.record(), mac) => Verdict::Whole,
+            Some(key) if key.is_seal(&row.record(), mac) => Verdict::Valid,
             Some(_) => Verdict::Changed,
         })
     }
@@ -434,19 +434,19 @@ impl Keys<'_> {
     }
 }
 
-/// Whether a row was given up with its root.
-fn has_row(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
-    has(given_up, Flaw::GivenUp, id, key_id)
+/// Whether a row was written off with its root.
+fn is_row_written_off(written_off: &[Finding], id: u64, key_id: KeyId) -> bool {
+    is_written_off(written_off, Flaw::GivenUp, id, key_id)
 }
 
-/// Whether a checkpoint was given up with its root.
-fn has_checkpoint(given_up: &[Finding], id: u64, key_id: KeyId) -> bool {
-    has(given_up, Flaw::CheckpointGivenUp, id, key_id)
+/// Whether a checkpoint was written off with its root.
+fn is_checkpoint_written_off(written_off: &[Finding], id: u64, key_id: KeyId) -> bool {
+    is_written_off(written_off, Flaw::CheckpointGivenUp, id, key_id)
 }
 
-fn has(given_up: &[Finding], flaw: Flaw, id: u64, key_id: KeyId) -> bool {
+fn is_written_off(written_off: &[Finding], flaw: Flaw, id: u64, key_id: KeyId) -> bool {
     let covers = |finding: &Finding| {
         finding.flaw == flaw && finding.key_id == Some(key_id) && (finding.first..=finding.last).contains(&id)
     };
-    given_up.iter().any(covers)
+    written_off.iter().any(covers)
 }

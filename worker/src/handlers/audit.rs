@@ -7,7 +7,7 @@ use capy_protocol::id::ProjectId;
 use capy_protocol::scope::Scope;
 
 use crate::app::App;
-use crate::audit::STRETCH;
+use crate::audit::SEGMENT_ROWS_MAX;
 use crate::auth;
 use crate::call::{Answer, Call, Outcome};
 use crate::error::ApiError;
@@ -40,12 +40,12 @@ pub(crate) async fn list_of_service<H: Host>(app: Arc<App<H>>, call: Call) -> Ou
     Answer::ok(&AuditList { events, next: next.map(|number| number.to_string()) })
 }
 
-/// `GET /admin/audit/verify?from=`: verifies one stretch of the audit trail.
+/// `GET /admin/audit/verify?from=`: verifies one segment of the audit trail.
 ///
 /// 1. Require an admin's bearer: 401, 403. Parse the number: 400.
 /// 2. When `from` is after the last checkpoint, make a checkpoint over the rows that have none:
 ///    503.
-/// 3. Answer 200 with the checkpoint, the findings about its stretch, and the number of the next
+/// 3. Answer 200 with the checkpoint, the findings about its segment, and the number of the next
 ///    checkpoint. When no checkpoint can be made, the findings are about the first rows that have
 ///    none.
 pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
@@ -70,11 +70,11 @@ pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     // A new checkpoint that is not full is the end: on a busy service there would always be another
     // one.
     let is_end = match &sealed {
-        Some(sealed) => is_new && sealed.checkpoint.count < STRETCH,
+        Some(sealed) => is_new && sealed.checkpoint.count < SEGMENT_ROWS_MAX,
         None => from > last,
     };
     if is_end {
-        findings.extend(audit::outside(&app.host).await?.findings());
+        findings.extend(audit::out_of_range(&app.host).await?.findings());
     }
     Answer::ok(&AuditVerification {
         checkpoint: sealed.map(|sealed| sealed.checkpoint),
@@ -95,7 +95,7 @@ pub async fn checkpoint<H: Host>(app: &App<H>) {
             Err(fault) => return tell_stop(app, fault.to_string()).await,
         };
         match made {
-            Ok(Sealing::Made(Some(sealed))) if sealed.checkpoint.count >= STRETCH => {}
+            Ok(Sealing::Made(Some(sealed))) if sealed.checkpoint.count >= SEGMENT_ROWS_MAX => {}
             Ok(Sealing::Refused { reason, .. }) => return tell_stop(app, reason.to_string()).await,
             Ok(Sealing::Nothing | Sealing::Made(_)) => break,
             Err(error) => return tell_stop(app, error.to_string()).await,

@@ -16,7 +16,7 @@ use crate::deploy_record::Record;
 use crate::error::{ApiError, Fault};
 use crate::host::{Host, HostError};
 use crate::limits;
-use crate::policy::{self, Asked, Denial};
+use crate::policy::{self, DecryptContext, Denial};
 use crate::release::{self, Release};
 use crate::row_seals;
 use crate::store::audit;
@@ -50,44 +50,50 @@ pub(crate) async fn decrypt<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let request: DecryptRequest = call.json().await?;
     let bytes = parse_base64(&request.ciphertext)
         .map_err(|_| ApiError::BadRequest("ciphertext is not canonical base64".into()))?;
-    let asks =
-        Asks { event: Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller }, key };
-    let event = &asks.event;
-    if let Err(denial) = ask_list(&app, &id).await {
-        if !app.refusals.was_recorded(&id, ErrorCode::DeployRevoked, event.at) {
+    let attempt = DecryptAttempt {
+        event: Event { action: Action::Decrypt, at: app.clock.now(), actor: None, caller },
+        key,
+    };
+    let event = &attempt.event;
+    if let Err(denial) = check_revocation_list(&app, &id).await {
+        if !app.refusal_throttle.was_recorded(&id, ErrorCode::DeployRevoked, event.at) {
             let apart = Arc::clone(&app);
-            app.host.run_apart(async move { record_listed(&apart, &id, &bytes, &asks.event).await }).await;
+            app.host
+                .run_in_background(
+                    async move { record_listed_refusal(&apart, &id, &bytes, &attempt.event).await },
+                )
+                .await;
         }
         return Err(denial.into());
     }
-    open(&app, &id, &bytes, &asks).await
+    open(&app, &id, &bytes, &attempt).await
 }
 
 /// The event to record, and the client's idempotency key.
-struct Asks {
+struct DecryptAttempt {
     event: Event,
     key: Option<IdempotencyKey>,
 }
 
 /// How often a release is tried when the record changes between lookup and release. Each try takes
 /// three statements.
-const TRIES: usize = 8;
+const TRIES_MAX: usize = 8;
 /// The detail of a release's event when the release counts towards a limit.
-const COUNTED: &str = "counted";
+const COUNTED_DETAIL: &str = "counted";
 
-async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], asks: &Asks) -> Outcome {
-    let Asks { event, key } = asks;
+async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], attempt: &DecryptAttempt) -> Outcome {
+    let DecryptAttempt { event, key } = attempt;
     let roots = app.secrets.wrap_roots()?;
     let outer = OuterBlob::from_bytes(bytes).map_err(|_| ApiError::BlobRejected)?;
     let address = event.caller.peer.address.as_deref();
-    for tried in 0..TRIES {
-        let asked = Asked { now: event.at, address, repeated: false };
+    for tried in 0..TRIES_MAX {
+        let context = DecryptContext { now: event.at, address, repeated: false };
         let found = find(app, id).await?;
         let opened =
             found.as_ref().and_then(|record| roots.unwrap_outer(&outer, id, &record.project_id).ok());
         let (Some(record), Some(inner)) = (&found, opened) else {
             let has_root = roots.root(outer.kid()).is_ok();
-            return Err(without_blob(found.as_ref(), asked, outer.kid(), has_root));
+            return Err(refusal_of_unopened_blob(found.as_ref(), context, outer.kid(), has_root));
         };
         if tried == 0 {
             limits::require_of_deploy(app, id).await?;
@@ -98,19 +104,19 @@ async fn open<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], asks: &Asks) -
             .as_ref()
             .zip(key.as_ref())
             .is_some_and(|(row_key, key)| release::is_repeated(row_key, record, key, event.at));
-        let standing = row_seals::of_deploy(row_key.as_ref(), record);
-        let decision = policy::by_sealed_record(record, standing, Asked { repeated, ..asked });
+        let status = row_seals::verify_deploy(row_key.as_ref(), record);
+        let decision = policy::by_sealed_record(record, status, DecryptContext { repeated, ..context });
         let row_key = match (decision, row_key) {
             (Ok(()), Some(row_key)) => row_key,
             (decision, _) => {
                 let denial = decision.err().unwrap_or(Denial::Altered);
-                return Err(recorded(app, &record.project_id, id, event, denial).await);
+                return Err(record_refusal(app, &record.project_id, id, event, denial).await);
             }
         };
         if repeated {
             return repeat(app, record, &inner, event).await;
         }
-        let counted = record.deploy.max_uses.map(|_| COUNTED);
+        let counted = record.deploy.max_uses.map(|_| COUNTED_DETAIL);
         let subject = Subject::deploy(&record.project_id, id).with_detail(counted);
         let row = app.seal(event, subject, "ok")?;
         let release = Release::of(&row_key, record, key.as_ref(), event.at);
@@ -129,14 +135,19 @@ async fn repeat<H: Host>(app: &App<H>, record: &Record, inner: &InnerBlob, event
     let now = deploys::repeat(&app.host, id, &row).await?;
     match now.is_some_and(|now| now.deploy.revoked_at.is_none()) {
         true => answer(record, inner),
-        false => Err(recorded(app, &record.project_id, id, event, Denial::Revoked).await),
+        false => Err(record_refusal(app, &record.project_id, id, event, Denial::Revoked).await),
     }
 }
 
 /// The refusal of a blob that does not open. No event is written for it, since anybody who knows an
 /// id could fill the audit trail that way.
-fn without_blob(found: Option<&Record>, asked: Asked<'_>, kid: KeyId, has_root: bool) -> ApiError {
-    match policy::by_record(found, asked) {
+fn refusal_of_unopened_blob(
+    found: Option<&Record>,
+    context: DecryptContext<'_>,
+    kid: KeyId,
+    has_root: bool,
+) -> ApiError {
+    match policy::by_record(found, context) {
         // Without a record and without its root, the blob is another service's.
         Err(Denial::Unknown) if !has_root => ApiError::WrapRootUnknown,
         Err(denial) => denial.into(),
@@ -148,7 +159,7 @@ fn without_blob(found: Option<&Record>, asked: Asked<'_>, kid: KeyId, has_root: 
 
 /// Records a refusal in the audit trail, and returns it. When the database fails, the answer is the
 /// same refusal.
-async fn recorded<H: Host>(
+async fn record_refusal<H: Host>(
     app: &App<H>,
     project_id: &ProjectId,
     id: &DeployId,
@@ -157,7 +168,7 @@ async fn recorded<H: Host>(
 ) -> ApiError {
     let refusal = ApiError::from(denial);
     let code = refusal.code();
-    if app.refusals.is_due(id, code, event.at) {
+    if app.refusal_throttle.is_due(id, code, event.at) {
         let append = async {
             let row = app.seal(event, Subject::deploy(project_id, id), code.as_str())?;
             Ok::<_, ApiError>(audit::append(&app.host, &row).await?)
@@ -171,13 +182,13 @@ async fn recorded<H: Host>(
 
 /// Records a refusal by the revocation list, when the caller brought the blob. The project that the
 /// blob is bound to is remembered, so that the database is asked once for each listed id.
-async fn record_listed<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event: &Event) {
+async fn record_listed_refusal<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event: &Event) {
     let (Ok(roots), Ok(outer)) = (app.secrets.wrap_roots(), OuterBlob::from_bytes(bytes)) else { return };
-    let project_id = match app.refusals.project_of(id) {
+    let project_id = match app.refusal_throttle.project_of(id) {
         Some(known) => known,
         None => match deploys::find(&app.host, id).await {
             Ok(Some(record)) => {
-                app.refusals.remember(*id, record.project_id.clone());
+                app.refusal_throttle.remember(*id, record.project_id.clone());
                 record.project_id
             }
             Ok(None) => return,
@@ -185,11 +196,11 @@ async fn record_listed<H: Host>(app: &App<H>, id: &DeployId, bytes: &[u8], event
         },
     };
     if roots.unwrap_outer(&outer, id, &project_id).is_ok() {
-        recorded(app, &project_id, id, event, Denial::Revoked).await;
+        record_refusal(app, &project_id, id, event, Denial::Revoked).await;
     }
 }
 
-async fn ask_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {
+async fn check_revocation_list<H: Host>(app: &App<H>, id: &DeployId) -> Result<(), Denial> {
     let listed = app.host.is_listed(id).await;
     if let Err(error) = &listed {
         app.log.warn(error);

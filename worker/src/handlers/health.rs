@@ -9,11 +9,11 @@ use capy_protocol::api::{Bindings, Health, SealingHealth};
 use crate::app::App;
 use crate::call::{Answer, Call, Outcome};
 use crate::error::Fault;
+use crate::future::MaybeSend;
 use crate::host::{self, Host};
 use crate::secrets::Secrets;
 use crate::store::audit::{self, SealingState};
 use crate::store::deploys;
-use crate::work::MaybeSend;
 
 /// How long the check of one binding may take.
 const CHECK_MILLIS: u32 = 2000;
@@ -72,7 +72,7 @@ async fn in_time<H: Host, T: MaybeSend>(
     app: &App<H>,
     check: impl Future<Output = host::Result<T>> + MaybeSend,
 ) -> Result<T, String> {
-    let answer = app.host.within(CHECK_MILLIS, check).await;
+    let answer = app.host.with_timeout(CHECK_MILLIS, check).await;
     let silent = || Err(format!("no answer within {CHECK_MILLIS} milliseconds"));
     answer.map_or_else(silent, |checked| checked.map_err(|fault| fault.to_string()))
 }

@@ -20,12 +20,12 @@ use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::policy::projects::{self as policy, BODY_MAX, Held};
+use crate::policy::projects::{self as policy, BODY_MAX, ProjectSize};
 use crate::query;
 use crate::store::projects::{self, OfSecret, Sealed, SealedRow};
 
 /// How many names of secrets an event lists.
-const TOLD: usize = 20;
+const LISTED_NAMES_MAX: usize = 20;
 
 /// `POST /api/project`: creates a project.
 ///
@@ -38,11 +38,11 @@ const TOLD: usize = 20;
 pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();
-    let request: NewProject = call.json_of(BODY_MAX).await?;
+    let request: NewProject = call.json_up_to(BODY_MAX).await?;
     let keys = app.store_keys()?;
     policy::new_project(&request, H::LOCAL_SOURCES)?;
-    policy::capacity(Held::default(), &request.secrets).map_err(|_| ApiError::ProjectFull)?;
-    let told = told(Some(&request.name), &request.recipe, &request.secrets);
+    policy::capacity(ProjectSize::default(), &request.secrets).map_err(|_| ApiError::ProjectFull)?;
+    let detail = change_detail(Some(&request.name), &request.recipe, &request.secrets);
     let NewProject { project_id, name, recipe, secrets } = request;
     let project_id = match project_id {
         Some(id) => id,
@@ -53,7 +53,7 @@ pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     }
     let now = app.clock.now();
     let sealed = seal(&keys, &project_id, secrets)?;
-    let subject = Subject::of_project(&project_id, &project_id, Some(told));
+    let subject = Subject::of_project(&project_id, &project_id, Some(detail));
     let event = app.seal(&identity.event(Action::CreateProject, now, caller), subject, "ok")?;
     let created_by = identity.actor().to_owned();
     let project = Project { project_id, name, recipe, created_at: now, created_by, updated_at: now };
@@ -74,27 +74,27 @@ pub(crate) async fn change<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
     let caller = call.caller();
-    let request: ProjectChange = call.json_of(BODY_MAX).await?;
+    let request: ProjectChange = call.json_up_to(BODY_MAX).await?;
     require(&identity, &Scope::Deploy(project_id.clone()), &project_id)?;
     let keys = app.store_keys()?;
     // Only an admin may name a local path, because the build host reads whatever is there.
     policy::change(&request, H::LOCAL_SOURCES && identity.may(&Scope::Admin))?;
     let ProjectChange { name, recipe, secrets } = request;
-    let told = told(name.as_deref(), &recipe, &secrets);
+    let detail = change_detail(name.as_deref(), &recipe, &secrets);
     if !secrets.is_empty() {
         let names: Vec<_> = secrets.iter().map(|secret| secret.key.as_str()).collect();
         let others = projects::others(&app.host, &project_id, &names).await?;
         policy::capacity(others, &secrets).map_err(|_| ApiError::ProjectFull)?;
     }
     let sealed = seal(&keys, &project_id, secrets)?;
-    let subject = Subject::of_project(&project_id, &project_id, Some(told));
+    let subject = Subject::of_project(&project_id, &project_id, Some(detail));
     let event = app.seal(&identity.event(Action::ChangeProject, app.clock.now(), caller), subject, "ok")?;
     let changed = projects::change(&app.host, &project_id, name.as_deref(), &recipe, &sealed, &event).await?;
     Answer::ok(&changed.ok_or(ApiError::ProjectUnknown)?)
 }
 
 /// The detail of a change's event: which settings are given, and the names of the first secrets.
-fn told(name: Option<&str>, recipe: &Recipe, secrets: &[NewSecret]) -> String {
+fn change_detail(name: Option<&str>, recipe: &Recipe, secrets: &[NewSecret]) -> String {
     let settings = [
         ("name", name.is_some()),
         ("repository_url", recipe.repository_url.is_some()),
@@ -105,12 +105,12 @@ fn told(name: Option<&str>, recipe: &Recipe, secrets: &[NewSecret]) -> String {
         ("image", recipe.image.is_some()),
     ];
     let settings = settings.iter().filter_map(|(setting, is_given)| is_given.then_some(*setting));
-    let names = secrets.iter().take(TOLD).map(|secret| secret.key.as_str());
-    let mut told = settings.chain(names).collect::<Vec<_>>().join(" ");
-    if secrets.len() > TOLD {
-        told.push_str(&format!(" and {} more", secrets.len() - TOLD));
+    let names = secrets.iter().take(LISTED_NAMES_MAX).map(|secret| secret.key.as_str());
+    let mut detail = settings.chain(names).collect::<Vec<_>>().join(" ");
+    if secrets.len() > LISTED_NAMES_MAX {
+        detail.push_str(&format!(" and {} more", secrets.len() - LISTED_NAMES_MAX));
     }
-    told
+    detail
 }
 
 /// Seals the values. The plaintexts are dropped here.

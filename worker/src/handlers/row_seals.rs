@@ -22,9 +22,9 @@ use crate::store::row_seals::{self, Cursor};
 pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let cursor = cursor(query::only(call.query(), "cursor")?)?;
-    let looked = row_seals::look(&app.host, &*app.secrets.wrap_roots()?, &cursor).await?;
-    let next = looked.next.as_ref().map(Cursor::text);
-    Answer::ok(&RowVerification { checked: looked.checked, findings: looked.findings, next })
+    let page = row_seals::verify_page(&app.host, &*app.secrets.wrap_roots()?, &cursor).await?;
+    let next = page.next.as_ref().map(Cursor::text);
+    Answer::ok(&RowVerification { checked: page.checked, findings: page.findings, next })
 }
 
 /// `POST /admin/rows/seal`: seals a page of rows that have no seal.
@@ -38,20 +38,16 @@ pub(crate) async fn seal<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let caller = call.caller();
     let request: SealRows = call.json().await?;
     let cursor = cursor(request.cursor.as_deref())?;
-    let looked = row_seals::look(&app.host, &*app.secrets.wrap_roots()?, &cursor).await?;
-    let sealed = looked.sealable();
+    let page = row_seals::verify_page(&app.host, &*app.secrets.wrap_roots()?, &cursor).await?;
+    let sealed = page.sealable();
     if !request.dry_run && !sealed.is_empty() {
         let ids: Vec<_> = sealed.iter().map(|row| row.id.as_str()).collect();
         let detail = format!("{} of kind {}: {}", sealed.len(), sealed[0].kind, ids.join(" "));
         let subject = Subject::of_service(&"rows", Some(detail));
         let event = app.seal(&identity.event(Action::SealRows, app.clock.now(), caller), subject, "ok")?;
-        row_seals::seal(&app.host, &looked, &event).await?;
+        row_seals::seal(&app.host, &page, &event).await?;
     }
-    Answer::ok(&SealedRows {
-        sealed,
-        refused: looked.refused(),
-        next: looked.next.as_ref().map(Cursor::text),
-    })
+    Answer::ok(&SealedRows { sealed, refused: page.refused(), next: page.next.as_ref().map(Cursor::text) })
 }
 
 fn cursor(text: Option<&str>) -> Result<Cursor, ApiError> {

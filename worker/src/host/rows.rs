@@ -21,7 +21,7 @@ pub enum Cell {
     /// TEXT.
     Text(String),
     /// Any other value, such as an integer that the host does not return exactly.
-    Unkept,
+    Unsupported,
 }
 
 /// The rows that one statement answered.
@@ -87,7 +87,7 @@ impl Row<'_> {
     /// [`HostError::Database`] when the column is missing, or has no `T`.
     pub fn read<T: FromCell>(self, column: &'static str) -> Result<T> {
         match self.cell(column)? {
-            Cell::Unkept => Err(unkept(column)),
+            Cell::Unsupported => Err(unsupported(column)),
             cell => T::from_cell(cell).ok_or_else(|| fault(column, "does not hold", T::WHAT)),
         }
     }
@@ -96,7 +96,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// [`HostError::Database`] when the column is missing.
-    pub fn read_if_fit<T: FromCell>(self, column: &'static str) -> Result<Option<T>> {
+    pub fn read_if_valid<T: FromCell>(self, column: &'static str) -> Result<Option<T>> {
         self.cell(column).map(T::from_cell)
     }
 
@@ -192,7 +192,7 @@ pub fn missing(column: &'static str) -> HostError {
     fault(column, "is missing", "")
 }
 
-fn unkept(column: &'static str) -> HostError {
+fn unsupported(column: &'static str) -> HostError {
     fault(column, "holds neither a text nor an exact integer", "")
 }
 

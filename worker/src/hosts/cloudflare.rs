@@ -85,10 +85,10 @@ impl Host for Cloudflare {
         match prepared?.as_slice() {
             [] => Ok(Vec::new()),
             // A single statement is a transaction by itself.
-            [only] => Ok(vec![Answer::of(answered(only.all()).await?)?]),
+            [only] => Ok(vec![Answer::of(database_answer(only.all()).await?)?]),
             several => {
                 let several: Array = several.iter().collect();
-                Answer::of_batch(answered(database.batch(&several)).await?)
+                Answer::of_batch(database_answer(database.batch(&several)).await?)
             }
         }
     }
@@ -108,7 +108,7 @@ impl Host for Cloudflare {
             Limit::DecryptsFromAddress => &self.bindings.from_address,
         };
         let limiter = limiter.as_ref().map_err(Clone::clone)?;
-        asked(limiter, key).await.map_err(limiter_error)
+        count_request(limiter, key).await.map_err(limiter_error)
     }
 
     async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
@@ -119,7 +119,7 @@ impl Host for Cloudflare {
         outbound::verify_rs256(key, message, signature).await
     }
 
-    async fn run_apart(&self, work: impl Future<Output = ()> + 'static) {
+    async fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
         match &self.context {
             Some(context) => {
                 let work = future_to_promise(async {
@@ -133,8 +133,8 @@ impl Host for Cloudflare {
         }
     }
 
-    async fn within<T>(&self, millis: u32, work: impl Future<Output = T>) -> Option<T> {
-        timer::within(millis, work).await
+    async fn with_timeout<T>(&self, millis: u32, work: impl Future<Output = T>) -> Option<T> {
+        timer::with_timeout(millis, work).await
     }
 
     /// Whether the limiters are bound. Asking a limiter would count as a request.
@@ -149,14 +149,14 @@ impl Host for Cloudflare {
 }
 
 /// Awaits an answer of the database, with a time limit.
-async fn answered(promise: std::result::Result<Promise, JsValue>) -> Result<JsValue> {
-    let answer = timer::within(DATABASE_MILLIS, settled(promise)).await;
+async fn database_answer(promise: std::result::Result<Promise, JsValue>) -> Result<JsValue> {
+    let answer = timer::with_timeout(DATABASE_MILLIS, settled(promise)).await;
     let silent = || HostError::Database(format!("no answer within {DATABASE_MILLIS} milliseconds"));
     answer.ok_or_else(silent)?.map_err(database_error)
 }
 
 /// Counts one more request, and returns whether it is within the limit.
-async fn asked(limiter: &Limiter, key: &str) -> std::result::Result<bool, JsValue> {
+async fn count_request(limiter: &Limiter, key: &str) -> std::result::Result<bool, JsValue> {
     let of = Object::new();
     Reflect::set(&of, &JsValue::from_str("key"), &JsValue::from_str(key))?;
     let outcome = settled(limiter.limit(&of)).await?;

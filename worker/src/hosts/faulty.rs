@@ -10,9 +10,9 @@ use capy_protocol::id::DeployId;
 
 use super::outbound;
 use super::sqlite::{Answer, Sqlite};
+use crate::future::MaybeSend;
 use crate::host::{Host, HostError, Limit, Result, RsaKey, Statement};
 use crate::store::sql;
-use crate::work::MaybeSend;
 
 /// The faults to inject.
 #[derive(Clone, Copy, Default, Debug)]
@@ -146,7 +146,7 @@ impl Host for Faulty {
         let mut asked = lock(&self.asked);
         let count = asked.entry((limit, key.to_owned())).or_default();
         *count += 1;
-        Ok(*count <= limit.most().get())
+        Ok(*count <= limit.max_requests().get())
     }
 
     async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
@@ -166,11 +166,11 @@ impl Host for Faulty {
     }
 
     /// Waits for the work, so that a test sees its effects.
-    async fn run_apart(&self, work: impl Future<Output = ()> + MaybeSend + 'static) {
+    async fn run_in_background(&self, work: impl Future<Output = ()> + MaybeSend + 'static) {
         let _ = tokio::spawn(work).await;
     }
 
-    async fn within<T: MaybeSend>(
+    async fn with_timeout<T: MaybeSend>(
         &self,
         millis: u32,
         work: impl Future<Output = T> + MaybeSend,

@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_key_gets_its_limit_at_once_and_then_as_many_each_period() {
         let clock = FakeRelativeClock::default();
-        let limiter = Limiter::with_clock(clock.clone(), Limit::most);
+        let limiter = Limiter::with_clock(clock.clone(), Limit::max_requests);
         for (limit, most) in [(Limit::DecryptsOfDeploy, 100), (Limit::DecryptsFromAddress, 300)] {
             let granted = |key: &str| (0..2 * most).filter(|_| limiter.is_within(limit, key)).count();
             assert_eq!(granted("a"), most, "{limit:?}");
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn who_has_been_quiet_is_forgotten() {
         let clock = FakeRelativeClock::default();
-        let limiter = Limiter::with_clock(clock.clone(), Limit::most);
+        let limiter = Limiter::with_clock(clock.clone(), Limit::max_requests);
         for key in 0..SWEEP_EVERY - 1 {
             limiter.is_within(Limit::DecryptsFromAddress, &key.to_string());
         }

@@ -108,7 +108,7 @@ fn cell(value: ValueRef<'_>) -> Cell {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Integer(number),
         ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into()),
-        ValueRef::Real(_) | ValueRef::Blob(_) => Cell::Unkept,
+        ValueRef::Real(_) | ValueRef::Blob(_) => Cell::Unsupported,
     }
 }
 

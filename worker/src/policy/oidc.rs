@@ -13,7 +13,7 @@ pub const TEXT_MAX: usize = 512;
 
 /// Why a CI identity token is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refused {
+pub enum IdentityRefusal {
     /// Not three parts with JSON, signed by RS256.
     Malformed,
     /// No trust names the token's issuer.
@@ -28,7 +28,7 @@ pub enum Refused {
     Unproven,
 }
 
-impl Refused {
+impl IdentityRefusal {
     /// The reason, for people who read it in a CI job's log.
     pub fn text(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Refused {
 
 /// Why a trust cannot be added as requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum InvalidTrust {
     /// Not a URL that the service would send requests to.
     #[error("issuer must be an https URL without a query")]
     Issuer,
@@ -77,22 +77,22 @@ pub enum Unfit {
 /// Whether the token is valid now, with a minute of leeway.
 ///
 /// # Errors
-/// [`Refused::Time`].
-pub fn by_time(claims: &Claims, now_millis: u64) -> Result<(), Refused> {
+/// [`IdentityRefusal::Time`].
+pub fn by_time(claims: &Claims, now_millis: u64) -> Result<(), IdentityRefusal> {
     let now = now_millis / 1000;
     let begun = |time: Option<u64>| time.is_none_or(|time| time <= now.saturating_add(LEEWAY));
     let valid = claims.exp.saturating_add(LEEWAY) > now && begun(claims.nbf) && begun(claims.iat);
-    if valid { Ok(()) } else { Err(Refused::Time) }
+    if valid { Ok(()) } else { Err(IdentityRefusal::Time) }
 }
 
 /// The scopes of all trusts that fit the claims.
 ///
 /// # Errors
-/// [`Refused::NoTrust`] when no trust fits.
-pub fn scopes(claims: &Claims, trusts: Vec<Trust>) -> Result<Vec<Scope>, Refused> {
+/// [`IdentityRefusal::NoTrust`] when no trust fits.
+pub fn scopes(claims: &Claims, trusts: Vec<Trust>) -> Result<Vec<Scope>, IdentityRefusal> {
     let fitting = trusts.into_iter().filter(|trust| fits(claims, trust));
     let scopes: Vec<Scope> = fitting.map(|trust| trust.scope).collect();
-    if scopes.is_empty() { Err(Refused::NoTrust) } else { Ok(scopes) }
+    if scopes.is_empty() { Err(IdentityRefusal::NoTrust) } else { Ok(scopes) }
 }
 
 fn fits(claims: &Claims, trust: &Trust) -> bool {
@@ -124,36 +124,36 @@ fn matches(wanted: Option<&str>, claim: Option<&str>) -> bool {
 ///
 /// # Errors
 /// The first field that is invalid.
-pub fn new_trust(request: &NewTrust) -> Result<(), Unfit> {
+pub fn new_trust(request: &NewTrust) -> Result<(), InvalidTrust> {
     let TrustClaims { repository, repository_id, git_ref, environment, workflow_ref, job_workflow_ref } =
         &request.claims;
     if !is_text(&request.issuer) || !may_be_asked(&request.issuer) || request.issuer.contains('?') {
-        return Err(Unfit::Issuer);
+        return Err(InvalidTrust::Issuer);
     }
     if !is_text(&request.audience) {
-        return Err(Unfit::Audience);
+        return Err(InvalidTrust::Audience);
     }
     let named = repository.split_once('/').is_some_and(|(owner, name)| {
         !owner.is_empty() && !name.is_empty() && !name.contains('/') && !repository.contains('*')
     });
     if !is_text(repository) || !named {
-        return Err(Unfit::Repository);
+        return Err(InvalidTrust::Repository);
     }
     let is_number =
         |id: &String| (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
     if !repository_id.as_ref().is_none_or(is_number) {
-        return Err(Unfit::RepositoryId);
+        return Err(InvalidTrust::RepositoryId);
     }
     let files = || [workflow_ref, job_workflow_ref].into_iter().flatten();
     if !files().all(|file| is_file_at_ref(file)) {
-        return Err(Unfit::Workflow);
+        return Err(InvalidTrust::Workflow);
     }
     let patterns = [git_ref, environment].into_iter().flatten().chain(files());
     if !patterns.into_iter().all(|pattern| is_pattern(pattern)) {
-        return Err(Unfit::Claims);
+        return Err(InvalidTrust::Claims);
     }
     match request.scope {
-        Scope::Admin => Err(Unfit::Scope),
+        Scope::Admin => Err(InvalidTrust::Scope),
         Scope::Deploy(_) | Scope::Read(_) | Scope::Build(_) => Ok(()),
     }
 }
@@ -275,7 +275,7 @@ mod tests {
             assert_eq!(found.is_ok(), fits, "{trusted:?} {change:?}");
         }
         let no_repository = claims(|claims| claims.repository = None);
-        assert_eq!(scopes(&no_repository, vec![trust(plain())]), Err(Refused::NoTrust));
+        assert_eq!(scopes(&no_repository, vec![trust(plain())]), Err(IdentityRefusal::NoTrust));
     }
 
     #[test]
@@ -291,30 +291,39 @@ mod tests {
         assert_eq!(new_trust(&NewTrust { scope: build, ..good.clone() }), Ok(()));
         let repository = |text: &str| TrustClaims { repository: text.into(), ..good.claims.clone() };
         for (unfit, expected) in [
-            (NewTrust { issuer: "http://i.example".into(), ..good.clone() }, Unfit::Issuer),
-            (NewTrust { issuer: "https://i.example/?a".into(), ..good.clone() }, Unfit::Issuer),
-            (NewTrust { audience: String::new(), ..good.clone() }, Unfit::Audience),
-            (NewTrust { audience: "a\n".into(), ..good.clone() }, Unfit::Audience),
-            (NewTrust { claims: repository("o"), ..good.clone() }, Unfit::Repository),
-            (NewTrust { claims: repository("o/*"), ..good.clone() }, Unfit::Repository),
-            (NewTrust { claims: repository("o/r/x"), ..good.clone() }, Unfit::Repository),
-            (NewTrust { claims: wanted(Some("refs/*/main"), None, None), ..good.clone() }, Unfit::Claims),
-            (NewTrust { claims: wanted(None, Some(""), None), ..good.clone() }, Unfit::Claims),
-            (NewTrust { claims: wanted(None, None, Some("deploy")), ..good.clone() }, Unfit::Workflow),
+            (NewTrust { issuer: "http://i.example".into(), ..good.clone() }, InvalidTrust::Issuer),
+            (NewTrust { issuer: "https://i.example/?a".into(), ..good.clone() }, InvalidTrust::Issuer),
+            (NewTrust { audience: String::new(), ..good.clone() }, InvalidTrust::Audience),
+            (NewTrust { audience: "a\n".into(), ..good.clone() }, InvalidTrust::Audience),
+            (NewTrust { claims: repository("o"), ..good.clone() }, InvalidTrust::Repository),
+            (NewTrust { claims: repository("o/*"), ..good.clone() }, InvalidTrust::Repository),
+            (NewTrust { claims: repository("o/r/x"), ..good.clone() }, InvalidTrust::Repository),
+            (
+                NewTrust { claims: wanted(Some("refs/*/main"), None, None), ..good.clone() },
+                InvalidTrust::Claims,
+            ),
+            (NewTrust { claims: wanted(None, Some(""), None), ..good.clone() }, InvalidTrust::Claims),
+            (NewTrust { claims: wanted(None, None, Some("deploy")), ..good.clone() }, InvalidTrust::Workflow),
             (
                 NewTrust { claims: wanted(None, None, Some("o/r/*@refs/heads/main")), ..good.clone() },
-                Unfit::Workflow,
+                InvalidTrust::Workflow,
             ),
-            (NewTrust { claims: wanted(None, None, Some("o/r/a.yml@")), ..good.clone() }, Unfit::Workflow),
-            (NewTrust { claims: wanted(None, None, Some("o/r@refs")), ..good.clone() }, Unfit::Workflow),
+            (
+                NewTrust { claims: wanted(None, None, Some("o/r/a.yml@")), ..good.clone() },
+                InvalidTrust::Workflow,
+            ),
+            (
+                NewTrust { claims: wanted(None, None, Some("o/r@refs")), ..good.clone() },
+                InvalidTrust::Workflow,
+            ),
             (
                 NewTrust {
                     claims: TrustClaims { repository_id: Some("4*".into()), ..good.claims.clone() },
                     ..good.clone()
                 },
-                Unfit::RepositoryId,
+                InvalidTrust::RepositoryId,
             ),
-            (NewTrust { scope: Scope::Admin, ..good.clone() }, Unfit::Scope),
+            (NewTrust { scope: Scope::Admin, ..good.clone() }, InvalidTrust::Scope),
         ] {
             assert_eq!(new_trust(&unfit), Err(expected), "{unfit:?}");
         }

@@ -29,7 +29,7 @@ pub const PROJECT_MAX: u64 = 1024 * 1024;
 
 /// Why a project's settings or secrets are refused. Names the field, never its content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum InvalidProject {
     /// Not a valid name. The name becomes part of folder names.
     #[error("name must be 1 to {NAME_MAX} of A-Z, a-z, 0-9, `.`, `_` and `-`, a letter or digit first")]
     Name,
@@ -72,11 +72,11 @@ pub enum Unfit {
 
 /// The project would hold too much.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Full;
+pub struct ProjectFull;
 
 /// The size of a project.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Held {
+pub struct ProjectSize {
     /// The number of secrets.
     pub count: u64,
     /// The bytes of all names and values.
@@ -88,8 +88,8 @@ pub struct Held {
 ///
 /// # Errors
 /// The first field that is invalid.
-pub fn new_project(request: &NewProject, local: bool) -> Result<(), Unfit> {
-    check(&request.name, is_name, Unfit::Name)?;
+pub fn new_project(request: &NewProject, local: bool) -> Result<(), InvalidProject> {
+    check(&request.name, is_name, InvalidProject::Name)?;
     recipe(&request.recipe, local)?;
     secrets(&request.secrets)
 }
@@ -98,43 +98,43 @@ pub fn new_project(request: &NewProject, local: bool) -> Result<(), Unfit> {
 ///
 /// # Errors
 /// As [`new_project`].
-pub fn change(request: &ProjectChange, local: bool) -> Result<(), Unfit> {
+pub fn change(request: &ProjectChange, local: bool) -> Result<(), InvalidProject> {
     if let Some(name) = &request.name {
-        check(name, is_name, Unfit::Name)?;
+        check(name, is_name, InvalidProject::Name)?;
     }
     recipe(&request.recipe, local)?;
     secrets(&request.secrets)
 }
 
 /// Checks the settings of a recipe. An empty one counts as not given.
-fn recipe(recipe: &Recipe, local: bool) -> Result<(), Unfit> {
-    let given = |setting: &Option<String>, is_fit: fn(&str) -> bool, unfit| match setting.as_deref() {
+fn recipe(recipe: &Recipe, local: bool) -> Result<(), InvalidProject> {
+    let given = |setting: &Option<String>, is_valid: fn(&str) -> bool, invalid| match setting.as_deref() {
         None | Some("") => Ok(()),
-        Some(text) => check(text, is_fit, unfit),
+        Some(text) => check(text, is_valid, invalid),
     };
     let is_source: fn(&str) -> bool =
         if local { |text| is_repository(text) || forms::is_local(text) } else { is_repository };
-    let of_repository = if local { Unfit::LocalRepository } else { Unfit::Repository };
+    let of_repository = if local { InvalidProject::LocalRepository } else { InvalidProject::Repository };
     given(&recipe.repository_url, is_source, of_repository)?;
-    given(&recipe.branch, is_branch, Unfit::Branch)?;
-    given(&recipe.install_command, is_command, Unfit::Command("install_command"))?;
-    given(&recipe.build_command, is_command, Unfit::Command("build_command"))?;
-    given(&recipe.output_directory, is_output_directory, Unfit::OutputDirectory)?;
-    given(&recipe.image, is_image, Unfit::Image)
+    given(&recipe.branch, is_branch, InvalidProject::Branch)?;
+    given(&recipe.install_command, is_command, InvalidProject::Command("install_command"))?;
+    given(&recipe.build_command, is_command, InvalidProject::Command("build_command"))?;
+    given(&recipe.output_directory, is_output_directory, InvalidProject::OutputDirectory)?;
+    given(&recipe.image, is_image, InvalidProject::Image)
 }
 
-fn secrets(secrets: &[NewSecret]) -> Result<(), Unfit> {
+fn secrets(secrets: &[NewSecret]) -> Result<(), InvalidProject> {
     let twice = twice(secrets);
     for (place, secret) in secrets.iter().enumerate() {
         let value = secret.value.expose_secret();
-        check(&secret.key, is_variable, Unfit::Key(place))?;
+        check(&secret.key, is_variable, InvalidProject::Key(place))?;
         if twice == Some(place) {
-            return Err(Unfit::Twice(place));
+            return Err(InvalidProject::Twice(place));
         }
         if secret.key.len() + value.len() > SECRET_MAX {
-            return Err(Unfit::Long(place));
+            return Err(InvalidProject::Long(place));
         }
-        check(value, |value| !value.contains('\0'), Unfit::ZeroByte(place))?;
+        check(value, |value| !value.contains('\0'), InvalidProject::ZeroByte(place))?;
     }
     Ok(())
 }
@@ -146,19 +146,19 @@ fn twice(secrets: &[NewSecret]) -> Option<usize> {
     names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
 }
 
-fn check(text: &str, is_fit: impl Fn(&str) -> bool, unfit: Unfit) -> Result<(), Unfit> {
-    if is_fit(text) { Ok(()) } else { Err(unfit) }
+fn check(text: &str, is_valid: impl Fn(&str) -> bool, invalid: InvalidProject) -> Result<(), InvalidProject> {
+    if is_valid(text) { Ok(()) } else { Err(invalid) }
 }
 
 /// Whether these secrets fit, given the size of all other secrets of the project.
 ///
 /// # Errors
-/// [`Full`].
-pub fn capacity(others: Held, secrets: &[NewSecret]) -> Result<(), Full> {
+/// [`ProjectFull`].
+pub fn capacity(others: ProjectSize, secrets: &[NewSecret]) -> Result<(), ProjectFull> {
     let count = others.count + secrets.len() as u64;
     let new = secrets.iter().map(|secret| (secret.key.len() + secret.value.expose_secret().len()) as u64);
     let bytes = others.bytes + new.sum::<u64>();
-    if count <= SECRETS_MAX && bytes <= PROJECT_MAX { Ok(()) } else { Err(Full) }
+    if count <= SECRETS_MAX && bytes <= PROJECT_MAX { Ok(()) } else { Err(ProjectFull) }
 }
 
 #[cfg(test)]
@@ -181,18 +181,24 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         for (recipe, expected) in [
             (Recipe::default(), Ok(())),
-            (Recipe { repository_url: text("/srv/shop.git"), ..Recipe::default() }, Err(Unfit::Repository)),
-            (Recipe { branch: text("a..b"), ..Recipe::default() }, Err(Unfit::Branch)),
+            (
+                Recipe { repository_url: text("/srv/shop.git"), ..Recipe::default() },
+                Err(InvalidProject::Repository),
+            ),
+            (Recipe { branch: text("a..b"), ..Recipe::default() }, Err(InvalidProject::Branch)),
             (
                 Recipe { install_command: text("a\nb"), ..Recipe::default() },
-                Err(Unfit::Command("install_command")),
+                Err(InvalidProject::Command("install_command")),
             ),
             (
                 Recipe { build_command: text("a\u{1b}"), ..Recipe::default() },
-                Err(Unfit::Command("build_command")),
+                Err(InvalidProject::Command("build_command")),
             ),
-            (Recipe { output_directory: text("../x"), ..Recipe::default() }, Err(Unfit::OutputDirectory)),
-            (Recipe { image: text("-v"), ..Recipe::default() }, Err(Unfit::Image)),
+            (
+                Recipe { output_directory: text("../x"), ..Recipe::default() },
+                Err(InvalidProject::OutputDirectory),
+            ),
+            (Recipe { image: text("-v"), ..Recipe::default() }, Err(InvalidProject::Image)),
         ] {
             let request = NewProject { recipe: recipe.clone(), ..project(Vec::new()) };
             assert_eq!(new_project(&request, false), expected, "{recipe:?}");
@@ -211,7 +217,7 @@ mod tests {
         assert_eq!(change(&ProjectChange { recipe: empty, ..ProjectChange::default() }, false), Ok(()));
         assert_eq!(
             change(&ProjectChange { name: text(""), ..ProjectChange::default() }, false),
-            Err(Unfit::Name)
+            Err(InvalidProject::Name)
         );
     }
 
@@ -220,10 +226,10 @@ mod tests {
         let recipe = Recipe { repository_url: Some("/srv/shop.git".into()), ..Recipe::default() };
         let request = NewProject { recipe, ..project(Vec::new()) };
         assert_eq!(new_project(&request, true), Ok(()));
-        assert_eq!(new_project(&request, false), Err(Unfit::Repository));
+        assert_eq!(new_project(&request, false), Err(InvalidProject::Repository));
         let recipe = Recipe { repository_url: Some("../x".into()), ..Recipe::default() };
         let request = NewProject { recipe, ..project(Vec::new()) };
-        assert_eq!(new_project(&request, true), Err(Unfit::LocalRepository));
+        assert_eq!(new_project(&request, true), Err(InvalidProject::LocalRepository));
     }
 
     #[test]
@@ -231,16 +237,16 @@ mod tests {
         let longest = "v".repeat(SECRET_MAX - 1);
         for (secrets, expected) in [
             (vec![secret("A", ""), secret("_b2", "\n\"'$ 🦫"), secret("C", &longest)], Ok(())),
-            (vec![secret("A", "1"), secret("B", "2"), secret("A", "3")], Err(Unfit::Twice(2))),
-            (vec![secret("A", "1"), secret("", "2")], Err(Unfit::Key(1))),
-            (vec![secret("A", "a\0b")], Err(Unfit::ZeroByte(0))),
-            (vec![secret("AB", &longest)], Err(Unfit::Long(0))),
+            (vec![secret("A", "1"), secret("B", "2"), secret("A", "3")], Err(InvalidProject::Twice(2))),
+            (vec![secret("A", "1"), secret("", "2")], Err(InvalidProject::Key(1))),
+            (vec![secret("A", "a\0b")], Err(InvalidProject::ZeroByte(0))),
+            (vec![secret("AB", &longest)], Err(InvalidProject::Long(0))),
         ] {
             assert_eq!(new_project(&project(secrets), false), expected);
         }
         assert_eq!(
             new_project(&NewProject { name: "../etc".into(), ..project(Vec::new()) }, true),
-            Err(Unfit::Name)
+            Err(InvalidProject::Name)
         );
     }
 
@@ -250,10 +256,10 @@ mod tests {
         for (count, bytes, expected) in [
             (0, 0, Ok(())),
             (SECRETS_MAX - 1, PROJECT_MAX - 5, Ok(())),
-            (SECRETS_MAX, 0, Err(Full)),
-            (0, PROJECT_MAX - 4, Err(Full)),
+            (SECRETS_MAX, 0, Err(ProjectFull)),
+            (0, PROJECT_MAX - 4, Err(ProjectFull)),
         ] {
-            assert_eq!(capacity(Held { count, bytes }, &one), expected, "{count} {bytes}");
+            assert_eq!(capacity(ProjectSize { count, bytes }, &one), expected, "{count} {bytes}");
         }
     }
 }

@@ -4,14 +4,14 @@ use capy_protocol::api::tokens::{NewToken, TokenInfo};
 use capy_protocol::limits::{LABEL_MAX, is_label};
 
 use super::EXPIRES_IN_MAX;
-use crate::row_seals::Standing;
+use crate::row_seals::SealStatus;
 
 /// The most scopes of one token.
 pub const SCOPES_MAX: usize = 32;
 
 /// Why an API token is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refused {
+pub enum TokenRefusal {
     /// No token has this digest.
     Unknown,
     /// The token is past its expiry.
@@ -28,7 +28,7 @@ pub enum Refused {
 
 /// Why a token cannot be created as requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum InvalidTokenRequest {
     /// None, too many, or a duplicate.
     #[error("scopes must be 1 to {SCOPES_MAX}, each once")]
     Scopes,
@@ -44,18 +44,18 @@ pub enum Unfit {
 ///
 /// # Errors
 /// The reason for a refusal.
-pub fn by_token(token: Option<(TokenInfo, Standing)>, now: u64) -> Result<TokenInfo, Refused> {
+pub fn by_token(token: Option<(TokenInfo, SealStatus)>, now: u64) -> Result<TokenInfo, TokenRefusal> {
     match token {
-        None => Err(Refused::Unknown),
+        None => Err(TokenRefusal::Unknown),
         // A revocation counts whoever wrote it.
-        Some((token, _)) if token.revoked_at.is_some() => Err(Refused::Revoked),
-        Some((_, Standing::Altered)) => Err(Refused::Altered),
-        Some((_, Standing::Unsealed)) => Err(Refused::Unsealed),
-        Some((_, Standing::RootGone)) => Err(Refused::RootGone),
-        Some((token, Standing::Whole)) if token.expires_at.is_some_and(|expiry| expiry <= now) => {
-            Err(Refused::Expired)
+        Some((token, _)) if token.revoked_at.is_some() => Err(TokenRefusal::Revoked),
+        Some((_, SealStatus::Altered)) => Err(TokenRefusal::Altered),
+        Some((_, SealStatus::Unsealed)) => Err(TokenRefusal::Unsealed),
+        Some((_, SealStatus::RootGone)) => Err(TokenRefusal::RootGone),
+        Some((token, SealStatus::Valid)) if token.expires_at.is_some_and(|expiry| expiry <= now) => {
+            Err(TokenRefusal::Expired)
         }
-        Some((token, Standing::Whole)) => Ok(token),
+        Some((token, SealStatus::Valid)) => Ok(token),
     }
 }
 
@@ -63,17 +63,17 @@ pub fn by_token(token: Option<(TokenInfo, Standing)>, now: u64) -> Result<TokenI
 ///
 /// # Errors
 /// The first field that is invalid.
-pub fn new_token(request: &NewToken) -> Result<(), Unfit> {
+pub fn new_token(request: &NewToken) -> Result<(), InvalidTokenRequest> {
     let scopes = &request.scopes;
     let repeats = (1..scopes.len()).any(|at| scopes[..at].contains(&scopes[at]));
     if !(1..=SCOPES_MAX).contains(&scopes.len()) || repeats {
-        return Err(Unfit::Scopes);
+        return Err(InvalidTokenRequest::Scopes);
     }
     if request.label.as_deref().is_some_and(|label| !is_label(label)) {
-        return Err(Unfit::Label);
+        return Err(InvalidTokenRequest::Label);
     }
     if request.expires_in.is_some_and(|seconds| !(1..=EXPIRES_IN_MAX).contains(&seconds)) {
-        return Err(Unfit::ExpiresIn);
+        return Err(InvalidTokenRequest::ExpiresIn);
     }
     Ok(())
 }
@@ -101,25 +101,25 @@ mod tests {
     #[test]
     fn a_token_ends_at_its_expiry_or_its_revocation() {
         for (found, expected) in [
-            (None, Err(Refused::Unknown)),
+            (None, Err(TokenRefusal::Unknown)),
             (Some((None, None)), Ok(())),
             (Some((Some(11), None)), Ok(())),
-            (Some((Some(10), None)), Err(Refused::Expired)),
-            (Some((None, Some(99))), Err(Refused::Revoked)),
-            (Some((Some(5), Some(7))), Err(Refused::Revoked)),
+            (Some((Some(10), None)), Err(TokenRefusal::Expired)),
+            (Some((None, Some(99))), Err(TokenRefusal::Revoked)),
+            (Some((Some(5), Some(7))), Err(TokenRefusal::Revoked)),
         ] {
-            let by = |standing| {
-                let row = found.map(|(expires_at, revoked_at)| (token(expires_at, revoked_at), standing));
+            let by = |status| {
+                let row = found.map(|(expires_at, revoked_at)| (token(expires_at, revoked_at), status));
                 by_token(row, 10).map(drop)
             };
-            assert_eq!(by(Standing::Whole), expected, "{found:?}");
-            let is_ended = matches!(expected, Err(Refused::Unknown | Refused::Revoked));
-            for (standing, refused) in [
-                (Standing::Altered, Refused::Altered),
-                (Standing::Unsealed, Refused::Unsealed),
-                (Standing::RootGone, Refused::RootGone),
+            assert_eq!(by(SealStatus::Valid), expected, "{found:?}");
+            let is_ended = matches!(expected, Err(TokenRefusal::Unknown | TokenRefusal::Revoked));
+            for (status, refused) in [
+                (SealStatus::Altered, TokenRefusal::Altered),
+                (SealStatus::Unsealed, TokenRefusal::Unsealed),
+                (SealStatus::RootGone, TokenRefusal::RootGone),
             ] {
-                assert_eq!(by(standing), if is_ended { expected } else { Err(refused) }, "{found:?}");
+                assert_eq!(by(status), if is_ended { expected } else { Err(refused) }, "{found:?}");
             }
         }
     }
@@ -133,12 +133,12 @@ mod tests {
         for (scopes, label, expires_in, expected) in [
             (admin(), None, None, Ok(())),
             (many(SCOPES_MAX), Some("ci"), Some(EXPIRES_IN_MAX), Ok(())),
-            (many(0), None, None, Err(Unfit::Scopes)),
-            (many(SCOPES_MAX + 1), None, None, Err(Unfit::Scopes)),
-            (vec![Scope::Admin, Scope::Admin], None, None, Err(Unfit::Scopes)),
-            (admin(), Some("a\u{1b}[2J"), None, Err(Unfit::Label)),
-            (admin(), None, Some(0), Err(Unfit::ExpiresIn)),
-            (admin(), None, Some(u64::MAX), Err(Unfit::ExpiresIn)),
+            (many(0), None, None, Err(InvalidTokenRequest::Scopes)),
+            (many(SCOPES_MAX + 1), None, None, Err(InvalidTokenRequest::Scopes)),
+            (vec![Scope::Admin, Scope::Admin], None, None, Err(InvalidTokenRequest::Scopes)),
+            (admin(), Some("a\u{1b}[2J"), None, Err(InvalidTokenRequest::Label)),
+            (admin(), None, Some(0), Err(InvalidTokenRequest::ExpiresIn)),
+            (admin(), None, Some(u64::MAX), Err(InvalidTokenRequest::ExpiresIn)),
         ] {
             let request = NewToken { scopes, label: label.map(str::to_owned), expires_in };
             assert_eq!(new_token(&request), expected, "{request:?}");

@@ -6,7 +6,7 @@ use capy_protocol::wrap::WrapRoots;
 
 use super::page::PAGE;
 use super::sql::audit as sql;
-use crate::audit::{LAST_NUMBER, Row, STRETCH, SealedCheckpoint, Stretch, Unsealable};
+use crate::audit::{LAST_NUMBER, Row, SEGMENT_ROWS_MAX, SealedCheckpoint, Segment, Unsealable};
 use crate::host::{Host, Result, Rows, Statement, Value, nth, query};
 
 /// Adds an event that belongs to no change.
@@ -50,18 +50,18 @@ pub(crate) enum Sealing {
 /// Makes the next checkpoint, when there is a reason: rows after the last checkpoint, a newer root,
 /// or a last checkpoint that was changed.
 pub(crate) async fn seal_next<H: Host>(host: &H, roots: &WrapRoots, now: u64) -> Result<Sealing> {
-    let stretch = pending(host, roots).await?;
-    let last = &stretch.previous.checkpoint;
+    let segment = pending(host, roots).await?;
+    let last = &segment.previous.checkpoint;
     let unmoved = last.id == 0 || roots.newest().is_ok_and(|newest| newest == last.key_id);
-    let is_new = !stretch.rows.is_empty() || stretch.upto != stretch.basis.checkpoint.upto;
-    if !is_new && stretch.changed.is_empty() && unmoved {
+    let is_new = !segment.rows.is_empty() || segment.upto != segment.basis.checkpoint.upto;
+    if !is_new && segment.changed.is_empty() && unmoved {
         return Ok(Sealing::Nothing);
     }
-    let sealed = match stretch.seal(roots, now) {
+    let sealed = match segment.seal(roots, now) {
         Ok(sealed) => sealed,
         Err(reason) => {
-            let pending = pending_count(host, stretch.basis.checkpoint.upto).await?;
-            return Ok(Sealing::Refused { reason, findings: stretch.flaws(roots), pending });
+            let pending = pending_count(host, segment.basis.checkpoint.upto).await?;
+            return Ok(Sealing::Refused { reason, findings: segment.flaws(roots), pending });
         }
     };
     query(host, sql::ADD_CHECKPOINT, checkpoint_values(&sealed)).await?;
@@ -82,12 +82,12 @@ pub(crate) async fn needed_by_trail<H: Host>(host: &H) -> Result<Vec<(KeyId, u64
 }
 
 /// The most changed checkpoints that the next one steps over.
-const STEPPED_OVER: u64 = 16;
+const SKIPPED_CHECKPOINTS_MAX: u64 = 16;
 
 /// The rows after the last checkpoint, or after the last intact one when those that follow it were
 /// certainly changed.
-pub(super) async fn pending<H: Host>(host: &H, roots: &WrapRoots) -> Result<Stretch> {
-    let newest_first = query(host, sql::LAST_CHECKPOINTS, vec![(STEPPED_OVER + 1).into()]).await?;
+pub(super) async fn pending<H: Host>(host: &H, roots: &WrapRoots) -> Result<Segment> {
+    let newest_first = query(host, sql::LAST_CHECKPOINTS, vec![(SKIPPED_CHECKPOINTS_MAX + 1).into()]).await?;
     let newest_first = newest_first.parse(SealedCheckpoint::read)?;
     let previous = newest_first.first().cloned().unwrap_or_else(SealedCheckpoint::origin);
     let whole = newest_first.iter().position(|sealed| !sealed.looks_changed(roots));
@@ -97,28 +97,28 @@ pub(super) async fn pending<H: Host>(host: &H, roots: &WrapRoots) -> Result<Stre
         let basis = whole.map(|place| newest_first[place].clone());
         if let Some(basis) = basis.or_else(|| reaches_origin.then(SealedCheckpoint::origin)) {
             let changed = newest_first[..known].to_vec();
-            let stretch = after(host, previous.clone(), basis, changed).await?;
-            if stretch.is_certain(roots) {
-                return Ok(stretch);
+            let segment = after(host, previous.clone(), basis, changed).await?;
+            if segment.is_certain(roots) {
+                return Ok(segment);
             }
         }
     }
     after(host, previous.clone(), previous, Vec::new()).await
 }
 
-/// The rows after a checkpoint, up to [`STRETCH`] of them.
+/// The rows after a checkpoint, up to [`SEGMENT_ROWS_MAX`] of them.
 async fn after<H: Host>(
     host: &H,
     previous: SealedCheckpoint,
     basis: SealedCheckpoint,
     changed: Vec<SealedCheckpoint>,
-) -> Result<Stretch> {
+) -> Result<Segment> {
     let start = basis.checkpoint.upto;
-    let limits = || vec![start.into(), LAST_NUMBER.into(), STRETCH.into()];
+    let limits = || vec![start.into(), LAST_NUMBER.into(), SEGMENT_ROWS_MAX.into()];
     let answers = host
         .transaction(vec![
-            Statement::new(sql::STRETCH, limits()),
-            Statement::new(sql::STRETCH_COPIES, limits()),
+            Statement::new(sql::SEGMENT, limits()),
+            Statement::new(sql::SEGMENT_COPIES, limits()),
             Statement::new(sql::SEQUENCE, vec![]),
         ])
         .await?;
@@ -126,12 +126,12 @@ async fn after<H: Host>(
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
     let rows = next()?.parse(Row::read)?;
     let copies = next()?.column("id")?;
-    let given = next()?.first(|row| row.read_if_fit("seq"))?.flatten();
+    let given = next()?.first(|row| row.read_if_valid("seq"))?.flatten();
     let given = given.filter(|given| *given <= LAST_NUMBER).unwrap_or(0);
     let seen = rows.last().map_or(start, |row| row.id);
-    let is_full = rows.len() as u64 >= STRETCH;
+    let is_full = rows.len() as u64 >= SEGMENT_ROWS_MAX;
     let upto = if is_full { seen } else { seen.max(given) };
-    Ok(Stretch { previous, basis, changed, upto, rows, copies })
+    Ok(Segment { previous, basis, changed, upto, rows, copies })
 }
 
 /// The result of verifying the checkpoint at one number.
@@ -182,30 +182,30 @@ pub(crate) async fn verify<H: Host>(host: &H, roots: &WrapRoots, number: u64) ->
         return Ok(verified);
     };
     let (start, upto) = (basis.checkpoint.upto, sealed.checkpoint.upto);
-    let limits = || vec![start.into(), upto.into(), (2 * STRETCH).into()];
+    let limits = || vec![start.into(), upto.into(), (2 * SEGMENT_ROWS_MAX).into()];
     let answers = host
         .transaction(vec![
-            Statement::new(sql::STRETCH, limits()),
-            Statement::new(sql::STRETCH_COPIES, limits()),
+            Statement::new(sql::SEGMENT, limits()),
+            Statement::new(sql::SEGMENT_COPIES, limits()),
         ])
         .await?;
     let mut answers = answers.into_iter();
     let mut next = || nth(answers.by_ref().take(1).collect(), 0);
     let rows = next()?.parse(Row::read)?;
     let copies = next()?.column("id")?;
-    let stretch = Stretch { previous, basis, changed: Vec::new(), upto, rows, copies };
-    verified.findings = stretch.verify(&sealed, roots, number == last);
+    let segment = Segment { previous, basis, changed: Vec::new(), upto, rows, copies };
+    verified.findings = segment.verify(&sealed, roots, number == last);
     Ok(verified)
 }
 
 /// Whether rows or checkpoints have numbers that the service never assigns.
-pub(crate) struct Outside {
+pub(crate) struct OutOfRange {
     rows_before: bool,
     rows_after: bool,
     checkpoints: bool,
 }
 
-impl Outside {
+impl OutOfRange {
     /// The findings about such numbers.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -223,16 +223,16 @@ impl Outside {
 }
 
 /// Looks for rows and checkpoints with numbers that the service never assigns.
-pub(crate) async fn outside<H: Host>(host: &H) -> Result<Outside> {
-    let found = query(host, sql::OUTSIDE, vec![]).await?.first(|row| {
+pub(crate) async fn out_of_range<H: Host>(host: &H) -> Result<OutOfRange> {
+    let found = query(host, sql::OUT_OF_RANGE, vec![]).await?.first(|row| {
         let is = |column| row.read::<u64>(column).map(|found| found > 0);
-        Ok(Outside {
+        Ok(OutOfRange {
             rows_before: is("rows_before")?,
             rows_after: is("rows_after")?,
             checkpoints: is("checkpoints_before")? || is("checkpoints_after")?,
         })
     })?;
-    Ok(found.unwrap_or(Outside { rows_before: false, rows_after: false, checkpoints: false }))
+    Ok(found.unwrap_or(OutOfRange { rows_before: false, rows_after: false, checkpoints: false }))
 }
 
 /// Records that everything is sealed.
@@ -243,7 +243,7 @@ pub(crate) async fn record_sealed<H: Host>(host: &H, now: u64) -> Result<()> {
 /// Records why the sealing has stopped, and returns since when.
 pub(crate) async fn record_stop<H: Host>(host: &H, reason: &str, now: u64) -> Result<u64> {
     let since = query(host, sql::STOPPED, vec![now.into(), reason.into()]).await?;
-    Ok(since.first(|row| row.read_if_fit("stopped_at"))?.flatten().unwrap_or(now))
+    Ok(since.first(|row| row.read_if_valid("stopped_at"))?.flatten().unwrap_or(now))
 }
 
 /// The recorded state of the sealing.
@@ -257,10 +257,10 @@ pub(crate) struct SealingState {
 /// The recorded state of the sealing; `None` when it never ran.
 pub(crate) async fn sealing<H: Host>(host: &H) -> Result<Option<SealingState>> {
     query(host, sql::SEALING, vec![]).await?.first(|row| {
-        let stopped_at = row.read_if_fit::<Option<u64>>("stopped_at")?.flatten();
-        let reason = row.read_if_fit::<Option<String>>("reason")?.flatten();
+        let stopped_at = row.read_if_valid::<Option<u64>>("stopped_at")?.flatten();
+        let reason = row.read_if_valid::<Option<String>>("reason")?.flatten();
         Ok(SealingState {
-            ran_at: row.read_if_fit("ran_at")?.unwrap_or(0),
+            ran_at: row.read_if_valid("ran_at")?.unwrap_or(0),
             stopped: stopped_at.map(|since| (since, reason.unwrap_or_default())),
         })
     })

@@ -12,7 +12,7 @@ use super::page::{self, Cursor, PAGE};
 use super::sql::{audit, projects as sql};
 use crate::audit::Row as Event;
 use crate::host::{Host, Result, Row, Rows, Statement, Value, nth, query};
-use crate::policy::projects::Held;
+use crate::policy::projects::ProjectSize;
 
 /// The approximate size, in characters, of the rows in one statement. D1 accepts parameters of up
 /// to two million bytes.
@@ -173,10 +173,10 @@ fn read_secret(row: Row<'_>) -> Result<SecretInfo> {
 }
 
 /// The size of a project without the secrets with these names.
-pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) -> Result<Held> {
+pub(crate) async fn others<H: Host>(host: &H, id: &ProjectId, names: &[&str]) -> Result<ProjectSize> {
     let held = query(host, sql::OTHERS, vec![id.as_str().into(), Value::json(names)])
         .await?
-        .first(|row| Ok(Held { count: row.read("count")?, bytes: row.read("bytes")? }))?;
+        .first(|row| Ok(ProjectSize { count: row.read("count")?, bytes: row.read("bytes")? }))?;
     Ok(held.unwrap_or_default())
 }
 

@@ -11,7 +11,7 @@ use super::{sql as all_sql, tokens, trusts};
 use crate::audit::Row as Event;
 use crate::deploy_record::Record;
 use crate::host::{Host, Result, Row, Rows, Statement, Value, query};
-use crate::row_seals::{self, Standing};
+use crate::row_seals::{self, SealStatus};
 
 /// The number of rows in a page.
 const PAGE: u64 = 100;
@@ -87,7 +87,7 @@ impl Cursor {
 }
 
 /// The result of verifying a page.
-pub(crate) struct Looked {
+pub(crate) struct VerifiedPage {
     kind: Kind,
     /// The number of rows in the page.
     pub(crate) checked: u64,
@@ -99,7 +99,7 @@ pub(crate) struct Looked {
     pub(crate) next: Option<Cursor>,
 }
 
-impl Looked {
+impl VerifiedPage {
     /// The rows that can get a seal.
     pub(crate) fn sealable(&self) -> Vec<RowId> {
         let id = |seal: &NewSeal| RowId { kind: self.kind.as_str().to_owned(), id: seal.id.clone() };
@@ -125,19 +125,24 @@ struct NewSeal {
 to_json!(NewSeal { id, was, seal });
 
 /// Verifies a page of live rows.
-pub(crate) async fn look<H: Host>(host: &H, roots: &WrapRoots, cursor: &Cursor) -> Result<Looked> {
+pub(crate) async fn verify_page<H: Host>(
+    host: &H,
+    roots: &WrapRoots,
+    cursor: &Cursor,
+) -> Result<VerifiedPage> {
     let kind = cursor.kind;
-    let (page, id_column, _) = kind.statements();
-    let rows = query(host, page, vec![cursor.after.as_str().into(), PAGE.into()]).await?;
-    let mut looked = Looked { kind, checked: 0, findings: Vec::new(), first_seals: Vec::new(), next: None };
+    let (statement, id_column, _) = kind.statements();
+    let rows = query(host, statement, vec![cursor.after.as_str().into(), PAGE.into()]).await?;
+    let mut page =
+        VerifiedPage { kind, checked: 0, findings: Vec::new(), first_seals: Vec::new(), next: None };
     let seen = rows.parse(|row| {
-        let id = row.read_if_fit::<String>(id_column)?.unwrap_or_default();
-        let ends = row.read_if_fit::<u64>("ends")?.unwrap_or(0);
-        let counted = row.read_if_fit::<u64>("counted")?.unwrap_or(0);
+        let id = row.read_if_valid::<String>(id_column)?.unwrap_or_default();
+        let ends = row.read_if_valid::<u64>("ends")?.unwrap_or(0);
+        let counted = row.read_if_valid::<u64>("counted")?.unwrap_or(0);
         let verdict = judge(kind, row, roots, counted);
         Ok((id, ends, verdict))
     })?;
-    looked.checked = seen.len() as u64;
+    page.checked = seen.len() as u64;
     let last = seen.last().map(|(id, ..)| id.clone());
     for (id, ends, verdict) in seen {
         let flaws = [(ends > 0).then_some(RowFlaw::PutBack), verdict.flaw, verdict.set_back];
@@ -146,16 +151,16 @@ pub(crate) async fn look<H: Host>(host: &H, roots: &WrapRoots, cursor: &Cursor) 
         if flaws == [RowFlaw::Unsealed]
             && let Some(seal) = verdict.first_seal
         {
-            looked.first_seals.push(NewSeal { id: id.clone(), was: None, seal });
+            page.first_seals.push(NewSeal { id: id.clone(), was: None, seal });
         }
         let finding = |flaw| RowFinding { kind: kind.as_str().to_owned(), id: id.clone(), flaw };
-        looked.findings.extend(flaws.into_iter().map(finding));
+        page.findings.extend(flaws.into_iter().map(finding));
     }
-    looked.next = match last {
-        Some(after) if looked.checked >= PAGE => Some(Cursor { kind, after }),
+    page.next = match last {
+        Some(after) if page.checked >= PAGE => Some(Cursor { kind, after }),
         _ => kind.next().map(|kind| Cursor { kind, after: String::new() }),
     };
-    Ok(looked)
+    Ok(page)
 }
 
 /// The result of verifying a row by its seal and, for deployments, by the number of its uses in the
@@ -179,7 +184,7 @@ fn judge(kind: Kind, row: Row<'_>, roots: &WrapRoots, counted: u64) -> Verdict {
 fn judge_deploy(row: Row<'_>, roots: &WrapRoots, counted: u64) -> Result<Verdict> {
     let record = Record::read(row)?;
     let key = roots.row_key(record.key_id).ok();
-    let flaw = flaw(row_seals::of_deploy(key.as_ref(), &record));
+    let flaw = flaw(row_seals::verify_deploy(key.as_ref(), &record));
     let is_set_back = record.deploy.max_uses.is_some() && record.deploy.uses < counted;
     Ok(Verdict {
         flaw,
@@ -191,7 +196,7 @@ fn judge_deploy(row: Row<'_>, roots: &WrapRoots, counted: u64) -> Result<Verdict
 fn judge_token(row: Row<'_>, roots: &WrapRoots) -> Result<Verdict> {
     let token = tokens::read_info(row)?;
     let (digest, seal) = (row.read::<String>("digest")?, row.read::<Option<String>>("seal")?);
-    let flaw = flaw(row_seals::of_token(roots, &token, &digest, seal.as_deref()));
+    let flaw = flaw(row_seals::verify_token(roots, &token, &digest, seal.as_deref()));
     let first_seal = row_seals::seal_token(roots, &token, &digest).ok();
     Ok(Verdict { flaw, set_back: None, first_seal })
 }
@@ -199,25 +204,25 @@ fn judge_token(row: Row<'_>, roots: &WrapRoots) -> Result<Verdict> {
 fn judge_trust(row: Row<'_>, roots: &WrapRoots) -> Result<Verdict> {
     let trust = trusts::read_trust(row)?;
     let seal = row.read::<Option<String>>("seal")?;
-    let flaw = flaw(row_seals::of_trust(roots, &trust, seal.as_deref()));
+    let flaw = flaw(row_seals::verify_trust(roots, &trust, seal.as_deref()));
     Ok(Verdict { flaw, set_back: None, first_seal: row_seals::seal_trust(roots, &trust).ok() })
 }
 
-fn flaw(standing: Standing) -> Option<RowFlaw> {
-    match standing {
-        Standing::Whole => None,
-        Standing::Altered => Some(RowFlaw::Altered),
-        Standing::Unsealed => Some(RowFlaw::Unsealed),
-        Standing::RootGone => Some(RowFlaw::Unverifiable),
+fn flaw(status: SealStatus) -> Option<RowFlaw> {
+    match status {
+        SealStatus::Valid => None,
+        SealStatus::Altered => Some(RowFlaw::Altered),
+        SealStatus::Unsealed => Some(RowFlaw::Unsealed),
+        SealStatus::RootGone => Some(RowFlaw::Unverifiable),
     }
 }
 
 /// Writes the first seals of a page's rows, with their event.
-pub(crate) async fn seal<H: Host>(host: &H, looked: &Looked, event: &Event) -> Result<()> {
-    let (_, _, seal) = looked.kind.statements();
+pub(crate) async fn seal<H: Host>(host: &H, page: &VerifiedPage, event: &Event) -> Result<()> {
+    let (_, _, seal) = page.kind.statements();
     let statements = vec![
         Statement::new(all_sql::audit::EVENT, event.values()),
-        Statement::new(seal, vec![Value::json(&looked.first_seals)]),
+        Statement::new(seal, vec![Value::json(&page.first_seals)]),
     ];
     host.transaction(statements).await.map(drop)
 }
@@ -239,7 +244,7 @@ pub(crate) async fn renew<H: Host>(host: &H, roots: &WrapRoots) -> Result<()> {
     for ((kind, reseal), rows) in kinds.into_iter().zip(found) {
         let (_, id_column, _) = kind.statements();
         let renewed = rows.parse(|row| {
-            let (id, was) = (row.read_if_fit::<String>(id_column)?, row.read_if_fit::<String>("seal")?);
+            let (id, was) = (row.read_if_valid::<String>(id_column)?, row.read_if_valid::<String>("seal")?);
             let Verdict { flaw, first_seal, .. } = judge(kind, row, roots, 0);
             let whole = first_seal.filter(|_| flaw.is_none());
             Ok(id.zip(whole).map(|(id, seal)| NewSeal { id, was, seal }))

@@ -42,7 +42,16 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "capy_worker",
         &[
-            &["address", "admin_token", "caller", "host", "migrations", "refusals", "secrets", "work"],
+            &[
+                "address",
+                "admin_token",
+                "caller",
+                "future",
+                "host",
+                "migrations",
+                "refusal_throttle",
+                "secrets",
+            ],
             &["audit", "deploy_record", "issuer_keys", "jwt", "release", "repeats", "row_seals"],
             &["policy"],
             &["store"],

@@ -9,9 +9,9 @@ use capy_protocol::api::projects::{
 use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenList};
 use capy_protocol::api::trusts::{NewTrust, RemovedTrust, TrustClaims, TrustList};
 use capy_protocol::api::{
-    AuditList, AuditVerification, DecryptRequest, DecryptResponse, DeployList, ErrorBody, Finding, GiveUp,
-    GivenUp, Health, RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, RowVerification,
-    SealRows, SealedRows, WrapRootList,
+    AuditList, AuditVerification, DecryptRequest, DecryptResponse, DeployList, ErrorBody, Finding, Health,
+    RegisterRequest, RegisterResponse, RevokeAllResponse, RevokeResponse, RowVerification, SealRows,
+    SealedRows, WrapRootList, WriteOffRequest, WriteOffResponse,
 };
 use capy_protocol::json::{FromJson, ToJson, read, write};
 use proptest::prelude::*;
@@ -106,7 +106,7 @@ fn requests_are_read_as_their_derives_read_them() {
         "label": "a", "platform": "vercel", "expires_in": 5, "max_uses": 1, "cidrs": ["10.0.0.0/8", "2001:db8::1"],
     }));
     check_read::<DecryptRequest>(json!({ "ciphertext": "AA==" }));
-    check_read::<GiveUp>(json!({ "key_ids": [7, 9], "dry_run": true }));
+    check_read::<WriteOffRequest>(json!({ "key_ids": [7, 9], "dry_run": true }));
     check_read::<SealRows>(json!({ "cursor": "deploy-61", "dry_run": true }));
     check_read::<NewToken>(json!({ "scopes": ["admin", "read:prj_a"], "label": "ci", "expires_in": 60 }));
     check_read::<NewTrust>(
@@ -182,7 +182,9 @@ fn answers_are_written_as_their_derives_write_them() {
         "id": 1, "at": 2, "action": "decrypt", "result": "ok", "subject": "s", "actor": "a", "address": "192.0.2.7",
         "country": "DE", "user_agent": "u", "detail": "d",
     }], "next": "1" }));
-    check_write::<GivenUp>(json!({ "events": 1, "findings": [finding, finding], "checkpoint": checkpoint }));
+    check_write::<WriteOffResponse>(
+        json!({ "events": 1, "findings": [finding, finding], "checkpoint": checkpoint }),
+    );
     check_write::<AuditVerification>(json!({
         "checkpoint": checkpoint, "findings": [finding], "pending": 1, "unsealed": 2, "next": 3,
     }));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use capy_protocol::json::{Fault, Json, read};
+use capy_protocol::json::{Json, ReadError, read};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -73,7 +73,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let text = || String::from_utf8_lossy(bytes);
     match (read::<Json>(bytes), serde_json::from_slice::<Strict>(bytes)) {
         (Ok(own), Ok(Strict(theirs))) => assert!(same(own, &theirs), "{}", text()),
-        (Err(Fault::Syntax { line, column }), Err(_)) => {
+        (Err(ReadError::Syntax { line, column }), Err(_)) => {
             let lines = bytes.split(|byte| *byte == b'\n').count();
             assert!((1..=lines).contains(&line) && (1..=bytes.len() + 1).contains(&column), "{}", text());
         }

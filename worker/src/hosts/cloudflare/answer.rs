@@ -40,10 +40,10 @@ impl Rows for Answer {
             return Ok(Cell::Text(text));
         }
         match value.as_f64() {
-            Some(number) => Ok(exact(number).map_or(Cell::Unkept, Cell::Integer)),
+            Some(number) => Ok(exact(number).map_or(Cell::Unsupported, Cell::Integer)),
             None if value.is_null() => Ok(Cell::Null),
             None if value.is_undefined() => Err(missing(column)),
-            None => Ok(Cell::Unkept),
+            None => Ok(Cell::Unsupported),
         }
     }
 }

@@ -18,7 +18,7 @@ extern "C" {
 }
 
 /// Runs work with a time limit: `None` when it takes longer.
-pub(super) async fn within<T>(millis: u32, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn with_timeout<T>(millis: u32, work: impl Future<Output = T>) -> Option<T> {
     let mut timer = JsValue::UNDEFINED;
     let elapsed = Promise::new(&mut |resolve, _| timer = set_timeout(&resolve, millis));
     let (mut work, mut elapsed) = (pin!(work), pin!(elapsed.into_future()));

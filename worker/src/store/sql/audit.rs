@@ -105,16 +105,16 @@ pub const ADD_CHECKPOINT: &str = "INSERT INTO audit_checkpoints \
     ON CONFLICT (id) DO NOTHING";
 
 /// At most ?3 rows after number ?1, up to number ?2.
-pub const STRETCH: &str = "SELECT * FROM audit WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
+pub const SEGMENT: &str = "SELECT * FROM audit WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
 
-/// Those of the rows of [`STRETCH`] that are copies of an earlier row.
-pub const STRETCH_COPIES: &str = "SELECT id FROM (SELECT id, event_id FROM audit \
+/// Those of the rows of [`SEGMENT`] that are copies of an earlier row.
+pub const SEGMENT_COPIES: &str = "SELECT id FROM (SELECT id, event_id FROM audit \
     WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3) new \
     WHERE EXISTS (SELECT 1 FROM audit old WHERE old.event_id = new.event_id AND old.id < new.id)";
 
 /// Whether there are rows and checkpoints with numbers that the service never assigns: before the
 /// first one, and after the last one that D1 returns exactly.
-pub const OUTSIDE: &str = "SELECT EXISTS (SELECT 1 FROM audit WHERE id < 1) AS rows_before, \
+pub const OUT_OF_RANGE: &str = "SELECT EXISTS (SELECT 1 FROM audit WHERE id < 1) AS rows_before, \
     EXISTS (SELECT 1 FROM audit WHERE id > 9007199254740991) OR EXISTS (SELECT 1 FROM sqlite_sequence \
     WHERE name = 'audit' AND (typeof(seq) <> 'integer' OR seq > 9007199254740991)) AS rows_after, \
     EXISTS (SELECT 1 FROM audit_checkpoints WHERE id < 0) AS checkpoints_before, \

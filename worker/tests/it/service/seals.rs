@@ -1,7 +1,7 @@
 //! What the seals of the audit trail stand when roots come and go, rightly and by mistake.
 
 use capy_protocol::blob::Format;
-use capy_worker::audit::STRETCH;
+use capy_worker::audit::SEGMENT_ROWS_MAX;
 use capy_worker::hosts::faulty::Faults;
 use serde_json::{Value, json};
 
@@ -105,7 +105,7 @@ async fn a_host_with_time_seals_everything_in_one_run() {
     let copies = format!(
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {}) \
         INSERT INTO audit (project_id, subject, action, result, at) SELECT 'p', 'd', 'x', 'ok', x FROM n",
-        12 * STRETCH
+        12 * SEGMENT_ROWS_MAX
     );
     tamper(&service, &copies);
     capy_worker::checkpoint(service.app()).await;

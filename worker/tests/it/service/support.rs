@@ -77,7 +77,7 @@ impl Service {
             })),
             clock: Clock::new(move || clock.load(Ordering::SeqCst)),
             issuers: Arc::default(),
-            refusals: Arc::default(),
+            refusal_throttle: Arc::default(),
             log: Log::new(move |line| lines.lock().unwrap().push(line.to_owned())),
         });
         Self { router: router(Arc::clone(&app)), app, log, time }

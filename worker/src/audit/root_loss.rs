@@ -1,4 +1,4 @@
-//! Giving up a lost wrap root: which events lose their proof once an owner says that the root will
+//! Write-off of a lost wrap root: which events lose their proof once an owner says that the root will
 //! not come back. Pure.
 //!
 //! The next checkpoint, under the newest root, records the loss as findings, and every later
@@ -15,9 +15,9 @@ use capy_protocol::id::KeyId;
 
 use super::{SealedCheckpoint, Unsealable};
 
-/// Why a root cannot be given up.
+/// Why a root cannot be written off.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum WriteOffRefusal {
     /// The service holds the root.
     Held,
     /// No row or checkpoint needs the root.
@@ -28,7 +28,7 @@ pub enum Refusal {
     Overtaken,
 }
 
-impl Refusal {
+impl WriteOffRefusal {
     /// The reason, for people.
     pub fn text(&self) -> &str {
         match self {
@@ -40,7 +40,7 @@ impl Refusal {
     }
 }
 
-impl From<Unsealable> for Refusal {
+impl From<Unsealable> for WriteOffRefusal {
     fn from(reason: Unsealable) -> Self {
         Self::NotEnough(match reason {
             Unsealable::RootGone(key_id) => {
@@ -53,37 +53,37 @@ impl From<Unsealable> for Refusal {
 
 /// Which rows without a checkpoint need a root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Needed {
+pub struct NeededRoot {
     /// The root.
     pub key_id: KeyId,
     /// The first and the last row's number, and the number of rows.
     pub rows: Option<(u64, u64, u64)>,
 }
 
-/// What is lost when roots are given up.
+/// What is lost when roots are written off.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Loss {
+pub struct RootLoss {
     /// The number of events that lose their proof.
     pub events: u64,
     /// The findings that the next checkpoint records.
     pub findings: Vec<Finding>,
 }
 
-impl Loss {
+impl RootLoss {
     /// The loss of `needed`. `last` is the last checkpoint; `proven` is the last checkpoint whose
     /// seal still verifies, with the number of events between it and `last`.
     ///
     /// # Errors
-    /// [`Refusal::NotNeeded`] for a root that nothing depends on.
+    /// [`WriteOffRefusal::NotNeeded`] for a root that nothing depends on.
     pub fn of(
-        needed: &[Needed],
+        needed: &[NeededRoot],
         last: &SealedCheckpoint,
         proven: (&SealedCheckpoint, u64),
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, WriteOffRefusal> {
         let mut loss = Self { events: 0, findings: Vec::new() };
         let (proven, between) = proven;
         let (last, proven) = (&last.checkpoint, &proven.checkpoint);
-        for Needed { key_id, rows } in needed {
+        for NeededRoot { key_id, rows } in needed {
             let is_of_last = last.id > proven.id && last.key_id == *key_id;
             let mut add = |flaw, first, last| {
                 loss.findings.push(Finding { flaw, first, last, key_id: Some(*key_id) });
@@ -100,7 +100,7 @@ impl Loss {
                 add(Flaw::GivenUp, first, end);
             }
             if !is_of_last && rows.is_none() {
-                return Err(Refusal::NotNeeded);
+                return Err(WriteOffRefusal::NotNeeded);
             }
             loss.events += rows.map_or(0, |(.., count)| count);
         }

@@ -1,4 +1,4 @@
-//! Giving up lost wrap roots in the database: finds what is lost, and writes the event and the
+//! Write-off of lost wrap roots in the database: finds what is lost, and writes the event and the
 //! checkpoint that record it.
 
 use capy_protocol::api::{Finding, Flaw};
@@ -7,7 +7,7 @@ use capy_protocol::wrap::WrapRoots;
 
 use super::audit::{checkpoint, checkpoint_values, pending};
 use super::sql::audit as sql;
-use crate::audit::{Loss, Needed, Refusal, Row, SealedCheckpoint, Stretch};
+use crate::audit::{NeededRoot, RootLoss, Row, SealedCheckpoint, Segment, WriteOffRefusal};
 use crate::host::{self, Host, Result, Rows, Statement, nth, query};
 
 /// The rows that wait for a checkpoint, and what is lost with the roots.
@@ -15,21 +15,21 @@ pub(crate) async fn find<H: Host>(
     host: &H,
     roots: &WrapRoots,
     key_ids: &[KeyId],
-) -> Result<(Stretch, std::result::Result<Loss, Refusal>)> {
-    let stretch = pending(host, roots).await?;
-    let needed = needed(host, &stretch, key_ids).await?;
+) -> Result<(Segment, std::result::Result<RootLoss, WriteOffRefusal>)> {
+    let segment = pending(host, roots).await?;
+    let needed = needed(host, &segment, key_ids).await?;
     let (proven, between) = proven(host, roots).await?;
-    let loss = Loss::of(&needed, &stretch.previous, (&proven, between));
-    Ok((stretch, loss))
+    let loss = RootLoss::of(&needed, &segment.previous, (&proven, between));
+    Ok((segment, loss))
 }
 
-/// The rows without a checkpoint that name each root, except those that were given up before.
-async fn needed<H: Host>(host: &H, stretch: &Stretch, key_ids: &[KeyId]) -> Result<Vec<Needed>> {
-    let given_up = stretch.basis.given_up();
+/// The rows without a checkpoint that name each root, except those that were written off before.
+async fn needed<H: Host>(host: &H, segment: &Segment, key_ids: &[KeyId]) -> Result<Vec<NeededRoot>> {
+    let written_off = segment.basis.written_off();
     let after = |key_id: KeyId| {
         let of_root = |finding: &&Finding| finding.flaw == Flaw::GivenUp && finding.key_id == Some(key_id);
-        let ends = given_up.iter().filter(of_root).map(|finding| finding.last);
-        ends.max().unwrap_or(0).max(stretch.basis.checkpoint.upto)
+        let ends = written_off.iter().filter(of_root).map(|finding| finding.last);
+        ends.max().unwrap_or(0).max(segment.basis.checkpoint.upto)
     };
     let ask = |key_id: &KeyId| {
         let values = vec![after(*key_id).into(), u64::from(key_id.0).into()];
@@ -39,7 +39,7 @@ async fn needed<H: Host>(host: &H, stretch: &Stretch, key_ids: &[KeyId]) -> Resu
     let mut needed = Vec::new();
     for (key_id, answer) in key_ids.iter().zip(answers) {
         let span = answer.first(span)?;
-        needed.push(Needed { key_id: *key_id, rows: span.flatten() });
+        needed.push(NeededRoot { key_id: *key_id, rows: span.flatten() });
     }
     Ok(needed)
 }
@@ -56,7 +56,7 @@ async fn proven<H: Host>(host: &H, roots: &WrapRoots) -> Result<(SealedCheckpoin
     let held: Vec<String> = roots.key_ids().map(|key_id| key_id.to_string()).collect();
     let held = format!("[{}]", held.join(","));
     let found = query(host, sql::LAST_CHECKPOINT_UNDER, vec![held.into()]).await?;
-    let proven = match found.first(SealedCheckpoint::read)?.filter(|sealed| sealed.is_whole(roots)) {
+    let proven = match found.first(SealedCheckpoint::read)?.filter(|sealed| sealed.is_valid(roots)) {
         Some(proven) => proven,
         // Nothing is proven: start at the beginning of the trail.
         None => checkpoint(host, 0).await?.unwrap_or_else(SealedCheckpoint::origin),

@@ -17,17 +17,17 @@ const MAX_ENTRIES: usize = 4096;
 
 /// When refusals of each deployment were last recorded, and the projects of listed deployments.
 #[derive(Default, Debug)]
-pub struct Refusals(Mutex<Remembered>);
+pub struct RefusalThrottle(Mutex<Entries>);
 
 #[derive(Default, Debug)]
-struct Remembered {
+struct Entries {
     /// The time of the last event, by deployment and code.
     recorded: BTreeMap<(DeployId, &'static str), u64>,
     /// The projects of listed deployments, which never change.
     projects: BTreeMap<DeployId, ProjectId>,
 }
 
-impl Refusals {
+impl RefusalThrottle {
     /// Whether to record a refusal. If so, the refusal counts as recorded from now on.
     pub(crate) fn is_due(&self, id: &DeployId, code: ErrorCode, now: u64) -> bool {
         let recorded = &mut self.lock().recorded;
@@ -64,7 +64,7 @@ impl Refusals {
         projects.insert(id, project_id);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn one_refusal_a_minute_is_due_for_each_deployment_and_kind() {
-        let refusals = Refusals::default();
+        let throttle = RefusalThrottle::default();
         for (number, code, now, due) in [
             (1, REVOKED, 0, true),
             (1, REVOKED, EVENT_INTERVAL_MS - 1, false),
@@ -96,23 +96,23 @@ mod tests {
             (1, REVOKED, EVENT_INTERVAL_MS, true),
             (1, REVOKED, EVENT_INTERVAL_MS + 1, false),
         ] {
-            assert_eq!(refusals.was_recorded(&id(number), code, now), !due, "{number} {code:?} at {now}");
-            assert_eq!(refusals.is_due(&id(number), code, now), due, "{number} {code:?} at {now}");
+            assert_eq!(throttle.was_recorded(&id(number), code, now), !due, "{number} {code:?} at {now}");
+            assert_eq!(throttle.is_due(&id(number), code, now), due, "{number} {code:?} at {now}");
         }
     }
 
     #[test]
     fn memory_is_bounded_and_free_again_after_a_minute() {
-        let refusals = Refusals::default();
+        let throttle = RefusalThrottle::default();
         let project = ProjectId::parse("prj_a").unwrap();
         for number in 0..MAX_ENTRIES {
-            assert!(refusals.is_due(&id(number), REVOKED, 0));
-            refusals.remember(id(number), project.clone());
+            assert!(throttle.is_due(&id(number), REVOKED, 0));
+            throttle.remember(id(number), project.clone());
         }
-        assert!(!refusals.is_due(&id(MAX_ENTRIES), REVOKED, 1), "full");
-        assert!(refusals.is_due(&id(MAX_ENTRIES), REVOKED, EVENT_INTERVAL_MS));
-        refusals.remember(id(MAX_ENTRIES), project.clone());
-        assert_eq!(refusals.project_of(&id(MAX_ENTRIES)), Some(project));
-        assert!(refusals.lock().projects.len() <= MAX_ENTRIES);
+        assert!(!throttle.is_due(&id(MAX_ENTRIES), REVOKED, 1), "full");
+        assert!(throttle.is_due(&id(MAX_ENTRIES), REVOKED, EVENT_INTERVAL_MS));
+        throttle.remember(id(MAX_ENTRIES), project.clone());
+        assert_eq!(throttle.project_of(&id(MAX_ENTRIES)), Some(project));
+        assert!(throttle.lock().projects.len() <= MAX_ENTRIES);
     }
 }

@@ -4,10 +4,10 @@ use std::pin::Pin;
 
 /// A boxed future, which may move between threads.
 #[cfg(not(target_family = "wasm"))]
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A boxed future, which stays on the only thread.
 #[cfg(target_family = "wasm")]
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// `Send` on native targets, where a call may move between threads. Workers have a single thread,
 /// and JavaScript's promises cannot leave it.

@@ -1,7 +1,7 @@
 //! A wrap root that is lost: what is given up with it, what is not, and who cannot make use of that.
 
 use capy_protocol::blob::Format;
-use capy_worker::audit::STRETCH;
+use capy_worker::audit::SEGMENT_ROWS_MAX;
 use capy_worker::hosts::faulty::Faults;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ const SEVEN: &str = "7:111111111111111111111111111111111111111111111111111111111
 const NINE: &str = "9:2222222222222222222222222222222222222222222222222222222222222222";
 const TWELVE: &str = "12:4444444444444444444444444444444444444444444444444444444444444444";
 
-async fn give_up(service: &Service, key_ids: &[u32]) -> Answer {
+async fn write_off(service: &Service, key_ids: &[u32]) -> Answer {
     service.call("POST", "/admin/audit/give-up", json!({ "key_ids": key_ids })).await
 }
 
@@ -37,7 +37,7 @@ async fn without_a_lost_root_sealing_goes_on_and_the_loss_is_told_for_ever() {
     assert_eq!(told.json, json!({ "events": 4, "findings": [finding], "checkpoint": null }));
     assert_eq!(verify(&service).await, (vec!["unverifiable 1-4".to_owned()], vec![]), "nothing is done yet");
 
-    let done = give_up(&service, &[9]).await;
+    let done = write_off(&service, &[9]).await;
     assert_eq!(
         (&done.json["events"], &done.json["findings"]),
         (&json!(4), &json!([finding])),
@@ -67,7 +67,7 @@ async fn what_is_written_down_does_not_depend_on_the_order_that_was_asked_in() {
     let service = service.restart_with_roots(SEVEN);
     service.register(Format::V1, "project-key").await;
     let service = service.restart_with_roots(TWELVE);
-    let done = give_up(&service, &[9, 7]).await;
+    let done = write_off(&service, &[9, 7]).await;
     let roots: Vec<_> =
         done.json["findings"].as_array().unwrap().iter().map(|found| &found["key_id"]).collect();
     assert_eq!(roots, [7, 9], "{}", done.text);
@@ -93,7 +93,7 @@ async fn what_was_given_up_cannot_be_changed_any_more() {
         ),
     ] {
         let service = service_without_its_root().await;
-        assert_eq!(give_up(&service, &[9]).await.status, 200);
+        assert_eq!(write_off(&service, &[9]).await.status, 200);
         assert_eq!(verify(&service).await, (vec!["given-up 1-4".to_owned(); 2], vec![1, 2]));
         tamper(&service, sql);
         let (findings, _) = verify(&service).await;
@@ -114,7 +114,7 @@ async fn giving_up_a_root_excuses_no_other_row() {
     ] {
         let service = service_without_its_root().await;
         tamper(&service, sql);
-        assert_eq!(give_up(&service, &[9]).await.status, 200, "{sql}");
+        assert_eq!(write_off(&service, &[9]).await.status, 200, "{sql}");
         let answer = service.call("GET", "/admin/audit/verify?from=1", Value::Null).await;
         let short = |finding: &Value| {
             format!("{} {}-{}", finding["flaw"].as_str().unwrap(), finding["first"], finding["last"])
@@ -130,13 +130,13 @@ const FORGED: &str = "INSERT INTO audit (project_id, subject, action, result, at
 #[tokio::test]
 async fn giving_up_a_root_is_no_leave_for_rows_to_come() {
     let service = service_without_its_root().await;
-    assert_eq!(give_up(&service, &[9]).await.status, 200);
+    assert_eq!(write_off(&service, &[9]).await.status, 200);
     tamper(&service, FORGED);
     capy_worker::checkpoint(service.app()).await;
     assert!(service.log().ends_with("it needs wrap root 9, which is not held\"}"), "{}", service.log());
     let (findings, _) = verify(&service).await;
     assert!(findings.contains(&"unverifiable 8-8".to_owned()), "{findings:?}");
-    let again = give_up(&service, &[9]).await;
+    let again = write_off(&service, &[9]).await;
     assert_eq!((again.status.as_u16(), &again.json["events"]), (200, &json!(1)), "{}", again.text);
     assert_eq!(again.json["findings"][0]["first"], 8);
     assert_eq!(service.actions().iter().filter(|action| *action == "give-up-root").count(), 2);
@@ -154,7 +154,7 @@ async fn a_lost_last_checkpoint_costs_the_proof_of_what_came_after_the_last_one_
     }
     let service = service.restart_with_roots(&format!("{SEVEN},{TWELVE}"));
     assert_eq!(verify(&service).await.0, ["checkpoint-unverifiable 3-3"]);
-    let done = give_up(&service, &[9]).await;
+    let done = write_off(&service, &[9]).await;
     let expected = json!([
         { "flaw": "checkpoint-given-up", "first": 2, "last": 3, "key_id": 9 },
         { "flaw": "given-up", "first": 2, "last": 3, "key_id": 9 },
@@ -173,15 +173,18 @@ async fn more_than_a_checkpoint_takes_in_is_given_up_with_one_event() {
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {}) \
         INSERT INTO audit (project_id, subject, action, result, at, event_id, key_id, mac) \
         SELECT 'p', 'd', 'x', 'ok', x, x, 9, 'x' FROM n",
-        3 * STRETCH
+        3 * SEGMENT_ROWS_MAX
     );
     tamper(&service, &many);
     let service = service.restart_with_roots(TWELVE);
-    let done = give_up(&service, &[9]).await;
-    assert_eq!(done.json["events"], 3 * STRETCH + 1, "{}", done.text);
+    let done = write_off(&service, &[9]).await;
+    assert_eq!(done.json["events"], 3 * SEGMENT_ROWS_MAX + 1, "{}", done.text);
     let (findings, checkpoints) = verify(&service).await;
     assert_eq!((findings.len(), checkpoints), (4, vec![1, 2, 3, 4]));
-    assert!(findings.iter().all(|found| *found == format!("given-up 1-{}", 3 * STRETCH + 1)), "{findings:?}");
+    assert!(
+        findings.iter().all(|found| *found == format!("given-up 1-{}", 3 * SEGMENT_ROWS_MAX + 1)),
+        "{findings:?}"
+    );
     assert_eq!(service.actions().iter().filter(|action| *action == "give-up-root").count(), 1);
 }
 
@@ -191,12 +194,12 @@ async fn a_root_that_is_held_or_not_needed_is_not_given_up() {
     for (key_ids, why) in
         [(&[12][..], "holds"), (&[9, 12], "holds"), (&[5], "no event"), (&[5, 9], "no event")]
     {
-        let refused = give_up(&service, key_ids).await;
+        let refused = write_off(&service, key_ids).await;
         assert_eq!(refused.refusal(), (409, "NOT_GIVEN_UP"), "{key_ids:?}");
         assert!(refused.text.contains(why), "{key_ids:?}: {}", refused.text);
     }
     tamper(&service, &FORGED.replace("9, 'x'", "13, 'x'"));
-    let refused = give_up(&service, &[9]).await;
+    let refused = write_off(&service, &[9]).await;
     assert!(refused.text.contains("wrap root 13 is gone, too"), "{}", refused.text);
     assert_eq!(refused.refusal(), (409, "NOT_GIVEN_UP"));
     for body in [json!({ "key_ids": [] }), json!({ "key_ids": [9, 9] }), json!({ "key_ids": [9], "yes": 1 })]
@@ -210,16 +213,16 @@ async fn a_root_that_is_held_or_not_needed_is_not_given_up() {
     let refused = service.send(request("POST", "/admin/audit/give-up", Some(token), body)).await;
     assert_eq!(refused.refusal(), (403, "FORBIDDEN"));
     assert!(!service.actions().contains(&"give-up-root".to_owned()));
-    let both = give_up(&service, &[9, 13]).await;
+    let both = write_off(&service, &[9, 13]).await;
     assert_eq!((both.status.as_u16(), &both.json["events"]), (200, &json!(5)), "{}", both.text);
-    assert_eq!(give_up(&service, &[9]).await.refusal(), (409, "NOT_GIVEN_UP"), "it is done");
+    assert_eq!(write_off(&service, &[9]).await.refusal(), (409, "NOT_GIVEN_UP"), "it is done");
 }
 
 #[tokio::test]
 async fn a_row_of_another_lost_root_among_those_that_are_given_up_is_not_given_up_with_them() {
     let service = service_without_its_root().await;
     tamper(&service, "UPDATE audit SET key_id = 13 WHERE id = 2");
-    let refused = give_up(&service, &[9]).await;
+    let refused = write_off(&service, &[9]).await;
     assert!(refused.text.contains("wrap root 13 is gone, too"), "{}", refused.text);
     assert_eq!(verify(&service).await.1, Vec::<u64>::new());
 }
@@ -227,9 +230,9 @@ async fn a_row_of_another_lost_root_among_those_that_are_given_up_is_not_given_u
 #[tokio::test]
 async fn a_changed_checkpoint_is_not_given_up_with_a_root() {
     let service = service_without_its_root().await;
-    assert_eq!(give_up(&service, &[9]).await.status, 200);
+    assert_eq!(write_off(&service, &[9]).await.status, 200);
     tamper(&service, &format!("UPDATE audit_checkpoints SET at = 0 WHERE id > 0; {FORGED}"));
-    let refused = give_up(&service, &[9]).await;
+    let refused = write_off(&service, &[9]).await;
     assert_eq!(refused.refusal(), (409, "NOT_GIVEN_UP"));
     assert!(refused.text.contains("was changed"), "{}", refused.text);
 }
@@ -238,13 +241,13 @@ async fn a_changed_checkpoint_is_not_given_up_with_a_root() {
 async fn a_root_is_given_up_with_its_event_and_checkpoint_or_not_at_all() {
     let service = service_without_its_root().await;
     service.inject(Faults { database_writes: true, ..Faults::default() });
-    assert_eq!(give_up(&service, &[9]).await.refusal(), (503, "UNAVAILABLE"));
+    assert_eq!(write_off(&service, &[9]).await.refusal(), (503, "UNAVAILABLE"));
     service.inject(Faults::default());
     assert!(!service.actions().contains(&"give-up-root".to_owned()));
     tamper(
         &service,
         "CREATE TRIGGER t BEFORE INSERT ON audit_checkpoints BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
-    assert_eq!(give_up(&service, &[9]).await.refusal(), (503, "UNAVAILABLE"));
+    assert_eq!(write_off(&service, &[9]).await.refusal(), (503, "UNAVAILABLE"));
     assert!(!service.actions().contains(&"give-up-root".to_owned()));
 }
