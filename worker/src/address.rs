@@ -6,16 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The scheme and host of a URL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Address<'a> {
+pub struct Address<'a> {
     /// Whether the scheme is `https` rather than `http`.
-    pub(crate) is_secure: bool,
+    pub is_secure: bool,
     /// A host name or an IP address. An IPv6 address keeps its brackets.
-    pub(crate) host: &'a str,
+    pub host: &'a str,
 }
 
 impl<'a> Address<'a> {
     /// Parses `https://host[:port][/path][?query]`, or the same with `http`.
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+    pub fn parse(text: &'a str) -> Option<Self> {
         let (is_secure, rest) = match text.strip_prefix("https://") {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix("http://")?),
@@ -27,7 +27,7 @@ impl<'a> Address<'a> {
     }
 
     /// Whether the host is this machine: `localhost` or a loopback address.
-    pub(crate) fn is_loopback(&self) -> bool {
+    pub fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }

@@ -29,7 +29,7 @@ pub(crate) async fn identify<H: Host>(
     if let Ok(token) = Token::parse(presented) {
         return by_token(app, &token).await;
     }
-    if jwt::looks_like_one(presented) {
+    if jwt::is_jwt_shaped(presented) {
         return oidc::identify(app, presented).await;
     }
     // The bearer may hold a bootstrap token: a service without that secret cannot tell, and answers

@@ -11,6 +11,7 @@ use crate::host::HostError;
 use crate::policy::Denial;
 use crate::policy::tokens::TokenRefusal;
 use crate::policy::{oidc, projects};
+use crate::query::InvalidQuery;
 
 /// Why a request fails.
 #[derive(Debug)]
@@ -95,6 +96,12 @@ impl From<Denial> for ApiError {
 
 impl From<projects::InvalidProject> for ApiError {
     fn from(invalid: projects::InvalidProject) -> Self {
+        Self::BadRequest(invalid.to_string().into())
+    }
+}
+
+impl From<InvalidQuery> for ApiError {
+    fn from(invalid: InvalidQuery) -> Self {
         Self::BadRequest(invalid.to_string().into())
     }
 }

@@ -20,11 +20,13 @@ const KEYS_MAX: usize = 64;
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
-/// A key with its id.
+/// A signing key of an issuer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Key {
-    pub(crate) id: String,
-    pub(crate) rsa: RsaKey,
+pub struct Key {
+    /// The id by which the header of a token names the key.
+    pub id: String,
+    /// The public key.
+    pub rsa: RsaKey,
 }
 
 struct Discovery {
@@ -52,24 +54,29 @@ struct Jwk {
 from_json!(Jwk { kid, kty, alg, usage as "use", n, e } and others);
 
 /// Whether the service may send requests to a URL: `https`, or `http` on loopback.
-pub(crate) fn may_be_asked(url: &str) -> bool {
+pub fn is_allowed_url(url: &str) -> bool {
     Address::parse(url).is_some_and(|address| address.is_secure || address.is_loopback())
 }
 
 /// Fetches an issuer's keys.
 pub(crate) async fn fetch<H: Host>(host: &H, issuer: &str) -> Result<Vec<Key>> {
     let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let address = jwks_uri(&host.fetch(&address).await?, issuer)?;
-    parse(&host.fetch(&address).await?)
+    let address = parse_discovery(&host.fetch(&address).await?, issuer)?;
+    parse_key_set(&host.fetch(&address).await?)
 }
 
-pub(crate) fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
+/// The URL of an issuer's key set, from the issuer's discovery document.
+///
+/// # Errors
+/// [`HostError::Issuer`] for anything but a discovery document of this issuer, and for a URL that
+/// the service may not send requests to.
+pub fn parse_discovery(document: &[u8], issuer: &str) -> Result<String> {
     let discovery: Discovery = json::read(document).map_err(|_| fault("its discovery document is none"))?;
     if discovery.issuer != issuer {
         return Err(fault("its discovery document is another issuer's"));
     }
     let is_secret = |url: &str| url.starts_with("https:");
-    if !may_be_asked(&discovery.jwks_uri) || (is_secret(issuer) && !is_secret(&discovery.jwks_uri)) {
+    if !is_allowed_url(&discovery.jwks_uri) || (is_secret(issuer) && !is_secret(&discovery.jwks_uri)) {
         return Err(fault("its keys are not on https, or on loopback as itself"));
     }
     Ok(discovery.jwks_uri)
@@ -77,7 +84,10 @@ pub(crate) fn jwks_uri(document: &[u8], issuer: &str) -> Result<String> {
 
 /// Parses a key set. Unusable keys are skipped, since an issuer may have others. A document with a
 /// duplicate name is invalid, since two parsers may read it differently.
-pub(crate) fn parse(document: &[u8]) -> Result<Vec<Key>> {
+///
+/// # Errors
+/// [`HostError::Issuer`] for anything but a key set.
+pub fn parse_key_set(document: &[u8]) -> Result<Vec<Key>> {
     let set: KeySet = json::read(document).map_err(|_| fault("its key set is none"))?;
     Ok(set.keys.into_iter().filter_map(key).take(KEYS_MAX).collect())
 }
@@ -103,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn https_and_loopback_may_be_asked() {
+    fn https_and_loopback_are_allowed() {
         for good in [
             "https://i.example",
             "https://i.example/a/b",
@@ -111,7 +121,7 @@ mod tests {
             "http://[::1]:1",
             "http://localhost:1",
         ] {
-            assert!(may_be_asked(good), "{good}");
+            assert!(is_allowed_url(good), "{good}");
         }
         for bad in [
             "",
@@ -126,7 +136,7 @@ mod tests {
             "file:///etc/passwd",
             "http://127.0.0.1.example",
         ] {
-            assert!(!may_be_asked(bad), "{bad}");
+            assert!(!is_allowed_url(bad), "{bad}");
         }
     }
 
@@ -134,7 +144,7 @@ mod tests {
     fn a_discovery_document_speaks_for_its_own_issuer() {
         let document =
             |issuer: &str, uri: &str| json!({ "issuer": issuer, "jwks_uri": uri, "x": 1 }).to_string();
-        let read = |text: String| jwks_uri(text.as_bytes(), "https://i.example").ok();
+        let read = |text: String| parse_discovery(text.as_bytes(), "https://i.example").ok();
         assert_eq!(
             read(document("https://i.example", "https://k.example/k")).as_deref(),
             Some("https://k.example/k")
@@ -147,7 +157,7 @@ mod tests {
             "nobody else's machine"
         );
         let loopback = document("http://127.0.0.1:1", "http://127.0.0.1:2/k");
-        assert!(jwks_uri(loopback.as_bytes(), "http://127.0.0.1:1").is_ok());
+        assert!(parse_discovery(loopback.as_bytes(), "http://127.0.0.1:1").is_ok());
         assert_eq!(read("<html>".into()), None);
     }
 
@@ -169,8 +179,8 @@ mod tests {
             with("n", json!(modulus(128, 0x80))), with("n", json!(modulus(256, 0x7f))), with("n", json!(modulus(1025, 0x80))),
             with("kid", json!(1)), json!("text"), good,
         ]});
-        let keys = parse(set.to_string().as_bytes()).unwrap();
+        let keys = parse_key_set(set.to_string().as_bytes()).unwrap();
         assert_eq!(keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["a"]);
-        assert!(parse(b"{}").is_err());
+        assert!(parse_key_set(b"{}").is_err());
     }
 }

@@ -17,15 +17,15 @@ pub(crate) const ALGORITHM: &str = "RS256";
 
 /// A parsed token.
 #[derive(Debug)]
-pub(crate) struct Jwt<'a> {
+pub struct Jwt<'a> {
     /// The id of the key that the header names.
-    pub(crate) key_id: String,
+    pub key_id: String,
     /// The claims.
-    pub(crate) claims: Claims,
+    pub claims: Claims,
     /// The signed text: header and claims as they were sent.
-    pub(crate) signed: &'a str,
+    pub signed: &'a str,
     /// The signature.
-    pub(crate) signature: Vec<u8>,
+    pub signature: Vec<u8>,
 }
 
 /// The claims that the service reads. Times are seconds since the Unix epoch.
@@ -116,12 +116,12 @@ impl FromJson for Header {
 }
 
 /// Whether a bearer token has the form of a JWT. An API token has no dot.
-pub(crate) fn looks_like_one(text: &str) -> bool {
+pub(crate) fn is_jwt_shaped(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
 /// Parses a token; `None` for anything else, and for a token that is signed with another algorithm.
-pub(crate) fn parse(text: &str) -> Option<Jwt<'_>> {
+pub fn parse(text: &str) -> Option<Jwt<'_>> {
     if text.len() > TOKEN_MAX {
         return None;
     }
@@ -159,7 +159,7 @@ impl Claims {
 
     /// The token's name in the audit trail: begins with `github:` only for GitHub's own issuer,
     /// otherwise with the issuer's host.
-    pub(crate) fn actor(&self) -> String {
+    pub fn actor(&self) -> String {
         let repository = self.repository.as_deref().unwrap_or_default();
         let issuer = match Address::parse(&self.iss).map(|address| address.host) {
             _ if self.iss == GITHUB_ISSUER => "github",
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_token_is_taken_apart_and_keeps_what_was_signed() {
         let text = token(HEADER, CLAIMS);
-        assert!(looks_like_one(&text));
+        assert!(is_jwt_shaped(&text));
         let jwt = parse(&text).unwrap();
         assert_eq!((jwt.key_id.as_str(), jwt.signature.as_slice()), ("one", b"signature".as_slice()));
         assert_eq!(jwt.signed, text.rsplit_once('.').unwrap().0);

@@ -5,7 +5,7 @@
 //! [`Request`](call::Request), and sends the [`Answer`](call::Answer). Hosts that speak HTTP
 //! themselves use [`router`].
 
-mod address;
+pub mod address;
 mod admin_token;
 pub mod app;
 pub mod audit;
@@ -16,9 +16,6 @@ pub mod caller;
 mod deploy_record;
 mod error;
 pub mod future;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod handlers;
 pub mod host;
 pub mod hosts;
@@ -31,7 +28,7 @@ pub mod migrations;
 pub mod oidc;
 mod panics;
 pub mod policy;
-mod query;
+pub mod query;
 pub mod refusal_throttle;
 mod release;
 mod repeats;

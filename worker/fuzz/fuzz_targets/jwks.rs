@@ -2,7 +2,8 @@
 //! may be asked is on https or on this machine to whoever reads it.
 #![no_main]
 
-use capy_worker::fuzzing::{host_of, jwks, jwks_uri, may_be_asked};
+use capy_worker::address::Address;
+use capy_worker::issuer_keys::{is_allowed_url, parse_discovery, parse_key_set};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use url::{Host, Url};
@@ -20,24 +21,24 @@ fn check_address(text: &str) {
     assert!(url.scheme() == "https" || (url.scheme() == "http" && loopback), "{text}");
     assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none(), "{text}");
     // Ours is the host that others see.
-    let ours = host_of(text).map(str::to_ascii_lowercase);
+    let ours = Address::parse(text).map(|address| address.host.to_ascii_lowercase());
     let ours_is_v6 = ours.as_ref().is_some_and(|host| host.starts_with('['));
     assert!(ours_is_v6 || ours.as_deref() == url.host_str(), "{text}: {ours:?}");
 }
 
 fuzz_target!(|bytes: &[u8]| {
     for issuer in ["https://i.example", "http://127.0.0.1:1"] {
-        if let Some(address) = jwks_uri(bytes, issuer) {
+        if let Ok(address) = parse_discovery(bytes, issuer) {
             assert!(address.starts_with("https://") || issuer.starts_with("http:"), "{address}");
             check_address(&address);
         }
     }
     for key_set in [bytes.to_vec(), [br#"{"keys":["#, bytes, b"]}"].concat()] {
-        let keys = jwks(&key_set).unwrap_or_default();
+        let keys = parse_key_set(&key_set).unwrap_or_default();
         assert!(keys.len() <= 64);
-        for (_, key) in keys {
-            assert!((256..=1024).contains(&key.modulus.len()) && key.modulus[0] >= 0x80);
-            assert_eq!(key.exponent, [1, 0, 1]);
+        for key in keys {
+            assert!((256..=1024).contains(&key.rsa.modulus.len()) && key.rsa.modulus[0] >= 0x80);
+            assert_eq!(key.rsa.exponent, [1, 0, 1]);
         }
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -47,10 +48,10 @@ fuzz_target!(|bytes: &[u8]| {
         format!("http://{text}"),
         format!("http://127.0.0.1{text}"),
     ] {
-        if may_be_asked(&address) {
+        if is_allowed_url(&address) {
             check_address(&address);
             let document = json!({ "issuer": address, "jwks_uri": address }).to_string();
-            assert_eq!(jwks_uri(document.as_bytes(), &address), Some(address));
+            assert_eq!(parse_discovery(document.as_bytes(), &address), Ok(address.clone()));
         }
     }
 });

@@ -11,10 +11,10 @@ use capy_protocol::key::ProjectKey;
 use capy_protocol::mint::Minting;
 use capy_worker::app::{App, Clock};
 use capy_worker::caller::Peer;
-use capy_worker::hosts::faulty::Faulty;
 use capy_worker::log::Log;
 use capy_worker::router;
 use capy_worker::secrets::Secrets;
+use capy_worker_testing::FaultyHost;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -46,7 +46,7 @@ impl Service {
     pub fn new() -> Self {
         let log = Arc::new(Mutex::new(String::new()));
         let lines = Arc::clone(&log);
-        let host = Faulty::new().unwrap();
+        let host = FaultyHost::new().unwrap();
         host.publish([
             (
                 "https://i.example/.well-known/openid-configuration".to_owned(),

@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::audit::SEGMENT_ROWS_MAX;
 use crate::auth;
 use crate::call::{Answer, Call, Outcome};
-use crate::error::ApiError;
 use crate::host::{self, Host};
 use crate::query;
 use crate::store::audit::{self, Sealing, Verified};
@@ -25,7 +24,7 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::identify(&app, call.authorization()).await?;
     let project_id = call.id(ProjectId::parse)?;
     identity.require(&Scope::Read(project_id.clone()))?;
-    let before = number(call.query(), "cursor")?;
+    let before = query::number(call.query(), "cursor")?;
     let (events, next) = audit::list(&app.host, Some(&project_id), before).await?;
     Answer::ok(&AuditList { events, next: next.map(|number| number.to_string()) })
 }
@@ -36,7 +35,7 @@ pub(crate) async fn list<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
 /// 2. Answer 200 with a page of these events, newest first. 503 without the database.
 pub(crate) async fn list_of_service<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
-    let (events, next) = audit::list(&app.host, None, number(call.query(), "cursor")?).await?;
+    let (events, next) = audit::list(&app.host, None, query::number(call.query(), "cursor")?).await?;
     Answer::ok(&AuditList { events, next: next.map(|number| number.to_string()) })
 }
 
@@ -50,7 +49,7 @@ pub(crate) async fn list_of_service<H: Host>(app: Arc<App<H>>, call: Call) -> Ou
 ///    none.
 pub(crate) async fn verify<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
-    let from = number(call.query(), "from")?.unwrap_or(1).max(1);
+    let from = query::number(call.query(), "from")?.unwrap_or(1).max(1);
     let roots = app.secrets.wrap_roots()?;
     let Verified { mut sealed, mut findings, last, next } = audit::verify(&app.host, &roots, from).await?;
     let is_new = sealed.is_none() && from > last;
@@ -120,10 +119,4 @@ async fn tell_stop<H: Host>(app: &App<H>, reason: String) {
     let now = app.clock.now();
     let since = audit::record_stop(&app.host, &reason, now).await.unwrap_or(now);
     app.log.warn(&format!("the sealing of the audit trail has stopped since {since}: {reason}"));
-}
-
-fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, ApiError> {
-    let malformed = || ApiError::BadRequest(format!("{name} is not a number of this service").into());
-    let parse = |text: &str| text.parse().ok().filter(|number| *number < 1 << 53).ok_or_else(malformed);
-    query::only(query, name)?.map(parse).transpose()
 }

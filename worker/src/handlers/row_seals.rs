@@ -11,7 +11,7 @@ use crate::auth;
 use crate::call::{Answer, Call, Outcome};
 use crate::error::ApiError;
 use crate::host::Host;
-use crate::query;
+use crate::query::{self, InvalidQuery};
 use crate::store::row_seals::{self, Cursor};
 
 /// `GET /admin/rows/verify?cursor=`: verifies a page of sealed rows.
@@ -51,6 +51,6 @@ pub(crate) async fn seal<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
 }
 
 fn cursor(text: Option<&str>) -> Result<Cursor, ApiError> {
-    let unfit = || ApiError::BadRequest("the cursor is not one of this service".into());
-    text.map_or(Ok(Cursor::start()), |text| Cursor::parse(text).ok_or_else(unfit))
+    let cursor = text.map_or_else(|| Some(Cursor::start()), Cursor::parse);
+    Ok(cursor.ok_or(InvalidQuery::Cursor)?)
 }

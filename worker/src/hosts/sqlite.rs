@@ -1,52 +1,12 @@
-//! In-process SQLite: runs statements, and opens a database in memory.
+//! In-process SQLite: runs statements on a connection, for hosts other than Workers.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
 use crate::host::rows::missing;
-use crate::host::{Cell, HostError, Result, Rows, Statement, Value};
-use crate::migrations::MIGRATIONS;
-
-/// A database in this process.
-#[derive(Debug)]
-pub struct Sqlite(Mutex<Connection>);
-
-impl Sqlite {
-    /// An empty database in memory, with all tables. Its data is lost when it is dropped.
-    ///
-    /// # Errors
-    /// [`HostError::Database`].
-    pub fn in_memory() -> Result<Self> {
-        let database = Connection::open_in_memory().map_err(database_error)?;
-        for (_, migration) in MIGRATIONS {
-            database.execute_batch(migration).map_err(database_error)?;
-        }
-        Ok(Self(Mutex::new(database)))
-    }
-
-    /// The connection, for operators' commands and tests.
-    pub fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs one transaction.
-    ///
-    /// # Errors
-    /// [`HostError::Database`]; the transaction is then rolled back.
-    pub fn transaction(&self, statements: &[Statement]) -> Result<Vec<Answer>> {
-        let run = || {
-            let mut connection = self.connection();
-            let transaction = connection.transaction()?;
-            let answers = run(&transaction, statements)?;
-            transaction.commit()?;
-            Ok(answers)
-        };
-        run().map_err(|error: rusqlite::Error| database_error(error))
-    }
-}
+use crate::host::{Cell, Result, Rows, Statement, Value};
 
 /// The rows of one statement.
 pub struct Answer {
@@ -112,19 +72,16 @@ fn cell(value: ValueRef<'_>) -> Cell {
     }
 }
 
-fn database_error(error: impl std::fmt::Display) -> HostError {
-    HostError::Database(error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use capy_protocol::id::{DeployId, KeyId};
 
     use super::*;
+    use crate::host::HostError;
 
     fn select(sql: &'static str) -> Answer {
-        let database = Sqlite::in_memory().unwrap();
-        database.transaction(&[Statement::new(sql, vec![])]).unwrap().remove(0)
+        let connection = Connection::open_in_memory().unwrap();
+        run(&connection, &[Statement::new(sql, vec![])]).unwrap().remove(0)
     }
 
     #[test]

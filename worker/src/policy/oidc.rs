@@ -3,7 +3,7 @@
 use capy_protocol::api::trusts::{NewTrust, Trust, TrustClaims};
 use capy_protocol::scope::Scope;
 
-use crate::issuer_keys::may_be_asked;
+use crate::issuer_keys::is_allowed_url;
 use crate::jwt::Claims;
 
 /// The largest difference between an issuer's clock and the service's, in seconds.
@@ -127,7 +127,7 @@ fn matches(wanted: Option<&str>, claim: Option<&str>) -> bool {
 pub fn new_trust(request: &NewTrust) -> Result<(), InvalidTrust> {
     let TrustClaims { repository, repository_id, git_ref, environment, workflow_ref, job_workflow_ref } =
         &request.claims;
-    if !is_text(&request.issuer) || !may_be_asked(&request.issuer) || request.issuer.contains('?') {
+    if !is_text(&request.issuer) || !is_allowed_url(&request.issuer) || request.issuer.contains('?') {
         return Err(InvalidTrust::Issuer);
     }
     if !is_text(&request.audience) {

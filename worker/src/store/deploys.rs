@@ -126,7 +126,7 @@ pub(crate) async fn list<H: Host>(
     project_id: &ProjectId,
     cursor: Option<&Cursor<DeployId>>,
 ) -> Result<(Vec<Deploy>, Option<Cursor<DeployId>>)> {
-    let (created_at, after) = Cursor::after(cursor);
+    let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![project_id.as_str().into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut deploys = query(host, sql::LIST, values).await?.parse(read_deploy)?;
     let next = page::cut(&mut deploys, |last| Cursor { created_at: last.created_at, id: last.deploy_id });

@@ -5,26 +5,28 @@ use std::fmt;
 /// The number of entries in a page.
 pub const PAGE: usize = 200;
 /// Later than every stored time: the greatest integer that D1 stores exactly.
-const AFTER_ALL: u64 = (1 << 53) - 1;
+const LAST_TIME: u64 = (1 << 53) - 1;
 
 /// Where a page of a list begins: after this entry. As text: `created_at-id`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Cursor<I> {
-    pub(crate) created_at: u64,
-    pub(crate) id: I,
+pub struct Cursor<I> {
+    /// When the entry was created.
+    pub created_at: u64,
+    /// The id of the entry.
+    pub id: I,
 }
 
 impl<I: fmt::Display> Cursor<I> {
     /// Parses a cursor, its id by `parse`.
-    pub(crate) fn parse<E>(text: &str, parse: impl FnOnce(&str) -> Result<I, E>) -> Option<Self> {
+    pub fn parse<E>(text: &str, parse: impl FnOnce(&str) -> Result<I, E>) -> Option<Self> {
         let (created_at, id) = text.split_once('-')?;
-        let created_at = created_at.parse().ok().filter(|time| *time <= AFTER_ALL)?;
+        let created_at = created_at.parse().ok().filter(|time| *time <= LAST_TIME)?;
         Some(Self { created_at, id: parse(id).ok()? })
     }
 
     /// The time and id parameters of a page's statement. Without a cursor, those of the first page.
-    pub(crate) fn after(cursor: Option<&Self>) -> (u64, String) {
-        cursor.map_or((AFTER_ALL, String::new()), |cursor| (cursor.created_at, cursor.id.to_string()))
+    pub(crate) fn parameters(cursor: Option<&Self>) -> (u64, String) {
+        cursor.map_or((LAST_TIME, String::new()), |cursor| (cursor.created_at, cursor.id.to_string()))
     }
 }
 

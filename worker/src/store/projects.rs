@@ -78,7 +78,7 @@ pub(crate) async fn list<H: Host>(
     cursor: Option<&Cursor<ProjectId>>,
 ) -> Result<(Vec<Project>, Option<Cursor<ProjectId>>)> {
     let of = of.map(Value::json);
-    let (created_at, after) = Cursor::after(cursor);
+    let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![of.into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut projects = query(host, sql::LIST, values).await?.parse(read_project)?;
     let next =

@@ -73,7 +73,7 @@ pub(crate) async fn list<H: Host>(
     host: &H,
     cursor: Option<&Cursor<TokenId>>,
 ) -> Result<(Vec<TokenInfo>, Option<Cursor<TokenId>>)> {
-    let (created_at, after) = Cursor::after(cursor);
+    let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut tokens = query(host, sql::tokens::LIST, values).await?.parse(read_info)?;
     let next = page::cut(&mut tokens, |last| Cursor { created_at: last.created_at, id: last.token_id });

@@ -20,7 +20,7 @@ pub(crate) async fn list<H: Host>(
     host: &H,
     cursor: Option<&Cursor<TrustId>>,
 ) -> Result<(Vec<Trust>, Option<Cursor<TrustId>>)> {
-    let (created_at, after) = Cursor::after(cursor);
+    let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut trusts = query(host, sql::trusts::LIST, values).await?.parse(read_trust)?;
     let next = page::cut(&mut trusts, |last| Cursor { created_at: last.created_at, id: last.trust_id });

@@ -5,7 +5,7 @@
 pub(super) const CRATES: &[&[&str]] = &[
     &["capy_access", "capy_protocol"],
     &["capy_client", "capy_conformance", "capy_inliner", "capy_worker"],
-    &["capy_server"],
+    &["capy_server", "capy_worker_testing"],
     &["capy_cli"],
     &["capy_build_worker", "capy_test_support"],
     &["capy_bench", "capy_journeys", "xtask"],
@@ -58,7 +58,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
             &["body", "call", "error", "log", "query"],
             &["app", "auth", "hosts", "identity", "limits", "oidc", "panics"],
             &["handlers"],
-            &["fuzzing", "router", "routes", "workers"],
+            &["router", "routes", "workers"],
         ],
     ),
     (

@@ -1,7 +1,7 @@
 //! The audit trail: what it says, and that tampering by hand in the database is found and named.
 
 use capy_protocol::blob::Format;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 use crate::service::support::{Deployment, NOW, Service};

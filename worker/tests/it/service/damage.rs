@@ -1,7 +1,7 @@
 //! Rows of the audit trail that cannot be read: each is a finding, and the sealing goes on.
 
 use capy_protocol::blob::Format;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 use crate::service::audit::{service_with_events, tamper, verify};

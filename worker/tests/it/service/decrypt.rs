@@ -4,7 +4,7 @@ use crate::service::support::{NOW, Service};
 use capy_protocol::blob::Format;
 use capy_protocol::id::DeployId;
 use capy_protocol::text::{parse_base64, serialize_base64};
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::json;
 
 const REVOKED: (u16, &str) = (410, "DEPLOY_REVOKED");

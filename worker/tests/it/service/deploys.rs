@@ -2,7 +2,7 @@
 
 use crate::service::support::{NOW, Service, TOKEN, request};
 use capy_protocol::blob::Format;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 fn registration(inner: &str) -> Value {

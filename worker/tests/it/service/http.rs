@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use capy_protocol::blob::Format;
 use capy_worker::caller::Peer;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use axum::http::Request;
 use capy_protocol::blob::Format;
 use capy_protocol::text::{parse_base64, serialize_base64};
 use capy_worker::caller::Peer;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 const LIMITED: (u16, &str) = (429, "RATE_LIMITED");

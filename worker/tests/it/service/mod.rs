@@ -9,6 +9,7 @@ mod http;
 mod issuer;
 mod limits;
 mod oidc;
+mod panics;
 mod projects;
 mod projects_limits;
 mod repeats;

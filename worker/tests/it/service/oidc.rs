@@ -2,7 +2,7 @@
 
 use crate::service::issuer::{AUDIENCE, Issuer};
 use crate::service::support::{Answer, NOW, Service, request};
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://issuer.example";

@@ -4,7 +4,7 @@
 use capy_protocol::api::projects::StoreRows;
 use capy_protocol::store_keys::StoreKeys;
 use capy_protocol::store_row::Place;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 use crate::service::support::{Answer, KEYS, NOW, Service, request};

@@ -105,7 +105,7 @@ async fn a_revocation_that_is_taken_back_gives_no_key_and_is_found() {
     let before = service.rows(row).remove(0);
     assert_eq!(service.revoke(&deployment).await.status, 200);
     // The list that KV holds knows of it as well; somebody takes that away, too.
-    service.inject(capy_worker::hosts::faulty::Faults { list_lags: true, ..Default::default() });
+    service.inject(capy_worker_testing::Faults { list_lags: true, ..Default::default() });
     write(&service, "UPDATE deploys SET revoked_at = NULL");
     assert_eq!(service.decrypt(&deployment).await.refusal(), ALTERED);
     let found = verify(&service).await;

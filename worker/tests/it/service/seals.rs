@@ -2,7 +2,7 @@
 
 use capy_protocol::blob::Format;
 use capy_worker::audit::SEGMENT_ROWS_MAX;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 use crate::service::audit::{service_with_events, tamper, verify};

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::service::support::Service;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::json;
 
 #[tokio::test]

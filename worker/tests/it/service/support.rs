@@ -13,10 +13,10 @@ use capy_protocol::key::ProjectKey;
 use capy_protocol::mint::Minting;
 use capy_worker::app::{App, Clock};
 use capy_worker::caller::Peer;
-use capy_worker::hosts::faulty::{Faults, Faulty};
 use capy_worker::log::Log;
 use capy_worker::router;
 use capy_worker::secrets::Secrets;
+use capy_worker_testing::{Faults, FaultyHost};
 
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(crate) const NOW: u64 = 1_790_000_000_000;
 
 pub(crate) struct Service {
     router: Router,
-    app: Arc<App<Faulty>>,
+    app: Arc<App<FaultyHost>>,
     log: Arc<Mutex<Vec<String>>>,
     time: Arc<AtomicU64>,
 }
@@ -57,10 +57,10 @@ impl Service {
     }
 
     pub(crate) fn with_secrets(token: Option<&str>, roots: Option<&str>) -> Self {
-        Self::over(Faulty::new().unwrap(), token, roots, Some(KEYS))
+        Self::over(FaultyHost::new().unwrap(), token, roots, Some(KEYS))
     }
 
-    fn over(host: Faulty, token: Option<&str>, roots: Option<&str>, keys: Option<&str>) -> Self {
+    fn over(host: FaultyHost, token: Option<&str>, roots: Option<&str>, keys: Option<&str>) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         let time = Arc::new(AtomicU64::new(NOW));
@@ -112,11 +112,11 @@ impl Service {
         self.time.fetch_add(millis, Ordering::SeqCst);
     }
 
-    pub(crate) fn app(&self) -> &App<Faulty> {
+    pub(crate) fn app(&self) -> &App<FaultyHost> {
         &self.app
     }
 
-    pub(crate) fn host(&self) -> &Faulty {
+    pub(crate) fn host(&self) -> &FaultyHost {
         &self.app.host
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use capy_protocol::blob::Format;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 use crate::service::support::{NOW, Service};

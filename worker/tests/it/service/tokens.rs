@@ -2,7 +2,7 @@
 
 use crate::service::support::{NOW, Service, TOKEN, make_token, request, who};
 use capy_protocol::blob::Format;
-use capy_worker::hosts::faulty::Faults;
+use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
 const FORBIDDEN: (u16, &str) = (403, "FORBIDDEN");

@@ -1,5 +1,7 @@
-//! An in-memory host with injected faults, for tests: a real database, and a revocation list that
-//! may lag.
+//! A host of the key service with injected faults, for tests and fuzz targets: a real database in
+//! memory, and a revocation list, a rate limiter and issuers that fail, lag or wait on request.
+
+mod memory_database;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,12 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use capy_protocol::id::DeployId;
+use capy_worker::future::MaybeSend;
+use capy_worker::host::{Host, HostError, Limit, Result, RsaKey, Statement};
+use capy_worker::hosts::outbound;
+use capy_worker::hosts::sqlite::Answer;
+use capy_worker::store::sql;
 
-use super::outbound;
-use super::sqlite::{Answer, Sqlite};
-use crate::future::MaybeSend;
-use crate::host::{Host, HostError, Limit, Result, RsaKey, Statement};
-use crate::store::sql;
+pub use memory_database::MemoryDatabase;
 
 /// The faults to inject.
 #[derive(Clone, Copy, Default, Debug)]
@@ -41,29 +44,29 @@ pub struct Faults {
 
 /// An in-memory database, a revocation list, and the faults that are injected.
 #[derive(Debug)]
-pub struct Faulty {
-    database: Sqlite,
+pub struct FaultyHost {
+    database: MemoryDatabase,
     listed: Mutex<BTreeMap<DeployId, u64>>,
     faults: Mutex<Faults>,
     /// Requests counted under each limit and key. The counts never expire: no time passes in this
     /// host.
-    asked: Mutex<BTreeMap<(Limit, String), u32>>,
+    requests: Mutex<BTreeMap<(Limit, String), u32>>,
     documents: Mutex<BTreeMap<String, Vec<u8>>>,
     fetched: AtomicU32,
 }
 
-impl Faulty {
+impl FaultyHost {
     /// An empty host without faults.
     ///
     /// # Errors
     /// [`HostError::Database`].
     pub fn new() -> Result<Self> {
-        let database = Sqlite::in_memory()?;
+        let database = MemoryDatabase::new()?;
         Ok(Self {
             database,
             listed: Mutex::default(),
             faults: Mutex::default(),
-            asked: Mutex::default(),
+            requests: Mutex::default(),
             documents: Mutex::default(),
             fetched: AtomicU32::new(0),
         })
@@ -91,7 +94,7 @@ impl Faulty {
     }
 
     /// The database, bypassing the faults.
-    pub fn database(&self) -> &Sqlite {
+    pub fn database(&self) -> &MemoryDatabase {
         &self.database
     }
 
@@ -100,7 +103,7 @@ impl Faulty {
     }
 }
 
-impl Host for Faulty {
+impl Host for FaultyHost {
     const LOCAL_SOURCES: bool = false;
 
     type Rows = Answer;
@@ -143,8 +146,8 @@ impl Host for Faulty {
         if self.faults().limiter {
             return Err(HostError::RateLimiter("injected".into()));
         }
-        let mut asked = lock(&self.asked);
-        let count = asked.entry((limit, key.to_owned())).or_default();
+        let mut requests = lock(&self.requests);
+        let count = requests.entry((limit, key.to_owned())).or_default();
         *count += 1;
         Ok(*count <= limit.max_requests().get())
     }
