@@ -20,9 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use build::Build;
 #[cfg(unix)]
 pub(crate) use build::{BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
-pub(crate) use deploy::{
-    CredentialArg, Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, FormatArg, Mint,
-};
+pub(crate) use deploy::{Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, Mint, OptionValue};
 pub(crate) use store::{
     ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, SecretCommand,
     SecretDelete, SecretList, SecretSet, Settings, Store, StoreKeys, StoreKeysCommand,

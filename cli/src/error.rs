@@ -422,7 +422,9 @@ impl Error {
             Self::AuditTampered { .. } => {
                 "find out who can write to the service's database; its backups may hold what is missing"
             }
-            Self::CheckpointsMalformed { .. } => "restore the file from a backup; if there is none, remove it",
+            Self::CheckpointsMalformed { .. } => {
+                "restore the file from a backup; if there is none, remove it"
+            }
             Self::ProjectAmbiguous { .. } => "give the id of one of them",
             Self::SecretNotFound { .. } => "`capy store secret list` shows the names",
             Self::StoreUnopened { .. } => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use capy_protocol::api::Credential;
 use capy_protocol::blob::Format;
 use capy_protocol::network::Network;
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::EnvFileArg;
@@ -121,10 +122,10 @@ pub(crate) struct Mint {
     pub(crate) terms: TermsArgs,
     /// The credential that the platform keeps beside the blob
     #[arg(long, value_enum, default_value = "project-key")]
-    pub(crate) credential: CredentialArg,
+    pub(crate) credential: OptionValue<Credential>,
     /// The blob's format; v0 is that of the original system
     #[arg(long, value_enum, default_value = "v1")]
-    pub(crate) format: FormatArg,
+    pub(crate) format: OptionValue<Format>,
     #[command(flatten)]
     pub(crate) file: EnvFileArg,
 }
@@ -137,8 +138,8 @@ impl From<&Mint> for PartialRequest {
             only: arguments.only.clone(),
             label: arguments.label.clone(),
             terms: arguments.terms.clone().into(),
-            credential: arguments.credential.into(),
-            format: arguments.format.into(),
+            credential: arguments.credential.0,
+            format: arguments.format.0,
             blob: BlobPlace::of(arguments.split, arguments.blob_file.as_deref()),
         }
     }
@@ -164,55 +165,34 @@ impl From<TermsArgs> for Terms {
     }
 }
 
-/// [`Credential`], as it is typed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum CredentialArg {
-    /// PROJECT_KEY, which is never sent to the key service
-    ProjectKey,
-    /// _CAPY_DEPLOY_KEY, which is the deploy token itself
-    DeployKey,
-}
+/// A type of the protocol as the value of an option.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OptionValue<T>(pub(crate) T);
 
-impl From<CredentialArg> for Credential {
-    fn from(argument: CredentialArg) -> Self {
-        match argument {
-            CredentialArg::ProjectKey => Self::ProjectKey,
-            CredentialArg::DeployKey => Self::DeployKey,
-        }
+impl ValueEnum for OptionValue<Credential> {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Credential::ProjectKey), Self(Credential::DeployKey)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self.0 {
+            Credential::ProjectKey => "PROJECT_KEY, which is never sent to the key service",
+            Credential::DeployKey => "_CAPY_DEPLOY_KEY, which is the deploy token itself",
+        };
+        Some(PossibleValue::new(self.0.as_str()).help(help))
     }
 }
 
-impl From<Credential> for CredentialArg {
-    fn from(credential: Credential) -> Self {
-        match credential {
-            Credential::ProjectKey => Self::ProjectKey,
-            Credential::DeployKey => Self::DeployKey,
-        }
+impl ValueEnum for OptionValue<Format> {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Format::V1), Self(Format::V0)]
     }
-}
 
-/// [`Format`], as it is typed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum FormatArg {
-    V1,
-    V0,
-}
-
-impl From<FormatArg> for Format {
-    fn from(argument: FormatArg) -> Self {
-        match argument {
-            FormatArg::V1 => Self::V1,
-            FormatArg::V0 => Self::V0,
-        }
-    }
-}
-
-impl From<Format> for FormatArg {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::V1 => Self::V1,
-            Format::V0 => Self::V0,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self.0 {
+            Format::V1 => "v1",
+            Format::V0 => "v0",
+        }))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::cli::{CredentialArg, FormatArg};
+use crate::cli::OptionValue;
 use crate::deployment::{
     BlobFile, BlobPlace, CheckedRequest, DeployContext, DeployRequest, PartialRequest, Terms, lifetime,
 };
@@ -47,9 +47,8 @@ pub(super) fn ask(
     }
     request.terms = ask_terms(request.terms)?;
     if is_yes(&line("is it for another client than capy? [y/N] ")?) {
-        request.credential =
-            choose("the credential beside the blob", CredentialArg::from(request.credential))?.into();
-        request.format = choose("the blob's format", FormatArg::from(request.format))?.into();
+        request.credential = choose("the credential beside the blob", OptionValue(request.credential))?.0;
+        request.format = choose("the blob's format", OptionValue(request.format))?.0;
     }
     let mut request = request.complete()?;
     offer_alternatives(context, &mut request)?;
