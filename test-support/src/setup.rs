@@ -130,15 +130,24 @@ pub fn cargo() -> Command {
     cargo
 }
 
+/// What `cargo metadata` prints about the workspace, without its dependencies.
+///
+/// # Errors
+/// If cargo fails.
+pub fn cargo_metadata() -> Result<serde_json::Value> {
+    let mut cargo = cargo();
+    cargo.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(workspace_root());
+    let output = cargo.output().context("cargo metadata: cannot start")?;
+    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).context("cargo metadata")
+}
+
 /// Cargo's target folder, also where it is not `target/`.
 ///
 /// # Errors
 /// If cargo does not tell it.
 pub fn target_dir() -> Result<PathBuf> {
-    let mut cargo = cargo();
-    cargo.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(workspace_root());
-    let output = cargo.output().context("cargo metadata: cannot start")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let metadata = cargo_metadata()?;
     let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
     Ok(PathBuf::from(folder))
 }

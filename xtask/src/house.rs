@@ -9,10 +9,10 @@ mod sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::steps::say;
-use crate::workspace_root;
+use crate::{setup, workspace_root};
 use circles::{Graph, circles};
 use sources::{Module, ModuleId, Reference, Sources};
 
@@ -40,12 +40,7 @@ pub fn run() -> Result<()> {
 /// The libraries of the workspace: the name and the root file of each.
 fn crates() -> Result<Vec<(String, PathBuf)>> {
     let root = workspace_root();
-    let output = crate::setup::cargo()
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .output()
-        .context("cargo metadata does not start")?;
-    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let metadata = setup::cargo_metadata()?;
     let mut crates = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         for target in package["targets"].as_array().into_iter().flatten() {
@@ -66,25 +61,49 @@ fn crates() -> Result<Vec<(String, PathBuf)>> {
 
 fn findings(sources: &Sources) -> Vec<String> {
     let mut findings = above(sources);
-    let mut graph = Graph::new();
-    let mut places = BTreeMap::new();
-    for reference in references(sources) {
-        let [from, to] = [reference.from, reference.to].map(|id| sources.modules[id].file.as_path());
-        if from != to {
-            graph.entry(from).or_insert_with(BTreeSet::new).insert(to);
-            places.entry((from, to)).or_insert(reference.line);
-        }
-    }
-    for circle in circles(&graph) {
-        findings.push(report("files", &circle, |from, to| {
-            let line = places.get(&(*from, *to))?;
-            Some(format!("  {}:{line} names {}", from.display(), to.display()))
-        }));
-    }
-    for outer in 0..sources.modules.len() {
-        siblings(sources, outer, &mut findings);
+    let file = |id: ModuleId| Some(sources.modules[id].file.as_path());
+    findings.extend(circles_among("files", sources, file));
+    for outer in &sources.modules {
+        // Each child stands for everything that is in it.
+        let child = |id| outer.children.values().copied().find(|child| sources.is_within(id, *child));
+        let what = format!("modules of {}", outer.path.join("::"));
+        findings.extend(circles_among(&what, sources, child));
     }
     findings
+}
+
+/// Finds cycles among the nodes that modules belong to. References within a node, and those of
+/// modules without a node, do not count.
+fn circles_among<N: Ord + Copy>(
+    what: &str,
+    sources: &Sources,
+    node: impl Fn(ModuleId) -> Option<N>,
+) -> Vec<String> {
+    let mut graph = Graph::new();
+    let mut places: BTreeMap<(N, N), Vec<&Reference>> = BTreeMap::new();
+    for reference in references(sources) {
+        if let (Some(from), Some(to)) = (node(reference.from), node(reference.to))
+            && from != to
+        {
+            graph.entry(from).or_insert_with(BTreeSet::new).insert(to);
+            places.entry((from, to)).or_default().push(reference);
+        }
+    }
+    let report = |circle: Vec<N>| {
+        let mut lines = vec![format!("circle of {} {what}:", circle.len())];
+        for from in &circle {
+            let named = circle.iter().filter_map(|to| places.get(&(*from, *to)));
+            lines.extend(named.flatten().map(|reference| place(sources, reference)));
+        }
+        lines.join("\n")
+    };
+    circles(&graph).into_iter().map(report).collect()
+}
+
+/// Where a reference is, and what it names.
+fn place(sources: &Sources, at: &Reference) -> String {
+    let [from, to] = [at.from, at.to].map(|id| &sources.modules[id]);
+    format!("  {}:{} names {} ({})", from.file.display(), at.line, to.path.join("::"), to.file.display())
 }
 
 /// All references but those from or to the inliner's engines.
@@ -124,44 +143,6 @@ fn above(sources: &Sources) -> Vec<String> {
     findings
 }
 
-/// Finds cycles among the children of one module, each taken with everything that is in it.
-fn siblings(sources: &Sources, outer: ModuleId, findings: &mut Vec<String>) {
-    let children: Vec<_> = sources.modules[outer].children.values().copied().collect();
-    let room = |id: ModuleId| children.iter().copied().find(|child| sources.is_within(id, *child));
-    let mut graph = Graph::new();
-    let mut places: BTreeMap<(ModuleId, ModuleId), Vec<&Reference>> = BTreeMap::new();
-    for reference in references(sources) {
-        if let (Some(from), Some(to)) = (room(reference.from), room(reference.to))
-            && from != to
-        {
-            graph.entry(from).or_insert_with(BTreeSet::new).insert(to);
-            places.entry((from, to)).or_default().push(reference);
-        }
-    }
-    for circle in circles(&graph) {
-        let what = format!("modules of {}", sources.modules[outer].path.join("::"));
-        findings.push(report(&what, &circle, |from, to| {
-            let lines: Vec<_> = places
-                .get(&(*from, *to))?
-                .iter()
-                .map(|at| {
-                    let [from, to] = [at.from, at.to].map(|id| &sources.modules[id]);
-                    format!("  {}:{} names {}", from.file.display(), at.line, to.path.join("::"))
-                })
-                .collect();
-            Some(lines.join("\n"))
-        }));
-    }
-}
-
-fn report<N>(what: &str, circle: &[N], place: impl Fn(&N, &N) -> Option<String>) -> String {
-    let mut lines = vec![format!("circle of {} {what}:", circle.len())];
-    for from in circle {
-        lines.extend(circle.iter().filter_map(|to| place(from, to)));
-    }
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -185,7 +166,9 @@ mod tests {
         let root = ("src/lib.rs", "mod a;\nmod b;\npub use a::A;\n");
         let findings = found("planted", &[root, ("src/a.rs", of_b), ("src/b.rs", of_a)]);
         let is_named = findings.iter().any(|finding| {
-            finding.starts_with("circle of 2 files") && finding.contains("src/b.rs:1 names src/a.rs")
+            finding.starts_with("circle of 2 files")
+                && finding.contains("src/b.rs:1 names planted")
+                && finding.contains("(src/a.rs)")
         });
         assert_eq!(findings.len(), if is_named { 2 } else { 0 }, "{findings:?}");
         is_named
