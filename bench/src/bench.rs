@@ -4,10 +4,10 @@
 //! The command prints the README's tables and sets no limits: times differ between machines, ratios
 //! less so.
 
+mod cpu_profile;
 pub(crate) mod load;
 mod measure;
 mod profile;
-mod sampled;
 mod scale;
 mod service;
 mod tree;
@@ -30,7 +30,7 @@ use capy_test_support::shop::{Shop, VARIABLES, collect, copy_tree};
 use capy_test_support::steps::{heading, say};
 use capy_test_support::workspace_root;
 pub(crate) use measure::median;
-pub(crate) use measure::tell;
+pub(crate) use measure::print_usage;
 use measure::{Row, Side, compare};
 use upload::Upload;
 
@@ -109,7 +109,7 @@ pub(crate) fn run(runs: Option<u32>, only: Option<Rows>) -> Result<()> {
 /// Results of the key service.
 struct Loaded {
     rows: Vec<service::Row>,
-    own: Vec<profile::Own>,
+    own: Vec<profile::IsolateTime>,
     /// The upload's size, as wrangler prints it.
     size: String,
 }
@@ -272,7 +272,7 @@ fn print_loads(rows: &[service::Row]) -> Result<()> {
     Ok(())
 }
 
-fn print_own(rows: &[profile::Own]) -> Result<()> {
+fn print_own(rows: &[profile::IsolateTime]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -282,10 +282,11 @@ fn print_own(rows: &[profile::Own]) -> Result<()> {
         "\n| CPU of the isolate for a decrypt | alone | under load | of that garbage | rate while profiled |"
     )?;
     writeln!(out, "|---|---|---|---|---|")?;
-    for profile::Own { name, alone, profiled: [busy, garbage], slowed, .. } in rows {
+    for profile::IsolateTime { name, alone, profiled: [busy, garbage], slowed, .. } in rows {
         writeln!(out, "| {name} | {} | {} | {} | {slowed:.2} |", ms(*alone), ms(*busy), ms(*garbage))?;
     }
-    for (profile::Own { name, heaviest, .. }, how) in rows.iter().flat_map(|own| [(own, 0), (own, 1)]) {
+    for (profile::IsolateTime { name, heaviest, .. }, how) in rows.iter().flat_map(|own| [(own, 0), (own, 1)])
+    {
         writeln!(out, "\n{name}, {}:", ["alone", "under load"][how])?;
         for (function, part) in &heaviest[how] {
             writeln!(out, "{:5.1} % {function}", part * 100.0)?;

@@ -51,6 +51,6 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Bench { runs, only } => bench::run(runs, only),
         Command::Soak { minutes, host, rate } => soak::run(minutes, host, rate),
-        Command::Measure { command } => bench::tell(&command),
+        Command::Measure { command } => bench::print_usage(&command),
     }
 }

@@ -6,10 +6,10 @@
 //! The restarts are in the first half of the time. In the second half one process runs through, and
 //! its memory is judged.
 
-mod field;
+mod audit_check;
+mod load_profile;
 mod memory;
 mod model;
-mod trail;
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::SeqCst;
@@ -18,26 +18,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 
-use crate::bench::load::{self, Ask};
+use crate::bench::load::{self, PreparedRequest};
 use crate::registered::{Caller, Registered};
 use capy_test_support::key_service::{End, KeyService};
 use capy_test_support::node::Node;
 use capy_test_support::setup;
 use capy_test_support::steps::{heading, say};
-use field::{CLIENTS, Field};
+use load_profile::{CLIENTS, LoadProfile};
 use memory::Samples;
 
-/// How many stretches end with a restart. They take the first half of the time; one more stretch
+/// How many phases end with a restart. They take the first half of the time; one more phase
 /// takes the second.
-const STRETCHES: u32 = 6;
+const PHASES: u32 = 6;
 
 /// How long the highest rate is measured, with requests as fast as possible.
-const PROBE: Duration = Duration::from_secs(5);
+const PROBE_TIME: Duration = Duration::from_secs(5);
 
 /// The time between two checkpoints on the Worker, whose schedule has to be triggered, and the time
 /// between two samples of the memory.
-const CHECKPOINTS: Duration = Duration::from_secs(10);
-const LOOKS: Duration = Duration::from_millis(500);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Which host is soaked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,64 +76,64 @@ fn soak(service: KeyService, program: &'static str, time: Duration, rate: Option
     let most = highest_rate(&service)?;
     let rate = rate.unwrap_or(most / 2.0);
     say(format!("   {rate:.0} calls a second; it took {most:.0} decrypts a second"));
-    let field = Field::new(&service)?;
+    let load = LoadProfile::new(&service)?;
     let pace = Duration::from_secs_f64(CLIENTS as f64 / rate);
     let service = thread::scope(|scope| {
-        let field = &field;
+        let load = &load;
         let clients: Vec<_> =
-            (0..CLIENTS).map(|number| scope.spawn(move || field.client(number, pace))).collect();
-        let service = stretches(field, service, program, time);
-        field.over.store(true, SeqCst);
+            (0..CLIENTS).map(|number| scope.spawn(move || load.client(number, pace))).collect();
+        let service = phases(load, service, program, time);
+        load.over.store(true, SeqCst);
         for client in clients {
             client.join().map_err(|_| anyhow!("a client panicked"))??;
         }
         service
     })?;
-    field.check_the_end(service.url())
+    load.check_the_end(service.url())
 }
 
-/// Restarts the service after each stretch but the last, which is the longest.
-fn stretches(
-    field: &Field,
+/// Restarts the service after each phase but the last, which is the longest.
+fn phases(
+    load: &LoadProfile,
     mut service: KeyService,
     program: &'static str,
     time: Duration,
 ) -> Result<KeyService> {
     let mut verified = 1;
-    for number in 0..STRETCHES {
-        stretch(field, &service, program, time / 2 / STRETCHES)?;
-        if field.over.load(SeqCst) {
+    for number in 0..PHASES {
+        phase(load, &service, program, time / 2 / PHASES)?;
+        if load.over.load(SeqCst) {
             return Ok(service);
         }
-        let end = if number % 2 == 0 { End::Killed } else { End::Asked };
-        field.restarts.fetch_add(1, SeqCst);
+        let end = if number % 2 == 0 { End::Killed } else { End::Terminated };
+        load.restarts.fetch_add(1, SeqCst);
         service = service.restarted(end)?;
-        service.url().clone_into(&mut field.url.write().unwrap_or_else(PoisonError::into_inner));
-        field.restarts.fetch_add(1, SeqCst);
-        let found = trail::verify(&Caller::new(service.admin_token()), service.url(), verified)?;
+        service.url().clone_into(&mut load.url.write().unwrap_or_else(PoisonError::into_inner));
+        load.restarts.fetch_add(1, SeqCst);
+        let found = audit_check::verify(&Caller::new(service.admin_token()), service.url(), verified)?;
         say(format!("      {end}, and started again: {} events verify that came since", found.events));
         verified = found.last;
     }
-    let samples = stretch(field, &service, program, time / 2)?;
-    if !field.over.load(SeqCst) {
+    let samples = phase(load, &service, program, time / 2)?;
+    if !load.over.load(SeqCst) {
         say(format!("   memory of {program}: {}", samples.judge()?));
     }
     Ok(service)
 }
 
 /// Waits while the clients send requests, samples the memory, and triggers the schedule.
-fn stretch(field: &Field, service: &KeyService, program: &str, time: Duration) -> Result<Samples> {
+fn phase(load: &LoadProfile, service: &KeyService, program: &str, time: Duration) -> Result<Samples> {
     let (caller, start) = (Caller::new(service.admin_token()), Instant::now());
     let (mut samples, mut scheduled) = (Samples::default(), start);
-    while start.elapsed() < time && !field.over.load(SeqCst) {
-        thread::sleep(LOOKS);
-        samples.add(service.server().resident_of(program)?, field.calls.load(SeqCst));
-        if scheduled.elapsed() >= CHECKPOINTS {
-            play_schedule(service, &caller)?;
+    while start.elapsed() < time && !load.over.load(SeqCst) {
+        thread::sleep(SAMPLE_INTERVAL);
+        samples.add(service.server().resident_of(program)?, load.calls.load(SeqCst));
+        if scheduled.elapsed() >= CHECKPOINT_INTERVAL {
+            trigger_schedule(service, &caller)?;
             scheduled = Instant::now();
         }
     }
-    let calls = field.calls.load(SeqCst);
+    let calls = load.calls.load(SeqCst);
     let all = service.server().resident()?;
     say(format!("      {calls} calls so far, {program} has {samples}, with its helpers {} MiB", all >> 20));
     Ok(samples)
@@ -141,7 +141,7 @@ fn stretch(field: &Field, service: &KeyService, program: &str, time: Duration) -
 
 /// Triggers the Worker's schedule once, as the platform does every few minutes. `capy serve` has
 /// its own timer.
-fn play_schedule(service: &KeyService, caller: &Caller) -> Result<()> {
+fn trigger_schedule(service: &KeyService, caller: &Caller) -> Result<()> {
     if service.is_worker() {
         let status = caller.status(&format!("{}/cdn-cgi/handler/scheduled", service.url()))?;
         ensure!(status == 200, "the schedule: {status}");
@@ -153,8 +153,8 @@ fn highest_rate(service: &KeyService) -> Result<f64> {
     let caller = Caller::new(service.admin_token());
     let ask = || {
         let deployment = Registered::register(&caller, service.url())?;
-        Ok(Ask::post(&deployment.path(), &deployment.ask.to_string(), &deployment.key))
+        Ok(PreparedRequest::post(&deployment.path(), &deployment.ask.to_string(), &deployment.key))
     };
     let asks = (0..load::CLIENTS).map(|_| ask()).collect::<Result<Vec<_>>>()?;
-    Ok(load::run(service.url(), &asks, PROBE)?.a_second())
+    Ok(load::run(service.url(), &asks, PROBE_TIME)?.per_second())
 }

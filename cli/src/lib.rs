@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().next().is_some_and(|first| capy_inline::is_called_by(&first)) {
         return capy_inline::main();
     }
-    capy_client::waiting::report_to(printer::note);
+    capy_client::slow_calls::report_to(printer::note);
     exit_code(commands::dispatch(cli::parse()))
 }
 

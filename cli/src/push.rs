@@ -13,7 +13,7 @@ mod redact;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use capy_client::credentials::{self, Stand};
+use capy_client::credentials::{self, Placeholder};
 use capy_protocol::terminal_text::is_terminal_control;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -245,7 +245,7 @@ impl<'a> PushPlan<'a> {
                 None => &mut report.missing,
                 Some(Listed::Value(value)) if self.is_given(name, &value) => &mut report.stored,
                 Some(Listed::Value(value))
-                    if credentials::stands_for_value(&value) != Some(Stand::Hidden) =>
+                    if credentials::find_placeholder(&value) != Some(Placeholder::Hidden) =>
                 {
                     &mut report.altered
                 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use capy_client::private_memory;
 use capy_protocol::service_secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, WRAP_ROOTS};
-use capy_server::{Reread, Server, Settings, Tls, secret};
+use capy_server::{ReloadSecrets, Server, Settings, Tls, secret};
 use capy_worker::log::Log;
 use capy_worker::secrets::Secrets;
 use clap::Parser;
@@ -52,7 +52,7 @@ const SECRETS: [(&str, &str, Draw); 3] = [
 fn run(arguments: Serve) -> Result<()> {
     // Memory is hidden before the secrets are read. Secrets from variables are also in
     // `/proc/PID/environ`, which is closed to other processes, too.
-    let _memory = private_memory::keep();
+    let _memory = private_memory::protect();
     let secrets = secrets(&arguments)?;
     secrets.check()?;
     let again = Serve { init: false, ..arguments.clone() };
@@ -75,8 +75,8 @@ fn run(arguments: Serve) -> Result<()> {
         address_connections: arguments.max_connections_per_address,
         grace: arguments.grace,
     };
-    let server = Server::bind(settings, secrets, Reread::new(reread), Log::new(printer::note))?;
-    let listening = server.listening()?;
+    let server = Server::bind(settings, secrets, ReloadSecrets::new(reread), Log::new(printer::note))?;
+    let listening = server.listen_addresses()?;
     printer::note(&format!("listening on {scheme}://{}", listening.routes));
     if let Some(metrics) = listening.metrics {
         printer::note(&format!("metrics on http://{metrics}/metrics"));

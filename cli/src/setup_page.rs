@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use capy_client::signals::Interrupt;
 use capy_server::Limits;
-use capy_server::http::{self, Rights};
+use capy_server::http::{self, ReservationPolicy, Shutdown};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -80,13 +80,13 @@ async fn run(
     redirect: Redirect,
 ) -> std::io::Result<End> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let (shutdown, shutdown_signal) = watch::channel(http::End::NotYet);
+    let (shutdown, shutdown_signal) = watch::channel(Shutdown::NotYet);
     let router = routes::router(Arc::clone(session));
     let server = tokio::spawn(http::serve(
         listener,
         router,
         Limits::of(MAX_CONNECTIONS),
-        Rights::SUCCESS,
+        ReservationPolicy::SUCCESS,
         shutdown_signal,
     ));
     let end = wait_for_end(session, interrupt, redirect).await;
@@ -95,7 +95,7 @@ async fn run(
     while end == End::Signal && session.is_pushing() && start.elapsed() < PUSH_STOP_TIMEOUT {
         sleep(POLL_INTERVAL).await;
     }
-    let _ = shutdown.send(http::End::Graceful);
+    let _ = shutdown.send(Shutdown::Graceful);
     let _ = timeout(DRAIN_TIMEOUT, server).await;
     Ok(end)
 }

@@ -8,7 +8,7 @@ pub struct Names {
     /// Name of the variable with the blob.
     pub blob: &'static str,
     /// Names of the variables with the further parts of a split blob, in order.
-    pub more: &'static [&'static str],
+    pub parts: &'static [&'static str],
     /// How errors name the joined parts of a split blob: a part may be left over from an older
     /// deployment.
     pub joined: &'static str,
@@ -22,7 +22,7 @@ impl Names {
     /// The default pair.
     pub const PROJECT_KEY: Self = Self {
         blob: "SECRETS_BLOB",
-        more: &MORE,
+        parts: &BLOB_PARTS,
         joined: "SECRETS_BLOB, joined with its numbered parts,",
         blob_file: "SECRETS_BLOB_FILE",
         key: "PROJECT_KEY",
@@ -30,7 +30,7 @@ impl Names {
     /// The pair of `--credential deploy-key`.
     pub const DEPLOY_KEY: Self = Self {
         blob: "_CAPY_SECRETS_BLOB",
-        more: &CAPY_MORE,
+        parts: &CAPY_BLOB_PARTS,
         joined: "_CAPY_SECRETS_BLOB, joined with its numbered parts,",
         blob_file: "_CAPY_SECRETS_BLOB_FILE",
         key: "_CAPY_DEPLOY_KEY",
@@ -41,8 +41,8 @@ impl Names {
 macro_rules! numbered {
     ($name:literal, $($number:literal)*) => { [$(concat!($name, "_", $number)),*] };
 }
-pub(crate) const MORE: [&str; 15] = numbered!("SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
-const CAPY_MORE: [&str; 15] = numbered!("_CAPY_SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+pub(crate) const BLOB_PARTS: [&str; 15] = numbered!("SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+const CAPY_BLOB_PARTS: [&str; 15] = numbered!("_CAPY_SECRETS_BLOB", 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
 
 /// Whether a variable is part of a credential. Child processes do not inherit such variables.
 pub fn is_credential(name: &str) -> bool {
@@ -51,12 +51,12 @@ pub fn is_credential(name: &str) -> bool {
 
 /// The names of all credential variables.
 pub fn all() -> impl Iterator<Item = &'static str> {
-    VARIABLES.into_iter().chain(MORE).chain(CAPY_MORE)
+    VARIABLES.into_iter().chain(BLOB_PARTS).chain(CAPY_BLOB_PARTS)
 }
 
 /// Credential variables that are set but blank: a platform's command line stored nothing, or the
 /// platform hides the value.
-pub fn emptied(lookup: impl Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
+pub fn blank(lookup: impl Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
     let is_blank = |name: &&'static str| {
         lookup(name).is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()))
     };

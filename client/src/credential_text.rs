@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 /// The shortest line width that counts as folding by mail or YAML. Shorter pieces between spaces
 /// may have lost characters.
-const NARROWEST_LINE: usize = 16;
+const FOLDED_LINE_MIN: usize = 16;
 
 /// Placeholder words that platforms show instead of a hidden value.
-const HIDDEN: [&str; 19] = [
+const HIDDEN_VALUE_WORDS: [&str; 19] = [
     "sensitive",
     "redacted",
     "encrypted",
@@ -35,7 +35,7 @@ const HIDDEN: [&str; 19] = [
 
 /// A placeholder instead of a credential, by its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stand {
+pub enum Placeholder {
     /// A platform's word or asterisks for a value that the platform does not show.
     Hidden,
     /// A reference such as `${{ secrets.NAME }}` that was never replaced by its value.
@@ -43,7 +43,7 @@ pub enum Stand {
 }
 
 /// Whether a text is a placeholder for a value, and of which kind.
-pub fn stands_for_value(text: &str) -> Option<Stand> {
+pub fn find_placeholder(text: &str) -> Option<Placeholder> {
     let text = text.trim().trim_matches(['"', '\'', '`']).trim();
     let is_reference = text.starts_with("${")
         || text.starts_with("{{") && text.ends_with("}}")
@@ -52,15 +52,15 @@ pub fn stands_for_value(text: &str) -> Option<Stand> {
             .iter()
             .any(|start| text.starts_with(start));
     if is_reference {
-        return Some(Stand::Reference);
+        return Some(Placeholder::Reference);
     }
     let is_star =
         |letter: char| matches!(letter, '*' | '\u{2022}' | '\u{25cf}' | '\u{00b7}' | '.' | '\u{2026}' | '-');
     let is_stars = !text.is_empty() && text.chars().all(is_star);
     let is_crosses = text.len() >= 3 && text.bytes().all(|byte| byte == b'x' || byte == b'X');
     let word = text.trim_matches(['[', ']', '<', '>', '(', ')', '{', '}', '*', '-', '_', ' ']).to_lowercase();
-    let is_hidden = HIDDEN.contains(&word.as_str());
-    (is_stars || is_crosses || is_hidden).then_some(Stand::Hidden)
+    let is_hidden = HIDDEN_VALUE_WORDS.contains(&word.as_str());
+    (is_stars || is_crosses || is_hidden).then_some(Placeholder::Hidden)
 }
 
 fn is_name(text: &str) -> bool {
@@ -93,7 +93,7 @@ pub(super) fn unwrapped(text: &str, variable: &str) -> Option<Zeroizing<String>>
     let pieces: Vec<&str> = decoded.split(' ').filter(|piece| !piece.is_empty()).collect();
     // Form decoding turns `+` into a space: only lines of equal width were certainly folded.
     let (last, lines) = pieces.split_last()?;
-    let is_folded = lines.iter().all(|line| line.len() == lines[0].len() && line.len() >= NARROWEST_LINE)
+    let is_folded = lines.iter().all(|line| line.len() == lines[0].len() && line.len() >= FOLDED_LINE_MIN)
         && lines.first().is_none_or(|line| last.len() <= line.len());
     is_folded.then(|| Zeroizing::new(pieces.concat()))
 }

@@ -28,9 +28,9 @@ use capy_protocol::text::strip_wrapping;
 use capy_protocol::wrap::InnerBlob;
 use zeroize::Zeroizing;
 
-pub use crate::credential_names::{Names, all, emptied, is_credential};
+pub use crate::credential_names::{Names, all, blank, is_credential};
 use crate::credential_text as text;
-pub use crate::credential_text::{Stand, stands_for_value};
+pub use crate::credential_text::{Placeholder, find_placeholder};
 use crate::{Error, Result, ServiceUrl, text_of};
 
 /// A parsed blob and its key.
@@ -177,7 +177,7 @@ fn choose(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Option<(Names, &'
         return Ok(None);
     }
     for names in [Names::PROJECT_KEY, Names::DEPLOY_KEY] {
-        let (parts, main): (Vec<_>, Vec<_>) = found.iter().partition(|name| names.more.contains(name));
+        let (parts, main): (Vec<_>, Vec<_>) = found.iter().partition(|name| names.parts.contains(name));
         let is_blob = |name| name == names.blob || name == names.blob_file;
         match main[..] {
             [] => return Err(incomplete(&lookup, parts[0], names.blob)),
@@ -213,13 +213,13 @@ fn join_parts(
     lookup: impl Fn(&str) -> Option<OsString>,
 ) -> Result<(Zeroizing<String>, &'static str)> {
     let mut parts = Vec::new();
-    for name in names.more {
+    for name in names.parts {
         parts.push(text_of(&lookup, name)?);
     }
     let count = parts.iter().take_while(|part| part.is_some()).count();
-    let stray = names.more.iter().zip(&parts).skip(count).find(|(_, part)| part.is_some());
+    let stray = names.parts.iter().zip(&parts).skip(count).find(|(_, part)| part.is_some());
     if let Some((found, _)) = stray {
-        return Err(incomplete(&lookup, found, names.more[count]));
+        return Err(incomplete(&lookup, found, names.parts[count]));
     }
     if count == 0 {
         return Ok((first, names.blob));
@@ -228,7 +228,7 @@ fn join_parts(
         text::unwrapped(text, name).unwrap_or_else(|| Zeroizing::new(strip_wrapping(text).to_owned()))
     };
     let mut joined = whole(&first, names.blob);
-    for (name, part) in names.more.iter().zip(&parts).take(count) {
+    for (name, part) in names.parts.iter().zip(&parts).take(count) {
         joined.push_str(&whole(part.as_deref().unwrap_or_default(), name));
     }
     Ok((joined, names.joined))
@@ -245,7 +245,7 @@ fn read_blob_file(variable: &'static str, path: &Path, folders: &[PathBuf]) -> R
 pub(crate) fn parse_blob(variable: &'static str, name: &str, text: &str) -> Result<SecretsBlob> {
     let strict = SecretsBlob::parse(text);
     if strict.is_err() {
-        refuse_what_stands_for_value(variable, text)?;
+        refuse_placeholder(variable, text)?;
     }
     let read = match strict {
         Err(ProtocolError::Base64) => {
@@ -262,7 +262,7 @@ pub(crate) fn parse_blob(variable: &'static str, name: &str, text: &str) -> Resu
 
 pub(crate) fn parse_key(names: Names, text: &str) -> Result<Key> {
     let variable = names.key;
-    refuse_what_stands_for_value(variable, text)?;
+    refuse_placeholder(variable, text)?;
     let parse = |text: &str| match variable == Names::PROJECT_KEY.key {
         true => DeployProjectKey::parse_hex(text).map(Key::Project),
         false => DeployToken::parse_hex(text).map(Key::Deploy),
@@ -274,10 +274,10 @@ pub(crate) fn parse_key(names: Names, text: &str) -> Result<Key> {
     key.map_err(|_| Error::KeyMalformed { variable, looks: text::key_looks_like(text) })
 }
 
-fn refuse_what_stands_for_value(variable: &'static str, text: &str) -> Result<()> {
-    match text::stands_for_value(text) {
+fn refuse_placeholder(variable: &'static str, text: &str) -> Result<()> {
+    match text::find_placeholder(text) {
         None => Ok(()),
-        Some(stand) => Err(Error::NotTheValue { variable, stand }),
+        Some(placeholder) => Err(Error::NotTheValue { variable, placeholder }),
     }
 }
 

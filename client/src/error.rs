@@ -13,7 +13,7 @@ use capy_protocol::api::ErrorCode;
 use capy_protocol::id::DeployId;
 
 use crate::credential_names::Names;
-use crate::credential_text::Stand;
+use crate::credential_text::Placeholder;
 use crate::exit;
 use crate::service_url::{MalformedUrl, ServiceUrl};
 
@@ -76,16 +76,16 @@ pub enum Error {
     /// A variable holds a placeholder or an unresolved reference instead of a credential.
     #[error(
         "{variable} does not contain its value but {}",
-        match stand {
-            Stand::Hidden => "what the platform shows instead of a sensitive value",
-            Stand::Reference => "a reference that was not replaced",
+        match placeholder {
+            Placeholder::Hidden => "what the platform shows instead of a sensitive value",
+            Placeholder::Reference => "a reference that was not replaced",
         }
     )]
     NotTheValue {
         /// The variable.
         variable: &'static str,
         /// The kind of placeholder.
-        stand: Stand,
+        placeholder: Placeholder,
     },
     /// A variable is not UTF-8.
     #[error("{variable} is not valid UTF-8")]
@@ -345,8 +345,8 @@ impl Error {
         Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED),
         Self::BlobFileUnreadable { .. } => ("BLOB_FILE_UNREADABLE", exit::CREDENTIALS_MALFORMED),
         Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED),
-        Self::NotTheValue { stand: Stand::Hidden, .. } => ("VALUE_HIDDEN", exit::CREDENTIALS_MALFORMED),
-        Self::NotTheValue { stand: Stand::Reference, .. } => ("VALUE_NOT_REPLACED", exit::CREDENTIALS_MALFORMED),
+        Self::NotTheValue { placeholder: Placeholder::Hidden, .. } => ("VALUE_HIDDEN", exit::CREDENTIALS_MALFORMED),
+        Self::NotTheValue { placeholder: Placeholder::Reference, .. } => ("VALUE_NOT_REPLACED", exit::CREDENTIALS_MALFORMED),
         Self::KeyMalformed { variable, .. } if *variable == Names::DEPLOY_KEY.key =>
         ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
         Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),

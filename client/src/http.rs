@@ -19,7 +19,7 @@ use crate::authorities::{self, Unusable};
 use crate::{Deadline, Error, Result, ServiceUrl};
 
 /// The longest body of a 429 or 5xx, in bytes, that is read for its error message.
-const LONGEST_EXCUSE: u64 = 64 * 1024;
+const ERROR_BODY_MAX: u64 = 64 * 1024;
 
 /// An HTTP request to the service.
 pub(crate) struct Request<'a> {
@@ -58,7 +58,7 @@ impl Answer {
 }
 
 /// A failure that may pass, so that the request is retried.
-struct Setback {
+struct RetryableFailure {
     reason: String,
     asked_pause: Option<Duration>,
 }
@@ -92,12 +92,12 @@ pub(crate) fn send(
     let mut reason = String::from("there was no time to ask");
     while let Some(timeout) = deadline.next_call() {
         attempts += 1;
-        let setback = match attempt(agent, url, request, timeout)? {
+        let failure = match attempt(agent, url, request, timeout)? {
             Ok(answer) => return Ok(answer),
-            Err(setback) => setback,
+            Err(failure) => failure,
         };
-        reason = setback.reason;
-        match deadline.pause(attempts, setback.asked_pause) {
+        reason = failure.reason;
+        match deadline.pause(attempts, failure.asked_pause) {
             Some(pause) => std::thread::sleep(pause),
             None => break,
         }
@@ -110,26 +110,26 @@ fn attempt(
     url: &ServiceUrl,
     request: &Request<'_>,
     timeout: Duration,
-) -> Result<Result<Answer, Setback>> {
+) -> Result<Result<Answer, RetryableFailure>> {
     let mut response = match call(agent, url, request, timeout) {
         Ok(response) => response,
-        Err(fault) => return setback_of(fault, url).map(Err),
+        Err(fault) => return classify(fault, url).map(Err),
     };
     let status = response.status().as_u16();
     if status == 429 || status >= 500 {
         // Tolerates any body: a proxy's error page may have any size and break off.
-        let body = read_body(&mut response, LONGEST_EXCUSE).unwrap_or_default();
+        let body = read_body(&mut response, ERROR_BODY_MAX).unwrap_or_default();
         if is_final(&body) {
             return Ok(Ok(Answer { status, body }));
         }
-        return Ok(Err(Setback {
-            reason: format!("it answered {status}{}", said(&body)),
+        return Ok(Err(RetryableFailure {
+            reason: format!("it answered {status}{}", service_message(&body)),
             asked_pause: retry_after(response.headers()),
         }));
     }
     match read_body(&mut response, request.max_bytes) {
         Ok(body) => Ok(Ok(Answer { status, body })),
-        Err(fault) => setback_of(fault, url).map(Err),
+        Err(fault) => classify(fault, url).map(Err),
     }
 }
 
@@ -171,7 +171,7 @@ fn read_body(response: &mut Response<Body>, max_bytes: u64) -> Result<Zeroizing<
 }
 
 /// Classifies a failed call: worth a retry, or final.
-fn setback_of(fault: ureq::Error, url: &ServiceUrl) -> Result<Setback> {
+fn classify(fault: ureq::Error, url: &ServiceUrl) -> Result<RetryableFailure> {
     use ureq::Error as Fault;
     let protocol = |reason: &str| Error::ServiceProtocol { url: url.clone(), reason: reason.into() };
     match fault {
@@ -186,16 +186,16 @@ fn setback_of(fault: ureq::Error, url: &ServiceUrl) -> Result<Setback> {
             Err(protocol("its answer is too large"))
         }
         Fault::Http(_) => Err(protocol("the request cannot be written as HTTP")),
-        Fault::Timeout(_) => Ok(setback("the call timed out")),
-        Fault::HostNotFound => Ok(setback("no such host")),
-        Fault::ConnectionFailed => Ok(setback("no connection")),
-        Fault::Io(fault) => Ok(setback(&fault.to_string())),
-        other => Ok(setback(&other.to_string())),
+        Fault::Timeout(_) => Ok(failure("the call timed out")),
+        Fault::HostNotFound => Ok(failure("no such host")),
+        Fault::ConnectionFailed => Ok(failure("no connection")),
+        Fault::Io(fault) => Ok(failure(&fault.to_string())),
+        other => Ok(failure(&other.to_string())),
     }
 }
 
-fn setback(reason: &str) -> Setback {
-    Setback { reason: clean(reason), asked_pause: None }
+fn failure(reason: &str) -> RetryableFailure {
+    RetryableFailure { reason: clean(reason), asked_pause: None }
 }
 
 /// Parses `retry-after` in seconds (RFC 9110, section 10.2.3). The date form is rare and is left to
@@ -211,7 +211,7 @@ fn is_final(body: &[u8]) -> bool {
     body.is_ok_and(|body| body.code == ErrorCode::StoreOff)
 }
 
-fn said(body: &[u8]) -> String {
+fn service_message(body: &[u8]) -> String {
     serde_json::from_slice::<ErrorBody>(body)
         .map(|body| format!(": {}", clean(&body.error)))
         .unwrap_or_default()

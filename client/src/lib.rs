@@ -9,7 +9,6 @@
 //! runtime: both programs make one call and go on.
 
 pub mod authorities;
-pub mod bar;
 mod credential_names;
 mod credential_text;
 pub mod credentials;
@@ -19,6 +18,7 @@ pub mod exit;
 pub mod github;
 mod http;
 pub mod private_memory;
+pub mod progress_bar;
 pub mod project_file;
 pub mod regular_file;
 mod retry;
@@ -26,7 +26,7 @@ pub mod service;
 pub mod service_url;
 #[cfg_attr(windows, path = "signals/windows.rs")]
 pub mod signals;
-pub mod waiting;
+pub mod slow_calls;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,13 +1,14 @@
 //! Protects this process's memory from other processes of the same user and from core dumps.
 //!
 //! Uses two settings: the `dumpable` flag (Linux, prctl(2)) and the core file size limit (Unix,
-//! setrlimit(2)). Child processes started through [`PrivateMemory::lend`] get the original limit.
-//! Best effort, because root can read everything anyway: a system with neither setting is no error.
+//! setrlimit(2)). Child processes that [`PrivateMemory::with_original_limit`] starts get the
+//! original limit. Best effort, because root can read everything anyway: a system with neither
+//! setting is no error.
 
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The core file size limit from before [`keep`].
+/// The core file size limit from before [`protect`].
 #[derive(Debug)]
 #[must_use = "what this process starts is to have its own limit"]
 pub struct PrivateMemory {
@@ -16,14 +17,14 @@ pub struct PrivateMemory {
 }
 
 /// Lets nobody but root read this process's memory, and disables its core dumps. Linux only.
-pub fn hide() {
+pub fn forbid_reading() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Does the same as [`hide`], and disables core dumps on every Unix.
-pub fn keep() -> PrivateMemory {
-    hide();
+/// Does the same as [`forbid_reading`], and disables core dumps on every Unix.
+pub fn protect() -> PrivateMemory {
+    forbid_reading();
     #[cfg(unix)]
     {
         let before = getrlimit(Resource::Core);
@@ -38,7 +39,7 @@ pub fn keep() -> PrivateMemory {
 impl PrivateMemory {
     /// Runs `start` with the original limit, to start a child process. On Linux this process still
     /// dumps no core meanwhile, because it is not dumpable.
-    pub fn lend<T>(&self, start: impl FnOnce() -> T) -> T {
+    pub fn with_original_limit<T>(&self, start: impl FnOnce() -> T) -> T {
         #[cfg(unix)]
         let _ = setrlimit(Resource::Core, self.before);
         let started = start();

@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_millis(500);
-const PAUSE: Duration = Duration::from_millis(100);
+const SHOW_AFTER: Duration = Duration::from_millis(500);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 const WIDTH: usize = 24;
 
 /// The progress of a task: the name of the current step, and how much of it is done.
@@ -26,12 +26,12 @@ pub struct Step {
 pub fn during<T>(step: impl Fn() -> Step + Sync, task: impl FnOnce() -> T) -> T {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     let out = (io::stderr().is_terminal() && !is_dumb).then(io::stderr);
-    shown_on(out, PATIENCE, step, task)
+    shown_on(out, SHOW_AFTER, step, task)
 }
 
 fn shown_on<T>(
     out: Option<impl Write + Send>,
-    patience: Duration,
+    show_after: Duration,
     step: impl Fn() -> Step + Sync,
     task: impl FnOnce() -> T,
 ) -> T {
@@ -40,8 +40,8 @@ fn shown_on<T>(
     thread::scope(|scope| {
         // A failure to draw the bar does not fail the task.
         let step = &step;
-        let draw = move || draw(&mut out, &done, patience, step);
-        let _ = thread::Builder::new().name("bar".into()).spawn_scoped(scope, draw);
+        let draw = move || draw(&mut out, &done, show_after, step);
+        let _ = thread::Builder::new().name("progress-bar".into()).spawn_scoped(scope, draw);
         // Also dropped when the task panics, which ends the drawing thread.
         let _working = working;
         task()
@@ -51,16 +51,16 @@ fn shown_on<T>(
 fn draw(
     out: &mut impl Write,
     done: &Receiver<()>,
-    patience: Duration,
+    show_after: Duration,
     step: &impl Fn() -> Step,
 ) -> io::Result<()> {
-    let mut wait = patience;
+    let mut wait = show_after;
     while done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
         write!(out, "\r{}\u{1b}[K", line(step()))?;
         out.flush()?;
-        wait = PAUSE;
+        wait = REDRAW_INTERVAL;
     }
-    if wait == PAUSE {
+    if wait == REDRAW_INTERVAL {
         write!(out, "\r\u{1b}[K")?;
         out.flush()?;
     }
@@ -79,15 +79,15 @@ fn line(Step { what, done, all }: Step) -> String {
 mod tests {
     use super::*;
 
-    fn drawn(patience: Duration, task: impl FnOnce()) -> String {
+    fn drawn(show_after: Duration, task: impl FnOnce()) -> String {
         let mut out = Vec::new();
-        shown_on(Some(&mut out), patience, || Step { what: "scan", done: 6, all: 12 }, task);
+        shown_on(Some(&mut out), show_after, || Step { what: "scan", done: 6, all: 12 }, task);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_long_task_is_shown_and_then_erased() {
-        let text = drawn(Duration::ZERO, || thread::sleep(PAUSE * 2));
+        let text = drawn(Duration::ZERO, || thread::sleep(REDRAW_INTERVAL * 2));
         assert!(text.starts_with("\rscan   [############            ] 6/12\u{1b}[K"), "{text:?}");
         assert!(text.ends_with("\r\u{1b}[K"), "{text:?}");
     }

@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(service_url(none, &inner).unwrap().as_str(), "https://inner.example");
         let env = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "https://env.example".into());
         assert_eq!(service_url(env, &inner).unwrap().as_str(), "https://env.example");
-        let emptied = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "".into());
-        assert_eq!(service_url(emptied, &inner).unwrap().as_str(), "https://inner.example");
+        let blank = |name: &str| (name == "CAPY_SERVICE_URL").then(|| "".into());
+        assert_eq!(service_url(blank, &inner).unwrap().as_str(), "https://inner.example");
     }
 }

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result, text_of};
 
-const DEFAULT: Duration = Duration::from_secs(30);
-const FIRST_BACKOFF: Duration = Duration::from_millis(200);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// The longest that one call may take; after that another connection has better chances.
-const LONGEST_CALL: Duration = Duration::from_secs(10);
+const CALL_MAX: Duration = Duration::from_secs(10);
 /// The least time for another call: with less, it cannot succeed.
-const SHORTEST_CALL: Duration = Duration::from_millis(50);
+const CALL_MIN: Duration = Duration::from_millis(50);
 
 /// The deadline of all attempts, including a call in progress.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ impl Deadline {
     /// [`Error::VariableNotUnicode`].
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let Some(text) = text_of(lookup, "CAPY_TIMEOUT")? else {
-            return Ok(Self::after(DEFAULT));
+            return Ok(Self::after(DEFAULT_TIMEOUT));
         };
         match text.trim().parse::<f64>() {
             Ok(seconds) if (1.0..=3600.0).contains(&seconds) => {
@@ -59,7 +59,7 @@ impl Deadline {
     /// The time limit of the next call; `None` when too little time is left.
     pub(crate) fn next_call(&self) -> Option<Duration> {
         let remaining = self.remaining();
-        (remaining >= SHORTEST_CALL).then(|| remaining.min(LONGEST_CALL))
+        (remaining >= CALL_MIN).then(|| remaining.min(CALL_MAX))
     }
 
     /// The pause after `attempts` attempts; `None` when the deadline would pass meanwhile.
@@ -70,14 +70,14 @@ impl Deadline {
         let jitter = backoff(attempts).mul_f64(fastrand::f64());
         // Saturating, because the service may ask for any number of seconds.
         let pause = asked.unwrap_or_default().saturating_add(jitter);
-        (pause.saturating_add(SHORTEST_CALL) < self.remaining()).then_some(pause)
+        (pause.saturating_add(CALL_MIN) < self.remaining()).then_some(pause)
     }
 }
 
 /// The longest random pause after `attempts` attempts.
 fn backoff(attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
-    (FIRST_BACKOFF * 2u32.pow(doublings)).min(LONGEST_BACKOFF)
+    (BACKOFF_MIN * 2u32.pow(doublings)).min(BACKOFF_MAX)
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
     fn pauses_grow_to_a_limit() {
         let millis: Vec<_> = (1..=8).map(|attempts| backoff(attempts).as_millis()).collect();
         assert_eq!(millis, [200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
-        assert_eq!(backoff(u32::MAX), LONGEST_BACKOFF);
+        assert_eq!(backoff(u32::MAX), BACKOFF_MAX);
     }
 
     #[test]
@@ -109,14 +109,14 @@ mod tests {
         assert_eq!(deadline.pause(1, Some(Duration::from_secs(21))), None);
         assert_eq!(deadline.pause(1, Some(Duration::from_secs(u64::MAX))), None);
         assert_eq!(Deadline::after(Duration::ZERO).next_call(), None);
-        assert_eq!(deadline.next_call(), Some(LONGEST_CALL));
+        assert_eq!(deadline.next_call(), Some(CALL_MAX));
     }
 
     #[test]
     fn a_timeout_is_a_number_of_seconds() {
         let total = |text: &str| Deadline::from_env(|_| Some(text.into())).map(|deadline| deadline.total);
         assert_eq!(total("1.5").unwrap(), Duration::from_millis(1500));
-        assert_eq!(total("").unwrap(), DEFAULT);
+        assert_eq!(total("").unwrap(), DEFAULT_TIMEOUT);
         for bad in ["0", "-1", "NaN", "inf", "30s", "3601"] {
             assert_eq!(total(bad).unwrap_err().code(), "TIMEOUT_MALFORMED", "{bad}");
         }

@@ -20,14 +20,14 @@ use zeroize::Zeroizing;
 
 use crate::authorities::Unusable;
 use crate::http::{self, Answer, Method, Request};
-use crate::waiting::Waiting;
+use crate::slow_calls::CallGuard;
 use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
 
 mod audit;
 
-const SMALL: u64 = 64 * 1024;
+const ANSWER_MAX: u64 = 64 * 1024;
 /// The size limit of a page of a list, in bytes, with the longest possible labels.
-const LARGE: u64 = 1024 * 1024;
+const LIST_MAX: u64 = 1024 * 1024;
 
 /// An API token of the service. Wiped on drop, never printed.
 #[derive(Clone)]
@@ -106,7 +106,7 @@ impl Service {
             bearer: None,
             // Without randomness the call is still worth an attempt.
             idempotency_key: IdempotencyKey::generate().ok(),
-            max_bytes: SMALL,
+            max_bytes: ANSWER_MAX,
         };
         self.ask(&request, &id, deadline).map_err(|error| match error {
             Error::ServiceRefused { code: ErrorCode::BlobRejected, .. } => credentials.tampered(),
@@ -122,7 +122,7 @@ impl Service {
     /// # Errors
     /// [`Error::DeployExists`], [`Error::Unauthorized`], and the service errors.
     pub fn register(&self, body: &RegisterRequest, deadline: Deadline) -> Result<OuterBlob> {
-        let request = self.authorized(post(body), "/deploy".into(), SMALL);
+        let request = self.authorized(post(body), "/deploy".into(), ANSWER_MAX);
         let answer: RegisterResponse = self.ask(&request, &body.deploy_id, deadline)?;
         parse_base64(&answer.outer_blob).and_then(|bytes| OuterBlob::from_bytes(&bytes)).map_err(|_| {
             Error::ServiceProtocol { url: self.url.clone(), reason: "its outer_blob is not one".into() }
@@ -135,7 +135,7 @@ impl Service {
     /// # Errors
     /// [`Error::DeployUnknown`], [`Error::Unauthorized`], and the service errors.
     pub fn revoke(&self, id: &DeployId, deadline: Deadline) -> Result<RevokeResponse> {
-        let request = self.authorized(Method::Delete, format!("/deploy/{id}"), SMALL);
+        let request = self.authorized(Method::Delete, format!("/deploy/{id}"), ANSWER_MAX);
         self.ask(&request, id, deadline)
     }
 
@@ -147,7 +147,7 @@ impl Service {
     pub fn revoke_all(&self, project: &ProjectId, deadline: Deadline) -> Result<u64> {
         let mut revoked = 0;
         loop {
-            let request = self.authorized(Method::Delete, format!("/projects/{project}/deploys"), SMALL);
+            let request = self.authorized(Method::Delete, format!("/projects/{project}/deploys"), ANSWER_MAX);
             let answer: RevokeAllResponse = self.ask_any(&request, deadline)?;
             revoked += answer.revoked;
             if !answer.more {
@@ -165,7 +165,7 @@ impl Service {
         let mut query = String::new();
         loop {
             let path = format!("/projects/{project}/deploys{query}");
-            let page: DeployList = self.ask_any(&self.authorized(Method::Get, path, LARGE), deadline)?;
+            let page: DeployList = self.ask_any(&self.authorized(Method::Get, path, LIST_MAX), deadline)?;
             deploys.extend(page.deploys);
             match page.next {
                 Some(next) => query = self.cursor(&next)?,
@@ -188,7 +188,7 @@ impl Service {
     }
 
     fn send(&self, request: &Request<'_>, deadline: Deadline) -> Result<Answer> {
-        let _waiting = Waiting::begin(&self.url);
+        let _guard = CallGuard::begin(&self.url);
         let agent = self.agent.as_ref().map_err(|unusable| Error::Authorities(unusable.clone()))?;
         http::send(agent, &self.url, request, deadline)
     }

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use capy_client::{bar, private_memory};
+use capy_client::{private_memory, progress_bar};
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::terminal_text::clean_lines;
 use clap::{Parser, ValueEnum};
@@ -93,11 +93,11 @@ pub fn is_called_by(first: &OsStr) -> bool {
 
 /// Runs the program with this process's command line, and returns its exit code.
 pub fn main() -> ExitCode {
-    capy_client::waiting::report_to(note);
+    capy_client::slow_calls::report_to(note);
     let cli = Cli::parse();
     // Credentials are in the environment, and values will soon be in memory. Nothing that could
     // need a core dump of its own is started.
-    let _memory = private_memory::keep();
+    let _memory = private_memory::protect();
     if cli.explain {
         return explain(cli);
     }
@@ -108,10 +108,10 @@ pub fn main() -> ExitCode {
         Ok(Some(values)) => values,
         Ok(None) => {
             let hint = "set SECRETS_BLOB and PROJECT_KEY, as `capy deploy` printed them";
-            let emptied = capy_client::credentials::emptied(|name| std::env::var_os(name));
-            let what = match emptied.is_empty() {
+            let blank = capy_client::credentials::blank(|name| std::env::var_os(name));
+            let what = match blank.is_empty() {
                 true => "there are no credentials in the environment".to_owned(),
-                false => format!("the credentials are set but empty: {}", emptied.join(", ")),
+                false => format!("the credentials are set but empty: {}", blank.join(", ")),
             };
             return fail(format, "CREDENTIALS_MISSING", &what, Some(hint), 2);
         }
@@ -185,9 +185,9 @@ fn inline_shown(request: &Request<'_>) -> Result<Report, crate::Error> {
     let request = Request { progress: Some(&progress), ..request.clone() };
     let step = || {
         let step = progress.step();
-        bar::Step { what: step.phase.name(), done: step.done, all: step.files }
+        progress_bar::Step { what: step.phase.name(), done: step.done, all: step.files }
     };
-    bar::during(step, || crate::inline(&request))
+    progress_bar::during(step, || crate::inline(&request))
 }
 
 /// Runs until done or signalled: a signal stops the work, which removes its temporary files, and

@@ -27,16 +27,16 @@ use tokio::sync::Notify;
 
 /// How long a connection waits for its client before a new one may replace it. Once the reserved
 /// places are taken, too, this minimum does not hold.
-const LEAST_WAIT: Duration = Duration::from_secs(1);
+const MIN_WAIT: Duration = Duration::from_secs(1);
 /// The shortest time between two warnings that the listener is full.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The connection limits of a listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The most connections in all.
     pub connections: usize,
-    /// How many of them are reserved for the calls that `Rights::may_have` accepts.
+    /// How many of them are reserved for the calls that `ReservationPolicy::may_use` accepts.
     pub reserved: usize,
     /// The most connections from one IPv4 address, or from one IPv6 /64.
     pub from_network: usize,
@@ -58,7 +58,7 @@ impl Limits {
 
 /// The label `reason` of the counter of closed connections: `network`, `full` or `replaced`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-pub(crate) struct Turned {
+pub(crate) struct ClosedLabels {
     reason: &'static str,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Turned {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Counters {
     pub(crate) open: Gauge,
-    pub(crate) closed: Family<Turned, Counter>,
+    pub(crate) closed: Family<ClosedLabels, Counter>,
 }
 
 /// The connections of one listener.
@@ -74,16 +74,16 @@ pub(crate) struct Connections {
     limits: Limits,
     began: Instant,
     counters: Counters,
-    /// Logs a warning when the listener is full, at most once in `TELL_EVERY`.
-    tell: Box<dyn Fn(&str) + Send + Sync>,
-    held: Mutex<Held>,
+    /// Logs a warning when the listener is full, at most once in `WARNING_INTERVAL`.
+    warn: Box<dyn Fn(&str) + Send + Sync>,
+    held: Mutex<OpenConnections>,
 }
 
 #[derive(Default)]
-struct Held {
+struct OpenConnections {
     next: u64,
     connections: BTreeMap<u64, Arc<Shared>>,
-    told: Option<Instant>,
+    warned_at: Option<Instant>,
 }
 
 /// An open connection. It gives its place back on drop.
@@ -98,7 +98,7 @@ struct Shared {
     network: Option<IpAddr>,
     is_reserved: bool,
     /// Whether the connection's bearer was accepted.
-    is_known: AtomicBool,
+    is_kept: AtomicBool,
     /// Since when the connection waits for its client: milliseconds since the listener started,
     /// plus 1. The value is 0 while the connection does not wait for its client.
     waiting_since: AtomicU64,
@@ -110,10 +110,10 @@ impl Connections {
     pub(crate) fn new(
         limits: Limits,
         counters: Counters,
-        tell: impl Fn(&str) + Send + Sync + 'static,
+        warn: impl Fn(&str) + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (began, held) = (Instant::now(), Mutex::default());
-        Arc::new(Self { limits, began, counters, tell: Box::new(tell), held })
+        Arc::new(Self { limits, began, counters, warn: Box::new(warn), held })
     }
 
     /// Takes a place for a connection from `address`, and closes another connection if it has to.
@@ -124,7 +124,7 @@ impl Connections {
         let network = (!is_shared).then(|| network_of(address));
         let mut held = self.lock();
         if network.is_some() && held.count_of(network) >= self.limits.from_network {
-            let waiting = held.longest_waiting(self.now(), LEAST_WAIT, |one| one.network == network);
+            let waiting = held.longest_waiting(self.now(), MIN_WAIT, |one| one.network == network);
             let Some((number, _)) = waiting else {
                 self.count("network");
                 return None;
@@ -135,7 +135,7 @@ impl Connections {
         let shared = Arc::new(Shared {
             network,
             is_reserved,
-            is_known: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
             waiting_since: AtomicU64::new(self.now()),
             was_closed: AtomicBool::new(false),
             close: Notify::new(),
@@ -148,14 +148,14 @@ impl Connections {
     }
 
     /// Finds a place, and says whether it is a reserved one. `None` if all places are taken.
-    fn make_room(&self, held: &mut Held) -> Option<bool> {
+    fn make_room(&self, held: &mut OpenConnections) -> Option<bool> {
         let taken = held.connections.len();
         let of_all = self.limits.connections.saturating_sub(self.limits.reserved);
         if taken < of_all {
             return Some(false);
         }
-        self.tell_once_in_a_while(held);
-        if let Some((number, was_reserved)) = held.longest_waiting(self.now(), LEAST_WAIT, |_| true) {
+        self.warn_if_due(held);
+        if let Some((number, was_reserved)) = held.longest_waiting(self.now(), MIN_WAIT, |_| true) {
             self.close(held, number);
             return Some(was_reserved);
         }
@@ -170,7 +170,7 @@ impl Connections {
         Some(was_reserved)
     }
 
-    fn close(&self, held: &mut Held, number: u64) {
+    fn close(&self, held: &mut OpenConnections, number: u64) {
         if let Some(shared) = held.connections.remove(&number) {
             self.count("replaced");
             shared.was_closed.store(true, Ordering::SeqCst);
@@ -179,14 +179,14 @@ impl Connections {
     }
 
     fn count(&self, reason: &'static str) {
-        self.counters.closed.get_or_create(&Turned { reason }).inc();
+        self.counters.closed.get_or_create(&ClosedLabels { reason }).inc();
     }
 
-    fn tell_once_in_a_while(&self, held: &mut Held) {
-        if held.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            held.told = Some(Instant::now());
+    fn warn_if_due(&self, held: &mut OpenConnections) {
+        if held.warned_at.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL) {
+            held.warned_at = Some(Instant::now());
             let most = self.limits.connections;
-            (self.tell)(&format!(
+            (self.warn)(&format!(
                 "all connections are taken ({most} at most): those that wait for their client make room for others"
             ));
         }
@@ -197,7 +197,7 @@ impl Connections {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -208,7 +208,7 @@ impl fmt::Debug for Connections {
     }
 }
 
-impl Held {
+impl OpenConnections {
     fn count_of(&self, network: Option<IpAddr>) -> usize {
         self.connections.values().filter(|one| one.network == network).count()
     }
@@ -224,7 +224,7 @@ impl Held {
         let latest = now.saturating_sub(u64::try_from(at_least.as_millis()).unwrap_or(u64::MAX));
         let waiting = self.connections.iter().filter_map(|(number, one)| {
             let since = one.waiting_since.load(Ordering::SeqCst);
-            let may_go = (1..=latest).contains(&since) && !one.is_known.load(Ordering::SeqCst);
+            let may_go = (1..=latest).contains(&since) && !one.is_kept.load(Ordering::SeqCst);
             (may_go && is_meant(one)).then_some((since, *number, one.is_reserved))
         });
         waiting.min().map(|(_, number, is_reserved)| (number, is_reserved))
@@ -235,12 +235,12 @@ impl Connection {
     /// Whether the connection holds a reserved place and has had no accepted bearer yet. Then only
     /// calls with a right to the place are answered.
     pub(crate) fn is_reserved(&self) -> bool {
-        self.shared.is_reserved && !self.shared.is_known.load(Ordering::SeqCst)
+        self.shared.is_reserved && !self.shared.is_kept.load(Ordering::SeqCst)
     }
 
     /// Marks that the connection's bearer was accepted: no other connection replaces this one.
-    pub(crate) fn know(&self) {
-        self.shared.is_known.store(true, Ordering::SeqCst);
+    pub(crate) fn keep(&self) {
+        self.shared.is_kept.store(true, Ordering::SeqCst);
     }
 
     /// Marks that the connection waits for its client, to send or to read.
@@ -337,7 +337,7 @@ mod tests {
         let others = from(&listener, "192.0.2.9").unwrap();
         wait_long(&others, 1);
         let (first, second) = (from(&listener, "192.0.2.1").unwrap(), from(&listener, "192.0.2.1").unwrap());
-        std::thread::sleep(LEAST_WAIT + Duration::from_millis(50));
+        std::thread::sleep(MIN_WAIT + Duration::from_millis(50));
         wait_long(&first, 3);
         wait_long(&second, 2);
         let third = from(&listener, "192.0.2.1").unwrap();
@@ -352,8 +352,8 @@ mod tests {
         let listener = listener(5, 2, 5);
         let [answered, known, waiting] = [(); 3].map(|()| from(&listener, "127.0.0.1").unwrap());
         answered.answer();
-        known.know();
-        std::thread::sleep(LEAST_WAIT + Duration::from_millis(50));
+        known.keep();
+        std::thread::sleep(MIN_WAIT + Duration::from_millis(50));
         wait_long(&known, 1);
         wait_long(&waiting, 2);
         let new = from(&listener, "127.0.0.1").unwrap();
@@ -370,8 +370,8 @@ mod tests {
         assert!(one.is_reserved() && two.is_reserved());
         let three = from(&listener, "127.0.0.1").unwrap();
         assert!(three.is_reserved() && one.was_closed() && !two.was_closed());
-        two.know();
-        three.know();
+        two.keep();
+        three.keep();
         assert!(!two.is_reserved());
         assert!(from(&listener, "127.0.0.1").is_none(), "all others are answered or known");
         drop(two);

@@ -81,7 +81,7 @@ impl Database {
         let lock = lock(folder)?;
         let path = folder.join(FILE);
         // SQLite creates its other files, such as the WAL, with the mode of this one.
-        private(&path).map_err(data(&path))?;
+        open_private(&path).map_err(data(&path))?;
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate(&mut connection, &path)?;
         let (jobs, waiting) = channel();
@@ -107,20 +107,20 @@ impl Database {
 
     async fn write(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
         let (answer, answered) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
-        jobs.send(Job { statements, answer }).map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        let jobs = self.jobs.as_ref().ok_or_else(closed)?;
+        jobs.send(Job { statements, answer }).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
     }
 
     async fn read(&self, statements: Vec<Statement>) -> HostResult<Vec<Answer>> {
-        let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|_| ended())?;
+        let permit = Arc::clone(&self.reading).acquire_owned().await.map_err(|_| closed())?;
         let readers = Arc::clone(&self.readers);
         let read = tokio::task::spawn_blocking(move || {
             let answers = readers.read(&statements);
             drop(permit);
             answers
         });
-        read.await.map_err(|_| ended())?
+        read.await.map_err(|_| closed())?
     }
 }
 
@@ -137,7 +137,7 @@ impl Readers {
     }
 }
 
-fn ended() -> HostError {
+fn closed() -> HostError {
     HostError::Database("it was closed".into())
 }
 
@@ -154,7 +154,7 @@ impl Drop for Database {
 /// memory.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(LOCK);
-    let file = private(&path).map_err(|source| Error::Data { path: path.clone(), source })?;
+    let file = open_private(&path).map_err(|source| Error::Data { path: path.clone(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(Error::InUse(folder.to_owned())),
@@ -163,7 +163,7 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// Opens a file for writing, and creates it for this user alone if it does not exist.
-fn private(path: &Path) -> io::Result<File> {
+fn open_private(path: &Path) -> io::Result<File> {
     match capy_access::create_new(path, &Access::PRIVATE) {
         // Opened again below: on Windows the handle that creates the file excludes other programs.
         Ok(made) => drop(made),
@@ -189,7 +189,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
 fn write(connection: Connection, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
         let jobs = std::iter::once(first).chain(waiting.try_iter());
-        let group: Vec<Job> = jobs.filter(|job| !job.is_given_up()).take(GROUP_MAX).collect();
+        let group: Vec<Job> = jobs.filter(|job| !job.is_abandoned()).take(GROUP_MAX).collect();
         if !group.is_empty() {
             commit(&connection, group);
         }
@@ -198,7 +198,7 @@ fn write(connection: Connection, waiting: &Receiver<Job>) {
 
 impl Job {
     /// Whether its caller no longer waits for the answer.
-    fn is_given_up(&self) -> bool {
+    fn is_abandoned(&self) -> bool {
         self.answer.is_closed()
     }
 }
@@ -210,7 +210,7 @@ fn commit(connection: &Connection, group: Vec<Job>) {
         for job in &group {
             // `BEGIN` may have waited for another process's lock, and the caller may have given up
             // meanwhile.
-            if job.is_given_up() {
+            if job.is_abandoned() {
                 answers.push(Err(HostError::Database("it was given up".into())));
                 continue;
             }
@@ -218,7 +218,7 @@ fn commit(connection: &Connection, group: Vec<Job>) {
             // SQLite has rolled back the whole transaction, as it may on a full disk. Without this
             // check the next job's statements would be committed outside of any transaction.
             if connection.is_autocommit() {
-                return Err(ended_early());
+                return Err(rolled_back_early());
             }
         }
         connection.execute_batch("COMMIT")?;
@@ -255,7 +255,7 @@ fn in_transaction(connection: &Connection, statements: &[Statement]) -> rusqlite
     answers
 }
 
-fn ended_early() -> rusqlite::Error {
+fn rolled_back_early() -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
     rusqlite::Error::SqliteFailure(code, Some("another call of the same commit ended it".into()))
 }

@@ -13,14 +13,14 @@ use capy_worker::hosts::sqlite::Answer;
 
 use crate::database::Database;
 
-/// This machine, as the routes' host.
+/// The routes' host on this machine.
 #[derive(Debug)]
-pub(crate) struct Machine {
+pub(crate) struct SqliteHost {
     pub(crate) database: Database,
     pub(crate) limiter: Limiter,
 }
 
-impl Host for Machine {
+impl Host for SqliteHost {
     const LOCAL_SOURCES: bool = true;
 
     type Rows = Answer;

@@ -45,19 +45,19 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout for a whole request body, from the first wait for the client on.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest life of a connection. After it, the connection is closed with its next answer.
-const LONGEST_LIFE: Duration = Duration::from_secs(300);
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(300);
 /// Timeout for the client to read that last answer.
-const LAST_READ: Duration = Duration::from_secs(30);
+const LAST_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// The size of a connection's buffers in bytes: the longest request head, and how much of an answer
 /// is kept for a client that does not read. A URI of the greatest length that is parsed fits in, so
 /// that a longer one is answered with 414.
 const BUFFER_MAX: usize = 128 * 1024;
 /// How long the listener pauses after the system had no file descriptor for a new connection.
-const EXHAUSTED: Duration = Duration::from_millis(20);
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(20);
 
 /// The stages of a server's shutdown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum End {
+pub enum Shutdown {
     /// The server runs.
     NotYet,
     /// No connection is accepted any more; calls in flight may finish.
@@ -69,33 +69,32 @@ pub enum End {
 /// Which calls are answered in a reserved place, and which answers make their connection one to
 /// keep.
 #[derive(Clone, Copy, Debug)]
-pub struct Rights {
+pub struct ReservationPolicy {
     /// Whether the call is answered in a reserved place.
-    pub may_have: fn(&Request<Body>) -> bool,
+    pub may_use: fn(&Request<Body>) -> bool,
     /// Whether the answer shows a client whose connection is kept.
-    pub is_known: fn(&Response<Body>) -> bool,
+    pub keeps_connection: fn(&Response<Body>) -> bool,
 }
 
-impl Rights {
+impl ReservationPolicy {
     /// Answers calls with an `authorization` header and `/health`; keeps connections whose bearer
     /// was accepted.
     pub const BEARER: Self = Self {
-        may_have: |request| {
-            request.headers().contains_key(AUTHORIZATION) || request.uri().path() == "/health"
-        },
-        is_known: is_of_a_bearer,
+        may_use: |request| request.headers().contains_key(AUTHORIZATION) || request.uri().path() == "/health",
+        keeps_connection: is_accepted_bearer,
     };
     /// Answers every call; keeps connections with a successful answer.
     pub const SUCCESS: Self =
-        Self { may_have: |_| true, is_known: |response| response.status().is_success() };
+        Self { may_use: |_| true, keeps_connection: |response| response.status().is_success() };
 }
 
 /// Whether an answer shows that the call's bearer was accepted: a success, on a route that needs
 /// one.
-fn is_of_a_bearer(response: &Response<Body>) -> bool {
-    const OPEN: [&str; 3] = ["", "/health", "/deploy/{id}/decrypt"];
+fn is_accepted_bearer(response: &Response<Body>) -> bool {
+    const ROUTES_WITHOUT_BEARER: [&str; 3] = ["", "/health", "/deploy/{id}/decrypt"];
     let route = response.extensions().get::<Route>();
-    response.status().is_success() && route.is_some_and(|Route(pattern)| !OPEN.contains(pattern))
+    response.status().is_success()
+        && route.is_some_and(|Route(pattern)| !ROUTES_WITHOUT_BEARER.contains(pattern))
 }
 
 /// A certificate with its key, which can be replaced while connections are open.
@@ -123,16 +122,16 @@ impl Certificate {
     }
 }
 
-/// Serves `router` without TLS, within `limits`, until `end` reports the shutdown.
+/// Serves `router` without TLS, within `limits`, until `shutdown` reports the shutdown.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
-    rights: Rights,
-    end: watch::Receiver<End>,
+    reservation: ReservationPolicy,
+    shutdown: watch::Receiver<Shutdown>,
 ) {
     let connections = Connections::new(limits, Counters::default(), |_| {});
-    Server { router, connections, rights, certificate: None, end }.serve(listener).await;
+    Server { router, connections, reservation, certificate: None, shutdown }.serve(listener).await;
 }
 
 /// The state that all connections of a listener share.
@@ -140,22 +139,24 @@ pub async fn serve(
 pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) connections: Arc<Connections>,
-    pub(crate) rights: Rights,
+    pub(crate) reservation: ReservationPolicy,
     pub(crate) certificate: Option<Certificate>,
-    pub(crate) end: watch::Receiver<End>,
+    pub(crate) shutdown: watch::Receiver<Shutdown>,
 }
 
 impl Server {
     /// Accepts connections until the shutdown. Returns once all of them have ended, or at
-    /// `End::Now`.
+    /// `Shutdown::Now`.
     pub(crate) async fn serve(mut self, listener: TcpListener) {
         let (open, mut all_closed) = mpsc::channel::<()>(1);
-        while let Some(accepted) = until(&mut self.end, End::Graceful, listener.accept()).await {
+        while let Some(accepted) =
+            before_shutdown(&mut self.shutdown, Shutdown::Graceful, listener.accept()).await
+        {
             let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
-                Err(fault) if is_of_client(&fault) => continue,
+                Err(fault) if is_client_abort(&fault) => continue,
                 Err(_) => {
-                    sleep(EXHAUSTED).await;
+                    sleep(EXHAUSTED_PAUSE).await;
                     continue;
                 }
             };
@@ -168,51 +169,51 @@ impl Server {
             });
         }
         drop((listener, open));
-        let _ = until(&mut self.end, End::Now, all_closed.recv()).await;
+        let _ = before_shutdown(&mut self.shutdown, Shutdown::Now, all_closed.recv()).await;
     }
 
     async fn connect(mut self, stream: TcpStream, address: SocketAddr, connection: Arc<Connection>) {
-        let mut end = self.end.clone();
+        let mut shutdown = self.shutdown.clone();
         let client = Arc::clone(&connection);
         // Each answer is one write, so there is nothing for Nagle's algorithm to collect.
         let _ = stream.set_nodelay(true);
-        let stream = Watched { stream, connection: Arc::clone(&connection), stalled: None };
+        let stream = TimedStream { stream, connection: Arc::clone(&connection), stalled: None };
         let served = async move {
             match self.certificate.take() {
-                None => self.speak(stream, address, connection).await,
+                None => self.serve_http(stream, address, connection).await,
                 Some(certificate) => {
                     let handshake = timeout(HEAD_TIMEOUT, certificate.acceptor().accept(stream));
                     if let Ok(Ok(stream)) = handshake.await {
-                        self.speak(stream, address, connection).await;
+                        self.serve_http(stream, address, connection).await;
                     }
                 }
             }
         };
         tokio::select! {
             () = client.closed() => (),
-            _ = until(&mut end, End::Now, served) => (),
+            _ = before_shutdown(&mut shutdown, Shutdown::Now, served) => (),
         }
     }
 
-    async fn speak<S>(mut self, stream: S, address: SocketAddr, connection: Arc<Connection>)
+    async fn serve_http<S>(mut self, stream: S, address: SocketAddr, connection: Arc<Connection>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let client = Arc::clone(&connection);
-        let (router, rights) = (self.router, self.rights);
+        let (router, reservation) = (self.router, self.reservation);
         let service = service_fn(move |request| {
-            answer(router.clone(), rights, request, address, Arc::clone(&connection))
+            answer(router.clone(), reservation, request, address, Arc::clone(&connection))
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(BUFFER_MAX);
         let mut spoken = pin!(http.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             _ = spoken.as_mut() => return,
-            () = sleep(LONGEST_LIFE) => (),
-            () = reached(&mut self.end, End::Graceful) => (),
+            () = sleep(CONNECTION_LIFETIME) => (),
+            () = shutdown_reached(&mut self.shutdown, Shutdown::Graceful) => (),
         }
         spoken.as_mut().graceful_shutdown();
-        while timeout(LAST_READ, spoken.as_mut()).await.is_err() {
+        while timeout(LAST_READ_TIMEOUT, spoken.as_mut()).await.is_err() {
             if client.is_waiting() {
                 return;
             }
@@ -222,22 +223,22 @@ impl Server {
 
 async fn answer(
     mut router: Router,
-    rights: Rights,
+    reservation: ReservationPolicy,
     request: Request<Incoming>,
     address: SocketAddr,
     connection: Arc<Connection>,
 ) -> Result<Response<Body>, std::convert::Infallible> {
     connection.answer();
     let of = Arc::clone(&connection);
-    let mut request = request.map(|body| Body::new(Unread { body, connection: of, late: None }));
+    let mut request = request.map(|body| Body::new(TimedBody { body, connection: of, late: None }));
     request.extensions_mut().insert(ConnectInfo(address));
-    let mut response = if connection.is_reserved() && !(rights.may_have)(&request) {
+    let mut response = if connection.is_reserved() && !(reservation.may_use)(&request) {
         overloaded()
     } else {
         router.call(request).await.unwrap_or_else(|never| match never {})
     };
-    if (rights.is_known)(&response) {
-        connection.know();
+    if (reservation.keeps_connection)(&response) {
+        connection.keep();
     }
     if connection.is_reserved() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -247,36 +248,40 @@ async fn answer(
 }
 
 /// The result of `work`; `None` if the shutdown gets to `reached` first.
-async fn until<T>(end: &mut watch::Receiver<End>, reached: End, work: impl Future<Output = T>) -> Option<T> {
+async fn before_shutdown<T>(
+    shutdown: &mut watch::Receiver<Shutdown>,
+    reached: Shutdown,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         biased;
-        () = self::reached(end, reached) => None,
+        () = shutdown_reached(shutdown, reached) => None,
         done = work => Some(done),
     }
 }
 
 /// Resolves once the shutdown has come to `so_far`. Never resolves if the sender is gone, since
 /// then nothing can end the server.
-async fn reached(end: &mut watch::Receiver<End>, so_far: End) {
-    if end.wait_for(|end| *end >= so_far).await.is_err() {
+async fn shutdown_reached(shutdown: &mut watch::Receiver<Shutdown>, so_far: Shutdown) {
+    if shutdown.wait_for(|stage| *stage >= so_far).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
 /// Whether accepting failed because the client went away first.
-fn is_of_client(fault: &io::Error) -> bool {
+fn is_client_abort(fault: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// A request body that marks its connection as waiting for the client, with a timeout.
-struct Unread {
+struct TimedBody {
     body: Incoming,
     connection: Arc<Connection>,
     late: Option<Pin<Box<Sleep>>>,
 }
 
-impl HttpBody for Unread {
+impl HttpBody for TimedBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -311,13 +316,13 @@ impl HttpBody for Unread {
 }
 
 /// A socket with a timeout on writes that the client does not read.
-struct Watched {
+struct TimedStream {
     stream: TcpStream,
     connection: Arc<Connection>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Watched {
+impl TimedStream {
     fn watch(
         &mut self,
         context: &mut Context<'_>,
@@ -333,7 +338,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for TimedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -343,7 +348,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for TimedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -375,7 +380,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for TimedStream {
     fn drop(&mut self) {
         // Reset the connection: otherwise the system keeps what the client did not read, and goes
         // on sending it.
@@ -404,8 +409,8 @@ mod tests {
         let body = post(async |body: Bytes| (StatusCode::OK, body));
         let slow = post(async || sleep(BODY_TIMEOUT + Duration::from_secs(5)).await);
         let router = Router::new().route("/body", body).route("/slow", slow);
-        let (_tell, end) = watch::channel(End::NotYet);
-        tokio::spawn(serve(listener, router, Limits::of(8), Rights::SUCCESS, end));
+        let (_tell, end) = watch::channel(Shutdown::NotYet);
+        tokio::spawn(serve(listener, router, Limits::of(8), ReservationPolicy::SUCCESS, end));
         let ask = move |path: &str| {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n");

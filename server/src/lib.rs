@@ -23,5 +23,5 @@ mod tls;
 pub use connections::Limits;
 pub use database::FILE as DATABASE;
 pub use error::{Error, Result};
-pub use listen::{Listening, Reread, Server};
+pub use listen::{ListenAddresses, ReloadSecrets, Server};
 pub use settings::{Settings, Tls, secret};

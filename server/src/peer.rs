@@ -20,9 +20,9 @@ const X_FORWARDED_FOR: &str = "x-forwarded-for";
 /// question.
 const FORWARDED: &str = "forwarded";
 
-/// Middleware that tells the routes the client's address. Answers 400 if a trusted proxy's header
+/// Middleware that gives the routes the client's address. Answers 400 if a trusted proxy's header
 /// does not say it.
-pub(crate) async fn tell(
+pub(crate) async fn resolve(
     State(trusted): State<Arc<[Network]>>,
     ConnectInfo(socket): ConnectInfo<SocketAddr>,
     mut request: Request,

@@ -35,7 +35,7 @@ enum Host {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// By SIGTERM: calls in flight may finish.
-    Asked,
+    Terminated,
     /// By SIGKILL, with all its processes.
     Killed,
 }
@@ -43,7 +43,7 @@ pub enum End {
 impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Asked => "stopped by SIGTERM",
+            Self::Terminated => "stopped by SIGTERM",
             Self::Killed => "killed by SIGKILL",
         })
     }
@@ -113,7 +113,7 @@ impl KeyService {
     pub fn restarted(self, end: End) -> Result<Self> {
         let Self { host, kind, persist, admin_token, wrap_roots, encryption_key } = self;
         match (end, host) {
-            (End::Asked, host) => drop(host),
+            (End::Terminated, host) => drop(host),
             (End::Killed, Host::Workerd(workerd)) => workerd.kill()?,
             (End::Killed, Host::Machine(server)) => server.kill()?,
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 /// The longest time without a message.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Prints one line to stderr.
 pub fn say(line: impl AsRef<str>) {
@@ -56,9 +56,9 @@ pub fn quiet_group(what: &str, command: &mut Command) -> Result<()> {
 pub fn waiting<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(format!("   {what} …"));
     let start = Instant::now();
-    let told = Told::new(what);
+    let heartbeat = Heartbeat::new(what);
     let done = work()?;
-    drop(told);
+    drop(heartbeat);
     say(format!("   {what}: {:.1} s", start.elapsed().as_secs_f32()));
     Ok(done)
 }
@@ -71,10 +71,10 @@ pub fn waiting<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub fn shown(what: &str, command: &mut Command) -> Result<ExitStatus> {
     let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = pipes.spawn().with_context(|| format!("{what}: cannot start"))?;
-    let told = Told::new(what);
+    let heartbeat = Heartbeat::new(what);
     let show = |pipe: &mut dyn Read| {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            told.again();
+            heartbeat.restart();
             say(format!("   | {}", String::from_utf8_lossy(&line).trim_end()));
         }
     };
@@ -89,19 +89,19 @@ pub fn shown(what: &str, command: &mut Command) -> Result<ExitStatus> {
 }
 
 /// Prints a message every few seconds that something still runs, until drop.
-struct Told {
+struct Heartbeat {
     stop: Option<Sender<()>>,
-    teller: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl Told {
+impl Heartbeat {
     fn new(what: &str) -> Self {
         let (stop, stopped) = mpsc::channel();
         let what = what.to_owned();
-        let teller = thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let start = Instant::now();
             loop {
-                match stopped.recv_timeout(TOLD_EVERY) {
+                match stopped.recv_timeout(HEARTBEAT_INTERVAL) {
                     // Something else was printed just now, so wait again.
                     Ok(()) => {}
                     Err(RecvTimeoutError::Timeout) => {
@@ -111,20 +111,20 @@ impl Told {
                 }
             }
         });
-        Self { stop: Some(stop), teller: Some(teller) }
+        Self { stop: Some(stop), thread: Some(thread) }
     }
 
     /// Starts the interval until the next message again.
-    fn again(&self) {
+    fn restart(&self) {
         // Sending fails only if the thread is gone, which then prints nothing more.
         let _ = self.stop.as_ref().map(|stop| stop.send(()));
     }
 }
 
-impl Drop for Told {
+impl Drop for Heartbeat {
     fn drop(&mut self) {
         drop(self.stop.take());
-        let _ = self.teller.take().map(JoinHandle::join);
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -8,7 +8,7 @@ use capy_protocol::store_keys::StoreKeys;
 
 use crate::audit::{Event, Row, Subject};
 use crate::error::{ApiError, Fault};
-use crate::issuer_keys::Issuers;
+use crate::issuer_keys::IssuerKeyCache;
 use crate::log::Log;
 use crate::refusal_throttle::RefusalThrottle;
 use crate::secrets::Secrets;
@@ -23,7 +23,7 @@ pub struct App<H> {
     /// The current time.
     pub clock: Clock,
     /// The cached signing keys of trusted issuers.
-    pub issuers: Arc<Issuers>,
+    pub issuers: Arc<IssuerKeyCache>,
     /// Which refusals became audit events within the last minute.
     pub refusal_throttle: Arc<RefusalThrottle>,
     /// The operator's log.

@@ -119,7 +119,7 @@ pub enum Limit {
 
 impl Limit {
     /// The period that the limits are counted over.
-    pub const PERIOD_MILLIS: u64 = 10_000;
+    pub const PERIOD_MS: u64 = 10_000;
 
     /// The most requests in one period.
     pub fn max_requests(self) -> NonZeroU32 {
@@ -133,7 +133,7 @@ impl Limit {
 /// The longest document that is fetched, in bytes.
 pub(crate) const DOCUMENT_MAX: usize = 64 * 1024;
 /// How long fetching a document may take, in milliseconds.
-pub(crate) const FETCH_MILLIS: u32 = 5000;
+pub(crate) const FETCH_TIMEOUT_MS: u32 = 5000;
 
 /// An RSA public key: two big-endian numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]

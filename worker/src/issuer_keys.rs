@@ -4,7 +4,7 @@
 
 mod cache;
 
-pub use cache::Issuers;
+pub use cache::IssuerKeyCache;
 pub(crate) use cache::Lookup;
 
 use base64ct::{Base64UrlUnpadded, Encoding};

@@ -68,7 +68,7 @@ async fn key<H: Host>(
         Lookup::Found(key) => return Ok(Some(key)),
         Lookup::Absent => return Ok(None),
         Lookup::Unanswered => return Err(fault("it was asked a moment ago, and has not answered")),
-        Lookup::Ask => {}
+        Lookup::Fetch => {}
     }
     let answer = read(app, issuer, now).await;
     // Without an answer, a key that was read within the last hour is used.
@@ -81,15 +81,15 @@ async fn key<H: Host>(
 /// Reads an issuer's keys. Continues when the call ends early, so that new keys are cached even
 /// then.
 async fn read<H: Host>(app: &Arc<App<H>>, issuer: &str, now: u64) -> host::Result<()> {
-    let (tell, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     let (apart, name) = (Arc::clone(app), issuer.to_owned());
     let reading = async move {
         let answer = keys::fetch(&apart.host, &name).await;
         // The receiver is gone when the call has ended.
-        let _ = tell.send(answer.map(|keys| apart.issuers.remember(&name, keys, now)));
+        let _ = sender.send(answer.map(|keys| apart.issuers.remember(&name, keys, now)));
     };
     app.host.run_in_background(reading).await;
-    told.await.unwrap_or_else(|_| Err(fault("it could not be asked")))
+    receiver.await.unwrap_or_else(|_| Err(fault("it could not be asked")))
 }
 
 fn fault(what: &str) -> HostError {

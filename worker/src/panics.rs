@@ -12,7 +12,7 @@ use crate::future::BoxFuture;
 
 /// Runs work that may panic: a panic becomes a 500. The process prints where and why, as for every
 /// panic.
-pub(crate) async fn caught(mut work: BoxFuture<'static, Outcome>) -> Outcome {
+pub(crate) async fn catch_panic(mut work: BoxFuture<'static, Outcome>) -> Outcome {
     std::future::poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
             .unwrap_or(Poll::Ready(Err(ApiError::Panicked)))

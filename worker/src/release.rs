@@ -15,7 +15,7 @@ use crate::row_seals::seal_deploy;
 const REPEAT_INTERVAL_MS: u64 = 60_000;
 /// How many counts of uses a release is prepared for, when uses are limited: up to seven others may
 /// use the deployment between its lookup and the release.
-const USES_BETWEEN: u64 = 8;
+const CONCURRENT_USES_MAX: u64 = 8;
 
 /// A digest of the client's idempotency key, by which a release is found: 32 hexadecimal digits.
 fn digest(key: &IdempotencyKey) -> String {
@@ -69,7 +69,7 @@ impl Release {
     pub(crate) fn of(row_key: &RowKey, record: &Record, key: Option<&IdempotencyKey>, now: u64) -> Self {
         let (uses, max_uses) = (record.deploy.uses, record.deploy.max_uses);
         let counts = match max_uses {
-            Some(most) => (uses, most.saturating_sub(1).min(uses + USES_BETWEEN - 1)),
+            Some(most) => (uses, most.saturating_sub(1).min(uses + CONCURRENT_USES_MAX - 1)),
             None => (0, LAST_NUMBER),
         };
         let seals = match max_uses {

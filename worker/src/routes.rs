@@ -12,7 +12,7 @@ use crate::handlers::{
 };
 use crate::host::Host;
 use crate::log;
-use crate::panics::caught;
+use crate::panics::catch_panic;
 
 /// One method of one route.
 struct Route<H> {
@@ -94,7 +94,7 @@ pub async fn answer<H: Host>(app: &Arc<App<H>>, request: Request) -> Answer {
 }
 
 /// The routes that a path matches.
-struct Found<H: 'static> {
+struct RouteMatch<H: 'static> {
     pattern: &'static str,
     /// One route per method.
     routes: Vec<&'static Route<H>>,
@@ -103,34 +103,34 @@ struct Found<H: 'static> {
 
 /// Finds the routes of a path. A literal match takes precedence over a pattern: `/tokens/self` is
 /// not the id of a token.
-fn find<H: Host>(path: &str) -> Option<Found<H>> {
+fn find<H: Host>(path: &str) -> Option<RouteMatch<H>> {
     let routes = Table::<H>::ROUTES;
     let (pattern, parameter) = match routes.iter().find(|route| route.pattern == path) {
         Some(route) => (route.pattern, None),
-        None => {
-            routes.iter().find_map(|route| Some((route.pattern, Some(open_part(route.pattern, path)?))))?
-        }
+        None => routes
+            .iter()
+            .find_map(|route| Some((route.pattern, Some(path_parameter(route.pattern, path)?))))?,
     };
     let routes = routes.iter().filter(|route| route.pattern == pattern).collect();
-    Some(Found { pattern, routes, parameter: parameter.map(str::to_owned) })
+    Some(RouteMatch { pattern, routes, parameter: parameter.map(str::to_owned) })
 }
 
 /// The path segment at the pattern's `{…}`, when the path matches. A pattern has at most one.
-fn open_part<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+fn path_parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let (before, after) = pattern.split_once('{')?;
     let (_, after) = after.split_once('}')?;
     let open = path.strip_prefix(before)?.strip_suffix(after)?;
     (!open.is_empty() && !open.contains('/')).then_some(open)
 }
 
-impl<H: Host> Found<H> {
+impl<H: Host> RouteMatch<H> {
     async fn call(self, app: &Arc<App<H>>, request: Request) -> Outcome {
         // A route with GET also answers HEAD.
         let method = if request.method == "HEAD" { "GET" } else { &request.method };
         let Some(route) = self.routes.iter().find(|route| route.method == method) else {
             return Ok(self.method_not_allowed());
         };
-        caught((route.handle)(Arc::clone(app), Call::new(request, self.parameter))).await
+        catch_panic((route.handle)(Arc::clone(app), Call::new(request, self.parameter))).await
     }
 
     fn method_not_allowed(&self) -> Answer {
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_pattern_leaves_one_segment_open() {
-        assert_eq!(open_part("/deploy/{id}", "/deploy/ab"), Some("ab"));
-        assert_eq!(open_part("/deploy/{id}/decrypt", "/deploy/ab/decrypt"), Some("ab"));
+        assert_eq!(path_parameter("/deploy/{id}", "/deploy/ab"), Some("ab"));
+        assert_eq!(path_parameter("/deploy/{id}/decrypt", "/deploy/ab/decrypt"), Some("ab"));
         for (pattern, path) in [
             ("/health", "/health"),
             ("/deploy/{id}", "/deploy/"),
@@ -160,7 +160,7 @@ mod tests {
             ("/deploy/{id}/decrypt", "/deploy//decrypt"),
             ("/deploy/{id}/decrypt", "/deploy/decrypt"),
         ] {
-            assert_eq!(open_part(pattern, path), None, "{pattern} {path}");
+            assert_eq!(path_parameter(pattern, path), None, "{pattern} {path}");
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::future::BoxFuture;
 use crate::host::Host;
 use crate::hosts::cloudflare::stream::{body_of, present};
 use crate::hosts::cloudflare::{Bindings, Cloudflare, Context};
-use crate::issuer_keys::Issuers;
+use crate::issuer_keys::IssuerKeyCache;
 use crate::log::Log;
 use crate::migrations::{STATEMENTS_AT_ONCE, migrate};
 use crate::refusal_throttle::RefusalThrottle;
@@ -31,7 +31,7 @@ use crate::{answer, checkpoint};
 /// State of this instance, which serves one deployed version: each call has an [`App`] of its own.
 static BINDINGS: OnceLock<Arc<Bindings>> = OnceLock::new();
 static SECRETS: OnceLock<Arc<Secrets>> = OnceLock::new();
-static ISSUERS: LazyLock<Arc<Issuers>> = LazyLock::new(Arc::default);
+static ISSUERS: LazyLock<Arc<IssuerKeyCache>> = LazyLock::new(Arc::default);
 static REFUSAL_THROTTLE: LazyLock<Arc<RefusalThrottle>> = LazyLock::new(Arc::default);
 /// Whether all migrations are known to be applied.
 static IS_MIGRATED: AtomicBool = AtomicBool::new(false);

@@ -33,14 +33,14 @@ impl Inspector<'_> {
         command.arg(workspace_root().join("bench/peers/decrypt-worker/profile.mjs"));
         command.args([self.address, worker, &INTERVAL.to_string()]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut told = BufReader::new(child.stdout.take().context("no pipe")?);
+        let mut output = BufReader::new(child.stdout.take().context("no pipe")?);
         let mut line = String::new();
-        told.read_line(&mut line)?;
+        output.read_line(&mut line)?;
         let done = if line == "profiling\n" { Some(work()) } else { None };
         // The profiler ends when its standard input does.
         drop(child.stdin.take());
         let mut text = String::new();
-        told.read_to_string(&mut text)?;
+        output.read_to_string(&mut text)?;
         ensure!(child.wait()?.success(), "no profile of {worker}");
         Ok((done.context("the profile has not begun")??, Profile::parse(&text, self.script)?))
     }
@@ -65,7 +65,7 @@ impl Profile {
         let raw: Raw = serde_json::from_str(text).context("a profile of another form")?;
         let mut hits = HashMap::new();
         for node in raw.nodes {
-            *hits.entry(node.call_frame.told(script)).or_default() += node.hit_count;
+            *hits.entry(node.call_frame.display_name(script)).or_default() += node.hit_count;
         }
         let mut deltas = raw.time_deltas;
         deltas.sort_unstable();
@@ -125,7 +125,7 @@ struct CallFrame {
 impl CallFrame {
     /// The function's name. The module follows where it is not the Worker's wasm, since several
     /// modules may have a function of one name.
-    fn told(self, script: &str) -> String {
+    fn display_name(self, script: &str) -> String {
         let name = match self.function_name.as_str() {
             "" => self.glue(script).unwrap_or("(no name)"),
             name => name,
@@ -171,13 +171,13 @@ mod tests {
     #[test]
     fn glue_is_told_by_its_key_and_other_functions_by_their_module() {
         let script = "import x;\n    __wbg_read_1: function(arg0) {\n    other: function() {\n";
-        let told = |name: &str, url: &str, line_number| {
-            CallFrame { function_name: name.into(), url: url.into(), line_number }.told(script)
+        let display_name = |name: &str, url: &str, line_number| {
+            CallFrame { function_name: name.into(), url: url.into(), line_number }.display_name(script)
         };
-        assert_eq!(told("", "file:///x/inner.js", 1), "__wbg_read_1 in inner.js");
-        assert_eq!(told("", "file:///x/inner.js", 2), "(no name) in inner.js");
-        assert_eq!(told("run", "file:///x/inner.js", 1), "run in inner.js");
-        assert_eq!(told("serde::x", "wasm://wasm/1234", 0), "serde::x");
-        assert_eq!(told("(program)", "", -1), "(program)");
+        assert_eq!(display_name("", "file:///x/inner.js", 1), "__wbg_read_1 in inner.js");
+        assert_eq!(display_name("", "file:///x/inner.js", 2), "(no name) in inner.js");
+        assert_eq!(display_name("run", "file:///x/inner.js", 1), "run in inner.js");
+        assert_eq!(display_name("serde::x", "wasm://wasm/1234", 0), "serde::x");
+        assert_eq!(display_name("(program)", "", -1), "(program)");
     }
 }

@@ -20,12 +20,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A request, and a text that every answer to it holds.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub(crate) struct PreparedRequest {
     request: Vec<u8>,
     expected: Finder<'static>,
 }
 
-impl Ask {
+impl PreparedRequest {
     /// A `POST` of JSON with the headers that a platform's proxy would send.
     pub(crate) fn post(path: &str, body: &str, expected: &str) -> Self {
         let head = format!(
@@ -42,7 +42,7 @@ impl Ask {
 ///
 /// # Errors
 /// At the first answer that is not a 200 with the expected text, and when a connection fails.
-pub(crate) fn run(url: &str, asks: &[Ask], time: Duration) -> Result<Answers> {
+pub(crate) fn run(url: &str, asks: &[PreparedRequest], time: Duration) -> Result<Throughput> {
     let address = url.strip_prefix("http://").context("not on loopback")?;
     let start = Instant::now();
     let end = start + time;
@@ -54,23 +54,23 @@ pub(crate) fn run(url: &str, asks: &[Ask], time: Duration) -> Result<Answers> {
             .map(|client| client.join().map_err(|_| anyhow!("a client panicked"))?)
             .sum::<Result<u64>>()
     })?;
-    Ok(Answers { count, took: start.elapsed() })
+    Ok(Throughput { count, took: start.elapsed() })
 }
 
 /// How many answers came in how much time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Answers {
+pub(crate) struct Throughput {
     pub(crate) count: u64,
     pub(crate) took: Duration,
 }
 
-impl Answers {
-    pub(crate) fn a_second(self) -> f64 {
+impl Throughput {
+    pub(crate) fn per_second(self) -> f64 {
         self.count as f64 / self.took.as_secs_f64()
     }
 }
 
-fn client(address: &str, asks: &[Ask], first: usize, end: Instant) -> Result<u64> {
+fn client(address: &str, asks: &[PreparedRequest], first: usize, end: Instant) -> Result<u64> {
     let mut connection = TcpStream::connect(address).with_context(|| address.to_owned())?;
     connection.set_nodelay(true)?;
     connection.set_read_timeout(Some(DEADLINE))?;

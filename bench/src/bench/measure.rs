@@ -16,7 +16,7 @@ use capy_test_support::steps::say;
 
 /// Resources that one finished process used.
 #[derive(Debug, Clone, Copy)]
-struct Taken {
+struct Usage {
     cpu: Duration,
     wall: Duration,
     /// In KiB, of the largest process of the command.
@@ -60,7 +60,7 @@ pub(super) fn rows(ours: &Side<'_>, peers: &[Side<'_>], runs: u32) -> Result<Vec
     for run in 0..=runs {
         let round = round(ours, peers)?;
         let walls: Vec<String> =
-            round.iter().map(|taken| format!("{:.2} s", taken.wall.as_secs_f64())).collect();
+            round.iter().map(|usage| format!("{:.2} s", usage.wall.as_secs_f64())).collect();
         let counts = if run == 0 { "warming up".to_owned() } else { format!("{run} of {runs}") };
         say(format!("      {counts}: {}", walls.join(", ")));
         if run > 0 {
@@ -74,51 +74,51 @@ pub(super) fn rows(ours: &Side<'_>, peers: &[Side<'_>], runs: u32) -> Result<Vec
     Ok(peers.iter().enumerate().map(row).collect())
 }
 
-fn round(ours: &Side<'_>, peers: &[Side<'_>]) -> Result<Vec<Taken>> {
-    std::iter::once(ours).chain(peers).map(|side| take(&(side.prepare)()?)).collect()
+fn round(ours: &Side<'_>, peers: &[Side<'_>]) -> Result<Vec<Usage>> {
+    std::iter::once(ours).chain(peers).map(|side| measure(&(side.prepare)()?)).collect()
 }
 
-fn row(ours: &str, peer: &str, pairs: &[(Taken, Taken)]) -> Row {
-    let medians = |of: fn(&Taken) -> f64| {
+fn row(ours: &str, peer: &str, pairs: &[(Usage, Usage)]) -> Row {
+    let medians = |of: fn(&Usage) -> f64| {
         [
             median(pairs.iter().map(|(a, _)| of(a))),
             median(pairs.iter().map(|(_, b)| of(b))),
             median(pairs.iter().map(|(a, b)| of(b) / of(a))),
         ]
     };
-    let cpu = medians(|taken| taken.cpu.as_secs_f64());
-    let wall = medians(|taken| taken.wall.as_secs_f64());
-    let peak = medians(|taken| taken.peak as f64 / 1024.0);
+    let cpu = medians(|usage| usage.cpu.as_secs_f64());
+    let wall = medians(|usage| usage.wall.as_secs_f64());
+    let peak = medians(|usage| usage.peak as f64 / 1024.0);
     Row { ours: ours.to_owned(), peer: peer.to_owned(), cpu, wall, peak }
 }
 
 /// Measures one run, in a process of its own.
-fn take(command: &Command) -> Result<Taken> {
+fn measure(command: &Command) -> Result<Usage> {
     let what = command.get_program().to_string_lossy().into_owned();
-    let mut teller = Command::new(std::env::current_exe()?);
-    teller.arg("measure").arg("--").arg(command.get_program()).args(command.get_args());
+    let mut measurer = Command::new(std::env::current_exe()?);
+    measurer.arg("measure").arg("--").arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => teller.env(name, value),
-            None => teller.env_remove(name),
+            Some(value) => measurer.env(name, value),
+            None => measurer.env_remove(name),
         };
     }
-    command.get_current_dir().map(|folder| teller.current_dir(folder));
-    let output = teller.stdin(Stdio::null()).output().context(what.clone())?;
+    command.get_current_dir().map(|folder| measurer.current_dir(folder));
+    let output = measurer.stdin(Stdio::null()).output().context(what.clone())?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{what}: {}\n{stderr}", output.status);
-    let told = String::from_utf8_lossy(&output.stdout);
-    let numbers: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    ensure!(numbers.len() == 3, "{what}: its measure says {told:?}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<u64> = printed.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    ensure!(numbers.len() == 3, "{what}: its measure says {printed:?}");
     let (cpu, wall) = (Duration::from_micros(numbers[0]), Duration::from_micros(numbers[1]));
-    Ok(Taken { cpu, wall, peak: numbers[2] })
+    Ok(Usage { cpu, wall, peak: numbers[2] })
 }
 
 /// Runs a command and prints its CPU and wall time in microseconds and its peak memory in KiB.
 ///
 /// # Errors
 /// If the command cannot be started or fails.
-pub(crate) fn tell(command: &[std::ffi::OsString]) -> Result<()> {
+pub(crate) fn print_usage(command: &[std::ffi::OsString]) -> Result<()> {
     let (program, arguments) = command.split_first().context("no command")?;
     let start = Instant::now();
     let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status()?;

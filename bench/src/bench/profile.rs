@@ -16,9 +16,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use super::cpu_profile::{Inspector, Profile};
 use super::measure::median;
-use super::sampled::{Inspector, Profile};
-use super::service::{BY_HAND, Side, registered};
+use super::service::{HANDWRITTEN_TOKEN, Side, registered};
 use super::upload::Upload;
 use super::workers::Workers;
 use crate::registered::{Caller, Registered};
@@ -27,15 +27,15 @@ use capy_test_support::steps::say;
 
 /// How many decrypts a call that runs alone makes, and how many such calls are measured. There are
 /// so many because the kernel's clock ticks only every 10 ms.
-const COUNT: u32 = 200;
+const DECRYPTS_PER_CALL: u32 = 200;
 const CALLS: u32 = 10;
 
 /// How many functions are listed.
-const HEAVIEST: usize = 5;
+const LISTED_FUNCTIONS: usize = 5;
 
 /// What one decrypt takes in one Worker's isolate. Times are in seconds.
 #[derive(Debug)]
-pub(super) struct Own {
+pub(super) struct IsolateTime {
     pub(super) name: &'static str,
     /// CPU time by the kernel's count, with bindings that answer at once.
     pub(super) alone: f64,
@@ -49,7 +49,7 @@ pub(super) struct Own {
 }
 
 /// Measures ours, then the Worker written by hand with rate limiters.
-pub(super) fn rows(node: &Node, upload: &Upload, runs: u32) -> Result<Vec<Own>> {
+pub(super) fn rows(node: &Node, upload: &Upload, runs: u32) -> Result<Vec<IsolateTime>> {
     let workers = Workers::start_inspected(node, &upload.named)?;
     let script = fs::read_to_string(upload.named.join("entry.js")).context("the bundle's script")?;
     let inspector = Inspector { node, address: workers.inspector()?, script: &script };
@@ -60,7 +60,7 @@ pub(super) fn rows(node: &Node, upload: &Upload, runs: u32) -> Result<Vec<Own>> 
         (
             "Worker by hand, with rate limiters",
             "limited",
-            BY_HAND,
+            HANDWRITTEN_TOKEN,
             workers.limited(),
             workers.limited_alone()?,
         ),
@@ -68,7 +68,7 @@ pub(super) fn rows(node: &Node, upload: &Upload, runs: u32) -> Result<Vec<Own>> 
     .into_iter()
     .map(|(name, worker, token, url, alone_url)| {
         let side = Side::register(&workers.server, url, token)?;
-        let alone = Alone::register(&workers, alone_url, token)?;
+        let alone = LoneWorker::register(&workers, alone_url, token)?;
         own((name, worker), &inspector, (&side, &alone), runs)
     })
     .collect()
@@ -77,15 +77,15 @@ pub(super) fn rows(node: &Node, upload: &Upload, runs: u32) -> Result<Vec<Own>> 
 fn own(
     (name, worker): (&'static str, &str),
     inspector: &Inspector<'_>,
-    (side, alone): (&Side<'_>, &Alone<'_>),
+    (side, alone): (&Side<'_>, &LoneWorker<'_>),
     runs: u32,
-) -> Result<Own> {
+) -> Result<IsolateTime> {
     let (mut times, mut profiles, mut slowed) = (Vec::new(), Vec::new(), Vec::new());
     alone.run()?;
     for _ in 0..runs.max(1) {
         times.push(alone.run()?);
-        let before = side.turn()?;
-        let (during, profile) = inspector.profile(worker, || side.turn())?;
+        let before = side.sample()?;
+        let (during, profile) = inspector.profile(worker, || side.sample())?;
         profiles.push((profile, during.count as f64));
         slowed.push(during.rate / before.rate);
     }
@@ -93,25 +93,25 @@ fn own(
     let each = |of: &dyn Fn(&Profile) -> Duration| {
         median(profiles.iter().map(|(profile, count)| of(profile).as_secs_f64() / count))
     };
-    let own = Own {
+    let own = IsolateTime {
         name,
         alone: median(times.into_iter()),
         profiled: [each(&Profile::busy), each(&Profile::garbage)],
         slowed: median(slowed.into_iter()),
-        heaviest: [apart.heaviest(HEAVIEST), profiles[0].0.heaviest(HEAVIEST)],
+        heaviest: [apart.heaviest(LISTED_FUNCTIONS), profiles[0].0.heaviest(LISTED_FUNCTIONS)],
     };
     say(format!("      {name}: alone {:.2} ms, under load {:.2} ms", own.alone * 1e3, own.profiled[0] * 1e3));
     Ok(own)
 }
 
 /// A Worker that runs alone, and the requests for it.
-struct Alone<'a> {
+struct LoneWorker<'a> {
     workers: &'a Workers,
     url: &'a str,
     asks: Value,
 }
 
-impl<'a> Alone<'a> {
+impl<'a> LoneWorker<'a> {
     fn register(workers: &'a Workers, url: &'a str, token: &str) -> Result<Self> {
         let ask = |(deployment, expected): (Registered, String)| json!({ "path": deployment.path(), "body": deployment.ask.to_string(), "expected": expected });
         let asks = registered(url, token)?.into_iter().map(ask).collect();
@@ -121,11 +121,14 @@ impl<'a> Alone<'a> {
     /// The CPU time of each decrypt, in seconds.
     fn run(&self) -> Result<f64> {
         let before = self.workers.server.cpu_time()?;
-        let body = json!({ "count": COUNT, "asks": self.asks });
+        let body = json!({ "count": DECRYPTS_PER_CALL, "asks": self.asks });
         for _ in 0..CALLS {
             let (status, answer) = Caller::new("").call("POST", &format!("{}/alone", self.url), &body)?;
-            ensure!(status == 200 && answer["count"] == COUNT, "not run alone: {status} {answer}");
+            ensure!(
+                status == 200 && answer["count"] == DECRYPTS_PER_CALL,
+                "not run alone: {status} {answer}"
+            );
         }
-        Ok((self.workers.server.cpu_time()? - before).as_secs_f64() / f64::from(COUNT * CALLS))
+        Ok((self.workers.server.cpu_time()? - before).as_secs_f64() / f64::from(DECRYPTS_PER_CALL * CALLS))
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::load::{self, Ask};
+use super::load::{self, PreparedRequest};
 use super::measure::median;
 use super::workers::Workers;
 use crate::registered::{Caller, Registered};
@@ -24,7 +24,7 @@ use capy_test_support::steps::say;
 pub(super) const DEPLOYMENTS: usize = 32;
 
 /// How long each side is under load in a round.
-const TURN: Duration = Duration::from_secs(4);
+const SAMPLE_TIME: Duration = Duration::from_secs(4);
 
 /// The result of one of our hosts compared with the Worker written by hand.
 #[derive(Debug)]
@@ -51,13 +51,13 @@ pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Re
     let sides = [
         Side::register(&workers.server, workers.ours(), &workers.admin_token)?,
         Side::register(machine.server(), machine.url(), machine.admin_token())?,
-        Side::register(&workers.server, workers.peer(), BY_HAND)?,
-        Side::register(&workers.server, workers.limited(), BY_HAND)?,
+        Side::register(&workers.server, workers.peer(), HANDWRITTEN_TOKEN)?,
+        Side::register(&workers.server, workers.limited(), HANDWRITTEN_TOKEN)?,
     ];
     say(format!("   decrypts a second: {}", SIDES.join(", ")));
     let mut rounds = Vec::new();
     for run in 0..=runs {
-        let round = sides.iter().map(Side::turn).collect::<Result<Vec<_>>>()?;
+        let round = sides.iter().map(Side::sample).collect::<Result<Vec<_>>>()?;
         let rates: Vec<String> = round.iter().map(|turn| format!("{:.0}", turn.rate)).collect();
         let counts = if run == 0 { "warming up".to_owned() } else { format!("{run} of {runs}") };
         say(format!("      {counts}: {}", rates.join(", ")));
@@ -69,8 +69,8 @@ pub(super) fn rows(node: &Node, programs: &Path, upload: &Path, runs: u32) -> Re
 }
 
 /// The medians of one side and its peer.
-fn row(ours: usize, peer: usize, rounds: &[Vec<Turn>]) -> Row {
-    let medians = |of: &dyn Fn(&[Turn]) -> f64| median(rounds.iter().map(|round| of(round)));
+fn row(ours: usize, peer: usize, rounds: &[Vec<LoadSample>]) -> Row {
+    let medians = |of: &dyn Fn(&[LoadSample]) -> f64| median(rounds.iter().map(|round| of(round)));
     let rate = [
         medians(&|round| round[ours].rate),
         medians(&|round| round[peer].rate),
@@ -81,7 +81,7 @@ fn row(ours: usize, peer: usize, rounds: &[Vec<Turn>]) -> Row {
 }
 
 /// The token for the Worker written by hand, which does not check it.
-pub(super) const BY_HAND: &str = "";
+pub(super) const HANDWRITTEN_TOKEN: &str = "";
 
 /// Registers deployments with a server, and returns each with the key that the server releases for
 /// it.
@@ -89,7 +89,7 @@ pub(super) fn registered(url: &str, token: &str) -> Result<Vec<(Registered, Stri
     let caller = Caller::new(token);
     let register = || {
         let deployment = Registered::register(&caller, url)?;
-        let expected = if token == BY_HAND { "5a".repeat(32) } else { deployment.key.clone() };
+        let expected = if token == HANDWRITTEN_TOKEN { "5a".repeat(32) } else { deployment.key.clone() };
         Ok((deployment, expected))
     };
     (0..DEPLOYMENTS).map(|_| register()).collect()
@@ -99,12 +99,12 @@ pub(super) fn registered(url: &str, token: &str) -> Result<Vec<(Registered, Stri
 pub(super) struct Side<'a> {
     server: &'a Guarded,
     url: &'a str,
-    asks: Vec<Ask>,
+    asks: Vec<PreparedRequest>,
 }
 
 /// The result of one side in one round.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turn {
+pub(super) struct LoadSample {
     /// How many decrypts.
     pub(super) count: u64,
     /// Decrypts a second.
@@ -116,17 +116,17 @@ pub(super) struct Turn {
 impl<'a> Side<'a> {
     pub(super) fn register(server: &'a Guarded, url: &'a str, token: &str) -> Result<Self> {
         let ask = |(deployment, expected): &(Registered, String)| {
-            Ask::post(&deployment.path(), &deployment.ask.to_string(), expected)
+            PreparedRequest::post(&deployment.path(), &deployment.ask.to_string(), expected)
         };
         Ok(Self { server, url, asks: registered(url, token)?.iter().map(ask).collect() })
     }
 
-    pub(super) fn turn(&self) -> Result<Turn> {
+    pub(super) fn sample(&self) -> Result<LoadSample> {
         let before = self.server.cpu_time()?;
-        let answers = load::run(self.url, &self.asks, TURN)?;
+        let answers = load::run(self.url, &self.asks, SAMPLE_TIME)?;
         let cpu = self.server.cpu_time()? - before;
         let cpu = cpu.as_secs_f64() / answers.count as f64;
-        Ok(Turn { count: answers.count, rate: answers.a_second(), cpu })
+        Ok(LoadSample { count: answers.count, rate: answers.per_second(), cpu })
     }
 }
 

@@ -23,7 +23,7 @@ use capy_test_support::steps::say;
 use capy_test_support::workspace_root;
 
 /// A folder of scripts, and the names to inline there.
-struct Work {
+struct InlineCase {
     what: String,
     tree: PathBuf,
     names: Vec<String>,
@@ -37,22 +37,22 @@ pub(super) fn rows(scratch: &Path, esbuild: &Path, runs: u32) -> Result<Vec<Row>
     let few: Vec<String> =
         read.iter().filter(|(_, files)| files.len() == 1).map(|(name, _)| name.clone()).take(10).collect();
     let files: BTreeSet<&PathBuf> = many.iter().flat_map(|name| &read[name]).collect();
-    let work = |what: &str, tree: &Path, names: &[String]| Work {
+    let case = |what: &str, tree: &Path, names: &[String]| InlineCase {
         what: what.to_owned(),
         tree: tree.to_owned(),
         names: names.to_vec(),
     };
-    let all = work(&format!("ten names, read by {} files of {}", files.len(), size(&tree)?), &tree, &many);
-    let rare = work("the same, ten names that one file each reads", &tree, &few);
-    let one = work("one file of 9 MB", &one_file(scratch)?, &["APPL_ENV".to_owned()]);
+    let all = case(&format!("ten names, read by {} files of {}", files.len(), size(&tree)?), &tree, &many);
+    let rare = case("the same, ten names that one file each reads", &tree, &few);
+    let one = case("one file of 9 MB", &one_file(scratch)?, &["APPL_ENV".to_owned()]);
     let mut rows = Vec::new();
-    for work in [&all, &rare, &one] {
-        let name = format!("inliner, {}", work.what);
-        let ours = || inlining(&inliner, scratch, work);
-        let define = || esbuild_define(esbuild, scratch, work);
-        let oxc = || library_define("oxc", scratch, work);
-        let swc = || library_define("swc", scratch, work);
-        let copy = || copying(scratch, work);
+    for case in [&all, &rare, &one] {
+        let name = format!("inliner, {}", case.what);
+        let ours = || inlining(&inliner, scratch, case);
+        let define = || esbuild_define(esbuild, scratch, case);
+        let oxc = || library_define("oxc", scratch, case);
+        let swc = || library_define("swc", scratch, case);
+        let copy = || copying(scratch, case);
         let peers = [
             Side { name: "`esbuild --define`", prepare: &define },
             Side { name: "oxc-transform, `define`", prepare: &oxc },
@@ -62,40 +62,40 @@ pub(super) fn rows(scratch: &Path, esbuild: &Path, runs: u32) -> Result<Vec<Row>
         rows.extend(measure::rows(&Side { name: &name, prepare: &ours }, &peers, runs)?);
     }
     rows.extend(doubled(&inliner, scratch, &all, runs)?);
-    for work in [&all, &rare, &one] {
-        say_phases(&inliner, scratch, work)?;
+    for case in [&all, &rare, &one] {
+        say_phases(&inliner, scratch, case)?;
     }
     Ok(rows)
 }
 
 /// Prints the time of each phase of one run, as the inliner reports it.
-fn say_phases(inliner: &Path, scratch: &Path, work: &Work) -> Result<()> {
-    let output = inlining(inliner, scratch, work)?.output()?;
+fn say_phases(inliner: &Path, scratch: &Path, case: &InlineCase) -> Result<()> {
+    let output = inlining(inliner, scratch, case)?.output()?;
     ensure!(output.status.success(), "inliner: {}", output.status);
     let told = String::from_utf8_lossy(&output.stderr);
-    say(format!("   {}: {}", work.what, told.lines().last().unwrap_or_default()));
+    say(format!("   {}: {}", case.what, told.lines().last().unwrap_or_default()));
     Ok(())
 }
 
 /// Compares the inliner on twice the tree, and with twice the names, with itself on the tree once.
-fn doubled(inliner: &Path, scratch: &Path, once: &Work, runs: u32) -> Result<Vec<Row>> {
+fn doubled(inliner: &Path, scratch: &Path, once: &InlineCase, runs: u32) -> Result<Vec<Row>> {
     let double = scratch.join("double");
     fs::create_dir_all(&double)?;
     copy_tree(&once.tree, &double.join("one"))?;
     copy_tree(&once.tree, &double.join("two"))?;
     let unread = (0..once.names.len()).map(|number| format!("NEVER_READ_{number}"));
-    let trees = Work { what: "twice the tree".to_owned(), tree: double, names: once.names.clone() };
-    let names = Work {
+    let trees = InlineCase { what: "twice the tree".to_owned(), tree: double, names: once.names.clone() };
+    let names = InlineCase {
         what: "twice the names".to_owned(),
         tree: once.tree.clone(),
         names: once.names.iter().cloned().chain(unread).collect(),
     };
-    let run = |work| move || inlining(inliner, scratch, work);
+    let run = |case| move || inlining(inliner, scratch, case);
     let base: Prepare<'_> = &run(once);
     let mut rows = Vec::new();
-    for work in [&trees, &names] {
-        let name = format!("inliner, {}", work.what);
-        rows.extend(compare(&name, "itself, once", runs, &run(work), base)?);
+    for case in [&trees, &names] {
+        let name = format!("inliner, {}", case.what);
+        rows.extend(compare(&name, "itself, once", runs, &run(case), base)?);
     }
     Ok(rows)
 }
@@ -194,49 +194,49 @@ fn fresh(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn inlining(inliner: &Path, scratch: &Path, work: &Work) -> Result<Command> {
+fn inlining(inliner: &Path, scratch: &Path, case: &InlineCase) -> Result<Command> {
     let run = scratch.join("run");
     fresh(&run)?;
-    copy_tree(&work.tree, &run)?;
+    copy_tree(&case.tree, &run)?;
     let mut command = Command::new(inliner);
-    command.arg(values(scratch, work)?).arg(run);
+    command.arg(values(scratch, case)?).arg(run);
     Ok(command)
 }
 
 /// Writes a JSON file of names and values.
-fn values(scratch: &Path, work: &Work) -> Result<PathBuf> {
+fn values(scratch: &Path, case: &InlineCase) -> Result<PathBuf> {
     let file = scratch.join("values.json");
-    let pairs = work.names.iter().map(|name| (name.clone(), format!("canary.{name}.x9").into()));
+    let pairs = case.names.iter().map(|name| (name.clone(), format!("canary.{name}.x9").into()));
     fs::write(&file, serde_json::Value::Object(pairs.collect()).to_string())?;
     Ok(file)
 }
 
 /// The command that runs a library over all files, in one Node process.
-fn library_define(library: &str, scratch: &Path, work: &Work) -> Result<Command> {
+fn library_define(library: &str, scratch: &Path, case: &InlineCase) -> Result<Command> {
     let out = scratch.join("library-tree");
     fresh(&out)?;
     let mut command = Command::new(setup::node_tool("node")?);
     command.arg(workspace_root().join("bench/peers/define.mjs")).arg(library);
-    command.arg(values(scratch, work)?).arg(&work.tree).arg(out);
+    command.arg(values(scratch, case)?).arg(&case.tree).arg(out);
     Ok(command)
 }
 
-fn copying(scratch: &Path, work: &Work) -> Result<Command> {
+fn copying(scratch: &Path, case: &InlineCase) -> Result<Command> {
     let copy = scratch.join("copy");
     fresh(&copy)?;
     let mut command = Command::new("cp");
-    command.arg("-r").arg(&work.tree).arg(copy);
+    command.arg("-r").arg(&case.tree).arg(copy);
     Ok(command)
 }
 
-fn esbuild_define(esbuild: &Path, scratch: &Path, work: &Work) -> Result<Command> {
+fn esbuild_define(esbuild: &Path, scratch: &Path, case: &InlineCase) -> Result<Command> {
     let out = scratch.join("esbuild-tree");
     fresh(&out)?;
     let mut files = Vec::new();
-    collect(&work.tree, &mut files)?;
+    collect(&case.tree, &mut files)?;
     let mut args: Vec<OsString> = vec![esbuild.into(), "--log-level=error".into(), "--charset=utf8".into()];
     args.extend(
-        work.names.iter().map(|name| format!("--define:process.env.{name}=\"canary.{name}.x9\"").into()),
+        case.names.iter().map(|name| format!("--define:process.env.{name}=\"canary.{name}.x9\"").into()),
     );
     args.push(format!("--outdir={}", out.display()).into());
     args.extend(files.into_iter().map(Into::into));

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 
-use super::model::{Known, Model};
-use super::trail;
+use super::audit_check;
+use super::model::{Model, ModelDeployment};
 use crate::registered::{Caller, PROJECT, Registered};
 use capy_test_support::key_service::KeyService;
 use capy_test_support::steps::say;
@@ -18,7 +18,7 @@ pub(super) const CLIENTS: usize = 8;
 
 /// State that all clients share.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct LoadProfile {
     model: Model,
     pub(super) url: RwLock<String>,
     token: String,
@@ -28,7 +28,7 @@ pub(super) struct Field {
     pub(super) over: AtomicBool,
 }
 
-impl Field {
+impl LoadProfile {
     pub(super) fn new(service: &KeyService) -> Result<Self> {
         let (caller, model) = (Caller::new(service.admin_token()), Model::default());
         for _ in 0..CLIENTS {
@@ -86,7 +86,7 @@ impl Field {
         Ok(())
     }
 
-    fn revoke(&self, caller: &Caller, known: &Known) -> Result<()> {
+    fn revoke(&self, caller: &Caller, known: &ModelDeployment) -> Result<()> {
         known.revoking.store(true, SeqCst);
         let path = format!("/deploy/{}", known.deployment.id);
         if let Some((status, body)) = self.answer(caller, "DELETE", &path, &Value::Null)? {
@@ -120,10 +120,10 @@ impl Field {
         Ok(())
     }
 
-    fn decrypt(&self, caller: &Caller, known: &Known) -> Result<()> {
+    fn decrypt(&self, caller: &Caller, known: &ModelDeployment) -> Result<()> {
         let revoked_before = known.revoked.load(SeqCst);
         let answer = self.answer(caller, "POST", &known.deployment.path(), &known.deployment.ask)?;
-        known.take(answer.as_ref(), revoked_before)
+        known.check_answer(answer.as_ref(), revoked_before)
     }
 
     /// Lists the newest deployments: those that were revoked before have to be listed as revoked.
@@ -187,8 +187,8 @@ impl Field {
         let released: u64 = all.iter().map(|known| known.released()).sum();
         let enough = released > 0 && !revoked.is_empty() && !tokens.is_empty();
         ensure!(enough, "the load was too short to say anything");
-        self.model.check(&trail::events(&caller, url)?)?;
-        let verified = trail::verify(&caller, url, 1)?.events;
+        self.model.check(&audit_check::events(&caller, url)?)?;
+        let verified = audit_check::verify(&caller, url, 1)?.events;
         ensure!(verified >= released, "{verified} events verify, but {released} keys were released");
         let cut_off: u64 = all.iter().map(|known| known.cut_off()).sum();
         say(format!(

@@ -9,15 +9,15 @@ use crate::bench::median;
 /// How many MiB the last quarter may hold more than the second, for what a collector and an
 /// allocator keep. A leak of 1 KiB for each call, at a hundred calls a second, adds 88 MiB in a
 /// quarter of an hour.
-const SLACK: f64 = 32.0;
+const GROWTH_SLACK_MIB: f64 = 32.0;
 
 /// The factor by which memory may grow besides, since caches may not be full yet.
-const GROWTH: f64 = 1.25;
+const GROWTH_FACTOR: f64 = 1.25;
 
 /// The fewest calls in the first quarter; with fewer, the memory is not judged. With a Worker
 /// written by hand, workerd with its simulators grows from 140 to 540 MiB in the first six thousand
 /// calls, and hardly after.
-const SETTLED: u64 = 6_000;
+const WARM_UP_CALLS: u64 = 6_000;
 
 /// Samples of the resident memory in MiB, oldest first, each with the number of calls before it.
 #[derive(Debug, Default)]
@@ -40,10 +40,10 @@ impl Samples {
         let (early, late) = (of(&self.0[quarter..2 * quarter]), of(&self.0[3 * quarter..]));
         let told = format!("{early:.0} MiB in the second quarter, {late:.0} MiB in the last");
         let calls = self.0[quarter].1 - self.0[0].1;
-        if calls < SETTLED {
-            return Ok(format!("{told}; not judged, after {calls} calls: it settles after {SETTLED}"));
+        if calls < WARM_UP_CALLS {
+            return Ok(format!("{told}; not judged, after {calls} calls: it settles after {WARM_UP_CALLS}"));
         }
-        ensure!(late <= early * GROWTH + SLACK, "memory grows: {told}");
+        ensure!(late <= early * GROWTH_FACTOR + GROWTH_SLACK_MIB, "memory grows: {told}");
         Ok(told)
     }
 }
@@ -68,7 +68,7 @@ mod tests {
             (0..100).for_each(|look| samples.add(mib(look) << 20, look * calls));
             samples.judge()
         };
-        let judge = |mib: &dyn Fn(u64) -> u64| judge_after(SETTLED, mib);
+        let judge = |mib: &dyn Fn(u64) -> u64| judge_after(WARM_UP_CALLS, mib);
         assert!(judge(&|look| 100 + look / 2).is_ok(), "slack");
         assert!(judge(&|look| if look < 25 { look * 40 } else { 1000 }).is_ok(), "caches fill at first");
         assert!(judge(&|look| 400 + look % 10 * 20).is_ok(), "a collector's teeth");

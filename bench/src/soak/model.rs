@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::registered::Registered;
 
 /// How many of the newest deployments calls are made for: some live, some revoked.
-const RECENT: usize = 64;
+const RECENT_DEPLOYMENTS: usize = 64;
 
 /// A deployment, and what has happened to it.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct ModelDeployment {
     pub(super) deployment: Registered,
     /// Set before the first call that revokes it.
     pub(super) revoking: AtomicBool,
@@ -26,7 +26,7 @@ pub(super) struct Known {
     cut_off: AtomicU64,
 }
 
-impl Known {
+impl ModelDeployment {
     pub(super) fn new(deployment: Registered) -> Self {
         let (revoking, revoked) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { deployment, revoking, revoked, released: AtomicU64::new(0), cut_off: AtomicU64::new(0) }
@@ -37,7 +37,7 @@ impl Known {
     ///
     /// # Errors
     /// If the service must not give this answer.
-    pub(super) fn take(&self, answer: Option<&(u16, Value)>, revoked_before: bool) -> Result<()> {
+    pub(super) fn check_answer(&self, answer: Option<&(u16, Value)>, revoked_before: bool) -> Result<()> {
         let Some((status, body)) = answer else {
             self.cut_off.fetch_add(1, SeqCst);
             return Ok(());
@@ -101,12 +101,12 @@ impl Events {
 }
 
 /// How many revoked tokens are remembered: the first ones, which have been through most restarts.
-const TOKENS: usize = 1000;
+const REVOKED_TOKENS_MAX: usize = 1000;
 
 /// Every deployment, oldest first, and revoked tokens.
 #[derive(Debug, Default)]
 pub(super) struct Model {
-    deployments: RwLock<Vec<Arc<Known>>>,
+    deployments: RwLock<Vec<Arc<ModelDeployment>>>,
     revoked_tokens: Mutex<Vec<String>>,
 }
 
@@ -115,28 +115,28 @@ impl Model {
         self.deployments
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(Known::new(deployment)));
+            .push(Arc::new(ModelDeployment::new(deployment)));
     }
 
     /// One of the newest deployments, chosen by `number`.
-    pub(super) fn pick(&self, number: usize) -> Option<Arc<Known>> {
+    pub(super) fn pick(&self, number: usize) -> Option<Arc<ModelDeployment>> {
         let recent = self.recent();
         recent.get(number % recent.len().max(1)).cloned()
     }
 
-    pub(super) fn recent(&self) -> Vec<Arc<Known>> {
+    pub(super) fn recent(&self) -> Vec<Arc<ModelDeployment>> {
         let all = self.deployments.read().unwrap_or_else(PoisonError::into_inner);
-        all[all.len().saturating_sub(RECENT)..].to_vec()
+        all[all.len().saturating_sub(RECENT_DEPLOYMENTS)..].to_vec()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<Known>> {
+    pub(super) fn all(&self) -> Vec<Arc<ModelDeployment>> {
         self.deployments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Remembers a token whose revocation was answered.
     pub(super) fn add_revoked_token(&self, token: &str) {
         let mut tokens = self.revoked_tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if tokens.len() < TOKENS {
+        if tokens.len() < REVOKED_TOKENS_MAX {
             tokens.push(token.to_owned());
         }
     }
@@ -161,8 +161,8 @@ mod tests {
 
     use super::*;
 
-    fn known() -> Known {
-        Known::new(Registered { id: "d".into(), ask: Value::Null, key: "k".into() })
+    fn known() -> ModelDeployment {
+        ModelDeployment::new(Registered { id: "d".into(), ask: Value::Null, key: "k".into() })
     }
 
     #[test]
@@ -170,8 +170,8 @@ mod tests {
         let known = known();
         let key = (200, json!({ "service_key": "k" }));
         known.revoking.store(true, SeqCst);
-        assert!(known.take(Some(&key), false).is_ok(), "it began before");
-        assert!(known.take(Some(&key), true).is_err());
+        assert!(known.check_answer(Some(&key), false).is_ok(), "it began before");
+        assert!(known.check_answer(Some(&key), true).is_err());
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
             (410, json!({ "code": "DEPLOY_EXPIRED" })),
             (500, json!({ "code": "INTERNAL" })),
         ] {
-            assert!(known().take(Some(&answer), false).is_err(), "{answer:?}");
+            assert!(known().check_answer(Some(&answer), false).is_err(), "{answer:?}");
         }
     }
 
@@ -190,8 +190,8 @@ mod tests {
     fn each_release_needs_its_event_and_no_event_comes_without_one() {
         let known = known();
         let key = (200, json!({ "service_key": "k" }));
-        known.take(Some(&key), false).unwrap();
-        known.take(None, false).unwrap();
+        known.check_answer(Some(&key), false).unwrap();
+        known.check_answer(None, false).unwrap();
         for (released, right) in [(0, false), (1, true), (2, true), (3, false)] {
             let events = Events { registered: 1, released, revoked: 0 };
             assert_eq!(known.check(&events).is_ok(), right, "{released}");

@@ -28,7 +28,7 @@ use crate::settings;
 use inline::{AfterCommand, Origin};
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
-    let memory = private_memory::keep();
+    let memory = private_memory::protect();
     // Waiting for the key service takes time, and an init that catches no signal could not be
     // stopped in that time.
     let forwarder = signals::is_init().then(SignalForwarder::begin).transpose()?;
@@ -91,18 +91,14 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
     let pipe_input = PipeInput::of(arguments.file.env_file.as_ref());
     // If the variables of a deployment are set but empty, `.env` does not replace them without a
     // note.
-    let emptied = credentials::emptied(|name| std::env::var_os(name));
+    let blank = credentials::blank(|name| std::env::var_os(name));
     let file = read_env_file(&path, pipe_input)?;
-    if file.is_some() && !emptied.is_empty() {
-        printer::note(&format!(
-            "note: {} set and empty, so {} counts",
-            emptied.join(" and "),
-            path.display()
-        ));
+    if file.is_some() && !blank.is_empty() {
+        printer::note(&format!("note: {} set and empty, so {} counts", blank.join(" and "), path.display()));
     }
-    let file = file.ok_or_else(|| match emptied.is_empty() {
+    let file = file.ok_or_else(|| match blank.is_empty() {
         true => Error::NoSecrets { path: path.clone() },
-        false => Error::CredentialsEmpty { names: emptied },
+        false => Error::CredentialsEmpty { names: blank },
     })?;
     if file.entries().is_empty() {
         // A note would be overlooked, and the command would run without its variables: this is an

@@ -73,8 +73,8 @@ fn split(names: Names, blob_len: usize, limit: Option<usize>) -> Vec<(&'static s
     let limit = limit.unwrap_or(blob_len).max(1);
     let mut parts = Vec::new();
     let mut start = 0;
-    for name in [&names.blob].into_iter().chain(names.more) {
-        let is_last = parts.len() == names.more.len();
+    for name in [&names.blob].into_iter().chain(names.parts) {
+        let is_last = parts.len() == names.parts.len();
         let end = if is_last { blob_len } else { blob_len.min(start + limit) };
         parts.push((*name, start..end));
         start = end;

@@ -29,7 +29,7 @@ pub(crate) use windows::{Exit, exec, exit_with, run, wait_for};
 /// This is best effort: the command gets what it needs by other means, and root can read everything
 /// anyway.
 pub(crate) fn keep_memory_private() {
-    private_memory::hide();
+    private_memory::forbid_reading();
 }
 
 /// Adds the arguments and the secrets to a command. The command inherits this process's environment

@@ -132,7 +132,7 @@ pub(crate) fn run(child: i32) -> Result<ExitCode> {
         return Err(Error::NotInit);
     };
     // Only the dumpable flag has to be set again: the limit on core files outlives the exec.
-    private_memory::hide();
+    private_memory::forbid_reading();
     SigSet::all().thread_block().map_err(|errno| Error::Init(errno.into()))?;
     Init::new(child).map_err(Error::Init)?.run()
 }

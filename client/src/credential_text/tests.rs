@@ -133,7 +133,7 @@ fn what_a_platform_shows_in_place_of_a_value_is_told_as_that() {
         "\"*****\"",
         "**REDACTED**",
     ] {
-        assert_eq!(stands_for_value(text), Some(Stand::Hidden), "{text}");
+        assert_eq!(find_placeholder(text), Some(Placeholder::Hidden), "{text}");
         assert_eq!(parse_blob(VARIABLE, VARIABLE, text).unwrap_err().code(), "VALUE_HIDDEN", "{text}");
         assert_eq!(parse_key(Names::PROJECT_KEY, text).unwrap_err().code(), "VALUE_HIDDEN", "{text}");
     }
@@ -145,11 +145,11 @@ fn what_a_platform_shows_in_place_of_a_value_is_told_as_that() {
         "op://a/b/c",
         "{{ x }}",
     ] {
-        assert_eq!(stands_for_value(text), Some(Stand::Reference), "{text}");
+        assert_eq!(find_placeholder(text), Some(Placeholder::Reference), "{text}");
         assert_eq!(parse_blob(VARIABLE, VARIABLE, text).unwrap_err().code(), "VALUE_NOT_REPLACED", "{text}");
     }
     for text in ["", "x", "AQI=", "5a5a", "canary"] {
-        assert_eq!(stands_for_value(text), None, "{text}");
+        assert_eq!(find_placeholder(text), None, "{text}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tests of which credential pair is selected and how its parts are parsed.
 
 use super::*;
-use crate::credential_names::{MORE, VARIABLES};
+use crate::credential_names::{BLOB_PARTS, VARIABLES};
 
 fn code_for(set: &[(&str, &str)]) -> Option<&'static str> {
     let lookup = |name: &str| {
@@ -87,7 +87,7 @@ fn a_blob_that_was_split_is_joined_in_order_and_none_may_be_left_out() {
     for set in [&[("SECRETS_BLOB_3", "cc")][..], &[("SECRETS_BLOB_2", "bb"), ("SECRETS_BLOB_16", "x")]] {
         assert_eq!(join(set).unwrap_err().code(), "CREDENTIALS_INCOMPLETE", "{set:?}");
     }
-    assert_eq!((MORE[0], MORE[14]), ("SECRETS_BLOB_2", "SECRETS_BLOB_16"));
+    assert_eq!((BLOB_PARTS[0], BLOB_PARTS[14]), ("SECRETS_BLOB_2", "SECRETS_BLOB_16"));
     assert!(is_credential("_CAPY_SECRETS_BLOB_16") && !is_credential("SECRETS_BLOB_17"));
 }
 

@@ -1,16 +1,16 @@
 //! A hint for each error, for whoever reads the error in a terminal or a build log.
 
 use super::Error;
-use crate::credential_text::Stand;
+use crate::credential_text::Placeholder;
 
 impl Error {
     /// The hint: one thing to do about the error, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotTheValue { stand: Stand::Hidden, .. } => {
+            Self::NotTheValue { placeholder: Placeholder::Hidden, .. } => {
                 "run this in a build or a job on the platform, where it sets the value"
             }
-            Self::NotTheValue { stand: Stand::Reference, .. } => {
+            Self::NotTheValue { placeholder: Placeholder::Reference, .. } => {
                 "let the platform or the workflow replace the reference by its secret"
             }
             Self::CredentialsIncomplete { missing, is_empty: true, .. } => {

@@ -6,7 +6,7 @@ use capy_protocol::api::{
 };
 use capy_protocol::id::ProjectId;
 
-use super::{LARGE, Service, post};
+use super::{LIST_MAX, Service, post};
 use crate::http::Method;
 use crate::{Deadline, Error, Result};
 
@@ -27,7 +27,7 @@ impl Service {
         let mut query = String::new();
         loop {
             let path = format!("{place}{query}");
-            let page: AuditList = self.ask_any(&self.authorized(Method::Get, path, LARGE), deadline)?;
+            let page: AuditList = self.ask_any(&self.authorized(Method::Get, path, LIST_MAX), deadline)?;
             events.extend(page.events);
             match page.next {
                 Some(next) if events.len() < count => query = self.cursor(&next)?,
@@ -43,7 +43,7 @@ impl Service {
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
     pub fn verify_audit(&self, from: u64, deadline: Deadline) -> Result<AuditVerification> {
-        let request = self.authorized(Method::Get, format!("/admin/audit/verify?from={from}"), LARGE);
+        let request = self.authorized(Method::Get, format!("/admin/audit/verify?from={from}"), LIST_MAX);
         let answer: AuditVerification = self.ask_any(&request, deadline)?;
         let moves_on = answer.next.is_none_or(|next| next > from);
         let is_asked = answer.checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.id == from);
@@ -60,7 +60,7 @@ impl Service {
     /// [`Error::Unauthorized`], and the service errors. The service refuses if it holds a root, if
     /// the audit trail does not need the root, or if these roots are not all that the trail lacks.
     pub fn write_off_roots(&self, body: &WriteOffRequest, deadline: Deadline) -> Result<WriteOffResponse> {
-        self.ask_any(&self.authorized(post(body), "/admin/audit/give-up".into(), LARGE), deadline)
+        self.ask_any(&self.authorized(post(body), "/admin/audit/give-up".into(), LIST_MAX), deadline)
     }
 
     /// Has the service verify the row seals of some live deployments, API tokens and trusts:
@@ -70,7 +70,7 @@ impl Service {
     /// [`Error::Unauthorized`], and the service errors.
     pub fn verify_rows(&self, cursor: Option<&str>, deadline: Deadline) -> Result<RowVerification> {
         let query = cursor.map(|cursor| self.cursor(cursor)).transpose()?.unwrap_or_default();
-        self.ask_any(&self.authorized(Method::Get, format!("/admin/rows/verify{query}"), LARGE), deadline)
+        self.ask_any(&self.authorized(Method::Get, format!("/admin/rows/verify{query}"), LIST_MAX), deadline)
     }
 
     /// Has the service seal some of its unsealed rows, or only report them:
@@ -79,7 +79,7 @@ impl Service {
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
     pub fn seal_rows(&self, body: &SealRows, deadline: Deadline) -> Result<SealedRows> {
-        self.ask_any(&self.authorized(post(body), "/admin/rows/seal".into(), LARGE), deadline)
+        self.ask_any(&self.authorized(post(body), "/admin/rows/seal".into(), LIST_MAX), deadline)
     }
 
     /// The wrap roots that the service holds or needs: `GET /admin/wrap-roots`.
@@ -87,6 +87,6 @@ impl Service {
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
     pub fn wrap_roots(&self, deadline: Deadline) -> Result<WrapRootList> {
-        self.ask_any(&self.authorized(Method::Get, "/admin/wrap-roots".into(), LARGE), deadline)
+        self.ask_any(&self.authorized(Method::Get, "/admin/wrap-roots".into(), LIST_MAX), deadline)
     }
 }

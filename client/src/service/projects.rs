@@ -7,7 +7,7 @@ use capy_protocol::api::projects::{
 use capy_protocol::id::ProjectId;
 use capy_protocol::token::SecretId;
 
-use super::{LARGE, SMALL, Service, post, put};
+use super::{ANSWER_MAX, LIST_MAX, Service, post, put};
 use crate::http::Method;
 use crate::{Deadline, Error, Result};
 
@@ -26,7 +26,7 @@ impl Service {
     /// [`Error::ProjectExists`], [`Error::StoreOff`], [`Error::Forbidden`] and the other errors
     /// about API tokens, and the service errors.
     pub fn create_project(&self, body: &NewProject, deadline: Deadline) -> Result<ProjectDetail> {
-        self.ask_any(&self.authorized(post(body), "/api/project".into(), LARGE), deadline)
+        self.ask_any(&self.authorized(post(body), "/api/project".into(), LIST_MAX), deadline)
     }
 
     /// Changes a project's settings and adds or replaces secrets by name:
@@ -41,7 +41,7 @@ impl Service {
         body: &ProjectChange,
         deadline: Deadline,
     ) -> Result<ProjectDetail> {
-        self.ask_any(&self.authorized(put(body), format!("/api/project/projects/{id}"), LARGE), deadline)
+        self.ask_any(&self.authorized(put(body), format!("/api/project/projects/{id}"), LIST_MAX), deadline)
     }
 
     /// The projects that the token may see, newest first: every page of
@@ -69,7 +69,7 @@ impl Service {
     /// [`Error::ProjectUnknown`], [`Error::Unauthorized`] and the other errors about API tokens,
     /// and the service errors.
     pub fn project(&self, id: &ProjectId, deadline: Deadline) -> Result<ProjectDetail> {
-        self.ask_any(&self.authorized(Method::Get, format!("/api/project/projects/{id}"), LARGE), deadline)
+        self.ask_any(&self.authorized(Method::Get, format!("/api/project/projects/{id}"), LIST_MAX), deadline)
     }
 
     /// Removes a project with its secrets: `DELETE /api/project/projects/{project_id}`.
@@ -78,7 +78,7 @@ impl Service {
     /// [`Error::ProjectUnknown`], [`Error::Forbidden`] and the other errors about API tokens, and
     /// the service errors.
     pub fn remove_project(&self, id: &ProjectId, deadline: Deadline) -> Result<RemovedProject> {
-        let request = self.authorized(Method::Delete, format!("/api/project/projects/{id}"), SMALL);
+        let request = self.authorized(Method::Delete, format!("/api/project/projects/{id}"), ANSWER_MAX);
         self.ask_any(&request, deadline)
     }
 
@@ -88,7 +88,10 @@ impl Service {
     /// [`Error::SecretUnknown`], [`Error::Forbidden`] and the other errors about API tokens, and
     /// the service errors.
     pub fn remove_secret(&self, id: &SecretId, deadline: Deadline) -> Result<RemovedSecret> {
-        self.ask_any(&self.authorized(Method::Delete, format!("/api/project/secret/{id}"), SMALL), deadline)
+        self.ask_any(
+            &self.authorized(Method::Delete, format!("/api/project/secret/{id}"), ANSWER_MAX),
+            deadline,
+        )
     }
 
     /// A project's sealed values, for a build host with `ENCRYPTION_KEY` and the scope
@@ -113,7 +116,7 @@ impl Service {
     /// [`Error::StoreOff`], [`Error::Forbidden`] and the other errors about API tokens, and the
     /// service errors.
     pub fn store_keys(&self, deadline: Deadline) -> Result<StoreKeyList> {
-        self.ask_any(&self.authorized(Method::Get, "/admin/store/keys".into(), SMALL), deadline)
+        self.ask_any(&self.authorized(Method::Get, "/admin/store/keys".into(), ANSWER_MAX), deadline)
     }
 
     /// Reseals some rows under the newest key: `POST /admin/store/rotate`. Repeat the call with the
@@ -123,7 +126,7 @@ impl Service {
     /// [`Error::StoreOff`], [`Error::Forbidden`] and the other errors about API tokens, and the
     /// service errors.
     pub fn rotate_store(&self, after: Option<SecretId>, deadline: Deadline) -> Result<Rotated> {
-        let request = self.authorized(post(&RotateRequest { after }), "/admin/store/rotate".into(), LARGE);
+        let request = self.authorized(post(&RotateRequest { after }), "/admin/store/rotate".into(), LIST_MAX);
         self.ask_any(&request, deadline)
     }
 }

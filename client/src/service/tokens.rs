@@ -3,7 +3,7 @@
 use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenList};
 use capy_protocol::token::TokenId;
 
-use super::{LARGE, SMALL, Service, post};
+use super::{ANSWER_MAX, LIST_MAX, Service, post};
 use crate::http::Method;
 use crate::{Deadline, Result};
 
@@ -14,7 +14,7 @@ impl Service {
     /// [`Error::Unauthorized`](crate::Error::Unauthorized) and the other errors about API tokens,
     /// and the service errors.
     pub fn bearer(&self, deadline: Deadline) -> Result<Bearer> {
-        self.ask_any(&self.authorized(Method::Get, "/tokens/self".into(), SMALL), deadline)
+        self.ask_any(&self.authorized(Method::Get, "/tokens/self".into(), ANSWER_MAX), deadline)
     }
 
     /// Creates a token: `POST /tokens`. An attempt whose answer is lost leaves a token in the list
@@ -23,7 +23,7 @@ impl Service {
     /// # Errors
     /// As [`Service::bearer`], and [`Error::Forbidden`](crate::Error::Forbidden).
     pub fn create_token(&self, body: &NewToken, deadline: Deadline) -> Result<CreatedToken> {
-        self.ask_any(&self.authorized(post(body), "/tokens".into(), SMALL), deadline)
+        self.ask_any(&self.authorized(post(body), "/tokens".into(), ANSWER_MAX), deadline)
     }
 
     /// All tokens, newest first: every page of `GET /tokens`.
@@ -34,7 +34,7 @@ impl Service {
         let mut all = TokenList { tokens: Vec::new(), next: None };
         let mut query = String::new();
         loop {
-            let request = self.authorized(Method::Get, format!("/tokens{query}"), LARGE);
+            let request = self.authorized(Method::Get, format!("/tokens{query}"), LIST_MAX);
             let page: TokenList = self.ask_any(&request, deadline)?;
             all.tokens.extend(page.tokens);
             match page.next {
@@ -50,6 +50,6 @@ impl Service {
     /// # Errors
     /// As [`Service::create_token`].
     pub fn revoke_token(&self, id: &TokenId, deadline: Deadline) -> Result<RevokedToken> {
-        self.ask_any(&self.authorized(Method::Delete, format!("/tokens/{id}"), SMALL), deadline)
+        self.ask_any(&self.authorized(Method::Delete, format!("/tokens/{id}"), ANSWER_MAX), deadline)
     }
 }

@@ -3,7 +3,7 @@
 use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
 use capy_protocol::token::TrustId;
 
-use super::{LARGE, SMALL, Service, post};
+use super::{ANSWER_MAX, LIST_MAX, Service, post};
 use crate::http::Method;
 use crate::{Deadline, Result};
 
@@ -13,7 +13,7 @@ impl Service {
     /// # Errors
     /// As [`Service::create_token`].
     pub fn add_trust(&self, body: &NewTrust, deadline: Deadline) -> Result<Trust> {
-        self.ask_any(&self.authorized(post(body), "/oidc/trusts".into(), SMALL), deadline)
+        self.ask_any(&self.authorized(post(body), "/oidc/trusts".into(), ANSWER_MAX), deadline)
     }
 
     /// All trusts, newest first: every page of `GET /oidc/trusts`.
@@ -24,7 +24,7 @@ impl Service {
         let mut all = TrustList { trusts: Vec::new(), next: None };
         let mut query = String::new();
         loop {
-            let request = self.authorized(Method::Get, format!("/oidc/trusts{query}"), LARGE);
+            let request = self.authorized(Method::Get, format!("/oidc/trusts{query}"), LIST_MAX);
             let page: TrustList = self.ask_any(&request, deadline)?;
             all.trusts.extend(page.trusts);
             match page.next {
@@ -40,6 +40,6 @@ impl Service {
     /// # Errors
     /// As [`Service::create_token`].
     pub fn remove_trust(&self, id: &TrustId, deadline: Deadline) -> Result<RemovedTrust> {
-        self.ask_any(&self.authorized(Method::Delete, format!("/oidc/trusts/{id}"), SMALL), deadline)
+        self.ask_any(&self.authorized(Method::Delete, format!("/oidc/trusts/{id}"), ANSWER_MAX), deadline)
     }
 }

@@ -104,7 +104,8 @@ impl Record {
     /// Fails if any field was not taken.
     ///
     /// # Errors
-    /// [`InvalidField`] with the field's name, if it is short and has only lower-case letters and `_`.
+    /// [`InvalidField`], which names the field if its name is short and has only lower-case letters
+    /// and `_`.
     pub fn finish(self) -> Result<(), InvalidField> {
         match self.0.first() {
             None => Ok(()),

@@ -16,7 +16,7 @@ impl Stop {
     }
 
     /// Waits for the next signal.
-    pub(crate) async fn asked(&mut self) {
+    pub(crate) async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => (),
             _ = self.terminate.recv() => (),
@@ -33,7 +33,7 @@ impl Reload {
     }
 
     /// Waits for the next signal; `None` if none can come any more.
-    pub(crate) async fn asked(&mut self) -> Option<()> {
+    pub(crate) async fn received(&mut self) -> Option<()> {
         self.0.recv().await
     }
 }

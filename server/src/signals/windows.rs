@@ -26,7 +26,7 @@ impl Stop {
     }
 
     /// Waits for the next event.
-    pub(crate) async fn asked(&mut self) {
+    pub(crate) async fn received(&mut self) {
         tokio::select! {
             _ = self.key.recv() => (),
             _ = self.other_key.recv() => (),
@@ -46,7 +46,7 @@ impl Reload {
     }
 
     #[expect(clippy::unused_async, reason = "on Unix it waits")]
-    pub(crate) async fn asked(&mut self) -> Option<()> {
+    pub(crate) async fn received(&mut self) -> Option<()> {
         None
     }
 }

@@ -1,5 +1,5 @@
-//! Write-off of a lost wrap root: which events lose their proof once an owner says that the root will
-//! not come back. Pure.
+//! Write-off of a lost wrap root: which events lose their proof once an owner says that the root
+//! will not come back. Pure.
 //!
 //! The next checkpoint, under the newest root, records the loss as findings, and every later
 //! checkpoint copies them, so that the loss is reported for as long as the trail exists. Seals of

@@ -20,8 +20,8 @@
 //!
 //! A last checkpoint that was certainly changed does not stop the sealing: the next checkpoint
 //! names it in `flaws` and begins where the last intact checkpoint before it ends. `flaws` also
-//! record what an owner has written off ([`super::root_loss`]); each checkpoint copies those findings to
-//! the next.
+//! record what an owner has written off ([`super::root_loss`]); each checkpoint copies those
+//! findings to the next.
 
 use capy_protocol::api::{Checkpoint, Finding, Flaw};
 use capy_protocol::audit::Record;
@@ -106,13 +106,13 @@ impl SealedCheckpoint {
         all.text(Some(&self.mac)).digest()
     }
 
-    fn known(&self) -> Vec<Finding> {
+    fn recorded_findings(&self) -> Vec<Finding> {
         json::read(self.flaws.as_bytes()).unwrap_or_default()
     }
 
     /// The findings about roots that were written off by this checkpoint or an earlier one.
     pub fn written_off(&self) -> Vec<Finding> {
-        let mut known = self.known();
+        let mut known = self.recorded_findings();
         known.retain(|finding| [Flaw::GivenUp, Flaw::CheckpointGivenUp].contains(&finding.flaw));
         known
     }
@@ -124,7 +124,7 @@ impl SealedCheckpoint {
         let before = self.checkpoint.id.saturating_sub(1);
         let is_before =
             |finding: &&Finding| finding.flaw == Flaw::CheckpointChanged && finding.last == before;
-        match self.known().iter().find(is_before) {
+        match self.recorded_findings().iter().find(is_before) {
             Some(changed) => changed.first.checked_sub(1),
             None => Some(before),
         }
@@ -249,8 +249,8 @@ impl Segment {
         Ok(sealed)
     }
 
-    /// Requires that every named root is held or was written off, and that a seal fails only under a
-    /// root that verified another seal.
+    /// Requires that every named root is held or was written off, and that a seal fails only under
+    /// a root that verified another seal.
     fn require_certainty(&self, written_off: &[Finding], roots: &WrapRoots) -> Result<(), Unsealable> {
         let Checkpoint { id, key_id, .. } = self.basis.checkpoint;
         let flaw = self.basis.flaw(roots);
@@ -260,10 +260,10 @@ impl Segment {
             Some(Flaw::CheckpointUnverifiable) => return Err(Unsealable::RootGone(key_id)),
             Some(_) => return Err(Unsealable::Checkpoint(id)),
         }
-        let mut keys = Keys { roots, written_off, known: Vec::new() };
+        let mut keys = AuditKeys { roots, written_off, known: Vec::new() };
         let readable = self.rows.iter().filter(|row| row.damage.is_none());
         let judged: Vec<_> =
-            readable.filter_map(|row| Some((KeyId(row.key_id?), keys.judge(row)?))).collect();
+            readable.filter_map(|row| Some((KeyId(row.key_id?), keys.verify_row(row)?))).collect();
         let proves = |(of, verdict): &(KeyId, Verdict)| (*verdict == Verdict::Valid).then_some(*of);
         let by_checkpoint = (id > 0 && flaw.is_none()).then_some(key_id);
         let proven: Vec<KeyId> = judged.iter().filter_map(proves).chain(by_checkpoint).collect();
@@ -351,7 +351,7 @@ impl Segment {
     }
 
     fn flaws_except(&self, written_off: &[Finding], roots: &WrapRoots) -> Vec<Finding> {
-        let mut keys = Keys { roots, written_off, known: Vec::new() };
+        let mut keys = AuditKeys { roots, written_off, known: Vec::new() };
         let mut flaws = Vec::new();
         let mut expected = self.basis.checkpoint.upto + 1;
         for row in &self.rows {
@@ -360,7 +360,7 @@ impl Segment {
             }
             expected = row.id + 1;
             if let Some(flaw) = self.flaw(row, &mut keys) {
-                push(&mut flaws, Finding::new(flaw, row.id, row.id));
+                push_finding(&mut flaws, Finding::new(flaw, row.id, row.id));
             }
         }
         if expected <= self.upto {
@@ -369,11 +369,11 @@ impl Segment {
         flaws
     }
 
-    fn flaw(&self, row: &Row, keys: &mut Keys<'_>) -> Option<Flaw> {
+    fn flaw(&self, row: &Row, keys: &mut AuditKeys<'_>) -> Option<Flaw> {
         if row.damage.is_some() {
             return Some(Flaw::Unreadable);
         }
-        match keys.judge(row) {
+        match keys.verify_row(row) {
             None => Some(Flaw::Added),
             Some(_) if self.copies.contains(&row.id) => Some(Flaw::Added),
             Some(Verdict::Valid | Verdict::WrittenOff) => None,
@@ -384,7 +384,7 @@ impl Segment {
 }
 
 /// Adds a finding. Consecutive numbers with the same flaw become one finding.
-fn push(flaws: &mut Vec<Finding>, next: Finding) {
+fn push_finding(flaws: &mut Vec<Finding>, next: Finding) {
     match flaws.last_mut() {
         Some(before) if before.flaw == next.flaw && before.last + 1 == next.first => before.last = next.last,
         _ => flaws.push(next),
@@ -401,15 +401,15 @@ enum Verdict {
 }
 
 /// Audit keys by root: each key is derived once for a segment.
-struct Keys<'a> {
+struct AuditKeys<'a> {
     roots: &'a WrapRoots,
     written_off: &'a [Finding],
     known: Vec<(KeyId, Option<AuditKey>)>,
 }
 
-impl Keys<'_> {
+impl AuditKeys<'_> {
     /// Verifies a row's seal; `None` for a row without one.
-    fn judge(&mut self, row: &Row) -> Option<Verdict> {
+    fn verify_row(&mut self, row: &Row) -> Option<Verdict> {
         let (Some(_), Some(key_id), Some(mac)) = (&row.event_id, row.key_id, &row.mac) else {
             return None;
         };

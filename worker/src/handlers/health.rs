@@ -16,7 +16,7 @@ use crate::store::audit::{self, SealingState};
 use crate::store::deploys;
 
 /// How long the check of one binding may take.
-const CHECK_MILLIS: u32 = 2000;
+const CHECK_TIMEOUT_MS: u32 = 2000;
 
 /// Checks all bindings: 200 when all work, otherwise 503 with the same body. Needs no token and is
 /// called often, so the database is written to at most every ten seconds.
@@ -27,9 +27,9 @@ const CHECK_MILLIS: u32 = 2000;
 pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     let mut faults = Vec::new();
     let bindings = Bindings {
-        database: state(in_time(&app, deploys::check(&app.host, app.clock.now())).await, &mut faults),
-        revocations: state(in_time(&app, app.host.check_revocations()).await, &mut faults),
-        limits: state(in_time(&app, app.host.check_limits()).await, &mut faults),
+        database: state(with_time_limit(&app, deploys::check(&app.host, app.clock.now())).await, &mut faults),
+        revocations: state(with_time_limit(&app, app.host.check_revocations()).await, &mut faults),
+        limits: state(with_time_limit(&app, app.host.check_limits()).await, &mut faults),
         secrets: state(app.secrets.check_keys(), &mut faults),
         store: store(&app.secrets, &mut faults),
     };
@@ -49,7 +49,7 @@ pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
 }
 
 /// When the sealing counts as stopped: four times the interval between two runs.
-const SEALING_LATE: u64 = 20 * 60_000;
+const SEALING_LATE_MS: u64 = 20 * 60_000;
 
 /// Whether the audit trail is being sealed.
 async fn sealing<H: Host>(app: &App<H>) -> SealingHealth {
@@ -58,9 +58,9 @@ async fn sealing<H: Host>(app: &App<H>) -> SealingHealth {
         since: Some(since),
         reason: Some(reason.to_owned()),
     };
-    match in_time(app, audit::sealing(&app.host)).await {
+    match with_time_limit(app, audit::sealing(&app.host)).await {
         Ok(Some(SealingState { stopped: Some((since, reason)), .. })) => stopped(since, &reason),
-        Ok(Some(SealingState { ran_at, .. })) if app.clock.now().saturating_sub(ran_at) > SEALING_LATE => {
+        Ok(Some(SealingState { ran_at, .. })) if app.clock.now().saturating_sub(ran_at) > SEALING_LATE_MS => {
             stopped(ran_at, "it has not run since: nothing calls it any more")
         }
         Ok(_) => SealingHealth { state: "ok".to_owned(), since: None, reason: None },
@@ -68,12 +68,12 @@ async fn sealing<H: Host>(app: &App<H>) -> SealingHealth {
     }
 }
 
-async fn in_time<H: Host, T: MaybeSend>(
+async fn with_time_limit<H: Host, T: MaybeSend>(
     app: &App<H>,
     check: impl Future<Output = host::Result<T>> + MaybeSend,
 ) -> Result<T, String> {
-    let answer = app.host.with_timeout(CHECK_MILLIS, check).await;
-    let silent = || Err(format!("no answer within {CHECK_MILLIS} milliseconds"));
+    let answer = app.host.with_timeout(CHECK_TIMEOUT_MS, check).await;
+    let silent = || Err(format!("no answer within {CHECK_TIMEOUT_MS} milliseconds"));
     answer.map_or_else(silent, |checked| checked.map_err(|fault| fault.to_string()))
 }
 

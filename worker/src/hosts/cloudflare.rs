@@ -28,7 +28,7 @@ const REVOCATIONS: &str = "REVOCATIONS";
 const DECRYPTS_OF_DEPLOY: &str = "DECRYPTS_OF_DEPLOY";
 const DECRYPTS_FROM_ADDRESS: &str = "DECRYPTS_FROM_ADDRESS";
 /// How long the service waits for the database. A client gives up its call after ten seconds.
-const DATABASE_MILLIS: u32 = 5000;
+const DATABASE_TIMEOUT_MS: u32 = 5000;
 /// A key that is never written. Reading it shows whether KV answers.
 const PROBE: &str = "health";
 
@@ -150,8 +150,8 @@ impl Host for Cloudflare {
 
 /// Awaits an answer of the database, with a time limit.
 async fn database_answer(promise: std::result::Result<Promise, JsValue>) -> Result<JsValue> {
-    let answer = timer::with_timeout(DATABASE_MILLIS, settled(promise)).await;
-    let silent = || HostError::Database(format!("no answer within {DATABASE_MILLIS} milliseconds"));
+    let answer = timer::with_timeout(DATABASE_TIMEOUT_MS, settled(promise)).await;
+    let silent = || HostError::Database(format!("no answer within {DATABASE_TIMEOUT_MS} milliseconds"));
     answer.ok_or_else(silent)?.map_err(database_error)
 }
 

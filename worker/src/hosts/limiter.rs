@@ -13,13 +13,13 @@ use governor::{Quota, RateLimiter};
 use crate::host::Limit;
 
 /// After how many requests idle keys are removed.
-const SWEEP_EVERY: u32 = 4096;
+const SWEEP_INTERVAL: u32 = 4096;
 
 /// Counts requests per key, and removes idle keys, so that memory follows the rate of requests.
 pub struct Limiter<C: Clock = DefaultClock> {
     of_deploy: Keyed<C>,
     from_address: Keyed<C>,
-    asked: AtomicU32,
+    requests: AtomicU32,
 }
 
 type Keyed<C> = RateLimiter<String, DefaultKeyedStateStore<String>, C, NoOpMiddleware<<C as Clock>::Instant>>;
@@ -35,17 +35,17 @@ impl<C: Clock + Clone> Limiter<C> {
     fn with_clock(clock: C, most: impl Fn(Limit) -> NonZeroU32) -> Self {
         let keyed = |limit: Limit| {
             let most = most(limit);
-            let each = Duration::from_millis(Limit::PERIOD_MILLIS) / most.get();
+            let each = Duration::from_millis(Limit::PERIOD_MS) / most.get();
             let quota = Quota::with_period(each).unwrap_or(Quota::per_second(most)).allow_burst(most);
             RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone())
         };
         let (of_deploy, from_address) = (keyed(Limit::DecryptsOfDeploy), keyed(Limit::DecryptsFromAddress));
-        Self { of_deploy, from_address, asked: AtomicU32::new(0) }
+        Self { of_deploy, from_address, requests: AtomicU32::new(0) }
     }
 
     /// Counts one more request, and returns whether it is within the limit.
     pub fn is_within(&self, limit: Limit, key: &str) -> bool {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+        if self.requests.fetch_add(1, Ordering::Relaxed) % SWEEP_INTERVAL == SWEEP_INTERVAL - 1 {
             for keyed in [&self.of_deploy, &self.from_address] {
                 keyed.retain_recent();
                 keyed.shrink_to_fit();
@@ -90,10 +90,10 @@ mod tests {
     fn who_has_been_quiet_is_forgotten() {
         let clock = FakeRelativeClock::default();
         let limiter = Limiter::with_clock(clock.clone(), Limit::max_requests);
-        for key in 0..SWEEP_EVERY - 1 {
+        for key in 0..SWEEP_INTERVAL - 1 {
             limiter.is_within(Limit::DecryptsFromAddress, &key.to_string());
         }
-        assert_eq!(limiter.from_address.len(), SWEEP_EVERY as usize - 1);
+        assert_eq!(limiter.from_address.len(), SWEEP_INTERVAL as usize - 1);
         clock.advance(Duration::from_secs(60));
         limiter.is_within(Limit::DecryptsFromAddress, "again");
         assert_eq!(limiter.from_address.len(), 1);

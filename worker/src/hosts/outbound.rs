@@ -6,7 +6,7 @@ use std::time::Duration;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use ureq::Agent;
 
-use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
+use crate::host::{DOCUMENT_MAX, FETCH_TIMEOUT_MS, HostError, Result, RsaKey};
 
 /// Fetches a document within five seconds, without following redirects.
 ///
@@ -21,7 +21,7 @@ pub async fn fetch(url: &str) -> Result<Vec<u8>> {
 fn get(url: &str) -> Result<Vec<u8>> {
     let failed = |error: ureq::Error| HostError::Issuer(error.to_string());
     let mut config = Agent::config_builder()
-        .timeout_global(Some(Duration::from_millis(FETCH_MILLIS.into())))
+        .timeout_global(Some(Duration::from_millis(FETCH_TIMEOUT_MS.into())))
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)

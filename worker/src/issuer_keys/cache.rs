@@ -8,20 +8,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Key;
 use crate::host::RsaKey;
 
-/// How long cached keys are used without a new reading, in milliseconds: a key that the issuer
-/// withdrew may count for as long.
-const FRESH_FOR: u64 = 10 * 60_000;
-/// How long cached keys are used while the issuer does not answer, in milliseconds.
-const STALE_FOR: u64 = 60 * 60_000;
-/// The shortest time between two readings, in milliseconds.
-const BETWEEN_READINGS: u64 = 60_000;
+/// How long cached keys are used without a new reading: a key that the issuer withdrew may
+/// count for as long.
+const FRESH_MS: u64 = 10 * 60_000;
+/// How long cached keys are used while the issuer does not answer.
+const STALE_MS: u64 = 60 * 60_000;
+/// The shortest time between two readings.
+const REFRESH_INTERVAL_MS: u64 = 60_000;
 
 /// The cached keys of each issuer. Only trusted issuers are looked up, so that there are few.
 #[derive(Default, Debug)]
-pub struct Issuers(Mutex<Vec<Known>>);
+pub struct IssuerKeyCache(Mutex<Vec<CachedKeys>>);
 
 #[derive(Clone, Debug)]
-struct Known {
+struct CachedKeys {
     issuer: String,
     keys: Vec<Key>,
     /// When the reading that returned these keys began.
@@ -39,11 +39,11 @@ pub(crate) enum Lookup {
     /// The issuer was asked a moment ago, and has not answered.
     Unanswered,
     /// The caller has to read the keys, and no other call does.
-    Ask,
+    Fetch,
 }
 
-impl Issuers {
-    /// Looks up a key. [`Lookup::Ask`] claims the reading for the caller.
+impl IssuerKeyCache {
+    /// Looks up a key. [`Lookup::Fetch`] claims the reading for the caller.
     pub(crate) fn look_up(&self, issuer: &str, key_id: &str, now: u64) -> Lookup {
         let mut issuers = self.lock();
         let known = known(&mut issuers, issuer);
@@ -51,12 +51,12 @@ impl Issuers {
         let within =
             |time: Option<u64>, millis: u64| time.is_some_and(|time| now < time.saturating_add(millis));
         match key {
-            Some(key) if within(known.read_at, FRESH_FOR) => Lookup::Found(key),
-            _ if !within(known.asked_at, BETWEEN_READINGS) => {
+            Some(key) if within(known.read_at, FRESH_MS) => Lookup::Found(key),
+            _ if !within(known.asked_at, REFRESH_INTERVAL_MS) => {
                 known.asked_at = Some(now);
-                Lookup::Ask
+                Lookup::Fetch
             }
-            Some(key) if within(known.read_at, STALE_FOR) => Lookup::Found(key),
+            Some(key) if within(known.read_at, STALE_MS) => Lookup::Found(key),
             _ if known.read_at == known.asked_at => Lookup::Absent,
             _ => Lookup::Unanswered,
         }
@@ -66,7 +66,7 @@ impl Issuers {
     pub(crate) fn known(&self, issuer: &str, key_id: &str, now: u64) -> Option<RsaKey> {
         let issuers = self.lock();
         let known = issuers.iter().find(|known| known.issuer == issuer)?;
-        let recent = known.read_at.is_some_and(|time| now < time.saturating_add(STALE_FOR));
+        let recent = known.read_at.is_some_and(|time| now < time.saturating_add(STALE_MS));
         find(&known.keys, key_id).filter(|_| recent)
     }
 
@@ -77,15 +77,16 @@ impl Issuers {
         (known.keys, known.read_at) = (keys, Some(asked_at));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<CachedKeys>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The cache entry of an issuer, empty at its first lookup.
-fn known<'a>(issuers: &'a mut Vec<Known>, issuer: &str) -> &'a mut Known {
+fn known<'a>(issuers: &'a mut Vec<CachedKeys>, issuer: &str) -> &'a mut CachedKeys {
     let place = issuers.iter().position(|known| known.issuer == issuer).unwrap_or_else(|| {
-        let unknown = Known { issuer: issuer.to_owned(), keys: Vec::new(), read_at: None, asked_at: None };
+        let unknown =
+            CachedKeys { issuer: issuer.to_owned(), keys: Vec::new(), read_at: None, asked_at: None };
         issuers.push(unknown);
         issuers.len() - 1
     });
@@ -109,7 +110,7 @@ mod tests {
     /// Rows: time and key id of a lookup, its expected result, and whether the issuer then answers
     /// with key `a`.
     fn check(rows: &[(u64, &str, Lookup, bool)]) {
-        let issuers = Issuers::default();
+        let issuers = IssuerKeyCache::default();
         for (now, id, expected, answers) in rows {
             assert_eq!(issuers.look_up(ISSUER, id, *now), *expected, "{id} at {now}");
             if *answers {
@@ -122,15 +123,15 @@ mod tests {
     fn keys_are_read_again_when_they_are_old_or_one_is_missing_and_once_a_minute_at_most() {
         let found = || Lookup::Found(key("a").rsa);
         check(&[
-            (0, "a", Lookup::Ask, false),
+            (0, "a", Lookup::Fetch, false),
             (1, "a", Lookup::Unanswered, false),
-            (BETWEEN_READINGS - 1, "b", Lookup::Unanswered, false),
-            (BETWEEN_READINGS, "a", Lookup::Ask, true),
-            (BETWEEN_READINGS, "a", found(), false),
-            (BETWEEN_READINGS, "b", Lookup::Absent, false),
-            (2 * BETWEEN_READINGS, "b", Lookup::Ask, true),
-            (2 * BETWEEN_READINGS, "b", Lookup::Absent, false),
-            (FRESH_FOR + 2 * BETWEEN_READINGS - 1, "a", found(), false),
+            (REFRESH_INTERVAL_MS - 1, "b", Lookup::Unanswered, false),
+            (REFRESH_INTERVAL_MS, "a", Lookup::Fetch, true),
+            (REFRESH_INTERVAL_MS, "a", found(), false),
+            (REFRESH_INTERVAL_MS, "b", Lookup::Absent, false),
+            (2 * REFRESH_INTERVAL_MS, "b", Lookup::Fetch, true),
+            (2 * REFRESH_INTERVAL_MS, "b", Lookup::Absent, false),
+            (FRESH_MS + 2 * REFRESH_INTERVAL_MS - 1, "a", found(), false),
         ]);
     }
 
@@ -138,13 +139,13 @@ mod tests {
     fn old_keys_count_while_the_issuer_is_silent_for_an_hour() {
         let found = || Lookup::Found(key("a").rsa);
         check(&[
-            (0, "a", Lookup::Ask, true),
-            (FRESH_FOR, "a", Lookup::Ask, false),
-            (FRESH_FOR, "a", found(), false),
-            (FRESH_FOR, "b", Lookup::Unanswered, false),
-            (STALE_FOR - 1, "a", Lookup::Ask, false),
-            (STALE_FOR - 1, "a", found(), false),
-            (STALE_FOR, "a", Lookup::Unanswered, false),
+            (0, "a", Lookup::Fetch, true),
+            (FRESH_MS, "a", Lookup::Fetch, false),
+            (FRESH_MS, "a", found(), false),
+            (FRESH_MS, "b", Lookup::Unanswered, false),
+            (STALE_MS - 1, "a", Lookup::Fetch, false),
+            (STALE_MS - 1, "a", found(), false),
+            (STALE_MS, "a", Lookup::Unanswered, false),
         ]);
     }
 }

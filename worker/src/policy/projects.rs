@@ -61,7 +61,7 @@ pub enum InvalidProject {
     Key(usize),
     /// Two secrets have the same name.
     #[error("secrets[{0}].key stands twice")]
-    Twice(usize),
+    Duplicate(usize),
     /// An environment variable cannot have a zero byte.
     #[error("secrets[{0}].value must not have a zero byte")]
     ZeroByte(usize),
@@ -124,12 +124,12 @@ fn recipe(recipe: &Recipe, local: bool) -> Result<(), InvalidProject> {
 }
 
 fn secrets(secrets: &[NewSecret]) -> Result<(), InvalidProject> {
-    let twice = twice(secrets);
+    let duplicate = first_duplicate(secrets);
     for (place, secret) in secrets.iter().enumerate() {
         let value = secret.value.expose_secret();
         check(&secret.key, is_variable, InvalidProject::Key(place))?;
-        if twice == Some(place) {
-            return Err(InvalidProject::Twice(place));
+        if duplicate == Some(place) {
+            return Err(InvalidProject::Duplicate(place));
         }
         if secret.key.len() + value.len() > SECRET_MAX {
             return Err(InvalidProject::Long(place));
@@ -140,7 +140,7 @@ fn secrets(secrets: &[NewSecret]) -> Result<(), InvalidProject> {
 }
 
 /// The position of the first secret whose name occurred before.
-fn twice(secrets: &[NewSecret]) -> Option<usize> {
+fn first_duplicate(secrets: &[NewSecret]) -> Option<usize> {
     let names = secrets.iter().enumerate().map(|(place, secret)| (secret.key.as_str(), place));
     let names = names.collect::<BinaryHeap<_>>().into_sorted_vec();
     names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
@@ -237,7 +237,7 @@ mod tests {
         let longest = "v".repeat(SECRET_MAX - 1);
         for (secrets, expected) in [
             (vec![secret("A", ""), secret("_b2", "\n\"'$ 🦫"), secret("C", &longest)], Ok(())),
-            (vec![secret("A", "1"), secret("B", "2"), secret("A", "3")], Err(InvalidProject::Twice(2))),
+            (vec![secret("A", "1"), secret("B", "2"), secret("A", "3")], Err(InvalidProject::Duplicate(2))),
             (vec![secret("A", "1"), secret("", "2")], Err(InvalidProject::Key(1))),
             (vec![secret("A", "a\0b")], Err(InvalidProject::ZeroByte(0))),
             (vec![secret("AB", &longest)], Err(InvalidProject::Long(0))),

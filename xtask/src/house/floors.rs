@@ -74,7 +74,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
                 "service_url",
             ],
             &["error"],
-            &["bar", "private_memory", "retry", "signals", "waiting"],
+            &["private_memory", "progress_bar", "retry", "signals", "slow_calls"],
             &["credentials", "http", "project_file"],
             &["service"],
             &["github"],

@@ -40,7 +40,7 @@ pub(in crate::commands) fn run(arguments: &Mint) -> Result<()> {
     let context = DeployContext::open(arguments.file.env_file.clone())?;
     let folders = folders(&context, arguments.held.as_deref());
     let credentials = Credentials::from_env_in(lookup, &folders)?;
-    let credentials = credentials.ok_or_else(|| match credentials::emptied(lookup) {
+    let credentials = credentials.ok_or_else(|| match credentials::blank(lookup) {
         names if names.is_empty() => Error::NothingHeld,
         names => Error::CredentialsEmpty { names },
     })?;

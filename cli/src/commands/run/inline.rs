@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use capy_client::bar;
+use capy_client::progress_bar;
 use capy_client::signals::Interrupt;
 use capy_inliner::{Progress, Report, Request, RootKind, Severity, Within};
 use capy_protocol::env_map::EnvMap;
@@ -117,12 +117,12 @@ impl AfterCommand {
         request.progress = Some(&progress);
         let step = || {
             let step = progress.step();
-            bar::Step { what: step.phase.name(), done: step.done, all: step.files }
+            progress_bar::Step { what: step.phase.name(), done: step.done, all: step.files }
         };
         let mut report = Report::default();
         for apps in self.places() {
             request.apps = apps;
-            report = match bar::during(step, || capy_inliner::inline(&request)) {
+            report = match progress_bar::during(step, || capy_inliner::inline(&request)) {
                 Err(stopped @ capy_inliner::Error::Stopped) => {
                     interrupt.end();
                     return Err(stopped.into());

@@ -23,7 +23,7 @@ pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -
         Ok(prepared) => prepared,
         Err(error) => return error,
     };
-    let source = memory.lend(|| prepared.exec());
+    let source = memory.with_original_limit(|| prepared.exec());
     failure(&prepared, source)
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn start_as_init(
     let group = CommandGroup::choose();
     group.prepare(&mut prepared);
     signals.set_own_group(group.is_own_group());
-    let spawned = memory.lend(|| signals.spawn(&mut prepared));
+    let spawned = memory.with_original_limit(|| signals.spawn(&mut prepared));
     let child = spawned.map_err(|source| failure(&prepared, source))?;
     group.hand_over(&child);
     signals.block().map_err(Error::Init)?;
@@ -64,7 +64,7 @@ pub(crate) fn run(
     afterwards: &Interrupt,
 ) -> Result<Exit> {
     let mut prepared = prepare(command, env)?;
-    let spawned = memory.lend(|| signals.spawn(&mut prepared));
+    let spawned = memory.with_original_limit(|| signals.spawn(&mut prepared));
     let mut child = spawned.map_err(|source| failure(&prepared, source))?;
     let status = signals.wait(&mut child, afterwards).map_err(|source| failure(&prepared, source))?;
     Ok(match (status.code(), signals.received()) {

@@ -68,7 +68,7 @@ pub(crate) fn exit_with(code: i32) -> ExitCode {
 fn end_of(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Result<i32> {
     let (name, arguments) = command.split_first().expect("clap asks for one word at least");
     let mut prepared = prepare(name, arguments, env)?;
-    let ended = memory.lend(|| wait_for(&mut prepared));
+    let ended = memory.with_original_limit(|| wait_for(&mut prepared));
     ended.map_err(|source| failure(name, &prepared, source))
 }
 

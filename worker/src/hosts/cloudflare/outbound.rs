@@ -9,13 +9,13 @@ use web_sys::{AbortSignal, RequestInit, RequestRedirect, Response, WorkerGlobalS
 use super::bindings::text;
 use super::stream::drain;
 use crate::body::BodyFault;
-use crate::host::{DOCUMENT_MAX, FETCH_MILLIS, HostError, Result, RsaKey};
+use crate::host::{DOCUMENT_MAX, FETCH_TIMEOUT_MS, HostError, Result, RsaKey};
 
 /// Fetches a document within five seconds, without following redirects.
 pub(super) async fn fetch(url: &str) -> Result<Vec<u8>> {
     let init = RequestInit::new();
     init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&AbortSignal::timeout_with_u32(FETCH_MILLIS)));
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(FETCH_TIMEOUT_MS)));
     let answer = scope().fetch_with_str_and_init(url, &init).await.map_err(failed)?;
     let answer: Response = answer.dyn_into().map_err(failed)?;
     if answer.status() != 200 {
