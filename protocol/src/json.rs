@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 pub use read::{NAME_MAX, NAMES_MAX, VALUES_MAX};
 pub use record::{FromJson, InvalidField, Record};
-pub use write::{Rule, ToJson, Writer};
+pub use write::{FieldRule, ToJson, Writer};
 
 /// A parsed JSON value.
 pub enum Json {

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! A key's id is derived from the key, so that existing keys need no new syntax. The database keeps
-//! the id beside each row. The first key seals new rows and binds them to their place (project and
-//! name). A row without a key id came from the existing store, which had one key and no binding:
-//! the last key opens such a row, and resealing gives it an id and a binding.
+//! the id beside each row. The first key seals new rows and binds them to their project and name. A
+//! row without a key id came from the existing store, which had one key and no binding: the last
+//! key opens such a row, and resealing gives it an id and a binding.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,7 +17,7 @@ use crate::env_map::SecretValue;
 use crate::id::KeyId;
 use crate::kdf::hkdf;
 use crate::key::StoreKey;
-use crate::store_row::{self, Place};
+use crate::store_row::{self, Binding};
 use crate::{Error, Result};
 
 /// The keys with their ids, the newest first; at least one.
@@ -57,23 +57,23 @@ impl StoreKeys {
         core::iter::once(self.newest.0).chain(self.older.iter().map(|(id, _)| *id))
     }
 
-    /// Seals a value for its place under the newest key. The caller keeps that key's id beside the
+    /// Seals a value for its binding under the newest key. The caller keeps that key's id beside the
     /// row.
     ///
     /// # Errors
     /// [`Error::Randomness`], [`Error::TooLarge`].
-    pub fn seal(&self, place: Place<'_>, value: &SecretValue) -> Result<String> {
-        store_row::seal(&self.newest.1, place, value)
+    pub fn seal(&self, binding: Binding<'_>, value: &SecretValue) -> Result<String> {
+        store_row::seal(&self.newest.1, binding, value)
     }
 
     /// Opens a row with the key id that the database keeps beside it.
     ///
     /// # Errors
     /// [`Error::UnknownStoreKey`]; [`Error::MalformedSealedValue`]; [`Error::Unauthentic`] for an
-    /// altered row, or a row of another place.
-    pub fn open(&self, place: Place<'_>, key_id: Option<KeyId>, row: &str) -> Result<SecretValue> {
+    /// altered row, or a row with another binding.
+    pub fn open(&self, binding: Binding<'_>, key_id: Option<KeyId>, row: &str) -> Result<SecretValue> {
         match key_id {
-            Some(id) => store_row::open(self.find(id)?, place, row),
+            Some(id) => store_row::open(self.find(id)?, binding, row),
             None => store_row::open_v0(self.oldest(), row),
         }
     }
@@ -134,16 +134,16 @@ mod tests {
     #[test]
     fn a_row_is_opened_by_its_own_key_through_a_rotation() {
         let project = ProjectId::parse("prj_a").unwrap();
-        let place = Place { project: &project, name: "A" };
+        let binding = Binding { project: &project, name: "A" };
         let (old, both, new) = (keys(&["01"]), keys(&["02", "01"]), keys(&["02"]));
         let value = SecretValue::new("canary.A.x9".into());
-        let row = old.seal(place, &value).unwrap();
+        let row = old.seal(binding, &value).unwrap();
         let id = Some(old.newest());
-        assert_eq!(both.open(place, id, &row), Ok(value.clone()));
-        assert_eq!(new.open(place, id, &row), Err(Error::UnknownStoreKey(old.newest())));
-        let again = both.seal(place, &value).unwrap();
-        assert_eq!(new.open(place, Some(both.newest()), &again), Ok(value));
-        assert_eq!(both.open(place, id, &again), Err(Error::Unauthentic), "no other key is tried");
+        assert_eq!(both.open(binding, id, &row), Ok(value.clone()));
+        assert_eq!(new.open(binding, id, &row), Err(Error::UnknownStoreKey(old.newest())));
+        let again = both.seal(binding, &value).unwrap();
+        assert_eq!(new.open(binding, Some(both.newest()), &again), Ok(value));
+        assert_eq!(both.open(binding, id, &again), Err(Error::Unauthentic), "no other key is tried");
     }
 
     /// The row is from the test of `store_row`: the value `text` under a key of 32 bytes of 1,
@@ -151,13 +151,13 @@ mod tests {
     #[test]
     fn a_row_without_a_key_id_is_the_existing_stores_under_the_last_key() {
         let project = ProjectId::parse("prj_a").unwrap();
-        let place = Place { project: &project, name: "A" };
+        let binding = Binding { project: &project, name: "A" };
         let row = "02020202020202020202020202020202:7a3b6c35d89db5a30563a855175aaa2f:0453ef3e";
-        assert_eq!(keys(&["02", "01"]).open(place, None, row).unwrap().expose_secret(), "text");
-        assert_eq!(keys(&["01", "02"]).open(place, None, row), Err(Error::Unauthentic));
+        assert_eq!(keys(&["02", "01"]).open(binding, None, row).unwrap().expose_secret(), "text");
+        assert_eq!(keys(&["01", "02"]).open(binding, None, row), Err(Error::Unauthentic));
         let id = Some(StoreKey::new([1; 32]).id());
-        assert_eq!(keys(&["01"]).open(place, id, row), Err(Error::Unauthentic), "a key id means bound");
-        let bound = keys(&["01"]).seal(place, &SecretValue::new("text".into())).unwrap();
-        assert_eq!(keys(&["01"]).open(place, None, &bound), Err(Error::Unauthentic));
+        assert_eq!(keys(&["01"]).open(binding, id, row), Err(Error::Unauthentic), "a key id means bound");
+        let bound = keys(&["01"]).seal(binding, &SecretValue::new("text".into())).unwrap();
+        assert_eq!(keys(&["01"]).open(binding, None, &bound), Err(Error::Unauthentic));
     }
 }

@@ -4,8 +4,8 @@
 //! counter block (NIST SP 800-38D, section 7.1). The layout is that of an existing store and stays
 //! as it is.
 //!
-//! Associated data binds a row to its place, so that a ciphertext moved to another name or project
-//! does not open:
+//! Associated data binds a row to its project and name, so that a ciphertext that was moved to
+//! another name or project does not open:
 //!
 //! ```text
 //! aad = "capy/v1/store-row" || u32(length) || project id || u32(length) || name
@@ -36,16 +36,16 @@ type Cipher = AesGcm<Aes256, U16>;
 /// The characters of a row without its ciphertext: IV, tag, two colons.
 pub const OVERHEAD: usize = 32 + 1 + 32 + 1;
 
-/// The place that a row is bound to: project and name.
+/// What a row is bound to: its project and name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place<'a> {
+pub struct Binding<'a> {
     /// The project.
     pub project: &'a ProjectId,
     /// The variable's name.
     pub name: &'a str,
 }
 
-impl Place<'_> {
+impl Binding<'_> {
     fn aad(&self) -> Result<Vec<u8>> {
         let mut aad = b"capy/v1/store-row".to_vec();
         for field in [self.project.as_bytes(), self.name.as_bytes()] {
@@ -57,12 +57,12 @@ impl Place<'_> {
     }
 }
 
-/// Seals a value for its place.
+/// Seals a value for its binding.
 ///
 /// # Errors
 /// [`Error::Randomness`], [`Error::TooLarge`].
-pub fn seal(key: &StoreKey, place: Place<'_>, value: &SecretValue) -> Result<String> {
-    seal_with_iv(key, random()?, &place.aad()?, value)
+pub fn seal(key: &StoreKey, binding: Binding<'_>, value: &SecretValue) -> Result<String> {
+    seal_with_iv(key, random()?, &binding.aad()?, value)
 }
 
 fn seal_with_iv(key: &StoreKey, iv: [u8; 16], aad: &[u8], value: &SecretValue) -> Result<String> {
@@ -73,16 +73,16 @@ fn seal_with_iv(key: &StoreKey, iv: [u8; 16], aad: &[u8], value: &SecretValue) -
     Ok(format!("{}:{}:{}", hex::encode(iv), hex::encode(tag), hex::encode(&*bytes)))
 }
 
-/// Opens a row that was sealed for this place.
+/// Opens a row that was sealed for this binding.
 ///
 /// # Errors
 /// [`Error::MalformedSealedValue`] for another layout or a value that is not UTF-8,
-/// [`Error::Unauthentic`] for another key or place, or an altered row.
-pub fn open(key: &StoreKey, place: Place<'_>, row: &str) -> Result<SecretValue> {
-    open_with(key, &place.aad()?, row)
+/// [`Error::Unauthentic`] for another key or binding, or an altered row.
+pub fn open(key: &StoreKey, binding: Binding<'_>, row: &str) -> Result<SecretValue> {
+    open_with(key, &binding.aad()?, row)
 }
 
-/// Opens a row of the existing store, which is bound to no place.
+/// Opens a row of the existing store, which is bound to nothing.
 ///
 /// # Errors
 /// As [`open`].
@@ -126,7 +126,7 @@ mod tests {
         let (key, value) = (StoreKey::new([1; 32]), SecretValue::new("text".into()));
         let unbound = seal_with_iv(&key, [2; 16], b"", &value).unwrap();
         assert_eq!(unbound, "02020202020202020202020202020202:7a3b6c35d89db5a30563a855175aaa2f:0453ef3e");
-        let aad = Place { project: &project(), name: "A" }.aad().unwrap();
+        let aad = Binding { project: &project(), name: "A" }.aad().unwrap();
         let bound = seal_with_iv(&key, [2; 16], &aad, &value).unwrap();
         assert_eq!(bound, "02020202020202020202020202020202:1ead22cf44da0b24e01ab92072a8315f:0453ef3e");
         assert_eq!(bound.len(), OVERHEAD + 2 * "text".len());
@@ -135,17 +135,17 @@ mod tests {
     #[test]
     fn a_malformed_row_is_named_as_such() {
         let (key, project) = (StoreKey::new([1; 32]), project());
-        let place = Place { project: &project, name: "A" };
+        let binding = Binding { project: &project, name: "A" };
         for bad in ["", ":", "::", "00:00:00", &format!("{0}:{0}:0", "00".repeat(16)), "a:b:c:d"] {
-            assert_eq!(open(&key, place, bad), Err(Error::MalformedSealedValue), "{bad}");
+            assert_eq!(open(&key, binding, bad), Err(Error::MalformedSealedValue), "{bad}");
             assert_eq!(open_v0(&key, bad), Err(Error::MalformedSealedValue), "{bad}");
         }
-        let row = seal(&key, place, &SecretValue::new("naïve 🦫".into())).unwrap();
-        assert_eq!(open(&key, place, &row).unwrap().expose_secret(), "naïve 🦫");
-        assert_eq!(open(&StoreKey::new([2; 32]), place, &row), Err(Error::Unauthentic));
+        let row = seal(&key, binding, &SecretValue::new("naïve 🦫".into())).unwrap();
+        assert_eq!(open(&key, binding, &row).unwrap().expose_secret(), "naïve 🦫");
+        assert_eq!(open(&StoreKey::new([2; 32]), binding, &row), Err(Error::Unauthentic));
     }
 
-    /// Project and name whose concatenations are equal are still two places.
+    /// Project and name whose concatenations are equal are still two bindings.
     #[test]
     fn a_row_opens_in_its_own_place_alone() {
         let key = StoreKey::new([1; 32]);
@@ -153,12 +153,12 @@ mod tests {
         let names = ["A", "AB", "B", ""];
         let all: Vec<_> = projects
             .iter()
-            .flat_map(|project| names.iter().map(move |name| Place { project, name }))
+            .flat_map(|project| names.iter().map(move |name| Binding { project, name }))
             .collect();
         for sealed in &all {
             let row = seal(&key, *sealed, &SecretValue::new("v".into())).unwrap();
-            for place in &all {
-                assert_eq!(open(&key, *place, &row).is_ok(), place == sealed, "{sealed:?} {place:?}");
+            for binding in &all {
+                assert_eq!(open(&key, *binding, &row).is_ok(), binding == sealed, "{sealed:?} {binding:?}");
             }
             assert_eq!(open_v0(&key, &row), Err(Error::Unauthentic));
         }

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
 use crate::build_worker::{Build, build_worker};
-use crate::guarded::Guarded;
 use crate::node::Node;
+use crate::server_process::ServerProcess;
 use crate::workerd::{Options, Workerd};
 
 /// A running key service. Drop stops it and removes its data.
@@ -28,7 +28,7 @@ pub struct KeyService {
 #[derive(Debug)]
 enum Host {
     Workerd(Workerd),
-    Machine(Guarded),
+    Machine(ServerProcess),
 }
 
 /// How a server is stopped.
@@ -166,7 +166,7 @@ impl KeyService {
     }
 
     /// The server's processes.
-    pub fn server(&self) -> &Guarded {
+    pub fn server(&self) -> &ServerProcess {
         match &self.host {
             Host::Workerd(workerd) => workerd.server(),
             Host::Machine(server) => server,
@@ -194,7 +194,7 @@ impl Kind {
                 capy.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(persist);
                 capy.args(["--deploy-limit", "1000000", "--address-limit", "1000000"]);
                 capy.envs(secrets.iter().copied());
-                Ok(Host::Machine(Guarded::spawn(&capy, persist, "listening on ")?))
+                Ok(Host::Machine(ServerProcess::spawn(&capy, persist, "listening on ")?))
             }
         }
     }

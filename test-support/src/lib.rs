@@ -12,11 +12,11 @@ pub mod build_worker;
 #[cfg(feature = "journeys")]
 pub mod desk;
 #[cfg(feature = "journeys")]
-pub mod guarded;
-#[cfg(feature = "journeys")]
 pub mod key_service;
 #[cfg(feature = "journeys")]
 pub mod node;
+#[cfg(feature = "journeys")]
+pub mod server_process;
 #[cfg(feature = "journeys")]
 pub mod setup;
 #[cfg(feature = "journeys")]

@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 use tempfile::{NamedTempFile, TempDir};
 use toml::{Table, Value};
 
-use crate::guarded::Guarded;
 use crate::node::Node;
+use crate::server_process::ServerProcess;
 use crate::workspace_root;
 
 const READY: &str = "Ready on ";
@@ -42,7 +42,7 @@ enum RateLimits {
 /// A running Worker. Stopped on drop.
 #[derive(Debug)]
 pub struct Workerd {
-    server: Guarded,
+    server: ServerProcess,
     /// Files that it reads while it runs. Removed on drop.
     _files: (TempDir, Option<NamedTempFile>),
 }
@@ -101,7 +101,7 @@ impl Workerd {
 
     fn spawn(command: &Command, files: (TempDir, Option<NamedTempFile>)) -> Result<Self> {
         let folder = command.get_current_dir().unwrap_or(files.0.path());
-        let server = Guarded::spawn(command, folder, READY)?;
+        let server = ServerProcess::spawn(command, folder, READY)?;
         Ok(Self { server, _files: files })
     }
 
@@ -111,7 +111,7 @@ impl Workerd {
     }
 
     /// The processes of the Worker and of wrangler.
-    pub fn server(&self) -> &Guarded {
+    pub fn server(&self) -> &ServerProcess {
         &self.server
     }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use capy_test_support::guarded::Guarded;
 use capy_test_support::node::Node;
+use capy_test_support::server_process::ServerProcess;
 use capy_test_support::{setup, workspace_root};
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ use crate::printed;
 /// A registry that has only the packages published to it. Stopped on drop.
 #[derive(Debug)]
 pub struct Registry {
-    server: Guarded,
+    server: ServerProcess,
     node: Node,
     folder: TempDir,
 }
@@ -33,7 +33,7 @@ impl Registry {
         let folder = TempDir::new().unwrap();
         let mut serve = Command::new(&node.node);
         serve.arg(workspace_root().join("tests/registry/serve.cjs")).arg(folder.path().join("data"));
-        let server = Guarded::spawn(&serve, folder.path(), "serving on ").expect("the registry starts");
+        let server = ServerProcess::spawn(&serve, folder.path(), "serving on ").expect("the registry starts");
         let registry = Self { server, node: node.clone(), folder };
         let address = registry.url().trim_start_matches("http:");
         // npm publishes only with a token; this registry accepts any.

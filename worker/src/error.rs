@@ -8,9 +8,8 @@ use capy_protocol::service_secrets::{ENCRYPTION_KEY, SecretFault};
 
 use crate::audit::WriteOffRefusal;
 use crate::host::HostError;
-use crate::policy::Denial;
 use crate::policy::tokens::TokenRefusal;
-use crate::policy::{oidc, projects};
+use crate::policy::{Denial, InvalidRegistration, oidc, projects, tokens};
 use crate::query::InvalidQuery;
 
 /// Why a request fails.
@@ -94,17 +93,24 @@ impl From<Denial> for ApiError {
     }
 }
 
-impl From<projects::InvalidProject> for ApiError {
-    fn from(invalid: projects::InvalidProject) -> Self {
-        Self::BadRequest(invalid.to_string().into())
-    }
+/// Each says what the client has to change: 400.
+macro_rules! bad_requests {
+    ($($invalid:ty),* $(,)?) => {$(
+        impl From<$invalid> for ApiError {
+            fn from(invalid: $invalid) -> Self {
+                Self::BadRequest(invalid.to_string().into())
+            }
+        }
+    )*};
 }
 
-impl From<InvalidQuery> for ApiError {
-    fn from(invalid: InvalidQuery) -> Self {
-        Self::BadRequest(invalid.to_string().into())
-    }
-}
+bad_requests!(
+    InvalidQuery,
+    InvalidRegistration,
+    oidc::InvalidTrust,
+    projects::InvalidProject,
+    tokens::InvalidTokenRequest,
+);
 
 impl From<WriteOffRefusal> for ApiError {
     fn from(refusal: WriteOffRefusal) -> Self {

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registration_is_refused_by_its_first_unfit_field() {
+    fn a_registration_is_refused_by_its_first_invalid_field() {
         let long = "é".repeat(LABEL_MAX + 1);
         let fits = "é".repeat(LABEL_MAX);
         for (format, label, platform, expected) in [

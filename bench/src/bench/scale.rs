@@ -113,43 +113,47 @@ fn event(deploy: &str, number: u64) -> Vec<Value> {
     values
 }
 
+/// A decrypt with unlimited uses, by a client that sends an idempotency key.
+fn decrypt(deploy: &str, at: u64, fresh: u64) -> Operation {
+    let (digest, oldest) = (format!("{fresh:032x}"), format!("{:016}", at - 60_000));
+    let counts = [0_u64.into(), (1_u64 << 52).into()];
+    let mut open = event(deploy, fresh);
+    open.extend(counts.clone());
+    open.extend([digest.as_str().into(), oldest.as_str().into()]);
+    let mut release: Vec<Value> = vec![deploy.into(), at.into()];
+    release.extend(counts);
+    let named = format!("{at:016} {digest} {}", id(fresh));
+    release.extend(["[]".into(), named.into(), digest.into(), oldest.into()]);
+    let statements = vec![
+        Statement::new(sql::FIND, vec![deploy.into()]),
+        Statement::new(sql::audit::EVENT_IF_OPEN, open),
+        Statement::new(sql::RELEASE, release),
+    ];
+    Operation { name: "decrypt", statements }
+}
+
+fn register(at: u64, fresh: u64) -> Operation {
+    let mut register: Vec<Value> = vec![id(fresh).into(), project(1).into(), 7_u64.into(), 1_u64.into()];
+    register.extend(["project-key".into(), "main".into(), "vercel".into(), at.into()]);
+    register.extend([Value::Null, Value::Null, Value::Null, "bootstrap".into(), id(fresh).into()]);
+    let statements = vec![
+        Statement::new(sql::audit::EVENT_IF_NEW, event(&id(fresh), fresh + (1 << 20))),
+        Statement::new(sql::INSERT, register),
+    ];
+    Operation { name: "register", statements }
+}
+
 /// The operations to measure. Each `run` writes other rows than the runs before.
 fn operations(events: u64, run: u64) -> Vec<Operation> {
     let fresh = (1 << 40) + run;
     let (deploy, at) = (id(events / DECRYPTS_OF_EACH / 2), 1_790_000_000_000 + fresh);
     let one = |sql: &'static str, values: Vec<Value>| Statement::new(sql, values);
     let of_project = || Value::from(project(1));
-    let mut register: Vec<Value> = vec![id(fresh).into(), of_project(), 7_u64.into(), 1_u64.into()];
-    register.extend(["project-key".into(), "main".into(), "vercel".into(), at.into()]);
-    register.extend([Value::Null, Value::Null, Value::Null, "bootstrap".into(), id(fresh).into()]);
-    // The case of unlimited uses, and of a client that sends an idempotency key.
-    let (digest, oldest) = (format!("{fresh:032x}"), format!("{:016}", at - 60_000));
-    let counts = [0_u64.into(), (1_u64 << 52).into()];
-    let mut open = event(&deploy, fresh);
-    open.extend(counts.clone());
-    open.extend([digest.as_str().into(), oldest.as_str().into()]);
-    let mut release: Vec<Value> = vec![deploy.as_str().into(), at.into()];
-    release.extend(counts);
-    let named = format!("{at:016} {digest} {}", id(fresh));
-    release.extend(["[]".into(), named.into(), digest.into(), oldest.into()]);
     let segment = || vec![(events - SEGMENT_ROWS_MAX).into(), (1_u64 << 52).into(), SEGMENT_ROWS_MAX.into()];
     let operation = |name, statements| Operation { name, statements };
     vec![
-        operation(
-            "decrypt",
-            vec![
-                one(sql::FIND, vec![deploy.as_str().into()]),
-                one(sql::audit::EVENT_IF_OPEN, open),
-                one(sql::RELEASE, release),
-            ],
-        ),
-        operation(
-            "register",
-            vec![
-                one(sql::audit::EVENT_IF_NEW, event(&id(fresh), fresh + (1 << 20))),
-                one(sql::INSERT, register),
-            ],
-        ),
+        decrypt(&deploy, at, fresh),
+        register(at, fresh),
         operation(
             "list deployments",
             vec![one(sql::LIST, vec![of_project(), (1_u64 << 52).into(), "".into(), 201_u64.into()])],

@@ -15,9 +15,9 @@ use super::load::{self, PreparedRequest};
 use super::measure::median;
 use super::workers::Workers;
 use crate::registered::{Caller, Registered};
-use capy_test_support::guarded::Guarded;
 use capy_test_support::key_service::KeyService;
 use capy_test_support::node::Node;
+use capy_test_support::server_process::ServerProcess;
 use capy_test_support::steps::say;
 
 /// How many deployments the load is spread over.
@@ -97,7 +97,7 @@ pub(super) fn registered(url: &str, token: &str) -> Result<Vec<(Registered, Stri
 
 /// A server, and requests for the keys of deployments that it knows.
 pub(super) struct Side<'a> {
-    server: &'a Guarded,
+    server: &'a ServerProcess,
     url: &'a str,
     asks: Vec<PreparedRequest>,
 }
@@ -114,7 +114,7 @@ pub(super) struct LoadSample {
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn register(server: &'a Guarded, url: &'a str, token: &str) -> Result<Self> {
+    pub(super) fn register(server: &'a ServerProcess, url: &'a str, token: &str) -> Result<Self> {
         let ask = |(deployment, expected): &(Registered, String)| {
             PreparedRequest::post(&deployment.path(), &deployment.ask.to_string(), expected)
         };

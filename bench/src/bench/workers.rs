@@ -7,14 +7,14 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use capy_test_support::guarded::Guarded;
 use capy_test_support::key_service::{random_hex, random_roots};
 use capy_test_support::node::Node;
+use capy_test_support::server_process::ServerProcess;
 use capy_test_support::workspace_root;
 
 /// All Workers in one runtime. Drop stops them and removes their data.
 pub(super) struct Workers {
-    pub(super) server: Guarded,
+    pub(super) server: ServerProcess,
     pub(super) admin_token: String,
     urls: Vec<String>,
     _data: TempDir,
@@ -39,7 +39,7 @@ impl Workers {
         serve.arg(root.join("bench/peers/decrypt-worker/serve.mjs")).arg(upload);
         serve.arg(root.join("worker/migrations")).arg(data.path()).args(inspect);
         serve.env("ADMIN_TOKEN", &admin_token).env("WRAP_ROOTS", random_roots()?);
-        let server = Guarded::spawn(&serve, data.path(), "serving on ")?;
+        let server = ServerProcess::spawn(&serve, data.path(), "serving on ")?;
         let urls: Vec<String> = server.url().split(' ').map(str::to_owned).collect();
         ensure!(urls.len() == if inspect.is_some() { 6 } else { 3 }, "serving on other addresses");
         Ok(Self { server, admin_token, urls, _data: data })

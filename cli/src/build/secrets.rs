@@ -12,7 +12,7 @@ use capy_protocol::env_map::EnvMap;
 use capy_protocol::id::ProjectId;
 use capy_protocol::service_secrets::{ADMIN_TOKEN, ENCRYPTION_KEY, WRAP_ROOTS};
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use zeroize::Zeroizing;
 
 use crate::error::BuildFault as Fault;
@@ -71,7 +71,7 @@ pub(super) fn open(keys: &StoreKeys, project: &ProjectId, rows: &StoreRows) -> R
             Err(_) => return Err(Fault::NameUnusable { name: name.into() }),
         }
         let value =
-            keys.open(Place { project, name }, row.key_id, &row.row).map_err(|fault| match fault {
+            keys.open(Binding { project, name }, row.key_id, &row.row).map_err(|fault| match fault {
                 ProtocolError::UnknownStoreKey(id) => {
                     Fault::KeyUnknown { name: name.into(), key_id: id.to_string() }
                 }
@@ -101,7 +101,9 @@ mod tests {
     fn rows(keys: &StoreKeys, project: &ProjectId, names: &[&str]) -> StoreRows {
         let row = |name: &&str| StoreRow {
             key: (*name).into(),
-            row: keys.seal(Place { project, name }, &SecretValue::new(format!("canary.{name}.x9"))).unwrap(),
+            row: keys
+                .seal(Binding { project, name }, &SecretValue::new(format!("canary.{name}.x9")))
+                .unwrap(),
             key_id: Some(keys.newest()),
         };
         StoreRows { project_id: project.clone(), rows: names.iter().map(row).collect() }
@@ -136,7 +138,9 @@ mod tests {
         let project = ProjectId::parse("prj_a").unwrap();
         let row = |name: &str, bytes: usize| StoreRow {
             key: name.into(),
-            row: keys.seal(Place { project: &project, name }, &SecretValue::new("a".repeat(bytes))).unwrap(),
+            row: keys
+                .seal(Binding { project: &project, name }, &SecretValue::new("a".repeat(bytes)))
+                .unwrap(),
             key_id: Some(keys.newest()),
         };
         let open_all =

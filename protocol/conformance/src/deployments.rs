@@ -10,7 +10,7 @@ use capy_protocol::text::parse_base64;
 use capy_protocol::wrap::{InnerBlob, OuterBlob};
 use serde::Deserialize;
 
-use crate::{Check, Doing, Outcome, same};
+use crate::{Check, Outcome, StepName, same};
 
 /// One deployment; the fields that only v1 has are optional.
 #[derive(Debug, Deserialize)]
@@ -39,13 +39,17 @@ impl Case {
     }
 
     fn run(&self) -> Check {
-        let format = Format::from_number(self.version).doing("version")?;
-        let project = ProjectId::parse(&self.project_id).doing("project id")?;
-        let id = DeployId::parse(&self.deploy_id).doing("deploy id")?;
-        let k_d = DeployProjectKey::parse_hex(&self.project_key).doing("PROJECT_KEY")?;
-        let token = DeployToken::parse_hex(&self.deploy_token).doing("deploy token")?;
-        let inner = InnerBlob::parse_base64(&self.inner_blob).doing("inner blob")?;
-        same("K_d in the inner blob", format.open_inner(&inner, &token, &id, &project).doing("inner")?, k_d)?;
+        let format = Format::from_number(self.version).in_step("version")?;
+        let project = ProjectId::parse(&self.project_id).in_step("project id")?;
+        let id = DeployId::parse(&self.deploy_id).in_step("deploy id")?;
+        let k_d = DeployProjectKey::parse_hex(&self.project_key).in_step("PROJECT_KEY")?;
+        let token = DeployToken::parse_hex(&self.deploy_token).in_step("deploy token")?;
+        let inner = InnerBlob::parse_base64(&self.inner_blob).in_step("inner blob")?;
+        same(
+            "K_d in the inner blob",
+            format.open_inner(&inner, &token, &id, &project).in_step("inner")?,
+            k_d,
+        )?;
         if format == Format::V1 {
             self.check_roots(&id, &project, &inner)?;
         }
@@ -55,27 +59,27 @@ impl Case {
     /// Checks how `K_d` and the outer blob were made; v0 vectors do not contain the roots.
     fn check_roots(&self, id: &DeployId, project: &ProjectId, inner: &InnerBlob) -> Check {
         let given = |field: &Option<String>| field.clone().ok_or("a v1 case lacks a root");
-        let root = ProjectKey::parse_hex(&given(&self.project_key_root)?).doing("project key")?;
+        let root = ProjectKey::parse_hex(&given(&self.project_key_root)?).in_step("project key")?;
         same("K_d", &*root.deploy_project_key(id).serialize_hex(), &self.project_key)?;
 
-        let outer = OuterBlob::from_bytes(&parse_base64(&self.outer_blob).doing("outer blob")?)
-            .doing("outer blob")?;
+        let outer = OuterBlob::from_bytes(&parse_base64(&self.outer_blob).in_step("outer blob")?)
+            .in_step("outer blob")?;
         same("key id", Some(outer.kid()), self.kid.map(KeyId))?;
-        let wrap_root = WrapRoot::parse_hex(&given(&self.wrap_root)?).doing("wrap root")?;
-        same("inner blob in the outer", &outer.open(&wrap_root, id, project).doing("outer")?, inner)
+        let wrap_root = WrapRoot::parse_hex(&given(&self.wrap_root)?).in_step("wrap root")?;
+        same("inner blob in the outer", &outer.open(&wrap_root, id, project).in_step("outer")?, inner)
     }
 
     fn check_blob(&self, format: Format, id: &DeployId, project: &ProjectId, inner: &InnerBlob) -> Check {
         let service_key = format.service_key(inner, id, project);
         same("service key", &*service_key.serialize_hex(), &self.service_key)?;
 
-        let blob = SecretsBlob::parse(&self.secrets_blob).doing("blob")?;
+        let blob = SecretsBlob::parse(&self.secrets_blob).in_step("blob")?;
         same("format", blob.format(), format)?;
         same("deploy id in the blob", blob.deploy_id(), *id)?;
-        same("outer blob", blob.outer_blob(), &parse_base64(&self.outer_blob).doing("outer blob")?)?;
+        same("outer blob", blob.outer_blob(), &parse_base64(&self.outer_blob).in_step("outer blob")?)?;
         same("blob written again", blob.serialize(), self.secrets_blob.clone())?;
-        let k_d = DeployProjectKey::parse_hex(&self.project_key).doing("PROJECT_KEY")?;
-        same("variables", plain(&blob.open(&k_d, &service_key).doing("open")?), self.env.clone())
+        let k_d = DeployProjectKey::parse_hex(&self.project_key).in_step("PROJECT_KEY")?;
+        same("variables", plain(&blob.open(&k_d, &service_key).in_step("open")?), self.env.clone())
     }
 }
 

@@ -70,12 +70,12 @@ fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Check {
 }
 
 /// Adds the name of a failed step to its error.
-trait Doing<T> {
-    fn doing(self, what: &str) -> Result<T, String>;
+trait StepName<T> {
+    fn in_step(self, what: &str) -> Result<T, String>;
 }
 
-impl<T> Doing<T> for capy_protocol::Result<T> {
-    fn doing(self, what: &str) -> Result<T, String> {
+impl<T> StepName<T> for capy_protocol::Result<T> {
+    fn in_step(self, what: &str) -> Result<T, String> {
         self.map_err(|error| format!("{what}: {error}"))
     }
 }

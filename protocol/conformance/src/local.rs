@@ -8,7 +8,7 @@ use capy_protocol::phrase::RecoveryPhrase;
 use capy_protocol::store_row;
 use serde::Deserialize;
 
-use crate::{Check, Doing, Outcome, same};
+use crate::{Check, Outcome, StepName, same};
 
 /// `local_keys.json`.
 #[derive(Debug, Deserialize)]
@@ -41,21 +41,21 @@ impl Keys {
     }
 
     fn phrase(&self) -> Check {
-        let phrase = RecoveryPhrase::parse(&self.words).doing("phrase")?;
+        let phrase = RecoveryPhrase::parse(&self.words).in_step("phrase")?;
         same("words", &*phrase.expose_secret(), &self.words)?;
         same("master key", &*phrase.master_key().serialize_hex(), &self.master_key)
     }
 
     fn project_key(&self, epoch: u32, expected: &String) -> Check {
-        let project = ProjectId::parse(&self.project_id).doing("project id")?;
-        let key = MasterKey::parse_hex(&self.master_key).doing("master key")?.project_key(&project, epoch);
+        let project = ProjectId::parse(&self.project_id).in_step("project id")?;
+        let key = MasterKey::parse_hex(&self.master_key).in_step("master key")?.project_key(&project, epoch);
         same("project key", &*key.serialize_hex(), expected)
     }
 
     fn value(&self, value: &Value) -> Check {
-        let project = ProjectId::parse(&self.project_id).doing("project id")?;
-        let key = MasterKey::parse_hex(&self.master_key).doing("master key")?.project_key(&project, 0);
-        let opened = env_value::open(&key, &project, &value.name, &value.sealed).doing("open")?;
+        let project = ProjectId::parse(&self.project_id).in_step("project id")?;
+        let key = MasterKey::parse_hex(&self.master_key).in_step("master key")?.project_key(&project, 0);
+        let opened = env_value::open(&key, &project, &value.name, &value.sealed).in_step("open")?;
         same("value", opened.expose_secret(), &value.value)
     }
 }
@@ -81,8 +81,8 @@ impl Rows {
     }
 
     fn row(&self, row: &Row) -> Check {
-        let key = StoreKey::parse_hex(&self.encryption_key).doing("key")?;
-        let opened = store_row::open_v0(&key, &row.stored).doing("open")?;
+        let key = StoreKey::parse_hex(&self.encryption_key).in_step("key")?;
+        let opened = store_row::open_v0(&key, &row.stored).in_step("open")?;
         same("value", opened.expose_secret(), &row.value)
     }
 }

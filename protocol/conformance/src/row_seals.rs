@@ -7,7 +7,7 @@ use capy_protocol::token::{TokenId, TrustId};
 use capy_protocol::wrap::WrapRoots;
 use serde::Deserialize;
 
-use crate::{Check, Doing, Outcome, same};
+use crate::{Check, Outcome, StepName, same};
 
 /// `row_seals.json`.
 #[derive(Debug, Deserialize)]
@@ -67,8 +67,8 @@ impl Rows {
 
 impl Row {
     fn check(&self) -> Check {
-        let roots = WrapRoots::parse(&format!("{}:{}", self.key_id, self.wrap_root)).doing("wrap root")?;
-        let key = roots.row_key(self.key_id).doing("key")?;
+        let roots = WrapRoots::parse(&format!("{}:{}", self.key_id, self.wrap_root)).in_step("wrap root")?;
+        let key = roots.row_key(self.key_id).in_step("key")?;
         same("seal", key.seal(&self.record()), self.seal.clone())?;
         same("verdict", key.is_seal(&self.record(), &self.seal), true)
     }

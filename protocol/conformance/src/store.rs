@@ -1,14 +1,14 @@
 //! Test vectors of project store rows with their key ids: bound rows, rows of the existing store,
-//! and rows that must not open in their place.
+//! and rows that must not open with their binding.
 
 use capy_protocol::Error;
 use capy_protocol::env_map::SecretValue;
 use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use serde::Deserialize;
 
-use crate::{Check, Doing, Outcome, same};
+use crate::{Check, Outcome, StepName, same};
 
 /// `store_rows_bound.json`.
 #[derive(Debug, Deserialize)]
@@ -38,10 +38,10 @@ impl Rows {
     }
 
     fn row(&self, row: &Row) -> Check {
-        let keys = StoreKeys::parse(&self.encryption_key).doing("keys")?;
-        let project = ProjectId::parse(&row.project_id).doing("project id")?;
-        let place = Place { project: &project, name: &row.key };
-        let opened = keys.open(place, row.key_id, &row.row);
+        let keys = StoreKeys::parse(&self.encryption_key).in_step("keys")?;
+        let project = ProjectId::parse(&row.project_id).in_step("project id")?;
+        let binding = Binding { project: &project, name: &row.key };
+        let opened = keys.open(binding, row.key_id, &row.row);
         let found = opened.as_ref().map(SecretValue::expose_secret).map_err(|error| reason(*error));
         same("row", found, row.value.as_deref().ok_or(row.reason.as_deref().unwrap_or("no reason")))
     }

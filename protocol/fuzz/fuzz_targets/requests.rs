@@ -6,7 +6,8 @@ use capy_protocol::api::projects::{NewProject, ProjectChange, RotateRequest, Sto
 use capy_protocol::api::tokens::NewToken;
 use capy_protocol::api::trusts::{NewTrust, TrustClaims};
 use capy_protocol::api::{
-    AuditVerification, DecryptRequest, DecryptResponse, DeployList, ErrorBody, WriteOffRequest, RegisterRequest,
+    AuditVerification, DecryptRequest, DecryptResponse, DeployList, ErrorBody, RegisterRequest,
+    WriteOffRequest,
 };
 use capy_protocol::json::{self, FromJson};
 use libfuzzer_sys::fuzz_target;

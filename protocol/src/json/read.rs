@@ -22,7 +22,7 @@ pub(super) fn value(bytes: &[u8]) -> Result<Json, ReadError> {
     let text = core::str::from_utf8(bytes).map_err(|error| fault(bytes, error.valid_up_to()))?;
     let mut reader = Reader { text, at: 0, depth: DEPTH_MAX, values: VALUES_MAX };
     let read = reader.value();
-    reader.space();
+    reader.skip_whitespace();
     read.filter(|_| reader.at == bytes.len()).ok_or_else(|| fault(bytes, reader.at))
 }
 
@@ -67,33 +67,33 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn space(&mut self) {
+    fn skip_whitespace(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
     /// Skips white space, then does the same as [`Self::skip`].
-    fn sign(&mut self, byte: u8) -> bool {
-        self.space();
+    fn skip_token(&mut self, byte: u8) -> bool {
+        self.skip_whitespace();
         self.skip(byte)
     }
 
     fn value(&mut self) -> Option<Json> {
-        self.space();
+        self.skip_whitespace();
         self.values = self.values.checked_sub(1)?;
         match self.peek()? {
             b'"' => self.text().map(Json::Text),
             b'{' => self.record(),
             b'[' => self.list(),
-            b'n' => self.word("null", Json::Null),
-            b't' => self.word("true", Json::Bool(true)),
-            b'f' => self.word("false", Json::Bool(false)),
+            b'n' => self.keyword("null", Json::Null),
+            b't' => self.keyword("true", Json::Bool(true)),
+            b'f' => self.keyword("false", Json::Bool(false)),
             _ => self.number(),
         }
     }
 
-    fn word(&mut self, word: &str, value: Json) -> Option<Json> {
+    fn keyword(&mut self, word: &str, value: Json) -> Option<Json> {
         let found = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += if found { word.len() } else { 0 };
         found.then_some(value)
@@ -107,15 +107,15 @@ impl<'a> Reader<'a> {
 
     /// Whether another element follows in the array or object; `None` if neither a comma nor `end`
     /// follows.
-    fn goes_on(&mut self, end: u8) -> Option<bool> {
-        if self.sign(b',') {
+    fn has_next(&mut self, end: u8) -> Option<bool> {
+        if self.skip_token(b',') {
             return Some(true);
         }
         self.end(end).then_some(false)
     }
 
     fn end(&mut self, end: u8) -> bool {
-        let ends = self.sign(end);
+        let ends = self.skip_token(end);
         self.depth += usize::from(ends);
         ends
     }
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         let mut more = !self.end(b']');
         while more {
             items.push(self.value()?);
-            more = self.goes_on(b']')?;
+            more = self.has_next(b']')?;
         }
         Some(Json::List(items))
     }
@@ -136,18 +136,18 @@ impl<'a> Reader<'a> {
         self.begin()?;
         let mut more = !self.end(b'}');
         while more {
-            self.space();
+            self.skip_whitespace();
             let start = self.at;
             let name = self.text()?;
             if name.len() > NAME_MAX || record.len() == NAMES_MAX || record.has(&name) {
                 self.at = start;
                 return None;
             }
-            if !self.sign(b':') {
+            if !self.skip_token(b':') {
                 return None;
             }
             record.push(name, self.value()?);
-            more = self.goes_on(b'}')?;
+            more = self.has_next(b'}')?;
         }
         Some(Json::Record(record))
     }
@@ -236,19 +236,19 @@ impl<'a> Reader<'a> {
 
     /// The character of a `\u` escape, or of two escapes that form a surrogate pair.
     fn unicode(&mut self) -> Option<char> {
-        let first = self.unit()?;
+        let first = self.code_unit()?;
         if !(0xd800..0xdc00).contains(&first) {
             return char::from_u32(first);
         }
         if !(self.skip(b'\\') && self.skip(b'u')) {
             return None;
         }
-        let low = self.unit()?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+        let low = self.code_unit()?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
         char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + low)
     }
 
     /// Four hexadecimal digits.
-    fn unit(&mut self) -> Option<u32> {
+    fn code_unit(&mut self) -> Option<u32> {
         let mut unit = 0;
         for _ in 0..4 {
             unit = unit << 4 | char::from(self.next()?).to_digit(16)?;

@@ -59,7 +59,7 @@ impl FromJson for bool {
 
 impl ToJson for bool {
     fn write(&self, to: &mut Writer) {
-        to.bare(self);
+        to.unquoted(self);
     }
 }
 
@@ -74,7 +74,7 @@ impl FromJson for u64 {
 
 impl ToJson for u64 {
     fn write(&self, to: &mut Writer) {
-        to.bare(self);
+        to.unquoted(self);
     }
 }
 
@@ -113,7 +113,7 @@ impl<T: ToJson> ToJson for Option<T> {
     fn write(&self, to: &mut Writer) {
         match self {
             Some(value) => value.write(to),
-            None => to.bare(&"null"),
+            None => to.unquoted(&"null"),
         }
     }
 

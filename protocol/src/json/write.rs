@@ -17,7 +17,7 @@ pub trait ToJson {
 
 /// How an object's field is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rule {
+pub enum FieldRule {
     /// Always; `null` for `None`.
     Always,
     /// Left out for `None`.
@@ -41,7 +41,7 @@ impl Writer {
     }
 
     /// Writes a keyword or a number.
-    pub(super) fn bare(&mut self, value: &dyn fmt::Display) {
+    pub(super) fn unquoted(&mut self, value: &dyn fmt::Display) {
         // Writing to a `String` never fails.
         let _ = write!(self.text, "{value}");
     }
@@ -70,16 +70,16 @@ impl Writer {
 
     /// Writes an object: `names` and as many `values`. The names are a constant of each type, so
     /// that they add no code.
-    pub fn record(&mut self, names: &'static [(&'static str, Rule)], values: &[&dyn ToJson]) {
+    pub fn record(&mut self, names: &'static [(&'static str, FieldRule)], values: &[&dyn ToJson]) {
         let flat = core::mem::take(&mut self.flat);
         if !flat {
             self.text.push('{');
         }
         for ((name, rule), value) in names.iter().zip(values) {
-            if *rule != Rule::Always && value.is_none() {
+            if *rule != FieldRule::Always && value.is_none() {
                 continue;
             }
-            self.flat = *rule == Rule::Flat;
+            self.flat = *rule == FieldRule::Flat;
             if !self.flat {
                 self.separate();
                 self.text(name);
@@ -133,7 +133,8 @@ impl Write for Escaped<'_> {
 }
 
 /// Implements [`ToJson`](crate::json::ToJson) for a struct. Each field is written always, or by its
-/// [`Rule`](crate::json::Rule) `optional` or `flat`; `as "ref"` gives a field another name.
+/// [`FieldRule`](crate::json::FieldRule) `optional` or `flat`; `as "ref"` gives a field another
+/// name.
 ///
 /// ```
 /// struct Place { row: u64, note: Option<String>, kind: Option<u64> }
@@ -145,9 +146,9 @@ impl Write for Escaped<'_> {
 macro_rules! to_json {
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
-    (@rule) => { $crate::json::Rule::Always };
-    (@rule optional) => { $crate::json::Rule::Optional };
-    (@rule flat) => { $crate::json::Rule::Flat };
+    (@rule) => { $crate::json::FieldRule::Always };
+    (@rule optional) => { $crate::json::FieldRule::Optional };
+    (@rule flat) => { $crate::json::FieldRule::Flat };
     ($type:ty { $($field:ident $(as $name:literal)? $(: $rule:ident)?),* $(,)? }) => {
         impl $crate::json::ToJson for $type {
             fn write(&self, to: &mut $crate::json::Writer) {

@@ -8,7 +8,7 @@ use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::key::{DeployProjectKey, HEX_LEN, ProjectKey, ServiceKey};
 use capy_protocol::mint::Minting;
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use capy_protocol::text::{parse_base64, serialize_base64};
 use capy_protocol::wrap::WrapRoots;
 use proptest::collection::btree_map;
@@ -91,30 +91,30 @@ proptest! {
     ) {
         let keys = StoreKeys::parse(&"01".repeat(32)).unwrap();
         let ids = projects.each_ref().map(|id| ProjectId::parse(id).unwrap());
-        let place = Place { project: &ids[0], name: &names[0] };
-        let row = keys.seal(place, &SecretValue::new(value.clone())).unwrap();
+        let binding = Binding { project: &ids[0], name: &names[0] };
+        let row = keys.seal(binding, &SecretValue::new(value.clone())).unwrap();
         let key_id = Some(keys.newest());
-        prop_assert_eq!(keys.open(place, key_id, &row), Ok(SecretValue::new(value)));
-        let elsewhere = Place { project: &ids[1], name: &names[1] };
-        prop_assert_eq!(keys.open(elsewhere, key_id, &row).is_ok(), elsewhere == place);
+        prop_assert_eq!(keys.open(binding, key_id, &row), Ok(SecretValue::new(value)));
+        let elsewhere = Binding { project: &ids[1], name: &names[1] };
+        prop_assert_eq!(keys.open(elsewhere, key_id, &row).is_ok(), elsewhere == binding);
         let other = StoreKeys::parse(&"02".repeat(32)).unwrap();
-        prop_assert_eq!(other.open(place, Some(other.newest()), &row), Err(Error::Unauthentic));
+        prop_assert_eq!(other.open(binding, Some(other.newest()), &row), Err(Error::Unauthentic));
         // One hexadecimal digit stands for another: every bit of IV, tag and ciphertext counts.
         let digits: Vec<_> = row.char_indices().filter(|(_, digit)| *digit != ':').collect();
         let (at, digit) = *bit.get(&digits);
         let altered = char::from_digit(digit.to_digit(16).unwrap() ^ 1, 16).unwrap();
         let mut text = row.clone();
         text.replace_range(at..=at, &altered.to_string());
-        prop_assert_eq!(keys.open(place, key_id, &text), Err(Error::Unauthentic));
+        prop_assert_eq!(keys.open(binding, key_id, &text), Err(Error::Unauthentic));
     }
 
     #[test]
     fn arbitrary_text_is_no_store_row(text in ".{0,200}") {
         let keys = StoreKeys::parse(&"01".repeat(32)).unwrap();
         let project = ProjectId::parse("prj_a").unwrap();
-        let place = Place { project: &project, name: "A" };
+        let binding = Binding { project: &project, name: "A" };
         for key_id in [None, Some(keys.newest())] {
-            prop_assert!(keys.open(place, key_id, &text).is_err());
+            prop_assert!(keys.open(binding, key_id, &text).is_err());
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn register<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let caller = call.caller();
     let request: RegisterRequest = call.json().await?;
     identity.require(&Scope::Deploy(request.project_id.clone()))?;
-    policy::registration(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
+    policy::registration(&request)?;
     let inner = InnerBlob::parse_base64(request.inner_blob.expose_secret())
         .map_err(|_| ApiError::BadRequest("inner_blob is not base64 of 60 bytes".into()))?;
     let roots = app.secrets.wrap_roots()?;

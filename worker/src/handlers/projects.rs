@@ -10,7 +10,7 @@ use capy_protocol::env_map::SecretValue;
 use capy_protocol::id::ProjectId;
 use capy_protocol::scope::Scope;
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use capy_protocol::token::SecretId;
 
 use crate::app::App;
@@ -117,7 +117,7 @@ fn change_detail(name: Option<&str>, recipe: &Recipe, secrets: &[NewSecret]) -> 
 fn seal(keys: &StoreKeys, project: &ProjectId, secrets: Vec<NewSecret>) -> Result<Sealed, ApiError> {
     let rows = secrets.into_iter().map(|NewSecret { key, value }| {
         let value = SecretValue::from(value);
-        let row = keys.seal(Place { project, name: &key }, &value)?;
+        let row = keys.seal(Binding { project, name: &key }, &value)?;
         Ok(SealedRow { key, row })
     });
     let rows: capy_protocol::Result<_> = rows.collect();

@@ -10,7 +10,7 @@ use capy_protocol::api::projects::{
 use capy_protocol::id::ProjectId;
 use capy_protocol::scope::Scope;
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 
 use super::projects::require;
 use crate::app::App;
@@ -101,8 +101,8 @@ pub(crate) async fn rotate<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
 }
 
 fn reseal(keys: &StoreKeys, row: &Stale) -> capy_protocol::Result<String> {
-    let place = Place { project: &row.project_id, name: &row.key };
-    keys.seal(place, &keys.open(place, row.key_id, &row.row)?)
+    let binding = Binding { project: &row.project_id, name: &row.key };
+    keys.seal(binding, &keys.open(binding, row.key_id, &row.row)?)
 }
 
 fn unopened_row(row: Stale, error: Error) -> UnopenedRow {

@@ -29,7 +29,7 @@ pub(crate) async fn create<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let caller = call.caller();
     let request: NewToken = call.json().await?;
     let now = app.clock.now();
-    policy::tokens::new_token(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
+    policy::tokens::new_token(&request)?;
     let drawn = Token::generate().and_then(|token| Ok((token, TokenId::generate()?)));
     let (token, token_id) = drawn.map_err(|error| ApiError::Unavailable(Fault::Draw(error)))?;
     let info = TokenInfo {

@@ -26,7 +26,7 @@ pub(crate) async fn add<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let identity = auth::admin(&app, call.authorization()).await?;
     let caller = call.caller();
     let request: NewTrust = call.json().await?;
-    policy::oidc::new_trust(&request).map_err(|unfit| ApiError::BadRequest(unfit.to_string().into()))?;
+    policy::oidc::new_trust(&request)?;
     let trust_id = TrustId::generate().map_err(|error| ApiError::Unavailable(Fault::Draw(error)))?;
     let trust = Trust {
         trust_id,

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfit_trust_is_not_made() {
+    fn an_invalid_trust_is_not_made() {
         let good = NewTrust {
             issuer: "https://i.example".into(),
             audience: "https://keys.example".into(),
@@ -290,7 +290,7 @@ mod tests {
         let build = Scope::parse("build:prj_a").unwrap();
         assert_eq!(new_trust(&NewTrust { scope: build, ..good.clone() }), Ok(()));
         let repository = |text: &str| TrustClaims { repository: text.into(), ..good.claims.clone() };
-        for (unfit, expected) in [
+        for (invalid, expected) in [
             (NewTrust { issuer: "http://i.example".into(), ..good.clone() }, InvalidTrust::Issuer),
             (NewTrust { issuer: "https://i.example/?a".into(), ..good.clone() }, InvalidTrust::Issuer),
             (NewTrust { audience: String::new(), ..good.clone() }, InvalidTrust::Audience),
@@ -325,7 +325,7 @@ mod tests {
             ),
             (NewTrust { scope: Scope::Admin, ..good.clone() }, InvalidTrust::Scope),
         ] {
-            assert_eq!(new_trust(&unfit), Err(expected), "{unfit:?}");
+            assert_eq!(new_trust(&invalid), Err(expected), "{invalid:?}");
         }
     }
 }

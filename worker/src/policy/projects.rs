@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfit_setting_is_named_and_an_empty_one_is_none() {
+    fn an_invalid_setting_is_named_and_an_empty_one_is_none() {
         let text = |text: &str| Some(text.to_owned());
         for (recipe, expected) in [
             (Recipe::default(), Ok(())),

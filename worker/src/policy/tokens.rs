@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfit_token_is_not_made() {
+    fn an_invalid_token_is_not_made() {
         let admin = || vec![Scope::Admin];
         let many = |count: usize| {
             (0..count).map(|number| Scope::parse(&format!("read:{number}")).unwrap()).collect::<Vec<_>>()

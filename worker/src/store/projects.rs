@@ -67,7 +67,7 @@ pub(crate) async fn find<H: Host>(host: &H, id: &ProjectId) -> Result<Option<Pro
 
 /// The project with this id, and the names of its secrets.
 pub(crate) async fn detail<H: Host>(host: &H, id: &ProjectId) -> Result<Option<ProjectDetail>> {
-    changed(host, id, Vec::new()).await
+    write_and_read(host, id, Vec::new()).await
 }
 
 /// A page of projects, newest first, and where the next page begins: of the projects in `of`, or of
@@ -101,7 +101,7 @@ pub(crate) async fn insert<H: Host>(
     let event = Statement::new(audit::EVENT, event.values());
     let mut statements = vec![event, Statement::new(sql::INSERT, values)];
     statements.extend(secrets.statements(id, project.created_at)?);
-    changed(host, id, statements).await
+    write_and_read(host, id, statements).await
 }
 
 /// Changes a project, with the event; `None` when there is no such project.
@@ -119,7 +119,7 @@ pub(crate) async fn change<H: Host>(
     let happened = Statement::new(audit::EVENT_IF_PROJECT, event.values());
     let mut statements = vec![happened, Statement::new(sql::CHANGE, values)];
     statements.extend(secrets.statements(id, event.at)?);
-    changed(host, id, statements).await
+    write_and_read(host, id, statements).await
 }
 
 fn settings(recipe: &Recipe) -> [Value; 6] {
@@ -129,7 +129,7 @@ fn settings(recipe: &Recipe) -> [Value; 6] {
 }
 
 /// Runs statements, and reads the project in the same transaction.
-async fn changed<H: Host>(
+async fn write_and_read<H: Host>(
     host: &H,
     id: &ProjectId,
     mut statements: Vec<Statement>,

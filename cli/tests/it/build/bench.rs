@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use capy_protocol::env_map::SecretValue;
 use capy_protocol::id::ProjectId;
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use serde_json::{Value, json};
 
 use crate::build::engine::{IMAGE, Store, write_program};
@@ -89,7 +89,7 @@ impl Bench {
         let keys = StoreKeys::parse(&"5a".repeat(32)).unwrap();
         let project = ProjectId::parse(PROJECT).unwrap();
         let row = |(name, value): &(&str, &str)| {
-            let place = Place { project: &project, name };
+            let place = Binding { project: &project, name };
             let row = keys.seal(place, &SecretValue::new((*value).to_owned())).unwrap();
             json!({"key": name, "row": row, "key_id": keys.newest()})
         };

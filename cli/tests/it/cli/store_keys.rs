@@ -9,7 +9,7 @@ use capy_client::service_url::PlainHttp;
 use capy_client::{Deadline, Service, ServiceUrl};
 use capy_protocol::api::projects::{StoreRow, StoreRows};
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ impl Store {
         let StoreRows { rows, .. } = self.client().store_rows(&id, deadline()).unwrap();
         let keys = StoreKeys::parse(keys).unwrap();
         let open = |row: StoreRow| {
-            let place = Place { project: &id, name: &row.key };
+            let place = Binding { project: &id, name: &row.key };
             let value = keys.open(place, row.key_id, &row.row).unwrap();
             (row.key.clone(), value.expose_secret().to_owned())
         };

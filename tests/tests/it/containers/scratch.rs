@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use capy_journeys::podman::{Podman, Root};
 use capy_journeys::{printed, programs, static_program};
 use capy_test_support::desk::{Credentials, Desk, with_stdin};
-use capy_test_support::guarded::Guarded;
+use capy_test_support::server_process::ServerProcess;
 
 use crate::containers::CANARY;
 
@@ -32,11 +32,11 @@ fn certificates(folder: &Path) {
 }
 
 /// The key service with a certificate of that authority, and its token.
-fn serve(folder: &Path) -> (Guarded, String) {
+fn serve(folder: &Path) -> (ServerProcess, String) {
     let mut serve = Command::new(programs().join("capy-server"));
     serve.args(["--listen", "127.0.0.1:0", "--data", "data", "--init"]);
     serve.args(["--tls-cert", "tls/cert.pem", "--tls-key", "tls/key.pem"]);
-    let service = Guarded::spawn(&serve, folder, "listening on ").expect("the service starts");
+    let service = ServerProcess::spawn(&serve, folder, "listening on ").expect("the service starts");
     let token = fs::read_to_string(folder.join("data/admin-token")).unwrap();
     (service, token.trim().to_owned())
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use capy_test_support::guarded::Guarded;
 use capy_test_support::node::Node;
+use capy_test_support::server_process::ServerProcess;
 use capy_test_support::workspace_root;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,7 +15,7 @@ use crate::owner::account::Version;
 /// A deployed version that answers. Stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Running {
-    server: Guarded,
+    server: ServerProcess,
     _folder: TempDir,
 }
 
@@ -43,7 +43,7 @@ impl Running {
         serve.arg(workspace_root().join("tests/tests/it/owner/serve.mjs")).arg(data);
         serve.env("WORKER", worker.to_string()).env("STATEMENTS", json!(statements).to_string());
         serve.env("SECRETS", json!(version.secrets()).to_string());
-        let server = Guarded::spawn(&serve, folder.path(), "serving on ").unwrap();
+        let server = ServerProcess::spawn(&serve, folder.path(), "serving on ").unwrap();
         Self { server, _folder: folder }
     }
 

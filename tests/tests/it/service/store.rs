@@ -6,7 +6,7 @@ use std::thread;
 use capy_journeys::needles::{Needle, assert_absent};
 use capy_protocol::api::projects::{StoreRow, StoreRows};
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use capy_test_support::build_worker::{Build, build_worker};
 use capy_test_support::key_service::KeyService;
 use capy_test_support::node::require_node;
@@ -31,7 +31,7 @@ fn open(answer: &Answer, keys: &str) -> Vec<(String, String)> {
         serde_json::from_str(&answer.text).unwrap_or_else(|_| panic!("{}", answer.text));
     let keys = StoreKeys::parse(keys).unwrap();
     let open = |row: StoreRow| {
-        let place = Place { project: &project_id, name: &row.key };
+        let place = Binding { project: &project_id, name: &row.key };
         let value = keys.open(place, row.key_id, &row.row).unwrap();
         (row.key.clone(), value.expose_secret().to_owned())
     };

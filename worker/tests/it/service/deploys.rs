@@ -32,7 +32,7 @@ async fn a_wrap_is_made_under_the_newest_root() {
 }
 
 #[tokio::test]
-async fn an_unfit_registration_is_refused_and_leaves_nothing() {
+async fn an_invalid_registration_is_refused_and_leaves_nothing() {
     let service = Service::new();
     let with = |name: &str, value: Value| {
         let mut body = registration(&inner());

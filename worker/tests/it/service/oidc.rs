@@ -230,7 +230,7 @@ async fn a_removed_trust_counts_no_longer() {
 }
 
 #[tokio::test]
-async fn an_unfit_trust_is_refused_and_leaves_nothing() {
+async fn an_invalid_trust_is_refused_and_leaves_nothing() {
     let service = Service::new();
     let good = json!({ "issuer": ISSUER, "audience": AUDIENCE, "claims": { "repository": "o/r" }, "scope": "read:a" });
     for (name, value) in [

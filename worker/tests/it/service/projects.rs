@@ -3,7 +3,7 @@
 
 use capy_protocol::api::projects::StoreRows;
 use capy_protocol::store_keys::StoreKeys;
-use capy_protocol::store_row::Place;
+use capy_protocol::store_row::Binding;
 use capy_worker_testing::Faults;
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ pub(crate) async fn values(service: &Service, keys: &str) -> Vec<(String, String
     let StoreRows { project_id, rows } = serde_json::from_str(&answer.text).unwrap();
     let keys = StoreKeys::parse(keys).unwrap();
     let open = |row: &capy_protocol::api::projects::StoreRow| {
-        let place = Place { project: &project_id, name: &row.key };
+        let place = Binding { project: &project_id, name: &row.key };
         let value = keys.open(place, row.key_id, &row.row).unwrap();
         (row.key.clone(), value.expose_secret().to_owned())
     };

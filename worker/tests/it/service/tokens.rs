@@ -119,7 +119,7 @@ async fn a_use_is_written_down_once_a_minute_and_a_database_that_takes_no_writes
 }
 
 #[tokio::test]
-async fn an_unfit_token_is_refused_and_leaves_nothing() {
+async fn an_invalid_token_is_refused_and_leaves_nothing() {
     let service = Service::new();
     for body in [
         json!({}),

@@ -33,19 +33,19 @@ kill -KILL 0
 
 /// A running server. Stopped on drop.
 #[derive(Debug)]
-pub struct Guarded {
+pub struct ServerProcess {
     url: String,
     guard: Child,
     output: Output,
 }
 
-impl Guarded {
+impl ServerProcess {
     /// Starts a command in a folder, and waits until it prints a line with `ready` and its address.
     ///
     /// # Errors
     /// If the server ends, or is not ready after a minute: then with the server's output.
     pub fn spawn(command: &Command, folder: &Path, ready: &'static str) -> Result<Self> {
-        let mut guard = guarded(command, folder).spawn().context("sh could not be started")?;
+        let mut guard = guarded_command(command, folder).spawn().context("sh could not be started")?;
         let output = Output::default();
         let address = output.follow(&mut guard, ready);
         let mut server = Self { url: String::new(), guard, output };
@@ -126,7 +126,7 @@ impl Guarded {
     }
 }
 
-impl Drop for Guarded {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         let deadline = Instant::now() + STOP_DEADLINE;
@@ -209,7 +209,7 @@ fn parse_ready(line: &str, ready: &str) -> Option<String> {
 }
 
 /// Wraps a command in the guard script, in a process group of its own.
-fn guarded(command: &Command, folder: &Path) -> Command {
+fn guarded_command(command: &Command, folder: &Path) -> Command {
     let mut guard = Command::new("sh");
     guard.args(["-c", GUARD, "sh"]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
