@@ -13,16 +13,16 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 /// Stands for a signal number: no cleanup is pending.
-const RELEASED: i32 = -1;
+const CLEANUP_DONE: i32 = -1;
 /// The last named signal of Linux; higher numbers are real-time signals.
-const LAST_NAMED: i32 = 31;
-const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+const LAST_STANDARD_SIGNAL: i32 = 31;
+const TERMINATING_SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// The signals that end the program, without those that are ignored, which stay ignored in this
 /// process and its children.
 pub fn to_catch() -> Vec<i32> {
     let ignored = ignored();
-    ENDING.into_iter().filter(|number| ignored >> (number - 1) & 1 == 0).collect()
+    TERMINATING_SIGNALS.into_iter().filter(|number| ignored >> (number - 1) & 1 == 0).collect()
 }
 
 /// The signals that a container's init catches: those that it forwards to its command, and
@@ -38,7 +38,7 @@ pub fn to_pass_on() -> Vec<i32> {
         let excluded = FORBIDDEN.contains(number) || of_this_process.contains(number);
         *number == SIGCHLD || !excluded && ignored >> (number - 1) & 1 == 0
     };
-    (1..=LAST_NAMED).filter(is_caught).collect()
+    (1..=LAST_STANDARD_SIGNAL).filter(is_caught).collect()
 }
 
 /// Whether this process is the init of a container: the first process of its PID namespace. The
@@ -50,7 +50,7 @@ pub fn is_init() -> bool {
 
 /// Whether a signal is one of those by which somebody ends a program.
 pub fn is_ending(number: i32) -> bool {
-    ENDING.contains(&number)
+    TERMINATING_SIGNALS.contains(&number)
 }
 
 /// Ends the program as an uncaught signal would. The kernel does not let a signal kill an init,
@@ -94,7 +94,7 @@ impl Interrupt {
 
     /// Declares cleanup complete: from now on a signal ends the program at once.
     pub fn release(&self) {
-        let _ = self.number.compare_exchange(0, RELEASED, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self.number.compare_exchange(0, CLEANUP_DONE, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// A flag that is set once a signal arrived.

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 pub const INTERRUPTED: i32 = 0xC000_013A_u32.cast_signed();
 
 /// Stands for an event's number: no cleanup is pending.
-const RELEASED: i32 = -1;
-const ASKED: i32 = 1;
+const CLEANUP_DONE: i32 = -1;
+const STOP_REQUESTED: i32 = 1;
 
 /// A pending interrupt: the work cleans up, then the program ends as by Ctrl-C.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ impl Interrupt {
     pub fn catch() -> io::Result<Self> {
         let interrupt = Self::default();
         let shared = interrupt.clone();
-        on_interrupt(move || shared.note(ASKED))?;
+        on_interrupt(move || shared.note(STOP_REQUESTED))?;
         Ok(interrupt)
     }
 
@@ -44,7 +44,7 @@ impl Interrupt {
 
     /// Declares cleanup complete: from now on Ctrl-C ends the program at once.
     pub fn release(&self) {
-        let _ = self.state.compare_exchange(0, RELEASED, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self.state.compare_exchange(0, CLEANUP_DONE, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// A flag that is set once Ctrl-C was pressed.

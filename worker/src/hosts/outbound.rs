@@ -14,8 +14,8 @@ use crate::host::{DOCUMENT_MAX, FETCH_TIMEOUT_MS, HostError, Result, RsaKey};
 /// [`HostError::Issuer`], also for any status but 200 and a document that is too long.
 pub async fn fetch(url: &str) -> Result<Vec<u8>> {
     let url = url.to_owned();
-    let asked = tokio::task::spawn_blocking(move || get(&url)).await;
-    asked.map_err(|error| HostError::Issuer(error.to_string()))?
+    let fetched = tokio::task::spawn_blocking(move || get(&url)).await;
+    fetched.map_err(|error| HostError::Issuer(error.to_string()))?
 }
 
 fn get(url: &str) -> Result<Vec<u8>> {

@@ -1,13 +1,13 @@
 //! Decisions about projects of the store: which settings are valid, and how much a project may
 //! hold.
 
-mod forms;
+mod syntax;
 
 use std::collections::BinaryHeap;
 
 use capy_protocol::api::projects::{NewProject, NewSecret, ProjectChange, Recipe};
 
-use forms::{is_branch, is_command, is_image, is_name, is_output_directory, is_repository, is_variable};
+use syntax::{is_branch, is_command, is_image, is_name, is_output_directory, is_repository, is_variable};
 
 /// The longest body of a request with values, in bytes. Longer than [`PROJECT_MAX`], because JSON
 /// escapes some characters.
@@ -113,7 +113,7 @@ fn recipe(recipe: &Recipe, local: bool) -> Result<(), InvalidProject> {
         Some(text) => check(text, is_valid, invalid),
     };
     let is_source: fn(&str) -> bool =
-        if local { |text| is_repository(text) || forms::is_local(text) } else { is_repository };
+        if local { |text| is_repository(text) || syntax::is_local(text) } else { is_repository };
     let of_repository = if local { InvalidProject::LocalRepository } else { InvalidProject::Repository };
     given(&recipe.repository_url, is_source, of_repository)?;
     given(&recipe.branch, is_branch, InvalidProject::Branch)?;

@@ -129,7 +129,8 @@ pub(crate) async fn list<H: Host>(
     let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![project_id.as_str().into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut deploys = query(host, sql::LIST, values).await?.parse(read_deploy)?;
-    let next = page::cut(&mut deploys, |last| Cursor { created_at: last.created_at, id: last.deploy_id });
+    let next =
+        page::truncate(&mut deploys, |last| Cursor { created_at: last.created_at, id: last.deploy_id });
     Ok((deploys, next))
 }
 

@@ -36,9 +36,12 @@ impl<I: fmt::Display> fmt::Display for Cursor<I> {
     }
 }
 
-/// Cuts a list to a page, after a query for one entry more. Returns the cursor of the next page, if
-/// there is one.
-pub(crate) fn cut<T, I>(entries: &mut Vec<T>, cursor: impl FnOnce(&T) -> Cursor<I>) -> Option<Cursor<I>> {
+/// Truncates a list to a page, after a query for one entry more. Returns the cursor of the next
+/// page, if there is one.
+pub(crate) fn truncate<T, I>(
+    entries: &mut Vec<T>,
+    cursor: impl FnOnce(&T) -> Cursor<I>,
+) -> Option<Cursor<I>> {
     let more = entries.len() > PAGE;
     entries.truncate(PAGE);
     entries.last().filter(|_| more).map(cursor)

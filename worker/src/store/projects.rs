@@ -81,8 +81,10 @@ pub(crate) async fn list<H: Host>(
     let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![of.into(), created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut projects = query(host, sql::LIST, values).await?.parse(read_project)?;
-    let next =
-        page::cut(&mut projects, |last| Cursor { created_at: last.created_at, id: last.project_id.clone() });
+    let next = page::truncate(&mut projects, |last| Cursor {
+        created_at: last.created_at,
+        id: last.project_id.clone(),
+    });
     Ok((projects, next))
 }
 

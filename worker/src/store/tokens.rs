@@ -76,7 +76,7 @@ pub(crate) async fn list<H: Host>(
     let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut tokens = query(host, sql::tokens::LIST, values).await?.parse(read_info)?;
-    let next = page::cut(&mut tokens, |last| Cursor { created_at: last.created_at, id: last.token_id });
+    let next = page::truncate(&mut tokens, |last| Cursor { created_at: last.created_at, id: last.token_id });
     Ok((tokens, next))
 }
 

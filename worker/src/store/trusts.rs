@@ -23,7 +23,7 @@ pub(crate) async fn list<H: Host>(
     let (created_at, after) = Cursor::parameters(cursor);
     let values = vec![created_at.into(), after.into(), (PAGE as u64 + 1).into()];
     let mut trusts = query(host, sql::trusts::LIST, values).await?.parse(read_trust)?;
-    let next = page::cut(&mut trusts, |last| Cursor { created_at: last.created_at, id: last.trust_id });
+    let next = page::truncate(&mut trusts, |last| Cursor { created_at: last.created_at, id: last.trust_id });
     Ok((trusts, next))
 }
 
