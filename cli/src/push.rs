@@ -268,10 +268,12 @@ impl<'a> PushPlan<'a> {
         let unknown =
             |message| Report { unknown: names.clone(), program_message: Some(message), ..Report::default() };
         let captured = program::run(program, &self.push.run, "", stop);
-        let captured = captured
+        let mut captured = captured
             .map_err(|source| Error::CommandNotExecutable { program: self.push.program.clone(), source })?;
         let token = Zeroizing::new(String::from_utf8_lossy(&captured.out).into_owned());
         if captured.end != End::Success || token.trim().is_empty() {
+            // What it printed may be a token, which no message shows.
+            captured.out = Zeroizing::default();
             return Ok(failed(self.message_of(&captured)));
         }
         let vars = match heroku::ConfigVars::of(app, &token) {

@@ -77,13 +77,6 @@ pub(crate) struct FileReads {
 }
 
 impl FileReads {
-    /// As a file has them, whatever found them.
-    pub(crate) fn in_order(mut self) -> Self {
-        self.reads.sort_by_key(|read| read.start);
-        self.notes.sort_by_key(|note| (note.at, note.reason));
-        self
-    }
-
     /// What a part of a file tells, at its place in the file: `to` is where the part starts there, `from` where it does
     /// here. `None` when it tells something about the file as a whole.
     pub(crate) fn of_part(mut self, to: u32, from: u32) -> Option<Self> {

@@ -25,6 +25,7 @@ use crate::reads::{FileReads, Wanted};
 
 /// Why the tokens are not enough. The serialised names are for statistics alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "the feature shows it"))]
 pub enum Doubt {
     /// Brackets that do not fit.
     Brackets,

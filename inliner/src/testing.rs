@@ -6,9 +6,10 @@ use capy_protocol::env_map::EnvMap;
 
 use crate::link::{Links, Seen};
 use crate::prefilter::Prefilter;
+use crate::reads::{self, FileReads};
 pub use crate::scan::Doubt;
 use crate::variables::InlinedVariables;
-use crate::{reads, syntax, with_large_stacks};
+use crate::{syntax, with_large_stacks};
 
 /// Whether the token scan and the syntax tree find the same in a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,17 +32,24 @@ pub fn tokens_and_tree(text: &str, values: &EnvMap) -> Agreement {
 fn both(text: &str, values: &EnvMap) -> Agreement {
     let variables = InlinedVariables::of(values);
     let tokens = match Prefilter::new(variables.iter()).tokens(text, &variables) {
-        Ok(reads) => reads.in_order(),
+        Ok(reads) => in_order(reads),
         Err(doubt) => return Agreement::NotSure(doubt),
     };
     let links = Links::default();
     let no_files = Seen { links: &links, folder: Path::new("") };
-    let tree =
-        syntax::parse(text).ok().map(|program| reads::find(&program, &variables, &no_files).in_order());
+    let tree = syntax::parse(text).ok();
+    let tree = tree.map(|program| in_order(reads::find(&program, &variables, &no_files)));
     match tree {
         Some(tree) if tree == tokens => Agreement::Same(tree.reads.len() + tree.notes.len()),
         tree => Agreement::Different(format!("{tokens:?}"), tree.map(|tree| format!("{tree:?}"))),
     }
+}
+
+/// Sorted by place: the two analyses find them in different orders.
+fn in_order(mut found: FileReads) -> FileReads {
+    found.reads.sort_by_key(|read| read.start);
+    found.notes.sort_by_key(|note| (note.at, note.reason));
+    found
 }
 
 /// Whether the parser accepts this text.

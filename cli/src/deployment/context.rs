@@ -33,6 +33,8 @@ pub(crate) struct CheckedRequest {
     pub(super) env: EnvMap,
     /// The names of the variables that the platform is to hold.
     pub(crate) names: Vec<&'static str>,
+    /// The deployment whose blob the file for the blob held.
+    pub(super) blob_holder: Option<DeployId>,
 }
 
 impl DeployContext {
@@ -66,6 +68,7 @@ impl DeployContext {
         let env = self.select(request.only.as_deref())?;
         let size = SizeCheck::new(&request, &env, self.service.url());
         size.require(&request.platform)?;
+        let blob_holder = blob_holder(&request)?;
         match self.check_blob_file(&request) {
             Err(error @ Error::Deployment(DeploymentFault::BlobFileInUse { .. })) => {
                 confirm_overwrite(error)?;
@@ -73,7 +76,7 @@ impl DeployContext {
             result => result?,
         }
         let names = size.sizes.iter().map(|(name, _)| *name).collect();
-        Ok(CheckedRequest { request, env, names })
+        Ok(CheckedRequest { request, env, names, blob_holder })
     }
 
     /// The sizes of the requested variables, compared with the platform's limits.
@@ -88,7 +91,7 @@ impl DeployContext {
         let Some(file) = request.blob.file() else {
             return Ok(());
         };
-        let Some(holder) = blob_file::holder(&file.path)? else {
+        let Some(holder) = blob_holder(request)? else {
             return Ok(());
         };
         if file.replaces == Replaces::Any || file.replaces == Replaces::One(holder) {
@@ -124,6 +127,11 @@ impl DeployContext {
         deployment.revoked.store(true, Ordering::SeqCst);
         deployment.restore_blob_file()
     }
+}
+
+/// The deployment whose blob is in the file for the blob, if there is such a file.
+pub(super) fn blob_holder(request: &DeployRequest) -> Result<Option<DeployId>> {
+    request.blob.file().map_or(Ok(None), |file| blob_file::holder(&file.path))
 }
 
 /// Revokes a deployment, and removes what this machine remembers of it.

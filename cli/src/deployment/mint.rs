@@ -10,7 +10,7 @@ use capy_protocol::mint::Minting;
 use zeroize::Zeroizing;
 
 use super::blob_file::{PendingFile, WrittenFile};
-use super::context::{CheckedRequest, DeployContext, revoke};
+use super::context::{CheckedRequest, DeployContext, blob_holder, revoke};
 use super::variables::{self, Content, Variable, names_of};
 use super::{BlobPlace, DeployRequest, Deployment, Fingerprints};
 use crate::error::{Error, Result};
@@ -30,6 +30,10 @@ impl DeployContext {
     /// Makes the deployment of a checked request.
     pub(crate) fn mint(&self, checked: &CheckedRequest) -> Result<Deployment> {
         let CheckedRequest { request, env, .. } = checked;
+        // Another run may have written the file while somebody was asked.
+        if blob_holder(request)? != checked.blob_holder {
+            self.check_blob_file(request)?;
+        }
         let pending = request.blob.file().map(PendingFile::create).transpose()?;
         let sealed = match self.register_and_seal(request, env) {
             // The first try was registered, but the answer was lost, and with it the keys.

@@ -113,3 +113,12 @@ fn what_heroku_refuses_is_told_and_taken_back() {
     assert!(failed.stderr.contains("You do not have access to the app shop. (403)"), "{}", failed.stderr);
     assert!(sandbox.service.deploys().iter().all(|deploy| deploy.revoked_at.is_some()));
 }
+
+#[test]
+fn a_token_that_comes_with_a_failure_is_not_printed() {
+    let mut sandbox = project_with("heroku");
+    sandbox.write_program("heroku", "#!/bin/sh\necho canary-heroku-token\nexit 1\n");
+    let push = ["deploy", "--platform", "heroku", "--push", "--yes", "--project", "shop"];
+    let failed = sandbox.capy(&push).fails(1, "PUSH_INCOMPLETE");
+    assert!(!(failed.stdout + &failed.stderr).contains("canary-heroku-token"));
+}
