@@ -224,7 +224,11 @@ fn what_was_given_up_is_told_and_is_no_tampering() {
     findings.push(json!({ "flaw": "changed", "first": 9, "last": 9 }));
     can_trail(&sandbox, &["d", "d"], json!(findings));
     let changed = sandbox.capy(&["audit", "verify", "--all"]).fails(50, "AUDIT_TAMPERED");
-    assert!(changed.stderr.contains("rows 5 to 11: nothing proves"), "{}", changed.stderr);
+    assert!(
+        changed.stderr.contains("rows 5 to 11: those sealed under wrap root 6 have no proof"),
+        "{}",
+        changed.stderr
+    );
 }
 
 #[test]

@@ -315,11 +315,11 @@ fn an_edit_keeps_the_mode_and_a_new_file_is_private() {
 fn what_readers_of_env_files_read_otherwise_is_told_by_run_and_refused_by_encrypt_and_deploy() {
     let sandbox = Sandbox::project();
     for (line, says) in [
-        ("\u{feff}B_TWO=canary", "a character that cannot be seen (U+FEFF)"),
-        ("\u{200b}B_TWO=canary", "a character that cannot be seen (U+200B)"),
-        ("B_TWO=canary\u{a0}", "a character that cannot be seen (U+00A0)"),
-        ("B_TWO='can\u{2028}ary'", "a character that cannot be seen (U+2028)"),
-        ("B_TWO=\u{202e}canary", "a character that cannot be seen (U+202E)"),
+        ("\u{feff}B_TWO=canary", "an invisible character (U+FEFF)"),
+        ("\u{200b}B_TWO=canary", "an invisible character (U+200B)"),
+        ("B_TWO=canary\u{a0}", "an invisible character (U+00A0)"),
+        ("B_TWO='can\u{2028}ary'", "an invisible character (U+2028)"),
+        ("B_TWO=\u{202e}canary", "an invisible character (U+202E)"),
         ("В_TWO=canary", "a character that other readers of .env do not accept"),
         ("B_TWO=canary\rC=2", "a carriage return without a newline"),
         ("B_TWO=\"can\\ary\"", "a backslash in double quotes"),

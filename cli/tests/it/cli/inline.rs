@@ -88,7 +88,11 @@ fn only_what_this_build_wrote_is_touched() {
     sandbox.write("bin/next", "#!/bin/sh\ntrue\n");
     std::thread::sleep(Duration::from_millis(120));
     let outcome = sandbox.capy(&["run", "--", "next", "build"]).fails(1, "OUTPUT_OLDER_THAN_RUN");
-    assert!(outcome.stderr.contains("hint: --inline=./.next inlines it"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("pass --inline=./.next to inline that output anyway"),
+        "{}",
+        outcome.stderr
+    );
     assert!(!page(&sandbox).contains(CANARY));
 }
 

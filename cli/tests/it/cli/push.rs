@@ -204,8 +204,7 @@ fn a_name_that_is_listed_is_no_proof_of_its_value() {
     {
         let sandbox = project_with(program);
         let told = sandbox.capy(&["deploy", "--platform", platform, "--push", "--yes"]).succeeds();
-        let listed =
-            "which does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
+        let listed = "the platform does not show whether the value is whole: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";
         for text in [listed, "capy deploy --check --held FILE\n", "`capy deploy list` counts a use"] {
             assert!(told.stderr.contains(text), "{platform}: {text}: {}", told.stderr);
         }

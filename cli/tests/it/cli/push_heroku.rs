@@ -69,7 +69,7 @@ fn heroku_gets_its_values_in_the_body_of_its_own_api() {
     sandbox.env.insert("HEROKU_HOST".into(), format!("http://{}", heroku.address));
     let push = ["deploy", "--platform", "heroku", "--push", "--yes"];
     let which = sandbox.capy(&push).fails(2, "PUSH_PROJECT_MISSING");
-    assert!(which.stderr.contains("hint: pass --project APP"), "{}", which.stderr);
+    assert!(which.stderr.contains("hint: pass the app's name with --project APP"), "{}", which.stderr);
     assert!(sandbox.service.deploys().is_empty());
     let pushed = sandbox.capy(&[&push[..], &["--project", "shop"]].concat()).succeeds();
     let all = "set, and verified: CAPY_SERVICE_URL, PROJECT_KEY, SECRETS_BLOB";

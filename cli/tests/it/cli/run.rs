@@ -269,7 +269,7 @@ fn what_execve_does_not_take_is_named_with_its_size_and_without_its_value() {
     let told = refused(&format!("A=1\nBIG_ONE={long}\n"), &["true"], "VARIABLE_TOO_LARGE");
     let bytes = "BIG_ONE=\0".len() + long.len();
     assert!(told.contains(&format!("variable BIG_ONE has {bytes} bytes with its name")), "{told}");
-    assert!(told.contains("a program can be given 131072\n"), "{told}");
+    assert!(told.contains("a program can get at most 131072\n"), "{told}");
     let many: String = (0..70).map(|index| format!("MANY_{index}={}\n", "canary".repeat(20_000))).collect();
     let told = refused(&many, &["true"], "ENVIRONMENT_TOO_LARGE");
     assert!(told.contains("MANY_1") && told.contains("the largest variables: "), "{told}");
@@ -310,7 +310,7 @@ fn variables_that_are_there_and_empty_are_told_as_that() {
     let mut sandbox = platform();
     sandbox.env.insert("SECRETS_BLOB".into(), String::new());
     let half = run_touch(&sandbox).fails(30, "CREDENTIALS_INCOMPLETE");
-    assert!(half.stderr.contains("SECRETS_BLOB is set but empty"), "{}", half.shown());
+    assert!(half.stderr.contains("PROJECT_KEY is set but SECRETS_BLOB is empty"), "{}", half.shown());
     sandbox.env.insert("PROJECT_KEY".into(), " ".into());
     let both = run_touch(&sandbox).fails(10, "CREDENTIALS_EMPTY");
     assert!(both.stderr.contains("SECRETS_BLOB and PROJECT_KEY are set but empty"), "{}", both.shown());

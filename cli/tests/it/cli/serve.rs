@@ -204,5 +204,5 @@ fn serve_without_its_program_says_how_to_get_it() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(10), "{said}");
     assert!(said.starts_with("error[SERVER_MISSING]: cannot find the program capy-server "), "{said}");
-    assert!(said.contains("\nhint: install it "), "{said}");
+    assert!(said.contains("\nhint: install capy-server "), "{said}");
 }

@@ -35,7 +35,7 @@ fn a_project_is_made_changed_shown_and_deleted() {
     let made = made.succeeds();
     let id = made.stdout.trim();
     assert!(id.starts_with("prj_") && made.stdout.lines().count() == 1, "{}", made.stdout);
-    assert_eq!(made.stderr, "project shop is made, with 0 secrets\n");
+    assert_eq!(made.stderr, "project shop is created, with 0 secrets\n");
 
     capy(&["store", "project", "update", "shop", "--build-command", "npm run build", "--branch", ""])
         .succeeds();
@@ -93,7 +93,7 @@ fn values_come_from_a_pipe_or_a_file_and_are_kept_sealed() {
     store.sandbox.write("more.env", "A=canary.A2.x9\nB='canary.B.x9 $x'\nC=\nCAPY_TOKEN=canary.own.x9\n");
     let set = capy(&["store", "secret", "set", "shop", "--from", "more.env"], "").succeeds();
     assert!(set.stderr.ends_with("3 secrets are set in project shop\n"), "{}", set.stderr);
-    assert!(set.stderr.contains("CAPY_TOKEN in more.env is capy's own"), "{}", set.stderr);
+    assert!(set.stderr.contains("capy ignores CAPY_TOKEN in more.env"), "{}", set.stderr);
     let pairs = [("A", "canary.A2.x9"), ("B", "canary.B.x9 $x"), ("C", "")];
     let pairs: Vec<_> = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     assert_eq!(store.values("prj_a", &keys()), pairs);

@@ -11,7 +11,7 @@ fn create(sandbox: &Sandbox, arguments: &[&str]) -> (String, String) {
     let token = created.stdout.strip_suffix('\n').unwrap().to_owned();
     assert!(Token::parse(&token).is_ok(), "stdout holds the token and nothing else");
     assert!(!created.stderr.contains(&token));
-    let id = created.stderr.split_once(':').unwrap().0.to_owned();
+    let id = created.stderr.rsplit_once(' ').unwrap().1.trim_end().to_owned();
     (token, id)
 }
 
