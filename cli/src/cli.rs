@@ -384,8 +384,8 @@ pub(crate) struct Serve {
 
 #[derive(Subcommand)]
 pub(crate) enum Service {
-    /// Print a new wrap root, for `wrangler secret put WRAP_ROOTS`; or write all secrets of a new
-    /// service to a file
+    /// Print a new wrap root, for `wrangler secret put WRAP_ROOTS`; or write the secrets of a
+    /// new service without a project store to a file
     Keygen(Keygen),
     /// Show the service's wrap roots and how many live deployments need each; needs an admin's
     /// token

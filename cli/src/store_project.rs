@@ -52,7 +52,7 @@ pub(crate) fn detail(service: &Service, named: &str) -> Result<ProjectDetail> {
     Ok(service.project(&id, deadline()?)?)
 }
 
-/// Reads all variables of a `.env` file, and decrypts sealed ones. A file with a ambiguous line is
+/// Reads all variables of a `.env` file, and decrypts sealed ones. A file with an ambiguous line is
 /// refused.
 pub(crate) fn read(path: &Path) -> Result<EnvMap> {
     let file =

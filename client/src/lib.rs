@@ -2,7 +2,7 @@
 //! variables.
 //!
 //! It chooses the credentials, finds the service, calls it with retries and a deadline, and defines
-//! the errors with their stable codes. It prints nothing but the progress bar of [`bar`], and keeps
+//! the errors with their stable codes. It prints nothing but the progress bar of [`progress_bar`], and keeps
 //! nothing on disk. Functions take the environment as a parameter: only [`open_from_process_env`]
 //! reads credentials and settings from the process's own. Direct reads are `SSL_CERT_FILE` and
 //! proxy variables for connections, and `TERM` for the bar. All calls block, without an async

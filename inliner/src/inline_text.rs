@@ -18,7 +18,8 @@ const BUNDLE: &str = "input.js";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InlinedText {
-    /// The new text, or the old one if nothing was replaced.
+    /// The new text, or the old one if nothing was replaced. It has values in it even if the report
+    /// holds a leak or a failure: the caller decides what becomes of it.
     pub text: String,
     /// The adjusted source map, if columns moved.
     pub map: Option<String>,
@@ -26,7 +27,8 @@ pub struct InlinedText {
     pub report: Report,
 }
 
-/// Inlines the text of one bundle, and adjusts its source map: `map`, or else an inline one.
+/// Inlines the text of one bundle, and adjusts its source map: one in the text, or `map`, if the
+/// text names a file beside it (`input.js.map`).
 ///
 /// Nothing is set before the program starts, because that may take a second file: a use of the
 /// environment that no value can replace stays, and is reported with the severity of its reason.

@@ -24,8 +24,9 @@ impl<'t> LineIndex<'t> {
         let end = offset.min(self.text.len()).max(self.at);
         let mut line_start = None;
         for at in memchr::memchr2_iter(b'\n', b'\r', &self.text[self.at..end]).map(|found| self.at + found) {
-            // A `\r` in front of a `\n` is a part of the same line end.
-            if self.text[at] == b'\n' || self.text.get(at + 1) != Some(&b'\n') {
+            // A `\r` in front of a `\n` is a part of the same line end, in UTF-16 as well.
+            let is_in_pair = matches!(self.text.get(at + 1..), Some([b'\n', ..] | [0, b'\n', ..]));
+            if self.text[at] == b'\n' || !is_in_pair {
                 self.line += 1;
                 line_start = Some(at + 1);
             }

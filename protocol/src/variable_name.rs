@@ -21,8 +21,8 @@ pub fn is_public(name: &str) -> bool {
     PUBLIC_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether every JavaScript object has a property of this name: reading it from `process.env` is a
-/// use of the whole environment, not of a variable.
+/// Whether this is a property of every JavaScript object whose read from `process.env` is a use of
+/// the whole environment, not of a variable.
 pub fn is_object_property(name: impl AsRef<[u8]>) -> bool {
     matches!(
         name.as_ref(),

@@ -37,7 +37,7 @@ pub(super) struct Verified {
 /// Verifies the trail from a checkpoint to its end; the service makes missing checkpoints for that.
 ///
 /// # Errors
-/// If anything was removed, added or changed, and if a stretch cannot be sealed.
+/// If anything was removed, added or changed, and if a segment cannot be sealed.
 pub(super) fn verify(caller: &Caller, url: &str, from: u64) -> Result<Verified> {
     let mut verified = Verified { events: 0, last: from };
     let mut next = Some(from);

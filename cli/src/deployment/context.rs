@@ -65,6 +65,8 @@ impl DeployContext {
         request: DeployRequest,
         confirm_overwrite: impl FnOnce(Error) -> Result<()>,
     ) -> Result<CheckedRequest> {
+        // Without the key nobody should have to answer questions first.
+        self.project.key()?;
         let env = self.select(request.only.as_deref())?;
         let size = SizeCheck::new(&request, &env, self.service.url());
         size.require(&request.platform)?;
@@ -81,8 +83,18 @@ impl DeployContext {
 
     /// The sizes of the requested variables, compared with the platform's limits.
     pub(crate) fn check_size(&self, request: &DeployRequest) -> Result<SizeCheck> {
+        self.project.key()?;
         let env = self.select(request.only.as_deref())?;
         Ok(SizeCheck::new(request, &env, self.service.url()))
+    }
+
+    /// Checks the file for the blob again if another run has written it since the request was
+    /// checked.
+    pub(super) fn check_blob_file_again(&self, checked: &CheckedRequest) -> Result<()> {
+        match blob_holder(&checked.request)? == checked.blob_holder {
+            true => Ok(()),
+            false => self.check_blob_file(&checked.request),
+        }
     }
 
     /// Checks that the file for the blob, if there is one, is missing or empty, or holds the blob
@@ -130,7 +142,7 @@ impl DeployContext {
 }
 
 /// The deployment whose blob is in the file for the blob, if there is such a file.
-pub(super) fn blob_holder(request: &DeployRequest) -> Result<Option<DeployId>> {
+fn blob_holder(request: &DeployRequest) -> Result<Option<DeployId>> {
     request.blob.file().map_or(Ok(None), |file| blob_file::holder(&file.path))
 }
 

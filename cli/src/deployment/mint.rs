@@ -10,7 +10,7 @@ use capy_protocol::mint::Minting;
 use zeroize::Zeroizing;
 
 use super::blob_file::{PendingFile, WrittenFile};
-use super::context::{CheckedRequest, DeployContext, blob_holder, revoke};
+use super::context::{CheckedRequest, DeployContext, revoke};
 use super::variables::{self, Content, Variable, names_of};
 use super::{BlobPlace, DeployRequest, Deployment, Fingerprints};
 use crate::error::{Error, Result};
@@ -30,10 +30,7 @@ impl DeployContext {
     /// Makes the deployment of a checked request.
     pub(crate) fn mint(&self, checked: &CheckedRequest) -> Result<Deployment> {
         let CheckedRequest { request, env, .. } = checked;
-        // Another run may have written the file while somebody was asked.
-        if blob_holder(request)? != checked.blob_holder {
-            self.check_blob_file(request)?;
-        }
+        self.check_blob_file_again(checked)?;
         let pending = request.blob.file().map(PendingFile::create).transpose()?;
         let sealed = match self.register_and_seal(request, env) {
             // The first try was registered, but the answer was lost, and with it the keys.
@@ -43,7 +40,11 @@ impl DeployContext {
             }
             result => result?,
         };
-        let blob_file = pending.map(|file| file.write(sealed.blob.clone())).transpose();
+        let write = |file: PendingFile| {
+            self.check_blob_file_again(checked)?;
+            file.write(sealed.blob.clone())
+        };
+        let blob_file = pending.map(write).transpose();
         let blob_file = blob_file.inspect_err(|_| {
             // If revoking fails, too, the deployment stays noted as one that nobody holds.
             let _ = revoke(&self.service, &sealed.id);

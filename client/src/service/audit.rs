@@ -50,7 +50,7 @@ impl Service {
         if moves_on && is_asked {
             return Ok(answer);
         }
-        let reason = "it verified another stretch than was asked for".into();
+        let reason = "it verified another segment than was asked for".into();
         Err(Error::ServiceProtocol { url: self.url().clone(), reason })
     }
 

@@ -66,8 +66,10 @@ pub(crate) fn leaks_in_inline_map(text: &[u8], path: &Path, search: &Search) -> 
     let map = std::str::from_utf8(&url[..end]).ok().and_then(|url| DataUrl::parse(url.trim())?.decode());
     let mut leaks =
         map.map_or_else(Vec::new, |map| leaks_in(map.as_bytes(), path, Origin::SourceMap, search));
-    let line = LineIndex::new(text).line(at);
-    leaks.iter_mut().for_each(|leak| leak.line = line);
+    if !leaks.is_empty() {
+        let line = LineIndex::new(text).line(at);
+        leaks.iter_mut().for_each(|leak| leak.line = line);
+    }
     leaks
 }
 

@@ -1,6 +1,6 @@
 //! `capy audit verify`: checks that the audit trail is as the service wrote it, over all projects.
 //!
-//! The service checks its rows in stretches. It cannot know whether the end of the trail was cut
+//! The service checks its rows in segments. It cannot know whether the end of the trail was cut
 //! off. So this machine remembers the last checkpoint that it saw, and reports a checkpoint that is
 //! missing or different the next time. Verification begins there, unless `--all` is given.
 
@@ -129,17 +129,17 @@ fn verify(
     let (mut report, mut last) = (Report::default(), None::<Checkpoint>);
     let mut at = from;
     loop {
-        let stretch = service.verify_audit(at, deadline()?)?;
-        report.pending += stretch.pending;
-        report.unsealed += stretch.unsealed;
-        for finding in stretch.findings.iter().map(shown) {
+        let segment = service.verify_audit(at, deadline()?)?;
+        report.pending += segment.pending;
+        report.unsealed += segment.unsealed;
+        for finding in segment.findings.iter().map(shown) {
             // Each checkpoint repeats what was given up, and a changed checkpoint is reported by
             // itself and by the next one.
             if !report.findings.contains(&finding) {
                 report.findings.push(finding);
             }
         }
-        if let Some(checkpoint) = stretch.checkpoint {
+        if let Some(checkpoint) = segment.checkpoint {
             report.events += checkpoint.count;
             report.checkpoints += 1;
             let differs =
@@ -149,7 +149,7 @@ fn verify(
             }
             last = Some(checkpoint);
         }
-        match stretch.next {
+        match segment.next {
             Some(next) => at = next,
             None => break,
         }

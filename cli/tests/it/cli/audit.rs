@@ -152,7 +152,7 @@ fn rows_from_before_seals_are_sealed_after_a_question() {
 }
 
 #[test]
-fn an_answer_about_another_stretch_is_no_proof() {
+fn an_answer_about_another_segment_is_no_proof() {
     let sandbox = Sandbox::project();
     let answer = json!({ "checkpoint": checkpoint(5, "d5"), "findings": [], "next": null });
     sandbox.service.can("/admin/audit/verify?from=1", answer);
