@@ -378,7 +378,7 @@ const OPENS_PATHS: [(&str, &str); 12] = [
         "the folder that the command line names, and what git leaves at the top of a clone",
     ),
     ("cli/src/build/dotenv.rs", "two files at the top of the build's own folder, always made anew"),
-    ("cli/src/build/temp.rs", "a folder that only this user can write into"),
+    ("cli/src/build/build_folder.rs", "a folder that only this user can write into"),
     ("cli/src/build/record.rs", "this user's state, and /etc/passwd"),
     ("cli/src/build/output.rs", "the log, in this user's state"),
     ("cli/src/build/steps.rs", "a file beside the build's folder, made anew"),

@@ -101,7 +101,7 @@ fn values_come_from_a_pipe_or_a_file_and_are_kept_sealed() {
     assert_eq!(store.values("prj_a", &keys())[0].1, value, "byte for byte");
 
     let listed = capy(&["store", "secret", "list", "shop"], "").succeeds();
-    assert!(listed.stdout.starts_with("name  set first"), "{}", listed.stdout);
+    assert!(listed.stdout.starts_with("name  created "), "{}", listed.stdout);
     let json = store.json(&["store", "secret", "list", "shop"]);
     assert_eq!(json.as_array().unwrap().len(), 3);
     capy(&["store", "secret", "delete", "shop", "B", "NOTHING"], "").fails(51, "SECRET_UNKNOWN");
