@@ -12,7 +12,7 @@ pub(super) enum Does {
 }
 
 /// Build tools and the subcommands that build. Without subcommands, the tool does nothing else.
-const TOOLS: [(&str, &[&str]); 51] = [
+const TOOLS: &[(&str, &[&str])] = &[
     ("next", &["build", "export"]),
     ("vite", &["build"]),
     ("nuxt", &["build", "generate"]),
