@@ -105,6 +105,8 @@ pub(crate) enum Error {
     NameNotFound { name: String, path: PathBuf },
     #[error("{name:?} is not a valid variable name")]
     NameMalformed { name: String },
+    #[error("{name:?} and a value were given, but a command line is no place for values")]
+    NameIsAssignment { name: String },
     #[error("{name} is reserved for capy and cannot be the name of a secret")]
     NameReserved { name: String },
     #[error("the value contains a zero byte, which no environment variable can contain")]
@@ -280,6 +282,7 @@ impl Error {
         Self::EnvFileAmbiguous { .. } => ("ENV_FILE_AMBIGUOUS", exit::FAILED),
         Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
         Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
+        Self::NameIsAssignment { .. } => ("NAME_IS_ASSIGNMENT", exit::USAGE),
         Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE),
         Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
         Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
@@ -416,6 +419,7 @@ impl Error {
             Self::NameMalformed { .. } => {
                 "use letters, digits and `_`, and no digit at the beginning: a shell drops other names"
             }
+            Self::NameIsAssignment { .. } => "give the name alone, and type or pipe the value",
             Self::NameReserved { .. } => "choose another name",
             Self::ValueTooLong => "keep the value in a file or another store, and set the path or key to it",
             Self::SeveralLines => "pipe the value: `capy set NAME < FILE`",

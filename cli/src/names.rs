@@ -35,6 +35,9 @@ pub(crate) fn is_kept_by_shells(name: &str) -> bool {
 
 /// Checks a name that is to be set: letters, digits and `_`, no digit first, not reserved for capy.
 pub(crate) fn check(name: &str) -> Result<()> {
+    if let Some((name, _)) = name.split_once('=') {
+        return Err(Error::NameIsAssignment { name: name.into() });
+    }
     if !is_kept_by_shells(name) {
         return Err(Error::NameMalformed { name: name.into() });
     }

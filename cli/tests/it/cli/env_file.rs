@@ -66,7 +66,7 @@ fn names_that_cannot_be_set_are_refused_before_the_value_is_read() {
     for (name, code) in [
         ("1A", "NAME_MALFORMED"),
         ("A-B", "NAME_MALFORMED"),
-        ("A=B", "NAME_MALFORMED"),
+        ("A=B", "NAME_IS_ASSIGNMENT"),
         ("", "NAME_MALFORMED"),
         ("PROJECT_KEY", "NAME_RESERVED"),
         ("SECRETS_BLOB", "NAME_RESERVED"),
@@ -77,6 +77,15 @@ fn names_that_cannot_be_set_are_refused_before_the_value_is_read() {
     }
     assert!(!sandbox.path(".env").exists());
     sandbox.capy_with(&["set", "A"], "canary\0").fails(2, "VALUE_UNUSABLE");
+}
+
+#[test]
+fn a_value_behind_the_name_is_refused_and_not_repeated() {
+    let sandbox = Sandbox::project();
+    let refused = sandbox.capy(&["set", "API_KEY=canary.A.x9"]).fails(2, "NAME_IS_ASSIGNMENT");
+    assert!(!refused.stderr.contains(CANARY), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: give the name alone"), "{}", refused.stderr);
+    assert!(!sandbox.path(".env").exists());
 }
 
 const PLAIN: &str = "# shop\r\nexport A='canary one' # note\n\nB=\"canary\\ntwo\nthree\"\nNEXT_PUBLIC_X=open\nEMPTY=\nA2=canary";
