@@ -69,7 +69,7 @@ pub(super) fn detect(
         let fresh = is_fresh(tree, &dist.join(MANIFEST), written_since)?;
         found.push(Detected { layout: layout(tree, &dist)?, fresh });
         let standalone = dist.join("standalone");
-        for copy in manifests(tree, &standalone, usize::MAX, &["node_modules"])? {
+        for copy in copies(tree, &standalone)? {
             found.push(Detected { layout: standalone_layout(tree, &copy)?, fresh });
         }
     }
@@ -87,15 +87,28 @@ pub(super) fn at(tree: &Tree<'_>, folder: &Path) -> Result<Option<Layout>, Error
     if tree.is_file(&folder.join(MANIFEST)) { layout(tree, folder).map(Some) } else { Ok(None) }
 }
 
+/// The copies of builds in a `standalone` folder. It belongs to a build, so that none of its folders
+/// is skipped because it cannot be read.
+fn copies(tree: &Tree<'_>, standalone: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !tree.is_dir(standalone) {
+        return Ok(Vec::new());
+    }
+    let wanted = |entry: &tree::Entry| entry.name() != "node_modules" && !find::is_cache(tree, &entry.path);
+    Ok(with_manifest(tree, tree.all_below(standalone, wanted)?))
+}
+
 /// Folders with a Next manifest.
 fn manifests(tree: &Tree<'_>, folder: &Path, depth: usize, skipped: &[&str]) -> Result<Vec<PathBuf>, Error> {
     let wanted = |entry: &tree::Entry| {
         !skipped.iter().any(|name| entry.name() == *name) && !find::is_cache(tree, &entry.path)
     };
-    let entries = tree.below(folder, depth, wanted)?.into_iter();
-    let manifests = entries.filter(|entry| entry.kind == Kind::File && entry.name() == MANIFEST);
+    Ok(with_manifest(tree, tree.below(folder, depth, wanted)?))
+}
+
+fn with_manifest(tree: &Tree<'_>, entries: Vec<tree::Entry>) -> Vec<PathBuf> {
+    let manifests = entries.iter().filter(|entry| entry.kind == Kind::File && entry.name() == MANIFEST);
     let folders = manifests.filter_map(|entry| entry.path.parent().map(Path::to_owned));
-    Ok(folders.filter(|dist| tree.is_dir(&dist.join("server"))).collect())
+    folders.filter(|dist| tree.is_dir(&dist.join("server"))).collect()
 }
 
 fn layout(tree: &Tree<'_>, dist: &Path) -> Result<Layout, Error> {

@@ -5,6 +5,7 @@
 //! are limited. A link that leads out of the tree fails a walk that follows links. A dangling link
 //! counts as no file.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
@@ -182,8 +183,10 @@ impl Walk<'_> {
 
     /// The contents of a folder, if it was not visited yet.
     fn names(&mut self, entry: &Entry) -> Result<Option<Vec<Listed>>, Error> {
+        let opened = Cell::new(false);
         let listed = self.tree.try_at(&entry.real, |root, inside| {
             let dir = root.dir.open_dir(inside)?;
+            opened.set(true);
             let metadata = dir.dir_metadata()?;
             Ok((
                 (metadata.dev(), metadata.ino()),
@@ -198,7 +201,9 @@ impl Walk<'_> {
             }
             Ok((_, None)) => Ok(Some(Vec::new())),
             Err(error) if self.links == Links::Listed && entry.depth > 0 => {
-                let counts = |error: &io::Error| error.kind() != io::ErrorKind::PermissionDenied;
+                // A folder that this user may not read is skipped, but not one that was opened.
+                let counts =
+                    |error: &io::Error| opened.get() || error.kind() != io::ErrorKind::PermissionDenied;
                 self.tree.note_fault(&entry.path, &error, counts);
                 Ok(None)
             }

@@ -25,21 +25,31 @@ pub(crate) fn is_there() -> bool {
     needs(there, "chromium and chromium-driver")
 }
 
-impl Browser {
-    pub(crate) fn start() -> Self {
+/// Starts ChromeDriver, and finds its port. Beside many other tests it may end without one, and is
+/// started again.
+fn start_driver() -> (Child, u16) {
+    for _ in 0..5 {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .map_while(Result::ok)
-            .find_map(|line| {
+        let port =
+            BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok).find_map(|line| {
                 line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("ChromeDriver says its port");
+            });
+        if let Some(port) = port {
+            return (driver, port);
+        }
+        driver.wait().unwrap();
+    }
+    panic!("ChromeDriver does not start");
+}
+
+impl Browser {
+    pub(crate) fn start() -> Self {
+        let (driver, port) = start_driver();
         let profile = tempfile::tempdir().unwrap();
         let arguments = [
             "--headless",
