@@ -91,7 +91,10 @@ impl Desk {
     }
 
     pub(crate) fn capy_with(&self, arguments: &[&str], stdin: &str) -> Outcome {
-        self.finish(self.command("capy.exe", arguments), stdin)
+        let run = || self.finish(self.command("capy.exe", arguments), stdin);
+        let outcome = run();
+        // On a busy machine Wine sometimes fails to start a program, with an error of its own.
+        if outcome.stderr.contains("(os error 1359)") { run() } else { outcome }
     }
 
     /// One of the programs under test, in the project's folder.
