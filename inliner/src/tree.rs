@@ -238,7 +238,15 @@ impl<'a> Tree<'a> {
             return files.get_key_value(path).map(|(path, _)| path.clone()).ok_or_else(|| absent(path));
         }
         self.at(path, |root, inside| {
-            let inside = root.dir.canonicalize(inside)?;
+            // Without `/proc` the path is found by opening what is there, and opening a named pipe
+            // would wait for a writer.
+            let kind = Kind::from(root.dir.metadata(inside)?.file_type());
+            let inside = match (kind, inside.parent(), inside.file_name()) {
+                (Kind::Special, Some(folder), Some(name)) => {
+                    root.dir.canonicalize(or_here(folder.to_owned()))?.join(name)
+                }
+                _ => root.dir.canonicalize(inside)?,
+            };
             Ok(if inside == Path::new(".") { root.real.clone() } else { root.real.join(inside) })
         })
     }
