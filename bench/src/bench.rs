@@ -27,7 +27,7 @@ use capy_test_support::key_service::KeyService;
 use capy_test_support::node::Node;
 use capy_test_support::setup;
 use capy_test_support::shop::{Shop, VARIABLES, collect, copy_tree};
-use capy_test_support::steps::{heading, say};
+use capy_test_support::steps::{heading, loud, say};
 use capy_test_support::workspace_root;
 pub(crate) use measure::median;
 pub(crate) use measure::print_usage;
@@ -138,10 +138,9 @@ fn install(scratch: &Path, runs: u32) -> Result<()> {
         ..Default::default()
     })?;
     heading("installing");
-    let mut node = Command::new("node");
-    node.arg(workspace_root().join("bench/install.mjs")).arg(&packages).arg(runs.to_string());
-    ensure!(node.status().context("node")?.success(), "bench/install.mjs failed");
-    Ok(())
+    let mut node = Command::new(setup::node_tool("node")?);
+    node.arg(workspace_root().join("bench/install.mjs")).arg(packages).arg(runs.to_string());
+    loud("node bench/install.mjs", &mut node)
 }
 
 /// `capy run -- true` with local secrets.

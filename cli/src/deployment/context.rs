@@ -71,7 +71,7 @@ impl DeployContext {
         let size = SizeCheck::new(&request, &env, self.service.url());
         size.require(&request.platform)?;
         let blob_holder = blob_holder(&request)?;
-        match self.check_blob_file(&request) {
+        match self.check_blob_holder(&request, blob_holder) {
             Err(error @ Error::Deployment(DeploymentFault::BlobFileInUse { .. })) => {
                 confirm_overwrite(error)?;
             }
@@ -91,19 +91,19 @@ impl DeployContext {
     /// Checks the file for the blob again if another run has written it since the request was
     /// checked.
     pub(super) fn check_blob_file_again(&self, checked: &CheckedRequest) -> Result<()> {
-        match blob_holder(&checked.request)? == checked.blob_holder {
-            true => Ok(()),
-            false => self.check_blob_file(&checked.request),
-        }
+        let holder = blob_holder(&checked.request)?;
+        if holder == checked.blob_holder { Ok(()) } else { self.check_blob_holder(&checked.request, holder) }
     }
 
     /// Checks that the file for the blob, if there is one, is missing or empty, or holds the blob
     /// of a deployment that is revoked or that the request replaces.
     pub(crate) fn check_blob_file(&self, request: &DeployRequest) -> Result<()> {
-        let Some(file) = request.blob.file() else {
-            return Ok(());
-        };
-        let Some(holder) = blob_holder(request)? else {
+        self.check_blob_holder(request, blob_holder(request)?)
+    }
+
+    /// [`DeployContext::check_blob_file`], where the deployment whose blob the file holds is known.
+    fn check_blob_holder(&self, request: &DeployRequest, holder: Option<DeployId>) -> Result<()> {
+        let Some((file, holder)) = request.blob.file().zip(holder) else {
             return Ok(());
         };
         if file.replaces == Replaces::Any || file.replaces == Replaces::One(holder) {
