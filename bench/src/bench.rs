@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: compares whole processes with their peers in alternating runs, and measures
 //! the key service under load. Results are medians, and ratios within one run.
 //!
-//! The command prints the README's tables and sets no limits: times differ between machines, ratios
+//! The command prints the tables of docs/benchmarks.md and sets no limits: times differ between machines, ratios
 //! less so.
 
 mod cpu_profile;

@@ -18,7 +18,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Set up, then measure our programs against their peers and print the README's table.
+    /// Set up, then measure our programs against their peers and print the tables of docs/benchmarks.md.
     Bench {
         /// Counted runs of each side [default: 15; 5 of those that take seconds].
         #[arg(long)]

@@ -41,7 +41,7 @@ enum Command {
         #[arg(last = true)]
         filter: Vec<String>,
     },
-    /// Set up, then measure our programs against their peers and print the README's table.
+    /// Set up, then measure our programs against their peers and print the tables of docs/benchmarks.md.
     #[command(disable_help_flag = true)]
     Bench(elsewhere::Arguments),
     /// Set up, then hold the key service under mixed load, with restarts, and check every answer, the audit trail and the

@@ -1,4 +1,4 @@
-//! The calls that wrangler makes for the README's commands, each checked and answered from the [`Account`].
+//! The calls that wrangler makes for the book's commands, each checked and answered from the [`Account`].
 //!
 //! A call that is not in the table below, or whose body has another form, is kept as strange and refused: no test
 //! passes over one.

@@ -1,4 +1,5 @@
-//! From an empty account to a revoked deployment, by the README's own lines; and what an owner does later.
+//! From an empty account to a revoked deployment, by the lines of the book's page on Cloudflare; and what an owner
+//! does later.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,12 +27,18 @@ use crate::owner::server::{API_TOKEN, Cloudflare};
 /// In bytes. Workers take 3 MB on the free plan; what is more than this was added without being looked at.
 pub(crate) const LARGEST_UPLOAD: usize = 320 * 1024;
 
-/// The commands that the README has for a key service of one's own, but for those whose work the tests' set-up has
+/// The text of the book's page on a key service on Cloudflare.
+pub(crate) fn page() -> String {
+    let page = workspace_root().join("docs/operations/key-service-on-cloudflare.md");
+    fs::read_to_string(page).unwrap()
+}
+
+/// The commands that the page has for a key service from a checkout, but for those whose work the tests' set-up has
 /// done; `service.secrets` is a file in a folder of the owner's.
 fn walkthrough(folder: &Path) -> Vec<String> {
-    let text = fs::read_to_string(workspace_root().join("README.md")).unwrap();
+    let text = page();
     let (_, rest) = text.split_once("# once: your own key service on Cloudflare").unwrap();
-    let (block, _) = rest.split_once("\n\n").unwrap();
+    let (block, _) = rest.split_once("\n```").unwrap();
     let lines: Vec<&str> = block.lines().skip(1).filter(|line| !line.starts_with('#')).collect();
     let set_up = ["npm ci", "cargo install --path cli"];
     for step in set_up {
@@ -58,7 +65,7 @@ pub(crate) fn needles<'a>(secrets: impl IntoIterator<Item = &'a (String, String)
 }
 
 #[test]
-fn the_readmes_lines_lead_from_an_empty_account_to_a_service_that_releases_and_revokes() {
+fn the_pages_lines_lead_from_an_empty_account_to_a_service_that_releases_and_revokes() {
     let Some(node) = require_node() else { return };
     let cloudflare = Cloudflare::start(Account::empty());
     let mut owner = Owner::of(&cloudflare, &node);
@@ -110,7 +117,7 @@ fn a_later_deploy_and_each_secret_that_is_put_leave_the_database_and_all_other_s
     assert!(listed.contains("No migrations to apply"), "{listed}");
     assert!(cloudflare.account().databases[0].history.iter().any(|sql| bare(sql) == bare(RECORD)));
 
-    // The README's own lines, with a copy of what they draw.
+    // The lines of the book's page on the project store, with a copy of what they draw.
     owner.types(
         "capy service keygen --encryption-key | tee \"$HOME/key\" | npx wrangler secret put ENCRYPTION_KEY",
     );

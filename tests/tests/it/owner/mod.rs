@@ -1,4 +1,4 @@
-//! What an owner does on Cloudflare, as the README has it: the real wrangler against a stand-in for the platform's API,
+//! What an owner does on Cloudflare, as the book has it: the real wrangler against a stand-in for the platform's API,
 //! and then the very upload that arrived there, in workerd.
 
 mod account;

@@ -1,12 +1,10 @@
 //! Deploys that Cloudflare, or wrangler, refuses: what is said, what is left, and how an owner goes on.
 
-use std::fs;
-
 use capy_test_support::node::require_node;
-use capy_test_support::workspace_root;
 
 use crate::owner::account::{Account, Refusal};
 use crate::owner::desk::Owner;
+use crate::owner::journey;
 use crate::owner::server::Cloudflare;
 
 const KEYGEN: &str = "capy service keygen --secrets-file \"$HOME/service.secrets\"";
@@ -87,15 +85,15 @@ fn an_upload_that_fails_leaves_a_namespace_that_has_to_go_and_a_database_that_is
     assert_eq!(cloudflare.account().databases[0].id, made);
 }
 
-/// wrangler makes a namespace before it uploads, and takes none that it finds: what the README says of that.
+/// wrangler makes a namespace before it uploads, and takes none that it finds: what the book says of that.
 fn assert_goes_on_without_the_namespace(cloudflare: &Cloudflare, owner: &mut Owner) {
     let said = owner.fails(FIRST_DEPLOY);
     assert!(
         said.contains("a namespace with this account ID and title already exists [code: 10014]"),
         "{said}"
     );
-    let readme = fs::read_to_string(workspace_root().join("README.md")).unwrap().replace('\n', " ");
-    assert!(readme.contains("code 10014") && readme.contains(REMOVE_NAMESPACE));
+    let page = journey::page().replace('\n', " ");
+    assert!(page.contains("code 10014") && page.contains(REMOVE_NAMESPACE));
     owner.types(REMOVE_NAMESPACE);
     owner.types(FIRST_DEPLOY);
     let account = cloudflare.account();
