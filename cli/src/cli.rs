@@ -1,6 +1,6 @@
 //! The command line: clap derive and nothing else.
 
-#[cfg_attr(windows, path = "cli/build/windows.rs")]
+#[cfg(unix)]
 mod build;
 mod deploy;
 mod store;
@@ -17,18 +17,15 @@ use capy_protocol::limits::{DECRYPTS_FROM_ADDRESS, DECRYPTS_OF_DEPLOY};
 use capy_protocol::network::Network;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use build::Build;
 #[cfg(unix)]
-pub(crate) use build::{BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
+pub(crate) use build::{Build, BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
 pub(crate) use deploy::{Deploy, DeployCommand, DeployList, DeployRevoke, DeployRotate, Mint, OptionValue};
 pub(crate) use store::{
-    ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, SecretCommand,
-    SecretDelete, SecretList, SecretSet, Settings, Store, StoreKeys, StoreKeysCommand,
+    ProjectCommand, ProjectCreate, ProjectDelete, ProjectUpdate, SecretCommand, SecretDelete, SecretSet,
+    Settings, Store, StoreKeysCommand, StoredProject,
 };
 pub(crate) use suggestion::parse;
-pub(crate) use token::{
-    ServiceArg, Token, TokenCreate, TokenList, TokenRevoke, TokenTrust, TrustAdd, TrustList, TrustRemove,
-};
+pub(crate) use token::{Token, TokenCreate, TokenRevoke, TokenTrust, TrustAdd, TrustRemove};
 
 /// Secrets for applications deployed where nobody can wrap the process.
 ///
@@ -119,6 +116,15 @@ pub(crate) enum Command {
     ExitCodes,
 }
 
+// `capy build` on Windows: taken, whatever it says, so that it can be refused with the reason.
+#[cfg(windows)]
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Build {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    _words: Vec<OsString>,
+}
+
 #[derive(Args)]
 pub(crate) struct Login {
     /// The service's URL [default: CAPY_SERVICE_URL; at a terminal also the project's, after a
@@ -203,11 +209,8 @@ pub(crate) struct Audit {
     /// How many events to show, newest first
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) last: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) service: ServiceArg,
+    pub(crate) ask: AskService,
 }
 
 #[derive(Subcommand)]
@@ -242,7 +245,15 @@ pub(crate) struct AuditVerify {
     pub(crate) ask: AskService,
 }
 
-// A question to a service as a whole. No doc comment: clap would take it for the help of both commands.
+// The service to call. No doc comment here and below: clap would take it for the commands' help.
+#[derive(Args)]
+pub(crate) struct ServiceArg {
+    /// The service's URL [default: the project's]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+}
+
+// The service to call, and whether its answer is printed as JSON.
 #[derive(Args)]
 pub(crate) struct AskService {
     /// The service's URL [default: the project's]

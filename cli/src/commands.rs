@@ -3,7 +3,7 @@
 
 mod allow;
 mod audit;
-#[cfg_attr(windows, path = "commands/build/windows.rs")]
+#[cfg(unix)]
 mod build;
 mod deploy;
 mod encrypt;
@@ -23,6 +23,8 @@ mod unset;
 use std::process::ExitCode;
 
 use crate::cli::{AuditCommand, Cli, Command, DeployCommand, Service};
+#[cfg(windows)]
+use crate::error::Error;
 use crate::error::Result;
 #[cfg(target_os = "linux")]
 use crate::process::container_init;
@@ -33,7 +35,10 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(run) => return run::run(run),
         #[cfg(target_os = "linux")]
         Command::InitProcess(arguments) => return container_init::run(arguments.child),
+        #[cfg(unix)]
         Command::Build(build) => return build::run(*build),
+        #[cfg(windows)]
+        Command::Build(_) => return Err(Error::BuildNotHere),
         Command::Login(login) => login::run(&login),
         Command::Logout(logout) => logout::run(&logout),
         Command::Allow(folder) => allow::allow(&folder),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::ServiceArg;
+use super::{AskService, ServiceArg};
 
 #[derive(Subcommand)]
 pub(crate) enum Store {
@@ -26,9 +26,9 @@ pub(crate) enum ProjectCommand {
     /// Change the settings of a project; those that are not given stay
     Update(ProjectUpdate),
     /// Show the projects that the API token may see, newest first
-    List(ProjectList),
+    List(AskService),
     /// Show a project and the names of its secrets
-    Show(ProjectShow),
+    Show(StoredProject),
     /// Delete a project and its secrets; asks first
     Delete(ProjectDelete),
 }
@@ -40,17 +40,17 @@ pub(crate) enum SecretCommand {
     /// Delete secrets
     Delete(SecretDelete),
     /// Show the names of a project's secrets
-    List(SecretList),
+    List(StoredProject),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum StoreKeysCommand {
     /// Show the keys of ENCRYPTION_KEY and how many values each of them seals; needs an admin's
     /// token
-    List(StoreKeys),
+    List(AskService),
     /// Seal every value again under the newest key; can be stopped and run again; needs an admin's
     /// token
-    Rotate(StoreKeys),
+    Rotate(AskService),
 }
 
 /// What is built, and how. An empty text removes a setting.
@@ -90,11 +90,8 @@ pub(crate) struct ProjectCreate {
     /// ones
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) service: ServiceArg,
+    pub(crate) ask: AskService,
 }
 
 #[derive(Args)]
@@ -109,31 +106,16 @@ pub(crate) struct ProjectUpdate {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) settings: Settings,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) service: ServiceArg,
+    pub(crate) ask: AskService,
 }
 
 #[derive(Args)]
-pub(crate) struct ProjectList {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) service: ServiceArg,
-}
-
-#[derive(Args)]
-pub(crate) struct ProjectShow {
+pub(crate) struct StoredProject {
     /// The project's name or id
     pub(crate) project: String,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) service: ServiceArg,
+    pub(crate) ask: AskService,
 }
 
 #[derive(Args)]
@@ -158,11 +140,8 @@ pub(crate) struct SecretSet {
     /// Set all variables of this .env file; the local key opens sealed ones
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
-    /// Print the project as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) service: ServiceArg,
+    pub(crate) ask: AskService,
 }
 
 #[derive(Args)]
@@ -172,26 +151,6 @@ pub(crate) struct SecretDelete {
     /// The secrets' names
     #[arg(required = true)]
     pub(crate) names: Vec<String>,
-    #[command(flatten)]
-    pub(crate) service: ServiceArg,
-}
-
-#[derive(Args)]
-pub(crate) struct SecretList {
-    /// The project's name or id
-    pub(crate) project: String,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) service: ServiceArg,
-}
-
-#[derive(Args)]
-pub(crate) struct StoreKeys {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) service: ServiceArg,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::{AskService, ServiceArg};
 use crate::deployment::lifetime;
 
 #[derive(Subcommand)]
@@ -11,7 +12,7 @@ pub(crate) enum Token {
     /// Create an API token and print it once
     Create(TokenCreate),
     /// Show the service's API tokens, newest first
-    List(TokenList),
+    List(AskService),
     /// Revoke an API token: from now on the service refuses it
     Revoke(TokenRevoke),
     /// Trust jobs on GitHub Actions by their identity (OpenID Connect), without an API token
@@ -24,7 +25,7 @@ pub(crate) enum TokenTrust {
     /// Trust the jobs of a repository with a scope
     Add(TrustAdd),
     /// Show the trusted repositories and their scopes, newest first
-    List(TrustList),
+    List(AskService),
     /// Remove a trust: from now on the service refuses those jobs
     Remove(TrustRemove),
 }
@@ -62,20 +63,8 @@ pub(crate) struct TrustAdd {
     /// The audience of the identities [default: the service's URL, which capy requests]
     #[arg(long, value_name = "TEXT")]
     pub(crate) audience: Option<String>,
-    /// Print the trust as JSON, with the warnings
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) service: ServiceArg,
-}
-
-#[derive(Args)]
-pub(crate) struct TrustList {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) service: ServiceArg,
+    pub(crate) ask: AskService,
 }
 
 #[derive(Args)]
@@ -98,20 +87,8 @@ pub(crate) struct TokenCreate {
     /// Refuse the token after this time, such as 90d or 12h [default: never]
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub(crate) expires: Option<Duration>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) service: ServiceArg,
-}
-
-#[derive(Args)]
-pub(crate) struct TokenList {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) service: ServiceArg,
+    pub(crate) ask: AskService,
 }
 
 #[derive(Args)]
@@ -120,11 +97,4 @@ pub(crate) struct TokenRevoke {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) service: ServiceArg,
-}
-
-#[derive(Args)]
-pub(crate) struct ServiceArg {
-    /// The service's URL [default: the project's]
-    #[arg(long)]
-    pub(crate) url: Option<String>,
 }

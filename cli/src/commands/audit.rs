@@ -25,13 +25,11 @@ struct Listing<'a> {
 
 pub(super) fn run(arguments: &Audit) -> Result<()> {
     let events = match (&arguments.project, arguments.of_service) {
-        (_, true) => key_service::with_token(arguments.service.url.as_deref())?.audit(
-            None,
-            arguments.last,
-            deadline()?,
-        )?,
+        (_, true) => {
+            key_service::with_token(arguments.ask.url.as_deref())?.audit(None, arguments.last, deadline()?)?
+        }
         (Some(named), false) => {
-            let service = key_service::with_token(arguments.service.url.as_deref())?;
+            let service = key_service::with_token(arguments.ask.url.as_deref())?;
             let id = store_project::find(&service, named)?;
             service.audit(Some(&id), arguments.last, deadline()?)?
         }
@@ -40,7 +38,7 @@ pub(super) fn run(arguments: &Audit) -> Result<()> {
             project.service()?.audit(Some(project.id()), arguments.last, deadline()?)?
         }
     };
-    if arguments.json {
+    if arguments.ask.json {
         return printer::json(&Listing { events: &events });
     }
     if events.is_empty() {

@@ -10,7 +10,7 @@ use capy_protocol::scope::Scope;
 use capy_protocol::token::TokenId;
 use zeroize::Zeroizing;
 
-use crate::cli::{Token, TokenCreate, TokenList, TokenRevoke};
+use crate::cli::{AskService, Token, TokenCreate, TokenRevoke};
 use crate::error::{Error, Result};
 use crate::key_service;
 use crate::printer;
@@ -37,15 +37,15 @@ fn create(arguments: TokenCreate) -> Result<()> {
         expires_in: arguments.expires.map(|time| time.as_secs()),
     };
     let created =
-        key_service::with_token(arguments.service.url.as_deref())?.create_token(&request, deadline()?)?;
-    let printed = if arguments.json { json(&created) } else { line(&created) };
+        key_service::with_token(arguments.ask.url.as_deref())?.create_token(&request, deadline()?)?;
+    let printed = if arguments.ask.json { json(&created) } else { line(&created) };
     if let Err(error) = printer::data(&printed) {
         // Nobody got the token, so it is revoked.
-        let _ = key_service::with_token(arguments.service.url.as_deref())?
+        let _ = key_service::with_token(arguments.ask.url.as_deref())?
             .revoke_token(&created.info.token_id, deadline()?);
         return Err(error);
     }
-    if !arguments.json {
+    if !arguments.ask.json {
         let id = created.info.token_id;
         printer::note(&format!("capy shows this token only once; to revoke it: capy token revoke {id}"));
     }
@@ -62,8 +62,8 @@ fn json(created: &CreatedToken) -> Zeroizing<String> {
     text
 }
 
-fn list(arguments: &TokenList) -> Result<()> {
-    let list = key_service::with_token(arguments.service.url.as_deref())?.tokens(deadline()?)?;
+fn list(arguments: &AskService) -> Result<()> {
+    let list = key_service::with_token(arguments.url.as_deref())?.tokens(deadline()?)?;
     if arguments.json {
         return printer::json(&list);
     }

@@ -4,7 +4,7 @@ use capy_client::Service;
 use capy_protocol::api::projects::{Rotated, StoreKeyState, UnopenedRow};
 use serde::Serialize;
 
-use crate::cli::{StoreKeys, StoreKeysCommand};
+use crate::cli::{AskService, StoreKeysCommand};
 use crate::error::{Error, Result};
 use crate::key_service;
 use crate::printer;
@@ -18,8 +18,8 @@ pub(super) fn run(command: StoreKeysCommand) -> Result<()> {
     }
 }
 
-fn list(arguments: &StoreKeys) -> Result<()> {
-    let list = key_service::with_token(arguments.service.url.as_deref())?.store_keys(deadline()?)?;
+fn list(arguments: &AskService) -> Result<()> {
+    let list = key_service::with_token(arguments.url.as_deref())?.store_keys(deadline()?)?;
     if arguments.json {
         return printer::json(&list);
     }
@@ -35,8 +35,8 @@ struct Outcome {
 }
 
 /// Rotates the keys. Each call does a part, and after an interruption the next run continues.
-fn rotate(arguments: &StoreKeys) -> Result<()> {
-    let service = key_service::with_token(arguments.service.url.as_deref())?;
+fn rotate(arguments: &AskService) -> Result<()> {
+    let service = key_service::with_token(arguments.url.as_deref())?;
     let outcome = rotate_all(&service)?;
     if arguments.json {
         printer::json(&outcome)?;

@@ -6,7 +6,7 @@ use capy_protocol::api::projects::{
 use capy_protocol::id::ProjectId;
 
 use crate::cli::{
-    ProjectCommand, ProjectCreate, ProjectDelete, ProjectList, ProjectShow, ProjectUpdate, Settings,
+    AskService, ProjectCommand, ProjectCreate, ProjectDelete, ProjectUpdate, Settings, StoredProject,
 };
 use crate::error::{Error, Result};
 use crate::key_service;
@@ -38,14 +38,14 @@ fn create(arguments: ProjectCreate) -> Result<()> {
         recipe: recipe(arguments.settings),
         secrets: secrets.iter().flat_map(store_project::secrets).collect(),
     };
-    let service = key_service::with_token(arguments.service.url.as_deref())?;
+    let service = key_service::with_token(arguments.ask.url.as_deref())?;
     let made = match service.create_project(&request, deadline()?) {
         // Nobody else draws the same id: an earlier try created the project, and its answer got
         // lost.
         Err(capy_client::Error::ProjectExists { .. }) if drawn => service.project(&id, deadline()?)?,
         answer => answer?,
     };
-    if arguments.json {
+    if arguments.ask.json {
         return printer::json(&made);
     }
     printer::data(&format!("{}\n", made.project.project_id))?;
@@ -55,12 +55,12 @@ fn create(arguments: ProjectCreate) -> Result<()> {
 }
 
 fn update(arguments: ProjectUpdate) -> Result<()> {
-    let service = key_service::with_token(arguments.service.url.as_deref())?;
+    let service = key_service::with_token(arguments.ask.url.as_deref())?;
     let id = store_project::find(&service, &arguments.project)?;
     let request =
         ProjectChange { name: arguments.name, recipe: recipe(arguments.settings), secrets: Vec::new() };
     let changed = service.change_project(&id, &request, deadline()?)?;
-    if arguments.json {
+    if arguments.ask.json {
         return printer::json(&changed);
     }
     printer::note(&format!("project {} is changed", shown(Some(&changed.project.name))));
@@ -78,8 +78,8 @@ fn recipe(settings: Settings) -> Recipe {
     }
 }
 
-fn list(arguments: &ProjectList) -> Result<()> {
-    let projects = key_service::with_token(arguments.service.url.as_deref())?.projects(deadline()?)?;
+fn list(arguments: &AskService) -> Result<()> {
+    let projects = key_service::with_token(arguments.url.as_deref())?.projects(deadline()?)?;
     if arguments.json {
         return printer::json(&Listing { projects, next: None });
     }
@@ -95,12 +95,10 @@ fn list(arguments: &ProjectList) -> Result<()> {
     printer::data(&table(["id", "name", "repository", "changed"], projects.iter().map(row)))
 }
 
-fn show(arguments: &ProjectShow) -> Result<()> {
-    let detail = store_project::detail(
-        &key_service::with_token(arguments.service.url.as_deref())?,
-        &arguments.project,
-    )?;
-    if arguments.json {
+fn show(arguments: &StoredProject) -> Result<()> {
+    let detail =
+        store_project::detail(&key_service::with_token(arguments.ask.url.as_deref())?, &arguments.project)?;
+    if arguments.ask.json {
         return printer::json(&detail);
     }
     let ProjectDetail { project, secrets } = &detail;

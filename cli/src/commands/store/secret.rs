@@ -4,7 +4,7 @@
 use capy_protocol::api::projects::{NewSecret, ProjectChange, SecretInfo};
 use capy_protocol::env_map::SecretValue;
 
-use crate::cli::{SecretCommand, SecretDelete, SecretList, SecretSet};
+use crate::cli::{SecretCommand, SecretDelete, SecretSet, StoredProject};
 use crate::error::{Error, Result};
 use crate::key_service;
 use crate::settings::deadline;
@@ -20,13 +20,13 @@ pub(super) fn run(command: SecretCommand) -> Result<()> {
 }
 
 fn set(arguments: &SecretSet) -> Result<()> {
-    let service = key_service::with_token(arguments.service.url.as_deref())?;
+    let service = key_service::with_token(arguments.ask.url.as_deref())?;
     let secrets = read(arguments)?;
     let id = store_project::find(&service, &arguments.project)?;
     let count = secrets.len();
     let change = ProjectChange { secrets, ..ProjectChange::default() };
     let changed = service.change_project(&id, &change, deadline()?)?;
-    if arguments.json {
+    if arguments.ask.json {
         return printer::json(&changed);
     }
     let what = arguments.name.clone().unwrap_or_else(|| format!("{count} secret{}", printer::plural(count)));
@@ -65,12 +65,10 @@ fn delete(arguments: &SecretDelete) -> Result<()> {
     Ok(())
 }
 
-fn list(arguments: &SecretList) -> Result<()> {
-    let detail = store_project::detail(
-        &key_service::with_token(arguments.service.url.as_deref())?,
-        &arguments.project,
-    )?;
-    if arguments.json {
+fn list(arguments: &StoredProject) -> Result<()> {
+    let detail =
+        store_project::detail(&key_service::with_token(arguments.ask.url.as_deref())?, &arguments.project)?;
+    if arguments.ask.json {
         return printer::json(&detail.secrets);
     }
     if detail.secrets.is_empty() {

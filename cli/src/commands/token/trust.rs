@@ -6,7 +6,7 @@ use capy_protocol::token::TrustId;
 use serde::Serialize;
 
 use super::scope;
-use crate::cli::{TokenTrust, TrustAdd, TrustList, TrustRemove};
+use crate::cli::{AskService, TokenTrust, TrustAdd, TrustRemove};
 use crate::error::{Error, Result};
 use crate::key_service;
 use crate::printer;
@@ -26,7 +26,7 @@ pub(in crate::commands) fn run(command: TokenTrust) -> Result<()> {
 /// Adds a trust. Its audience is by default the service's own URL: `capy` asks GitHub for identity
 /// tokens with that audience.
 fn add(arguments: TrustAdd) -> Result<()> {
-    let service = key_service::with_token(arguments.service.url.as_deref())?;
+    let service = key_service::with_token(arguments.ask.url.as_deref())?;
     let trust = NewTrust {
         issuer: arguments.issuer.unwrap_or_else(|| GITHUB_ISSUER.into()),
         audience: arguments.audience.unwrap_or_else(|| service.url().to_string()),
@@ -42,7 +42,7 @@ fn add(arguments: TrustAdd) -> Result<()> {
     };
     let trust = service.add_trust(&trust, deadline()?)?;
     let warnings = warnings(&trust.claims);
-    if arguments.json {
+    if arguments.ask.json {
         report(&warnings);
         return printer::json(&Added { trust, warnings });
     }
@@ -93,8 +93,8 @@ fn of_repository(repository: &str, path: String) -> String {
     }
 }
 
-fn list(arguments: &TrustList) -> Result<()> {
-    let list = key_service::with_token(arguments.service.url.as_deref())?.trusts(deadline()?)?;
+fn list(arguments: &AskService) -> Result<()> {
+    let list = key_service::with_token(arguments.url.as_deref())?.trusts(deadline()?)?;
     report(&list.trusts.iter().flat_map(|trust| warnings(&trust.claims)).collect::<Vec<_>>());
     if arguments.json {
         return printer::json(&list);
