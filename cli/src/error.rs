@@ -242,279 +242,216 @@ impl Error {
 
     /// The stable error code, for programs and for searches.
     pub(crate) fn code(&self) -> &'static str {
-        self.codes().0
+        self.facts().0
     }
 
     /// The exit code of the process for this error.
     pub(crate) fn exit_code(&self) -> u8 {
-        self.codes().1
+        self.facts().1
+    }
+
+    /// One action that may resolve the error, if there is one.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.facts().2
     }
 
     capy_client::error_codes! {
-        pub(crate) fn codes;
-        Self::NotInitialised => ("NOT_INITIALISED", exit::NOT_SET_UP),
-        Self::AlreadyInitialised { .. } => ("ALREADY_INITIALISED", exit::FAILED),
-        Self::NotLoggedIn { .. } => ("NOT_LOGGED_IN", exit::NOT_SET_UP),
-        Self::WhichService { .. } => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
-        Self::ServiceUnconfirmed { .. } => ("SERVICE_URL_UNCONFIRMED", exit::NOT_SET_UP),
-        Self::NoConfigFolder => ("NO_CONFIG_FOLDER", exit::NOT_SET_UP),
-        Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP),
-        Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY),
-        Self::LocalKeyMalformed { .. } => ("LOCAL_KEY_MALFORMED", exit::LOCAL_KEY),
-        Self::FolderNotAllowed { .. } => ("FOLDER_NOT_ALLOWED", exit::NOT_ALLOWED),
-        Self::LocalKeyExposed { .. } => ("LOCAL_KEY_EXPOSED", exit::LOCAL_KEY),
-        Self::TokenWithoutUrl => ("TOKEN_WITHOUT_SERVICE_URL", exit::NOT_SET_UP),
-        Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE),
-        Self::TokenMistyped => ("TOKEN_MISTYPED", exit::USAGE),
-        Self::TokenIdMalformed { .. } => ("TOKEN_ID_MALFORMED", exit::USAGE),
-        Self::TrustIdMalformed { .. } => ("TRUST_ID_MALFORMED", exit::USAGE),
-        Self::ScopeMalformed { .. } => ("SCOPE_MALFORMED", exit::USAGE),
-        Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY),
-        Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY),
-        Self::PhraseWrong { .. } => ("PHRASE_WRONG", exit::LOCAL_KEY),
-        Self::SealedValue { .. } => ("SEALED_VALUE_DOES_NOT_OPEN", exit::LOCAL_KEY),
-        Self::NoSecrets { .. } => ("NO_SECRETS", exit::NOT_SET_UP),
-        Self::NoEnvFile { .. } => ("NO_ENV_FILE", exit::NOT_SET_UP),
-        Self::NotRegularFile { .. } => ("NOT_A_REGULAR_FILE", exit::FAILED),
-        Self::EnvFileTooLarge { .. } => ("ENV_FILE_TOO_LARGE", exit::FAILED),
-        Self::EnvFileEncoding { .. } => ("ENV_FILE_ENCODING", exit::FAILED),
-        Self::EditChangesMore { .. } => ("ENV_FILE_AMBIGUOUS", exit::FAILED),
-        Self::EnvFileAmbiguous { .. } => ("ENV_FILE_AMBIGUOUS", exit::FAILED),
-        Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED),
-        Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE),
-        Self::NameIsAssignment { .. } => ("NAME_IS_ASSIGNMENT", exit::USAGE),
-        Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE),
+        pub(crate) fn facts;
+        // Project, login, tokens and local key.
+        Self::NotInitialised => ("NOT_INITIALISED", exit::NOT_SET_UP,
+            "run `capy init` in the project's folder"),
+        Self::AlreadyInitialised { .. } => ("ALREADY_INITIALISED", exit::FAILED,
+            "to restore its key on this machine, run `capy init --recover`"),
+        Self::NotLoggedIn { url } => ("NOT_LOGGED_IN", exit::NOT_SET_UP,
+            format!("run `capy login --url {}`", quoted(url.as_str()))),
+        Self::WhichService { known } if known.is_empty() => ("SERVICE_URL_MISSING", exit::NOT_SET_UP,
+            "run `capy login --url https://…` first"),
+        Self::WhichService { known } => ("SERVICE_URL_MISSING", exit::NOT_SET_UP,
+            format!("pass --url with one of: {}", known.join(", "))),
+        Self::ServiceUnconfirmed { url, .. } => ("SERVICE_URL_UNCONFIRMED", exit::NOT_SET_UP,
+            format!("if the token is for that service, run `capy login --url {}`", quoted(url.as_str()))),
+        Self::NoConfigFolder => ("NO_CONFIG_FOLDER", exit::NOT_SET_UP,
+            "set CAPY_CONFIG_DIR to a folder that only you can read"),
+        Self::LoginsMalformed { .. } => ("LOGINS_MALFORMED", exit::NOT_SET_UP,
+            "remove the file, then run `capy login`"),
+        Self::LocalKeyMissing { .. } => ("LOCAL_KEY_MISSING", exit::LOCAL_KEY, RECOVER),
+        Self::LocalKeyMalformed { .. } => ("LOCAL_KEY_MALFORMED", exit::LOCAL_KEY, RECOVER),
+        Self::FolderNotAllowed { folder, reasons } => ("FOLDER_NOT_ALLOWED", exit::NOT_ALLOWED,
+            format!(
+                "read those files, then run `capy allow {}`{}",
+                quoted(&folder.display().to_string()),
+                if reasons.key_of.is_none() { ", or pass --allow-loader for one run" } else { "" }
+            )),
+        Self::LocalKeyExposed { path } => ("LOCAL_KEY_EXPOSED", exit::LOCAL_KEY, make_private(path)),
+        Self::TokenWithoutUrl => ("TOKEN_WITHOUT_SERVICE_URL", exit::NOT_SET_UP,
+            "set CAPY_SERVICE_URL to the service that the token is for"),
+        Self::TokenMalformed => ("TOKEN_MALFORMED", exit::USAGE, "copy the token again, or unset CAPY_TOKEN"),
+        Self::TokenMistyped => ("TOKEN_MISTYPED", exit::USAGE, "copy all 54 characters of it again"),
+        Self::TokenIdMalformed { .. } => ("TOKEN_ID_MALFORMED", exit::USAGE,
+            "`capy token list` shows the ids"),
+        Self::TrustIdMalformed { .. } => ("TRUST_ID_MALFORMED", exit::USAGE,
+            "`capy token trust list` shows the ids"),
+        Self::ScopeMalformed { .. } => ("SCOPE_MALFORMED", exit::USAGE,
+            "use deploy or read (for this project), deploy:ID, read:ID, build:ID or admin"),
+        Self::LocalKeyDiffers { .. } => ("LOCAL_KEY_DIFFERS", exit::LOCAL_KEY,
+            "if these are the right words, move that file away first"),
+        Self::PhraseMalformed => ("PHRASE_MALFORMED", exit::LOCAL_KEY,
+            "check the order and the spelling; the last word contains a checksum"),
+        Self::PhraseWrong { .. } => ("PHRASE_WRONG", exit::LOCAL_KEY,
+            "type the words that `capy init` showed for this project"),
+        Self::SealedValue { name, .. } => ("SEALED_VALUE_DOES_NOT_OPEN", exit::LOCAL_KEY,
+            format!("set it again with `capy set {}`", quoted(name))),
+        // `.env`, names and values.
+        Self::NoSecrets { .. } => ("NO_SECRETS", exit::NOT_SET_UP,
+            "set SECRETS_BLOB and PROJECT_KEY as `capy deploy` prints them, or run `capy set NAME` here"),
+        Self::NoEnvFile { .. } => ("NO_ENV_FILE", exit::NOT_SET_UP,
+            "set a first variable with `capy set NAME`"),
+        Self::NotRegularFile { .. } => ("NOT_A_REGULAR_FILE", exit::FAILED,
+            "put a regular file there; commands that only read also take a pipe: --env-file <(…)"),
+        Self::EnvFileTooLarge { .. } => ("ENV_FILE_TOO_LARGE", exit::FAILED,
+            "pass the right file with --env-file"),
+        Self::EnvFileEncoding { fault, .. } => ("ENV_FILE_ENCODING", exit::FAILED, fault.hint()),
+        Self::EditChangesMore { .. } => ("ENV_FILE_AMBIGUOUS", exit::FAILED,
+            "rewrite the ambiguous lines, which `capy list` shows"),
+        Self::EnvFileAmbiguous { .. } => ("ENV_FILE_AMBIGUOUS", exit::FAILED,
+            "rewrite the line so that it has one meaning"),
+        Self::NameNotFound { .. } => ("NAME_NOT_FOUND", exit::FAILED, "`capy list` shows the names"),
+        Self::NameMalformed { .. } => ("NAME_MALFORMED", exit::USAGE,
+            "use letters, digits and `_`, and no digit at the beginning: a shell drops other names"),
+        Self::NameIsAssignment { .. } => ("NAME_IS_ASSIGNMENT", exit::USAGE,
+            "give the name alone, and type or pipe the value"),
+        Self::NameReserved { .. } => ("NAME_RESERVED", exit::USAGE, "choose another name"),
         Self::ValueUnusable => ("VALUE_UNUSABLE", exit::USAGE),
-        Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE),
+        Self::ValueTooLong => ("VALUE_TOO_LONG", exit::USAGE,
+            "keep the value in a file or another store, and set the path or key to it"),
         Self::ValueNotUnicode => ("VALUE_NOT_UNICODE", exit::USAGE),
-        Self::AuditTampered { .. } => ("AUDIT_TAMPERED", exit::AUDIT_TAMPERED),
-        Self::CheckpointsMalformed { .. } => ("CHECKPOINTS_MALFORMED", exit::NOT_SET_UP),
+        // Audit trail and project store.
+        Self::AuditTampered { .. } => ("AUDIT_TAMPERED", exit::AUDIT_TAMPERED,
+            "find out who can write to the service's database; its backups may hold what is missing"),
+        Self::CheckpointsMalformed { .. } => ("CHECKPOINTS_MALFORMED", exit::NOT_SET_UP,
+            "restore the file from a backup; if there is none, remove it"),
         Self::ProjectIdMalformed { .. } => ("PROJECT_ID_MALFORMED", exit::USAGE),
-        Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::FAILED),
-        Self::SecretNotFound { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
-        Self::StoreUnopened { .. } => ("STORE_UNOPENED", exit::STORE_UNOPENED),
-        Self::NotConfirmed => ("NOT_CONFIRMED", exit::FAILED),
+        Self::ProjectAmbiguous { .. } => ("PROJECT_AMBIGUOUS", exit::FAILED, "give the id of one of them"),
+        Self::SecretNotFound { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN,
+            "`capy store secret list` shows the names"),
+        Self::StoreUnopened { .. } => ("STORE_UNOPENED", exit::STORE_UNOPENED,
+            "put the missing key back into ENCRYPTION_KEY, or set the values again"),
+        // Questions.
+        Self::NotConfirmed => ("NOT_CONFIRMED", exit::FAILED,
+            "answer y, or pass --yes where nobody can answer"),
         Self::NothingTyped => ("NOTHING_TYPED", exit::USAGE),
-        Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE),
-        Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED),
-        Self::PlatformUnknown { .. } => ("PLATFORM_UNKNOWN", exit::USAGE),
-        Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE),
-        Self::PushProjectMissing { .. } => ("PUSH_PROJECT_MISSING", exit::USAGE),
-        Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE),
-        Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP),
-        Self::CredentialsEmpty { .. } => ("CREDENTIALS_EMPTY", exit::NOT_SET_UP),
-        Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED),
-        Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED),
+        Self::SeveralLines => ("SEVERAL_LINES", exit::USAGE, "pipe the value: `capy set NAME < FILE`"),
+        // Deployments.
+        Self::NothingToDeploy { .. } => ("NOTHING_TO_DEPLOY", exit::FAILED,
+            "set a variable with `capy set NAME`"),
+        Self::PlatformUnknown { known, .. } => ("PLATFORM_UNKNOWN", exit::USAGE,
+            format!("use one of: {known}")),
+        Self::PlatformMissing => ("PLATFORM_MISSING", exit::USAGE, "pass --platform ID"),
+        Self::PushProjectMissing { option } => ("PUSH_PROJECT_MISSING", exit::USAGE,
+            format!("pass the app's name with {option}")),
+        Self::LifetimeMalformed { .. } => ("LIFETIME_MALFORMED", exit::USAGE,
+            "write a time such as 90d, 12h or 30m"),
+        Self::NothingHeld => ("NOTHING_HELD", exit::NOT_SET_UP,
+            "save the platform's variables, for example with `vercel env pull FILE`, and pass --held FILE"),
+        Self::CredentialsEmpty { .. } => ("CREDENTIALS_EMPTY", exit::NOT_SET_UP,
+            "set them again as `capy deploy` prints them; the platform stored nothing, or hides the values here"),
+        Self::Stale { .. } => ("DEPLOYMENT_STALE", exit::FAILED,
+            "make a new deployment with `capy deploy` and set its variables; then revoke this one"),
+        Self::PushProgramMissing { .. } => ("PUSH_PROGRAM_MISSING", exit::FAILED,
+            "install it and log in, or pass --print and set the variables by hand"),
         Self::SetupPage(_) => ("SETUP_PAGE_FAILED", exit::FAILED),
-        Self::EnvironmentUnknown { .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE),
-        Self::TooLarge { .. } => ("DEPLOYMENT_TOO_LARGE", exit::FAILED),
-        Self::NoOutput => ("NO_OUTPUT", exit::USAGE),
-        Self::PrefixAmbiguous { .. } => ("PREFIX_AMBIGUOUS", exit::FAILED),
-        Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN),
-        Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE),
-        Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
-        Self::CommandIsAssignment { .. } | Self::CommandIsOneWord { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND),
-        Self::ExecLimit(Excess::Variable { .. }) => ("VARIABLE_TOO_LARGE", exit::NOT_EXECUTABLE),
-        Self::ExecLimit(Excess::Argument { .. }) => ("ARGUMENT_TOO_LARGE", exit::NOT_EXECUTABLE),
-        Self::ExecLimit(Excess::Together { .. }) => ("ENVIRONMENT_TOO_LARGE", exit::NOT_EXECUTABLE),
+        Self::EnvironmentUnknown { known, .. } if known.is_empty() => ("ENVIRONMENT_UNKNOWN", exit::USAGE,
+            "leave out --environment"),
+        Self::EnvironmentUnknown { known, .. } => ("ENVIRONMENT_UNKNOWN", exit::USAGE,
+            format!("use one of: {known}")),
+        Self::TooLarge { alternatives, .. } => ("DEPLOYMENT_TOO_LARGE", exit::FAILED, alternatives.hint()),
+        Self::NoOutput => ("NO_OUTPUT", exit::USAGE,
+            "pass --platform ID with --print or --json, or pass --no-open to get the page's address"),
+        Self::PrefixAmbiguous { .. } => ("PREFIX_AMBIGUOUS", exit::FAILED, "give more digits of the id"),
+        Self::PrefixUnknown { .. } => ("PREFIX_UNKNOWN", exit::DEPLOY_UNKNOWN,
+            "`capy deploy list` shows the ids"),
+        Self::PrefixMalformed { .. } => ("PREFIX_MALFORMED", exit::USAGE, "`capy deploy list` shows the ids"),
+        // Commands that run, and inlining after them.
+        Self::CommandNotFound { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND,
+            "check the command's name and PATH"),
+        Self::CommandIsAssignment { name } if cfg!(windows) => ("COMMAND_NOT_FOUND", exit::NOT_FOUND,
+            format!("set the variable on its own line: $env:{name} = '…', or in cmd: set {name}=…")),
+        Self::CommandIsAssignment { name } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND,
+            format!("use env: capy run -- env {name}=… COMMAND")),
+        Self::CommandIsOneWord { .. } => ("COMMAND_NOT_FOUND", exit::NOT_FOUND,
+            format!(
+                "remove the quotes, as in `capy run -- COMMAND ARGUMENT…`, or use a shell, as in `capy run -- {}`",
+                if cfg!(windows) { "cmd /c …" } else { "sh -c '…'" }
+            )),
+        Self::ExecLimit(Excess::Variable { .. }) => ("VARIABLE_TOO_LARGE", exit::NOT_EXECUTABLE,
+            "keep the value in a file or another store, and set the path or key to it"),
+        Self::ExecLimit(Excess::Argument { .. }) => ("ARGUMENT_TOO_LARGE", exit::NOT_EXECUTABLE,
+            "pass it in a file or on standard input"),
+        Self::ExecLimit(Excess::Together { .. }) => ("ENVIRONMENT_TOO_LARGE", exit::NOT_EXECUTABLE,
+            "set fewer variables, or a larger stack: ulimit -s 32768"),
         Self::CommandNotExecutable { .. } => ("COMMAND_NOT_EXECUTABLE", exit::NOT_EXECUTABLE),
         #[cfg(windows)]
-        Self::BuildNotHere => ("BUILD_NOT_ON_WINDOWS", exit::ENGINE),
+        Self::BuildNotHere => ("BUILD_NOT_ON_WINDOWS", exit::ENGINE, "run it in WSL, or on a Linux machine"),
         #[cfg(windows)]
-        Self::ScriptArgument { .. } => ("SCRIPT_ARGUMENT", exit::NOT_EXECUTABLE),
-        Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED),
-        Self::OutputOlder { .. } => ("OUTPUT_OLDER_THAN_RUN", exit::FAILED),
-        Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED),
+        Self::ScriptArgument { .. } => ("SCRIPT_ARGUMENT", exit::NOT_EXECUTABLE,
+            "leave out line breaks, or run the program behind the script: capy run -- node SCRIPT"),
+        Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED,
+            "pass the application's folder: --inline=DIR"),
+        Self::OutputOlder { folder, .. } => ("OUTPUT_OLDER_THAN_RUN", exit::FAILED,
+            format!(
+                "build without the cache, or pass --inline={} to inline that output anyway",
+                quoted(&folder.display().to_string())
+            )),
+        Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED,
+            "repair what the table shows and build again, or pass --no-inline"),
+        // Input, output and signals.
         Self::File { .. } => ("FILE_ERROR", exit::FAILED),
         Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),
         Self::Signals(_) => ("NO_SIGNALS", exit::FAILED),
         #[cfg(target_os = "linux")]
         Self::Init(_) => ("INIT_FAILED", exit::FAILED),
         #[cfg(target_os = "linux")]
-        Self::NotInit => ("NOT_PID_1", exit::USAGE),
+        Self::NotInit => ("NOT_PID_1", exit::USAGE, "run `capy run -- COMMAND`"),
         Self::Input(_) => ("INPUT_ERROR", exit::FAILED),
-        Self::ServerMissing => ("SERVER_MISSING", exit::NOT_SET_UP),
-        Self::SecretExposed { .. } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP),
-        Self::ServiceSecret(_) => ("SERVICE_SECRET", exit::NOT_SET_UP),
+        // Operation of a key service.
+        Self::ServerMissing => ("SERVER_MISSING", exit::NOT_SET_UP,
+            "install capy-server from the same release: its archive, or the Debian package capy-server"),
+        Self::SecretExposed { path } => ("SERVICE_SECRET_EXPOSED", exit::NOT_SET_UP, make_private(path)),
+        Self::ServiceSecret(SecretFault::Missing(name)) => ("SERVICE_SECRET", exit::NOT_SET_UP,
+            format!("set {name} or {name}_FILE, or pass --init to generate it")),
+        Self::ServiceSecret(SecretFault::Malformed(ENCRYPTION_KEY, _)) => ("SERVICE_SECRET", exit::NOT_SET_UP,
+            "make one with `capy service keygen --encryption-key`"),
+        Self::ServiceSecret(SecretFault::Malformed(..)) => ("SERVICE_SECRET", exit::NOT_SET_UP,
+            "make one with `capy service keygen`"),
         Self::Seal(_) => ("SEAL_FAILED", exit::FAILED),
-        Self::ServiceRelease(_) => ("RELEASE_MALFORMED", exit::FAILED),
-        Self::ServiceDiffers { .. } => ("SERVICE_DIFFERS", exit::SERVICE_DIFFERS),
+        Self::ServiceRelease(_) => ("RELEASE_MALFORMED", exit::FAILED,
+            "pass the release's archive or its unpacked folder"),
+        Self::ServiceDiffers { .. } => ("SERVICE_DIFFERS", exit::SERVICE_DIFFERS,
+            "if you deployed another release, pass that one; if not, find out who can deploy"),
         ;
-        Self::Client(error) => (error.code(), error.exit_code()),
-        Self::Deployment(fault) => fault.codes(),
+        Self::Client(error) => (error.code(), error.exit_code(), error.hint()),
+        Self::Deployment(fault) => fault.facts(),
         #[cfg(unix)]
-        Self::Build(fault) => fault.codes(),
-        Self::Inline(error) => (error.code(), exit::FAILED),
-        Self::Serve(error @ capy_server::Error::SecretExposed { .. }) => (error.code(), exit::NOT_SET_UP),
-        Self::Serve(error) => (error.code(), exit::FAILED),
-        Self::Cloudflare(fault) => fault.codes(),
+        Self::Build(fault) => fault.facts(),
+        Self::Inline(error) => (error.code(), exit::FAILED, error.hint().map(Into::into)),
+        Self::Serve(error) => {
+            let is_exposed = matches!(error, capy_server::Error::SecretExposed { .. });
+            let exit = if is_exposed { exit::NOT_SET_UP } else { exit::FAILED };
+            (error.code(), exit, error.hint().map(Cow::into_owned))
+        },
+        Self::Cloudflare(fault) => fault.facts(),
     }
-    /// One action that may resolve the error, if there is one.
-    pub(crate) fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Client(error) => return error.hint(),
-            Self::NotInitialised => "run `capy init` in the project's folder",
-            Self::AlreadyInitialised { .. } => {
-                "to restore its key on this machine, run `capy init --recover`"
-            }
-            Self::NotLoggedIn { url } => {
-                return Some(format!("run `capy login --url {}`", quoted(url.as_str())));
-            }
-            Self::ServiceUnconfirmed { url, .. } => {
-                return Some(format!(
-                    "if the token is for that service, run `capy login --url {}`",
-                    quoted(url.as_str())
-                ));
-            }
-            Self::WhichService { known } if known.is_empty() => "run `capy login --url https://…` first",
-            Self::WhichService { known } => {
-                return Some(format!("pass --url with one of: {}", known.join(", ")));
-            }
-            Self::NoConfigFolder => "set CAPY_CONFIG_DIR to a folder that only you can read",
-            Self::LoginsMalformed { .. } => "remove the file, then run `capy login`",
-            Self::LocalKeyMissing { .. } | Self::LocalKeyMalformed { .. } => {
-                "run `capy init --recover` and type the project's 24 words"
-            }
-            Self::LocalKeyExposed { path } | Self::SecretExposed { path } => {
-                let path = path.display().to_string();
-                return Some(match cfg!(windows) {
-                    true => format!("icacls \"{path}\" /inheritance:r /grant:r \"%USERNAME%:F\""),
-                    false => format!("chmod 600 {}", quoted(&path)),
-                });
-            }
-            Self::FolderNotAllowed { folder, reasons } => {
-                let allow = format!(
-                    "read those files, then run `capy allow {}`",
-                    quoted(&folder.display().to_string())
-                );
-                let once = if reasons.key_of.is_none() { ", or pass --allow-loader for one run" } else { "" };
-                return Some(allow + once);
-            }
-            Self::TokenWithoutUrl => "set CAPY_SERVICE_URL to the service that the token is for",
-            Self::TokenMalformed => "copy the token again, or unset CAPY_TOKEN",
-            Self::TokenMistyped => "copy all 54 characters of it again",
-            Self::TokenIdMalformed { .. } => "`capy token list` shows the ids",
-            Self::TrustIdMalformed { .. } => "`capy token trust list` shows the ids",
-            Self::ScopeMalformed { .. } => {
-                "use deploy or read (for this project), deploy:ID, read:ID, build:ID or admin"
-            }
-            Self::LocalKeyDiffers { .. } => "if these are the right words, move that file away first",
-            Self::PhraseMalformed => "check the order and the spelling; the last word contains a checksum",
-            Self::PhraseWrong { .. } => "type the words that `capy init` showed for this project",
-            Self::SealedValue { name, .. } => {
-                return Some(format!("set it again with `capy set {}`", quoted(name)));
-            }
-            Self::NoSecrets { .. } => {
-                "set SECRETS_BLOB and PROJECT_KEY as `capy deploy` prints them, or run `capy set NAME` here"
-            }
-            Self::NoEnvFile { .. } => "set a first variable with `capy set NAME`",
-            Self::NotRegularFile { .. } => {
-                "put a regular file there; commands that only read also take a pipe: --env-file <(…)"
-            }
-            Self::EnvFileTooLarge { .. } => "pass the right file with --env-file",
-            Self::EnvFileEncoding { fault, .. } => return Some(fault.hint()),
-            Self::EnvFileAmbiguous { .. } => "rewrite the line so that it has one meaning",
-            Self::EditChangesMore { .. } => "rewrite the ambiguous lines, which `capy list` shows",
-            Self::NameNotFound { .. } => "`capy list` shows the names",
-            Self::NameMalformed { .. } => {
-                "use letters, digits and `_`, and no digit at the beginning: a shell drops other names"
-            }
-            Self::NameIsAssignment { .. } => "give the name alone, and type or pipe the value",
-            Self::NameReserved { .. } => "choose another name",
-            Self::ValueTooLong => "keep the value in a file or another store, and set the path or key to it",
-            Self::SeveralLines => "pipe the value: `capy set NAME < FILE`",
-            Self::AuditTampered { .. } => {
-                "find out who can write to the service's database; its backups may hold what is missing"
-            }
-            Self::CheckpointsMalformed { .. } => {
-                "restore the file from a backup; if there is none, remove it"
-            }
-            Self::ProjectAmbiguous { .. } => "give the id of one of them",
-            Self::SecretNotFound { .. } => "`capy store secret list` shows the names",
-            Self::StoreUnopened { .. } => {
-                "put the missing key back into ENCRYPTION_KEY, or set the values again"
-            }
-            Self::NotConfirmed => "answer y, or pass --yes where nobody can answer",
-            Self::NothingToDeploy { .. } => "set a variable with `capy set NAME`",
-            Self::PlatformUnknown { known, .. } => return Some(format!("use one of: {known}")),
-            Self::PlatformMissing => "pass --platform ID",
-            Self::PushProjectMissing { option } => return Some(format!("pass the app's name with {option}")),
-            Self::LifetimeMalformed { .. } => "write a time such as 90d, 12h or 30m",
-            Self::CredentialsEmpty { .. } => {
-                "set them again as `capy deploy` prints them; the platform stored nothing, or hides the values here"
-            }
-            Self::NothingHeld => {
-                "save the platform's variables, for example with `vercel env pull FILE`, and pass --held FILE"
-            }
-            Self::Stale { .. } => {
-                "make a new deployment with `capy deploy` and set its variables; then revoke this one"
-            }
-            Self::PushProgramMissing { .. } => {
-                "install it and log in, or pass --print and set the variables by hand"
-            }
-            Self::EnvironmentUnknown { known, .. } if known.is_empty() => "leave out --environment",
-            Self::EnvironmentUnknown { known, .. } => return Some(format!("use one of: {known}")),
-            Self::TooLarge { alternatives, .. } => alternatives.hint(),
-            Self::Deployment(fault) => return fault.hint(),
-            Self::NoOutput => {
-                "pass --platform ID with --print or --json, or pass --no-open to get the page's address"
-            }
-            Self::PrefixAmbiguous { .. } => "give more digits of the id",
-            Self::PrefixUnknown { .. } | Self::PrefixMalformed { .. } => "`capy deploy list` shows the ids",
-            Self::CommandNotFound { .. } => "check the command's name and PATH",
-            Self::CommandIsAssignment { name } if cfg!(windows) => {
-                return Some(format!(
-                    "set the variable on its own line: $env:{name} = '…', or in cmd: set {name}=…"
-                ));
-            }
-            Self::CommandIsAssignment { name } => {
-                return Some(format!("use env: capy run -- env {name}=… COMMAND"));
-            }
-            Self::CommandIsOneWord { .. } if cfg!(windows) => {
-                "remove the quotes, as in `capy run -- COMMAND ARGUMENT…`, or use a shell, as in `capy run -- cmd /c …`"
-            }
-            Self::CommandIsOneWord { .. } => {
-                "remove the quotes, as in `capy run -- COMMAND ARGUMENT…`, or use a shell, as in `capy run -- sh -c '…'`"
-            }
-            Self::ExecLimit(excess) => excess.hint(),
-            Self::ServerMissing => {
-                "install capy-server from the same release: its archive, or the Debian package capy-server"
-            }
-            Self::Serve(error) => return error.hint().map(Cow::into_owned),
-            Self::ServiceSecret(SecretFault::Missing(name)) => {
-                return Some(format!("set {name} or {name}_FILE, or pass --init to generate it"));
-            }
-            Self::ServiceSecret(SecretFault::Malformed(ENCRYPTION_KEY, _)) => {
-                "make one with `capy service keygen --encryption-key`"
-            }
-            Self::ServiceSecret(SecretFault::Malformed(..)) => "make one with `capy service keygen`",
-            #[cfg(unix)]
-            Self::Build(fault) => return fault.hint(),
-            #[cfg(windows)]
-            Self::BuildNotHere => "run it in WSL, or on a Linux machine",
-            #[cfg(windows)]
-            Self::ScriptArgument { .. } => {
-                "leave out line breaks, or run the program behind the script: capy run -- node SCRIPT"
-            }
-            Self::Inline(error) => return error.hint().map(Into::into),
-            Self::NothingToInline { .. } => "pass the application's folder: --inline=DIR",
-            Self::OutputOlder { folder, .. } => {
-                return Some(format!(
-                    "build without the cache, or pass --inline={} to inline that output anyway",
-                    quoted(&folder.display().to_string())
-                ));
-            }
-            #[cfg(target_os = "linux")]
-            Self::NotInit => "run `capy run -- COMMAND`",
-            Self::InlineRefused => "repair what the table shows and build again, or pass --no-inline",
-            Self::Cloudflare(fault) => return fault.hint().map(Into::into),
-            Self::ServiceRelease(_) => "pass the release's archive or its unpacked folder",
-            Self::ServiceDiffers { .. } => {
-                "if you deployed another release, pass that one; if not, find out who can deploy"
-            }
-            _ => return None,
-        };
-        Some(hint.into())
+}
+
+/// The hint for a key that is missing or damaged.
+const RECOVER: &str = "run `capy init --recover` and type the project's 24 words";
+
+/// The hint for a file that other users can read.
+fn make_private(path: &Path) -> String {
+    let path = path.display().to_string();
+    match cfg!(windows) {
+        true => format!("icacls \"{path}\" /inheritance:r /grant:r \"%USERNAME%:F\""),
+        false => format!("chmod 600 {}", quoted(&path)),
     }
 }
 

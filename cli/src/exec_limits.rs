@@ -136,18 +136,6 @@ impl Sizes {
     }
 }
 
-impl Excess {
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::Variable { .. } => {
-                "keep the value in a file or another store, and set the path or key to it"
-            }
-            Self::Argument { .. } => "pass it in a file or on standard input",
-            Self::Together { .. } => "set fewer variables, or a larger stack: ulimit -s 32768",
-        }
-    }
-}
-
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

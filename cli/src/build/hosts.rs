@@ -293,7 +293,7 @@ mod tests {
     }
 
     fn admitted(hosts: &Hosts, url: &str) -> Result<Access, String> {
-        let fault = |fault: Fault| fault.codes().0.to_owned();
+        let fault = |fault: Fault| fault.facts().0.to_owned();
         hosts.admit(&Address::parse(url, false).map_err(fault)?).map_err(fault)
     }
 

@@ -194,9 +194,9 @@ mod tests {
             symlink(target, &link).unwrap();
             let to = tempfile::tempdir().unwrap();
             let result = copy(&root, to.path(), &cancellation, |_| true);
-            assert_eq!(result.err().map(|fault| fault.codes().0), code, "{target}");
+            assert_eq!(result.err().map(|fault| fault.facts().0), code, "{target}");
             assert_eq!(
-                check_links(&root, &cancellation).err().map(|fault| fault.codes().0),
+                check_links(&root, &cancellation).err().map(|fault| fault.facts().0),
                 code,
                 "{target}"
             );

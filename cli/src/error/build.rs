@@ -109,108 +109,71 @@ impl Fault {
     }
 
     capy_client::error_codes! {
-        pub(crate) fn codes;
-        Self::KeyMissing => ("ENCRYPTION_KEY_MISSING", exit::STORE_UNOPENED),
-        Self::KeyMalformed => ("ENCRYPTION_KEY_MALFORMED", exit::STORE_UNOPENED),
-        Self::KeyExposed { .. } => ("ENCRYPTION_KEY_EXPOSED", exit::STORE_UNOPENED),
-        Self::KeyUnknown { .. } => ("ENCRYPTION_KEY_UNKNOWN", exit::STORE_UNOPENED),
-        Self::RowDoesNotOpen { .. } => ("ROW_DOES_NOT_OPEN", exit::STORE_UNOPENED),
+        pub(crate) fn facts;
+        Self::KeyMissing => ("ENCRYPTION_KEY_MISSING", exit::STORE_UNOPENED,
+            "set ENCRYPTION_KEY to the service's keys, or ENCRYPTION_KEY_FILE to a file with them"),
+        Self::KeyMalformed => ("ENCRYPTION_KEY_MALFORMED", exit::STORE_UNOPENED,
+            "copy it from the service; `capy service keygen --encryption-key` makes a new one"),
+        Self::KeyExposed { .. } => ("ENCRYPTION_KEY_EXPOSED", exit::STORE_UNOPENED,
+            "let only its owner read it: chmod 600"),
+        Self::KeyUnknown { .. } => ("ENCRYPTION_KEY_UNKNOWN", exit::STORE_UNOPENED,
+            "add the service's key in front of the others"),
+        Self::RowDoesNotOpen { .. } => ("ROW_DOES_NOT_OPEN", exit::STORE_UNOPENED,
+            "compare ENCRYPTION_KEY with the service's, or set the secret again"),
         Self::RowsOfAnother { .. } => ("ROWS_OF_ANOTHER_PROJECT", exit::SERVICE_ERROR),
-        Self::NameUnusable { .. } => ("NAME_MALFORMED", exit::USAGE),
-        Self::ValueTooLong { .. } | Self::ValuesTooLong { .. } => ("VALUE_TOO_LONG", exit::FAILED),
-        Self::NameUnfit { .. } => ("PROJECT_NAME_UNFIT", exit::FAILED),
-        Self::NoSource => ("NO_SOURCE", exit::USAGE),
+        Self::NameUnusable { .. } => ("NAME_MALFORMED", exit::USAGE,
+            "use letters, digits and `_`: a shell drops other names on the way to the build"),
+        Self::ValueTooLong { .. } | Self::ValuesTooLong { .. } => ("VALUE_TOO_LONG", exit::FAILED,
+            "keep the value where the build can fetch it, and its key here"),
+        Self::NameUnfit { .. } => ("PROJECT_NAME_UNFIT", exit::FAILED,
+            "give the project a name of letters, digits, `-`, `_` and `.`"),
+        Self::NoSource => ("NO_SOURCE", exit::USAGE,
+            "set a repository with `capy store project update`, or pass --source DIR"),
         Self::SettingUnusable { .. } => ("SETTING_UNUSABLE", exit::USAGE),
-        Self::HostNotAllowed { .. } => ("HOST_NOT_ALLOWED", exit::SOURCE),
-        Self::Clone { .. } => ("CLONE_FAILED", exit::SOURCE),
-        Self::LinkLeaves { .. } => ("LINK_LEAVES_TREE", exit::SOURCE),
-        Self::LinkDangles { .. } => ("LINK_LEADS_NOWHERE", exit::SOURCE),
-        Self::TooLarge { .. } => ("TOO_LARGE", exit::SOURCE),
-        Self::SpecialFile { .. } => ("SPECIAL_FILE", exit::SOURCE),
-        Self::InsideSource { .. } => ("INSIDE_SOURCE", exit::USAGE),
-        Self::TempShared { .. } => ("TEMP_SHARED", exit::USAGE),
-        Self::ColonInPath { .. } => ("PATH_UNUSABLE", exit::USAGE),
-        Self::NoEngine { .. } => ("NO_ENGINE", exit::ENGINE),
-        Self::Engine { .. } => ("ENGINE_FAILED", exit::ENGINE),
+        Self::HostNotAllowed { host, .. } => ("HOST_NOT_ALLOWED", exit::SOURCE,
+            format!(
+                "if capy may use this machine's keys there, pass --allow-host {host}, or add it to CAPY_BUILD_HOSTS"
+            )),
+        Self::Clone { .. } => ("CLONE_FAILED", exit::SOURCE,
+            "try `git ls-remote` with the same address; capy cannot ask for a password"),
+        Self::LinkLeaves { .. } => ("LINK_LEAVES_TREE", exit::SOURCE,
+            "copy its target into the folder; if the build makes the link, let the build remove it"),
+        Self::LinkDangles { .. } => ("LINK_LEADS_NOWHERE", exit::SOURCE,
+            "remove the link, or create its target"),
+        Self::TooLarge { .. } => ("TOO_LARGE", exit::SOURCE,
+            "keep it out of the source or the build's output"),
+        Self::SpecialFile { .. } => ("SPECIAL_FILE", exit::SOURCE, "remove it, or build from a clone"),
+        Self::InsideSource { .. } => ("INSIDE_SOURCE", exit::USAGE, "choose a folder outside the source"),
+        Self::TempShared { .. } => ("TEMP_SHARED", exit::USAGE, "choose a folder that only you can write to"),
+        Self::ColonInPath { .. } => ("PATH_UNUSABLE", exit::USAGE, "choose another folder with --temp"),
+        Self::NoEngine { .. } => ("NO_ENGINE", exit::ENGINE, "start docker, or install podman"),
+        Self::Engine { .. } => ("ENGINE_FAILED", exit::ENGINE,
+            "check that the image exists and has a shell; --image names another"),
         Self::Start { .. } => ("CANNOT_START", exit::ENGINE),
         Self::Commands { .. } => ("BUILD_FAILED", exit::BUILD_FAILED),
-        Self::Killed => ("BUILD_KILLED", exit::BUILD_FAILED),
-        Self::TimeOver => ("BUILD_TIMED_OUT", exit::BUILD_TIMED_OUT),
+        Self::Killed => ("BUILD_KILLED", exit::BUILD_FAILED, "allow more memory with --memory"),
+        Self::TimeOver => ("BUILD_TIMED_OUT", exit::BUILD_TIMED_OUT, "allow more time with --timeout"),
         Self::Stopped => ("STOPPED", exit::FAILED),
-        Self::NoOutput { .. } => ("NO_BUILD_OUTPUT", exit::BUILD_FAILED),
-        Self::ArtifactsExist { .. } => ("ARTIFACTS_EXIST", exit::USAGE),
-        Self::Leak { .. } => ("VALUE_IN_OUTPUT", exit::VALUE_IN_OUTPUT),
-        Self::NothingToInline => ("NOTHING_TO_INLINE", exit::FAILED),
-        Self::Static => ("STATIC_BLOCKED", exit::STATIC_BLOCKED),
-        Self::StaticInPart => ("STATIC_NOT_SEARCHED", exit::STATIC_BLOCKED),
-        Self::Left { .. } => ("NOT_REMOVED", exit::FAILED),
-        Self::BuildUnknown { .. } => ("BUILD_UNKNOWN", exit::FAILED),
-        Self::NoLog { .. } => ("NO_LOG", exit::FAILED),
+        Self::NoOutput { .. } => ("NO_BUILD_OUTPUT", exit::BUILD_FAILED,
+            "set the project's output directory to what its build writes"),
+        Self::ArtifactsExist { .. } => ("ARTIFACTS_EXIST", exit::USAGE, "choose a new or empty folder"),
+        Self::Leak { .. } => ("VALUE_IN_OUTPUT", exit::VALUE_IN_OUTPUT,
+            "keep the values out of the build, or pass --inline to allow them in server bundles only"),
+        Self::NothingToInline => ("NOTHING_TO_INLINE", exit::FAILED,
+            "build without --inline, then run `capy-inline --file` on the bundle"),
+        Self::Static => ("STATIC_BLOCKED", exit::STATIC_BLOCKED,
+            "read the secrets on a server; if only the build needs them, pass --static-if-clean"),
+        Self::StaticInPart => ("STATIC_NOT_SEARCHED", exit::STATIC_BLOCKED,
+            "leave archives out of the output"),
+        Self::Left { .. } => ("NOT_REMOVED", exit::FAILED, "remove it by hand: it may contain secrets"),
+        Self::BuildUnknown { .. } => ("BUILD_UNKNOWN", exit::FAILED, "`capy build list` shows the builds"),
+        Self::NoLog { .. } => ("NO_LOG", exit::FAILED, "`capy build list` shows the builds"),
         Self::RecordMalformed { .. } => ("RECORD_MALFORMED", exit::FAILED),
         Self::NotSearched { .. } => ("NOT_SEARCHED", exit::FAILED),
         Self::Randomness(_) => ("NO_RANDOMNESS", exit::FAILED),
         Self::Signals(_) => ("NO_SIGNALS", exit::FAILED),
-        Self::NoStateFolder => ("NO_STATE_FOLDER", exit::NOT_SET_UP),
+        Self::NoStateFolder => ("NO_STATE_FOLDER", exit::NOT_SET_UP,
+            "set CAPY_STATE_DIR to a folder that only you can read"),
         Self::File { .. } => ("FILE_ERROR", exit::FAILED),
-    }
-
-    /// One action that may resolve the error, if there is one.
-    pub(crate) fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::HostNotAllowed { host, .. } => {
-                return Some(format!(
-                    "if capy may use this machine's keys there, pass --allow-host {host}, or add it to \
-                     CAPY_BUILD_HOSTS"
-                ));
-            }
-            Self::KeyMissing => {
-                "set ENCRYPTION_KEY to the service's keys, or ENCRYPTION_KEY_FILE to a file with them"
-            }
-            Self::KeyMalformed => {
-                "copy it from the service; `capy service keygen --encryption-key` makes a new one"
-            }
-            Self::KeyExposed { .. } => "let only its owner read it: chmod 600",
-            Self::KeyUnknown { .. } => "add the service's key in front of the others",
-            Self::RowDoesNotOpen { .. } => {
-                "compare ENCRYPTION_KEY with the service's, or set the secret again"
-            }
-            Self::NameUnusable { .. } => {
-                "use letters, digits and `_`: a shell drops other names on the way to the build"
-            }
-            Self::ValueTooLong { .. } | Self::ValuesTooLong { .. } => {
-                "keep the value where the build can fetch it, and its key here"
-            }
-            Self::NameUnfit { .. } => "give the project a name of letters, digits, `-`, `_` and `.`",
-            Self::NoSource => "set a repository with `capy store project update`, or pass --source DIR",
-            Self::Clone { .. } => "try `git ls-remote` with the same address; capy cannot ask for a password",
-            Self::LinkLeaves { .. } => {
-                "copy its target into the folder; if the build makes the link, let the build remove it"
-            }
-            Self::LinkDangles { .. } => "remove the link, or create its target",
-            Self::TooLarge { .. } => "keep it out of the source or the build's output",
-            Self::SpecialFile { .. } => "remove it, or build from a clone",
-            Self::InsideSource { .. } => "choose a folder outside the source",
-            Self::TempShared { .. } => "choose a folder that only you can write to",
-            Self::ColonInPath { .. } => "choose another folder with --temp",
-            Self::NoEngine { .. } => "start docker, or install podman",
-            Self::Engine { .. } => "check that the image exists and has a shell; --image names another",
-            Self::Killed => "allow more memory with --memory",
-            Self::TimeOver => "allow more time with --timeout",
-            Self::NoOutput { .. } => "set the project's output directory to what its build writes",
-            Self::ArtifactsExist { .. } => "choose a new or empty folder",
-            Self::Leak { .. } => {
-                "keep the values out of the build, or pass --inline to allow them in server bundles only"
-            }
-            Self::NothingToInline => "build without --inline, then run `capy-inline --file` on the bundle",
-            Self::Static => {
-                "read the secrets on a server; if only the build needs them, pass --static-if-clean"
-            }
-            Self::StaticInPart => "leave archives out of the output",
-            Self::Left { .. } => "remove it by hand: it may contain secrets",
-            Self::BuildUnknown { .. } | Self::NoLog { .. } => "`capy build list` shows the builds",
-            Self::NoStateFolder => "set CAPY_STATE_DIR to a folder that only you can read",
-            _ => return None,
-        };
-        Some(hint.into())
     }
 }

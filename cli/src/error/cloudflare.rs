@@ -25,34 +25,26 @@ pub(crate) enum Fault {
     Changed,
 }
 
+/// The hint for a token that is missing, or may not do what is asked.
+const RIGHTS: &str = "set CLOUDFLARE_API_TOKEN to a token that may read Workers scripts of this account";
+
 impl Fault {
     capy_client::error_codes! {
-        pub(crate) fn codes;
-        Self::Unset(_) => ("CLOUDFLARE_NOT_SET_UP", exit::NOT_SET_UP),
-        Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE),
-        Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE),
-        Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED),
-        Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN),
-        Self::Refused { .. } => ("CLOUDFLARE_REFUSED", exit::SERVICE_ERROR),
-        Self::Unreachable(_) => ("CLOUDFLARE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
+        pub(crate) fn facts;
+        Self::Unset("CLOUDFLARE_ACCOUNT_ID") => ("CLOUDFLARE_NOT_SET_UP", exit::NOT_SET_UP,
+            "set it to the account's id, which `npx wrangler whoami` shows"),
+        Self::Unset(_) => ("CLOUDFLARE_NOT_SET_UP", exit::NOT_SET_UP, RIGHTS),
+        Self::Malformed("CLOUDFLARE_API_BASE_URL") => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE,
+            "unset it: it is for tests only"),
+        Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE,
+            "copy it again from Cloudflare's dashboard"),
+        Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE, "pass the Worker's name with --name"),
+        Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED, RIGHTS),
+        Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN,
+            "pass the Worker's name with --name"),
+        Self::Refused { .. } => ("CLOUDFLARE_REFUSED", exit::SERVICE_ERROR, "try again"),
+        Self::Unreachable(_) => ("CLOUDFLARE_UNREACHABLE", exit::SERVICE_UNREACHABLE, "try again"),
         Self::Protocol { .. } => ("CLOUDFLARE_ERROR", exit::SERVICE_ERROR),
-        Self::Changed => ("DEPLOYED_MEANWHILE", exit::SERVICE_ERROR),
-    }
-
-    /// One action that may resolve the error, if there is one.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Unset("CLOUDFLARE_ACCOUNT_ID") => {
-                Some("set it to the account's id, which `npx wrangler whoami` shows")
-            }
-            Self::Unset(_) | Self::Unauthorized { .. } => {
-                Some("set CLOUDFLARE_API_TOKEN to a token that may read Workers scripts of this account")
-            }
-            Self::Malformed("CLOUDFLARE_API_BASE_URL") => Some("unset it: it is for tests only"),
-            Self::Malformed(_) => Some("copy it again from Cloudflare's dashboard"),
-            Self::Name { .. } | Self::WorkerUnknown { .. } => Some("pass the Worker's name with --name"),
-            Self::Refused { .. } | Self::Unreachable(_) | Self::Changed => Some("try again"),
-            Self::Protocol { .. } => None,
-        }
+        Self::Changed => ("DEPLOYED_MEANWHILE", exit::SERVICE_ERROR, "try again"),
     }
 }

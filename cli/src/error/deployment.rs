@@ -41,45 +41,32 @@ pub(crate) enum Fault {
 
 impl Fault {
     capy_client::error_codes! {
-        pub(crate) fn codes;
-        Self::LabelMalformed => ("LABEL_MALFORMED", exit::USAGE),
-        Self::BlobFileInUse { .. } => ("BLOB_FILE_IN_USE", exit::FAILED),
-        Self::BlobFileTaken { .. } => ("BLOB_FILE_TAKEN", exit::FAILED),
-        Self::ContentsUnknown { .. } => ("CONTENTS_UNKNOWN", exit::FAILED),
-        Self::SuccessorUnknown { .. } => ("SUCCESSOR_UNKNOWN", exit::USAGE),
-        Self::ProjectUnsupported { .. } => ("PROJECT_UNSUPPORTED", exit::USAGE),
-        Self::PushIncomplete { .. } => ("PUSH_INCOMPLETE", exit::FAILED),
-        Self::PushLeftOver { .. } => ("PUSH_LEFT_OVER", exit::FAILED),
-        Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE),
-        Self::OtherService { .. } => ("OTHER_SERVICE", exit::FAILED),
-    }
-
-    pub(crate) fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::LabelMalformed => "shorten it".into(),
-            Self::BlobFileInUse { short, .. } => format!(
+        pub(crate) fn facts;
+        Self::LabelMalformed => ("LABEL_MALFORMED", exit::USAGE, "shorten it"),
+        Self::BlobFileInUse { short, .. } => ("BLOB_FILE_IN_USE", exit::FAILED,
+            format!(
                 "name another file, `capy deploy revoke {short}` first, or pass --yes to replace the blob"
-            ),
-            Self::BlobFileTaken { .. } => "name another file with --blob-file".into(),
-            Self::ContentsUnknown { .. } => {
-                "check it where it was made, or pass --open to look inside, which takes a use".into()
-            }
-            Self::ProjectUnsupported { .. } => {
-                "leave --project away, and run this in a folder that is linked to the project".into()
-            }
-            Self::PushIncomplete { live: None, .. } => {
-                "repair what it complains of and run the same again: it sets all of them anew".into()
-            }
-            Self::PushIncomplete { live: Some(short), .. } => format!(
-                "repair what it complains of and run the same again: it makes a new deployment; then `capy deploy revoke {short}`"
-            ),
-            Self::PushLeftOver { removals, .. } => format!("remove them: {}", removals.join("; ")),
-            Self::PushUnsupported { .. } => {
-                "set the variables by hand: --print shows them and the steps".into()
-            }
-            Self::OtherService { here, .. } => format!("set CAPY_SERVICE_URL to {here} there"),
-            Self::SuccessorUnknown { .. } => "pass --environment NAME, and --only NAMES or --all".into(),
-        })
+            )),
+        Self::BlobFileTaken { .. } => ("BLOB_FILE_TAKEN", exit::FAILED, "name another file with --blob-file"),
+        Self::ContentsUnknown { .. } => ("CONTENTS_UNKNOWN", exit::FAILED,
+            "check it where it was made, or pass --open to look inside, which takes a use"),
+        Self::SuccessorUnknown { .. } => ("SUCCESSOR_UNKNOWN", exit::USAGE,
+            "pass --environment NAME, and --only NAMES or --all"),
+        Self::ProjectUnsupported { .. } => ("PROJECT_UNSUPPORTED", exit::USAGE,
+            "leave --project away, and run this in a folder that is linked to the project"),
+        Self::PushIncomplete { live: None, .. } => ("PUSH_INCOMPLETE", exit::FAILED,
+            "repair what it complains of and run the same again: it sets all of them anew"),
+        Self::PushIncomplete { live: Some(short), .. } => ("PUSH_INCOMPLETE", exit::FAILED,
+            format!(
+                "repair what it complains of and run the same again: it makes a new deployment; \
+                 then `capy deploy revoke {short}`"
+            )),
+        Self::PushLeftOver { removals, .. } => ("PUSH_LEFT_OVER", exit::FAILED,
+            format!("remove them: {}", removals.join("; "))),
+        Self::PushUnsupported { .. } => ("PUSH_UNSUPPORTED", exit::USAGE,
+            "set the variables by hand: --print shows them and the steps"),
+        Self::OtherService { here, .. } => ("OTHER_SERVICE", exit::FAILED,
+            format!("set CAPY_SERVICE_URL to {here} there")),
     }
 }
 
