@@ -2,17 +2,16 @@
 //!
 //! Messages contain names and paths, never values.
 
-mod allowed;
 #[cfg(unix)]
 mod build;
-mod cloudflare;
 mod deployment;
 mod env_file;
 pub(crate) mod exit;
 mod exit_table;
-mod service_release;
+mod service_verify;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use capy_client::ServiceUrl;
@@ -22,14 +21,12 @@ use capy_protocol::service_secrets::{ENCRYPTION_KEY, SecretFault};
 
 use crate::exec_limits::Excess;
 
-pub(crate) use allowed::Reasons;
 #[cfg(unix)]
 pub(crate) use build::Fault as BuildFault;
-pub(crate) use cloudflare::Fault as CloudflareFault;
 pub(crate) use deployment::{Alternatives, Fault as DeploymentFault, LimitExceeded};
 pub(crate) use env_file::{Ambiguity, AmbiguityKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
 pub(crate) use exit_table::exit_table;
-pub(crate) use service_release::Fault as ReleaseFault;
+pub(crate) use service_verify::{CloudflareFault, ReleaseFault};
 
 /// Result with this program's [`Error`].
 pub(crate) type Result<T, E = Error> = core::result::Result<T, E>;
@@ -440,6 +437,36 @@ impl Error {
             (error.code(), exit, error.hint().map(Cow::into_owned))
         },
         Self::Cloudflare(fault) => fault.facts(),
+    }
+}
+
+/// Why a folder needs `capy allow`: what the command would do there.
+#[derive(Debug, Default)]
+pub(crate) struct Reasons {
+    /// Variables of `.env` that run code, each with what it does.
+    pub(crate) loaders: Vec<(String, &'static str)>,
+    /// The project whose local key is asked for.
+    pub(crate) key_of: Option<ProjectId>,
+}
+
+impl Reasons {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.loaders.is_empty() && self.key_of.is_none()
+    }
+}
+
+impl fmt::Display for Reasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let loaders: Vec<_> =
+            self.loaders.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
+        if !loaders.is_empty() {
+            write!(f, "its .env sets {}", loaders.join(", "))?;
+        }
+        if let Some(project) = &self.key_of {
+            let and = if loaders.is_empty() { "" } else { "; " };
+            write!(f, "{and}its capy.toml asks for the key of project {project}, which is on this machine")?;
+        }
+        Ok(())
     }
 }
 

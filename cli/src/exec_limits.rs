@@ -12,6 +12,10 @@ use std::process::Command;
 /// How many of the largest variables a message names.
 const NAMED: usize = 3;
 
+/// Limit of one string in an environment on Linux with pages of 4 KiB: name, `=`, value and a zero
+/// byte.
+pub(crate) const MAX_ARG_STRLEN: usize = 128 * 1024;
+
 /// A limit that is exceeded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Excess {

@@ -1,13 +1,22 @@
 //! Reading secrets from the terminal, without echo, or from standard input; never from an argument.
 //! The words of a recovery phrase are echoed.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 use std::io::{self, IsTerminal, Read};
 
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::exec_limits::MAX_ARG_STRLEN;
 use crate::printer;
-use crate::terminal::{self, MAX_BYTES};
+#[cfg(unix)]
+use unix as terminal;
+#[cfg(windows)]
+use windows as terminal;
 
 /// Reads one secret: typed without echo at a terminal, else the whole of stdin without one newline
 /// at its end.
@@ -71,7 +80,7 @@ pub(crate) fn check_value(name: &str, value: &str) -> Result<()> {
     if value.contains('\0') {
         return Err(Error::ValueUnusable);
     }
-    if name.len() + value.len() + "=\0".len() > MAX_BYTES {
+    if name.len() + value.len() + "=\0".len() > MAX_ARG_STRLEN {
         return Err(Error::ValueTooLong);
     }
     Ok(())
@@ -79,10 +88,10 @@ pub(crate) fn check_value(name: &str, value: &str) -> Result<()> {
 
 fn piped() -> Result<Zeroizing<String>> {
     // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
-    let mut stdin = io::stdin().lock().take(MAX_BYTES as u64 + 1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_ARG_STRLEN + 2));
+    let mut stdin = io::stdin().lock().take(MAX_ARG_STRLEN as u64 + 1);
     stdin.read_to_end(&mut bytes).map_err(Error::Input)?;
-    if bytes.len() > MAX_BYTES {
+    if bytes.len() > MAX_ARG_STRLEN {
         return Err(Error::ValueTooLong);
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| Error::ValueNotUnicode)?;

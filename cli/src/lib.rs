@@ -29,8 +29,6 @@ mod service_release;
 mod settings;
 mod setup_page;
 mod store_project;
-mod table;
-mod terminal;
 
 use std::process::ExitCode;
 

@@ -8,12 +8,12 @@
 
 mod heroku;
 mod program;
-mod redact;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use capy_client::credentials::{self, Placeholder};
+use capy_inliner::Redactor;
 use capy_protocol::terminal_text::is_terminal_control;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -27,6 +27,11 @@ use program::{Captured, End};
 
 /// The most characters that are kept of what a program printed.
 const LONGEST_MESSAGE: usize = 600;
+/// The fewest bytes in a row of a value that are redacted. Fewer may be a coincidence.
+const SHORTEST_MATCH: usize = 8;
+
+/// What stands in place of a redacted value.
+const PLACEHOLDER: &str = "…";
 
 /// The commands to run for a deployment.
 pub(crate) struct PushPlan<'a> {
@@ -350,9 +355,20 @@ impl<'a> PushPlan<'a> {
     fn without_values(&self, text: &str) -> String {
         let secrets = self.variables.iter().filter(|variable| variable.is_secret());
         let secrets: Vec<_> = secrets.map(|variable| variable.value.as_str()).collect();
-        let text = redact::redact(text, &secrets);
+        let text = redact(text, &secrets);
         text.chars().filter(|letter| *letter == '\n' || !is_terminal_control(*letter)).collect()
     }
+}
+
+/// The text with one placeholder for each part of a value.
+fn redact(text: &str, values: &[&str]) -> String {
+    let redacted = Redactor::of_parts(values, SHORTEST_MATCH, PLACEHOLDER).redact(text.as_bytes());
+    let mut text = String::from_utf8_lossy(&redacted).into_owned();
+    // A program may cut a value short with the same sign.
+    while text.contains(&PLACEHOLDER.repeat(2)) {
+        text = text.replace(&PLACEHOLDER.repeat(2), PLACEHOLDER);
+    }
+    text
 }
 
 /// Whether a list has the name as a whole word.
@@ -388,5 +404,25 @@ mod tests {
         let list = b"name\n_CAPY_SECRETS_BLOB  \x1b[1mSECRETS_BLOB_FILE\x1b[0m\n\"PROJECT_KEY\": \"x\"\n";
         assert!(!mentions(list, "SECRETS_BLOB") && mentions(list, "_CAPY_SECRETS_BLOB"));
         assert!(mentions(list, "PROJECT_KEY"));
+    }
+
+    #[test]
+    fn no_part_of_a_value_is_left_however_it_is_printed() {
+        let blob: String = (0..200).map(|n| char::from(b'a' + (n * 7 % 26) as u8)).collect();
+        let key = "0123456789abcdef";
+        let said = format!(
+            "invalid value {}… for X\n{}\n{}\n\"{key}\" and nothing else",
+            &blob[..20],
+            &blob[..64],
+            &blob[64..128]
+        );
+        let shown = redact(&said, &[&blob, key]);
+        assert_eq!(shown, "invalid value … for X\n…\n…\n\"…\" and nothing else");
+    }
+
+    #[test]
+    fn what_is_no_value_stays_as_it_is() {
+        let said = "Fehler: nö, die Datei «0123456» gibt es nicht\n";
+        assert_eq!(redact(said, &["0123456789abcdef", "https:"]), said);
     }
 }

@@ -15,7 +15,7 @@ use super::id::BuildId;
 use super::output::Output;
 use crate::error::BuildFault as Fault;
 use crate::process::cancellation::{Cancellation, Cancelled, Completion, IgnoredSignals};
-use crate::process::pipes::CollectedOutput;
+use crate::process::captured::CollectedOutput;
 use crate::process::running::{MAX_OUTPUT_BYTES, RunningProgram};
 
 /// The engine's exit code when the engine itself failed.

@@ -16,13 +16,12 @@ use capy_protocol::store_row::Binding;
 use zeroize::Zeroizing;
 
 use crate::error::BuildFault as Fault;
+use crate::exec_limits::MAX_ARG_STRLEN;
 use crate::local::private_file;
 use crate::{names, printer};
 
 const KEY_FILE: &str = "ENCRYPTION_KEY_FILE";
 
-/// The longest variable that Linux accepts, in bytes, with name and final zero; execve(2).
-const MAX_ARG_STRLEN: usize = 128 * 1024;
 /// The most bytes of all secrets together. The usual limit on arguments and environment is 2 MiB,
 /// and the rest is for the image and the programs.
 const MAX_ENVIRONMENT: usize = 3 * 512 * 1024;

@@ -17,8 +17,7 @@ use super::tree;
 use crate::error::BuildFault as Fault;
 use crate::names;
 use crate::process::cancellation::{Cancellation, IgnoredSignals};
-use crate::process::environment::remove_variables;
-use crate::process::running;
+use crate::process::{remove_variables, running};
 
 /// Where the source comes from.
 pub(super) enum Source {

@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::cli::Audit;
 use crate::error::Result;
 use crate::key_service;
+use crate::printer::{self, shown, table, time};
 use crate::project::Project;
 use crate::settings::deadline;
-use crate::table::{shown, table, time};
-use crate::{printer, store_project};
+use crate::store_project;
 
 const HEAD: [&str; 8] = ["when", "what", "result", "deployment", "who", "address", "country", "with"];
 const HEAD_WITH_DETAIL: [&str; 8] = ["when", "what", "result", "id", "detail", "who", "address", "with"];

@@ -9,13 +9,13 @@ use capy_protocol::scope::Scope;
 
 use crate::cli::Login;
 use crate::error::{Error, Result};
+use crate::input;
 use crate::key_service;
 use crate::local::Config;
+use crate::printer::{self, shown, time};
 use crate::project::Project;
 use crate::settings;
 use crate::settings::deadline;
-use crate::table::{shown, time};
-use crate::{input, printer};
 
 pub(super) fn run(arguments: &Login) -> Result<()> {
     let config = Config::find()?;

@@ -9,7 +9,7 @@ use crate::cli::ServeArguments;
 use crate::error::{Error, Result};
 #[cfg(windows)]
 use crate::process::child;
-use crate::process::lookup;
+use crate::process::find_in_folder;
 #[cfg(windows)]
 use crate::process::signals::SignalForwarder;
 
@@ -44,7 +44,7 @@ fn start(mut command: Command) -> std::io::Result<ExitCode> {
 fn find(capy: Option<&Path>, path: Option<&OsStr>) -> Option<PathBuf> {
     let beside = capy.and_then(Path::parent).map(Path::to_owned);
     let mut folders = beside.into_iter().chain(path.map(env::split_paths).into_iter().flatten());
-    folders.find_map(|folder| lookup::in_folder(PROGRAM, &folder))
+    folders.find_map(|folder| find_in_folder(PROGRAM, &folder))
 }
 
 #[cfg(all(test, unix))]

@@ -13,9 +13,8 @@ use zeroize::Zeroizing;
 use crate::cli::{AskService, Token, TokenCreate, TokenRevoke};
 use crate::error::{Error, Result};
 use crate::key_service;
-use crate::printer;
+use crate::printer::{self, shown, table, time, time_or};
 use crate::settings::deadline;
-use crate::table::{shown, table, time, time_or};
 
 const HEAD: [&str; 6] = ["id", "label", "scopes", "created", "last used", "state"];
 

@@ -1,22 +1,27 @@
 //! Runs a program with a text as its input, and returns its output.
 //!
+//! Threads write the input and read the outputs: a program that neither reads nor writes holds
+//! nobody up.
+//!
 //! The program runs in a process group of its own, so that one that hangs is killed with everything
 //! that it started. What a program that was killed had done is not known.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::environment::remove_variables;
 use super::group::ProcessGroup;
-use super::pipes::{CollectedOutput, POLL_INTERVAL, write_input};
+use super::remove_variables;
 use crate::names;
 
+/// How often a thread looks again, where nothing wakes it.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long to wait for the rest of a program's output after its end: a process that it started may
 /// keep the output open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
@@ -78,10 +83,64 @@ fn wait(group: &mut ProcessGroup, timeout: Duration, stop: &AtomicBool) -> io::R
     }
 }
 
+/// Writes a text as a program's whole input. The text is wiped once it is written.
+pub(super) fn write_input(stdin: Option<ChildStdin>, text: Zeroizing<String>) {
+    thread::spawn(move || {
+        // A program that ends or closes its input without reading it reports by its exit status
+        // what is wrong.
+        let _ = stdin.map(|mut stdin| stdin.write_all(text.as_bytes()));
+    });
+}
+
+/// The bytes that a program writes to an output.
+pub(crate) struct CollectedOutput {
+    bytes: Arc<Mutex<Zeroizing<Vec<u8>>>>,
+    reader: JoinHandle<()>,
+}
+
+impl CollectedOutput {
+    /// Begins to read an output to its end. Keeps about the first `max_bytes`, and drops the rest.
+    pub(crate) fn begin(output: Option<impl Read + Send + 'static>, max_bytes: usize) -> Self {
+        let bytes = Arc::new(Mutex::new(Zeroizing::new(Vec::new())));
+        let shared = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let Some(mut output) = output else { return };
+            let mut chunk = Zeroizing::new([0; 4096]);
+            while let Ok(count @ 1..) = output.read(chunk.as_mut()) {
+                let mut bytes = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if bytes.len() < max_bytes {
+                    bytes.extend_from_slice(&chunk[..count]);
+                }
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    /// Waits for the end of the output, and returns its bytes.
+    #[cfg(unix)]
+    pub(crate) fn finish(self) -> Zeroizing<Vec<u8>> {
+        let Self { bytes, reader } = self;
+        let _ = reader.join();
+        take(&bytes)
+    }
+
+    /// Waits for the end of the output until a deadline, and returns the bytes that came until
+    /// then.
+    fn finish_by(self, deadline: Instant) -> Zeroizing<Vec<u8>> {
+        while !self.reader.is_finished() && Instant::now() < deadline {
+            thread::sleep(POLL_INTERVAL);
+        }
+        take(&self.bytes)
+    }
+}
+
+fn take(bytes: &Mutex<Zeroizing<Vec<u8>>>) -> Zeroizing<Vec<u8>> {
+    std::mem::take(&mut *bytes.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
 
     use super::*;
 

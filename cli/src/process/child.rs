@@ -14,7 +14,7 @@ use capy_client::private_memory;
 use capy_protocol::env_map::EnvMap;
 
 use crate::error::{Error, Result};
-use crate::process::environment::remove_variables;
+use crate::process::remove_variables;
 use crate::{exec_limits, names};
 #[cfg(target_os = "linux")]
 pub(crate) use unix::start_as_init;

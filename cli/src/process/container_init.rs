@@ -25,7 +25,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::error::{Error, Result};
-use crate::process::wait;
+use crate::process;
 
 /// `si_code` of a signal that the kernel itself sent (`SI_KERNEL`), such as for a key at a
 /// terminal.
@@ -236,5 +236,5 @@ impl Init {
 /// continued.
 fn exit_code(status: WaitStatus) -> Option<u8> {
     let has_ended = status.exited() || status.signaled();
-    has_ended.then(|| wait::exit_code(ExitStatus::from_raw(status.as_raw())))
+    has_ended.then(|| process::exit_code(ExitStatus::from_raw(status.as_raw())))
 }

@@ -12,9 +12,9 @@ use rustix::process::{Pid, WaitId};
 use zeroize::Zeroizing;
 
 use super::cancellation::{Cancellation, Cancelled, Completion, IgnoredSignals};
+use super::captured::{CollectedOutput, write_input};
 use super::group::ProcessGroup;
-use super::pipes::{CollectedOutput, write_input};
-use super::wait::wait_without_reaping;
+use super::wait_without_reaping;
 
 /// How much is kept of each output, in bytes.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 64 * 1024;

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use capy_client::project_file::check_owner;
 
-use crate::process::captured;
-use crate::process::lookup::{in_folder, on_path};
+use crate::process::{captured, find_in_folder, find_on_path};
 
 pub(super) use crate::process::captured::{Captured, End};
 
@@ -19,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let here = std::env::current_dir().ok();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    here.and_then(|here| in_repository(program, &here)).or_else(|| on_path(program, &path))
+    here.and_then(|here| in_repository(program, &here)).or_else(|| find_on_path(program, &path))
 }
 
 /// Searches `node_modules/.bin` up to the top of the repository. Files and folders of other users
@@ -27,7 +26,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 fn in_repository(program: &str, here: &Path) -> Option<PathBuf> {
     let mut found = None;
     for folder in here.ancestors() {
-        let candidate = in_folder(program, &folder.join("node_modules").join(".bin"));
+        let candidate = find_in_folder(program, &folder.join("node_modules").join(".bin"));
         let is_own = |candidate: &PathBuf| check_owner(candidate).is_ok() && check_owner(folder).is_ok();
         found = candidate.filter(is_own);
         if found.is_some() || folder.join(".git").exists() {

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
 
 use crate::printer;
-use crate::process::lookup::on_path;
+use crate::process::find_on_path;
 
 /// How the user gets to the page.
 #[derive(Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn redirect_folder(has_snaps: bool, home: Option<OsString>, temporary: PathBuf) 
 
 /// Whether a program of this name is on PATH.
 fn is_on_path(program: &str) -> bool {
-    on_path(program, &env::var_os("PATH").unwrap_or_default()).is_some()
+    find_on_path(program, &env::var_os("PATH").unwrap_or_default()).is_some()
 }
 
 #[cfg(test)]

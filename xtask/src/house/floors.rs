@@ -17,7 +17,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "capy_cli",
         &[
-            &["build_command", "exec_limits", "loader_names", "table"],
+            &["build_command", "exec_limits", "loader_names"],
             &["error"],
             &[
                 "cloudflare",
@@ -29,7 +29,6 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
                 "service_comparison",
                 "service_release",
                 "settings",
-                "terminal",
             ],
             &["env_file", "git", "key_service", "local", "project"],
             &["deployment", "store_project"],

@@ -7,8 +7,7 @@ use crate::build::{Record, Records};
 use crate::cli::{BuildCommand, BuildList, BuildLogs, BuildShow};
 use crate::error::BuildFault as Fault;
 use crate::error::{Error, Result};
-use crate::printer;
-use crate::table::{shown, table, time, time_or};
+use crate::printer::{self, shown, table, time, time_or};
 
 const HEAD: [&str; 6] = ["id", "project", "started", "state", "commit", "handed out"];
 

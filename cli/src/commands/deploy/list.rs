@@ -14,11 +14,11 @@ use super::prompt::is_interactive;
 use crate::cli::DeployList;
 use crate::deployment::revoke;
 use crate::error::Result;
+use crate::input;
 use crate::local::unclaimed::Unclaimed;
+use crate::printer::{self, shown, table, time, time_or};
 use crate::project::Project;
 use crate::settings::deadline;
-use crate::table::{shown, table, time, time_or};
-use crate::{input, printer};
 
 const HEADINGS: [&str; 7] = ["id", "platform", "label", "created", "last used", "uses", "state"];
 

@@ -6,10 +6,9 @@ use serde_json::Value;
 use crate::cli::ServiceVerify;
 use crate::cloudflare::{Share, Worker};
 use crate::error::{CloudflareFault, Error, Result};
-use crate::printer;
+use crate::printer::{self, shown, table};
 use crate::service_comparison::{Module, Setting, State, modules, settings};
 use crate::service_release::ServiceRelease;
-use crate::table::{shown, table};
 
 /// The output as JSON.
 #[derive(Serialize)]

@@ -5,9 +5,8 @@ use capy_protocol::api::WrapRootState;
 use crate::cli::AskService;
 use crate::error::Result;
 use crate::key_service;
-use crate::printer;
+use crate::printer::{self, table};
 use crate::settings::deadline;
-use crate::table::table;
 
 pub(in crate::commands) fn run(arguments: &AskService) -> Result<()> {
     let list = key_service::with_token(arguments.url.as_deref())?.wrap_roots(deadline()?)?;

@@ -7,9 +7,8 @@ use serde::Serialize;
 use crate::cli::{AskService, StoreKeysCommand};
 use crate::error::{Error, Result};
 use crate::key_service;
-use crate::printer;
+use crate::printer::{self, shown, table};
 use crate::settings::deadline;
-use crate::table::{shown, table};
 
 pub(super) fn run(command: StoreKeysCommand) -> Result<()> {
     match command {

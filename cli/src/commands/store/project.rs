@@ -10,9 +10,9 @@ use crate::cli::{
 };
 use crate::error::{Error, Result};
 use crate::key_service;
+use crate::printer::{self, shown, table, time};
 use crate::settings::deadline;
-use crate::table::{shown, table, time};
-use crate::{input, printer, store_project};
+use crate::{input, store_project};
 
 pub(super) fn run(command: ProjectCommand) -> Result<()> {
     match command {

@@ -7,9 +7,9 @@ use capy_protocol::env_map::SecretValue;
 use crate::cli::{SecretCommand, SecretDelete, SecretSet, StoredProject};
 use crate::error::{Error, Result};
 use crate::key_service;
+use crate::printer::{self, table, time};
 use crate::settings::deadline;
-use crate::table::{table, time};
-use crate::{input, names, printer, store_project};
+use crate::{input, names, store_project};
 
 pub(super) fn run(command: SecretCommand) -> Result<()> {
     match command {

@@ -9,9 +9,8 @@ use super::scope;
 use crate::cli::{AskService, TokenTrust, TrustAdd, TrustRemove};
 use crate::error::{Error, Result};
 use crate::key_service;
-use crate::printer;
+use crate::printer::{self, shown, table, time};
 use crate::settings::deadline;
-use crate::table::{shown, table, time};
 
 const HEAD: [&str; 5] = ["id", "repository", "only", "scope", "created"];
 

@@ -15,7 +15,7 @@ use crate::exec_limits;
 #[cfg(target_os = "linux")]
 use crate::process::container_init::{CommandGroup, Started};
 use crate::process::signals::SignalForwarder;
-use crate::process::wait;
+use crate::process::{exit_code, exit_code_of_signal};
 
 /// Replaces this process with the command (exec). Returns only if that failed.
 pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
@@ -71,8 +71,8 @@ pub(crate) fn run(
         (Some(0), None) => Exit::Success,
         // The command exits with 0 after a signal: it was interrupted all the same, and the work
         // that follows is left out.
-        (Some(0), Some(number)) => Exit::Failure(wait::exit_code_of_signal(number)),
-        _ => Exit::Failure(wait::exit_code(status)),
+        (Some(0), Some(number)) => Exit::Failure(exit_code_of_signal(number)),
+        _ => Exit::Failure(exit_code(status)),
     })
 }
 

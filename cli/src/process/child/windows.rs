@@ -19,8 +19,8 @@ use capy_protocol::env_map::EnvMap;
 use win32job::{ExtendedLimitInfo, Job};
 
 use crate::error::{Error, Result};
-use crate::process::lookup;
 use crate::process::signals::SignalForwarder;
+use crate::process::{find_in_folder, find_on_path};
 use crate::{exec_limits, printer};
 
 /// Runs the command to its end, and exits this process with the command's exit code. Returns only
@@ -128,11 +128,11 @@ fn find(name: &OsStr, env: &EnvMap) -> Option<PathBuf> {
     let path = Path::new(name);
     if path.components().count() > 1 || path.is_absolute() {
         let path = std::path::absolute(path).ok()?;
-        return lookup::in_folder(path.file_name()?.to_str()?, path.parent()?);
+        return find_in_folder(path.file_name()?.to_str()?, path.parent()?);
     }
     let given = env.iter().find(|(name, _)| name.eq_ignore_ascii_case("PATH"));
     let folders = given.map(|(_, value)| OsString::from(value.expose_secret()));
-    lookup::on_path(text, &folders.or_else(|| std::env::var_os("PATH")).unwrap_or_default())
+    find_on_path(text, &folders.or_else(|| std::env::var_os("PATH")).unwrap_or_default())
 }
 
 fn failure(name: &OsStr, command: &Command, source: io::Error) -> Error {

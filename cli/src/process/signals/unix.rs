@@ -20,7 +20,7 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use crate::error::{Error, Result};
-use crate::process::wait::wait_without_reaping;
+use crate::process::wait_without_reaping;
 
 /// The signals of this process: before the child is started a signal ends this process, and after
 /// that it is passed on to the child.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use capy_client::signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{
     LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
@@ -21,10 +22,8 @@ use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 use zeroize::Zeroizing;
 
-use super::MAX_BYTES;
 use crate::error::{Error, Result};
-use capy_client::signals;
-
+use crate::exec_limits::MAX_ARG_STRLEN;
 use crate::printer;
 
 const CTRL_C: u8 = 0x03;
@@ -158,7 +157,7 @@ enum Line {
 
 fn read_line(terminal: &File) -> Result<Line> {
     // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
-    let mut line = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_ARG_STRLEN));
     loop {
         match read_key(terminal)? {
             b'\r' | b'\n' if is_last_line(terminal)? => return Ok(Line::Typed(line)),
@@ -169,7 +168,7 @@ fn read_line(terminal: &File) -> Result<Line> {
             CTRL_U => line.clear(),
             BACKSPACE | DELETE => remove_last_char(&mut line),
             ESCAPE => skip_sequence(terminal)?,
-            b'\t' | b' '.. if line.len() == MAX_BYTES => return Err(Error::ValueTooLong),
+            b'\t' | b' '.. if line.len() == MAX_ARG_STRLEN => return Err(Error::ValueTooLong),
             key @ (b'\t' | b' '..) => line.push(key),
             _ => {}
         }

@@ -11,8 +11,8 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, pol
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use zeroize::Zeroizing;
 
-use super::MAX_BYTES;
 use crate::error::{Error, Result};
+use crate::exec_limits::MAX_ARG_STRLEN;
 use crate::printer;
 
 /// How long to wait for more input after a line end: a paste goes on sooner, a person does not.
@@ -65,7 +65,7 @@ enum Line {
 
 fn read_line() -> Result<Line> {
     // Allocates everything at once: a buffer that grows leaves copies behind that are not wiped.
-    let mut line = Zeroizing::new(String::with_capacity(MAX_BYTES));
+    let mut line = Zeroizing::new(String::with_capacity(MAX_ARG_STRLEN));
     loop {
         let key = read_key()?;
         let with_control = key.modifiers.contains(KeyModifiers::CONTROL)
@@ -92,7 +92,7 @@ fn read_line() -> Result<Line> {
 }
 
 fn push(line: &mut String, letter: char) -> Result<()> {
-    if line.len() + letter.len_utf8() > MAX_BYTES {
+    if line.len() + letter.len_utf8() > MAX_ARG_STRLEN {
         return Err(Error::ValueTooLong);
     }
     line.push(letter);

@@ -1,10 +1,24 @@
-//! Errors of calls to Cloudflare's API.
+//! Errors of `capy service verify`: a release that cannot be read, and calls to Cloudflare's API.
+
+use std::io;
+use std::path::PathBuf;
 
 use super::exit;
 
+/// Why a release cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReleaseFault {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is not a release of the key service: it has no wrangler.toml", path.display())]
+    NoSettings { path: PathBuf },
+    #[error("{} is not a release of the key service: {reason}", path.display())]
+    Malformed { path: PathBuf, reason: String },
+}
+
 /// Why Cloudflare's API cannot be called, or what is wrong with its answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum CloudflareFault {
     #[error("{0} is not set")]
     Unset(&'static str),
     #[error("{0} has an invalid value")]
@@ -28,7 +42,7 @@ pub(crate) enum Fault {
 /// The hint for a token that is missing, or may not do what is asked.
 const RIGHTS: &str = "set CLOUDFLARE_API_TOKEN to a token that may read Workers scripts of this account";
 
-impl Fault {
+impl CloudflareFault {
     capy_client::error_codes! {
         pub(crate) fn facts;
         Self::Unset("CLOUDFLARE_ACCOUNT_ID") => ("CLOUDFLARE_NOT_SET_UP", exit::NOT_SET_UP,
