@@ -147,7 +147,7 @@ pub(crate) fn build(options: BuildOptions, service: Service, cancellation: &Canc
 
 /// Sets the end of the build in the record, and returns the error that it ended with.
 fn close(record: &mut Record, result: Result<()>) -> Option<Error> {
-    record.finished_at = Some(record::now());
+    record.finished_at = Some(printer::now());
     let Err(error) = result else {
         (record.status, record.exit_code) = (Status::Passed, Some(0));
         return None;
@@ -181,7 +181,7 @@ fn sweep(temp: &TempFolder, records: &Records, cancellation: &Cancellation) -> R
     }
     // A build that was killed before it had a folder, or whose folder was in memory and is gone
     // with a restart; but not a build that is just starting.
-    let is_old = |record: &&Record| record.started_at + START_GRACE_MS < record::now();
+    let is_old = |record: &&Record| record.started_at + START_GRACE_MS < printer::now();
     let lost =
         running.iter().filter(is_old).filter(|record| !places.iter().any(|place| place.holds(&record.id)));
     gone.extend(lost.map(|record| record.id.clone()));
@@ -249,7 +249,7 @@ impl Prepared {
             project_id: self.project.project_id.to_string(),
             project: self.project.name.clone(),
             status: Status::Running,
-            started_at: record::now(),
+            started_at: printer::now(),
             finished_at: None,
             exit_code: None,
             temp: temp.path().to_owned(),

@@ -1,5 +1,5 @@
-//! The subcommands, one file each: it reads the arguments, calls the modules that do the work, and
-//! prints.
+//! The subcommands, a file for each or for a few that belong together. A command reads its
+//! arguments, calls the modules that do the work, and prints.
 
 mod allow;
 mod audit;
@@ -11,14 +11,12 @@ mod exit_codes;
 mod init;
 mod list;
 mod login;
-mod logout;
 mod run;
 mod serve;
 pub(crate) mod service;
 mod set;
 mod store;
 mod token;
-mod unset;
 
 use std::process::ExitCode;
 
@@ -39,13 +37,13 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Build(build) => return build::run(*build),
         #[cfg(windows)]
         Command::Build(_) => return Err(Error::BuildNotHere),
-        Command::Login(login) => login::run(&login),
-        Command::Logout(logout) => logout::run(&logout),
+        Command::Login(login) => login::login(&login),
+        Command::Logout(logout) => login::logout(&logout),
         Command::Allow(folder) => allow::allow(&folder),
         Command::Deny(folder) => allow::deny(&folder),
         Command::Init(init) => init::run(&init),
-        Command::Set(set) => set::run(set),
-        Command::Unset(unset) => unset::run(unset),
+        Command::Set(set) => set::set(set),
+        Command::Unset(unset) => set::unset(unset),
         Command::List(list) => list::run(list),
         Command::Encrypt(file) => encrypt::run(file),
         Command::Deploy(deploy) => match deploy.command {
@@ -57,14 +55,14 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Audit(audit) => match &audit.command {
             None => audit::run(&audit),
             Some(AuditCommand::Verify(verify)) => audit::verify::run(verify),
-            Some(AuditCommand::GiveUp(give_up)) => audit::write_off::run(give_up),
+            Some(AuditCommand::GiveUp(give_up)) => audit::give_up(give_up),
         },
         Command::Token(token) => token::run(token),
         Command::Store(store) => store::run(store),
         Command::Service(Service::Keygen(keygen)) => service::keygen(&keygen),
         Command::Serve(arguments) => return serve::run(&arguments),
-        Command::Service(Service::Roots(roots)) => service::wrap_roots::run(&roots),
-        Command::Service(Service::SealRows(arguments)) => service::seal_rows::run(&arguments),
+        Command::Service(Service::Roots(roots)) => service::roots(&roots),
+        Command::Service(Service::SealRows(arguments)) => service::seal_rows(&arguments),
         Command::Service(Service::Verify(arguments)) => service::verify::run(&arguments),
         Command::ExitCodes => exit_codes::run(),
     }?;

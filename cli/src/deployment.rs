@@ -6,7 +6,6 @@
 
 mod blob_file;
 mod context;
-mod fingerprints;
 mod mint;
 mod request;
 mod size;
@@ -14,17 +13,19 @@ mod variables;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use capy_client::credentials::Names;
 use capy_protocol::id::DeployId;
+use capy_protocol::key::ProjectKey;
 
 pub(crate) use context::{CheckedRequest, DeployContext, revoke};
-pub(crate) use fingerprints::Fingerprints;
 pub(crate) use request::{BlobFile, BlobPlace, DeployRequest, PartialRequest, Replaces, Terms, lifetime};
 pub(crate) use size::SizeCheck;
 pub(crate) use variables::{Variable, json_object, lines};
 
 use crate::error::Result;
-use crate::local::unclaimed::Unclaimed;
+use crate::local::deployments::Unclaimed;
 use crate::platforms::{Guide, Platform};
+use crate::project::Project;
 use blob_file::WrittenFile;
 
 /// A deployment that was registered and sealed. Its [`Variable`]s hold the platform's key, and are
@@ -83,5 +84,34 @@ impl Deployment {
     /// Restores what the blob's file held before, for a deployment that nobody will ever open.
     pub(crate) fn restore_blob_file(&self) -> Result<()> {
         self.blob_file.as_ref().map_or(Ok(()), WrittenFile::restore)
+    }
+}
+
+/// Makes the keyed fingerprints of what one deployment holds, as hexadecimal digits, by which this
+/// machine recognises it later. See [`ProjectKey::fingerprint`].
+pub(crate) struct Fingerprints {
+    key: ProjectKey,
+    deploy_id: DeployId,
+}
+
+impl Fingerprints {
+    pub(crate) fn of(project: &Project, deploy_id: DeployId) -> Result<Self> {
+        Ok(Self { key: project.key()?, deploy_id })
+    }
+
+    /// Of a variable that is sealed in the blob.
+    pub(crate) fn variable(&self, name: &str, value: &str) -> String {
+        hex::encode(self.key.fingerprint(&self.deploy_id, name, value))
+    }
+
+    /// Of the blob's text. No variable of `.env` can have the name that it goes by.
+    pub(crate) fn blob(&self, blob: &str) -> String {
+        self.variable(Names::PROJECT_KEY.blob, blob)
+    }
+
+    /// Of the key that the platform holds beside the blob. No variable of `.env` can have the name
+    /// that it goes by.
+    pub(crate) fn key(&self, key: &str) -> String {
+        self.variable(Names::PROJECT_KEY.key, key)
     }
 }

@@ -16,10 +16,9 @@
 //! too, but only if its name is `capy`: a folder of another name may be shared, and keeps its mode.
 
 pub(crate) mod allowed;
+pub(crate) mod deployments;
 pub(crate) mod pinned_checkpoints;
 pub(crate) mod private_file;
-pub(crate) mod receipts;
-pub(crate) mod unclaimed;
 
 use std::collections::BTreeMap;
 use std::env;

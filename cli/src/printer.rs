@@ -1,11 +1,11 @@
-//! Output to the terminal: data to stdout, everything else to stderr, no colour, and tables of columns
-//! and times. All output of this crate goes through this module.
+//! Output to the terminal: data to stdout, everything else to stderr, no colour, and tables with
+//! columns and times. All output of this crate goes through this module.
 //!
 //! Text for stderr may quote a repository's file, an answer or a path. Control characters in it are
 //! replaced with blanks, so that the text cannot control the terminal.
 
 use std::io::{self, Write};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capy_protocol::terminal_text::{clean_line, clean_lines};
 use serde::Serialize;
@@ -67,6 +67,12 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Ite
 /// Text from others for one cell or line, without terminal control characters; `-` for none.
 pub(crate) fn shown(text: Option<&str>) -> String {
     clean_line(text.filter(|text| !text.is_empty()).unwrap_or("-"))
+}
+
+/// The current time, in milliseconds since the Unix epoch.
+pub(crate) fn now() -> u64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds since the Unix epoch as a date and time.

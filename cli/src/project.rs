@@ -6,6 +6,7 @@ use capy_client::project_file::check_owner;
 use capy_client::{ProjectFile, Service, ServiceUrl};
 use capy_protocol::id::ProjectId;
 use capy_protocol::key::ProjectKey;
+use capy_protocol::scope::Scope;
 
 use crate::error::{Error, Reasons, Result};
 use crate::local::Config;
@@ -99,5 +100,15 @@ impl Project {
             |name| std::env::var_os(name),
             self.path.parent().unwrap_or(Path::new(".")),
         )?)
+    }
+}
+
+/// Parses the scope of an API token or a trust, as it is typed. `deploy` and `read` alone mean this
+/// folder's project.
+pub(crate) fn parse_scope(text: &str) -> Result<Scope> {
+    match text {
+        "deploy" => Ok(Scope::Deploy(Project::find()?.id().clone())),
+        "read" => Ok(Scope::Read(Project::find()?.id().clone())),
+        _ => Scope::parse(text).map_err(|_| Error::ScopeMalformed { text: text.into() }),
     }
 }

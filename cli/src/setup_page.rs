@@ -5,7 +5,6 @@
 //! this process and end with it. Only the first visitor is let in, and idle connections cannot keep
 //! this visitor out.
 
-mod assets;
 mod browser;
 mod choice;
 mod gate;

@@ -10,7 +10,6 @@
 //! record to `lost`.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, fs, io};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +19,7 @@ use super::id::BuildId;
 use super::output_kind::OutputKind;
 use crate::error::BuildFault as Fault;
 use crate::local::private_file;
+use crate::printer::now;
 
 /// The state of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,12 +181,6 @@ impl Records {
     fn folder(&self, id: &BuildId) -> PathBuf {
         self.0.join(id.as_str())
     }
-}
-
-/// The current time, in milliseconds since the Unix epoch.
-pub(super) fn now() -> u64 {
-    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Who builds: this machine's user, by uid and, if `/etc/passwd` has it, by name.

@@ -1,4 +1,5 @@
-//! `capy login`: checks an API token with the service and stores it, readable for this user alone.
+//! `capy login` and `capy logout`: the API token of a key service on this machine, readable for
+//! this user alone.
 
 use std::io::{self, IsTerminal};
 
@@ -7,17 +8,17 @@ use capy_client::{Service, ServiceUrl};
 use capy_protocol::api::tokens::Bearer;
 use capy_protocol::scope::Scope;
 
-use crate::cli::Login;
+use crate::cli::{Login, Logout};
 use crate::error::{Error, Result};
 use crate::input;
 use crate::key_service;
 use crate::local::Config;
 use crate::printer::{self, shown, time};
 use crate::project::Project;
-use crate::settings;
-use crate::settings::deadline;
+use crate::settings::{self, deadline};
 
-pub(super) fn run(arguments: &Login) -> Result<()> {
+/// Checks an API token with the service, and stores it.
+pub(super) fn login(arguments: &Login) -> Result<()> {
     let config = Config::find()?;
     let url = key_service::url(arguments.url.as_deref())?;
     if arguments.url.is_none() && !settings::service_url_is_set() {
@@ -33,6 +34,17 @@ pub(super) fn run(arguments: &Login) -> Result<()> {
     let path = config.save_login(service.url(), &token)?;
     printer::note(&describe(service.url(), &bearer));
     printer::note(&format!("the token is in {}", path.display()));
+    Ok(())
+}
+
+/// Deletes an API token from this machine. The service still accepts the token from anybody else
+/// who has it.
+pub(super) fn logout(arguments: &Logout) -> Result<()> {
+    let url = key_service::url(arguments.url.as_deref())?;
+    if !Config::find()?.remove_login(&url)? {
+        return Err(Error::NotLoggedIn { url });
+    }
+    printer::note(&format!("logged out of {url}"));
     Ok(())
 }
 

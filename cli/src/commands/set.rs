@@ -1,11 +1,12 @@
-//! `capy set`: seals one value into `.env`. A public variable stays readable, as everybody gets to
-//! see it anyway.
+//! `capy set` and `capy unset`: seals one value into `.env`, and removes variables from it.
+
+use std::path::Path;
 
 use capy_protocol::env_map::SecretValue;
 use capy_protocol::env_value;
 use zeroize::Zeroizing;
 
-use crate::cli::Set;
+use crate::cli::{Set, Unset};
 use crate::env_file::open::{env_path, read_env_file};
 use crate::env_file::text::{self, PipeInput};
 use crate::env_file::{self, EnvFile};
@@ -14,7 +15,8 @@ use crate::local::private_file;
 use crate::project::Project;
 use crate::{input, names, platforms, printer};
 
-pub(super) fn run(arguments: Set) -> Result<()> {
+/// Seals a value. A public variable stays readable, as everybody gets to see it anyway.
+pub(super) fn set(arguments: Set) -> Result<()> {
     let name = arguments.name;
     names::check(&name)?;
     let project = Project::find()?;
@@ -36,14 +38,36 @@ pub(super) fn run(arguments: Set) -> Result<()> {
     let file =
         read_env_file(&path, PipeInput::Refuse)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
     let text = file.set(&name, &written);
-    if !file.differs_only_in(&text, std::slice::from_ref(&name), Some(&read)) {
-        return Err(Error::EditChangesMore { path });
-    }
-    private_file::replace(&path, text.as_bytes(), &private_file::Access::PRIVATE)
-        .map_err(Error::file("write", &path))?;
+    replace(&path, &text, file.differs_only_in(&text, std::slice::from_ref(&name), Some(&read)))?;
     printer::note(&format!("{name} {how} in {}", path.display()));
     if let Some(note) = platforms::note_everywhere(&name) {
         printer::note(&format!("note: {note}"));
     }
     Ok(())
+}
+
+/// Removes variables, all that are named or none.
+pub(super) fn unset(arguments: Unset) -> Result<()> {
+    let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
+    let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let file =
+        read_env_file(&path, PipeInput::Refuse)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
+    for name in &arguments.names {
+        if !file.entries().iter().any(|entry| entry.name == *name) {
+            return Err(Error::NameNotFound { name: name.clone(), path });
+        }
+    }
+    let text = file.unset(&arguments.names);
+    replace(&path, &text, file.differs_only_in(&text, &arguments.names, None))?;
+    printer::note(&format!("{} removed from {}", arguments.names.join(", "), path.display()));
+    Ok(())
+}
+
+/// Writes the edited text, unless it differs in more than what was asked for.
+fn replace(path: &Path, text: &str, is_as_asked: bool) -> Result<()> {
+    if !is_as_asked {
+        return Err(Error::EditChangesMore { path: path.into() });
+    }
+    private_file::replace(path, text.as_bytes(), &private_file::Access::PRIVATE)
+        .map_err(Error::file("write", path))
 }

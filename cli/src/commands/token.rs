@@ -1,9 +1,6 @@
 //! `capy token`: creates, lists and revokes API tokens of a key service. Needs all rights there.
 
-mod scope;
 mod trust;
-
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use capy_protocol::api::tokens::{CreatedToken, NewToken, TokenInfo};
 use capy_protocol::scope::Scope;
@@ -13,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::cli::{AskService, Token, TokenCreate, TokenRevoke};
 use crate::error::{Error, Result};
 use crate::key_service;
-use crate::printer::{self, shown, table, time, time_or};
+use crate::printer::{self, now, shown, table, time, time_or};
+use crate::project::parse_scope;
 use crate::settings::deadline;
 
 const HEAD: [&str; 6] = ["id", "label", "scopes", "created", "last used", "state"];
@@ -31,7 +29,7 @@ pub(super) fn run(command: Token) -> Result<()> {
 /// store.
 fn create(arguments: TokenCreate) -> Result<()> {
     let request = NewToken {
-        scopes: arguments.scopes.iter().map(|text| scope::parse(text)).collect::<Result<_>>()?,
+        scopes: arguments.scopes.iter().map(|text| parse_scope(text)).collect::<Result<_>>()?,
         label: arguments.label,
         expires_in: arguments.expires.map(|time| time.as_secs()),
     };
@@ -70,15 +68,15 @@ fn list(arguments: &AskService) -> Result<()> {
         printer::note("no API tokens yet");
         return Ok(());
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+    let now = now();
     printer::data(&table(HEAD, list.tokens.iter().map(|token| row(token, now))))
 }
 
-fn row(token: &TokenInfo, now: u128) -> [String; 6] {
+fn row(token: &TokenInfo, now: u64) -> [String; 6] {
     let scopes: Vec<_> = token.scopes.iter().map(Scope::to_string).collect();
     let state = match (token.revoked_at, token.expires_at) {
         (Some(at), _) => format!("revoked {}", time(at)),
-        (None, Some(at)) if u128::from(at) <= now => format!("expired {}", time(at)),
+        (None, Some(at)) if at <= now => format!("expired {}", time(at)),
         (None, Some(at)) => format!("until {}", time(at)),
         (None, None) => "live".into(),
     };

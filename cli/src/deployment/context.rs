@@ -13,8 +13,7 @@ use super::{DeployRequest, Deployment, Replaces, SizeCheck};
 use crate::env_file::open::{env_path, open_env_file, read_env_file, refuse_ambiguities};
 use crate::env_file::text::PipeInput;
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::Receipts;
-use crate::local::unclaimed::Unclaimed;
+use crate::local::deployments::{Receipts, Unclaimed};
 use crate::project::Project;
 use crate::settings::deadline;
 

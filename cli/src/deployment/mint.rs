@@ -14,8 +14,7 @@ use super::context::{CheckedRequest, DeployContext, revoke};
 use super::variables::{self, Content, Variable, names_of};
 use super::{BlobPlace, DeployRequest, Deployment, Fingerprints};
 use crate::error::{Error, Result};
-use crate::local::receipts::{Receipt, Receipts};
-use crate::local::unclaimed::Unclaimed;
+use crate::local::deployments::{Receipt, Receipts, Unclaimed};
 use crate::platforms::{Commands, Setting};
 use crate::settings::deadline;
 

@@ -11,7 +11,7 @@ use capy_protocol::limits::is_label;
 use capy_protocol::network::Network;
 
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::Receipt;
+use crate::local::deployments::Receipt;
 use crate::platforms::{self, Platform};
 
 /// The options that are given so far. A missing option is asked for, or has a default.

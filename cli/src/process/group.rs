@@ -83,8 +83,8 @@ mod system {
         }
     }
 
-    /// Lets processes that a program leaves running go on, as on Unix, once the program has ended by
-    /// itself.
+    /// Lets processes that a program leaves running go on, as on Unix, once the program has ended
+    /// by itself.
     impl Drop for Group {
         fn drop(&mut self) {
             if let Some(job) = self.0.take() {

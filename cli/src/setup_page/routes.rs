@@ -14,7 +14,6 @@ use axum::routing::{get, post};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::assets::FILES;
 use super::choice::{Choice, PushTo, Selection};
 use super::session::Session;
 use super::view::{DeploymentView, Problem, SizeView, State as PageState, Status, Value};
@@ -22,6 +21,16 @@ use crate::deployment::{json_object, lines as lines_of};
 use crate::error::{Error, Result};
 
 type Shared = State<Arc<Session>>;
+
+/// The page's files, compiled into the program: path below the page, content type, content. Nothing
+/// is fetched from anywhere else.
+const FILES: [(&str, &str, &str); 5] = [
+    ("", "text/html; charset=utf-8", include_str!("assets/page.html")),
+    ("page.css", "text/css; charset=utf-8", include_str!("assets/page.css")),
+    ("page.js", "text/javascript; charset=utf-8", include_str!("assets/page.js")),
+    ("result.js", "text/javascript; charset=utf-8", include_str!("assets/result.js")),
+    ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
+];
 
 /// The most bytes of a request. No choice is longer.
 const MAX_BODY: usize = 256 * 1024;

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use capy_client::credentials::{self, Names};
 use capy_client::{Credentials, Error as ClientError, Service, ServiceUrl};
@@ -21,7 +20,7 @@ use crate::cli::Mint;
 use crate::deployment::{DeployContext, Fingerprints};
 use crate::env_file::EnvFile;
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::{Receipt, Receipts};
+use crate::local::deployments::{Receipt, Receipts};
 use crate::printer;
 use crate::settings::deadline;
 
@@ -84,7 +83,7 @@ fn check_live(context: &DeployContext, id: &DeployId, url: &ServiceUrl) -> Resul
         return Err(DeploymentFault::OtherService { there: url.clone(), here: service.url().clone() }.into());
     }
     let deploys = service.list(context.project.id(), deadline()?)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+    let now = printer::now();
     let refusal = match deploys.iter().find(|deploy| deploy.deploy_id == *id) {
         None => Some(ClientError::DeployUnknown { url: url.clone(), id: *id }),
         Some(deploy) => refusal(deploy, now),
@@ -92,12 +91,12 @@ fn check_live(context: &DeployContext, id: &DeployId, url: &ServiceUrl) -> Resul
     refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
-fn refusal(deploy: &Deploy, now: u128) -> Option<ClientError> {
+fn refusal(deploy: &Deploy, now: u64) -> Option<ClientError> {
     let id = deploy.deploy_id;
     if deploy.revoked_at.is_some() {
         return Some(ClientError::DeployRevoked { id });
     }
-    if deploy.expires_at.is_some_and(|at| u128::from(at) <= now) {
+    if deploy.expires_at.is_some_and(|at| at <= now) {
         return Some(ClientError::DeployExpired { id });
     }
     deploy.max_uses.is_some_and(|most| deploy.uses >= most).then_some(ClientError::DeployUsedUp { id })

@@ -3,8 +3,6 @@
 //! Names those that this machine made and that nobody received, and offers to revoke them: no
 //! program uses them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use capy_client::Service;
 use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
@@ -15,8 +13,8 @@ use crate::cli::DeployList;
 use crate::deployment::revoke;
 use crate::error::Result;
 use crate::input;
-use crate::local::unclaimed::Unclaimed;
-use crate::printer::{self, shown, table, time, time_or};
+use crate::local::deployments::Unclaimed;
+use crate::printer::{self, now, shown, table, time, time_or};
 use crate::project::Project;
 use crate::settings::deadline;
 
@@ -38,7 +36,7 @@ pub(in crate::commands) fn run(arguments: &DeployList) -> Result<()> {
         printer::note("no deployments yet");
         return Ok(());
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+    let now = now();
     let rows = deploys.iter().map(|deploy| row(deploy, is_unclaimed(&deploy), now));
     printer::data(&table(HEADINGS, rows))?;
     let undelivered: Vec<_> = deploys.iter().filter(is_unclaimed).map(|deploy| deploy.deploy_id).collect();
@@ -79,7 +77,7 @@ struct Shown<'a> {
     unclaimed: bool,
 }
 
-fn row(deploy: &Deploy, is_unclaimed: bool, now: u128) -> [String; 7] {
+fn row(deploy: &Deploy, is_unclaimed: bool, now: u64) -> [String; 7] {
     let mut id = deploy.deploy_id.to_string();
     id.truncate(12);
     [
@@ -94,7 +92,7 @@ fn row(deploy: &Deploy, is_unclaimed: bool, now: u128) -> [String; 7] {
 }
 
 /// The state of a deployment: why a key would be refused, in the order in which the service checks.
-fn state(deploy: &Deploy, is_unclaimed: bool, now: u128) -> String {
+fn state(deploy: &Deploy, is_unclaimed: bool, now: u64) -> String {
     let from = match deploy.cidrs.as_slice() {
         [] => String::new(),
         [only] => format!(" from {only}"),
@@ -102,7 +100,7 @@ fn state(deploy: &Deploy, is_unclaimed: bool, now: u128) -> String {
     };
     match (deploy.revoked_at, deploy.expires_at) {
         (Some(at), _) => format!("revoked {}", time(at)),
-        (None, Some(at)) if u128::from(at) <= now => format!("expired {}", time(at)),
+        (None, Some(at)) if at <= now => format!("expired {}", time(at)),
         _ if deploy.max_uses.is_some_and(|most| deploy.uses >= most) => "used up".into(),
         _ if is_unclaimed => "live, unclaimed".into(),
         (None, Some(at)) => format!("live until {}{from}", time(at)),

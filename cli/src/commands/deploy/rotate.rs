@@ -15,7 +15,7 @@ use super::{deliver, prompt, push, revoke};
 use crate::cli::DeployRotate;
 use crate::deployment::{self, BlobPlace, DeployContext, PartialRequest, Replaces, Terms};
 use crate::error::{DeploymentFault, Error, Result};
-use crate::local::receipts::{Receipt, Receipts};
+use crate::local::deployments::{Receipt, Receipts};
 use crate::platforms;
 use crate::settings::deadline;
 use crate::{input, printer};

@@ -1,4 +1,5 @@
-//! `capy store project`: projects in the key service's store. Prints names and settings, never values.
+//! `capy store project`: projects in the key service's store. Prints names and settings, never
+//! values.
 
 use capy_protocol::api::projects::{
     NewProject, Project, ProjectChange, ProjectDetail, ProjectList as Listing, Recipe,

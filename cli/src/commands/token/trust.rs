@@ -5,11 +5,11 @@ use capy_protocol::scope::Scope;
 use capy_protocol::token::TrustId;
 use serde::Serialize;
 
-use super::scope;
 use crate::cli::{AskService, TokenTrust, TrustAdd, TrustRemove};
 use crate::error::{Error, Result};
 use crate::key_service;
 use crate::printer::{self, shown, table, time};
+use crate::project::parse_scope;
 use crate::settings::deadline;
 
 const HEAD: [&str; 5] = ["id", "repository", "only", "scope", "created"];
@@ -37,7 +37,7 @@ fn add(arguments: TrustAdd) -> Result<()> {
             environment: arguments.environment,
             job_workflow_ref: arguments.job_workflow,
         },
-        scope: scope::parse(&arguments.scope)?,
+        scope: parse_scope(&arguments.scope)?,
     };
     let trust = service.add_trust(&trust, deadline()?)?;
     let warnings = warnings(&trust.claims);
