@@ -14,6 +14,7 @@ mod variables;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use capy_client::credentials::Names;
+use capy_protocol::api::Deploy;
 use capy_protocol::id::DeployId;
 use capy_protocol::key::ProjectKey;
 
@@ -84,6 +85,22 @@ impl Deployment {
     /// Restores what the blob's file held before, for a deployment that nobody will ever open.
     pub(crate) fn restore_blob_file(&self) -> Result<()> {
         self.blob_file.as_ref().map_or(Ok(()), WrittenFile::restore)
+    }
+}
+
+/// Why the service refuses the key of a deployment.
+pub(crate) enum Refusal {
+    Revoked { at: u64 },
+    Expired { at: u64 },
+    UsedUp,
+}
+
+/// Finds the first reason to refuse the key, in the order in which the service checks.
+pub(crate) fn refusal(deploy: &Deploy, now: u64) -> Option<Refusal> {
+    match (deploy.revoked_at, deploy.expires_at) {
+        (Some(at), _) => Some(Refusal::Revoked { at }),
+        (None, Some(at)) if at <= now => Some(Refusal::Expired { at }),
+        _ => deploy.max_uses.is_some_and(|most| deploy.uses >= most).then_some(Refusal::UsedUp),
     }
 }
 

@@ -6,7 +6,6 @@
 mod build;
 mod build_command;
 mod cli;
-mod cloudflare;
 mod commands;
 mod deployment;
 mod env_file;
@@ -24,8 +23,7 @@ mod process;
 mod project;
 mod push;
 pub mod server_program;
-mod service_comparison;
-mod service_release;
+mod service_verify;
 mod settings;
 mod setup_page;
 mod store_project;

@@ -167,8 +167,7 @@ impl Config {
 
     /// Locks the logins, so that two logins at the same time are both saved.
     fn lock_logins(&self) -> Result<File> {
-        let path = self.logins_path();
-        private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))
+        private_file::lock_beside(&self.logins_path())
     }
 
     fn logins_path(&self) -> PathBuf {
@@ -177,7 +176,7 @@ impl Config {
 
     fn read_logins(&self) -> Result<Logins> {
         let path = self.logins_path();
-        let text = private_file::read_if_exists(&path).map_err(Error::file("read", &path))?;
+        let text = private_file::read_if_exists(&path)?;
         let Some(text) = text.map(Zeroizing::new) else { return Ok(Logins::default()) };
         toml::from_str(&text).map_err(|_| Error::LoginsMalformed {
             path,

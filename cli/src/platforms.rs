@@ -7,19 +7,22 @@
 mod detect;
 mod guide;
 mod limits;
-mod sets;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use detect::Commands;
 pub(crate) use guide::{FILE, Guide, Setting};
 pub(crate) use limits::Limits;
-pub(crate) use sets::note_everywhere;
 
 use crate::error::{DeploymentFault, Error, Result};
 
 /// The platforms' ids with the text of their files. `build.rs` makes the list.
 const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/platforms.rs"));
+
+/// Variables that the system, the shell or the image sets (POSIX, "Environment Variables"; Docker's
+/// run reference), and `NODE_ENV`, which JavaScript's build tools set.
+const EVERYWHERE: [&str; 9] =
+    ["HOME", "HOSTNAME", "LOGNAME", "NODE_ENV", "PATH", "PWD", "SHELL", "TERM", "USER"];
 
 /// Where secrets are opened on the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +128,7 @@ pub(crate) struct Platform {
     no_push: Option<String>,
     /// The variables that the platform itself sets in every program or build.
     #[serde(rename = "sets")]
-    own_variables: Option<sets::Sets>,
+    own_variables: Option<Sets>,
 }
 
 /// Texts that tell a person what to do.
@@ -143,6 +146,27 @@ struct Words {
     cli: Vec<String>,
     /// What a person should know before they paste these commands.
     cli_note: Option<String>,
+}
+
+/// A platform's own variables.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sets {
+    /// Exact names, or prefixes that end in `*`.
+    names: Vec<String>,
+    /// The page of the platform's documentation that lists them.
+    source: String,
+    /// The year and month in which that page was read.
+    read: String,
+}
+
+impl Sets {
+    fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| match known.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => known == name,
+        })
+    }
 }
 
 impl Platform {
@@ -207,6 +231,38 @@ impl Platform {
             }),
         }
     }
+
+    /// Which of these variables the platform, or the system there, sets itself, and whose value
+    /// counts: one line for the platform and one for the system, as far as they set any.
+    pub(crate) fn sets_itself<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let is_own = |name: &&str| self.own_variables.as_ref().is_some_and(|sets| sets.has(name));
+        let (own, others): (Vec<_>, Vec<_>) = names.partition(is_own);
+        let everywhere: Vec<_> = others.into_iter().filter(|name| EVERYWHERE.contains(name)).collect();
+        let whose = match self.pattern {
+            Pattern::Build => {
+                "the build gets your value and inlines it; code that reads it at run time gets the platform's value"
+            }
+            Pattern::Boot => "`capy run` gives the program your value, but the platform uses its own",
+        };
+        let source = self.own_variables.as_ref().map(|sets| format!(" ({}, {})", sets.source, sets.read));
+        [
+            (self.name.as_str(), source.unwrap_or_default(), own),
+            ("the system there", String::new(), everywhere),
+        ]
+        .into_iter()
+        .filter(|(_, _, names)| !names.is_empty())
+        .map(|(who, source, names)| format!("{who} sets {} itself{source}: {whose}", names.join(", ")))
+        .collect()
+    }
+}
+
+/// A note on a variable of `.env` that nearly every system sets; `None` for any other variable.
+pub(crate) fn note_everywhere(name: &str) -> Option<String> {
+    EVERYWHERE.contains(&name).then(|| {
+        format!(
+            "systems set {name} themselves: `capy run` keeps their value unless you pass --override; a deployment uses yours"
+        )
+    })
 }
 
 /// Finds a platform by its id.

@@ -16,7 +16,7 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     let project = Project::find()?;
     let key = project.key()?;
     let path = env_path(arguments.env_file, Some(&project));
-    let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let _lock = private_file::lock_beside(&path)?;
     let file =
         read_env_file(&path, PipeInput::Refuse)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     // If half of a secret were sealed, the other half would stay readable.

@@ -34,7 +34,7 @@ pub(super) fn set(arguments: Set) -> Result<()> {
             (sealed.clone(), Zeroizing::new(sealed), "is sealed")
         }
     };
-    let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let _lock = private_file::lock_beside(&path)?;
     let file =
         read_env_file(&path, PipeInput::Refuse)?.unwrap_or_else(|| EnvFile::parse(Zeroizing::default()));
     let text = file.set(&name, &written);
@@ -49,7 +49,7 @@ pub(super) fn set(arguments: Set) -> Result<()> {
 /// Removes variables, all that are named or none.
 pub(super) fn unset(arguments: Unset) -> Result<()> {
     let path = env_path(arguments.file.env_file, Project::find_if_any()?.as_ref());
-    let _lock = private_file::lock_beside(&path).map_err(Error::file("lock the folder of", &path))?;
+    let _lock = private_file::lock_beside(&path)?;
     let file =
         read_env_file(&path, PipeInput::Refuse)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
     for name in &arguments.names {

@@ -63,7 +63,7 @@ impl Receipts {
     /// receipt is malformed.
     pub(crate) fn read(&self, id: &DeployId) -> Result<Option<Receipt>> {
         let path = self.path(id);
-        let text = private_file::read_if_exists(&path).map_err(Error::file("read", &path))?;
+        let text = private_file::read_if_exists(&path)?;
         Ok(text.and_then(|text| toml::from_str(&text).ok()))
     }
 

@@ -48,8 +48,7 @@ impl<'c> PinnedCheckpoints<'c> {
     /// Saves a checkpoint as the last one seen of a service.
     pub(crate) fn write(&self, url: &ServiceUrl, pin: &PinnedCheckpoint) -> Result<()> {
         self.config.create()?;
-        let _lock =
-            private_file::lock_beside(&self.path).map_err(Error::file("lock the folder of", &self.path))?;
+        let _lock = private_file::lock_beside(&self.path)?;
         let mut file = self.read_all()?;
         file.services.insert(url.as_str().to_owned(), pin.clone());
         let text = toml::to_string(&file).expect("tables of numbers and strings are always TOML");
@@ -59,7 +58,7 @@ impl<'c> PinnedCheckpoints<'c> {
     /// Reads all pinned checkpoints. A malformed file is an error and does not count as empty: an
     /// attacker may want capy to forget the pins.
     fn read_all(&self) -> Result<File> {
-        let text = private_file::read_if_exists(&self.path).map_err(Error::file("read", &self.path))?;
+        let text = private_file::read_if_exists(&self.path)?;
         let Some(text) = text else { return Ok(File::default()) };
         toml::from_str(&text).map_err(|_| Error::CheckpointsMalformed { path: self.path.clone() })
     }

@@ -11,6 +11,8 @@ use capy_client::regular_file;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
+use crate::error::{Error, Result};
+
 /// Largest buffer that [`read_private`] allocates in advance, in bytes. No key is longer.
 const MAX_CAPACITY: usize = 64 * 1024;
 
@@ -86,10 +88,10 @@ pub(crate) fn read_private(path: &Path) -> io::Result<Option<Zeroizing<String>>>
 }
 
 /// Reads a file; `None` if it does not exist.
-pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<String>> {
+pub(crate) fn read_if_exists(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        result => result.map(Some),
+        result => result.map(Some).map_err(Error::file("read", path)),
     }
 }
 
@@ -122,11 +124,13 @@ pub(crate) fn follow(path: &Path) -> io::Result<PathBuf> {
 /// file releases the lock.
 ///
 /// The folder is locked and not the file, because each edit replaces the file with another one.
-pub(crate) fn lock_beside(path: &Path) -> io::Result<File> {
-    let target = follow(path)?;
-    let lock = folder_lock::open(parent(&target))?;
-    lock.lock()?;
-    Ok(lock)
+pub(crate) fn lock_beside(path: &Path) -> Result<File> {
+    let lock = || {
+        let lock = folder_lock::open(parent(&follow(path)?))?;
+        lock.lock()?;
+        Ok(lock)
+    };
+    lock().map_err(Error::file("lock the folder of", path))
 }
 
 #[cfg(unix)]

@@ -19,17 +19,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
         &[
             &["build_command", "exec_limits", "loader_names"],
             &["error"],
-            &[
-                "cloudflare",
-                "input",
-                "names",
-                "platforms",
-                "printer",
-                "process",
-                "service_comparison",
-                "service_release",
-                "settings",
-            ],
+            &["input", "names", "platforms", "printer", "process", "service_verify", "settings"],
             &["env_file", "git", "key_service", "local", "project"],
             &["deployment", "store_project"],
             &["build", "push"],

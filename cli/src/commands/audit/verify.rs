@@ -4,7 +4,7 @@
 //! off. So this machine remembers the last checkpoint that it saw, and reports a checkpoint that is
 //! missing or different the next time. Verification begins there, unless `--all` is given.
 
-use capy_client::Service;
+use capy_client::{Service, ServiceUrl};
 use capy_protocol::api::{Checkpoint, ErrorCode, Finding, Flaw, RowFinding, RowFlaw};
 use capy_protocol::id::KeyId;
 use serde::Serialize;
@@ -88,6 +88,12 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
     if !report.findings.iter().all(Shown::is_known) || !report.row_findings.is_empty() {
         return Err(Error::AuditTampered { url });
     }
+    describe_whole(&report, &url, from);
+    Ok(())
+}
+
+/// Tells how much of the trail was verified and is whole.
+fn describe_whole(report: &Report, url: &ServiceUrl, from: u64) {
     printer::note(&match report.rows_checked {
         Some(rows) => format!("{rows} live deployments, API tokens and trusts are as the service wrote them"),
         None => {
@@ -112,7 +118,6 @@ pub(in crate::commands) fn run(arguments: &AuditVerify) -> Result<()> {
             report.unsealed
         ));
     }
-    Ok(())
 }
 
 const GIVEN_UP: &str = "given-up";

@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 
 use capy_client::credentials::{self, Names};
 use capy_client::{Credentials, Error as ClientError, Service, ServiceUrl};
-use capy_protocol::api::Deploy;
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::id::DeployId;
 use zeroize::Zeroizing;
 
 use crate::cli::Mint;
-use crate::deployment::{DeployContext, Fingerprints};
+use crate::deployment::{DeployContext, Fingerprints, Refusal, refusal};
 use crate::env_file::EnvFile;
 use crate::error::{DeploymentFault, Error, Result};
 use crate::local::deployments::{Receipt, Receipts};
@@ -75,31 +74,23 @@ fn folders(context: &DeployContext, held: Option<&Path>) -> Vec<PathBuf> {
     [PathBuf::new(), context.project.folder()].into_iter().chain(beside_held).collect()
 }
 
-/// Checks in the service's list that the deployment is live, in the order in which the service
-/// would refuse. The token goes to the project's own service only.
+/// Checks in the service's list that the deployment is live. The token goes to the project's own service only.
 fn check_live(context: &DeployContext, id: &DeployId, url: &ServiceUrl) -> Result<()> {
     let service = &context.service;
     if url != service.url() {
         return Err(DeploymentFault::OtherService { there: url.clone(), here: service.url().clone() }.into());
     }
     let deploys = service.list(context.project.id(), deadline()?)?;
-    let now = printer::now();
-    let refusal = match deploys.iter().find(|deploy| deploy.deploy_id == *id) {
-        None => Some(ClientError::DeployUnknown { url: url.clone(), id: *id }),
-        Some(deploy) => refusal(deploy, now),
+    let id = *id;
+    let Some(deploy) = deploys.iter().find(|deploy| deploy.deploy_id == id) else {
+        return Err(ClientError::DeployUnknown { url: url.clone(), id }.into());
     };
-    refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
-}
-
-fn refusal(deploy: &Deploy, now: u64) -> Option<ClientError> {
-    let id = deploy.deploy_id;
-    if deploy.revoked_at.is_some() {
-        return Some(ClientError::DeployRevoked { id });
+    match refusal(deploy, printer::now()) {
+        None => Ok(()),
+        Some(Refusal::Revoked { .. }) => Err(ClientError::DeployRevoked { id }.into()),
+        Some(Refusal::Expired { .. }) => Err(ClientError::DeployExpired { id }.into()),
+        Some(Refusal::UsedUp) => Err(ClientError::DeployUsedUp { id }.into()),
     }
-    if deploy.expires_at.is_some_and(|at| at <= now) {
-        return Some(ClientError::DeployExpired { id });
-    }
-    deploy.max_uses.is_some_and(|most| deploy.uses >= most).then_some(ClientError::DeployUsedUp { id })
 }
 
 /// Compares `.env` with what was put into the deployment when it was made here.

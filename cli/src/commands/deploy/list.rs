@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::prompt::is_interactive;
 use crate::cli::DeployList;
-use crate::deployment::revoke;
+use crate::deployment::{Refusal, refusal, revoke};
 use crate::error::Result;
 use crate::input;
 use crate::local::deployments::Unclaimed;
@@ -91,18 +91,18 @@ fn row(deploy: &Deploy, is_unclaimed: bool, now: u64) -> [String; 7] {
     ]
 }
 
-/// The state of a deployment: why a key would be refused, in the order in which the service checks.
+/// The state of a deployment: why its key would be refused, or until when it is live.
 fn state(deploy: &Deploy, is_unclaimed: bool, now: u64) -> String {
     let from = match deploy.cidrs.as_slice() {
         [] => String::new(),
         [only] => format!(" from {only}"),
         [first, ..] => format!(" from {first}, …"),
     };
-    match (deploy.revoked_at, deploy.expires_at) {
-        (Some(at), _) => format!("revoked {}", time(at)),
-        (None, Some(at)) if at <= now => format!("expired {}", time(at)),
-        _ if deploy.max_uses.is_some_and(|most| deploy.uses >= most) => "used up".into(),
-        _ if is_unclaimed => "live, unclaimed".into(),
+    match (refusal(deploy, now), deploy.expires_at) {
+        (Some(Refusal::Revoked { at }), _) => format!("revoked {}", time(at)),
+        (Some(Refusal::Expired { at }), _) => format!("expired {}", time(at)),
+        (Some(Refusal::UsedUp), _) => "used up".into(),
+        (None, _) if is_unclaimed => "live, unclaimed".into(),
         (None, Some(at)) => format!("live until {}{from}", time(at)),
         (None, None) => format!("live{from}"),
     }

@@ -4,11 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::ServiceVerify;
-use crate::cloudflare::{Share, Worker};
 use crate::error::{CloudflareFault, Error, Result};
 use crate::printer::{self, shown, table};
-use crate::service_comparison::{Module, Setting, State, modules, settings};
-use crate::service_release::ServiceRelease;
+use crate::service_verify::{Module, ServiceRelease, Setting, Share, State, Worker, modules, settings};
 
 /// The output as JSON.
 #[derive(Serialize)]

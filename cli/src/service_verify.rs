@@ -1,7 +1,10 @@
 //! Comparison of a deployed version of the key service with a release: the bytes of every module,
 //! and every setting.
 //!
-//! It only compares: `cloudflare` gets what is deployed, and `service_release` what is expected.
+//! This file only compares: `cloudflare` gets what is deployed, and `release` what is expected.
+
+mod cloudflare;
+mod release;
 
 use std::collections::BTreeSet;
 
@@ -10,8 +13,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::cloudflare::{Content, Resources, ScriptSettings};
-use crate::service_release::ServiceRelease;
+pub(crate) use cloudflare::{Share, Worker};
+pub(crate) use release::ServiceRelease;
+
+use cloudflare::{Content, Resources, ScriptSettings};
 
 /// Fields of a binding with which Cloudflare identifies its target. A release need not have them.
 const ID_FIELDS: [&str; 4] = ["id", "database_id", "namespace_id", "database_name"];
