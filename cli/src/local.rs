@@ -149,8 +149,7 @@ impl Config {
     /// Saves a project's master key in a new file.
     pub(crate) fn save_master_key(&self, project: &ProjectId, key: &MasterKey) -> Result<PathBuf> {
         let path = self.create_folder("keys")?.join(project.as_str());
-        private_file::create(&path, key_text(key).as_bytes(), &private_file::Access::PRIVATE)
-            .map_err(Error::file("write", &path))?;
+        private_file::create_private(&path, key_text(key).as_bytes())?;
         Ok(path)
     }
 

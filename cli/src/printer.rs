@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use capy_protocol::terminal_text::{clean_line, clean_lines};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
@@ -20,8 +21,15 @@ pub(crate) fn data(text: &str) -> Result<()> {
 
 /// Writes an answer to stdout, as JSON.
 pub(crate) fn json(answer: &impl Serialize) -> Result<()> {
+    data(&json_text(answer))
+}
+
+/// An answer as JSON, which may hold a secret.
+pub(crate) fn json_text(answer: &impl Serialize) -> Zeroizing<String> {
     let json = serde_json::to_string_pretty(answer).expect("strings and numbers are always JSON");
-    data(&(json + "\n"))
+    let mut text = Zeroizing::new(json);
+    text.push('\n');
+    text
 }
 
 /// The plural ending of a word after a count: `s`, or nothing for 1.

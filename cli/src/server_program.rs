@@ -121,8 +121,7 @@ fn create(path: &Path, draw: Draw) -> Result<Zeroizing<String>> {
     if let Some(folder) = path.parent() {
         private_file::create_private_folder(folder).map_err(Error::file("make", folder))?;
     }
-    private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
-        .map_err(Error::file("write", path))?;
+    private_file::create_private(path, text.as_bytes())?;
     printer::note(&format!("wrote {}", path.display()));
     Ok(text)
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use capy_client::private_memory;
 use capy_client::signals::Interrupt;
 use capy_server::Limits;
 use capy_server::http::{self, ReservationPolicy, Shutdown};
@@ -28,7 +29,6 @@ pub(crate) use browser::OpenMethod;
 use crate::deployment::{DeployContext, PartialRequest};
 use crate::error::{Error, Result};
 use crate::printer;
-use crate::process::child;
 use browser::Redirect;
 use gate::Gate;
 use session::Session;
@@ -54,7 +54,7 @@ enum End {
 
 /// Serves the page until it ends.
 pub(crate) fn serve(context: DeployContext, request: PartialRequest, method: &OpenMethod) -> Result<()> {
-    child::keep_memory_private();
+    private_memory::forbid_reading();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::SetupPage)?;
     let port = listener.local_addr().map_err(Error::SetupPage)?.port();
     listener.set_nonblocking(true).map_err(Error::SetupPage)?;

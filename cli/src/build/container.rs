@@ -48,11 +48,10 @@ impl Runner<'_> {
         let pump = Output::pump(self.output, stderr, self.cancellation);
         let status = self.wait(&mut running);
         wait_for_output(&[pump]);
-        match status?.code() {
-            Some(0) => Ok(text.finish()),
-            Some(ENGINE_FAILED) => Err(self.engine_failed()),
-            Some(KILLED) | None => Err(Fault::Killed),
-            Some(_) => Ok(Zeroizing::default()),
+        match self.check_status(status?) {
+            Ok(()) => Ok(text.finish()),
+            Err(Fault::Commands { .. }) => Ok(Zeroizing::default()),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -75,14 +74,10 @@ impl Runner<'_> {
     fn check_status(&self, status: ExitStatus) -> Result<(), Fault> {
         match status.code() {
             Some(0) => Ok(()),
-            Some(ENGINE_FAILED) => Err(self.engine_failed()),
+            Some(code @ ENGINE_FAILED) => Err(Fault::Engine { engine: self.engine.name(), code }),
             Some(KILLED) | None => Err(Fault::Killed),
             Some(code) => Err(Fault::Commands { code }),
         }
-    }
-
-    fn engine_failed(&self) -> Fault {
-        Fault::Engine { engine: self.engine.name(), code: ENGINE_FAILED }
     }
 
     fn cannot_start(&self) -> impl FnOnce(std::io::Error) -> Fault + use<> {

@@ -129,14 +129,9 @@ impl Engine {
             "--format",
             if self == Self::Docker { "{{.Server.Version}}" } else { "{{.Version}}" },
         ]);
-        let output = running::output(
-            &mut command,
-            cancellation,
-            Some(Instant::now() + ANSWER_TIMEOUT),
-            IgnoredSignals::None,
-        );
+        let answers = succeeds(&mut command, cancellation, IgnoredSignals::None);
         cancellation.check()?;
-        Ok(output.is_ok_and(|output| output.is_ok_and(|output| output.status.success())))
+        Ok(answers)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -248,14 +243,14 @@ impl Engine {
     fn run_silently(self, arguments: &[&str], cancellation: &Cancellation) -> bool {
         let mut command = self.command();
         command.args(arguments);
-        let output = running::output(
-            &mut command,
-            cancellation,
-            Some(Instant::now() + ANSWER_TIMEOUT),
-            IgnoredSignals::First,
-        );
-        output.is_ok_and(|output| output.is_ok_and(|output| output.status.success()))
+        succeeds(&mut command, cancellation, IgnoredSignals::First)
     }
+}
+
+/// Runs a command of the engine that is answered at once, and returns whether it succeeded in time.
+fn succeeds(command: &mut Command, cancellation: &Cancellation, ignored: IgnoredSignals) -> bool {
+    let output = running::output(command, cancellation, Some(Instant::now() + ANSWER_TIMEOUT), ignored);
+    output.is_ok_and(|output| output.is_ok_and(|output| output.status.success()))
 }
 
 /// The option of a mount where there is SELinux, else nothing. `Z` labels the mount for its

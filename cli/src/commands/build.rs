@@ -4,13 +4,14 @@ mod list;
 
 use std::process::ExitCode;
 
+use capy_client::private_memory;
+
 use crate::build::{self, BuildOptions, Hosts, Limits, Record, Status};
 use crate::cli::{Build, BuildOrder};
 use crate::error::{BuildFault, Error, Result};
 use crate::key_service;
 use crate::printer;
 use crate::process::cancellation::Cancellation;
-use crate::process::child;
 
 pub(super) fn run(arguments: Build) -> Result<ExitCode> {
     match arguments.command {
@@ -21,7 +22,7 @@ pub(super) fn run(arguments: Build) -> Result<ExitCode> {
 
 /// Runs one build. A signal ends this program as it would any other, once everything is cleaned up.
 fn one(arguments: BuildOrder) -> Result<ExitCode> {
-    child::keep_memory_private();
+    private_memory::forbid_reading();
     let cancellation = Cancellation::catch_signals().map_err(BuildFault::Signals)?;
     let service = key_service::with_token(arguments.service.url.as_deref())?;
     let json = arguments.json;

@@ -40,8 +40,7 @@ pub(super) fn keygen(arguments: &Keygen) -> Result<()> {
 fn write_secrets(path: &Path) -> Result<()> {
     let (token, root) = (draw_admin_token()?, draw_wrap_root()?);
     let text = Zeroizing::new(format!("{ADMIN_TOKEN}={}{WRAP_ROOTS}={}", *token, *root));
-    private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
-        .map_err(Error::file("write", path))?;
+    private_file::create_private(path, text.as_bytes())?;
     printer::note(&format!("wrote {ADMIN_TOKEN} and {WRAP_ROOTS} to {}", path.display()));
     Ok(())
 }

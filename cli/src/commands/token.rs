@@ -35,7 +35,7 @@ fn create(arguments: TokenCreate) -> Result<()> {
     };
     let created =
         key_service::with_token(arguments.ask.url.as_deref())?.create_token(&request, deadline()?)?;
-    let printed = if arguments.ask.json { json(&created) } else { line(&created) };
+    let printed = if arguments.ask.json { printer::json_text(&created) } else { line(&created) };
     if let Err(error) = printer::data(&printed) {
         // Nobody got the token, so it is revoked.
         let _ = key_service::with_token(arguments.ask.url.as_deref())?
@@ -51,12 +51,6 @@ fn create(arguments: TokenCreate) -> Result<()> {
 
 fn line(created: &CreatedToken) -> Zeroizing<String> {
     Zeroizing::new(format!("{}\n", created.token.expose_secret()))
-}
-
-fn json(created: &CreatedToken) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(serde_json::to_string_pretty(created).expect("strings are always JSON"));
-    text.push('\n');
-    text
 }
 
 fn list(arguments: &AskService) -> Result<()> {

@@ -28,6 +28,11 @@ pub(crate) fn create(path: &Path, content: &[u8], access: &Access) -> io::Result
     capy_access::sync_folder(parent(path))
 }
 
+/// [`create`] for a file that only this user may read.
+pub(crate) fn create_private(path: &Path, content: &[u8]) -> Result<()> {
+    create(path, content, &Access::PRIVATE).map_err(Error::file("write", path))
+}
+
 /// Replaces a file's content atomically: temporary file beside it, fsync, rename, fsync of the
 /// folder.
 ///

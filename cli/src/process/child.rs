@@ -10,7 +10,6 @@ mod windows;
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-use capy_client::private_memory;
 use capy_protocol::env_map::EnvMap;
 
 use crate::error::{Error, Result};
@@ -22,15 +21,6 @@ pub(crate) use unix::start_as_init;
 pub(crate) use unix::{Exit, exec, exit_with, run};
 #[cfg(windows)]
 pub(crate) use windows::{Exit, exec, exit_with, run, wait_for};
-
-/// On Linux, hides this process's memory from other processes of the same user, and from core
-/// dumps.
-///
-/// This is best effort: the command gets what it needs by other means, and root can read everything
-/// anyway.
-pub(crate) fn keep_memory_private() {
-    private_memory::forbid_reading();
-}
 
 /// Adds the arguments and the secrets to a command. The command inherits this process's environment
 /// without capy's own variables.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::deployment::{CheckedRequest, DeployContext, Deployment, lines};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::local::private_file;
 use crate::platforms::Guide;
 use crate::printer;
@@ -29,8 +29,7 @@ pub(super) fn print(context: &DeployContext, checked: &CheckedRequest, as_json: 
 pub(super) fn write(context: &DeployContext, checked: &CheckedRequest, path: &Path) -> Result<()> {
     let deployment = context.mint(checked)?;
     let text = lines(&deployment.variables);
-    let written = private_file::create(path, text.as_bytes(), &private_file::Access::PRIVATE)
-        .map_err(Error::file("write", path));
+    let written = private_file::create_private(path, text.as_bytes());
     mark_delivered_or_revoke(context, &deployment, written)?;
     explain(&deployment, Some(path));
     Ok(())
@@ -69,7 +68,7 @@ struct Json<'a> {
 }
 
 fn json(deployment: &Deployment) -> Zeroizing<String> {
-    let json = Json {
+    printer::json_text(&Json {
         deploy_id: &deployment.id,
         platform: deployment.platform.id,
         command: &deployment.guide.command,
@@ -78,10 +77,7 @@ fn json(deployment: &Deployment) -> Zeroizing<String> {
             .iter()
             .map(|variable| (variable.name, variable.value.as_str()))
             .collect(),
-    };
-    let mut text = Zeroizing::new(serde_json::to_string_pretty(&json).expect("strings are always JSON"));
-    text.push('\n');
-    text
+    })
 }
 
 fn explain(deployment: &Deployment, saved: Option<&Path>) {
