@@ -7,7 +7,6 @@ mod build;
 mod deployment;
 mod env_file;
 pub(crate) mod exit;
-mod exit_table;
 mod service_verify;
 
 use std::borrow::Cow;
@@ -25,7 +24,6 @@ use crate::exec_limits::Excess;
 pub(crate) use build::Fault as BuildFault;
 pub(crate) use deployment::{Alternatives, Fault as DeploymentFault, LimitExceeded};
 pub(crate) use env_file::{Ambiguity, AmbiguityKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
-pub(crate) use exit_table::exit_table;
 pub(crate) use service_verify::{CloudflareFault, ReleaseFault};
 
 /// Result with this program's [`Error`].
@@ -486,4 +484,40 @@ fn make_private(path: &Path) -> String {
 /// may come from somebody else's file.
 fn quoted(word: &str) -> Cow<'_, str> {
     shell_words::quote(word)
+}
+
+/// The table of exit codes, made from the errors' own tables. `capy help exit-codes` prints it.
+pub(crate) fn exit_table() -> String {
+    exit::table(all_codes())
+}
+
+/// All error codes with their exit codes, of all error types that have such a table.
+fn all_codes() -> impl Iterator<Item = (&'static str, u8)> {
+    #[cfg(unix)]
+    let of_build = BuildFault::CODES;
+    #[cfg(not(unix))]
+    let of_build = &[];
+    let tables =
+        [capy_client::Error::CODES, Error::CODES, DeploymentFault::CODES, CloudflareFault::CODES, of_build];
+    tables.into_iter().flatten().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exit::MEANINGS;
+    use super::*;
+
+    #[test]
+    fn every_exit_code_of_an_error_has_a_meaning() {
+        for (code, exit) in all_codes() {
+            assert!(MEANINGS.iter().any(|(number, _)| *number == exit), "{code} ends with {exit}");
+        }
+    }
+
+    #[test]
+    fn every_exit_code_but_that_of_success_has_an_error() {
+        for (number, meaning) in MEANINGS.iter().filter(|(number, _)| *number > 0) {
+            assert!(all_codes().any(|(_, exit)| exit == *number), "{number}: {meaning}");
+        }
+    }
 }

@@ -1,4 +1,6 @@
-//! Exit codes: every one, and what it means.
+//! Exit codes: every one, what it means, and the table that `capy help exit-codes` prints.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use capy_client::exit::{
     ADDRESS_NOT_ALLOWED, BLOB_DOES_NOT_OPEN, BLOB_OF_ANOTHER_SERVICE, BLOB_TAMPERED, CREDENTIALS_AMBIGUOUS,
@@ -38,6 +40,11 @@ pub(crate) const WORKER_UNKNOWN: u8 = 55;
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
 /// The command was not found: 127, as in shells.
 pub(crate) const NOT_FOUND: u8 = 127;
+
+/// The longest line, in columns.
+const WIDTH: usize = 100;
+/// Indentation of the lines that list error codes.
+const INDENT: &str = "      ";
 
 /// Every exit code with its meaning, as `capy help exit-codes` prints them.
 pub(super) const MEANINGS: &[(u8, &str)] = &[
@@ -79,3 +86,36 @@ pub(super) const MEANINGS: &[(u8, &str)] = &[
     (NOT_EXECUTABLE, "`capy run`: the command cannot be executed"),
     (NOT_FOUND, "`capy run`: the command was not found"),
 ];
+
+/// The table as text: the number and its meaning, and below them the codes of the errors that end
+/// with it. `errors` are all error codes with their exit codes.
+pub(super) fn table(errors: impl Iterator<Item = (&'static str, u8)>) -> String {
+    let mut text = String::from("code  meaning, and the errors that end with it\n");
+    // clap asks for the table at every start of the program: the codes are sorted once.
+    let mut codes = BTreeMap::<u8, BTreeSet<&str>>::new();
+    for (code, exit) in errors {
+        codes.entry(exit).or_default().insert(code);
+    }
+    for (number, meaning) in MEANINGS {
+        text.push_str(&format!("{number:>4}  {meaning}\n"));
+        let mut line = String::new();
+        for code in codes.get(number).into_iter().flatten() {
+            if !line.is_empty() && INDENT.len() + line.len() + 2 + code.len() > WIDTH {
+                text.push_str(&format!("{INDENT}{line},\n"));
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push_str(", ");
+            }
+            line.push_str(code);
+        }
+        if !line.is_empty() {
+            text.push_str(&format!("{INDENT}{line}\n"));
+        }
+    }
+    text.push_str(
+        "\nAll other errors of `capy-inline` and `capy serve` exit with 1. Otherwise `capy run` ends as its command\n\
+         does: with the same exit code, or by the same signal; with 128+N if signal N ended a build.\n",
+    );
+    text
+}
