@@ -74,7 +74,8 @@ fn folders(context: &DeployContext, held: Option<&Path>) -> Vec<PathBuf> {
     [PathBuf::new(), context.project.folder()].into_iter().chain(beside_held).collect()
 }
 
-/// Checks in the service's list that the deployment is live. The token goes to the project's own service only.
+/// Checks in the service's list that the deployment is live. The token goes to the project's own
+/// service only.
 fn check_live(context: &DeployContext, id: &DeployId, url: &ServiceUrl) -> Result<()> {
     let service = &context.service;
     if url != service.url() {

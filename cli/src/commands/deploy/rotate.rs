@@ -89,8 +89,8 @@ fn is_known(request: &PartialRequest, receipt: Option<&Receipt>, arguments: &Dep
     Ok(names && !is_environment_unknown(request, receipt)?)
 }
 
-/// Whether the environment has to be asked. For a platform that lists none, a receipt without one is
-/// an answer.
+/// Whether the environment has to be asked. For a platform that lists none, a receipt without one
+/// is an answer.
 fn is_environment_unknown(request: &PartialRequest, receipt: Option<&Receipt>) -> Result<bool> {
     let platform = request.platform.as_deref().map(platforms::find).transpose()?;
     let knows_none =
