@@ -23,6 +23,8 @@ pub(crate) enum CloudflareFault {
     Unset(&'static str),
     #[error("{0} has an invalid value")]
     Malformed(&'static str),
+    #[error(transparent)]
+    Authorities(#[from] capy_client::authorities::Unusable),
     #[error("{name:?} is not a Worker's name: a name has lower-case letters, digits, - and _")]
     Name { name: String },
     #[error("Cloudflare does not accept CLOUDFLARE_API_TOKEN for this account: {text}")]
@@ -52,6 +54,7 @@ impl CloudflareFault {
             "unset it: it is for tests only"),
         Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE,
             "copy it again from Cloudflare's dashboard"),
+        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE),
         Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE, "pass the Worker's name with --name"),
         Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED, RIGHTS),
         Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN,

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use capy_client::ServiceUrl;
 use capy_client::service_url::PlainHttp;
+use capy_client::{ServiceUrl, authorities};
 use capy_protocol::terminal_text::clean_line;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -111,6 +111,9 @@ impl Worker {
             .user_agent(concat!("capy/", env!("CARGO_PKG_VERSION")));
         if base.is_loopback() {
             config = config.proxy(None);
+        }
+        if base.as_str().starts_with("https:") {
+            config = config.tls_config(authorities::tls_config(|name| std::env::var_os(name))?);
         }
         Ok(Self {
             agent: config.build().new_agent(),

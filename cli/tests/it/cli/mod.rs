@@ -21,6 +21,7 @@ mod serve;
 mod serve_clients;
 mod serve_secrets;
 mod server;
+mod service_verify;
 mod store_keys;
 mod store_project;
 mod terminal;
