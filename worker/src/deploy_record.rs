@@ -2,10 +2,10 @@
 
 use capy_protocol::api::{Credential, Deploy};
 use capy_protocol::id::{KeyId, ProjectId};
+use capy_protocol::json;
 use capy_protocol::network::Network;
 
 use crate::host::{Cell, FromCell, Result, Row};
-use crate::repeats::Repeats;
 
 /// One deployment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +20,26 @@ pub struct Record {
     pub seal: Option<String>,
     /// The repeatable releases of the last minute.
     pub repeats: Repeats,
+}
+
+/// The repeatable releases of a deployment: a client whose answer was lost asks again, without
+/// another use being counted.
+///
+/// A deployment's row lists the releases of the last minute, up to 32 of them. Each is a text: the
+/// time in sixteen digits, a digest of the client's idempotency key, and a seal. Only the seal
+/// proves a release, since somebody who can write to the database cannot make one.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Repeats(pub(crate) Vec<String>);
+
+impl FromCell for Repeats {
+    const WHAT: &'static str = "a list of releases";
+
+    fn from_cell(cell: Cell) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(Self::default()),
+            cell => json::read(String::from_cell(cell)?.as_bytes()).ok().map(Self),
+        }
+    }
 }
 
 /// The text of the `cidrs` column; `None` for no restriction.

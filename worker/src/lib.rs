@@ -6,7 +6,6 @@
 //! themselves use [`router`].
 
 pub mod address;
-mod admin_token;
 pub mod app;
 pub mod audit;
 mod auth;
@@ -31,7 +30,6 @@ pub mod policy;
 pub mod query;
 pub mod refusal_throttle;
 mod release;
-mod repeats;
 #[cfg(not(target_family = "wasm"))]
 mod router;
 mod routes;

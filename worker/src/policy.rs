@@ -182,7 +182,7 @@ mod tests {
     use capy_protocol::wrap::{INNER_LEN, InnerBlob};
 
     use super::*;
-    use crate::repeats::Repeats;
+    use crate::deploy_record::Repeats;
 
     const NOWHERE: DecryptContext<'_> = DecryptContext { now: 100, address: None, repeated: false };
 

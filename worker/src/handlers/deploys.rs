@@ -14,12 +14,11 @@ use crate::app::App;
 use crate::audit::{Action, Subject};
 use crate::auth;
 use crate::call::{Answer, Call, Outcome};
-use crate::deploy_record::Record;
+use crate::deploy_record::{Record, Repeats};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::policy::{self, Denial};
 use crate::query;
-use crate::repeats::Repeats;
 use crate::row_seals;
 use crate::store::deploys;
 

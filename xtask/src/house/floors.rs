@@ -31,17 +31,8 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "capy_worker",
         &[
-            &[
-                "address",
-                "admin_token",
-                "caller",
-                "future",
-                "host",
-                "migrations",
-                "refusal_throttle",
-                "secrets",
-            ],
-            &["audit", "deploy_record", "issuer_keys", "jwt", "release", "repeats", "row_seals"],
+            &["address", "caller", "future", "host", "migrations", "refusal_throttle", "secrets"],
+            &["audit", "deploy_record", "issuer_keys", "jwt", "release", "row_seals"],
             &["policy"],
             &["store"],
             &["body", "call", "error", "log", "query"],
