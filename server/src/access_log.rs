@@ -37,7 +37,7 @@ pub(crate) async fn observe(
     let response = next.run(request).await;
     drop(in_flight);
     let took = began.elapsed();
-    let route = response.extensions().get::<Route>().map_or("", |Route(pattern)| pattern);
+    let route = response.extensions().get::<Route>().map_or("", |route| route.pattern);
     metrics.answered(method, route, response.status(), took);
     let request_id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     let line = Line {

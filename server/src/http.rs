@@ -91,10 +91,8 @@ impl ReservationPolicy {
 /// Whether an answer shows that the call's bearer was accepted: a success, on a route that needs
 /// one.
 fn is_accepted_bearer(response: &Response<Body>) -> bool {
-    const ROUTES_WITHOUT_BEARER: [&str; 3] = ["", "/health", "/deploy/{id}/decrypt"];
     let route = response.extensions().get::<Route>();
-    response.status().is_success()
-        && route.is_some_and(|Route(pattern)| !ROUTES_WITHOUT_BEARER.contains(pattern))
+    response.status().is_success() && route.is_some_and(|route| route.needs_bearer)
 }
 
 /// A certificate with its key, which can be replaced while connections are open.
@@ -399,6 +397,23 @@ mod tests {
     use axum::routing::post;
 
     use super::*;
+
+    #[test]
+    fn only_a_success_on_a_route_that_needs_a_bearer_keeps_the_connection() {
+        for (status, needs_bearer, is_kept) in [
+            (StatusCode::OK, Some(true), true),
+            (StatusCode::UNAUTHORIZED, Some(true), false),
+            (StatusCode::OK, Some(false), false),
+            (StatusCode::OK, None, false),
+        ] {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = status;
+            if let Some(needs_bearer) = needs_bearer {
+                response.extensions_mut().insert(Route { pattern: "/tokens", needs_bearer });
+            }
+            assert_eq!(is_accepted_bearer(&response), is_kept, "{status} {needs_bearer:?}");
+        }
+    }
 
     /// The router has no timeout of its own, like the setup page's, which may wait for a platform's
     /// program.

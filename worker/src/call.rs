@@ -111,6 +111,8 @@ pub struct Answer {
     /// The pattern of the route, for the log, since the path holds ids. Empty when no route
     /// matches.
     pub route: &'static str,
+    /// Whether the route table says that the call needs a bearer token.
+    pub needs_bearer: bool,
     /// The cause of a 5xx, for the log.
     pub(crate) detail: Option<String>,
 }
@@ -143,6 +145,7 @@ impl Answer {
     /// An answer with this status and body.
     pub(crate) fn json(status: u16, body: &dyn ToJson) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status, headers, body: json::write(body).into_bytes(), route: "", detail: None }
+        let body = json::write(body).into_bytes();
+        Self { status, headers, body, route: "", needs_bearer: false, detail: None }
     }
 }

@@ -21,9 +21,14 @@ use crate::future::BoxFuture;
 use crate::host::Host;
 use crate::routes::answer;
 
-/// The pattern of the route that answered: an extension of each response, for the host's own log.
+/// The route that answered: an extension of each response, for the host.
 #[derive(Clone, Copy, Debug)]
-pub struct Route(pub &'static str);
+pub struct Route {
+    /// The pattern, for the host's own log. Empty when no route matches.
+    pub pattern: &'static str,
+    /// Whether the route answers only calls with a valid bearer token.
+    pub needs_bearer: bool,
+}
 
 /// The service as an axum router. A host passes what it knows about the connection as a [`Peer`] in
 /// the request's extensions.
@@ -90,7 +95,7 @@ impl Body for HttpBody {
 }
 
 fn response(answer: Answer) -> Response {
-    let Answer { status, headers, body, route, .. } = answer;
+    let Answer { status, headers, body, route: pattern, needs_bearer, .. } = answer;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, body).into_response();
     for (name, value) in headers {
@@ -98,6 +103,6 @@ fn response(answer: Answer) -> Response {
             response.headers_mut().insert(name, value);
         }
     }
-    response.extensions_mut().insert(Route(route));
+    response.extensions_mut().insert(Route { pattern, needs_bearer });
     response
 }

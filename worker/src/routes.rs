@@ -14,8 +14,18 @@ use crate::host::Host;
 use crate::log;
 use crate::panics::catch_panic;
 
+/// Whether a route answers calls without a valid bearer token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// The handler refuses a call without a valid token: 401.
+    Bearer,
+    /// The handler asks for no token.
+    Anyone,
+}
+
 /// One method of one route.
 struct Route<H> {
+    access: Access,
     method: &'static str,
     /// Path segments after slashes. One in braces matches any segment that is not empty.
     pattern: &'static str,
@@ -25,10 +35,11 @@ struct Route<H> {
 /// Makes the table generic over the host.
 struct Table<H>(PhantomData<H>);
 
-/// `METHOD pattern => handler`
+/// `Access METHOD pattern => handler`
 macro_rules! routes {
-    ($($method:ident $pattern:literal => $handle:path;)*) => {
+    ($($access:ident $method:ident $pattern:literal => $handle:path;)*) => {
         &[$(Route {
+            access: Access::$access,
             method: stringify!($method),
             pattern: $pattern,
             handle: |app, call| Box::pin($handle(app, call)),
@@ -38,35 +49,35 @@ macro_rules! routes {
 
 impl<H: Host> Table<H> {
     const ROUTES: &[Route<H>] = routes! {
-        POST "/deploy" => deploys::register;
-        DELETE "/deploy/{id}" => deploys::revoke;
-        POST "/deploy/{id}/decrypt" => decrypt::decrypt;
-        GET "/projects/{project_id}/deploys" => deploys::list;
-        DELETE "/projects/{project_id}/deploys" => deploys::revoke_all;
-        GET "/projects/{project_id}/audit" => audit::list;
-        GET "/admin/wrap-roots" => roots::list;
-        GET "/admin/audit" => audit::list_of_service;
-        GET "/admin/audit/verify" => audit::verify;
-        POST "/admin/audit/give-up" => root_loss::write_off;
-        GET "/admin/rows/verify" => row_seals::verify;
-        POST "/admin/rows/seal" => row_seals::seal;
-        POST "/tokens" => tokens::create;
-        GET "/tokens" => tokens::list;
-        GET "/tokens/self" => tokens::of_bearer;
-        DELETE "/tokens/{id}" => tokens::revoke;
-        POST "/oidc/trusts" => trusts::add;
-        GET "/oidc/trusts" => trusts::list;
-        DELETE "/oidc/trusts/{id}" => trusts::remove;
-        POST "/api/project" => projects::create;
-        GET "/api/project/projects" => projects::list;
-        GET "/api/project/projects/{project_id}" => projects::show;
-        PUT "/api/project/projects/{project_id}" => projects::change;
-        DELETE "/api/project/projects/{project_id}" => projects::remove;
-        DELETE "/api/project/secret/{id}" => projects::remove_secret;
-        GET "/api/build/projects/{project_id}/rows" => rows::of_project;
-        GET "/admin/store/keys" => rows::keys;
-        POST "/admin/store/rotate" => rows::rotate;
-        GET "/health" => health::health;
+        Bearer POST "/deploy" => deploys::register;
+        Bearer DELETE "/deploy/{id}" => deploys::revoke;
+        Anyone POST "/deploy/{id}/decrypt" => decrypt::decrypt;
+        Bearer GET "/projects/{project_id}/deploys" => deploys::list;
+        Bearer DELETE "/projects/{project_id}/deploys" => deploys::revoke_all;
+        Bearer GET "/projects/{project_id}/audit" => audit::list;
+        Bearer GET "/admin/wrap-roots" => roots::list;
+        Bearer GET "/admin/audit" => audit::list_of_service;
+        Bearer GET "/admin/audit/verify" => audit::verify;
+        Bearer POST "/admin/audit/give-up" => root_loss::write_off;
+        Bearer GET "/admin/rows/verify" => row_seals::verify;
+        Bearer POST "/admin/rows/seal" => row_seals::seal;
+        Bearer POST "/tokens" => tokens::create;
+        Bearer GET "/tokens" => tokens::list;
+        Bearer GET "/tokens/self" => tokens::of_bearer;
+        Bearer DELETE "/tokens/{id}" => tokens::revoke;
+        Bearer POST "/oidc/trusts" => trusts::add;
+        Bearer GET "/oidc/trusts" => trusts::list;
+        Bearer DELETE "/oidc/trusts/{id}" => trusts::remove;
+        Bearer POST "/api/project" => projects::create;
+        Bearer GET "/api/project/projects" => projects::list;
+        Bearer GET "/api/project/projects/{project_id}" => projects::show;
+        Bearer PUT "/api/project/projects/{project_id}" => projects::change;
+        Bearer DELETE "/api/project/projects/{project_id}" => projects::remove;
+        Bearer DELETE "/api/project/secret/{id}" => projects::remove_secret;
+        Bearer GET "/api/build/projects/{project_id}/rows" => rows::of_project;
+        Bearer GET "/admin/store/keys" => rows::keys;
+        Bearer POST "/admin/store/rotate" => rows::rotate;
+        Anyone GET "/health" => health::health;
     };
 }
 
@@ -76,12 +87,15 @@ pub async fn answer<H: Host>(app: &Arc<App<H>>, request: Request) -> Answer {
     let method = request.method.clone();
     let found = find::<H>(&request.path);
     let pattern = found.as_ref().map_or("", |found| found.pattern);
+    let route = found.as_ref().and_then(|found| found.route(&method));
+    let needs_bearer = route.is_some_and(|route| route.access == Access::Bearer);
     let outcome = match found {
         Some(found) => found.call(app, request).await,
         None => Err(ApiError::NotFound),
     };
     let mut answer = outcome.unwrap_or_else(|error| Answer::from_error(&error));
     answer.route = pattern;
+    answer.needs_bearer = needs_bearer;
     if answer.status >= 500 {
         app.log.failed(&id, &method, &answer);
     }
@@ -124,10 +138,14 @@ fn path_parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 }
 
 impl<H: Host> RouteMatch<H> {
+    /// The route of a method. A route with GET also answers HEAD.
+    fn route(&self, method: &str) -> Option<&'static Route<H>> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.routes.iter().copied().find(|route| route.method == method)
+    }
+
     async fn call(self, app: &Arc<App<H>>, request: Request) -> Outcome {
-        // A route with GET also answers HEAD.
-        let method = if request.method == "HEAD" { "GET" } else { &request.method };
-        let Some(route) = self.routes.iter().find(|route| route.method == method) else {
+        let Some(route) = self.route(&request.method) else {
             return Ok(self.method_not_allowed());
         };
         catch_panic((route.handle)(Arc::clone(app), Call::new(request, self.parameter))).await

@@ -14,8 +14,8 @@ use capy_protocol::mint::Minting;
 use capy_worker::app::{App, Clock};
 use capy_worker::caller::Peer;
 use capy_worker::log::Log;
-use capy_worker::router;
 use capy_worker::secrets::Secrets;
+use capy_worker::{Route, router};
 use capy_worker_testing::{Faults, FaultyHost};
 
 use http_body_util::BodyExt;
@@ -42,6 +42,8 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) json: Value,
     pub(crate) text: String,
+    /// What the route table says of the route that answered.
+    pub(crate) needs_bearer: bool,
 }
 
 impl Answer {
@@ -160,6 +162,7 @@ impl Service {
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {
             status: head.status,
+            needs_bearer: head.extensions.get::<Route>().is_some_and(|route| route.needs_bearer),
             headers: head.headers,
             json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             text: String::from_utf8(bytes.to_vec()).unwrap(),
