@@ -2,7 +2,7 @@
 
 -- NULL in rows from before this was kept: they are refused until an owner has had them sealed.
 ALTER TABLE deploys ADD COLUMN seal TEXT;
--- Which keys were released within the last minute, and to whom, as a JSON array of texts: see worker/src/repeats.rs.
+-- Which keys were released within the last minute, and to whom, as a JSON array of texts: see worker/src/deploy_record.rs.
 ALTER TABLE deploys ADD COLUMN repeats TEXT;
 -- The wrap root's key id, a colon and the seal.
 ALTER TABLE tokens ADD COLUMN seal TEXT;
