@@ -28,8 +28,8 @@ use swc_atoms::Atom;
 use swc_ecma_ast::Program;
 
 use crate::finding::Reason;
-use crate::prefilter::is_part;
 use crate::reads::{FileReads, Note, Wanted};
+use crate::words::is_part;
 use child_env::Withheld;
 use graph::Graph;
 use words::Words;

@@ -10,6 +10,7 @@ use memchr::memmem;
 
 use crate::footer::Parts;
 use crate::unescape;
+use crate::words::is_part;
 
 const START: &str = "__capy";
 /// How many bytes to each side of an escape in an identifier are checked; a longer name with this
@@ -42,10 +43,11 @@ impl HelperNames {
 
     fn add(&mut self, text: &[u8]) {
         for at in memmem::find_iter(text, START.as_bytes()) {
-            if text[..at].last().is_some_and(is_part) {
+            let goes_on = |byte: &u8| is_part(byte) || !byte.is_ascii();
+            if text[..at].last().is_some_and(goes_on) {
                 continue;
             }
-            let length = text[at..].iter().take_while(|byte| is_part(byte)).count();
+            let length = text[at..].iter().take_while(|byte| goes_on(byte)).count();
             let word = String::from_utf8_lossy(&text[at..at + length]);
             if !self.held.as_ref().is_some_and(|held| word.starts_with(held)) {
                 self.words.insert(word.into_owned());
@@ -79,10 +81,6 @@ fn prefix_of_name(name: &str) -> Option<&str> {
 /// Whether this is the name of a helper function that returns an object.
 pub(crate) fn is_object_helper(name: &str) -> bool {
     prefix_of_name(name).is_some_and(|start| name[start.len()..].starts_with('$'))
-}
-
-fn is_part(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use std::collections::HashSet;
 use memchr::memmem;
 
 use crate::finding::Reason;
-use crate::prefilter::{is_part, is_word, quoted};
+use crate::prefilter::quoted;
 use crate::reads::{FileReads, Note};
+use crate::words::{is_part, is_word};
 
 const CHILDREN: &[u8] = b"child_process";
 const PROCESS: &[u8] = b"process";

@@ -11,7 +11,6 @@ mod named;
 mod next;
 mod nuxt;
 mod opennext;
-mod ours;
 mod react_router;
 mod static_site;
 mod sveltekit;
@@ -28,7 +27,6 @@ use serde::Serialize;
 
 use crate::tree::{Entry as Found, Kind, Tree};
 use crate::{Error, Request, printable};
-use ours::{is_leftover, is_prelude};
 
 /// Whether a folder holds server files or public files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -322,13 +320,11 @@ impl Inventory<'_> {
             }
         }
         for file in &layout.server_files {
-            if let (Some((manifest, _)), None) = (layout.evidence.first(), self.tree.find(file)?) {
-                return Err(Error::Missing { path: file.clone(), named_by: manifest.clone() });
-            }
+            self.find_named(layout, file)?;
             self.add_server_file(file, &outer)?;
         }
         for entry in &layout.entries {
-            if self.tree.find(&entry.path)? == Some(Kind::File) {
+            if self.find_named(layout, &entry.path)? == Some(Kind::File) {
                 self.entries.insert(self.tree.real(&entry.path)?, entry.runtime);
             }
         }
@@ -346,6 +342,41 @@ impl Inventory<'_> {
             says: says.clone(),
         }));
         Ok(())
+    }
+
+    /// What is at a path that a manifest of this layout names.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if nothing is there.
+    fn find_named(&self, layout: &Layout, path: &Path) -> Result<Option<Kind>, Error> {
+        let found = self.tree.find(path)?;
+        // The manifest in a folder around the path, or else the one that the build is known by.
+        let is_around = |manifest: &Path| manifest.parent().is_some_and(|folder| path.starts_with(folder));
+        let mut manifests = layout.evidence.iter().map(|(manifest, _)| manifest);
+        let nearest = manifests.clone().rev().find(|manifest| is_around(manifest));
+        match nearest.or_else(|| manifests.next()) {
+            Some(manifest) if found.is_none() => {
+                Err(Error::Missing { path: path.to_owned(), named_by: manifest.clone() })
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// Removes the inliner's own files from the searched ones, since those files are meant to hold
+    /// values.
+    fn set_apart(&mut self) {
+        let folders: BTreeSet<PathBuf> =
+            self.server.keys().filter_map(|file| file.parent().map(Path::to_owned)).collect();
+        for folder in &folders {
+            let files = find::listed(&self.tree, folder).into_iter().map(|file| folder.join(file.name));
+            self.leftovers.extend(files.filter(|file| is_leftover(file)));
+        }
+        let is_written = |file: &PathBuf| {
+            let is_beside = file.parent().is_some_and(|folder| folders.contains(folder));
+            self.leftovers.contains(file) || is_beside && is_prelude(file)
+        };
+        self.searched.retain(|real, _| !self.server.contains_key(real) && !is_written(real));
+        self.public.retain(|real, _| !self.leftovers.contains(real));
     }
 
     /// The files below a folder; special files go to `special`.
@@ -472,4 +503,15 @@ pub(crate) fn packages(tree: &Tree<'_>, root: &Path) -> Result<Vec<PathBuf>, Err
         |path: &Path| root.ends_with("node_modules") || path.strip_prefix(root).is_ok_and(is_package);
     let wanted = |entry: &Found| entry.kind == Kind::File && is_inside(&entry.path) && is_script(&entry.path);
     Ok(tree.walk(root, |_| true)?.into_iter().filter(wanted).map(|entry| entry.real).collect())
+}
+
+/// A temporary file of a run that was killed.
+fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with(crate::write::TEMPORARY_PREFIX) && name.ends_with(crate::write::TEMPORARY_SUFFIX)
+}
+
+/// A prelude module of the inliner, which is rewritten where it is needed.
+fn is_prelude(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(crate::prelude::is_file_name)
 }

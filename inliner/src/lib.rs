@@ -8,19 +8,18 @@
 //! | module | content |
 //! |---|---|
 //! | `layout` | which files belong to the server, and which are public |
-//! | `older_outputs` | outputs that existed before the run |
 //! | `variables` | which variables are inlined, and the names of their functions |
 //! | `prefilter`, `scan` | reads of the environment found in tokens, where that is certain |
 //! | `syntax`, `reads` | reads of the environment found in the syntax tree |
 //! | `heuristics` | possible uses of the environment that neither analysis follows |
 //! | `elsewhere` | functions that become text, and children with an environment of their own |
 //! | `link` | the values that server files export to each other |
-//! | `replace`, `edit` | the text in place of a read |
+//! | `replace` | the edits that put a call in place of a read |
 //! | `helpers`, `footer` | the functions that are appended to a bundle |
-//! | `map`, `map_file`, `data_url` | adjusted source maps, and which map belongs to a bundle |
+//! | `map`, `map_file` | adjusted source maps, and which map belongs to a bundle |
 //! | `prelude` | variables that are set before the program starts |
 //! | `leaks` | the search of public files for values, and the redaction of streamed text |
-//! | `unescape`, `line_index`, `digest` | escapes undone; lines and columns; short digests |
+//! | `words`, `unescape`, `line_index`, `digest` | where words end; escapes undone; lines and columns; short digests |
 //! | `bundle`, `rewrite`, `plan` | one file before and after, and all files |
 //! | `inline_text` | one file in memory |
 //! | `snapshot`, `write` | what was read is unchanged, and what is written |
@@ -30,9 +29,7 @@
 //! | `progress` | progress, and the time of each phase |
 
 mod bundle;
-mod data_url;
 mod digest;
-mod edit;
 mod elsewhere;
 mod error;
 mod explain;
@@ -48,7 +45,6 @@ mod link;
 mod lock;
 mod map;
 mod map_file;
-mod older_outputs;
 mod plan;
 mod prefilter;
 mod prelude;
@@ -68,6 +64,7 @@ pub mod testing;
 pub mod tree;
 mod unescape;
 mod variables;
+mod words;
 mod write;
 
 use std::collections::BTreeSet;
@@ -77,6 +74,7 @@ use std::time::{Instant, SystemTime};
 
 use capy_protocol::env_map::EnvMap;
 
+use layout::{Inventory, Layout};
 use progress::Run;
 use snapshot::Snapshot;
 use tree::Watch;
@@ -202,7 +200,7 @@ fn with_large_stacks<T: Send>(threads: usize, task: impl FnOnce() -> T + Send) -
 fn plan_and_write(request: &Request<'_>) -> Result<Report, Error> {
     let run = Run::new(request.watch(), request.progress);
     let mut inventory = run.time(Phase::List, || layout::inventory(request))?;
-    let older = older_outputs::without_values(request, std::mem::take(&mut inventory.older), &run)?;
+    let older = older_without_values(request, std::mem::take(&mut inventory.older), &run)?;
     let unrecognised = std::mem::take(&mut inventory.unrecognised);
     let tree = &inventory.tree;
     let _locks = lock::lock(tree, inventory.written_folders())?;
@@ -218,4 +216,32 @@ fn plan_and_write(request: &Request<'_>) -> Result<Report, Error> {
     report.unrecognised = unrecognised;
     report.phases = run.phases();
     Ok(report)
+}
+
+/// The manifests of known outputs that are older than the run, because a cache kept them or nothing
+/// was built, and that do not hold the values from an earlier run either. Never writes into one.
+fn older_without_values(
+    request: &Request<'_>,
+    older: Vec<Layout>,
+    run: &Run<'_>,
+) -> Result<Vec<PathBuf>, Error> {
+    let mut outdated = Vec::new();
+    for layout in older {
+        let manifest = layout.evidence.first().map_or_else(|| layout.tree.clone(), |(path, _)| path.clone());
+        match holds_values(request, layout, run) {
+            Ok(true) => {}
+            Err(error @ (Error::Stopped | Error::TimeOver)) => return Err(error),
+            Ok(false) | Err(_) if request.refuse_older => return Err(Error::OlderThanRun { path: manifest }),
+            // A broken output is reported as outdated, too.
+            Ok(false) | Err(_) => outdated.push(manifest),
+        }
+    }
+    Ok(outdated)
+}
+
+/// Whether a run would change nothing and find no failure.
+fn holds_values(request: &Request<'_>, layout: Layout, run: &Run<'_>) -> Result<bool, Error> {
+    let inventory = Inventory::of(layout::tree(request)?, &[layout], &[])?;
+    let (report, changes) = plan::plan(request, &inventory, run)?;
+    Ok(changes.is_empty() && report.worst() != Some(Severity::Failure))
 }

@@ -9,6 +9,7 @@ use memchr::memmem::Finder;
 
 use crate::reads::{FileReads, Wanted};
 use crate::scan::{Doubt, Scanner};
+use crate::words::{is_part, is_word};
 
 pub(crate) struct Prefilter {
     env: Finder<'static>,
@@ -23,7 +24,7 @@ pub(crate) struct Prefilter {
 impl Prefilter {
     pub(crate) fn new<'n>(names: impl Iterator<Item = &'n str>) -> Self {
         let names: Vec<&str> = names.collect();
-        let plain = names.iter().all(|name| name.bytes().all(|byte| is_part(&byte)));
+        let plain = names.iter().all(|name| name.as_bytes().iter().all(is_part));
         // Only the other kind of automaton finds overlapping matches, and it is several times slower.
         let kind = if plain { MatchKind::LeftmostLongest } else { MatchKind::Standard };
         let automaton = AhoCorasick::builder().match_kind(kind).build(&names);
@@ -210,17 +211,6 @@ const BEFORE_A_VALUE: [&[u8]; 14] = [
     b"return", b"yield", b"await", b"in", b"of", b"case", b"default", b"delete", b"throw", b"new",
     b"extends", b"else", b"do", b"void",
 ];
-
-/// A byte of a name, as far as ASCII goes.
-pub(crate) fn is_part(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
-}
-
-/// Whether no name goes on before or after these bytes.
-pub(crate) fn is_word(text: &[u8], start: usize, end: usize) -> bool {
-    let before = start.checked_sub(1).and_then(|at| text.get(at));
-    !before.is_some_and(is_part) && !text.get(end).is_some_and(is_part)
-}
 
 /// Whether this word is a whole literal, with `node:` before it or not.
 pub(crate) fn is_quoted(text: &[u8], word: &[u8]) -> bool {

@@ -14,7 +14,6 @@ mod insert;
 mod need;
 mod site;
 mod text;
-mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The text that replaces a read: a call, and the helper function that it calls.
+//! The edits that replace reads: the text of a call, and of the helper function that it calls.
 //!
 //! Pads calls so that nothing moves, and prints every literal from a syntax tree.
 //!
@@ -12,9 +12,37 @@ use swc_common::{DUMMY_SP, SourceMap, sync::Lrc};
 use swc_ecma_ast::{Expr, Lit, Str};
 use swc_ecma_codegen::{Config, Emitter, Node, text_writer::JsWriter};
 
-use crate::edit::Edit;
 use crate::reads::{Object, ObjectRead, Read};
 use crate::variables::{function_name, object_name};
+
+/// Replaces `start..end` with `text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) text: String,
+}
+
+/// Sorts edits by position and drops duplicates; `None` if two of them overlap.
+pub(crate) fn in_order(mut edits: Vec<Edit>) -> Option<Vec<Edit>> {
+    edits.sort_by_key(|edit| (edit.start, edit.end));
+    edits.dedup();
+    let apart = edits.windows(2).all(|pair| pair[0].end <= pair[1].start);
+    apart.then_some(edits)
+}
+
+/// Applies sorted, disjoint edits and returns the result in pieces; all other bytes are borrowed
+/// from the source.
+pub(crate) fn apply<'a>(source: &'a str, edits: &'a [Edit]) -> Vec<&'a str> {
+    let mut pieces = Vec::with_capacity(2 * edits.len() + 1);
+    let mut from = 0;
+    for edit in edits {
+        pieces.extend([&source[from..edit.start], edit.text.as_str()]);
+        from = edit.end;
+    }
+    pieces.push(&source[from..]);
+    pieces
+}
 
 /// The edits that make a read call the variable's function.
 pub(crate) fn read(source: &str, prefix: &str, read: &Read) -> Vec<Edit> {
@@ -137,5 +165,25 @@ mod tests {
     #[test]
     fn a_call_is_not_glued_to_the_word_before_it() {
         assert_eq!(fit("return(process).env.A", 6, 21, "__capy_A()".to_owned()), " __capy_A()    ");
+    }
+
+    fn edit(start: usize, end: usize, text: &str) -> Edit {
+        Edit { start, end, text: text.to_owned() }
+    }
+
+    #[test]
+    fn bytes_between_edits_are_copied() {
+        let edits = in_order(vec![edit(4, 5, "EE"), edit(0, 1, "A")]).unwrap();
+        assert_eq!(apply("abcdef", &edits).concat(), "AbcdEEf");
+    }
+
+    #[test]
+    fn overlapping_edits_are_refused() {
+        assert_eq!(in_order(vec![edit(0, 3, "x"), edit(2, 4, "y")]), None);
+    }
+
+    #[test]
+    fn the_same_edit_twice_is_one_edit() {
+        assert_eq!(in_order(vec![edit(0, 3, "x"), edit(0, 3, "x")]).unwrap().len(), 1);
     }
 }

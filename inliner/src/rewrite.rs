@@ -8,16 +8,15 @@ use std::path::PathBuf;
 
 use capy_protocol::env_map::EnvMap;
 
-use crate::data_url::DataUrl;
 use crate::digest::short_digest;
-use crate::edit::{self, Edit};
 use crate::finding::Reason;
 use crate::footer::{self, Parts};
+use crate::helpers;
 use crate::line_index::LineIndex;
-use crate::map::{self, Shift};
+use crate::map::{self, DataUrl, Shift};
 use crate::reads::FileReads;
+use crate::replace::{self, Edit};
 use crate::variables::{function_name, object_name};
-use crate::{helpers, replace};
 
 /// What the rewriting of every bundle of a run shares.
 pub(crate) struct Context<'a> {
@@ -86,7 +85,7 @@ impl NewText {
     pub(crate) fn pieces<'a>(&'a self, source: &'a str) -> Vec<&'a str> {
         let parts = footer::split(source).expect("a text that does not come apart is not edited");
         let new = self.functions.iter().map(String::as_str);
-        let body = edit::apply(parts.body, &self.edits);
+        let body = replace::apply(parts.body, &self.edits);
         let trailer = self.trailer.as_deref().unwrap_or(parts.trailer);
         footer::join(body, parts.functions.into_iter().chain(new), trailer)
     }
@@ -185,7 +184,7 @@ fn add_reads(
 
 fn all_edits(pieces: &[Piece]) -> Vec<Edit> {
     let edits = pieces.iter().flat_map(|piece| piece.edits.iter().cloned()).collect();
-    edit::in_order(edits).expect("reads do not overlap: each ends where its variable's name does")
+    replace::in_order(edits).expect("reads do not overlap: each ends where its variable's name does")
 }
 
 /// How columns move; edits that keep every column are left out.
@@ -229,7 +228,7 @@ fn move_map(
     }
     let edits = all_edits(pieces);
     let shifts = shifts(parts.body, &edits);
-    let (from, to) = (digest(parts.body), digest(&edit::apply(parts.body, &edits).concat()));
+    let (from, to) = (digest(parts.body), digest(&replace::apply(parts.body, &edits).concat()));
     match find_map(parts.trailer) {
         MapAt::Nowhere => Ok(Moved::Nothing),
         MapAt::Elsewhere => Err(map::Unsupported),

@@ -10,18 +10,16 @@
 //! their neighbours in order: such a file does not run before, and does not run after.
 
 mod around;
-mod bytes;
 mod chain;
 mod islands;
 mod lexer;
 mod literal;
-mod slash;
-mod words;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem::Finder;
 
 use crate::reads::{FileReads, Wanted};
+use crate::words::is_part;
 
 /// Why the tokens are not enough. The serialised names are for statistics alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,7 +71,7 @@ const ALWAYS: [&str; 6] = ["process", "global", "__capy", "eval", "export", "cre
 
 impl Scanner {
     pub(crate) fn new(names: &[&str]) -> Self {
-        let is_plain = |name: &&str| name.bytes().all(lexer::is_part);
+        let is_plain = |name: &&str| name.as_bytes().iter().all(is_part);
         let (plain, odd): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(is_plain);
         let words = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)

@@ -9,20 +9,19 @@
 //! | module | content |
 //! |---|---|
 //! | `around` | which folder is the tree: the named one, its repository, or `--root` |
-//! | `limits` | how much is read, and until when |
 //! | `walk` | every file below a folder, each real folder once |
 //! | `write` | atomic replacement of a file's contents |
 
 mod around;
-mod limits;
 mod walk;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, FileType, Metadata, OpenOptions};
@@ -30,7 +29,6 @@ use cap_std::fs::{Dir, FileType, Metadata, OpenOptions};
 use crate::Error;
 
 pub use around::Within;
-pub use limits::{Limits, Watch};
 pub use walk::{Entry, Listed};
 pub(crate) use write::Staged;
 
@@ -469,6 +467,61 @@ impl Read for File<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.watch.goes_on().map_err(io::Error::other)?;
         self.file.read(buffer)
+    }
+}
+
+/// Stops a run from outside.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Watch<'a> {
+    /// Set from outside: the run fails with [`Error::Stopped`].
+    pub stop: Option<&'a AtomicBool>,
+    /// After this time the run fails with [`Error::TimeOver`].
+    pub deadline: Option<Instant>,
+}
+
+impl Watch<'_> {
+    /// Fails once the run is stopped or past its deadline. Also checked while a file is read.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`], [`Error::TimeOver`].
+    pub fn goes_on(&self) -> Result<(), Error> {
+        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(Error::Stopped);
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Error::TimeOver);
+        }
+        Ok(())
+    }
+}
+
+/// Limits in bytes. Files beyond a limit are reported as not searched, or rejected if they must be
+/// read whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// For a file that is processed whole: a server bundle, a source map, a manifest.
+    pub whole_file: u64,
+    /// For one file that is searched in pieces.
+    pub one_file: u64,
+    /// For all files that are searched, together.
+    pub all_files: u64,
+    /// For the contents of one packed file.
+    pub one_unpacked: u64,
+    /// For the contents of all packed files, together.
+    pub all_unpacked: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            whole_file: 64 * MIB,
+            one_file: 2048 * MIB,
+            all_files: 16 * 1024 * MIB,
+            one_unpacked: 512 * MIB,
+            all_unpacked: 4 * 1024 * MIB,
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use swc_atoms::Atom;
 use super::graph::{Graph, literal};
 use super::value::{Entry, Value};
 use super::walk::{Made, Place, entries};
-use crate::prefilter::is_part;
 use crate::reads::Wanted;
+use crate::words::is_part;
 
 /// What the children that one file starts may be given.
 #[derive(Default)]

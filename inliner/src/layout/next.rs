@@ -93,16 +93,17 @@ fn copies(tree: &Tree<'_>, standalone: &Path) -> Result<Vec<PathBuf>, Error> {
     if !tree.is_dir(standalone) {
         return Ok(Vec::new());
     }
-    let wanted = |entry: &tree::Entry| entry.name() != "node_modules" && !find::is_cache(tree, &entry.path);
-    Ok(with_manifest(tree, tree.all_below(standalone, wanted)?))
+    Ok(with_manifest(tree, tree.all_below(standalone, outside(tree, &["node_modules"]))?))
 }
 
 /// Folders with a Next manifest.
 fn manifests(tree: &Tree<'_>, folder: &Path, depth: usize, skipped: &[&str]) -> Result<Vec<PathBuf>, Error> {
-    let wanted = |entry: &tree::Entry| {
-        !skipped.iter().any(|name| entry.name() == *name) && !find::is_cache(tree, &entry.path)
-    };
-    Ok(with_manifest(tree, tree.below(folder, depth, wanted)?))
+    Ok(with_manifest(tree, tree.below(folder, depth, outside(tree, skipped))?))
+}
+
+/// Accepts what has none of these names and is no build's cache.
+fn outside(tree: &Tree<'_>, skipped: &[&str]) -> impl Fn(&tree::Entry) -> bool {
+    |entry| !skipped.iter().any(|name| entry.name() == *name) && !find::is_cache(tree, &entry.path)
 }
 
 fn with_manifest(tree: &Tree<'_>, entries: Vec<tree::Entry>) -> Vec<PathBuf> {

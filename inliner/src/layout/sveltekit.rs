@@ -70,6 +70,9 @@ fn node(tree: &Tree<'_>, build: &Path, handler: PathBuf) -> Layout {
 
 fn cloudflare(tree: &Tree<'_>, kit: &Path, manifest: PathBuf) -> Layout {
     let worker = kit.join("cloudflare/_worker.js");
+    // The adapter can write it elsewhere.
+    let written: Vec<PathBuf> =
+        Some(worker.clone()).filter(|worker| tree.is_file(worker)).into_iter().collect();
     let mut searched = ["client", "prerendered"].map(|name| kit.join("output").join(name)).to_vec();
     searched.extend(
         ["output/server", "cloudflare-tmp"]
@@ -78,11 +81,11 @@ fn cloudflare(tree: &Tree<'_>, kit: &Path, manifest: PathBuf) -> Layout {
     );
     Layout {
         server: vec![kit.join("output/server"), kit.join("cloudflare-tmp")],
-        server_files: vec![worker.clone()].into_iter().filter(|worker| tree.is_file(worker)).collect(),
-        withheld: vec![worker.clone()],
+        server_files: written.clone(),
+        withheld: vec![worker],
         public: vec![kit.join("cloudflare")],
         searched,
-        entries: vec![Entry { path: worker, runtime: Runtime::Workers }],
+        entries: written.into_iter().map(|path| Entry { path, runtime: Runtime::Workers }).collect(),
         evidence: vec![(manifest, "written by SvelteKit's adapter for Cloudflare".to_owned())],
         ..Layout::new("sveltekit-cloudflare", kit)
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::manifest::is_written_since;
-use super::{Layout, find, is_script, ours};
+use super::{Layout, find, is_prelude, is_script};
 use crate::Error;
 use crate::tree::{Entry, Kind, Tree};
 
@@ -45,7 +45,7 @@ fn scripts(tree: &Tree<'_>, app: &Path, since: SystemTime) -> Result<Vec<PathBuf
     let is_new = |path: &Path| tree.metadata(path).is_ok_and(|metadata| is_written_since(&metadata, since));
     let entries = tree.below(app, find::DEEPEST + 1, wanted)?.into_iter();
     let scripts = entries.filter(|entry| entry.kind == Kind::File && is_script(&entry.path));
-    let scripts = scripts.map(|entry| entry.path).filter(|path| !ours::is_prelude(path) && is_new(path));
+    let scripts = scripts.map(|entry| entry.path).filter(|path| !is_prelude(path) && is_new(path));
     Ok(scripts.collect())
 }
 

@@ -19,9 +19,9 @@ use zeroize::Zeroizing;
 
 use super::multi_pattern::Finder;
 use super::search::PAYLOAD_CALLS;
-use crate::prefilter::is_part;
 use crate::unescape;
 use crate::variables::InlinedVariables;
+use crate::words::is_part;
 
 /// How many bytes to each side are checked for a list of names in one string.
 const MAX_LIST_LENGTH: usize = 4096;

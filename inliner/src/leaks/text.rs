@@ -10,8 +10,8 @@ use memchr::memmem;
 use super::origin::Origin;
 use super::search::Search;
 use super::{Encoding, Leak};
-use crate::data_url::DataUrl;
 use crate::line_index::LineIndex;
+use crate::map::DataUrl;
 
 /// The values in one text, once per line and variable.
 pub(super) fn leaks_in(text: &[u8], path: &Path, origin: Origin, search: &Search) -> Vec<Leak> {

@@ -10,7 +10,7 @@ use swc_common::Spanned;
 use swc_ecma_ast::*;
 use swc_ecma_visit::{Visit, VisitWith};
 
-use crate::edit::Edit;
+use crate::replace::Edit;
 use crate::syntax::{self, range};
 
 /// Where a first statement can be inserted, and what the bundle declares and imports.
@@ -191,7 +191,7 @@ mod tests {
             ("let a = 1;\nf(a)", "P;let a = 1;\nf(a)"),
         ] {
             let edit = InsertionPoint::of(input).unwrap().insert("P;");
-            assert_eq!(crate::edit::apply(input, &[edit]).concat(), expected, "{input}");
+            assert_eq!(crate::replace::apply(input, &[edit]).concat(), expected, "{input}");
             assert!(syntax::parse(&expected.replace("P;", "P();")).is_ok(), "{expected}");
         }
         for input in ["", "// only a comment", "'use strict'", "f("] {

@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::site;
-use super::words::Words;
 use crate::Error;
 use crate::finding::{Finding, Reason, Severity};
 use crate::footer;
 use crate::layout::{Inventory, Runtime};
 use crate::plan::Outcome;
 use crate::tree::Tree;
+use crate::words::Words;
 
 /// Variables that have to be set.
 pub(super) struct Need {

@@ -13,7 +13,7 @@ use swc_ecma_visit::VisitWith;
 use super::calls::loads_process;
 use super::flow::{Escape, Mention, Pattern, PatternKey, PatternValue, Sink, Step, Use, Written};
 use super::target::{gives_what_is_there, is_of_the_module, special};
-use super::test::Test;
+use super::test::{Test, unparenthesised};
 use super::walk::Walk;
 use crate::syntax::range;
 
@@ -261,7 +261,7 @@ impl Walk<'_> {
                 ObjectPatProp::KeyValue(pair) => match property_name(&pair.key) {
                     Some(name) => {
                         let value = self.pattern_value(&pair.value);
-                        pattern.keys.push(PatternKey { name, at: range(pair.key.span()).0, value });
+                        pattern.keys.push(PatternKey { name, at: range(key_span(&pair.key)).0, value });
                     }
                     None => pattern.open = true,
                 },
@@ -282,7 +282,7 @@ impl Walk<'_> {
 
     pub(super) fn mention_key(&mut self, key: &PropName) {
         if let Some(name) = property_name(key) {
-            self.mention(&name, key.span());
+            self.mention(&name, key_span(key));
         }
     }
 
@@ -344,6 +344,14 @@ pub(crate) fn property_name(key: &PropName) -> Option<Atom> {
         PropName::Num(number) => Some(Atom::from(number.value.to_string())),
         PropName::Computed(computed) => constant(&computed.expr),
         PropName::BigInt(_) => None,
+    }
+}
+
+/// Where a key's text is: in `['A']`, without the brackets.
+fn key_span(key: &PropName) -> Span {
+    match key {
+        PropName::Computed(computed) => unparenthesised(&computed.expr).span(),
+        key => key.span(),
     }
 }
 

@@ -4,8 +4,8 @@
 //! argument it is. It refuses computed keys and escapes.
 
 use super::Doubt;
-use super::lexer::{Kind, Lexer, is_part};
-use super::words;
+use super::lexer::{Kind, Lexer};
+use crate::words::{self, is_part};
 
 /// What follows an object.
 pub(super) enum Next<'t> {
@@ -72,7 +72,7 @@ pub(super) fn next<'t>(lexer: &Lexer<'t>, at: usize) -> Result<Next<'t>, Doubt> 
     if text[name] == b'[' {
         return key_in_brackets(lexer, name);
     }
-    let length = text[name..].iter().take_while(|byte| is_part(**byte)).count();
+    let length = text[name..].iter().take_while(|byte| is_part(byte)).count();
     let end = name + length;
     match text.get(end) {
         Some(byte) if *byte == b'\\' || !byte.is_ascii() => Err(Doubt::Letters),
@@ -110,7 +110,7 @@ pub(super) fn is_written(lexer: &Lexer<'_>, at: Option<usize>) -> bool {
             true
         }
         [b'<', b'<', b'=', ..] | [b'>', b'>', b'=', ..] | [b'>', b'>', b'>', b'=', ..] => true,
-        [b'o', b'f', rest @ ..] | [b'i', b'n', rest @ ..] => !rest.first().is_some_and(|byte| is_part(*byte)),
+        [b'o', b'f', rest @ ..] | [b'i', b'n', rest @ ..] => !rest.first().is_some_and(is_part),
         _ => false,
     }
 }
@@ -146,7 +146,7 @@ pub(super) fn declared_name<'t>(lexer: &Lexer<'t>) -> Option<DeclaredName<'t>> {
     // A statement may be the whole file.
     let list = before.get(lexer.statement()..).filter(|list| list.len() <= LONGEST_LIST);
     let list = list.unwrap_or_default().trim_ascii_start();
-    let word = list.iter().take_while(|byte| is_part(**byte)).count();
+    let word = list.iter().take_while(|byte| is_part(byte)).count();
     let (keyword, rest) = list.split_at(word);
     let is_list = rest.is_empty() || rest.ends_with(b",");
     let is_declared = words::declares(keyword) && is_list && memchr::memchr2(b'\n', b'\r', list).is_none();
@@ -160,7 +160,7 @@ pub(super) fn declared_name<'t>(lexer: &Lexer<'t>) -> Option<DeclaredName<'t>> {
 }
 
 fn split_last_word(text: &[u8]) -> (&[u8], &[u8]) {
-    let length = text.iter().rev().take_while(|byte| is_part(**byte)).count();
+    let length = text.iter().rev().take_while(|byte| is_part(byte)).count();
     text.split_at(text.len() - length)
 }
 
@@ -224,8 +224,7 @@ pub(super) fn is_listed(lexer: &Lexer<'_>) -> bool {
 pub(super) fn is_ever_assigned(text: &[u8], name: &[u8]) -> bool {
     memchr::memmem::find_iter(text, name).any(|at| {
         let end = at + name.len();
-        let is_whole = !text[..at].last().is_some_and(|byte| is_part(*byte))
-            && !text.get(end).is_some_and(|byte| is_part(*byte));
+        let is_whole = !text[..at].last().is_some_and(is_part) && !text.get(end).is_some_and(is_part);
         let rest = text[end..].trim_ascii_start();
         // A comment may hide the sign.
         let gives = rest.starts_with(b"=") && !rest.starts_with(b"==") && !rest.starts_with(b"=>");

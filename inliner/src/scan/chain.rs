@@ -11,11 +11,11 @@ use super::around::{
     is_only_asked, is_only_tested, is_put_into_a_property, is_tested, is_written, next,
 };
 use super::islands::{Function, Islands};
-use super::lexer::{Kind, Lexer, Listener, Open, Token, is_part};
+use super::lexer::{Kind, Lexer, Listener, Open, Token};
 use super::literal::hides_letters;
-use super::words;
 use crate::finding::Reason;
 use crate::reads::{FileReads, Note, Read, Wanted};
+use crate::words::{self, is_part};
 
 pub(super) struct Chains<'w> {
     hits: Vec<usize>,
@@ -132,7 +132,7 @@ impl<'w> Chains<'w> {
         // A bundler's own way to write the global object.
         let before = lexer.text[..lexer.before.start].trim_ascii_end();
         let before = before.strip_suffix(b"?").unwrap_or(before).trim_ascii_end();
-        let is_word = !before.iter().rev().nth(1).is_some_and(|byte| is_part(*byte));
+        let is_word = !before.iter().rev().nth(1).is_some_and(is_part);
         if before.ends_with(b"g") && is_word
             || [&b"g\"]"[..], b"g']", b"g`]"].iter().any(|key| before.ends_with(key))
         {
@@ -267,7 +267,7 @@ impl<'w> Chains<'w> {
     /// function around may give it one.
     fn element(&mut self, lexer: &Lexer<'_>, at: usize) -> Result<(), Doubt> {
         let key = lexer.skip(at + 1).ok_or(Doubt::Key)?;
-        let length = lexer.text[key..].iter().take_while(|byte| is_part(**byte)).count();
+        let length = lexer.text[key..].iter().take_while(|byte| is_part(byte)).count();
         let (name, rest) = lexer.text[key..].split_at(length);
         let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit());
         let is_plain = is_name && rest.starts_with(b"]");

@@ -12,9 +12,10 @@ use memchr::memmem;
 
 use super::Doubt;
 use super::around::{DeclaredName, is_ever_assigned};
-use super::lexer::{Lexer, is_part};
+use super::lexer::Lexer;
 use crate::reads::{self, FileReads, Wanted};
 use crate::syntax;
+use crate::words::is_part;
 
 /// Gathered along the way.
 #[derive(Default)]
@@ -56,8 +57,7 @@ impl Named {
         let region = &text[self.region.clone()];
         memmem::find_iter(region, name).all(|at| {
             let (before, after) = (&region[..at], &region[at + name.len()..]);
-            let is_word = !before.last().is_some_and(|byte| is_part(*byte))
-                && !after.first().is_some_and(|byte| is_part(*byte));
+            let is_word = !before.last().is_some_and(is_part) && !after.first().is_some_and(is_part);
             let is_property = before.ends_with(b".") && !before.ends_with(b"...");
             let is_used = match after.trim_ascii_start() {
                 [b'=', next, ..] => !matches!(next, b'=' | b'>'),

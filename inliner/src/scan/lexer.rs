@@ -4,12 +4,10 @@
 //! Words, operators and closers are looked at no closer than that, but for two things: whether a `/` divides, and
 //! whether neighbours can stand beside each other at all. Whatever is not plain is a [`Doubt`], never a guess.
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr2, memchr3, memmem};
 
 use super::Doubt;
-pub(super) use super::bytes::is_part;
-use super::bytes::{Class, class};
-use super::words;
+use crate::words::{self, is_part};
 
 /// What a token is, as far as the next one must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +154,7 @@ impl<'t> Lexer<'t> {
     #[inline]
     fn word(&mut self, listener: &mut impl Listener) -> Result<(), Doubt> {
         let start = self.at;
-        while self.text.get(self.at).is_some_and(|byte| is_part(*byte)) {
+        while self.text.get(self.at).is_some_and(is_part) {
             self.at += 1;
         }
         if self.text.get(self.at).is_some_and(|byte| !byte.is_ascii() || *byte == b'\\') {
@@ -203,7 +201,7 @@ impl<'t> Lexer<'t> {
         loop {
             let rest = &self.text[self.at..];
             match rest.first() {
-                Some(byte) if is_part(*byte) => self.at += 1,
+                Some(byte) if is_part(byte) => self.at += 1,
                 Some(b'\\') => return Err(Doubt::Letters),
                 Some(byte) if !byte.is_ascii() => {
                     let letter = first_letter(rest).ok_or(Doubt::Letters)?;
@@ -282,7 +280,7 @@ impl<'t> Lexer<'t> {
         match self.sign_before() {
             b'>' => {
                 let before = self.text[..self.before.start].strip_suffix(b"=")?.trim_ascii_end();
-                let name = before.iter().rev().take_while(|byte| is_part(**byte)).count();
+                let name = before.iter().rev().take_while(|byte| is_part(byte)).count();
                 let in_parentheses = || before.ends_with(b")") && self.last.byte == b'(';
                 let start = before.len() - name;
                 // A longer name than one of ASCII letters is not worth finding.
@@ -303,7 +301,7 @@ impl<'t> Lexer<'t> {
             Kind::Word if self.slice(word) == b"function" => true,
             Kind::Word => {
                 let rest = self.text[..word.start].trim_ascii_end().strip_suffix(b"function");
-                rest.is_some_and(|rest| !rest.last().is_some_and(|byte| is_part(*byte)))
+                rest.is_some_and(|rest| !rest.last().is_some_and(is_part))
             }
             _ => false,
         }
@@ -338,7 +336,7 @@ impl<'t> Lexer<'t> {
     pub(super) fn calls_for_text(&self) -> bool {
         let Some(at) = self.skip(self.at).filter(|at| self.text[*at] == b'(') else { return false };
         let Some((quote @ (b'"' | b'\''), text)) = self.text[at + 1..].split_first() else { return true };
-        let length = text.iter().take_while(|byte| is_part(**byte) && **byte != b'$').count();
+        let length = text.iter().take_while(|byte| is_part(byte) && **byte != b'$').count();
         !(text[length..].starts_with(&[*quote, b')']))
     }
 
@@ -355,6 +353,136 @@ impl<'t> Lexer<'t> {
             }
         }
     }
+}
+
+/// What a `/` is: a comment, or by what stands before, a division or a regular expression. Where that
+/// is not enough, [`Doubt::Slash`].
+impl Lexer<'_> {
+    pub(super) fn slash(&mut self) -> Result<(), Doubt> {
+        match self.text.get(self.at + 1) {
+            Some(b'/') => self.line_comment(),
+            Some(b'*') => self.block_comment(),
+            _ if self.divides()? => {
+                self.at += 1;
+                self.set(Kind::Sign, self.at - 1);
+                Ok(())
+            }
+            _ => self.regex(),
+        }
+    }
+
+    pub(super) fn line_comment(&mut self) -> Result<(), Doubt> {
+        let mut from = self.at;
+        loop {
+            let Some(found) = memchr3(b'\n', b'\r', 0xe2, &self.text[from..]) else {
+                self.at = self.text.len();
+                return Ok(());
+            };
+            from += found;
+            if self.text[from] != 0xe2 {
+                self.at = from;
+                return Ok(());
+            }
+            // U+2028 and U+2029 end a line too.
+            if matches!(self.text.get(from + 1..from + 3), Some([0x80, 0xa8 | 0xa9])) {
+                return Err(Doubt::Letters);
+            }
+            from += 1;
+        }
+    }
+
+    fn block_comment(&mut self) -> Result<(), Doubt> {
+        let body = self.at + 2;
+        let length = memmem::find(&self.text[body..], b"*/").ok_or(Doubt::Literal)?;
+        self.line_ended |= memchr2(b'\n', b'\r', &self.text[body..body + length]).is_some();
+        self.at = body + length + 2;
+        Ok(())
+    }
+
+    /// Whether a `/` here divides what stands before it.
+    fn divides(&self) -> Result<bool, Doubt> {
+        match self.before.kind {
+            Kind::Start => Ok(false),
+            Kind::Property | Kind::Literal => Ok(true),
+            Kind::Word => words::divides_after(self.slice(self.before)).ok_or(Doubt::Slash),
+            Kind::Sign => match self.sign_before() {
+                b']' => Ok(true),
+                b')' => self.divides_after_parenthesis(),
+                b'}' => self.divides_after_brace(),
+                b'+' | b'-' if self.is_doubled() => Err(Doubt::Slash),
+                b'.' => Err(Doubt::Slash),
+                _ => Ok(false),
+            },
+        }
+    }
+
+    fn divides_after_parenthesis(&self) -> Result<bool, Doubt> {
+        match self.last.before.kind {
+            Kind::Word if words::has_a_head(self.slice(self.last.before)) => Ok(false),
+            Kind::Word if self.slice(self.last.before) == b"await" => Err(Doubt::Slash),
+            _ => Ok(true),
+        }
+    }
+
+    fn divides_after_brace(&self) -> Result<bool, Doubt> {
+        let before = self.last.before;
+        match before.kind {
+            Kind::Start => Ok(false),
+            Kind::Word if words::begins_a_block(self.slice(before)) => Ok(false),
+            Kind::Sign => match self.text[before.start] {
+                b')' if self.last.after_head => Ok(false),
+                b';' | b'{' | b'}' => Ok(false),
+                b'(' | b',' | b'[' | b'?' | b'&' | b'|' => Ok(true),
+                b'=' => Ok(true),
+                _ => Err(Doubt::Slash),
+            },
+            _ => Err(Doubt::Slash),
+        }
+    }
+}
+
+/// What a byte is to the lexer, which knows nothing beyond ASCII.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Odd,
+    Blank,
+    Line,
+    Word,
+    Digit,
+    Quote,
+    Backtick,
+    Slash,
+    Open,
+    Close,
+    Sign,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Odd; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' | 0x0b | 0x0c => Class::Blank,
+            b'\n' | b'\r' => Class::Line,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' => Class::Word,
+            b'0'..=b'9' => Class::Digit,
+            b'"' | b'\'' => Class::Quote,
+            b'`' => Class::Backtick,
+            b'/' => Class::Slash,
+            b'(' | b'[' | b'{' => Class::Open,
+            b')' | b']' | b'}' => Class::Close,
+            b'!' | b'%' | b'&' | b'*' | b'+' | b',' | b'-' | b'.' | b':' | b';' | b'<' | b'=' | b'>'
+            | b'?' | b'^' | b'|' | b'~' | b'#' => Class::Sign,
+            _ => Class::Odd,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// What a byte may begin.
+fn class(byte: u8) -> Class {
+    CLASSES[byte as usize]
 }
 
 /// A trailing comma, an empty statement, a label's end.

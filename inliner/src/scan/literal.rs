@@ -5,14 +5,14 @@
 use memchr::memchr3;
 
 use super::Doubt;
-use super::lexer::{Kind, Lexer, Listener, Open, Token, is_part};
-use super::words;
+use super::lexer::{Kind, Lexer, Listener, Open, Token};
+use crate::words::{self, is_part};
 
 impl Lexer<'_> {
     pub(super) fn number(&mut self, listener: &mut impl Listener) -> Result<(), Doubt> {
         let start = self.at;
         self.fits_as_operand()?;
-        while self.text.get(self.at).is_some_and(|byte| is_part(*byte) || *byte == b'.') {
+        while self.text.get(self.at).is_some_and(|byte| is_part(byte) || *byte == b'.') {
             self.at += 1;
         }
         let token = Token { kind: Kind::Literal, start, end: self.at };
@@ -189,7 +189,7 @@ fn spells(mut text: &[u8]) -> Option<Vec<u8>> {
             (b'\\', _) => return None,
             _ => (*first, rest),
         };
-        if !is_part(byte) && byte != b':' {
+        if !is_part(&byte) && byte != b':' {
             return no_name();
         }
         word.push(byte);

@@ -300,7 +300,7 @@ impl<'t> Depth<'t> {
             _ => {}
         }
         self.html_comments = 0;
-        let is_word = is_part(self.byte(0)) && !self.byte(0).is_ascii_digit();
+        let is_word = is_name_byte(self.byte(0)) && !self.byte(0).is_ascii_digit();
         self.settle(is_word);
         if is_word {
             return self.word();
@@ -395,7 +395,7 @@ impl<'t> Depth<'t> {
 
     fn peek_word(&self) -> &'t [u8] {
         let rest = self.rest();
-        let length = rest.iter().take_while(|byte| is_part(**byte)).count();
+        let length = rest.iter().take_while(|byte| is_name_byte(**byte)).count();
         &rest[..length]
     }
 
@@ -450,7 +450,7 @@ impl<'t> Depth<'t> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'_';
         if self.byte(0) == b'0' && matches!(self.byte(1) | 0x20, b'x' | b'o' | b'b') {
             self.at += 2;
-            while is_part(self.byte(0)) && self.byte(0) != b'\\' && self.byte(0).is_ascii() {
+            while crate::words::is_part(&self.byte(0)) {
                 self.at += 1;
             }
         } else {
@@ -666,7 +666,7 @@ impl<'t> Depth<'t> {
             at += 1;
         }
         at += 1;
-        self.at = at + self.text[at..].iter().take_while(|byte| is_part(**byte)).count();
+        self.at = at + self.text[at..].iter().take_while(|byte| is_name_byte(**byte)).count();
         self.before = Before::Value;
         Ok(())
     }
@@ -739,7 +739,7 @@ impl<'t> Depth<'t> {
     fn word(&mut self) -> Result<(), Halt> {
         let start = self.at;
         let (mut escaped, mut before) = (false, self.before);
-        while is_part(self.byte(0)) {
+        while is_name_byte(self.byte(0)) {
             if blank(self.rest()).is_some() || line_end(self.rest()).is_some() {
                 break;
             }
@@ -941,9 +941,9 @@ fn blank(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// A byte of a name.
-fn is_part(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'\\' | 0x80..)
+/// A byte of a name, or of an escape in one.
+fn is_name_byte(byte: u8) -> bool {
+    crate::words::is_part(&byte) || matches!(byte, b'\\' | 0x80..)
 }
 
 #[cfg(test)]

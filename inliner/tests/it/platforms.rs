@@ -162,6 +162,15 @@ fn a_vercel_project_of_a_repository_maps_from_the_repositorys_folder() {
 }
 
 #[test]
+fn an_entry_that_a_manifest_names_must_be_there() {
+    let app = vercel();
+    fs::remove_file(app.path(".vercel/output/functions/e.func/index.js")).unwrap();
+    let error = app.inline().unwrap_err();
+    assert_eq!(error.code(), "MISSING_FILE");
+    assert!(error.to_string().contains("e.func/index.js"), "{error}");
+}
+
+#[test]
 fn a_vercel_function_that_maps_a_missing_file_is_refused_unless_it_is_old() {
     let app = vercel();
     fs::remove_file(app.path("build/a.js")).unwrap();

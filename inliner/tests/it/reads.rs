@@ -163,6 +163,8 @@ fn names_taken_by_a_pattern_come_from_an_object() {
             "(process);",
         ),
         ("const e = process.env, {A} = e;", "const e = process.env, {A} = __capy_$env_", "(e);"),
+        ("const {['A']: a} = process.env; f(a)", "const {['A']: a} = __capy_$env_", "(process.env); f(a)"),
+        ("const {[('A')]: a} = process.env;", "const {[('A')]: a} = __capy_$env_", "(process.env);"),
         ("const {A, OTHER} = process.env || {};", "const {A, OTHER} = __capy_$env_", "(process.env) || {};"),
     ] {
         let out = inlined(input);
