@@ -113,7 +113,7 @@ impl Fault {
         Self::KeyMissing => ("ENCRYPTION_KEY_MISSING", exit::STORE_UNOPENED,
             "set ENCRYPTION_KEY to the service's keys, or ENCRYPTION_KEY_FILE to a file with them"),
         Self::KeyMalformed => ("ENCRYPTION_KEY_MALFORMED", exit::STORE_UNOPENED,
-            "copy it from the service; `capy service keygen --encryption-key` makes a new one"),
+            "copy the service's key from where you keep it; `capy service keygen --encryption-key` makes a new one"),
         Self::KeyExposed { .. } => ("ENCRYPTION_KEY_EXPOSED", exit::STORE_UNOPENED,
             "let only its owner read it: chmod 600"),
         Self::KeyUnknown { .. } => ("ENCRYPTION_KEY_UNKNOWN", exit::STORE_UNOPENED,
