@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod build;
 mod deploy;
+#[cfg(all(test, target_os = "linux"))]
+mod reference;
 mod store;
 mod suggestion;
 mod token;
@@ -16,6 +18,8 @@ use std::time::Duration;
 use capy_protocol::limits::{DECRYPTS_FROM_ADDRESS, DECRYPTS_OF_DEPLOY};
 use capy_protocol::network::Network;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::environment;
 
 #[cfg(unix)]
 pub(crate) use build::{Build, BuildCommand, BuildList, BuildLogs, BuildOrder, BuildShow};
@@ -40,7 +44,17 @@ pub(crate) use token::{Token, TokenCreate, TokenRevoke, TokenTrust, TrustAdd, Tr
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "\
+    after_help = after_help()
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The end of `capy --help`.
+fn after_help() -> String {
+    format!(
+        "\
 First steps:
   capy login --url https://keys.example.com    # once per machine
   capy init                                    # once per project; shows 24 words to keep
@@ -48,22 +62,12 @@ First steps:
   capy deploy                                  # opens a page that shows what to set where
   capy run -- next build                       # the build command there; here it uses .env
 
-Environment:
-  SECRETS_BLOB, PROJECT_KEY              credentials, as `capy deploy` prints them
-  _CAPY_SECRETS_BLOB, _CAPY_DEPLOY_KEY   the same with --credential deploy-key
-  CAPY_SERVICE_URL                       the key service, in place of the one in capy.toml
-  CAPY_TIMEOUT                           seconds to wait for the service (30)
-  CAPY_TOKEN                             API token for CI; needs CAPY_SERVICE_URL, too
-  CAPY_CONFIG_DIR                        logins and local keys (~/.config/capy; %APPDATA%\\capy)
-  CAPY_STATE_DIR                         folders and logs of builds (~/.local/state/capy)
-  CAPY_ALLOW_HTTP=1                      allows plain http to another machine, for a private network
-  SSL_CERT_FILE                          PEM file of the only certificate authorities to trust
-
-Exit codes: capy help exit-codes"
-)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) command: Command,
+Environment (all variables: capy environment):
+{}
+Exit codes: capy help exit-codes
+An error:   capy help CODE, as in capy help DEPLOY_REVOKED",
+        environment::usual()
+    )
 }
 
 #[derive(Subcommand)]
@@ -114,6 +118,12 @@ pub(crate) enum Command {
     /// Show every exit code and what it means
     #[command(name = "exit-codes", long_about = crate::error::exit_table())]
     ExitCodes,
+    /// Show every environment variable that capy reads
+    #[command(long_about = environment::table())]
+    Environment,
+    /// `capy help CODE`. It is no subcommand: `parse` makes it.
+    #[command(skip)]
+    ErrorHelp(String),
 }
 
 // `capy build` on Windows: taken, whatever it says, so that it can be refused with the reason.

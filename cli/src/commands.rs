@@ -7,6 +7,8 @@ mod audit;
 mod build;
 mod deploy;
 mod encrypt;
+mod environment;
+mod error_help;
 mod exit_codes;
 mod init;
 mod list;
@@ -65,6 +67,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Service(Service::SealRows(arguments)) => service::seal_rows(&arguments),
         Command::Service(Service::Verify(arguments)) => service::verify::run(&arguments),
         Command::ExitCodes => exit_codes::run(),
+        Command::Environment => environment::run(),
+        Command::ErrorHelp(code) => error_help::run(&code),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ mod build;
 mod deployment;
 mod env_file;
 pub(crate) mod exit;
+mod explanations;
 mod service_verify;
 
 use std::borrow::Cow;
@@ -24,6 +25,7 @@ use crate::exec_limits::Excess;
 pub(crate) use build::Fault as BuildFault;
 pub(crate) use deployment::{Alternatives, Fault as DeploymentFault, LimitExceeded};
 pub(crate) use env_file::{Ambiguity, AmbiguityKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
+pub(crate) use explanations::{explanation, similar_codes};
 pub(crate) use service_verify::{CloudflareFault, ReleaseFault};
 
 /// Result with this program's [`Error`].
@@ -221,6 +223,8 @@ pub(crate) enum Error {
     ServiceRelease(#[from] ReleaseFault),
     #[error("the Worker {name} is not this release: see above")]
     ServiceDiffers { name: String },
+    #[error("{word:?} is neither a command nor the code of an error")]
+    HelpTopicUnknown { word: String, similar: Vec<&'static str> },
 }
 
 impl From<MalformedUrl> for Error {
@@ -423,6 +427,10 @@ impl Error {
             "pass the release's archive or its unpacked folder"),
         Self::ServiceDiffers { .. } => ("SERVICE_DIFFERS", exit::SERVICE_DIFFERS,
             "if you deployed another release, pass that one; if not, find out who can deploy"),
+        Self::HelpTopicUnknown { similar, .. } if similar.is_empty() => ("HELP_TOPIC_UNKNOWN", exit::USAGE,
+            "`capy help exit-codes` shows every code"),
+        Self::HelpTopicUnknown { similar, .. } => ("HELP_TOPIC_UNKNOWN", exit::USAGE,
+            format!("use one of: {}", similar.join(", "))),
         ;
         Self::Client(error) => (error.code(), error.exit_code(), error.hint()),
         Self::Deployment(fault) => fault.facts(),
@@ -504,6 +512,9 @@ fn all_codes() -> impl Iterator<Item = (&'static str, u8)> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::collections::BTreeSet;
+
     use super::exit::MEANINGS;
     use super::*;
 
@@ -512,6 +523,24 @@ mod tests {
         for (code, exit) in all_codes() {
             assert!(MEANINGS.iter().any(|(number, _)| *number == exit), "{code} ends with {exit}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_reference_of_exit_codes_is_current() {
+        let mut page = String::from(
+            "# Exit codes\n\nThe exit codes of `capy`, `capy-inline` and `capy serve`, with the errors that end with each. \
+             `capy help exit-codes` prints this table.\n\n| exit code | meaning | errors |\n|---|---|---|\n",
+        );
+        for (number, meaning) in MEANINGS {
+            let codes: BTreeSet<_> =
+                all_codes().filter(|(_, exit)| exit == number).map(|(code, _)| code).collect();
+            let links = codes.iter().map(|code| format!("[{code}](errors.md#{})", code.to_ascii_lowercase()));
+            let links: Vec<_> = links.collect();
+            page.push_str(&format!("| {number} | {meaning} | {} |\n", links.join(", ")));
+        }
+        page.push_str(&format!("\n{}", exit::REST));
+        capy_test_support::reference::assert_current("exit-codes.md", &page);
     }
 
     #[test]

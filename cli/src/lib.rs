@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod deployment;
 mod env_file;
+mod environment;
 mod error;
 mod exec_limits;
 mod git;

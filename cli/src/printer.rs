@@ -7,6 +7,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use capy_client::help_line;
 use capy_protocol::terminal_text::{clean_line, clean_lines};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -49,12 +50,14 @@ pub(crate) fn prompt(text: &str) {
     let _ = err.write_all(clean_lines(text).as_bytes()).and_then(|()| err.flush());
 }
 
-/// Writes an error: what failed, an empty line, and what to do.
+/// Writes an error: what failed, an empty line, what to do, and which command explains the error.
 pub(crate) fn error(error: &Error) {
-    note(&format!("error[{}]: {error}", error.code()));
-    if let Some(hint) = error.hint() {
-        note(&format!("\nhint: {hint}"));
-    }
+    let hint = error.hint().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+    note(&format!(
+        "error[{code}]: {error}\n\n{hint}{help}",
+        code = error.code(),
+        help = help_line(error.code())
+    ));
 }
 
 /// The rows under their head, each column as wide as its widest cell.

@@ -16,6 +16,7 @@ mod error;
 mod error_codes;
 pub mod exit;
 pub mod github;
+mod help_line;
 mod http;
 pub mod private_memory;
 pub mod progress_bar;
@@ -35,6 +36,7 @@ use capy_protocol::env_map::EnvMap;
 
 pub use credentials::Credentials;
 pub use error::Error;
+pub use help_line::help_line;
 pub use project_file::ProjectFile;
 pub use project_file::service_url;
 pub use retry::Deadline;

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use capy_client::{private_memory, progress_bar};
+use capy_client::{help_line, private_memory, progress_bar};
 use capy_protocol::env_map::EnvMap;
 use capy_protocol::terminal_text::clean_lines;
 use clap::{Parser, ValueEnum};
@@ -89,6 +89,12 @@ enum Format {
 /// executable for both, and a link to it.
 pub fn is_called_by(first: &OsStr) -> bool {
     Path::new(first).file_stem().is_some_and(|stem| stem == NAME)
+}
+
+/// The command line, for the book and for a check of the pages that show commands.
+#[cfg(feature = "testing")]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Runs the program with this process's command line, and returns its exit code.
@@ -220,10 +226,8 @@ fn fail(format: Option<Format>, stable: &str, what: &str, hint: Option<&str>, co
         // If printing fails, the exit code still reports the error.
         let _ = print_json(&serde_json::json!({ "error": { "code": stable, "message": what } }));
     }
-    let mut text = format!("error[{stable}]: {what}\n");
-    if let Some(hint) = hint {
-        text.push_str(&format!("\nhint: {hint}\n"));
-    }
+    let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+    let text = format!("error[{stable}]: {what}\n\n{hint}{}\n", help_line(stable));
     // A failed write to stderr cannot be reported.
     let _ = io::stderr().write_all(clean_lines(&text).as_bytes());
     ExitCode::from(code)

@@ -1,7 +1,7 @@
 //! Support code that the tests of several crates share.
 //!
 //! Every crate's tests use [`needs`]. The feature `journeys` adds code for the journeys across
-//! programs, `cargo xtask demo` and the benchmarks.
+//! programs, `cargo xtask demo` and the benchmarks; the feature `pages` reads the pages for people.
 
 mod needs;
 
@@ -15,6 +15,9 @@ pub mod desk;
 pub mod key_service;
 #[cfg(feature = "journeys")]
 pub mod node;
+#[cfg(feature = "pages")]
+pub mod pages;
+pub mod reference;
 #[cfg(feature = "journeys")]
 pub mod server_process;
 #[cfg(feature = "journeys")]

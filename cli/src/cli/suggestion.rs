@@ -1,15 +1,36 @@
-//! The tip for a subcommand that is typed without the ones before it: `capy keygen` names
-//! `capy service keygen`.
+//! What clap does not know of the command line: `capy help CODE` explains an error, and a
+//! subcommand that is typed without the ones before it is named in full (`capy keygen` names
+//! `capy service keygen`).
+
+use std::ffi::OsString;
 
 use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error, Parser};
 
 use super::Cli;
+use crate::error::explanation;
 
 /// Parses the command line. If that fails, prints what is wrong and ends the program.
 pub(crate) fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| with_full_commands(error).exit())
+    let arguments: Vec<_> = std::env::args_os().collect();
+    parse_from(&arguments).unwrap_or_else(|error| error.exit())
+}
+
+pub(super) fn parse_from(arguments: &[OsString]) -> Result<Cli, Error> {
+    Cli::try_parse_from(arguments).or_else(|error| match error_code(&error, arguments) {
+        Some(code) => Ok(Cli { command: super::Command::ErrorHelp(code) }),
+        None => Err(with_full_commands(error)),
+    })
+}
+
+/// The word of `capy help WORD`, if clap knows no such command and the word is a code or is written
+/// like one.
+fn error_code(error: &Error, arguments: &[OsString]) -> Option<String> {
+    let [_, help, word] = arguments else { return None };
+    let word = word.to_str().filter(|_| error.kind() == ErrorKind::InvalidSubcommand && help == "help")?;
+    let is_written_like_one = word.contains('_') || !word.contains(|letter: char| letter.is_lowercase());
+    (is_written_like_one || explanation(word).is_some()).then(|| word.to_owned())
 }
 
 /// Adds a tip for each command whose last word is the one that was not recognised.
@@ -54,6 +75,28 @@ mod tests {
             for command in full {
                 assert!(text.contains(&format!("tip: did you mean '{command}'?")), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn help_takes_the_code_of_an_error_and_leaves_all_else_to_clap() {
+        let parse = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            parse_from(&words).map(|cli| match cli.command {
+                crate::cli::Command::ErrorHelp(code) => code,
+                _ => panic!("{words:?} is another command"),
+            })
+        };
+        for code in ["DEPLOY_REVOKED", "deploy_revoked", "busy", "NO_SUCH_CODE", "FORBIDEN"] {
+            assert_eq!(parse(&["capy", "help", code]).unwrap(), code);
+        }
+        for (words, kind) in [
+            (&["capy", "help", "run"][..], ErrorKind::DisplayHelp),
+            (&["capy", "help", "frobnicate"], ErrorKind::InvalidSubcommand),
+            (&["capy", "help", "DEPLOY_REVOKED", "x"], ErrorKind::InvalidSubcommand),
+            (&["capy", "DEPLOY_REVOKED"], ErrorKind::InvalidSubcommand),
+        ] {
+            assert_eq!(parse(words).unwrap_err().kind(), kind, "{words:?}");
         }
     }
 

@@ -87,6 +87,12 @@ pub(super) const MEANINGS: &[(u8, &str)] = &[
     (NOT_FOUND, "`capy run`: the command was not found"),
 ];
 
+/// What the table does not have.
+pub(super) const REST: &str = "\
+All other errors of `capy-inline` and `capy serve` exit with 1. Otherwise `capy run` ends as its command
+does: with the same exit code, or by the same signal; with 128+N if signal N ended a build.
+";
+
 /// The table as text: the number and its meaning, and below them the codes of the errors that end
 /// with it. `errors` are all error codes with their exit codes.
 pub(super) fn table(errors: impl Iterator<Item = (&'static str, u8)>) -> String {
@@ -113,9 +119,7 @@ pub(super) fn table(errors: impl Iterator<Item = (&'static str, u8)>) -> String 
             text.push_str(&format!("{INDENT}{line}\n"));
         }
     }
-    text.push_str(
-        "\nAll other errors of `capy-inline` and `capy serve` exit with 1. Otherwise `capy run` ends as its command\n\
-         does: with the same exit code, or by the same signal; with 128+N if signal N ended a build.\n",
-    );
+    text.push('\n');
+    text.push_str(REST);
     text
 }

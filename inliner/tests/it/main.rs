@@ -48,6 +48,7 @@ mod prelude_rules;
 mod printed;
 mod program;
 mod reads;
+mod report_page;
 mod robust;
 mod runs;
 mod tokens;

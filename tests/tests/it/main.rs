@@ -7,6 +7,7 @@ mod frameworks;
 mod next_journey;
 mod owner;
 mod packaging;
+mod pages;
 mod prelude_workers;
 mod refusals;
 mod service;

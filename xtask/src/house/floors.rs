@@ -17,7 +17,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "capy_cli",
         &[
-            &["build_command", "exec_limits", "loader_names"],
+            &["build_command", "environment", "exec_limits", "loader_names"],
             &["error"],
             &["input", "names", "platforms", "printer", "process", "service_verify", "settings"],
             &["env_file", "git", "key_service", "local", "project"],
@@ -50,6 +50,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
                 "credential_text",
                 "error_codes",
                 "exit",
+                "help_line",
                 "regular_file",
                 "service_url",
             ],

@@ -14,6 +14,16 @@ fn help_texts() {
 }
 
 #[test]
+fn the_code_of_an_error_is_explained_and_a_mistyped_one_suggests_others() {
+    let sandbox = Sandbox::new();
+    let known = sandbox.capy(&["help", "deploy_revoked"]).succeeds();
+    assert!(known.stdout.starts_with("DEPLOY_REVOKED\nExit code 44.\n\n"), "{}", known.stdout);
+    let mistyped = sandbox.capy(&["help", "DEPLOY_REVOKD"]).fails(2, "HELP_TOPIC_UNKNOWN");
+    assert!(mistyped.stderr.contains("hint: use one of: DEPLOY_REVOKED"), "{}", mistyped.stderr);
+    assert!(mistyped.stderr.ends_with("help: capy help HELP_TOPIC_UNKNOWN\n"), "{}", mistyped.stderr);
+}
+
+#[test]
 fn version_tells_version_commit_and_target() {
     let version = Sandbox::new().capy(&["--version"]).succeeds();
     assert_eq!(version.stdout, format!("capy {}\n", capy_client::VERSION));
