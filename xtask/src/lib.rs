@@ -4,6 +4,7 @@
 //! Code that takes minutes to compile is not here: `cargo xtask bench` and
 //! `cargo xtask build-worker` start programs of their own.
 
+pub mod book;
 pub mod demo;
 #[cfg(feature = "dist")]
 pub mod dist;

@@ -11,7 +11,7 @@ use xtask::dist;
 #[cfg(feature = "house")]
 use xtask::house;
 use xtask::run_tests::Size;
-use xtask::{demo, elsewhere, run_tests};
+use xtask::{book, demo, elsewhere, run_tests};
 
 /// The workspace's own commands.
 #[derive(Parser)]
@@ -60,6 +60,10 @@ enum Command {
     Dist(elsewhere::Arguments),
     /// Check that no files of the sources need each other in a circle.
     House,
+    /// Build the book of docs/ into target/book.
+    Book,
+    /// Write the pages of docs/reference anew that are made from the code.
+    Reference,
     /// Build the key service into build/worker, as wrangler bundles it.
     BuildWorker,
 }
@@ -84,6 +88,39 @@ fn main() -> Result<()> {
         Command::House => house::run(),
         #[cfg(not(feature = "house"))]
         Command::House => elsewhere::house(),
+        Command::Book => book::build(),
+        Command::Reference => book::reference(),
         Command::BuildWorker => build_worker(&Build::service()).map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use capy_test_support::pages;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn every_xtask_that_a_page_shows_is_understood() {
+        let (mut checked, mut faults) = (0, Vec::new());
+        for page in pages::all() {
+            for command in page.commands() {
+                let Some(arguments) = command.words.strip_prefix(&["cargo", "xtask"].map(str::to_owned))
+                else {
+                    continue;
+                };
+                checked += 1;
+                let words = std::iter::once("cargo xtask").chain(arguments.iter().map(String::as_str));
+                match Cli::try_parse_from(words) {
+                    Err(error) if error.kind() != ErrorKind::DisplayHelp => {
+                        faults.push(format!("{}: {error}", command.place));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        assert!(checked > 3, "{checked}");
     }
 }
