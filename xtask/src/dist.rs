@@ -10,6 +10,7 @@ mod deb;
 mod image;
 mod installers;
 mod kept_programs;
+mod lambda;
 mod licences;
 mod npm;
 mod programs;
@@ -69,6 +70,8 @@ pub enum Part {
     Image,
     /// The key service for a machine of one's own: archives, packages and an image of `capy-server`
     Server,
+    /// The layers of AWS Lambda: `capy` and a wrapper for each architecture
+    Lambda,
     /// What each program consists of: a bill of materials
     Sbom,
     /// The npm packages: one for people, one for each platform
@@ -104,6 +107,7 @@ impl Part {
                 deb::make_server(release)?;
                 image::make_server(release)
             }
+            Self::Lambda => lambda::make(release),
             Self::Sbom => sbom::make(release),
             Self::Npm => npm::make(release),
             Self::Service => service::make(release),

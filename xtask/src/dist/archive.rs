@@ -96,8 +96,8 @@ pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(packed.finish()?)
 }
 
-/// Packs a zip file. Owners are left out, since Windows has no use for them. Links are refused, so
-/// programs have to be copies.
+/// Packs a zip file. Owners are left out, since neither Windows nor AWS Lambda has a use for them.
+/// Links are refused, so programs have to be copies.
 ///
 /// # Errors
 /// If an entry is a link or a folder.

@@ -1,6 +1,6 @@
-//! What `cargo xtask dist` makes, as its users get it: archives, packages, images and the
-//! installer, on machines without a compiler or a C library. The programs are built once, for Linux
-//! on x86-64.
+//! What `cargo xtask dist` makes, as its users get it: archives, packages, images, the layer of AWS
+//! Lambda and the installer, on machines without a compiler or a C library. The programs are built
+//! once, for Linux on x86-64.
 
 mod action;
 mod archives;
@@ -9,6 +9,7 @@ mod deb;
 mod formula;
 mod image;
 mod installer;
+mod lambda;
 mod npm;
 mod npm_container;
 mod npm_entry;
@@ -32,7 +33,7 @@ use xtask::dist::{Arguments, Part, Target};
 fn release() -> &'static Path {
     static RELEASE: OnceLock<PathBuf> = OnceLock::new();
     RELEASE.get_or_init(|| {
-        let parts = [Part::Archives, Part::Deb, Part::Image, Part::Installer];
+        let parts = [Part::Archives, Part::Deb, Part::Image, Part::Lambda, Part::Installer];
         make("dist-tests", &parts, Target::LinuxX64)
     })
 }
