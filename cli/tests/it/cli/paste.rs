@@ -9,11 +9,12 @@ use capy_test_support::needs;
 use crate::sandbox::Sandbox;
 
 /// Every platform whose commands read the saved variables.
-const PLATFORMS: [(&str, &[&str]); 13] = [
+const PLATFORMS: [(&str, &[&str]); 14] = [
     ("kubernetes", &["kubectl"]),
     ("helm", &["kubectl"]),
     ("aws-ecs", &["aws"]),
     ("aws-lambda-image", &["aws"]),
+    ("aws-lambda-layer", &["aws"]),
     ("azure-app-service", &["az"]),
     ("google-cloud-run", &["gcloud"]),
     ("gitlab-ci", &["glab"]),
@@ -163,7 +164,14 @@ fn a_function_keeps_its_other_variables_and_loses_those_of_an_older_deployment()
     if !jq_is_there() {
         return;
     }
-    let paste = Paste::of("aws-lambda-image", &["aws"]);
+    let ours = ["CAPY_SERVICE_URL", "OTHER", "PROJECT_KEY", "SECRETS_BLOB"];
+    function_keeps_its_variables("aws-lambda-image", &ours);
+    function_keeps_its_variables("aws-lambda-layer", &[&["AWS_LAMBDA_EXEC_WRAPPER"], &ours[..]].concat());
+}
+
+/// Asserts that a function of AWS Lambda has these variables after the commands of this platform.
+fn function_keeps_its_variables(platform: &str, expected: &[&str]) {
+    let paste = Paste::of(platform, &["aws"]);
     assert!(paste.run());
     let got = paste.home("got");
     let given: serde_json::Value =
@@ -174,7 +182,7 @@ fn a_function_keeps_its_other_variables_and_loses_those_of_an_older_deployment()
     assert_eq!(paste.home("modes"), "600 capy.json\n", "other users of the machine read nothing in passing");
     let variables = given["Variables"].as_object().unwrap();
     let names: Vec<_> = variables.keys().map(String::as_str).collect();
-    assert_eq!(names, ["CAPY_SERVICE_URL", "OTHER", "PROJECT_KEY", "SECRETS_BLOB"]);
+    assert_eq!(names, expected, "{platform}");
     assert_eq!(variables["OTHER"], "kept");
     for value in paste.values() {
         assert!(variables.values().any(|held| *held == value), "{value}");
