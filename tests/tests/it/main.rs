@@ -4,6 +4,7 @@ mod build_journey;
 mod containers;
 mod dist;
 mod frameworks;
+mod lambda;
 mod next_journey;
 mod owner;
 mod packaging;
