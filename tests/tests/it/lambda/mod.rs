@@ -129,7 +129,7 @@ fn every_probe_of_a_node_bundle_answers_as_with_variables_set_by_hand() {
             answers
         });
         let [expected, found] = &answers;
-        assert!(expected[0].len() > 50, "{expected:?}");
+        assert!(expected.iter().map(|answers| answers.len()).sum::<usize>() > 60, "{expected:?}");
         assert_eq!(expected, found, "{variant}");
     }
 }
