@@ -10,6 +10,8 @@
 //! | `wrappers` | programs that run the command after them |
 //! | `managers` | npm, pnpm, yarn, bun, deno and the like |
 //! | `runners` | task runners: turbo, nx, make, just |
+//! | `uploads` | commands that upload what they bundle |
+//! | `wrangler_words` | wrangler's options |
 //! | `scripts` | the text of a shell script |
 //! | `files` | files of the project |
 //! | `options` | flags in front of words |
@@ -22,11 +24,16 @@ mod scripts;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod uploads;
+mod wrangler_words;
 mod wrappers;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+pub(crate) use uploads::{Upload, WranglerCommand, upload};
+pub(crate) use wrangler_words::Keep;
 
 /// What a command does, as far as reading tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +74,8 @@ struct At {
     depth: usize,
     /// The arguments of the script that the command is in, for `"$@"`.
     arguments: Vec<String>,
+    /// Where in the first command line it stands.
+    place: uploads::Place,
 }
 
 impl At {
@@ -87,11 +96,20 @@ struct Reader<'h> {
     builds: BTreeSet<PathBuf>,
     unknown: bool,
     says_build: bool,
+    uploads: Vec<uploads::FoundUpload>,
 }
 
 impl<'h> Reader<'h> {
     fn new(here: &'h Path) -> Self {
-        Self { here, commands: 0, files: 0, builds: BTreeSet::new(), unknown: false, says_build: false }
+        Self {
+            here,
+            commands: 0,
+            files: 0,
+            builds: BTreeSet::new(),
+            unknown: false,
+            says_build: false,
+            uploads: Vec::new(),
+        }
     }
 
     fn effect(self) -> Effect {
@@ -142,6 +160,7 @@ impl<'h> Reader<'h> {
     }
 
     fn tool(&mut self, tool: &str, rest: &[&str], at: &At) {
+        self.note_upload(tool, rest, at);
         match tools::effect(tool, rest) {
             tools::Does::Build => {
                 self.note_build(&tools::folder(tool, rest).map_or(at.clone(), |folder| at.inside(folder)))

@@ -283,8 +283,15 @@ allowed (see capy allow), .env cannot set variables that run code, and no sealed
 
 After a build (next build, vite build, npm run build, …; also behind a wrapper, a runner or a
 script), capy inlines the values into the server bundles, and searches a static site for them. It
-fails if a known output is older than the build; --inline inlines whatever is there. Any other
-command replaces this process, so that its signals and exit code are its own.
+fails if a known output is older than the build; --inline inlines whatever is there. --server and
+--file name bundles of a layout that capy does not know, such as a function for AWS Lambda.
+
+wrangler deploy and wrangler versions upload run twice: wrangler bundles the Worker, capy inlines the
+values into the bundle and searches the assets for them, and wrangler uploads that bundle. The same
+holds for a script of package.json that ends with such a command. Before wrangler pages deploy and
+opennextjs-cloudflare deploy, capy inlines what was built. Nothing is uploaded if a value leaks.
+
+Any other command replaces this process, so that its signals and exit code are its own.
 
 As PID 1, like the command of a container, capy stays beside the command as a small init without its
 secrets. It passes on every signal except real-time ones, reaps orphans, and exits as the command
@@ -295,6 +302,16 @@ pub(crate) struct Run {
     /// Inline after any command; DIR is the application's folder [default: the current folder]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
     pub(crate) inline: Option<PathBuf>,
+    /// Inline this folder of server bundles after the command, if capy does not know the layout;
+    /// repeatable
+    #[arg(long, value_name = "DIR", conflicts_with = "no_inline")]
+    pub(crate) server: Vec<PathBuf>,
+    /// Inline this server bundle after the command, if capy does not know the layout; repeatable
+    #[arg(long = "file", value_name = "FILE", conflicts_with = "no_inline")]
+    pub(crate) bundle: Vec<PathBuf>,
+    /// Search this folder, which the public can fetch, for values; repeatable, implies --inline
+    #[arg(long, value_name = "DIR", conflicts_with = "no_inline")]
+    pub(crate) public: Vec<PathBuf>,
     /// Never leave this folder when inlining [default: the repository around the application, else
     /// its folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_inline")]
@@ -313,7 +330,7 @@ pub(crate) struct Run {
     #[arg(long, value_enum, value_name = "HOW", conflicts_with = "no_inline")]
     pub(crate) dynamic: Option<Dynamic>,
     /// Replace this process by the command, also for a build and as PID 1, and do nothing after it
-    #[arg(long, conflicts_with_all = ["inline", "root", "allow_leak", "allow_mention", "dynamic"])]
+    #[arg(long, conflicts_with_all = ["inline", "server", "bundle", "public", "root", "allow_leak", "allow_mention", "dynamic"])]
     pub(crate) exec: bool,
     /// Let values of .env replace variables that are already set
     #[arg(long = "override")]

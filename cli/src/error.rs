@@ -193,6 +193,12 @@ pub(crate) enum Error {
     OutputOlder { path: PathBuf, folder: PathBuf },
     #[error("nothing was inlined, because the build leaks secrets or lacks some: see above")]
     InlineRefused,
+    #[error("wrangler's configuration {} cannot be read", path.display())]
+    WranglerConfiguration { path: PathBuf },
+    #[error("wrangler bundled the Worker, but {} does not contain its main module", path.display())]
+    WranglerEntryMissing { path: PathBuf },
+    #[error("{} is a source file that git tracks, so no value is inlined into it", path.display())]
+    TrackedWorker { path: PathBuf },
     #[error("cannot {doing} {}: {source}", path.display())]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error("cannot write the output: {0}")]
@@ -395,7 +401,7 @@ impl Error {
         Self::ScriptArgument { .. } => ("SCRIPT_ARGUMENT", exit::NOT_EXECUTABLE,
             "leave out line breaks, or run the program behind the script: capy run -- node SCRIPT"),
         Self::NothingToInline { .. } => ("NOTHING_TO_INLINE", exit::FAILED,
-            "pass the application's folder: --inline=DIR"),
+            "pass the application's folder (--inline=DIR), or its bundle (--file FILE)"),
         Self::OutputOlder { folder, .. } => ("OUTPUT_OLDER_THAN_RUN", exit::FAILED,
             format!(
                 "build without the cache, or pass --inline={} to inline that output anyway",
@@ -403,6 +409,12 @@ impl Error {
             )),
         Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED,
             "repair what the table shows and build again, or pass --no-inline"),
+        Self::WranglerConfiguration { .. } => ("WRANGLER_CONFIGURATION", exit::FAILED,
+            "correct the file: it is JSON with comments, or TOML"),
+        Self::WranglerEntryMissing { .. } => ("WRANGLER_ENTRY_MISSING", exit::FAILED,
+            "pass the Worker's script to wrangler: wrangler deploy src/index.ts"),
+        Self::TrackedWorker { .. } => ("TRACKED_WORKER", exit::FAILED,
+            "build _worker.js into the folder, or pass --no-inline to upload it as it is"),
         // Input, output and signals.
         Self::File { .. } => ("FILE_ERROR", exit::FAILED),
         Self::Output(_) => ("OUTPUT_ERROR", exit::FAILED),

@@ -28,6 +28,7 @@ mod service_verify;
 mod settings;
 mod setup_page;
 mod store_project;
+mod wrangler;
 
 use std::process::ExitCode;
 

@@ -153,6 +153,17 @@ impl Layout {
         }
     }
 
+    /// Withholds the `_worker.js` that a bundle is or lies in, which Cloudflare runs and does not
+    /// serve, and adds its entry.
+    fn add_pages_worker(&mut self, tree: &Tree<'_>, bundle: &Path) {
+        let Some(worker) = bundle.ancestors().find(|path| path.ends_with(worker::PAGES_WORKER)) else {
+            return;
+        };
+        let entry = if tree.is_dir(worker) { worker.join("index.js") } else { worker.to_owned() };
+        self.withheld.push(worker.to_owned());
+        self.entries.push(Entry { path: entry, runtime: Runtime::Workers });
+    }
+
     /// Adds what another layout knows about the same bundles: their runtime, and what is served
     /// beside them.
     fn learn(&mut self, tree: &Tree<'_>, other: Self) {
@@ -188,11 +199,13 @@ pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Erro
     }
     for file in &request.files {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        layouts.push(Layout {
-            server: Vec::new(),
-            server_files: vec![file.clone()],
-            ..named::layout(&tree, folder)?
-        });
+        let mut layout =
+            Layout { server: Vec::new(), server_files: vec![file.clone()], ..named::layout(&tree, folder)? };
+        layout.add_pages_worker(&tree, file);
+        layouts.push(layout);
+    }
+    for bundled in &request.workers {
+        layouts.push(worker::about_to_be_uploaded(&tree, bundled)?);
     }
     tree.refuse_what_was_passed_over()?;
     let mut unrecognised = Vec::new();
@@ -205,8 +218,11 @@ pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Erro
 
 /// The tree of folders that the request names, with its bundles.
 pub(crate) fn tree<'a>(request: &Request<'a>) -> Result<Tree<'a>, Error> {
-    let bundles = [&request.server[..], &request.files].concat();
-    let named = [&request.apps[..], &bundles, &request.public].concat();
+    let outputs: Vec<PathBuf> = request.workers.iter().map(|worker| worker.output.clone()).collect();
+    let configurations = request.workers.iter().filter_map(|worker| worker.configuration.clone());
+    let configurations: Vec<PathBuf> = configurations.collect();
+    let bundles = [&request.server[..], &request.files, &outputs].concat();
+    let named = [&request.apps[..], &bundles, &configurations, &request.public].concat();
     Tree::of(&named, &bundles, &request.within, request.watch(), request.limits)
 }
 

@@ -100,6 +100,8 @@ pub struct Request<'a> {
     pub server: Vec<PathBuf>,
     /// Single server bundles that the caller vouches for.
     pub files: Vec<PathBuf>,
+    /// Workers that wrangler bundled and that are about to be uploaded.
+    pub workers: Vec<BundledWorker>,
     /// Further folders that the public can fetch.
     pub public: Vec<PathBuf>,
     /// Skips outputs that are older: neither their modification time nor the file system's status
@@ -136,6 +138,7 @@ impl<'a> Request<'a> {
             apps: Vec::new(),
             server: Vec::new(),
             files: Vec::new(),
+            workers: Vec::new(),
             public: Vec::new(),
             written_since: None,
             refuse_older: false,
@@ -154,6 +157,17 @@ impl<'a> Request<'a> {
     fn watch(&self) -> Watch<'a> {
         Watch { stop: self.stop, deadline: self.deadline }
     }
+}
+
+/// A Worker as `wrangler deploy --dry-run --outdir` wrote it.
+#[derive(Debug, Clone)]
+pub struct BundledWorker {
+    /// The folder that holds the Worker's modules and nothing else.
+    pub output: PathBuf,
+    /// The module that Cloudflare's runtime loads first.
+    pub entry: PathBuf,
+    /// The configuration that wrangler read, which names the folders that are served.
+    pub configuration: Option<PathBuf>,
 }
 
 /// What happens with uses of the environment that cannot be replaced by a value.

@@ -56,7 +56,7 @@ const BUN: Flags = Flags {
 };
 
 /// Subcommands of pnpm, yarn and bun. Any other word is a script or a package's program.
-const OWN: [&str; 38] = [
+const OWN: [&str; 37] = [
     "add",
     "install",
     "i",
@@ -93,7 +93,6 @@ const OWN: [&str; 38] = [
     "setup",
     "env",
     "patch",
-    "deploy",
     "licenses",
 ];
 
@@ -115,7 +114,7 @@ impl Reader<'_> {
                 let (at, rest) = self.located(flags, rest, &at);
                 let Some((script, behind)) = rest.split_first() else { return };
                 let at = if manager == "npm" { self.located_anywhere(flags, behind, &at) } else { at };
-                self.script_or_program(manager, script, behind, &at);
+                self.script_or_program(manager, script, behind, &at.in_call(manager, behind));
             }
             ("npm", "start" | "test" | "t" | "stop" | "restart") => {
                 let at = self.located_anywhere(flags, rest, &at);
@@ -145,8 +144,10 @@ impl Reader<'_> {
             ("npm", _) => {}
             // `bun build` is bun's own bundler.
             ("bun", "build") => self.note_unknown(None),
+            // `pnpm deploy` copies a workspace's package; the others have no such subcommand.
+            ("pnpm", "deploy") => {}
             (_, own) if OWN.contains(&own) => {}
-            (_, name) => self.script_or_program(manager, name, rest, &at),
+            (_, name) => self.script_or_program(manager, name, rest, &at.in_call(manager, rest)),
         }
     }
 
@@ -199,7 +200,7 @@ impl Reader<'_> {
         if is_script || manager == "npm" {
             self.package_script(name, at);
         } else if !name.contains('/') || name.contains("node_modules") {
-            self.command(&[&[name], rest].concat(), at);
+            self.command(&[&[name], rest].concat(), &at.in_program());
         }
     }
 
@@ -214,18 +215,19 @@ impl Reader<'_> {
     pub(super) fn package_script(&mut self, name: &str, at: &At) {
         let (folder, scripts) =
             self.package(&at.folder).unwrap_or_else(|| (at.folder.clone(), Default::default()));
-        let at = At { folder, ..at.deeper() };
+        let has = |beside: &str| scripts.contains_key(&format!("{beside}{name}"));
+        let text_at = At { folder: folder.clone(), ..at.in_text(has("pre"), has("post")).deeper() };
+        let at = At { folder, ..at.in_text(true, true).deeper() };
         let fits = |script: &str| match name.split_once('*') {
             Some((begins, _)) => script.starts_with(begins),
             None => script == name || script == format!("pre{name}") || script == format!("post{name}"),
         };
-        let texts: Vec<String> = scripts
-            .iter()
-            .filter(|(script, _)| fits(script))
-            .filter_map(|(_, text)| text.as_str().map(str::to_owned))
-            .collect();
         let before = self.builds.len();
-        texts.iter().for_each(|text| self.script(text, &at));
+        for (script, text) in scripts.iter().filter(|(script, _)| fits(script)) {
+            if let Some(text) = text.as_str() {
+                self.script(text, if script == name { &text_at } else { &at });
+            }
+        }
         if self.builds.len() == before && is_build_name(name) {
             self.note_build(&at);
         }

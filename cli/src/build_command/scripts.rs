@@ -4,6 +4,7 @@
 //! whose name is a variable counts as unknown, and so does a script of several lines whose quotes
 //! do not balance.
 
+use super::uploads::Position;
 use super::{At, Reader, files, options};
 
 /// Stands for any operator. No argument can be this word.
@@ -69,9 +70,14 @@ impl Reader<'_> {
             return;
         };
         let mut at = at.deeper();
-        for command in words.split(|word| word == OPERATOR) {
-            let words: Vec<&str> = command.iter().map(String::as_str).collect();
-            self.simple(&words, &mut at);
+        let commands = words.split(|word| word == OPERATOR).filter(|command| !command.is_empty());
+        let commands: Vec<Vec<&str>> =
+            commands.map(|command| command.iter().map(String::as_str).collect()).collect();
+        let whole = at.clone();
+        for (number, words) in commands.iter().enumerate() {
+            let position = Position { is_first: number == 0, is_last: number + 1 == commands.len() };
+            at.place = whole.in_script(script, words, position);
+            self.simple(words, &mut at);
         }
     }
 

@@ -1,8 +1,10 @@
 //! `capy run`: runs a command with the secrets in its environment, and inlines after a build.
 
 mod inline;
+mod upload;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -26,6 +28,7 @@ use crate::process::signals::SignalForwarder;
 use crate::project::Project;
 use crate::settings;
 use inline::{AfterCommand, Origin};
+use upload::UploadRun;
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let memory = private_memory::protect();
@@ -33,6 +36,11 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     // stopped in that time.
     let forwarder = signals::is_init().then(SignalForwarder::begin).transpose()?;
     let (env, origin) = secrets(&arguments)?;
+    if let Some(planned) = upload::planned(&arguments) {
+        let forwarder = forwarder.map_or_else(SignalForwarder::begin, Ok)?;
+        let run = UploadRun { arguments: &arguments, env: &env, memory: &memory };
+        return run.carry_out(&planned, &forwarder);
+    }
     let Some(plan) = AfterCommand::plan(&arguments, origin) else {
         return match forwarder {
             #[cfg(target_os = "linux")]
@@ -47,7 +55,8 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let began = SystemTime::now();
     let interrupt = Interrupt::default();
     let forwarder = forwarder.map_or_else(SignalForwarder::begin, Ok)?;
-    match child::run(&arguments.command, &env, &memory, forwarder, &interrupt)? {
+    let here = Path::new(".");
+    match child::run(&arguments.command, here, &env, &memory, &forwarder, &interrupt)? {
         child::Exit::Failure(code) => return Ok(child::exit_with(code)),
         child::Exit::Success => plan.carry_out(&arguments, &env, began, &interrupt)?,
     }

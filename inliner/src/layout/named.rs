@@ -23,6 +23,7 @@ pub(super) fn layout(tree: &Tree<'_>, folder: &Path) -> Result<Layout, Error> {
     }
     let mut named =
         Layout { server: vec![folder.to_owned()], is_served: may_be_served, ..Layout::new("named", folder) };
+    named.add_pages_worker(tree, folder);
     let real = tree.real(folder)?;
     let mut layouts = inside(tree, folder)?;
     layouts.extend(nearest(tree, &real, of_next)?);

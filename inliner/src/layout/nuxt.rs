@@ -21,12 +21,12 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::manifest::{is_fresh, read_json};
+use super::worker::PAGES_WORKER;
 use super::{Detected, Entry, Layout, Runtime, find};
 use crate::Error;
 use crate::tree::Tree;
 
 const MANIFEST: &str = "nitro.json";
-const PAGES_WORKER: &str = "_worker.js";
 
 #[derive(Deserialize)]
 struct Manifest {

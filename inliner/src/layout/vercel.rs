@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! .vercel/output/config.json                        `"version": 3`; its routes hold public headers
-//! .vercel/output/static/**                          public
+//! .vercel/output/static/**                          public, without _worker.js
+//! .vercel/output/static/_worker.js/**               rewritten: next-on-pages writes it for Cloudflare
 //! .vercel/output/functions/**/*.prerender-fallback.*  public
 //! .vercel/output/functions/**/*.prerender-config.json  holds public headers
 //! .vercel/output/functions/**/<name>.func/          a function, or a link to one
@@ -22,6 +23,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::manifest::{is_fresh, read_json};
+use super::worker::PAGES_WORKER;
 use super::{Detected, Entry, Layout, Runtime, find, is_script};
 use crate::Error;
 use crate::tree::{Kind, Tree};
@@ -99,12 +101,27 @@ fn layout(tree: &Tree<'_>, output: &Path) -> Result<Layout, Error> {
         ..Layout::new("vercel", &base)
     };
     layout.served_files.extend(found.fallbacks);
+    add_pages_worker(tree, &mut layout, &output.join("static"));
     for (config, function) in functions {
         add_function(tree, &mut layout, config, function);
     }
     layout.server_files.sort();
     layout.server_files.dedup();
     Ok(layout)
+}
+
+/// Adds the Worker that next-on-pages made of the functions for Cloudflare Pages. It lies in the
+/// public folder, and Pages runs it and does not serve it.
+fn add_pages_worker(tree: &Tree<'_>, layout: &mut Layout, public: &Path) {
+    let worker = public.join(PAGES_WORKER);
+    if tree.is_dir(&worker) {
+        layout.server.push(worker.clone());
+    } else if tree.is_file(&worker) {
+        layout.server_files.push(worker.clone());
+    } else {
+        return;
+    }
+    layout.add_pages_worker(tree, &worker);
 }
 
 /// Adds one function: its own folder, and the files that it takes from the rest of the project.

@@ -18,9 +18,11 @@ use std::time::SystemTime;
 use super::manifest::is_fresh;
 use super::wrangler::{self, Main, Wrangler};
 use super::{Detected, Entry, Layout, Runtime, find};
-use crate::Error;
 use crate::tree::{Entry as Found, Kind, Tree};
+use crate::{BundledWorker, Error};
 
+/// The file or folder of a Pages site that Cloudflare runs and never serves.
+pub(super) const PAGES_WORKER: &str = "_worker.js";
 const NOTE: &str = "README.md";
 const NOTE_BEGINS: &str = "This folder contains the built output assets for the worker ";
 /// Depth at which an `--outdir` such as `build/worker` is still found.
@@ -107,9 +109,26 @@ fn bundled(tree: &Tree<'_>, folder: &Path, output: &Path, config: Option<&Wrangl
     }
 }
 
+/// The Worker that `wrangler deploy --dry-run` bundled into a folder of its own, as it is going to
+/// be uploaded.
+pub(super) fn about_to_be_uploaded(tree: &Tree<'_>, worker: &BundledWorker) -> Result<Layout, Error> {
+    let BundledWorker { output, entry, configuration } = worker;
+    let config = configuration.as_ref().map(|path| wrangler::of_file(tree, path)).transpose()?;
+    let sources = config.iter().flat_map(|config| &config.mains);
+    let public = config.as_ref().map(|config| config.public.clone()).unwrap_or_default();
+    Ok(Layout {
+        withheld: sources.flat_map(|main| withheld(tree, &main.path, &public)).collect(),
+        server: vec![output.to_owned()],
+        public,
+        entries: vec![Entry { path: entry.to_owned(), runtime: Runtime::Workers }],
+        evidence: vec![(entry.to_owned(), "bundled by wrangler for an upload".to_owned())],
+        ..Layout::new("worker", output)
+    })
+}
+
 /// The paths that wrangler does not serve: it never uploads `_worker.js` as an asset.
 fn withheld(tree: &Tree<'_>, worker: &Path, public: &[PathBuf]) -> Vec<PathBuf> {
-    let is_pages = worker.components().any(|part| part.as_os_str() == "_worker.js");
+    let is_pages = worker.components().any(|part| part.as_os_str() == PAGES_WORKER);
     let real = |path: &Path| tree.real(path).unwrap_or_else(|_| path.to_owned());
     let inside = public.iter().any(|public| real(worker).starts_with(real(public)));
     if is_pages && inside { vec![worker.to_owned()] } else { Vec::new() }

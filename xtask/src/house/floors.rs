@@ -19,7 +19,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
         &[
             &["build_command", "environment", "exec_limits", "loader_names"],
             &["error"],
-            &["input", "names", "platforms", "printer", "process", "service_verify", "settings"],
+            &["input", "names", "platforms", "printer", "process", "service_verify", "settings", "wrangler"],
             &["env_file", "git", "key_service", "local", "project"],
             &["deployment", "store_project"],
             &["build", "push"],

@@ -40,6 +40,8 @@ pub(super) struct AfterCommand {
 enum Reason {
     /// `--inline`: whatever is there is inlined, however old it is.
     Asked,
+    /// `--server` or `--file`: these bundles are inlined, and no others are looked for.
+    Named,
     /// An option that checks what is inlined, such as `--dynamic error`. It applies even if the
     /// command is not known to build, as a check that is skipped would seem to have passed.
     Check,
@@ -58,6 +60,8 @@ impl AfterCommand {
             return None;
         } else if let Some(folder) = &arguments.inline {
             (Reason::Asked, vec![folder.clone()])
+        } else if !arguments.server.is_empty() || !arguments.bundle.is_empty() {
+            (Reason::Named, Vec::new())
         } else {
             match effect(&arguments.command, Path::new(".")) {
                 Effect::Build { folders } if !is_check(arguments) => (Reason::Build, folders),
@@ -86,7 +90,7 @@ impl AfterCommand {
             return Err(Error::InlineRefused);
         }
         let has = |kind: RootKind| report.roots.iter().any(|root| root.kind == kind);
-        if has(RootKind::Server) {
+        if has(RootKind::Server) || self.reason == Reason::Named {
             print(&report)?;
         } else if has(RootKind::Public) && !self.wants_server(arguments) {
             printer::note(&searched(&report));
@@ -104,25 +108,15 @@ impl AfterCommand {
         began: SystemTime,
         interrupt: &Interrupt,
     ) -> Result<Report> {
-        let progress = Progress::default();
-        let mut request = Request::new(env);
-        request.within = arguments.root.clone().map_or(Within::Repository, Within::Root);
-        request.written_since = Some(began).filter(|_| self.reason != Reason::Asked);
+        let mut request = request(arguments, env, interrupt);
+        let is_any_age = matches!(self.reason, Reason::Asked | Reason::Named);
+        request.written_since = Some(began).filter(|_| !is_any_age);
         request.refuse_older = !matches!(self.reason, Reason::Unknown { says_build: false });
         request.beside_layouts = true;
-        request.allow_leak.extend(arguments.allow_leak.iter().cloned());
-        request.allow_mention.extend(arguments.allow_mention.iter().cloned());
-        request.dynamic = arguments.dynamic.map(dynamic).unwrap_or_default();
-        request.stop = Some(interrupt.stop());
-        request.progress = Some(&progress);
-        let step = || {
-            let step = progress.step();
-            progress_bar::Step { what: step.phase.name(), done: step.done, all: step.files }
-        };
         let mut report = Report::default();
         for apps in self.places() {
             request.apps = apps;
-            report = match progress_bar::during(step, || capy_inliner::inline(&request)) {
+            report = match inline_shown(&request) {
                 Err(stopped @ capy_inliner::Error::Stopped) => {
                     interrupt.end();
                     return Err(stopped.into());
@@ -133,7 +127,8 @@ impl AfterCommand {
                 }
                 result => result?,
             };
-            if !report.roots.is_empty() {
+            // Folders that the command line names are in every report.
+            if report.roots.iter().any(|root| root.layout != "named") {
                 break;
             }
         }
@@ -145,7 +140,7 @@ impl AfterCommand {
     fn places(&self) -> Vec<Vec<PathBuf>> {
         let existing: Vec<PathBuf> = self.folders.iter().filter(|folder| folder.is_dir()).cloned().collect();
         let here = vec![PathBuf::from(".")];
-        if self.reason == Reason::Asked {
+        if matches!(self.reason, Reason::Asked | Reason::Named) {
             vec![self.folders.clone()]
         } else if existing.is_empty() || existing == here {
             vec![here]
@@ -167,7 +162,7 @@ impl AfterCommand {
         let error = Error::NothingToInline { path: folder };
         match self.reason {
             Reason::Asked | Reason::Check => return Err(error),
-            Reason::Unknown { says_build: false } => {}
+            Reason::Named | Reason::Unknown { says_build: false } => {}
             Reason::Build | Reason::Unknown { says_build: true } => {
                 let hint = error.hint().unwrap_or_default();
                 printer::note(&format!("note: nothing was inlined: {error}\n\nhint: {hint}"));
@@ -193,7 +188,7 @@ impl AfterCommand {
             let path = shell_words::quote(&path.to_string_lossy()).into_owned();
             printer::note(&format!(
                 "note: the command wrote scripts in {path}, whose layout is not known, so their reads stay: if a \
-                 server runs them, inline them with `capy-inline {flag} {path}`"
+                 server runs them, run it again with `capy run {flag} {path} -- …`"
             ));
         }
         let more = report.unrecognised.len().saturating_sub(MOST_NAMED);
@@ -204,7 +199,35 @@ impl AfterCommand {
 }
 
 fn is_check(arguments: &Run) -> bool {
-    arguments.dynamic.is_some() || !arguments.allow_leak.is_empty() || !arguments.allow_mention.is_empty()
+    arguments.dynamic.is_some()
+        || !arguments.allow_leak.is_empty()
+        || !arguments.allow_mention.is_empty()
+        || !arguments.public.is_empty()
+}
+
+/// The request that the command line's options describe, without applications.
+pub(super) fn request<'a>(arguments: &Run, env: &'a EnvMap, interrupt: &'a Interrupt) -> Request<'a> {
+    let mut request = Request::new(env);
+    request.server.clone_from(&arguments.server);
+    request.files.clone_from(&arguments.bundle);
+    request.public.clone_from(&arguments.public);
+    request.within = arguments.root.clone().map_or(Within::Repository, Within::Root);
+    request.allow_leak.extend(arguments.allow_leak.iter().cloned());
+    request.allow_mention.extend(arguments.allow_mention.iter().cloned());
+    request.dynamic = arguments.dynamic.map(dynamic).unwrap_or_default();
+    request.stop = Some(interrupt.stop());
+    request
+}
+
+/// Inlines with a progress bar.
+pub(super) fn inline_shown(request: &Request<'_>) -> Result<Report, capy_inliner::Error> {
+    let progress = Progress::default();
+    let request = Request { progress: Some(&progress), ..request.clone() };
+    let step = || {
+        let step = progress.step();
+        progress_bar::Step { what: step.phase.name(), done: step.done, all: step.files }
+    };
+    progress_bar::during(step, || capy_inliner::inline(&request))
 }
 
 fn dynamic(choice: Dynamic) -> capy_inliner::Dynamic {
@@ -216,7 +239,7 @@ fn dynamic(choice: Dynamic) -> capy_inliner::Dynamic {
     }
 }
 
-fn print(report: &Report) -> Result<()> {
+pub(super) fn print(report: &Report) -> Result<()> {
     let mut table = Vec::new();
     report.print(&mut table).map_err(Error::Output)?;
     printer::note(String::from_utf8_lossy(&table).trim_end());
@@ -224,7 +247,7 @@ fn print(report: &Report) -> Result<()> {
 }
 
 /// Describes what was searched of a site without a server, and what was not.
-fn searched(report: &Report) -> String {
+pub(super) fn searched(report: &Report) -> String {
     let folders: BTreeSet<String> = report.roots.iter().map(|root| root.path.display().to_string()).collect();
     let folders: Vec<String> = folders.into_iter().collect();
     let files = report.scanned_files;

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use capy_client::private_memory::PrivateMemory;
@@ -55,15 +56,17 @@ pub(crate) fn start_as_init(
     Ok(Started::new(&child))
 }
 
-/// Runs the command beside this process and waits for it.
+/// Runs the command beside this process, in a folder, and waits for it.
 pub(crate) fn run(
     command: &[OsString],
+    folder: &Path,
     env: &EnvMap,
     memory: &PrivateMemory,
-    signals: SignalForwarder,
+    signals: &SignalForwarder,
     afterwards: &Interrupt,
 ) -> Result<Exit> {
     let mut prepared = prepare(command, env)?;
+    prepared.current_dir(folder);
     let spawned = memory.with_original_limit(|| signals.spawn(&mut prepared));
     let mut child = spawned.map_err(|source| failure(&prepared, source))?;
     let status = signals.wait(&mut child, afterwards).map_err(|source| failure(&prepared, source))?;

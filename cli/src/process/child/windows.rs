@@ -26,7 +26,7 @@ use crate::{exec_limits, printer};
 /// Runs the command to its end, and exits this process with the command's exit code. Returns only
 /// if the command could not be run.
 pub(crate) fn exec(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Error {
-    match SignalForwarder::begin().and_then(|_| end_of(command, env, memory)) {
+    match SignalForwarder::begin().and_then(|_| end_of(command, Path::new("."), env, memory)) {
         Ok(code) => std::process::exit(code),
         Err(error) => error,
     }
@@ -39,16 +39,17 @@ pub(crate) enum Exit {
     Failure(i32),
 }
 
-/// Runs the command and waits for it. After the command, Ctrl-C goes to the work that follows
-/// (`afterwards`).
+/// Runs the command in a folder and waits for it. After the command, Ctrl-C goes to the work that
+/// follows (`afterwards`).
 pub(crate) fn run(
     command: &[OsString],
+    folder: &Path,
     env: &EnvMap,
     memory: &PrivateMemory,
-    signals: SignalForwarder,
+    signals: &SignalForwarder,
     afterwards: &Interrupt,
 ) -> Result<Exit> {
-    let code = end_of(command, env, memory)?;
+    let code = end_of(command, folder, env, memory)?;
     signals.pass_to(afterwards);
     Ok(match (code, signals.was_interrupted()) {
         (0, false) => Exit::Success,
@@ -65,9 +66,10 @@ pub(crate) fn exit_with(code: i32) -> ExitCode {
     std::process::exit(code)
 }
 
-fn end_of(command: &[OsString], env: &EnvMap, memory: &PrivateMemory) -> Result<i32> {
+fn end_of(command: &[OsString], folder: &Path, env: &EnvMap, memory: &PrivateMemory) -> Result<i32> {
     let (name, arguments) = command.split_first().expect("clap asks for one word at least");
     let mut prepared = prepare(name, arguments, env)?;
+    prepared.current_dir(folder);
     let ended = memory.with_original_limit(|| wait_for(&mut prepared));
     ended.map_err(|source| failure(name, &prepared, source))
 }

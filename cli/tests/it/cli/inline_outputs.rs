@@ -277,10 +277,10 @@ fn bundles_of_no_known_layout_are_named_with_what_inlines_them() {
         let mut sandbox = platform(NEXT);
         sandbox.write_program(program, script);
         let outcome = run(&sandbox, command).succeeds();
-        assert!(outcome.stderr.contains("`capy-inline --server ./lib/server`"), "{}", outcome.shown());
+        assert!(outcome.stderr.contains("`capy run --server ./lib/server -- …`"), "{}", outcome.shown());
         sandbox.write_program(program, "#!/bin/sh\necho 'f(process.env.A)' > server.mjs\n");
         let outcome = run(&sandbox, command).succeeds();
-        assert!(outcome.stderr.contains("`capy-inline --file ./server.mjs`"), "{}", outcome.shown());
+        assert!(outcome.stderr.contains("`capy run --file ./server.mjs -- …`"), "{}", outcome.shown());
     }
 }
 

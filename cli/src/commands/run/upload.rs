@@ -1,0 +1,191 @@
+//! Commands that upload to Cloudflare: the values are inlined before the upload.
+//!
+//! A Worker is bundled by wrangler, inlined, and uploaded by wrangler without bundling it again. What
+//! another tool built (Pages, OpenNext) is inlined where it lies. If a value leaks, or a read cannot
+//! be replaced, nothing is uploaded.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use capy_client::private_memory::PrivateMemory;
+use capy_client::signals::Interrupt;
+use capy_inliner::{BundledWorker, Report, Request, RootKind, Severity};
+use capy_protocol::env_map::EnvMap;
+
+use super::inline::{inline_shown, print, request, searched};
+use crate::build_command::{Upload, WranglerCommand, upload};
+use crate::cli::Run;
+use crate::error::{Error, Result};
+use crate::process::child;
+use crate::process::signals::SignalForwarder;
+use crate::wrangler::{Step, WorkerUpload, pages_folder};
+use crate::{git, printer};
+
+/// A command that uploads, and what it runs with.
+pub(super) struct UploadRun<'a> {
+    pub(super) arguments: &'a Run,
+    pub(super) env: &'a EnvMap,
+    pub(super) memory: &'a PrivateMemory,
+}
+
+/// The upload that the command does, unless nothing is to be inlined.
+pub(super) fn planned(arguments: &Run) -> Option<Upload> {
+    if arguments.no_inline || arguments.exec {
+        return None;
+    }
+    let found = upload(&arguments.command, Path::new("."))?;
+    if found == Upload::Hidden {
+        printer::note(
+            "warning: the command also uploads to Cloudflare, in a way that leaves no time to inline before it, so \
+             the upload contains no values\n\nhint: give capy the upload alone: capy run -- wrangler deploy",
+        );
+        return None;
+    }
+    Some(found)
+}
+
+impl UploadRun<'_> {
+    /// Inlines and uploads.
+    pub(super) fn carry_out(&self, upload: &Upload, signals: &SignalForwarder) -> Result<ExitCode> {
+        let interrupt = Interrupt::default();
+        match upload {
+            Upload::Worker(command) => return self.worker(command, signals, &interrupt),
+            Upload::Pages(command) => self.inline_pages(command, &interrupt)?,
+            Upload::OpenNext { folder } => self.inline_built(folder, &interrupt, Request::clone)?,
+            Upload::Hidden => {}
+        }
+        let step = Step { command: Vec::new(), folder: PathBuf::from(".") };
+        match self.step(&step, self.env, signals, &interrupt)? {
+            child::Exit::Success => Ok(ExitCode::SUCCESS),
+            child::Exit::Failure(code) => Ok(child::exit_with(code)),
+        }
+    }
+
+    /// Runs a step; one without a command is the person's own.
+    fn step(
+        &self,
+        step: &Step,
+        env: &EnvMap,
+        signals: &SignalForwarder,
+        interrupt: &Interrupt,
+    ) -> Result<child::Exit> {
+        let words: Vec<OsString> = step.command.iter().map(OsString::from).collect();
+        let command = if words.is_empty() { &self.arguments.command } else { &words };
+        child::run(command, &step.folder, env, self.memory, signals, interrupt)
+    }
+
+    fn worker(
+        &self,
+        command: &WranglerCommand,
+        signals: &SignalForwarder,
+        interrupt: &Interrupt,
+    ) -> Result<ExitCode> {
+        let worker = WorkerUpload::begin(command)?;
+        match self.bundle_and_upload(&worker, signals, interrupt) {
+            Ok(child::Exit::Success) => Ok(ExitCode::SUCCESS),
+            Ok(child::Exit::Failure(code)) => {
+                // On Windows the next call ends this process.
+                drop(worker);
+                Ok(child::exit_with(code))
+            }
+            Err(error) => {
+                drop(worker);
+                // A signal that came meanwhile ends this process.
+                interrupt.end();
+                Err(error)
+            }
+        }
+    }
+
+    fn bundle_and_upload(
+        &self,
+        worker: &WorkerUpload<'_>,
+        signals: &SignalForwarder,
+        interrupt: &Interrupt,
+    ) -> Result<child::Exit> {
+        printer::note("note: wrangler bundles the Worker, without an upload");
+        let exit = self.step(&worker.bundling(), self.env, signals, interrupt)?;
+        if matches!(exit, child::Exit::Failure(_)) {
+            return Ok(exit);
+        }
+        let bundled = worker.bundled()?;
+        let mut request = request(self.arguments, self.env, interrupt);
+        request.public.extend(bundled.public.iter().cloned());
+        request.workers.push(BundledWorker {
+            output: bundled.output.clone(),
+            entry: bundled.entry.clone(),
+            configuration: bundled
+                .configuration
+                .as_ref()
+                .map(|configuration| configuration.path().to_owned()),
+        });
+        let report = inline_shown(&request)?;
+        accept(&report)?;
+        print(&report)?;
+        let step = worker.uploading(&bundled)?;
+        let variables = worker.variables(self.env)?;
+        if interrupt.stop().load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(capy_inliner::Error::Stopped.into());
+        }
+        printer::note("note: wrangler uploads the Worker with the values in it");
+        self.step(&step, &variables, signals, interrupt)
+    }
+
+    fn inline_pages(&self, command: &WranglerCommand, interrupt: &Interrupt) -> Result<()> {
+        let folder = pages_folder(command)?;
+        let worker = folder.join("_worker.js");
+        if git::is_tracked(&worker) == Some(true) {
+            return Err(Error::TrackedWorker { path: worker });
+        }
+        if !worker.exists() && command.folder.join("functions").is_dir() {
+            printer::note(
+                "warning: wrangler bundles functions/ while it uploads, so the reads in it stay\n\nhint: `wrangler \
+                 pages functions build --outdir` makes a _worker.js of it, which capy inlines",
+            );
+        }
+        self.inline_built(&command.folder, interrupt, |request| {
+            let mut request = request.clone();
+            if worker.is_dir() { &mut request.server } else { &mut request.files }
+                .extend(worker.exists().then(|| worker.clone()));
+            request.public.push(folder.clone());
+            request
+        })
+    }
+
+    /// Inlines what was built in a folder before.
+    fn inline_built<'r>(
+        &'r self,
+        folder: &Path,
+        interrupt: &'r Interrupt,
+        named: impl FnOnce(&Request<'r>) -> Request<'r>,
+    ) -> Result<()> {
+        let mut request = named(&request(self.arguments, self.env, interrupt));
+        request.apps.push(folder.to_owned());
+        request.beside_layouts = true;
+        let report = match inline_shown(&request) {
+            Err(stopped @ capy_inliner::Error::Stopped) => {
+                interrupt.end();
+                return Err(stopped.into());
+            }
+            report => report?,
+        };
+        accept(&report)?;
+        if report.roots.iter().any(|root| root.kind == RootKind::Server) || !request.files.is_empty() {
+            print(&report)?;
+        } else {
+            printer::note(&searched(&report));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses an upload that would leak a value or lack one.
+fn accept(report: &Report) -> Result<()> {
+    if report.worst() != Some(Severity::Failure) {
+        return Ok(());
+    }
+    print(report)?;
+    printer::note("note: nothing was uploaded");
+    Err(Error::InlineRefused)
+}

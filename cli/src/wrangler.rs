@@ -1,0 +1,181 @@
+//! An upload of a Worker in two steps: wrangler bundles it into a private folder (`--dry-run`), and
+//! later uploads that folder as it is (`--no-bundle`).
+//!
+//! Nothing of the project is changed. The folder lies where wrangler keeps temporary files of its
+//! own, so that wrangler finds the same configuration from there, and source maps name the same
+//! sources. wrangler reads the project's configuration for both steps, except for what would undo the
+//! first step: then it reads a copy in the private folder.
+
+mod configuration;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use capy_protocol::env_map::{EnvMap, SecretValue};
+use tempfile::TempDir;
+
+use crate::build_command::{Keep, WranglerCommand};
+use crate::error::{Error, Result};
+pub(crate) use configuration::Configuration;
+
+/// wrangler's folder for temporary files. wrangler removes what is left in it after a day.
+const TEMPORARY: &str = ".wrangler/tmp";
+/// What wrangler uploads for a Worker that consists of assets alone.
+const NO_OP: &str = "no-op-worker.js";
+/// wrangler's note about the folder, which a rule such as `**/*.md` would upload.
+const NOTE: &str = "README.md";
+
+/// A command and the folder in which it starts.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) command: Vec<String>,
+    pub(crate) folder: PathBuf,
+}
+
+/// An upload of a Worker whose modules go through a private folder.
+pub(crate) struct WorkerUpload<'a> {
+    command: &'a WranglerCommand,
+    private: TempDir,
+}
+
+/// What wrangler bundled.
+#[derive(Debug)]
+pub(crate) struct Bundled {
+    /// The folder of the Worker's modules.
+    pub(crate) output: PathBuf,
+    /// The module that starts, or the empty one in place of a Worker without code.
+    pub(crate) entry: PathBuf,
+    pub(crate) configuration: Option<Configuration>,
+    /// Folders that the command line says are served.
+    pub(crate) public: Vec<PathBuf>,
+    has_code: bool,
+}
+
+impl<'a> WorkerUpload<'a> {
+    /// Creates the private folder.
+    pub(crate) fn begin(command: &'a WranglerCommand) -> Result<Self> {
+        let base = configuration::base(command);
+        let base = std::path::absolute(&base).map_err(Error::file("find", &base))?;
+        let folder = base.join(TEMPORARY);
+        fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+        let private = tempfile::Builder::new().prefix("capy-").tempdir_in(&folder);
+        Ok(Self { command, private: private.map_err(Error::file("write to", &folder))? })
+    }
+
+    fn output(&self) -> PathBuf {
+        self.private.path().join("worker")
+    }
+
+    /// The command that bundles and does not upload. A package's script gets further words, and may
+    /// build the application first.
+    pub(crate) fn bundling(&self) -> Step {
+        let output = self.output().to_string_lossy().into_owned();
+        let added = ["--dry-run", "--outdir", &output];
+        let command = match &self.command.script {
+            Some(script) => {
+                let own = script.command.iter().cloned();
+                own.chain(added.map(str::to_owned)).collect()
+            }
+            None => self.starting(self.command.words.rewritten(&added, Keep::Path, &["outdir", "outfile"])),
+        };
+        Step { command, folder: PathBuf::from(".") }
+    }
+
+    fn starting(&self, words: Vec<String>) -> Vec<String> {
+        self.command.program.iter().cloned().chain(words).collect()
+    }
+
+    /// What the first step left.
+    pub(crate) fn bundled(&self) -> Result<Bundled> {
+        let output = self.output();
+        let configuration = Configuration::find(self.command)?;
+        let script = self.command.words.path().map(Path::new);
+        let base = configuration::start(self.command);
+        let served = script.map(|path| base.join(path)).filter(|path| path.is_dir());
+        let public =
+            self.command.words.value("assets").map(|folder| base.join(folder)).into_iter().chain(served);
+        let main = script.map(Path::to_owned).or_else(|| configuration.as_ref()?.main());
+        let is_bundled = !self.command.words.has("no-bundle")
+            && !configuration.as_ref().is_some_and(Configuration::is_not_bundled);
+        let name = main.as_deref().and_then(|main| {
+            if is_bundled {
+                main.file_stem().map(|stem| Path::new(stem).with_added_extension("js"))
+            } else {
+                main.file_name().map(PathBuf::from)
+            }
+        });
+        let entry = name.map(|name| output.join(name)).filter(|entry| entry.is_file());
+        let no_op = Some(output.join(NO_OP)).filter(|path| path.is_file());
+        let has_code = entry.is_some();
+        let entry = entry.or(no_op).ok_or_else(|| Error::WranglerEntryMissing { path: output.clone() })?;
+        let note = output.join(NOTE);
+        if fs::read(&note)
+            .is_ok_and(|text| text.starts_with(b"This folder contains the built output assets "))
+        {
+            fs::remove_file(&note).map_err(Error::file("remove", &note))?;
+        }
+        Ok(Bundled { output, entry, configuration, public: public.collect(), has_code })
+    }
+
+    /// The command that uploads the folder's modules.
+    pub(crate) fn uploading(&self, bundled: &Bundled) -> Result<Step> {
+        let words = &self.command.words;
+        let folder = match self.command.script {
+            Some(_) => self.command.folder.clone(),
+            None => PathBuf::from("."),
+        };
+        let command = if bundled.has_code {
+            let entry = bundled.entry.to_string_lossy();
+            let mut added = vec![&*entry, "--no-bundle"];
+            let mut dropped = vec!["no-bundle", "minify", "metafile"];
+            let copy = self.private.path().join("wrangler.json");
+            let path = copy.to_string_lossy();
+            if let Some(text) =
+                bundled.configuration.as_ref().and_then(|configuration| configuration.for_modules(bundled))
+            {
+                fs::write(&copy, text).map_err(Error::file("write", &copy))?;
+                added.extend(["--config", &*path]);
+                dropped.push("config");
+            }
+            self.starting(words.rewritten(&added, Keep::OptionsOnly, &dropped))
+        } else {
+            self.starting(words.rewritten(&[], Keep::Path, &[]))
+        };
+        Ok(Step { command, folder })
+    }
+
+    /// The variables of the second step: a script's own assignments, and a `PATH` on which the
+    /// package's programs are found, as package managers make it.
+    pub(crate) fn variables(&self, env: &EnvMap) -> Result<EnvMap> {
+        let mut variables = env.clone();
+        let Some(script) = &self.command.script else { return Ok(variables) };
+        let mut set = |name: &str, value: String| {
+            variables.try_insert(name, SecretValue::new(value)).map_err(|_| Error::ValueUnusable)
+        };
+        let folder =
+            std::path::absolute(&self.command.folder).map_err(Error::file("find", &self.command.folder))?;
+        let programs = folder.ancestors().map(|folder| folder.join("node_modules/.bin"));
+        let given = env.get("PATH").map(|path| path.expose_secret().into());
+        let given = given.or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+        let given: Vec<PathBuf> = std::env::split_paths(&given).collect();
+        if let Ok(path) = std::env::join_paths(programs.chain(given)).map(|path| path.into_string())
+            && let Ok(path) = path
+        {
+            set("PATH", path)?;
+        }
+        for (name, value) in &script.assignments {
+            set(name, value.clone())?;
+        }
+        Ok(variables)
+    }
+}
+
+/// The folder that `wrangler pages deploy` uploads.
+pub(crate) fn pages_folder(command: &WranglerCommand) -> Result<PathBuf> {
+    let start = configuration::start(command);
+    if let Some(path) = command.words.path() {
+        return Ok(start.join(path));
+    }
+    let configured = Configuration::find(command)?.and_then(|configuration| configuration.pages_folder());
+    Ok(configured.unwrap_or(start))
+}

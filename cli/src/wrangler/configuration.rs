@@ -1,0 +1,236 @@
+//! wrangler's configuration: which file wrangler reads, what a Worker's main module is, and a copy
+//! that uploads modules as they are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::Bundled;
+use crate::build_command::WranglerCommand;
+use crate::error::{Error, Result};
+
+/// In the order in which wrangler looks for them, each in all folders above.
+const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+/// The file in which build tools name another configuration.
+const REDIRECTION: &str = ".wrangler/deploy/config.json";
+/// What wrangler reads for the environment if `--env` is not given.
+const ENVIRONMENT: &str = "CLOUDFLARE_ENV";
+
+/// The type of rules for modules in JavaScript, and the files that wrangler's own rule has.
+const SCRIPTS: &str = "ESModule";
+const SCRIPT_GLOBS: [&str; 2] = ["**/*.js", "**/*.mjs"];
+
+/// A configuration file's contents.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    path: PathBuf,
+    value: Map<String, Value>,
+    environment: Option<String>,
+}
+
+/// The folder in which wrangler starts.
+pub(super) fn start(command: &WranglerCommand) -> PathBuf {
+    command.words.value("cwd").map_or_else(|| command.folder.clone(), |folder| command.folder.join(folder))
+}
+
+/// The folder of the configuration that wrangler reads, or else where wrangler looks for one.
+pub(super) fn base(command: &WranglerCommand) -> PathBuf {
+    let path = given(command).or_else(|| find_above(&first_folder(command), &NAMES));
+    path.and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_else(|| start(command))
+}
+
+fn given(command: &WranglerCommand) -> Option<PathBuf> {
+    command.words.value("config").map(|path| start(command).join(path))
+}
+
+/// Where the search for a configuration begins: at the script, if one is given.
+fn first_folder(command: &WranglerCommand) -> PathBuf {
+    let start = start(command);
+    let script = command.words.path().map(|path| start.join(path));
+    script.and_then(|path| path.parent().map(Path::to_owned)).unwrap_or(start)
+}
+
+/// The nearest file with the first of these names that is anywhere above.
+fn find_above(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+    let folder = std::path::absolute(folder).ok()?;
+    names.iter().find_map(|name| folder.ancestors().map(|above| above.join(name)).find(|path| path.is_file()))
+}
+
+impl Configuration {
+    /// The configuration that wrangler reads for a command.
+    pub(super) fn find(command: &WranglerCommand) -> Result<Option<Self>> {
+        let environment = command.words.value("env").map(str::to_owned);
+        let environment =
+            environment.or_else(|| std::env::var(ENVIRONMENT).ok()).filter(|name| !name.is_empty());
+        let folder = first_folder(command);
+        let redirection = find_above(&folder, &[REDIRECTION]).filter(|_| given(command).is_none());
+        if let Some(redirection) = redirection {
+            let target = read(&redirection)?.get("configPath").and_then(Value::as_str).map(PathBuf::from);
+            let malformed = || Error::WranglerConfiguration { path: redirection.clone() };
+            let path = redirection.parent().zip(target).map(|(folder, target)| folder.join(target));
+            let path = path.ok_or_else(malformed)?;
+            // A build tool wrote it for one environment.
+            return Ok(Some(Self { value: read(&path)?, path, environment: None }));
+        }
+        let path = given(command).or_else(|| find_above(&folder, &NAMES));
+        path.map(|path| Ok(Self { value: read(&path)?, path, environment })).transpose()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// An option of the environment, or else of the configuration around it.
+    fn get(&self, name: &str) -> Option<&Value> {
+        let environment = self.environment.as_ref();
+        let own = environment.and_then(|environment| self.value.get("env")?.get(environment)?.get(name));
+        own.or_else(|| self.value.get(name))
+    }
+
+    pub(super) fn main(&self) -> Option<PathBuf> {
+        let site = || self.get("site")?.get("entry-point")?.as_str();
+        self.get("main").and_then(Value::as_str).or_else(site).map(PathBuf::from)
+    }
+
+    pub(super) fn is_not_bundled(&self) -> bool {
+        self.get("no_bundle") == Some(&Value::Bool(true))
+    }
+
+    pub(super) fn pages_folder(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.get("pages_build_output_dir")?.as_str()?))
+    }
+
+    /// Whether wrangler would not find the modules of another folder with this configuration, or
+    /// would build them again.
+    fn is_in_the_way(&self) -> bool {
+        let builds = self
+            .get("build")
+            .is_some_and(|build| build.get("command").is_some_and(|text| *text != json!("")));
+        let finds_nothing = self.get("find_additional_modules") == Some(&Value::Bool(false));
+        let rules = self.get("rules").and_then(Value::as_array).into_iter().flatten();
+        builds || finds_nothing || self.get("base_dir").is_some() || rules.into_iter().any(is_of_source)
+    }
+
+    /// The text of a configuration by which wrangler uploads the modules of a folder as they are, if
+    /// this configuration itself does not. Paths stay what they were.
+    pub(super) fn for_modules(&self, bundled: &Bundled) -> Option<String> {
+        if !self.is_in_the_way() {
+            return None;
+        }
+        let rules = self.get("rules").cloned();
+        let mut copy = self.value.clone();
+        self.adapt(&mut copy);
+        for environment in
+            copy.get_mut("env").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
+            environment.as_object_mut().into_iter().for_each(|environment| self.adapt(environment));
+        }
+        let mut rules: Vec<Value> = rules.and_then(|rules| rules.as_array().cloned()).unwrap_or_default();
+        rules.iter_mut().for_each(find_in_output);
+        if rules.iter().any(is_of_scripts) {
+            // Values may be set by a module of the inliner's own.
+            rules.insert(0, json!({ "type": SCRIPTS, "globs": SCRIPT_GLOBS, "fallthrough": true }));
+        }
+        let paths = |path: &Path| path.to_string_lossy().into_owned();
+        copy.insert("main".into(), paths(&bundled.entry).into());
+        copy.insert("base_dir".into(), paths(&bundled.output).into());
+        copy.insert("no_bundle".into(), true.into());
+        copy.insert("find_additional_modules".into(), true.into());
+        copy.insert("rules".into(), rules.into());
+        Some(Value::Object(copy).to_string())
+    }
+
+    /// Takes out what the first step used up, and makes the paths of the rest absolute.
+    fn adapt(&self, options: &mut Map<String, Value>) {
+        for used in ["main", "base_dir", "no_bundle", "find_additional_modules", "rules", "build", "tsconfig"]
+        {
+            options.remove(used);
+        }
+        let absolute = |value: &mut Value| {
+            if let Some(path) = value.as_str() {
+                *value = self.folder().join(path).to_string_lossy().into_owned().into();
+            }
+        };
+        let mut at =
+            |keys: [&str; 2]| options.get_mut(keys[0]).and_then(|value| value.get_mut(keys[1])).map(absolute);
+        at(["assets", "directory"]);
+        at(["site", "bucket"]);
+        at(["site", "entry-point"]);
+        for named in ["wasm_modules", "text_blobs", "data_blobs"] {
+            let files = options.get_mut(named).and_then(Value::as_object_mut);
+            files.into_iter().flat_map(Map::values_mut).for_each(absolute);
+        }
+        let containers = options.get_mut("containers").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            container.get_mut("image_build_context").map(absolute);
+            // An image is a Dockerfile, or a name in a registry.
+            let image = container.get_mut("image");
+            image
+                .filter(|image| image.as_str().is_some_and(|path| self.folder().join(path).is_file()))
+                .map(absolute);
+        }
+        let databases = options.get_mut("d1_databases").and_then(Value::as_array_mut);
+        for database in databases.into_iter().flatten() {
+            database.get_mut("migrations_dir").map(absolute);
+        }
+    }
+}
+
+/// Whether a rule may not fit files of wrangler's output: it names a folder of the source, or takes
+/// the place of wrangler's own rule for modules.
+fn is_of_source(rule: &Value) -> bool {
+    let globs = rule.get("globs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let globs: Vec<&str> = globs.collect();
+    let mut names = globs.iter().map(|glob| glob.strip_prefix("**/").unwrap_or(glob));
+    names.any(|glob| !glob.starts_with('*') || glob.contains('/'))
+        || is_of_scripts(rule) && !SCRIPT_GLOBS.iter().all(|glob| globs.contains(glob))
+}
+
+fn is_of_scripts(rule: &Value) -> bool {
+    rule.get("type").and_then(Value::as_str) == Some(SCRIPTS)
+}
+
+/// Makes a rule fit wrangler's output, where a file's name is `HASH-NAME` or its old path.
+fn find_in_output(rule: &mut Value) {
+    if let Some(globs) = rule.get_mut("globs").and_then(Value::as_array_mut) {
+        let names =
+            globs.iter().filter_map(Value::as_str).map(|glob| glob.rsplit('/').next().unwrap_or(glob));
+        let names: Vec<Value> =
+            names.map(|name| format!("**/*{}", name.trim_start_matches('*')).into()).collect();
+        *globs = names;
+    }
+}
+
+fn read(path: &Path) -> Result<Map<String, Value>> {
+    let malformed = || Error::WranglerConfiguration { path: path.to_owned() };
+    let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let value = if path.extension().is_some_and(|extension| extension == "toml") {
+        toml::from_str(&text).ok().map(|table: toml::Table| json_of(toml::Value::Table(table)))
+    } else {
+        jsonc_parser::parse_to_serde_value(&text, &jsonc_parser::ParseOptions::default()).ok()
+    };
+    match value {
+        Some(Value::Object(options)) => Ok(options),
+        _ => Err(malformed()),
+    }
+}
+
+/// A date becomes a text, as wrangler reads dates in quotation marks.
+fn json_of(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(flag) => flag.into(),
+        toml::Value::Datetime(date) => date.to_string().into(),
+        toml::Value::Array(values) => values.into_iter().map(json_of).collect(),
+        toml::Value::Table(table) => {
+            table.into_iter().map(|(key, value)| (key, json_of(value))).collect::<Map<_, _>>().into()
+        }
+    }
+}
