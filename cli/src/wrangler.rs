@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use tempfile::TempDir;
+use walkdir::WalkDir;
 
 use crate::build_command::{Keep, WranglerCommand};
 use crate::error::{Error, Result};
@@ -89,22 +90,23 @@ impl<'a> WorkerUpload<'a> {
     pub(crate) fn bundled(&self) -> Result<Bundled> {
         let output = self.output();
         let configuration = Configuration::find(self.command)?;
-        let script = self.command.words.path().map(Path::new);
         let base = configuration::start(self.command);
-        let served = script.map(|path| base.join(path)).filter(|path| path.is_dir());
-        let public =
-            self.command.words.value("assets").map(|folder| base.join(folder)).into_iter().chain(served);
-        let main = script.map(Path::to_owned).or_else(|| configuration.as_ref()?.main());
+        let script = self.command.words.path().map(|path| base.join(path));
+        let served = script.iter().filter(|path| path.is_dir()).cloned();
+        let assets = self.command.words.value("assets").map(|folder| base.join(folder));
+        let public = assets.into_iter().chain(served).collect();
+        let main = script.or_else(|| configuration.as_ref()?.main());
         let is_bundled = !self.command.words.has("no-bundle")
             && !configuration.as_ref().is_some_and(Configuration::is_not_bundled);
-        let name = main.as_deref().and_then(|main| {
-            if is_bundled {
-                main.file_stem().map(|stem| Path::new(stem).with_added_extension("js"))
-            } else {
-                main.file_name().map(PathBuf::from)
-            }
+        let name = main.as_deref().and_then(|main| match is_bundled {
+            true => Some(format!("{}.js", main.file_stem()?.to_string_lossy()).into()),
+            false => main.file_name().map(PathBuf::from),
         });
-        let entry = name.map(|name| output.join(name)).filter(|entry| entry.is_file());
+        if let Some(main) = main.as_deref().filter(|_| !is_bundled) {
+            let modules = configuration.as_ref().and_then(Configuration::base_folder);
+            copy_maps(modules.as_deref().or(main.parent()).unwrap_or(&base), &output)?;
+        }
+        let entry = name.map(|name: PathBuf| output.join(name)).filter(|entry| entry.is_file());
         let no_op = Some(output.join(NO_OP)).filter(|path| path.is_file());
         let has_code = entry.is_some();
         let entry = entry.or(no_op).ok_or_else(|| Error::WranglerEntryMissing { path: output.clone() })?;
@@ -114,7 +116,7 @@ impl<'a> WorkerUpload<'a> {
         {
             fs::remove_file(&note).map_err(Error::file("remove", &note))?;
         }
-        Ok(Bundled { output, entry, configuration, public: public.collect(), has_code })
+        Ok(Bundled { output, entry, configuration, public, has_code })
     }
 
     /// The command that uploads the folder's modules.
@@ -144,9 +146,18 @@ impl<'a> WorkerUpload<'a> {
         Ok(Step { command, folder })
     }
 
+    /// The variables of the first step. wrangler's record of what it deployed, which CI reads, is
+    /// that of the second step alone.
+    pub(crate) fn bundling_variables(&self, env: &EnvMap) -> Result<EnvMap> {
+        let mut variables = env.clone();
+        let record = self.private.path().join("record.ndjson").to_string_lossy().into_owned();
+        let set = variables.try_insert("WRANGLER_OUTPUT_FILE_PATH", SecretValue::new(record));
+        set.map(|()| variables).map_err(|_| Error::ValueUnusable)
+    }
+
     /// The variables of the second step: a script's own assignments, and a `PATH` on which the
     /// package's programs are found, as package managers make it.
-    pub(crate) fn variables(&self, env: &EnvMap) -> Result<EnvMap> {
+    pub(crate) fn uploading_variables(&self, env: &EnvMap) -> Result<EnvMap> {
         let mut variables = env.clone();
         let Some(script) = &self.command.script else { return Ok(variables) };
         let mut set = |name: &str, value: String| {
@@ -168,6 +179,24 @@ impl<'a> WorkerUpload<'a> {
         }
         Ok(variables)
     }
+}
+
+/// Copies the source maps of modules that wrangler copied: it leaves them out, and looks for them at
+/// the upload.
+fn copy_maps(modules: &Path, output: &Path) -> Result<()> {
+    for file in WalkDir::new(output).into_iter().flatten().filter(|file| file.file_type().is_file()) {
+        let map = |path: &Path| {
+            let mut map = path.as_os_str().to_owned();
+            map.push(".map");
+            PathBuf::from(map)
+        };
+        let inside = file.path().strip_prefix(output).unwrap_or(file.path());
+        let (from, to) = (map(&modules.join(inside)), map(file.path()));
+        if from.is_file() && !to.exists() {
+            fs::copy(&from, &to).map_err(Error::file("copy", &from))?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder that `wrangler pages deploy` uploads.

@@ -486,3 +486,95 @@ fn what_is_read_is_bounded() {
         assert_eq!(read(command, project.path()), Effect::Unknown { says_build: false }, "{command}");
     }
 }
+
+fn uploaded(command: &str, here: &Path) -> Option<Upload> {
+    let words = shell_words::split(command).unwrap();
+    upload(&words.into_iter().map(OsString::from).collect::<Vec<_>>(), here)
+}
+
+/// Program, words of an upload with `ENTRY`, folder and the script's command of a Worker's upload.
+fn worker(command: &str, here: &Path) -> Option<(String, String, PathBuf, Option<String>)> {
+    let Some(Upload::Worker(command)) = uploaded(command, here) else { return None };
+    let words = command.words.rewritten(&["ENTRY"], Keep::OptionsOnly, &["minify"]);
+    let script = command.script.map(|script| script.command.join(" "));
+    Some((command.program.join(" "), words.join(" "), command.folder, script))
+}
+
+#[test]
+fn an_upload_that_bundles_is_taken_apart_into_words() {
+    let empty = tempfile::tempdir().unwrap();
+    for (command, program, words, folder) in [
+        ("wrangler deploy", "wrangler", "deploy ENTRY", "."),
+        ("npx wrangler@4 deploy --minify", "npx wrangler@4", "deploy ENTRY", "."),
+        ("npx --yes wrangler versions upload", "npx --yes wrangler", "versions upload ENTRY", "."),
+        ("pnpm exec wrangler deploy src/a.ts -e x", "pnpm exec wrangler", "deploy ENTRY -e x", "."),
+        ("pnpm wrangler deploy", "pnpm wrangler", "deploy ENTRY", "."),
+        ("yarn wrangler deploy", "yarn wrangler", "deploy ENTRY", "."),
+        ("wrangler -c a/wrangler.toml deploy", "wrangler", "-c a/wrangler.toml deploy ENTRY", "."),
+        ("wrangler deploy --var A:1 B:2 --minify true", "wrangler", "deploy ENTRY --var A:1 B:2", "."),
+        ("wrangler deploy --dryRun=false", "wrangler", "deploy ENTRY --dryRun=false", "."),
+        ("timeout 900 npx wrangler deploy", "timeout 900 npx wrangler", "deploy ENTRY", "."),
+        ("env -C web wrangler deploy", "env -C web wrangler", "deploy ENTRY", "web"),
+        (
+            "node node_modules/wrangler/bin/wrangler.js deploy",
+            "node node_modules/wrangler/bin/wrangler.js",
+            "deploy ENTRY",
+            ".",
+        ),
+    ] {
+        let expected = (program.to_owned(), words.to_owned(), PathBuf::from(folder), None);
+        assert_eq!(worker(command, empty.path()), Some(expected), "{command}");
+    }
+    for command in [
+        "wrangler deploy --dry-run --outdir dist",
+        "wrangler deploy --dryRun",
+        "wrangler deploy --help",
+        "wrangler dev",
+        "wrangler deployments list",
+        "wrangler versions deploy",
+        "echo wrangler deploy",
+        "pnpm deploy out",
+    ] {
+        assert_eq!(uploaded(command, empty.path()), None, "{command}");
+    }
+}
+
+#[test]
+fn an_upload_at_the_end_of_a_packages_script_is_taken_apart() {
+    let text = r#"{"scripts":{"build":"vite build","deploy":"npm run build && CLOUDFLARE_ENV=x npx wrangler deploy --minify",
+        "late":"wrangler deploy && echo done","piped":"wrangler deploy | cat","after":"wrangler deploy","postafter":"echo",
+        "out":"wrangler deploy --outdir dist","pages":"wrangler pages deploy dist","both":"vite build && wrangler pages deploy dist",
+        "nested":"npm run deploy"}}"#;
+    let project = project(&[("package.json", text), ("web/package.json", text)]);
+    for (command, words, folder, script) in [
+        ("npm run deploy", "deploy ENTRY", ".", "npm run deploy --"),
+        ("npm run deploy -- -e y", "deploy ENTRY -e y", ".", "npm run deploy -- -e y"),
+        ("npm --prefix web run deploy", "deploy ENTRY", "web", "npm --prefix web run deploy --"),
+        ("pnpm run deploy", "deploy ENTRY", ".", "pnpm run deploy"),
+        ("yarn deploy --name x", "deploy ENTRY --name x", ".", "yarn deploy --name x"),
+        ("bun run deploy", "deploy ENTRY", ".", "bun run deploy"),
+    ] {
+        let expected =
+            ("npx wrangler".to_owned(), words.to_owned(), PathBuf::from(folder), Some(script.to_owned()));
+        assert_eq!(worker(command, project.path()), Some(expected), "{command}");
+    }
+    let Some(Upload::Worker(command)) = uploaded("npm run deploy", project.path()) else {
+        panic!("no upload")
+    };
+    assert_eq!(command.script.unwrap().assignments, [("CLOUDFLARE_ENV".to_owned(), "x".to_owned())]);
+    for command in ["late", "piped", "after", "out", "both", "nested"] {
+        assert_eq!(
+            uploaded(&format!("npm run {command}"), project.path()),
+            Some(Upload::Hidden),
+            "{command}"
+        );
+    }
+    assert!(matches!(uploaded("npm run pages", project.path()), Some(Upload::Pages(_))));
+    for command in ["sh -c 'wrangler deploy'", "node --run deploy", "npx -c 'wrangler deploy'"] {
+        assert_eq!(uploaded(command, project.path()), Some(Upload::Hidden), "{command}");
+    }
+    assert_eq!(
+        uploaded("npx opennextjs-cloudflare deploy", project.path()),
+        Some(Upload::OpenNext { folder: PathBuf::from(".") })
+    );
+}

@@ -94,7 +94,12 @@ impl Configuration {
 
     pub(super) fn main(&self) -> Option<PathBuf> {
         let site = || self.get("site")?.get("entry-point")?.as_str();
-        self.get("main").and_then(Value::as_str).or_else(site).map(PathBuf::from)
+        self.get("main").and_then(Value::as_str).or_else(site).map(|main| self.folder().join(main))
+    }
+
+    /// The folder that the names of modules are relative to, if it is not the main module's.
+    pub(super) fn base_folder(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.get("base_dir")?.as_str()?))
     }
 
     pub(super) fn is_not_bundled(&self) -> bool {

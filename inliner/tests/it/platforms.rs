@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
 use app::{App, READ};
-use capy_inliner::{Error, Request, explain, inline};
+use capy_inliner::{BundledWorker, Error, Request, explain, inline};
 use support::{canary, values};
 
 fn nuxt(preset: &str) -> String {
@@ -377,4 +377,68 @@ fn a_server_folder_that_is_a_link_out_of_the_application_is_refused() {
     symlink(other.path("server"), app.path(".output/server")).unwrap();
     assert!(matches!(app.inline(), Err(Error::LinkLeavesTree { .. })));
     assert_eq!(other.baked(&["server/index.mjs"]), BTreeSet::new());
+}
+
+#[test]
+fn the_worker_of_next_on_pages_is_server_code_inside_the_public_folder() {
+    let app = vercel();
+    for name in ["index.js", "__next-on-pages-dist__/functions/api.func.js"] {
+        app.write(&format!(".vercel/output/static/_worker.js/{name}"), READ);
+    }
+    app.assert_inlined(
+        &[
+            ".vercel/output/functions/a.func/launcher.cjs",
+            ".vercel/output/functions/e.func/index.js",
+            ".vercel/output/static/_worker.js/index.js",
+            ".vercel/output/static/_worker.js/__next-on-pages-dist__/functions/api.func.js",
+            "build/a.js",
+        ],
+        &["build/b.js", "node_modules/x/index.js", ".vercel/output/functions/p.func/x.js"],
+    );
+    app.assert_leak_in(".vercel/output/static/_next/a.js");
+}
+
+#[test]
+fn a_pages_worker_that_is_named_is_not_served() {
+    for worker in ["dist/_worker.js", "dist/_worker.js/index.js"] {
+        let app = App::new(&[(worker, READ), ("dist/index.html", "")]);
+        let values = values();
+        let mut request = Request::new(&values);
+        request.public.push(app.path("dist"));
+        let named = app.path("dist/_worker.js");
+        if named.is_dir() { &mut request.server } else { &mut request.files }.push(named);
+        let report = inline(&request).unwrap();
+        assert!(report.written, "{:?}", report.leaks);
+        assert_eq!(app.baked(&[worker]), BTreeSet::from([worker]));
+        app.write("dist/app.js", &canary("A"));
+        assert!(!inline(&request).unwrap().written, "{worker}");
+    }
+}
+
+#[test]
+fn a_worker_that_is_about_to_be_uploaded_is_inlined_and_its_assets_are_searched() {
+    let app = App::new(&[
+        ("wrangler.jsonc", r#"{"main":"src/index.ts","assets":{"directory":"./public"}}"#),
+        ("public/a.js", ""),
+        ("public/_worker.js", READ),
+        (".wrangler/tmp/capy-1/worker/index.js", READ),
+        (".wrangler/tmp/capy-1/worker/chunks/a.mjs", READ),
+    ]);
+    let values = values();
+    let mut request = Request::new(&values);
+    let output = app.path(".wrangler/tmp/capy-1/worker");
+    request.workers.push(BundledWorker {
+        entry: output.join("index.js"),
+        output,
+        configuration: Some(app.path("wrangler.jsonc")),
+    });
+    assert!(inline(&request).unwrap().written);
+    let names = [
+        ".wrangler/tmp/capy-1/worker/index.js",
+        ".wrangler/tmp/capy-1/worker/chunks/a.mjs",
+        "public/_worker.js",
+    ];
+    assert_eq!(app.baked(&names), BTreeSet::from([names[0], names[1]]));
+    app.write("public/a.js", &canary("A"));
+    assert!(!inline(&request).unwrap().written);
 }

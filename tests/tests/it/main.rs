@@ -14,4 +14,5 @@ mod refusals;
 mod service;
 mod setup_page;
 mod wasm_vectors;
+mod worker_uploads;
 mod zero_trust;

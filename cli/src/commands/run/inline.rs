@@ -90,7 +90,8 @@ impl AfterCommand {
             return Err(Error::InlineRefused);
         }
         let has = |kind: RootKind| report.roots.iter().any(|root| root.kind == kind);
-        if has(RootKind::Server) || self.reason == Reason::Named {
+        // An output such as OpenNext's consists of single files, without a folder of server files.
+        if has(RootKind::Server) || report.server_files > 0 {
             print(&report)?;
         } else if has(RootKind::Public) && !self.wants_server(arguments) {
             printer::note(&searched(&report));

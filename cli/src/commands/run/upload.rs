@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use capy_client::private_memory::PrivateMemory;
 use capy_client::signals::Interrupt;
-use capy_inliner::{BundledWorker, Report, Request, RootKind, Severity};
+use capy_inliner::{BundledWorker, Report, Request, Severity};
 use capy_protocol::env_map::EnvMap;
 
 use super::inline::{inline_shown, print, request, searched};
@@ -105,7 +105,8 @@ impl UploadRun<'_> {
         interrupt: &Interrupt,
     ) -> Result<child::Exit> {
         printer::note("note: wrangler bundles the Worker, without an upload");
-        let exit = self.step(&worker.bundling(), self.env, signals, interrupt)?;
+        let variables = worker.bundling_variables(self.env)?;
+        let exit = self.step(&worker.bundling(), &variables, signals, interrupt)?;
         if matches!(exit, child::Exit::Failure(_)) {
             return Ok(exit);
         }
@@ -124,7 +125,7 @@ impl UploadRun<'_> {
         accept(&report)?;
         print(&report)?;
         let step = worker.uploading(&bundled)?;
-        let variables = worker.variables(self.env)?;
+        let variables = worker.uploading_variables(self.env)?;
         if interrupt.stop().load(std::sync::atomic::Ordering::SeqCst) {
             return Err(capy_inliner::Error::Stopped.into());
         }
@@ -135,8 +136,9 @@ impl UploadRun<'_> {
     fn inline_pages(&self, command: &WranglerCommand, interrupt: &Interrupt) -> Result<()> {
         let folder = pages_folder(command)?;
         let worker = folder.join("_worker.js");
-        if git::is_tracked(&worker) == Some(true) {
-            return Err(Error::TrackedWorker { path: worker });
+        let sources = [worker.clone(), worker.join("index.js")];
+        if let Some(path) = sources.into_iter().find(|path| git::is_tracked(path) == Some(true)) {
+            return Err(Error::TrackedWorker { path });
         }
         if !worker.exists() && command.folder.join("functions").is_dir() {
             printer::note(
@@ -171,8 +173,13 @@ impl UploadRun<'_> {
             report => report?,
         };
         accept(&report)?;
-        if report.roots.iter().any(|root| root.kind == RootKind::Server) || !request.files.is_empty() {
+        if report.server_files > 0 {
             print(&report)?;
+        } else if report.roots.is_empty() {
+            printer::note(&format!(
+                "warning: nothing was inlined before the upload, because capy knows no build output in {}",
+                folder.display()
+            ));
         } else {
             printer::note(&searched(&report));
         }

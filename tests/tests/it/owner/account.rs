@@ -34,6 +34,8 @@ pub(crate) struct Account {
     /// Id and title.
     pub(crate) namespaces: Vec<(String, String)>,
     pub(crate) workers: BTreeMap<String, Worker>,
+    /// Static files of Workers: the hash, and the contents in base64.
+    pub(crate) assets: BTreeMap<String, Vec<u8>>,
     /// Each call as `METHOD path?query`, the path from the account on.
     pub(crate) calls: Vec<String>,
     /// Calls that the stand-in does not know, or whose form is wrong.
@@ -164,6 +166,8 @@ impl Account {
                 Err(invalid("no such namespace"))
             }
             "d1" | "kv_namespace" | "ratelimit" | "secret_text" => Ok(()),
+            // Applications bind these, too.
+            "assets" | "durable_object_namespace" | "plain_text" | "service" => Ok(()),
             other => Err(Refusal::new(400, 10021, format!("the stand-in knows no binding of type {other}"))),
         }
     }

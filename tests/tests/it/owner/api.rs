@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::owner::account::{Account, Refusal, Worker, no_worker, told};
 use crate::owner::database::Database;
+use crate::owner::server::ASSETS_TOKEN;
 use crate::owner::upload::{Part, Upload};
 
 /// A call below `/client/v4/accounts/ID/`, or else below `/client/v4/`.
@@ -100,6 +101,7 @@ impl Account {
         self.remember(call)?;
         let path: Vec<&str> = call.path.split('/').collect();
         let answer = match path[..] {
+            ["workers", "assets", "upload"] => self.store_assets(call),
             ["workers", "scripts", name, ..] => self.script(name, &path[3..], call),
             ["workers", ..] => self.workers(&path[1..], call),
             ["storage", "kv", "namespaces", ..] => self.namespaces(&path[3..], call),
@@ -116,12 +118,23 @@ impl Account {
         answer
     }
 
+    /// Keeps static files, whose fields are named by their hashes.
+    fn store_assets(&mut self, call: &Call) -> Answer {
+        let Body::Form(parts) = &call.body else { return Err(strange("a form")) };
+        self.assets.extend(parts.iter().map(|part| (part.name.clone(), part.bytes.clone())));
+        Ok(json!({ "jwt": ASSETS_TOKEN }))
+    }
+
     fn workers(&self, path: &[&str], call: &Call) -> Answer {
         match (call.method.as_str(), path) {
             ("GET", ["services", name]) => {
                 let missing = || Refusal::new(404, 10090, "This service does not exist on your account.");
-                self.workers.get(*name).ok_or_else(missing)?;
-                let script = json!({ "id": name, "tag": "0".repeat(32), "tags": null, "last_deployed_from": "wrangler" });
+                let worker = self.workers.get(*name).ok_or_else(missing)?;
+                let migrated = worker.live().map(|live| &live.upload.metadata["migrations"]["new_tag"]);
+                let script = json!({
+                    "id": name, "tag": "0".repeat(32), "tags": null, "last_deployed_from": "wrangler",
+                    "migration_tag": migrated,
+                });
                 Ok(
                     json!({ "id": name, "default_environment": { "environment": "production", "script": script } }),
                 )
@@ -147,9 +160,16 @@ impl Account {
                 let id = id.replace('-', "");
                 Ok(json!({ "id": name, "etag": "e", "deployment_id": id, "startup_time_ms": 1 }))
             }
+            ("POST", ["assets-upload-session"]) => {
+                let files = call.json()?["manifest"].as_object().ok_or_else(|| strange("a manifest"))?;
+                let hashes: Value = files.values().map(|file| file["hash"].clone()).collect();
+                Ok(json!({ "jwt": ASSETS_TOKEN, "buckets": [hashes] }))
+            }
             ("POST", ["versions"]) => {
                 let id = self.add_version(name, call.upload()?)?;
-                Ok(json!({ "id": id, "resources": { "script": { "etag": "e" } }, "startup_time_ms": 1 }))
+                let resources = json!({ "script": { "etag": "e" } });
+                let metadata = json!({ "has_preview": false });
+                Ok(json!({ "id": id, "resources": resources, "metadata": metadata, "startup_time_ms": 1 }))
             }
             ("PUT", ["secrets"]) => {
                 call.text("text")?;

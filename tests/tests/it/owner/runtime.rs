@@ -28,11 +28,13 @@ impl Running {
             assert!(path.starts_with(folder.path()) && !module.name.contains(".."), "{}", module.name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &module.bytes).unwrap();
-            json!({ "type": if module.is_wasm() { "CompiledWasm" } else { "ESModule" }, "path": path })
+            json!({ "type": module.kind(), "path": path })
         });
         let worker = json!({
             "modules": modules.collect::<Value>(), "modulesRoot": folder.path(),
             "compatibilityDate": version.upload.metadata["compatibility_date"],
+            "compatibilityFlags": version.upload.metadata["compatibility_flags"].as_array().cloned().unwrap_or_default(),
+            "durableObjects": bound(version, "durable_object_namespace", |binding| binding["class_name"].clone()),
             "d1Databases": bound(version, "d1", |binding| binding["id"].clone()),
             "kvNamespaces": bound(version, "kv_namespace", |binding| binding["namespace_id"].clone()),
             "ratelimits": bound(version, "ratelimit", |binding| {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 const SCRIPT: &str = "application/javascript+module";
 const WASM: &str = "application/wasm";
+const TEXT: &str = "text/plain";
 const MAP: &str = "application/source-map";
 
 /// One field of a form.
@@ -32,6 +33,15 @@ pub(crate) struct Module {
 impl Module {
     pub(crate) fn is_wasm(&self) -> bool {
         self.content_type == WASM
+    }
+
+    /// The type of module that the runtime makes of it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.content_type.as_str() {
+            WASM => "CompiledWasm",
+            TEXT => "Text",
+            _ => "ESModule",
+        }
     }
 }
 
@@ -85,9 +95,9 @@ fn module(part: &Part) -> Result<Module, String> {
     }
     let content_type = content_type.clone().unwrap_or_default();
     match content_type.as_str() {
-        SCRIPT | MAP if str::from_utf8(bytes).is_err() => Err(format!("{name} is not text")),
+        SCRIPT | TEXT | MAP if str::from_utf8(bytes).is_err() => Err(format!("{name} is not text")),
         WASM if !bytes.starts_with(b"\0asm\x01\0\0\0") => Err(format!("{name} is not wasm")),
-        SCRIPT | WASM | MAP => Ok(Module { name: name.clone(), content_type, bytes: bytes.clone() }),
+        SCRIPT | TEXT | WASM | MAP => Ok(Module { name: name.clone(), content_type, bytes: bytes.clone() }),
         _ => Err(format!("{name} is of type {content_type:?}")),
     }
 }
