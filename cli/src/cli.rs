@@ -286,10 +286,10 @@ script), capy inlines the values into the server bundles, and searches a static 
 fails if a known output is older than the build; --inline inlines whatever is there. --server and
 --file name bundles of a layout that capy does not know, such as a function for AWS Lambda.
 
-wrangler deploy and wrangler versions upload run twice: wrangler bundles the Worker, capy inlines the
-values into the bundle and searches the assets for them, and wrangler uploads that bundle. The same
-holds for a script of package.json that ends with such a command. Before wrangler pages deploy and
-opennextjs-cloudflare deploy, capy inlines what was built. Nothing is uploaded if a value leaks.
+wrangler deploy and wrangler versions upload run twice: wrangler bundles the Worker, capy inlines
+the values into the bundle and searches the assets for them, and wrangler uploads that bundle. The
+same holds for a script of package.json that ends with such a command. Before wrangler pages deploy
+and opennextjs-cloudflare deploy, capy inlines what was built. A leak ends it before the upload.
 
 Any other command replaces this process, so that its signals and exit code are its own.
 

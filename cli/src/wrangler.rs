@@ -49,6 +49,7 @@ pub(crate) struct Bundled {
     pub(crate) configuration: Option<Configuration>,
     /// Folders that the command line says are served.
     pub(crate) public: Vec<PathBuf>,
+    /// Whether there is more than assets.
     has_code: bool,
 }
 
@@ -126,23 +127,27 @@ impl<'a> WorkerUpload<'a> {
             Some(_) => self.command.folder.clone(),
             None => PathBuf::from("."),
         };
-        let command = if bundled.has_code {
-            let entry = bundled.entry.to_string_lossy();
-            let mut added = vec![&*entry, "--no-bundle"];
-            let mut dropped = vec!["no-bundle", "minify", "metafile"];
-            let copy = self.private.path().join("wrangler.json");
-            let path = copy.to_string_lossy();
-            if let Some(text) =
-                bundled.configuration.as_ref().and_then(|configuration| configuration.for_modules(bundled))
-            {
-                fs::write(&copy, text).map_err(Error::file("write", &copy))?;
-                added.extend(["--config", &*path]);
-                dropped.push("config");
+        let (mut added, mut dropped, mut path) = (Vec::new(), Vec::new(), Keep::Path);
+        let entry = bundled.entry.to_string_lossy();
+        if bundled.has_code {
+            added.extend([&*entry, "--no-bundle"]);
+            dropped.extend(["no-bundle", "minify", "metafile"]);
+            path = Keep::OptionsOnly;
+        }
+        let copy = self.private.path().join("wrangler.json");
+        let copied = copy.to_string_lossy();
+        let configuration = bundled.configuration.as_ref().filter(|found| found.is_in_the_way());
+        if let Some(configuration) = configuration {
+            let text = configuration.for_modules(bundled);
+            fs::write(&copy, text).map_err(Error::file("write", &copy))?;
+            added.extend(["--config", &*copied]);
+            dropped.push("config");
+            if configuration.is_redirected() {
+                // It describes one environment, and names none.
+                dropped.push("env");
             }
-            self.starting(words.rewritten(&added, Keep::OptionsOnly, &dropped))
-        } else {
-            self.starting(words.rewritten(&[], Keep::Path, &[]))
-        };
+        }
+        let command = self.starting(words.rewritten(&added, path, &dropped));
         Ok(Step { command, folder })
     }
 

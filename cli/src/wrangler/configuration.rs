@@ -27,6 +27,7 @@ pub(crate) struct Configuration {
     path: PathBuf,
     value: Map<String, Value>,
     environment: Option<String>,
+    is_redirected: bool,
 }
 
 /// The folder in which wrangler starts.
@@ -71,10 +72,10 @@ impl Configuration {
             let path = redirection.parent().zip(target).map(|(folder, target)| folder.join(target));
             let path = path.ok_or_else(malformed)?;
             // A build tool wrote it for one environment.
-            return Ok(Some(Self { value: read(&path)?, path, environment: None }));
+            return Ok(Some(Self { value: read(&path)?, path, environment: None, is_redirected: true }));
         }
         let path = given(command).or_else(|| find_above(&folder, &NAMES));
-        path.map(|path| Ok(Self { value: read(&path)?, path, environment })).transpose()
+        path.map(|path| Ok(Self { value: read(&path)?, path, environment, is_redirected: false })).transpose()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -110,9 +111,14 @@ impl Configuration {
         Some(self.folder().join(self.get("pages_build_output_dir")?.as_str()?))
     }
 
+    /// Whether a build tool's file names this configuration.
+    pub(super) fn is_redirected(&self) -> bool {
+        self.is_redirected
+    }
+
     /// Whether wrangler would not find the modules of another folder with this configuration, or
     /// would build them again.
-    fn is_in_the_way(&self) -> bool {
+    pub(super) fn is_in_the_way(&self) -> bool {
         let builds = self
             .get("build")
             .is_some_and(|build| build.get("command").is_some_and(|text| *text != json!("")));
@@ -121,12 +127,9 @@ impl Configuration {
         builds || finds_nothing || self.get("base_dir").is_some() || rules.into_iter().any(is_of_source)
     }
 
-    /// The text of a configuration by which wrangler uploads the modules of a folder as they are, if
-    /// this configuration itself does not. Paths stay what they were.
-    pub(super) fn for_modules(&self, bundled: &Bundled) -> Option<String> {
-        if !self.is_in_the_way() {
-            return None;
-        }
+    /// The text of a configuration by which wrangler uploads the modules of a folder as they are.
+    /// Other paths lead to where they led.
+    pub(super) fn for_modules(&self, bundled: &Bundled) -> String {
         let rules = self.get("rules").cloned();
         let mut copy = self.value.clone();
         self.adapt(&mut copy);
@@ -134,6 +137,9 @@ impl Configuration {
             copy.get_mut("env").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
         {
             environment.as_object_mut().into_iter().for_each(|environment| self.adapt(environment));
+        }
+        if !bundled.has_code {
+            return Value::Object(copy).to_string();
         }
         let mut rules: Vec<Value> = rules.and_then(|rules| rules.as_array().cloned()).unwrap_or_default();
         rules.iter_mut().for_each(find_in_output);
@@ -147,7 +153,7 @@ impl Configuration {
         copy.insert("no_bundle".into(), true.into());
         copy.insert("find_additional_modules".into(), true.into());
         copy.insert("rules".into(), rules.into());
-        Some(Value::Object(copy).to_string())
+        Value::Object(copy).to_string()
     }
 
     /// Takes out what the first step used up, and makes the paths of the rest absolute.

@@ -327,3 +327,17 @@ fn a_worker_of_a_pages_site_that_git_tracks_is_never_written_to() {
     assert_eq!(calls(&sandbox).len(), 0);
     sandbox.capy(&["run", "--no-inline", "--", "wrangler", "pages", "deploy", "public"]).succeeds();
 }
+
+#[test]
+fn a_worker_of_assets_alone_is_searched_and_uploaded_as_it_is() {
+    let sandbox = sandbox();
+    sandbox.write("wrangler.toml", "name = \"site\"\nassets = { directory = \"public\" }\n");
+    let script = WRANGLER.replacen("\"$outdir/index.js\"", "\"$outdir/no-op-worker.js\"", 1);
+    sandbox.write("bin/wrangler", &script);
+    sandbox.capy(&["run", "--", "wrangler", "deploy"]).succeeds();
+    assert_eq!(calls(&sandbox)[1..], ["deploy"]);
+    assert_eq!(outside(&sandbox, "uploaded"), "plain\n");
+    sandbox.write("public/app.js", "canary.A.x9");
+    sandbox.capy(&["run", "--", "wrangler", "deploy"]).fails(1, "INLINE_REFUSED");
+    assert_eq!(calls(&sandbox).len(), 3);
+}
