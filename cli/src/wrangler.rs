@@ -136,9 +136,11 @@ impl<'a> WorkerUpload<'a> {
         }
         let copy = self.private.path().join("wrangler.json");
         let copied = copy.to_string_lossy();
-        let configuration = bundled.configuration.as_ref().filter(|found| found.is_in_the_way());
-        if let Some(configuration) = configuration {
-            let text = configuration.for_modules(bundled);
+        let added_module = has_added_module(&bundled.output);
+        let none = Configuration::empty(&configuration::base(self.command));
+        let configuration = bundled.configuration.as_ref().unwrap_or(&none);
+        if configuration.is_in_the_way() || added_module && !configuration.takes_scripts() {
+            let text = configuration.for_modules(bundled, added_module);
             fs::write(&copy, text).map_err(Error::file("write", &copy))?;
             added.extend(["--config", &*copied]);
             dropped.push("config");
@@ -184,6 +186,13 @@ impl<'a> WorkerUpload<'a> {
         }
         Ok(variables)
     }
+}
+
+/// Whether the inliner added a module: wrangler uploads the scripts beside the main module only by a
+/// rule.
+fn has_added_module(output: &Path) -> bool {
+    let mut files = WalkDir::new(output).into_iter().flatten();
+    files.any(|file| file.file_name().to_str().is_some_and(capy_inliner::is_added_module))
 }
 
 /// Copies the source maps of modules that wrangler copied: it leaves them out, and looks for them at

@@ -185,6 +185,11 @@ pub enum Dynamic {
     Error,
 }
 
+/// Whether a file of this name is a module that a run added to a bundle, to set variables.
+pub fn is_added_module(name: &str) -> bool {
+    prelude::is_file_name(name)
+}
+
 /// Plans all changes, and writes them if nothing failed.
 ///
 /// A run that fails because of a leak or of a read that cannot be replaced returns `Ok`, with

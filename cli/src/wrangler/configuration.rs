@@ -17,9 +17,10 @@ const REDIRECTION: &str = ".wrangler/deploy/config.json";
 /// What wrangler reads for the environment if `--env` is not given.
 const ENVIRONMENT: &str = "CLOUDFLARE_ENV";
 
-/// The type of rules for modules in JavaScript, and the files that wrangler's own rule has.
+/// The type of rules for modules in JavaScript.
 const SCRIPTS: &str = "ESModule";
-const SCRIPT_GLOBS: [&str; 2] = ["**/*.js", "**/*.mjs"];
+/// Modules that the inliner adds.
+const ADDED_MODULES: [&str; 2] = ["**/capy-prelude*.js", "**/capy-prelude*.mjs"];
 
 /// A configuration file's contents.
 #[derive(Debug)]
@@ -78,6 +79,12 @@ impl Configuration {
         path.map(|path| Ok(Self { value: read(&path)?, path, environment, is_redirected: false })).transpose()
     }
 
+    /// A configuration without options, in this folder.
+    pub(super) fn empty(folder: &Path) -> Self {
+        let path = folder.join(NAMES[0]);
+        Self { path, value: Map::new(), environment: None, is_redirected: false }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -127,9 +134,20 @@ impl Configuration {
         builds || finds_nothing || self.get("base_dir").is_some() || rules.into_iter().any(is_of_source)
     }
 
+    /// Whether a rule makes modules of all scripts.
+    pub(super) fn takes_scripts(&self) -> bool {
+        let rules = self.get("rules").and_then(Value::as_array).into_iter().flatten();
+        rules.into_iter().any(|rule| {
+            let globs = rule.get("globs").and_then(Value::as_array);
+            let has = |glob: &&str| globs.is_some_and(|globs| globs.iter().any(|known| known == *glob));
+            rule.get("type").and_then(Value::as_str) == Some(SCRIPTS)
+                && ["**/*.js", "**/*.mjs"].iter().all(has)
+        })
+    }
+
     /// The text of a configuration by which wrangler uploads the modules of a folder as they are.
     /// Other paths lead to where they led.
-    pub(super) fn for_modules(&self, bundled: &Bundled) -> String {
+    pub(super) fn for_modules(&self, bundled: &Bundled, added_module: bool) -> String {
         let rules = self.get("rules").cloned();
         let mut copy = self.value.clone();
         self.adapt(&mut copy);
@@ -143,9 +161,8 @@ impl Configuration {
         }
         let mut rules: Vec<Value> = rules.and_then(|rules| rules.as_array().cloned()).unwrap_or_default();
         rules.iter_mut().for_each(find_in_output);
-        if rules.iter().any(is_of_scripts) {
-            // Values may be set by a module of the inliner's own.
-            rules.insert(0, json!({ "type": SCRIPTS, "globs": SCRIPT_GLOBS, "fallthrough": true }));
+        if added_module {
+            rules.insert(0, json!({ "type": SCRIPTS, "globs": ADDED_MODULES, "fallthrough": true }));
         }
         let paths = |path: &Path| path.to_string_lossy().into_owned();
         copy.insert("main".into(), paths(&bundled.entry).into());
@@ -192,18 +209,11 @@ impl Configuration {
     }
 }
 
-/// Whether a rule may not fit files of wrangler's output: it names a folder of the source, or takes
-/// the place of wrangler's own rule for modules.
+/// Whether a rule may not fit files of wrangler's output, because it names a folder of the source.
 fn is_of_source(rule: &Value) -> bool {
     let globs = rule.get("globs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let globs: Vec<&str> = globs.collect();
-    let mut names = globs.iter().map(|glob| glob.strip_prefix("**/").unwrap_or(glob));
+    let mut names = globs.map(|glob| glob.strip_prefix("**/").unwrap_or(glob));
     names.any(|glob| !glob.starts_with('*') || glob.contains('/'))
-        || is_of_scripts(rule) && !SCRIPT_GLOBS.iter().all(|glob| globs.contains(glob))
-}
-
-fn is_of_scripts(rule: &Value) -> bool {
-    rule.get("type").and_then(Value::as_str) == Some(SCRIPTS)
 }
 
 /// Makes a rule fit wrangler's output, where a file's name is `HASH-NAME` or its old path.
