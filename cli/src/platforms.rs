@@ -68,6 +68,15 @@ pub(crate) enum Stdin {
     HerokuApi,
 }
 
+/// The option that makes variables unreadable on the platform, where the program has one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretOption {
+    pub(crate) option: String,
+    /// The environments in which the platform allows it.
+    pub(crate) environments: Vec<String>,
+}
+
 /// How the platform's own command line sets variables.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +84,7 @@ pub(crate) struct Push {
     pub(crate) program: String,
     pub(crate) run: Vec<String>,
     pub(crate) stdin: Stdin,
+    pub(crate) secret: Option<SecretOption>,
     /// Arguments that list the variables. The output is searched for names, and never shown.
     #[serde(default)]
     pub(crate) list: Vec<String>,

@@ -307,7 +307,7 @@ impl<'a> PushPlan<'a> {
             Stdin::Value => variables
                 .iter()
                 .map(|variable| Run {
-                    arguments: self.arguments(&self.push.run, Some(variable.name)),
+                    arguments: self.arguments_of_run(Some(variable.name)),
                     stdin: variable.value.clone(),
                     variables: std::slice::from_ref(variable),
                 })
@@ -319,7 +319,17 @@ impl<'a> PushPlan<'a> {
     }
 
     fn one_run(&self, stdin: Zeroizing<String>) -> Run<'a> {
-        Run { arguments: self.arguments(&self.push.run, None), stdin, variables: self.variables }
+        Run { arguments: self.arguments_of_run(None), stdin, variables: self.variables }
+    }
+
+    /// The arguments that set variables, unreadable ones if the program can be told so.
+    fn arguments_of_run(&self, name: Option<&str>) -> Vec<String> {
+        let is_allowed = |environments: &[String]| {
+            environments.iter().any(|known| Some(known.as_str()) == self.environment)
+        };
+        let secret = self.push.secret.as_ref().filter(|secret| is_allowed(&secret.environments));
+        let option = secret.map(|secret| secret.option.clone());
+        self.arguments(&self.push.run, name).into_iter().chain(option).collect()
     }
 
     fn arguments(&self, words: &[String], name: Option<&str>) -> Vec<String> {

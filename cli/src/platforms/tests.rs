@@ -164,6 +164,9 @@ fn a_push_names_what_it_sets_once_and_can_list_it() {
         );
         assert_eq!(push.list.is_empty(), push.stdin == Stdin::HerokuApi, "{}", platform.id);
         assert!(!push.list.iter().any(|word| word == "{NAME}"), "{}", platform.id);
+        for environment in push.secret.iter().flat_map(|secret| &secret.environments) {
+            assert!(platform.environments.contains(environment), "{}: {environment}", platform.id);
+        }
     }
 }
 
@@ -187,6 +190,14 @@ fn what_a_platform_sets_itself_is_told_with_whose_value_counts() {
     assert!(
         told("aws-lambda-image", &["AWS_REGION"])[0].starts_with("AWS Lambda (image) sets AWS_REGION itself")
     );
+    for (id, name) in [
+        ("google-cloud-run", "K_SERVICE"),
+        ("dokku", "DOKKU_APP_TYPE"),
+        ("fly", "PRIMARY_REGION"),
+        ("netlify", "COMMIT_REF"),
+    ] {
+        assert!(told(id, &[name])[0].contains(&format!("sets {name} itself")), "{id}");
+    }
     // Every platform notes PATH, HOME and NODE_ENV once, whether the platform or the system sets
     // them.
     for platform in all() {

@@ -87,7 +87,7 @@ fn given(runs: &[Recorded]) -> String {
 #[test]
 fn values_reach_each_command_line_on_stdin_only_and_open() {
     for (platform, program, first_run) in [
-        ("vercel", "vercel", &["env", "add", "CAPY_SERVICE_URL", "production", "--force"][..]),
+        ("vercel", "vercel", &["env", "add", "CAPY_SERVICE_URL", "production", "--force", "--sensitive"][..]),
         ("cloudflare-pages", "wrangler", &["pages", "secret", "bulk", "--env", "production"]),
         ("netlify", "netlify", &["env:import", "/dev/stdin"]),
         ("fly", "flyctl", &["secrets", "import", "--stage"]),
@@ -129,6 +129,22 @@ fn values_reach_each_command_line_on_stdin_only_and_open() {
         }
         sandbox.become_platform(&lines);
         assert_eq!(sandbox.capy(&["run", "--", "sh", "-c", "echo $A"]).succeeds().stdout, "canary.A.x9\n");
+    }
+}
+
+/// The platform refuses secrets for development.
+#[test]
+fn variables_are_secrets_where_the_platform_allows_it() {
+    for (environment, is_secret) in [("production", true), ("preview", true), ("development", false)] {
+        let sandbox = project_with("vercel");
+        let push = ["deploy", "--platform", "vercel", "--environment", environment, "--push", "--yes"];
+        sandbox.capy(&push).succeeds();
+        let runs = recorded(&sandbox);
+        let set: Vec<_> = runs.iter().filter(|run| run.argv[1] == "add").collect();
+        assert_eq!(set.len(), 3);
+        for run in set {
+            assert_eq!(run.argv.iter().any(|word| word == "--sensitive"), is_secret, "{:?}", run.argv);
+        }
     }
 }
 
