@@ -60,6 +60,23 @@ pub(crate) fn effect(command: &[OsString], here: &Path) -> Effect {
     reader.effect()
 }
 
+/// What a command runs through a `capy run` of its own, as far as reading tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nested {
+    /// It runs `capy run`, as a wrapped script of `package.json` does.
+    pub(crate) runs_capy: bool,
+    /// It also builds outside of that.
+    pub(crate) builds_elsewhere: bool,
+}
+
+/// Finds a `capy run` in what `command` runs when it starts in the folder `here`.
+pub(crate) fn nested(command: &[OsString], here: &Path) -> Nested {
+    let words: Vec<_> = command.iter().filter_map(|word| word.to_str()).collect();
+    let mut reader = Reader::new(here);
+    reader.command(&words, &At::default());
+    Nested { runs_capy: reader.capy_runs > 0, builds_elsewhere: reader.builds_without_capy }
+}
+
 /// The deepest nesting of commands that is followed. No build that a person wrote is deeper.
 const MAX_DEPTH: usize = 16;
 /// The most commands that are read for one command line, those in scripts included.
@@ -76,6 +93,8 @@ struct At {
     arguments: Vec<String>,
     /// Where in the first command line it stands.
     place: uploads::Place,
+    /// Whether a `capy run` is around it.
+    under_capy: bool,
 }
 
 impl At {
@@ -97,6 +116,8 @@ struct Reader<'h> {
     unknown: bool,
     says_build: bool,
     uploads: Vec<uploads::FoundUpload>,
+    capy_runs: usize,
+    builds_without_capy: bool,
 }
 
 impl<'h> Reader<'h> {
@@ -109,6 +130,8 @@ impl<'h> Reader<'h> {
             unknown: false,
             says_build: false,
             uploads: Vec::new(),
+            capy_runs: 0,
+            builds_without_capy: false,
         }
     }
 
@@ -122,6 +145,7 @@ impl<'h> Reader<'h> {
     }
 
     fn note_build(&mut self, at: &At) {
+        self.builds_without_capy |= !at.under_capy;
         self.builds.insert(at.folder.clone());
     }
 

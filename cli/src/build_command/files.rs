@@ -73,6 +73,10 @@ fn read_text(path: &Path) -> Option<String> {
     }
     let mut text = String::new();
     let read = fs::File::open(path).ok()?.take(MAX_BYTES + 1).read_to_string(&mut text).ok()?;
+    // Editors on Windows write a byte order mark, and package managers skip it.
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
     (read as u64 <= MAX_BYTES).then_some(text)
 }
 

@@ -222,14 +222,16 @@ impl Reader<'_> {
             Some((begins, _)) => script.starts_with(begins),
             None => script == name || script == format!("pre{name}") || script == format!("post{name}"),
         };
-        let before = self.builds.len();
+        let before = (self.builds.len(), self.capy_runs);
         for (script, text) in scripts.iter().filter(|(script, _)| fits(script)) {
             if let Some(text) = text.as_str() {
                 self.script(text, if script == name { &text_at } else { &at });
             }
         }
-        if self.builds.len() == before && is_build_name(name) {
-            self.note_build(&at);
+        if self.builds.len() == before.0 && is_build_name(name) {
+            // What builds is behind the `capy run` of the script, if it has one.
+            let under_capy = at.under_capy || self.capy_runs > before.1;
+            self.note_build(&At { under_capy, ..at });
         }
     }
 

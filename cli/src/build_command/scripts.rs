@@ -62,7 +62,7 @@ impl Reader<'_> {
 
     /// Reads every simple command of a script, in order.
     pub(super) fn script(&mut self, script: &str, at: &At) {
-        let Ok(words) = shell_words::split(&with_operators_apart(&without_documents(script))) else {
+        let Some(commands) = simple_commands(script) else {
             // The quotes do not balance here, though a shell may understand them.
             if script.contains('\n') {
                 self.note_unknown(None);
@@ -70,9 +70,11 @@ impl Reader<'_> {
             return;
         };
         let mut at = at.deeper();
-        let commands = words.split(|word| word == OPERATOR).filter(|command| !command.is_empty());
-        let commands: Vec<Vec<&str>> =
-            commands.map(|command| command.iter().map(String::as_str).collect()).collect();
+        let commands: Vec<Vec<&str>> = commands
+            .iter()
+            .filter(|command| !command.is_empty())
+            .map(|command| command.iter().map(String::as_str).collect())
+            .collect();
         let whole = at.clone();
         for (number, words) in commands.iter().enumerate() {
             let position = Position { is_first: number == 0, is_last: number + 1 == commands.len() };
@@ -111,6 +113,13 @@ impl Reader<'_> {
             Some(_) => self.command(words, at),
         }
     }
+}
+
+/// The words of each simple command of a script, those between operators; `None` if the quotes do
+/// not balance.
+pub(super) fn simple_commands(script: &str) -> Option<Vec<Vec<String>>> {
+    let words = shell_words::split(&with_operators_apart(&without_documents(script))).ok()?;
+    Some(words.split(|word| word == OPERATOR).map(<[String]>::to_vec).collect())
 }
 
 fn with_arguments(at: &At, arguments: &[&str]) -> At {

@@ -223,6 +223,9 @@ impl Reader<'_> {
                 _ => return,
             };
         }
+        let is_capy = wrapper.name == "capy";
+        self.capy_runs += usize::from(is_capy);
+        let at = &At { under_capy: at.under_capy || is_capy, ..at.clone() };
         let (mut flags, words) = options::split(words, wrapper.valued);
         flags.extend(outer);
         let at =

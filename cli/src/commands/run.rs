@@ -1,6 +1,7 @@
 //! `capy run`: runs a command with the secrets in its environment, and inlines after a build.
 
 mod inline;
+mod outer;
 mod upload;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use capy_client::{Credentials, credentials};
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use capy_protocol::env_value;
 
+use crate::build_command::nested;
 use crate::cli::Run;
 use crate::env_file::Entry;
 use crate::env_file::open;
@@ -41,22 +43,25 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
         let run = UploadRun { arguments: &arguments, env: &env, memory: &memory };
         return run.carry_out(&planned, &forwarder);
     }
-    let Some(plan) = AfterCommand::plan(&arguments, origin) else {
+    let nested = nested(&arguments.command, Path::new("."));
+    let for_nested = if nested.runs_capy { Some(outer::hand_on(&env, origin)?) } else { None };
+    let handed = for_nested.as_ref().unwrap_or(&env);
+    let Some(plan) = AfterCommand::plan(&arguments, origin, nested) else {
         return match forwarder {
             #[cfg(target_os = "linux")]
             Some(forwarder) if !arguments.exec && !container_init::is_handed_sockets() => {
-                let started = child::start_as_init(&arguments.command, &env, &memory, forwarder)?;
-                drop(env);
+                let started = child::start_as_init(&arguments.command, handed, &memory, forwarder)?;
+                drop((env, for_nested));
                 started.stay()
             }
-            _ => Err(child::exec(&arguments.command, &env, &memory)),
+            _ => Err(child::exec(&arguments.command, handed, &memory)),
         };
     };
     let began = SystemTime::now();
     let interrupt = Interrupt::default();
     let forwarder = forwarder.map_or_else(SignalForwarder::begin, Ok)?;
     let here = Path::new(".");
-    match child::run(&arguments.command, here, &env, &memory, &forwarder, &interrupt)? {
+    match child::run(&arguments.command, here, handed, &memory, &forwarder, &interrupt)? {
         child::Exit::Failure(code) => return Ok(child::exit_with(code)),
         child::Exit::Success => plan.carry_out(&arguments, &env, began, &interrupt)?,
     }
@@ -68,7 +73,10 @@ fn secrets(arguments: &Run) -> Result<(EnvMap, Origin)> {
     let lookup = |name: &str| std::env::var_os(name);
     Ok(match Credentials::from_env(lookup)? {
         Some(credentials) => (of_deployment(&credentials)?, Origin::Deployment),
-        None => (of_env_file(arguments)?, Origin::EnvFile),
+        None => match outer::take_over(arguments)? {
+            Some(taken) => taken,
+            None => (of_env_file(arguments)?, Origin::EnvFile),
+        },
     })
 }
 

@@ -1,6 +1,7 @@
 //! Runs the command that gets the secrets: it replaces this process (exec), or runs beside it.
 //!
-//! The command never gets credentials or capy's own settings.
+//! The command never gets credentials or capy's own settings. Only a command that runs `capy run`
+//! itself is told the names of the variables: see [`names::OUTER_RUN`].
 
 #[cfg(unix)]
 mod unix;
@@ -31,7 +32,8 @@ pub(crate) use windows::{Exit, exec, exit_with, run, wait_for};
 fn with_variables(mut command: Command, arguments: &[OsString], env: &EnvMap) -> Result<Command> {
     command.args(arguments);
     remove_variables(&mut command, names::is_reserved);
-    for (name, value) in env.iter().filter(|(name, _)| !names::is_reserved(name)) {
+    let is_handed = |name: &str| !names::is_reserved(name) || name == names::OUTER_RUN;
+    for (name, value) in env.iter().filter(|(name, _)| is_handed(name)) {
         command.env(name, value.expose_secret());
     }
     match exec_limits::check(&command) {

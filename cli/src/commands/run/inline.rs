@@ -12,7 +12,7 @@ use capy_client::signals::Interrupt;
 use capy_inliner::{Progress, Report, Request, RootKind, Severity, Within};
 use capy_protocol::env_map::EnvMap;
 
-use crate::build_command::{Effect, effect};
+use crate::build_command::{Effect, Nested, effect};
 use crate::cli::{Dynamic, Run};
 use crate::error::{Error, Result};
 use crate::printer;
@@ -53,8 +53,9 @@ enum Reason {
 }
 
 impl AfterCommand {
-    /// Plans the work; none where the command replaces this process.
-    pub(super) fn plan(arguments: &Run, origin: Origin) -> Option<Self> {
+    /// Plans the work; none where the command replaces this process, which it also does if a `capy
+    /// run` of its own does the work.
+    pub(super) fn plan(arguments: &Run, origin: Origin, nested: Nested) -> Option<Self> {
         let here = || vec![PathBuf::from(".")];
         let (reason, folders) = if arguments.no_inline || arguments.exec {
             return None;
@@ -64,9 +65,10 @@ impl AfterCommand {
             (Reason::Named, Vec::new())
         } else {
             match effect(&arguments.command, Path::new(".")) {
-                Effect::Build { folders } if !is_check(arguments) => (Reason::Build, folders),
-                Effect::Build { folders } => (Reason::Check, folders),
+                Effect::Build { folders } if is_check(arguments) => (Reason::Check, folders),
                 _ if is_check(arguments) => (Reason::Check, here()),
+                _ if nested.runs_capy && !nested.builds_elsewhere => return None,
+                Effect::Build { folders } => (Reason::Build, folders),
                 Effect::Unknown { says_build } if origin == Origin::Deployment => {
                     (Reason::Unknown { says_build }, here())
                 }
