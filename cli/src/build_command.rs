@@ -77,6 +77,11 @@ pub(crate) fn nested(command: &[OsString], here: &Path) -> Nested {
     Nested { runs_capy: reader.capy_runs > 0, builds_elsewhere: reader.builds_without_capy }
 }
 
+/// Whether the text of a script is one command without operators of the shell.
+pub(crate) fn is_one_command(script: &str) -> bool {
+    scripts::simple_commands(script).is_some_and(|commands| commands.len() == 1)
+}
+
 /// The deepest nesting of commands that is followed. No build that a person wrote is deeper.
 const MAX_DEPTH: usize = 16;
 /// The most commands that are read for one command line, those in scripts included.

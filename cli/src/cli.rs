@@ -150,6 +150,10 @@ pub(crate) struct Logout {
     pub(crate) url: Option<String>,
 }
 
+/// Makes this folder a project, and then offers what is left to do: seal the readable values of
+/// .env, keep .env out of git, and put `capy run --` before the build script of package.json, or
+/// before its start script. It shows each change, without values, and asks. Where nobody can
+/// answer, it only shows them. Run it again in a project for what is still left.
 #[derive(Args)]
 pub(crate) struct Init {
     /// The key service's URL [default: that of the only login]
@@ -158,6 +162,12 @@ pub(crate) struct Init {
     /// Restore the key of a project that has a capy.toml, from its 24 words, on a new machine
     #[arg(long)]
     pub(crate) recover: bool,
+    /// Take back what `capy init` changed in .env, package.json and .gitignore; the project stays
+    #[arg(long, conflicts_with_all = ["url", "recover"])]
+    pub(crate) undo: bool,
+    /// Do not ask
+    #[arg(long, conflicts_with = "recover")]
+    pub(crate) yes: bool,
 }
 
 /// Like direnv, capy asks once per folder. A folder that you pulled or unpacked may hold a .env

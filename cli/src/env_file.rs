@@ -21,6 +21,7 @@
 mod invisible_chars;
 pub(crate) mod open;
 pub(crate) mod text;
+pub(crate) mod written_form;
 
 use std::ops::Range;
 
@@ -79,6 +80,16 @@ impl EnvFile {
             let later = &self.entries[index + 1..];
             later.iter().all(|other| other.name != entry.name).then_some(entry)
         })
+    }
+
+    /// The text that was parsed.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The value of one of this file's entries as it is written, with its quotes.
+    pub(crate) fn written(&self, entry: &Entry) -> &str {
+        &self.text[entry.raw.clone()]
     }
 
     /// Lines that may be meant differently than they are read.

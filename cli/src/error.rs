@@ -8,6 +8,7 @@ mod deployment;
 mod env_file;
 pub(crate) mod exit;
 mod explanations;
+mod init;
 mod service_verify;
 
 use std::borrow::Cow;
@@ -26,6 +27,7 @@ pub(crate) use build::Fault as BuildFault;
 pub(crate) use deployment::{Alternatives, Fault as DeploymentFault, LimitExceeded};
 pub(crate) use env_file::{Ambiguity, AmbiguityKind, EncodingFault, MAX_BYTES as ENV_FILE_MAX_BYTES};
 pub(crate) use explanations::{explanation, similar_codes};
+pub(crate) use init::Fault as InitFault;
 pub(crate) use service_verify::{CloudflareFault, ReleaseFault};
 
 /// Result with this program's [`Error`].
@@ -156,6 +158,8 @@ pub(crate) enum Error {
     TooLarge { platform: String, exceeded: LimitExceeded, source_url: String, alternatives: Alternatives },
     #[error(transparent)]
     Deployment(#[from] DeploymentFault),
+    #[error(transparent)]
+    Offer(#[from] InitFault),
     #[error("there is no browser to open, and no terminal to ask questions")]
     NoOutput,
     #[error("{} deployments begin with {prefix}:\n{}", candidates.len(), candidates.join("\n"))]
@@ -266,7 +270,7 @@ impl Error {
         Self::NotInitialised => ("NOT_INITIALISED", exit::NOT_SET_UP,
             "run `capy init` in the project's folder"),
         Self::AlreadyInitialised { .. } => ("ALREADY_INITIALISED", exit::FAILED,
-            "to restore its key on this machine, run `capy init --recover`"),
+            "leave out --url; to restore the project's key on this machine, run `capy init --recover`"),
         Self::NotLoggedIn { url } => ("NOT_LOGGED_IN", exit::NOT_SET_UP,
             format!("run `capy login --url {}`", quoted(url.as_str()))),
         Self::WhichService { known } if known.is_empty() => ("SERVICE_URL_MISSING", exit::NOT_SET_UP,
@@ -446,6 +450,7 @@ impl Error {
         ;
         Self::Client(error) => (error.code(), error.exit_code(), error.hint()),
         Self::Deployment(fault) => fault.facts(),
+        Self::Offer(fault) => fault.facts(),
         #[cfg(unix)]
         Self::Build(fault) => fault.facts(),
         Self::Inline(error) => (error.code(), exit::FAILED, error.hint().map(Into::into)),
@@ -517,8 +522,14 @@ fn all_codes() -> impl Iterator<Item = (&'static str, u8)> {
     let of_build = BuildFault::CODES;
     #[cfg(not(unix))]
     let of_build = &[];
-    let tables =
-        [capy_client::Error::CODES, Error::CODES, DeploymentFault::CODES, CloudflareFault::CODES, of_build];
+    let tables = [
+        capy_client::Error::CODES,
+        Error::CODES,
+        DeploymentFault::CODES,
+        InitFault::CODES,
+        CloudflareFault::CODES,
+        of_build,
+    ];
     tables.into_iter().flatten().copied()
 }
 

@@ -28,10 +28,43 @@ pub(crate) enum Ignoring {
     /// `.gitignore` had the lines already.
     Kept,
     /// The missing lines were added.
-    Added,
+    Added(Addition),
     /// `.gitignore` is a link that leads out of the project's folder or to nothing, so it is not
     /// changed.
     LinkedElsewhere,
+}
+
+/// The lines that a `.gitignore` lacks.
+pub(crate) enum Missing {
+    Nothing,
+    Lines(Addition),
+    /// As [`Ignoring::LinkedElsewhere`].
+    LinkedElsewhere,
+}
+
+/// A `.gitignore` with the lines that it lacked: `after` begins with all of `before`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Addition {
+    /// `None` if there is no such file.
+    pub(crate) before: Option<Vec<u8>>,
+    pub(crate) after: Vec<u8>,
+}
+
+/// Finds the lines that the `.gitignore` in `folder` lacks. Writes nothing.
+pub(crate) fn missing_lines(folder: &Path) -> Result<Missing> {
+    let path = folder.join(".gitignore");
+    if leads_out_of(folder, &path).map_err(Error::file("follow", &path))? {
+        return Ok(Missing::LinkedElsewhere);
+    }
+    let before = match regular_file::read(&path, MAX_BYTES) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::file("read", &path)(error)),
+    };
+    Ok(match with_needed_lines(before.as_deref().unwrap_or_default()) {
+        None => Missing::Nothing,
+        Some(after) => Missing::Lines(Addition { before, after }),
+    })
 }
 
 /// Appends the missing lines to the `.gitignore` in `folder`.
@@ -40,20 +73,14 @@ pub(crate) enum Ignoring {
 /// `git init` there.
 pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
     let path = folder.join(".gitignore");
-    if leads_out_of(folder, &path).map_err(Error::file("follow", &path))? {
-        return Ok(Ignoring::LinkedElsewhere);
-    }
-    let text = match regular_file::read(&path, MAX_BYTES) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(Error::file("read", &path)(error)),
+    let addition = match missing_lines(folder)? {
+        Missing::Nothing => return Ok(Ignoring::Kept),
+        Missing::LinkedElsewhere => return Ok(Ignoring::LinkedElsewhere),
+        Missing::Lines(addition) => addition,
     };
-    let Some(new) = with_needed_lines(&text) else {
-        return Ok(Ignoring::Kept);
-    };
-    private_file::replace(&path, &new, &private_file::Access::READABLE)
+    private_file::replace(&path, &addition.after, &private_file::Access::READABLE)
         .map_err(Error::file("write", &path))?;
-    Ok(Ignoring::Added)
+    Ok(Ignoring::Added(addition))
 }
 
 /// Whether `path` is a symbolic link whose target is outside of the folder, or missing.
@@ -153,7 +180,9 @@ mod tests {
         assert_eq!(std::fs::read(&outside).unwrap(), b"node_modules\n");
         std::fs::write(project.join("rules"), "").unwrap();
         std::os::unix::fs::symlink("rules", &link).unwrap();
-        assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::Added);
+        let before = Some(Vec::new());
+        let after = b".env\n.env.*\n!.env.example\n".to_vec();
+        assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::Added(Addition { before, after }));
         assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::Kept);
         assert!(link.is_symlink());
     }

@@ -6,6 +6,7 @@
 //! <config>/keys/<project id>    the project's master key, 64 hex digits
 //! <config>/allowed/<hash>       a folder that was allowed: see `allowed.rs`
 //! <config>/audit.toml           the last checkpoints seen: see `pinned_checkpoints.rs`
+//! <config>/init/<hash>          what `capy init` changed in a folder: see `commands/init/record.rs`
 //! <config>/unclaimed/<id>       an empty file: nobody holds this deployment's values
 //! <config>/deployments/<id>     a deployment's receipt: its options, and marks of its contents
 //! ```

@@ -597,4 +597,6 @@ fn a_capy_run_inside_of_a_command_is_found_and_what_builds_outside_of_it() {
         let words: Vec<_> = command.split(' ').map(OsString::from).collect();
         assert_eq!(nested(&words, folder.path()), Nested { runs_capy, builds_elsewhere }, "{command}");
     }
+    assert!(is_one_command("next build --name 'a && b'") && !is_one_command("a && b"));
+    assert!(!is_one_command("a 'b"));
 }

@@ -1,7 +1,11 @@
 //! `capy encrypt`: seals every plaintext value of `.env` in place. Sealed, public, reserved and
 //! empty values stay.
 
+use std::path::Path;
+
 use capy_protocol::env_value;
+use capy_protocol::key::ProjectKey;
+use zeroize::Zeroizing;
 
 use crate::cli::EnvFileArg;
 use crate::env_file::open::{env_path, read_env_file, refuse_ambiguities};
@@ -19,18 +23,8 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     let _lock = private_file::lock_beside(&path)?;
     let file =
         read_env_file(&path, PipeInput::Refuse)?.ok_or_else(|| Error::NoEnvFile { path: path.clone() })?;
-    // If half of a secret were sealed, the other half would stay readable.
-    refuse_ambiguities(&file, &path)?;
-
-    let mut sealed = 0;
-    let text = file.try_rewrite(|entry| {
-        if !wants_sealing(entry) {
-            return Ok(None);
-        }
-        sealed += 1;
-        env_value::seal(&key, project.id(), &entry.name, &entry.value).map(Some)
-    });
-    let text = text.map_err(Error::Seal)?;
+    let text = seal_all(&file, &path, &project, &key)?;
+    let sealed = file.entries().iter().filter(|entry| wants_sealing(entry)).count();
     if sealed > 0 {
         private_file::replace(&path, text.as_bytes(), &private_file::Access::PRIVATE)
             .map_err(Error::file("write", &path))?;
@@ -39,7 +33,24 @@ pub(super) fn run(arguments: EnvFileArg) -> Result<()> {
     Ok(())
 }
 
-fn wants_sealing(entry: &Entry) -> bool {
+/// The text of the file with each value sealed that wants it.
+pub(super) fn seal_all(
+    file: &EnvFile,
+    path: &Path,
+    project: &Project,
+    key: &ProjectKey,
+) -> Result<Zeroizing<String>> {
+    // If half of a secret were sealed, the other half would stay readable.
+    refuse_ambiguities(file, path)?;
+    let text = file.try_rewrite(|entry| match wants_sealing(entry) {
+        true => env_value::seal(key, project.id(), &entry.name, &entry.value).map(Some),
+        false => Ok(None),
+    });
+    text.map_err(Error::Seal)
+}
+
+/// Whether the value is readable and may not stay so.
+pub(super) fn wants_sealing(entry: &Entry) -> bool {
     let value = entry.value.expose_secret();
     !(value.is_empty()
         || env_value::is_sealed(value)
@@ -47,7 +58,8 @@ fn wants_sealing(entry: &Entry) -> bool {
         || names::is_reserved(&entry.name))
 }
 
-fn report(file: &EnvFile, path: &std::path::Path, sealed: usize) {
+/// Tells what was sealed, and what to do about a file that git tracks.
+pub(super) fn report(file: &EnvFile, path: &Path, sealed: usize) {
     let s = printer::plural(sealed);
     printer::note(&format!("{sealed} value{s} sealed in {}", path.display()));
     let plain: Vec<_> = file

@@ -1,6 +1,13 @@
-//! `capy init`: a new project, or with `--recover` the key of a known one on a new machine.
+//! `capy init`: a new project, or with `--recover` the key of a known one on a new machine; then
+//! what is left to do in its files.
 //!
 //! The words are shown before anything is written, as they cannot be computed from the stored key.
+
+mod offer;
+mod package_json;
+mod record;
+mod step;
+mod undo;
 
 use std::path::Path;
 
@@ -27,14 +34,41 @@ use crate::{git, input, printer};
 const WORDS: usize = 24;
 
 pub(super) fn run(arguments: &Init) -> Result<()> {
-    if arguments.recover { recover() } else { create(arguments.url.as_deref()) }
+    if arguments.recover {
+        return recover();
+    }
+    let path = Path::new(NAME);
+    let is_project = path.symlink_metadata().is_ok();
+    if arguments.undo {
+        let project = if is_project { here()? } else { return Err(Error::NotInitialised) };
+        return undo::run(&project, &project.key()?, arguments.yes);
+    }
+    if is_project && arguments.url.is_some() {
+        return Err(Error::AlreadyInitialised { path: path.into() });
+    }
+    if !is_project {
+        create(arguments.url.as_deref())?;
+    }
+    let project = here()?;
+    let is_any = offer::run(&project, &project.key()?, arguments.yes)?;
+    if is_project && !is_any {
+        printer::note("this folder is a project already, and nothing is left to do");
+    }
+    Ok(())
+}
+
+/// The project of this very folder: a `capy.toml` here that is no file must not lead to one above.
+fn here() -> Result<Project> {
+    let project = Project::find()?;
+    let folder = std::env::current_dir().map_err(Error::file("find", Path::new(".")))?;
+    if project.folder() == folder {
+        Ok(project)
+    } else {
+        Err(Error::AlreadyInitialised { path: NAME.into() })
+    }
 }
 
 fn create(url: Option<&str>) -> Result<()> {
-    let path = Path::new(NAME);
-    if path.symlink_metadata().is_ok() {
-        return Err(Error::AlreadyInitialised { path: path.into() });
-    }
     let config = Config::find()?;
     let url = choose_url(url, &config)?;
     let phrase = RecoveryPhrase::generate().map_err(Error::Seal)?;
@@ -46,7 +80,10 @@ fn create(url: Option<&str>) -> Result<()> {
         "\nproject {project_id} is ready: commit {NAME}, which contains no secret\n\
          next: capy set NAME, or capy encrypt to seal an .env that is there"
     ));
-    report_on_git(ignoring);
+    if let Ignoring::Added(addition) = &ignoring {
+        offer::remember(&here()?, addition)?;
+    }
+    report_on_git(&ignoring);
     Ok(())
 }
 
@@ -95,11 +132,11 @@ fn choose_url(named: Option<&str>, config: &Config) -> Result<ServiceUrl> {
     }
 }
 
-fn report_on_git(ignoring: Ignoring) {
+fn report_on_git(ignoring: &Ignoring) {
     let env = Path::new(".env");
     match ignoring {
         Ignoring::Kept => {}
-        Ignoring::Added => printer::note(".gitignore now keeps .env out of git"),
+        Ignoring::Added(_) => printer::note(".gitignore now keeps .env out of git"),
         Ignoring::LinkedElsewhere => printer::note(
             "warning: .gitignore is a link out of this folder, so capy did not change it\n\nhint: add .env and .env.* to it",
         ),

@@ -37,11 +37,12 @@ mod tests {
 
     /// The sources of error types that have no table of codes, and of tables that exist only on
     /// some systems.
-    const SOURCES: [&str; 7] = [
+    const SOURCES: [&str; 8] = [
         include_str!("../error.rs"),
         include_str!("build.rs"),
         include_str!("service_verify.rs"),
         include_str!("deployment.rs"),
+        include_str!("init.rs"),
         include_str!("../../../client/src/error.rs"),
         include_str!("../../../inliner/src/error.rs"),
         include_str!("../../../server/src/error.rs"),

@@ -43,7 +43,9 @@ fn a_config_folder_that_others_can_read_is_made_private() {
 fn nothing_is_overwritten() {
     let sandbox = Sandbox::project();
     let before = sandbox.files();
-    sandbox.capy(&["init"]).fails(1, "ALREADY_INITIALISED");
+    sandbox.capy(&["init", "--url", "https://keys.example.com"]).fails(1, "ALREADY_INITIALISED");
+    let again = sandbox.capy(&["init"]).succeeds();
+    assert!(again.stderr.contains("nothing is left to do") && again.stdout.is_empty(), "{}", again.stderr);
     assert_eq!(sandbox.files(), before);
 }
 

@@ -9,6 +9,7 @@ mod env_file;
 mod git;
 mod help;
 mod init;
+mod init_offer;
 mod inline;
 mod inline_outputs;
 mod login;
