@@ -49,6 +49,13 @@ const GROUPS: &[(&str, &[Row])] = &[
         ],
     ),
     (
+        "`capy run`",
+        &[
+            ("CLOUDFLARE_ENV", "the environment of wrangler's configuration, as wrangler reads it"),
+            ("_CAPY_OUTER_RUN", "set by a `capy run` for one inside of it: names of the opened variables"),
+        ],
+    ),
+    (
         "The page of `capy deploy`",
         &[
             ("BROWSER", "commands that open a page, with colons between them"),
