@@ -77,7 +77,7 @@ impl InitRecord {
     /// malformed.
     pub(super) fn read(folder: &Path, project: &ProjectId) -> Result<Self> {
         let path = path_of(folder)?;
-        let text = private_file::read_if_exists(&path).map_err(Error::file("read", &path))?;
+        let text = private_file::read_if_exists(&path)?;
         let known = text.and_then(|text| toml::from_str::<Self>(&text).ok());
         let known = known.filter(|known| known.project == *project);
         Ok(known.unwrap_or(Self { project: project.clone(), gitignore: None, package: None, env: None }))

@@ -54,8 +54,7 @@ impl Step {
 
     /// Locks the file's folder, in which records of changes are made one after another, too.
     fn lock_unchanged(&self) -> Result<File> {
-        let lock =
-            private_file::lock_beside(&self.path).map_err(Error::file("lock the folder of", &self.path))?;
+        let lock = private_file::lock_beside(&self.path)?;
         match read(&self.path)? == self.before {
             true => Ok(lock),
             false => Err(InitFault::ChangedMeanwhile { path: self.path.clone() }.into()),
