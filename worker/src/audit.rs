@@ -18,7 +18,6 @@
 //! number, for which SQLite's own sequence has to be changed. A client that remembers a checkpoint
 //! detects a trail that was shortened to below it.
 
-mod damage;
 mod root_loss;
 mod seals;
 
@@ -30,9 +29,8 @@ use capy_protocol::id::{DeployId, ProjectId};
 use capy_protocol::wrap::WrapRoots;
 
 use crate::caller::Caller;
-use crate::host::{self, Value};
+use crate::host::{self, Cell, FromCell, Value};
 
-pub use damage::Damage;
 pub use root_loss::{NeededRoot, RootLoss, WriteOffRefusal};
 pub use seals::{SealedCheckpoint, Segment, Unsealable};
 
@@ -221,7 +219,7 @@ impl Row {
     /// Reads a row from the database. A row with unexpected values is no error: it is read with its
     /// [`Damage`].
     pub(crate) fn read(row: host::Row<'_>) -> host::Result<Self> {
-        let mut cells = damage::Cells::of(row);
+        let mut cells = Cells::of(row);
         let mut read = Self {
             id: row.read("id")?,
             event_id: cells.read("event_id")?,
@@ -264,7 +262,7 @@ impl Row {
             .number(self.key_id.map_or(u64::MAX, u64::from))
     }
 
-    /// The parameters of [`EVENT`](crate::store::sql::audit::EVENT).
+    /// The parameters of [`EVENT`](crate::store::audit::EVENT).
     pub(crate) fn values(&self) -> Vec<Value> {
         let mut values = vec![self.subject.as_str().into()];
         values.extend(self.shared_values());
@@ -305,5 +303,57 @@ impl Row {
             user_agent: self.user_agent,
             detail: self.detail,
         }
+    }
+}
+
+/// A damaged row as digests cover it, so that a checkpoint distinguishes it from other rows. It has
+/// values that the service cannot have written, such as a time before 1970, a number in a text
+/// column, or NULL in a required column, which proves that somebody else wrote to the database.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Damage(Record);
+
+impl Damage {
+    /// The record that stands for a row in digests: the damaged row as it is, or else the record of
+    /// its columns.
+    fn record_or(damage: Option<&Self>, whole: impl FnOnce() -> Record) -> Record {
+        damage.map_or_else(whole, |damage| damage.0.clone())
+    }
+}
+
+/// Reads a row column by column, and keeps what it read.
+struct Cells<'a> {
+    row: host::Row<'a>,
+    /// All cells read so far.
+    read: Vec<Cell>,
+    is_damaged: bool,
+}
+
+impl<'a> Cells<'a> {
+    fn of(row: host::Row<'a>) -> Self {
+        Self { row, read: Vec::new(), is_damaged: false }
+    }
+
+    /// Reads a column. A value that the service cannot have written marks the row as damaged, and
+    /// the default is returned.
+    fn read<T: FromCell + Default>(&mut self, column: &'static str) -> host::Result<T> {
+        let cell = self.row.cell(column)?;
+        self.read.push(cell.clone());
+        Ok(T::from_cell(cell).unwrap_or_else(|| {
+            self.is_damaged = true;
+            T::default()
+        }))
+    }
+
+    /// The damage, when any column was damaged.
+    fn damage(self, domain: &str) -> Option<Damage> {
+        let add = |record: Record, cell: &Cell| match cell {
+            Cell::Null => record.text(None),
+            Cell::Integer(number) => record.number(number.cast_unsigned()),
+            Cell::Text(text) => record.text(Some(text)),
+            // The host does not return such a value exactly, so that all of them have the same
+            // record.
+            Cell::Unsupported => record.number(u64::MAX).text(None),
+        };
+        self.is_damaged.then(|| Damage(self.read.iter().fold(Record::of(domain), add)))
     }
 }

@@ -6,7 +6,6 @@ pub(crate) mod decrypt;
 pub(crate) mod deploys;
 pub(crate) mod health;
 pub(crate) mod projects;
-pub(crate) mod root_loss;
 pub(crate) mod roots;
 pub(crate) mod row_seals;
 pub(crate) mod rows;

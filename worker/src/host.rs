@@ -89,7 +89,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 /// A SQL statement with its numbered parameters.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// The text: always a constant of [`crate::store::sql`] or [`crate::migrations`], never built
+    /// The text: always a constant of [`crate::store`] or [`crate::migrations`], never built
     /// from input.
     pub sql: &'static str,
     /// The parameters `?1` and on.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::store::page::Cursor;
+use crate::store::Cursor;
 
 /// Why a query is refused. Names the parameter, never its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

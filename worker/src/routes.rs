@@ -7,9 +7,7 @@ use crate::app::App;
 use crate::call::{Answer, Call, Outcome, Request};
 use crate::error::ApiError;
 use crate::future::BoxFuture;
-use crate::handlers::{
-    audit, decrypt, deploys, health, projects, root_loss, roots, row_seals, rows, tokens, trusts,
-};
+use crate::handlers::{audit, decrypt, deploys, health, projects, roots, row_seals, rows, tokens, trusts};
 use crate::host::Host;
 use crate::log;
 use crate::panics::catch_panic;
@@ -58,7 +56,7 @@ impl<H: Host> Table<H> {
         Bearer GET "/admin/wrap-roots" => roots::list;
         Bearer GET "/admin/audit" => audit::list_of_service;
         Bearer GET "/admin/audit/verify" => audit::verify;
-        Bearer POST "/admin/audit/give-up" => root_loss::write_off;
+        Bearer POST "/admin/audit/give-up" => audit::write_off;
         Bearer GET "/admin/rows/verify" => row_seals::verify;
         Bearer POST "/admin/rows/seal" => row_seals::seal;
         Bearer POST "/tokens" => tokens::create;

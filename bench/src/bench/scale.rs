@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use capy_worker::audit::SEGMENT_ROWS_MAX;
 use capy_worker::host::{Statement, Value};
 use capy_worker::migrations::MIGRATIONS;
-use capy_worker::store::sql;
+use capy_worker::store::{audit, deploys};
 use rusqlite::{Connection, StatementStatus};
 
 use capy_test_support::steps::heading;
@@ -125,9 +125,9 @@ fn decrypt(deploy: &str, at: u64, fresh: u64) -> Operation {
     let named = format!("{at:016} {digest} {}", id(fresh));
     release.extend(["[]".into(), named.into(), digest.into(), oldest.into()]);
     let statements = vec![
-        Statement::new(sql::FIND, vec![deploy.into()]),
-        Statement::new(sql::audit::EVENT_IF_OPEN, open),
-        Statement::new(sql::RELEASE, release),
+        Statement::new(deploys::FIND, vec![deploy.into()]),
+        Statement::new(deploys::EVENT_IF_OPEN, open),
+        Statement::new(deploys::RELEASE, release),
     ];
     Operation { name: "decrypt", statements }
 }
@@ -137,8 +137,8 @@ fn register(at: u64, fresh: u64) -> Operation {
     register.extend(["project-key".into(), "main".into(), "vercel".into(), at.into()]);
     register.extend([Value::Null, Value::Null, Value::Null, "bootstrap".into(), id(fresh).into()]);
     let statements = vec![
-        Statement::new(sql::audit::EVENT_IF_NEW, event(&id(fresh), fresh + (1 << 20))),
-        Statement::new(sql::INSERT, register),
+        Statement::new(deploys::EVENT_IF_NEW, event(&id(fresh), fresh + (1 << 20))),
+        Statement::new(deploys::INSERT, register),
     ];
     Operation { name: "register", statements }
 }
@@ -156,19 +156,19 @@ fn operations(events: u64, run: u64) -> Vec<Operation> {
         register(at, fresh),
         operation(
             "list deployments",
-            vec![one(sql::LIST, vec![of_project(), (1_u64 << 52).into(), "".into(), 201_u64.into()])],
+            vec![one(deploys::LIST, vec![of_project(), (1_u64 << 52).into(), "".into(), 201_u64.into()])],
         ),
         operation(
             "list events",
-            vec![one(sql::audit::EVENTS, vec![of_project(), (1_u64 << 52).into(), 201_u64.into()])],
+            vec![one(audit::EVENTS, vec![of_project(), (1_u64 << 52).into(), 201_u64.into()])],
         ),
         operation(
             "checkpoint",
             vec![
-                one(sql::audit::LAST_CHECKPOINTS, vec![17_u64.into()]),
-                one(sql::audit::SEGMENT, segment()),
-                one(sql::audit::SEGMENT_COPIES, segment()),
-                one(sql::audit::SEQUENCE, vec![]),
+                one(audit::LAST_CHECKPOINTS, vec![17_u64.into()]),
+                one(audit::SEGMENT, segment()),
+                one(audit::SEGMENT_COPIES, segment()),
+                one(audit::SEQUENCE, vec![]),
             ],
         ),
     ]

@@ -140,7 +140,7 @@ mod tests {
     fn the_worker_written_by_hand_runs_the_services_own_statements() {
         let read = |path: &str| fs::read_to_string(workspace_root().join(path)).unwrap();
         let bare = |text: &str| text.replace(|letter: char| !letter.is_alphanumeric() && letter != '?', "");
-        let ours = bare(&(read("worker/src/store/sql.rs") + &read("worker/src/store/sql/audit.rs")));
+        let ours = bare(&(read("worker/src/store/deploys.rs") + &read("worker/src/store/audit.rs")));
         let peer = read("bench/peers/decrypt-worker/worker.mjs");
         for (name, clauses) in [("FIND", 1), ("EVENT_IF_OPEN", 11), ("RELEASE", 9)] {
             let (_, statement) = peer.split_once(&format!("const {name} =")).unwrap();

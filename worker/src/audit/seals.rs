@@ -30,8 +30,7 @@ use capy_protocol::json;
 use capy_protocol::key::AuditKey;
 use capy_protocol::wrap::WrapRoots;
 
-use super::damage::{Cells, Damage};
-use super::{LAST_NUMBER, Row};
+use super::{Cells, Damage, LAST_NUMBER, Row};
 use crate::host;
 
 /// A checkpoint with its seal.

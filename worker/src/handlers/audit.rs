@@ -1,19 +1,24 @@
-//! Lists and verifies the audit trail.
+//! Lists, verifies and seals the audit trail, and writes off lost wrap roots that it needs.
 
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use capy_protocol::api::{AuditList, AuditVerification};
-use capy_protocol::id::ProjectId;
+use capy_protocol::api::{AuditList, AuditVerification, WriteOffRequest, WriteOffResponse};
+use capy_protocol::id::{KeyId, ProjectId};
 use capy_protocol::scope::Scope;
 
 use crate::app::App;
-use crate::audit::SEGMENT_ROWS_MAX;
+use crate::audit::{Action, SEGMENT_ROWS_MAX, Subject, WriteOffRefusal};
 use crate::auth;
 use crate::call::{Answer, Call, Outcome};
+use crate::error::ApiError;
 use crate::host::{self, Host};
 use crate::query;
 use crate::store::audit::{self, Sealing, Verified};
 use crate::store::row_seals;
+
+/// The most roots that one call writes off.
+const ROOTS_MAX: usize = 16;
 
 /// `GET /projects/{project_id}/audit?cursor=`: lists a project's audit events.
 ///
@@ -119,4 +124,52 @@ async fn tell_stop<H: Host>(app: &App<H>, reason: String) {
     let now = app.clock.now();
     let since = audit::record_stop(&app.host, &reason, now).await.unwrap_or(now);
     app.log.warn(&format!("the sealing of the audit trail has stopped since {since}: {reason}"));
+}
+
+/// `POST /admin/audit/give-up`: writes off lost wrap roots.
+///
+/// 1. Require an admin's bearer: 401, 403. Read the body: 400, 413, 415.
+/// 2. Find what would be lost: 409 for a root that is held or that nothing needs, and when the
+///    trail cannot be sealed even without these roots.
+/// 3. For a dry run, answer 200 with it.
+/// 4. Write an event and a checkpoint that records the loss in one transaction: 409 when another
+///    call made a checkpoint meanwhile, 503. Then make checkpoints over the rows that waited, as
+///    many as one run may.
+/// 5. Answer 200 with what is lost.
+pub(crate) async fn write_off<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
+    let identity = auth::admin(&app, call.authorization()).await?;
+    let caller = call.caller();
+    let request: WriteOffRequest = call.json().await?;
+    let key_ids = distinct(request.key_ids)?;
+    let roots = app.secrets.wrap_roots()?;
+    if key_ids.iter().any(|key_id| roots.key_ids().any(|held| held == *key_id)) {
+        return Err(WriteOffRefusal::Held.into());
+    }
+    let now = app.clock.now();
+    let (segment, loss) = audit::find_loss(&app.host, &roots, &key_ids).await?;
+    let loss = loss?;
+    let sealed = segment.seal_writing_off(&loss.findings, &roots, now).map_err(WriteOffRefusal::from)?;
+    let mut answer = WriteOffResponse { events: loss.events, findings: loss.findings, checkpoint: None };
+    if !request.dry_run {
+        let names: Vec<String> = key_ids.iter().map(KeyId::to_string).collect();
+        let detail = format!("{} events lose their proof", loss.events);
+        let subject = Subject::of_service(&names.join(","), Some(detail));
+        let event = app.seal(&identity.event(Action::GiveUpRoot, now, caller), subject, "ok")?;
+        let made = audit::record_loss(&app.host, &sealed, &event).await?;
+        answer.checkpoint = Some(made.ok_or(WriteOffRefusal::Overtaken)?.checkpoint);
+        checkpoint(&app).await;
+    }
+    Answer::ok(&answer)
+}
+
+/// Sorts the ids, so that what is recorded does not depend on their order in the request. 400 for
+/// duplicates and a wrong number of ids.
+fn distinct(key_ids: Vec<KeyId>) -> Result<Vec<KeyId>, ApiError> {
+    let key_ids = BinaryHeap::from(key_ids).into_sorted_vec();
+    match key_ids.len() {
+        1..=ROOTS_MAX if key_ids.windows(2).all(|pair| pair[0] != pair[1]) => Ok(key_ids),
+        _ => {
+            Err(ApiError::BadRequest(format!("key_ids has one to {ROOTS_MAX} wrap roots, each once").into()))
+        }
+    }
 }

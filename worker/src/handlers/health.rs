@@ -12,8 +12,8 @@ use crate::error::Fault;
 use crate::future::MaybeSend;
 use crate::host::{self, Host};
 use crate::secrets::Secrets;
+use crate::store;
 use crate::store::audit::{self, SealingState};
-use crate::store::deploys;
 
 /// How long the check of one binding may take.
 const CHECK_TIMEOUT_MS: u32 = 2000;
@@ -27,11 +27,11 @@ const CHECK_TIMEOUT_MS: u32 = 2000;
 pub(crate) async fn health<H: Host>(app: Arc<App<H>>, _: Call) -> Outcome {
     let mut faults = Vec::new();
     let bindings = Bindings {
-        database: state(with_time_limit(&app, deploys::check(&app.host, app.clock.now())).await, &mut faults),
+        database: state(with_time_limit(&app, store::check(&app.host, app.clock.now())).await, &mut faults),
         revocations: state(with_time_limit(&app, app.host.check_revocations()).await, &mut faults),
         limits: state(with_time_limit(&app, app.host.check_limits()).await, &mut faults),
         secrets: state(app.secrets.check_keys(), &mut faults),
-        store: store(&app.secrets, &mut faults),
+        store: project_store(&app.secrets, &mut faults),
     };
     // A database that does not answer is not waited for a second time.
     let sealing = match bindings.database == "ok" {
@@ -82,7 +82,7 @@ fn unknown() -> SealingHealth {
 }
 
 /// The state of the project store: `off` without keys, which is no fault.
-fn store(secrets: &Secrets, faults: &mut Vec<String>) -> String {
+fn project_store(secrets: &Secrets, faults: &mut Vec<String>) -> String {
     let found = secrets.check_store();
     let off = found == Ok(false);
     let state = state(found.map(drop), faults);

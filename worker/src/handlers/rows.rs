@@ -20,7 +20,7 @@ use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
 use crate::store::audit;
-use crate::store::rows::{self, RESEALED_AT_ONCE, Stale};
+use crate::store::projects::{self, RESEALED_AT_ONCE, StaleRow};
 
 /// `GET /api/build/projects/{project_id}/rows`: hands a project's sealed values to a build host.
 ///
@@ -38,7 +38,8 @@ pub(crate) async fn of_project<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome
     app.store_keys()?;
     let subject = Subject::of_project(&project_id, &project_id, None);
     let event = app.seal(&identity.event(Action::TakeRows, app.clock.now(), caller), subject, "ok")?;
-    let rows = rows::of_project(&app.host, &project_id, &event).await?.ok_or(ApiError::ProjectUnknown)?;
+    let rows =
+        projects::sealed_rows(&app.host, &project_id, &event).await?.ok_or(ApiError::ProjectUnknown)?;
     Answer::ok(&StoreRows { project_id, rows })
 }
 
@@ -50,7 +51,7 @@ pub(crate) async fn of_project<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome
 pub(crate) async fn keys<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     auth::admin(&app, call.authorization()).await?;
     let held = app.store_keys()?;
-    let counted = rows::by_key(&app.host).await?;
+    let counted = projects::rows_by_key(&app.host).await?;
     let rows = |id| counted.iter().find(|(known, _)| *known == id).map_or(0, |(_, rows)| *rows);
     let state = |key_id, held_now| {
         let newest = key_id == Some(held.newest());
@@ -78,7 +79,7 @@ pub(crate) async fn rotate<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
     let caller = call.caller();
     let request: RotateRequest = call.json().await?;
     let keys = app.store_keys()?;
-    let stale = rows::stale(&app.host, request.after, keys.newest()).await?;
+    let stale = projects::stale_rows(&app.host, request.after, keys.newest()).await?;
     if request.after.is_none() && !stale.is_empty() {
         let detail = format!("under key {}", keys.newest());
         let subject = Subject::of_service(&"store", Some(detail));
@@ -96,16 +97,16 @@ pub(crate) async fn rotate<H: Host>(app: Arc<App<H>>, call: Call) -> Outcome {
             Err(error) => unopened.push(unopened_row(row, error)),
         }
     }
-    let resealed = rows::reseal(&app.host, keys.newest(), &fresh).await?;
+    let resealed = projects::reseal_rows(&app.host, keys.newest(), &fresh).await?;
     Answer::ok(&Rotated { resealed, unopened, next })
 }
 
-fn reseal(keys: &StoreKeys, row: &Stale) -> capy_protocol::Result<String> {
+fn reseal(keys: &StoreKeys, row: &StaleRow) -> capy_protocol::Result<String> {
     let binding = Binding { project: &row.project_id, name: &row.key };
     keys.seal(binding, &keys.open(binding, row.key_id, &row.row)?)
 }
 
-fn unopened_row(row: Stale, error: Error) -> UnopenedRow {
+fn unopened_row(row: StaleRow, error: Error) -> UnopenedRow {
     let key_missing = matches!(error, Error::UnknownStoreKey(_));
     UnopenedRow { project_id: row.project_id, key: row.key, key_id: row.key_id, key_missing }
 }

@@ -6,8 +6,8 @@ use capy_protocol::id::KeyId;
 use capy_protocol::to_json;
 use capy_protocol::wrap::WrapRoots;
 
-use super::sql::row_seals as sql;
-use super::{sql as all_sql, tokens, trusts};
+use super::audit::EVENT;
+use super::{tokens, trusts};
 use crate::audit::Row as Event;
 use crate::deploy_record::Record;
 use crate::host::{Host, Result, Row, Rows, Statement, Value, query};
@@ -28,6 +28,66 @@ pub(crate) enum Kind {
     /// Trusts in CI identities.
     Trust,
 }
+
+/// A page of live rows, each with the number of its events that end it or count a use. The
+/// condition on action and detail makes SQLite use the partial index of these events. Arguments: a
+/// table, its id column, the condition for a live row, and the action that ends one.
+macro_rules! live_rows {
+    ($table:literal, $id:literal, $live:literal, $end:literal) => {
+        concat!(
+            "SELECT *, (SELECT count(*) FROM audit WHERE subject = ",
+            $id,
+            " AND (action <> 'decrypt' OR detail IS NOT NULL) AND action = '",
+            $end,
+            "') AS ends, (SELECT count(*) FROM audit WHERE subject = ",
+            $id,
+            " AND (action <> 'decrypt' OR detail IS NOT NULL) AND action = 'decrypt' AND result = 'ok' \
+            AND detail = 'counted') AS counted FROM ",
+            $table,
+            " WHERE ",
+            $id,
+            " > ?1 AND ",
+            $live,
+            " ORDER BY ",
+            $id,
+            " LIMIT ?2"
+        )
+    };
+}
+
+/// At most ?2 live deployments after ?1.
+pub const DEPLOYS: &str = live_rows!("deploys", "deploy_id", "revoked_at IS NULL", "revoke");
+
+/// At most ?2 live API tokens after ?1.
+pub const TOKENS: &str = live_rows!("tokens", "token_id", "revoked_at IS NULL", "revoke-token");
+
+/// At most ?2 trusts after ?1.
+pub const TRUSTS: &str = live_rows!("oidc_trusts", "trust_id", "1", "remove-trust");
+
+/// Writes seals of rows that have none: a JSON array of objects with `id` and `seal`.
+macro_rules! first_seals {
+    ($table:literal, $id:literal, $live:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " SET seal = (SELECT value ->> 'seal' FROM json_each(?1) WHERE value ->> 'id' = ",
+            $id,
+            ") WHERE ",
+            $id,
+            " IN (SELECT value ->> 'id' FROM json_each(?1)) AND seal IS NULL AND ",
+            $live
+        )
+    };
+}
+
+/// Writes first seals of deployments.
+pub const SEAL_DEPLOYS: &str = first_seals!("deploys", "deploy_id", "revoked_at IS NULL");
+
+/// Writes first seals of API tokens.
+pub const SEAL_TOKENS: &str = first_seals!("tokens", "token_id", "revoked_at IS NULL");
+
+/// Writes first seals of trusts.
+pub const SEAL_TRUSTS: &str = first_seals!("oidc_trusts", "trust_id", "1");
 
 impl Kind {
     const ALL: [Self; 3] = [Self::Deploy, Self::Token, Self::Trust];
@@ -51,9 +111,9 @@ impl Kind {
     /// The statement of a page, the id column, and the statement that writes first seals.
     fn statements(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Deploy => (sql::DEPLOYS, "deploy_id", sql::SEAL_DEPLOYS),
-            Self::Token => (sql::TOKENS, "token_id", sql::SEAL_TOKENS),
-            Self::Trust => (sql::TRUSTS, "trust_id", sql::SEAL_TRUSTS),
+            Self::Deploy => (DEPLOYS, "deploy_id", SEAL_DEPLOYS),
+            Self::Token => (TOKENS, "token_id", SEAL_TOKENS),
+            Self::Trust => (TRUSTS, "trust_id", SEAL_TRUSTS),
         }
     }
 }
@@ -221,11 +281,30 @@ fn flaw(status: SealStatus) -> Option<RowFlaw> {
 pub(crate) async fn seal<H: Host>(host: &H, page: &VerifiedPage, event: &Event) -> Result<()> {
     let (_, _, seal) = page.kind.statements();
     let statements = vec![
-        Statement::new(all_sql::audit::EVENT, event.values()),
+        Statement::new(EVENT, event.values()),
         Statement::new(seal, vec![Value::json(&page.first_seals)]),
     ];
     host.transaction(statements).await.map(drop)
 }
+
+/// At most ?2 live API tokens under one of the wrap roots in the JSON array ?1.
+pub const TOKENS_UNDER: &str = "SELECT * FROM tokens WHERE revoked_at IS NULL AND instr(seal, ':') > 0 \
+    AND CAST(seal AS INTEGER) IN (SELECT value FROM json_each(?1)) LIMIT ?2";
+
+/// At most ?2 trusts under one of the wrap roots in the JSON array ?1.
+pub const TRUSTS_UNDER: &str = "SELECT * FROM oidc_trusts WHERE instr(seal, ':') > 0 \
+    AND CAST(seal AS INTEGER) IN (SELECT value FROM json_each(?1)) LIMIT ?2";
+
+/// Replaces seals of API tokens, unless they were changed: a JSON array of objects with `id`, `was`
+/// and `seal`.
+pub const RESEAL_TOKENS: &str = "UPDATE tokens SET seal = (SELECT value ->> 'seal' FROM json_each(?1) \
+    WHERE value ->> 'id' = token_id) WHERE seal = (SELECT value ->> 'was' FROM json_each(?1) \
+    WHERE value ->> 'id' = token_id) AND revoked_at IS NULL";
+
+/// Replaces seals of trusts, as [`RESEAL_TOKENS`] does.
+pub const RESEAL_TRUSTS: &str = "UPDATE oidc_trusts SET seal = (SELECT value ->> 'seal' FROM json_each(?1) \
+    WHERE value ->> 'id' = trust_id) WHERE seal = (SELECT value ->> 'was' FROM json_each(?1) \
+    WHERE value ->> 'id' = trust_id)";
 
 /// Seals API tokens and trusts of older roots under the newest one, so that the older roots can be
 /// removed. Deployments stay under the root that their blobs need.
@@ -236,10 +315,9 @@ pub(crate) async fn renew<H: Host>(host: &H, roots: &WrapRoots) -> Result<()> {
         return Ok(());
     }
     let values = || vec![Value::json(&older), RESEALED_AT_ONCE.into()];
-    let under =
-        vec![Statement::new(sql::TOKENS_UNDER, values()), Statement::new(sql::TRUSTS_UNDER, values())];
+    let under = vec![Statement::new(TOKENS_UNDER, values()), Statement::new(TRUSTS_UNDER, values())];
     let found = host.transaction(under).await?;
-    let kinds = [(Kind::Token, sql::RESEAL_TOKENS), (Kind::Trust, sql::RESEAL_TRUSTS)];
+    let kinds = [(Kind::Token, RESEAL_TOKENS), (Kind::Trust, RESEAL_TRUSTS)];
     let mut statements = Vec::new();
     for ((kind, reseal), rows) in kinds.into_iter().zip(found) {
         let (_, id_column, _) = kind.statements();
@@ -257,8 +335,13 @@ pub(crate) async fn renew<H: Host>(host: &H, roots: &WrapRoots) -> Result<()> {
     if statements.is_empty() { Ok(()) } else { host.transaction(statements).await.map(drop) }
 }
 
+/// How many live API tokens and trusts have a seal under each wrap root.
+pub const NEEDED_BY_ROWS: &str = "SELECT CAST(seal AS INTEGER) AS key_id, count(*) AS needing FROM (\
+    SELECT seal FROM tokens WHERE revoked_at IS NULL UNION ALL SELECT seal FROM oidc_trusts) \
+    WHERE instr(seal, ':') > 0 AND CAST(seal AS INTEGER) BETWEEN 0 AND 4294967295 GROUP BY 1 ORDER BY 1";
+
 /// How many live API tokens and trusts need each wrap root.
 pub(crate) async fn needed<H: Host>(host: &H) -> Result<Vec<(KeyId, u64)>> {
-    let counts = query(host, sql::NEEDED_BY_ROWS, vec![]).await?;
+    let counts = query(host, NEEDED_BY_ROWS, vec![]).await?;
     counts.parse(|row| Ok((row.read("key_id")?, row.read("needing")?)))
 }

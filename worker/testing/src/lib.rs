@@ -13,7 +13,7 @@ use capy_worker::future::MaybeSend;
 use capy_worker::host::{Host, HostError, Limit, Result, RsaKey, Statement};
 use capy_worker::hosts::outbound;
 use capy_worker::hosts::sqlite::Answer;
-use capy_worker::store::sql;
+use capy_worker::store::deploys;
 
 pub use memory_database::MemoryDatabase;
 
@@ -118,10 +118,10 @@ impl Host for FaultyHost {
             return Err(HostError::Database("injected".into()));
         }
         if faults.revoked_between
-            && let Some(release) = statements.iter().find(|statement| statement.sql == sql::RELEASE)
+            && let Some(release) = statements.iter().find(|statement| statement.sql == deploys::RELEASE)
         {
             let values = release.values[..2].to_vec();
-            self.database.transaction(&[Statement::new(sql::REVOKE, values)])?;
+            self.database.transaction(&[Statement::new(deploys::REVOKE, values)])?;
         }
         self.database.transaction(&statements)
     }

@@ -2,7 +2,7 @@
 //! test can stop between two calls.
 
 use capy_worker::migrations::MIGRATIONS;
-use capy_worker::store::sql;
+use capy_worker::store::{self, audit, deploys, projects, row_seals, tokens};
 use rusqlite::{Connection, ToSql, params};
 
 const ID: &str = "abababababababababababababababababababababababababababababababab";
@@ -38,7 +38,7 @@ fn register(database: &mut Connection) -> bool {
         params![ID, "prj_a", "register", "ok", at, "192.0.2.7", "IS", none, "me", 9.0, "e1", "m", none];
     let row: &[&dyn ToSql] =
         params![ID, "prj_a", 9.0, 1.0, "project-key", none, none, at, none, none, none, none, "s"];
-    transaction(database, &[(sql::audit::EVENT_IF_NEW, event), (sql::INSERT, row)]) == 1
+    transaction(database, &[(deploys::EVENT_IF_NEW, event), (deploys::INSERT, row)]) == 1
 }
 
 fn release(database: &mut Connection, at: f64) -> bool {
@@ -48,7 +48,7 @@ fn release(database: &mut Connection, at: f64) -> bool {
         ID, "prj_a", "decrypt", "ok", at, none, none, none, none, 9.0, id, "m", none, 0.0, 9.0, none, ""
     ];
     let release: &[&dyn ToSql] = params![ID, at, 0.0, 9.0, "[]", none, none, ""];
-    transaction(database, &[(sql::audit::EVENT_IF_OPEN, event), (sql::RELEASE, release)]) == 1
+    transaction(database, &[(deploys::EVENT_IF_OPEN, event), (deploys::RELEASE, release)]) == 1
 }
 
 fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
@@ -56,8 +56,8 @@ fn revoke(database: &mut Connection, at: f64) -> Option<i64> {
     let id = format!("revoke {at}");
     let event: &[&dyn ToSql] =
         params![ID, "prj_a", "revoke", "ok", at, none, none, none, "me", 9.0, id, "m", none];
-    transaction(database, &[(sql::audit::EVENT_IF_LIVE, event), (sql::REVOKE, params![ID, at])]);
-    database.query_row(sql::REVOKED_AT, [ID], |row| row.get(0)).unwrap()
+    transaction(database, &[(deploys::EVENT_IF_LIVE, event), (deploys::REVOKE, params![ID, at])]);
+    database.query_row(deploys::REVOKED_AT, [ID], |row| row.get(0)).unwrap()
 }
 
 fn events(database: &Connection) -> Vec<String> {
@@ -84,8 +84,9 @@ fn a_release_after_the_revocation_counts_nothing_and_writes_no_event() {
     assert!(!release(&mut database, 9.0));
     assert_eq!(revoke(&mut database, 10.0), Some(8), "the first time stays");
     assert_eq!(events(&database), ["prj_a register 5", "prj_a decrypt 7", "prj_a revoke 8"]);
-    let counted: (i64, i64) =
-        database.query_row(sql::FIND, [ID], |row| Ok((row.get("uses")?, row.get("last_used_at")?))).unwrap();
+    let counted: (i64, i64) = database
+        .query_row(deploys::FIND, [ID], |row| Ok((row.get("uses")?, row.get("last_used_at")?)))
+        .unwrap();
     assert_eq!(counted, (1, 7));
 }
 
@@ -96,17 +97,17 @@ fn a_release_takes_the_seal_of_the_count_that_it_comes_to_and_none_where_it_was_
     register(&mut database);
     let none = Option::<String>::None;
     let row = |database: &Connection| -> (i64, String) {
-        database.query_row(sql::FIND, [ID], |row| Ok((row.get("uses")?, row.get("seal")?))).unwrap()
+        database.query_row(deploys::FIND, [ID], |row| Ok((row.get("uses")?, row.get("seal")?))).unwrap()
     };
     for expected in [(1, "s1"), (2, "s2"), (3, "s3")] {
         let release: &[&dyn ToSql] = params![ID, 6.0, 0.0, 2.0, r#"["s1","s2","s3"]"#, none, none, ""];
-        assert_eq!(transaction(&mut database, &[(sql::RELEASE, release)]), 1);
+        assert_eq!(transaction(&mut database, &[(deploys::RELEASE, release)]), 1);
         assert_eq!(row(&database), (expected.0, expected.1.to_owned()));
     }
     let release: &[&dyn ToSql] = params![ID, 6.0, 0.0, 2.0, r#"["s1","s2","s3"]"#, none, none, ""];
-    assert_eq!(transaction(&mut database, &[(sql::RELEASE, release)]), 0, "it counts more by now");
+    assert_eq!(transaction(&mut database, &[(deploys::RELEASE, release)]), 0, "it counts more by now");
     let release: &[&dyn ToSql] = params![ID, 6.0, 3.0, 9.0, "[]", none, none, ""];
-    assert_eq!(transaction(&mut database, &[(sql::RELEASE, release)]), 1);
+    assert_eq!(transaction(&mut database, &[(deploys::RELEASE, release)]), 1);
     assert_eq!(row(&database), (4, "s3".to_owned()));
 }
 
@@ -119,8 +120,8 @@ fn a_release_is_named_in_its_row_once_and_for_a_minute_and_with_31_others_at_mos
         let oldest = format!("{:016}", at.saturating_sub(100));
         let (named, digest) = (text(at, digest), format!("{digest:032}"));
         let values: &[&dyn ToSql] = params![ID, at as f64, 0.0, 1e6, "[]", named, digest, oldest];
-        let released = transaction(&mut database, &[(sql::RELEASE, values)]);
-        let named: String = database.query_row(sql::FIND, [ID], |row| row.get("repeats")).unwrap();
+        let released = transaction(&mut database, &[(deploys::RELEASE, values)]);
+        let named: String = database.query_row(deploys::FIND, [ID], |row| row.get("repeats")).unwrap();
         (released, serde_json::from_str::<Vec<String>>(&named).unwrap())
     };
     assert_eq!(release(1000, 1), (1, vec![text(1000, 1)]));
@@ -142,19 +143,19 @@ fn the_list_is_newest_first_and_uses_its_index() {
     for (id, project, at) in [("a", "p", 1), ("b", "p", 3), ("c", "p", 2), ("d", "q", 4)] {
         let row: &[&dyn ToSql] =
             params![id.repeat(64), project, 1, 1, "deploy-key", none, none, at, none, none, none, none, none];
-        database.prepare(sql::INSERT).unwrap().query(row).unwrap().next().unwrap();
+        database.prepare(deploys::INSERT).unwrap().query(row).unwrap().next().unwrap();
     }
-    let mut statement = database.prepare(sql::LIST).unwrap();
+    let mut statement = database.prepare(deploys::LIST).unwrap();
     let times = statement
         .query_map(params!["p", 9, "", 10], |row| row.get::<_, i64>("created_at"))
         .unwrap()
         .map(Result::unwrap);
     assert_eq!(times.collect::<Vec<_>>(), [3, 2, 1]);
-    let explain = format!("EXPLAIN QUERY PLAN {}", sql::LIST);
+    let explain = format!("EXPLAIN QUERY PLAN {}", deploys::LIST);
     let plan: String =
         database.query_row(&explain, params!["p", 9, "", 10], |row| row.get("detail")).unwrap();
     assert!(plan.contains("deploys_of_project"), "{plan}");
-    assert!(database.prepare(sql::CHECK).unwrap().exists([]).unwrap());
+    assert!(database.prepare(store::CHECK).unwrap().exists([]).unwrap());
 }
 
 /// What is asked for with every call, or every few minutes, takes no longer in a large table: only with a word of its plan
@@ -182,38 +183,38 @@ fn nothing_that_is_asked_for_often_reads_a_whole_table() {
         plan(sql).into_iter().find(|step| step.starts_with("SCAN") && !harmless(step))
     };
     for (name, sql) in [
-        ("find", sql::FIND),
-        ("list", sql::LIST),
-        ("insert", sql::INSERT),
-        ("release", sql::RELEASE),
-        ("revoke", sql::REVOKE),
-        ("live", sql::LIVE),
-        ("revoke each", sql::REVOKE_EACH),
-        ("event", sql::audit::EVENT),
-        ("event if new", sql::audit::EVENT_IF_NEW),
-        ("event if live", sql::audit::EVENT_IF_LIVE),
-        ("event if open", sql::audit::EVENT_IF_OPEN),
-        ("events if live", sql::audit::EVENTS_IF_LIVE),
-        ("events", sql::audit::EVENTS),
-        ("last checkpoints", sql::audit::LAST_CHECKPOINTS),
-        ("next checkpoint", sql::audit::NEXT_CHECKPOINT_ID),
-        ("outside", sql::audit::OUT_OF_RANGE),
-        ("sealing", sql::audit::SEALING),
-        ("checkpoint", sql::audit::CHECKPOINT_AND_PREVIOUS),
-        ("pending count", sql::audit::PENDING_COUNT),
-        ("pending of a root", sql::audit::PENDING_OF_ROOT),
-        ("needed by the trail", sql::audit::NEEDED_BY_TRAIL),
-        ("segment", sql::audit::SEGMENT),
-        ("segment copies", sql::audit::SEGMENT_COPIES),
-        ("bearer", sql::tokens::BY_DIGEST),
-        ("token in use", sql::tokens::USED),
-        ("live deployments with what the trail says", sql::row_seals::DEPLOYS),
-        ("live API tokens with what the trail says", sql::row_seals::TOKENS),
-        ("trusts with what the trail says", sql::row_seals::TRUSTS),
+        ("find", deploys::FIND),
+        ("list", deploys::LIST),
+        ("insert", deploys::INSERT),
+        ("release", deploys::RELEASE),
+        ("revoke", deploys::REVOKE),
+        ("live", deploys::LIVE),
+        ("revoke each", deploys::REVOKE_EACH),
+        ("event", audit::EVENT),
+        ("event if new", deploys::EVENT_IF_NEW),
+        ("event if live", deploys::EVENT_IF_LIVE),
+        ("event if open", deploys::EVENT_IF_OPEN),
+        ("events if live", deploys::EVENTS_IF_LIVE),
+        ("events", audit::EVENTS),
+        ("last checkpoints", audit::LAST_CHECKPOINTS),
+        ("next checkpoint", audit::NEXT_CHECKPOINT_ID),
+        ("outside", audit::OUT_OF_RANGE),
+        ("sealing", audit::SEALING),
+        ("checkpoint", audit::CHECKPOINT_AND_PREVIOUS),
+        ("pending count", audit::PENDING_COUNT),
+        ("pending of a root", audit::PENDING_OF_ROOT),
+        ("needed by the trail", audit::NEEDED_BY_TRAIL),
+        ("segment", audit::SEGMENT),
+        ("segment copies", audit::SEGMENT_COPIES),
+        ("bearer", tokens::BY_DIGEST),
+        ("token in use", tokens::USED),
+        ("live deployments with what the trail says", row_seals::DEPLOYS),
+        ("live API tokens with what the trail says", row_seals::TOKENS),
+        ("trusts with what the trail says", row_seals::TRUSTS),
     ] {
         assert_eq!(scans(sql), None, "{name}: {:?}", plan(sql));
     }
-    for of_operators in [sql::LIVE_BY_ROOT, sql::tokens::LIST] {
+    for of_operators in [deploys::LIVE_BY_ROOT, tokens::LIST] {
         assert!(scans(of_operators).is_some(), "they ask this once in a while: it is told from the others");
     }
     assert!(scans("SELECT * FROM audit WHERE subject = ?1").is_some());
@@ -227,20 +228,19 @@ fn a_row_that_was_changed_meanwhile_is_not_put_back_by_a_rotation() {
     let set = |text: &str| format!(r#"[{{"key":"A","row":"{}"}}]"#, row(text));
     transaction(
         &mut database,
-        &[(sql::projects::INSERT, project), (sql::projects::SET_SECRETS, params!["p", set("a"), 7, 1])],
+        &[(projects::INSERT, project), (projects::SET_SECRETS, params!["p", set("a"), 7, 1])],
     );
     let id: String = database.query_row("SELECT id FROM secrets", [], |row| row.get(0)).unwrap();
-    transaction(&mut database, &[(sql::projects::SET_SECRETS, params!["p", set("b"), 7, 2])]);
+    transaction(&mut database, &[(projects::SET_SECRETS, params!["p", set("b"), 7, 2])]);
     let reseal: &[&dyn ToSql] = params![id, row("a"), row("c"), 9];
-    assert_eq!(transaction(&mut database, &[(sql::projects::RESEAL, reseal)]), 0);
+    assert_eq!(transaction(&mut database, &[(projects::RESEAL_ROW, reseal)]), 0);
     let reseal: &[&dyn ToSql] = params![id, row("b"), row("c"), 9];
-    assert_eq!(transaction(&mut database, &[(sql::projects::RESEAL, reseal)]), 1);
+    assert_eq!(transaction(&mut database, &[(projects::RESEAL_ROW, reseal)]), 1);
     let kept: (String, i64) = database
         .query_row("SELECT value, key_id FROM secrets", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
     assert_eq!(kept, (row("c"), 9));
-    let gone =
-        transaction(&mut database, &[(sql::projects::SET_SECRETS, params!["nowhere", set("d"), 9, 3])]);
+    let gone = transaction(&mut database, &[(projects::SET_SECRETS, params!["nowhere", set("d"), 9, 3])]);
     assert_eq!(gone, 0, "no value without its project");
     assert_eq!(
         database.query_row("SELECT count(*) FROM secrets", [], |row| row.get::<_, i64>(0)).unwrap(),

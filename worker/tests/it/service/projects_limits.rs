@@ -1,7 +1,7 @@
 //! What a project may be and hold: refused without an echo, and taken up to the limit.
 
 use capy_worker::policy::projects::{BODY_MAX, PROJECT_MAX, SECRET_MAX, SECRETS_MAX};
-use capy_worker::store::page::PAGE;
+use capy_worker::store::PAGE;
 use serde_json::{Value, json};
 
 use crate::service::projects::{PROJECT, ROWS, create, token, values};

@@ -32,11 +32,11 @@ async fn an_expired_deployment_gets_no_key_from_that_millisecond_on() {
 
 #[tokio::test]
 async fn an_expiry_between_lookup_and_release_is_seen_by_the_database() {
-    use capy_worker::store::sql;
+    use capy_worker::store::deploys;
     let service = Service::new();
     let deployment = service.register_with(Format::V1, "project-key", json!({ "expires_in": 60 })).await;
     let connection = service.host().database().connection();
-    let mut release = connection.prepare(sql::RELEASE).unwrap();
+    let mut release = connection.prepare(deploys::RELEASE).unwrap();
     let (id, at) = (deployment.id.to_string(), |later: u64| i64::try_from(NOW + later).unwrap());
     let none = Option::<String>::None;
     assert!(!release.exists(rusqlite::params![id, at(60_000), 0, 9, "[]", none, none, ""]).unwrap());
