@@ -24,7 +24,7 @@ use crate::id::{DeployId, ProjectId};
 use crate::kdf::hkdf;
 use crate::key::{DeployProjectKey, DeployToken, ServiceKey};
 use crate::wrap::{InnerBlob, OUTER_LEN, OuterBlob};
-use crate::{Error, Result, blob_v0, seal, text, wrap_v0};
+use crate::{Error, Result, seal, text, v0};
 
 const MAGIC: &[u8; 4] = b"capy";
 const VERSION: u8 = 1;
@@ -67,7 +67,7 @@ impl Format {
     /// Derives the service's half of the key with this format's label.
     pub fn service_key(self, inner: &InnerBlob, id: &DeployId, project: &ProjectId) -> ServiceKey {
         match self {
-            Self::V0 => wrap_v0::service_key(inner, id, project),
+            Self::V0 => v0::service_key(inner, id, project),
             Self::V1 => inner.service_key(id, project),
         }
     }
@@ -84,7 +84,7 @@ impl Format {
         project: &ProjectId,
     ) -> Result<DeployProjectKey> {
         match self {
-            Self::V0 => wrap_v0::open_inner(inner, token, project),
+            Self::V0 => v0::open_inner(inner, token, project),
             Self::V1 => inner.open(token, id, project),
         }
     }
@@ -189,7 +189,7 @@ impl SecretsBlob {
             deploy_id,
             outer_blob: outer_blob.as_bytes().to_vec(),
             commitment: Vec::new(),
-            sealed: blob_v0::seal_env(k_d, service_key, &deploy_id, env)?,
+            sealed: v0::seal_env(k_d, service_key, &deploy_id, env)?,
         })
     }
 
@@ -201,7 +201,7 @@ impl SecretsBlob {
     /// [`Error::MalformedEnvMap`] when the decrypted content is not a map of variables.
     pub fn open(&self, k_d: &DeployProjectKey, service_key: &ServiceKey) -> Result<EnvMap> {
         if self.format == Format::V0 {
-            return blob_v0::open_env(k_d, service_key, &self.deploy_id, &self.sealed);
+            return v0::open_env(k_d, service_key, &self.deploy_id, &self.sealed);
         }
         let keys = EnvKeys::derive(k_d, service_key, &self.deploy_id);
         if !bool::from(keys.commitment().ct_eq(&self.commitment)) {

@@ -12,7 +12,6 @@ extern crate alloc;
 pub mod api;
 pub mod audit;
 pub mod blob;
-mod blob_v0;
 pub mod env_map;
 pub mod env_value;
 mod error;
@@ -35,9 +34,9 @@ pub mod store_row;
 pub mod terminal_text;
 pub mod text;
 pub mod token;
+mod v0;
 pub mod variable_name;
 pub mod wrap;
-pub mod wrap_v0;
 
 pub use error::Error;
 

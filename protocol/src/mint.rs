@@ -5,8 +5,8 @@ use crate::blob::{Format, SecretsBlob};
 use crate::env_map::EnvMap;
 use crate::id::{DeployId, ProjectId};
 use crate::key::{DeployProjectKey, DeployToken, ProjectKey};
+use crate::v0;
 use crate::wrap::{InnerBlob, OuterBlob};
-use crate::wrap_v0;
 
 /// A new deployment with its keys, waiting for the service's outer blob.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Minting {
         let deploy_token = DeployToken::generate()?;
         let k_d = key.deploy_project_key(&deploy_id);
         let inner_blob = match format {
-            Format::V0 => wrap_v0::seal_inner(&deploy_token, project_id, &k_d)?,
+            Format::V0 => v0::seal_inner(&deploy_token, project_id, &k_d)?,
             Format::V1 => InnerBlob::seal(&deploy_token, &deploy_id, project_id, &k_d)?,
         };
         Ok(Self { format, project_id: project_id.clone(), deploy_id, deploy_token, k_d, inner_blob })
