@@ -1,8 +1,8 @@
 //! Typed calls to the key service's HTTP routes, and the mapping of its error codes to [`Error`].
 
+mod audit;
 mod projects;
 mod tokens;
-mod trusts;
 
 use capy_protocol::api::{
     DecryptRequest, DecryptResponse, Deploy, DeployList, ErrorBody, ErrorCode, RegisterRequest,
@@ -23,11 +23,11 @@ use crate::http::{self, Answer, Method, Request};
 use crate::slow_calls::CallGuard;
 use crate::{Credentials, Deadline, Error, Result, ServiceUrl};
 
-mod audit;
-
 const ANSWER_MAX: u64 = 64 * 1024;
 /// The size limit of a page of a list, in bytes, with the longest possible labels.
 const LIST_MAX: u64 = 1024 * 1024;
+/// The count of entries for a whole list, however long.
+const WHOLE_LIST: usize = usize::MAX;
 
 /// An API token of the service. Wiped on drop, never printed.
 #[derive(Clone)]
@@ -161,17 +161,33 @@ impl Service {
     /// # Errors
     /// [`Error::Unauthorized`], and the service errors.
     pub fn list(&self, project: &ProjectId, deadline: Deadline) -> Result<Vec<Deploy>> {
-        let mut deploys = Vec::new();
+        let path = format!("/projects/{project}/deploys");
+        self.pages(&path, LIST_MAX, WHOLE_LIST, deadline, |page: DeployList| (page.deploys, page.next))
+    }
+
+    /// The first `count` entries of a list, from as many of its pages as that takes. `split` gives
+    /// the entries of a page, and the cursor of the next one.
+    fn pages<P: DeserializeOwned, T>(
+        &self,
+        path: &str,
+        max_bytes: u64,
+        count: usize,
+        deadline: Deadline,
+        split: impl Fn(P) -> (Vec<T>, Option<String>),
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
         let mut query = String::new();
         loop {
-            let path = format!("/projects/{project}/deploys{query}");
-            let page: DeployList = self.ask_any(&self.authorized(Method::Get, path, LIST_MAX), deadline)?;
-            deploys.extend(page.deploys);
-            match page.next {
-                Some(next) => query = self.cursor(&next)?,
-                None => return Ok(deploys),
+            let request = self.authorized(Method::Get, format!("{path}{query}"), max_bytes);
+            let (entries, next) = split(self.ask_any(&request, deadline)?);
+            all.extend(entries);
+            match next {
+                Some(next) if all.len() < count => query = self.cursor(&next)?,
+                _ => break,
             }
         }
+        all.truncate(count);
+        Ok(all)
     }
 
     /// The query for the service's cursor, checked because it becomes part of a URL.

@@ -22,20 +22,8 @@ impl Service {
         count: usize,
         deadline: Deadline,
     ) -> Result<Vec<AuditEvent>> {
-        let place = project.map_or("/admin/audit".into(), |project| format!("/projects/{project}/audit"));
-        let mut events = Vec::new();
-        let mut query = String::new();
-        loop {
-            let path = format!("{place}{query}");
-            let page: AuditList = self.ask_any(&self.authorized(Method::Get, path, LIST_MAX), deadline)?;
-            events.extend(page.events);
-            match page.next {
-                Some(next) if events.len() < count => query = self.cursor(&next)?,
-                _ => break,
-            }
-        }
-        events.truncate(count);
-        Ok(events)
+        let path = project.map_or("/admin/audit".into(), |project| format!("/projects/{project}/audit"));
+        self.pages(&path, LIST_MAX, count, deadline, |page: AuditList| (page.events, page.next))
     }
 
     /// Has the service verify one range of its audit trail: `GET /admin/audit/verify?from=N`.

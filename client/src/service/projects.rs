@@ -7,7 +7,7 @@ use capy_protocol::api::projects::{
 use capy_protocol::id::ProjectId;
 use capy_protocol::token::SecretId;
 
-use super::{ANSWER_MAX, LIST_MAX, Service, post, put};
+use super::{ANSWER_MAX, LIST_MAX, Service, WHOLE_LIST, post, put};
 use crate::http::Method;
 use crate::{Deadline, Error, Result};
 
@@ -50,17 +50,8 @@ impl Service {
     /// # Errors
     /// [`Error::Unauthorized`] and the other errors about API tokens, and the service errors.
     pub fn projects(&self, deadline: Deadline) -> Result<Vec<Project>> {
-        let mut projects = Vec::new();
-        let mut query = String::new();
-        loop {
-            let path = format!("/api/project/projects{query}");
-            let page: ProjectList = self.ask_any(&self.authorized(Method::Get, path, PAGE), deadline)?;
-            projects.extend(page.projects);
-            match page.next {
-                Some(next) => query = self.cursor(&next)?,
-                None => return Ok(projects),
-            }
-        }
+        let split = |page: ProjectList| (page.projects, page.next);
+        self.pages("/api/project/projects", PAGE, WHOLE_LIST, deadline, split)
     }
 
     /// A project and the names of its secrets: `GET /api/project/projects/{project_id}`.

@@ -1,9 +1,10 @@
-//! Calls for API tokens.
+//! Calls about who may use the service: API tokens, and trusts in CI identities (OIDC).
 
 use capy_protocol::api::tokens::{Bearer, CreatedToken, NewToken, RevokedToken, TokenList};
-use capy_protocol::token::TokenId;
+use capy_protocol::api::trusts::{NewTrust, RemovedTrust, Trust, TrustList};
+use capy_protocol::token::{TokenId, TrustId};
 
-use super::{ANSWER_MAX, LIST_MAX, Service, post};
+use super::{ANSWER_MAX, LIST_MAX, Service, WHOLE_LIST, post};
 use crate::http::Method;
 use crate::{Deadline, Result};
 
@@ -31,17 +32,8 @@ impl Service {
     /// # Errors
     /// As [`Service::create_token`].
     pub fn tokens(&self, deadline: Deadline) -> Result<TokenList> {
-        let mut all = TokenList { tokens: Vec::new(), next: None };
-        let mut query = String::new();
-        loop {
-            let request = self.authorized(Method::Get, format!("/tokens{query}"), LIST_MAX);
-            let page: TokenList = self.ask_any(&request, deadline)?;
-            all.tokens.extend(page.tokens);
-            match page.next {
-                Some(next) => query = self.cursor(&next)?,
-                None => return Ok(all),
-            }
-        }
+        let split = |page: TokenList| (page.tokens, page.next);
+        Ok(TokenList { tokens: self.pages("/tokens", LIST_MAX, WHOLE_LIST, deadline, split)?, next: None })
     }
 
     /// Revokes a token: `DELETE /tokens/{id}`. The service refuses the token from the moment this
@@ -51,5 +43,34 @@ impl Service {
     /// As [`Service::create_token`].
     pub fn revoke_token(&self, id: &TokenId, deadline: Deadline) -> Result<RevokedToken> {
         self.ask_any(&self.authorized(Method::Delete, format!("/tokens/{id}"), ANSWER_MAX), deadline)
+    }
+
+    /// Adds a trust, which gives CI identities a scope: `POST /oidc/trusts`.
+    ///
+    /// # Errors
+    /// As [`Service::create_token`].
+    pub fn add_trust(&self, body: &NewTrust, deadline: Deadline) -> Result<Trust> {
+        self.ask_any(&self.authorized(post(body), "/oidc/trusts".into(), ANSWER_MAX), deadline)
+    }
+
+    /// All trusts, newest first: every page of `GET /oidc/trusts`.
+    ///
+    /// # Errors
+    /// As [`Service::create_token`].
+    pub fn trusts(&self, deadline: Deadline) -> Result<TrustList> {
+        let split = |page: TrustList| (page.trusts, page.next);
+        Ok(TrustList {
+            trusts: self.pages("/oidc/trusts", LIST_MAX, WHOLE_LIST, deadline, split)?,
+            next: None,
+        })
+    }
+
+    /// Removes a trust: `DELETE /oidc/trusts/{id}`. The trust grants nothing from the moment this
+    /// call returns.
+    ///
+    /// # Errors
+    /// As [`Service::create_token`].
+    pub fn remove_trust(&self, id: &TrustId, deadline: Deadline) -> Result<RemovedTrust> {
+        self.ask_any(&self.authorized(Method::Delete, format!("/oidc/trusts/{id}"), ANSWER_MAX), deadline)
     }
 }
