@@ -5,7 +5,7 @@ ALTER TABLE audit RENAME COLUMN deploy_id TO subject;
 -- What was decided, for people: a token's scopes, what a trust asks for.
 ALTER TABLE audit ADD COLUMN detail TEXT;
 
--- A digest of the whole checkpoint before. See worker/src/audit/seals.rs.
+-- A digest of the whole checkpoint before. See worker/src/audit/checkpoints.rs.
 ALTER TABLE audit_checkpoints ADD COLUMN previous TEXT NOT NULL DEFAULT '';
 
 -- Written by GET /health, at most every ten seconds: a disk that takes no more is noticed there first.

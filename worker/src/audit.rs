@@ -1,5 +1,5 @@
 //! Audit trail rows and their seals. Pure: no database and no clock. Checkpoints over the rows are
-//! in [`seals`].
+//! in [`checkpoints`].
 //!
 //! Each row carries an HMAC over all of its columns but the number, under a key of the newest wrap
 //! root, made before the row is written. Rows are not chained to each other, so that concurrent
@@ -18,8 +18,8 @@
 //! number, for which SQLite's own sequence has to be changed. A client that remembers a checkpoint
 //! detects a trail that was shortened to below it.
 
+mod checkpoints;
 mod root_loss;
-mod seals;
 
 use std::fmt;
 
@@ -31,8 +31,8 @@ use capy_protocol::wrap::WrapRoots;
 use crate::caller::Caller;
 use crate::host::{self, Cell, FromCell, Value};
 
+pub use checkpoints::{SealedCheckpoint, Segment, Unsealable};
 pub use root_loss::{NeededRoot, RootLoss, WriteOffRefusal};
-pub use seals::{SealedCheckpoint, Segment, Unsealable};
 
 /// The most rows that one checkpoint covers.
 pub const SEGMENT_ROWS_MAX: u64 = 500;
