@@ -1,7 +1,9 @@
 //! The route table, and the dispatch of requests to handlers.
 
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 use crate::app::App;
 use crate::call::{Answer, Call, Outcome, Request};
@@ -10,7 +12,6 @@ use crate::future::BoxFuture;
 use crate::handlers::{audit, decrypt, deploys, health, projects, roots, row_seals, rows, tokens, trusts};
 use crate::host::Host;
 use crate::log;
-use crate::panics::catch_panic;
 
 /// Whether a route answers calls without a valid bearer token.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,6 +159,18 @@ impl<H: Host> RouteMatch<H> {
         answer.headers.push(("allow", methods.collect::<Vec<_>>().join(",")));
         answer
     }
+}
+
+/// Catches a panic, so that a bug in one call is a 500 of that call only. The process prints where
+/// and why, as for every panic, and a database transaction that was open is rolled back. On Workers
+/// a panic ends the whole instance, and the JavaScript entry module answers; everywhere else it is
+/// caught here, and the answer has the request id under which it is logged.
+async fn catch_panic(mut work: BoxFuture<'static, Outcome>) -> Outcome {
+    std::future::poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or(Poll::Ready(Err(ApiError::Panicked)))
+    })
+    .await
 }
 
 #[cfg(test)]

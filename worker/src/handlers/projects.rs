@@ -15,11 +15,10 @@ use capy_protocol::token::SecretId;
 
 use crate::app::App;
 use crate::audit::{Action, Subject};
-use crate::auth;
+use crate::auth::{self, Identity};
 use crate::call::{Answer, Call, Outcome};
 use crate::error::{ApiError, Fault};
 use crate::host::Host;
-use crate::identity::Identity;
 use crate::policy::projects::{self as policy, BODY_MAX, ProjectSize};
 use crate::query;
 use crate::store::projects::{self, OfSecret, Sealed, SealedRow};

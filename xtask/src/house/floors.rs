@@ -36,7 +36,7 @@ pub(super) const MODULES: &[(&str, &[&[&str]])] = &[
             &["policy"],
             &["store"],
             &["body", "call", "error", "log", "query"],
-            &["app", "auth", "hosts", "identity", "limits", "oidc", "panics"],
+            &["app", "auth", "hosts", "limits"],
             &["handlers"],
             &["router", "routes", "workers"],
         ],
