@@ -5,23 +5,21 @@
 //! show a revoked row as live. A batch is one transaction. KV is eventually consistent: other
 //! locations see a write a minute later or more.
 
-mod answer;
 mod bindings;
 mod outbound;
 pub(crate) mod stream;
-mod timer;
 
 use std::sync::Arc;
 
 use capy_protocol::id::DeployId;
 use js_sys::futures::future_to_promise;
 use js_sys::{Array, Object, Promise, Reflect};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
-use self::answer::Answer;
 pub use self::bindings::Context;
-use self::bindings::{Database, Limiter, Namespace, bound, property, settled};
-use crate::host::{Host, HostError, Limit, Result, RsaKey, Statement, Value};
+use self::bindings::{Database, Limiter, Namespace, Record, bound, property, settled, text};
+use crate::host::rows::missing;
+use crate::host::{Cell, Host, HostError, Limit, Result, Rows, RsaKey, Statement, Value};
 
 const DATABASE: &str = "DB";
 const REVOCATIONS: &str = "REVOCATIONS";
@@ -31,6 +29,8 @@ const DECRYPTS_FROM_ADDRESS: &str = "DECRYPTS_FROM_ADDRESS";
 const DATABASE_TIMEOUT_MS: u32 = 5000;
 /// A key that is never written. Reading it shows whether KV answers.
 const PROBE: &str = "health";
+/// The greatest integer up to which doubles are exact.
+const EXACT: f64 = ((1_u64 << 53) - 1) as f64;
 
 /// The bindings. A missing binding is an error at each use, so that the health check can still
 /// answer.
@@ -134,7 +134,7 @@ impl Host for Cloudflare {
     }
 
     async fn with_timeout<T>(&self, millis: u32, work: impl Future<Output = T>) -> Option<T> {
-        timer::with_timeout(millis, work).await
+        bindings::with_timeout(millis, work).await
     }
 
     /// Whether the limiters are bound. Asking a limiter would count as a request.
@@ -150,7 +150,7 @@ impl Host for Cloudflare {
 
 /// Awaits an answer of the database, with a time limit.
 async fn database_answer(promise: std::result::Result<Promise, JsValue>) -> Result<JsValue> {
-    let answer = timer::with_timeout(DATABASE_TIMEOUT_MS, settled(promise)).await;
+    let answer = bindings::with_timeout(DATABASE_TIMEOUT_MS, settled(promise)).await;
     let silent = || HostError::Database(format!("no answer within {DATABASE_TIMEOUT_MS} milliseconds"));
     answer.ok_or_else(silent)?.map_err(database_error)
 }
@@ -181,13 +181,69 @@ fn js_value(value: &Value) -> JsValue {
 
 /// No statement holds key material, so D1's own message may be logged.
 fn database_error(thrown: JsValue) -> HostError {
-    HostError::Database(bindings::text(&thrown))
+    HostError::Database(text(&thrown))
 }
 
 fn limiter_error(thrown: JsValue) -> HostError {
-    HostError::RateLimiter(bindings::text(&thrown))
+    HostError::RateLimiter(text(&thrown))
 }
 
 fn list_error(thrown: JsValue) -> HostError {
-    HostError::RevocationList(bindings::text(&thrown))
+    HostError::RevocationList(text(&thrown))
+}
+
+/// The rows of one statement, as D1 answers it. The JavaScript objects are not converted; each
+/// column is read on demand.
+pub(crate) struct Answer(Vec<Record>);
+
+impl Answer {
+    /// The answers of a batch.
+    fn of_batch(answers: JsValue) -> Result<Vec<Self>> {
+        array(answers)?.iter().map(Self::of).collect()
+    }
+
+    /// One answer: an object whose `results` are rows. An answer without `results` has no rows.
+    fn of(answer: JsValue) -> Result<Self> {
+        let results = property(&answer, "results").map_err(|error| HostError::Database(text(&error)))?;
+        if results.is_null() || results.is_undefined() {
+            return Ok(Self(Vec::new()));
+        }
+        array(results)?.iter().map(record).collect::<Result<_>>().map(Self)
+    }
+}
+
+impl Rows for Answer {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn cell(&self, place: usize, column: &'static str) -> Result<Cell> {
+        let value = self.0[place].column(column);
+        if let Some(text) = value.as_string() {
+            return Ok(Cell::Text(text));
+        }
+        match value.as_f64() {
+            Some(number) => Ok(exact(number).map_or(Cell::Unsupported, Cell::Integer)),
+            None if value.is_null() => Ok(Cell::Null),
+            None if value.is_undefined() => Err(missing(column)),
+            None => Ok(Cell::Unsupported),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is an integer of 53 bits")]
+fn exact(number: f64) -> Option<i64> {
+    (number.trunc() == number && number.abs() <= EXACT).then_some(number as i64)
+}
+
+fn array(value: JsValue) -> Result<Array> {
+    value.dyn_into().map_err(|_| HostError::Database("an answer is no array".into()))
+}
+
+/// Checks that a row is an object: columns of anything else cannot be read.
+fn record(row: JsValue) -> Result<Record> {
+    match row.is_object() {
+        true => Ok(row.unchecked_into()),
+        false => Err(HostError::Database("a row is no object".into())),
+    }
 }

@@ -1,8 +1,12 @@
 //! JavaScript bindings that the service uses: a database (D1), a key-value namespace, a rate
-//! limiter and a call's context. The `worker` crate has them too, together with much that is unused
-//! here and cannot be left out of the upload.
+//! limiter, a call's context and timers. The `worker` crate has them too, together with much that
+//! is unused here and cannot be left out of the upload.
 
-use js_sys::{Array, Error, Object, Promise, Reflect};
+use std::future::{IntoFuture, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use js_sys::{Array, Error, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -55,6 +59,12 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = waitUntil)]
     pub(super) fn wait_until(this: &Context, work: &Promise) -> Thrown<()>;
+
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(then: &Function, millis: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
 }
 
 /// The binding with this name in `wrangler.toml`. The type is not checked: a wrong binding fails
@@ -75,6 +85,20 @@ pub(super) fn property(object: &JsValue, name: &str) -> Thrown<JsValue> {
 /// Awaits the promise that a call returned.
 pub(super) async fn settled(promise: Thrown<Promise>) -> Thrown<JsValue> {
     promise?.await
+}
+
+/// Runs work with a time limit: `None` when it takes longer.
+pub(super) async fn with_timeout<T>(millis: u32, work: impl Future<Output = T>) -> Option<T> {
+    let mut timer = JsValue::UNDEFINED;
+    let elapsed = Promise::new(&mut |resolve, _| timer = set_timeout(&resolve, millis));
+    let (mut work, mut elapsed) = (pin!(work), pin!(elapsed.into_future()));
+    let done = poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => elapsed.as_mut().poll(context).map(|_| None),
+    });
+    let done = done.await;
+    clear_timeout(&timer);
+    done
 }
 
 /// The message of a thrown value.
