@@ -4,8 +4,6 @@
 //! deployment's id, but never a key or a value. Text from the service is cleaned before it is
 //! shown.
 
-mod hint;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -327,65 +325,115 @@ pub enum Error {
     },
 }
 
+// Hints of several errors.
+const PASTE_AGAIN: &str = "paste it again as `capy deploy` printed it";
+const NEW_DEPLOYMENT: &str = "make a new deployment with `capy deploy` and set its variables";
+const BOTH_VARIABLES: &str =
+    "both variables must come from the same `capy deploy`; make a new deployment and set both";
+const NEW_TOKEN: &str = "get a new token (`capy token create`), then log in with it";
+const REPAIR_FILE: &str = "repair the file, or restore it from git";
+
 impl Error {
     /// The error's stable code, for programs and for searching.
     pub fn code(&self) -> &'static str {
-        self.codes().0
+        self.facts().0
     }
 
     /// The exit code of a program that stops because of this error: see [`crate::exit`].
     pub fn exit_code(&self) -> u8 {
-        self.codes().1
+        self.facts().1
+    }
+
+    /// The hint: one thing to do about the error, if there is one.
+    pub fn hint(&self) -> Option<String> {
+        self.facts().2
     }
 
     crate::error_codes! {
-        pub fn codes;
-        Self::CredentialsIncomplete { .. } => ("CREDENTIALS_INCOMPLETE", exit::CREDENTIALS_INCOMPLETE),
-        Self::CredentialsAmbiguous { .. } => ("CREDENTIALS_AMBIGUOUS", exit::CREDENTIALS_AMBIGUOUS),
-        Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED),
-        Self::BlobFileUnreadable { .. } => ("BLOB_FILE_UNREADABLE", exit::CREDENTIALS_MALFORMED),
-        Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED),
-        Self::NotTheValue { placeholder: Placeholder::Hidden, .. } => ("VALUE_HIDDEN", exit::CREDENTIALS_MALFORMED),
-        Self::NotTheValue { placeholder: Placeholder::Reference, .. } => ("VALUE_NOT_REPLACED", exit::CREDENTIALS_MALFORMED),
+        pub fn facts;
+        Self::CredentialsIncomplete { missing, is_empty, .. } =>
+            ("CREDENTIALS_INCOMPLETE", exit::CREDENTIALS_INCOMPLETE,
+            match is_empty {
+                true => format!("set {missing} again; the platform stored nothing, or hides the value here"),
+                false => format!("set {missing} too; `capy deploy` prints both"),
+            }),
+        Self::CredentialsAmbiguous { .. } => ("CREDENTIALS_AMBIGUOUS", exit::CREDENTIALS_AMBIGUOUS,
+            "keep SECRETS_BLOB and PROJECT_KEY, or _CAPY_SECRETS_BLOB and _CAPY_DEPLOY_KEY, and remove the other pair"),
+        Self::BlobMalformed { .. } => ("BLOB_MALFORMED", exit::CREDENTIALS_MALFORMED, PASTE_AGAIN),
+        Self::BlobFileUnreadable { .. } => ("BLOB_FILE_UNREADABLE", exit::CREDENTIALS_MALFORMED,
+            "deploy the file with the code; a relative path starts at the current folder"),
+        Self::BlobUnsupported { .. } => ("BLOB_UNSUPPORTED", exit::CREDENTIALS_MALFORMED,
+            "update capy to the version that made it"),
+        Self::NotTheValue { placeholder: Placeholder::Hidden, .. } =>
+            ("VALUE_HIDDEN", exit::CREDENTIALS_MALFORMED,
+            "run this in a build or a job on the platform, where it sets the value"),
+        Self::NotTheValue { placeholder: Placeholder::Reference, .. } =>
+            ("VALUE_NOT_REPLACED", exit::CREDENTIALS_MALFORMED,
+            "let the platform or the workflow replace the reference by its secret"),
         Self::KeyMalformed { variable, .. } if *variable == Names::DEPLOY_KEY.key =>
-        ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
-        Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED),
-        Self::VariableNotUnicode { .. } => ("VARIABLE_NOT_UNICODE", exit::CREDENTIALS_MALFORMED),
-        Self::WrongKey { names } if names.key == Names::DEPLOY_KEY.key => ("WRONG_DEPLOY_KEY", exit::WRONG_KEY),
-        Self::WrongKey { .. } => ("WRONG_PROJECT_KEY", exit::WRONG_KEY),
-        Self::WrongCredentialKind { .. } => ("WRONG_CREDENTIAL_KIND", exit::WRONG_KEY),
-        Self::BlobTampered { .. } => ("BLOB_TAMPERED", exit::BLOB_TAMPERED),
-        Self::BlobDoesNotOpen { .. } => ("BLOB_DOES_NOT_OPEN", exit::BLOB_DOES_NOT_OPEN),
-        Self::ContentMalformed { .. } => ("CONTENT_MALFORMED", exit::CREDENTIALS_MALFORMED),
-        Self::BlobOfAnotherService { .. } => ("BLOB_OF_ANOTHER_SERVICE", exit::BLOB_OF_ANOTHER_SERVICE),
-        Self::DeployUnknown { .. } => ("DEPLOY_UNKNOWN", exit::DEPLOY_UNKNOWN),
-        Self::DeployRevoked { .. } => ("DEPLOY_REVOKED", exit::DEPLOY_REVOKED),
-        Self::DeployExpired { .. } => ("DEPLOY_EXPIRED", exit::DEPLOY_EXPIRED),
-        Self::DeployUsedUp { .. } => ("DEPLOY_USED_UP", exit::DEPLOY_USED_UP),
-        Self::AddressNotAllowed { .. } => ("ADDRESS_NOT_ALLOWED", exit::ADDRESS_NOT_ALLOWED),
-        Self::WrapRootGone { .. } => ("WRAP_ROOT_GONE", exit::WRAP_ROOT_GONE),
-        Self::DeployExists { .. } => ("DEPLOY_EXISTS", exit::SERVICE_ERROR),
-        Self::ServiceUnreachable { .. } => ("SERVICE_UNREACHABLE", exit::SERVICE_UNREACHABLE),
-        Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR),
-        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE),
-        Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR),
+            ("DEPLOY_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED, PASTE_AGAIN),
+        Self::KeyMalformed { .. } => ("PROJECT_KEY_MALFORMED", exit::CREDENTIALS_MALFORMED, PASTE_AGAIN),
+        Self::VariableNotUnicode { .. } => ("VARIABLE_NOT_UNICODE", exit::CREDENTIALS_MALFORMED, PASTE_AGAIN),
+        Self::WrongKey { names } if names.key == Names::DEPLOY_KEY.key =>
+            ("WRONG_DEPLOY_KEY", exit::WRONG_KEY, BOTH_VARIABLES),
+        Self::WrongKey { .. } => ("WRONG_PROJECT_KEY", exit::WRONG_KEY, BOTH_VARIABLES),
+        Self::WrongCredentialKind { .. } => ("WRONG_CREDENTIAL_KIND", exit::WRONG_KEY,
+            "set SECRETS_BLOB and PROJECT_KEY, or make a deployment with --credential deploy-key"),
+        Self::BlobTampered { .. } => ("BLOB_TAMPERED", exit::BLOB_TAMPERED, NEW_DEPLOYMENT),
+        Self::BlobDoesNotOpen { .. } => ("BLOB_DOES_NOT_OPEN", exit::BLOB_DOES_NOT_OPEN, BOTH_VARIABLES),
+        Self::ContentMalformed { .. } => ("CONTENT_MALFORMED", exit::CREDENTIALS_MALFORMED, NEW_DEPLOYMENT),
+        Self::BlobOfAnotherService { .. } => ("BLOB_OF_ANOTHER_SERVICE", exit::BLOB_OF_ANOTHER_SERVICE,
+            "set CAPY_SERVICE_URL to the service that the deployment was made with, or make a new deployment"),
+        Self::DeployUnknown { .. } => ("DEPLOY_UNKNOWN", exit::DEPLOY_UNKNOWN,
+            "check CAPY_SERVICE_URL, or make a new deployment with `capy deploy`"),
+        Self::DeployRevoked { .. } => ("DEPLOY_REVOKED", exit::DEPLOY_REVOKED, NEW_DEPLOYMENT),
+        Self::DeployExpired { .. } => ("DEPLOY_EXPIRED", exit::DEPLOY_EXPIRED,
+            "make a new deployment with `capy deploy` and set its variables; `--expires` sets how long it lives"),
+        Self::DeployUsedUp { .. } => ("DEPLOY_USED_UP", exit::DEPLOY_USED_UP,
+            "make a new deployment with `capy deploy` and set its variables; `--max-uses` sets how often it opens"),
+        Self::AddressNotAllowed { .. } => ("ADDRESS_NOT_ALLOWED", exit::ADDRESS_NOT_ALLOWED,
+            "run this on an allowed address, or make a deployment with another `--cidr`"),
+        Self::WrapRootGone { .. } => ("WRAP_ROOT_GONE", exit::WRAP_ROOT_GONE,
+            "make a new deployment with `capy deploy`, or put the wrap root back into the service's WRAP_ROOTS"),
+        Self::DeployExists { .. } => ("DEPLOY_EXISTS", exit::SERVICE_ERROR,
+            "run `capy deploy` again, which makes a new id"),
+        Self::ServiceUnreachable { .. } => ("SERVICE_UNREACHABLE", exit::SERVICE_UNREACHABLE,
+            "check the service and its URL; CAPY_TIMEOUT sets how many seconds to wait"),
+        Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR,
+            "check the URL and the service's certificate; SSL_CERT_FILE can name your own certificate authority"),
+        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE,
+            "name a PEM file with all certificate authorities to trust, or unset it to trust those of browsers"),
+        Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR,
+            "check that the URL is that of a key service"),
         Self::ServiceRefused { .. } => ("SERVICE_REFUSED", exit::SERVICE_ERROR),
-        Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED),
-        Self::TokenExpired { .. } => ("TOKEN_EXPIRED", exit::UNAUTHORIZED),
-        Self::TokenRevoked { .. } => ("TOKEN_REVOKED", exit::UNAUTHORIZED),
-        Self::IdentityRefused { .. } => ("IDENTITY_REFUSED", exit::UNAUTHORIZED),
-        Self::IdentityUnavailable { .. } => ("IDENTITY_UNAVAILABLE", exit::UNAUTHORIZED),
-        Self::Forbidden { .. } => ("FORBIDDEN", exit::FORBIDDEN),
-        Self::ProjectUnknown { .. } => ("PROJECT_UNKNOWN", exit::PROJECT_UNKNOWN),
-        Self::SecretUnknown { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN),
-        Self::ProjectExists { .. } => ("PROJECT_EXISTS", exit::SERVICE_ERROR),
-        Self::StoreOff { .. } => ("STORE_OFF", exit::STORE_OFF),
-        Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP),
-        Self::ServiceUrlMalformed(_) => ("SERVICE_URL_MALFORMED", exit::USAGE),
-        Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE),
-        Self::ProjectFileUnreadable { .. } => ("PROJECT_FILE_UNREADABLE", exit::NOT_SET_UP),
-        Self::FileOfAnotherUser { .. } => ("FILE_OF_ANOTHER_USER", exit::NOT_SET_UP),
-        Self::ProjectFileMalformed { .. } => ("PROJECT_FILE_MALFORMED", exit::NOT_SET_UP),
+        Self::Unauthorized { .. } => ("UNAUTHORIZED", exit::UNAUTHORIZED,
+            "log in again with `capy login`"),
+        Self::TokenExpired { .. } => ("TOKEN_EXPIRED", exit::UNAUTHORIZED, NEW_TOKEN),
+        Self::TokenRevoked { .. } => ("TOKEN_REVOKED", exit::UNAUTHORIZED, NEW_TOKEN),
+        Self::IdentityRefused { .. } => ("IDENTITY_REFUSED", exit::UNAUTHORIZED,
+            "let an admin trust this job with `capy token trust add`; `capy token trust list` shows the trusts"),
+        Self::IdentityUnavailable { .. } => ("IDENTITY_UNAVAILABLE", exit::UNAUTHORIZED,
+            "give the job `permissions: id-token: write`, or set CAPY_TOKEN to an API token"),
+        Self::Forbidden { .. } => ("FORBIDDEN", exit::FORBIDDEN,
+            "get a token with the right scope: `capy token create --scope SCOPE`, with deploy, read or admin"),
+        Self::ProjectUnknown { .. } => ("PROJECT_UNKNOWN", exit::PROJECT_UNKNOWN,
+            "`capy store project list` shows the projects that this token may see"),
+        Self::SecretUnknown { .. } => ("SECRET_UNKNOWN", exit::PROJECT_UNKNOWN,
+            "`capy store secret list` shows the names"),
+        Self::ProjectExists { .. } => ("PROJECT_EXISTS", exit::SERVICE_ERROR,
+            "choose another id, or leave out --id"),
+        Self::StoreOff { .. } => ("STORE_OFF", exit::STORE_OFF,
+            "set ENCRYPTION_KEY on the service; `capy service keygen --encryption-key` prints one"),
+        Self::ServiceUrlMissing => ("SERVICE_URL_MISSING", exit::NOT_SET_UP,
+            "set CAPY_SERVICE_URL to the key service's URL"),
+        Self::ServiceUrlMalformed(_) => ("SERVICE_URL_MALFORMED", exit::USAGE,
+            "write a URL such as https://keys.example.com"),
+        Self::TimeoutMalformed => ("TIMEOUT_MALFORMED", exit::USAGE,
+            "set it to a number such as 30, or unset it"),
+        Self::ProjectFileUnreadable { .. } => ("PROJECT_FILE_UNREADABLE", exit::NOT_SET_UP, REPAIR_FILE),
+        Self::FileOfAnotherUser { .. } => ("FILE_OF_ANOTHER_USER", exit::NOT_SET_UP,
+            "if you trust the file, run capy in its folder, or become its owner"),
+        Self::ProjectFileMalformed { .. } => ("PROJECT_FILE_MALFORMED", exit::NOT_SET_UP, REPAIR_FILE),
     }
 }
 

@@ -1,11 +1,9 @@
 //! A macro for one table of error codes per error type.
 
-/// Defines `codes`, which returns an error's stable code and exit code, and `CODES`, the list of
-/// all of them, from which documents are generated. After the table, behind a semicolon, variants
-/// may follow that take their codes from another error type.
-///
-/// With `fn facts` in place of `fn codes`, each line may end with a hint, a text that may use what
-/// the line's pattern binds. `facts` returns the hint, too.
+/// Defines `facts`, which returns an error's stable code, exit code and hint, and `CODES`, the list
+/// of all codes, from which documents are generated. A line may end with a hint, a text that may
+/// use what the line's pattern binds. After the table, behind a semicolon, variants may follow that
+/// take their facts from another error type.
 #[macro_export]
 macro_rules! error_codes {
     (
@@ -29,20 +27,4 @@ macro_rules! error_codes {
     };
     (@hint) => { None };
     (@hint $hint:expr) => { Some(String::from($hint)) };
-    (
-        $visibility:vis fn codes;
-        $($(#[$condition:meta])* $variant:pat $(if $guard:expr)? => ($code:literal, $exit:expr),)*
-        $(; $($(#[$other_condition:meta])* $other:pat $(if $other_guard:expr)? => $codes:expr,)*)?
-    ) => {
-        /// Every stable code of the table, with its exit code.
-        $visibility const CODES: &'static [(&'static str, u8)] = &[$($(#[$condition])* ($code, $exit),)*];
-
-        /// The error's stable code, for programs and searching, and its exit code.
-        $visibility fn codes(&self) -> (&'static str, u8) {
-            match self {
-                $($(#[$condition])* $variant $(if $guard)? => ($code, $exit),)*
-                $($($(#[$other_condition])* $other $(if $other_guard)? => $codes,)*)?
-            }
-        }
-    };
 }
