@@ -136,9 +136,9 @@ fn report_on_git(ignoring: &Ignoring) {
     let env = Path::new(".env");
     match ignoring {
         Ignoring::Kept => {}
-        Ignoring::Added(_) => printer::note(".gitignore now keeps .env out of git"),
+        Ignoring::Added(_) => printer::note(".gitignore now keeps .env and capy.env out of git"),
         Ignoring::LinkedElsewhere => printer::note(
-            "warning: .gitignore is a link out of this folder, so capy did not change it\n\nhint: add .env and .env.* to it",
+            "warning: .gitignore is a link out of this folder, so capy did not change it\n\nhint: add .env, .env.* and capy.env to it",
         ),
     }
     let tracked = git::is_tracked(env);

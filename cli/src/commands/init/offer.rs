@@ -1,5 +1,5 @@
-//! What `capy init` offers in a project: to seal the readable values of `.env`, to keep `.env` out
-//! of git, and to put `capy run --` before a script of `package.json`.
+//! What `capy init` offers in a project: to seal the readable values of `.env`, to keep `.env` and
+//! `capy.env` out of git, and to put `capy run --` before a script of `package.json`.
 //!
 //! Each change is shown as a difference, without values, and made only after a "yes" or with
 //! `--yes`.
@@ -94,7 +94,7 @@ fn take(offer: &Offer, project: &Project, yes: bool) -> Result<()> {
     })?;
     match &offer.record {
         Record::Env { sealed, file } => encrypt::report(file, &offer.step.path, sealed.values.len()),
-        Record::Gitignore(_) => printer::note(".gitignore now keeps .env out of git"),
+        Record::Gitignore(_) => printer::note(".gitignore now keeps .env and capy.env out of git"),
         Record::Package { has_capy, .. } => {
             printer::note("package.json is changed");
             if !has_capy {

@@ -19,7 +19,7 @@ fn a_new_project_shows_24_words_once_and_keeps_its_key_private() {
     assert_eq!(words.len(), 24);
     assert_eq!(outcome.stdout.lines().count(), 6, "{}", outcome.stdout);
     insta::assert_snapshot!("init_stderr", outcome.shown().split("-- stderr\n").nth(1).unwrap());
-    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\n!.env.example\n");
+    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\ncapy.env\n!.env.example\n");
 
     let toml = sandbox.read("capy.toml");
     let id = toml.lines().next().unwrap().split('"').nth(1).unwrap();
@@ -108,7 +108,7 @@ fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
         assert!(done.unwrap().status.success());
     };
     git(&["init", "-q"]);
-    sandbox.write(".gitignore", ".env\n.env.*\n!.env.example\n!.env\n");
+    sandbox.write(".gitignore", ".env\n.env.*\ncapy.env\n!.env.example\n!.env\n");
     let exposed = sandbox.capy(&["init"]).succeeds();
     assert!(exposed.stderr.contains("includes .env again"), "{}", exposed.stderr);
     fs::remove_file(sandbox.path("capy.toml")).unwrap();

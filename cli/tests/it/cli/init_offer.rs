@@ -70,7 +70,7 @@ fn with_yes_all_of_it_is_done_once_and_undo_takes_it_back_byte_for_byte() {
     sandbox.capy(&["init", "--undo", "--yes"]).fails(1, "NOTHING_TO_UNDO");
     sandbox.capy(&["init", "--yes"]).succeeds();
     assert!(!sandbox.read(".env").contains(CANARY));
-    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\n!.env.example\n");
+    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\ncapy.env\n!.env.example\n");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_gitignore_keeps_its_own_lines_through_init_and_undo() {
     let sandbox = Sandbox::logged_in();
     sandbox.write(".gitignore", "node_modules");
     sandbox.capy(&["init"]).succeeds();
-    assert_eq!(sandbox.read(".gitignore"), "node_modules\n.env\n.env.*\n!.env.example\n");
+    assert_eq!(sandbox.read(".gitignore"), "node_modules\n.env\n.env.*\ncapy.env\n!.env.example\n");
     sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
     assert_eq!(sandbox.read(".gitignore"), "node_modules");
 }
