@@ -43,7 +43,9 @@ pub(super) fn seal_all(
     // If half of a secret were sealed, the other half would stay readable.
     refuse_ambiguities(file, path)?;
     let text = file.try_rewrite(|entry| match wants_sealing(entry) {
-        true => env_value::seal(key, project.id(), &entry.name, &entry.value).map(Some),
+        true => {
+            env_value::seal(key, project.id(), &entry.name, &entry.value).map(|sealed| Some(sealed.into()))
+        }
         false => Ok(None),
     });
     text.map_err(Error::Seal)

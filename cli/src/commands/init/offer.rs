@@ -188,8 +188,7 @@ fn is_exact(file: &EnvFile, sealed: &str, values: &[SealedValue]) -> bool {
         let entry = &file.entries()[index];
         index += 1;
         let Some(value) = value else { return Ok(None) };
-        let written = value.form.write(entry.value.expose_secret());
-        written.map(|written| Some(written.to_string())).ok_or(())
+        value.form.write(entry.value.expose_secret()).map(Some).ok_or(())
     });
     again.is_ok_and(|again| *again == file.text())
 }

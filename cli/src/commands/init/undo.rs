@@ -150,8 +150,7 @@ fn without_seals(project: &Project, key: &ProjectKey, sealed: &Sealed) -> Result
         let Some(value) = sealed.values.iter().find(|value| value.entry == here) else { return Ok(None) };
         let opened = open_sealed(entry, &path, project, key)?;
         names.push(entry.name.clone());
-        let written = value.form.write(opened.expose_secret());
-        Ok::<_, Error>(written.map(|written| written.to_string()))
+        Ok::<_, Error>(value.form.write(opened.expose_secret()))
     })?;
     if fingerprint(key, &opened) != sealed.before {
         return Ok(Need::Changed);
