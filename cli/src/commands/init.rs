@@ -23,7 +23,7 @@ use crate::cli::Init;
 use crate::env_file::open::{open_sealed, read_env_file};
 use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
-use crate::git::Ignoring;
+use crate::git::{Ignoring, Missing};
 use crate::local::Config;
 use crate::local::allowed::Folder;
 use crate::local::private_file;
@@ -51,8 +51,16 @@ pub(super) fn run(arguments: &Init) -> Result<()> {
     }
     let project = here()?;
     let is_any = offer::run(&project, &project.key()?, arguments.yes)?;
-    if is_project && !is_any {
-        printer::note("this folder is a project already, and nothing is left to do");
+    if is_project {
+        match git::missing_lines(&project.folder())? {
+            // They were offered.
+            Missing::Lines(_) => {}
+            Missing::Nothing => report_on_git(&Ignoring::Kept),
+            Missing::LinkedElsewhere => report_on_git(&Ignoring::LinkedElsewhere),
+        }
+        if !is_any {
+            printer::note("this folder is a project already, and nothing is left to do");
+        }
     }
     Ok(())
 }

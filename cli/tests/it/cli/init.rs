@@ -116,6 +116,8 @@ fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
     let outcome = sandbox.capy(&["init"]).succeeds();
     assert!(outcome.stderr.contains("git tracks .env"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("hint: run `git rm --cached .env`"), "{}", outcome.stderr);
+    let again = sandbox.capy(&["init"]).succeeds();
+    assert!(again.stderr.contains("git tracks .env"), "{}", again.stderr);
 }
 
 #[test]
