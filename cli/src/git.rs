@@ -87,7 +87,7 @@ pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
 }
 
 /// Whether `path` is a symbolic link whose target is outside of the folder, or missing.
-fn leads_out_of(folder: &Path, path: &Path) -> io::Result<bool> {
+pub(crate) fn leads_out_of(folder: &Path, path: &Path) -> io::Result<bool> {
     if !path.is_symlink() {
         return Ok(false);
     }

@@ -202,6 +202,10 @@ pub(super) fn fingerprint(key: &ProjectKey, text: &str) -> String {
 fn package(project: &Project) -> Found {
     let folder = project.folder();
     let path = folder.join("package.json");
+    if git::leads_out_of(&folder, &path).map_err(Error::file("follow", &path))? {
+        printer::note("note: package.json stays as it is: it is a link out of this folder");
+        return Ok(None);
+    }
     let Some(before) = read(&path)? else { return Ok(None) };
     let malformed = |reason: String| InitFault::PackageJson { path: "package.json".into(), reason };
     let text = std::str::from_utf8(&before).map_err(|_| malformed("it is not UTF-8".into()))?;

@@ -1,7 +1,7 @@
 //! What `capy init` offers in a project's files, and `capy init --undo`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::terminal::Terminal;
 use crate::sandbox::{CANARY, Sandbox, contains, mode};
@@ -110,6 +110,17 @@ fn an_undo_that_was_killed_between_two_files_goes_on() {
     sandbox.write("package.json", PACKAGE);
     sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
     assert_eq!((sandbox.read(".env"), sandbox.read("package.json")), (ENV.into(), PACKAGE.into()));
+}
+
+#[test]
+fn a_package_json_that_leads_out_of_the_folder_stays() {
+    let sandbox = Sandbox::logged_in();
+    let outside = sandbox.path("../package.json");
+    fs::write(&outside, PACKAGE).unwrap();
+    symlink("../package.json", sandbox.path("package.json")).unwrap();
+    let made = sandbox.capy(&["init", "--yes"]).succeeds();
+    assert!(made.stderr.contains("a link out of this folder"), "{}", made.stderr);
+    assert_eq!(fs::read_to_string(&outside).unwrap(), PACKAGE);
 }
 
 #[test]
