@@ -11,7 +11,7 @@ use crate::cli::EnvFileArg;
 use crate::env_file::open::{env_path, read_env_file, refuse_ambiguities};
 use crate::env_file::text::PipeInput;
 use crate::env_file::{Entry, EnvFile};
-use crate::error::{Error, Result};
+use crate::error::{ENV_FILE_MAX_BYTES, Error, Result};
 use crate::local::private_file;
 use crate::project::Project;
 use crate::{git, names, printer};
@@ -48,7 +48,9 @@ pub(super) fn seal_all(
         }
         false => Ok(None),
     });
-    text.map_err(Error::Seal)
+    let text = text.map_err(Error::Seal)?;
+    // capy would not read such a file any more.
+    if text.len() > ENV_FILE_MAX_BYTES { Err(Error::EnvFileTooLarge { path: path.into() }) } else { Ok(text) }
 }
 
 /// Whether the value is readable and may not stay so.

@@ -10,11 +10,11 @@ use capy_protocol::id::ProjectId;
 use zeroize::Zeroizing;
 
 use super::record::InitRecord;
-use crate::error::{Error, InitFault, Result};
+use crate::error::{ENV_FILE_MAX_BYTES, Error, InitFault, Result};
 use crate::local::private_file::{self, Access};
 
 /// The most bytes of a file that is changed.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_BYTES: u64 = ENV_FILE_MAX_BYTES as u64;
 
 /// The content of a file; `None` if there is none. It may hold values.
 pub(super) type Content = Option<Zeroizing<Vec<u8>>>;

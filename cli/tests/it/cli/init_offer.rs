@@ -113,6 +113,17 @@ fn an_undo_that_was_killed_between_two_files_goes_on() {
 }
 
 #[test]
+fn a_file_of_some_megabytes_is_sealed_and_taken_back() {
+    let sandbox = Sandbox::logged_in();
+    let env = format!("{}A=canary.A.x9\n", format!("# {}\n", "x".repeat(1000)).repeat(5000));
+    sandbox.write_private(".env", &env);
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    assert!(!has_copies(&sandbox) && !sandbox.read(".env").contains(CANARY));
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert!(sandbox.read(".env") == env);
+}
+
+#[test]
 fn a_package_json_that_leads_out_of_the_folder_stays() {
     let sandbox = Sandbox::logged_in();
     let outside = sandbox.path("../package.json");
