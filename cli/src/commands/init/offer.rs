@@ -116,23 +116,24 @@ pub(super) fn remember(project: &Project, addition: &Addition) -> Result<()> {
 }
 
 fn appended(addition: &Addition) -> Appended {
-    Appended { after: hash(&addition.after), before_len: addition.before.as_ref().map(Vec::len) }
+    let before_len = addition.before.as_ref().map(Vec::len);
+    let new = &addition.after[before_len.unwrap_or(0)..];
+    Appended { after: hash(&addition.after), before_len, text: String::from_utf8_lossy(new).into_owned() }
 }
 
 fn gitignore(project: &Project) -> Found {
     let path = project.folder().join(".gitignore");
     let Missing::Lines(addition) = git::missing_lines(&project.folder())? else { return Ok(None) };
     check_writable(&path)?;
-    let new = addition.after[addition.before.as_ref().map_or(0, Vec::len)..].to_vec();
-    let new = String::from_utf8_lossy(&new).into_owned();
-    let record = Record::Gitignore(appended(&addition));
+    let appended = appended(&addition);
     let step = Step {
         path,
         before: addition.before.map(Zeroizing::new),
         after: Some(Zeroizing::new(addition.after)),
-        diff: diff(".gitignore", [], new.lines().filter(|line| !line.is_empty())),
+        diff: diff(".gitignore", [], appended.text.lines().filter(|line| !line.is_empty())),
         access: Access::READABLE,
     };
+    let record = Record::Gitignore(appended);
     Ok(Some(Offer { step, question: "Add these lines to .gitignore?".into(), record }))
 }
 
@@ -148,7 +149,7 @@ fn env(project: &Project, key: &ProjectKey) -> Found {
     let after = encrypt::seal_all(&file, &path, project, key)?;
     let form = |(index, entry): &(usize, &crate::env_file::Entry)| {
         let form = WrittenForm::of(file.written(entry), entry.value.expose_secret())?;
-        Some(SealedValue { entry: *index, form })
+        Some(SealedValue { name: entry.name.clone(), entry: *index, form })
     };
     let values: Option<Vec<_>> = wants.iter().map(form).collect();
     let values = values.filter(|values| is_exact(&file, &after, values));

@@ -37,9 +37,13 @@ impl Step {
         let _lock = self.lock_unchanged()?;
         let folder = folder_of(&self.path);
         let mut record = InitRecord::read(folder, project)?;
+        let old = record.clone();
         note(&mut record);
         record.save(folder)?;
-        self.replace()
+        self.replace().inspect_err(|_| {
+            // What was not written must not take the place of an earlier change in an undo.
+            let _ = old.save(folder);
+        })
     }
 
     /// Like [`Step::write`], but `note` takes the change out of the record afterwards.

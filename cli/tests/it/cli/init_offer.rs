@@ -113,6 +113,31 @@ fn an_undo_that_was_killed_between_two_files_goes_on() {
 }
 
 #[test]
+fn undo_takes_back_the_rest_after_a_file_was_undone_by_hand() {
+    let sandbox = application();
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    let edited = sandbox.read("package.json").replace("1.0", "2.0");
+    sandbox.write("package.json", &edited);
+    sandbox.write(".gitignore", "node_modules\n");
+    sandbox.capy(&["init", "--undo", "--yes"]).fails(1, "FILE_CHANGED");
+    let by_hand = edited.replace("capy run -- ", "");
+    sandbox.write("package.json", &by_hand);
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert_eq!((sandbox.read(".env"), sandbox.read("package.json")), (ENV.into(), by_hand));
+    assert_eq!(sandbox.read(".gitignore"), "node_modules\n");
+
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    sandbox.write(".env", "A=canary.other\n");
+    let ignored = sandbox.read(".gitignore");
+    sandbox.write(".gitignore", &format!("{ignored}# mine\n"));
+    sandbox.capy(&["init", "--undo", "--yes"]).fails(1, "FILE_CHANGED");
+    sandbox.write(".gitignore", &ignored);
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert_eq!(sandbox.read(".env"), "A=canary.other\n");
+    assert!(!sandbox.read("package.json").contains("capy"));
+}
+
+#[test]
 fn a_file_of_some_megabytes_is_sealed_and_taken_back() {
     let sandbox = Sandbox::logged_in();
     let env = format!("{}A=canary.A.x9\n", format!("# {}\n", "x".repeat(1000)).repeat(5000));
