@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Init) -> Result<()> {
             Missing::LinkedElsewhere => report_on_git(&Ignoring::LinkedElsewhere),
         }
         if !is_any {
-            printer::note("this folder is a project already, and nothing is left to do");
+            printer::note("this folder is a project already, and `capy init` has nothing left to do");
         }
     }
     Ok(())

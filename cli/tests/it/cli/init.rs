@@ -45,7 +45,7 @@ fn nothing_is_overwritten() {
     let before = sandbox.files();
     sandbox.capy(&["init", "--url", "https://keys.example.com"]).fails(1, "ALREADY_INITIALISED");
     let again = sandbox.capy(&["init"]).succeeds();
-    assert!(again.stderr.contains("nothing is left to do") && again.stdout.is_empty(), "{}", again.stderr);
+    assert!(again.stderr.contains("has nothing left to do") && again.stdout.is_empty(), "{}", again.stderr);
     assert_eq!(sandbox.files(), before);
 }
 

@@ -53,7 +53,7 @@ fn with_yes_all_of_it_is_done_once_and_undo_takes_it_back_byte_for_byte() {
 
     let before = sandbox.files();
     let again = sandbox.capy(&["init", "--yes"]).succeeds();
-    assert!(again.stderr.contains("nothing is left to do"), "{}", again.stderr);
+    assert!(again.stderr.contains("has nothing left to do"), "{}", again.stderr);
     assert_eq!(sandbox.files(), before);
 
     sandbox.capy(&["init", "--undo"]).fails(1, "NOT_CONFIRMED");
