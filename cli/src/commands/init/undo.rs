@@ -103,9 +103,8 @@ pub(super) fn run(project: &Project, key: &ProjectKey, yes: bool) -> Result<()> 
 
 fn without_insertion(path: PathBuf, inserted: &Inserted) -> Result<Need> {
     let before = read(&path)?;
-    let Some(text) = before.as_deref().and_then(|content| std::str::from_utf8(content).ok()) else {
-        return Ok(Need::Changed);
-    };
+    let Some(content) = before.as_deref() else { return Ok(Need::Nothing) };
+    let Ok(text) = std::str::from_utf8(content) else { return Ok(Need::Changed) };
     let Inserted { after, script, at, text: new } = inserted;
     if hash(text.as_bytes()) != *after {
         let is_back = package_json::has_no_prefix(text, script);

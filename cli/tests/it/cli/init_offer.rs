@@ -135,6 +135,12 @@ fn undo_takes_back_the_rest_after_a_file_was_undone_by_hand() {
     sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
     assert_eq!(sandbox.read(".env"), "A=canary.other\n");
     assert!(!sandbox.read("package.json").contains("capy"));
+
+    let sandbox = application();
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    fs::remove_file(sandbox.path("package.json")).unwrap();
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert_eq!(sandbox.read(".env"), ENV);
 }
 
 #[test]
