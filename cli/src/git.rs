@@ -1,5 +1,5 @@
-//! Keeping `.env` and `capy.env` out of git: adds rules to `.gitignore`, and finds out whether git tracks or
-//! ignores a file.
+//! Keeping `.env` and `capy.env` out of git: adds rules to `.gitignore`, and finds out whether git
+//! tracks or ignores a file.
 
 mod index;
 mod repository;

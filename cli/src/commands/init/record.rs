@@ -1,8 +1,8 @@
 //! What `capy init` changed in a project's files, so that `capy init --undo` can take it back.
 //!
-//! There is one file per folder, `<config>/init/<SHA-256 of the real path>`. It holds
-//! positions, names, the forms in which values were written, and hashes of the files as `capy init`
-//! left them. It holds no value: undoing a seal opens the values of `.env` itself.
+//! There is one file per folder, `<config>/init/<SHA-256 of the real path>`. It holds positions,
+//! names, the forms in which values were written, and hashes of the files as `capy init` left them.
+//! It holds no value: undoing a seal opens the values of `.env` itself.
 
 use std::path::{Path, PathBuf};
 

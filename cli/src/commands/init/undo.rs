@@ -1,7 +1,7 @@
 //! `capy init --undo`: takes back what `capy init` changed in a project's files, byte for byte.
 //!
-//! Nothing is taken back unless each of the files is as `capy init` left it, or its change was taken
-//! back already, by hand or by an undo that was killed. The values of `.env` are opened with the
+//! Nothing is taken back unless each of the files is as `capy init` left it, or its change is gone
+//! already, by hand or by an undo that was killed. The values of `.env` are opened with the
 //! project's key; no copy of the file with readable values exists before.
 
 use std::cell::Cell;
