@@ -143,8 +143,11 @@ enum Tool {
 }
 
 impl Reader<'_> {
-    /// Notes a command if it uploads.
+    /// Notes a command if it uploads. A `capy run` around it sees to it itself.
     pub(super) fn note_upload(&mut self, tool: &str, rest: &[&str], at: &At) {
+        if at.under_capy {
+            return;
+        }
         let mut arguments = owned(rest);
         if let Place::Last(last) = &at.place {
             arguments.extend(last.call.arguments.iter().cloned());

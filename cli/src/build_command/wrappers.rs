@@ -163,7 +163,20 @@ const WRAPPERS: &[Wrapper] = &[
             &["-e", "--env", "--path", "--projectId", "--token", "--tags", "--command", "-c"],
         )
     },
-    under("capy", &["run"], &["--env-file", "--dynamic", "--allow-leak", "--allow-mention"]),
+    under(
+        "capy",
+        &["run"],
+        &[
+            "--env-file",
+            "--server",
+            "--file",
+            "--public",
+            "--root",
+            "--dynamic",
+            "--allow-leak",
+            "--allow-mention",
+        ],
+    ),
     under("bws", &["run"], &["--project-id", "-t", "--access-token"]),
     under("teller", &["run"], &["-c", "--config"]),
     Wrapper { words: 1, ..under("aws-vault", &["exec"], &["-d", "--duration", "--region"]) },

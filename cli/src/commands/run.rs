@@ -30,6 +30,7 @@ use crate::process::signals::SignalForwarder;
 use crate::project::Project;
 use crate::settings;
 use inline::{AfterCommand, Origin};
+use outer::OuterRun;
 use upload::UploadRun;
 
 pub(super) fn run(arguments: Run) -> Result<ExitCode> {
@@ -38,14 +39,14 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     // stopped in that time.
     let forwarder = signals::is_init().then(SignalForwarder::begin).transpose()?;
     let (env, origin) = secrets(&arguments)?;
-    if let Some(planned) = upload::planned(&arguments) {
-        let forwarder = forwarder.map_or_else(SignalForwarder::begin, Ok)?;
-        let run = UploadRun { arguments: &arguments, env: &env, memory: &memory };
-        return run.carry_out(&planned, &forwarder);
-    }
     let nested = nested(&arguments.command, Path::new("."));
     let for_nested = if nested.runs_capy { Some(outer::hand_on(&env, origin)?) } else { None };
     let handed = for_nested.as_ref().unwrap_or(&env);
+    if let Some(planned) = upload::planned(&arguments) {
+        let forwarder = forwarder.map_or_else(SignalForwarder::begin, Ok)?;
+        let run = UploadRun { arguments: &arguments, env: &env, handed, memory: &memory };
+        return run.carry_out(&planned, &forwarder);
+    }
     let Some(plan) = AfterCommand::plan(&arguments, origin, nested) else {
         return match forwarder {
             #[cfg(target_os = "linux")]
@@ -73,10 +74,14 @@ fn secrets(arguments: &Run) -> Result<(EnvMap, Origin)> {
     let lookup = |name: &str| std::env::var_os(name);
     Ok(match Credentials::from_env(lookup)? {
         Some(credentials) => (of_deployment(&credentials)?, Origin::Deployment),
-        None => match outer::take_over(arguments)? {
-            Some(taken) => taken,
-            None => (of_env_file(arguments)?, Origin::EnvFile),
-        },
+        None => {
+            let outer = outer::told();
+            let taken = outer.as_ref().map(|outer| outer.take_over(arguments)).transpose()?.flatten();
+            match taken {
+                Some(taken) => taken,
+                None => (of_env_file(arguments, outer.as_ref())?, Origin::EnvFile),
+            }
+        }
     })
 }
 
@@ -101,8 +106,8 @@ fn of_deployment(credentials: &Credentials) -> Result<EnvMap> {
 }
 
 /// Opens `.env`. A variable that is set already wins, as with Node's `--env-file` and dotenv;
-/// `--override` turns that around.
-fn of_env_file(arguments: &Run) -> Result<EnvMap> {
+/// `--override` turns that around. What an outer `capy run` set from another `.env` does not win.
+fn of_env_file(arguments: &Run, outer: Option<&OuterRun>) -> Result<EnvMap> {
     let project = Project::find_if_any()?;
     let path = env_path(arguments.file.env_file.clone(), project.as_ref());
     let pipe_input = PipeInput::of(arguments.file.env_file.as_ref());
@@ -122,18 +127,21 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
         // error.
         refuse_ambiguities(&file, &path)?;
     }
-    let takes_effect = |name: &str| arguments.override_existing || std::env::var_os(name).is_none();
+    let set =
+        |name: &str| std::env::var_os(name).filter(|_| !outer.is_some_and(|outer| outer.has_opened(name)));
+    let takes_effect = |name: &str| arguments.override_existing || set(name).is_none();
     let loaders = file.effective().map(|entry| entry.name.as_str());
     let loaders = loaders.filter(|name| !arguments.allow_loader && takes_effect(name));
     let is_sealed = |entry: &Entry| env_value::is_sealed(entry.value.expose_secret());
     open::require_allowed(&path, project.as_ref(), loaders, file.effective().any(is_sealed))?;
     let env = open_env_file(&file, &path, project.as_ref())?;
+    tell_replaced_of_outer(&env, outer, &path);
     if arguments.override_existing {
         return Ok(env);
     }
     let mut effective = EnvMap::new();
     for (name, value) in env.iter() {
-        let value = match std::env::var_os(name).map(OsString::into_string) {
+        let value = match set(name).map(OsString::into_string) {
             None => value.clone(),
             Some(Ok(set)) => SecretValue::new(set),
             // Not UTF-8: the variable stays as it is, and cannot be inlined.
@@ -142,4 +150,20 @@ fn of_env_file(arguments: &Run) -> Result<EnvMap> {
         effective.try_insert(name, value).map_err(|_| Error::ValueUnusable)?;
     }
     Ok(effective)
+}
+
+/// Names the variables whose values here replace those of an outer `capy run`.
+fn tell_replaced_of_outer(env: &EnvMap, outer: Option<&OuterRun>, path: &Path) {
+    let Some(outer) = outer else { return };
+    let is_replaced = |(name, value): &(&str, &SecretValue)| {
+        outer.has_opened(name) && std::env::var_os(name).is_some_and(|set| set != value.expose_secret())
+    };
+    let replaced: Vec<_> = env.iter().filter(is_replaced).map(|(name, _)| name).collect();
+    if !replaced.is_empty() {
+        printer::note(&format!(
+            "note: the values in {} replace those of the `capy run` around this one: {}",
+            path.display(),
+            replaced.join(", ")
+        ));
+    }
 }

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use capy_client::authorities::Unusable;
-
 use super::exit;
 
 /// Why a release cannot be read.
@@ -26,7 +24,7 @@ pub(crate) enum CloudflareFault {
     #[error("{0} has an invalid value")]
     Malformed(&'static str),
     #[error(transparent)]
-    Authorities(#[from] Unusable),
+    Authorities(#[from] capy_client::authorities::Unusable),
     #[error("{name:?} is not a Worker's name: a name has lower-case letters, digits, - and _")]
     Name { name: String },
     #[error("Cloudflare does not accept CLOUDFLARE_API_TOKEN for this account: {text}")]
@@ -56,7 +54,7 @@ impl CloudflareFault {
             "unset it: it is for tests only"),
         Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE,
             "copy it again from Cloudflare's dashboard"),
-        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE, Unusable::HINT),
+        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE),
         Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE, "pass the Worker's name with --name"),
         Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED, RIGHTS),
         Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN,

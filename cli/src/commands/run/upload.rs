@@ -25,7 +25,10 @@ use crate::{git, printer};
 /// A command that uploads, and what it runs with.
 pub(super) struct UploadRun<'a> {
     pub(super) arguments: &'a Run,
+    /// The values to inline.
     pub(super) env: &'a EnvMap,
+    /// The variables of the commands: the values, with their names for a `capy run` inside.
+    pub(super) handed: &'a EnvMap,
     pub(super) memory: &'a PrivateMemory,
 }
 
@@ -56,7 +59,7 @@ impl UploadRun<'_> {
             Upload::Hidden => {}
         }
         let step = Step { command: Vec::new(), folder: PathBuf::from(".") };
-        match self.step(&step, self.env, signals, &interrupt)? {
+        match self.step(&step, self.handed, signals, &interrupt)? {
             child::Exit::Success => Ok(ExitCode::SUCCESS),
             child::Exit::Failure(code) => Ok(child::exit_with(code)),
         }
@@ -105,7 +108,7 @@ impl UploadRun<'_> {
         interrupt: &Interrupt,
     ) -> Result<child::Exit> {
         printer::note("note: wrangler bundles the Worker, without an upload");
-        let variables = worker.bundling_variables(self.env)?;
+        let variables = worker.bundling_variables(self.handed)?;
         let exit = self.step(&worker.bundling(), &variables, signals, interrupt)?;
         if matches!(exit, child::Exit::Failure(_)) {
             return Ok(exit);
@@ -125,7 +128,7 @@ impl UploadRun<'_> {
         accept(&report)?;
         print(&report)?;
         let step = worker.uploading(&bundled)?;
-        let variables = worker.uploading_variables(self.env)?;
+        let variables = worker.uploading_variables(self.handed)?;
         if interrupt.stop().load(std::sync::atomic::Ordering::SeqCst) {
             return Err(capy_inliner::Error::Stopped.into());
         }

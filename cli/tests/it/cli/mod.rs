@@ -14,6 +14,7 @@ mod inline;
 mod inline_outputs;
 mod login;
 mod named_bundles;
+mod nested_runs;
 mod paste;
 mod push;
 mod push_heroku;

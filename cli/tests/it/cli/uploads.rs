@@ -341,3 +341,32 @@ fn a_worker_of_assets_alone_is_searched_and_uploaded_as_it_is() {
     sandbox.capy(&["run", "--", "wrangler", "deploy"]).fails(1, "INLINE_REFUSED");
     assert_eq!(calls(&sandbox).len(), 3);
 }
+
+#[test]
+fn a_script_that_uploads_through_capy_itself_gets_the_values_of_the_outer_run() {
+    for is_platform in [false, true] {
+        let mut sandbox = sandbox();
+        if is_platform {
+            let project = Sandbox::project();
+            project.capy_with(&["set", "A"], "canary.A.x9").succeeds();
+            let lines = project.capy(&["deploy", "--platform", "other", "--print"]).succeeds().stdout;
+            sandbox.service = project.service;
+            sandbox.become_platform(&lines);
+            // Were it opened, the upload would contain this value.
+            sandbox.write(".env", "A=canary.wrong.x9\n");
+        }
+        let capy = sandbox.command(&[]).get_program().to_string_lossy().into_owned();
+        sandbox.write_program("capy", &format!("#!/bin/sh\nexec {capy} \"$@\"\n"));
+        for script in ["capy run -- wrangler deploy", "capy run -- true && wrangler deploy"] {
+            sandbox.write("package.json", &format!(r#"{{"scripts":{{"deploy":"{script}"}}}}"#));
+            sandbox.write_program("npm", NPM);
+            let before = sandbox.files();
+            let outcome = sandbox.capy(&["run", "--", "npm", "run", "deploy"]).succeeds();
+            assert!(!outcome.stderr.contains("warning"), "{}", outcome.shown());
+            assert!(outside(&sandbox, "uploaded/index.js").contains("canary.A.x9"), "{}", outcome.shown());
+            assert_untouched(&sandbox, &before);
+            std::fs::remove_dir_all(sandbox.path("").parent().unwrap().join("uploaded")).unwrap();
+        }
+        assert_eq!(calls(&sandbox).iter().filter(|call| call.contains("--dry-run")).count(), 2);
+    }
+}
