@@ -3,14 +3,17 @@
 //!
 //! Nothing of the project is changed. The folder lies where wrangler keeps temporary files of its
 //! own, so that wrangler finds the same configuration from there, and source maps name the same
-//! sources. wrangler reads the project's configuration for both steps, except for what would undo the
-//! first step: then it reads a copy in the private folder.
+//! sources. Only this user can read it, git ignores it, and if this process is killed, the next one
+//! removes it. wrangler reads the project's configuration for both steps, except for what would undo
+//! the first step: then it reads a copy in the private folder.
 
 mod configuration;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use capy_access::make_folder_private;
 use capy_protocol::env_map::{EnvMap, SecretValue};
 use tempfile::TempDir;
 use walkdir::WalkDir;
@@ -21,6 +24,9 @@ pub(crate) use configuration::Configuration;
 
 /// wrangler's folder for temporary files. wrangler removes what is left in it after a day.
 const TEMPORARY: &str = ".wrangler/tmp";
+const PREFIX: &str = "capy-";
+/// In the private folder; locked while the folder is in use.
+const LOCK: &str = ".lock";
 /// What wrangler uploads for a Worker that consists of assets alone.
 const NO_OP: &str = "no-op-worker.js";
 /// wrangler's note about the folder, which a rule such as `**/*.md` would upload.
@@ -36,6 +42,8 @@ pub(crate) struct Step {
 /// An upload of a Worker whose modules go through a private folder.
 pub(crate) struct WorkerUpload<'a> {
     command: &'a WranglerCommand,
+    /// Released before the folder is removed.
+    lock: File,
     private: TempDir,
 }
 
@@ -54,14 +62,24 @@ pub(crate) struct Bundled {
 }
 
 impl<'a> WorkerUpload<'a> {
-    /// Creates the private folder.
+    /// Creates the private folder, and removes those of killed processes.
     pub(crate) fn begin(command: &'a WranglerCommand) -> Result<Self> {
         let base = configuration::base(command);
         let base = std::path::absolute(&base).map_err(Error::file("find", &base))?;
         let folder = base.join(TEMPORARY);
         fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
-        let private = tempfile::Builder::new().prefix("capy-").tempdir_in(&folder);
-        Ok(Self { command, private: private.map_err(Error::file("write to", &folder))? })
+        remove_leftovers(&folder);
+        let private = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&folder);
+        let private = private.map_err(Error::file("write to", &folder))?;
+        let lock = make_private(private.path()).map_err(Error::file("write to", private.path()))?;
+        Ok(Self { command, lock, private })
+    }
+
+    /// Removes the private folder, which contains values.
+    pub(crate) fn close(self) -> Result<()> {
+        drop(self.lock);
+        let path = self.private.path().to_owned();
+        self.private.close().map_err(Error::file("remove", &path))
     }
 
     fn output(&self) -> PathBuf {
@@ -189,6 +207,38 @@ impl<'a> WorkerUpload<'a> {
 }
 
 /// Whether the inliner added a module: wrangler uploads the scripts beside the main module only by a
+/// Makes a new folder private, keeps it out of git, and locks it.
+fn make_private(folder: &Path) -> io::Result<File> {
+    make_folder_private(folder)?;
+    fs::write(folder.join(".gitignore"), "*\n")?;
+    // Locked before it has its name, so that nobody takes the folder for a leftover.
+    let unnamed = folder.join(".lock-new");
+    let lock = File::create_new(&unnamed)?;
+    // Not every file system has locks. Then another process may remove no leftovers.
+    if lock.try_lock().is_ok() {
+        fs::rename(&unnamed, folder.join(LOCK))?;
+    }
+    Ok(lock)
+}
+
+/// Removes the private folders of processes that were killed. What cannot be removed stays.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        let lock = entry.path().join(LOCK);
+        let is_file = || lock.symlink_metadata().is_ok_and(|data| data.is_file());
+        if is_ours
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && is_file()
+            && let Ok(lock) = File::open(&lock)
+            && lock.try_lock().is_ok()
+        {
+            drop(lock);
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// rule.
 fn has_added_module(output: &Path) -> bool {
     let mut files = WalkDir::new(output).into_iter().flatten();

@@ -85,15 +85,14 @@ impl UploadRun<'_> {
         interrupt: &Interrupt,
     ) -> Result<ExitCode> {
         let worker = WorkerUpload::begin(command)?;
-        match self.bundle_and_upload(&worker, signals, interrupt) {
+        let done = self.bundle_and_upload(&worker, signals, interrupt);
+        if let Err(error) = worker.close() {
+            printer::note(&format!("warning: {error}\n\nhint: remove the folder, which contains values"));
+        }
+        match done {
             Ok(child::Exit::Success) => Ok(ExitCode::SUCCESS),
-            Ok(child::Exit::Failure(code)) => {
-                // On Windows the next call ends this process.
-                drop(worker);
-                Ok(child::exit_with(code))
-            }
+            Ok(child::Exit::Failure(code)) => Ok(child::exit_with(code)),
             Err(error) => {
-                drop(worker);
                 // A signal that came meanwhile ends this process.
                 interrupt.end();
                 Err(error)

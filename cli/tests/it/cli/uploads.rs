@@ -370,3 +370,24 @@ fn a_script_that_uploads_through_capy_itself_gets_the_values_of_the_outer_run() 
         assert_eq!(calls(&sandbox).iter().filter(|call| call.contains("--dry-run")).count(), 2);
     }
 }
+
+#[test]
+fn the_folder_with_the_values_is_private_ignored_by_git_and_removed_after_a_kill() {
+    let sandbox = sandbox();
+    let shows = "echo \"STEP=$STEP\" >> \"$CALLS\"; private=$(dirname \"$(dirname \"$script\")\")\n\
+                 ls -ld \"$private\" >> \"$CALLS\"; cat \"$private/.gitignore\" >> \"$CALLS\"";
+    sandbox.write("bin/wrangler", &WRANGLER.replacen("echo \"STEP=$STEP\" >> \"$CALLS\"", shows, 1));
+    for folder in ["capy-killed", "capy-running", "other"] {
+        sandbox.write(&format!(".wrangler/tmp/{folder}/.lock"), "");
+        sandbox.write(&format!(".wrangler/tmp/{folder}/worker/index.js"), CANARY);
+    }
+    let running = std::fs::File::open(sandbox.path(".wrangler/tmp/capy-running/.lock")).unwrap();
+    running.lock().unwrap();
+    sandbox.capy(&["run", "--", "wrangler", "deploy"]).succeeds();
+    let calls = calls(&sandbox);
+    assert!(calls[3].starts_with("drwx------") && calls[4] == "*", "{calls:?}");
+    let left = std::fs::read_dir(sandbox.path(".wrangler/tmp")).unwrap();
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["capy-running", "other"]);
+}
