@@ -106,9 +106,9 @@ impl<'a> WorkerUpload<'a> {
     }
 
     /// What the first step left.
-    pub(crate) fn bundled(&self) -> Result<Bundled> {
+    pub(crate) fn bundled(&self, variables: &EnvMap) -> Result<Bundled> {
         let output = self.output();
-        let configuration = Configuration::find(self.command)?;
+        let configuration = Configuration::find(self.command, variables)?;
         let base = configuration::start(self.command);
         let script = self.command.words.path().map(|path| base.join(path));
         let served = script.iter().filter(|path| path.is_dir()).cloned();
@@ -264,11 +264,12 @@ fn copy_maps(modules: &Path, output: &Path) -> Result<()> {
 }
 
 /// The folder that `wrangler pages deploy` uploads.
-pub(crate) fn pages_folder(command: &WranglerCommand) -> Result<PathBuf> {
+pub(crate) fn pages_folder(command: &WranglerCommand, variables: &EnvMap) -> Result<PathBuf> {
     let start = configuration::start(command);
     if let Some(path) = command.words.path() {
         return Ok(start.join(path));
     }
-    let configured = Configuration::find(command)?.and_then(|configuration| configuration.pages_folder());
+    let configured = Configuration::find(command, variables)?;
+    let configured = configured.and_then(|configuration| configuration.pages_folder());
     Ok(configured.unwrap_or(start))
 }

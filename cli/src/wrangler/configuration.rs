@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use capy_protocol::env_map::EnvMap;
 use serde_json::{Map, Value, json};
 
 use super::Bundled;
@@ -59,12 +60,22 @@ fn find_above(folder: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| folder.ancestors().map(|above| above.join(name)).find(|path| path.is_file()))
 }
 
+/// The environment that a command names, or else the variable that wrangler starts with: one that
+/// stands before wrangler's words, then one that is opened, then one that is set.
+fn environment(command: &WranglerCommand, variables: &EnvMap) -> Option<String> {
+    let assigned = command.script.iter().flat_map(|script| &script.assignments);
+    let assigned = assigned.map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut assigned = assigned.chain(command.program.iter().filter_map(|word| word.split_once('=')));
+    let before = || assigned.rfind(|(name, _)| *name == ENVIRONMENT).map(|(_, value)| value.to_owned());
+    let opened = || variables.get(ENVIRONMENT).map(|value| value.expose_secret().to_owned());
+    let given = command.words.value("env").map(str::to_owned).or_else(before).or_else(opened);
+    given.or_else(|| std::env::var(ENVIRONMENT).ok())
+}
+
 impl Configuration {
-    /// The configuration that wrangler reads for a command.
-    pub(super) fn find(command: &WranglerCommand) -> Result<Option<Self>> {
-        let environment = command.words.value("env").map(str::to_owned);
-        let environment =
-            environment.or_else(|| std::env::var(ENVIRONMENT).ok()).filter(|name| !name.is_empty());
+    /// The configuration that wrangler reads for a command with these variables.
+    pub(super) fn find(command: &WranglerCommand, variables: &EnvMap) -> Result<Option<Self>> {
+        let environment = environment(command, variables).filter(|name| !name.is_empty());
         let folder = first_folder(command);
         let redirection = find_above(&folder, &[REDIRECTION]).filter(|_| given(command).is_none());
         if let Some(redirection) = redirection {

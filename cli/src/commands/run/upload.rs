@@ -112,7 +112,7 @@ impl UploadRun<'_> {
         if matches!(exit, child::Exit::Failure(_)) {
             return Ok(exit);
         }
-        let bundled = worker.bundled()?;
+        let bundled = worker.bundled(self.env)?;
         let mut request = request(self.arguments, self.env, interrupt);
         request.public.extend(bundled.public.iter().cloned());
         request.workers.push(BundledWorker {
@@ -136,7 +136,7 @@ impl UploadRun<'_> {
     }
 
     fn inline_pages(&self, command: &WranglerCommand, interrupt: &Interrupt) -> Result<()> {
-        let folder = pages_folder(command)?;
+        let folder = pages_folder(command, self.env)?;
         let worker = folder.join("_worker.js");
         let sources = [worker.clone(), worker.join("index.js")];
         if let Some(path) = sources.into_iter().find(|path| git::is_tracked(path) == Some(true)) {

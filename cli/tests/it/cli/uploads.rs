@@ -391,3 +391,22 @@ fn the_folder_with_the_values_is_private_ignored_by_git_and_removed_after_a_kill
     left.sort();
     assert_eq!(left, ["capy-running", "other"]);
 }
+
+#[test]
+fn the_environment_that_wrangler_takes_from_a_variable_counts() {
+    let entry = WRANGLER.replacen("$outdir/index.js", "$outdir/${CLOUDFLARE_ENV:-index}.js", 1);
+    for (variables, command) in [
+        ("A=canary.A.x9\nCLOUDFLARE_ENV=staging\n", &["wrangler", "deploy"][..]),
+        ("A=canary.A.x9\n", &["env", "CLOUDFLARE_ENV=staging", "wrangler", "deploy"]),
+    ] {
+        let sandbox = sandbox();
+        sandbox.write(".env", variables);
+        sandbox.write(
+            "wrangler.toml",
+            "name = \"shop\"\nmain = \"src/index.ts\"\n[env.staging]\nmain = \"src/staging.ts\"\n",
+        );
+        sandbox.write("bin/wrangler", &entry);
+        let outcome = sandbox.capy(&[&["run", "--"], command].concat()).succeeds();
+        assert!(outside(&sandbox, "uploaded/staging.js").contains("canary.A.x9"), "{}", outcome.shown());
+    }
+}
