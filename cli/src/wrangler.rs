@@ -112,10 +112,11 @@ impl<'a> WorkerUpload<'a> {
         let base = configuration::start(self.command);
         let script = self.command.words.path().map(|path| base.join(path));
         let served = script.iter().filter(|path| path.is_dir()).cloned();
-        let assets = self.command.words.value("assets").map(|folder| base.join(folder));
-        let public = assets.into_iter().chain(served).collect();
+        let given = ["assets", "site"].into_iter().filter_map(|name| self.command.words.value(name));
+        let public = given.map(|folder| base.join(folder)).chain(served).collect();
         let main = script.or_else(|| configuration.as_ref()?.main());
         let is_bundled = !self.command.words.has("no-bundle")
+            && self.command.words.value("bundle") != Some("false")
             && !configuration.as_ref().is_some_and(Configuration::is_not_bundled);
         let name = main.as_deref().and_then(|main| match is_bundled {
             true => Some(format!("{}.js", main.file_stem()?.to_string_lossy()).into()),
@@ -149,7 +150,7 @@ impl<'a> WorkerUpload<'a> {
         let entry = bundled.entry.to_string_lossy();
         if bundled.has_code {
             added.extend([&*entry, "--no-bundle"]);
-            dropped.extend(["no-bundle", "minify", "metafile"]);
+            dropped.extend(["bundle", "no-bundle", "minify", "metafile"]);
             path = Keep::OptionsOnly;
         }
         let copy = self.private.path().join("wrangler.json");
@@ -206,7 +207,6 @@ impl<'a> WorkerUpload<'a> {
     }
 }
 
-/// Whether the inliner added a module: wrangler uploads the scripts beside the main module only by a
 /// Makes a new folder private, keeps it out of git, and locks it.
 fn make_private(folder: &Path) -> io::Result<File> {
     make_folder_private(folder)?;
@@ -239,6 +239,7 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
+/// Whether the inliner added a module: wrangler uploads the scripts beside the main module only by a
 /// rule.
 fn has_added_module(output: &Path) -> bool {
     let mut files = WalkDir::new(output).into_iter().flatten();

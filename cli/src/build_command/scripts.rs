@@ -75,9 +75,11 @@ impl Reader<'_> {
             .filter(|command| !command.is_empty())
             .map(|command| command.iter().map(String::as_str).collect())
             .collect();
-        let whole = at.clone();
+        let (whole, mut follows_changes) = (at.clone(), false);
         for (number, words) in commands.iter().enumerate() {
-            let position = Position { is_first: number == 0, is_last: number + 1 == commands.len() };
+            let position =
+                Position { is_first: number == 0, is_last: number + 1 == commands.len(), follows_changes };
+            follows_changes |= changes_shell(words);
             at.place = whole.in_script(script, words, position);
             self.simple(words, &mut at);
         }
@@ -120,6 +122,21 @@ impl Reader<'_> {
 pub(super) fn simple_commands(script: &str) -> Option<Vec<Vec<String>>> {
     let words = shell_words::split(&with_operators_apart(&without_documents(script))).ok()?;
     Some(words.split(|word| word == OPERATOR).map(<[String]>::to_vec).collect())
+}
+
+/// Whether a command changes variables, or the folder in a way that is not followed, for the
+/// commands after it.
+fn changes_shell(words: &[&str]) -> bool {
+    const CHANGES: [&str; 13] = [
+        ".", "alias", "declare", "eval", "export", "popd", "readonly", "set", "shopt", "source", "trap",
+        "typeset", "unset",
+    ];
+    match super::without_assignments(words) {
+        [] => !words.is_empty(),
+        ["cd" | "pushd", folder] => folder.starts_with(['-', '~']),
+        ["cd" | "pushd", ..] => true,
+        [command, ..] => CHANGES.contains(command),
+    }
 }
 
 fn with_arguments(at: &At, arguments: &[&str]) -> At {

@@ -112,6 +112,7 @@ fn builds_are_recognised_by_their_words() {
         "time next build",
         "NODE_ENV=production next build",
         "npx wrangler deploy --dry-run --outdir dist",
+        "wrangler versions upload --dryRun --outdir dist",
         // Package managers' programs, runners, wrappers.
         "pnpm turbo build",
         "yarn turbo run build",
@@ -515,6 +516,8 @@ fn an_upload_that_bundles_is_taken_apart_into_words() {
         ("wrangler deploy --dryRun=false", "wrangler", "deploy ENTRY --dryRun=false", "."),
         ("timeout 900 npx wrangler deploy", "timeout 900 npx wrangler", "deploy ENTRY", "."),
         ("env -C web wrangler deploy", "env -C web wrangler", "deploy ENTRY", "web"),
+        ("doppler run -- wrangler deploy", "doppler run -- wrangler", "deploy ENTRY", "."),
+        ("env -- npx wrangler deploy --site s", "env -- npx wrangler", "deploy ENTRY --site s", "."),
         (
             "node node_modules/wrangler/bin/wrangler.js deploy",
             "node node_modules/wrangler/bin/wrangler.js",
@@ -544,7 +547,9 @@ fn an_upload_at_the_end_of_a_packages_script_is_taken_apart() {
     let text = r#"{"scripts":{"build":"vite build","deploy":"npm run build && CLOUDFLARE_ENV=x npx wrangler deploy --minify",
         "late":"wrangler deploy && echo done","piped":"wrangler deploy | cat","after":"wrangler deploy","postafter":"echo",
         "out":"wrangler deploy --outdir dist","pages":"wrangler pages deploy dist","both":"vite build && wrangler pages deploy dist",
-        "nested":"npm run deploy"}}"#;
+        "nested":"npm run deploy","exported":"export CLOUDFLARE_ENV=x && wrangler deploy","assigned":"A=1; wrangler deploy",
+        "sourced":". ./a.sh && wrangler deploy","home":"cd ~/web && wrangler deploy","inside":"cd web && wrangler deploy",
+        "wrapped":"capy run -- wrangler deploy","behind":"capy run -- vite build && wrangler deploy"}}"#;
     let project = project(&[("package.json", text), ("web/package.json", text)]);
     for (command, words, folder, script) in [
         ("npm run deploy", "deploy ENTRY", ".", "npm run deploy --"),
@@ -562,7 +567,15 @@ fn an_upload_at_the_end_of_a_packages_script_is_taken_apart() {
         panic!("no upload")
     };
     assert_eq!(command.script.unwrap().assignments, [("CLOUDFLARE_ENV".to_owned(), "x".to_owned())]);
-    for command in ["late", "piped", "after", "out", "both", "nested"] {
+    let Some(Upload::Worker(command)) = uploaded("npm run inside", project.path()) else {
+        panic!("no upload")
+    };
+    assert_eq!(command.folder, PathBuf::from("web"));
+    assert_eq!(uploaded("npm run wrapped", project.path()), None);
+    assert!(matches!(uploaded("npm run behind", project.path()), Some(Upload::Worker(_))));
+    for command in
+        ["late", "piped", "after", "out", "both", "nested", "exported", "assigned", "sourced", "home"]
+    {
         assert_eq!(
             uploaded(&format!("npm run {command}"), project.path()),
             Some(Upload::Hidden),

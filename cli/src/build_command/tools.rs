@@ -3,6 +3,8 @@
 //! Knows their names, also as packages and as files, and which of their subcommands build. Their
 //! configuration files are not read.
 
+use super::wrangler_words::WranglerWords;
+
 /// What a tool does with its arguments.
 pub(super) enum Does {
     Build,
@@ -143,8 +145,8 @@ pub(super) fn effect(tool: &str, rest: &[&str]) -> Does {
     let builds = match tool {
         // Without `--dry-run`, wrangler deploys what it built, and there is nothing left to inline.
         "wrangler" => {
-            let words = without_flags(rest);
-            rest.contains(&"deploy") && rest.contains(&"--dry-run")
+            let (words, all) = (without_flags(rest), rest.iter().map(|word| (*word).to_owned()));
+            WranglerWords::parse(&all.collect::<Vec<_>>()).is_dry_run()
                 || words.starts_with(&["build"])
                 || words.starts_with(&["pages", "functions", "build"])
         }

@@ -135,6 +135,15 @@ pub(super) struct FoundUpload {
     at: At,
 }
 
+impl FoundUpload {
+    fn is_same(&self, other: &Self) -> bool {
+        let command = |found: &Self| (found.tool, found.rest.clone(), found.at.folder.clone());
+        self.at.place != Place::Elsewhere
+            && self.at.place == other.at.place
+            && command(self) == command(other)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tool {
     Worker,
@@ -163,8 +172,11 @@ impl Reader<'_> {
             }
             _ => None,
         };
-        if let Some(tool) = found {
-            self.uploads.push(FoundUpload { tool, rest: owned(rest), at: at.clone() });
+        let Some(tool) = found else { return };
+        let found = FoundUpload { tool, rest: owned(rest), at: at.clone() };
+        // Words behind `--` are read once more as the words behind a wrapper's own.
+        if !self.uploads.last().is_some_and(|last| last.is_same(&found)) {
+            self.uploads.push(found);
         }
     }
 }
@@ -204,7 +216,7 @@ impl At {
     /// The place of one of a script's commands.
     pub(super) fn in_script(&self, script: &str, words: &[&str], position: Position) -> Place {
         match &self.place {
-            Place::Text(call) if position.is_last && is_plain(script) => {
+            Place::Text(call) if position.is_last && !position.follows_changes && is_plain(script) => {
                 let call = Call { is_alone: call.is_alone && position.is_first, ..call.clone() };
                 Place::Last(LastCommand { call, words: owned(words) })
             }
@@ -218,6 +230,8 @@ impl At {
 pub(super) struct Position {
     pub(super) is_first: bool,
     pub(super) is_last: bool,
+    /// A command before it changed the shell that it runs in.
+    pub(super) follows_changes: bool,
 }
 
 /// Whether a script's commands run one after the other, and each word is what it says.

@@ -4,7 +4,7 @@
 //! of options may be written in camel case.
 
 /// Options that take one word.
-const VALUED: [&str; 25] = [
+const VALUED: [&str; 28] = [
     "assets",
     "branch",
     "commit-hash",
@@ -24,10 +24,13 @@ const VALUED: [&str; 25] = [
     "old-asset-ttl",
     "outdir",
     "outfile",
+    "path",
     "preview-alias",
     "profile",
     "project-name",
+    "script",
     "secrets-file",
+    "site",
     "tag",
     "tsconfig",
 ];
@@ -101,6 +104,17 @@ impl WranglerWords {
 
     /// The subcommand, if it uploads and was not told to leave that out.
     pub(super) fn upload(&mut self) -> Option<Subcommand> {
+        let subcommand = self.uploading_subcommand()?;
+        let is_asked_otherwise = ["dry-run", "help", "version"].iter().any(|name| self.has(name));
+        (!is_asked_otherwise).then_some(subcommand)
+    }
+
+    /// Whether a Worker is bundled and not uploaded.
+    pub(super) fn is_dry_run(&mut self) -> bool {
+        self.uploading_subcommand() == Some(Subcommand::Worker) && self.has("dry-run")
+    }
+
+    fn uploading_subcommand(&mut self) -> Option<Subcommand> {
         let words: Vec<&str> = self.positional().collect();
         let (subcommand, length) = match words[..] {
             ["deploy", ..] => (Subcommand::Worker, 1),
@@ -109,8 +123,7 @@ impl WranglerWords {
             _ => return None,
         };
         self.subcommand = length;
-        let is_asked_otherwise = ["dry-run", "help", "version"].iter().any(|name| self.has(name));
-        (!is_asked_otherwise).then_some(subcommand)
+        Some(subcommand)
     }
 
     fn positional(&self) -> impl Iterator<Item = &str> {

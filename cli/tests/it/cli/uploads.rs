@@ -410,3 +410,11 @@ fn the_environment_that_wrangler_takes_from_a_variable_counts() {
         assert!(outside(&sandbox, "uploaded/staging.js").contains("canary.A.x9"), "{}", outcome.shown());
     }
 }
+
+#[test]
+fn a_site_that_the_command_line_names_is_searched() {
+    let sandbox = sandbox();
+    sandbox.write("bin/wrangler", &WRANGLER.replacen("--name|", "--name|--site|", 1));
+    sandbox.write("site/app.js", "var key = 'canary.A.x9'");
+    sandbox.capy(&["run", "--", "wrangler", "deploy", "--site", "site"]).fails(1, "INLINE_REFUSED");
+}
