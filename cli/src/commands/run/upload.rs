@@ -52,16 +52,23 @@ impl UploadRun<'_> {
     /// Inlines and uploads.
     pub(super) fn carry_out(&self, upload: &Upload, signals: &SignalForwarder) -> Result<ExitCode> {
         let interrupt = Interrupt::default();
+        if let Upload::Worker(command) = upload {
+            return self.worker(command, signals, &interrupt);
+        }
+        signals.pass_to(&interrupt);
         match upload {
-            Upload::Worker(command) => return self.worker(command, signals, &interrupt),
             Upload::Pages(command) => self.inline_pages(command, &interrupt)?,
             Upload::OpenNext { folder } => self.inline_built(folder, &interrupt, Request::clone)?,
-            Upload::Hidden => {}
+            Upload::Worker(_) | Upload::Hidden => {}
         }
         let step = Step { command: Vec::new(), folder: PathBuf::from(".") };
-        match self.step(&step, self.handed, signals, &interrupt)? {
-            child::Exit::Success => Ok(ExitCode::SUCCESS),
-            child::Exit::Failure(code) => Ok(child::exit_with(code)),
+        match self.step(&step, self.handed, signals, &interrupt) {
+            Ok(child::Exit::Success) => Ok(ExitCode::SUCCESS),
+            Ok(child::Exit::Failure(code)) => Ok(child::exit_with(code)),
+            Err(error) => {
+                interrupt.end();
+                Err(error)
+            }
         }
     }
 

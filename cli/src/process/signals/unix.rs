@@ -8,6 +8,7 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -66,8 +67,12 @@ impl SignalForwarder {
         Ok(Self { state, handle, thread })
     }
 
+    /// Starts the child, unless a signal came for the work before it.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let mut state = lock(&self.state);
+        if state.afterwards.as_ref().is_some_and(|interrupt| interrupt.stop().load(Ordering::SeqCst)) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let child = command.spawn()?;
         state.child = Some(Pid::from_child(&child));
         Ok(child)
@@ -117,6 +122,11 @@ impl SignalForwarder {
                 }
             }
         }
+    }
+
+    /// From now on signals go to this work, until a child is started.
+    pub(crate) fn pass_to(&self, work: &Interrupt) {
+        lock(&self.state).afterwards = Some(work.clone());
     }
 
     pub(crate) fn received(&self) -> Option<i32> {
