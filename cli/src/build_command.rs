@@ -67,14 +67,20 @@ pub(crate) struct Nested {
     pub(crate) runs_capy: bool,
     /// It also builds outside of that.
     pub(crate) builds_elsewhere: bool,
+    /// It also starts something outside of that which cannot be read.
+    pub(crate) is_unknown_elsewhere: bool,
 }
 
 /// Finds a `capy run` in what `command` runs when it starts in the folder `here`.
 pub(crate) fn nested(command: &[OsString], here: &Path) -> Nested {
     let words: Vec<_> = command.iter().filter_map(|word| word.to_str()).collect();
-    let mut reader = Reader::new(here);
+    let mut reader = Reader { passes_over_unknown_under_capy: true, ..Reader::new(here) };
     reader.command(&words, &At::default());
-    Nested { runs_capy: reader.capy_runs > 0, builds_elsewhere: reader.builds_without_capy }
+    Nested {
+        runs_capy: reader.capy_runs > 0,
+        builds_elsewhere: reader.builds_without_capy,
+        is_unknown_elsewhere: reader.unknown,
+    }
 }
 
 /// Whether the text of a script is one command without operators of the shell.
@@ -123,6 +129,7 @@ struct Reader<'h> {
     uploads: Vec<uploads::FoundUpload>,
     capy_runs: usize,
     builds_without_capy: bool,
+    passes_over_unknown_under_capy: bool,
 }
 
 impl<'h> Reader<'h> {
@@ -137,6 +144,7 @@ impl<'h> Reader<'h> {
             uploads: Vec::new(),
             capy_runs: 0,
             builds_without_capy: false,
+            passes_over_unknown_under_capy: false,
         }
     }
 

@@ -595,20 +595,22 @@ fn an_upload_at_the_end_of_a_packages_script_is_taken_apart() {
 #[test]
 fn a_capy_run_inside_of_a_command_is_found_and_what_builds_outside_of_it() {
     let folder = tempfile::tempdir().unwrap();
-    let scripts = r#"{"scripts":{"build":"capy run -- next build","build:pack":"capy run -- webpack","both":"capy run -- next build && vite build","plain":"next build"}}"#;
+    let scripts = r#"{"scripts":{"build":"capy run -- next build","build:pack":"capy run -- webpack","both":"capy run -- next build && vite build","plain":"next build","task":"capy run -- next build && $BUNDLE"}}"#;
     std::fs::write(folder.path().join("package.json"), scripts).unwrap();
-    for (command, runs_capy, builds_elsewhere) in [
-        ("npm run build", true, false),
-        ("pnpm build", true, false),
-        ("npm run build:pack", true, false),
-        ("capy run -- next build", true, false),
-        ("npm run both", true, true),
-        ("npm run plain", false, true),
-        ("capy list", false, false),
-        ("node server.js", false, false),
+    for (command, runs_capy, builds_elsewhere, is_unknown_elsewhere) in [
+        ("npm run build", true, false, false),
+        ("pnpm build", true, false, false),
+        ("npm run build:pack", true, false, false),
+        ("capy run -- next build", true, false, false),
+        ("npm run both", true, true, false),
+        ("npm run plain", false, true, false),
+        ("capy list", false, false, false),
+        ("node server.js", false, false, false),
+        ("npm run task", true, false, true),
     ] {
         let words: Vec<_> = command.split(' ').map(OsString::from).collect();
-        assert_eq!(nested(&words, folder.path()), Nested { runs_capy, builds_elsewhere }, "{command}");
+        let expected = Nested { runs_capy, builds_elsewhere, is_unknown_elsewhere };
+        assert_eq!(nested(&words, folder.path()), expected, "{command}");
     }
     assert!(is_one_command("next build --name 'a && b'") && !is_one_command("a && b"));
     assert!(!is_one_command("a 'b"));

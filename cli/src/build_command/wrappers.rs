@@ -222,7 +222,11 @@ impl Reader<'_> {
         let mut known = false;
         for wrapper in WRAPPERS.iter().filter(|wrapper| wrapper.name == name) {
             known = true;
+            let before = (self.unknown, self.says_build);
             self.wrapped(wrapper, rest, at);
+            if wrapper.name == "capy" && self.passes_over_unknown_under_capy {
+                (self.unknown, self.says_build) = before;
+            }
         }
         known
     }

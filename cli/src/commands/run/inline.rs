@@ -64,10 +64,11 @@ impl AfterCommand {
         } else if !arguments.server.is_empty() || !arguments.bundle.is_empty() {
             (Reason::Named, Vec::new())
         } else {
+            let is_unknown = nested.is_unknown_elsewhere && origin == Origin::Deployment;
             match effect(&arguments.command, Path::new(".")) {
                 Effect::Build { folders } if is_check(arguments) => (Reason::Check, folders),
                 _ if is_check(arguments) => (Reason::Check, here()),
-                _ if nested.runs_capy && !nested.builds_elsewhere => return None,
+                _ if nested.runs_capy && !nested.builds_elsewhere && !is_unknown => return None,
                 Effect::Build { folders } => (Reason::Build, folders),
                 Effect::Unknown { says_build } if origin == Origin::Deployment => {
                     (Reason::Unknown { says_build }, here())
