@@ -52,7 +52,10 @@ const GROUPS: &[(&str, &[Row])] = &[
         "`capy run`",
         &[
             ("CLOUDFLARE_ENV", "the environment of wrangler's configuration, as wrangler reads it"),
-            ("_CAPY_OUTER_RUN", "set by a `capy run` for one inside of it: names of the opened variables"),
+            (
+                "_CAPY_OUTER_RUN",
+                "set by a `capy run` for one inside of it: names of its variables, and its `.env`",
+            ),
         ],
     ),
     (

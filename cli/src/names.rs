@@ -6,8 +6,8 @@ pub(crate) use capy_protocol::variable_name::is_public;
 
 use crate::error::{Error, Result};
 
-/// The variable by which a `capy run` tells one inside of its command which variables it has set;
-/// their names are its value.
+/// The variable by which a `capy run` tells one inside of its command which variables it has set,
+/// and from which `.env`.
 pub(crate) const OUTER_RUN: &str = "_CAPY_OUTER_RUN";
 
 /// Whether the name is reserved, so that a child process never gets the variable: credentials and
