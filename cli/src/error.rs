@@ -197,6 +197,8 @@ pub(crate) enum Error {
     OutputOlder { path: PathBuf, folder: PathBuf },
     #[error("nothing was inlined, because the build leaks secrets or lacks some: see above")]
     InlineRefused,
+    #[error("the command also uploads to Cloudflare, in a way that leaves no time to inline before it")]
+    UploadHidden,
     #[error("wrangler's configuration {} cannot be read", path.display())]
     WranglerConfiguration { path: PathBuf },
     #[error("wrangler bundled the Worker, but {} does not contain its main module", path.display())]
@@ -413,6 +415,8 @@ impl Error {
             )),
         Self::InlineRefused => ("INLINE_REFUSED", exit::FAILED,
             "repair what the table shows and build again, or pass --no-inline"),
+        Self::UploadHidden => ("UPLOAD_NOT_INLINED", exit::FAILED,
+            "give capy the upload alone, as in `capy run -- npx wrangler deploy`, or upload without values: --no-inline"),
         Self::WranglerConfiguration { .. } => ("WRANGLER_CONFIGURATION", exit::FAILED,
             "correct the file: it is JSON with comments, or TOML"),
         Self::WranglerEntryMissing { .. } => ("WRANGLER_ENTRY_MISSING", exit::FAILED,

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: Run) -> Result<ExitCode> {
     let nested = nested(&arguments.command, Path::new("."));
     let for_nested = if nested.runs_capy { Some(outer::hand_on(&env, origin)?) } else { None };
     let handed = for_nested.as_ref().unwrap_or(&env);
-    if let Some(planned) = upload::planned(&arguments) {
+    if let Some(planned) = upload::planned(&arguments)? {
         let forwarder = forwarder.map_or_else(SignalForwarder::begin, Ok)?;
         let run = UploadRun { arguments: &arguments, env: &env, handed, memory: &memory };
         return run.carry_out(&planned, &forwarder);

@@ -33,19 +33,17 @@ pub(super) struct UploadRun<'a> {
 }
 
 /// The upload that the command does, unless nothing is to be inlined.
-pub(super) fn planned(arguments: &Run) -> Option<Upload> {
+///
+/// # Errors
+/// When the command uploads and leaves no time to inline before it.
+pub(super) fn planned(arguments: &Run) -> Result<Option<Upload>> {
     if arguments.no_inline || arguments.exec {
-        return None;
+        return Ok(None);
     }
-    let found = upload(&arguments.command, Path::new("."))?;
-    if found == Upload::Hidden {
-        printer::note(
-            "warning: the command also uploads to Cloudflare, in a way that leaves no time to inline before it, so \
-             the upload contains no values\n\nhint: give capy the upload alone: capy run -- wrangler deploy",
-        );
-        return None;
+    match upload(&arguments.command, Path::new(".")) {
+        Some(Upload::Hidden) => Err(Error::UploadHidden),
+        found => Ok(found),
     }
-    Some(found)
 }
 
 impl UploadRun<'_> {

@@ -225,11 +225,14 @@ fn a_script_that_ends_with_the_upload_builds_once_and_uploads_what_was_inlined()
         let before = sandbox.files();
         // A redirection is no part of a plain script.
         let is_plain = !script.contains('>');
-        let outcome = sandbox.capy(&[&["run", "--"], words].concat()).succeeds();
+        let outcome = sandbox.capy(&[&["run", "--"], words].concat());
         if !is_plain {
-            assert!(outcome.stderr.contains("warning: the command also uploads"), "{}", outcome.shown());
+            outcome.fails(1, "UPLOAD_NOT_INLINED");
+            assert_untouched(&sandbox, &before);
+            sandbox.capy(&[&["run", "--no-inline", "--"], words].concat()).succeeds();
             continue;
         }
+        let outcome = outcome.succeeds();
         assert!(outside(&sandbox, "uploaded/index.js").contains("canary.A.x9"), "{}", outcome.shown());
         assert_untouched(&sandbox, &before);
     }
