@@ -72,8 +72,7 @@ pub(super) fn build(target: Target, program: Program, commit: &str, epoch: u64) 
     tools::rust_target(triple)?;
     let mut fetch = Command::new(env!("CARGO"));
     quiet("cargo fetch", fetch.args(["fetch", "--locked"]).current_dir(workspace_root()))?;
-    let is_apple_on_apple = cfg!(target_os = "macos") && triple.ends_with("apple-darwin");
-    let mut cargo = if is_apple_on_apple {
+    let mut cargo = if cfg!(target_os = "macos") && target.is_mac() {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.arg("build");
         cargo
@@ -119,7 +118,14 @@ fn linker_flags(target: Target, program: Program) -> Vec<String> {
     // For a package that has a profile of its own Cargo takes `strip = "debuginfo"` in place of what
     // the profile says.
     if !target.is_linux() {
-        return vec!["-Cstrip=symbols".to_owned()];
+        let mut flags = vec!["-Cstrip=symbols".to_owned()];
+        if target.is_mac() {
+            // rustc strips after the link, and the linker has by then made `LC_UUID` from all of the
+            // file. This includes the debug map (`N_OSO`), which holds the object files' paths, the names
+            // of temporary folders and times. With `-S` the linker writes no debug map.
+            flags.push("-Clink-arg=-Wl,-S".to_owned());
+        }
+        return flags;
     }
     let mut flags = vec!["-Clinker=rust-lld", "-Clinker-flavor=ld.lld"];
     flags.extend(["-Clink-arg=--icf=all", "-Clink-arg=--pack-dyn-relocs=relr"]);

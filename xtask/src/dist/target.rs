@@ -86,6 +86,11 @@ impl Target {
     pub const fn is_linux(self) -> bool {
         matches!(self, Self::LinuxX64 | Self::LinuxArm64)
     }
+
+    /// Whether the target is macOS.
+    pub const fn is_mac(self) -> bool {
+        matches!(self, Self::MacArm64 | Self::MacX64)
+    }
 }
 
 #[cfg(test)]
