@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Arguments;
 use super::release::{files, git};
@@ -13,7 +13,7 @@ use crate::steps::{heading, loud, quiet, say};
 use crate::workspace_root;
 
 /// Makes the release in two clones at different paths, each with an empty target folder, and
-/// compares all files.
+/// compares all files. Keeps the clones if any file differs.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(
         git(&["status", "--porcelain"])?.is_empty(),
@@ -29,9 +29,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     heading("comparison");
     let [one, other] = clones.map(|clone| clone.join("target/dist"));
-    let names = files(&one)?;
+    if let Err(error) = compare(&one, &other) {
+        let kept = scratch.keep();
+        bail!("{error:#}\n\nhint: to look for the cause, both clones are kept in {}", kept.display());
+    }
+    if let Some(out) = &arguments.out {
+        fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+        for name in files(&one)? {
+            fs::copy(one.join(&name), out.join(&name)).with_context(|| name.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares all files of two releases.
+fn compare(one: &Path, other: &Path) -> Result<()> {
+    let names = files(one)?;
     ensure!(!names.is_empty(), "nothing was made");
-    ensure!(names == files(&other)?, "the two releases have different files");
+    ensure!(names == files(other)?, "the two releases have different files");
     let mut differ = Vec::new();
     for name in names {
         let same = fs::read(one.join(&name))? == fs::read(other.join(&name))?;
@@ -41,12 +56,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     ensure!(differ.is_empty(), "not the same bytes: {}", differ.join(", "));
-    if let Some(out) = &arguments.out {
-        fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-        for name in files(&one)? {
-            fs::copy(one.join(&name), out.join(&name)).with_context(|| name.clone())?;
-        }
-    }
     Ok(())
 }
 
