@@ -19,14 +19,14 @@ const SKIPPED: [&str; 3] = ["build", "node_modules", "target"];
 pub struct Page {
     /// The path from the workspace's root, with `/`.
     pub path: String,
-    /// The page's Markdown.
+    /// The page's Markdown. In the book's pages, with the files that mdBook includes.
     pub text: String,
 }
 
 /// A command in a shell block.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The page, and the line where the command's block begins.
+    /// The page, and the line where the command's block begins, counted with what is included.
     pub place: String,
     /// The program and its arguments.
     pub words: Vec<String>,
@@ -53,7 +53,10 @@ fn collect(root: &Path, folder: &str, pages: &mut Vec<Page>) {
                 collect(root, &path, pages);
             }
         } else if is_page(&path, &name) {
-            let text = fs::read_to_string(entry.path()).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let mut text = fs::read_to_string(entry.path()).unwrap_or_else(|error| panic!("{path}: {error}"));
+            if path.starts_with("docs/") {
+                text = with_includes(&entry.path(), &text);
+            }
             pages.push(Page { path, text });
         }
     }
@@ -61,6 +64,37 @@ fn collect(root: &Path, folder: &str, pages: &mut Vec<Page>) {
 
 fn is_page(path: &str, name: &str) -> bool {
     AT_ROOT.contains(&path) || name == "README.md" || (path.starts_with("docs/") && name.ends_with(".md"))
+}
+
+/// The text of a page with what mdBook puts into the place of `{{#include FILE}}` and
+/// `{{#include FILE:ANCHOR}}`.
+fn with_includes(page: &Path, text: &str) -> String {
+    let mut parts = text.split("{{#include ");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let place = page.display();
+        let (target, rest) =
+            part.split_once("}}").unwrap_or_else(|| panic!("{place}: an include without an end"));
+        let (file, anchor) =
+            target.split_once(':').map_or((target, None), |(file, anchor)| (file, Some(anchor)));
+        let included = fs::read_to_string(page.with_file_name(file))
+            .unwrap_or_else(|error| panic!("{place}: {target}: {error}"));
+        let included = match anchor {
+            Some(anchor) => {
+                anchored(&included, anchor).unwrap_or_else(|| panic!("{place}: {target}: no such anchor"))
+            }
+            None => &included,
+        };
+        whole.push_str(included.trim_end());
+        whole.push_str(rest);
+    }
+    whole
+}
+
+/// The lines between the comments `ANCHOR: NAME` and `ANCHOR_END: NAME`.
+fn anchored<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, inner) = text.split_once(&format!("<!-- ANCHOR: {name} -->\n"))?;
+    Some(inner.split_once(&format!("<!-- ANCHOR_END: {name} -->"))?.0)
 }
 
 impl Page {
@@ -269,6 +303,19 @@ mod tests {
             "capy logout",
         ];
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn an_include_is_a_file_or_the_lines_between_its_anchors() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "# A\n<!-- ANCHOR: b -->\none\ntwo\n<!-- ANCHOR_END: b -->\nend\n";
+        fs::write(folder.path().join("a.md"), text).unwrap();
+        let page = folder.path().join("page.md");
+        assert_eq!(with_includes(&page, "x\n{{#include a.md:b}}\ny\n"), "x\none\ntwo\ny\n");
+        assert_eq!(with_includes(&page, "{{#include a.md}}\n"), text);
+        for fault in ["{{#include a.md:c}}", "{{#include no.md}}", "{{#include a.md"] {
+            assert!(std::panic::catch_unwind(|| with_includes(&page, fault)).is_err(), "{fault}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Containers for tests: podman with a store in a temporary folder, and images made of this
 //! machine's files.
 //!
-//! Nothing is pulled, and no network of the machine is used: a test that talks to a container joins
-//! the container's network.
+//! Nothing is pulled. A test that talks to a container joins the container's network, or starts it
+//! in the machine's, where the test's servers are on loopback.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -125,8 +125,20 @@ impl Podman {
     /// # Panics
     /// If podman fails.
     pub fn start(&self, name: &'static str, image: &str, start: &Start<'_>) -> Container<'_> {
+        self.start_in("none", name, image, start)
+    }
+
+    /// Starts a container in the machine's network, where it finds servers on the machine's loopback.
+    ///
+    /// # Panics
+    /// If podman fails.
+    pub fn start_on_host(&self, name: &'static str, image: &str, start: &Start<'_>) -> Container<'_> {
+        self.start_in("host", name, image, start)
+    }
+
+    fn start_in(&self, network: &str, name: &'static str, image: &str, start: &Start<'_>) -> Container<'_> {
         let container = Container { podman: self, name };
-        let run = ["run", "--detach", "--name", name, "--network", "none"];
+        let run = ["run", "--detach", "--name", name, "--network", network];
         self.run(&[&run[..], start.options, &[image], start.command].concat());
         container
     }

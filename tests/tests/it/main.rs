@@ -3,6 +3,7 @@
 mod build_journey;
 mod containers;
 mod dist;
+mod examples;
 mod frameworks;
 mod lambda;
 mod next_journey;

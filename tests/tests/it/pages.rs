@@ -99,9 +99,14 @@ fn a_link_to_nothing_is_a_fault() {
     for good in ["../../README.md#two-words", "../../README.md", "../../cli"] {
         assert_eq!(fault(&one, good, &pages), None, "{good}");
     }
-    for bad in
-        ["../../README.md#one", "../README.md", "../../../x.md", "/README.md", "#two", "../../Cargo.toml#one"]
-    {
+    for bad in [
+        "../../README.md#one",
+        "../nothing.md",
+        "../../../x.md",
+        "/README.md",
+        "#two",
+        "../../Cargo.toml#one",
+    ] {
         assert!(fault(&one, bad, &pages).is_some(), "{bad}");
     }
 }

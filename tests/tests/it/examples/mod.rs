@@ -1,0 +1,144 @@
+//! The examples of platforms that start a program: each is started as its platform starts it, with the secrets of a
+//! running key service, and answers as with variables set by hand. Nothing is run on a platform itself.
+
+mod docker;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use capy_journeys::programs;
+use capy_test_support::desk::Desk;
+use capy_test_support::key_service::KeyService;
+use capy_test_support::server_process::ServerProcess;
+use capy_test_support::workspace_root;
+use tempfile::TempDir;
+
+/// The value of `SIGNING_KEY`, which no image, file or log may hold.
+const CANARY: &str = "canary.SIGNING_KEY.x9";
+/// What a user of an example has in its folder, and git ignores.
+const OF_USERS: [&str; 5] = ["node_modules", "capy", "capy.env", "capy.toml", ".env"];
+
+/// A copy of an example, which is a project with a deployment of a running key service.
+struct Example {
+    desk: Desk,
+    folder: TempDir,
+    _service: KeyService,
+    lines: String,
+}
+
+impl Example {
+    /// Does what the READMEs say: a project, a sealed key, a deployment, its variables in `capy.env`.
+    fn new(name: &str, platform: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        copy(&workspace_root().join("examples").join(name), folder.path());
+        let service = KeyService::embedded(&programs()).unwrap();
+        let desk = Desk::new(&programs(), folder.path()).unwrap();
+        desk.set_up(service.url(), service.admin_token(), &[("SIGNING_KEY", CANARY)]).unwrap();
+        let lines = desk.run(&["deploy", "--platform", platform, "--print"], "").unwrap();
+        assert!(lines.contains("SECRETS_BLOB=") && !lines.contains(CANARY), "{lines}");
+        fs::write(folder.path().join("capy.env"), &lines).unwrap();
+        Self { desk, folder, _service: service, lines }
+    }
+
+    fn path(&self, inside: &str) -> PathBuf {
+        self.folder.path().join(inside)
+    }
+
+    fn read(&self, inside: &str) -> String {
+        fs::read_to_string(self.path(inside)).unwrap()
+    }
+
+    /// The variables that the platform gets.
+    fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.lines().filter_map(|line| line.split_once('='))
+    }
+
+    fn revoke(&self) {
+        self.desk.run(&["deploy", "revoke", "--all", "--yes"], "").unwrap();
+    }
+
+    /// A command in the example's folder, with these variables and nothing else in its environment.
+    fn command<'a>(
+        &self,
+        path: &OsStr,
+        variables: impl Iterator<Item = (&'a str, &'a str)>,
+        shell: &str,
+    ) -> Command {
+        let mut command = Command::new("env");
+        command.arg("-i").arg(format!("PATH={}", path.to_str().unwrap()));
+        command.args(variables.map(|(name, value)| format!("{name}={value}")));
+        command.args(["sh", "-c", shell]).current_dir(self.folder.path());
+        command
+    }
+
+    /// What the server answers when its variables are set by hand.
+    fn answer_by_hand(&self, path: &OsStr) -> String {
+        let port = free_port().to_string();
+        let variables = [("SIGNING_KEY", CANARY), ("PORT", &port)].into_iter();
+        self.answer(&self.command(path, variables, "node server.js"), &port)
+    }
+
+    /// Starts a server, and returns its answer.
+    fn answer(&self, command: &Command, port: &str) -> String {
+        let server = ServerProcess::spawn(command, self.folder.path(), "listening on ").unwrap();
+        let answer = ask(port);
+        assert!(!server.log().contains(CANARY), "{}", server.log());
+        answer
+    }
+
+    /// The start command of a platform, with the platform's own variables: it answers as by hand, and after a
+    /// revocation it starts nothing.
+    fn assert_starts(&self, path: &OsStr, of_platform: &[(&str, &str)], start: &str) {
+        let port = free_port().to_string();
+        let all = || self.variables().chain(of_platform.iter().copied()).chain([("PORT", port.as_str())]);
+        let command = || self.command(path, all(), start);
+        assert_eq!(self.answer(&command(), &port), self.answer_by_hand(path));
+        self.revoke();
+        let refused: Output = command().output().unwrap();
+        let printed = capy_journeys::printed(&refused);
+        assert_eq!(refused.status.code(), Some(44), "{printed}");
+        assert!(printed.contains("error[DEPLOY_REVOKED]") && !printed.contains("listening"), "{printed}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if OF_USERS.iter().any(|of_users| name == *of_users) {
+            continue;
+        }
+        let to = to.join(&name);
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The answer of the server at a port of this machine, once it listens.
+fn ask(port: &str) -> String {
+    let start = Instant::now();
+    loop {
+        match ureq::get(format!("http://127.0.0.1:{port}/orders/7")).call() {
+            Ok(mut answer) => {
+                let signature = answer.body_mut().read_to_string().unwrap();
+                assert_eq!(signature.trim().len(), 64, "{signature}");
+                return signature;
+            }
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(60), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
