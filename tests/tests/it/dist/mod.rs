@@ -10,7 +10,7 @@ mod formula;
 mod image;
 mod installer;
 mod lambda;
-mod npm;
+pub(crate) mod npm;
 mod npm_container;
 mod npm_entry;
 mod publish;

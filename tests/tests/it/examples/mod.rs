@@ -2,6 +2,7 @@
 //! running key service, and answers as with variables set by hand. Nothing is run on a platform itself.
 
 mod docker;
+mod heroku;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,12 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use capy_journeys::programs;
+use capy_journeys::registry::Registry;
+use capy_journeys::{printed, programs};
 use capy_test_support::desk::Desk;
 use capy_test_support::key_service::KeyService;
+use capy_test_support::node::Node;
 use capy_test_support::server_process::ServerProcess;
-use capy_test_support::workspace_root;
+use capy_test_support::{setup, workspace_root};
+use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::dist::npm::packages;
 
 /// The value of `SIGNING_KEY`, which no image, file or log may hold.
 const CANARY: &str = "canary.SIGNING_KEY.x9";
@@ -42,6 +48,18 @@ impl Example {
         assert!(lines.contains("SECRETS_BLOB=") && !lines.contains(CANARY), "{lines}");
         fs::write(folder.path().join("capy.env"), &lines).unwrap();
         Self { desk, folder, _service: service, lines }
+    }
+
+    /// The same, where `capy` is a dependency from the packages of a release, installed as a platform does.
+    fn with_npm(node: &Node, name: &str, platform: &str) -> Self {
+        let example = Self::new(name, platform);
+        let registry = Registry::start(node, packages());
+        for words in [&["install", "capy"][..], &["ci", "--omit=dev"]] {
+            let npm = setup::node_tool("npm").unwrap();
+            let npm = registry.command(&npm, example.folder.path()).args(words).output().unwrap();
+            assert!(npm.status.success(), "{words:?}: {}", printed(&npm));
+        }
+        example
     }
 
     fn path(&self, inside: &str) -> PathBuf {
@@ -99,9 +117,18 @@ impl Example {
         assert_eq!(self.answer(&command(), &port), self.answer_by_hand(path));
         self.revoke();
         let refused: Output = command().output().unwrap();
-        let printed = capy_journeys::printed(&refused);
+        let printed = printed(&refused);
         assert_eq!(refused.status.code(), Some(44), "{printed}");
         assert!(printed.contains("error[DEPLOY_REVOKED]") && !printed.contains("listening"), "{printed}");
+    }
+}
+
+/// Each key of an object is one that the platform documents.
+#[track_caller]
+fn assert_keys(object: &Value, known: &[&str]) {
+    let object = object.as_object().unwrap_or_else(|| panic!("{object} is no object"));
+    for key in object.keys() {
+        assert!(known.contains(&key.as_str()), "{key} is no key that the platform documents");
     }
 }
 
