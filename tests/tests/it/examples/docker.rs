@@ -9,11 +9,11 @@ use capy_test_support::setup;
 
 use crate::examples::{CANARY, Example, ask, free_port};
 
-const IMAGE: &str = "localhost/shop:latest";
+pub(crate) const IMAGE: &str = "localhost/shop:latest";
 const NAME: &str = "capy-example-docker";
 
 /// The image of a folder with a `Dockerfile` that begins with `FROM node:24-slim`.
-fn build(podman: &Podman, example: &Example) {
+pub(crate) fn build(podman: &Podman, example: &Example) {
     let base = Root::with_applets(&["sh"]);
     let node = fs::canonicalize(setup::node_tool("node").unwrap()).unwrap();
     base.copy(&node, "usr/local/bin/node");

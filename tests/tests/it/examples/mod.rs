@@ -2,6 +2,7 @@
 //! running key service, and answers as with variables set by hand. Nothing is run on a platform itself.
 
 mod docker;
+mod fly;
 mod heroku;
 
 use std::ffi::OsStr;
