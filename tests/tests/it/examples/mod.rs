@@ -4,6 +4,7 @@
 mod docker;
 mod fly;
 mod heroku;
+mod render;
 
 use std::ffi::OsStr;
 use std::fs;
