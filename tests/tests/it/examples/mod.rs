@@ -4,6 +4,7 @@
 mod docker;
 mod fly;
 mod heroku;
+mod railway;
 mod render;
 
 use std::ffi::OsStr;
