@@ -1,9 +1,10 @@
 //! Support code of the journeys: the programs under test, frameworks' apps, a search for leaked
-//! secrets, containers, an npm registry, and a recording proxy.
+//! secrets, containers, an npm registry, Python's packages, and a recording proxy.
 
 pub mod frameworks;
 pub mod needles;
 pub mod podman;
+pub mod python;
 pub mod recorder;
 pub mod registry;
 

@@ -4,6 +4,7 @@
 mod docker;
 mod fly;
 mod heroku;
+mod kubernetes;
 mod railway;
 mod render;
 

@@ -7,11 +7,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
 use capy_journeys::programs;
+use capy_journeys::python::Python;
 use capy_test_support::{needs, setup, workspace_root};
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
@@ -58,56 +58,15 @@ impl Runtime {
     /// Python with the client of Lambda's runtimes, from PyPI. `None` if the test has to be
     /// skipped.
     pub(crate) fn python() -> Option<Self> {
-        static INSTALLING: Mutex<()> = Mutex::new(());
-        let installed = {
-            let _one = INSTALLING.lock();
-            python_client()
-        };
-        let missing = installed.as_ref().err().map(|error| format!("Python with venv: {error:#}"));
-        needs(installed.is_ok(), missing.as_deref().unwrap_or_default());
-        let (python, packages) = installed.ok()?;
-        let command = vec![python.into(), "-m".into(), "awslambdaric".into()];
-        Some(Self { name: "python", command, variables: vec![("PYTHONPATH", packages.into())] })
+        let python = Python::require("tests/lambda/requirements.txt")?;
+        let command = vec![python.program.into(), "-m".into(), "awslambdaric".into()];
+        Some(Self { name: "python", command, variables: vec![("PYTHONPATH", python.packages.into())] })
     }
 
     /// All runtimes that can be started here.
     pub(crate) fn all() -> Vec<Self> {
         [Self::node(), Self::python()].into_iter().flatten().collect()
     }
-}
-
-/// The path of Python, and the folder with its packages. Installs them if they are missing.
-fn python_client() -> Result<(PathBuf, PathBuf)> {
-    let ask = "import sys; print(sys.executable); print(sys.version_info.minor)";
-    let told = Command::new("python3").args(["-c", ask]).output().context("python3: cannot start")?;
-    let told = String::from_utf8(told.stdout)?;
-    let (python, minor) = told.trim().split_once('\n').context("python3 does not tell its path")?;
-    let cache = setup::cache()?;
-    fs::create_dir_all(&cache)?;
-    let requirements = workspace_root().join("tests/lambda/requirements.txt");
-    let version = fs::read_to_string(&requirements)?;
-    let version = version.lines().find_map(|line| line.strip_prefix("awslambdaric==")?.split(' ').next());
-    let packages = cache.join(format!("awslambdaric-{}-py3.{minor}", version.context("no version")?));
-    if packages.is_dir() {
-        return Ok((python.into(), packages));
-    }
-    let scratch = TempDir::with_prefix_in("awslambdaric-", &cache)?;
-    let venv = scratch.path().join("venv");
-    run(Command::new(python).args(["-m", "venv"]).arg(&venv))?;
-    let mut pip = Command::new(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]);
-    pip.args(["--require-hashes", "--requirement"]).arg(&requirements);
-    run(pip.arg("--target").arg(scratch.path().join("packages")))?;
-    // Another process may have been faster.
-    let _ = fs::rename(scratch.path().join("packages"), &packages);
-    ensure!(packages.is_dir(), "{} is missing", packages.display());
-    Ok((python.into(), packages))
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("{command:?}"))?;
-    ensure!(output.status.success(), "{command:?}: {}", capy_journeys::printed(&output));
-    Ok(())
 }
 
 /// The unpacked layer, with the `capy` that cargo built. Lambda has it in `/opt`.
