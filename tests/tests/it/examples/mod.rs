@@ -3,6 +3,7 @@
 
 mod docker;
 mod fly;
+mod github_actions;
 mod heroku;
 mod kubernetes;
 mod railway;
