@@ -12,14 +12,19 @@ use crate::examples::{CANARY, Example, ask, free_port};
 pub(crate) const IMAGE: &str = "localhost/shop:latest";
 const NAME: &str = "capy-example-docker";
 
-/// The image of a folder with a `Dockerfile` that begins with `FROM node:24-slim`.
-pub(crate) fn build(podman: &Podman, example: &Example) {
+/// Makes what a `Dockerfile` with `FROM node:24-slim` and `COPY capy` asks for.
+pub(crate) fn prepare(podman: &Podman, example: &Example) {
     let base = Root::with_applets(&["sh"]);
     let node = fs::canonicalize(setup::node_tool("node").unwrap()).unwrap();
     base.copy(&node, "usr/local/bin/node");
     base.libraries_of(&[node]);
     podman.import(base, "docker.io/library/node:24-slim");
     fs::copy(static_program(), example.path("capy")).unwrap();
+}
+
+/// The image of an example's folder.
+pub(crate) fn build(podman: &Podman, example: &Example) {
+    prepare(podman, example);
     let folder = example.folder.path().to_str().unwrap();
     podman.run(&["build", "--network", "none", "--pull=never", "--tag", IMAGE, folder]);
 }

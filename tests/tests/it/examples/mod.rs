@@ -2,6 +2,7 @@
 //! running key service, and answers as with variables set by hand. Nothing is run on a platform itself.
 
 mod docker;
+mod docker_compose;
 mod fly;
 mod github_actions;
 mod heroku;
