@@ -10,7 +10,7 @@ use capy_journeys::python::Python;
 use serde_json::{Value, json};
 
 use crate::examples::docker::prepare;
-use crate::examples::{CANARY, Example, ask, free_port};
+use crate::examples::{Example, ask, free_port};
 
 const PROJECT: &str = "capy-example";
 const NAME: &str = "capy-example_shop_1";
@@ -19,7 +19,7 @@ const NAME: &str = "capy-example_shop_1";
 fn the_service_opens_the_secrets_at_each_start_until_they_are_revoked() {
     let Some(podman) = Podman::find(&["node"]) else { return };
     let Some(python) = Python::require("tests/examples/compose.txt") else { return };
-    let example = Example::new("docker-compose", "docker-compose");
+    let Some(example) = Example::new("docker-compose", "docker-compose") else { return };
     prepare(&podman, &example);
     let port = free_port().to_string();
     let text = format!(
@@ -59,6 +59,6 @@ fn the_service_opens_the_secrets_at_each_start_until_they_are_revoked() {
     example.revoke();
     compose(&["restart"]);
     assert_eq!(podman.run(&["wait", NAME]).trim(), "44", "{}", log());
-    assert!(log().contains("error[DEPLOY_REVOKED]") && !log().contains(CANARY), "{}", log());
+    assert!(log().contains("error[DEPLOY_REVOKED]") && !log().contains(&example.key), "{}", log());
     compose(&["down"]);
 }

@@ -4,7 +4,7 @@ use capy_journeys::podman::{Podman, Start};
 use serde_json::{Value, json};
 
 use crate::examples::docker::{IMAGE, build};
-use crate::examples::{CANARY, Example, ask, assert_keys, free_port};
+use crate::examples::{Example, ask, assert_keys, free_port};
 
 const NAME: &str = "capy-example-fly";
 
@@ -47,7 +47,7 @@ const KEYS_OF_MACHINES: [&str; 5] = ["cpu_kind", "cpus", "memory", "processes", 
 #[test]
 fn the_image_opens_the_secrets_as_a_machine_starts_it() {
     let Some(podman) = Podman::find(&["node"]) else { return };
-    let example = Example::new("fly", "fly");
+    let Some(example) = Example::new("fly", "fly") else { return };
     let settings: Value = toml::from_str(&example.read("fly.toml")).unwrap();
     assert_keys(&settings, &KEYS);
     assert_keys(&settings["http_service"], &KEYS_OF_HTTP_SERVICES);
@@ -73,5 +73,5 @@ fn the_image_opens_the_secrets_as_a_machine_starts_it() {
     container.restart();
     assert_eq!(podman.run(&["wait", NAME]).trim(), "44", "{}", container.log());
     assert!(container.log().contains("error[DEPLOY_REVOKED]"), "{}", container.log());
-    assert!(!container.log().contains(CANARY));
+    assert!(!container.log().contains(&example.key));
 }

@@ -27,7 +27,7 @@ const KEYS_OF_FORMATIONS: [&str; 2] = ["quantity", "size"];
 #[test]
 fn the_command_of_the_procfile_opens_the_secrets_until_they_are_revoked() {
     let Some(node) = require_node() else { return };
-    let example = Example::with_npm(&node, "heroku", "heroku");
+    let Some(example) = Example::with_npm(&node, "heroku", "heroku") else { return };
     let app: serde_json::Value = serde_json::from_str(&example.read("app.json")).unwrap();
     assert_keys(&app, &KEYS);
     let env = app["env"].as_object().unwrap();

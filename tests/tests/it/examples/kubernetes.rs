@@ -11,7 +11,7 @@ use capy_test_support::workspace_root;
 use serde_json::{Value, json};
 
 use crate::examples::docker::{IMAGE, build};
-use crate::examples::{CANARY, Example, ask, free_port};
+use crate::examples::{Example, ask, copy, free_port};
 
 const NAME: &str = "capy-example-kubernetes";
 
@@ -51,7 +51,8 @@ fn the_container_opens_the_secrets_with_the_manifests_command() {
     let container = manifests[0].pointer("/spec/template/spec/containers/0").unwrap();
     assert_eq!(container["envFrom"], json!([{ "secretRef": { "name": "capy" } }]));
     // The image is that of the example for Docker.
-    let example = Example::new("docker", "kubernetes");
+    let Some(example) = Example::new("kubernetes", "kubernetes") else { return };
+    copy(&workspace_root().join("examples/docker"), example.folder.path());
     build(&podman, &example);
 
     let (file, port) = (example.path("capy.env").display().to_string(), free_port().to_string());
@@ -70,5 +71,5 @@ fn the_container_opens_the_secrets_with_the_manifests_command() {
     started.restart();
     assert_eq!(podman.run(&["wait", NAME]).trim(), "44", "{}", started.log());
     assert!(started.log().contains("error[DEPLOY_REVOKED]"), "{}", started.log());
-    assert!(!started.log().contains(CANARY));
+    assert!(!started.log().contains(&example.key));
 }

@@ -14,7 +14,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use capy_journeys::registry::Registry;
@@ -23,49 +23,62 @@ use capy_test_support::desk::Desk;
 use capy_test_support::key_service::KeyService;
 use capy_test_support::node::Node;
 use capy_test_support::server_process::ServerProcess;
-use capy_test_support::{setup, workspace_root};
+use capy_test_support::{needs, setup, workspace_root};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::dist::npm::packages;
 
-/// The value of `SIGNING_KEY`, which no image, file or log may hold.
-const CANARY: &str = "canary.SIGNING_KEY.x9";
 /// What a user of an example has in its folder, and git ignores.
-const OF_USERS: [&str; 5] = ["node_modules", "capy", "capy.env", "capy.toml", ".env"];
+const OF_USERS: [&str; 6] = ["dist", "node_modules", "capy", "capy.env", "capy.toml", ".env"];
 
 /// A copy of an example, which is a project with a deployment of a running key service.
 struct Example {
     desk: Desk,
     folder: TempDir,
-    _service: KeyService,
+    /// The value of `SIGNING_KEY`, which no image, file or log may hold.
+    key: String,
     lines: String,
+    _service: KeyService,
 }
 
 impl Example {
-    /// Does what the READMEs say: a project, a sealed key, a deployment, its variables in `capy.env`.
-    fn new(name: &str, platform: &str) -> Self {
+    /// Types the commands of the example's README from `capy init` on, behind a login. If they make no `capy.env`, the
+    /// deployment's variables are printed there. `None` if the test has to be skipped.
+    fn new(name: &str, platform: &str) -> Option<Self> {
+        let has_openssl = Command::new("openssl").arg("version").output().is_ok();
+        if !needs(has_openssl, "openssl") {
+            return None;
+        }
         let folder = TempDir::new().unwrap();
         copy(&workspace_root().join("examples").join(name), folder.path());
         let service = KeyService::embedded(&programs()).unwrap();
         let desk = Desk::new(&programs(), folder.path()).unwrap();
-        desk.set_up(service.url(), service.admin_token(), &[("SIGNING_KEY", CANARY)]).unwrap();
-        let lines = desk.run(&["deploy", "--platform", platform, "--print"], "").unwrap();
-        assert!(lines.contains("SECRETS_BLOB=") && !lines.contains(CANARY), "{lines}");
-        fs::write(folder.path().join("capy.env"), &lines).unwrap();
-        Self { desk, folder, _service: service, lines }
+        desk.run(&["login", "--url", service.url()], service.admin_token()).unwrap();
+        let page = fs::read_to_string(folder.path().join("README.md")).unwrap();
+        let mut blocks = page.split("```sh\n").filter_map(|text| text.split("```").next());
+        type_block(&desk, blocks.find(|block| block.contains("capy init")).unwrap());
+        let key = desk.run(&["run", "--", "printenv", "SIGNING_KEY"], "").unwrap().trim().to_owned();
+        assert_eq!(key.len(), 64);
+        let file = folder.path().join("capy.env");
+        if !file.exists() {
+            fs::write(&file, desk.run(&["deploy", "--platform", platform, "--print"], "").unwrap()).unwrap();
+        }
+        let lines = fs::read_to_string(file).unwrap();
+        assert!(lines.contains("SECRETS_BLOB=") && !lines.contains(&key), "{lines}");
+        Some(Self { desk, folder, key, lines, _service: service })
     }
 
     /// The same, where `capy` is a dependency from the packages of a release, installed as a platform does.
-    fn with_npm(node: &Node, name: &str, platform: &str) -> Self {
-        let example = Self::new(name, platform);
+    fn with_npm(node: &Node, name: &str, platform: &str) -> Option<Self> {
+        let example = Self::new(name, platform)?;
         let registry = Registry::start(node, packages());
         for words in [&["install", "capy"][..], &["ci", "--omit=dev"]] {
             let npm = setup::node_tool("npm").unwrap();
             let npm = registry.command(&npm, example.folder.path()).args(words).output().unwrap();
             assert!(npm.status.success(), "{words:?}: {}", printed(&npm));
         }
-        example
+        Some(example)
     }
 
     fn path(&self, inside: &str) -> PathBuf {
@@ -102,7 +115,7 @@ impl Example {
     /// What the server answers when its variables are set by hand.
     fn answer_by_hand(&self, path: &OsStr) -> String {
         let port = free_port().to_string();
-        let variables = [("SIGNING_KEY", CANARY), ("PORT", &port)].into_iter();
+        let variables = [("SIGNING_KEY", self.key.as_str()), ("PORT", &port)].into_iter();
         self.answer(&self.command(path, variables, "node server.js"), &port)
     }
 
@@ -110,7 +123,7 @@ impl Example {
     fn answer(&self, command: &Command, port: &str) -> String {
         let server = ServerProcess::spawn(command, self.folder.path(), "listening on ").unwrap();
         let answer = ask(port);
-        assert!(!server.log().contains(CANARY), "{}", server.log());
+        assert!(!server.log().contains(&self.key), "{}", server.log());
         answer
     }
 
@@ -127,6 +140,17 @@ impl Example {
         assert_eq!(refused.status.code(), Some(44), "{printed}");
         assert!(printed.contains("error[DEPLOY_REVOKED]") && !printed.contains("listening"), "{printed}");
     }
+}
+
+/// Types a block of commands at the desk, where nobody answers a question.
+fn type_block(desk: &Desk, block: &str) {
+    let mut bash = Command::new("bash");
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::iter::once(programs()).chain(std::env::split_paths(&path));
+    bash.args(["-euo", "pipefail", "-c", block]).current_dir(desk.project()).stdin(Stdio::null());
+    bash.env("PATH", std::env::join_paths(path).unwrap()).env("HOME", desk.home());
+    let typed = bash.env("CAPY_CONFIG_DIR", desk.home().join("capy")).output().unwrap();
+    assert!(typed.status.success(), "{block}\n{}", printed(&typed));
 }
 
 /// Each key of an object is one that the platform documents.

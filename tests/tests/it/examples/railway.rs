@@ -25,7 +25,7 @@ const KEYS_OF_DEPLOYS: [&str; 10] = [
 #[test]
 fn the_start_command_of_railway_json_opens_the_secrets_until_they_are_revoked() {
     let Some(node) = require_node() else { return };
-    let example = Example::with_npm(&node, "railway", "railway");
+    let Some(example) = Example::with_npm(&node, "railway", "railway") else { return };
     let settings: Value = serde_json::from_str(&example.read("railway.json")).unwrap();
     assert_keys(&settings, &KEYS);
     assert_keys(&settings["build"], &KEYS_OF_BUILDS);

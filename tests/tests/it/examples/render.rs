@@ -27,7 +27,7 @@ const KEYS: [&str; 15] = [
 #[test]
 fn the_start_command_of_the_blueprint_opens_the_secrets_until_they_are_revoked() {
     let Some(node) = require_node() else { return };
-    let example = Example::with_npm(&node, "render", "render");
+    let Some(example) = Example::with_npm(&node, "render", "render") else { return };
     let blueprint: Value = serde_saphyr::from_str(&example.read("render.yaml")).unwrap();
     assert_keys(&blueprint, &["services"]);
     let [service] = &blueprint["services"].as_array().unwrap()[..] else { panic!("{blueprint}") };
