@@ -101,7 +101,7 @@ impl EnvFile {
     /// is to be written, or `None` to keep the old one.
     pub(crate) fn try_rewrite<E>(
         &self,
-        mut rewrite: impl FnMut(&Entry) -> Result<Option<String>, E>,
+        mut rewrite: impl FnMut(&Entry) -> Result<Option<Zeroizing<String>>, E>,
     ) -> Result<Zeroizing<String>, E> {
         let mut edits = Vec::new();
         for entry in &self.entries {
@@ -118,15 +118,16 @@ impl EnvFile {
         let Some(last) = found.pop() else {
             return self.append(name, written);
         };
-        let mut edits: Vec<_> = found.iter().map(|entry| (entry.lines.clone(), String::new())).collect();
-        edits.push((last.raw.clone(), written.to_owned()));
+        let mut edits: Vec<_> =
+            found.iter().map(|entry| (entry.lines.clone(), Zeroizing::default())).collect();
+        edits.push((last.raw.clone(), Zeroizing::new(written.to_owned())));
         self.apply(edits)
     }
 
     /// The text without any assignment of these names.
     pub(crate) fn unset(&self, names: &[String]) -> Zeroizing<String> {
         let gone = self.entries.iter().filter(|entry| names.contains(&entry.name));
-        self.apply(gone.map(|entry| (entry.lines.clone(), String::new())).collect())
+        self.apply(gone.map(|entry| (entry.lines.clone(), Zeroizing::default())).collect())
     }
 
     /// Whether `edited` differs from this file in `names` alone: `edited` assigns `value` to them
@@ -148,11 +149,11 @@ impl EnvFile {
         let crlf = self.text.find('\n').is_some_and(|at| self.text[..at].ends_with('\r'));
         let newline = if crlf { "\r\n" } else { "\n" };
         let lead = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { newline };
-        self.apply(vec![(end..end, format!("{lead}{name}={written}{newline}"))])
+        self.apply(vec![(end..end, Zeroizing::new(format!("{lead}{name}={written}{newline}")))])
     }
 
     /// Applies edits that are in order and do not overlap.
-    fn apply(&self, edits: Vec<(Range<usize>, String)>) -> Zeroizing<String> {
+    fn apply(&self, edits: Vec<(Range<usize>, Zeroizing<String>)>) -> Zeroizing<String> {
         let grown: usize = edits.iter().map(|(_, new)| new.len() + 1).sum();
         let mut out = Zeroizing::new(String::with_capacity(self.text.len() + grown));
         let mut at = 0;

@@ -1,5 +1,5 @@
-//! Keeping `.env` out of git: adds rules to `.gitignore`, and finds out whether git tracks or
-//! ignores a file.
+//! Keeping `.env` and `capy.env` out of git: adds rules to `.gitignore`, and finds out whether git
+//! tracks or ignores a file.
 
 mod index;
 mod repository;
@@ -14,9 +14,12 @@ use crate::error::{Error, Result};
 use crate::local::private_file;
 
 /// The lines that `.gitignore` needs, each with the lines that have the same effect.
-const NEEDED: [(&str, &[&str]); 3] = [
+///
+/// `capy.env` is the file that the guides save a deployment's variables in.
+const NEEDED: [(&str, &[&str]); 4] = [
     (".env", &[".env", "/.env", "**/.env", ".env*", "/.env*"]),
     (".env.*", &[".env.*", "/.env.*", "**/.env.*", ".env*", "/.env*"]),
+    ("capy.env", &["capy.env", "/capy.env", "**/capy.env", "*.env"]),
     ("!.env.example", &["!.env.example", "!/.env.example", "!**/.env.example"]),
 ];
 
@@ -84,7 +87,7 @@ pub(crate) fn ensure_ignored(folder: &Path) -> Result<Ignoring> {
 }
 
 /// Whether `path` is a symbolic link whose target is outside of the folder, or missing.
-fn leads_out_of(folder: &Path, path: &Path) -> io::Result<bool> {
+pub(crate) fn leads_out_of(folder: &Path, path: &Path) -> io::Result<bool> {
     if !path.is_symlink() {
         return Ok(false);
     }
@@ -110,13 +113,14 @@ fn with_needed_lines(text: &[u8]) -> Option<Vec<u8>> {
     if !new.is_empty() && !new.ends_with(b"\n") {
         new.extend(newline);
     }
-    for line in missing {
+    for line in &missing {
         new.extend(line.as_bytes());
         new.extend(newline);
     }
     // The rule for the example is repeated at the end: a pattern that was just added must not hide
     // the example, which an earlier line had excepted.
-    if !new.trim_ascii_end().ends_with(EXAMPLE) {
+    let may_hide_example = missing.iter().any(|line| line.starts_with(".env"));
+    if may_hide_example && !new.trim_ascii_end().ends_with(EXAMPLE) {
         new.extend(EXAMPLE);
         new.extend(newline);
     }
@@ -147,16 +151,21 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_is_added_once() {
-        let whole = ".env\n.env.*\n!.env.example\n";
+        let whole = ".env\n.env.*\ncapy.env\n!.env.example\n";
         for (text, expected) in [
             ("", Some(whole)),
             (whole, None),
-            ("/.env\n.env.*\n!.env.example", None),
-            ("node_modules", Some("node_modules\n.env\n.env.*\n!.env.example\n")),
-            ("a\r\n.env\r\n", Some("a\r\n.env\r\n.env.*\r\n!.env.example\r\n")),
-            (".env*\n", Some(".env*\n!.env.example\n")),
-            ("!.env.example\n.env\n", Some("!.env.example\n.env\n.env.*\n!.env.example\n")),
-            ("# .env\n", Some("# .env\n.env\n.env.*\n!.env.example\n")),
+            ("/.env\n.env.*\n/capy.env\n!.env.example", None),
+            ("*.env\n.env\n.env.*\n!.env.example\n", None),
+            (".env\n.env.*\n!.env.example", Some(".env\n.env.*\n!.env.example\ncapy.env\n")),
+            ("node_modules", Some("node_modules\n.env\n.env.*\ncapy.env\n!.env.example\n")),
+            ("a\r\n.env\r\n", Some("a\r\n.env\r\n.env.*\r\ncapy.env\r\n!.env.example\r\n")),
+            (".env*\n", Some(".env*\ncapy.env\n!.env.example\n")),
+            (
+                "!.env.example\n.env\ncapy.env\n",
+                Some("!.env.example\n.env\ncapy.env\n.env.*\n!.env.example\n"),
+            ),
+            ("# .env\n", Some("# .env\n.env\n.env.*\ncapy.env\n!.env.example\n")),
         ] {
             let new = with_needed_lines(text.as_bytes());
             assert_eq!(new.as_deref(), expected.map(str::as_bytes), "{text:?}");
@@ -181,7 +190,7 @@ mod tests {
         std::fs::write(project.join("rules"), "").unwrap();
         std::os::unix::fs::symlink("rules", &link).unwrap();
         let before = Some(Vec::new());
-        let after = b".env\n.env.*\n!.env.example\n".to_vec();
+        let after = b".env\n.env.*\ncapy.env\n!.env.example\n".to_vec();
         assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::Added(Addition { before, after }));
         assert_eq!(ensure_ignored(&project).unwrap(), Ignoring::Kept);
         assert!(link.is_symlink());

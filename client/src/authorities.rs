@@ -21,6 +21,12 @@ pub struct Unusable {
     reason: String,
 }
 
+impl Unusable {
+    /// What to do about it.
+    pub const HINT: &str =
+        "name a PEM file with all certificate authorities to trust, or unset it to trust those of browsers";
+}
+
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{VARIABLE} names {}, which cannot be used: {}", self.path.display(), self.reason)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use capy_protocol::api::ErrorCode;
 use capy_protocol::id::DeployId;
 
+use crate::authorities::Unusable;
 use crate::credential_names::Names;
 use crate::credential_text::Placeholder;
 use crate::exit;
@@ -205,7 +206,7 @@ pub enum Error {
     },
     /// The file of trusted certificate authorities cannot be used.
     #[error(transparent)]
-    Authorities(crate::authorities::Unusable),
+    Authorities(Unusable),
     /// The service's answer does not follow the protocol.
     #[error("{url} did not answer like a key service: {reason}")]
     ServiceProtocol {
@@ -401,8 +402,7 @@ impl Error {
             "check the service and its URL; CAPY_TIMEOUT sets how many seconds to wait"),
         Self::ServiceUntrusted { .. } => ("SERVICE_UNTRUSTED", exit::SERVICE_ERROR,
             "check the URL and the service's certificate; SSL_CERT_FILE can name your own certificate authority"),
-        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE,
-            "name a PEM file with all certificate authorities to trust, or unset it to trust those of browsers"),
+        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE, Unusable::HINT),
         Self::ServiceProtocol { .. } => ("SERVICE_ERROR", exit::SERVICE_ERROR,
             "check that the URL is that of a key service"),
         Self::ServiceRefused { .. } => ("SERVICE_REFUSED", exit::SERVICE_ERROR),

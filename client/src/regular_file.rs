@@ -62,8 +62,12 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Those of [`open`]; [`ErrorKind::FileTooLarge`].
 pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    open(path)?.take(max_bytes + 1).read_to_end(&mut content)?;
+    let file = open(path)?;
+    // Allocates everything at once: a buffer that grows leaves copies behind, which a caller that
+    // wipes the content does not reach.
+    let room = usize::try_from(file.metadata()?.len().min(max_bytes)).unwrap_or(0) + 1;
+    let mut content = Vec::with_capacity(room);
+    file.take(max_bytes + 1).read_to_end(&mut content)?;
     if content.len() as u64 > max_bytes {
         return Err(ErrorKind::FileTooLarge.into());
     }

@@ -11,7 +11,7 @@ use crate::cli::EnvFileArg;
 use crate::env_file::open::{env_path, read_env_file, refuse_ambiguities};
 use crate::env_file::text::PipeInput;
 use crate::env_file::{Entry, EnvFile};
-use crate::error::{Error, Result};
+use crate::error::{ENV_FILE_MAX_BYTES, Error, Result};
 use crate::local::private_file;
 use crate::project::Project;
 use crate::{git, names, printer};
@@ -43,10 +43,14 @@ pub(super) fn seal_all(
     // If half of a secret were sealed, the other half would stay readable.
     refuse_ambiguities(file, path)?;
     let text = file.try_rewrite(|entry| match wants_sealing(entry) {
-        true => env_value::seal(key, project.id(), &entry.name, &entry.value).map(Some),
+        true => {
+            env_value::seal(key, project.id(), &entry.name, &entry.value).map(|sealed| Some(sealed.into()))
+        }
         false => Ok(None),
     });
-    text.map_err(Error::Seal)
+    let text = text.map_err(Error::Seal)?;
+    // capy would not read such a file any more.
+    if text.len() > ENV_FILE_MAX_BYTES { Err(Error::EnvFileTooLarge { path: path.into() }) } else { Ok(text) }
 }
 
 /// Whether the value is readable and may not stay so.

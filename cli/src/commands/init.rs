@@ -23,7 +23,7 @@ use crate::cli::Init;
 use crate::env_file::open::{open_sealed, read_env_file};
 use crate::env_file::text::PipeInput;
 use crate::error::{Error, Result};
-use crate::git::Ignoring;
+use crate::git::{Ignoring, Missing};
 use crate::local::Config;
 use crate::local::allowed::Folder;
 use crate::local::private_file;
@@ -51,8 +51,16 @@ pub(super) fn run(arguments: &Init) -> Result<()> {
     }
     let project = here()?;
     let is_any = offer::run(&project, &project.key()?, arguments.yes)?;
-    if is_project && !is_any {
-        printer::note("this folder is a project already, and nothing is left to do");
+    if is_project {
+        match git::missing_lines(&project.folder())? {
+            // They were offered.
+            Missing::Lines(_) => {}
+            Missing::Nothing => report_on_git(&Ignoring::Kept),
+            Missing::LinkedElsewhere => report_on_git(&Ignoring::LinkedElsewhere),
+        }
+        if !is_any {
+            printer::note("this folder is a project already, and `capy init` has nothing left to do");
+        }
     }
     Ok(())
 }
@@ -136,9 +144,9 @@ fn report_on_git(ignoring: &Ignoring) {
     let env = Path::new(".env");
     match ignoring {
         Ignoring::Kept => {}
-        Ignoring::Added(_) => printer::note(".gitignore now keeps .env out of git"),
+        Ignoring::Added(_) => printer::note(".gitignore now keeps .env and capy.env out of git"),
         Ignoring::LinkedElsewhere => printer::note(
-            "warning: .gitignore is a link out of this folder, so capy did not change it\n\nhint: add .env and .env.* to it",
+            "warning: .gitignore is a link out of this folder, so capy did not change it\n\nhint: add .env, .env.* and capy.env to it",
         ),
     }
     let tracked = git::is_tracked(env);

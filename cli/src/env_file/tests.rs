@@ -386,7 +386,8 @@ fn rewriting_touches_the_chosen_values_only() {
         let file = parse(&input);
         let same = file.try_rewrite(|_| Ok::<_, ()>(None)).unwrap();
         assert_eq!(*same, input);
-        let sealed = file.try_rewrite(|entry| Ok::<_, ()>(Some(format!("s:{}", entry.line)))).unwrap();
+        let sealed =
+            file.try_rewrite(|entry| Ok::<_, ()>(Some(Zeroizing::new(format!("s:{}", entry.line))))).unwrap();
         let again = parse(&sealed);
         let names =
             |file: &EnvFile| file.entries().iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();

@@ -10,7 +10,9 @@ const MAX_SUGGESTIONS: usize = 3;
 
 /// Each code with its text.
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
-    PAGE.split("\n## ").skip(1).filter_map(|section| section.split_once('\n'))
+    let sections = PAGE.split("\n## ").skip(1).filter_map(|section| section.split_once('\n'));
+    // git may write the page with the line ends of Windows.
+    sections.map(|(code, text)| (code.trim_end(), text))
 }
 
 /// The section of a code, which may be written in any case.

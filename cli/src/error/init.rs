@@ -40,7 +40,7 @@ fn by_hand(paths: &[PathBuf]) -> String {
         _ => format!("remove the lines that capy added to {}", display(path)),
     };
     let ways: Vec<_> = paths.iter().map(way).collect();
-    format!("take your edits back and try again, or undo by hand: {}", ways.join("; "))
+    format!("take your edits back, or undo by hand, then try again; by hand: {}", ways.join("; "))
 }
 
 fn list(paths: &[PathBuf]) -> String {

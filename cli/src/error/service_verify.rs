@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use capy_client::authorities::Unusable;
+
 use super::exit;
 
 /// Why a release cannot be read.
@@ -24,7 +26,7 @@ pub(crate) enum CloudflareFault {
     #[error("{0} has an invalid value")]
     Malformed(&'static str),
     #[error(transparent)]
-    Authorities(#[from] capy_client::authorities::Unusable),
+    Authorities(#[from] Unusable),
     #[error("{name:?} is not a Worker's name: a name has lower-case letters, digits, - and _")]
     Name { name: String },
     #[error("Cloudflare does not accept CLOUDFLARE_API_TOKEN for this account: {text}")]
@@ -54,7 +56,7 @@ impl CloudflareFault {
             "unset it: it is for tests only"),
         Self::Malformed(_) => ("CLOUDFLARE_SETTING_MALFORMED", exit::USAGE,
             "copy it again from Cloudflare's dashboard"),
-        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE),
+        Self::Authorities(_) => ("CA_FILE_UNUSABLE", exit::USAGE, Unusable::HINT),
         Self::Name { .. } => ("WORKER_NAME_MALFORMED", exit::USAGE, "pass the Worker's name with --name"),
         Self::Unauthorized { .. } => ("CLOUDFLARE_UNAUTHORIZED", exit::UNAUTHORIZED, RIGHTS),
         Self::WorkerUnknown { .. } => ("WORKER_UNKNOWN", exit::WORKER_UNKNOWN,

@@ -420,7 +420,7 @@ fn a_worker_that_is_about_to_be_uploaded_is_inlined_and_its_assets_are_searched(
     let app = App::new(&[
         ("wrangler.jsonc", r#"{"main":"src/index.ts","assets":{"directory":"./public"}}"#),
         ("public/a.js", ""),
-        ("public/_worker.js", READ),
+        ("public/_worker.js", "console.log(process.env.B);"),
         (".wrangler/tmp/capy-1/worker/index.js", READ),
         (".wrangler/tmp/capy-1/worker/chunks/a.mjs", READ),
     ]);

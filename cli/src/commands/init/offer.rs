@@ -1,5 +1,5 @@
-//! What `capy init` offers in a project: to seal the readable values of `.env`, to keep `.env` out
-//! of git, and to put `capy run --` before a script of `package.json`.
+//! What `capy init` offers in a project: to seal the readable values of `.env`, to keep `.env` and
+//! `capy.env` out of git, and to put `capy run --` before a script of `package.json`.
 //!
 //! Each change is shown as a difference, without values, and made only after a "yes" or with
 //! `--yes`.
@@ -94,7 +94,7 @@ fn take(offer: &Offer, project: &Project, yes: bool) -> Result<()> {
     })?;
     match &offer.record {
         Record::Env { sealed, file } => encrypt::report(file, &offer.step.path, sealed.values.len()),
-        Record::Gitignore(_) => printer::note(".gitignore now keeps .env out of git"),
+        Record::Gitignore(_) => printer::note(".gitignore now keeps .env and capy.env out of git"),
         Record::Package { has_capy, .. } => {
             printer::note("package.json is changed");
             if !has_capy {
@@ -116,23 +116,24 @@ pub(super) fn remember(project: &Project, addition: &Addition) -> Result<()> {
 }
 
 fn appended(addition: &Addition) -> Appended {
-    Appended { after: hash(&addition.after), before_len: addition.before.as_ref().map(Vec::len) }
+    let before_len = addition.before.as_ref().map(Vec::len);
+    let new = &addition.after[before_len.unwrap_or(0)..];
+    Appended { after: hash(&addition.after), before_len, text: String::from_utf8_lossy(new).into_owned() }
 }
 
 fn gitignore(project: &Project) -> Found {
     let path = project.folder().join(".gitignore");
     let Missing::Lines(addition) = git::missing_lines(&project.folder())? else { return Ok(None) };
     check_writable(&path)?;
-    let new = addition.after[addition.before.as_ref().map_or(0, Vec::len)..].to_vec();
-    let new = String::from_utf8_lossy(&new).into_owned();
-    let record = Record::Gitignore(appended(&addition));
+    let appended = appended(&addition);
     let step = Step {
         path,
         before: addition.before.map(Zeroizing::new),
         after: Some(Zeroizing::new(addition.after)),
-        diff: diff(".gitignore", [], new.lines().filter(|line| !line.is_empty())),
+        diff: diff(".gitignore", [], appended.text.lines().filter(|line| !line.is_empty())),
         access: Access::READABLE,
     };
+    let record = Record::Gitignore(appended);
     Ok(Some(Offer { step, question: "Add these lines to .gitignore?".into(), record }))
 }
 
@@ -148,7 +149,7 @@ fn env(project: &Project, key: &ProjectKey) -> Found {
     let after = encrypt::seal_all(&file, &path, project, key)?;
     let form = |(index, entry): &(usize, &crate::env_file::Entry)| {
         let form = WrittenForm::of(file.written(entry), entry.value.expose_secret())?;
-        Some(SealedValue { entry: *index, form })
+        Some(SealedValue { name: entry.name.clone(), entry: *index, form })
     };
     let values: Option<Vec<_>> = wants.iter().map(form).collect();
     let values = values.filter(|values| is_exact(&file, &after, values));
@@ -188,8 +189,7 @@ fn is_exact(file: &EnvFile, sealed: &str, values: &[SealedValue]) -> bool {
         let entry = &file.entries()[index];
         index += 1;
         let Some(value) = value else { return Ok(None) };
-        let written = value.form.write(entry.value.expose_secret());
-        written.map(|written| Some(written.to_string())).ok_or(())
+        value.form.write(entry.value.expose_secret()).map(Some).ok_or(())
     });
     again.is_ok_and(|again| *again == file.text())
 }
@@ -203,6 +203,10 @@ pub(super) fn fingerprint(key: &ProjectKey, text: &str) -> String {
 fn package(project: &Project) -> Found {
     let folder = project.folder();
     let path = folder.join("package.json");
+    if git::leads_out_of(&folder, &path).map_err(Error::file("follow", &path))? {
+        printer::note("note: package.json stays as it is: it is a link out of this folder");
+        return Ok(None);
+    }
     let Some(before) = read(&path)? else { return Ok(None) };
     let malformed = |reason: String| InitFault::PackageJson { path: "package.json".into(), reason };
     let text = std::str::from_utf8(&before).map_err(|_| malformed("it is not UTF-8".into()))?;

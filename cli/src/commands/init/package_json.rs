@@ -185,6 +185,14 @@ fn find(json: &str, path: [&str; 2]) -> Option<(usize, usize)> {
     found
 }
 
+/// Whether a text is JSON in which this script, if it is there, does not have [`PREFIX`].
+pub(super) fn has_no_prefix(text: &str, script: &str) -> bool {
+    let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str::<Value>(json).is_ok_and(|package| {
+        !package["scripts"][script].as_str().is_some_and(|command| command.contains(PREFIX))
+    })
+}
+
 /// The literal of the script that has [`PREFIX`] at `at`. No quote is between its start and that
 /// place.
 pub(super) fn literal_around(text: &str, at: usize) -> Option<&str> {

@@ -1,8 +1,8 @@
 //! What `capy init` changed in a project's files, so that `capy init --undo` can take it back.
 //!
 //! There is one file per folder, `<config>/init/<SHA-256 of the real path>`. It holds positions,
-//! the forms in which values were written, and hashes of the files as `capy init` left them. It
-//! holds no value: undoing a seal opens the values of `.env` itself.
+//! names, the forms in which values were written, and hashes of the files as `capy init` left them.
+//! It holds no value: undoing a seal opens the values of `.env` itself.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use crate::local::private_file;
 const FOLDER: &str = "init";
 
 /// The changes in one folder; the last one of each file.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InitRecord {
     /// A project that was made anew in the same folder has no record yet.
@@ -37,6 +37,7 @@ pub(super) struct Appended {
     pub(super) after: String,
     /// The length of the file before; `None` if there was none.
     pub(super) before_len: Option<usize>,
+    pub(super) text: String,
 }
 
 /// A text inside of a file.
@@ -67,6 +68,7 @@ pub(super) struct Sealed {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SealedValue {
+    pub(super) name: String,
     /// Its place among the assignments of the file, counted from 0.
     pub(super) entry: usize,
     pub(super) form: WrittenForm,

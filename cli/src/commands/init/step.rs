@@ -10,11 +10,11 @@ use capy_protocol::id::ProjectId;
 use zeroize::Zeroizing;
 
 use super::record::InitRecord;
-use crate::error::{Error, InitFault, Result};
+use crate::error::{ENV_FILE_MAX_BYTES, Error, InitFault, Result};
 use crate::local::private_file::{self, Access};
 
 /// The most bytes of a file that is changed.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_BYTES: u64 = ENV_FILE_MAX_BYTES as u64;
 
 /// The content of a file; `None` if there is none. It may hold values.
 pub(super) type Content = Option<Zeroizing<Vec<u8>>>;
@@ -37,9 +37,13 @@ impl Step {
         let _lock = self.lock_unchanged()?;
         let folder = folder_of(&self.path);
         let mut record = InitRecord::read(folder, project)?;
+        let old = record.clone();
         note(&mut record);
         record.save(folder)?;
-        self.replace()
+        self.replace().inspect_err(|_| {
+            // What was not written must not take the place of an earlier change in an undo.
+            let _ = old.save(folder);
+        })
     }
 
     /// Like [`Step::write`], but `note` takes the change out of the record afterwards.

@@ -1,11 +1,13 @@
 //! `capy init --undo`: takes back what `capy init` changed in a project's files, byte for byte.
 //!
-//! Nothing is taken back unless each of the files is as `capy init` left it. The values of `.env`
-//! are opened with the project's key; no copy of the file with readable values exists before.
+//! Nothing is taken back unless each of the files is as `capy init` left it, or its change is gone
+//! already, by hand or by an undo that was killed. The values of `.env` are opened with the
+//! project's key; no copy of the file with readable values exists before.
 
 use std::cell::Cell;
 use std::path::PathBuf;
 
+use capy_protocol::env_value;
 use capy_protocol::key::ProjectKey;
 use zeroize::Zeroizing;
 
@@ -13,8 +15,8 @@ use super::offer::fingerprint;
 use super::package_json;
 use super::record::{Appended, InitRecord, Inserted, Sealed, hash};
 use super::step::{Content, Step, check_writable, diff, read};
-use crate::env_file::EnvFile;
 use crate::env_file::open::open_sealed;
+use crate::env_file::{Entry, EnvFile};
 use crate::error::{Error, InitFault, Result};
 use crate::local::private_file::Access;
 use crate::project::Project;
@@ -22,7 +24,7 @@ use crate::{git, input, printer};
 
 /// What a file needs.
 enum Need {
-    /// It is as it was before.
+    /// The change is not there any more.
     Nothing,
     Step(Step),
     /// Somebody edited it.
@@ -30,7 +32,7 @@ enum Need {
 }
 
 /// Which part of the record a step is of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Package,
     Env,
@@ -77,8 +79,13 @@ pub(super) fn run(project: &Project, key: &ProjectKey, yes: bool) -> Result<()> 
             printer::note(&format!("\n{}", step.diff));
         }
     }
-    let readable = if record.env.is_some() { " The values of .env will be readable again." } else { "" };
-    input::confirm(&format!("Take this back?{readable}"), yes)?;
+    let has_step =
+        |of: &[Part]| needs.iter().any(|(part, _, need)| of.contains(part) && matches!(need, Need::Step(_)));
+    if has_step(&[Part::Package, Part::Env, Part::Gitignore]) {
+        let readable =
+            if has_step(&[Part::Env]) { " The values of .env will be readable again." } else { "" };
+        input::confirm(&format!("Take this back?{readable}"), yes)?;
+    }
     for (part, _, need) in &needs {
         match need {
             Need::Step(step) => step.take_back(project.id(), |record| part.forget(record))?,
@@ -89,21 +96,18 @@ pub(super) fn run(project: &Project, key: &ProjectKey, yes: bool) -> Result<()> 
             }
         }
     }
-    printer::note("the files are as they were before `capy init`; the project and its key stay");
+    printer::note("what `capy init` changed is taken back; the project and its key stay");
     warn_about_git(project);
     Ok(())
 }
 
 fn without_insertion(path: PathBuf, inserted: &Inserted) -> Result<Need> {
     let before = read(&path)?;
-    let Some(text) = before.as_deref().and_then(|content| std::str::from_utf8(content).ok()) else {
-        return Ok(Need::Changed);
-    };
+    let Some(content) = before.as_deref() else { return Ok(Need::Nothing) };
+    let Ok(text) = std::str::from_utf8(content) else { return Ok(Need::Changed) };
     let Inserted { after, script, at, text: new } = inserted;
     if hash(text.as_bytes()) != *after {
-        // An undo that was killed may have taken it back already.
-        let again = text.split_at_checked(*at).map(|(start, end)| format!("{start}{new}{end}"));
-        let is_back = again.is_some_and(|again| hash(again.as_bytes()) == *after);
+        let is_back = package_json::has_no_prefix(text, script);
         return Ok(if is_back { Need::Nothing } else { Need::Changed });
     }
     let parts =
@@ -122,7 +126,7 @@ fn without_lines(path: PathBuf, appended: &Appended) -> Result<Need> {
     let content = before.as_deref().map(Vec::as_slice);
     let is_after = content.is_some_and(|content| hash(content) == appended.after);
     let Some(content) = content.filter(|_| is_after) else {
-        let is_back = content.map(<[u8]>::len) == appended.before_len;
+        let is_back = !has_a_line_of(content.unwrap_or_default(), &appended.text);
         return Ok(if is_back { Need::Nothing } else { Need::Changed });
     };
     let len = appended.before_len.unwrap_or(0);
@@ -133,25 +137,34 @@ fn without_lines(path: PathBuf, appended: &Appended) -> Result<Need> {
     Ok(Need::Step(Step { path, before, after, diff, access: Access::READABLE }))
 }
 
+/// Whether one of the lines that ignore something is in the file.
+fn has_a_line_of(content: &[u8], lines: &str) -> bool {
+    let has =
+        |line: &str| content.split(|byte| *byte == b'\n').any(|one| one.trim_ascii_end() == line.as_bytes());
+    lines.lines().any(|line| !line.is_empty() && !line.starts_with('!') && has(line))
+}
+
 fn without_seals(project: &Project, key: &ProjectKey, sealed: &Sealed) -> Result<Need> {
     let path = project.env_path();
     let before = read(&path)?;
     let Some(text) = before.as_deref().and_then(|content| std::str::from_utf8(content).ok()) else {
         return Ok(Need::Changed);
     };
+    let file = EnvFile::parse(Zeroizing::new(text.to_owned()));
     if hash(text.as_bytes()) != sealed.after {
-        let is_back = fingerprint(key, text) == sealed.before;
+        let is_of_init = |entry: &Entry| sealed.values.iter().any(|value| value.name == entry.name);
+        let is_sealed = |entry: &Entry| env_value::is_sealed(entry.value.expose_secret());
+        let is_back = fingerprint(key, text) == sealed.before
+            || !file.entries().iter().any(|entry| is_of_init(entry) && is_sealed(entry));
         return Ok(if is_back { Need::Nothing } else { Need::Changed });
     }
-    let file = EnvFile::parse(Zeroizing::new(text.to_owned()));
     let (index, mut names) = (Cell::new(0), Vec::new());
     let opened = file.try_rewrite(|entry| {
         let here = index.replace(index.get() + 1);
         let Some(value) = sealed.values.iter().find(|value| value.entry == here) else { return Ok(None) };
         let opened = open_sealed(entry, &path, project, key)?;
         names.push(entry.name.clone());
-        let written = value.form.write(opened.expose_secret());
-        Ok::<_, Error>(written.map(|written| written.to_string()))
+        Ok::<_, Error>(value.form.write(opened.expose_secret()))
     })?;
     if fingerprint(key, &opened) != sealed.before {
         return Ok(Need::Changed);

@@ -19,7 +19,7 @@ fn a_new_project_shows_24_words_once_and_keeps_its_key_private() {
     assert_eq!(words.len(), 24);
     assert_eq!(outcome.stdout.lines().count(), 6, "{}", outcome.stdout);
     insta::assert_snapshot!("init_stderr", outcome.shown().split("-- stderr\n").nth(1).unwrap());
-    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\n!.env.example\n");
+    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\ncapy.env\n!.env.example\n");
 
     let toml = sandbox.read("capy.toml");
     let id = toml.lines().next().unwrap().split('"').nth(1).unwrap();
@@ -45,7 +45,7 @@ fn nothing_is_overwritten() {
     let before = sandbox.files();
     sandbox.capy(&["init", "--url", "https://keys.example.com"]).fails(1, "ALREADY_INITIALISED");
     let again = sandbox.capy(&["init"]).succeeds();
-    assert!(again.stderr.contains("nothing is left to do") && again.stdout.is_empty(), "{}", again.stderr);
+    assert!(again.stderr.contains("has nothing left to do") && again.stdout.is_empty(), "{}", again.stderr);
     assert_eq!(sandbox.files(), before);
 }
 
@@ -108,7 +108,7 @@ fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
         assert!(done.unwrap().status.success());
     };
     git(&["init", "-q"]);
-    sandbox.write(".gitignore", ".env\n.env.*\n!.env.example\n!.env\n");
+    sandbox.write(".gitignore", ".env\n.env.*\ncapy.env\n!.env.example\n!.env\n");
     let exposed = sandbox.capy(&["init"]).succeeds();
     assert!(exposed.stderr.contains("includes .env again"), "{}", exposed.stderr);
     fs::remove_file(sandbox.path("capy.toml")).unwrap();
@@ -116,6 +116,8 @@ fn an_env_file_that_git_tracks_or_would_take_up_is_pointed_out() {
     let outcome = sandbox.capy(&["init"]).succeeds();
     assert!(outcome.stderr.contains("git tracks .env"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("hint: run `git rm --cached .env`"), "{}", outcome.stderr);
+    let again = sandbox.capy(&["init"]).succeeds();
+    assert!(again.stderr.contains("git tracks .env"), "{}", again.stderr);
 }
 
 #[test]

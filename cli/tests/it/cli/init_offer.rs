@@ -1,7 +1,7 @@
 //! What `capy init` offers in a project's files, and `capy init --undo`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::terminal::Terminal;
 use crate::sandbox::{CANARY, Sandbox, contains, mode};
@@ -53,7 +53,7 @@ fn with_yes_all_of_it_is_done_once_and_undo_takes_it_back_byte_for_byte() {
 
     let before = sandbox.files();
     let again = sandbox.capy(&["init", "--yes"]).succeeds();
-    assert!(again.stderr.contains("nothing is left to do"), "{}", again.stderr);
+    assert!(again.stderr.contains("has nothing left to do"), "{}", again.stderr);
     assert_eq!(sandbox.files(), before);
 
     sandbox.capy(&["init", "--undo"]).fails(1, "NOT_CONFIRMED");
@@ -70,7 +70,7 @@ fn with_yes_all_of_it_is_done_once_and_undo_takes_it_back_byte_for_byte() {
     sandbox.capy(&["init", "--undo", "--yes"]).fails(1, "NOTHING_TO_UNDO");
     sandbox.capy(&["init", "--yes"]).succeeds();
     assert!(!sandbox.read(".env").contains(CANARY));
-    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\n!.env.example\n");
+    assert_eq!(sandbox.read(".gitignore"), ".env\n.env.*\ncapy.env\n!.env.example\n");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_gitignore_keeps_its_own_lines_through_init_and_undo() {
     let sandbox = Sandbox::logged_in();
     sandbox.write(".gitignore", "node_modules");
     sandbox.capy(&["init"]).succeeds();
-    assert_eq!(sandbox.read(".gitignore"), "node_modules\n.env\n.env.*\n!.env.example\n");
+    assert_eq!(sandbox.read(".gitignore"), "node_modules\n.env\n.env.*\ncapy.env\n!.env.example\n");
     sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
     assert_eq!(sandbox.read(".gitignore"), "node_modules");
 }
@@ -110,6 +110,59 @@ fn an_undo_that_was_killed_between_two_files_goes_on() {
     sandbox.write("package.json", PACKAGE);
     sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
     assert_eq!((sandbox.read(".env"), sandbox.read("package.json")), (ENV.into(), PACKAGE.into()));
+}
+
+#[test]
+fn undo_takes_back_the_rest_after_a_file_was_undone_by_hand() {
+    let sandbox = application();
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    let edited = sandbox.read("package.json").replace("1.0", "2.0");
+    sandbox.write("package.json", &edited);
+    sandbox.write(".gitignore", "node_modules\n");
+    sandbox.capy(&["init", "--undo", "--yes"]).fails(1, "FILE_CHANGED");
+    let by_hand = edited.replace("capy run -- ", "");
+    sandbox.write("package.json", &by_hand);
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert_eq!((sandbox.read(".env"), sandbox.read("package.json")), (ENV.into(), by_hand));
+    assert_eq!(sandbox.read(".gitignore"), "node_modules\n");
+
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    sandbox.write(".env", "A=canary.other\n");
+    let ignored = sandbox.read(".gitignore");
+    sandbox.write(".gitignore", &format!("{ignored}# mine\n"));
+    sandbox.capy(&["init", "--undo", "--yes"]).fails(1, "FILE_CHANGED");
+    sandbox.write(".gitignore", &ignored);
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert_eq!(sandbox.read(".env"), "A=canary.other\n");
+    assert!(!sandbox.read("package.json").contains("capy"));
+
+    let sandbox = application();
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    fs::remove_file(sandbox.path("package.json")).unwrap();
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert_eq!(sandbox.read(".env"), ENV);
+}
+
+#[test]
+fn a_file_of_some_megabytes_is_sealed_and_taken_back() {
+    let sandbox = Sandbox::logged_in();
+    let env = format!("{}A=canary.A.x9\n", format!("# {}\n", "x".repeat(1000)).repeat(5000));
+    sandbox.write_private(".env", &env);
+    sandbox.capy(&["init", "--yes"]).succeeds();
+    assert!(!has_copies(&sandbox) && !sandbox.read(".env").contains(CANARY));
+    sandbox.capy(&["init", "--undo", "--yes"]).succeeds();
+    assert!(sandbox.read(".env") == env);
+}
+
+#[test]
+fn a_package_json_that_leads_out_of_the_folder_stays() {
+    let sandbox = Sandbox::logged_in();
+    let outside = sandbox.path("../package.json");
+    fs::write(&outside, PACKAGE).unwrap();
+    symlink("../package.json", sandbox.path("package.json")).unwrap();
+    let made = sandbox.capy(&["init", "--yes"]).succeeds();
+    assert!(made.stderr.contains("a link out of this folder"), "{}", made.stderr);
+    assert_eq!(fs::read_to_string(&outside).unwrap(), PACKAGE);
 }
 
 #[test]

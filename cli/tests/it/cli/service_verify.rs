@@ -16,4 +16,5 @@ fn authorities_that_cannot_be_read_are_named_and_nothing_is_asked() {
 
     let outcome = sandbox.capy(&["service", "verify", "release"]).fails(2, "CA_FILE_UNUSABLE");
     assert!(outcome.stderr.contains(&missing), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint: name a PEM file"), "{}", outcome.stderr);
 }

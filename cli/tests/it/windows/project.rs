@@ -9,7 +9,7 @@ fn a_project_goes_from_init_to_a_deployment_that_runs() {
     let Some(mut desk) = Desk::with_project() else { return };
     let toml = desk.read("capy.toml");
     assert!(toml.contains(&desk.service.url), "{toml}");
-    assert_eq!(desk.read(".gitignore").replace('\r', ""), ".env\n.env.*\n!.env.example\n");
+    assert_eq!(desk.read(".gitignore").replace('\r', ""), ".env\n.env.*\ncapy.env\n!.env.example\n");
     desk.capy_with(&["set", "API_KEY"], "canary.API_KEY.x9\r\n").succeeds();
     assert!(!desk.read(".env").contains(CANARY), "it is sealed");
     desk.write(".env", &format!("{}PLAIN=canary.PLAIN.x9\r\n", desk.read(".env").replace('\n', "\r\n")));
