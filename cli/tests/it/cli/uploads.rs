@@ -249,10 +249,12 @@ fn a_script_that_ends_with_the_upload_builds_once_and_uploads_what_was_inlined()
 }
 
 #[test]
-fn what_cannot_be_taken_apart_is_named_and_runs_as_it_is() {
+fn an_upload_that_cannot_be_taken_apart_is_refused_before_anything_starts() {
     let sandbox = sandbox();
-    let outcome = sandbox.capy(&["run", "--", "sh", "-c", "wrangler deploy && true"]).succeeds();
-    assert!(outcome.stderr.contains("hint: give capy the upload alone"), "{}", outcome.shown());
+    let command = ["sh", "-c", "wrangler deploy && true"];
+    sandbox.capy(&[&["run", "--"], &command[..]].concat()).fails(1, "UPLOAD_NOT_INLINED");
+    assert_eq!(calls(&sandbox), Vec::<String>::new());
+    sandbox.capy(&[&["run", "--no-inline", "--"], &command[..]].concat()).succeeds();
     assert_eq!(calls(&sandbox), ["deploy"]);
 }
 
