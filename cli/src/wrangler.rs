@@ -55,6 +55,8 @@ pub(crate) struct Bundled {
     /// The module that starts, or the empty one in place of a Worker without code.
     pub(crate) entry: PathBuf,
     pub(crate) configuration: Option<Configuration>,
+    /// The project's folder.
+    pub(crate) project: PathBuf,
     /// Folders that the command line says are served.
     pub(crate) public: Vec<PathBuf>,
     /// Whether there is more than assets.
@@ -64,9 +66,7 @@ pub(crate) struct Bundled {
 impl<'a> WorkerUpload<'a> {
     /// Creates the private folder, and removes those of killed processes.
     pub(crate) fn begin(command: &'a WranglerCommand) -> Result<Self> {
-        let base = configuration::base(command);
-        let base = std::path::absolute(&base).map_err(Error::file("find", &base))?;
-        let folder = base.join(TEMPORARY);
+        let folder = project_folder(command)?.join(TEMPORARY);
         fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         remove_leftovers(&folder);
         let private = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&folder);
@@ -136,7 +136,8 @@ impl<'a> WorkerUpload<'a> {
         {
             fs::remove_file(&note).map_err(Error::file("remove", &note))?;
         }
-        Ok(Bundled { output, entry, configuration, public, has_code })
+        let project = project_folder(self.command)?;
+        Ok(Bundled { output, entry, configuration, project, public, has_code })
     }
 
     /// The command that uploads the folder's modules.
@@ -205,6 +206,12 @@ impl<'a> WorkerUpload<'a> {
         }
         Ok(variables)
     }
+}
+
+/// The folder of the configuration that wrangler reads, or else where wrangler starts.
+fn project_folder(command: &WranglerCommand) -> Result<PathBuf> {
+    let folder = configuration::base(command);
+    std::path::absolute(&folder).map_err(Error::file("find", &folder))
 }
 
 /// Makes a new folder private, keeps it out of git, and locks it.

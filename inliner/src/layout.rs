@@ -220,9 +220,10 @@ pub(crate) fn inventory<'a>(request: &Request<'a>) -> Result<Inventory<'a>, Erro
 pub(crate) fn tree<'a>(request: &Request<'a>) -> Result<Tree<'a>, Error> {
     let outputs: Vec<PathBuf> = request.workers.iter().map(|worker| worker.output.clone()).collect();
     let configurations = request.workers.iter().filter_map(|worker| worker.configuration.clone());
-    let configurations: Vec<PathBuf> = configurations.collect();
+    let projects = request.workers.iter().map(|worker| worker.project.clone());
+    let around_workers: Vec<PathBuf> = configurations.chain(projects).collect();
     let bundles = [&request.server[..], &request.files, &outputs].concat();
-    let named = [&request.apps[..], &bundles, &configurations, &request.public].concat();
+    let named = [&request.apps[..], &bundles, &around_workers, &request.public].concat();
     Tree::of(&named, &bundles, &request.within, request.watch(), request.limits)
 }
 

@@ -168,6 +168,8 @@ pub struct BundledWorker {
     pub entry: PathBuf,
     /// The configuration that wrangler read, which names the folders that are served.
     pub configuration: Option<PathBuf>,
+    /// The project's folder, whose files that configuration may name.
+    pub project: PathBuf,
 }
 
 /// What happens with uses of the environment that cannot be replaced by a value.

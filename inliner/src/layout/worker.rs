@@ -112,7 +112,7 @@ fn bundled(tree: &Tree<'_>, folder: &Path, output: &Path, config: Option<&Wrangl
 /// The Worker that `wrangler deploy --dry-run` bundled into a folder of its own, as it is going to
 /// be uploaded.
 pub(super) fn about_to_be_uploaded(tree: &Tree<'_>, worker: &BundledWorker) -> Result<Layout, Error> {
-    let BundledWorker { output, entry, configuration } = worker;
+    let BundledWorker { output, entry, configuration, .. } = worker;
     let config = configuration.as_ref().map(|path| wrangler::of_file(tree, path)).transpose()?;
     let sources = config.iter().flat_map(|config| &config.mains);
     let public = config.as_ref().map(|config| config.public.clone()).unwrap_or_default();

@@ -431,6 +431,7 @@ fn a_worker_that_is_about_to_be_uploaded_is_inlined_and_its_assets_are_searched(
         entry: output.join("index.js"),
         output,
         configuration: Some(app.path("wrangler.jsonc")),
+        project: app.path(""),
     });
     assert!(inline(&request).unwrap().written);
     let names = [

@@ -127,6 +127,7 @@ impl UploadRun<'_> {
                 .configuration
                 .as_ref()
                 .map(|configuration| configuration.path().to_owned()),
+            project: bundled.project.clone(),
         });
         let report = inline_shown(&request)?;
         accept(&report)?;

@@ -298,7 +298,10 @@ fn setting(worker: &mut Worker, path: &[&str], call: &Call) -> Answer {
         }
         ("POST", ["subdomain"]) => {
             worker.workers_dev = call.flag("enabled")?;
-            worker.previews = call.flag("previews_enabled")?;
+            // wrangler leaves it out where the configuration does not say `preview_urls`.
+            if !call.json()?["previews_enabled"].is_null() {
+                worker.previews = call.flag("previews_enabled")?;
+            }
             Ok(json!({ "enabled": worker.workers_dev, "previews_enabled": worker.previews }))
         }
         ("PUT", ["schedules"]) => {
