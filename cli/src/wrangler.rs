@@ -42,6 +42,8 @@ pub(crate) struct Step {
 /// An upload of a Worker whose modules go through a private folder.
 pub(crate) struct WorkerUpload<'a> {
     command: &'a WranglerCommand,
+    /// The folder of the configuration that wrangler reads, or else where wrangler starts.
+    project: PathBuf,
     /// Released before the folder is removed.
     lock: File,
     private: TempDir,
@@ -55,8 +57,6 @@ pub(crate) struct Bundled {
     /// The module that starts, or the empty one in place of a Worker without code.
     pub(crate) entry: PathBuf,
     pub(crate) configuration: Option<Configuration>,
-    /// The project's folder.
-    pub(crate) project: PathBuf,
     /// Folders that the command line says are served.
     pub(crate) public: Vec<PathBuf>,
     /// Whether there is more than assets.
@@ -66,13 +66,15 @@ pub(crate) struct Bundled {
 impl<'a> WorkerUpload<'a> {
     /// Creates the private folder, and removes those of killed processes.
     pub(crate) fn begin(command: &'a WranglerCommand) -> Result<Self> {
-        let folder = project_folder(command)?.join(TEMPORARY);
+        let project = configuration::base(command);
+        let project = std::path::absolute(&project).map_err(Error::file("find", &project))?;
+        let folder = project.join(TEMPORARY);
         fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         remove_leftovers(&folder);
         let private = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&folder);
         let private = private.map_err(Error::file("write to", &folder))?;
         let lock = make_private(private.path()).map_err(Error::file("write to", private.path()))?;
-        Ok(Self { command, lock, private })
+        Ok(Self { command, project, lock, private })
     }
 
     /// Removes the private folder, which contains values.
@@ -80,6 +82,11 @@ impl<'a> WorkerUpload<'a> {
         drop(self.lock);
         let path = self.private.path().to_owned();
         self.private.close().map_err(Error::file("remove", &path))
+    }
+
+    /// The project's folder.
+    pub(crate) fn project(&self) -> &Path {
+        &self.project
     }
 
     fn output(&self) -> PathBuf {
@@ -136,8 +143,7 @@ impl<'a> WorkerUpload<'a> {
         {
             fs::remove_file(&note).map_err(Error::file("remove", &note))?;
         }
-        let project = project_folder(self.command)?;
-        Ok(Bundled { output, entry, configuration, project, public, has_code })
+        Ok(Bundled { output, entry, configuration, public, has_code })
     }
 
     /// The command that uploads the folder's modules.
@@ -157,7 +163,7 @@ impl<'a> WorkerUpload<'a> {
         let copy = self.private.path().join("wrangler.json");
         let copied = copy.to_string_lossy();
         let added_module = has_added_module(&bundled.output);
-        let none = Configuration::empty(&configuration::base(self.command));
+        let none = Configuration::empty(&self.project);
         let configuration = bundled.configuration.as_ref().unwrap_or(&none);
         if configuration.is_in_the_way() || added_module && !configuration.takes_scripts() {
             let text = configuration.for_modules(bundled, added_module);
@@ -206,12 +212,6 @@ impl<'a> WorkerUpload<'a> {
         }
         Ok(variables)
     }
-}
-
-/// The folder of the configuration that wrangler reads, or else where wrangler starts.
-fn project_folder(command: &WranglerCommand) -> Result<PathBuf> {
-    let folder = configuration::base(command);
-    std::path::absolute(&folder).map_err(Error::file("find", &folder))
 }
 
 /// Makes a new folder private, keeps it out of git, and locks it.

@@ -127,7 +127,7 @@ impl UploadRun<'_> {
                 .configuration
                 .as_ref()
                 .map(|configuration| configuration.path().to_owned()),
-            project: bundled.project.clone(),
+            project: worker.project().to_owned(),
         });
         let report = inline_shown(&request)?;
         accept(&report)?;
