@@ -49,7 +49,7 @@ pub(super) struct Edit {
 ///
 /// What is wrong with the text, if it is not JSON.
 pub(super) fn plan(text: &str, here: &Path) -> Result<Plan, String> {
-    let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let json = without_byte_order_mark(text);
     let package: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     let script = |name: &str| {
         let command = package.get("scripts")?.get(name)?.as_str()?;
@@ -146,6 +146,10 @@ fn differs_only_in(edited: &str, package: &Value, script: &str, command: &str) -
     serde_json::from_str::<Value>(edited).is_ok_and(|edited| edited == expected)
 }
 
+fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// What a bracket opened.
 enum Open {
     Array,
@@ -187,7 +191,7 @@ fn find(json: &str, path: [&str; 2]) -> Option<(usize, usize)> {
 
 /// Whether a text is JSON in which this script, if it is there, does not have [`PREFIX`].
 pub(super) fn has_no_prefix(text: &str, script: &str) -> bool {
-    let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let json = without_byte_order_mark(text);
     serde_json::from_str::<Value>(json).is_ok_and(|package| {
         !package["scripts"][script].as_str().is_some_and(|command| command.contains(PREFIX))
     })
