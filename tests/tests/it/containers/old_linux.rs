@@ -73,7 +73,7 @@ printf %s other | capy set OTHER && capy unset OTHER
 ! grep -q "$VALUE" .env
 capy run -- sh -c '[ "$STRIPE_KEY" = "$VALUE" ]'
 capy deploy --platform other --print >/credentials
-rm -r /project /root/.config && cd /build
+rm -r /project "$HOME/.config" && cd /build
 set -a && . /credentials && set +a
 export CAPY_SERVICE_URL="$URL"
 echo 'console.log(process.env.STRIPE_KEY);' >server.js
